@@ -1,0 +1,37 @@
+"""Errors that are meant for users: each message says what was wrong, what was got, what is allowed, what to do next."""
+
+
+class ActiVisError(Exception):
+    """Base of every error whose message is written for the user."""
+
+
+class ConfigurationError(ActiVisError, ValueError):
+    """A callback was set up wrongly. Raised by the constructor, before training starts."""
+
+
+class UnreadableError(ActiVisError):
+    """What lies in the log directory cannot be read: missing, damaged, or of a newer format."""
+
+
+class NotFoundError(ActiVisError, LookupError):
+    """A run, step, layer, row or column that does not exist was asked for."""
+
+
+class QueryError(ActiVisError, ValueError):
+    """A question to the data is malformed or beyond a limit."""
+
+
+class ExpressionError(QueryError):
+    """A subset expression is wrong.
+
+    Attributes:
+        position: offset of the offending text in the expression, in characters.
+    """
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class ActiVisWarning(UserWarning):
+    """Something went wrong while logging; training goes on."""

@@ -1,0 +1,41 @@
+"""Names that are written to disk: plugin, tags, format version, files."""
+
+import hashlib
+import re
+
+PLUGIN_NAME = "activis"
+FORMAT_VERSION = 1
+
+GRAPH_TAG = "activis/graph"
+SNAPSHOT_TAG = "activis/snapshot"
+
+#: The child of the user's log_dir that belongs to this project alone: two live event files in one run directory lose data
+#: under TensorBoard's Python loader.
+RUN_DIRECTORY = "activis"
+
+_FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
+
+
+def plugin_content() -> bytes:
+    """The content of the summary metadata: the format version and nothing else, for it is sent with every listing."""
+    return str(FORMAT_VERSION).encode("ascii")
+
+
+def format_version(content: bytes) -> int | None:
+    """The format version in a summary's plugin content; None if it is not ours."""
+    return int(content) if content.isdigit() and len(content) < 10 else None
+
+
+def snapshot_file(step: int, session: str) -> str:
+    """Name of the safetensors file with the large arrays of one snapshot."""
+    return f"step-{step:010d}-{session}.safetensors"
+
+
+def instances_file(content: bytes) -> str:
+    """Name of the parquet file with this content: equal tables of instances share one file over all steps."""
+    return f"instances-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
+
+
+def is_file_name(name: str) -> bool:
+    """Whether an event may refer to this file: a name as made above, so never one that leads out of its directory."""
+    return _FILE_NAME.fullmatch(name) is not None

@@ -1,0 +1,168 @@
+"""The records that capture hands to write, and that read hands to query. Axis words: instances, neurons, subsets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Where an array is: in `inline`, or under the name `tensor` in `files`, shards whose rows are concatenated.
+
+    Little-endian, row-major. `dtype` is numpy's name.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    inline: bytes = b""
+    tensor: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a tensor that flows through the model; -1 is the batch axis."""
+
+    sizes: tuple[int, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A module call, an operator, an input or an output of the model.
+
+    Attributes:
+        key: unique in the graph, and the name of the layer that is recorded here: a module's path, `@1` for its second call,
+            `layer2.0/relu` for an operator inside a module, "" for the model itself, "/input" and "/output" for its ends.
+        parent: key of the enclosing module; None for the model itself.
+        kind: "module", "operator", "input" or "output".
+        name: what to show, the last part of the key (the model's class name for the model itself).
+        parameters: number of trainable and frozen parameters, those of modules inside included.
+        call, calls: which call of the module this is, from 0, and how many one forward pass makes (0: it never ran).
+    """
+
+    key: str
+    parent: str | None
+    kind: str
+    name: str
+    type: str
+    outputs: tuple[Shape, ...] = ()
+    parameters: int = 0
+    attributes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    call: int = 0
+    calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Data that flows from one node to another; both hold no other nodes."""
+
+    source: str
+    target: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The model: nested nodes in the order in which they ran, and the data flow between them.
+
+    `origin` says how it was found: "recorded" (one forward pass), "functional", "symbolic" or "tree" (no edges).
+    """
+
+    framework: str
+    model: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    origin: str = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """What is known of a recorded layer before any data is seen.
+
+    Attributes:
+        name: key of its graph node.
+        reducer: how one number per neuron and instance is made of the raw output ("none" when there is nothing to reduce).
+        axis: the axis of the raw output that holds the neurons, counted without the batch axis.
+        shape: the raw output.
+        feeds_relu: whether its output goes into a ReLU, so that neurons never above zero deserve a warning.
+    """
+
+    name: str
+    neurons: int
+    reducer: str
+    axis: int
+    shape: Shape
+    feeds_relu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Statistics over all instances seen; every array is [subsets, neurons].
+
+    `count` is int64 and [subsets, 1] when nothing was left out; the others are float32, NaN where a subset has no finite
+    value. `std` is the population's (divided by n).
+    """
+
+    count: Array
+    mean: Array
+    std: Array
+    min: Array
+    max: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A recorded layer: its description, its statistics and the activations of the sample, float16 [instances, neurons].
+
+    `nan` and `inf` count values that the summary leaves out, `clipped` the kept ones beyond float16's range.
+    """
+
+    info: LayerInfo
+    activations: Array
+    summary: Summary
+    nan: int = 0
+    inf: int = 0
+    clipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """A declared subset. `kind` is "all", "class", "correct", "wrong" or "user"; `count` is over all instances seen."""
+
+    name: str
+    kind: str
+    expression: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One model at one training step over the evaluation data.
+
+    Attributes:
+        session: of the process that wrote it; sessions sort by their start.
+        task: "classification", "regression" or "none" (no labels).
+        seen, kept: instances in the evaluation data, and of these the rows of every [instances, ...] array, in hash order.
+        metrics: "accuracy" and "loss", where they have a meaning: means over all instances seen.
+        instances: parquet files of id, content, label and user columns; rows concatenated.
+        columns: what changes from step to step: "prediction", "correct", "score", "loss", "label_score" [instances];
+            "top_classes", "top_scores" [instances, k].
+        notes: what was lost or odd, in words for the user.
+    """
+
+    step: int
+    wall_time: float
+    session: str
+    task: str
+    class_names: tuple[str, ...]
+    seen: int
+    kept: int
+    metrics: Mapping[str, float]
+    instances: tuple[str, ...]
+    columns: Mapping[str, Array]
+    subsets: tuple[Subset, ...]
+    layers: tuple[Layer, ...]
+    notes: tuple[str, ...] = ()
