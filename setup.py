@@ -97,7 +97,7 @@ def frontend_digest() -> str:
 
 
 def packages_installed() -> bool:
-    """Whether node_modules holds what package-lock.json asks for, by the lock file that npm keeps of what it installed."""
+    """Whether node_modules holds what package-lock.json asks for, by the lock file that npm keeps in it."""
     installed = FRONTEND / "node_modules" / ".package-lock.json"
     if not installed.exists():
         return False

@@ -1,7 +1,7 @@
 """ActiVis for TensorBoard: see what the neurons of a network respond to.
 
-Logging is in `tensorboard_activis.torch` and `tensorboard_activis.keras`, which import their framework. This module imports
-next to nothing.
+Logging is in `tensorboard_activis.torch` and `tensorboard_activis.keras`, which import their framework; this module
+imports neither.
 """
 
 import os
