@@ -1,0 +1,319 @@
+"""The compiler behind `predicate.py`: each node of the tree is checked against a whitelist, then becomes pyarrow's."""
+
+import ast
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tensorboard_activis.errors import ExpressionError
+from tensorboard_activis.expression_functions import FUNCTIONS, search
+from tensorboard_activis.expression_values import (
+    UNKNOWN,
+    Value,
+    balanced,
+    characters,
+    column_value,
+    is_number,
+    nan_is_null,
+    near_names,
+)
+
+MAX_DEPTH = 40
+MAX_LIST = 10_000
+
+ALLOWED = (
+    'Allowed are comparisons, and/or/not, in, + - * / %, parentheses, names of columns, col("a name"), numbers, texts, '
+    f"lists, and the functions {', '.join(FUNCTIONS)}."
+)
+_FLOAT32 = struct.Struct("f")
+_LARGEST_FLOAT32 = 3.4e38
+_CAST = {"number": pa.float64(), "text": pa.string()}
+#: Columns that hold names of classes as text: a class named "8" may be written as 8.
+_CLASS_COLUMNS = ("label", "prediction")
+
+_COMPARE: Mapping[type[ast.cmpop], tuple[str, Callable[[pc.Expression, pc.Expression], pc.Expression]]] = {
+    ast.Eq: ("==", lambda a, b: a == b),
+    ast.NotEq: ("!=", lambda a, b: a != b),
+    ast.Lt: ("<", lambda a, b: a < b),
+    ast.LtE: ("<=", lambda a, b: a <= b),
+    ast.Gt: (">", lambda a, b: a > b),
+    ast.GtE: (">=", lambda a, b: a >= b),
+}
+_ARITHMETIC: Mapping[type[ast.operator], Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
+    ast.Add: pc.add,
+    ast.Sub: pc.subtract,
+    ast.Mult: pc.multiply,
+    ast.Div: pc.divide,
+    ast.Mod: lambda a, b: pc.subtract(a, pc.multiply(pc.floor(pc.divide(a, b)), b)),  # Python's: the sign of b
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A pyarrow expression over fields `c0`… (columns), `n0`… (neurons) and `u` (a uniform number per instance)."""
+
+    expression: pc.Expression
+    columns: tuple[str, ...]
+    neurons: tuple[tuple[str, int], ...]
+    sampled: bool
+
+
+class Compiler:
+    """Compiles one syntax tree against one set of columns."""
+
+    def __init__(self, text: str, offset: int, columns: Mapping[str, pa.DataType] | None, *, neurons: bool) -> None:
+        self._text = text
+        self._offset = offset
+        self.types = columns
+        self.allow_neurons = neurons
+        self.columns: list[str] = []
+        self.neurons: list[tuple[str, int]] = []
+        self.sampled = False
+
+    def compile(self, tree: ast.expr) -> Compiled:
+        """The whole expression. Raises ExpressionError."""
+        expression = self._truth(tree, 0)
+        return Compiled(expression, tuple(self.columns), tuple(self.neurons), self.sampled)
+
+    # Truth values
+
+    def _truth(self, node: ast.expr, depth: int) -> pc.Expression:
+        value = self.value(node, depth)
+        if value.kind not in ("boolean", "any"):
+            self.fail(
+                node,
+                f"{self.source(node)} is a {value.kind}, not true or false. Compare it, for example with == or <.",
+            )
+        return value.expression
+
+    def value(self, node: ast.expr, depth: int) -> Value:
+        if depth > MAX_DEPTH:
+            self.fail(node, f"the expression is nested too deeply: at most {MAX_DEPTH} levels")
+        depth += 1
+        if isinstance(node, ast.BoolOp):
+            join = pc.and_kleene if isinstance(node.op, ast.And) else pc.or_kleene
+            return Value("boolean", balanced(join, [self._truth(value, depth) for value in node.values]), node)
+        if isinstance(node, ast.UnaryOp):
+            return self._unary(node, depth)
+        if isinstance(node, ast.BinOp):
+            return self._arithmetic(node, depth)
+        if isinstance(node, ast.Compare):
+            return self._chain(node, depth)
+        if isinstance(node, ast.Call):
+            return self._call(node, depth)
+        if isinstance(node, ast.Name):
+            return self.column(node.id, node)
+        if isinstance(node, ast.Constant):
+            return self._literal(node)
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            self.fail(node, "a list may only stand after `in` or in isin(…)")
+        if isinstance(node, ast.Attribute):
+            self.fail(
+                node,
+                f'found .{node.attr}: columns have no attributes. For a column whose name holds a dot write col("…")',
+            )
+        self.fail(node, f"found {self.source(node)}, which is not part of the language. {ALLOWED}")
+
+    def _unary(self, node: ast.UnaryOp, depth: int) -> Value:
+        if isinstance(node.op, ast.Not):
+            return Value("boolean", pc.invert(self._truth(node.operand, depth)), node)
+        if not isinstance(node.op, (ast.USub, ast.UAdd)):
+            self.fail(node, f"found {self.source(node)}, which is not part of the language; for the opposite write not")
+        value = self.kind(node.operand, "number", depth)
+        if isinstance(node.op, ast.UAdd):
+            return value
+        if value.literal is not None:
+            return self._scalar(-value.literal, node)  # type: ignore[operator]
+        return Value("number", pc.negate(value.expression.cast(pa.float64())), node)
+
+    def _arithmetic(self, node: ast.BinOp, depth: int) -> Value:
+        function = _ARITHMETIC.get(type(node.op))
+        if function is None:
+            hint = "; write and, or" if isinstance(node.op, (ast.BitAnd, ast.BitOr)) else ""
+            self.fail(node, f"this operator is not part of the language{hint}. {ALLOWED}")
+        left, right = (
+            self.kind(side, "number", depth).expression.cast(pa.float64()) for side in (node.left, node.right)
+        )
+        return Value("number", nan_is_null(function(left, right)), node)
+
+    def _chain(self, node: ast.Compare, depth: int) -> Value:
+        parts: list[pc.Expression] = []
+        left: ast.expr = node.left
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(operator, (ast.In, ast.NotIn)):
+                part = self.member(left, right, node, depth).expression
+                parts.append(pc.invert(part) if isinstance(operator, ast.NotIn) else part)
+            elif type(operator) in _COMPARE:
+                parts.append(self._compare(operator, left, right, depth))
+            else:
+                self.fail(
+                    right, "`is` is not part of the language: write == for equality, isnull(column) for missing values"
+                )
+            left = right
+        return Value("boolean", balanced(pc.and_kleene, parts), node)
+
+    def _compare(self, operator: ast.cmpop, left_node: ast.expr, right_node: ast.expr, depth: int) -> pc.Expression:
+        sign, compare = _COMPARE[type(operator)]
+        left, right = self.value(left_node, depth), self.value(right_node, depth)
+        left, right = self._adapted(left, right, sign), self._adapted(right, left, sign)
+        kinds = {left.kind, right.kind} - {"any"}
+        if len(kinds) > 1 or "other" in kinds:
+            self.fail(
+                right_node,
+                f"{self.source(left_node)} is a {left.kind} and {self.source(right_node)} a {right.kind}: "
+                f"they cannot be compared with {sign}. "
+                f"{self._hint(left, right)}",
+            )
+        if kinds == {"boolean"} and sign not in ("==", "!="):
+            self.fail(right_node, f"truth values cannot be compared with {sign}, only with == and !=")
+        return compare(left.expression, right.expression)
+
+    def _adapted(self, value: Value, other: Value, sign: str) -> Value:
+        """A literal as the column that it is compared with writes it."""
+        literal = value.literal
+        if isinstance(literal, bool) or not isinstance(literal, (int, float)):
+            return value
+        if (
+            isinstance(literal, int)
+            and other.kind == "text"
+            and other.column in _CLASS_COLUMNS
+            and sign in ("==", "!=")
+        ):
+            return Value("text", pc.scalar(str(literal)), value.node, literal=str(literal))
+        if other.single:  # 0.9 in float32 is more than 0.9
+            rounded = _FLOAT32.unpack(_FLOAT32.pack(literal))[0] if abs(literal) < _LARGEST_FLOAT32 else literal
+            return Value("number", pc.scalar(rounded), value.node, literal=rounded)
+        return value
+
+    def _hint(self, left: Value, right: Value) -> str:
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one.literal, str) and other.kind == "number" and is_number(one.literal):
+                return f"Write {one.literal} without quotes."
+            if one.kind == "text" and isinstance(other.literal, (int, float)) and not isinstance(other.literal, bool):
+                return f'Write "{other.literal}" in quotes.'
+            if one.kind == "boolean" and other.kind != "boolean":
+                return f"Write {self.source(one.node)} or not {self.source(one.node)}."
+        return "Compare like with like."
+
+    def member(self, left: ast.expr, right: ast.expr, node: ast.expr, depth: int) -> Value:
+        """`x in [...]`, `"part" in text`."""
+        if not isinstance(right, (ast.List, ast.Tuple, ast.Set)):
+            return search(self, "contains", node, (right, left), depth)
+        value = self.value(left, depth)
+        if len(right.elts) > MAX_LIST:
+            self.fail(right, f"the list holds {len(right.elts):,} values; at most {MAX_LIST:,} are allowed")
+        found = [self._adapted(self._constant(element), value, "==") for element in right.elts]
+        for item in found:
+            if item.kind != value.kind and value.kind != "any":
+                self.fail(
+                    item.node,
+                    f"{self.source(left)} is a {value.kind}, and the list holds {self.source(item.node)}, "
+                    f"a {item.kind}. {self._hint(value, item)}",
+                )
+        literals = [item.literal for item in found]
+        if value.kind == "any":
+            return Value("boolean", pc.scalar(False), node)
+        expression = value.expression
+        if value.kind == "number" and all(item.integer for item in found) and value.integer:
+            expression, values = expression.cast(pa.int64()), pa.array(literals, pa.int64())
+        elif value.kind == "number":
+            expression, values = (
+                expression.cast(pa.float64()),
+                pa.array([float(item) for item in literals if item is not None], pa.float64()),
+            )
+        else:
+            values = pa.array(literals, pa.string() if value.kind == "text" else pa.bool_())
+        # Kleene's logic: whether a missing value is in a list is unknown.
+        unknown = pc.is_null(expression)
+        return Value("boolean", pc.if_else(unknown, UNKNOWN, pc.is_in(expression, value_set=values)), node)
+
+    # Functions
+
+    def _call(self, node: ast.Call, depth: int) -> Value:
+        arguments = list(node.args)
+        if isinstance(node.func, ast.Attribute):  # text.startswith("who") is startswith(text, "who")
+            name = node.func.attr
+            arguments.insert(0, node.func.value)
+        elif isinstance(node.func, ast.Name):
+            name = node.func.id
+        else:
+            self.fail(node, f"only named functions can be called. {ALLOWED}")
+        if name not in FUNCTIONS:
+            near = near_names(name, FUNCTIONS)
+            self.fail(node, f"there is no function {name}.{near} Functions: {', '.join(sorted(FUNCTIONS))}")
+        wanted, function = FUNCTIONS[name]
+        if (
+            node.keywords
+            or len(arguments) != len(wanted)
+            or any(isinstance(argument, ast.Starred) for argument in arguments)
+        ):
+            self.fail(node, f"{name} is written {name}({', '.join(wanted)})")
+        return function(self, node, arguments, depth)
+
+    # Columns and literals
+
+    def column(self, name: str, node: ast.expr) -> Value:
+        if self.types is not None and name not in self.types:
+            near = near_names(name, self.types)
+            self.fail(node, f"there is no column {name}.{near} Columns: {', '.join(sorted(self.types)) or 'none'}")
+        if name not in self.columns:
+            self.columns.append(name)
+        field = pc.field(f"c{self.columns.index(name)}")
+        if self.types is None:
+            return Value("any", field, node, column=name)
+        return column_value(name, self.types[name], field, node)
+
+    def _literal(self, node: ast.Constant) -> Value:
+        if isinstance(node.value, (bool, int, float, str)):
+            return self._scalar(node.value, node)
+        hint = "; write isnull(column) for missing values" if node.value is None else ""
+        self.fail(node, f"{self.source(node)} is not a number, text, True or False{hint}")
+
+    def _scalar(self, value: bool | int | float | str, node: ast.expr) -> Value:
+        if isinstance(value, bool):
+            return Value("boolean", pc.scalar(value), node, literal=value)
+        if isinstance(value, str):
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                self.fail(node, "this text holds half of a surrogate pair, which no text in a table can hold")
+            return Value("text", pc.scalar(value), node, literal=value)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            self.fail(node, "this number is too large: whole numbers have 64 bits")
+        return Value("number", pc.scalar(value), node, literal=value, integer=isinstance(value, int))
+
+    def _constant(self, node: ast.expr) -> Value:
+        value: Value | None = None
+        if isinstance(node, ast.Constant):
+            value = self._literal(node)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+            value = self._unary(node, 0)
+        if value is None or value.literal is None:
+            self.fail(node, f"lists hold numbers and texts, not {self.source(node)}")
+        return value
+
+    def kind(self, node: ast.expr, kind: str, depth: int) -> Value:
+        value = self.value(node, depth)
+        if value.kind not in (kind, "any"):
+            self.fail(node, f"{self.source(node)} is a {value.kind}, where a {kind} is needed")
+        if value.kind == "any" and kind in _CAST:  # a column that holds nothing but nulls
+            return Value(kind, value.expression.cast(_CAST[kind]), node, literal=value.literal)
+        return value
+
+    # Messages
+
+    def source(self, node: ast.expr) -> str:
+        start = self._position(node)
+        lines = len(self._text[self._offset :].encode())
+        end = characters(self._text[self._offset :], min(node.end_col_offset or 0, lines)) + self._offset
+        text = self._text[start:end]
+        return text if len(text) <= 40 else f"{text[:37]}…"
+
+    def _position(self, node: ast.expr) -> int:
+        return characters(self._text[self._offset :], node.col_offset) + self._offset
+
+    def fail(self, node: ast.expr, message: str) -> NoReturn:
+        position = self._position(node)
+        raise ExpressionError(f"At character {position + 1}: {message}", position)

@@ -1,0 +1,83 @@
+"""Parts of an expression while it is compiled, and how missing values are treated."""
+
+import ast
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+UNKNOWN = pc.scalar(pa.scalar(None, pa.bool_()))
+MISSING = pc.scalar(pa.scalar(None, pa.float64()))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A part of the expression. `kind` is number, text, boolean, other (only isnull) or any (its type is not known).
+
+    `single`: a column of float32; `literal`: the value, when it stands in the text.
+    """
+
+    kind: str
+    expression: pc.Expression
+    node: ast.expr
+    literal: bool | int | float | str | None = None
+    integer: bool = False
+    column: str | None = None
+    single: bool = False
+
+
+def column_value(name: str, kind: pa.DataType, field: pc.Expression, node: ast.expr) -> Value:
+    """A column by its type: narrow kinds are widened, categories become texts."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+        field = field.cast(kind)
+    if pa.types.is_integer(kind):
+        return Value("number", field, node, integer=not pa.types.is_uint64(kind), column=name)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        wide = field if kind in (pa.float32(), pa.float64()) else field.cast(pa.float64())
+        return Value("number", nan_is_null(wide), node, column=name, single=kind == pa.float32())
+    if pa.types.is_boolean(kind):
+        return Value("boolean", field, node, column=name)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return Value("text", field if pa.types.is_string(kind) else field.cast(pa.string()), node, column=name)
+    if pa.types.is_null(kind):
+        return Value("any", field, node, column=name)
+    return Value("other", field, node, column=name)
+
+
+def characters(text: str, octets: int) -> int:
+    """ast counts UTF-8 bytes."""
+    return len(text.encode()[:octets].decode(errors="ignore"))
+
+
+def balanced(
+    join: Callable[[pc.Expression, pc.Expression], pc.Expression], parts: Sequence[pc.Expression]
+) -> pc.Expression:
+    """Joined pairwise: a thousand terms make a tree ten deep, not a thousand."""
+    level = list(parts)
+    while len(level) > 1:
+        pairs = [join(*level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(pairs) * 2 :]
+    return level[0]
+
+
+def nan_is_null(expression: pc.Expression) -> pc.Expression:
+    """Missing numbers are null, so that comparisons with them are unknown."""
+    return pc.if_else(pc.is_nan(expression), MISSING, expression)
+
+
+def near_names(name: str, names: Mapping[str, object]) -> str:
+    """A question that names what was perhaps meant; empty when nothing is near."""
+    near = difflib.get_close_matches(name, list(names), 3, 0.6)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def is_number(text: str) -> bool:
+    """Whether the text reads as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
