@@ -1,0 +1,255 @@
+"""The graph of a Keras model: from a symbolic run where that works, else from a trace, else the tree of its layers.
+
+A functional model runs symbolically for certain: its layers and operations are called again, in its own order, on KerasTensors.
+A subclassed model does when its `call` keeps to Keras layers and `keras.ops`.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from tensorboard_activis.capture import keras_calls, keras_trace
+from tensorboard_activis.capture.keras_nodes import Draft, attributes, count_parameters, data_inputs, neuron_axis, shape_of
+from tensorboard_activis.schema import Edge, Graph, Node
+
+# Operators that Keras inserts by itself between layers; no reader of a graph looks for them.
+_TRANSPARENT = {"Cast", "ConvertToTensor"}
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A graph, and what of it the tap needs.
+
+    Attributes:
+        axes: by node, the axis of its output that holds the neurons, counted without the batch axis.
+        observable: keys of the nodes that the tap can capture.
+        feeds_relu: keys of the nodes whose output goes into a ReLU.
+    """
+
+    graph: Graph
+    axes: Mapping[str, int]
+    observable: frozenset[str]
+    feeds_relu: frozenset[str]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects nodes and edges while a forward pass runs; tensors are told apart by identity, so it keeps them alive."""
+
+    known: frozenset[int]
+    names: keras_calls.CallNames = field(default_factory=keras_calls.CallNames)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    edges: dict[tuple[str, str], Any] = field(default_factory=dict)
+    sources: dict[int, str] = field(default_factory=dict)
+    axes: dict[int, int] = field(default_factory=dict)
+    kept: list[Any] = field(default_factory=list)
+
+    def begin(self, key: str, operation: Any, path: str, number: int, kind: str, parent: str | None) -> Draft:
+        draft = Draft(key, parent, kind, operation, path, number)
+        self.drafts[key] = draft
+        return draft
+
+    def end(self, draft: Draft, inputs: list[Any], outputs: Any, *, leaf: bool) -> None:
+        """Note what went into a call and what came out of it; only leaves are ends of edges."""
+        flat = [tensor for _, tensor in keras_calls.parts("", outputs)]
+        self.kept += [*inputs, *flat]
+        draft.outputs = tuple(map(shape_of, flat))
+        if not leaf:
+            draft.axis = self.axes.get(id(flat[0]), len(flat[0].shape) - 2) if flat else 0
+            return
+        if flat:
+            draft.axis = neuron_axis(draft.operation, flat[0], inputs, self.axes)
+        for tensor in inputs:
+            self.connect(tensor, draft.key)
+        for tensor in flat:
+            self.sources[id(tensor)] = draft.key
+            self.axes[id(tensor)] = draft.axis
+
+    def connect(self, tensor: Any, target: str) -> None:
+        source = self.sources.get(id(tensor))
+        if source is not None and source != target:
+            self.edges.setdefault((source, target), shape_of(tensor))
+
+    def ends(self, name: str, kind: str, tensors: Any) -> None:
+        """Add the nodes of the model's inputs or outputs: `/input`, or `/input[left]` and `/input[right]`."""
+        for key, tensor in keras_calls.parts(name, tensors):
+            draft = self.begin(key, None, "", 0, kind, "")
+            draft.outputs = (shape_of(tensor),)
+            draft.axis = self.axes.get(id(tensor), max(len(tensor.shape) - 2, 0))
+            if kind == "input":
+                self.kept.append(tensor)
+                self.sources[id(tensor)] = key
+                self.axes[id(tensor)] = draft.axis
+            else:
+                self.connect(tensor, key)
+
+
+def record_graph(model: Any, inputs: Any) -> Recording:
+    """Find the graph of a built model.
+
+    Arguments:
+        model: a Keras model whose layers all have their weights.
+        inputs: KerasTensors, [batch, ...] with None for the batch axis, in the structure that the model takes.
+
+    Returns:
+        The graph; its `origin` is "functional", "symbolic" (a subclassed model), "recorded" (traced by TensorFlow, operators
+        left out) or "tree" (no edges: the model could not be run without data).
+    """
+    known = frozenset(map(id, keras_calls.operations(model)))
+    for origin, run in _ways(model):
+        recorder = Recorder(known)
+        try:
+            with keras_calls.untouched(model):
+                run(recorder, model, inputs)
+        except Exception:  # whatever users' code raises when it meets tensors without values
+            continue
+        return _finish(recorder, model, origin)
+    recorder = Recorder(known)
+    recorder.begin("", model, "", 0, "module", None)
+    recorder.names.stack.append(keras_calls.ROOT)
+    return _finish(recorder, model, "tree")
+
+
+def _ways(model: Any) -> Iterator[tuple[str, Callable[[Recorder, Any, Any], None]]]:
+    yield "functional" if keras_calls.functional(model) is not None else "symbolic", _run_symbolically
+    if keras.backend.backend() == "tensorflow":
+        yield "recorded", keras_trace.run
+
+
+def _run_symbolically(recorder: Recorder, model: Any, inputs: Any) -> None:
+    thread = threading.get_ident()
+    layer_class, operation_class = keras.layers.Layer, keras.Operation
+    originals = layer_class.symbolic_call, operation_class.symbolic_call
+
+    def symbolic_call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread:
+            original = originals[0] if isinstance(operation, layer_class) else originals[1]
+            return original(operation, *args, **kwargs)
+        return _call(recorder, operation, args, kwargs)
+
+    try:
+        layer_class.symbolic_call = operation_class.symbolic_call = symbolic_call
+        # The model's own node comes first, its inputs second: `_call` begins the one, this the others.
+        recorder.ends("/input", "input", inputs)
+        outputs = model(inputs, training=False)
+    finally:
+        layer_class.symbolic_call, operation_class.symbolic_call = originals
+    recorder.ends("/output", "output", outputs)
+
+
+def _call(recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    inputs = [tensor for tensor in data_inputs(args, kwargs) if isinstance(tensor, keras.KerasTensor)]
+    parent = recorder.names.parent.key if recorder.names.stack else None
+    if id(operation) not in recorder.known:  # made by `keras.ops` just now
+        return _operator(recorder, operation, args, kwargs, inputs)
+    before = recorder.names.copy(), len(recorder.drafts), dict(recorder.edges)
+    call = recorder.names.enter(operation)
+    kind = "module" if isinstance(operation, keras.layers.Layer) else "operator"
+    draft = recorder.begin(call.key, operation, call.path, call.number, kind, parent)
+    try:
+        if keras_calls.is_container(operation):
+            try:
+                outputs = operation.call(*args, **kwargs)
+                recorder.end(draft, inputs, outputs, leaf=False)
+                return outputs
+            except Exception:
+                if parent is None:
+                    raise
+                # Its own code cannot run symbolically: show it closed, and forget what was seen inside.
+                recorder.names = before[0]
+                recorder.names.enter(operation)
+                for key in list(recorder.drafts)[before[1] + 1 :]:
+                    del recorder.drafts[key]
+                recorder.edges = before[2]
+        outputs = operation.compute_output_spec(*args, **kwargs)
+        recorder.end(draft, inputs, outputs, leaf=True)
+        return outputs
+    finally:
+        recorder.names.leave()
+
+
+def _operator(
+    recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: list[Any]
+) -> Any:
+    outputs = operation.compute_output_spec(*args, **kwargs)
+    if type(operation).__name__ in _TRANSPARENT:
+        recorder.kept += [inputs[0], outputs]
+        for known in (recorder.sources, recorder.axes):
+            if id(inputs[0]) in known:
+                known[id(outputs)] = known[id(inputs[0])]
+        return outputs
+    key = recorder.names.operator(type(operation).__name__)
+    draft = recorder.begin(key, operation, key, 0, "operator", recorder.names.parent.key)
+    draft.observable = False
+    recorder.end(draft, inputs, outputs, leaf=True)
+    return outputs
+
+
+def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
+    """Add the layers that never ran, and turn drafts into nodes, the model itself first."""
+    calls = recorder.names.counts
+    _drop_masks(recorder)
+    _add_idle(recorder, recorder.drafts[""])
+    drafts = sorted(recorder.drafts.values(), key=lambda draft: draft.key != "")
+    # A closed module can be an edge's end, an open one cannot.
+    holders = {draft.parent for draft in drafts}
+    nodes = tuple(
+        Node(
+            key=draft.key,
+            parent=draft.parent,
+            kind=draft.kind,
+            name=draft.name,
+            type=draft.type,
+            outputs=draft.outputs,
+            parameters=count_parameters(draft.operation),
+            attributes=attributes(draft.operation),
+            call=draft.number,
+            calls=draft.calls if draft.calls is not None else max(calls[draft.path], 1),
+        )
+        for draft in drafts
+    )
+    edges = tuple(
+        Edge(source, target, shape)
+        for (source, target), shape in recorder.edges.items()
+        if source not in holders and target not in holders
+    )
+    relus = {draft.key for draft in drafts if draft.is_relu}
+    return Recording(
+        Graph("keras", type(model).__name__, nodes, edges, origin),
+        axes={draft.key: draft.axis for draft in drafts},
+        observable=frozenset(draft.key for draft in drafts if draft.observable and draft.calls != 0),
+        feeds_relu=frozenset(source for source, target in recorder.edges if target in relus),
+    )
+
+
+def _drop_masks(recorder: Recorder) -> None:
+    """Drop operators whose result goes nowhere: Keras computes masks beside the data, and masks are no edges here."""
+    while True:
+        used = {source for source, _ in recorder.edges}
+        idle = [key for key, draft in recorder.drafts.items() if draft.kind == "operator" and key not in used]
+        if not idle:
+            return
+        for key in idle:
+            del recorder.drafts[key]
+        recorder.edges = {(source, target): tensor for (source, target), tensor in recorder.edges.items() if target not in idle}
+
+
+def _add_idle(recorder: Recorder, holder: Draft) -> None:
+    """Add the layers inside `holder` that the forward pass did not call, or all of them when nothing could be run."""
+    for layer in keras_calls.sublayers(holder.operation):
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        ran = [draft for draft in recorder.drafts.values() if draft.operation is layer]
+        if ran:
+            child = ran[0]
+        else:
+            path = f"{holder.path}.{layer.name}" if holder.path else layer.name
+            if path in recorder.drafts:
+                continue
+            child = recorder.begin(path, layer, path, 0, "module", holder.key)
+            child.calls = 0
+        if keras_calls.is_container(layer):
+            _add_idle(recorder, child)
