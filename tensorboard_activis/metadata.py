@@ -39,3 +39,11 @@ def instances_file(content: bytes) -> str:
 def is_file_name(name: str) -> bool:
     """Whether an event may refer to this file: a name as made above, so never one that leads out of its directory."""
     return _FILE_NAME.fullmatch(name) is not None
+
+
+def newer_version(version: int | None) -> str:
+    """What to tell a user whose log directory is of another format version."""
+    return (
+        f"Some of this was written in format version {version}; this installation reads version {FORMAT_VERSION}. "
+        "Upgrade with: pip install -U tensorboard-activis"
+    )

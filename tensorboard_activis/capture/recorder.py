@@ -1,0 +1,152 @@
+"""The framework-free half of every callback: a directory of its own, one snapshot per pass, faults that stop nobody."""
+
+import os
+import secrets
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tensorboard_activis import codec, metadata, schema
+from tensorboard_activis.capture.evaluation import Evaluation, Pass
+from tensorboard_activis.capture.subsets import check_expressions
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.write.arrays import ArrayWriter
+from tensorboard_activis.write.events import EventWriter
+from tensorboard_activis.write.instances import InstanceWriter
+
+
+def check_options(
+    *, class_names: Sequence[str] | None = None, subsets: Mapping[str, str] | None = None, sample: int | None = 1000
+) -> None:
+    """Checks the keywords that all callbacks share.
+
+    Raises:
+        ConfigurationError: one of them is not what it may be.
+    """
+    if class_names is not None:
+        if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
+            raise ConfigurationError(f"class_names must be a list of texts, one per class; got {class_names!r}.")
+        twice = sorted({name for name in class_names if list(class_names).count(name) > 1})
+        if twice:
+            raise ConfigurationError(f"class_names must differ from each other; {twice[0]!r} is there more than once.")
+    if subsets is not None:
+        if not isinstance(subsets, Mapping) or not all(isinstance(text, str) for text in subsets.values()):
+            raise ConfigurationError(
+                'subsets must map names to expressions, as in {"low": "score < 0.5"}; got ' + f"{subsets!r}."
+            )
+        check_expressions(subsets)
+    if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int) or sample < 1):
+        raise ConfigurationError(f"sample must be a positive number of instances, or None to keep all; got {sample!r}.")
+
+
+class RunDirectory:
+    """The directory `activis` inside the user's log_dir, held by one live logger at a time.
+
+    Raises:
+        ConfigurationError: log_dir is a file, cannot be written, is no local path, or another logger holds it.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+        if "://" in str(log_dir):
+            raise ConfigurationError(
+                f"log_dir must be a local directory; got {log_dir}. Log locally and copy the directory."
+            )
+        self.path = Path(log_dir) / metadata.RUN_DIRECTORY
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.path / ".lock", timeout=0)
+            self._lock.acquire()
+        except Timeout as error:
+            raise ConfigurationError(
+                f"Another logger is writing to {log_dir}. Close it first, or give this one a log_dir of its own."
+            ) from error
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ConfigurationError(f"log_dir must be a directory; {error.filename} is a file.") from error
+        except OSError as error:
+            raise ConfigurationError(f"log_dir {log_dir} cannot be written to: {error.strerror or error}.") from error
+
+    def close(self) -> None:
+        """Lets another logger have it; safe to call twice."""
+        self._lock.release()
+
+
+class Recorder:
+    """Writes the graph and the snapshots of one model into one run.
+
+    Args:
+        log_dir: the user's run directory, or the `RunDirectory` made of it.
+        graph: the model; may be replaced by setting `graph`, and is written again only when it changed.
+        layers: what will be recorded.
+        class_names, subsets, sample: as in every callback.
+        strict: raise faults while logging instead of warning.
+
+    Raises:
+        ConfigurationError: see `RunDirectory` and `check_options`.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] | RunDirectory,
+        graph: schema.Graph,
+        layers: Sequence[schema.LayerInfo],
+        *,
+        class_names: Sequence[str] | None = None,
+        subsets: Mapping[str, str] | None = None,
+        sample: int | None = 1000,
+        strict: bool = False,
+    ) -> None:
+        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        self.graph = graph
+        self._evaluation = Evaluation(tuple(layers), class_names, dict(subsets or {}), sample)
+        self._strict = strict
+        self._directory = log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir)
+        # The time comes first, so that sessions sort by their start.
+        self._session = f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(4)}"
+        self._events = EventWriter(self._directory.path, self._session)
+        self._instances = InstanceWriter(self._directory.path)
+        self._written_graph = b""
+        self._reported: set[str] = set()
+
+    @contextmanager
+    def snapshot(self, step: int) -> Iterator[Pass]:
+        """Collects a snapshot in the body and publishes it when the body ends well; otherwise nothing is published."""
+        evaluation = Pass(self._evaluation, step)
+        yield evaluation
+        # A directory that was deleted under us comes back: later snapshots should not be lost as well.
+        self._directory.path.mkdir(parents=True, exist_ok=True)
+        arrays = ArrayWriter(self._directory.path, step, self._session)
+        record = evaluation.finish(arrays, self._instances, self._session)
+        graph = codec.encode_graph(self.graph)
+        if graph != self._written_graph:
+            self._events.write_blob(metadata.GRAPH_TAG, step, graph, record.wall_time)
+            self._written_graph = graph
+        # Last, when every file that it names is complete.
+        self._events.write_blob(metadata.SNAPSHOT_TAG, step, codec.encode_snapshot(record), record.wall_time)
+        self._reported.clear()
+
+    @contextmanager
+    def guard(self, step: int) -> Iterator[None]:
+        """Turns a fault in the body into one warning that says what is lost; with `strict` it is raised as it is."""
+        try:
+            yield
+        except Exception as error:
+            if self._strict:
+                raise
+            cause = f"{type(error).__name__}: {error}"
+            if cause not in self._reported:
+                self._reported.add(cause)
+                warnings.warn(
+                    f"ActiVis lost the snapshot of step {step}; training goes on. {cause} "
+                    "(Said once for every cause; strict=True raises instead.)",
+                    ActiVisWarning,
+                    stacklevel=4,
+                )
+
+    def close(self) -> None:
+        """Closes the files; safe to call twice."""
+        self._events.close()
+        self._directory.close()

@@ -1,0 +1,229 @@
+"""Records to and from proto messages. Decoding trusts nothing: what a record promises is checked here, once."""
+
+import math
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from tensorboard_activis import activis_pb2 as pb
+from tensorboard_activis import metadata, schema
+from tensorboard_activis.errors import UnreadableError
+
+#: Types an array may have, with the bytes of one element.
+DTYPES = {name: np.dtype(name).itemsize for name in ("float16", "float32", "float64", "int32", "int64", "uint8")}
+
+_MAX_ELEMENTS = 2**48
+
+
+def encode_graph(graph: schema.Graph) -> bytes:
+    """The blob of the tag `activis/graph`."""
+    message = pb.Graph(framework=graph.framework, model=graph.model, origin=graph.origin)
+    for node in graph.nodes:
+        message.nodes.add(
+            key=node.key,
+            has_parent=node.parent is not None,
+            parent=node.parent or "",
+            kind=node.kind,
+            name=node.name,
+            type=node.type,
+            outputs=[_shape(shape) for shape in node.outputs],
+            parameters=node.parameters,
+            attributes=dict(node.attributes),
+            call=node.call,
+            calls=node.calls,
+        )
+    for edge in graph.edges:
+        message.edges.add(source=edge.source, target=edge.target, shape=_shape(edge.shape))
+    return message.SerializeToString(deterministic=True)
+
+
+def decode_graph(blob: bytes) -> schema.Graph:
+    """Inverse of `encode_graph`.
+
+    Raises:
+        UnreadableError: the blob is not a graph, or its nodes do not form a tree below the model.
+    """
+    message = pb.Graph()
+    _parse(message, blob, "graph")
+    nodes = tuple(
+        schema.Node(
+            key=node.key,
+            parent=node.parent if node.has_parent else None,
+            kind=node.kind,
+            name=node.name,
+            type=node.type,
+            outputs=tuple(_to_shape(shape) for shape in node.outputs),
+            parameters=node.parameters,
+            attributes=dict(node.attributes),
+            call=node.call,
+            calls=node.calls,
+        )
+        for node in message.nodes
+    )
+    edges = tuple(schema.Edge(edge.source, edge.target, _to_shape(edge.shape)) for edge in message.edges)
+    _check_tree(nodes, edges)
+    return schema.Graph(message.framework, message.model, nodes, edges, message.origin)
+
+
+def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
+    """The blob of the tag `activis/snapshot`."""
+    message = pb.Snapshot(
+        step=snapshot.step,
+        wall_time=snapshot.wall_time,
+        session=snapshot.session,
+        task=snapshot.task,
+        class_names=snapshot.class_names,
+        seen=snapshot.seen,
+        kept=snapshot.kept,
+        metrics=dict(snapshot.metrics),
+        instances=snapshot.instances,
+        columns=[pb.Column(name=name, values=_array(array)) for name, array in snapshot.columns.items()],
+        subsets=[pb.Subset(name=s.name, kind=s.kind, expression=s.expression, count=s.count) for s in snapshot.subsets],
+        notes=snapshot.notes,
+    )
+    for layer in snapshot.layers:
+        info, summary = layer.info, layer.summary
+        message.layers.add(
+            name=info.name,
+            neurons=info.neurons,
+            reducer=info.reducer,
+            axis=info.axis,
+            shape=_shape(info.shape),
+            feeds_relu=info.feeds_relu,
+            nan=layer.nan,
+            inf=layer.inf,
+            clipped=layer.clipped,
+            activations=_array(layer.activations),
+            summary=pb.Summary(
+                count=_array(summary.count),
+                mean=_array(summary.mean),
+                std=_array(summary.std),
+                min=_array(summary.min),
+                max=_array(summary.max),
+            ),
+        )
+    return message.SerializeToString(deterministic=True)
+
+
+def decode_snapshot(blob: bytes) -> schema.Snapshot:
+    """Inverse of `encode_snapshot`.
+
+    Raises:
+        UnreadableError: the blob is not a snapshot, or its arrays do not have the shapes that its counts demand.
+    """
+    message = pb.Snapshot()
+    _parse(message, blob, "snapshot")
+    kept, subsets = message.kept, len(message.subsets)
+    for name in message.instances:
+        _check_file(name)
+    if not 0 <= kept <= message.seen:
+        raise UnreadableError(
+            f"The snapshot of step {message.step} says that {kept} of {message.seen} instances were kept."
+        )
+    columns = {}
+    for column in message.columns:
+        array = _to_array(column.values, f"column {column.name!r}")
+        if not array.shape or array.shape[0] != kept:
+            raise UnreadableError(f"Column {column.name!r} has shape {array.shape}; {kept} instances were kept.")
+        columns[column.name] = array
+    return schema.Snapshot(
+        step=message.step,
+        wall_time=message.wall_time,
+        session=message.session,
+        task=message.task,
+        class_names=tuple(message.class_names),
+        seen=message.seen,
+        kept=kept,
+        metrics=dict(message.metrics),
+        instances=tuple(message.instances),
+        columns=columns,
+        subsets=tuple(schema.Subset(s.name, s.kind, s.expression, s.count) for s in message.subsets),
+        layers=tuple(_to_layer(layer, kept, subsets) for layer in message.layers),
+        notes=tuple(message.notes),
+    )
+
+
+def _to_layer(message: pb.Layer, kept: int, subsets: int) -> schema.Layer:
+    name, neurons = message.name, message.neurons
+    activations = _to_array(message.activations, f"layer {name!r}")
+    if activations.dtype != "float16" or activations.shape != (kept, neurons):
+        raise UnreadableError(
+            f"Layer {name!r} has activations of {activations.dtype} {activations.shape}; float16 {(kept, neurons)} was expected."
+        )
+    fields = {}
+    for field in ("count", "mean", "std", "min", "max"):
+        array = _to_array(getattr(message.summary, field), f"{field} of layer {name!r}")
+        shapes = [(subsets, neurons), (subsets, 1)] if field == "count" else [(subsets, neurons)]
+        if array.shape not in shapes:
+            raise UnreadableError(f"The {field} of layer {name!r} has shape {array.shape}; {shapes[0]} was expected.")
+        fields[field] = array
+    info = schema.LayerInfo(
+        name, neurons, message.reducer, message.axis, _to_shape(message.shape), feeds_relu=message.feeds_relu
+    )
+    return schema.Layer(
+        info, activations, schema.Summary(**fields), nan=message.nan, inf=message.inf, clipped=message.clipped
+    )
+
+
+def _parse(message: pb.Graph | pb.Snapshot, blob: bytes, what: str) -> None:
+    try:
+        message.ParseFromString(blob)
+    except DecodeError as error:
+        raise UnreadableError(f"A {what} event of {len(blob)} bytes cannot be decoded: {error}.") from error
+
+
+def _shape(shape: schema.Shape) -> pb.Shape:
+    return pb.Shape(sizes=shape.sizes, dtype=shape.dtype)
+
+
+def _to_shape(message: pb.Shape) -> schema.Shape:
+    return schema.Shape(tuple(message.sizes), message.dtype)
+
+
+def _array(array: schema.Array) -> pb.Array:
+    return pb.Array(dtype=array.dtype, shape=array.shape, inline=array.inline, tensor=array.tensor, files=array.files)
+
+
+def _to_array(message: pb.Array, what: str) -> schema.Array:
+    shape = tuple(message.shape)
+    if message.dtype not in DTYPES:
+        raise UnreadableError(f"The array of {what} has type {message.dtype!r}; allowed are {', '.join(DTYPES)}.")
+    if any(size < 0 for size in shape) or len(shape) > 8 or math.prod(shape) > _MAX_ELEMENTS:
+        raise UnreadableError(f"The array of {what} has the impossible shape {shape}.")
+    if not message.files:
+        size = math.prod(shape) * DTYPES[message.dtype]
+        if len(message.inline) != size:
+            raise UnreadableError(f"The array of {what} has {len(message.inline)} bytes; {size} were expected.")
+    for name in message.files:
+        _check_file(name)
+    return schema.Array(message.dtype, shape, message.inline, message.tensor, tuple(message.files))
+
+
+def _check_file(name: str) -> None:
+    if not metadata.is_file_name(name):
+        raise UnreadableError(f"A snapshot refers to the file {name!r}, which is not a name that we write.")
+
+
+def _check_tree(nodes: tuple[schema.Node, ...], edges: tuple[schema.Edge, ...]) -> None:
+    """Every node's parent is there and leads to the model, so that whoever walks upwards arrives."""
+    parents: dict[str, str | None] = {}
+    for node in nodes:
+        if node.key in parents:
+            raise UnreadableError(f"The graph has two nodes with the key {node.key!r}.")
+        parents[node.key] = node.parent
+    rooted: set[str] = set()
+    for key in parents:
+        path: list[str] = []
+        at: str | None = key
+        while at is not None and at not in rooted:
+            if at not in parents:
+                raise UnreadableError(f"The graph's node {path[-1]!r} lies in {at!r}, which is not there.")
+            if len(path) > len(parents):
+                raise UnreadableError(f"The graph's node {key!r} lies within itself.")
+            path.append(at)
+            at = parents[at]
+        rooted.update(path)
+    for edge in edges:
+        for key in (edge.source, edge.target):
+            if key not in parents:
+                raise UnreadableError(f"An edge of the graph ends at {key!r}, which is not there.")

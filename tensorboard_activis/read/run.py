@@ -1,0 +1,109 @@
+"""A run: its graph and its snapshots, of which the newest session's count."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tensorboard_activis import codec, metadata, schema
+from tensorboard_activis.errors import NotFoundError, UnreadableError
+from tensorboard_activis.read.events import Blobs, read_blobs
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+
+def current(snapshots: Iterable[schema.Snapshot]) -> dict[int, schema.Snapshot]:
+    """Of several sessions in one directory, what counts: by step, ascending.
+
+    The newest session wins a step, and what an older one logged from the newer one's first step on is superseded, as after
+    resuming from a checkpoint.
+    """
+    sessions: dict[str, list[schema.Snapshot]] = {}
+    for snapshot in snapshots:
+        sessions.setdefault(snapshot.session, []).append(snapshot)
+    kept: dict[int, schema.Snapshot] = {}
+    for session in sorted(sessions):
+        first = min(snapshot.step for snapshot in sessions[session])
+        kept = {step: snapshot for step, snapshot in kept.items() if step < first}
+        kept |= {snapshot.step: snapshot for snapshot in sessions[session]}
+    return dict(sorted(kept.items()))
+
+
+class Run:
+    """What was logged into one run directory. Read anew by `reload`.
+
+    Attributes:
+        problems: in words, what could not be read; everything else can.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.reload()
+
+    def reload(self) -> None:
+        """Reads the event files again, to see what was logged since."""
+        self._take(read_blobs(self.directory))
+
+    def _take(self, found: Blobs) -> None:
+        problems = list(found.problems)
+        snapshots = []
+        self._graph: schema.Graph | None = None
+        for blob in found.blobs:
+            try:
+                if blob.tag == metadata.GRAPH_TAG:
+                    self._graph = codec.decode_graph(blob.content)
+                else:
+                    snapshots.append(codec.decode_snapshot(blob.content))
+            except UnreadableError as error:
+                problems.append(f"step {blob.step}: {error}")
+        self._snapshots = {step: SnapshotReader(record, self.directory) for step, record in current(snapshots).items()}
+        self.problems = tuple(dict.fromkeys(problems))
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps that were logged, ascending."""
+        return list(self._snapshots)
+
+    @property
+    def graph(self) -> schema.Graph:
+        """The model: nodes, edges, nested modules.
+
+        Raises:
+            UnreadableError: no graph can be read.
+        """
+        if self._graph is None:
+            raise UnreadableError(f"{self.directory} has no graph that can be read. {' '.join(self.problems)}".strip())
+        return self._graph
+
+    @property
+    def latest(self) -> SnapshotReader:
+        """The snapshot of the highest step."""
+        if not self._snapshots:
+            raise NotFoundError(f"{self.directory} has no snapshots. {' '.join(self.problems)}".strip())
+        return self._snapshots[max(self._snapshots)]
+
+    def snapshot(self, step: int) -> SnapshotReader:
+        """The snapshot of one step.
+
+        Raises:
+            NotFoundError: nothing was logged at this step.
+        """
+        if step not in self._snapshots:
+            steps = ", ".join(map(str, self.steps[:20])) + (", …" if len(self.steps) > 20 else "")
+            raise NotFoundError(f"Nothing was logged at step {step}. There are: {steps or 'none'}.")
+        return self._snapshots[step]
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Opens what was logged to a run, given the `log_dir` of the callback.
+
+    Raises:
+        NotFoundError: nothing was logged there.
+    """
+    given = Path(path)
+    for directory in (given / metadata.RUN_DIRECTORY, given):
+        if any(directory.glob("*tfevents*")) and (directory.name == metadata.RUN_DIRECTORY or directory != given):
+            return Run(directory)
+    inner = sorted(str(child.parent) for child in given.glob(f"*/{metadata.RUN_DIRECTORY}") if child.is_dir())
+    hint = f" Runs below it: {', '.join(inner)}." if inner else ""
+    raise NotFoundError(
+        f"{given} holds no activations: it has no directory {metadata.RUN_DIRECTORY!r} with events.{hint}"
+    )

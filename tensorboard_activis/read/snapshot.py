@@ -1,0 +1,106 @@
+"""One snapshot, lazily: arrays are mapped and tables read when they are asked for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tensorboard_activis import schema
+from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.predicate import compile_expression
+from tensorboard_activis.read.arrays import read_array
+from tensorboard_activis.read.instances import read_instances, with_outcome
+
+
+@dataclass(frozen=True)
+class SummaryArrays:
+    """Statistics of one layer over all instances seen.
+
+    Attributes:
+        subsets: names of the rows.
+        count: int64 [subsets, neurons], or [subsets, 1] when no value was left out.
+        mean, std, min, max: float32 [subsets, neurons], NaN where a subset has no finite value.
+    """
+
+    subsets: tuple[str, ...]
+    count: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    min: np.ndarray
+    max: np.ndarray
+
+
+class SnapshotReader:
+    """What was recorded of one model at one step. Every [instances, ...] array has the same row order, the hash order.
+
+    Args:
+        record: the decoded snapshot.
+        directory: where its files lie.
+    """
+
+    def __init__(self, record: schema.Snapshot, directory: Path) -> None:
+        self.record = record
+        self._directory = directory
+
+    @property
+    def step(self) -> int:
+        """The training step."""
+        return self.record.step
+
+    @cached_property
+    def layers(self) -> dict[str, schema.Layer]:
+        """The recorded layers by name, in the order in which they ran."""
+        return {layer.info.name: layer for layer in self.record.layers}
+
+    def layer(self, name: str) -> schema.Layer:
+        """One recorded layer.
+
+        Raises:
+            NotFoundError: no layer of this name was recorded.
+        """
+        if name not in self.layers:
+            raise NotFoundError(
+                f"The layer {name!r} was not recorded at step {self.step}. Recorded are: {', '.join(self.layers) or 'none'}."
+            )
+        return self.layers[name]
+
+    def activations(self, layer: str) -> np.ndarray:
+        """float16 [instances, neurons], memory-mapped and read-only."""
+        return read_array(self._directory, self.layer(layer).activations)
+
+    def summary(self, layer: str) -> SummaryArrays:
+        """The layer's statistics over every declared subset."""
+        summary = self.layer(layer).summary
+        fields = (summary.count, summary.mean, summary.std, summary.min, summary.max)
+        names = tuple(subset.name for subset in self.record.subsets)
+        return SummaryArrays(names, *(read_array(self._directory, field) for field in fields))
+
+    def column(self, name: str) -> np.ndarray:
+        """One column of what changes from step to step, as an array: see `schema.Snapshot.columns`.
+
+        Raises:
+            NotFoundError: there is no such column.
+        """
+        if name not in self.record.columns:
+            raise NotFoundError(
+                f"There is no column {name!r} at step {self.step}. There are: {', '.join(self.record.columns) or 'none'}."
+            )
+        return read_array(self._directory, self.record.columns[name])
+
+    @cached_property
+    def instances(self) -> pa.Table:
+        """The kept instances: id, label, content and user columns, then prediction, correct, score, loss, label_score."""
+        columns = {name: self.column(name) for name in self.record.columns}
+        return with_outcome(read_instances(self._directory, self.record), columns, self.record.class_names)
+
+    def where(self, expression: str) -> np.ndarray:
+        """bool [instances]: for which kept instances the expression is true.
+
+        Raises:
+            ExpressionError: the expression is not in the language, or does not fit the columns.
+        """
+        table = self.instances
+        types = dict(zip(table.schema.names, table.schema.types, strict=True))
+        return compile_expression(expression, types).mask(table)

@@ -1,0 +1,1 @@
+"""From batches of activations to statistics and a sample."""

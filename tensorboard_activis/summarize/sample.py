@@ -1,0 +1,80 @@
+"""Which instances are kept one by one: the k of lowest hash, so that every process, step and run keeps the same."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+#: Of float16; values beyond it are clipped to it.
+_LARGEST = np.float32(np.finfo(np.float16).max)
+
+
+def ranks(ids: Sequence[int] | Sequence[str]) -> np.ndarray:
+    """A 64-bit hash of every id, uint64 [instances]: splitmix64 for integers, blake2b for texts.
+
+    Source of splitmix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014.
+    """
+    if len(ids) and isinstance(ids[0], str):
+        digests = b"".join(blake2b(str(key).encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in ids)
+        return np.frombuffer(digests, "<u8").astype(np.uint64)
+    with np.errstate(over="ignore"):
+        z = np.asarray(ids, dtype=np.int64).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+def to_float16(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Rounds to float16; finite values beyond its range become its largest, and are counted. NaN and infinities stay."""
+    beyond = np.isfinite(values) & (np.abs(values) > _LARGEST)
+    clipped = int(beyond.sum())
+    if clipped:
+        values = np.where(beyond, np.clip(values, -_LARGEST, _LARGEST), values)
+    return values.astype(np.float16), clipped
+
+
+class Sample:
+    """Keeps the rows of lowest rank of several arrays that grow together.
+
+    Every prefix of the result is itself a uniform sample, for rows come out in the order of their ranks.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        self._size = size
+        self._ranks: list[np.ndarray] = []
+        self._columns: dict[str, list[np.ndarray]] = {}
+        self._held = 0
+        self._bound: np.uint64 | None = None  # no rank from here on can stay
+
+    def candidates(self, order: np.ndarray) -> np.ndarray:
+        """Positions of those ranks, uint64 [instances], that may stay: what costs to prepare need be only for them."""
+        if self._bound is None:
+            return np.arange(order.size)
+        return np.flatnonzero(order < self._bound)
+
+    def add(self, order: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
+        """Adds instances: their ranks, and for every column an array whose first axis is instances."""
+        if not order.size:
+            return
+        self._ranks.append(order)
+        for name, values in columns.items():
+            self._columns.setdefault(name, []).append(values)
+        self._held += order.size
+        if self._size is not None and self._held >= 2 * self._size:
+            self._compact()
+
+    def result(self) -> dict[str, np.ndarray]:
+        """The kept rows of every column, in hash order."""
+        if self._ranks:
+            self._compact()
+        return {name: chunks[0] for name, chunks in self._columns.items()}
+
+    def _compact(self) -> None:
+        order = np.concatenate(self._ranks)
+        chosen = np.argsort(order, kind="stable")[: self._size]
+        self._ranks = [order[chosen]]
+        for name, chunks in self._columns.items():
+            self._columns[name] = [np.concatenate(chunks)[chosen]]
+        self._held = chosen.size
+        if self._held == self._size:
+            self._bound = self._ranks[0][-1]

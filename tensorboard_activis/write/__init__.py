@@ -1,0 +1,1 @@
+"""From records to files: events, large arrays, instances."""

@@ -1,0 +1,66 @@
+"""Large arrays, in one safetensors file per snapshot; small ones travel inside the event."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from tensorboard_activis import metadata, schema
+
+#: An array of at most this many bytes is carried by the event itself, ...
+INLINE_BYTES = 256 * 1024
+#: ... as long as the event stays below this: TensorBoard keeps every event in memory.
+INLINE_BYTES_IN_ALL = 1024 * 1024
+
+
+class ArrayWriter:
+    """Collects the arrays of one snapshot; `close` writes the file, complete and under its final name."""
+
+    def __init__(self, directory: Path, step: int, session: str) -> None:
+        self._directory = directory
+        self._name = metadata.snapshot_file(step, session)
+        self._tensors: dict[str, np.ndarray] = {}
+        self._inline = 0
+
+    def add(self, name: str, array: np.ndarray) -> schema.Array:
+        """Takes an array and tells where it will be found. Small ones come back with their bytes."""
+        array = np.ascontiguousarray(array)
+        dtype, shape = array.dtype.name, array.shape
+        if array.nbytes <= INLINE_BYTES and self._inline + array.nbytes <= INLINE_BYTES_IN_ALL:
+            self._inline += array.nbytes
+            return schema.Array(dtype, shape, inline=array.tobytes())
+        self._tensors[name] = array
+        return schema.Array(dtype, shape, tensor=name, files=(self._name,))
+
+    def close(self) -> None:
+        """Writes what was not inlined.
+
+        Raises:
+            OSError: disk full, directory gone, …; nothing is left under the final name.
+        """
+        if not self._tensors:
+            return
+        with replacing(self._directory / self._name) as partial:
+            try:
+                save_file(self._tensors, partial)
+            except SafetensorError as error:
+                raise OSError(f"{self._name} cannot be written: {error}") from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Writes a whole file or nothing: the body writes to the path it is given, which is then synced and renamed."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,32 @@
+"""The table of sampled instances: one parquet file, shared by all steps that keep the same instances."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tensorboard_activis import metadata
+from tensorboard_activis.write.arrays import replacing
+
+
+class InstanceWriter:
+    """Writes tables of instances into `directory`, each content once."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def write(self, table: pa.Table) -> str:
+        """Returns the name of the file that holds this table.
+
+        Raises:
+            OSError: disk full, directory gone, …; nothing is left under the final name.
+        """
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        content = sink.getvalue().to_pybytes()
+        name = metadata.instances_file(content)
+        path = self._directory / name
+        if not path.exists():
+            with replacing(path) as partial:
+                partial.write_bytes(content)
+        return name
