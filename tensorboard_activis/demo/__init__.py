@@ -1,0 +1,1 @@
+"""The demo: trains a small network on real images of digits, logs it, and opens TensorBoard."""

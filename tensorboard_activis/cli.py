@@ -1,0 +1,75 @@
+"""The command `tensorboard-activis`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tensorboard_activis import __version__
+from tensorboard_activis.demo import command as demo
+from tensorboard_activis.errors import ActiVisError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; errors that are meant for users are one line on standard error.
+
+    Returns:
+        The exit status: 0 for success, 1 for an error, 2 for a command line that is not understood.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        return demo.run_demo(
+            options.framework, options.logdir, options.epochs, serve=not options.no_serve, port=options.port
+        )
+    except ActiVisError as error:
+        print(f"tensorboard-activis: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ntensorboard-activis: stopped", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="tensorboard-activis", description="ActiVis for TensorBoard.")
+    top.add_argument("--version", action="version", version=f"tensorboard-activis {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    command = commands.add_parser(
+        "demo",
+        help="train a small network on images of digits, log it, open TensorBoard",
+        description="Trains a small residual network on scikit-learn's digits, twice: as it should be, and with a share "
+        "of wrong labels. Logs a snapshot after every epoch and opens TensorBoard.",
+    )
+    command.add_argument(
+        "--framework",
+        choices=sorted(demo.NEEDS, reverse=True),
+        default="torch",
+        help="what to train with (default: %(default)s)",
+    )
+    command.add_argument(
+        "--logdir", type=Path, default=demo.DEFAULT_LOG_DIR, metavar="DIR", help="where to log (default: %(default)s)"
+    )
+    command.add_argument(
+        "--epochs",
+        type=_positive,
+        default=14,
+        metavar="N",
+        help="epochs of training in each run (default: %(default)s)",
+    )
+    command.add_argument("--no-serve", action="store_true", help="train and log only")
+    command.add_argument(
+        "--port", type=_port, metavar="P", help="TensorBoard's port (default: 6006 or the next free one)"
+    )
+    return top
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text!r}")
+    return int(text)

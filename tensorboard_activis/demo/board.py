@@ -1,0 +1,87 @@
+"""Starts TensorBoard and waits until its ActiVis tab answers."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tensorboard_activis.errors import ActiVisError
+
+DEFAULT_PORT = 6006
+#: Ports to try when the user named none: a second TensorBoard is common.
+PORTS_TO_TRY = 10
+SECONDS_TO_START = 90
+
+
+def free_port(port: int | None) -> int:
+    """The port asked for, or else the first free one from TensorBoard's usual port on.
+
+    Raises:
+        ActiVisError: the port is taken, or none of those tried is free.
+    """
+    candidates = range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TO_TRY) if port is None else [port]
+    for candidate in candidates:
+        if _is_free(candidate):
+            return candidate
+    if port is None:
+        raise ActiVisError(f"ports {candidates[0]} to {candidates[-1]} are all taken. Name a free one: --port 8080")
+    raise ActiVisError(
+        f"port {port} is taken by another program, perhaps an earlier TensorBoard (see http://localhost:{port}/). "
+        f"Stop it, or take another port: --port {port + 1}"
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("localhost", port))
+        except OSError:
+            return False
+        return True
+
+
+def serve(log_dir: Path, port: int) -> int:
+    """Run TensorBoard until it ends or the user presses Ctrl-C; the address is printed when the tab is there.
+
+    Returns:
+        The exit status: 0 after Ctrl-C, else TensorBoard's.
+    """
+    # A process of its own: the server needs no framework, and should not carry the one that trained.
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(log_dir), "--port", str(port)]
+    with tempfile.TemporaryFile() as output:
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            if not _answers(server, f"http://localhost:{port}/data/plugin/activis/runs"):
+                output.seek(0)
+                said = output.read().decode(errors="replace").strip()
+                raise ActiVisError(
+                    f"TensorBoard did not start: {said or 'it said nothing'}\nTry it by hand: {' '.join(command)}"
+                )
+            print(f"\nOpen  http://localhost:{port}/#activis  (Ctrl-C stops TensorBoard)", flush=True)
+            return server.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _answers(server: "subprocess.Popen[bytes]", address: str) -> bool:
+    """Wait until an address answers; False when the server ended or took too long."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return True
+        except urllib.error.HTTPError as error:
+            raise ActiVisError(
+                f"TensorBoard is up, but its ActiVis tab is not: {address} answers {error.code}"
+            ) from error
+        except OSError:
+            time.sleep(0.2)
+    return False

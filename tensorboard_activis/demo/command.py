@@ -1,0 +1,109 @@
+"""`tensorboard-activis demo`: trains two runs, logs them, and opens TensorBoard."""
+
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tensorboard_activis.demo import board
+from tensorboard_activis.demo.digits import load_digits
+from tensorboard_activis.demo.plan import Clock, Plan, Progress
+from tensorboard_activis.errors import ActiVisError
+
+DEFAULT_LOG_DIR = Path("logs/demo")
+#: Per framework: the extra that installs what the demo needs, and the modules by which it is there.
+NEEDS = {
+    "torch": ("demo", ("torch", "sklearn", "tqdm")),
+    "keras": ("demo-keras", ("keras", "tensorflow", "sklearn", "tqdm")),
+}
+#: Lies in every run that the demo made; a run without it is somebody's work and is not replaced.
+MARKER = "demo.json"
+WRONG_LABELS = 0.2
+
+Train = Callable[[Plan, Progress, Clock], float]
+
+
+def run_demo(framework: str, log_dir: Path, epochs: int, *, serve: bool, port: int | None) -> int:
+    """Train, log and, unless told otherwise, serve until the user stops it.
+
+    Arguments:
+        framework: "torch" or "keras".
+        log_dir: TensorBoard's log directory; each run gets a directory in it, and replaces an earlier demo's.
+        epochs: of training, for each of two runs; a snapshot follows each.
+        port: for TensorBoard; None takes the first free one from 6006 on.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ActiVisError: something is missing or in the way; found out before training.
+    """
+    check_installed(framework)
+    if serve:
+        port = board.free_port(port)
+    suffix = "" if framework == "torch" else f"-{framework}"
+    digits = load_digits()
+    plans = [
+        Plan(log_dir / f"digits-cnn{suffix}", digits, epochs),
+        Plan(log_dir / f"digits-cnn{suffix}-wrong-labels", digits.with_wrong_labels(WRONG_LABELS), epochs),
+    ]
+    runs = [plan.log_dir for plan in plans]
+    for step in (check_free, make_directory):  # all are checked before any is touched
+        for run in runs:
+            step(run)
+    train_all(framework, plans)
+    again = f"tensorboard --logdir {log_dir}"
+    if not serve or port is None:
+        print(f"See it with: {again}")
+        return 0
+    status = board.serve(log_dir, port)
+    print(f"\nOpen it again with: {again}")
+    return status
+
+
+def check_installed(framework: str) -> None:
+    """Raise an ActiVisError that names the command to run when a module that the demo needs is not installed."""
+    extra, modules = NEEDS[framework]
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        names = " and ".join(missing).replace("sklearn", "scikit-learn")
+        raise ActiVisError(
+            f"the {framework} demo needs {names}, not installed here. Run: pip install 'tensorboard-activis[{extra}]'"
+        )
+
+
+def check_free(run: Path) -> None:
+    """Raise an ActiVisError when a run's directory holds what the demo did not make."""
+    if run.is_dir() and any(run.iterdir()) and not (run / MARKER).is_file():
+        raise ActiVisError(f"{run} was not made by the demo, which does not touch it. Name another place: --logdir DIR")
+
+
+def make_directory(run: Path) -> None:
+    """Make the directory of a run; what an earlier demo left there goes."""
+    try:
+        if (run / MARKER).is_file():
+            print(f"Replacing {run}, made by an earlier demo")
+            shutil.rmtree(run)
+        run.mkdir(parents=True, exist_ok=True)
+        (run / MARKER).write_text(json.dumps({"made by": "tensorboard-activis demo"}))
+    except OSError as error:
+        raise ActiVisError(f"cannot write to {run}: {error.strerror}. Name another place: --logdir DIR") from error
+
+
+def train_all(framework: str, plans: list[Plan]) -> None:
+    """Train the runs one after the other, with a progress bar each, and print what it took."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from tqdm import tqdm
+
+    print(f"Training {len(plans)} runs of {plans[0].epochs} epochs with {framework}")
+    train: Train = importlib.import_module(f"tensorboard_activis.demo.{framework}_training").train
+    training = logging = 0.0
+    for plan in plans:
+        with tqdm(total=plan.steps, desc=plan.log_dir.name, unit="step") as progress:
+            clock = Clock()
+            train(plan, progress, clock)
+            training, logging = training + clock.training, logging + clock.logging
+    print(f"Trained for {training:.1f} s, logged for {logging:.1f} s, into {plans[0].log_dir.parent}")

@@ -1,0 +1,44 @@
+"""The same small residual network as in torch_network.py, as nested Keras models."""
+
+import keras
+from keras import layers
+
+
+def conv_block(name: str, channels: int, *, pool: bool = False) -> keras.Sequential:
+    """Convolution, batch normalisation, ReLU; then halves the image if asked."""
+    parts = [
+        layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv"),
+        layers.BatchNormalization(name="bn"),
+        layers.ReLU(name="relu"),
+    ]
+    if pool:
+        parts.append(layers.MaxPooling2D(name="pool"))
+    return keras.Sequential(parts, name=name)
+
+
+def residual(name: str, size: int, channels: int) -> keras.Model:
+    """What two convolutions find is added to what came in; [batch, size, size, channels] -> the same."""
+    x = keras.Input((size, size, channels), name="x")
+    found = layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv1")(x)
+    found = layers.ReLU(name="relu1")(layers.BatchNormalization(name="bn1")(found))
+    found = layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv2")(found)
+    found = layers.BatchNormalization(name="bn2")(found)
+    return keras.Model(x, layers.ReLU(name="relu2")(layers.Add(name="add")([x, found])), name=name)
+
+
+def digits_net() -> keras.Model:
+    """Images [batch, 8, 8, 1] -> logits [batch, 10]."""
+    blocks = keras.Sequential([residual(f"res{index}", 4, 32) for index in range(3)], name="blocks")
+    head = keras.Sequential(
+        [
+            layers.GlobalMaxPooling2D(name="pool"),
+            layers.Dense(64, name="fc1"),
+            layers.ReLU(name="relu"),
+            layers.Dense(10, name="fc2"),
+        ],
+        name="head",
+    )
+    x = images = keras.Input((8, 8, 1), name="images")
+    for part in (conv_block("stem", 16), conv_block("block1", 32, pool=True), blocks, conv_block("block2", 48), head):
+        x = part(x)
+    return keras.Model(images, x, name="digits_net")
