@@ -1,0 +1,164 @@
+"""The structure that the design promises: two halves, stages in order, frameworks only at the edge."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tensorboard_activis"
+NAME = "tensorboard_activis"
+
+#: What each stage may import besides itself and the shared modules.
+ALLOWED = {
+    "summarize": set(),
+    "write": set(),
+    "capture": {"summarize", "write"},
+    "read": set(),
+    "query": {"read"},
+    "serve": {"query", "read"},
+    "torch": {"capture"},
+    "keras": {"capture"},
+    "demo": {"torch", "keras", "demo"},
+    "cli": {"demo", NAME},
+    NAME: {"read"},  # __init__.py: open_run
+}
+#: Both halves use these; they import no stage.
+SHARED = {"schema", "metadata", "codec", "errors", "activis_pb2", "predicate"}
+FRAMEWORKS = {"torch", "keras", "tensorflow"}
+
+
+def modules() -> list[Path]:
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if not path.name.endswith("_pb2.py")]
+
+
+def stage_of(path: Path) -> str:
+    """The first part of a module's name below the package; the package itself for its __init__.py."""
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return NAME if first == "__init__" else first
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of what a module imports, anywhere in it but under `if TYPE_CHECKING`."""
+    package = ".".join([NAME, *path.relative_to(PACKAGE).parent.parts])
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            nodes += node.orelse
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            # `from tensorboard_activis import schema` names a module, `from …schema import Graph` does not: take both.
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def stages_imported(path: Path) -> set[str]:
+    known = {stage_of(module) for module in modules()} | set(ALLOWED) | SHARED
+    parts = [name.split(".") for name in imports(path) if name.split(".")[0] == NAME]
+    return {name[1] if len(name) > 1 and name[1] in known else NAME for name in parts}
+
+
+def shared_modules() -> set[str]:
+    """The shared modules, and the single modules that these are made of."""
+    found, new = set(SHARED), set(SHARED)
+    while new:
+        paths = [PACKAGE / f"{name}.py" for name in new if name != "activis_pb2"]
+        new = {stage for path in paths if path.exists() for stage in stages_imported(path)} - found - {NAME}
+        found |= new
+    return found
+
+
+def test_shared_modules_import_no_stage():
+    stages = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    assert not shared_modules() & (stages | {"torch", "keras", "cli"})
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_stage_imports_only_what_comes_before(path: Path):
+    stage, shared = stage_of(path), shared_modules()
+    if stage in shared:
+        return
+    assert stage in ALLOWED, f"{stage} is new: say in ALLOWED what it may import"
+    assert stages_imported(path) - ALLOWED[stage] - shared - {stage} == set()
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_frameworks_only_at_the_edge(path: Path):
+    found = {name.split(".")[0] for name in imports(path)} & FRAMEWORKS
+    if stage_of(path) not in {"capture", "torch", "keras", "demo"} or path.name == "__init__.py":
+        allowed = set()
+    else:  # a module's name says whose it is
+        owner = path.stem.split("_")[0]
+        allowed = {"torch": {"torch"}, "keras": FRAMEWORKS}.get(owner, set())  # Keras runs on either of the others
+    assert found <= allowed
+
+
+def test_stages_have_no_files_over_the_limit():
+    lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in modules()}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+#: Run in a process of its own, in which a framework cannot be imported.
+SERVING_HALF = """
+import sys
+class Forbidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "keras", "tensorflow"}:
+            raise AssertionError("the serving half imports " + name)
+sys.meta_path.insert(0, Forbidden())
+for name in sys.argv[1:]:
+    __import__(name)
+"""
+
+
+def test_serving_half_needs_no_framework():
+    stages = {"read", "query", "serve", "cli", NAME} | shared_modules()
+    serving = [path for path in modules() if stage_of(path) in stages]
+    names = [
+        ".".join([NAME, *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__") for path in serving
+    ]
+    result = subprocess.run([sys.executable, "-c", SERVING_HALF, *names], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}.serve.loader"])
+def test_importing_is_light(name: str):
+    """TensorBoard imports the loader at every start, unguarded; users import the package before they choose a framework."""
+    heavy = ["torch", "keras", "tensorflow", "pyarrow", "numpy"]
+    code = f"import sys, {name}; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    allowed = "['numpy']" if name.endswith("loader") else "[]"  # tensorboard's own plugin interface imports numpy
+    assert result.stdout.strip() in {"[]", allowed}
+
+
+def test_lock_file_records_no_addresses():
+    lock = json.loads((ROOT / "frontend" / "package-lock.json").read_text())
+    assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
+
+
+def test_no_file_names_a_place_on_this_machine():
+    """Neither the checkout's own path nor an address of a package registry belongs in a file that others read."""
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    places = re.compile(
+        r"(?<![\w.])/(?:home|root|work)/[\w.-]+|https?://[\w.-]*(?:registry|pypi|pythonhosted)[\w.-]*/", re.I
+    )
+    found = []
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.suffix in {".png", ".ttf", ".woff2", ".safetensors", ".parquet"} or not path.is_file():
+            continue
+        found += [f"{name}: {match}" for match in places.findall(path.read_text(errors="replace"))]
+    assert found == []
