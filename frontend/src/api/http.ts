@@ -1,0 +1,70 @@
+import { decodeColumns, decodeMatrix, decodeProjection, decodeStrips, decodeWhere } from "./decode";
+import type { At, Source } from "./source";
+import { ApiError, type ErrorKind, type TableQuery } from "./types";
+
+type Parameters = Record<string, unknown>;
+
+/** Longer addresses are sent as a POST: proxies and servers cut them at 8 KB. */
+const LONGEST_ADDRESS = 2000;
+
+/** The plugin's routes. `base` is relative, for TensorBoard may stand behind a path prefix. */
+export function httpSource(base: string): Source {
+  const json = async <T>(route: string, parameters: Parameters, signal: AbortSignal): Promise<T> =>
+    (await (await request(base, route, parameters, signal)).json()) as T;
+  const numbers = async <T>(route: string, parameters: Parameters, signal: AbortSignal, decode: (b: ArrayBuffer) => T): Promise<T> =>
+    decode(await (await request(base, route, parameters, signal)).arrayBuffer());
+  return {
+    runs: (signal) => json("runs", {}, signal),
+    graph: (run, signal) => json("graph", { run }, signal),
+    snapshot: (at, signal) => json("snapshot", { ...at }, signal),
+    strips: (at, signal) => numbers("strips", { ...at }, signal, decodeStrips),
+    matrix: (at, layer, rows, sort, signal) => numbers("matrix", { ...at, layer, rows, sort }, signal, decodeMatrix),
+    projection: (at, layer, method, signal) => numbers("projection", { ...at, layer, method }, signal, decodeProjection),
+    columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
+    where: (at, expression, signal) => numbers("where", { ...at, expression }, signal, decodeWhere),
+    table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),
+    instance: (at, layer, row, signal) => json("instance", { ...at, layer, row }, signal),
+    neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
+    contentUrl: (at: At, row) => `${base}content?${query({ ...at, row })}`,
+    text: async (at, row, signal) => (await request(base, "content", { ...at, row }, signal)).text(),
+  };
+}
+
+function query(parameters: Parameters): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === undefined) continue;
+    search.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+  }
+  return search.toString();
+}
+
+async function request(base: string, route: string, parameters: Parameters, signal: AbortSignal): Promise<Response> {
+  const search = query(parameters);
+  let response: Response;
+  try {
+    response =
+      search.length <= LONGEST_ADDRESS
+        ? await fetch(`${base}${route}${search && "?"}${search}`, { signal })
+        : await fetch(`${base}${route}`, {
+            method: "POST",
+            headers: { "Content-Type": "application/json" },
+            body: JSON.stringify(parameters),
+            signal,
+          });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new ApiError("unreachable", "TensorBoard does not answer. Is it still running?");
+  }
+  if (!response.ok) throw await failure(route, response);
+  return response;
+}
+
+async function failure(route: string, response: Response): Promise<ApiError> {
+  try {
+    const { error } = (await response.json()) as { error: { kind: ErrorKind; message: string; position?: number | null } };
+    return new ApiError(error.kind, error.message, error.position ?? null);
+  } catch {
+    return new ApiError("internal", `TensorBoard answered "${response.status} ${response.statusText}" to ${route}.`);
+  }
+}

@@ -1,0 +1,30 @@
+import type {
+  Columns, Graph, InstanceDetail, Matrix, NeuronDetail, Projection, ProjectionMethod, RowQuery, Runs, Snapshot, SortQuery, Strip, Table,
+  TableQuery, Where,
+} from "./types";
+
+/** One snapshot: a run at a step. */
+export interface At {
+  run: string;
+  step: number;
+}
+
+/** Where answers come from: the plugin's routes (`http.ts`) or computed ones (`fixture.ts`). All throw ApiError. */
+export interface Source {
+  runs(signal: AbortSignal): Promise<Runs>;
+  graph(run: string, signal: AbortSignal): Promise<Graph>;
+  snapshot(at: At, signal: AbortSignal): Promise<Snapshot>;
+  /** By the layer's index in the snapshot. */
+  strips(at: At, signal: AbortSignal): Promise<Strip[]>;
+  matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, signal: AbortSignal): Promise<Matrix>;
+  projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal): Promise<Projection>;
+  columns(at: At, signal: AbortSignal): Promise<Columns>;
+  where(at: At, expression: string, signal: AbortSignal): Promise<Where>;
+  table(at: At, query: TableQuery, signal: AbortSignal): Promise<Table>;
+  instance(at: At, layer: string, row: number, signal: AbortSignal): Promise<InstanceDetail>;
+  neuron(at: At, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
+  /** Address of the instance itself, for an <img> or a fetch through `text`. */
+  contentUrl(at: At, row: number): string;
+  /** Content that is not an image. */
+  text(at: At, row: number, signal: AbortSignal): Promise<string>;
+}

@@ -1,0 +1,58 @@
+import { effect, signal } from "@preact/signals";
+import type { CanvasHTMLAttributes, JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+export interface Surface {
+  context: CanvasRenderingContext2D;
+  /** In CSS pixels; the context is scaled, so draw in these. */
+  width: number;
+  height: number;
+  /** Device pixels per CSS pixel: put edges on multiples of 1 / ratio. */
+  ratio: number;
+}
+
+interface Properties extends Omit<CanvasHTMLAttributes<HTMLCanvasElement>, "ref"> {
+  /** Draws everything anew; drawn again when the size or any signal that it reads changes. Keep it stable with useCallback. */
+  draw: (surface: Surface) => void;
+}
+
+/** A canvas in device pixels that fills its parent's box (give it a size by CSS) and follows signals. */
+export function Canvas({ draw, ...rest }: Properties): JSX.Element {
+  const element = useRef<HTMLCanvasElement>(null);
+  const [size] = useState(() => signal({ width: 0, height: 0, ratio: 1 }));
+  useEffect(() => {
+    const canvas = element.current;
+    if (!canvas) return undefined;
+    const measure = (): void => {
+      const { clientWidth: width, clientHeight: height } = canvas;
+      const ratio = window.devicePixelRatio || 1;
+      const now = size.peek();
+      if (now.width !== width || now.height !== height || now.ratio !== ratio) size.value = { width, height, ratio };
+    };
+    const observer = new ResizeObserver(measure);
+    observer.observe(canvas);
+    window.addEventListener("resize", measure);
+    measure();
+    return () => {
+      observer.disconnect();
+      window.removeEventListener("resize", measure);
+    };
+  }, []);
+  useEffect(
+    () =>
+      effect(() => {
+        const { width, height, ratio } = size.value;
+        const canvas = element.current;
+        const context = canvas?.getContext("2d");
+        if (!canvas || !context || width === 0 || height === 0) return;
+        const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+        if (canvas.width !== w) canvas.width = w;
+        if (canvas.height !== h) canvas.height = h;
+        context.setTransform(ratio, 0, 0, ratio, 0, 0);
+        context.clearRect(0, 0, width, height);
+        draw({ context, width, height, ratio });
+      }),
+    [draw],
+  );
+  return <canvas ref={element} {...rest} />;
+}

@@ -1,0 +1,58 @@
+/** Numbers as a user reads them: a real minus sign, thin groups of thousands, as many digits as carry something. */
+
+const MINUS = "−";
+const dash = "–";
+
+/** "8,192"; "−3". */
+export function integer(value: number | null | undefined): string {
+  return value === null || value === undefined || !Number.isFinite(value) ? dash : signs(Math.round(value).toLocaleString("en-US"));
+}
+
+/** Fixed digits: "2.68", "−4.7". */
+export function fixed(value: number | null | undefined, digits = 2): string {
+  if (value === null || value === undefined) return dash;
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : `${MINUS}∞`;
+  const text = value.toFixed(digits);
+  return signs(Number(text) === 0 ? text.replace("-", "") : text);
+}
+
+/** With its sign: "+2.9", "−1.5", "0.0". */
+export function signed(value: number | null | undefined, digits = 1): string {
+  const text = fixed(value, digits);
+  return value !== null && value !== undefined && Number(text.replace(MINUS, "-")) > 0 ? `+${text}` : text;
+}
+
+/** About three significant digits whatever the size: "2.68", "0.0412", "13.4", "1,204", "3.1e−7". */
+export function short(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return fixed(value);
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  if (size >= 1e6 || size < 1e-4) return signs(value.toExponential(1).replace("e+", "e"));
+  if (size >= 1000) return integer(value);
+  return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4);
+}
+
+/** A number as it stands on a scale's end, without idle zeros: "8", "1.2", "−8". */
+export function tick(value: number): string {
+  return signs(Math.abs(value) >= 10_000 ? value.toExponential(0).replace("e+", "e") : String(Number(value.toPrecision(3))));
+}
+
+/** "95.0%". */
+export function percent(share: number | null | undefined, digits = 1): string {
+  return share === null || share === undefined || !Number.isFinite(share) ? dash : `${fixed(share * 100, digits)}%`;
+}
+
+/** "1×8×8", without the batch axis. */
+export function sizes(values: readonly number[]): string {
+  const own = values[0] === -1 ? values.slice(1) : values;
+  return own.map((size) => (size < 0 ? "?" : String(size))).join("×") || "scalar";
+}
+
+/** "3 classes", "1 class": English plurals of the words that this page uses. */
+export function count(value: number, one: string, many = `${one}s`): string {
+  return `${integer(value)} ${value === 1 ? one : many}`;
+}
+
+function signs(text: string): string {
+  return text.replaceAll("-", MINUS);
+}

@@ -1,0 +1,167 @@
+import { batch } from "@preact/signals";
+import type { At } from "../api/source";
+import type { ProjectionMethod, Statistic } from "../api/types";
+import { openLayers } from "./chosen";
+import { columns, layers, rows } from "./data";
+import { clearHover } from "./hover";
+import { picked, type Picked } from "./members";
+import { expressionKey, idExpression, instanceKey, rowKey, type Row, type RowKey, type Sort } from "./rows";
+import {
+  chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, compare, type Compare, type InstancesTab, instancesTab, panel, scale,
+  type Scale, selection, type Selection, sort, statistic,
+} from "./view";
+
+/** Everything a user can do to the state. Views call these and write no signal themselves (but their own panel's zoom and colour). */
+
+export function chooseRun(name: string): void {
+  batch(() => {
+    chosenRun.value = name;
+    chosenStep.value = null;
+  });
+}
+
+export function chooseStep(step: number): void {
+  chosenStep.value = step;
+}
+
+export function chooseCompare(next: Compare | null): void {
+  compare.value = next;
+}
+
+export function openLayer(name: string): void {
+  if (layers.peek().has(name) && !openLayers.peek().includes(name)) chosenLayers.value = [...openLayers.peek(), name];
+}
+
+export function closeLayer(name: string): void {
+  chosenLayers.value = openLayers.peek().filter((open) => open !== name);
+}
+
+export function toggleLayer(name: string): void {
+  if (openLayers.peek().includes(name)) closeLayer(name);
+  else openLayer(name);
+}
+
+/** Instances go above the subsets; a row that is there already stays where it is. */
+export function addRow(row: Row): void {
+  const now = rows.peek();
+  if (now.some((other) => rowKey(other) === rowKey(row))) return;
+  const place = row.kind === "instance" ? now.findLastIndex((other) => other.kind === "instance") + 1 : now.length;
+  chosenRows.value = now.toSpliced(place, 0, row);
+}
+
+export function removeRow(key: RowKey): void {
+  batch(() => {
+    chosenRows.value = rows.peek().filter((row) => rowKey(row) !== key);
+    const rule = sort.peek();
+    if ((rule.by === "row" && rule.a === key) || (rule.by === "difference" && (rule.a === key || rule.b === key))) sort.value = { by: "index" };
+    clearHover();
+  });
+}
+
+/** Only rows of expressions carry a name of their own. */
+export function renameRow(key: RowKey, name: string): void {
+  chosenRows.value = rows.peek().map((row) =>
+    rowKey(row) === key && row.kind === "expression" ? { ...row, name: name.trim() || undefined } : row,
+  );
+}
+
+/** Moves a row before the one that stands at `place` now. */
+export function moveRow(key: RowKey, place: number): void {
+  const now = rows.peek();
+  const from = now.findIndex((row) => rowKey(row) === key);
+  const row = now[from];
+  if (!row) return;
+  const without = now.toSpliced(from, 1);
+  chosenRows.value = without.toSpliced(place > from ? place - 1 : place, 0, row);
+}
+
+export function resetRows(): void {
+  chosenRows.value = null;
+}
+
+export function addExpressionRow(expression: string, name?: string): void {
+  const text = expression.trim();
+  if (text) addRow({ kind: "expression", expression: text, name });
+}
+
+/** Makes a row of the picked instances and lets the picking go. Returns its key. */
+export function addPickedRow(name?: string): RowKey | null {
+  const [set, known] = [picked.peek(), columns.peek().value];
+  if (!set || !known || set.rows.length === 0) return null;
+  const ids = Array.from(set.rows, (row) => known.ids[row] ?? "");
+  const expression = idExpression(ids, ids.every((id) => /^-?\d+$/.test(id)));
+  batch(() => {
+    addRow({ kind: "expression", expression, name: name ?? set.name });
+    picked.value = null;
+  });
+  return expressionKey(expression);
+}
+
+export function pick(next: Picked | null): void {
+  picked.value = next && next.rows.length > 0 ? next : null;
+}
+
+export function pinInstance(row: number): void {
+  addRow({ kind: "instance", row });
+}
+
+export function unpinInstance(row: number): void {
+  removeRow(instanceKey(row));
+}
+
+/** A click on an instance anywhere: pins it as a row and shows it in the drawer. */
+export function clickInstance(row: number): void {
+  batch(() => {
+    pinInstance(row);
+    select({ kind: "instance", row });
+  });
+}
+
+export function select(next: Selection | null): void {
+  selection.value = next;
+}
+
+export function selectNeuron(layer: string, neuron: number): void {
+  select({ kind: "neuron", layer, neuron });
+}
+
+export function chooseDetailLayer(name: string): void {
+  chosenDetailLayer.value = name;
+}
+
+export function sortBy(rule: Sort): void {
+  sort.value = rule;
+}
+
+/** A click on a row's name sorts by it, a second click on the same name by index again; with shift, by the difference of the two. */
+export function clickRowName(key: RowKey, shift: boolean): void {
+  const rule = sort.peek();
+  const first = rule.by === "row" || rule.by === "difference" ? rule.a : null;
+  if (shift && first !== null && first !== key) sort.value = { by: "difference", a: first, b: key };
+  else if (rule.by === "row" && rule.a === key) sort.value = { by: "index" };
+  else sort.value = { by: "row", a: key };
+}
+
+export function chooseStatistic(next: Statistic): void {
+  statistic.value = next;
+}
+
+export function chooseScale(next: Scale): void {
+  scale.value = next;
+}
+
+export function chooseTab(next: InstancesTab): void {
+  instancesTab.value = next;
+}
+
+export function chooseMethod(layer: string, method: ProjectionMethod): void {
+  panel(layer).method.value = method;
+}
+
+/** Keeps this place, when what there is has grown and nobody chose it. */
+export function holdPlace(place: At): void {
+  batch(() => {
+    chosenRun.value ??= place.run;
+    chosenStep.value ??= place.step;
+  });
+}

@@ -1,0 +1,95 @@
+import { computed, type ReadonlySignal } from "@preact/signals";
+import type { LayerInfo, Snapshot, SubsetInfo } from "../api/types";
+import { columns, layers, rows, snapshot } from "./data";
+import { hover } from "./hover";
+import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
+import { chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, scale, selection, type Scale } from "./view";
+import { run, step } from "./place";
+
+/** What is shown, derived from what was chosen and what there is. */
+
+/** Layers with a panel, in the order of the model. At first the last two, so that the first picture is full. */
+export const openLayers: ReadonlySignal<string[]> = computed(() => {
+  const there = [...layers.value.keys()];
+  const chosen = chosenLayers.value;
+  if (chosen === null) return there.slice(-2);
+  return there.filter((name) => chosen.includes(name));
+});
+
+/** The layer that the drawer looks at. */
+export const detailLayer: ReadonlySignal<string | null> = computed(() => {
+  const chosen = selection.value;
+  const wanted = chosen?.kind === "neuron" ? chosen.layer : chosenDetailLayer.value;
+  if (wanted !== null && layers.value.has(wanted)) return wanted;
+  return openLayers.value.at(-1) ?? [...layers.value.keys()].at(-1) ?? null;
+});
+
+/** The scale in effect: by itself raw for the model's last layer, a z-score over the rows for the others. */
+export function scaleOf(layer: LayerInfo): Exclude<Scale, "auto"> {
+  if (scale.value !== "auto") return scale.value;
+  return [...layers.value.keys()].at(-1) === layer.name ? "raw" : "z";
+}
+
+/** Rows of single instances, in their order. */
+export const pinned: ReadonlySignal<number[]> = computed(() =>
+  rows.value.flatMap((row) => (row.kind === "instance" ? [row.row] : [])),
+);
+
+export const subsetsByName: ReadonlySignal<Map<string, SubsetInfo>> = computed(
+  () => new Map((snapshot.value.value?.subsets ?? []).map((subset) => [subset.name, subset])),
+);
+
+/** Index of the class whose subset this is; -1 for other rows. */
+export function classOfRow(key: RowKey): number {
+  const row = rowOfKey(key);
+  if (row?.kind !== "subset" || subsetsByName.value.get(row.name)?.kind !== "class") return -1;
+  return className(snapshot.value.value).indexOf(row.name);
+}
+
+const className = (shown: Snapshot | null): string[] => shown?.class_names ?? [];
+
+/** Name of a class, or the number itself where there are no classes; "–" for none. */
+export function labelName(value: number | undefined): string {
+  const shown = snapshot.value.value;
+  if (value === undefined || Number.isNaN(value)) return "–";
+  if (shown?.task === "regression") return value.toPrecision(3).replace("-", "−");
+  return value < 0 ? "–" : (shown?.class_names[value] ?? String(value));
+}
+
+/** What an instance is called: "#814", or its id when that is a text. */
+export function instanceName(row: number): string {
+  const id = columns.value.value?.ids[row];
+  if (id === undefined) return `row ${row}`;
+  return /^\d+$/.test(id) ? `#${id}` : id;
+}
+
+export function rowName(row: Row): string {
+  switch (row.kind) {
+    case "subset": return row.name;
+    case "expression": return row.name ?? row.expression;
+    case "instance": return instanceName(row.row);
+  }
+}
+
+/** Whether the row, neuron or instance is hovered; instances are hovered as rows and as points alike. */
+export const hoveredRow: ReadonlySignal<RowKey | null> = computed(() => {
+  const { row, instance } = hover.value;
+  return row ?? (instance === undefined ? null : instanceKey(instance));
+});
+
+/** What a link asked for that is not there (any more): said, not hidden. */
+export const notices: ReadonlySignal<string[]> = computed(() => {
+  const said: string[] = [];
+  const shown = snapshot.value.value;
+  if (chosenRun.value !== null && run.value && run.value.name !== chosenRun.value)
+    said.push(`There is no run “${chosenRun.value}” with activations; this is ${run.value.name}.`);
+  if (chosenStep.value !== null && step.value && step.value.step !== chosenStep.value)
+    said.push(`There is no step ${chosenStep.value}; this is the nearest, ${step.value.step}.`);
+  if (!shown) return said;
+  const lost = chosenLayers.value?.filter((name) => !layers.value.has(name)) ?? [];
+  if (lost.length > 0) said.push(`Not recorded at this step: ${lost.join(", ")}.`);
+  const kept = new Set(rows.value.map(rowKey));
+  const gone = chosenRows.value?.filter((row) => !kept.has(rowKey(row))) ?? [];
+  if (gone.length > 0) said.push(`Rows that are not here: ${gone.map(rowName).join(", ")}.`);
+  return said;
+});

@@ -1,0 +1,174 @@
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import type { At, Source } from "../api/source";
+import {
+  ApiError, type Columns, type Graph, type InstanceDetail, type LayerInfo, type Matrix, type NeuronDetail, type Projection,
+  type ProjectionMethod, type RowQuery, type Snapshot, type SortQuery, type Strip, type Table, type TableQuery, type Where,
+} from "../api/types";
+import { at, compareAt } from "./place";
+import { perName, Requests, type Resource, resource } from "./loads";
+import { rowKey, rowQuery, type Row, type Sort } from "./rows";
+import { panel, chosenRows } from "./view";
+import { sort } from "./view";
+
+/** Everything that is fetched, as resources. Views read these; none of them fetches. */
+
+const source = signal<Source | null>(null);
+
+export function setSource(next: Source): void {
+  source.value = next;
+}
+
+export function currentSource(): Source {
+  const now = source.peek();
+  if (!now) throw new ApiError("internal", "No source of data is set: render() sets it.");
+  return now;
+}
+
+export const graph = resource(
+  () => (at.value ? { run: at.value.run } : null),
+  new Requests(({ run }: { run: string }, abort): Promise<Graph> => currentSource().graph(run, abort), 4),
+);
+
+const snapshots = new Requests((q: At, abort): Promise<Snapshot> => currentSource().snapshot(q, abort), 64);
+const columnAnswers = new Requests((q: At, abort): Promise<Columns> => currentSource().columns(q, abort), 16);
+
+export const snapshot = resource(() => at.value, snapshots);
+export const compareSnapshot = resource(() => compareAt.value, snapshots);
+export const strips: Resource<At, Strip[]> = resource(
+  () => at.value,
+  new Requests((q: At, abort) => currentSource().strips(q, abort), 32),
+);
+export const columns = resource(() => at.value, columnAnswers);
+export const compareColumns = resource(() => compareAt.value, columnAnswers);
+
+/** The layers of the snapshot that is shown, by name. */
+export const layers: ReadonlySignal<Map<string, LayerInfo>> = computed(
+  () => new Map((snapshot.value.value?.layers ?? []).map((layer) => [layer.name, layer])),
+);
+
+/** The rows shown: those chosen, as far as the snapshot has them, else the declared classes. */
+export const rows: ReadonlySignal<Row[]> = computed(() => {
+  const shown = snapshot.value.value;
+  if (!shown) return [];
+  const names = new Set(shown.subsets.map((subset) => subset.name));
+  const there = chosenRows.value?.filter((row) =>
+    row.kind === "subset" ? names.has(row.name) : row.kind === "instance" ? row.row < shown.kept : true,
+  );
+  return there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown);
+});
+
+function defaultRows(shown: Snapshot): Row[] {
+  const classes = shown.subsets.filter((subset) => subset.kind === "class");
+  const chosen = classes.length > 0 ? classes : shown.subsets;
+  return chosen.map(({ name }) => ({ kind: "subset", name }));
+}
+
+export interface MatrixQuery extends At {
+  layer: string;
+  rows: RowQuery[];
+  sort: SortQuery;
+}
+
+const matrices = new Requests(
+  ({ layer, rows, sort, ...where }: MatrixQuery, abort): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, abort),
+  48,
+);
+
+function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
+  if (!place || rows.value.length === 0) return null;
+  return { ...place, layer, rows: rows.value.map(rowQuery), sort: sortQuery(sort.value, rows.value) };
+}
+
+/** A sort by a row that is not shown (any more) falls back to the index. */
+export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
+  const place = (key: string): number => shown.findIndex((row) => rowKey(row) === key);
+  switch (rule.by) {
+    case "row": return place(rule.a) < 0 ? { by: "index" } : { by: "row", a: place(rule.a) };
+    case "difference": {
+      const [a, b] = [place(rule.a), place(rule.b)];
+      return a < 0 || b < 0 ? { by: "index" } : { by: "difference", a, b };
+    }
+    default: return { by: rule.by };
+  }
+}
+
+export const matrixOf = perName((layer) => resource(() => matrixQuery(at.value, layer), matrices));
+export const compareMatrixOf = perName((layer) => resource(() => matrixQuery(compareAt.value, layer), matrices));
+
+export interface ProjectionQuery extends At {
+  layer: string;
+  method: ProjectionMethod;
+}
+
+const projections = new Requests(
+  ({ layer, method, ...where }: ProjectionQuery, abort): Promise<Projection> => currentSource().projection(where, layer, method, abort),
+  64,
+);
+
+/** By the panel's own method. */
+export const projectionOf = perName((layer) =>
+  resource(() => (at.value ? { ...at.value, layer, method: panel(layer).method.value } : null), projections),
+);
+
+const wheres = new Requests(
+  ({ expression, ...where }: At & { expression: string }, abort): Promise<Where> => currentSource().where(where, expression, abort),
+  64,
+);
+
+/** The kept instances for which an expression is true; nothing is asked for an empty one. */
+export const whereOf = perName((expression) =>
+  resource(() => (at.value && expression.trim() ? { ...at.value, expression: expression.trim() } : null), wheres),
+);
+
+const tables = new Requests(
+  ({ run, step, ...query }: At & TableQuery, abort): Promise<Table> => currentSource().table({ run, step }, query, abort),
+  64,
+);
+
+/** A table resource of a view's own: `query` reads the signals of that view. */
+export function tableOf(query: () => TableQuery | null): Resource<At & TableQuery, Table> {
+  return resource(() => {
+    const [place, asked] = [at.value, query()];
+    return place && asked ? { ...place, ...asked } : null;
+  }, tables);
+}
+
+const instances = new Requests(
+  ({ layer, row, ...where }: At & { layer: string; row: number }, abort): Promise<InstanceDetail> =>
+    currentSource().instance(where, layer, row, abort),
+);
+const neurons = new Requests(
+  ({ layer, neuron, rows, ...where }: At & { layer: string; neuron: number; rows: RowQuery[] }, abort): Promise<NeuronDetail> =>
+    currentSource().neuron(where, layer, neuron, rows, abort),
+);
+const texts = new Requests(({ row, ...where }: At & { row: number }, abort): Promise<string> => currentSource().text(where, row, abort), 512);
+
+/** Detail of one instance in one layer, for a subject that signals name. */
+export function instanceOf(subject: () => { layer: string; row: number } | null): Resource<At & { layer: string; row: number }, InstanceDetail> {
+  return resource(() => {
+    const [place, asked] = [at.value, subject()];
+    return place && asked ? { ...place, ...asked } : null;
+  }, instances);
+}
+
+/** Detail of one neuron over the rows shown. */
+export function neuronOf(subject: () => { layer: string; neuron: number } | null): Resource<unknown, NeuronDetail> {
+  return resource(() => {
+    const [place, asked] = [at.value, subject()];
+    return place && asked ? { ...place, ...asked, rows: rows.value.map(rowQuery) } : null;
+  }, neurons);
+}
+
+/** Content that is not an image. */
+export function textOf(row: () => number | null): Resource<At & { row: number }, string> {
+  return resource(() => {
+    const [place, asked] = [at.value, row()];
+    return place && asked !== null ? { ...place, row: asked } : null;
+  }, texts);
+}
+
+/** Address of an instance's image, for <img>; null while there is none. */
+export function contentUrl(row: number): string | null {
+  const [place, shown] = [at.value, snapshot.value.value];
+  return place && shown?.content === "image" ? currentSource().contentUrl(place, row) : null;
+}

@@ -1,0 +1,21 @@
+/** Words of the subset language, for colouring what is typed. The server alone judges whether an expression is right. */
+
+export type TokenKind = "name" | "keyword" | "string" | "number" | "operator" | "space" | "other";
+
+export interface Token {
+  kind: TokenKind;
+  text: string;
+  start: number;
+}
+
+const KEYWORDS = new Set(["and", "or", "not", "in", "True", "False", "None"]);
+const PATTERN =
+  /(\s+)|("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)|((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|([\p{L}_][\p{L}\p{N}_]*)|([=!<>]=|[<>()[\],.+\-*/%])|(.)/gsu;
+const KINDS: TokenKind[] = ["space", "string", "number", "name", "operator", "other"];
+
+export function tokens(text: string): Token[] {
+  return Array.from(text.matchAll(PATTERN), (match) => {
+    const kind = KINDS[match.slice(1).findIndex((part) => part !== undefined)] ?? "other";
+    return { kind: kind === "name" && KEYWORDS.has(match[0]) ? "keyword" : kind, text: match[0], start: match.index };
+  });
+}

@@ -1,0 +1,162 @@
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { ApiError } from "../api/types";
+
+/**
+ * What a view reads of something that is fetched. `value` is the newest answer there is and stays while another one loads, and `query`
+ * is what that value answers, which may be older than what was asked last.
+ */
+export interface Load<Q, T> {
+  status: "idle" | "pending" | "ready" | "failed";
+  value: T | null;
+  query: Q | null;
+  error: ApiError | null;
+  retry: () => void;
+}
+
+export type Resource<Q, T> = ReadonlySignal<Load<Q, T>>;
+
+interface Flight<T> {
+  promise: Promise<T>;
+  abort: AbortController;
+  waiting: number;
+}
+
+/** Requests of one kind: answers are kept (the `keep` latest), equal requests in flight are one, and one that nobody waits for is aborted. */
+export class Requests<Q, T> {
+  readonly #answers = new Map<string, T>();
+  readonly #flights = new Map<string, Flight<T>>();
+
+  constructor(
+    readonly load: (query: Q, signal: AbortSignal) => Promise<T>,
+    readonly keep = 32,
+  ) {}
+
+  answer(key: string): T | undefined {
+    return this.#answers.get(key);
+  }
+
+  forget(): void {
+    this.#answers.clear();
+  }
+
+  /** Joins or starts the request. `leave` must be called once the caller no longer waits. */
+  fetch(query: Q, key: string): { promise: Promise<T>; leave: () => void } {
+    const flight = this.#flights.get(key) ?? this.#start(query, key);
+    flight.waiting++;
+    let left = false;
+    const leave = (): void => {
+      if (left) return;
+      left = true;
+      if (--flight.waiting === 0 && this.#flights.get(key) === flight) {
+        this.#flights.delete(key);
+        flight.abort.abort();
+      }
+    };
+    return { promise: flight.promise, leave };
+  }
+
+  #start(query: Q, key: string): Flight<T> {
+    const abort = new AbortController();
+    const promise = this.load(query, abort.signal).then((value) => {
+      this.#answers.delete(key);
+      this.#answers.set(key, value);
+      for (const oldest of this.#answers.keys()) {
+        if (this.#answers.size <= this.keep) break;
+        this.#answers.delete(oldest);
+      }
+      return value;
+    });
+    const flight: Flight<T> = { promise, abort, waiting: 0 };
+    const land = (): void => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    promise.then(land, land);
+    this.#flights.set(key, flight);
+    return flight;
+  }
+}
+
+/**
+ * A signal that holds the answer to `query()`, asked again whenever that changes; nothing is asked while nobody reads the signal, nor
+ * while the query is null. The latest query wins, whatever the order of the answers.
+ */
+export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>): Resource<Q, T> {
+  const attempt = signal(0);
+  const retry = (): void => void attempt.value++;
+  let watched = false;
+  let stop: (() => void) | null = null;
+  let leave: (() => void) | null = null;
+  let asked: string | null = null;
+
+  const follow = (): void => {
+    const q = query();
+    const again = attempt.value;
+    const key = q === null ? null : JSON.stringify(q);
+    if (`${again}${key}` === asked) return;
+    asked = `${again}${key}`;
+    leave?.();
+    leave = null;
+    if (q === null || key === null) {
+      state.value = { status: "idle", value: null, query: null, error: null, retry };
+      return;
+    }
+    const kept = requests.answer(key);
+    if (kept !== undefined) {
+      state.value = { status: "ready", value: kept, query: q, error: null, retry };
+      return;
+    }
+    const token = asked;
+    state.value = { ...state.peek(), status: "pending", error: null };
+    const flight = requests.fetch(q, key);
+    leave = flight.leave;
+    flight.promise.then(
+      (value) => {
+        if (token === asked) state.value = { status: "ready", value, query: q, error: null, retry };
+      },
+      (error: unknown) => {
+        if (token === asked) state.value = { ...state.peek(), status: "failed", error: asApiError(error) };
+      },
+    );
+  };
+
+  // Subscribing happens while others are evaluated: what follows writes signals, so it waits for the next microtask.
+  const settle = (): void => {
+    if (watched && !stop) stop = effect(follow);
+    if (!watched && stop) {
+      stop();
+      stop = null;
+      leave?.();
+      leave = null;
+      if (state.peek().status === "pending") asked = null;
+    }
+  };
+  const state = signal<Load<Q, T>>(
+    { status: "idle", value: null, query: null, error: null, retry },
+    {
+      watched() {
+        watched = true;
+        queueMicrotask(settle);
+      },
+      unwatched() {
+        watched = false;
+        queueMicrotask(settle);
+      },
+    },
+  );
+  return state;
+}
+
+/** One resource per name, made when first asked for. */
+export function perName<Q, T>(make: (name: string) => Resource<Q, T>): (name: string) => Resource<Q, T> {
+  const made = new Map<string, Resource<Q, T>>();
+  return (name) => {
+    let found = made.get(name);
+    if (!found) made.set(name, (found = make(name)));
+    return found;
+  };
+}
+
+function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  return new ApiError("internal", error instanceof Error ? error.message : String(error));
+}

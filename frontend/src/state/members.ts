@@ -1,0 +1,54 @@
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import type { Columns, Snapshot } from "../api/types";
+import { classOfRow, hoveredRow, subsetsByName } from "./chosen";
+import { columns, snapshot, whereOf } from "./data";
+import { hover } from "./hover";
+import { type RowKey, rowOfKey } from "./rows";
+
+/** A set of instances that was drawn with a lasso, clicked in the confusion matrix or marked in the table; not yet a row. */
+export interface Picked {
+  name: string;
+  rows: Int32Array;
+}
+
+export const picked = signal<Picked | null>(null);
+
+/** One byte per kept instance, 1 for those in the row; null while not known. Reads signals: use it inside of a computed or an effect. */
+export function membersOf(key: RowKey): Uint8Array | null {
+  const [known, shown, row] = [columns.value.value, snapshot.value.value, rowOfKey(key)];
+  if (!known || !shown || !row) return null;
+  if (row.kind === "instance") return only(known, [row.row]);
+  const subset = row.kind === "subset" ? subsetsByName.value.get(row.name) : null;
+  const direct = row.kind === "subset" && subset ? declared(known, shown, subset.kind, classOfRow(key)) : null;
+  if (direct) return direct;
+  const expression = row.kind === "expression" ? row.expression : (subset?.expression ?? "");
+  const found = whereOf(expression).value.value;
+  return found ? only(known, found.rows) : null;
+}
+
+function declared({ label, correct, count }: Columns, _: Snapshot, kind: string, index: number): Uint8Array | null {
+  switch (kind) {
+    case "all": return new Uint8Array(count).fill(1);
+    case "class": return Uint8Array.from(label, (value) => Number(value === index));
+    case "correct": return Uint8Array.from(correct, (value) => Number(value === 1));
+    case "wrong": return Uint8Array.from(correct, (value) => Number(value === 0));
+    default: return null;
+  }
+}
+
+export function only({ count }: Columns, rows: Iterable<number>): Uint8Array {
+  const members = new Uint8Array(count);
+  for (const row of rows) if (row < count) members[row] = 1;
+  return members;
+}
+
+/** The instances that stand out, one byte each: those of the hovered row or the hovered one, else the picked; null: none dims. */
+export const lit: ReadonlySignal<Uint8Array | null> = computed(() => {
+  const known = columns.value.value;
+  if (!known) return null;
+  const { instance } = hover.value;
+  if (instance !== undefined) return only(known, [instance]);
+  const key = hoveredRow.value;
+  if (key) return membersOf(key);
+  return picked.value ? only(known, picked.value.rows) : null;
+});

@@ -1,0 +1,200 @@
+import { batch, effect } from "@preact/signals";
+import type { Statistic } from "../api/types";
+import type { Row, Sort } from "./rows";
+import * as view from "./view";
+
+/**
+ * The state in the address: `#activis&p.activis.run=…`, beside TensorBoard's own keys, which are kept. The prefix is the one that
+ * TensorBoard reserves for a plugin. Only what the user chose is written, so that an old link shows what is new.
+ */
+const PREFIX = "p.activis.";
+const STATISTICS: readonly Statistic[] = ["mean", "std", "max", "active"];
+const SCALES: readonly view.Scale[] = ["auto", "z", "unit", "raw"];
+const TABS: readonly view.InstancesTab[] = ["classes", "confusion", "table"];
+
+type Fields = Map<string, string>;
+
+/** Everything but the prefix, from the signals. Reads them, so an effect follows. */
+export function encode(): Fields {
+  const fields: Fields = new Map();
+  const put = (name: string, value: string | number | null | undefined): void => {
+    if (value !== null && value !== undefined && value !== "") fields.set(name, String(value));
+  };
+  put("run", view.chosenRun.value);
+  put("step", view.chosenStep.value);
+  if (view.compare.value) put("compare", JSON.stringify([view.compare.value.run, view.compare.value.step]));
+  if (view.chosenLayers.value) put("layers", JSON.stringify(view.chosenLayers.value));
+  if (view.chosenRows.value) put("rows", JSON.stringify(view.chosenRows.value.map(packRow)));
+  if (view.sort.value.by !== "index") put("sort", JSON.stringify(view.sort.value));
+  if (view.statistic.value !== "mean") put("statistic", view.statistic.value);
+  if (view.scale.value !== "auto") put("scale", view.scale.value);
+  put("expression", view.expression.value);
+  if (view.selection.value) put("selection", JSON.stringify(view.selection.value));
+  put("detail", view.chosenDetailLayer.value);
+  if (view.instancesTab.value !== "classes") put("tab", view.instancesTab.value);
+  for (const name of view.panelNames()) {
+    const { method, colour, zoom } = view.panel(name);
+    const z = zoom.value;
+    const packed = { m: method.value === "pca" ? undefined : method.value, c: colour.value === "label" ? undefined : colour.value };
+    const whole = z.scale === 1 && z.x === 0 && z.y === 0;
+    const full = whole ? packed : { ...packed, z: [round(z.scale), round(z.x), round(z.y)] };
+    if (full.m || full.c || "z" in full) put(`panel:${name}`, JSON.stringify(full));
+  }
+  return fields;
+}
+
+/** Sets the signals from fields; what is missing or cannot be read goes back to "not chosen". */
+export function decode(fields: Fields): void {
+  const json = (name: string): unknown => parse(fields.get(name));
+  batch(() => {
+    view.chosenRun.value = fields.get("run") ?? null;
+    view.chosenStep.value = number(fields.get("step"));
+    view.compare.value = compareOf(json("compare"));
+    view.chosenLayers.value = strings(json("layers"));
+    const rows = json("rows");
+    view.chosenRows.value = Array.isArray(rows) ? rows.flatMap(unpackRow) : null;
+    view.sort.value = sortOf(json("sort"));
+    view.statistic.value = oneOf(STATISTICS, fields.get("statistic")) ?? "mean";
+    view.scale.value = oneOf(SCALES, fields.get("scale")) ?? "auto";
+    view.expression.value = fields.get("expression") ?? "";
+    view.selection.value = selectionOf(json("selection"));
+    view.chosenDetailLayer.value = fields.get("detail") ?? null;
+    view.instancesTab.value = oneOf(TABS, fields.get("tab")) ?? "classes";
+    for (const name of view.panelNames()) if (!fields.has(`panel:${name}`)) setPanel(name, {});
+    for (const name of fields.keys()) if (name.startsWith("panel:")) setPanel(name.slice(6), json(name));
+  });
+}
+
+/** The hash with these fields instead of the plugin's own; the rest of it stays. */
+export function writeHash(hash: string, fields: Fields): string {
+  const kept = hash.replace(/^#/, "").split("&").filter((part) => part !== "" && !part.startsWith(PREFIX));
+  const own = Array.from(fields, ([name, value]) => `${PREFIX}${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  return `#${[...kept, ...own].join("&")}`;
+}
+
+export function readHash(hash: string): Fields {
+  const fields: Fields = new Map();
+  for (const part of hash.replace(/^#/, "").split("&")) {
+    const [name = "", value = ""] = part.split("=");
+    if (!name.startsWith(PREFIX)) continue;
+    try {
+      fields.set(decodeURIComponent(name.slice(PREFIX.length)), decodeURIComponent(value));
+    } catch {
+      // A link that was cut in the middle of an escape: the rest of it still counts.
+    }
+  }
+  return fields;
+}
+
+/** Changes of these are not steps of the user's way: the address follows, the back button skips them. */
+const QUIET = ["step", "expression"];
+const isQuiet = (name: string): boolean => QUIET.includes(name) || name.startsWith("panel:");
+
+/** Keeps the state and the address of `host` alike. Returns what stops it. */
+export function followAddress(host: Window): () => void {
+  let last = readHash(host.location.hash);
+  decode(last);
+  const stop = effect(() => {
+    const fields = encode();
+    if (same(fields, last)) return;
+    const names = new Set([...fields.keys(), ...last.keys()]);
+    const loud = [...names].some((name) => !isQuiet(name) && fields.get(name) !== last.get(name));
+    last = fields;
+    const hash = writeHash(host.location.hash, fields);
+    if (loud) host.history.pushState(host.history.state, "", hash);
+    else host.history.replaceState(host.history.state, "", hash);
+  });
+  const back = (): void => {
+    const there = readHash(host.location.hash);
+    if (same(there, last)) return;
+    last = there;
+    decode(there);
+  };
+  host.addEventListener("popstate", back);
+  host.addEventListener("hashchange", back);
+  return () => {
+    stop();
+    host.removeEventListener("popstate", back);
+    host.removeEventListener("hashchange", back);
+  };
+}
+
+function same(a: Fields, b: Fields): boolean {
+  return a.size === b.size && [...a].every(([name, value]) => b.get(name) === value);
+}
+
+const round = (x: number): number => Number(x.toPrecision(4));
+
+function parse(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function number(text: string | undefined): number | null {
+  const value = Number(text);
+  return text === undefined || text === "" || !Number.isFinite(value) ? null : value;
+}
+
+function oneOf<T extends string>(allowed: readonly T[], text: string | undefined): T | undefined {
+  return allowed.find((value) => value === text);
+}
+
+function strings(value: unknown): string[] | null {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : null;
+}
+
+/** ["s", name], ["e", expression, name?], ["i", row]: short, for rows are most of a link. */
+function packRow(row: Row): unknown[] {
+  switch (row.kind) {
+    case "subset": return ["s", row.name];
+    case "expression": return row.name === undefined ? ["e", row.expression] : ["e", row.expression, row.name];
+    case "instance": return ["i", row.row];
+  }
+}
+
+function unpackRow(value: unknown): Row[] {
+  if (!Array.isArray(value)) return [];
+  const [kind, what, name] = value as unknown[];
+  if (kind === "s" && typeof what === "string") return [{ kind: "subset", name: what }];
+  if (kind === "e" && typeof what === "string") {
+    return [typeof name === "string" ? { kind: "expression", expression: what, name } : { kind: "expression", expression: what }];
+  }
+  return kind === "i" && isIndex(what) ? [{ kind: "instance", row: what }] : [];
+}
+
+const isIndex = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
+
+function compareOf(value: unknown): view.Compare | null {
+  if (!Array.isArray(value)) return null;
+  const [run, step] = value as unknown[];
+  return typeof run === "string" ? { run, step: typeof step === "number" ? step : null } : null;
+}
+
+function sortOf(value: unknown): Sort {
+  const { by, a, b } = (value ?? {}) as Record<string, unknown>;
+  if (by === "strongest" || by === "clustered") return { by };
+  if (by === "row" && typeof a === "string") return { by, a };
+  if (by === "difference" && typeof a === "string" && typeof b === "string") return { by, a, b };
+  return { by: "index" };
+}
+
+function selectionOf(value: unknown): view.Selection | null {
+  const { kind, row, layer, neuron, key } = (value ?? {}) as Record<string, unknown>;
+  if (kind === "instance" && isIndex(row)) return { kind, row };
+  if (kind === "neuron" && typeof layer === "string" && isIndex(neuron)) return { kind, layer, neuron };
+  return kind === "subset" && typeof key === "string" ? { kind, key } : null;
+}
+
+function setPanel(name: string, value: unknown): void {
+  const { m, c, z } = (value ?? {}) as Record<string, unknown>;
+  const state = view.panel(name);
+  state.method.value = m === "tsne" ? "tsne" : "pca";
+  state.colour.value = typeof c === "string" ? c : "label";
+  const [scale, x, y] = Array.isArray(z) ? (z as unknown[]) : [];
+  state.zoom.value =
+    typeof scale === "number" && typeof x === "number" && typeof y === "number" && scale > 0 ? { scale, x, y } : view.WHOLE;
+}

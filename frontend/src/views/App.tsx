@@ -1,0 +1,117 @@
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import * as panes from "../layout/panes";
+import { openLayers } from "../state/chosen";
+import { snapshot } from "../state/data";
+import { run, runs, runsError } from "../state/place";
+import { lookForRuns } from "../state/poll";
+import { IconButton } from "./controls/Icon";
+import { Failure, Loading } from "./controls/Loading";
+import { DetailView } from "./detail/DetailView";
+import { Divider } from "./Divider";
+import { Empty } from "./Empty";
+import { GraphView } from "./graph/GraphView";
+import { InstancesView } from "./instances/InstancesView";
+import { LayerPanel } from "./matrix/LayerPanel";
+import { RowsBar } from "./matrix/RowsBar";
+import { Toolbar } from "./toolbar/Toolbar";
+
+/** The whole tab: toolbar, and the panes A (graph), B (panels), C (instances), D (drawer). */
+export function App(): JSX.Element {
+  const root = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = root.current;
+    if (!element) return undefined;
+    const observer = new ResizeObserver(() => {
+      panes.viewport.value = { width: element.clientWidth, height: element.clientHeight };
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return (
+    <div ref={root} class={`app${panes.wide.value ? " wide" : ""}${panes.tight.value ? " tight" : ""}${panes.narrow.value ? " narrow" : ""}`}>
+      <Content />
+    </div>
+  );
+}
+
+function Content(): JSX.Element {
+  if (!runs.value) {
+    return runsError.value ? (
+      <Failure what="The log directory could not be read." message={runsError.value.message} onRetry={() => void lookForRuns()} />
+    ) : (
+      <div class="progress" role="progressbar" aria-label="Looking for runs" />
+    );
+  }
+  if (!run.value) return <Empty />;
+  return (
+    <>
+      <Toolbar />
+      <Panes />
+    </>
+  );
+}
+
+function Panes(): JSX.Element {
+  const sizes = {
+    "--graph": `${panes.graphWidth.value}px`,
+    "--instances": panes.instancesClosed.value || panes.tight.value ? "28px" : `${panes.instancesWidth.value}px`,
+    "--instances-over": `${panes.instancesWidth.value}px`,
+    "--detail": `${panes.detailHeight.value}px`,
+    "--projection": `${panes.projectionWidth.value}px`,
+  };
+  return (
+    <main class="panes" style={sizes}>
+      <section class="pane graph" aria-label="Model graph">
+        {panes.kept.value.closed.graph ? <EdgeTab pane="graph" label="Model" icon="chevronRight" /> : <GraphView />}
+        <Divider label="Width of the graph" axis="x" size={panes.graphWidth.value} grows={1} onResize={(size) => panes.resizePane("graph", size)}
+          onToggle={() => panes.togglePane("graph")} />
+      </section>
+      <section class="pane panels" aria-label="Activations">
+        <RowsBar />
+        <Panels />
+      </section>
+      <section class={`pane instances${panes.tight.value && !panes.instancesClosed.value ? " over" : ""}`} aria-label="Instances">
+        {panes.instancesClosed.value ? (
+          <EdgeTab pane="instances" label="Instances" icon="chevronLeft" />
+        ) : (
+          <>
+            <InstancesView />
+            <Divider label="Width of the instances" axis="x" size={panes.instancesWidth.value} grows={-1}
+              onResize={(size) => panes.resizePane("instances", size)} onToggle={() => panes.togglePane("instances")} />
+          </>
+        )}
+      </section>
+      <section class="pane detail" aria-label="Detail">
+        <Divider label="Height of the detail" axis="y" size={panes.detailHeight.value} grows={-1}
+          onResize={(size) => panes.resizePane("detail", size)} onToggle={() => panes.togglePane("detail")} />
+        <DetailView />
+      </section>
+    </main>
+  );
+}
+
+function EdgeTab({ pane, label, icon }: { pane: panes.Pane; label: string; icon: "chevronLeft" | "chevronRight" }): JSX.Element {
+  return (
+    <div class="edge-tab">
+      <IconButton icon={icon} label={`Open ${label}`} onClick={() => panes.togglePane(pane, false)} />
+      <button type="button" class="edge-label" onClick={() => panes.togglePane(pane, false)}>{label}</button>
+    </div>
+  );
+}
+
+function Panels(): JSX.Element {
+  return (
+    <div class="panel-stack">
+      <Loading load={snapshot.value} what="The snapshot">
+        {() =>
+          openLayers.value.length > 0 ? (
+            openLayers.value.map((layer) => <LayerPanel key={layer} layer={layer} />)
+          ) : (
+            <p class="hint">Click a recorded layer in the graph to open its activations here.</p>
+          )
+        }
+      </Loading>
+    </div>
+  );
+}

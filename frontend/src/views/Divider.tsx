@@ -1,0 +1,43 @@
+import type { JSX } from "preact";
+
+interface Properties {
+  label: string;
+  /** Which way the divider is dragged. */
+  axis: "x" | "y";
+  size: number;
+  /** +1 when dragging right or down makes the pane larger, -1 when smaller. */
+  grows: 1 | -1;
+  onResize: (size: number) => void;
+  onToggle?: () => void;
+}
+
+/** The line between two panes: drag it, or arrow keys; double click or Enter collapses the pane. */
+export function Divider({ label, axis, size, grows, onResize, onToggle }: Properties): JSX.Element {
+  const onPointerDown = (event: PointerEvent): void => {
+    const element = event.currentTarget as HTMLElement;
+    const start = axis === "x" ? event.clientX : event.clientY;
+    element.setPointerCapture(event.pointerId);
+    const move = (next: PointerEvent): void => onResize(size + grows * ((axis === "x" ? next.clientX : next.clientY) - start));
+    const end = (): void => {
+      element.removeEventListener("pointermove", move);
+      element.removeEventListener("pointerup", end);
+      element.removeEventListener("pointercancel", end);
+    };
+    element.addEventListener("pointermove", move);
+    element.addEventListener("pointerup", end);
+    element.addEventListener("pointercancel", end);
+    event.preventDefault();
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const by = { ArrowRight: 16, ArrowDown: 16, ArrowLeft: -16, ArrowUp: -16 }[event.key];
+    if (by !== undefined) onResize(size + grows * by);
+    else if (event.key === "Enter") onToggle?.();
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <div class={`divider ${axis}`} role="separator" tabIndex={0} aria-label={label} aria-orientation={axis === "x" ? "vertical" : "horizontal"}
+      aria-valuenow={Math.round(size)} aria-valuemin={0} aria-valuemax={4000} onPointerDown={onPointerDown} onKeyDown={onKeyDown}
+      onDblClick={onToggle} />
+  );
+}

@@ -1,0 +1,29 @@
+import type { ComponentChildren, JSX } from "preact";
+import { Icon } from "./Icon";
+
+interface Properties {
+  children: ComponentChildren;
+  /** Subsets are round, instances square. */
+  shape?: "round" | "square";
+  outlined?: boolean;
+  lit?: boolean;
+  /** For screen readers and the title of the close button. */
+  name: string;
+  onClick?: (event: MouseEvent) => void;
+  onRemove?: () => void;
+  onEnter?: () => void;
+  onLeave?: () => void;
+}
+
+export function Chip({ children, shape = "round", outlined, lit, name, onClick, onRemove, onEnter, onLeave }: Properties): JSX.Element {
+  return (
+    <span class={`chip ${shape}${outlined ? " outlined" : ""}${lit ? " lit" : ""}`} onPointerEnter={onEnter} onPointerLeave={onLeave}>
+      <button type="button" class="chip-body" onClick={onClick}>{children}</button>
+      {onRemove && (
+        <button type="button" class="chip-remove" aria-label={`Remove ${name}`} title={`Remove ${name}`} onClick={onRemove}>
+          <Icon name="close" size={12} />
+        </button>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,36 @@
+import type { ComponentChildren, JSX } from "preact";
+import type { Load } from "../../state/loads";
+import { Icon } from "./Icon";
+
+/** What failed, and the way to try again. */
+export function Failure({ what, message, onRetry }: { what: string; message: string; onRetry?: () => void }): JSX.Element {
+  return (
+    <div class="failure" role="alert">
+      <Icon name="warning" size={16} />
+      <div>
+        <strong>{what}</strong>
+        <p>{message}</p>
+        {onRetry && <button type="button" class="button" onClick={onRetry}>Try again</button>}
+      </div>
+    </div>
+  );
+}
+
+interface Properties<Q, T> {
+  load: Load<Q, T>;
+  /** "The matrix of head.fc1": says what is awaited or failed. */
+  what: string;
+  children: (value: T) => ComponentChildren;
+}
+
+/** The newest value there is; a thin bar while another loads; what failed, if it did. The old picture stays until the new one is there. */
+export function Loading<Q, T>({ load, what, children }: Properties<Q, T>): JSX.Element {
+  const busy = load.status === "pending" || (load.status === "idle" && load.value === null);
+  return (
+    <div class="loading" aria-busy={busy}>
+      {load.value !== null && children(load.value)}
+      {load.status === "failed" && <Failure what={`${what} could not be read.`} message={load.error?.message ?? ""} onRetry={load.retry} />}
+      {busy && <div class="progress" role="progressbar" aria-label={`${what} is loading`} />}
+    </div>
+  );
+}

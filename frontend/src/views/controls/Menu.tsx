@@ -1,0 +1,110 @@
+import type { ComponentChildren, CSSProperties, JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+export interface Option<T> {
+  value: T;
+  /** For the type-ahead and for screen readers. */
+  label: string;
+  /** What is drawn instead of the label. */
+  content?: ComponentChildren;
+  /** Stands at the right, in the second colour. */
+  detail?: ComponentChildren;
+  disabled?: boolean;
+  /** A heading above this option. */
+  heading?: string;
+}
+
+interface Properties<T> {
+  anchor: HTMLElement;
+  options: readonly Option<T>[];
+  value?: T;
+  label: string;
+  onChoose: (value: T) => void;
+  onClose: () => void;
+}
+
+/** A list of options beside its button. Arrow keys, Home, End and letters move, Enter chooses, Escape closes. */
+export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Properties<T>): JSX.Element {
+  const list = useRef<HTMLDivElement>(null);
+  const selected = options.findIndex((option) => option.value === value && !option.disabled);
+  const [active, setActive] = useState(selected >= 0 ? selected : options.findIndex((option) => !option.disabled));
+  const [place, setPlace] = useState<CSSProperties>({ visibility: "hidden" });
+
+  useLayoutEffect(() => {
+    if (!list.current) return;
+    const [at, own] = [anchor.getBoundingClientRect(), list.current.getBoundingClientRect()];
+    const below = window.innerHeight - at.bottom - 8;
+    const up = below < own.height && at.top > below;
+    const left = Math.max(4, Math.min(at.left, window.innerWidth - own.width - 4));
+    const room = Math.max(80, up ? at.top - 8 : below);
+    setPlace(up ? { left, bottom: window.innerHeight - at.top + 2, maxHeight: room } : { left, top: at.bottom + 2, maxHeight: room });
+    list.current.focus();
+  }, []);
+
+  useEffect(() => {
+    list.current?.querySelector(`[data-index="${active}"]`)?.scrollIntoView({ block: "nearest" });
+  }, [active]);
+
+  useEffect(() => {
+    const outside = (event: Event): void => {
+      const target = event.target as Node;
+      if (!list.current?.contains(target) && !anchor.contains(target)) onClose();
+    };
+    document.addEventListener("pointerdown", outside, true);
+    window.addEventListener("blur", onClose);
+    return () => {
+      document.removeEventListener("pointerdown", outside, true);
+      window.removeEventListener("blur", onClose);
+    };
+  }, []);
+
+  const step = (from: number, by: number): number => {
+    for (let i = from + by; i >= 0 && i < options.length; i += by) if (!options[i]?.disabled) return i;
+    return from;
+  };
+  const choose = (index: number): void => {
+    const option = options[index];
+    if (!option || option.disabled) return;
+    onClose();
+    anchor.focus();
+    onChoose(option.value);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const moves: Record<string, () => void> = {
+      ArrowDown: () => setActive(step(active, 1)),
+      ArrowUp: () => setActive(step(active, -1)),
+      Home: () => setActive(step(-1, 1)),
+      End: () => setActive(step(options.length, -1)),
+      Enter: () => choose(active),
+      " ": () => choose(active),
+      Escape: () => (onClose(), anchor.focus()),
+      Tab: () => onClose(),
+    };
+    const move = moves[event.key];
+    if (move) {
+      if (event.key !== "Tab") event.preventDefault();
+      event.stopPropagation();
+      move();
+    } else if (event.key.length === 1) {
+      const found = options.findIndex((option) => !option.disabled && option.label.toLowerCase().startsWith(event.key.toLowerCase()));
+      if (found >= 0) setActive(found);
+    }
+  };
+
+  return (
+    <div ref={list} class="menu" role="listbox" aria-label={label} tabIndex={-1} style={place} onKeyDown={onKeyDown}
+      aria-activedescendant={`${label}-${active}`}>
+      {options.map((option, index) => (
+        <>
+          {option.heading !== undefined && <div class="menu-heading" role="presentation">{option.heading}</div>}
+          <div id={`${label}-${index}`} data-index={index} role="option" aria-selected={option.value === value} aria-disabled={option.disabled}
+            class={`menu-option${index === active ? " active" : ""}`} onPointerEnter={() => !option.disabled && setActive(index)}
+            onClick={() => choose(index)}>
+            <span class="menu-label">{option.content ?? option.label}</span>
+            {option.detail !== undefined && <span class="menu-detail">{option.detail}</span>}
+          </div>
+        </>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+import type { ComponentChildren, JSX } from "preact";
+import { useRef, useState } from "preact/hooks";
+import { Icon } from "./Icon";
+import { Menu, type Option } from "./Menu";
+
+interface Properties<T> {
+  /** What it chooses; for screen readers. */
+  label: string;
+  value: T;
+  options: readonly Option<T>[];
+  onChoose: (value: T) => void;
+  /** What the button shows instead of the chosen option. */
+  children?: ComponentChildren;
+  /** Without the filled ground, as "colour label" in a panel. */
+  plain?: boolean;
+  disabled?: boolean;
+}
+
+/** A button that shows the choice and opens the list of options. */
+export function Select<T>({ label, value, options, onChoose, children, plain, disabled }: Properties<T>): JSX.Element {
+  const button = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState(false);
+  const chosen = options.find((option) => option.value === value);
+  return (
+    <>
+      <button ref={button} type="button" class={`select${plain ? " plain" : ""}`} aria-haspopup="listbox" aria-expanded={open} disabled={disabled}
+        aria-label={`${label}: ${chosen?.label ?? ""}`} onClick={() => setOpen(!open)}
+        onKeyDown={(event) => {
+          if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+            event.preventDefault();
+            setOpen(true);
+          }
+        }}>
+        <span class="select-value">{children ?? chosen?.content ?? chosen?.label}</span>
+        <Icon name="dropDown" size={14} />
+      </button>
+      {open && button.current && (
+        <Menu anchor={button.current} label={label} options={options} value={value} onChoose={onChoose} onClose={() => setOpen(false)} />
+      )}
+    </>
+  );
+}

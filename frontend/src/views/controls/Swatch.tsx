@@ -1,0 +1,34 @@
+import type { ComponentChildren, JSX } from "preact";
+import { classColour } from "../../draw/classes";
+import { classOfRow, instanceName, labelName } from "../../state/chosen";
+import { contentUrl, snapshot } from "../../state/data";
+import type { RowKey } from "../../state/rows";
+
+/** A square of the class's colour, 8 px. */
+export function Swatch({ index }: { index: number }): JSX.Element {
+  return <span class="swatch" style={{ background: classColour(index) }} aria-hidden="true" />;
+}
+
+/** Class by its colour and its name, as in "predicted ■ 3". */
+export function ClassName({ index, children }: { index: number; children?: ComponentChildren }): JSX.Element {
+  return (
+    <span class="class-name">
+      <Swatch index={index} />
+      <span>{children ?? labelName(index)}</span>
+    </span>
+  );
+}
+
+/** The swatch of a row: its class's colour, or an outline for other subsets. */
+export function RowSwatch({ row }: { row: RowKey }): JSX.Element {
+  const index = classOfRow(row);
+  return index < 0 ? <span class="swatch outline" aria-hidden="true" /> : <Swatch index={index} />;
+}
+
+/** An instance's picture, scaled without smoothing; strokes on an empty ground are inverted on a light page. Nothing when there is no image. */
+export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): JSX.Element | null {
+  const url = contentUrl(row);
+  if (!url) return null;
+  const ink = snapshot.value.value?.ink ?? false;
+  return <img class={`thumbnail${ink ? " ink" : ""}`} src={url} width={size} height={size} alt={`Content of ${instanceName(row)}`} loading="lazy" />;
+}
