@@ -26,13 +26,11 @@ class Recording:
     Attributes:
         axes: by node, the axis of its output that holds the neurons, counted without the batch axis.
         observable: keys of the nodes that the tap can capture.
-        feeds_relu: keys of the nodes whose output goes into a ReLU.
     """
 
     graph: Graph
     axes: Mapping[str, int]
     observable: frozenset[str]
-    feeds_relu: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -53,20 +51,32 @@ class Recorder:
         return draft
 
     def end(self, draft: Draft, inputs: list[Any], outputs: Any, *, leaf: bool) -> None:
-        """Note what went into a call and what came out of it; only leaves are ends of edges."""
-        flat = [tensor for _, tensor in keras_calls.parts("", outputs)]
-        self.kept += [*inputs, *flat]
-        draft.outputs = tuple(map(shape_of, flat))
-        if not leaf:
-            draft.axis = self.axes.get(id(flat[0]), len(flat[0].shape) - 2) if flat else 0
-            return
-        if flat:
-            draft.axis = neuron_axis(draft.operation, flat[0], inputs, self.axes)
-        for tensor in inputs:
-            self.connect(tensor, draft.key)
-        for tensor in flat:
-            self.sources[id(tensor)] = draft.key
-            self.axes[id(tensor)] = draft.axis
+        """Note what went into a call and what came out of it; only nodes that hold no others are ends of edges.
+
+        Each part of a tuple or dict gets a node of its own, `lstm[0]`, inside the call's.
+        """
+        found = keras_calls.parts(draft.key, outputs)
+        self.kept += [*inputs, *(tensor for _, tensor in found)]
+        draft.outputs = tuple(shape_of(tensor) for _, tensor in found)
+        for key, tensor in found:
+            if leaf:
+                axis = neuron_axis(draft.operation, tensor, inputs, self.axes)
+            else:
+                axis = self.axes.get(id(tensor), max(len(tensor.shape) - 2, 0))
+            self.axes[id(tensor)] = axis
+            draft.axis = axis if tensor is found[0][1] else draft.axis
+            part = len(found) > 1 and bool(draft.key)
+            if part:
+                port = self.begin(key, None, "", 0, "output", draft.key)
+                port.outputs, port.axis, port.observable = (shape_of(tensor),), axis, True
+            if leaf:
+                for got in inputs:
+                    self.connect(got, key)
+            elif part:
+                self.connect(tensor, key)
+            if leaf or part:
+                self.sources[id(tensor)] = key
+        draft.observable = draft.observable and len(found) == 1
 
     def connect(self, tensor: Any, target: str) -> None:
         source = self.sources.get(id(tensor))
@@ -216,12 +226,10 @@ def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
         for (source, target), shape in recorder.edges.items()
         if source not in holders and target not in holders
     )
-    relus = {draft.key for draft in drafts if draft.is_relu}
     return Recording(
         Graph("keras", type(model).__name__, nodes, edges, origin),
         axes={draft.key: draft.axis for draft in drafts},
         observable=frozenset(draft.key for draft in drafts if draft.observable and draft.calls != 0),
-        feeds_relu=frozenset(source for source, target in recorder.edges if target in relus),
     )
 
 

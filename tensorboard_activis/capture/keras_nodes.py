@@ -76,13 +76,6 @@ class Draft:
     def type(self) -> str:
         return self.kind if self.operation is None else type(self.operation).__name__
 
-    @property
-    def is_relu(self) -> bool:
-        operation = self.operation
-        # A layer that also multiplies or convolves applies its own activation after that.
-        activation = operation.activation if isinstance(operation, keras.layers.Activation) else operation
-        return getattr(activation, "__name__", type(activation).__name__).lower() in ("relu", "relu6")
-
 
 def shape_of(tensor: Any) -> Shape:
     """Shape of a symbolic or traced tensor, -1 where the size is open."""
@@ -92,8 +85,8 @@ def shape_of(tensor: Any) -> Shape:
 
 def data_inputs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
     """Everything flat that a call was given, without the masks that Keras passes along by itself."""
-    data = {name: value for name, value in kwargs.items() if name != "mask"}
-    return keras.tree.flatten((args, data))
+    masks = {name for name in kwargs if name == "mask" or name.endswith("_mask")} - {"attention_mask"}
+    return keras.tree.flatten((args, {name: value for name, value in kwargs.items() if name not in masks}))
 
 
 def neuron_axis(operation: Any, output: Any, inputs: list[Any], axes: Mapping[int, int]) -> int:

@@ -5,46 +5,68 @@ once; batches of every size go through the same trace.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from keras.src.backend import get_keras_mask
 
 from tensorboard_activis.capture import keras_calls
 from tensorboard_activis.capture.keras_graph import Recording
+from tensorboard_activis.capture.keras_reduce import Reducer, reduce_activations, reducer_name, reducer_of
+from tensorboard_activis.capture.layers import choose, feeds_relu
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.schema import LayerInfo
-
-REDUCERS = ("mean", "max")
 
 Forward = Callable[[Any], tuple[dict[str, Any], Any]]
 
 
-def layer_infos(recording: Recording, names: Sequence[str], reducer: str = "mean") -> list[LayerInfo]:
-    """What will be recorded of each layer.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A layer to capture, and how its output is reduced."""
+
+    info: LayerInfo
+    reducer: Reducer
+
+
+def targets(
+    recording: Recording, layers: Sequence[str] | None, reducer: Reducer | Mapping[str, Reducer] | None = None
+) -> list[Target]:
+    """What will be recorded.
+
+    Arguments:
+        layers: names or globs; None chooses.
+        reducer: for all layers, or by name or glob.
 
     Raises:
-        ConfigurationError: a layer's outputs cannot be captured, or have an open number of neurons.
+        ConfigurationError: `layers` matches nothing, or an output that cannot be captured or has an open number of neurons.
     """
     nodes = {node.key: node for node in recording.graph.nodes}
-    infos = []
+    names = choose(recording.graph, layers)
+    if layers is None:
+        observable = [name for name in names if name in recording.observable]
+        names = observable if len(observable) == len(names) else [*observable, ""]
+    found = []
     for name in names:
         if name not in recording.observable:
             raise ConfigurationError(
-                f"The output of {name!r} cannot be recorded: it is no layer, or it never runs. "
-                "Name the layer around it, or make a layer of it (keras.layers.Add, keras.layers.ReLU, ...)."
+                f"layers: {name!r} is an operator in the code of a layer, whose output Keras does not show while the model "
+                "runs. Name the layer around it, or use a layer for it (keras.layers.Add, keras.layers.ReLU, ...)."
             )
         shape, axis = nodes[name].outputs[0], recording.axes[name]
-        neurons = shape.sizes[axis + 1] if len(shape.sizes) > 1 else 1
+        rank = len(shape.sizes)
+        neurons = shape.sizes[axis + 1] if rank > 1 else 1
         if neurons < 0:
             raise ConfigurationError(
-                f"The layer {name!r} has outputs of shape {shape.sizes}, with an open number of neurons along axis {axis + 1}. "
-                "Leave it out with layers=[...], or give the model's Input a fixed size there."
+                f"layers: {name!r} gives outputs of shape {shape.sizes}, with an open number of neurons on axis {axis + 1}. "
+                "Leave it out, or give the model's Input a fixed size there."
             )
-        kind = reducer if len(shape.sizes) > 2 else "none"
-        infos.append(LayerInfo(name, neurons, kind, axis, shape, name in recording.feeds_relu))
-    return infos
+        how = reducer_of(name, reducer)
+        info = LayerInfo(name, neurons, reducer_name(how, rank), axis, shape, feeds_relu(recording.graph, name))
+        found.append(Target(info, how))
+    return found
 
 
 class Tap:
@@ -54,23 +76,23 @@ class Tap:
         traces: how often the forward pass was traced.
     """
 
-    def __init__(self, model: Any, layers: Sequence[LayerInfo], inputs: Any) -> None:
+    def __init__(self, model: Any, targets: Sequence[Target], inputs: Any) -> None:
         """
-        Args:
+        Arguments:
             model: a built Keras model.
-            layers: what to capture.
+            targets: what to capture.
             inputs: KerasTensors in the structure of the model's inputs, None where sizes vary.
         """
         self.traces = 0
         self._model = model
-        self._wanted = {layer.name: layer for layer in layers}
+        self._wanted = {target.info.name: target for target in targets}
         self._forward = _compiled(self._run, model, inputs)
         self._batch_size = keras.tree.flatten(inputs)[0].shape[0]
 
     def __call__(self, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
         """Run one batch.
 
-        Args:
+        Arguments:
             inputs: arrays [instances, ...] in the structure of the model's inputs.
 
         Returns:
@@ -92,11 +114,11 @@ class Tap:
         def seen(
             operation: Any, call: keras_calls.Call, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any
         ) -> None:
-            layer = self._wanted.get(call.key)
-            if layer is not None:
-                output = keras_calls.parts("", outputs)[0][1]
-                mask = _mask(operation, args, kwargs, outputs)
-                captured[call.key] = reduce(output, mask, layer.axis, layer.reducer)
+            for number, (name, output) in enumerate(keras_calls.parts(call.key, outputs)):
+                target = self._wanted.get(name)
+                if target is not None:
+                    mask = _mask(operation, args, kwargs, outputs, number)
+                    captured[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
 
         with keras_calls.intercepted(self._model, seen):
             outputs = self._model(inputs, training=False)
@@ -104,55 +126,17 @@ class Tap:
         return captured, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs)
 
 
-def reduce(output: Any, mask: Any, axis: int, reducer: str) -> Any:
-    """One float32 number per neuron and instance.
-
-    Args:
-        output: [instances, ...] of any rank.
-        mask: bool, for the first axes of `output` ([instances, tokens]); False where there is nothing. None: all is there.
-        axis: of the neurons, counted without the batch axis.
-        reducer: "mean" or "max" over all other axes; "none" with a single axis.
-
-    Returns:
-        [instances, neurons]; NaN (mean) or -inf (max) where the mask left nothing.
-    """
-    output = ops.cast(output, "float32")  # before reducing: bfloat16 sums are off, float16 ones overflow
-    rank = len(output.shape)
-    if rank == 1:
-        return ops.expand_dims(output, 1)
-    if rank == 2:
-        return output
-    others = [number for number in range(1, rank) if number != axis + 1]
-    if mask is None or len(mask.shape) > axis + 1:
-        return ops.max(output, axis=others) if reducer == "max" else ops.mean(output, axis=others)
-    mask = ops.cast(mask, "bool")
-    shown = ops.reshape(mask, (*_sizes(mask), *([1] * (rank - len(mask.shape)))))
-    if reducer == "max":
-        return ops.max(ops.where(shown, output, -np.inf), axis=others)
-    # Not multiplied by the mask: what lies in the padding may be NaN.
-    total = ops.sum(ops.where(shown, output, 0.0), axis=others)
-    there = ops.sum(ops.broadcast_to(ops.cast(shown, "float32"), ops.shape(output)), axis=others)
-    return total / there
-
-
-def _sizes(tensor: Any) -> tuple[Any, ...]:
-    """Sizes for a reshape, at most one of them open."""
-    sizes = ops.shape(tensor)
-    return tuple(sizes[number] if size is None else size for number, size in enumerate(tensor.shape))
-
-
-def _mask(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any) -> Any:
-    """The mask that Keras will attach to the first output once the call has returned."""
-    first = keras.tree.flatten(outputs)[0]
-    mask = keras.src.backend.get_keras_mask(first)
+def _mask(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any, number: int) -> Any:
+    """The mask that Keras will attach to an output once the call has returned."""
+    mask = get_keras_mask(keras.tree.flatten(outputs)[number])
     if mask is not None or not getattr(operation, "supports_masking", False):
         return mask
     inputs = args[0] if args else next(iter(kwargs.values()), None)
     before = kwargs.get("mask")
     if before is None:
-        before = keras.tree.map_structure(keras.src.backend.get_keras_mask, inputs)
-    masks = operation.compute_mask(inputs, before)
-    return None if masks is None else keras.tree.flatten(masks)[0]
+        before = keras.tree.map_structure(get_keras_mask, inputs)
+    masks = keras.tree.flatten(operation.compute_mask(inputs, before))
+    return masks[number] if number < len(masks) else None
 
 
 def _check_reachable(captured: Mapping[str, Any]) -> None:

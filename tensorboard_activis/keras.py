@@ -1,0 +1,190 @@
+"""Logging from Keras, on any of its backends: add `ActiVisCallback` to `model.fit(callbacks=[...])`."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tensorboard_activis.capture import keras_tap
+from tensorboard_activis.capture.keras_data import class_labels, evaluation_data
+from tensorboard_activis.capture.keras_graph import record_graph
+from tensorboard_activis.capture.keras_outputs import check_classes, content, image_channels, loss_names, watched
+from tensorboard_activis.capture.keras_reduce import Reducer, check_reducer
+from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
+
+__all__ = ["ActiVisCallback"]
+
+
+class ActiVisCallback(keras.callbacks.Callback):
+    """Records what the neurons of a model respond to, while it trains.
+
+    A snapshot is taken at the end of every `every` epochs, under the number of training steps made so far. Training stays as
+    it is: weights, optimizer, batch statistics, states and random numbers are the same with and without the callback.
+
+    Outside of `fit`: `callback.set_model(model)`, then `callback.log(step)` and `callback.close()`.
+
+    Arguments:
+        log_dir: run directory; what is written goes to `activis` inside it.
+        x: evaluation data: an array [instances, ...], a list or dict of arrays for a model with several inputs, or a data set of
+            (inputs, labels) batches (tf.data.Dataset, keras.utils.PyDataset).
+        y: labels [instances]: class indices, one-hot rows, class names, or numbers for regression. None: without labels, or
+            in the data set.
+        every: epochs from one snapshot to the next.
+        layers: names of layers, or globs; None chooses well.
+        class_names: one text per class.
+        subsets: named expressions over the columns of instances, as in {"unsure": "score < 0.5"}.
+        sample: so many instances are kept one by one; None keeps all. Summaries are over all instances in any case.
+        reducer: how one number per neuron and instance is made of feature maps and token sequences: "mean" (default), "max",
+            "first", "last", a function of (values [instances, neurons, positions], mask), or a dict of these by layer.
+        batch_size: instances per forward pass, when `x` is of arrays.
+        progress: show a progress bar for a snapshot; None: if it takes long and the output is a terminal.
+        strict: raise faults while logging instead of warning.
+
+    Raises:
+        ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
+            forward pass that fails) is raised when training starts, before the first batch.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        x: Any,
+        y: Any = None,
+        *,
+        every: int = 1,
+        layers: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        subsets: Mapping[str, str] | None = None,
+        sample: int | None = 1000,
+        reducer: Reducer | Mapping[str, Reducer] | None = None,
+        batch_size: int = 256,
+        progress: bool | None = None,
+        strict: bool = False,
+    ) -> None:
+        super().__init__()
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ConfigurationError(f"every must be a positive number of epochs; got {every!r}.")
+        if isinstance(layers, str):
+            raise ConfigurationError(f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}].")
+        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        check_reducer(reducer)
+        self._data = evaluation_data(x, y, batch_size)
+        if not isinstance(self._data.labels, dict | list | tuple):
+            check_classes(class_labels(self._data.labels, class_names), class_names)
+        self._every = every
+        self._layers = layers
+        self._class_names = class_names
+        self._options: dict[str, Any] = {"class_names": class_names, "subsets": subsets, "sample": sample, "strict": strict}
+        self._reducer = reducer
+        self._progress = progress
+        self._log_dir = log_dir
+        self._directory: RunDirectory | None = RunDirectory(log_dir)
+        self._recorder: Recorder | None = None
+        self._tap: keras_tap.Tap | None = None
+        self._tapped: Any = None
+        self._epochs = 0
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Checks all that only the model can tell, by one forward pass over one batch."""
+        self._prepare()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._epochs += 1
+        if (epoch + 1) % self._every == 0:
+            self.log(self._steps_made())
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        self.close()
+
+    def log(self, step: int | None = None) -> None:
+        """Take a snapshot now.
+
+        Arguments:
+            step: number to file it under; None: training steps made so far.
+
+        Raises:
+            ConfigurationError: on the first call without `fit`, whatever only the model can tell.
+        """
+        recorder = self._prepare()
+        step = self._steps_made() if step is None else int(step)
+        with recorder.guard(step), recorder.snapshot(step) as snapshot:
+            for batch in self._batches():
+                self._add(snapshot, batch)
+
+    def close(self) -> None:
+        """Close the files and let another callback have the directory; safe to call twice. `log` opens them anew."""
+        for held in (self._recorder, self._directory):
+            if held is not None:
+                held.close()
+        self._recorder = self._directory = None
+
+    def _prepare(self) -> Recorder:
+        model = self.model
+        if model is None:
+            raise ConfigurationError("There is no model yet. Pass the callback to model.fit, or call set_model(model) first.")
+        if self._recorder is not None and self._tapped is model:
+            return self._recorder
+        if self._tapped is not model:
+            self._connect(model)
+        if self._recorder is not None:
+            self._recorder.close()
+            self._directory = None
+        directory = self._directory or RunDirectory(self._log_dir)
+        self._recorder = Recorder(directory, self._graph, self._infos, **self._options)
+        self._directory = None  # the recorder closes it
+        return self._recorder
+
+    def _connect(self, model: Any) -> None:
+        """Find the graph, build the tap, and try both on the first batch."""
+        first = next(iter(self._data), None)
+        if first is None:
+            raise ConfigurationError("x gives no batches. Pass the evaluation data, for instance the validation split.")
+        try:
+            if not all(layer.built for layer in model._flatten_layers()):
+                model(keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), first.inputs))
+            recording = record_graph(model, self._data.specs)
+            chosen = keras_tap.targets(recording, self._layers, self._reducer)
+            tap = keras_tap.Tap(model, chosen, self._data.specs)
+            _, outputs = tap(first.inputs)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            shapes = keras.tree.map_structure(lambda array: f"{array.dtype} {array.shape}", first.inputs)
+            raise ConfigurationError(
+                f"The model cannot be run on the evaluation data: {type(error).__name__}: {error} "
+                f"The first batch of x is {shapes}. Check that x has the form that model.fit gets."
+            ) from error
+        check_classes(None, self._class_names, watched(outputs, first.labels)[0])
+        self._graph, self._infos = recording.graph, [target.info for target in chosen]
+        self._tap, self._tapped, self._loss = tap, model, loss_names(model)
+
+    def _batches(self) -> Any:
+        if self._progress is False:
+            return self._data
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            return self._data
+        disable = False if self._progress else None
+        return tqdm(self._data, "ActiVis", self._data.batches, leave=False, delay=0 if self._progress else 2, disable=disable)
+
+    def _add(self, snapshot: Any, batch: Any) -> None:
+        assert self._tap is not None
+        activations, outputs = self._tap(batch.inputs)
+        output, labels = watched(outputs, batch.labels)
+        classes = output.shape[1] if output.ndim == 2 else None
+        shown = content(batch.inputs)
+        known = class_labels(labels, self._class_names, classes=classes, loss=self._loss)
+        if known is not None and len(known) != len(output):
+            raise ActiVisError(f"A batch has {len(output)} outputs but {len(known)} labels.")
+        channels = image_channels(shown)
+        snapshot.add(activations, inputs=shown, labels=known, outputs=output, ids=batch.ids, channels=channels)
+
+    def _steps_made(self) -> int:
+        made = getattr(getattr(self.model, "optimizer", None), "iterations", None)
+        steps = 0 if made is None else int(np.asarray(keras.ops.convert_to_numpy(made)))
+        # A model that trains by its own loop may leave its optimizer alone.
+        return steps or self._epochs * int((self.params or {}).get("steps") or 1)
