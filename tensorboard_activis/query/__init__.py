@@ -1,0 +1,1 @@
+"""Questions to a snapshot: pure functions over `read.run.SnapshotReader`, without HTTP."""

@@ -1,0 +1,113 @@
+"""A snapshot in words and counts: its layers, subsets and columns, and what is wrong with any of them."""
+
+import numpy as np
+import pyarrow as pa
+
+from tensorboard_activis import schema
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.query import strips
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+#: Columns that hold instances' content, not facts about them.
+CONTENT = ("image", "text", "features")
+
+
+def describe_snapshot(snapshot: SnapshotReader) -> dict[str, object]:
+    """What docs/http_api.md calls `snapshot`, without the run's name. Damage is listed under `problems`, never raised."""
+    record = snapshot.record
+    problems: list[str] = []
+    content, ink, columns = None, False, []
+    try:
+        content, ink = describe_content(snapshot)
+        columns = describe_columns(snapshot.instances)
+    except ActiVisError as error:
+        problems.append(f"Instances cannot be shown: {error}")
+    layers = [describe_layer(snapshot, layer) for layer in record.layers]
+    problems += [f"Layer {layer['name']}: {layer['problem']}" for layer in layers if layer["problem"]]
+    return {
+        "step": record.step,
+        "wall_time": record.wall_time,
+        "task": record.task,
+        "class_names": list(record.class_names),
+        "seen": record.seen,
+        "kept": record.kept,
+        "metrics": {name: record.metrics.get(name) for name in ("accuracy", "loss")},
+        "content": content,
+        "ink": ink,
+        "layers": layers,
+        "subsets": [
+            {"name": subset.name, "kind": subset.kind, "expression": subset.expression, "count": subset.count}
+            for subset in record.subsets
+        ],
+        "columns": columns,
+        "notes": list(record.notes),
+        "problems": problems,
+    }
+
+
+def describe_content(snapshot: SnapshotReader) -> tuple[str | None, bool]:
+    """Kind of content ("image", "text", "numbers" or None), and whether images are strokes on an empty ground."""
+    metadata = snapshot.instances.schema.metadata or {}
+    ink = metadata.get(b"activis.ink") == b"1"
+    for column, kind in zip(CONTENT, ("image", "text", "numbers"), strict=True):
+        if column in snapshot.instances.column_names:
+            return kind, ink
+    return None, ink
+
+
+def column_kind(kind: pa.DataType) -> str | None:
+    """How a column may be drawn and queried: number, category, boolean, text, or None for what is only stored."""
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "number"
+    if pa.types.is_dictionary(kind):
+        return "category"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return "text"
+    return None
+
+
+def describe_columns(table: pa.Table) -> list[dict[str, str]]:
+    """Names and kinds of the columns that an expression may use."""
+    kinds = {field.name: column_kind(field.type) for field in table.schema}
+    return [{"name": name, "type": kind} for name, kind in kinds.items() if kind is not None]
+
+
+def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> dict[str, object]:
+    """One layer with its warnings: numbers of neurons (`nonfinite` and `clipped`: of values)."""
+    info = layer.info
+    described: dict[str, object] = {
+        "name": info.name,
+        "neurons": info.neurons,
+        "reducer": info.reducer,
+        "axis": info.axis,
+        "sizes": list(info.shape.sizes),
+        "signed": True,
+        "max_abs": 0.0,
+        "problem": None,
+        "warnings": {
+            "all_zero": 0,
+            "constant": 0,
+            "never_above_zero": 0,
+            "nonfinite": layer.nan + layer.inf,
+            "clipped": layer.clipped,
+        },
+    }
+    try:
+        summary = snapshot.summary(info.name)
+        snapshot.activations(info.name)
+    except ActiVisError as error:
+        return described | {"problem": str(error)}
+    if not len(snapshot.record.subsets):
+        return described | {"problem": "It has no statistics."}
+    counts = np.bincount(strips.states(layer, summary, snapshot.record.seen), minlength=5)
+    warnings = {
+        "all_zero": int(counts[strips.ALL_ZERO]),
+        "constant": int(counts[strips.CONSTANT]),
+        "never_above_zero": int(counts[strips.NEVER_ABOVE_ZERO]),
+        "nonfinite": layer.nan + layer.inf,
+        "clipped": layer.clipped,
+    }
+    signed = bool((summary.min[0] < 0).any())
+    return described | {"signed": signed, "max_abs": strips.largest(summary), "warnings": warnings}

@@ -1,0 +1,114 @@
+"""Every kept instance at its place in two dimensions: principal components of a layer's activations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis.query.halffloat import widen
+
+#: Work (multiplications) up to which components are found exactly; beyond it by randomised subspace iteration.
+MAX_EXACT = 4e9
+_OVERSAMPLE = 8
+_ITERATIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """`xy` float32 [instances, 2], each axis centred; `explained` share of the variance per axis."""
+
+    xy: np.ndarray
+    explained: tuple[float, float]
+
+
+def pca(activations: np.ndarray) -> Projection:
+    """The first two principal components, axes of unspecified sign; zeros where there is no variance left.
+
+    Values that are not finite take the mean of their neuron. Exact through the smaller of covariance and Gram matrix; for large
+    layers randomised (Halko, Martinsson, Tropp, "Finding structure with randomness", 2011, algorithm 4.4).
+
+    Arguments:
+        activations: float16 [instances, neurons].
+    """
+    values = widen(np.ascontiguousarray(activations))
+    instances, neurons = values.shape
+    if instances == 0 or neurons == 0:
+        return Projection(np.zeros((instances, 2), np.float32), (0.0, 0.0))
+    known = np.isfinite(values)
+    if known.all():
+        values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
+    else:
+        values[~known] = np.nan
+        count = np.maximum(known.sum(axis=0), 1)
+        values -= (np.nansum(values, axis=0, dtype=np.float64) / count).astype(np.float32)
+        values[~known] = 0
+    # Beside huge values squares would overflow float32.
+    largest = float(np.abs(values).max())
+    scale = largest or 1.0
+    values /= np.float32(scale)
+    total = float(np.einsum("ij,ij->", values, values, dtype=np.float64))
+    if total <= 0:
+        return Projection(np.zeros((instances, 2), np.float32), (0.0, 0.0))
+    exact = float(instances) * neurons * min(instances, neurons) <= MAX_EXACT
+    axes, variances = _exact(values) if exact else _randomised(values)
+    xy = np.zeros((instances, 2), np.float64)
+    xy[:, : axes.shape[1]] = values @ axes
+    explained = [float(share) for share in variances / total] + [0.0, 0.0]
+    xy -= xy.mean(axis=0)
+    return Projection((xy * scale).astype(np.float32), (explained[0], explained[1]))
+
+
+def _exact(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two axes [neurons, 2] and the sums of squares along them, by the eigenvectors of the smaller product."""
+    instances, neurons = values.shape
+    wide = values.astype(np.float64) if values.size <= 1 << 22 else values
+    if neurons <= instances:
+        variances, vectors = np.linalg.eigh(wide.T @ wide)
+        return vectors[:, ::-1][:, :2], np.maximum(variances[::-1][:2], 0)
+    variances, vectors = np.linalg.eigh(wide @ wide.T)
+    variances, vectors = np.maximum(variances[::-1][:2], 0), vectors[:, ::-1][:, :2]
+    lengths = np.sqrt(variances)
+    return (wide.T @ vectors) / np.where(lengths > 1e-9 * max(lengths[0], 1e-300), lengths, np.inf), variances
+
+
+def _randomised(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)  # the same picture for the same data
+    basis = generator.normal(size=(values.shape[1], 2 + _OVERSAMPLE)).astype(np.float32)
+    for _ in range(_ITERATIONS):
+        basis, _ = np.linalg.qr(values.T @ (values @ basis))
+    _, lengths, vectors = np.linalg.svd(values @ basis, full_matrices=False)
+    return (basis @ vectors[:2].T).astype(np.float64), lengths[:2].astype(np.float64) ** 2
+
+
+def fix_signs(xy: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """Flips axes so that equal data always look the same: the first class lies right of and above the others' middle.
+
+    Without classes, the instance furthest out on an axis lies on its positive side.
+
+    Arguments:
+        xy: [instances, 2].
+        labels: class indices [instances], −1 for none.
+    """
+    first = np.zeros(len(xy), bool)
+    if labels is not None and (labels >= 0).any():
+        first = labels == labels[labels >= 0].min()
+    flipped = xy.copy()
+    for axis in range(xy.shape[1]):
+        column = xy[:, axis]
+        if not column.size:
+            continue
+        mean = column[first].mean() if first.any() else 0.0
+        decisive = abs(mean) > 0.05 * column.std()
+        sign = mean if decisive else column[np.argmax(np.abs(column))]
+        if sign < 0:
+            flipped[:, axis] = -column
+    return flipped
+
+
+def follow(xy: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Flips axes so that the picture does not mirror that of the step before.
+
+    Arguments:
+        xy, before: [instances, 2], the same instances in the same order.
+    """
+    signs = np.sign((xy.astype(np.float64) * before).sum(axis=0))
+    return (xy * np.where(signs == 0, 1, signs)).astype(np.float32)

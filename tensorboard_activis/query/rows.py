@@ -1,0 +1,114 @@
+"""Rows of the matrix: declared subsets, expressions and single instances, side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
+from tensorboard_activis.predicate import NeuronValues, compile_expression
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+MAX_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as it was asked for; one of the three is set."""
+
+    subset: str | None = None
+    expression: str | None = None
+    instance: int | None = None
+
+
+def parse_rows(rows: object) -> list[Row]:
+    """Rows from JSON. Raises QueryError."""
+    if not isinstance(rows, list) or not rows:
+        raise QueryError(f'rows must be a list of rows such as [{{"subset": "all"}}]; got {_shown(rows)}.')
+    if len(rows) > MAX_ROWS:
+        raise QueryError(f"At most {MAX_ROWS:,} rows can be asked for at once; got {len(rows):,}.")
+    return [_parse_row(row) for row in rows]
+
+
+def _parse_row(row: object) -> Row:
+    if isinstance(row, Mapping) and len(row) == 1:
+        if isinstance(row.get("subset"), str):
+            return Row(subset=row["subset"])
+        if isinstance(row.get("expression"), str):
+            return Row(expression=row["expression"])
+        if isinstance(row.get("instance"), int) and not isinstance(row["instance"], bool):
+            return Row(instance=row["instance"])
+    raise QueryError(
+        f'A row is {{"subset": name}}, {{"expression": text}} or {{"instance": row number}}; got {_shown(row)}.'
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:77]}…"
+
+
+def where(snapshot: SnapshotReader, expression: str) -> np.ndarray:
+    """For which kept instances a subset expression is true, bool [instances]; `neuron(layer, index)` is allowed."""
+    table = snapshot.instances
+    types = {field.name: field.type for field in table.schema}
+    return compile_expression(expression, types, neurons=True).mask(table, neuron_values(snapshot))
+
+
+def neuron_values(snapshot: SnapshotReader) -> NeuronValues:
+    """Activations of single neurons, for `neuron(layer, index)` in expressions."""
+
+    def values(layer: str, index: int) -> np.ndarray:
+        try:
+            return neuron_column(snapshot, layer, index)
+        except (NotFoundError, QueryError) as error:
+            raise ExpressionError(str(error)) from error
+
+    return values
+
+
+def neuron_column(snapshot: SnapshotReader, layer: str, neuron: int) -> np.ndarray:
+    """Activations of one neuron, float16 [instances]. Raises NotFoundError."""
+    activations = snapshot.activations(layer)
+    if not 0 <= neuron < activations.shape[1]:
+        raise NotFoundError(f"{layer} has neurons 0 to {activations.shape[1] - 1}; got {neuron}.")
+    return activations[:, neuron]
+
+
+def subset_index(snapshot: SnapshotReader, name: str) -> int:
+    """Position of a declared subset in the summaries. Raises NotFoundError."""
+    for index, subset in enumerate(snapshot.record.subsets):
+        if subset.name == name:
+            return index
+    names = ", ".join(subset.name for subset in snapshot.record.subsets[:30])
+    raise NotFoundError(f"There is no subset {name}. There are: {names}.")
+
+
+def check_instance(snapshot: SnapshotReader, row: int) -> int:
+    """Raises NotFoundError when there is no such row among the kept instances."""
+    if not 0 <= row < snapshot.record.kept:
+        raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.record.kept - 1}; got {row}.")
+    return row
+
+
+def members(snapshot: SnapshotReader, rows: Sequence[Row]) -> np.ndarray:
+    """Which kept instances each row stands for, bool [rows, instances].
+
+    A declared subset whose expression cannot be computed over the sample (its column was not kept) has no members.
+    """
+    found = np.zeros((len(rows), snapshot.record.kept), bool)
+    for mask, row in zip(found, rows, strict=True):
+        if row.instance is not None:
+            mask[check_instance(snapshot, row.instance)] = True
+        elif row.expression is not None:
+            mask[:] = where(snapshot, row.expression)
+        else:
+            subset = snapshot.record.subsets[subset_index(snapshot, row.subset or "")]
+            if subset.kind == "all":
+                mask[:] = True
+                continue
+            try:
+                mask[:] = where(snapshot, subset.expression)
+            except ExpressionError:
+                continue
+    return found

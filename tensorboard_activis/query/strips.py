@@ -1,0 +1,51 @@
+"""Heat strips of the graph: one number and one state per neuron of every recorded layer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis import schema
+from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
+
+FINE, ALL_ZERO, CONSTANT, NONFINITE, NEVER_ABOVE_ZERO = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """`values` float32 [neurons]: the mean over all instances ÷ the layer's largest absolute activation, 0 without any.
+
+    `state` uint8 [neurons]: FINE and so on.
+    """
+
+    values: np.ndarray
+    state: np.ndarray
+
+
+def largest(summary: SummaryArrays) -> float:
+    """The largest absolute activation of a layer over all instances; 0 when there is none."""
+    ends = np.concatenate([summary.min[0], summary.max[0]])
+    ends = ends[np.isfinite(ends)]
+    return float(np.abs(ends).max()) if ends.size else 0.0
+
+
+def states(layer: schema.Layer, summary: SummaryArrays, seen: int) -> np.ndarray:
+    """What is wrong with each neuron, uint8 [neurons]."""
+    low, high = summary.min[0], summary.max[0]
+    count = np.broadcast_to(summary.count[0], low.shape)
+    with np.errstate(invalid="ignore"):
+        found = np.zeros(low.shape, np.uint8)
+        if layer.info.feeds_relu:
+            found[high <= 0] = NEVER_ABOVE_ZERO
+        found[low == high] = CONSTANT
+        found[(low == 0) & (high == 0)] = ALL_ZERO
+        found[(count < seen) | np.isnan(low)] = NONFINITE
+    return found
+
+
+def strip(snapshot: SnapshotReader, layer: str) -> Strip:
+    """One layer's strip. Raises NotFoundError, UnreadableError."""
+    summary = snapshot.summary(layer)
+    scale = largest(summary)
+    mean = np.nan_to_num(summary.mean[0], nan=0.0, posinf=0.0, neginf=0.0)
+    values = (mean / scale if scale > 0 else np.zeros_like(mean)).astype(np.float32)
+    return Strip(values, states(snapshot.layer(layer), summary, snapshot.record.seen))
