@@ -65,7 +65,7 @@ class RunDirectory:
                 f"Another logger is writing to {log_dir}. Close it first, or give this one a log_dir of its own."
             ) from error
         except (FileExistsError, NotADirectoryError) as error:
-            raise ConfigurationError(f"log_dir must be a directory; {error.filename} is a file.") from error
+            raise ConfigurationError(f"log_dir must be a directory, and {log_dir} is a file or lies in one.") from error
         except OSError as error:
             raise ConfigurationError(f"log_dir {log_dir} cannot be written to: {error.strerror or error}.") from error
 
@@ -121,7 +121,7 @@ class Recorder:
         arrays = ArrayWriter(self._directory.path, step, self._session)
         record = evaluation.finish(arrays, self._instances, self._session)
         graph = codec.encode_graph(self.graph)
-        if graph != self._written_graph:
+        if graph != self._written_graph or not self._events.path.exists():
             self._events.write_blob(metadata.GRAPH_TAG, step, graph, record.wall_time)
             self._written_graph = graph
         # Last, when every file that it names is complete.

@@ -1,0 +1,128 @@
+"""Prediction, score and loss are what their definitions give; images are recognised and shown as they are."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tensorboard_activis.capture.columns import UNKNOWN, Outcomes, Thumbnails, is_image
+
+
+def test_logits_of_two_instances_by_hand() -> None:
+    # softmax(ln 1, ln 2, ln 5) = 1/8, 2/8, 5/8
+    logits = np.log([[1, 2, 5], [5, 1, 2]])
+    outcome = Outcomes(None).of(logits, np.array([1, 0]))
+    columns = outcome.columns
+    assert columns["prediction"].tolist() == [2, 0]
+    assert columns["correct"].tolist() == [0, 1]
+    np.testing.assert_allclose(columns["score"], [5 / 8, 5 / 8], rtol=1e-6)
+    np.testing.assert_allclose(columns["label_score"], [2 / 8, 5 / 8], rtol=1e-6)
+    np.testing.assert_allclose(columns["loss"], [-np.log(2 / 8), -np.log(5 / 8)], rtol=1e-6)
+    assert columns["top_classes"].tolist() == [[2, 1, 0], [0, 2, 1]]
+    np.testing.assert_allclose(columns["top_scores"], [[5 / 8, 2 / 8, 1 / 8]] * 2, rtol=1e-3)
+
+
+def test_probabilities_are_taken_as_they_are() -> None:
+    columns = Outcomes(None).of(np.array([[0.2, 0.8], [1.0, 0.0]]), np.array([0, 1])).columns
+    np.testing.assert_allclose(columns["label_score"], [0.2, 0], atol=1e-6)
+    assert np.isfinite(columns["loss"]).all()
+
+
+@pytest.mark.parametrize("outputs", [np.array([[0.0], [np.log(3)]]), np.array([0.0, np.log(3)])])
+def test_two_classes_by_one_logit(outputs: np.ndarray) -> None:
+    columns = Outcomes(None).of(outputs, np.array([0, 1])).columns
+    np.testing.assert_allclose(columns["label_score"], [0.5, 0.75], rtol=1e-6)
+
+
+def test_two_classes_by_one_probability() -> None:
+    columns = Outcomes(None).of(np.array([[0.1], [0.25]]), np.array([0, 1])).columns
+    np.testing.assert_allclose(columns["label_score"], [0.9, 0.25], rtol=1e-6)
+
+
+def test_regression_has_no_correct() -> None:
+    outcomes = Outcomes(None)
+    outcome = outcomes.of(np.array([[1.5], [2.0]]), np.array([1.0, 4.0]))
+    assert outcomes.task == "regression"
+    assert set(outcome.columns) == {"prediction", "loss"}
+    assert outcome.columns["loss"].tolist() == [0.25, 4.0]
+
+
+def test_without_labels_there_is_a_prediction_only() -> None:
+    outcomes = Outcomes(["a", "b"])
+    assert set(outcomes.of(np.array([[1.0, 4.0]]), None).columns) == {
+        "prediction",
+        "score",
+        "top_classes",
+        "top_scores",
+    }
+
+
+def test_a_label_that_is_no_class() -> None:
+    outcomes = Outcomes(None)
+    outcome = outcomes.of(np.zeros((3, 2)), np.array([0, 2, -1]))
+    assert outcomes.stray == 2
+    assert outcome.label is not None
+    assert outcome.label.tolist() == [0, -1, -1]
+    assert outcome.columns["correct"].tolist() == [1, UNKNOWN, UNKNOWN]
+    assert np.isnan(outcome.columns["loss"][1:]).all()
+
+
+def test_large_logits_do_not_overflow() -> None:
+    columns = Outcomes(None).of(np.array([[1e4, 0.0]]), np.array([1])).columns
+    assert columns["loss"].tolist() == [1e4]
+
+
+def decoded(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (np.array([[0.0, 1.0], [0.5, 0.25]]), [[0, 255], [128, 64]]),
+        (np.array([[0, 255], [51, 102]], dtype=np.uint8), [[0, 255], [51, 102]]),
+        (np.array([[0.0, 16.0], [8.0, 4.0]]), [[0, 255], [128, 64]]),
+        (np.array([[-1.0, 1.0], [0.0, np.nan]]), [[0, 255], [128, 0]]),
+    ],
+)
+def test_images_of_any_range(images: np.ndarray, expected: list) -> None:
+    batch = images[None, None]
+    np.testing.assert_array_equal(decoded(Thumbnails(batch, "first").encode(batch)[0]), expected)
+
+
+def test_channels_first_and_last_give_the_same_picture() -> None:
+    first = np.random.default_rng(0).random((2, 3, 5, 7))
+    last = np.moveaxis(first, 1, -1)
+    pictures = [Thumbnails(first, "first").encode(first), Thumbnails(last, "last").encode(last)]
+    assert pictures[0] == pictures[1]
+    assert decoded(pictures[0][0]).shape == (5, 7, 3)
+
+
+def test_large_images_become_thumbnails() -> None:
+    images = np.random.default_rng(0).random((1, 300, 150, 3))
+    assert decoded(Thumbnails(images, "last").encode(images)[0]).shape == (128, 64, 3)
+
+
+def test_ink_is_bright_strokes_on_an_empty_ground() -> None:
+    stroke = np.zeros((1, 9, 9, 1))
+    stroke[0, 2:7, 4] = 1
+    assert Thumbnails(stroke, "last").ink
+    assert not Thumbnails(1 - stroke, "last").ink
+    assert not Thumbnails(np.repeat(stroke, 3, axis=3), "last").ink
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "expected"),
+    [
+        ((2, 3, 8, 9), "first", True),
+        ((2, 8, 9, 3), "last", True),
+        ((2, 8, 9, 3), "first", False),
+        ((2, 28, 28), "last", True),
+        ((2, 20, 300), "last", False),
+        ((2, 7), "last", False),
+        ((2, 0, 0, 3), "last", False),
+    ],
+)
+def test_what_looks_like_images(shape: tuple[int, ...], channels: str, expected: bool) -> None:
+    assert is_image(np.zeros(shape), channels) is expected

@@ -1,0 +1,199 @@
+"""One pass gives one snapshot, whole or not at all; faults stop nobody; directories belong to one logger."""
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
+from tensorboard_activis.read.run import open_run
+from tests.records import CLASSES, small_data, small_graph, small_layers, write_run
+
+
+def recorder(log_dir: Path, **options: object) -> Recorder:
+    arguments: dict = {"class_names": CLASSES} | options
+    return Recorder(log_dir, small_graph(), small_layers(), **arguments)
+
+
+def test_the_same_instances_are_kept_whatever_the_batches(tmp_path: Path) -> None:
+    data = small_data(40)
+    write_run(tmp_path / "a", data, sample=9, batch=3)
+    write_run(tmp_path / "b", data, sample=9, batch=40)
+    a, b = (open_run(tmp_path / name).latest for name in "ab")
+    assert a.instances.equals(b.instances)
+    np.testing.assert_array_equal(a.activations("head"), b.activations("head"))
+    assert a.record.instances == b.record.instances
+
+
+def test_the_table_of_instances_is_shared_by_all_steps(tmp_path: Path) -> None:
+    write_run(tmp_path, small_data(), (1, 2, 3))
+    assert len(list((tmp_path / "activis").glob("*.parquet"))) == 1
+
+
+def test_the_graph_is_written_again_only_when_it_changes(tmp_path: Path) -> None:
+    write_run(tmp_path, small_data(), (1, 2, 3))
+    assert next((tmp_path / "activis").glob("*tfevents*")).read_bytes().count(b"activis/graph") == 1
+
+
+def test_metrics_are_over_all_instances(tmp_path: Path) -> None:
+    data = small_data()
+    write_run(tmp_path, data, sample=2)
+    metrics = open_run(tmp_path).latest.record.metrics
+    logits = data.logits.astype(np.float64)
+    losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(17), data.labels]
+    assert metrics["accuracy"] == pytest.approx((logits.argmax(axis=1) == data.labels).mean())
+    assert metrics["loss"] == pytest.approx(losses.mean())
+
+
+def test_a_pass_that_fails_publishes_nothing_warns_once_and_later_ones_work(tmp_path: Path) -> None:
+    data = small_data()
+    log = recorder(tmp_path)
+    with pytest.warns(
+        ActiVisWarning, match="lost the snapshot of step 1; training goes on. RuntimeError: boom"
+    ) as caught:
+        for step in (1, 2):
+            with log.guard(step), log.snapshot(step) as evaluation:
+                evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+                raise RuntimeError("boom")
+    assert len(caught) == 1
+    with log.guard(3), log.snapshot(3) as evaluation:
+        evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+    log.close()
+    assert open_run(tmp_path).steps == [3]
+
+
+def test_strict_raises(tmp_path: Path) -> None:
+    log = recorder(tmp_path, strict=True)
+    with pytest.raises(ActiVisError, match="gave no instances"), log.guard(1), log.snapshot(1):
+        pass
+    log.close()
+
+
+def test_ctrl_c_is_not_swallowed(tmp_path: Path) -> None:
+    log = recorder(tmp_path)
+    with pytest.raises(KeyboardInterrupt), log.guard(1), log.snapshot(1):
+        raise KeyboardInterrupt
+    log.close()
+    assert not list((tmp_path / "activis").glob("*tfevents*"))
+
+
+def test_a_directory_deleted_under_the_logger_comes_back(tmp_path: Path) -> None:
+    data = small_data()
+    log = recorder(tmp_path)
+    for step in (1, 2):
+        with log.guard(step), log.snapshot(step) as evaluation:
+            evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+        if step == 1:
+            for file in (tmp_path / "activis").iterdir():
+                file.unlink()
+            (tmp_path / "activis").rmdir()
+    log.close()
+    run = open_run(tmp_path)
+    assert run.steps == [2]
+    assert run.graph == small_graph()
+
+
+@pytest.mark.parametrize(
+    ("activations", "message"),
+    [
+        ({"head": np.zeros((4, 3))}, "'stem/relu' did not run"),
+        ({"stem/relu": np.zeros((4, 6)), "head": np.zeros((4, 3))}, r"shape \(4, 6\); \[instances, 5\] was expected"),
+        ({"stem/relu": np.zeros((4, 5)), "head": np.zeros((2, 3))}, "2 rows for a batch of 4"),
+    ],
+)
+def test_layers_that_are_not_what_they_were_are_named(tmp_path: Path, activations: dict, message: str) -> None:
+    log = recorder(tmp_path, strict=True)
+    with pytest.raises(ActiVisError, match=message), log.guard(1), log.snapshot(1) as evaluation:
+        evaluation.add(activations)
+    log.close()
+
+
+def test_not_finite_and_clipped_values_are_counted(tmp_path: Path) -> None:
+    log = recorder(tmp_path, strict=True, class_names=None)
+    stem = np.full((4, 5), 2, np.float32)
+    stem[0, 0], stem[1, 0], stem[2, 1] = np.nan, np.inf, 1e5
+    with log.guard(1), log.snapshot(1) as evaluation:
+        evaluation.add({"stem/relu": stem, "head": np.zeros((4, 3), np.float32)})
+    log.close()
+    snapshot = open_run(tmp_path).latest
+    layer = snapshot.layer("stem/relu")
+    assert (layer.nan, layer.inf, layer.clipped) == (1, 1, 1)
+    summary = snapshot.summary("stem/relu")
+    np.testing.assert_array_equal(summary.count, [[2, 4, 4, 4, 4]])
+    np.testing.assert_array_equal(summary.mean[0, [0, 2]], [2, 2])
+
+
+def test_labels_that_are_no_class_are_counted_and_said(tmp_path: Path) -> None:
+    data = small_data()
+    log = recorder(tmp_path, strict=True)
+    labels = data.labels.copy()
+    labels[:2] = -1, 99
+    with log.guard(1), log.snapshot(1) as evaluation:
+        evaluation.add(data.activations, labels=labels, outputs=data.logits)
+    log.close()
+    snapshot = open_run(tmp_path).latest
+    assert snapshot.record.notes == (
+        "2 labels are missing or none of the 3 classes; these instances count in no class.",
+    )
+    assert snapshot.instances["label"].null_count == 2
+    assert snapshot.instances["correct"].null_count == 2
+    counts = {subset.name: subset.count for subset in snapshot.record.subsets}
+    assert counts["correct"] + counts["wrong"] == sum(counts[name] for name in CLASSES) == 15
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sample": 0}, "positive number of instances, or None to keep all; got 0"),
+        ({"sample": 2.5}, "got 2.5"),
+        ({"class_names": "abc"}, "must be a list of texts"),
+        ({"class_names": [1, 2, 3]}, "must be a list of texts"),
+        ({"class_names": ["a", "b", "a"]}, "'a' is there more than once"),
+        ({"subsets": {"x": "label =="}}, "subset 'x' has a wrong expression"),
+        ({"subsets": {"x": "__import__('os')"}}, "subset 'x' has a wrong expression"),
+        ({"subsets": ["label == 1"]}, "must map names to expressions"),
+    ],
+)
+def test_wrong_options_are_said_before_training(tmp_path: Path, options: dict, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        recorder(tmp_path, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_dir_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="log_dir must be a directory, and .*file is a file or lies in one"):
+        recorder(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="directories have no write permission there")
+def test_a_log_dir_that_is_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() == 0:  # root may write anywhere, so the operating system's answer is played
+        monkeypatch.setattr(Path, "mkdir", _refuse)
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        with pytest.raises(ConfigurationError, match="cannot be written to: Permission denied"):
+            recorder(tmp_path / "run")
+    finally:
+        tmp_path.chmod(stat.S_IRWXU)
+
+
+def _refuse(path: Path, *_args: object, **_options: object) -> None:
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+def test_a_remote_log_dir_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="must be a local directory; got gs://"):
+        Recorder("gs://bucket/run", small_graph(), small_layers())
+
+
+def test_a_second_logger_on_the_same_directory_is_refused_until_the_first_closes(tmp_path: Path) -> None:
+    first = recorder(tmp_path)
+    with pytest.raises(ConfigurationError, match="Another logger is writing to .*Close it first"):
+        recorder(tmp_path)
+    first.close()
+    first.close()
+    recorder(tmp_path).close()

@@ -1,0 +1,86 @@
+"""Small records and runs for tests; every axis has another length, or swapped axes would pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.recorder import Recorder
+
+CLASSES = ("ant", "bee", "cat")
+
+
+def small_graph() -> schema.Graph:
+    """input -> stem (conv, relu) -> head -> output"""
+    maps, row = schema.Shape((-1, 5, 4, 4)), schema.Shape((-1, 3))
+    nodes = (
+        schema.Node("", None, "module", "Net", "Net", (row,), parameters=68),
+        schema.Node("/input", "", "input", "input", "input", (schema.Shape((-1, 1, 8, 8)),)),
+        schema.Node("stem", "", "module", "stem", "Sequential", (maps,), parameters=50),
+        schema.Node("stem.conv", "stem", "module", "conv", "Conv2d", (maps,), 50, {"kernel": "3×3"}),
+        schema.Node("stem/relu", "stem", "operator", "relu", "relu", (maps,)),
+        schema.Node("head", "", "module", "head", "Linear", (row,), parameters=18),
+        schema.Node("/output", "", "output", "output", "output", (row,)),
+    )
+    edges = (
+        schema.Edge("/input", "stem.conv", schema.Shape((-1, 1, 8, 8))),
+        schema.Edge("stem.conv", "stem/relu", maps),
+        schema.Edge("stem/relu", "head", maps),
+        schema.Edge("head", "/output", row),
+    )
+    return schema.Graph("torch", "Net", nodes, edges)
+
+
+def small_layers() -> tuple[schema.LayerInfo, ...]:
+    """The layers of `small_graph` that are recorded: 5 and 3 neurons."""
+    return (
+        schema.LayerInfo("stem/relu", 5, "mean", 0, schema.Shape((-1, 5, 4, 4))),
+        schema.LayerInfo("head", 3, "none", 0, schema.Shape((-1, 3))),
+    )
+
+
+@dataclass(frozen=True)
+class Data:
+    """Evaluation data and what a model made of it; the first axis is instances."""
+
+    ids: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+    activations: Mapping[str, np.ndarray]
+
+
+def small_data(instances: int = 17, seed: int = 0) -> Data:
+    """Random data for `small_graph`: seeded, so equal in every test."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, instances)
+    logits = (random.normal(size=(instances, 3)) + 1.5 * np.eye(3)[labels]).astype(np.float32)
+    stem = np.maximum(random.normal(size=(instances, 5)), 0).astype(np.float32)
+    return Data(
+        np.arange(100, 100 + instances),
+        random.random((instances, 1, 8, 8)).astype(np.float32),
+        labels,
+        logits,
+        {"stem/relu": stem, "head": logits},
+    )
+
+
+def write_run(log_dir: Path, data: Data, steps: tuple[int, ...] = (3,), *, batch: int = 7, **options: object) -> None:
+    """Logs the data at every step through the real recorder, in batches of unequal size."""
+    arguments: dict = {"class_names": CLASSES, "strict": True} | options
+    recorder = Recorder(log_dir, small_graph(), small_layers(), **arguments)
+    for step in steps:
+        with recorder.guard(step), recorder.snapshot(step) as evaluation:
+            for start in range(0, len(data.labels), batch):
+                rows = slice(start, start + batch)
+                evaluation.add(
+                    {name: values[rows] for name, values in data.activations.items()},
+                    inputs=data.images[rows],
+                    labels=data.labels[rows],
+                    outputs=data.logits[rows],
+                    ids=data.ids[rows].tolist(),
+                    channels="first",
+                )
+    recorder.close()

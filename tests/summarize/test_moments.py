@@ -1,0 +1,63 @@
+"""Statistics agree with numpy over the whole data, however it is cut into batches and merged."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tensorboard_activis.summarize.moments import Moments
+
+
+def members(masks: np.ndarray) -> list[np.ndarray]:
+    """masks: bool [subsets, instances]"""
+    return [np.flatnonzero(mask) for mask in masks]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 9), st.floats(-1e4, 1e4))
+def test_batches_and_merges_give_what_numpy_gives(seed: int, instances: int, batch: int, offset: float) -> None:
+    random = np.random.default_rng(seed)
+    values = (offset + random.normal(size=(instances, 5))).astype(np.float32)
+    masks = random.random((3, instances)) < 0.5
+    parts = [Moments(3, 5), Moments(3, 5)]
+    for index, start in enumerate(range(0, instances, batch)):
+        rows = slice(start, start + batch)
+        parts[index % 2].add(values[rows], members(masks[:, rows]))
+    parts[0].merge(parts[1])
+    result = parts[0].statistics()
+
+    for subset, mask in enumerate(masks):
+        assert result.count[subset, 0] == mask.sum()
+        if not mask.any():
+            assert np.isnan([result.mean[subset], result.std[subset], result.min[subset], result.max[subset]]).all()
+            continue
+        of_subset = values[mask].astype(np.float64)
+        np.testing.assert_allclose(result.mean[subset], of_subset.mean(axis=0), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(result.std[subset], of_subset.std(axis=0), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(result.min[subset], values[mask].min(axis=0))
+        np.testing.assert_array_equal(result.max[subset], values[mask].max(axis=0))
+
+
+def test_no_negative_variance_far_from_zero() -> None:
+    values = np.full((7, 2), 16_777_216, dtype=np.float32)
+    moments = Moments(1, 2)
+    moments.add(values, [np.arange(7)])
+    np.testing.assert_array_equal(moments.statistics().std, np.zeros((1, 2)))
+
+
+def test_values_that_are_not_finite_are_left_out_and_counted() -> None:
+    values = np.array([[1, np.nan], [3, 2], [np.inf, 4], [-np.inf, np.nan]], dtype=np.float32)
+    moments = Moments(2, 2)
+    moments.add(values, [np.arange(4), np.array([0, 3])])
+    result = moments.statistics()
+    assert (moments.nan, moments.inf) == (2, 2)
+    np.testing.assert_array_equal(result.count, [[2, 2], [1, 0]])
+    np.testing.assert_array_equal(result.mean, [[2, 3], [1, np.nan]])
+    np.testing.assert_array_equal(result.std, [[1, 1], [0, np.nan]])
+    np.testing.assert_array_equal(result.min, [[1, 2], [1, np.nan]])
+
+
+@pytest.mark.parametrize("instances", [0, 1])
+def test_almost_nothing(instances: int) -> None:
+    moments = Moments(1, 3)
+    moments.add(np.full((instances, 3), 2, dtype=np.float32), [np.arange(instances)])
+    assert moments.statistics().count[0, 0] == instances

@@ -1,0 +1,60 @@
+"""The sample is the instances of lowest hash: known numbers, and no influence of batches or order."""
+
+from hashlib import blake2b
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tensorboard_activis.summarize.sample import Sample, ranks, to_float16
+
+
+def test_ranks_of_integers_are_splitmix64() -> None:
+    # The first outputs of the reference implementation seeded with 0; the next states are multiples of its increment.
+    increment = 0x9E3779B97F4A7C15
+    states = [(increment * i) % 2**64 for i in range(3)]
+    signed = [state - 2**64 if state >= 2**63 else state for state in states]
+    assert ranks(signed).tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+
+
+def test_ranks_of_texts_are_blake2b() -> None:
+    expected = [int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") for text in ("ä", "b")]
+    assert ranks(["ä", "b"]).tolist() == expected
+
+
+@given(st.integers(1, 60), st.integers(1, 12), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_the_lowest_ranks_are_kept_in_order(instances: int, size: int, batch: int, seed: int) -> None:
+    ids = np.random.default_rng(seed).permutation(instances)
+    order = ranks(ids.tolist())
+    sample = Sample(size)
+    for start in range(0, instances, batch):
+        rows = np.arange(start, min(start + batch, instances))
+        chosen = rows[sample.candidates(order[rows])]
+        sample.add(order[chosen], {"id": ids[chosen], "square": (ids**2)[chosen, None]})
+    result = sample.result()
+    expected = ids[np.argsort(order)][:size]
+    np.testing.assert_array_equal(result["id"], expected)
+    np.testing.assert_array_equal(result["square"], expected[:, None] ** 2)
+
+
+def test_without_a_size_all_are_kept() -> None:
+    sample = Sample(None)
+    sample.add(np.array([3, 1, 2], dtype=np.uint64), {"id": np.array([30, 10, 20])})
+    assert sample.result()["id"].tolist() == [10, 20, 30]
+
+
+def test_an_empty_sample() -> None:
+    assert Sample(5).result() == {}
+
+
+def test_float16_clips_what_is_finite_and_counts_it() -> None:
+    values = np.array([1.5, 7e4, -1e30, np.inf, -np.inf, np.nan, 65504], dtype=np.float32)
+    rounded, clipped = to_float16(values)
+    assert clipped == 2
+    np.testing.assert_array_equal(rounded, np.array([1.5, 65504, -65504, np.inf, -np.inf, np.nan, 65504], np.float16))
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 2049.0])
+def test_float16_rounds_to_nearest(value: float) -> None:
+    assert to_float16(np.array([value], np.float32))[0][0] == np.float16(value)

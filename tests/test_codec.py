@@ -1,0 +1,139 @@
+"""Records survive the way through protos; lies in them are found."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tensorboard_activis import activis_pb2 as pb
+from tensorboard_activis import codec, schema
+from tensorboard_activis.errors import UnreadableError
+from tests.records import small_graph
+
+names = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+naturals = st.integers(0, 2**40)
+
+
+@st.composite
+def arrays(draw: st.DrawFn, shape: tuple[int, ...], dtype: str = "float32") -> schema.Array:
+    if draw(st.booleans()):
+        return schema.Array(dtype, shape, inline=bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize))
+    files = draw(st.lists(st.integers(0, 99), min_size=1, max_size=3, unique=True))
+    return schema.Array(dtype, shape, tensor=draw(names), files=tuple(f"step-{n:010d}-s.safetensors" for n in files))
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> schema.Snapshot:
+    kept, subsets = draw(st.integers(0, 4)), draw(st.integers(1, 3))
+    layers = []
+    for name in draw(st.lists(names, max_size=3, unique=True)):
+        neurons = draw(st.integers(0, 5))
+        whole = (subsets, neurons)
+        count = draw(arrays(draw(st.sampled_from([whole, (subsets, 1)])), "int64"))
+        summary = schema.Summary(count, *(draw(arrays(whole)) for _ in range(4)))
+        info = schema.LayerInfo(
+            name,
+            neurons,
+            draw(names),
+            draw(st.integers(-1, 4)),
+            schema.Shape(tuple(draw(st.lists(st.integers(-1, 9), max_size=4))), draw(names)),
+            draw(st.booleans()),
+        )
+        activations = draw(arrays((kept, neurons), "float16"))
+        layers.append(schema.Layer(info, activations, summary, draw(naturals), draw(naturals), draw(naturals)))
+    return schema.Snapshot(
+        step=draw(st.integers(-(2**60), 2**60)),
+        wall_time=draw(st.floats(0, 2e9)),
+        session=draw(names),
+        task=draw(names),
+        class_names=tuple(draw(st.lists(names, max_size=3))),
+        seen=kept + draw(naturals),
+        kept=kept,
+        metrics=draw(st.dictionaries(names, st.floats(allow_nan=False), max_size=2)),
+        instances=("instances-0a.parquet",) if draw(st.booleans()) else (),
+        columns={name: draw(arrays((kept, 2), "int32")) for name in draw(st.lists(names, max_size=2, unique=True))},
+        subsets=tuple(schema.Subset(draw(names), "user", draw(names), draw(naturals)) for _ in range(subsets)),
+        layers=tuple(layers),
+        notes=tuple(draw(st.lists(names, max_size=2))),
+    )
+
+
+@given(snapshots())
+def test_a_snapshot_survives(snapshot: schema.Snapshot) -> None:
+    assert codec.decode_snapshot(codec.encode_snapshot(snapshot)) == snapshot
+
+
+def test_a_graph_survives() -> None:
+    graph = small_graph()
+    assert codec.decode_graph(codec.encode_graph(graph)) == graph
+
+
+def test_equal_graphs_give_equal_bytes_whatever_the_order_of_attributes() -> None:
+    def graph(attributes: dict[str, str]) -> schema.Graph:
+        return schema.Graph("torch", "Net", (schema.Node("", None, "module", "Net", "Net", attributes=attributes),), ())
+
+    assert codec.encode_graph(graph({"a": "1", "b": "2"})) == codec.encode_graph(graph({"b": "2", "a": "1"}))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(blob: bytes) -> None:
+    for decode in (codec.decode_graph, codec.decode_snapshot):
+        try:
+            decode(blob)
+        except UnreadableError as error:
+            assert str(error)
+
+
+def _node(key: str, parent: str | None) -> schema.Node:
+    return schema.Node(key, parent, "module", key, "M")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ((_node("", None), _node("a", "b"), _node("b", "a")), "lies within itself"),
+        ((_node("a", "a"),), "lies within itself"),
+        ((_node("a", "gone"),), "'gone', which is not there"),
+        ((_node("a", None), _node("a", None)), "two nodes with the key 'a'"),
+    ],
+)
+def test_a_graph_that_is_no_tree_is_refused(nodes: tuple[schema.Node, ...], message: str) -> None:
+    with pytest.raises(UnreadableError, match=message):
+        codec.decode_graph(codec.encode_graph(schema.Graph("torch", "Net", nodes, ())))
+
+
+def test_a_deep_graph_is_read_without_recursion() -> None:
+    nodes = [_node("", None)] + [_node(str(i), str(i - 1) if i else "") for i in range(20_000)]
+    assert len(codec.decode_graph(codec.encode_graph(schema.Graph("torch", "N", tuple(nodes), ()))).nodes) == 20_001
+
+
+def test_an_edge_to_nowhere_is_refused() -> None:
+    graph = dataclasses.replace(small_graph(), edges=(schema.Edge("/input", "nowhere", schema.Shape(())),))
+    with pytest.raises(UnreadableError, match="'nowhere'"):
+        codec.decode_graph(codec.encode_graph(graph))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dtype": "float32", "shape": [2, 3], "inline": b"short"}, "5 bytes; 24 were expected"),
+        ({"dtype": "object", "shape": [2], "inline": b""}, "type 'object'; allowed are float16"),
+        ({"dtype": "float32", "shape": [-1], "inline": b""}, r"impossible shape \(-1,\)"),
+        ({"dtype": "float32", "shape": [2**40, 2**40], "files": ["instances-a.parquet"]}, "impossible shape"),
+        ({"dtype": "int32", "shape": [2], "files": ["../secret.safetensors"]}, "'../secret.safetensors'"),
+        ({"dtype": "int32", "shape": [2], "files": ["/etc/passwd"]}, "'/etc/passwd'"),
+        ({"dtype": "int32", "shape": [2], "files": ["step-0000000001-s.safetensors\0"]}, "not a name that we write"),
+        ({"dtype": "int32", "shape": [3], "files": ["step-0000000001-s.safetensors"]}, "2 instances were kept"),
+    ],
+)
+def test_an_array_that_lies_is_refused(change: dict, message: str) -> None:
+    snapshot = pb.Snapshot(seen=2, kept=2, columns=[pb.Column(name="score", values=pb.Array(**change))])
+    with pytest.raises(UnreadableError, match=message):
+        codec.decode_snapshot(snapshot.SerializeToString())
+
+
+def test_more_kept_than_seen_is_refused() -> None:
+    with pytest.raises(UnreadableError, match="3 of 2 instances"):
+        codec.decode_snapshot(pb.Snapshot(seen=2, kept=3).SerializeToString())
