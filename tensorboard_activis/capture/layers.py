@@ -1,0 +1,258 @@
+"""Which layers are recorded: what the user asked for, or what a person would name. Works on any framework's graph."""
+
+import difflib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from tensorboard_activis import schema
+from tensorboard_activis.errors import ConfigurationError
+
+#: At most so many layers are chosen by default. What the user asks for has no limit.
+MOST_LAYERS = 40
+
+_CONTAINERS = {"Sequential", "ModuleList"}
+_ACTIVATION = re.compile(
+    r"(activation|relu|relu6|leakyrelu|prelu|rrelu|elu|celu|selu|gelu|silu|swish|mish|hardswish|hardtanh|tanh|sigmoid"
+    r"|hardsigmoid|logsigmoid|softplus|softsign|threshold|glu)$"
+)
+_WEIGHTED = re.compile(
+    r"((separable|depthwise|lazy|quantized)*conv(1d|2d|3d|lstm)?(transpose)?(1d|2d|3d)?"
+    r"|linear|lazylinear|nondynamicallyquantizablelinear|bilinear|dense|einsumdense"
+    r"|lstm|gru|rnn|simplernn|bidirectional|embedding|embeddingbag|multiheadattention|groupqueryattention|attention)$"
+)
+_RELU = {"relu", "relu6"}
+_AFTER_LOGITS = {"softmax", "log_softmax", "logsoftmax", "softmin", "sigmoid", "logsigmoid", "activation"}
+
+
+def choose(graph: schema.Graph, layers: Sequence[str] | None) -> list[str]:
+    """The keys of the nodes to record, in the order in which they run.
+
+    Arguments:
+        graph: of the model; every key that is returned is one of its nodes'.
+        layers: names or globs (`layer2.*`; a name that holds brackets is first tried as it is). A glob takes operators
+            only if it has a `/`. None chooses: the logits, the outputs of repeated blocks, activations outside of these,
+            and the layers with weights where a module has no activations of its own.
+
+    Raises:
+        ConfigurationError: one of `layers` matches nothing, or nothing whose output holds one row per instance.
+    """
+    view = _View(graph)
+    if layers is None:
+        return _default(view)
+    if isinstance(layers, str):
+        raise ConfigurationError(
+            f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}]."
+        )
+    wanted: dict[str, None] = {}
+    for pattern in layers:
+        wanted.update(dict.fromkeys(_matches(view, pattern)))
+    if not wanted:
+        raise ConfigurationError("layers is empty, so nothing would be recorded. Name a layer, or pass None to choose.")
+    return [key for key in view.nodes if key in wanted]
+
+
+def feeds_relu(graph: schema.Graph, key: str) -> bool:
+    """Whether all that a layer gives goes into ReLUs, so that a neuron that is never above zero is dead."""
+    view = _View(graph)
+    inside = view.within(key)
+    targets = [view.nodes[edge.target] for edge in graph.edges if edge.source in inside and edge.target not in inside]
+    return bool(targets) and all(_is_relu(target) for target in targets)
+
+
+class _View:
+    """A graph with its nesting at hand."""
+
+    def __init__(self, graph: schema.Graph) -> None:
+        self.nodes = {node.key: node for node in graph.nodes}
+        self.edges = graph.edges
+        self.children: dict[str, list[schema.Node]] = defaultdict(list)
+        for node in graph.nodes:
+            if node.parent is not None:
+                self.children[node.parent].append(node)
+
+    def parts(self, node: schema.Node) -> list[schema.Node]:
+        """The node's outputs, where they are nodes of their own (`lstm[0]`)."""
+        return [child for child in self.children[node.key] if child.kind == "output" and node.key]
+
+    def is_group(self, node: schema.Node) -> bool:
+        """Whether it holds modules or operators."""
+        return any(child.kind != "output" and child.calls for child in self.children[node.key])
+
+    def recordable(self, node: schema.Node) -> list[str]:
+        """The keys that stand for this node's output: its own, its first part that has instances, or none."""
+        if node.kind == "input" or not node.calls or (node.kind == "output" and node.parent == ""):
+            return []
+        for candidate in self.parts(node) or [node]:
+            if candidate.outputs and _has_instances(candidate.outputs[0]):
+                return [candidate.key]
+        return []
+
+    def within(self, key: str) -> set[str]:
+        found = {key}
+        pending = [key]
+        while pending:
+            inner = [child.key for child in self.children[pending.pop()]]
+            found.update(inner)
+            pending += inner
+        return found
+
+
+def _has_instances(shape: schema.Shape) -> bool:
+    return -1 in shape.sizes and 0 not in shape.sizes
+
+
+def _default(view: _View) -> list[str]:
+    logits = _logits(view)
+    blocks = _blocks(view)
+    covered = set().union(*(view.within(key) for key in blocks)) if blocks else set()
+    chosen = [*blocks]
+    scopes: dict[str, list[schema.Node]] = defaultdict(list)
+    for node in view.nodes.values():
+        if node.kind == "module" and node.key not in covered and not view.is_group(node) and node.parent is not None:
+            scopes[_scope(view, node)].append(node)
+    for inside in scopes.values():
+        activations = [node for node in inside if _is_activation(node)]
+        weighted = [node for node in inside if _WEIGHTED.match(node.type.lower())]
+        chosen += [node.key for node in activations or weighted]
+    keys = [key for name in chosen for key in view.recordable(view.nodes[name])]
+    kept = [key for key in view.nodes if key in set(keys) and key not in logits]
+    last = [key for key in view.nodes if key in logits]
+    kept = _spread(kept, MOST_LAYERS - len(last))
+    everything = {*kept, *last}
+    if everything:
+        return [key for key in view.nodes if key in everything]
+    fallback = [key for node in view.nodes.values() for key in view.recordable(node) if not view.is_group(node)]
+    fallback = _spread(fallback or view.recordable(view.nodes[""]), MOST_LAYERS)
+    if not fallback:
+        raise ConfigurationError(
+            "No layer of this model has an output with one row per instance, so there is nothing to record. "
+            "Check that the first axis of the model's input is the batch."
+        )
+    return fallback
+
+
+def _scope(view: _View, node: schema.Node) -> str:
+    """The module that a person would say the node is in: containers only list."""
+    parent = view.nodes[node.parent or ""]
+    while parent.type in _CONTAINERS and parent.parent is not None:
+        parent = view.nodes[parent.parent]
+    return parent.key
+
+
+def _logits(view: _View) -> set[str]:
+    """What flows to the model's outputs, before a softmax if there is one."""
+    before: dict[str, list[str]] = defaultdict(list)
+    for edge in view.edges:
+        before[edge.target].append(edge.source)
+    ends = [node.key for node in view.nodes.values() if node.kind == "output" and node.parent == ""]
+    named = [end for end in ends if "logits" in end]
+    found = []
+    for end in named or ends[:1]:
+        for source in before[end]:
+            while view.nodes[source].type.lower() in _AFTER_LOGITS and len(before[source]) == 1:
+                source = before[source][0]
+            if view.nodes[source].kind != "input":
+                found.append(source)
+    return {key for name in found for key in view.recordable(view.nodes[name])}
+
+
+def _blocks(view: _View) -> list[str]:
+    """Modules with modules inside that stand in a row of their like, outermost; a row of rows counts by its rows."""
+
+    def is_candidate(node: schema.Node) -> bool:
+        if node.parent is None or node.kind != "module" or not node.calls or not view.is_group(node):
+            return False
+        return view.nodes[node.parent].type in _CONTAINERS
+
+    candidates = [node for node in view.nodes.values() if is_candidate(node)]
+    count = Counter(node.type for node in candidates)
+    repeated = {node.key for node in candidates if count[node.type] > 1}
+    rows = {
+        key
+        for key in repeated
+        if view.nodes[key].type in _CONTAINERS and any(child.key in repeated for child in view.children[key])
+    }
+    repeated -= rows
+    return [key for key in view.nodes if key in repeated and not any(up in repeated for up in _above(view, key))]
+
+
+def _above(view: _View, key: str) -> Iterable[str]:
+    parent = view.nodes[key].parent
+    while parent is not None:
+        yield parent
+        parent = view.nodes[parent].parent
+
+
+def _is_activation(node: schema.Node) -> bool:
+    own = node.attributes.get("activation", "linear").lower()
+    return _ACTIVATION.match(node.type.lower()) is not None or own not in ("linear", "none")
+
+
+def _is_relu(node: schema.Node) -> bool:
+    return node.type.lower() in _RELU or (
+        node.type.lower() == "activation" and node.attributes.get("activation", "").lower() in _RELU
+    )
+
+
+def _spread(keys: list[str], most: int) -> list[str]:
+    """At most so many, first and last among them, evenly."""
+    if len(keys) <= most:
+        return keys
+    return [keys[round(index * (len(keys) - 1) / (most - 1))] for index in range(most)]
+
+
+def _matches(view: _View, pattern: str) -> list[str]:
+    literal = view.nodes.get(pattern)
+    if literal is None and pattern.endswith("[0]"):
+        # An output of one tensor has no parts, and asking for its first is right all the same.
+        literal = view.nodes.get(pattern[: -len("[0]")])
+    if literal is not None:
+        found = view.recordable(literal)
+        if not found:
+            raise ConfigurationError(_unrecordable(literal))
+        return found
+    for glob in (pattern.replace("[", "[[]"), pattern):
+        hits = [node for node in view.nodes.values() if _fits(node, glob)]
+        keys = [key for node in hits for key in view.recordable(node)]
+        if keys:
+            return keys
+    raise ConfigurationError(_nothing(view, pattern))
+
+
+def _fits(node: schema.Node, glob: str) -> bool:
+    if node.parent is None or (node.kind == "operator" and "/" not in glob):
+        return False
+    return fnmatchcase(node.key, glob)
+
+
+def _unrecordable(node: schema.Node) -> str:
+    if node.kind == "input":
+        return f"layers: {node.key!r} is an input of the model, not a layer. Name a layer after it."
+    if not node.calls:
+        return (
+            f"layers: {node.key!r} ({node.type}) did not run in the model's forward pass, so it has no activations. "
+            "Name the module around it, or leave it out."
+        )
+    sizes = [shape.sizes for shape in node.outputs] or "no tensor"
+    return (
+        f"layers: {node.key!r} ({node.type}) gives {sizes}, which has no axis for the instances of a batch, so its "
+        "neurons have no activation per instance. Name a layer whose output has one."
+    )
+
+
+def _nothing(view: _View, pattern: str) -> str:
+    names = [node.key for node in view.nodes.values() if node.parent is not None and node.kind != "input"]
+    folded: dict[str, str] = {name.lower(): name for name in names}
+    near = [folded[name] for name in difflib.get_close_matches(pattern.lower(), list(folded), n=5, cutoff=0.5)]
+    key: Callable[[str], str] = lambda name: re.split(r"[./]", name)[-1]  # noqa: E731
+    near += [name for name in names if key(name) == key(pattern) and name not in near][: 5 - len(near)]
+    modules = [node.key for node in view.nodes.values() if node.kind == "module" and view.recordable(node)]
+    modules = [name for name in modules if name]
+    text = f"layers: {pattern!r} matches none of the model's {len(names)} layers."
+    if near:
+        text += f" Near: {', '.join(near)}."
+    if len(modules) <= 30:
+        return text + f" Modules: {', '.join(modules)}. Operators are named like `module/relu`."
+    return text + " layers=['*'] takes every module, and the logger's `layers` then lists the names."

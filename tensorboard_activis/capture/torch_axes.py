@@ -1,0 +1,143 @@
+"""Which axis of a tensor holds the instances and which the neurons.
+
+Neither can be read off the rank: a GELU inside a channels-last block, a Linear over tokens and a Conv1d over time all
+give 3-D or 4-D tensors. Modules that fix the neuron axis are known by type; through everything else both axes are
+followed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+_CHANNEL_MODULES = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase, nn.GroupNorm)
+_RECURRENT_MODULES = (nn.RNNBase,)
+_LAST_MODULES = (
+    nn.Linear,
+    nn.Bilinear,
+    nn.LayerNorm,
+    nn.Embedding,
+    nn.EmbeddingBag,
+    nn.RNNBase,
+    nn.RNNCellBase,
+    nn.MultiheadAttention,
+    nn.Transformer,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
+)
+_CHANNEL_TYPES = ("Conv", "BatchNorm", "InstanceNorm", "GroupNorm")
+_LAST_TYPES = ("Linear", "LayerNorm", "RMSNorm", "Embedding", "LSTM", "GRU")
+
+_CHANNEL_OPERATORS = ("conv", "batch_norm", "instance_norm", "group_norm")
+_LAST_OPERATORS = (
+    "linear",
+    "layer_norm",
+    "rms_norm",
+    "embedding",
+    "matmul",
+    "bmm",
+    "addmm",
+    "einsum",
+    "scaled_dot_product_attention",
+    "multi_head_attention_forward",
+)
+#: Their arguments name axes, not sizes, so they can be tried on a tensor whose sizes are all different.
+_PERMUTING = {"permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "adjoint", "unsqueeze", "get"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Axes of a raw tensor that hold the instances and the neurons; None where that is not known."""
+
+    batch: int | None = None
+    neurons: int | None = None
+
+    def resolved(self, rank: int) -> int:
+        """The neuron axis, with a guess where nothing fixed it: channels first in images and volumes, else last."""
+        if self.neurons is not None:
+            return self.neurons
+        return 1 if rank > 3 and self.batch == 0 else rank - 1
+
+
+Known = tuple[torch.Size, Layout]
+
+
+def through_module(module: nn.Module, part: str, shape: torch.Size, inputs: Sequence[Known], instances: int) -> Layout:
+    """The layout of an output (or part of it) of a module without nodes inside."""
+    rank = len(shape)
+    batch = _batch_axis(shape, inputs, instances)
+    if isinstance(module, _RECURRENT_MODULES) and part.startswith("[1]") and rank == 3:
+        batch = 1  # the states are [layers, instances, neurons] whatever batch_first says
+    names = [base.__name__ for base in type(module).__mro__]
+    if isinstance(module, _CHANNEL_MODULES) or any(name.startswith(_CHANNEL_TYPES) for name in names):
+        return Layout(batch, min(1, rank - 1))
+    if isinstance(module, _LAST_MODULES) or any(name.startswith(_LAST_TYPES) for name in names):
+        return Layout(batch, rank - 1)
+    return Layout(batch, _neuron_axis(shape, inputs, batch))
+
+
+def through_operator(
+    name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[Known], instances: int
+) -> Layout:
+    """The layout of an operator's output.
+
+    Arguments:
+        call: the operator as a function of its first tensor, the others held.
+    """
+    rank = len(shape)
+    if name in _PERMUTING and len(inputs) == 1:
+        moved = _permuted(call, *inputs[0])
+        if moved is not None:
+            return moved
+    batch = _batch_axis(shape, inputs, instances)
+    if name.startswith(_CHANNEL_OPERATORS):
+        return Layout(batch, min(1, rank - 1))
+    if name in _LAST_OPERATORS:
+        return Layout(batch, rank - 1)
+    return Layout(batch, _neuron_axis(shape, inputs, batch))
+
+
+def of_input(shape: torch.Size, instances: int) -> Layout:
+    """The layout of a tensor that the user's data hold: instances first, if they can be first."""
+    axes = [axis for axis, size in enumerate(shape) if size == instances]
+    return Layout(axes[0] if axes else None)
+
+
+def _permuted(call: Callable[[torch.Tensor], Any], shape: torch.Size, layout: Layout) -> Layout | None:
+    first = 101  # sizes from here on are all different and none is 1
+    try:
+        moved = list(call(torch.empty([first + axis for axis in range(len(shape))], device="meta")).shape)
+        batch = None if layout.batch is None else moved.index(first + layout.batch)
+        neurons = None if layout.neurons is None else moved.index(first + layout.neurons)
+    except Exception:  # an operator of another meaning under one of these names, e.g. a property that needs data
+        return None
+    return Layout(batch, neurons)
+
+
+def _batch_axis(shape: torch.Size, inputs: Sequence[Known], instances: int) -> int | None:
+    axes = [axis for axis, size in enumerate(shape) if size == instances]
+    known = [(source, layout.batch) for source, layout in inputs if layout.batch is not None]
+    if not axes:
+        return None
+    for source, batch in known:
+        if len(source) == len(shape) and batch in axes:
+            return batch
+    return axes[0]
+
+
+def _neuron_axis(shape: torch.Size, inputs: Sequence[Known], batch: int | None) -> int | None:
+    known = [(source, layout.neurons) for source, layout in inputs if layout.neurons is not None]
+    if not known or not shape:
+        return None
+    for source, axis in known:
+        if source == shape:
+            return axis
+    for source, axis in known:
+        if len(source) == len(shape) and axis != batch:
+            return axis
+    source, axis = known[0]
+    width = source[axis]  # type: ignore[index]
+    same = [position for position, size in enumerate(shape) if size == width and position != batch]
+    return same[-1] if same else len(shape) - 1
