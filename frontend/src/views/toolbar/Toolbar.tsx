@@ -1,6 +1,61 @@
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { hostWindow } from "../../api/host";
+import { notices } from "../../state/chosen";
+import { snapshot } from "../../state/data";
 import { run, step } from "../../state/place";
+import { copyText } from "../controls/copy";
+import { Icon, IconButton } from "../controls/Icon";
+import { ExpressionBox } from "./ExpressionBox";
+import { CompareSelect, RunSelect } from "./Runs";
+import { StepSlider } from "./StepSlider";
 
+/** What is looked at: run, step, and the expression that makes subsets of it. */
 export function Toolbar(): JSX.Element {
-  return <header class="toolbar">Run {run.value?.name} step {step.value?.step}</header>;
+  return (
+    <>
+      <div class="toolbar" role="toolbar" aria-label="Run, step and subset">
+        <RunSelect />
+        <CompareSelect />
+        <StepSlider />
+        <ExpressionBox />
+        <CopyLink />
+      </div>
+      <Notices />
+    </>
+  );
+}
+
+function CopyLink(): JSX.Element {
+  const [copied, setCopied] = useState(false);
+  const copy = async (): Promise<void> => {
+    await copyText(hostWindow().location.href);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1600);
+  };
+  return (
+    <>
+      <IconButton icon={copied ? "check" : "link"} label={copied ? "Link copied" : "Copy a link to this picture"} onClick={() => void copy()} />
+      <span class="hidden-text" role="status">{copied ? "Link copied" : ""}</span>
+    </>
+  );
+}
+
+const dismissed = signal<ReadonlySet<string>>(new Set());
+
+/** What the user should know of the data or the link: one line each, until sent away. */
+function Notices(): JSX.Element | null {
+  const shown = snapshot.value.value;
+  const said = [...notices.value, ...(run.value?.problems ?? []), ...(shown?.problems ?? []), ...(shown?.notes ?? [])];
+  if (step.value?.problem != null) said.unshift(step.value.problem);
+  const left = said.filter((text) => !dismissed.value.has(text));
+  if (left.length === 0) return null;
+  return (
+    <div class="notices" role="status">
+      <Icon name="warning" size={14} />
+      <div class="notices-text">{left.map((text) => <p key={text}>{text}</p>)}</div>
+      <IconButton icon="close" size={14} label="Dismiss" onClick={() => (dismissed.value = new Set([...dismissed.value, ...left]))} />
+    </div>
+  );
 }

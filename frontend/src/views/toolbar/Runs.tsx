@@ -1,0 +1,68 @@
+import type { JSX } from "preact";
+import { integer, percent } from "../../draw/format";
+import { chooseCompare, chooseRun } from "../../state/actions";
+import { compareAt, run, runs, steps } from "../../state/place";
+import { compare, type Compare } from "../../state/view";
+import type { Option } from "../controls/Menu";
+import { Select } from "../controls/Select";
+
+const NOTHING = "";
+
+/** Which run is shown. */
+export function RunSelect(): JSX.Element {
+  const options = (runs.value?.runs ?? []).map((info): Option<string> => {
+    const last = info.steps.at(-1);
+    const usable = info.steps.length > 0;
+    return {
+      value: info.name,
+      label: info.name,
+      detail: usable ? `${info.steps.length} steps${last?.accuracy == null ? "" : ` · ${percent(last.accuracy)}`}` : "nothing readable",
+      disabled: !usable,
+    };
+  });
+  return (
+    <div class="toolbar-group">
+      <span class="second">Run</span>
+      <Select label="Run" value={run.value?.name ?? ""} options={options} onChoose={chooseRun} />
+    </div>
+  );
+}
+
+/** Another run or another step to stand beside the one shown. */
+export function CompareSelect(): JSX.Element {
+  const here = run.value?.name ?? "";
+  const others = (runs.value?.runs ?? []).filter(({ name, steps: there }) => name !== here && there.length > 0);
+  const key = ({ run: name, step }: Compare): string => JSON.stringify([name, step]);
+  const options: Option<string>[] = [
+    { value: NOTHING, label: "nothing" },
+    ...others.map(({ name }, i) => ({ value: key({ run: name, step: null }), label: name, heading: i === 0 ? "Another run, at the nearest step" : undefined })),
+    ...steps.value
+      .filter(({ problem }) => problem === null)
+      .map(({ step, accuracy }, i) => ({
+        value: key({ run: here, step }),
+        label: `step ${integer(step)}`,
+        detail: accuracy === null ? undefined : percent(accuracy),
+        heading: i === 0 ? "Another step of this run" : undefined,
+      })),
+  ];
+  const choose = (value: string): void => {
+    if (value === NOTHING) return chooseCompare(null);
+    const [name, step] = JSON.parse(value) as [string, number | null];
+    chooseCompare({ run: name, step });
+  };
+  const beside = compareAt.value;
+  return (
+    <div class="toolbar-group">
+      <span class="second toolbar-compare">Compare with</span>
+      <Select plain={!beside} label="Compare with" value={compare.value ? key(compare.value) : NOTHING} options={options} onChoose={choose}>
+        {beside ? (
+          <>
+            {beside.run === here ? "" : <span class="cut">{beside.run}</span>} <span class="second">step {integer(beside.step)}</span>
+          </>
+        ) : (
+          <span class="second">nothing</span>
+        )}
+      </Select>
+    </div>
+  );
+}

@@ -1,0 +1,93 @@
+import { computed } from "@preact/signals";
+import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
+import { fixed, integer, percent } from "../../draw/format";
+import { chooseStep } from "../../state/actions";
+import { pause, playing, stepBy, togglePlay } from "../../state/play";
+import { nearest, step, steps } from "../../state/place";
+import { IconButton } from "../controls/Icon";
+
+/** Share of the way from the first to the last step. */
+const place = computed(() => {
+  const [first, last] = [steps.value[0]?.step ?? 0, steps.value.at(-1)?.step ?? 0];
+  return (at: number): number => (last > first ? (at - first) / (last - first) : 0.5);
+});
+
+/** How the training went, as a line from left to right in a box of 100 x 10: accuracy where there is one, else the loss. */
+const curve = computed(() => {
+  const by = steps.value.some(({ accuracy }) => accuracy !== null) ? "accuracy" : "loss";
+  const known = steps.value.flatMap((info) => (info[by] === null ? [] : [{ x: place.value(info.step) * 100, y: info[by] }]));
+  const [low, high] = [Math.min(...known.map(({ y }) => y)), Math.max(...known.map(({ y }) => y))];
+  const height = (y: number): number => (high > low ? 9 - ((y - low) / (high - low)) * 8 : 5);
+  return { by, points: known.map(({ x, y }) => ({ x, y: height(y) })) };
+});
+
+/** The training as a line, the steps as ticks under it, the step shown as a handle. */
+export function StepSlider(): JSX.Element {
+  const here = step.value;
+  const last = steps.value.at(-1);
+  const x = here ? place.value(here.step) * 100 : 0;
+  const dot = curve.value.points.reduce<{ x: number; y: number } | null>((best, p) => (!best || Math.abs(p.x - x) < Math.abs(best.x - x) ? p : best), null);
+  const said = metric(here?.accuracy ?? null, here?.loss ?? null);
+  return (
+    <div class="toolbar-step">
+      <span class="second">Step</span>
+      <Track x={x} dot={dot} text={`${here?.step ?? 0} of ${last?.step ?? 0}${said && `, ${said}`}`} />
+      <span class="toolbar-metric" title={here?.problem ?? undefined}>
+        <b>{integer(here?.step)}</b> <span class="second">of {integer(last?.step)}{said && <span class="toolbar-accuracy"> · {said}</span>}</span>
+      </span>
+      <IconButton icon={playing.value ? "pause" : "play"} label={playing.value ? "Pause" : "Play through the steps"} onClick={togglePlay} size={18}
+        disabled={steps.value.length < 2} />
+    </div>
+  );
+}
+
+function metric(accuracy: number | null, loss: number | null): string {
+  if (accuracy !== null) return `accuracy ${percent(accuracy)}`;
+  return loss === null ? "" : `loss ${fixed(loss, 3)}`;
+}
+
+function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | null; text: string }): JSX.Element {
+  const element = useRef<HTMLDivElement>(null);
+  const choose = (event: PointerEvent): void => {
+    const box = element.current?.getBoundingClientRect();
+    const [first, last] = [steps.peek()[0]?.step ?? 0, steps.peek().at(-1)?.step ?? 0];
+    if (!box) return;
+    const share = Math.max(0, Math.min(1, (event.clientX - box.left - 5) / Math.max(1, box.width - 10)));
+    const next = nearest(steps.peek(), first + share * (last - first));
+    if (next) chooseStep(next.step);
+  };
+  const onPointerDown = (event: PointerEvent): void => {
+    pause();
+    element.current?.setPointerCapture(event.pointerId);
+    choose(event);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 5, PageDown: -5, Home: -Infinity, End: Infinity }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    pause();
+    stepBy(by);
+  };
+  // With more steps than pixels to mark them, only the line is left.
+  const ticks = steps.value.length <= 60 ? steps.value : steps.value.filter(({ problem }) => problem !== null);
+  return (
+    <div ref={element} class="step-track" role="slider" tabIndex={0} aria-label="Training step" aria-valuemin={steps.value[0]?.step}
+      aria-valuemax={steps.value.at(-1)?.step} aria-valuenow={step.value?.step} aria-valuetext={text} onPointerDown={onPointerDown}
+      onPointerMove={(event) => event.buttons === 1 && choose(event)} onKeyDown={onKeyDown}>
+      <div class="step-inner">
+        <svg class="step-curve" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+          <polyline points={curve.value.points.map((p) => `${p.x},${p.y}`).join(" ")} />
+        </svg>
+        {dot && <span class="step-dot" style={{ left: `${dot.x}%`, top: `${dot.y * 1.2}px` }} />}
+        <span class="step-line" />
+        <span class="step-line done" style={{ width: `${x}%` }} />
+        {ticks.map((info) => (
+          <span key={info.step} class={`step-tick${info.problem === null ? "" : " broken"}${place.value(info.step) * 100 <= x ? " done" : ""}`}
+            style={{ left: `${place.value(info.step) * 100}%` }} />
+        ))}
+        <span class="step-handle" style={{ left: `${x}%` }} />
+      </div>
+    </div>
+  );
+}
