@@ -68,7 +68,9 @@ class ActiVisCallback(keras.callbacks.Callback):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ConfigurationError(f"every must be a positive number of epochs; got {every!r}.")
         if isinstance(layers, str):
-            raise ConfigurationError(f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}].")
+            raise ConfigurationError(
+                f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}]."
+            )
         check_options(class_names=class_names, subsets=subsets, sample=sample)
         check_reducer(reducer)
         self._data = evaluation_data(x, y, batch_size)
@@ -77,7 +79,12 @@ class ActiVisCallback(keras.callbacks.Callback):
         self._every = every
         self._layers = layers
         self._class_names = class_names
-        self._options: dict[str, Any] = {"class_names": class_names, "subsets": subsets, "sample": sample, "strict": strict}
+        self._options: dict[str, Any] = {
+            "class_names": class_names,
+            "subsets": subsets,
+            "sample": sample,
+            "strict": strict,
+        }
         self._reducer = reducer
         self._progress = progress
         self._log_dir = log_dir
@@ -124,7 +131,9 @@ class ActiVisCallback(keras.callbacks.Callback):
     def _prepare(self) -> Recorder:
         model = self.model
         if model is None:
-            raise ConfigurationError("There is no model yet. Pass the callback to model.fit, or call set_model(model) first.")
+            raise ConfigurationError(
+                "There is no model yet. Pass the callback to model.fit, or call set_model(model) first."
+            )
         if self._recorder is not None and self._tapped is model:
             return self._recorder
         if self._tapped is not model:
@@ -169,7 +178,9 @@ class ActiVisCallback(keras.callbacks.Callback):
         except ImportError:
             return self._data
         disable = False if self._progress else None
-        return tqdm(self._data, "ActiVis", self._data.batches, leave=False, delay=0 if self._progress else 2, disable=disable)
+        return tqdm(
+            self._data, "ActiVis", self._data.batches, leave=False, delay=0 if self._progress else 2, disable=disable
+        )
 
     def _add(self, snapshot: Any, batch: Any) -> None:
         assert self._tap is not None

@@ -80,7 +80,7 @@ def sublayers(layer: Any) -> list[Any]:
     """Layers directly inside `layer`; none for a plain operation."""
     if not isinstance(layer, keras.layers.Layer):
         return []
-    return [inner for inner in layer._flatten_layers(include_self=False, recursive=False)]
+    return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
 def functional(layer: Any) -> Any | None:

@@ -35,7 +35,9 @@ class ArrayData:
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, self.count, self._batch_size):
             rows = slice(start, start + self._batch_size)
-            labels = None if self._y is None else keras.tree.map_structure(lambda array, rows=rows: array[rows], self._y)
+            labels = (
+                None if self._y is None else keras.tree.map_structure(lambda array, rows=rows: array[rows], self._y)
+            )
             yield Batch(keras.tree.map_structure(lambda array, rows=rows: array[rows], self._x), labels, None)
 
     @property
@@ -47,15 +49,21 @@ class ArrayData:
         for name, data in (("x", self._x), ("y", self._y)):
             for array in [] if data is None else keras.tree.flatten(data):
                 if not array.ndim:
-                    raise ConfigurationError(f"{name} must hold arrays [instances, ...]; got a single {array.dtype} value.")
+                    raise ConfigurationError(
+                        f"{name} must hold arrays [instances, ...]; got a single {array.dtype} value."
+                    )
                 lengths.append((name, len(array)))
         if not lengths:
-            raise ConfigurationError("x holds no arrays. Pass an array, a list or dict of arrays, or a data set of batches.")
+            raise ConfigurationError(
+                "x holds no arrays. Pass an array, a list or dict of arrays, or a data set of batches."
+            )
         if len({length for _, length in lengths}) > 1:
             told = ", ".join(f"{name} {length}" for name, length in lengths)
             raise ConfigurationError(f"The arrays in x and y must have the same number of instances; got {told}.")
         if not lengths[0][1]:
-            raise ConfigurationError("x holds no instances. Pass the evaluation data, for instance the validation split.")
+            raise ConfigurationError(
+                "x holds no instances. Pass the evaluation data, for instance the validation split."
+            )
         return lengths[0][1]
 
 
@@ -71,7 +79,9 @@ class DatasetData:
         self._dataset = dataset
         self.batches = _length(dataset)
         if self.batches == 0:
-            raise ConfigurationError("x is an empty data set. Pass the evaluation data, for instance the validation split.")
+            raise ConfigurationError(
+                "x is an empty data set. Pass the evaluation data, for instance the validation split."
+            )
         self.specs = self._specs()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -93,7 +103,9 @@ class DatasetData:
             return keras.tree.map_structure(lambda spec: _spec((None, *spec.shape[1:]), spec.dtype), x)
         first = next(iter(self), None)
         if first is None:
-            raise ConfigurationError("x is an empty data set. Pass the evaluation data, for instance the validation split.")
+            raise ConfigurationError(
+                "x is an empty data set. Pass the evaluation data, for instance the validation split."
+            )
         return keras.tree.map_structure(lambda array: _spec((None, *array.shape[1:]), array.dtype), first.inputs)
 
 
@@ -108,7 +120,9 @@ def evaluation_data(x: Any, y: Any, batch_size: int) -> ArrayData | DatasetData:
     if not _is_dataset(x):
         return ArrayData(x, y, batch_size)
     if y is not None:
-        raise ConfigurationError("x is a data set, so y must be None: let the data set give batches of (inputs, labels).")
+        raise ConfigurationError(
+            "x is a data set, so y must be None: let the data set give batches of (inputs, labels)."
+        )
     if iter(x) is x:
         raise ConfigurationError(
             f"x must be readable once per snapshot; got a {type(x).__name__}, which ends after the first. "
@@ -153,7 +167,9 @@ def _named_labels(labels: np.ndarray, class_names: Sequence[str] | None) -> np.n
     numbers = {name: number for number, name in enumerate(class_names)}
     unknown = next((text for text in texts if text not in numbers), None)
     if unknown is not None:
-        raise ConfigurationError(f"y holds the label {unknown!r}, which is not among class_names {list(class_names)!r}.")
+        raise ConfigurationError(
+            f"y holds the label {unknown!r}, which is not among class_names {list(class_names)!r}."
+        )
     return np.array([numbers[text] for text in texts], dtype=np.int64)
 
 
@@ -189,8 +205,10 @@ def _as_structure(data: Any) -> Any:
 
 
 def _is_dataset(x: Any) -> bool:
-    return not hasattr(x, "shape") and not isinstance(x, list | tuple | dict) and (
-        isinstance(x, keras.utils.PyDataset) or hasattr(x, "__iter__")
+    return (
+        not hasattr(x, "shape")
+        and not isinstance(x, list | tuple | dict)
+        and (isinstance(x, keras.utils.PyDataset) or hasattr(x, "__iter__"))
     )
 
 
@@ -199,7 +217,9 @@ def _length(dataset: Any) -> int | None:
     if hasattr(dataset, "cardinality"):
         count = int(dataset.cardinality())
         if count == -1:
-            raise ConfigurationError("x is an endless data set. Take a part of it, as in x.take(10), or leave out repeat().")
+            raise ConfigurationError(
+                "x is an endless data set. Take a part of it, as in x.take(10), or leave out repeat()."
+            )
         return None if count < 0 else count
     if isinstance(dataset, keras.utils.PyDataset):
         return dataset.num_batches

@@ -12,7 +12,14 @@ from typing import Any
 import keras
 
 from tensorboard_activis.capture import keras_calls, keras_trace
-from tensorboard_activis.capture.keras_nodes import Draft, attributes, count_parameters, data_inputs, neuron_axis, shape_of
+from tensorboard_activis.capture.keras_nodes import (
+    Draft,
+    attributes,
+    count_parameters,
+    data_inputs,
+    neuron_axis,
+    shape_of,
+)
 from tensorboard_activis.schema import Edge, Graph, Node
 
 # Operators that Keras inserts by itself between layers; no reader of a graph looks for them.
@@ -82,6 +89,14 @@ class Recorder:
         source = self.sources.get(id(tensor))
         if source is not None and source != target:
             self.edges.setdefault((source, target), shape_of(tensor))
+
+    def same(self, tensor: Any, copy: Any) -> None:
+        """Treat `copy` as the tensor that it was made of."""
+        self.kept += [tensor, copy]
+        if id(tensor) in self.sources:
+            self.sources[id(copy)] = self.sources[id(tensor)]
+        if id(tensor) in self.axes:
+            self.axes[id(copy)] = self.axes[id(tensor)]
 
     def ends(self, name: str, kind: str, tensors: Any) -> None:
         """Add the nodes of the model's inputs or outputs: `/input`, or `/input[left]` and `/input[right]`."""
@@ -186,10 +201,7 @@ def _operator(
 ) -> Any:
     outputs = operation.compute_output_spec(*args, **kwargs)
     if type(operation).__name__ in _TRANSPARENT:
-        recorder.kept += [inputs[0], outputs]
-        for known in (recorder.sources, recorder.axes):
-            if id(inputs[0]) in known:
-                known[id(outputs)] = known[id(inputs[0])]
+        recorder.same(inputs[0], outputs)
         return outputs
     key = recorder.names.operator(type(operation).__name__)
     draft = recorder.begin(key, operation, key, 0, "operator", recorder.names.parent.key)
@@ -242,7 +254,7 @@ def _drop_masks(recorder: Recorder) -> None:
             return
         for key in idle:
             del recorder.drafts[key]
-        recorder.edges = {(source, target): tensor for (source, target), tensor in recorder.edges.items() if target not in idle}
+        recorder.edges = {ends: shape for ends, shape in recorder.edges.items() if ends[1] not in idle}
 
 
 def _add_idle(recorder: Recorder, holder: Draft) -> None:

@@ -40,7 +40,13 @@ _SETTINGS: tuple[tuple[str, Any], ...] = (
     ("data_format", "channels_last"),
     ("trainable", True),
 )
-_SHOWN_AS = {"kernel_size": "kernel", "pool_size": "pool", "strides": "stride", "dilation_rate": "dilation", "target_shape": "shape"}
+_SHOWN_AS = {
+    "kernel_size": "kernel",
+    "pool_size": "pool",
+    "strides": "stride",
+    "dilation_rate": "dilation",
+    "target_shape": "shape",
+}
 
 
 @dataclass(slots=True)

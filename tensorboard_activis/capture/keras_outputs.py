@@ -23,11 +23,15 @@ def watched(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
         return next(iter(outputs.values())), labels
     flat = keras.tree.flatten(outputs)
     if isinstance(labels, list | tuple):
-        return next(((output, label) for output, label in zip(flat, labels, strict=False) if label is not None), (flat[0], None))
+        return next(
+            ((output, label) for output, label in zip(flat, labels, strict=False) if label is not None), (flat[0], None)
+        )
     return flat[0], next(iter(labels.values())) if isinstance(labels, dict) else labels
 
 
-def check_classes(labels: np.ndarray | None, class_names: Sequence[str] | None, outputs: np.ndarray | None = None) -> None:
+def check_classes(
+    labels: np.ndarray | None, class_names: Sequence[str] | None, outputs: np.ndarray | None = None
+) -> None:
     """Compare class names with the labels or with the model's outputs, as far as these are classes.
 
     Raises:

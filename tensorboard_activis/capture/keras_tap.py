@@ -169,7 +169,7 @@ def _compiled(run: Forward, model: Any, inputs: Any) -> Forward:
         specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
         return tf.function(stateless, input_signature=[specs], autograph=False)
     if backend == "jax":
-        import jax
+        import jax  # type: ignore[import-not-found]
 
         compiled = jax.jit(lambda tensors, values: stateless(tensors, list(zip(model.variables, values, strict=True))))
         return lambda tensors: compiled(tensors, [variable.value for variable in model.variables])
