@@ -4,11 +4,16 @@ import keras
 from keras import layers
 
 
+def batch_normalization(name: str) -> layers.Layer:
+    """With PyTorch's momentum: Keras' own, 0.99, is for training that is longer than the demo's."""
+    return layers.BatchNormalization(momentum=0.9, name=name)
+
+
 def conv_block(name: str, channels: int, *, pool: bool = False) -> keras.Sequential:
     """Convolution, batch normalisation, ReLU; then halves the image if asked."""
     parts = [
         layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv"),
-        layers.BatchNormalization(name="bn"),
+        batch_normalization("bn"),
         layers.ReLU(name="relu"),
     ]
     if pool:
@@ -20,9 +25,9 @@ def residual(name: str, size: int, channels: int) -> keras.Model:
     """What two convolutions find is added to what came in; [batch, size, size, channels] -> the same."""
     x = keras.Input((size, size, channels), name="x")
     found = layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv1")(x)
-    found = layers.ReLU(name="relu1")(layers.BatchNormalization(name="bn1")(found))
+    found = layers.ReLU(name="relu1")(batch_normalization("bn1")(found))
     found = layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv2")(found)
-    found = layers.BatchNormalization(name="bn2")(found)
+    found = batch_normalization("bn2")(found)
     return keras.Model(x, layers.ReLU(name="relu2")(layers.Add(name="add")([x, found])), name=name)
 
 

@@ -1,0 +1,70 @@
+"""Trains and logs one run of the demo in Keras."""
+
+from collections.abc import Mapping
+
+import keras
+
+from tensorboard_activis.demo.digits import SEED
+from tensorboard_activis.demo.keras_network import digits_net
+from tensorboard_activis.demo.plan import SUBSETS, Clock, Plan, Progress
+from tensorboard_activis.keras import ActiVisCallback
+
+
+def train(plan: Plan, progress: Progress, clock: Clock) -> float:
+    """Train one run and log a snapshot after every epoch.
+
+    Returns:
+        The share of the evaluation images that the trained network gets right.
+    """
+    keras.utils.set_random_seed(SEED)
+    digits = plan.digits
+    evaluation = digits.images[..., None], digits.labels
+    model = digits_net()
+    model.compile(
+        optimizer=keras.optimizers.Adam(plan.learning_rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    with clock.measure_logging():
+        activis = TimedCallback(clock, plan.log_dir, *evaluation, subsets=SUBSETS)
+    scalars = keras.callbacks.TensorBoard(str(plan.log_dir), write_graph=False)
+    history = model.fit(
+        digits.train_images[..., None],
+        digits.train_labels,
+        batch_size=plan.batch_size,
+        epochs=plan.epochs,
+        validation_data=evaluation,
+        callbacks=[scalars, activis, ProgressCallback(progress)],
+        verbose=0,
+    )
+    return float(history.history["val_accuracy"][-1])
+
+
+class TimedCallback(ActiVisCallback):
+    """ActiVis' callback; the time that it takes counts as logging."""
+
+    def __init__(self, clock: Clock, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+        self._clock = clock
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        with self._clock.measure_logging():
+            super().on_train_begin(logs)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        with self._clock.measure_logging():
+            super().on_epoch_end(epoch, logs)
+
+
+class ProgressCallback(keras.callbacks.Callback):
+    """Moves the demo's progress bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._progress.update()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._progress.set_postfix_str(f"epoch {epoch + 1}, accuracy {(logs or {}).get('val_accuracy', 0):.1%}")
