@@ -53,6 +53,15 @@ def choose(graph: schema.Graph, layers: Sequence[str] | None) -> list[str]:
     return [key for key in view.nodes if key in wanted]
 
 
+def matching(graph: schema.Graph, pattern: str) -> list[str]:
+    """The keys that one name or glob stands for, as in `choose`.
+
+    Raises:
+        ConfigurationError: none.
+    """
+    return _matches(_View(graph), pattern)
+
+
 def feeds_relu(graph: schema.Graph, key: str) -> bool:
     """Whether all that a layer gives goes into ReLUs, so that a neuron that is never above zero is dead."""
     view = _View(graph)

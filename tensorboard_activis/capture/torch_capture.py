@@ -1,0 +1,246 @@
+"""Evaluation passes over a torch model: what is recorded is settled once, then taken from every pass."""
+
+import copy
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.layers import choose, feeds_relu, matching
+from tensorboard_activis.capture.torch_batches import Batch, Batches, Unpack, tensors, transform
+from tensorboard_activis.capture.torch_graph import Recording, Tracer
+from tensorboard_activis.capture.torch_hooks import ActivationHooks
+from tensorboard_activis.capture.torch_identity import ContentIds
+from tensorboard_activis.capture.torch_modules import unwrap
+from tensorboard_activis.capture.torch_outcome import Labels, check_width, scores_of
+from tensorboard_activis.capture.torch_reduce import Reducer, check_reducer, reducer_name
+from tensorboard_activis.capture.torch_state import device_of, dtype_of, is_lazy, untouched
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+
+#: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
+_RECORDED = 7
+
+#: Names of arguments that are what a person sees, where there are several.
+_SHOWN = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
+
+
+class TorchCapture:
+    """A model and its evaluation data.
+
+    Arguments: see `ActiVisLogger`.
+
+    Attributes:
+        graph: of the model.
+        layers: what is recorded.
+
+    Raises:
+        ConfigurationError: the data are empty or of no use, the model does not run on them, or a layer is not there.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Any,
+        *,
+        layers: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        reducer: Reducer | Mapping[str, Reducer] | None = None,
+        unpack: Unpack | None = None,
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            raise ConfigurationError(f"model must be a torch.nn.Module; got a {type(model).__name__}.")
+        self._model = unwrap(model)
+        if isinstance(self._model, torch.jit.ScriptModule):
+            raise ConfigurationError(
+                "model is a ScriptModule, whose inside cannot be seen. Give the module that it was made from."
+            )
+        if device_of(self._model).type == "meta":
+            raise ConfigurationError("model is on the meta device, so it has no values. Materialise it first.")
+        self._data = Batches(data, self._model, unpack)
+        with untouched(self._model, (self._data.source,)):
+            first = self._first()
+            recording, scores = self._recorded(first)
+        width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[1])
+        check_width(class_names, width)
+        self._labels = Labels(class_names, first.labels, width)
+        if self._labels.problem:
+            warnings.warn(f"ActiVis: {self._labels.problem}", ActiVisWarning, stacklevel=4)
+        self._warn_of_dropped()
+        self.graph = recording.graph
+        names = choose(self.graph, layers)
+        reducers = _reducers(self.graph, names, reducer)
+        self._sources = {name: recording.sources[name] for name in names}
+        self._reducers = {name: reducers[name] for name in names}
+        self.layers = tuple(self._info(name) for name in names)
+
+    def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
+        """One evaluation pass, after which the model is as before.
+
+        Arguments:
+            add: called for each batch as the recorder's `Pass.add`.
+            progress: whether to show a bar; None: on a terminal, when it takes more than a second.
+        """
+        with untouched(self._model, (self._data.source,)):
+            model = self._initialised()
+            ids = None if self._data.fixed_order else ContentIds()
+            with ActivationHooks(model, self._sources, self._reducers) as hooks:
+                for batch in _with_bar(self._data, progress):
+                    identities = ids.of(batch) if ids is not None else None
+                    shown = _shown(batch)
+                    moved = self._moved(batch)
+
+                    def forward(moved: Batch = moved) -> Any:
+                        return model(*moved.args, **moved.kwargs)
+
+                    output, taken = hooks.run(forward, moved.instances, moved.mask)
+                    scores = scores_of(output, moved.instances)
+                    add(
+                        {name: values.numpy(force=True) for name, values in taken.items()},
+                        inputs=shown,
+                        labels=self._labels.of(batch.labels),
+                        outputs=None if scores is None else scores.float().numpy(force=True),
+                        ids=identities,
+                        channels="first",
+                    )
+
+    def _first(self) -> Batch:
+        try:
+            first = next(iter(self._data), None)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise ConfigurationError(f"data cannot be read: {type(error).__name__}: {error}") from error
+        if first is None or first.instances == 0:
+            raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
+        return first
+
+    def _recorded(self, first: Batch) -> tuple[Recording, torch.Tensor | None]:
+        """A forward pass over a few instances of the first batch; over all of them if the model cannot do with few."""
+        model = self._initialised()
+        batch = self._moved(first)
+        few = _cut(batch, _RECORDED)
+        if few.instances < batch.instances:
+            try:
+                recording = Tracer(model, few.instances).run(few.args, few.kwargs)
+                return recording, scores_of(recording.output, few.instances)
+            except Exception:  # told below, if it was not the cut
+                pass
+        tracer = Tracer(model, batch.instances)
+        try:
+            recording = tracer.run(batch.args, batch.kwargs)
+        except Exception as error:
+            raise ConfigurationError(
+                f"The model's forward pass failed on the first batch of data, in {tracer.failed_in}: "
+                f"{type(error).__name__}: {error}. Check that data yields what the model takes; if a batch holds more, "
+                "give unpack=, a function of the batch that returns (inputs, labels)."
+            ) from error
+        return recording, scores_of(recording.output, batch.instances)
+
+    def _initialised(self) -> nn.Module:
+        """The model, or a copy while it has parameters that its first forward pass makes: that pass is the user's."""
+        return copy.deepcopy(self._model) if is_lazy(self._model) else self._model
+
+    def _moved(self, batch: Batch) -> Batch:
+        """The batch on the model's device; floating inputs of the model's own type, if it has one for all parameters."""
+        device, dtype = device_of(self._model), dtype_of(self._model)
+
+        def move(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)
+
+        mask = None if batch.mask is None else batch.mask.to(device)
+        return Batch(transform(batch.args, move), transform(batch.kwargs, move), batch.labels, batch.instances, mask)
+
+    def _info(self, name: str) -> schema.LayerInfo:
+        source = self._sources[name]
+        rank, batch = len(source.shape), source.layout.batch or 0
+        neurons = source.layout.resolved(rank)
+        sizes = list(source.shape)
+        width = sizes[neurons] if rank > 1 else 1
+        sizes[batch] = -1
+        node = next(node for node in self.graph.nodes if node.key == name)
+        dtype = node.outputs[0].dtype if node.outputs else "float32"
+        return schema.LayerInfo(
+            name=name,
+            neurons=width,
+            reducer=reducer_name(self._reducers[name], rank),
+            axis=max(neurons - (batch < neurons), 0),
+            shape=schema.Shape(tuple(sizes), dtype),
+            feeds_relu=feeds_relu(self.graph, name),
+        )
+
+    def _warn_of_dropped(self) -> None:
+        source: Any = self._data.source
+        size = getattr(source, "batch_size", None)
+        dataset = getattr(source, "dataset", None)
+        if getattr(source, "drop_last", False) and size and isinstance(dataset, Sized) and len(dataset) % size:
+            warnings.warn(
+                f"ActiVis: data has drop_last=True, so {len(dataset) % size} of its {len(dataset)} instances are in no "
+                "snapshot. Give a loader with drop_last=False.",
+                ActiVisWarning,
+                stacklevel=5,
+            )
+
+
+def _reducers(
+    graph: schema.Graph, names: Sequence[str], reducer: Reducer | Mapping[str, Reducer] | None
+) -> dict[str, Reducer]:
+    if not isinstance(reducer, Mapping):
+        chosen: Reducer = "mean" if reducer is None else reducer
+        check_reducer(chosen)
+        return dict.fromkeys(names, chosen)
+    found: dict[str, Reducer] = dict.fromkeys(names, "mean")
+    for pattern, chosen in reducer.items():
+        check_reducer(chosen)
+        hits = [name for name in matching(graph, pattern) if name in found]
+        if not hits:
+            raise ConfigurationError(
+                f"reducer: {pattern!r} matches none of the recorded layers, which are {', '.join(names)}."
+            )
+        found.update(dict.fromkeys(hits, chosen))
+    return found
+
+
+def _cut(batch: Batch, count: int) -> Batch:
+    """The first instances of a batch."""
+    if batch.instances <= count:
+        return batch
+
+    def cut(tensor: torch.Tensor) -> torch.Tensor:
+        axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
+        return tensor.narrow(axes[0], 0, count) if axes else tensor
+
+    mask = None if batch.mask is None else batch.mask[:count]
+    return Batch(transform(batch.args, cut), transform(batch.kwargs, cut), batch.labels, count, mask)
+
+
+def _shown(batch: Batch) -> np.ndarray | None:
+    """The input that a person would look at, [instances, ...]."""
+    named = [batch.kwargs[name] for name in _SHOWN if name in batch.kwargs]
+    for tensor in tensors([named, batch.args, batch.kwargs]):
+        if tensor.is_nested or not tensor.dim():
+            continue
+        axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
+        if axes:
+            found = tensor.movedim(axes[0], 0)
+            return (found.float() if found.is_floating_point() else found).numpy(force=True)
+    return None
+
+
+def _with_bar(data: Batches, progress: bool | None) -> Any:
+    wanted = sys.stderr.isatty() if progress is None else progress
+    if not wanted:
+        return data
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return data
+    try:
+        total: int | None = len(data)
+    except TypeError:
+        total = None
+    return tqdm(data, desc="ActiVis", unit="batch", total=total, leave=False, delay=1 if progress is None else 0)

@@ -1,0 +1,113 @@
+"""Logging from PyTorch.
+
+from tensorboard_activis.torch import ActiVisLogger
+
+with ActiVisLogger("logs/run1", model, val_loader, class_names=names) as activis:
+    for epoch in range(epochs):
+        train(model)
+        activis.log(epoch)
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from torch import nn
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
+from tensorboard_activis.capture.torch_capture import TorchCapture
+
+__all__ = ["ActiVisLogger"]
+
+
+class ActiVisLogger:
+    """Logs what the neurons of a model do on evaluation data, for TensorBoard's ActiVis tab.
+
+    Logging leaves training as it is: random states, training flags, BatchNorm statistics, gradients and the data loader
+    are afterwards what they were before. It goes on in evaluation mode, without gradients, on the model's device.
+
+    Arguments:
+        log_dir: the run's directory, such as `logs/run1`; what is logged goes to `activis` inside it.
+        model: in any mode, on any device; also compiled or wrapped by DistributedDataParallel.
+        data: what to evaluate on: a DataLoader or anything that yields batches whenever it is gone through, a Dataset, or
+            (inputs, labels) as whole tensors. A batch is (inputs, labels), a dict (labels under `labels` or `label`, the
+            rest by name to the model's forward), or inputs alone. Labels are class indices, names from `class_names`, or
+            real numbers for regression.
+        layers: names or globs of the layers to record, such as `["conv1", "layer2.*", "lstm[0]", "shared@1"]`. None
+            chooses: the logits, the outputs of repeated blocks, activations, and layers with weights.
+        class_names: names of the classes, in the order of the model's outputs.
+        subsets: more sets of instances to summarise, name -> expression, such as `{"unsure": "score < 0.5"}`.
+        sample: how many instances are kept one by one; None keeps all. Summaries are over all instances all the same.
+        reducer: how one number per neuron and instance is made of maps and sequences: "mean" (default; over the real
+            positions where the batch has an `attention_mask`), "max", "first", "last", a function of float32
+            [instances, neurons, positions] and a mask that gives [instances, neurons], or a dict of these by layer.
+        unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
+        progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
+        strict: raise what goes wrong while logging, instead of warning once and going on.
+
+    Attributes:
+        graph: the model, as it was recorded in one forward pass.
+        layers: what is recorded, in the order in which it runs.
+
+    Raises:
+        ConfigurationError: something in the arguments cannot work. Raised here, before training, and never by `log`.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        model: nn.Module,
+        data: Any,
+        *,
+        layers: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        subsets: Mapping[str, str] | None = None,
+        sample: int | None = 1000,
+        reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
+        unpack: Callable[[Any], tuple[Any, Any]] | None = None,
+        progress: bool | None = None,
+        strict: bool = False,
+    ) -> None:
+        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        directory = RunDirectory(log_dir)
+        try:
+            self._capture = TorchCapture(
+                model, data, layers=layers, class_names=class_names, reducer=reducer, unpack=unpack
+            )
+            self.graph: schema.Graph = self._capture.graph
+            self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
+            self._recorder = Recorder(
+                directory,
+                self.graph,
+                self.layers,
+                class_names=class_names,
+                subsets=subsets,
+                sample=sample,
+                strict=strict,
+            )
+        except BaseException:
+            directory.close()
+            raise
+        self._progress = progress
+
+    def log(self, step: int) -> None:
+        """Evaluates the model and writes a snapshot for this step; an existing one is replaced.
+
+        A fault becomes one warning that says what is lost (`strict=True` raises it); nothing is written then.
+        """
+        with self._recorder.guard(step), self._recorder.snapshot(step) as snapshot:
+            self._capture.evaluate(snapshot.add, self._progress)
+
+    def close(self) -> None:
+        """Closes the files; safe to call twice. Another logger may then write to the same directory."""
+        self._recorder.close()
+
+    def __enter__(self) -> "ActiVisLogger":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
