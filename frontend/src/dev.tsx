@@ -1,5 +1,5 @@
 import { fixtureSource } from "./api/fixture/source";
-import { start } from "./main";
+import { start } from "./start";
 
 /**
  * The tab without a server: `npm run dev`, then open `/?dark&bar`. `bar` draws TensorBoard's bar above it, `empty` a log directory without

@@ -1,36 +1,7 @@
-import { render as draw } from "preact";
-import { effect } from "@preact/signals";
-import { hostWindow, onDataReloaded } from "./api/host";
 import { httpSource } from "./api/http";
-import type { Source } from "./api/source";
-import { followTheme, theme, writeTokens } from "./draw/theme";
-import { copyFonts } from "./draw/fonts";
-import { rememberPanes } from "./layout/panes";
-import { setSource } from "./state/data";
-import { pollRuns } from "./state/poll";
-import { followAddress } from "./state/url";
-import styles from "./styles.css?inline";
-import { App } from "./views/App";
+import { start } from "./start";
 
 /** TensorBoard calls this in the plugin's frame, whose address is `data/plugin_entry.html`; routes lie beside it. */
 export function render(): void {
   start(httpSource("plugin/activis/"), document.body);
-}
-
-/** Starts the tab on any source: the dev page hands in made-up data. */
-export function start(source: Source, mount: HTMLElement): void {
-  const host = hostWindow();
-  const sheet = document.createElement("style");
-  sheet.textContent = styles;
-  document.head.append(sheet);
-  copyFonts(host);
-  document.documentElement.lang = "en";
-  document.title = "ActiVis";
-  followTheme(host);
-  effect(() => writeTokens(document.documentElement, theme.value));
-  rememberPanes();
-  setSource(source);
-  followAddress(host);
-  pollRuns(onDataReloaded);
-  draw(<App />, mount);
 }

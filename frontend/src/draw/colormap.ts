@@ -8,8 +8,8 @@ const STOPS: Record<Theme, readonly string[]> = {
   dark: ["#f6e7c3", "#d5ab70", "#aa733e", "#70472f", "#24282e", "#2f5579", "#2e8bb7", "#60c2de", "#bff3f9"],
 };
 
-export const MAP_SIZE = 511;
-export const MAP_ZERO = 255;
+export const MAP_SIZE = 513;
+export const MAP_ZERO = 256;
 
 const build = (stops: readonly string[]): [number, number, number][] => {
   const labs = stops.map((hex) => rgbToLab(hexToRgb(hex)));

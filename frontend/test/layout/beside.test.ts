@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { beside, type Box } from "../../src/layout/beside";
+
+const VIEW: Box = { left: 0, top: 0, width: 1000, height: 600 };
+const SIZE = { width: 200, height: 40 };
+
+const covers = ({ left, top }: { left: number; top: number }, other: Box): boolean =>
+  left < other.left + other.width && left + SIZE.width > other.left && top < other.top + other.height && top + SIZE.height > other.top;
+
+describe("beside", () => {
+  it("keeps clear of the hovered row and column, in the middle and in every corner", () => {
+    for (const x of [5, 500, 980])
+      for (const y of [5, 300, 580]) {
+        const cell = { left: x, top: y, width: 10, height: 14 };
+        const row = { left: 0, top: y, width: 1000, height: 14 };
+        const column = { left: x, top: 0, width: 10, height: 600 };
+        const place = beside(cell, SIZE, VIEW, [row, column]);
+        for (const box of [cell, row, column]) expect(covers(place, box)).toBe(false);
+        expect(place.left).toBeGreaterThanOrEqual(0);
+        expect(place.left + SIZE.width).toBeLessThanOrEqual(1000);
+        expect(place.top).toBeGreaterThanOrEqual(0);
+        expect(place.top + SIZE.height).toBeLessThanOrEqual(600);
+      }
+  });
+
+  it("stands above what it explains where there is room, else below", () => {
+    expect(beside({ left: 400, top: 300, width: 20, height: 20 }, SIZE, VIEW)).toEqual({ left: 310, top: 252 });
+    expect(beside({ left: 400, top: 10, width: 20, height: 20 }, SIZE, VIEW)).toEqual({ left: 310, top: 38 });
+  });
+});

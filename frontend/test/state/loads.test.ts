@@ -1,0 +1,111 @@
+import { effect, signal } from "@preact/signals";
+import { describe, expect, it } from "vitest";
+import { ApiError } from "../../src/api/types";
+import { Requests, resource } from "../../src/state/loads";
+
+/** Requests that are answered by hand, in any order. */
+function byHand() {
+  const open: { query: string; answer: (value: string) => void; fail: (error: Error) => void; signal: AbortSignal }[] = [];
+  const requests = new Requests<string, string>(
+    (query, abort) => new Promise((answer, fail) => void open.push({ query, answer, fail, signal: abort })),
+  );
+  return { open, requests };
+}
+
+const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+describe("resource", () => {
+  it("lets the latest query win, whatever the order of the answers", async () => {
+    const { open, requests } = byHand();
+    const query = signal("a");
+    const load = resource(() => query.value, requests);
+    const stop = effect(() => void load.value);
+    await soon();
+    query.value = "b";
+    expect(open.map((flight) => flight.query)).toEqual(["a", "b"]);
+    expect(open[0]?.signal.aborted).toBe(true);
+    open[1]?.answer("B");
+    await soon();
+    open[0]?.answer("A");
+    await soon();
+    expect(load.value).toMatchObject({ status: "ready", value: "B", query: "b" });
+    stop();
+  });
+
+  it("keeps the old value, and what it answers, while a new one loads or fails", async () => {
+    const { open, requests } = byHand();
+    const query = signal("a");
+    const load = resource(() => query.value, requests);
+    const stop = effect(() => void load.value);
+    await soon();
+    open[0]?.answer("A");
+    await soon();
+    query.value = "b";
+    expect(load.value).toMatchObject({ status: "pending", value: "A", query: "a" });
+    open[1]?.fail(new ApiError("unreadable", "the file is missing"));
+    await soon();
+    expect(load.value).toMatchObject({ status: "failed", value: "A", query: "a" });
+    expect(load.value.error?.message).toBe("the file is missing");
+    load.value.retry();
+    expect(load.value.status).toBe("pending");
+    open[2]?.answer("B");
+    await soon();
+    expect(load.value).toMatchObject({ status: "ready", value: "B", error: null });
+    stop();
+  });
+
+  it("asks nothing twice: neither what was answered nor what is under way", async () => {
+    const { open, requests } = byHand();
+    const query = signal("a");
+    const [first, second] = [resource(() => query.value, requests), resource(() => query.value, requests)];
+    const stop = effect(() => void [first.value, second.value]);
+    await soon();
+    expect(open).toHaveLength(1);
+    open[0]?.answer("A");
+    await soon();
+    query.value = "b";
+    query.value = "a";
+    expect(open.map((flight) => flight.query)).toEqual(["a", "b"]);
+    expect(first.value).toMatchObject({ status: "ready", value: "A" });
+    expect(second.value).toMatchObject({ status: "ready", value: "A" });
+    stop();
+  });
+
+  it("asks nothing while nobody reads it, and lets go of what nobody waits for", async () => {
+    const { open, requests } = byHand();
+    const load = resource(() => "a", requests);
+    await soon();
+    expect(open).toHaveLength(0);
+    const stop = effect(() => void load.value);
+    await soon();
+    expect(open).toHaveLength(1);
+    stop();
+    await soon();
+    expect(open[0]?.signal.aborted).toBe(true);
+    const again = effect(() => void load.value);
+    await soon();
+    expect(open).toHaveLength(2);
+    open[1]?.answer("A");
+    await soon();
+    expect(load.value).toMatchObject({ status: "ready", value: "A" });
+    again();
+  });
+
+  it("is idle without a query", async () => {
+    const { open, requests } = byHand();
+    const load = resource(() => null, requests);
+    const stop = effect(() => void load.value);
+    await soon();
+    expect(load.value).toMatchObject({ status: "idle", value: null });
+    expect(open).toHaveLength(0);
+    stop();
+  });
+});
+
+describe("Requests", () => {
+  it("keeps only the newest answers", async () => {
+    const requests = new Requests<string, string>((query) => Promise.resolve(query.toUpperCase()), 2);
+    for (const key of ["a", "b", "c"]) await requests.fetch(key, key).promise;
+    expect(["a", "b", "c"].map((key) => requests.answer(key))).toEqual([undefined, "B", "C"]);
+  });
+});

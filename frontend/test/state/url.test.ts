@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { decode, encode, followAddress, readHash, writeHash } from "../../src/state/url";
+import * as view from "../../src/state/view";
+
+/** Something like a window's address bar and history. */
+class Bar extends EventTarget {
+  entries: string[];
+  readonly location: { hash: string };
+  readonly history: { state: null; pushState: (_: unknown, __: string, hash: string) => void; replaceState: (_: unknown, __: string, hash: string) => void };
+
+  constructor(hash: string) {
+    super();
+    this.entries = [hash];
+    const entries = this.entries;
+    this.location = {
+      get hash() {
+        return entries.at(-1) ?? "";
+      },
+    };
+    this.history = {
+      state: null,
+      pushState: (_, __, next) => void entries.push(next),
+      replaceState: (_, __, next) => void (entries[entries.length - 1] = next),
+    };
+  }
+
+  back(): void {
+    this.entries.pop();
+    this.dispatchEvent(new Event("popstate"));
+  }
+}
+
+const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+beforeEach(() => decode(new Map()));
+
+describe("the address", () => {
+  it("brings the whole state back", async () => {
+    view.chosenRun.value = "a/b & c";
+    view.chosenStep.value = 0;
+    view.compare.value = { run: "other", step: null };
+    view.chosenLayers.value = ["layer2.0/relu_1", "head[logits]"];
+    view.chosenRows.value = [
+      { kind: "instance", row: 814 },
+      { kind: "subset", name: "8=#&" },
+      { kind: "expression", expression: 'label == "é" and not correct' },
+      { kind: "expression", expression: "id in [1, 2]", name: "mine" },
+    ];
+    view.sort.value = { by: "difference", a: "s:8=#&", b: "i:814" };
+    view.statistic.value = "active";
+    view.scale.value = "unit";
+    view.expression.value = "score < 0.5";
+    view.selection.value = { kind: "neuron", layer: "head[logits]", neuron: 3 };
+    view.chosenDetailLayer.value = "head[logits]";
+    view.instancesTab.value = "table";
+    view.panel("head[logits]").method.value = "tsne";
+    view.panel("head[logits]").zoom.value = { scale: 2.5, x: -0.25, y: 1 };
+    await soon();
+    const before = encode();
+    const hash = writeHash("#activis&_smoothingWeight=0", before);
+    expect(hash).toMatch(/^#activis&_smoothingWeight=0&p\.activis\.run=a%2Fb%20%26%20c&/);
+    decode(new Map());
+    expect(view.chosenRows.value).toBeNull();
+    decode(readHash(hash));
+    expect(view.chosenRun.value).toBe("a/b & c");
+    expect(view.chosenStep.value).toBe(0);
+    expect(view.chosenRows.value?.[3]).toEqual({ kind: "expression", expression: "id in [1, 2]", name: "mine" });
+    expect(view.panel("head[logits]").zoom.value).toEqual({ scale: 2.5, x: -0.25, y: 1 });
+    expect(encode()).toEqual(before);
+  });
+
+  it("writes nothing that nobody chose", () => {
+    expect(writeHash("#activis", encode())).toBe("#activis");
+  });
+
+  it.each([
+    ["p.activis.rows=[[1", null],
+    ["p.activis.rows={}", null],
+    ["p.activis.rows=[[\"i\",-1],[\"x\"],7,[\"s\",\"8\"]]", [{ kind: "subset", name: "8" }]],
+  ])("survives %s", (part, rows) => {
+    decode(readHash(`#activis&${part}&p.activis.sort={"by":"row"}&p.activis.scale=huge&p.activis.step=x&p.activis.run=%E0%A4%A`));
+    expect(view.chosenRows.value).toEqual(rows);
+    expect(view.sort.value).toEqual({ by: "index" });
+    expect(view.scale.value).toBe("auto");
+    expect(view.chosenStep.value).toBeNull();
+  });
+
+  it("makes a way back of every choice, but not of every step", () => {
+    const bar = new Bar("#activis&tagFilter=x");
+    const stop = followAddress(bar as unknown as Window);
+    view.chosenLayers.value = ["a"];
+    view.chosenStep.value = 20;
+    view.chosenStep.value = 40;
+    expect(bar.entries).toHaveLength(2);
+    expect(bar.location.hash).toBe("#activis&tagFilter=x&p.activis.step=40&p.activis.layers=%5B%22a%22%5D");
+    bar.back();
+    expect(view.chosenLayers.value).toBeNull();
+    expect(view.chosenStep.value).toBeNull();
+    expect(bar.entries).toEqual(["#activis&tagFilter=x"]);
+    stop();
+  });
+});
