@@ -11,10 +11,8 @@ from safetensors.numpy import save_file
 
 from tensorboard_activis import metadata, schema
 
-#: An array of at most this many bytes is carried by the event itself, ...
-INLINE_BYTES = 256 * 1024
-#: ... as long as the event stays below this: TensorBoard keeps every event in memory.
-INLINE_BYTES_IN_ALL = 1024 * 1024
+#: The event carries arrays up to this size in all: TensorBoard keeps every event of every run in memory.
+INLINE_BYTES = 64 * 1024
 
 
 class ArrayWriter:
@@ -30,7 +28,7 @@ class ArrayWriter:
         """Takes an array and tells where it will be found. Small ones come back with their bytes."""
         array = np.ascontiguousarray(array)
         dtype, shape = array.dtype.name, array.shape
-        if array.nbytes <= INLINE_BYTES and self._inline + array.nbytes <= INLINE_BYTES_IN_ALL:
+        if self._inline + array.nbytes <= INLINE_BYTES:
             self._inline += array.nbytes
             return schema.Array(dtype, shape, inline=array.tobytes())
         self._tensors[name] = array

@@ -10,6 +10,7 @@ import pytest
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 from tensorboard_activis.read.run import open_run
+from tensorboard_activis.write.arrays import INLINE_BYTES
 from tests.records import CLASSES, small_data, small_graph, small_layers, write_run
 
 
@@ -197,3 +198,9 @@ def test_a_second_logger_on_the_same_directory_is_refused_until_the_first_closes
     first.close()
     first.close()
     recorder(tmp_path).close()
+
+
+def test_an_event_is_small(tmp_path: Path) -> None:
+    write_run(tmp_path, small_data(4_000), tuple(range(1, 11)), batch=500, sample=None)
+    events = next((tmp_path / "activis").glob("*tfevents*"))
+    assert events.stat().st_size < 10 * 2 * INLINE_BYTES
