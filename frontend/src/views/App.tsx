@@ -71,15 +71,16 @@ function Panes(): JSX.Element {
         <RowsBar />
         <Panels />
       </section>
-      <section class={`pane instances${panes.tight.value && !panes.instancesClosed.value ? " over" : ""}`} aria-label="Instances">
-        {panes.instancesClosed.value ? (
-          <EdgeTab pane="instances" label="Instances" icon="chevronLeft" />
-        ) : (
-          <>
+      <section class="pane instances" aria-label="Instances">
+        {(panes.instancesClosed.value || panes.tight.value) && (
+          <EdgeTab pane="instances" label="Instances" icon={panes.instancesClosed.value ? "chevronLeft" : "chevronRight"} />
+        )}
+        {!panes.instancesClosed.value && (
+          <div class={panes.tight.value ? "pane over" : "pane"}>
             <InstancesView />
             <Divider label="Width of the instances" axis="x" size={panes.instancesWidth.value} grows={-1}
               onResize={(size) => panes.resizePane("instances", size)} onToggle={() => panes.togglePane("instances")} />
-          </>
+          </div>
         )}
       </section>
       <section class="pane detail" aria-label="Detail">
@@ -94,8 +95,8 @@ function Panes(): JSX.Element {
 function EdgeTab({ pane, label, icon }: { pane: panes.Pane; label: string; icon: "chevronLeft" | "chevronRight" }): JSX.Element {
   return (
     <div class="edge-tab">
-      <IconButton icon={icon} label={`Open ${label}`} onClick={() => panes.togglePane(pane, false)} />
-      <button type="button" class="edge-label" onClick={() => panes.togglePane(pane, false)}>{label}</button>
+      <IconButton icon={icon} label={`Show or hide ${label}`} onClick={() => panes.togglePane(pane)} />
+      <button type="button" class="edge-label" onClick={() => panes.togglePane(pane)}>{label}</button>
     </div>
   );
 }

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { Icon } from "./controls/Icon";
 
 interface Properties {
   label: string;
@@ -38,6 +39,13 @@ export function Divider({ label, axis, size, grows, onResize, onToggle }: Proper
   return (
     <div class={`divider ${axis}`} role="separator" tabIndex={0} aria-label={label} aria-orientation={axis === "x" ? "vertical" : "horizontal"}
       aria-valuenow={Math.round(size)} aria-valuemin={0} aria-valuemax={4000} onPointerDown={onPointerDown} onKeyDown={onKeyDown}
-      onDblClick={onToggle} />
+      onDblClick={onToggle}>
+      {onToggle && (
+        <button type="button" class="divider-toggle" tabIndex={-1} title="Collapse" aria-hidden="true" onPointerDown={(event) => event.stopPropagation()}
+          onClick={onToggle}>
+          <Icon name={axis === "y" ? "expandMore" : grows > 0 ? "chevronLeft" : "chevronRight"} size={12} />
+        </button>
+      )}
+    </div>
   );
 }

@@ -1,4 +1,4 @@
-import type { ComponentChildren, CSSProperties, JSX } from "preact";
+import { type ComponentChildren, type CSSProperties, Fragment, type JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export interface Option<T> {
@@ -28,7 +28,7 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
   const list = useRef<HTMLDivElement>(null);
   const selected = options.findIndex((option) => option.value === value && !option.disabled);
   const [active, setActive] = useState(selected >= 0 ? selected : options.findIndex((option) => !option.disabled));
-  const [place, setPlace] = useState<CSSProperties>({ visibility: "hidden" });
+  const [place, setPlace] = useState<CSSProperties>({ opacity: "0" });
 
   useLayoutEffect(() => {
     if (!list.current) return;
@@ -37,7 +37,8 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
     const up = below < own.height && at.top > below;
     const left = Math.max(4, Math.min(at.left, window.innerWidth - own.width - 4));
     const room = Math.max(80, up ? at.top - 8 : below);
-    setPlace(up ? { left, bottom: window.innerHeight - at.top + 2, maxHeight: room } : { left, top: at.bottom + 2, maxHeight: room });
+    const edge = up ? { bottom: `${window.innerHeight - at.top + 2}px` } : { top: `${at.bottom + 2}px` };
+    setPlace({ ...edge, left: `${left}px`, maxHeight: `${room}px` });
     list.current.focus();
   }, []);
 
@@ -93,17 +94,17 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
 
   return (
     <div ref={list} class="menu" role="listbox" aria-label={label} tabIndex={-1} style={place} onKeyDown={onKeyDown}
-      aria-activedescendant={`${label}-${active}`}>
+      aria-activedescendant={`menu-${active}`}>
       {options.map((option, index) => (
-        <>
+        <Fragment key={option.label}>
           {option.heading !== undefined && <div class="menu-heading" role="presentation">{option.heading}</div>}
-          <div id={`${label}-${index}`} data-index={index} role="option" aria-selected={option.value === value} aria-disabled={option.disabled}
+          <div id={`menu-${index}`} data-index={index} role="option" aria-selected={option.value === value} aria-disabled={option.disabled}
             class={`menu-option${index === active ? " active" : ""}`} onPointerEnter={() => !option.disabled && setActive(index)}
             onClick={() => choose(index)}>
             <span class="menu-label">{option.content ?? option.label}</span>
             {option.detail !== undefined && <span class="menu-detail">{option.detail}</span>}
           </div>
-        </>
+        </Fragment>
       ))}
     </div>
   );

@@ -23,7 +23,7 @@ export function Tooltip({ anchor, avoid, children }: Properties): JSX.Element {
     if (next.left !== place?.left || next.top !== place.top) setPlace(next);
   }, [signature, children]);
   return (
-    <div ref={element} class="tooltip" role="tooltip" style={place ?? { left: 0, top: 0, visibility: "hidden" }}>
+    <div ref={element} class="tooltip" role="tooltip" style={place ? { left: `${place.left}px`, top: `${place.top}px` } : { left: "0", top: "0", visibility: "hidden" }}>
       {children}
     </div>
   );

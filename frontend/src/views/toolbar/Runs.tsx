@@ -53,7 +53,7 @@ export function CompareSelect(): JSX.Element {
   const beside = compareAt.value;
   return (
     <div class="toolbar-group">
-      <span class="second toolbar-compare">Compare with</span>
+      <span class="second">Compare<span class="toolbar-with"> with</span></span>
       <Select plain={!beside} label="Compare with" value={compare.value ? key(compare.value) : NOTHING} options={options} onChoose={choose}>
         {beside ? (
           <>
