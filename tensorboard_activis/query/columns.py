@@ -26,15 +26,16 @@ class Columns:
 def columns(snapshot: SnapshotReader) -> Columns:
     """All columns, as docs/http_api.md describes them. Missing: −1 for indices, 255 for `correct`, NaN for numbers."""
     table = snapshot.instances
+    kept = snapshot.record.kept
     found = Columns()
     for name, values in (("label", label_values(snapshot)), ("prediction", prediction_values(snapshot))):
-        if values is not None:
-            found.arrays[name] = values
-    if "correct" in snapshot.record.columns:
-        found.arrays["correct"] = snapshot.column("correct").astype(np.uint8)
+        found.arrays[name] = np.full(kept, -1, np.int32) if values is None else values
+    given = snapshot.record.columns
+    found.arrays["correct"] = snapshot.column("correct") if "correct" in given else np.full(kept, 255)
     for name in _OUTCOMES:
-        if name in snapshot.record.columns:
-            found.arrays[name] = snapshot.column(name).astype(np.float32)
+        values = snapshot.column(name) if name in given else np.full(kept, np.nan)
+        found.arrays[name] = values.astype(np.float32)
+    found.arrays["correct"] = found.arrays["correct"].astype(np.uint8)
     found.arrays.update(_ids(table.column("id")))
     for name in table.column_names:
         if name not in _BUILT_IN:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.halffloat import statistics
+from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.query.rows import Row, members, subset_index
 from tensorboard_activis.query.sorting import Sort, order
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -54,12 +54,12 @@ class Matrix:
 def matrix(snapshot: SnapshotReader, layer: str, rows: Sequence[Row], sort: Sort | None = None) -> Matrix:
     """Statistics of every neuron over each row: exact for declared subsets, from the sample for expressions.
 
-    Raises NotFoundError for a layer, subset or row that is not there, ExpressionError, QueryError beyond MAX_CELLS.
+    Raises NotFoundError for a layer, subset or row that is not there, ExpressionError, TooLargeError beyond MAX_CELLS.
     """
     recorded = snapshot.layer(layer)
     neurons = recorded.info.neurons
     if len(rows) * neurons > MAX_CELLS:
-        raise QueryError(
+        raise TooLargeError(
             f"{len(rows):,} rows of {neurons:,} neurons are more than {MAX_CELLS:,} cells; ask for fewer rows."
         )
     kept = members(snapshot, rows)

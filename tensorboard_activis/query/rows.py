@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.predicate import NeuronValues, compile_expression
+from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 MAX_ROWS = 1_000
@@ -26,7 +27,7 @@ def parse_rows(rows: object) -> list[Row]:
     if not isinstance(rows, list) or not rows:
         raise QueryError(f'rows must be a list of rows such as [{{"subset": "all"}}]; got {_shown(rows)}.')
     if len(rows) > MAX_ROWS:
-        raise QueryError(f"At most {MAX_ROWS:,} rows can be asked for at once; got {len(rows):,}.")
+        raise TooLargeError(f"At most {MAX_ROWS:,} rows can be asked for at once; got {len(rows):,}.")
     return [_parse_row(row) for row in rows]
 
 

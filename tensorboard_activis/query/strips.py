@@ -5,9 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis import schema
+from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
 
 FINE, ALL_ZERO, CONSTANT, NONFINITE, NEVER_ABOVE_ZERO = range(5)
+
+#: What cannot be read may claim any number of neurons.
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,12 @@ def strip(snapshot: SnapshotReader, layer: str) -> Strip:
     mean = np.nan_to_num(summary.mean[0], nan=0.0, posinf=0.0, neginf=0.0)
     values = (mean / scale if scale > 0 else np.zeros_like(mean)).astype(np.float32)
     return Strip(values, states(snapshot.layer(layer), summary, snapshot.record.seen))
+
+
+def strip_or_nothing(snapshot: SnapshotReader, layer: str) -> Strip:
+    """One layer's strip; zeros where its statistics cannot be read, so that one bad layer hides no other."""
+    try:
+        return strip(snapshot, layer)
+    except (UnreadableError, IndexError):
+        neurons = min(snapshot.layer(layer).info.neurons, _MOST)
+        return Strip(np.zeros(neurons, np.float32), np.zeros(neurons, np.uint8))

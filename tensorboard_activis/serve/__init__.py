@@ -1,0 +1,1 @@
+"""The plugin inside TensorBoard: thin HTTP routes over `query`."""

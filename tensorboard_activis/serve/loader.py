@@ -1,0 +1,26 @@
+"""What TensorBoard imports at its start, unguarded: as little as possible."""
+
+import argparse
+import logging
+
+from tensorboard.plugins import base_plugin
+
+from tensorboard_activis.metadata import PLUGIN_NAME
+
+
+class ActiVisLoader(base_plugin.TBLoader):
+    """Entry point of the group `tensorboard_plugins`."""
+
+    def fix_flags(self, flags: argparse.Namespace) -> None:
+        """Keeps every step of ours: by default the loaders keep ten, and not the same ones. Runs before data are read."""
+        flags.samples_per_plugin = dict(flags.samples_per_plugin or {})
+        flags.samples_per_plugin.setdefault(PLUGIN_NAME, 0)
+
+    def load(self, context: base_plugin.TBContext) -> base_plugin.TBPlugin | None:
+        """The plugin; None, with a line in TensorBoard's log, when something that it needs cannot be imported."""
+        try:
+            from tensorboard_activis.serve.plugin import ActiVisPlugin
+        except ImportError as error:
+            logging.getLogger(__name__).error("The ActiVis tab is off: %s. Install tensorboard-activis again.", error)
+            return None
+        return ActiVisPlugin(context)

@@ -1,0 +1,88 @@
+"""A request's parameters: a query string, or a JSON object in a POST."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+
+import werkzeug
+
+from tensorboard_activis.errors import QueryError
+from tensorboard_activis.query.limits import TooLargeError
+
+MAX_BODY = 1_000_000
+
+
+class Parameters:
+    """Named parameters. Every reader raises QueryError that says what is missing or wrong."""
+
+    def __init__(self, values: Mapping[str, object], texts: bool) -> None:
+        self._values = values
+        self._texts = texts
+
+    @property
+    def key(self) -> str:
+        """Equal for equal parameters."""
+        return json.dumps(self._values, sort_keys=True)
+
+    def text(self, name: str) -> str:
+        """A text that must be there."""
+        value = self._values.get(name)
+        if not isinstance(value, str):
+            raise QueryError(f"The parameter {name} is missing." if value is None else f"{name} must be a text.")
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        """A text; None when it is missing or empty."""
+        return self.text(name) or None if self._values.get(name) is not None else None
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """A whole number; the default when it is missing."""
+        value = self._values.get(name)
+        if value is None and default is not None:
+            return default
+        if self._texts and isinstance(value, str) and len(value) < 20:
+            with contextlib.suppress(ValueError):
+                value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+            raise QueryError(
+                f"The parameter {name} is missing."
+                if value is None
+                else f"{name} must be a whole number; got {value!r:.40}."
+            )
+        return value
+
+    def boolean(self, name: str) -> bool:
+        """True or false; false when it is missing."""
+        value = self._values.get(name, False)
+        if value in (False, "false", "0", ""):
+            return False
+        if value in (True, "true", "1"):
+            return True
+        raise QueryError(f"{name} must be true or false; got {value!r:.40}.")
+
+    def structure(self, name: str) -> object:
+        """A JSON value; None when it is missing."""
+        value = self._values.get(name)
+        if not (self._texts and isinstance(value, str)):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise QueryError(f"{name} must be JSON: {error}.") from error
+
+
+def parameters(request: werkzeug.Request) -> Parameters:
+    """The parameters of a GET or POST. Raises QueryError, TooLargeError beyond MAX_BODY."""
+    if request.method in ("GET", "HEAD"):
+        return Parameters(request.args.to_dict(), texts=True)
+    if request.method != "POST":
+        raise QueryError(f"Only GET and POST are answered; got {request.method}.")
+    if (request.content_length or 0) > MAX_BODY:
+        raise TooLargeError(f"A request may have {MAX_BODY:,} bytes; got {request.content_length:,}.")
+    try:
+        values = json.loads(request.get_data(cache=False) or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise QueryError(f"The body must be a JSON object: {error}.") from error
+    if not isinstance(values, dict):
+        raise QueryError("The body must be a JSON object.")
+    return Parameters(values, texts=False)

@@ -1,0 +1,86 @@
+"""Answers: JSON without NaN, numbers as safetensors, errors in one shape."""
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import werkzeug
+from safetensors.numpy import save
+from tensorboard.backend import http_util
+
+from tensorboard_activis.errors import ActiVisError, ExpressionError, NotFoundError, QueryError, UnreadableError
+from tensorboard_activis.query.limits import TooLargeError
+
+logger = logging.getLogger(__name__)
+
+_KINDS: tuple[tuple[type[Exception], str, int], ...] = (
+    (TooLargeError, "too_large", 413),
+    (QueryError, "bad_request", 400),
+    (NotFoundError, "not_found", 404),
+    (UnreadableError, "unreadable", 422),
+    (ActiVisError, "bad_request", 400),
+)
+
+
+def json_response(
+    request: werkzeug.Request, value: object, code: int = 200, etag: str | None = None
+) -> werkzeug.Response:
+    """A JSON answer; NaN and infinities are null."""
+    text = json.dumps(finite(value), allow_nan=False, separators=(",", ":"))
+    return http_util.Respond(request, text, "application/json", code=code, headers=_headers(etag))
+
+
+def safetensors_response(
+    request: werkzeug.Request, tensors: Mapping[str, np.ndarray], metadata: object, etag: str | None = None
+) -> werkzeug.Response:
+    """An answer in numbers; the metadata are one JSON text under `json`."""
+    content = encode_safetensors(tensors, metadata)
+    return http_util.Respond(request, content, "application/octet-stream", headers=_headers(etag))
+
+
+def encode_safetensors(tensors: Mapping[str, np.ndarray], metadata: object) -> bytes:
+    """Arrays and metadata as one safetensors file."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    return save(arrays, {"json": json.dumps(finite(metadata), allow_nan=False)})
+
+
+def bytes_response(
+    request: werkzeug.Request, content: bytes | str, content_type: str, etag: str | None = None
+) -> werkzeug.Response:
+    """An image or a text."""
+    return http_util.Respond(request, content, content_type, headers=_headers(etag))
+
+
+def unchanged_response(request: werkzeug.Request, etag: str) -> werkzeug.Response:
+    """The client has it already."""
+    return http_util.Respond(request, b"", "application/octet-stream", code=304, headers=_headers(etag))
+
+
+def error_response(request: werkzeug.Request, error: Exception) -> werkzeug.Response:
+    """The one error body. What is no ActiVisError is a fault of ours: it is logged, and its text stays here."""
+    for cause, kind, code in _KINDS:
+        if isinstance(error, cause):
+            body: dict[str, object] = {"kind": kind, "message": str(error)}
+            if isinstance(error, ExpressionError):
+                body["position"] = error.position
+            return json_response(request, {"error": body}, code)
+    logger.error("ActiVis could not answer %s", request.path, exc_info=error)
+    message = f"This should not happen ({type(error).__name__}). TensorBoard's log in the terminal has the details."
+    return json_response(request, {"error": {"kind": "internal", "message": message}}, 500)
+
+
+def finite(value: object) -> object:
+    """The same value with null for numbers that JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
+
+
+def _headers(etag: str | None) -> list[tuple[str, str]]:
+    return [("ETag", f'"{etag}"')] if etag else []

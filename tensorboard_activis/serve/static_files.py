@@ -1,0 +1,54 @@
+"""The built front end: files of one directory, and nothing beside it."""
+
+import re
+from pathlib import Path
+
+import werkzeug
+from tensorboard.backend import http_util
+
+ROOT = Path(__file__).parent / "static"
+
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".txt": "text/plain",
+}
+_PART = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_@.-]*")
+
+#: Answered as the entry point when the front end was not built: a checkout that was not installed.
+NOT_BUILT = """export function render() {
+  document.body.textContent = "The ActiVis tab was not built. In the checkout run: pip install .  (or: make demo)";
+}
+"""
+
+
+def static_file(name: str, root: Path = ROOT) -> Path | None:
+    """The file of this name below the root; None when there is none, or the name is not a plain relative path."""
+    parts = name.split("/")
+    if not all(_PART.fullmatch(part) for part in parts) or Path(parts[-1]).suffix not in _TYPES:
+        return None
+    path = root.joinpath(*parts)
+    try:
+        inside = path.resolve().is_relative_to(root.resolve())
+        return path if inside and path.is_file() else None
+    except OSError:
+        return None
+
+
+def static_response(request: werkzeug.Request, name: str) -> werkzeug.Response | None:
+    """The file, or "unchanged" when the browser has it; None when there is no such file."""
+    path = static_file(name)
+    if path is None:
+        return http_util.Respond(request, NOT_BUILT, "text/javascript") if name == "index.js" else None
+    status = path.stat()
+    etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+    headers = [("ETag", f'"{etag}"')]
+    kind = _TYPES[path.suffix]
+    if etag in request.if_none_match:
+        return http_util.Respond(request, b"", kind, code=304, headers=headers)
+    return http_util.Respond(request, path.read_bytes(), kind, headers=headers)
