@@ -1,12 +1,17 @@
-"""Streaming statistics per subset and neuron: (n, mean, M2, min, max), merged by Chan's rule.
+"""Streaming statistics per subset and neuron, about a fixed pivot: the mean of the first batch.
 
-Source of the merge: Chan, Golub, LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
+Sums of squares about zero lose what they are to measure: in float32 they gave a negative variance at mean 100. About a pivot
+near the data they do not, and they add up: over batches, and over processes, as Chan, Golub and LeVeque's rule has it ("Updating
+Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979), which is what shifting one pivot to another comes to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+#: A subset with at most so many rows in a batch is added together with others: 1,000 classes are 1,000 such subsets.
+_FEW = 8
 
 
 @dataclass
@@ -21,18 +26,21 @@ class Statistics:
 
 
 class Moments:
-    """Statistics of every neuron over `subsets` subsets, in float64; values that are not finite are left out and counted.
+    """Statistics of every neuron over `subsets` subsets; values that are not finite are left out and counted.
 
-    Naive sums of squares in float32 gave a negative variance at mean 100; sums about the batch's own mean do not.
+    Attributes:
+        nan, inf: values left out, each counted once, whatever the subsets.
     """
 
     def __init__(self, subsets: int, neurons: int) -> None:
         shape = (subsets, neurons)
-        self.count = np.zeros(shape)
-        self.mean = np.zeros(shape)
-        self.m2 = np.zeros(shape)
-        self.min = np.full(shape, np.inf)
-        self.max = np.full(shape, -np.inf)
+        self._rows = np.zeros(subsets, dtype=np.int64)
+        self._missing: np.ndarray | None = None  # int64 [subsets, neurons], once a value was left out
+        self._pivot: np.ndarray | None = None  # float32 [neurons]
+        self._sum = np.zeros(shape)
+        self._squares = np.zeros(shape)
+        self._min = np.full(shape, np.inf, dtype=np.float32)
+        self._max = np.full(shape, -np.inf, dtype=np.float32)
         self.nan = 0
         self.inf = 0
 
@@ -43,65 +51,90 @@ class Moments:
             activations: float32 [instances, neurons].
             members: per subset the positions of its instances in the batch.
         """
+        if not activations.shape[0]:
+            return
+        low = high = activations
         finite = np.isfinite(activations)
         everything = bool(finite.all())
         if not everything:
             self.nan += int(np.isnan(activations).sum())
             self.inf += int(np.isinf(activations).sum())
-        for subset, rows in enumerate(members):
-            if not rows.size:
-                continue
-            values = activations[rows].astype(np.float64)
-            if everything:
-                count = np.full(values.shape[1], float(rows.size))
-                low, high = values.min(axis=0), values.max(axis=0)
-                mean = values.mean(axis=0)
-                deviation = values - mean
-            else:
-                kept = finite[rows]
-                count = kept.sum(axis=0).astype(np.float64)
-                low = np.where(kept, values, np.inf).min(axis=0)
-                high = np.where(kept, values, -np.inf).max(axis=0)
-                mean = np.where(kept, values, 0.0).sum(axis=0) / np.maximum(count, 1)
-                deviation = np.where(kept, values - mean, 0.0)
-            self._merge(subset, count, mean, np.einsum("ij,ij->j", deviation, deviation), low, high)
+            low, high = np.where(finite, activations, np.inf), np.where(finite, activations, -np.inf)
+        if self._pivot is None:
+            counts = np.maximum(finite.sum(axis=0), 1)
+            self._pivot = (np.where(finite, activations, 0).sum(axis=0, dtype=np.float64) / counts).astype(np.float32)
+        deviation = np.where(finite, activations, self._pivot) - self._pivot
+        # In float64 from here on; the difference itself is as exact as float32 is.
+        deviation = deviation.astype(np.float64)
+        squares = deviation * deviation
+
+        sizes = np.array([rows.size for rows in members])
+        self._rows += sizes
+        for subset in np.flatnonzero(sizes > _FEW).tolist():
+            rows = members[subset]
+            self._sum[subset] += deviation[rows].sum(axis=0)
+            self._squares[subset] += squares[rows].sum(axis=0)
+            self._min[subset] = np.minimum(self._min[subset], low[rows].min(axis=0))
+            self._max[subset] = np.maximum(self._max[subset], high[rows].max(axis=0))
+        for subsets, rows in _ranks(members, sizes):
+            self._sum[subsets] += deviation[rows]
+            self._squares[subsets] += squares[rows]
+            self._min[subsets] = np.minimum(self._min[subsets], low[rows])
+            self._max[subsets] = np.maximum(self._max[subsets], high[rows])
+        if not everything:
+            missing = self._missing_counts()
+            for subset in np.flatnonzero(sizes).tolist():
+                missing[subset] += (~finite[members[subset]]).sum(axis=0)
 
     def merge(self, other: "Moments") -> None:
         """Adds what another has seen: another process, another part of the data."""
+        if other._pivot is None:
+            return
+        if self._pivot is None:
+            self._pivot = other._pivot
         self.nan += other.nan
         self.inf += other.inf
-        self._merge(slice(None), other.count, other.mean, other.m2, other.min, other.max)
-
-    def _merge(
-        self,
-        at: int | slice,
-        count: np.ndarray,
-        mean: np.ndarray,
-        m2: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-    ) -> None:
-        before = self.count[at]
-        total = before + count
-        share = count / np.maximum(total, 1)
-        delta = mean - self.mean[at]
-        self.m2[at] += m2 + delta * delta * before * share
-        self.mean[at] += delta * share
-        self.count[at] = total
-        self.min[at] = np.minimum(self.min[at], low)
-        self.max[at] = np.maximum(self.max[at], high)
+        self._rows += other._rows
+        if other._missing is not None:
+            self._missing_counts()[:] += other._missing
+        shift = other._pivot.astype(np.float64) - self._pivot
+        count = other._count()
+        self._squares += other._squares + 2 * shift * other._sum + count * shift * shift
+        self._sum += other._sum + count * shift
+        np.minimum(self._min, other._min, out=self._min)
+        np.maximum(self._max, other._max, out=self._max)
 
     def statistics(self) -> Statistics:
         """The result: float32, NaN where a subset has no finite value; `std` is the population's."""
-        empty = self.count == 0
-        count = self.count.astype(np.int64)
-        if not self.nan and not self.inf and count.size:
-            count = count[:, :1]
+        count = self._count()
+        empty = np.broadcast_to(count == 0, self._sum.shape)
+        divisor = np.maximum(count, 1)
+        pivot = 0 if self._pivot is None else self._pivot.astype(np.float64)
+        mean = self._sum / divisor
+        variance = np.maximum(self._squares / divisor - mean * mean, 0)
 
         def as_float32(values: np.ndarray) -> np.ndarray:
             return np.where(empty, np.nan, values).astype(np.float32)
 
-        deviation = np.sqrt(self.m2 / np.maximum(self.count, 1))
         return Statistics(
-            count, as_float32(self.mean), as_float32(deviation), as_float32(self.min), as_float32(self.max)
+            count, as_float32(pivot + mean), as_float32(np.sqrt(variance)), as_float32(self._min), as_float32(self._max)
         )
+
+    def _count(self) -> np.ndarray:
+        """int64 [subsets, 1], or [subsets, neurons] when values were left out."""
+        rows = self._rows[:, None]
+        return rows.copy() if self._missing is None else rows - self._missing
+
+    def _missing_counts(self) -> np.ndarray:
+        if self._missing is None:
+            self._missing = np.zeros(self._sum.shape, dtype=np.int64)
+        return self._missing
+
+
+def _ranks(members: Sequence[np.ndarray], sizes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The first row of every small subset, then the second, ...: (subsets, rows), no subset twice in a turn."""
+    for turn in range(_FEW):
+        subsets = np.flatnonzero((sizes > turn) & (sizes <= _FEW))
+        if not subsets.size:
+            return
+        yield subsets, np.array([members[subset][turn] for subset in subsets.tolist()])
