@@ -196,6 +196,6 @@ class ActiVisCallback(keras.callbacks.Callback):
 
     def _steps_made(self) -> int:
         made = getattr(getattr(self.model, "optimizer", None), "iterations", None)
-        steps = 0 if made is None else int(np.asarray(keras.ops.convert_to_numpy(made)))
+        steps = 0 if made is None else int(np.asarray(made))
         # A model that trains by its own loop may leave its optimizer alone.
         return steps or self._epochs * int((self.params or {}).get("steps") or 1)

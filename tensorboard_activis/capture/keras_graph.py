@@ -20,7 +20,7 @@ from tensorboard_activis.capture.keras_nodes import (
     neuron_axis,
     shape_of,
 )
-from tensorboard_activis.schema import Edge, Graph, Node
+from tensorboard_activis.schema import Edge, Graph, Node, Shape
 
 # Operators that Keras inserts by itself between layers; no reader of a graph looks for them.
 _TRANSPARENT = {"Cast", "ConvertToTensor"}
@@ -50,7 +50,15 @@ class Recorder:
     edges: dict[tuple[str, str], Any] = field(default_factory=dict)
     sources: dict[int, str] = field(default_factory=dict)
     axes: dict[int, int] = field(default_factory=dict)
+    batch: int | None = None
     kept: list[Any] = field(default_factory=list)
+
+    def shape(self, tensor: Any) -> Shape:
+        """Sizes with -1 for the instances: open, or the batch size of a model that takes only this one."""
+        shape = shape_of(tensor)
+        if self.batch is not None and shape.sizes[:1] == (self.batch,):
+            return Shape((-1, *shape.sizes[1:]), shape.dtype)
+        return shape
 
     def begin(self, key: str, operation: Any, path: str, number: int, kind: str, parent: str | None) -> Draft:
         draft = Draft(key, parent, kind, operation, path, number)
@@ -64,7 +72,7 @@ class Recorder:
         """
         found = keras_calls.parts(draft.key, outputs)
         self.kept += [*inputs, *(tensor for _, tensor in found)]
-        draft.outputs = tuple(shape_of(tensor) for _, tensor in found)
+        draft.outputs = tuple(self.shape(tensor) for _, tensor in found)
         for key, tensor in found:
             if leaf:
                 axis = neuron_axis(draft.operation, tensor, inputs, self.axes)
@@ -75,7 +83,7 @@ class Recorder:
             part = len(found) > 1 and bool(draft.key)
             if part:
                 port = self.begin(key, None, "", 0, "output", draft.key)
-                port.outputs, port.axis, port.observable = (shape_of(tensor),), axis, True
+                port.outputs, port.axis, port.observable = (self.shape(tensor),), axis, True
             if leaf:
                 for got in inputs:
                     self.connect(got, key)
@@ -88,7 +96,13 @@ class Recorder:
     def connect(self, tensor: Any, target: str) -> None:
         source = self.sources.get(id(tensor))
         if source is not None and source != target:
-            self.edges.setdefault((source, target), shape_of(tensor))
+            self.edges.setdefault((source, target), self.shape(tensor))
+
+    def hide(self, draft: Draft) -> None:
+        """The tap cannot have this call's outputs."""
+        for found in self.drafts.values():
+            if found is draft or (found.parent == draft.key and found.kind == "output"):
+                found.observable = False
 
     def same(self, tensor: Any, copy: Any) -> None:
         """Treat `copy` as the tensor that it was made of."""
@@ -102,7 +116,7 @@ class Recorder:
         """Add the nodes of the model's inputs or outputs: `/input`, or `/input[left]` and `/input[right]`."""
         for key, tensor in keras_calls.parts(name, tensors):
             draft = self.begin(key, None, "", 0, kind, "")
-            draft.outputs = (shape_of(tensor),)
+            draft.outputs = (self.shape(tensor),)
             draft.axis = self.axes.get(id(tensor), max(len(tensor.shape) - 2, 0))
             if kind == "input":
                 self.kept.append(tensor)
@@ -124,15 +138,16 @@ def record_graph(model: Any, inputs: Any) -> Recording:
         left out) or "tree" (no edges: the model could not be run without data).
     """
     known = frozenset(map(id, keras_calls.operations(model)))
+    batch = keras.tree.flatten(inputs)[0].shape[0]
     for origin, run in _ways(model):
-        recorder = Recorder(known)
+        recorder = Recorder(known, batch=batch)
         try:
             with keras_calls.untouched(model):
                 run(recorder, model, inputs)
         except Exception:  # whatever users' code raises when it meets tensors without values
             continue
         return _finish(recorder, model, origin)
-    recorder = Recorder(known)
+    recorder = Recorder(known, batch=batch)
     recorder.begin("", model, "", 0, "module", None)
     recorder.names.stack.append(keras_calls.ROOT)
     return _finish(recorder, model, "tree")
@@ -184,6 +199,7 @@ def _call(recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dic
                 if parent is None:
                     raise
                 # Its own code cannot run symbolically: show it closed, and forget what was seen inside.
+                draft.closed = True
                 recorder.names = before[0]
                 recorder.names.enter(operation)
                 for key in list(recorder.drafts)[before[1] + 1 :]:
@@ -271,5 +287,5 @@ def _add_idle(recorder: Recorder, holder: Draft) -> None:
                 continue
             child = recorder.begin(path, layer, path, 0, "module", holder.key)
             child.calls = 0
-        if keras_calls.is_container(layer):
+        if keras_calls.is_container(layer) and not child.closed:
             _add_idle(recorder, child)

@@ -63,6 +63,7 @@ class Draft:
     axis: int = 0
     calls: int | None = None
     observable: bool = True
+    closed: bool = False
 
     def __post_init__(self) -> None:
         self.observable = self.kind in ("module", "operator")

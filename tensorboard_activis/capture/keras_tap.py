@@ -11,10 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from keras.src.backend import get_keras_mask
 
 from tensorboard_activis.capture import keras_calls
 from tensorboard_activis.capture.keras_graph import Recording
+from tensorboard_activis.capture.keras_masks import Masks
 from tensorboard_activis.capture.keras_reduce import Reducer, reduce_activations, reducer_name, reducer_of
 from tensorboard_activis.capture.layers import choose, feeds_relu
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -52,8 +52,9 @@ def targets(
     for name in names:
         if name not in recording.observable:
             raise ConfigurationError(
-                f"layers: {name!r} is an operator in the code of a layer, whose output Keras does not show while the model "
-                "runs. Name the layer around it, or use a layer for it (keras.layers.Add, keras.layers.ReLU, ...)."
+                f"layers: {name!r} cannot be recorded: it is an operator in the code of a layer, or runs inside a loop or a "
+                "branch, and Keras does not show what that gives. Name the layer around it, or use a layer for it "
+                "(keras.layers.Add, keras.layers.ReLU, ...)."
             )
         shape, axis = nodes[name].outputs[0], recording.axes[name]
         rank = len(shape.sizes)
@@ -110,33 +111,21 @@ class Tap:
     def _run(self, inputs: Any) -> tuple[dict[str, Any], Any]:
         self.traces += 1
         captured: dict[str, Any] = {}
+        masks = Masks()
 
         def seen(
             operation: Any, call: keras_calls.Call, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any
         ) -> None:
             for number, (name, output) in enumerate(keras_calls.parts(call.key, outputs)):
+                mask = masks.of(operation, args, kwargs, outputs, number)
                 target = self._wanted.get(name)
                 if target is not None:
-                    mask = _mask(operation, args, kwargs, outputs, number)
                     captured[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
 
         with keras_calls.intercepted(self._model, seen):
             outputs = self._model(inputs, training=False)
         _check_reachable(captured)
         return captured, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs)
-
-
-def _mask(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any, number: int) -> Any:
-    """The mask that Keras will attach to an output once the call has returned."""
-    mask = get_keras_mask(keras.tree.flatten(outputs)[number])
-    if mask is not None or not getattr(operation, "supports_masking", False):
-        return mask
-    inputs = args[0] if args else next(iter(kwargs.values()), None)
-    before = kwargs.get("mask")
-    if before is None:
-        before = keras.tree.map_structure(get_keras_mask, inputs)
-    masks = keras.tree.flatten(operation.compute_mask(inputs, before))
-    return masks[number] if number < len(masks) else None
 
 
 def _check_reachable(captured: Mapping[str, Any]) -> None:

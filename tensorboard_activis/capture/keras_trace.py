@@ -44,6 +44,7 @@ def run(recorder: "Recorder", model: Any, inputs: Any) -> None:
         return any(not keras_calls.is_container(operation) for operation in open_calls)
 
     open_calls: list[Any] = []
+    outermost: Any = None
 
     def begun(operation: Any, call: keras_calls.Call) -> None:
         if not inside_closed():
@@ -61,11 +62,18 @@ def run(recorder: "Recorder", model: Any, inputs: Any) -> None:
             return
         flat = [tensor for tensor in data_inputs(args, kwargs) if tf.is_tensor(tensor)]
         leaf = not keras_calls.is_container(operation)
-        recorder.end(recorder.drafts[call.key], origins(flat), outputs, leaf=leaf)
+        # Inside a loop or a branch: a graph of its own, whose tensors nobody outside can have.
+        hidden = tf.compat.v1.get_default_graph() is not outermost
+        draft = recorder.drafts[call.key]
+        recorder.end(draft, origins(flat), outputs, leaf=leaf)
+        if hidden:
+            recorder.hide(draft)
         if leaf:
             register([tensor for tensor in keras.tree.flatten(outputs) if tf.is_tensor(tensor)])
 
     def forward(tensors: Any) -> None:
+        nonlocal outermost
+        outermost = tf.compat.v1.get_default_graph()
         register(keras.tree.flatten(tensors))
         recorder.ends("/input", "input", tensors)
         outputs = model(tensors, training=False)
