@@ -1,0 +1,159 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import errorExpression from "../../fixtures/error-expression.json";
+import graph from "../../fixtures/graph.json";
+import index from "../../fixtures/index.json";
+import instance from "../../fixtures/instance.json";
+import neuron from "../../fixtures/neuron.json";
+import runs from "../../fixtures/runs.json";
+import snapshot from "../../fixtures/snapshot.json";
+import table from "../../fixtures/table.json";
+import { httpSource } from "../../src/api/http";
+import type { At } from "../../src/api/source";
+import {
+  ApiError, type Graph, type InstanceDetail, type NeuronDetail, type RowQuery, type Runs, type Snapshot, type SortQuery, type Table,
+} from "../../src/api/types";
+
+/** JSON as TypeScript infers it: no literals, and what some entries of a list lack is undefined in them. */
+type Wire<T> = T extends string
+  ? string
+  : T extends number | boolean | null | undefined
+    ? T
+    : T extends readonly (infer Item)[]
+      ? readonly Wire<Item>[]
+      : { readonly [Key in keyof T]: Wire<T[Key]> | (string extends Key ? undefined : never) };
+
+// Checked by tsc: what the plugin's tests recorded has the shape that the views read.
+runs satisfies Wire<Runs>;
+graph satisfies Wire<Graph>;
+snapshot satisfies Wire<Snapshot>;
+table satisfies Wire<Table>;
+instance satisfies Wire<InstanceDetail>;
+neuron satisfies Wire<NeuronDetail>;
+errorExpression satisfies { error: { kind: string; message: string; position: number | null } };
+
+interface Question {
+  route: string;
+  parameters: Record<string, unknown>;
+}
+
+const QUESTIONS = index as unknown as Record<string, Question>;
+const read = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
+type MatrixQuestion = At & { layer: string; rows: RowQuery[]; sort?: SortQuery };
+const parameters = <T>(name: string): T => (QUESTIONS[name]?.parameters ?? {}) as T;
+const never = new AbortController().signal;
+const source = httpSource("plugin/activis/");
+const asked: string[] = [];
+
+/** Answers every request with the recorded answer `name`, and keeps what was asked. */
+function answerWith(name: string, status = 200): void {
+  vi.stubGlobal("fetch", (address: string) => {
+    asked.push(address);
+    return Promise.resolve(new Response(read(name), { status }));
+  });
+}
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  asked.length = 0;
+});
+
+/** Asks the recorded question through the source. */
+const ask = {
+  runs: () => source.runs(never),
+  snapshot: (p: At) => source.snapshot(p, never),
+  strips: (p: At) => source.strips(p, never),
+  columns: (p: At) => source.columns(p, never),
+  where: (p: At & { expression: string }) => source.where(p, p.expression, never),
+  matrix: ({ layer, rows, sort, ...at }: MatrixQuestion) =>
+    source.matrix(at, layer, rows, sort ?? { by: "index" }, never),
+  projection: ({ layer, ...at }: At & { layer: string }) => source.projection(at, layer, "pca", never),
+};
+
+describe("recorded answers", () => {
+  it("are of every route that the source asks", () => {
+    const routes = new Set(Object.values(QUESTIONS).map(({ route }) => route));
+    for (const route of ["runs", "graph", "snapshot", "strips", "matrix", "projection", "columns", "where", "table", "instance", "neuron"]) {
+      expect(routes).toContain(route);
+    }
+  });
+
+  it("agree with each other on instances, layers and neurons", async () => {
+    answerWith("snapshot.json");
+    const shown = await ask.snapshot(parameters("snapshot.json"));
+    answerWith("columns.safetensors");
+    const columns = await ask.columns(parameters("columns.safetensors"));
+    expect(columns.count).toBe(shown.kept);
+    expect([columns.ids, columns.label, columns.prediction, columns.score, columns.loss, columns.label_score].map((c) => c.length)).toEqual(
+      Array.from({ length: 6 }, () => shown.kept),
+    );
+    expect(Math.max(...columns.label)).toBe(shown.class_names.length - 1);
+    answerWith("strips.safetensors");
+    const strips = await ask.strips(parameters("strips.safetensors"));
+    expect(strips.map(({ mean, state }) => [mean.length, state.length])).toEqual(shown.layers.map(({ neurons }) => [neurons, neurons]));
+    answerWith("runs.json");
+    const { runs: there } = await ask.runs();
+    expect(there.find(({ name }) => name === shown.run)?.steps.map(({ step }) => step)).toContain(shown.step);
+    const keys = new Set(graph.nodes.map(({ key }) => key));
+    for (const { name } of shown.layers) expect(keys).toContain(name);
+  });
+
+  it.each(["matrix.safetensors", "matrix-difference.safetensors"])("%s has statistics for every row and neuron", async (name) => {
+    answerWith(name);
+    const question = parameters<MatrixQuestion>(name);
+    const matrix = await ask.matrix(question);
+    const cells = matrix.count * matrix.neurons;
+    expect(matrix.count).toBe(question.rows.length);
+    expect([matrix.mean, matrix.std, matrix.max, matrix.active].map((values) => values.length)).toEqual([cells, cells, cells, cells]);
+    expect(Array.from(matrix.order).sort((a, b) => a - b)).toEqual(Array.from({ length: matrix.neurons }, (_, i) => i));
+    expect(matrix.rows.map(({ n }) => n)).toEqual(Array.from(matrix.n));
+    expect(matrix.rows.map((row) => row.source)).toEqual(["exact", "exact", "exact", "exact", "sample", "instance"]);
+    if (name !== "matrix-difference.safetensors") return expect(matrix.effect).toBeNull();
+    const inOrder = Array.from(matrix.order, (neuron) => matrix.effect?.[neuron] ?? NaN);
+    expect(inOrder).toEqual(inOrder.toSorted((a, b) => b - a));
+  });
+
+  it("places and finds instances", async () => {
+    answerWith("projection.safetensors");
+    const { xy, explained } = await ask.projection(parameters("projection.safetensors"));
+    expect(xy).toHaveLength(2 * snapshot.kept);
+    expect(explained).toHaveLength(2);
+    answerWith("where.safetensors");
+    const found = await ask.where(parameters("where.safetensors"));
+    expect(found.of).toBe(snapshot.kept);
+    expect(found.rows).toHaveLength(found.count);
+  });
+
+  it("of failures carry their kind, message and place", async () => {
+    answerWith("error-expression.json", 400);
+    const error = await ask.where(parameters("error-expression.json")).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({ kind: "bad_request", position: 0 });
+    answerWith("error-layer.json", 404);
+    await expect(ask.projection(parameters("error-layer.json"))).rejects.toMatchObject({ kind: "not_found" });
+  });
+});
+
+describe("questions", () => {
+  it("are what the plugin's tests ask", async () => {
+    answerWith("matrix-difference.safetensors");
+    const recorded = parameters<MatrixQuestion>("matrix-difference.safetensors");
+    await ask.matrix(recorded);
+    const [path, query] = (asked[0] ?? "").split("?");
+    expect(path).toBe("plugin/activis/matrix");
+    const sent = Object.fromEntries(new URLSearchParams(query));
+    expect({ ...sent, step: Number(sent["step"]), rows: JSON.parse(sent["rows"] ?? ""), sort: JSON.parse(sent["sort"] ?? "") }).toEqual(recorded);
+  });
+
+  it("that are too long for an address are posted", async () => {
+    const calls: [string, RequestInit][] = [];
+    vi.stubGlobal("fetch", (address: string, options: RequestInit) => {
+      calls.push([address, options]);
+      return Promise.resolve(new Response(read("where.safetensors")));
+    });
+    const expression = `id in [${Array.from({ length: 900 }, (_, i) => i).join(", ")}]`;
+    await source.where({ run: "a", step: 1 }, expression, never);
+    expect(calls[0]?.[0]).toBe("plugin/activis/where");
+    expect(JSON.parse(String(calls[0]?.[1].body))).toEqual({ run: "a", step: 1, expression });
+  });
+});
