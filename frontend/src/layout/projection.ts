@@ -1,0 +1,86 @@
+import type { Zoom } from "../state/view";
+
+/** From places in the plane to pixels of the plot and back. One scale for both axes: distances mean the same in every direction. */
+
+export interface Bounds {
+  left: number;
+  right: number;
+  low: number;
+  high: number;
+}
+
+/** px = x0 + x * scale, py = y0 - y * scale. */
+export interface Frame {
+  x0: number;
+  y0: number;
+  scale: number;
+  width: number;
+  height: number;
+}
+
+const PAD = 14;
+const CLOSEST = 400;
+
+/** The box around all places that are finite; a box of size 1 around a single place. `xy` is [instances, 2]. */
+export function boundsOf(xy: Float32Array): Bounds {
+  let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let i = 0; i + 1 < xy.length; i += 2) {
+    const [x, y] = [xy[i] as number, xy[i + 1] as number];
+    if (!(Math.abs(x) < Infinity && Math.abs(y) < Infinity)) continue;
+    if (x < left) left = x;
+    if (x > right) right = x;
+    if (y < low) low = y;
+    if (y > high) high = y;
+  }
+  if (left > right) return { left: -0.5, right: 0.5, low: -0.5, high: 0.5 };
+  if (left === right && low === high) return { left: left - 0.5, right: right + 0.5, low: low - 0.5, high: high + 0.5 };
+  return { left, right, low, high };
+}
+
+export function frameOf(bounds: Bounds, width: number, height: number, zoom: Zoom): Frame {
+  const [w, h] = [Math.max(1, width - 2 * PAD), Math.max(1, height - 2 * PAD)];
+  const whole = Math.min(w / Math.max(1e-12, bounds.right - bounds.left), h / Math.max(1e-12, bounds.high - bounds.low));
+  const scale = whole * zoom.scale;
+  return {
+    x0: (width / 2) * (1 - zoom.x * zoom.scale) - ((bounds.left + bounds.right) / 2) * scale,
+    y0: (height / 2) * (1 - zoom.y * zoom.scale) + ((bounds.low + bounds.high) / 2) * scale,
+    scale, width, height,
+  };
+}
+
+export const toPlace = (frame: Frame, px: number, py: number): [number, number] => [(px - frame.x0) / frame.scale, (frame.y0 - py) / frame.scale];
+
+/** Scaled by `factor` around the pixel (px, py), which keeps its place as far as the picture's edge allows. */
+export function zoomAt(zoom: Zoom, factor: number, px: number, py: number, width: number, height: number): Zoom {
+  const scale = Math.max(1, Math.min(CLOSEST, zoom.scale * factor));
+  const [u, v] = [px / (width / 2) - 1, py / (height / 2) - 1];
+  return bounded({ scale, x: zoom.x + u / zoom.scale - u / scale, y: zoom.y + v / zoom.scale - v / scale });
+}
+
+/** Moved with the pointer by (dx, dy) pixels. */
+export function panBy(zoom: Zoom, dx: number, dy: number, width: number, height: number): Zoom {
+  return bounded({ scale: zoom.scale, x: zoom.x - dx / (width / 2) / zoom.scale, y: zoom.y - dy / (height / 2) / zoom.scale });
+}
+
+/** The picture never leaves the plot: at scale 1 it stands still. */
+function bounded({ scale, x, y }: Zoom): Zoom {
+  const reach = 1 - 1 / scale;
+  const within = (value: number): number => Math.max(-reach, Math.min(reach, value)) + 0;
+  return { scale, x: within(x), y: within(y) };
+}
+
+/** From `from` to `to`, t in 0..1, into `out`. */
+export function between(from: Float32Array, to: Float32Array, t: number, out: Float32Array): Float32Array {
+  for (let i = 0; i < out.length; i++) out[i] = (from[i] as number) + ((to[i] as number) - (from[i] as number)) * t;
+  return out;
+}
+
+export const betweenBounds = (a: Bounds, b: Bounds, t: number): Bounds => ({
+  left: a.left + (b.left - a.left) * t,
+  right: a.right + (b.right - a.right) * t,
+  low: a.low + (b.low - a.low) * t,
+  high: a.high + (b.high - a.high) * t,
+});
+
+/** Slow at both ends. */
+export const ease = (t: number): number => (t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2);

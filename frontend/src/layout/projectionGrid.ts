@@ -1,0 +1,71 @@
+import { type Bounds, boundsOf } from "./projection";
+
+/** Places sorted into square cells, about four to a cell, so that the nearest is found among few. */
+export interface Grid {
+  xy: Float32Array;
+  bounds: Bounds;
+  size: number;
+  columns: number;
+  lines: number;
+  /** rows[starts[cell] .. starts[cell + 1]) lie in the cell. */
+  starts: Int32Array;
+  rows: Int32Array;
+}
+
+export function gridOf(xy: Float32Array): Grid {
+  const bounds = boundsOf(xy);
+  const [w, h] = [bounds.right - bounds.left, bounds.high - bounds.low];
+  const count = xy.length >> 1;
+  const size = Math.max(Math.sqrt((w * h) / Math.max(1, count / 4)), Math.max(w, h) / 2048, 1e-12);
+  const columns = Math.floor(w / size) + 1;
+  const lines = Math.floor(h / size) + 1;
+  const cells = new Int32Array(count);
+  const starts = new Int32Array(columns * lines + 1);
+  for (let i = 0; i < count; i++) {
+    const column = Math.floor(((xy[2 * i] as number) - bounds.left) / size);
+    const line = Math.floor(((xy[2 * i + 1] as number) - bounds.low) / size);
+    const cell = column >= 0 && column < columns && line >= 0 && line < lines ? line * columns + column : -1;
+    cells[i] = cell;
+    if (cell >= 0) starts[cell + 1]!++;
+  }
+  for (let c = 1; c < starts.length; c++) starts[c]! += starts[c - 1] as number;
+  const next = starts.slice(0, -1);
+  const rows = new Int32Array(starts.at(-1) ?? 0);
+  for (let i = 0; i < count; i++) if ((cells[i] as number) >= 0) rows[next[cells[i] as number]!++] = i;
+  return { xy, bounds, size, columns, lines, starts, rows };
+}
+
+/** Row of the instance nearest to (x, y) within `radius`, -1 for none. `counts` says which may be found. */
+export function nearest(grid: Grid, x: number, y: number, radius: number, counts: (row: number) => boolean = () => true): number {
+  const { xy, bounds, size, columns, lines, starts, rows } = grid;
+  const clamp = (value: number, end: number): number => Math.max(0, Math.min(end, Math.floor(value)));
+  let best = -1;
+  let least = radius * radius;
+  for (let line = clamp((y - radius - bounds.low) / size, lines - 1); line <= clamp((y + radius - bounds.low) / size, lines - 1); line++) {
+    const from = clamp((x - radius - bounds.left) / size, columns - 1);
+    const to = clamp((x + radius - bounds.left) / size, columns - 1);
+    for (let k = starts[line * columns + from] as number; k < (starts[line * columns + to + 1] as number); k++) {
+      const row = rows[k] as number;
+      const square = ((xy[2 * row] as number) - x) ** 2 + ((xy[2 * row + 1] as number) - y) ** 2;
+      if (square <= least && counts(row)) [best, least] = [row, square];
+    }
+  }
+  return best;
+}
+
+export type Direction = "left" | "right" | "up" | "down";
+
+/** The nearest instance in a direction (up is larger y): distance counts once along it and twice across, within a right angle. -1 for none. */
+export function towards(xy: Float32Array, from: number, direction: Direction, counts: (row: number) => boolean = () => true): number {
+  const sign = direction === "left" || direction === "down" ? -1 : 1;
+  const along = direction === "left" || direction === "right" ? 0 : 1;
+  let [best, least] = [-1, Infinity];
+  for (let row = 0; row < xy.length >> 1; row++) {
+    const ahead = sign * ((xy[2 * row + along] as number) - (xy[2 * from + along] as number));
+    const aside = Math.abs((xy[2 * row + 1 - along] as number) - (xy[2 * from + 1 - along] as number));
+    if (row === from || !(ahead > 0) || aside > ahead) continue;
+    const cost = ahead + 2 * aside;
+    if (cost < least && counts(row)) [best, least] = [row, cost];
+  }
+  return best;
+}

@@ -1,0 +1,64 @@
+import type { JSX } from "preact";
+import { mapGradient } from "../../draw/colormap";
+import { integer, tick } from "../../draw/format";
+import { addPickedRow, pick } from "../../state/actions";
+import { hoveredRow } from "../../state/chosen";
+import { clearHover, setHover } from "../../state/hover";
+import { picked } from "../../state/members";
+import { IconButton } from "../controls/Icon";
+import type { Plot } from "./plot";
+
+/** What the colours mean. An entry hovers its group, and a click switches it off and on again. */
+export function Legend({ plot }: { plot: Plot }): JSX.Element {
+  const colouring = plot.colouring.value;
+  if (!colouring) return <div class="projection-legend" />;
+  if (colouring.kind === "numbers") {
+    return (
+      <div class="projection-legend scale">
+        <span>{tick(colouring.low)}</span>
+        <span class="projection-scale" style={{ background: mapGradient(colouring.low < 0) }} />
+        <span>{tick(colouring.high)}</span>
+      </div>
+    );
+  }
+  const entries = colouring.groups.map((group, index) => ({ ...group, index })).filter(({ shown }) => shown);
+  const grey = colouring.groups.length - entries.length;
+  const key = hoveredRow.value;
+  const lit = key !== null;
+  const even = grey === 0 && entries.length <= 12 && entries.every(({ name }) => name.length <= 2);
+  const toggle = (index: number): void => {
+    const next = new Set(plot.hidden.peek());
+    if (!next.delete(index)) next.add(index);
+    plot.hidden.value = next;
+  };
+  return (
+    <div class={`projection-legend${even ? " even" : ""}`} role="group" aria-label="Legend" style={even ? { "--entries": entries.length } : {}}>
+      {entries.map(({ name, colour, key: own, index }) => {
+        const off = plot.hidden.value.has(index);
+        const here = own !== null && own === key;
+        return (
+          <button key={index} type="button" class={`projection-entry${here ? " here" : lit ? " dim" : ""}${off ? " off" : ""}`} aria-pressed={!off}
+            onClick={() => toggle(index)} onPointerEnter={() => own && setHover({ row: own })} onPointerLeave={clearHover}
+            onFocus={() => own && setHover({ row: own })} onBlur={clearHover}>
+            <span class="swatch" style={off ? { boxShadow: `inset 0 0 0 1.5px ${colour}` } : { background: colour }} />
+            <span class="cut">{name}</span>
+          </button>
+        );
+      })}
+      {grey > 0 && <span class="projection-grey">{entries.length > 0 ? `${integer(grey)} more in grey` : `${integer(grey)} classes: those with a row are coloured`}</span>}
+    </div>
+  );
+}
+
+/** The set that was just drawn, and what can be made of it. */
+export function PickedBar(): JSX.Element | null {
+  const set = picked.value;
+  if (!set) return null;
+  return (
+    <div class="picked-bar">
+      <span><b>{integer(set.rows.length)}</b> picked</span>
+      <button type="button" class="button" onClick={() => addPickedRow()}>Add as row</button>
+      <IconButton icon="close" label="Let the picked instances go" size={14} onClick={() => pick(null)} />
+    </div>
+  );
+}

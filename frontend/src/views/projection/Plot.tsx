@@ -1,0 +1,121 @@
+import { useComputed, useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
+import { Canvas } from "../../draw/Canvas";
+import { fixed, percent } from "../../draw/format";
+import { instanceName, labelName } from "../../state/chosen";
+import { columns, projectionOf, snapshot } from "../../state/data";
+import { hover } from "../../state/hover";
+import { panel, WHOLE } from "../../state/view";
+import { IconButton } from "../controls/Icon";
+import { Thumbnail } from "../controls/Swatch";
+import { Tooltip } from "../controls/Tooltip";
+import { paintLasso, paintMarks, pointsPainter } from "./drawPlot";
+import { plotKeys } from "./keys";
+import type { Plot as PlotState } from "./plot";
+import { plotPointer } from "./pointer";
+
+/** The plot: points, names and rings above them, and what is done with the pointer and the keys. */
+export function Plot({ plot }: { plot: PlotState }): JSX.Element {
+  const { layer } = plot;
+  const element = useRef<HTMLDivElement>(null);
+  /** The line drawn so far, in the plane of the places. */
+  const line = useSignal<number[]>([]);
+  /** The hover came from here, so this plot explains it. */
+  const own = useSignal(false);
+  const points = useMemo(() => pointsPainter(plot), [plot]);
+  const marks = useCallback((surface: Parameters<typeof paintMarks>[1]) => paintMarks(plot, surface), [plot]);
+  const lasso = useCallback((surface: Parameters<typeof paintLasso>[0]) => plot.frame.value && paintLasso(surface, line.value, plot.frame.value), [plot]);
+  const pointer = useMemo(() => plotPointer(plot, element, line, own), [plot]);
+  const zoomed = useComputed(() => panel(layer).zoom.value.scale > 1);
+
+  useEffect(() => {
+    const box = element.current;
+    if (!box) return undefined;
+    const observer = new ResizeObserver(() => (plot.size.value = { width: box.clientWidth, height: box.clientHeight }));
+    observer.observe(box);
+    const stop = plot.follow();
+    const forget = pointer.listen();
+    return () => {
+      observer.disconnect();
+      stop();
+      forget();
+    };
+  }, [plot]);
+
+  return (
+    <div ref={element} class="projection-plot" tabIndex={0} role="application" aria-roledescription="scatter plot"
+      aria-label={`Projection of ${layer}. Arrow keys go from instance to instance, Enter pins, Shift and Enter picks, plus and minus zoom, 0 shows all.`}
+      onKeyDown={plotKeys(plot, own)} {...pointer.handlers}>
+      <Canvas draw={points} />
+      <Canvas draw={marks} aria-hidden />
+      <Canvas draw={lasso} aria-hidden />
+      <Axes layer={layer} />
+      {zoomed.value && (
+        <div class="projection-reset">
+          <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />
+        </div>
+      )}
+      {own.value && line.value.length === 0 && <Explained plot={plot} box={element} />}
+      <Said />
+    </div>
+  );
+}
+
+/** "PC1 27%" in the corners that the axes point to. */
+function Axes({ layer }: { layer: string }): JSX.Element | null {
+  const { value } = projectionOf(layer).value;
+  if (!value || value.method !== "pca" || value.explained.length < 2) return null;
+  return (
+    <>
+      <span class="projection-axis y">PC2 {percent(value.explained[1], 0)}</span>
+      <span class="projection-axis x">PC1 {percent(value.explained[0], 0)}</span>
+    </>
+  );
+}
+
+function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElement | null } }): JSX.Element | null {
+  const { instance } = hover.value;
+  const [xy, frame] = [plot.xy.value, plot.frame.value];
+  const at = box.current?.getBoundingClientRect();
+  if (instance === undefined || !xy || !frame || !at || instance >= xy.length >> 1) return null;
+  const left = at.left + frame.x0 + (xy[2 * instance] as number) * frame.scale;
+  const top = at.top + frame.y0 - (xy[2 * instance + 1] as number) * frame.scale;
+  return (
+    <Tooltip anchor={{ left: left - 6, top: top - 6, width: 12, height: 12 }}>
+      <InstanceLine row={instance} />
+    </Tooltip>
+  );
+}
+
+/** "#814 · 8 → 3 · score 0.85", with its picture: what a hovered instance is, wherever it is hovered. */
+export function InstanceLine({ row }: { row: number }): JSX.Element {
+  const known = columns.value.value;
+  const task = snapshot.value.value?.task;
+  const wrong = known?.correct[row] === 0;
+  return (
+    <span class="instance-line">
+      <Thumbnail row={row} size={32} />
+      <span>
+        <b>{instanceName(row)}</b>
+        {known && task !== "none" && (
+          <>
+            {" · "}
+            <span class={wrong ? "accent" : ""}>
+              {labelName(known.label[row])} → {labelName(known.prediction[row])}
+            </span>
+            {Number.isFinite(known.score[row]) && <> · score <b>{fixed(known.score[row])}</b></>}
+          </>
+        )}
+      </span>
+    </span>
+  );
+}
+
+/** For those who cannot see the ring move. */
+function Said(): JSX.Element {
+  const { instance } = hover.value;
+  const known = columns.value.value;
+  const text = instance === undefined || !known ? "" : `${instanceName(instance)}, label ${labelName(known.label[instance])}, predicted ${labelName(known.prediction[instance])}`;
+  return <span class="hidden-text" role="status">{text}</span>;
+}

@@ -1,0 +1,147 @@
+import type { Columns, Snapshot } from "../../api/types";
+import { classColour, noColour } from "../../draw/classes";
+import { mapColour, roundEnd } from "../../draw/colormap";
+import { packColour } from "../../draw/points";
+import { classOfRow, labelName, pinned, rowName, subsetsByName } from "../../state/chosen";
+import { columns, rows, snapshot } from "../../state/data";
+import { membersOf } from "../../state/members";
+import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rows";
+import type { ColourBy } from "../../state/view";
+import type { Option } from "../controls/Menu";
+
+/** What the points' colours say: groups that have a name each, or one number per instance. */
+export type Colouring =
+  | {
+      kind: "groups";
+      /** Per instance, -1: in none. */
+      of: Int16Array | Int32Array;
+      groups: Group[];
+      /** Whether a group is a cluster that deserves its name in the plot. */
+      named: boolean;
+    }
+  | { kind: "numbers"; values: Float32Array | Int32Array; low: number; high: number };
+
+export interface Group {
+  name: string;
+  colour: string;
+  /** What hovering its legend entry hovers; null: nothing that has a row. */
+  key: RowKey | null;
+  /** Coloured and listed. False: grey, because there are too many to tell apart. */
+  shown: boolean;
+}
+
+/** More cannot be told apart by colour. */
+const MOST = 20;
+
+export function colouringBy(by: ColourBy): Colouring | null {
+  const [known, shown] = [columns.value.value, snapshot.value.value];
+  if (!known || !shown) return null;
+  if (by === "rows") return byRows(known);
+  if (by === "correct") return byCorrect(known);
+  const name = by.startsWith("column:") ? by.slice(7) : by;
+  if (name === "label" || name === "prediction") {
+    return shown.task === "classification" ? byClass(known, shown, name) : numbers(known[name]);
+  }
+  const own = name === "score" || name === "loss" || name === "label_score" ? known[name] : null;
+  const extra = known.extra.get(name);
+  if (extra?.categories) return byCategory(extra.values as Int32Array, extra.categories, name);
+  const values = own ?? extra?.values;
+  return values ? numbers(values) : byClass(known, shown, "label");
+}
+
+function byClass(known: Columns, shown: Snapshot, column: "label" | "prediction"): Colouring {
+  const of = known[column] as Int32Array;
+  const count = Math.max(shown.class_names.length, 1 + of.reduce((most, value) => Math.max(most, value), -1));
+  const chosen = new Set(rows.value.map((row) => classOfRow(rowKey(row))).filter((index) => index >= 0));
+  // Those of pinned instances count as chosen: they are what the picture is about.
+  const few = count <= MOST ? null : new Set([...(chosen.size <= MOST ? chosen : []), ...pinned.value.map((row) => of[row] as number)]);
+  const groups = Array.from({ length: count }, (_, index): Group => {
+    const name = labelName(index);
+    const subset = subsetsByName.value.get(name);
+    const its = subset?.kind === "class" ? subset : null;
+    const key = !its ? null : column === "label" ? subsetKey(name) : expressionKey(its.expression.replace(/^label\b/, "prediction"));
+    return { name, colour: classColour(index), key, shown: !few || few.has(index) };
+  });
+  return { kind: "groups", of, groups, named: true };
+}
+
+function byCorrect({ correct }: Columns): Colouring {
+  const of = Int16Array.from(correct, (value) => (value === 1 ? 0 : value === 0 ? 1 : -1));
+  const key = (kind: string): RowKey | null => {
+    const found = [...subsetsByName.value.values()].find((subset) => subset.kind === kind);
+    return found ? subsetKey(found.name) : null;
+  };
+  // Right recedes, wrong is what one looks for; never the accent, which means "you pointed at this".
+  const groups: Group[] = [
+    { name: "right", colour: noColour(), key: key("correct"), shown: true },
+    { name: "wrong", colour: mapColour(0.75), key: key("wrong"), shown: true },
+  ];
+  return { kind: "groups", of, groups, named: false };
+}
+
+function byCategory(of: Int32Array, categories: string[], column: string): Colouring {
+  const plain = /^[A-Za-z_]\w*$/.test(column);
+  const groups = categories.map((name, index): Group => ({
+    name, colour: classColour(index), key: plain ? expressionKey(`${column} == ${JSON.stringify(name)}`) : null, shown: index < MOST,
+  }));
+  return { kind: "groups", of, groups, named: true };
+}
+
+/** Of several rows that hold an instance, the last one colours it: it was added for a reason. */
+function byRows({ count }: Columns): Colouring {
+  const of = new Int16Array(count).fill(-1);
+  const subsets = rows.value.filter((row): row is Exclude<Row, { kind: "instance" }> => row.kind !== "instance");
+  let next = Math.min(10, snapshot.value.value?.class_names.length ?? 0);
+  const groups = subsets.map((row, group): Group => {
+    const key = rowKey(row);
+    const index = classOfRow(key);
+    membersOf(key)?.forEach((member, i) => member === 1 && (of[i] = group));
+    return { name: rowName(row), colour: classColour(index < 0 ? next++ : index), key, shown: group < MOST };
+  });
+  return { kind: "groups", of, groups, named: false };
+}
+
+function numbers(values: Float32Array | Int32Array): Colouring {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high && value < Infinity) high = value;
+  }
+  if (!(low <= high)) return { kind: "numbers", values, low: 0, high: 1 };
+  if (low < 0) {
+    const end = roundEnd(Math.max(-low, high));
+    return { kind: "numbers", values, low: -end, high: end };
+  }
+  // What lies far from zero would all look alike on a scale that starts there.
+  return { kind: "numbers", values, low: low > high / 2 ? low : 0, high: roundEnd(high) >= high * 1.3 ? high : roundEnd(high) };
+}
+
+/** A pixel per instance; 0: not drawn. `strong` for those that stand out: theirs is never grey. */
+export function pixelsOf(colouring: Colouring, hidden: ReadonlySet<number>, strong: boolean): Uint32Array {
+  const none = packColour(noColour());
+  if (colouring.kind === "groups") {
+    const table = colouring.groups.map(({ colour, shown }, group) =>
+      hidden.has(group) && !strong ? 0 : shown || strong ? packColour(colour) : none,
+    );
+    return Uint32Array.from(colouring.of, (group) => (group < 0 ? none : (table[group] ?? none)));
+  }
+  const { values, low, high } = colouring;
+  const steps = Array.from({ length: 128 }, (_, i) => packColour(mapColour(low < 0 ? (i / 127) * 2 - 1 : 0.12 + 0.88 * (i / 127))));
+  return Uint32Array.from(values, (value) =>
+    Number.isFinite(value) ? (steps[Math.round(Math.max(0, Math.min(1, (value - low) / (high - low || 1))) * 127)] as number) : none,
+  );
+}
+
+/** What can be coloured by, for the select. */
+export function colourOptions(): Option<ColourBy>[] {
+  const [known, shown] = [columns.value.value, snapshot.value.value];
+  if (!known || !shown) return [];
+  const labelled = shown.task !== "none";
+  const options: Option<ColourBy>[] = labelled
+    ? [{ value: "label", label: "label" }, { value: "prediction", label: "prediction" }, { value: "correct", label: "correctness" }]
+    : [];
+  options.push({ value: "rows", label: "rows" });
+  const names = [...["score", "loss", "label_score"].filter((name) => labelled && known[name as "score"].some(Number.isFinite)), ...known.extra.keys()];
+  names.forEach((name, i) => options.push({ value: `column:${name}`, label: name.replace("label_score", "p(label)"), heading: i === 0 ? "Columns" : undefined }));
+  return options;
+}

@@ -1,0 +1,149 @@
+import type { Surface } from "../../draw/Canvas";
+import { packColour, splat } from "../../draw/points";
+import { tokens } from "../../draw/theme";
+import type { Frame } from "../../layout/projection";
+import { aroundMiddle, besidePoint, place } from "../../layout/projectionLabels";
+import { wide } from "../../layout/panes";
+import { hoveredRow, instanceName, pinned } from "../../state/chosen";
+import { columns } from "../../state/data";
+import { hover } from "../../state/hover";
+import { lit } from "../../state/members";
+import type { Plot } from "./plot";
+
+const DIM = 0.26;
+const FULL = 0.72;
+/** While the picture moves, this many stand for all: rows are in hash order, so the first ones are a fair sample. */
+const MOVING = 150_000;
+/** From here on points are drawn smaller, for the picture's sake as for the time's. */
+const MANY = 20_000;
+
+export const pointRadius = (count: number): number => (count > MANY ? 1.1 : wide.value ? 2.2 : 1.9);
+const litRadius = (count: number): number => (count > MANY ? 1.5 : wide.value ? 2.9 : 2.6);
+
+/** Draws the points. What does not change with the hover is kept, so that a hover costs only the points that it lights. */
+export function pointsPainter(plot: Plot): (surface: Surface) => void {
+  let image: ImageData | null = null;
+  let ground: Uint32Array | null = null;
+  let drawn: unknown[] = [];
+  return ({ context, ratio }) => {
+    const [xy, frame, pixels, strong, marked] = [plot.xy.value, plot.frame.value, plot.pixels.value, plot.strongPixels.value, lit.value];
+    const count = xy ? xy.length >> 1 : 0;
+    const fill = packColour(tokens.value.fill);
+    const rings = pinned.value;
+    if (!xy || !frame || !pixels || !strong || pixels.length !== count) return;
+    const [w, h] = [context.canvas.width, context.canvas.height];
+    if (!image || image.width !== w || image.height !== h) [image, ground] = [context.createImageData(w, h), new Uint32Array(w * h)];
+    const sheet = { pixels: new Uint32Array(image.data.buffer), width: w, height: h };
+    const placing = { x0: frame.x0 * ratio, y0: frame.y0 * ratio, scale: frame.scale * ratio };
+    const now = [xy, frame, pixels, fill, marked === null, plot.moving.value && count > MOVING, w, h, ratio];
+    if (now.some((value, i) => value !== drawn[i]) && ground) {
+      drawn = now;
+      ground.fill(fill);
+      splat({ pixels: ground, width: w, height: h }, xy, placing, pixels, { radius: pointRadius(count) * ratio, alpha: marked ? DIM : FULL }, null,
+        plot.moving.value ? MOVING : Infinity);
+    }
+    if (ground) sheet.pixels.set(ground);
+    const style = { radius: litRadius(count) * ratio, alpha: 1, halo: { width: 0.9 * ratio, colour: fill } };
+    if (marked && marked.length === count) splat(sheet, xy, placing, strong, style, marked, plot.moving.value ? MOVING : Infinity);
+    if (rings.length > 0) {
+      const pins = new Uint8Array(count);
+      for (const row of rings) pins[row] = 1;
+      splat(sheet, xy, placing, strong, style, pins);
+    }
+    context.putImageData(image, 0, 0);
+  };
+}
+
+/** Names and rings, above the points: clusters, pinned and hovered instances. */
+export function paintMarks(plot: Plot, { context, width, height }: Surface): void {
+  const [xy, frame, colouring, colours] = [plot.xy.value, plot.frame.value, plot.colouring.value, tokens.value];
+  if (!xy || !frame) return;
+  const at = (row: number): [number, number] => [frame.x0 + (xy[2 * row] as number) * frame.scale, frame.y0 - (xy[2 * row + 1] as number) * frame.scale];
+  const inPlot = (row: number): boolean => {
+    const [x, y] = at(row);
+    return x > -8 && y > -8 && x < width + 8 && y < height + 8;
+  };
+  const hovered = hover.value.instance;
+  const rings = pinned.value.filter((row) => row < xy.length >> 1 && inPlot(row));
+  const key = hoveredRow.value;
+  const wishes: (Parameters<typeof place>[0][number] & { text: string; font: string; colour: string })[] = [];
+  const wish = (text: string, weight: number, size: number, colour: string, x: number, y: number, around: (w: number, h: number) => [number, number][]): void => {
+    const font = `${weight} ${size}px Roboto, "Helvetica Neue", Arial, sans-serif`;
+    context.font = font;
+    const box = context.measureText(text).width;
+    wishes.push({ text, font, colour, x, y, width: box, height: size, offsets: around(box, size + 2) });
+  };
+  const kept = (x: number, y: number, w: number, h: number): void => void wishes.push({ text: "", font: "", colour: "", x, y, width: w, height: h, offsets: [[0, 0]] });
+  // The captions of the axes stand in these corners.
+  kept(28, 12, 50, 12);
+  kept(width - 28, height - 10, 50, 12);
+  for (const row of rings) {
+    const [x, y] = at(row);
+    // The ring itself is a place that names keep clear of.
+    kept(x, y, 10, 10);
+    wish(instanceName(row), 500, 12, colours.text, x, y, (w, h) => besidePoint(w, h, 9));
+  }
+  if (colouring?.kind === "groups") {
+    const many = colouring.groups.length > 20;
+    const order = plot.clusters.value.toSorted((a, b) => rank(b.group) - rank(a.group) || b.count - a.count);
+    function rank(group: number): number {
+      const its = colouring?.kind === "groups" ? colouring.groups[group] : undefined;
+      return its && its.key === key ? 2 : its?.shown ? 1 : 0;
+    }
+    for (const { group, x, y } of order) {
+      const its = colouring.groups[group];
+      if (!its || plot.hidden.value.has(group) || (many && rank(group) === 0)) continue;
+      const strong = its.key !== null && its.key === key;
+      const name = its.name.length > 16 ? `${its.name.slice(0, 15)}…` : its.name;
+      wish(name, 500, strong ? 13 : 12, strong ? colours.text : colours.text2, frame.x0 + x * frame.scale, frame.y0 - y * frame.scale, aroundMiddle);
+    }
+  }
+  const places = place(wishes, width, height);
+  for (const row of rings) {
+    const [x, y] = at(row);
+    ring(context, x, y, 6.5, 4, colours.fill);
+    ring(context, x, y, 6.5, 2, colours.accent);
+  }
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  context.lineWidth = 3;
+  context.strokeStyle = colours.fill;
+  places.forEach((spot, i) => {
+    const { text, font, colour } = wishes[i] as (typeof wishes)[number];
+    if (!spot || !text) return;
+    context.font = font;
+    context.fillStyle = colour;
+    context.strokeText(text, spot.x, spot.y + 0.5);
+    context.fillText(text, spot.x, spot.y + 0.5);
+  });
+  if (hovered !== undefined && hovered < (columns.value.value?.count ?? 0) && hovered < xy.length >> 1) {
+    const [x, y] = at(hovered);
+    ring(context, x, y, rings.includes(hovered) ? 10 : 7, 3.5, colours.fill);
+    context.setLineDash([3, 2]);
+    ring(context, x, y, rings.includes(hovered) ? 10 : 7, 1.5, colours.text);
+    context.setLineDash([]);
+  }
+}
+
+function ring(context: CanvasRenderingContext2D, x: number, y: number, radius: number, width: number, colour: string): void {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.lineWidth = width;
+  context.strokeStyle = colour;
+  context.stroke();
+}
+
+export function paintLasso({ context }: Surface, line: readonly number[], frame: Frame): void {
+  if (line.length < 4) return;
+  context.beginPath();
+  for (let k = 0; k < line.length; k += 2) {
+    context.lineTo(frame.x0 + (line[k] as number) * frame.scale, frame.y0 - (line[k + 1] as number) * frame.scale);
+  }
+  context.closePath();
+  context.fillStyle = tokens.value.accentWash;
+  context.fill();
+  context.lineWidth = 1.5;
+  context.strokeStyle = tokens.value.accent;
+  context.stroke();
+}

@@ -1,0 +1,56 @@
+import type { Signal } from "@preact/signals";
+import { panBy, zoomAt } from "../../layout/projection";
+import { type Direction, nearest, towards } from "../../layout/projectionGrid";
+import { toPlace } from "../../layout/projection";
+import { joined } from "../../layout/projectionLasso";
+import { clickInstance, pick } from "../../state/actions";
+import { clearHover, hover, setHover } from "../../state/hover";
+import { picked } from "../../state/members";
+import { panel, WHOLE } from "../../state/view";
+import type { Plot } from "./plot";
+
+const ARROWS: Record<string, Direction> = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
+
+/** All that the pointer does, by keys: arrows hover, shift and arrows pan, Enter pins, shift (alt) and Enter adds to (takes from) the picked set. */
+export function plotKeys(plot: Plot, own: Signal<boolean>): (event: KeyboardEvent) => void {
+  const { zoom } = panel(plot.layer);
+  const scaled = (factor: number): void => {
+    const { width, height } = plot.size.peek();
+    zoom.value = zoomAt(zoom.peek(), factor, width / 2, height / 2, width, height);
+  };
+  const go = (direction: Direction): void => {
+    const [xy, frame, grid] = [plot.xy.peek(), plot.frame.peek(), plot.grid.peek()];
+    if (!xy || !frame || !grid) return;
+    const from = hover.peek().instance;
+    const row =
+      from === undefined
+        ? nearest(grid, ...toPlace(frame, frame.width / 2, frame.height / 2), (frame.width + frame.height) / frame.scale, plot.counts)
+        : towards(xy, from, direction, plot.counts);
+    if (row < 0) return;
+    own.value = true;
+    setHover({ instance: row });
+  };
+  return (event) => {
+    if (event.target !== event.currentTarget) return;
+    const direction = ARROWS[event.key];
+    const { instance } = hover.peek();
+    if (direction && event.shiftKey) {
+      const { width, height } = plot.size.peek();
+      const [dx, dy] = { left: [40, 0], right: [-40, 0], up: [0, 40], down: [0, -40] }[direction] as [number, number];
+      zoom.value = panBy(zoom.peek(), dx, dy, width, height);
+    } else if (direction) go(direction);
+    else if (event.key === "Enter" && instance !== undefined) {
+      const mode = event.shiftKey ? "add" : event.altKey ? "remove" : null;
+      if (mode) pick({ name: "lasso", rows: joined(picked.peek()?.rows ?? new Int32Array(0), Int32Array.of(instance), mode) });
+      else clickInstance(instance);
+    } else if (event.key === "+" || event.key === "=") scaled(1.4);
+    else if (event.key === "-") scaled(1 / 1.4);
+    else if (event.key === "0") zoom.value = WHOLE;
+    else if (event.key === "Escape") {
+      if (picked.peek() && instance === undefined) pick(null);
+      own.value = false;
+      clearHover();
+    } else return;
+    event.preventDefault();
+  };
+}

@@ -1,0 +1,93 @@
+import { batch, computed, effect, type ReadonlySignal, signal, type Signal } from "@preact/signals";
+import { type Bounds, between, betweenBounds, boundsOf, ease, frameOf, type Frame } from "../../layout/projection";
+import { gridOf, type Grid } from "../../layout/projectionGrid";
+import { clusters, type Cluster } from "../../layout/projectionLabels";
+import { projectionOf } from "../../state/data";
+import { panel } from "../../state/view";
+import { type Colouring, colouringBy, pixelsOf } from "./colouring";
+
+/** What one plot shows, derived; its views and its pointer read it. */
+export interface Plot {
+  layer: string;
+  /** Places as drawn now: on their way while a step changes. [instances, 2] */
+  xy: ReadonlySignal<Float32Array | null>;
+  size: Signal<{ width: number; height: number }>;
+  frame: ReadonlySignal<Frame | null>;
+  grid: ReadonlySignal<Grid | null>;
+  colouring: ReadonlySignal<Colouring | null>;
+  /** Groups that the legend switched off. */
+  hidden: Signal<ReadonlySet<number>>;
+  pixels: ReadonlySignal<Uint32Array | null>;
+  strongPixels: ReadonlySignal<Uint32Array | null>;
+  clusters: ReadonlySignal<Cluster[]>;
+  /** While the picture moves, fewer points may stand for all. */
+  moving: Signal<boolean>;
+  /** Whether an instance is drawn, so that it can be pointed at. */
+  counts: (row: number) => boolean;
+  /** Starts following the answers; returns what stops it. */
+  follow: () => () => void;
+}
+
+const MOVE_MS = 280;
+
+export function makePlot(layer: string): Plot {
+  const answer = projectionOf(layer);
+  const state = panel(layer);
+  const shown = signal<{ xy: Float32Array; bounds: Bounds } | null>(null);
+  const size = signal({ width: 0, height: 0 });
+  const hidden = signal<ReadonlySet<number>>(new Set());
+  const moving = signal(false);
+  const xy = computed(() => shown.value?.xy ?? null);
+  const colouring = computed(() => colouringBy(state.colour.value));
+  const pixels = computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, false));
+
+  const follow = (): (() => void) => {
+    let frame = 0;
+    let method = answer.peek().query?.method;
+    const stop = effect(() => {
+      const { value, query } = answer.value;
+      if (!value || !query) return;
+      cancelAnimationFrame(frame);
+      const from = shown.peek();
+      const to = { xy: value.xy, bounds: boundsOf(value.xy) };
+      if (from?.xy === to.xy) return;
+      // From one method to another nothing is to be followed by the eye: it would only cross.
+      const jump = !from || from.xy.length !== to.xy.length || query.method !== method || matchMedia("(prefers-reduced-motion: reduce)").matches;
+      method = query.method;
+      if (jump) {
+        shown.value = to;
+        return;
+      }
+      const start = performance.now();
+      const step = (now: number): void => {
+        const t = Math.min(1, Math.max(0, now - start) / MOVE_MS);
+        const e = ease(t);
+        batch(() => {
+          moving.value = t < 1;
+          shown.value = t < 1 ? { xy: between(from.xy, to.xy, e, new Float32Array(to.xy.length)), bounds: betweenBounds(from.bounds, to.bounds, e) } : to;
+        });
+        if (t < 1) frame = requestAnimationFrame(step);
+      };
+      frame = requestAnimationFrame(step);
+    });
+    return () => {
+      stop();
+      cancelAnimationFrame(frame);
+    };
+  };
+
+  return {
+    layer, xy, size, colouring, hidden, pixels, moving, follow,
+    frame: computed(() => {
+      const [what, { width, height }] = [shown.value, size.value];
+      return what && width > 0 && height > 0 ? frameOf(what.bounds, width, height, state.zoom.value) : null;
+    }),
+    grid: computed(() => xy.value && gridOf(xy.value)),
+    strongPixels: computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, true)),
+    clusters: computed(() => {
+      const how = colouring.value;
+      return xy.value && how?.kind === "groups" && how.named && how.of.length * 2 === xy.value.length ? clusters(how.of, xy.value) : [];
+    }),
+    counts: (row) => (pixels.peek()?.[row] ?? 1) !== 0,
+  };
+}

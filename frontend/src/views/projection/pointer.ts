@@ -1,0 +1,179 @@
+import type { Signal } from "@preact/signals";
+import { panBy, toPlace, zoomAt } from "../../layout/projection";
+import { nearest } from "../../layout/projectionGrid";
+import { inside, joined, type LassoMode } from "../../layout/projectionLasso";
+import { clickInstance, pick } from "../../state/actions";
+import { clearHover, setHover } from "../../state/hover";
+import { picked } from "../../state/members";
+import { panel } from "../../state/view";
+import type { Plot } from "./plot";
+
+/** How near the pointer must be to a point, in pixels, and how far it may move and still be a click. */
+const NEAR = 10;
+const STILL = 4;
+/** After this rest the whole picture is drawn again. */
+const REST_MS = 150;
+
+interface Handlers {
+  onPointerDown: (event: PointerEvent) => void;
+  onPointerMove: (event: PointerEvent) => void;
+  onPointerUp: (event: PointerEvent) => void;
+  onPointerCancel: (event: PointerEvent) => void;
+  onPointerLeave: () => void;
+  onDblClick: () => void;
+}
+
+type Drag = { kind: "press" | "lasso" | "pan"; id: number; x: number; y: number; mode: LassoMode; scale: number };
+
+/**
+ * Pointer on a plot: moving hovers, a click pins, a drag draws a lasso (shift adds, alt removes); the wheel zooms; the middle button, the space bar or
+ * two fingers pan.
+ */
+export function plotPointer(
+  plot: Plot, element: { current: HTMLDivElement | null }, line: Signal<number[]>, own: Signal<boolean>,
+): { handlers: Handlers; listen: () => () => void } {
+  const { zoom } = panel(plot.layer);
+  const fingers = new Map<number, { x: number; y: number }>();
+  let drag: Drag | null = null;
+  let over = false;
+  let space = false;
+  let resting = 0;
+
+  const local = (event: MouseEvent): { x: number; y: number } => {
+    const box = element.current?.getBoundingClientRect();
+    return { x: event.clientX - (box?.left ?? 0), y: event.clientY - (box?.top ?? 0) };
+  };
+  const moves = (): void => {
+    plot.moving.value = true;
+    clearTimeout(resting);
+    resting = window.setTimeout(() => (plot.moving.value = false), REST_MS);
+  };
+  const rowAt = (x: number, y: number): number => {
+    const [frame, grid] = [plot.frame.peek(), plot.grid.peek()];
+    return frame && grid ? nearest(grid, ...toPlace(frame, x, y), NEAR / frame.scale, plot.counts) : -1;
+  };
+  const pan = (dx: number, dy: number): void => {
+    const { width, height } = plot.size.peek();
+    zoom.value = panBy(zoom.peek(), dx, dy, width, height);
+    moves();
+  };
+  const scaleAt = (factor: number, x: number, y: number): void => {
+    const { width, height } = plot.size.peek();
+    zoom.value = zoomAt(zoom.peek(), factor, x, y, width, height);
+    moves();
+  };
+  const draw = (x: number, y: number): void => {
+    const frame = plot.frame.peek();
+    if (frame) line.value = [...line.peek(), ...toPlace(frame, x, y)];
+  };
+  const closeLasso = (mode: LassoMode): void => {
+    const xy = plot.xy.peek();
+    const drawn = line.peek();
+    line.value = [];
+    if (xy) pick({ name: "lasso", rows: joined(picked.peek()?.rows ?? new Int32Array(0), inside(drawn, xy, plot.counts), mode) });
+  };
+  const twoFingers = (event: PointerEvent, now: { x: number; y: number }): void => {
+    const before = [...fingers.values()];
+    fingers.set(event.pointerId, now);
+    const after = [...fingers.values()];
+    const [a, b, c, d] = [before[0]!, before[1]!, after[0]!, after[1]!];
+    pan((c.x + d.x - a.x - b.x) / 2, (c.y + d.y - a.y - b.y) / 2);
+    const spread = Math.hypot(a.x - b.x, a.y - b.y);
+    if (spread > 0) scaleAt(Math.hypot(c.x - d.x, c.y - d.y) / spread, (c.x + d.x) / 2, (c.y + d.y) / 2);
+  };
+  const release = (event: PointerEvent, ends: boolean): void => {
+    fingers.delete(event.pointerId);
+    if (!drag || drag.id !== event.pointerId) return;
+    const { kind, mode } = drag;
+    drag = null;
+    if (kind === "lasso" && ends) closeLasso(mode);
+    else if (kind === "press" && ends) {
+      const { x, y } = local(event);
+      const row = rowAt(x, y);
+      if (row >= 0) clickInstance(row);
+      else if (picked.peek()) pick(null);
+    }
+    line.value = [];
+  };
+
+  const handlers: Handlers = {
+    onPointerDown(event) {
+      if (event.target instanceof Element && event.target.closest("button")) return;
+      const { x, y } = local(event);
+      if (event.pointerType === "touch") fingers.set(event.pointerId, { x, y });
+      if (fingers.size === 2) {
+        drag = null;
+        line.value = [];
+        return;
+      }
+      if (event.button > 1) return;
+      const panning = event.button === 1 || space;
+      if (panning) event.preventDefault();
+      element.current?.setPointerCapture(event.pointerId);
+      drag = { kind: panning ? "pan" : "press", id: event.pointerId, x, y, mode: event.shiftKey ? "add" : event.altKey ? "remove" : "new", scale: zoom.peek().scale };
+    },
+    onPointerMove(event) {
+      const { x, y } = local(event);
+      if (fingers.size === 2 && fingers.has(event.pointerId)) return twoFingers(event, { x, y });
+      if (!drag) {
+        const row = rowAt(x, y);
+        own.value = row >= 0;
+        return row >= 0 ? setHover({ instance: row }) : clearHover();
+      }
+      if (drag.kind === "pan") {
+        pan(x - drag.x, y - drag.y);
+        drag = { ...drag, x, y };
+      } else if (drag.kind === "lasso") draw(x, y);
+      else if (Math.hypot(x - drag.x, y - drag.y) > STILL) {
+        clearHover();
+        draw(drag.x, drag.y);
+        draw(x, y);
+        drag = { ...drag, kind: "lasso" };
+      }
+    },
+    onPointerUp: (event) => release(event, true),
+    onPointerCancel: (event) => release(event, false),
+    onPointerLeave() {
+      if (drag) return;
+      own.value = false;
+      clearHover();
+    },
+    onDblClick() {
+      // The two clicks of it have pinned what was under the pointer, if anything; on empty ground it shows all.
+      if (!own.peek()) zoom.value = { scale: 1, x: 0, y: 0 };
+    },
+  };
+
+  const listen = (): (() => void) => {
+    const box = element.current;
+    const wheel = (event: WheelEvent): void => {
+      event.preventDefault();
+      const { x, y } = local(event);
+      const lines = event.deltaMode === 1 ? 16 : 1;
+      scaleAt(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0016)), x, y);
+    };
+    const enter = (): void => void (over = true);
+    const leave = (): void => void (over = false);
+    const key = (event: KeyboardEvent): void => {
+      if (event.key !== " ") return;
+      const typing = event.target instanceof Element && event.target.closest("input, textarea, button, [contenteditable]");
+      space = event.type === "keydown" && over && !typing;
+      if (space) event.preventDefault();
+      if (box) box.style.cursor = space ? "grab" : "";
+    };
+    box?.addEventListener("wheel", wheel, { passive: false });
+    box?.addEventListener("pointerenter", enter);
+    box?.addEventListener("pointerleave", leave);
+    window.addEventListener("keydown", key);
+    window.addEventListener("keyup", key);
+    return () => {
+      clearTimeout(resting);
+      box?.removeEventListener("wheel", wheel);
+      box?.removeEventListener("pointerenter", enter);
+      box?.removeEventListener("pointerleave", leave);
+      window.removeEventListener("keydown", key);
+      window.removeEventListener("keyup", key);
+    };
+  };
+  return { handlers, listen };
+}
