@@ -258,8 +258,13 @@ class Compiler:
 
     def column(self, name: str, node: ast.expr) -> Value:
         if self.types is not None and name not in self.types:
-            near = near_names(name, self.types)
-            self.fail(node, f"there is no column {name}.{near} Columns: {', '.join(sorted(self.types)) or 'none'}")
+            usable = {
+                column: kind
+                for column, kind in self.types.items()
+                if column_value(column, kind, pc.field("c"), node).kind != "other"
+            }
+            near = near_names(name, usable)
+            self.fail(node, f"there is no column {name}.{near} Columns: {', '.join(sorted(usable)) or 'none'}")
         if name not in self.columns:
             self.columns.append(name)
         field = pc.field(f"c{self.columns.index(name)}")

@@ -2,18 +2,20 @@
 
 import argparse
 import json
-from collections.abc import Callable
+import warnings
 from pathlib import Path
 
 import numpy as np
-import pytest
 import safetensors.numpy
 import werkzeug.test
-from tensorboard.backend import application
 from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
 from tensorboard.plugins import base_plugin
 
-from tensorboard_activis.serve.plugin import ActiVisPlugin
+with warnings.catch_warnings():  # TensorBoard bundles an html5lib that finds itself deprecated
+    warnings.simplefilter("ignore")
+    from tensorboard.backend import application
+
+    from tensorboard_activis.serve.plugin import ActiVisPlugin
 
 
 class Client:
@@ -41,7 +43,7 @@ class Client:
 
     def get(self, route: str, headers: dict[str, str] | None = None, **parameters) -> werkzeug.test.TestResponse:
         query = {
-            name: json.dumps(value) if isinstance(value, (list, dict)) else str(value)
+            name: json.dumps(value) if isinstance(value, (list, dict, bool)) else str(value)
             for name, value in parameters.items()
         }
         return self._client.get(self._base + route, query_string=query, headers=headers)
@@ -77,8 +79,3 @@ def decoded(response: werkzeug.test.TestResponse) -> tuple[dict[str, np.ndarray]
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     return safetensors.numpy.load(content), json.loads(header["__metadata__"]["json"])
-
-
-@pytest.fixture
-def serve() -> Callable[..., Client]:
-    return Client
