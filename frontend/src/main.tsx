@@ -1,7 +1,7 @@
 import { httpSource } from "./api/http";
 import { start } from "./start";
 
-/** TensorBoard calls this in the plugin's frame, whose address is `data/plugin_entry.html`; routes lie beside it. */
+/** TensorBoard calls this in the plugin's frame. The routes lie beside this very file, wherever a path prefix has put it. */
 export function render(): void {
-  start(httpSource("plugin/activis/"), document.body);
+  start(httpSource(import.meta.url.replace(/[^/]*$/, "")), document.body);
 }

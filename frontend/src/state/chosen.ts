@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
-import type { LayerInfo, Snapshot, SubsetInfo } from "../api/types";
+import type { LayerInfo, SubsetInfo } from "../api/types";
 import { columns, layers, rows, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
@@ -43,10 +43,8 @@ export const subsetsByName: ReadonlySignal<Map<string, SubsetInfo>> = computed(
 export function classOfRow(key: RowKey): number {
   const row = rowOfKey(key);
   if (row?.kind !== "subset" || subsetsByName.value.get(row.name)?.kind !== "class") return -1;
-  return className(snapshot.value.value).indexOf(row.name);
+  return snapshot.value.value?.class_names.indexOf(row.name) ?? -1;
 }
-
-const className = (shown: Snapshot | null): string[] => shown?.class_names ?? [];
 
 /** Name of a class, or the number itself where there are no classes; "–" for none. */
 export function labelName(value: number | undefined): string {

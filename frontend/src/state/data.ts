@@ -7,8 +7,7 @@ import {
 import { at, compareAt } from "./place";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { rowKey, rowQuery, type Row, type Sort } from "./rows";
-import { panel, chosenRows } from "./view";
-import { sort } from "./view";
+import { chosenRows, panel, sort } from "./view";
 
 /** Everything that is fetched, as resources. Views read these; none of them fetches. */
 
@@ -29,7 +28,7 @@ export const graph = resource(
   new Requests(({ run }: { run: string }, abort): Promise<Graph> => currentSource().graph(run, abort), 4),
 );
 
-const snapshots = new Requests((q: At, abort): Promise<Snapshot> => currentSource().snapshot(q, abort), 64);
+const snapshots = new Requests(async (q: At, abort): Promise<Snapshot> => withClassNames(await currentSource().snapshot(q, abort)), 64);
 const columnAnswers = new Requests((q: At, abort): Promise<Columns> => currentSource().columns(q, abort), 16);
 
 export const snapshot = resource(() => at.value, snapshots);
@@ -40,6 +39,13 @@ export const strips: Resource<At, Strip[]> = resource(
 );
 export const columns = resource(() => at.value, columnAnswers);
 export const compareColumns = resource(() => compareAt.value, columnAnswers);
+
+/** Classes that nobody named are called by their index, as their subsets are: "0", "1", … */
+export function withClassNames(read: Snapshot): Snapshot {
+  if (read.task !== "classification" || read.class_names.length > 0) return read;
+  const indices = read.subsets.filter(({ kind, name }) => kind === "class" && /^\d+$/.test(name)).map(({ name }) => Number(name));
+  return { ...read, class_names: Array.from({ length: Math.max(-1, ...indices) + 1 }, (_, i) => String(i)) };
+}
 
 /** The layers of the snapshot that is shown, by name. */
 export const layers: ReadonlySignal<Map<string, LayerInfo>> = computed(
