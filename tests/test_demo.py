@@ -72,7 +72,7 @@ def test_demo_logs_two_runs_that_open(framework: str, tmp_path: Path):
         assert 5 <= len(snapshot.layers) <= 12
         assert snapshot.record.notes == ()
         expected = load_digits()
-        assert sorted(snapshot.column("label").tolist()) == sorted(expected.labels.tolist())
+        assert sorted(snapshot.instances["label"].to_pylist()) == sorted(expected.labels.tolist())
         assert list(tmp_path.glob(f"{name}/**/events.out.tfevents.*")), "scalars lie beside our own files"
     last = list(snapshots[0].layers)[-1]
     different = snapshots[0].activations(last) != snapshots[1].activations(last)

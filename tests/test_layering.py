@@ -21,7 +21,7 @@ ALLOWED = {
     "capture": {"summarize", "write"},
     "read": set(),
     "query": {"read"},
-    "serve": {"query", "read"},
+    "serve": {"query", "read", NAME},  # the version
     "torch": {"capture"},
     "keras": {"capture"},
     "demo": {"torch", "keras", "demo"},
