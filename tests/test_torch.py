@@ -6,6 +6,7 @@ import tracemalloc
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,7 +202,8 @@ def test_no_memory_grows_from_snapshot_to_snapshot(tmp_path: Path, data: tuple[t
 
 def test_models_in_wrappers(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:
     model = Net()
-    for position, wrapped in enumerate([torch.compile(model, backend="eager"), nn.DataParallel(model)]):
+    wrappers: list[Any] = [torch.compile(model, backend="eager"), nn.DataParallel(model)]
+    for position, wrapped in enumerate(wrappers):
         with ActiVisLogger(tmp_path / str(position), wrapped, data, strict=True) as logger:
             logger.log(0)
         assert [layer.name for layer in logger.layers] == ["act", "fc"]
@@ -405,7 +407,7 @@ def test_bad_input_is_refused_before_training(
 
 
 def test_other_bad_models(tmp_path: Path) -> None:
-    scripted = torch.nn.Sequential(nn.Linear(3, 2))
+    scripted: Any = torch.nn.Sequential(nn.Linear(3, 2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scripted = torch.jit.script(scripted)

@@ -47,12 +47,27 @@ _LAST_OPERATORS = (
 _PERMUTING = {"permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "adjoint", "unsqueeze", "get"}
 
 
+#: Through these the first axis may come to hold several positions of every instance, one instance after the other.
+_FOLDING = {"view", "reshape", "flatten", "rearrange"}
+
+
 @dataclass(frozen=True)
 class Layout:
-    """Axes of a raw tensor that hold the instances and the neurons; None where that is not known."""
+    """Axes of a raw tensor that hold the instances and the neurons; None where that is not known.
+
+    `folded`: the first axis is instances times positions, as where tokens of all instances go through a Linear in one row.
+    """
 
     batch: int | None = None
     neurons: int | None = None
+    folded: bool = False
+
+    def unfolded(self, shape: Sequence[int], instances: int) -> "tuple[tuple[int, ...], Layout]":
+        """Shape and layout with an axis of instances of its own."""
+        if not self.folded:
+            return tuple(shape), self
+        neurons = None if self.neurons is None else self.neurons + 1
+        return (instances, shape[0] // max(instances, 1), *shape[1:]), Layout(0, neurons)
 
     def resolved(self, rank: int) -> int:
         """The neuron axis, with a guess where nothing fixed it: channels first in images and volumes, else last."""
@@ -67,15 +82,15 @@ Known = tuple[torch.Size, Layout]
 def through_module(module: nn.Module, part: str, shape: torch.Size, inputs: Sequence[Known], instances: int) -> Layout:
     """The layout of an output (or part of it) of a module without nodes inside."""
     rank = len(shape)
-    batch = _batch_axis(shape, inputs, instances)
+    batch, folded = _batch_axis("", shape, inputs, instances)
     if isinstance(module, _RECURRENT_MODULES) and part.startswith("[1]") and rank == 3:
-        batch = 1  # the states are [layers, instances, neurons] whatever batch_first says
+        batch, folded = 1, False  # the states are [layers, instances, neurons] whatever batch_first says
     names = [base.__name__ for base in type(module).__mro__]
     if isinstance(module, _CHANNEL_MODULES) or any(name.startswith(_CHANNEL_TYPES) for name in names):
-        return Layout(batch, min(1, rank - 1))
+        return Layout(batch, min(1, rank - 1), folded)
     if isinstance(module, _LAST_MODULES) or any(name.startswith(_LAST_TYPES) for name in names):
-        return Layout(batch, rank - 1)
-    return Layout(batch, _neuron_axis(shape, inputs, batch))
+        return Layout(batch, rank - 1, folded)
+    return Layout(batch, _neuron_axis(shape, inputs, batch), folded)
 
 
 def through_operator(
@@ -91,12 +106,12 @@ def through_operator(
         moved = _permuted(call, *inputs[0])
         if moved is not None:
             return moved
-    batch = _batch_axis(shape, inputs, instances)
+    batch, folded = _batch_axis(name, shape, inputs, instances)
     if name.startswith(_CHANNEL_OPERATORS):
-        return Layout(batch, min(1, rank - 1))
+        return Layout(batch, min(1, rank - 1), folded)
     if name in _LAST_OPERATORS:
-        return Layout(batch, rank - 1)
-    return Layout(batch, _neuron_axis(shape, inputs, batch))
+        return Layout(batch, rank - 1, folded)
+    return Layout(batch, _neuron_axis(shape, inputs, batch), folded)
 
 
 def of_input(shape: torch.Size, instances: int) -> Layout:
@@ -113,18 +128,26 @@ def _permuted(call: Callable[[torch.Tensor], Any], shape: torch.Size, layout: La
         neurons = None if layout.neurons is None else moved.index(first + layout.neurons)
     except Exception:  # an operator of another meaning under one of these names, e.g. a property that needs data
         return None
-    return Layout(batch, neurons)
+    if layout.folded and batch != 0:
+        return Layout(None, neurons)
+    return Layout(batch, neurons, layout.folded)
 
 
-def _batch_axis(shape: torch.Size, inputs: Sequence[Known], instances: int) -> int | None:
+def _batch_axis(name: str, shape: torch.Size, inputs: Sequence[Known], instances: int) -> tuple[int | None, bool]:
+    """The axis of instances, and whether it holds positions as well."""
+    if shape and shape[0] != instances and shape[0] % instances == 0:
+        for source, layout in inputs:
+            stays = layout.folded and source[0] == shape[0]
+            if stays or (layout.batch == 0 and name in _FOLDING and shape[0] > instances):
+                return 0, True
     axes = [axis for axis, size in enumerate(shape) if size == instances]
     known = [(source, layout.batch) for source, layout in inputs if layout.batch is not None]
     if not axes:
-        return None
+        return None, False
     for source, batch in known:
         if len(source) == len(shape) and batch in axes:
-            return batch
-    return axes[0]
+            return batch, False
+    return axes[0], False
 
 
 def _neuron_axis(shape: torch.Size, inputs: Sequence[Known], batch: int | None) -> int | None:

@@ -23,7 +23,7 @@ from tensorboard_activis.capture.torch_state import device_of, dtype_of, is_lazy
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 
 #: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
-_RECORDED = 7
+_RECORDED = 11
 
 #: Names of arguments that are what a person sees, where there are several.
 _SHOWN = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
@@ -157,8 +157,9 @@ class TorchCapture:
 
     def _info(self, name: str) -> schema.LayerInfo:
         source = self._sources[name]
-        rank, batch = len(source.shape), source.layout.batch or 0
-        neurons = source.layout.resolved(rank)
+        _, layout = source.layout.unfolded(source.shape, source.instances)
+        rank, batch = len(source.shape), layout.batch or 0
+        neurons = layout.resolved(rank)
         sizes = list(source.shape)
         width = sizes[neurons] if rank > 1 else 1
         sizes[batch] = -1

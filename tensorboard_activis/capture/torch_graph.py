@@ -42,7 +42,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a layer's values come up, and the raw tensor as it was recorded with `instances` instances."""
+    """Where a layer's values come up, and the raw tensor as it was recorded with `instances` instances.
+
+    `shape` has an axis of instances, also where `layout` says that the raw tensor folds it together with others.
+    """
 
     place: Place
     shape: tuple[int, ...]
@@ -300,10 +303,12 @@ class Tracer(TorchFunctionMode):
 
     def _source(self, key: str, leaf: Leaf, layout: axes.Layout, place: Place) -> None:
         if layout.batch is not None:
-            self._sources[key] = Source(place, _sizes(leaf), layout, self._instances)
+            shape, _ = layout.unfolded(_sizes(leaf), self._instances)
+            self._sources[key] = Source(place, shape, layout, self._instances)
 
     def _shape(self, leaf: Leaf, layout: axes.Layout) -> schema.Shape:
-        sizes = list(_sizes(leaf))
+        unfolded, layout = layout.unfolded(_sizes(leaf), self._instances)
+        sizes = list(unfolded)
         if layout.batch is not None and layout.batch < len(sizes):
             sizes[layout.batch] = -1
         tensor = leaf if isinstance(leaf, torch.Tensor) else leaf.data

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
+from tensorboard_activis.capture.torch_script import Scripted
+
 #: Children that only wrap: torch.compile, FSDP and activation checkpointing put them into the path.
 _WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
@@ -107,7 +109,7 @@ def describe(module: nn.Module) -> dict[str, str]:
         told["bias"] = "no" if module.bias is None or module.bias is False else "yes"
     if hasattr(module, _PARAMETRIZATIONS):
         told["parametrized"] = ", ".join(module.parametrizations)  # type: ignore[arg-type]
-    if isinstance(module, torch.jit.ScriptModule):
+    if isinstance(module, Scripted):
         told["note"] = "ScriptModule: its inside cannot be seen"
     return told
 

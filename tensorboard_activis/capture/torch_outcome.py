@@ -47,6 +47,7 @@ class Labels:
         array = self._array(first)
         if array is None:
             return
+        array = _flat(array)
         if array.ndim == 1 and array.dtype.kind == "f":
             integral = bool(np.isfinite(array).all() and (array == np.round(array)).all())
             self._integers = integral and ((width or 1) > 1 or set(array.tolist()) <= {0.0, 1.0})
@@ -119,10 +120,7 @@ class Labels:
         return np.asarray([index[text] for text in texts.flat], dtype=np.int64).reshape(texts.shape)
 
     def _converted(self, array: np.ndarray) -> np.ndarray | None:
-        if array.ndim == 0:
-            array = array[None]
-        if array.ndim == 2 and array.shape[1] == 1:
-            array = array[:, 0]
+        array = _flat(array)
         if array.ndim == 2 and array.shape[1] == self._width and _is_one_hot(array):
             return array.argmax(axis=1).astype(np.int64)
         if array.ndim != 1:
@@ -150,6 +148,13 @@ def check_width(class_names: Sequence[str] | None, width: int | None) -> None:
         f"class_names has {len(class_names)} names, but the model gives {width} scores per instance. Name every class, in "
         "the order of the model's outputs."
     )
+
+
+def _flat(array: np.ndarray) -> np.ndarray:
+    """One number per instance, if it is only the shape that says otherwise."""
+    if array.ndim == 0:
+        return array[None]
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _is_one_hot(array: np.ndarray) -> bool:

@@ -66,6 +66,9 @@ def reduce_activations(
         leaf = leaf.dequantize()
     if leaf.is_complex():
         leaf = leaf.abs()
+    if layout.folded and leaf.shape[0] % instances == 0:
+        shape, layout = layout.unfolded(leaf.shape, instances)
+        leaf = leaf.reshape(shape)
     rank = leaf.dim()
     batch = 0 if layout.batch is None else layout.batch
     if rank == 0 or batch >= rank or leaf.shape[batch] != instances:

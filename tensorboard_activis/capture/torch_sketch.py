@@ -31,6 +31,12 @@ class Sketch:
         self._paths = paths
         self._edges: dict[tuple[str, str], schema.Shape] = {}
         self._atomic: set[str] = set()
+        #: Parameter -> the first module that holds it.
+        self._owners: dict[int, str] = {}
+        for path, module in paths.items():
+            for tensor in module._parameters.values():
+                if tensor is not None:
+                    self._owners.setdefault(id(tensor), path)
         self.drafts: dict[str, Draft] = {"": Draft("", None, "module", type_name(paths[""]))}
 
     def add(self, draft: Draft) -> None:
@@ -96,6 +102,10 @@ class Sketch:
             return schema.Node(draft.key, draft.parent, draft.kind, inner.lstrip("/"), draft.type, draft.outputs)
         module = self._paths[draft.path]
         attributes = describe(module)
+        shared = [self._owners[id(tensor)] for tensor in module._parameters.values() if id(tensor) in self._owners]
+        others = sorted({path for path in shared if path != draft.path})
+        if others:
+            attributes["shared weights"] = f"with {', '.join(others)}"
         if silent:
             attributes["never called"] = ", ".join(silent)
         return schema.Node(

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis.capture.torch_modules import unwrap
+from tensorboard_activis.capture.torch_script import scripts_wrapped
 
 
 @contextmanager
@@ -24,7 +25,8 @@ def untouched(model: nn.Module, loaders: tuple[Any, ...] = ()) -> Iterator[None]
         stack.enter_context(_random_states(loaders))
         stack.enter_context(_evaluation(model))
         stack.enter_context(_buffers(model))
-        stack.enter_context(_eager(model))
+        stack.enter_context(_eager())
+        stack.enter_context(scripts_wrapped(model))
         stack.enter_context(_no_cast_cache())
         stack.enter_context(torch.no_grad())
         yield
@@ -100,7 +102,7 @@ def _buffers(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _eager(model: nn.Module) -> Iterator[None]:
+def _eager() -> Iterator[None]:
     """Hooks inside compiled code never fire, and fused attention leaves modules out: neither is used in the body."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)

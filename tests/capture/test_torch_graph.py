@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.torch_axes import Layout
 from tensorboard_activis.capture.torch_graph import Recording, Tracer, record
 from tensorboard_activis.capture.torch_state import untouched
 
@@ -342,3 +343,39 @@ def test_axes_of_instances_are_followed() -> None:
     assert recording.sources["act"].layout.batch == 1
     assert recording.sources["act"].shape == (4, 7, 5)
     assert nodes(recording)["act"].outputs[0].sizes == (4, -1, 5)
+
+
+def test_tokens_of_all_instances_in_one_row() -> None:
+    class Expert(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(3, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x.reshape(-1, 3)).relu().view(x.shape[0], -1, 5)
+
+    recording = recorded(Expert(), torch.randn(7, 4, 3))
+    assert recording.sources["inner"].layout == Layout(0, 1, folded=True)
+    assert recording.sources["inner"].shape == (7, 4, 5)
+    assert nodes(recording)["/relu"].outputs[0].sizes == (-1, 4, 5)
+    assert recording.sources[""].layout == Layout(0, 2)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_script_modules_inside_are_seen_from_outside() -> None:
+    model = nn.Sequential(nn.Linear(3, 5), torch.jit.script(nn.Sequential(nn.Linear(5, 4), nn.ReLU())), nn.Linear(4, 2))
+    script = model[1]
+    recording = recorded(model, torch.randn(7, 3))
+    assert edges(recording) == {("/input", "0"), ("0", "1"), ("1", "2"), ("2", "/output")}
+    found = nodes(recording)["1"]
+    assert (found.type, found.parameters) == ("Sequential", 24)
+    assert "ScriptModule" in found.attributes["note"]
+    assert model[1] is script
+
+
+def test_shared_weights_are_told() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight = model[0].weight
+    found = nodes(recorded(model, torch.randn(7, 3)))
+    assert found["1"].attributes["shared weights"] == "with 0"
+    assert found[""].parameters == 9 + 3 + 3

@@ -108,9 +108,11 @@ def test_autocast() -> None:
 
 
 def test_channels_last() -> None:
-    model, x = nn.Sequential(nn.Conv2d(3, 5, 3)).eval(), torch.randn(9, 3, 6, 6)
+    conv, x = nn.Conv2d(3, 5, 3), torch.randn(9, 3, 6, 6)
+    model = nn.Sequential(conv).eval()
     plain = taken(model, ["0"], x)["0"]
-    found = taken(model.to(memory_format=torch.channels_last), ["0"], x.to(memory_format=torch.channels_last))["0"]
+    conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
+    found = taken(model, ["0"], x.to(memory_format=torch.channels_last))["0"]
     torch.testing.assert_close(found, plain)
 
 
@@ -152,3 +154,18 @@ def test_hooks_are_gone_after_a_fault() -> None:
     with pytest.raises(RuntimeError):
         taken(model, ["conv"], torch.randn(9, 2, 5, 4))
     assert all(not module._forward_hooks and not module._forward_pre_hooks for module in model.modules())
+
+
+def test_tokens_of_all_instances_in_one_row() -> None:
+    class Rows(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x.flatten(0, 1) * 2).view(x.shape)
+
+    x = torch.randn(9, 4, 3)
+    torch.testing.assert_close(taken(nn.Sequential(Rows()), ["0/mul"], x)["0/mul"], 2 * x.mean(1))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_script_modules() -> None:
+    model, x = nn.Sequential(torch.jit.script(nn.Linear(3, 5))).eval(), torch.randn(9, 3)
+    assert torch.equal(taken(model, ["0"], x)["0"], model(x))
