@@ -13,7 +13,7 @@ from tests.records import CLASSES, small_data, write_run
 from tests.serve.client import Client, decoded
 
 STEPS = (3, 5, 40)
-AT = {"run": "run1", "step": 5}
+AT: dict = {"run": "run1", "step": 5}
 LAYER = "stem/relu"
 ROWS = [{"subset": "all"}, {"subset": "bee"}, {"expression": "score < 0.6"}, {"instance": 2}]
 

@@ -1,0 +1,80 @@
+"""One neuron against numpy, scikit-learn and scipy."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.query.neurons import extremes, histograms, mean_ranks, neuron, over_steps, selectivity
+from tensorboard_activis.query.rows import Row
+from tensorboard_activis.read.run import open_run
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tests.records import CLASSES, Data
+
+
+@pytest.fixture
+def values(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> np.ndarray:
+    return data.activations["head"][rank, 1].astype(np.float16).astype(np.float64)
+
+
+def test_histograms_share_their_bins(
+    snapshot: SnapshotReader, data: Data, rank: np.ndarray, values: np.ndarray
+) -> None:
+    edges, (everyone, bees, nobody) = histograms(
+        snapshot, "head", 1, [Row(subset="all"), Row(subset="bee"), Row(expression="score > 2")]
+    )
+    assert (edges[0], edges[-1]) == (values.min(), values.max())
+    assert everyone.counts.sum() == everyone.n == 17
+    chosen = values[data.labels[rank] == 1]
+    assert bees.counts.tolist() == np.histogram(chosen, edges)[0].tolist()
+    assert bees.mean == pytest.approx(chosen.mean())
+    assert bees.std == pytest.approx(chosen.std())
+    assert nobody.n == 0
+    assert np.isnan(nobody.mean)
+
+
+def test_extremes(snapshot: SnapshotReader, values: np.ndarray) -> None:
+    top, bottom = extremes(snapshot, "head", 1)
+    assert [one["value"] for one in top] == sorted(values, reverse=True)[:8]
+    assert [one["value"] for one in bottom] == sorted(values)[:8]
+    assert [values[one["row"]] for one in top] == [one["value"] for one in top]  # type: ignore[call-overload]
+
+
+def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, values: np.ndarray) -> None:
+    labels = data.labels[rank]
+    found = selectivity(snapshot, "head", 1)
+    assert {one.name for one in found} == set(CLASSES)
+    for one in found:
+        inside = labels == CLASSES.index(one.name)
+        assert one.auc == pytest.approx(roc_auc_score(inside, values))
+        assert one.n == inside.sum()
+        n, m = inside.sum(), (~inside).sum()
+        variance = ((n - 1) * values[inside].var(ddof=1) + (m - 1) * values[~inside].var(ddof=1)) / (n + m - 2)
+        assert one.d == pytest.approx((values[inside].mean() - values[~inside].mean()) / np.sqrt(variance))
+    distance = [abs(one.auc - 0.5) for one in found]
+    assert distance == sorted(distance, reverse=True)
+
+
+def test_ties_share_their_mean_rank() -> None:
+    assert mean_ranks(np.array([3.0, 1, 3, 3, 2])).tolist() == [4, 1, 4, 4, 2]
+
+
+def test_over_steps(run_path, data: Data) -> None:
+    run = open_run(run_path)
+    found = over_steps([run.snapshot(step) for step in run.steps], "stem/relu", 4)
+    assert [one["step"] for one in found] == [1, 2, 5]
+    assert found[1]["mean"] == pytest.approx(data.activations["stem/relu"][:, 4].mean(), rel=1e-5)
+    assert found[1]["std"] == pytest.approx(data.activations["stem/relu"][:, 4].std(), rel=1e-5)
+
+
+def test_constant_neuron(snapshot: SnapshotReader) -> None:
+    setattr(snapshot, "activations", lambda name: np.full((17, 3), 2, np.float16))  # noqa: B010
+    edges, (one,) = histograms(snapshot, "head", 0, [Row(subset="all")])
+    assert (edges[0], edges[-1], one.counts.sum()) == (1.5, 2.5, 17)
+    assert {(each.auc, each.d) for each in selectivity(snapshot, "head", 0)} == {(0.5, 0.0)}
+
+
+def test_what_is_not_there(snapshot: SnapshotReader) -> None:
+    for index in (-1, 3):
+        with pytest.raises(NotFoundError, match="neurons 0 to 2"):
+            neuron(snapshot, "head", index, [Row(subset="all")], [])
