@@ -5,6 +5,7 @@ import { openLayers } from "./chosen";
 import { columns, layers, rows } from "./data";
 import { clearHover } from "./hover";
 import { picked, type Picked } from "./members";
+import { nearest, runs } from "./place";
 import { expressionKey, idExpression, instanceKey, rowKey, type Row, type RowKey, type Sort } from "./rows";
 import {
   chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, compare, type Compare, type InstancesTab, instancesTab, panel, scale,
@@ -13,10 +14,12 @@ import {
 
 /** Everything a user can do to the state. Views call these and write no signal themselves (but their own panel's zoom and colour). */
 
+/** A step that was chosen stays, as near as the other run has it. */
 export function chooseRun(name: string): void {
+  const there = runs.peek()?.runs.find((info) => info.name === name)?.steps ?? [];
   batch(() => {
     chosenRun.value = name;
-    chosenStep.value = null;
+    if (chosenStep.peek() !== null) chosenStep.value = nearest(there, chosenStep.peek() ?? 0)?.step ?? null;
   });
 }
 

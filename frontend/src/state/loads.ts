@@ -156,7 +156,7 @@ export function perName<Q, T>(make: (name: string) => Resource<Q, T>): (name: st
   };
 }
 
-function asApiError(error: unknown): ApiError {
+export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   return new ApiError("internal", error instanceof Error ? error.message : String(error));
 }

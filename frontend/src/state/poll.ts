@@ -1,7 +1,7 @@
 import { batch, signal } from "@preact/signals";
-import { ApiError } from "../api/types";
 import { holdPlace } from "./actions";
 import { currentSource } from "./data";
+import { asApiError } from "./loads";
 import { at, looked, runs, runsError } from "./place";
 
 const EVERY_MS = 10_000;
@@ -24,7 +24,7 @@ export async function lookForRuns(): Promise<void> {
       if (before && after && (after.run !== before.run || after.step !== before.step)) holdAt(before);
     });
   } catch (error) {
-    runsError.value = error instanceof ApiError ? error : new ApiError("internal", String(error));
+    runsError.value = asApiError(error);
   } finally {
     polling.value = false;
   }

@@ -41,10 +41,9 @@ export function Divider({ label, axis, size, grows, onResize, onToggle }: Proper
       aria-valuenow={Math.round(size)} aria-valuemin={0} aria-valuemax={4000} onPointerDown={onPointerDown} onKeyDown={onKeyDown}
       onDblClick={onToggle}>
       {onToggle && (
-        <button type="button" class="divider-toggle" tabIndex={-1} title="Collapse" aria-hidden="true" onPointerDown={(event) => event.stopPropagation()}
-          onClick={onToggle}>
+        <span class="divider-toggle" title="Collapse" onPointerDown={(event) => event.stopPropagation()} onClick={onToggle}>
           <Icon name={axis === "y" ? "expandMore" : grows > 0 ? "chevronLeft" : "chevronRight"} size={12} />
-        </button>
+        </span>
       )}
     </div>
   );

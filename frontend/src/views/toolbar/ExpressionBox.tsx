@@ -83,9 +83,8 @@ export function ExpressionBox(): JSX.Element {
 }
 
 function placeholder(): string {
-  const shown = snapshot.value.value;
-  const name = shown?.class_names[0];
-  return name === undefined ? "A subset, as in score < 0.5" : `A subset, as in label == ${JSON.stringify(name)} and not correct`;
+  const first = snapshot.value.value?.subsets.find(({ kind }) => kind === "class");
+  return `A subset, as in ${first ? `${first.expression} and not correct` : "score < 0.5"}`;
 }
 
 /** The words in their colours; the one at `wrong` is underlined. A place past the end is marked there. */

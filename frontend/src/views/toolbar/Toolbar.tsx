@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { hostWindow } from "../../api/host";
 import { notices } from "../../state/chosen";
 import { snapshot } from "../../state/data";
-import { run, step } from "../../state/place";
+import { run, runsError, step } from "../../state/place";
 import { copyText } from "../controls/copy";
 import { Icon, IconButton } from "../controls/Icon";
 import { ExpressionBox } from "./ExpressionBox";
@@ -14,7 +14,7 @@ import { StepSlider } from "./StepSlider";
 /** What is looked at: run, step, and the expression that makes subsets of it. */
 export function Toolbar(): JSX.Element {
   return (
-    <>
+    <header class="toolbar-header">
       <div class="toolbar" role="toolbar" aria-label="Run, step and subset">
         <RunSelect />
         <CompareSelect />
@@ -23,7 +23,7 @@ export function Toolbar(): JSX.Element {
         <CopyLink />
       </div>
       <Notices />
-    </>
+    </header>
   );
 }
 
@@ -49,6 +49,7 @@ function Notices(): JSX.Element | null {
   const shown = snapshot.value.value;
   const said = [...notices.value, ...(run.value?.problems ?? []), ...(shown?.problems ?? []), ...(shown?.notes ?? [])];
   if (step.value?.problem != null) said.unshift(step.value.problem);
+  if (runsError.value) said.unshift(`${runsError.value.message} What is shown here was read before.`);
   const left = said.filter((text) => !dismissed.value.has(text));
   if (left.length === 0) return null;
   return (

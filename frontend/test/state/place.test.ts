@@ -1,0 +1,77 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Runs, StepInfo } from "../../src/api/types";
+import { chooseRun } from "../../src/state/actions";
+import { setSource } from "../../src/state/data";
+import { at, compareAt, runs, runsError } from "../../src/state/place";
+import { lookForRuns } from "../../src/state/poll";
+import { decode } from "../../src/state/url";
+import { chosenRun, chosenStep, compare } from "../../src/state/view";
+import { fixtureSource } from "../../src/api/fixture/source";
+
+const info = (step: number, wall_time: number, problem: string | null = null): StepInfo => ({ step, wall_time, accuracy: null, loss: null, problem });
+const there = (...named: [string, StepInfo[]][]): Runs => ({ logdir: "logs", other_runs: [], runs: named.map(([name, steps]) => ({ name, problems: [], steps })) });
+
+let answer: () => Promise<Runs>;
+
+beforeEach(() => {
+  decode(new Map());
+  runs.value = null;
+  runsError.value = null;
+  setSource({ ...fixtureSource(), runs: () => answer() });
+});
+
+describe("the place", () => {
+  it("is at first the newest readable snapshot", async () => {
+    answer = async () => there(["old", [info(10, 1), info(20, 2)]], ["new", [info(5, 3), info(7, 4), info(9, 5, "cut off")]], ["empty", []]);
+    await lookForRuns();
+    expect(at.value).toEqual({ run: "new", step: 7 });
+  });
+
+  it("stays when steps and runs come", async () => {
+    answer = async () => there(["a", [info(10, 1)]]);
+    await lookForRuns();
+    answer = async () => there(["a", [info(10, 1), info(20, 2)]], ["b", [info(10, 9)]]);
+    await lookForRuns();
+    expect(at.value).toEqual({ run: "a", step: 10 });
+  });
+
+  it("moves to the nearest when it goes", async () => {
+    answer = async () => there(["a", [info(10, 1), info(20, 2), info(30, 3)]]);
+    await lookForRuns();
+    chosenStep.value = 20;
+    answer = async () => there(["a", [info(10, 1), info(24, 2)]]);
+    await lookForRuns();
+    expect(at.value).toEqual({ run: "a", step: 24 });
+    expect(chosenStep.value).toBe(20);
+    answer = async () => there(["b", [info(3, 1)]]);
+    await lookForRuns();
+    expect(at.value).toEqual({ run: "b", step: 3 });
+  });
+
+  it("keeps what was read when the server stops answering", async () => {
+    answer = async () => there(["a", [info(10, 1)]]);
+    await lookForRuns();
+    answer = () => Promise.reject(new Error("gone"));
+    await lookForRuns();
+    expect(at.value).toEqual({ run: "a", step: 10 });
+    expect(runsError.value?.message).toBe("gone");
+  });
+
+  it("of a comparison is the chosen or the nearest step of the other run", async () => {
+    answer = async () => there(["a", [info(10, 1), info(20, 2)]], ["b", [info(8, 1), info(19, 1.5)]]);
+    await lookForRuns();
+    expect(compareAt.value).toBeNull();
+    compare.value = { run: "b", step: null };
+    expect(compareAt.value).toEqual({ run: "b", step: 19 });
+    compare.value = { run: "a", step: 10 };
+    expect(compareAt.value).toEqual({ run: "a", step: 10 });
+  });
+
+  it("keeps a chosen step, as near as it can, in another run", async () => {
+    answer = async () => there(["a", [info(10, 1), info(20, 2)]], ["b", [info(8, 1), info(30, 1.5)]]);
+    await lookForRuns();
+    chosenStep.value = 10;
+    chooseRun("b");
+    expect([chosenRun.value, at.value]).toEqual(["b", { run: "b", step: 8 }]);
+  });
+});
