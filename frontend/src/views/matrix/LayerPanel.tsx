@@ -1,16 +1,35 @@
 import type { JSX } from "preact";
+import { layerCaption, layerWarnings } from "../../draw/matrixText";
+import { graph, layers, snapshot } from "../../state/data";
+import { Failure } from "../controls/Loading";
 import { Projection } from "../projection/Projection";
+import { CutText } from "./CutText";
+import { Legend } from "./Legend";
 import { Matrix } from "./Matrix";
+import { MenuButton } from "./MenuButton";
+import { saveOptions } from "./saveMatrix";
 
 /** B: one layer: header and matrix on the left, the projection (with its own header) on the right, or below when it is narrow. */
 export function LayerPanel({ layer }: { layer: string }): JSX.Element {
+  const info = layers.value.get(layer);
+  const shown = snapshot.value.value;
+  const type = graph.value.value?.nodes.find(({ key }) => key === layer)?.type;
   return (
     <section class="layer-panel" aria-label={`Layer ${layer}`}>
       <div class="layer-matrix">
-        <header class="panel-header">
-          <h3>{layer}</h3>
+        <header class="panel-header matrix-header">
+          <h3 class="matrix-title"><CutText>{layer}</CutText></h3>
+          {info && shown && (
+            <CutText class="caption">
+              {layerCaption(info, type, shown)}
+              {layerWarnings(info).map((words) => <span key={words} class="accent matrix-warning">{words}</span>)}
+            </CutText>
+          )}
+          <span class="spring" />
+          <span class="matrix-save"><MenuButton label={`Save the matrix of ${layer}`} icon="download" options={() => saveOptions(layer)} /></span>
+          <Legend layer={layer} />
         </header>
-        <Matrix layer={layer} />
+        {info?.problem ? <Failure what={`${layer} cannot be shown.`} message={info.problem} /> : <Matrix layer={layer} />}
       </div>
       <Projection layer={layer} />
     </section>

@@ -1,12 +1,129 @@
 import type { JSX } from "preact";
-import { matrixOf } from "../../state/data";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { Canvas, type Surface } from "../../draw/Canvas";
+import { classColour } from "../../draw/classes";
+import { paintBlock } from "../../draw/matrixCells";
+import { frameRow, markColumn, paintEffect, paintIds, paintPlace, ringCell } from "../../draw/matrixMarks";
+import { tokens } from "../../draw/theme";
+import { classOfRow, hoveredRow } from "../../state/chosen";
+import { matrixOf, rows } from "../../state/data";
+import { clearHover, hover } from "../../state/hover";
+import { selection } from "../../state/view";
 import { Loading } from "../controls/Loading";
+import { Labels } from "./Labels";
+import { MatrixTooltip } from "./MatrixTooltip";
+import { moveCursor, pointerOf } from "./pointing";
+import { nameOf } from "./RowMenu";
+import { px, spotOf, type Stage, stageOf } from "./stage";
 
 /** Rows by neurons of one layer, on canvas. Fills the room under its panel's header. */
 export function Matrix({ layer }: { layer: string }): JSX.Element {
+  const [stage] = useState(() => stageOf(layer));
+  if (rows.value.length === 0) return <p class="hint">No rows are chosen. Add some with + above.</p>;
   return (
     <Loading load={matrixOf(layer).value} what={`The matrix of ${layer}`}>
-      {(matrix) => <div class="placeholder">{matrix.count} × {matrix.neurons}</div>}
+      {() => <Body stage={stage} />}
     </Loading>
   );
+}
+
+function Body({ stage }: { stage: Stage }): JSX.Element {
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const body = element.current;
+    if (!body) return undefined;
+    const measure = (): void => {
+      const { clientWidth: width, clientHeight: height } = body;
+      const now = stage.size.peek();
+      if (now.width !== width || now.height !== height) stage.size.value = { width, height };
+    };
+    const observer = new ResizeObserver(measure);
+    observer.observe(body);
+    measure();
+    return () => {
+      observer.disconnect();
+      if (stage.pointed.peek()) clearHover();
+    };
+  }, []);
+  const drawCells = useCallback((surface: Surface) => paintCells(stage, surface), [stage]);
+  const drawMarks = useCallback((surface: Surface) => paintMarks(stage, surface), [stage]);
+  const [pointer] = useState(() => pointerOf(stage));
+  const [model, shape, cursor] = [stage.model.value, stage.shape.value, stage.cursor.value];
+  const active = cursor && model && (cursor.place < 0 ? `${stage.layer}-row-${rowId(stage)}` : `${stage.layer}-cell`);
+  return (
+    <div ref={element} class="matrix-body" {...pointer}>
+      <Canvas class="matrix-canvas" draw={drawCells} />
+      <div role="grid" class="matrix-grid" tabIndex={0} aria-label={`Activations in ${stage.layer}: rows by neurons`}
+        aria-rowcount={model?.matrix.count} aria-colcount={(model?.matrix.neurons ?? 0) + 1} aria-activedescendant={active ?? undefined}
+        onKeyDown={(event) => moveCursor(stage, event)} onFocus={(event) => moveCursor(stage, event)}
+        onBlur={({ currentTarget, relatedTarget }) => {
+          if (currentTarget.contains(relatedTarget as Node | null)) return;
+          stage.cursor.value = null;
+          clearHover();
+        }}>
+        <Labels stage={stage} block="pinned" />
+        <Labels stage={stage} block="subsets" />
+      </div>
+      <Canvas class="matrix-canvas matrix-marks" draw={drawMarks} aria-hidden="true" />
+      {shape?.effect && model && (
+        <div class="matrix-effect caption" style={{ width: px(shape.left - 32) }}>
+          <div>effect size <i>d</i></div>
+          <div class="cut">{nameOf(model.keys[model.a] ?? "")} − {nameOf(model.keys[model.b] ?? "")}</div>
+        </div>
+      )}
+      {shape && <span class="tick matrix-neuron" style={{ top: px(shape.ids - 8) }}>neuron</span>}
+      {shape && (model?.scale.allZero || model?.scale.allMissing) && (
+        <div class="matrix-note" style={{ left: px(shape.left), width: px(shape.right - shape.left), top: px(shape.top), height: px(shape.bottom - shape.top) }}>
+          <span>{model.scale.allZero ? "Every value is zero." : "No value is a finite number."}</span>
+        </div>
+      )}
+      <MatrixTooltip stage={stage} body={element.current} />
+    </div>
+  );
+}
+
+function rowId({ cursor, model }: Stage): number {
+  const [at, now] = [cursor.value, model.value];
+  return at && now ? ((at.block === "pinned" ? now.pinned : now.subsets)[at.row] ?? -1) : -1;
+}
+
+function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: Surface): void {
+  const [now, box, columns] = [model.value, shape.value, view.value];
+  if (!now || !box) return;
+  const ground = { context, ratio, shape: box, view: columns };
+  const picture = { context, ratio, pyramid: now.pyramid, view: columns, left: box.left, right: box.right };
+  paintBlock(picture, box.pinned, now.pinned, scroll.value.pinned);
+  paintBlock(picture, box.subsets, now.subsets, scroll.value.subsets);
+  if (now.matrix.effect) {
+    paintEffect(ground, now.matrix.effect, now.matrix.order, rowColour(now.keys[now.a], tokens.value.text2), rowColour(now.keys[now.b], tokens.value.text3));
+  }
+  paintPlace(ground, now.matrix.neurons);
+}
+
+/** Bars stand in the colours of the two classes; rows without one are grey. */
+function rowColour(key: string | undefined, other: string): string {
+  const index = key === undefined ? -1 : classOfRow(key);
+  return index < 0 ? other : classColour(index);
+}
+
+function paintMarks({ layer, model, shape, view, scroll }: Stage, { context, ratio }: Surface): void {
+  const [now, box] = [model.value, shape.value];
+  if (!now || !box) return;
+  const ground = { context, ratio, shape: box, view: view.value };
+  const over = hover.value.layer === layer ? hover.value.neuron : undefined;
+  const place = over === undefined ? -1 : (now.places[over] ?? -1);
+  const chosen = selection.value;
+  paintIds(ground, now.matrix.order, place);
+  if (chosen?.kind === "neuron" && chosen.layer === layer && now.places[chosen.neuron] !== undefined) {
+    markColumn(ground, now.places[chosen.neuron]!, tokens.value.text3);
+  }
+  const key = hoveredRow.value;
+  const spot = key === null ? null : spotOf(now, key);
+  if (spot) {
+    const block = box[spot.block];
+    const top = block.top + spot.row * block.rowHeight - scroll.value[spot.block];
+    frameRow(ground, top, block.rowHeight, block);
+    if (place >= 0) ringCell(ground, place, top, block.rowHeight, block);
+  }
+  if (place >= 0) markColumn(ground, place, tokens.value.accent);
 }

@@ -1,13 +1,158 @@
 import type { JSX } from "preact";
-import { rowName } from "../../state/chosen";
-import { rows } from "../../state/data";
+import type { Statistic } from "../../api/types";
+import { integer } from "../../draw/format";
+import { STATISTICS } from "../../draw/matrixText";
+import { addExpressionRow, addPickedRow, addRow, chooseScale, chooseStatistic, removeRow, resetRows } from "../../state/actions";
+import { chosenRows, expression, scale, type Scale, statistic } from "../../state/view";
+import { classOfRow, hoveredRow, instanceName } from "../../state/chosen";
+import { rows, snapshot, whereOf } from "../../state/data";
+import { clearHover, setHover } from "../../state/hover";
+import { picked } from "../../state/members";
+import { expressionKey, rowKey, type Row, type RowKey, subsetKey } from "../../state/rows";
+import { Chip } from "../controls/Chip";
+import { Icon } from "../controls/Icon";
+import type { Option } from "../controls/Menu";
+import { Select } from "../controls/Select";
+import { Swatch, Thumbnail } from "../controls/Swatch";
+import { MenuButton } from "./MenuButton";
+import { dragRow, drop, moveBy } from "./reorder";
+import { nameOf, openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
+import { SortSelect } from "./SortSelect";
+
+const SCALES: { value: Scale; label: string; detail: string; short: string }[] = [
+  { value: "auto", label: "automatic", short: "auto", detail: "raw for the last layer, z for others" },
+  { value: "z", label: "z", short: "z", detail: "deviations of a neuron over the rows" },
+  { value: "unit", label: "0–1", short: "0–1", detail: "of a neuron’s range over the rows" },
+  { value: "raw", label: "raw", short: "raw", detail: "the values themselves" },
+];
+
+const isClass = (row: Row): boolean => row.kind === "subset" && classOfRow(rowKey(row)) >= 0;
 
 /** The bar over all panels: rows as chips, +, sort, statistic, scale. */
 export function RowsBar(): JSX.Element {
+  const shown = rows.value;
   return (
-    <header class="pane-header">
+    <header class="pane-header rows-bar">
       <h2>Rows</h2>
-      <span class="caption">{rows.value.map(rowName).join(" ")}</span>
+      <div class="rows-chips" onWheel={(event) => (event.currentTarget.scrollLeft += event.deltaY)}>
+        {shown.some(isClass) && <ClassesChip />}
+        {shown.filter((row) => row.kind === "instance").map((row) => <RowChip key={rowKey(row)} row={row} />)}
+        {shown.filter((row) => row.kind !== "instance" && !isClass(row)).map((row) => <RowChip key={rowKey(row)} row={row} />)}
+        <Offered />
+        <MenuButton label="Add rows" icon="add" options={additions} />
+      </div>
+      <span class="spring" />
+      <span class="second rows-sort-by">Sort by</span>
+      <SortSelect />
+      <Select<Statistic> label="Statistic" value={statistic.value} onChoose={chooseStatistic}
+        options={(Object.keys(STATISTICS) as Statistic[]).map((value) => ({ value, label: STATISTICS[value].long }))}>
+        {STATISTICS[statistic.value].short}
+      </Select>
+      <Select<Scale> label="Scale" value={scale.value} onChoose={chooseScale} options={SCALES}>
+        {SCALES.find(({ value }) => value === scale.value)?.short}
+      </Select>
+      <RowMenu />
     </header>
   );
+}
+
+/** All classes in one chip; its menu shows and hides each. */
+function ClassesChip(): JSX.Element {
+  const all = snapshot.value.value?.class_names ?? [];
+  const there = new Set(rows.value.filter(isClass).map(rowKey));
+  const toggle = (name: string, on: boolean) => () => (on ? removeRow(subsetKey(name)) : addRow({ kind: "subset", name }));
+  const options = (): Option<() => void>[] => [
+    { value: resetRows, label: "All classes", disabled: there.size === all.length },
+    { value: () => there.forEach(removeRow), label: "Remove all classes" },
+    ...all.map((name, index) => {
+      const on = there.has(subsetKey(name));
+      return {
+        value: toggle(name, on), label: name, detail: on ? <Icon name="check" size={14} /> : "", heading: index === 0 ? "Shown" : undefined,
+        content: <><Swatch index={index} />{name}</>,
+      };
+    }),
+  ];
+  const lit = hoveredRow.value !== null && classOfRow(hoveredRow.value) >= 0;
+  return (
+    <span class={`chip${lit ? " within" : ""}`}>
+      <MenuButton label={`Classes: ${there.size} of ${all.length} shown`} class="chip-body" options={options}>
+        label <span class="second count">{there.size === all.length ? all.length : `${there.size} of ${all.length}`} classes</span>
+      </MenuButton>
+    </span>
+  );
+}
+
+function RowChip({ row }: { row: Row }): JSX.Element {
+  const key = rowKey(row);
+  const target = drop.value;
+  const mark = target?.before === key ? " before" : target?.after === key ? " after" : "";
+  const siblings = (): RowKey[] =>
+    rows.peek().filter((other) => !isClass(other) && (other.kind === "instance") === (row.kind === "instance")).map(rowKey);
+  return (
+    <span class={`rows-chip${mark}`} data-row={key} onContextMenu={(event) => openRowMenu(event, key, "chip")}
+      onPointerDown={(event) => dragRow(event, key, event.currentTarget.parentElement ?? event.currentTarget, "x")}
+      onKeyDown={(event) => {
+        const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key] as 1 | -1 | undefined;
+        if (event.altKey && by) moveBy(key, siblings(), by);
+        else if (event.key === "Delete") removeRow(key);
+        else return;
+        event.preventDefault();
+      }}>
+      <Chip shape={row.kind === "instance" ? "square" : "round"} name={nameOf(key)} lit={hoveredRow.value === key}
+        onClick={() => showInDetail(key)} onRemove={() => removeRow(key)} onLeave={clearHover}
+        onEnter={() => setHover(row.kind === "instance" ? { row: key, instance: row.row } : { row: key })}>
+        {row.kind === "instance" ? <><Thumbnail row={row.row} size={18} />{instanceName(row.row)}</> : (
+          <><span class="cut"><RowName row={key} where="chip" /></span> <Count row={row} /></>
+        )}
+      </Chip>
+    </span>
+  );
+}
+
+function Count({ row }: { row: Row }): JSX.Element | null {
+  const subset = row.kind === "subset" ? snapshot.value.value?.subsets.find(({ name }) => name === row.name) : undefined;
+  const count = subset?.count ?? (row.kind === "expression" ? whereOf(row.expression).value.value?.count : undefined);
+  return count === undefined ? null : <span class="second count">{integer(count)}</span>;
+}
+
+/** Declared subsets that are not rows yet, one click away; the rest of them is in the menu of +. */
+function Offered(): JSX.Element {
+  const there = new Set(rows.value.map(rowKey));
+  const open = (snapshot.value.value?.subsets ?? []).filter(({ name, kind }) => (kind === "user" || kind === "wrong") && !there.has(subsetKey(name)));
+  return (
+    <>
+      {open.sort((a, b) => Number(b.kind === "user") - Number(a.kind === "user")).slice(0, 2).map(({ name, count }) => (
+        <Chip key={name} outlined name={name} onClick={() => addRow({ kind: "subset", name })} onEnter={() => setHover({ row: subsetKey(name) })}
+          onLeave={clearHover}>
+          <span class="cut">{name}</span> <span class="second count">{integer(count)}</span>
+        </Chip>
+      ))}
+    </>
+  );
+}
+
+/** What + offers: the expression typed above, the picked set, declared subsets that are not shown. */
+function additions(): Option<() => void>[] {
+  const there = new Set(rows.value.map(rowKey));
+  const options: Option<() => void>[] = [];
+  const text = expression.value.trim();
+  const found = text && !there.has(expressionKey(text)) ? whereOf(text).value : null;
+  if (found?.status === "ready") {
+    options.push({
+      value: () => addExpressionRow(text), label: text, content: <code class="cut">{text}</code>, detail: integer(found.value?.count),
+      heading: "Expression",
+    });
+  }
+  const set = picked.value;
+  if (set) options.push({ value: () => void addPickedRow(), label: set.name, detail: integer(set.rows.length), heading: "Picked" });
+  const subsets = (snapshot.value.value?.subsets ?? []).filter(({ name }) => !there.has(subsetKey(name)));
+  subsets.forEach(({ name, kind, count }, i) =>
+    options.push({
+      value: () => addRow({ kind: "subset", name }), label: name, detail: integer(count), heading: i === 0 ? "Subsets" : undefined,
+      content: kind === "class" ? <><Swatch index={classOfRow(subsetKey(name))} />{name}</> : undefined,
+    }),
+  );
+  if (chosenRows.value !== null) options.push({ value: resetRows, label: "Back to the rows at first", heading: " " });
+  if (options.length === 0) options.push({ value: () => undefined, label: "Every subset is shown. Type an expression above for another.", disabled: true });
+  return options;
 }

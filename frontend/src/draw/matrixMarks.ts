@@ -1,0 +1,125 @@
+import { type ColumnView, type MatrixShape, placeToX, tickStep } from "../layout/matrix";
+import { roundEnd } from "./colormap";
+import { tick } from "./format";
+import { tokens } from "./theme";
+
+const FONT = "10px Roboto, 'Helvetica Neue', Arial, sans-serif";
+
+interface Ground {
+  context: CanvasRenderingContext2D;
+  ratio: number;
+  shape: MatrixShape;
+  view: ColumnView;
+}
+
+/** End of the axis of effect sizes: the 99th percentile of what is finite, rounded, so that one neuron without spread does not flatten all. */
+export function effectEnd(effect: Float32Array): number {
+  const sizes = effect.filter(Number.isFinite).map(Math.abs).sort();
+  const largest = sizes.at(-1) ?? 0;
+  const percentile = sizes[Math.max(0, Math.ceil(sizes.length * 0.99) - 1)] ?? 0;
+  return roundEnd(largest > 3 * percentile ? percentile : largest);
+}
+
+/** Bars over the columns, up in A's colour and down in B's, with the axis on the left. */
+export function paintEffect({ context, ratio, shape, view }: Ground, effect: Float32Array, order: Int32Array, up: string, down: string): void {
+  if (!shape.effect) return;
+  const { zero, reach } = shape.effect;
+  const end = effectEnd(effect);
+  const { outline, text3 } = tokens.value;
+  context.font = FONT;
+  context.fillStyle = text3;
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  for (const [value, y] of [[end, zero - reach], [0, zero], [-end, zero + reach]] as const) context.fillText(tick(value), shape.left - 6, y + 0.5);
+  context.fillStyle = outline;
+  context.fillRect(shape.left, zero, shape.right - shape.left, 1 / ratio);
+  const column = (shape.right - shape.left) / view.span;
+  const bar = Math.max(1 / ratio, column > 3 ? column * 0.7 : column);
+  const step = Math.max(1, Math.floor(1 / (ratio * column)));
+  for (let place = Math.floor(view.first); place < Math.min(order.length, Math.ceil(view.first + view.span)); place += step) {
+    let d = 0;
+    for (let i = place; i < Math.min(place + step, order.length); i++) {
+      const own = effect[order[i]!]!;
+      if (Math.abs(own) > Math.abs(d)) d = own;
+    }
+    const height = Math.min(1, Math.abs(d) / end) * reach;
+    const x = placeToX(shape, view, place + 0.5) - bar / 2;
+    const from = Math.max(shape.left, x);
+    context.fillStyle = d > 0 ? up : down;
+    context.fillRect(from, d > 0 ? zero - height : zero, Math.min(shape.right, x + bar) - from, height);
+  }
+}
+
+/** Numbers of the neurons below their columns, as many as fit; the hovered one stands in the accent and those it covers give way. */
+export function paintIds({ context, shape, view }: Ground, order: Int32Array, hovered: number): void {
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.font = FONT;
+  const widest = context.measureText(String(Math.max(10, order.length - 1)).replace(/\d/g, "0")).width;
+  const step = tickStep((shape.right - shape.left) / view.span, widest);
+  const x = (place: number): number => placeToX(shape, view, place + 0.5);
+  const kept = (at: number): number => Math.max(shape.left, Math.min(at, shape.right + 2));
+  context.fillStyle = tokens.value.text3;
+  for (let place = Math.ceil(view.first / step) * step; place < Math.min(order.length, view.first + view.span); place += step) {
+    const at = x(place);
+    const covered = hovered >= 0 && Math.abs(at - x(hovered)) < widest + 5;
+    if (!covered && at >= shape.left && at <= shape.right) context.fillText(String(order[place]), at, shape.ids);
+  }
+  if (hovered >= 0 && x(hovered) >= shape.left && x(hovered) <= shape.right) {
+    context.font = `500 ${FONT}`;
+    context.fillStyle = tokens.value.accent;
+    context.fillText(String(order[hovered]), kept(x(hovered)), shape.ids);
+  }
+}
+
+/** Where the seen part of a wide layer lies, as a thin line under the cells. Nothing while all is seen. */
+export function paintPlace({ context, shape, view }: Ground, neurons: number): void {
+  if (view.span >= neurons) return;
+  const [width, y] = [shape.right - shape.left, shape.bottom + 2];
+  context.fillStyle = tokens.value.fill2;
+  context.fillRect(shape.left, y, width, 2);
+  context.fillStyle = tokens.value.text3;
+  const own = Math.max(8, (view.span / neurons) * width);
+  context.fillRect(shape.left + (view.first / Math.max(1, neurons - view.span)) * (width - own), y, own, 2);
+}
+
+/** 1 px around a row's cells, just outside of them. */
+export function frameRow({ context, ratio, shape }: Ground, top: number, height: number, clip: { top: number; height: number }): void {
+  const snap = (at: number): number => Math.round(at * ratio) / ratio;
+  const [left, right, y, end] = [snap(shape.left), snap(shape.right), snap(top), snap(top + height)];
+  context.save();
+  context.beginPath();
+  context.rect(0, clip.top - 1, shape.right + 4, clip.height + 2);
+  context.clip();
+  context.strokeStyle = tokens.value.text;
+  context.lineWidth = 1;
+  context.strokeRect(left - 0.5, y - 0.5, right - left + 1, end - y + 1);
+  context.restore();
+}
+
+/** 2 px in the accent around a cell, with a thin halo of the ground on both sides. */
+export function ringCell({ context, shape, view }: Ground, place: number, top: number, height: number, clip: { top: number; height: number }): void {
+  let [left, right] = [placeToX(shape, view, place), placeToX(shape, view, place + 1)];
+  if (right <= shape.left || left >= shape.right || top + height <= clip.top || top >= clip.top + clip.height) return;
+  const middle = (left + right) / 2;
+  if (right - left < 4) [left, right] = [middle - 2, middle + 2];
+  const [x, y, width, high] = [left - 0.5, top - 0.5, right - left + 1, height + 1];
+  context.strokeStyle = tokens.value.background;
+  context.lineWidth = 3;
+  context.strokeRect(x, y, width, high);
+  context.strokeStyle = tokens.value.accent;
+  context.lineWidth = 2;
+  context.strokeRect(x, y, width, high);
+}
+
+/** A small triangle over a column, its point on the cells. */
+export function markColumn({ context, shape, view }: Ground, place: number, colour: string): void {
+  const x = placeToX(shape, view, place + 0.5);
+  if (x < shape.left || x > shape.right) return;
+  context.fillStyle = colour;
+  context.beginPath();
+  context.moveTo(x - 3, shape.top - 3.75);
+  context.lineTo(x + 3, shape.top - 3.75);
+  context.lineTo(x, shape.top);
+  context.fill();
+}

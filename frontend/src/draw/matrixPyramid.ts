@@ -1,0 +1,65 @@
+import { type MatrixScale, onScale } from "./matrixScale";
+
+/** A level of colour from −127 to 127, or this for a value that is not finite. */
+export const MISSING = -128;
+
+/**
+ * One row in sorted order as bytes, and above it ever shorter rows that hold of two neighbours the one farther from zero: zoomed out, a
+ * single hot neuron survives. Rows are made when first seen, so that a thousand of them cost what a screen of them does.
+ */
+export class Pyramid {
+  readonly #rows: (Int8Array | undefined)[] = [];
+  readonly #starts: number[] = [0];
+
+  constructor(
+    readonly values: Float32Array,
+    readonly order: Int32Array,
+    readonly scale: MatrixScale,
+  ) {
+    for (let size = order.length; size > 1; size = (size + 1) >> 1) this.#starts.push(this.#starts.at(-1)! + size);
+  }
+
+  get neurons(): number {
+    return this.order.length;
+  }
+
+  /** Levels of the row's neurons at the places `from` to `end` (exclusive): the one farthest from zero. */
+  peak(row: number, from: number, end: number): number {
+    const cells = (this.#rows[row] ??= this.#make(row));
+    const level = end - from <= 1 ? 0 : Math.min(31 - Math.clz32(end - from), this.#starts.length - 1);
+    const start = this.#starts[level]!;
+    let best = MISSING;
+    for (let i = from >> level, last = (end - 1) >> level; i <= last; i++) best = farther(best, cells[start + i]!);
+    return best;
+  }
+
+  #make(row: number): Int8Array {
+    const { neurons, order, scale, values } = this;
+    const cells = new Int8Array(this.#starts.at(-1)! + 1);
+    for (let place = 0; place < neurons; place++) {
+      const neuron = order[place]!;
+      cells[place] = quantise(onScale(scale, values[row * neurons + neuron]!, neuron) / scale.end);
+    }
+    for (let level = 1, size = neurons; level < this.#starts.length; level++) {
+      const [below, own] = [this.#starts[level - 1]!, this.#starts[level]!];
+      for (let i = 0; 2 * i < size; i++) {
+        const [left, right] = [cells[below + 2 * i]!, 2 * i + 1 < size ? cells[below + 2 * i + 1]! : MISSING];
+        cells[own + i] = farther(left, right);
+      }
+      size = (size + 1) >> 1;
+    }
+    return cells;
+  }
+}
+
+export function quantise(share: number): number {
+  return Number.isNaN(share) ? MISSING : Math.round(Math.max(-1, Math.min(1, share)) * 127);
+}
+
+/** Missing loses against everything; of two that are equally far from zero, the greater wins. */
+function farther(a: number, b: number): number {
+  if (a === MISSING) return b;
+  if (b === MISSING) return a;
+  const [p, q] = [Math.abs(a), Math.abs(b)];
+  return p > q || (p === q && a > b) ? a : b;
+}

@@ -1,0 +1,98 @@
+import { useComputed } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { integer } from "../../draw/format";
+import { STATISTICS, statisticText } from "../../draw/matrixText";
+import { visibleRows } from "../../layout/matrix";
+import { clickInstance, clickRowName } from "../../state/actions";
+import { hoveredRow } from "../../state/chosen";
+import type { RowKey } from "../../state/rows";
+import { RowSwatch, Thumbnail } from "../controls/Swatch";
+import { CutText } from "./CutText";
+import { dragRow, drop } from "./reorder";
+import { nameOf, openRowMenu, RowName } from "./RowMenu";
+import { type MatrixModel, px, rowAt, type Stage, verdict } from "./stage";
+
+/** The names of one block's rows beside the cells; only those that are seen are there. */
+export function Labels({ stage, block }: { stage: Stage; block: "pinned" | "subsets" }): JSX.Element | null {
+  const element = useRef<HTMLDivElement>(null);
+  const { shape, model, scroll } = stage;
+  const top = scroll.value[block];
+  // The keyboard scrolls by the signal, the wheel by the element.
+  useEffect(() => {
+    if (element.current && Math.abs(element.current.scrollTop - top) > 1) element.current.scrollTop = top;
+  }, [top]);
+  const [now, box] = [model.value, shape.value?.[block]];
+  if (!now || !box || !shape.value || box.count === 0) return null;
+  const whole = box.count * box.rowHeight;
+  const { first, end } = visibleRows(box, top);
+  const seen = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
+  const scrolls = whole > box.height;
+  return (
+    <div ref={element} role="rowgroup" class="matrix-rows" tabIndex={scrolls ? 0 : undefined}
+      aria-label={scrolls ? (block === "pinned" ? "Pinned instances" : "Subsets") : undefined}
+      style={{ top: px(box.top), height: px(box.height), overflowY: scrolls ? "auto" : "hidden" }}
+      onScroll={({ currentTarget }) => {
+        if (scroll.peek()[block] !== currentTarget.scrollTop) scroll.value = { ...scroll.peek(), [block]: currentTarget.scrollTop };
+      }}>
+      <div role="presentation" style={{ height: px(whole) }}>
+        {seen.map((row) => {
+          const key = now.keys[rowAt(now, { block, row, place: -1 })];
+          return key === undefined ? null : <Label key={key} stage={stage} model={now} block={block} row={row} name={key} />;
+        })}
+      </div>
+    </div>
+  );
+}
+
+interface LabelProperties {
+  stage: Stage;
+  model: MatrixModel;
+  block: "pinned" | "subsets";
+  row: number;
+  name: RowKey;
+}
+
+function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.Element {
+  const lit = useComputed(() => hoveredRow.value === key).value;
+  const cursor = stage.cursor.value;
+  const here = cursor?.block === block && cursor.row === row ? cursor.place : null;
+  const at = rowAt(model, { block, row, place: -1 });
+  const box = stage.shape.value![block];
+  const target = drop.value;
+  const mark = target?.before === key ? " before" : target?.after === key ? " after" : "";
+  const letter = at === model.a ? "A" : at === model.b ? "B" : "";
+  const instance = block === "pinned" ? Number(key.slice(2)) : -1;
+  const said = instance >= 0 ? verdict(instance) : null;
+  return (
+    <div role="row" aria-rowindex={at + 1} data-row={key} class={`matrix-row${lit ? " lit" : ""}${mark}`}
+      style={{ top: px(row * box.rowHeight), height: px(box.rowHeight), width: px(stage.shape.value!.left) }}>
+      <div role="rowheader" id={`${stage.layer}-row-${at}`} class="matrix-label" tabIndex={-1}
+        aria-label={`${nameOf(key)}${letter && `, ${letter}`}${said ? `, ${said.text}` : `, n ${integer(model.matrix.n[at])}`}`}
+        onClick={(event) => clickRowName(key, event.shiftKey)} onContextMenu={(event) => openRowMenu(event, key, "label")}
+        onPointerDown={(event) => dragRow(event, key, event.currentTarget.closest<HTMLElement>(".matrix-rows")!, "y")}>
+        <span class="matrix-sign" onClick={(event) => instance >= 0 && (event.stopPropagation(), clickInstance(instance))}>
+          {instance >= 0 ? <Thumbnail row={instance} size={17} /> : <RowSwatch row={key} />}
+        </span>
+        <CutText class="matrix-name"><RowName row={key} where="label" /></CutText>
+        {letter && <b class="accent matrix-letter">{letter}</b>}
+        <span class="spring" />
+        {said ? <span class={`matrix-side cut${said.wrong ? " accent" : ""}`}>{said.text}</span>
+          : instance < 0 && <span class="matrix-side">{integer(model.matrix.n[at])}</span>}
+      </div>
+      {here !== null && here >= 0 && <FocusedCell stage={stage} model={model} at={at} place={here} name={key} />}
+    </div>
+  );
+}
+
+/** The one cell that the grid shows to screen readers: where the keyboard is. */
+function FocusedCell({ stage, model, at, place, name }: { stage: Stage; model: MatrixModel; at: number; place: number; name: RowKey }): JSX.Element {
+  const { matrix, statistic } = model;
+  const neuron = matrix.order[place] ?? 0;
+  const value = matrix[statistic][at * matrix.neurons + neuron] ?? NaN;
+  return (
+    <div role="gridcell" id={`${stage.layer}-cell`} aria-colindex={place + 2} class="hidden-text">
+      Neuron {neuron}, {nameOf(name)}, {STATISTICS[statistic].long} {statisticText(statistic, value)}
+    </div>
+  );
+}

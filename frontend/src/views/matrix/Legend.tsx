@@ -1,0 +1,41 @@
+import type { JSX } from "preact";
+import { mapGradient } from "../../draw/colormap";
+import { tick } from "../../draw/format";
+import { onScale } from "../../draw/matrixScale";
+import { hoveredRow } from "../../state/chosen";
+import { hover } from "../../state/hover";
+import { modelOf } from "./stage";
+
+/** The colours with their numbers, and where on them the hovered cell lies. */
+export function Legend({ layer }: { layer: string }): JSX.Element | null {
+  const model = modelOf(layer).value;
+  if (!model) return null;
+  const { kind, signed, end, above, below, missing } = model.scale;
+  const at = hoveredShare(layer);
+  const share = model.statistic === "active" && kind === "raw";
+  const text = (value: number): string => (share ? `${value * 100}%` : tick(value));
+  return (
+    <div class="matrix-legend caption" aria-label={`Colours from ${signed ? tick(-end) : 0} to ${tick(end)}`} role="img">
+      {missing && <span class="matrix-missing">NaN</span>}
+      {kind === "z" && <i>z</i>}
+      <span>{signed ? `${below ? "≤ " : ""}${text(-end)}` : "0"}</span>
+      <span class="matrix-ramp" style={{ background: mapGradient(signed) }}>
+        <span class="matrix-ramp-tick" style={{ left: "50%" }} />
+        {at !== null && <span class="matrix-ramp-mark" style={{ left: `${at * 100}%` }} />}
+      </span>
+      <span>{`${above ? "≥ " : ""}${text(end)}`}</span>
+    </div>
+  );
+}
+
+/** Place of the hovered cell on the legend, 0..1; null when none of this layer is hovered. */
+function hoveredShare(layer: string): number | null {
+  const [{ layer: over, neuron }, key, model] = [hover.value, hoveredRow.value, modelOf(layer).value];
+  if (over !== layer || neuron === undefined || key === null || !model) return null;
+  const row = model.keys.indexOf(key);
+  if (row < 0) return null;
+  const { signed, end } = model.scale;
+  const value = onScale(model.scale, model.matrix[model.statistic][row * model.matrix.neurons + neuron] ?? NaN, neuron) / end;
+  if (Number.isNaN(value)) return null;
+  return signed ? (Math.max(-1, Math.min(1, value)) + 1) / 2 : Math.max(0, Math.min(1, value));
+}

@@ -1,0 +1,100 @@
+import type { ComponentChildren, JSX } from "preact";
+import { effectText, provenance, STATISTICS, statisticText } from "../../draw/matrixText";
+import { fixed, short, signed } from "../../draw/format";
+import { onScale } from "../../draw/matrixScale";
+import { placeToX } from "../../layout/matrix";
+import type { Box } from "../../layout/beside";
+import { classOfRow } from "../../state/chosen";
+import { snapshot } from "../../state/data";
+import type { RowKey } from "../../state/rows";
+import { Tooltip } from "../controls/Tooltip";
+import { drop } from "./reorder";
+import { nameOf } from "./RowMenu";
+import { type MatrixModel, rowAt, type Stage, verdict } from "./stage";
+
+/** Says what the pointed cell holds and where that number comes from; with A and B also the other row's and the effect size. */
+export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement | null }): JSX.Element | null {
+  const spot = stage.pointed.value ?? stage.cursor.value;
+  const [shape, model, view] = [stage.shape.value, stage.model.value, stage.view.value];
+  if (!spot || spot.place < 0 || !shape || !model || !body || drop.value) return null;
+  const neuron = model.matrix.order[spot.place];
+  if (neuron === undefined) return null;
+  const ground = body.getBoundingClientRect();
+  const [from, to] = [Math.max(shape.left, placeToX(shape, view, spot.place)), Math.min(shape.right, placeToX(shape, view, spot.place + 1))];
+  const at = rowAt(model, spot);
+  const block = spot.block && shape[spot.block];
+  const top = block ? block.top + spot.row * block.rowHeight - stage.scroll.value[spot.block!] : shape.bottom;
+  const height = block ? block.rowHeight : 18;
+  const anchor: Box = { left: ground.left + from, top: ground.top + top, width: to - from, height };
+  const avoid: Box[] = [
+    { left: anchor.left - 2, top: ground.top, width: anchor.width + 4, height: ground.height },
+    ...(block ? [{ left: ground.left, top: anchor.top - 1, width: ground.width, height: height + 2 }] : []),
+  ];
+  return (
+    <Tooltip anchor={anchor} avoid={avoid}>
+      <div class="second matrix-tip">{at < 0 ? <Column model={model} neuron={neuron} /> : <Cell model={model} neuron={neuron} at={at} />}</div>
+    </Tooltip>
+  );
+}
+
+const B = ({ children }: { children: ComponentChildren }): JSX.Element => <b class="matrix-value">{children}</b>;
+
+function Column({ model, neuron }: { model: MatrixModel; neuron: number }): JSX.Element {
+  const d = model.matrix.effect?.[neuron];
+  return <><B>Neuron {neuron}</B>{d !== undefined && <> · effect size {nameAt(model, model.a)} − {nameAt(model, model.b)}: <B>{effectText(d)}</B></>}</>;
+}
+
+function Cell({ model, neuron, at }: { model: MatrixModel; neuron: number; at: number }): JSX.Element {
+  const { matrix, statistic, scale, keys } = model;
+  const i = at * matrix.neurons + neuron;
+  const value = matrix[statistic][i] ?? NaN;
+  const key = keys[at] ?? "";
+  const { kept = 0, seen = 0 } = snapshot.value.value ?? {};
+  const source = matrix.rows[at];
+  const scaled = scale.kind === "raw" || !Number.isFinite(value) ? "" : ` · ${scale.kind === "z" ? `z ${signed(onScale(scale, value, neuron))}` : `${fixed(onScale(scale, value, neuron))} of its range`}`;
+  if (key.startsWith("i:")) {
+    const said = verdict(Number(key.slice(2)));
+    return <>
+      <B>Neuron {neuron}</B> · <B>{nameOf(key)}</B> · <B>{Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)}</B>
+      {scaled}{said && ` · ${said.text}`}
+      <Other model={model} neuron={neuron} at={at} />
+    </>;
+  }
+  const empty = matrix.n[at] === 0;
+  const from = source && provenance(source, matrix.std[i] ?? NaN, kept, seen);
+  return <>
+    <B>Neuron {neuron}</B> · <RowWords name={key} /> · {STATISTICS[statistic].short}{" "}
+    <B>{Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)}</B>
+    {empty ? " · no instances" : <>
+      {statistic === "mean" && from?.error}
+      {scaled}{statistic !== "std" && ` · sd ${short(matrix.std[i])}`}
+      {from && `${from.error || from.origin.startsWith("from") ? ", " : " · "}${from.origin}`}
+    </>}
+    <Other model={model} neuron={neuron} at={at} />
+  </>;
+}
+
+/** The second line: the other one of A and B, or both of them, and the effect size. */
+function Other({ model, neuron, at }: { model: MatrixModel; neuron: number; at: number }): JSX.Element | null {
+  const { matrix, statistic, a, b, keys } = model;
+  const d = matrix.effect?.[neuron];
+  if (d === undefined || a < 0 || b < 0) return null;
+  const others = at === a ? [b] : at === b ? [a] : [a, b];
+  return (
+    <div>
+      {others.map((other) => (
+        <><RowWords name={keys[other] ?? ""} plain />: {STATISTICS[statistic].short} <B>{statisticText(statistic, matrix[statistic][other * matrix.neurons + neuron] ?? NaN)}</B> · </>
+      ))}
+      effect size <B>{effectText(d)}</B>
+    </div>
+  );
+}
+
+function RowWords({ name, plain }: { name: RowKey; plain?: boolean }): JSX.Element {
+  const words = nameOf(name);
+  const own = classOfRow(name) >= 0 ? "class " : "";
+  return <>{own}{plain ? words : <B>{words.length > 40 ? `${words.slice(0, 39)}…` : words}</B>}</>;
+}
+
+const nameAt = (model: MatrixModel, at: number): string => nameOf(model.keys[at] ?? "");
+const notFinite = (value: number): string => (Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞");

@@ -1,0 +1,82 @@
+import { signal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { removeRow, renameRow, select, sortBy } from "../../state/actions";
+import { rowName } from "../../state/chosen";
+import { rows } from "../../state/data";
+import { rowKey, type RowKey, rowOfKey } from "../../state/rows";
+import { sort } from "../../state/view";
+import { Menu, type Option } from "../controls/Menu";
+import { moveBy } from "./reorder";
+
+type Where = "chip" | "label";
+
+const open = signal<{ key: RowKey; anchor: HTMLElement; where: Where } | null>(null);
+/** The row whose name is being typed, and where. */
+export const renaming = signal<{ key: RowKey; where: Where } | null>(null);
+
+export function openRowMenu(event: Event, key: RowKey, where: Where): void {
+  event.preventDefault();
+  open.value = { key, anchor: event.currentTarget as HTMLElement, where };
+}
+
+export function showInDetail(key: RowKey): void {
+  const row = rowOfKey(key);
+  select(row?.kind === "instance" ? { kind: "instance", row: row.row } : { kind: "subset", key });
+}
+
+/** Rows of the same kind, in their order. */
+export function siblingsOf(key: RowKey): RowKey[] {
+  return rows.peek().map(rowKey).filter((other) => other.startsWith("i:") === key.startsWith("i:"));
+}
+
+export const nameOf = (key: RowKey): string => {
+  const row = rows.value.find((other) => rowKey(other) === key) ?? rowOfKey(key);
+  return row ? rowName(row) : key;
+};
+
+/** The menu of a row, the same from its name beside the cells and from its chip. */
+export function RowMenu(): JSX.Element | null {
+  const now = open.value;
+  if (!now) return null;
+  const { key, anchor, where } = now;
+  const rule = sort.value;
+  const a = rule.by === "row" || rule.by === "difference" ? rule.a : null;
+  const siblings = siblingsOf(key);
+  const options: Option<() => void>[] = [
+    { value: () => sortBy({ by: "row", a: key }), label: "Sort by this row", detail: "A" },
+    {
+      value: () => sortBy({ by: "difference", a: a ?? key, b: key }), label: a && a !== key ? `Difference from ${nameOf(a)}` : "Set as B",
+      detail: "B", disabled: a === null || a === key,
+    },
+    { value: () => showInDetail(key), label: "Show in detail" },
+    ...(key.startsWith("e:") ? [{ value: () => void (renaming.value = { key, where }), label: "Rename" }] : []),
+    { value: () => moveBy(key, siblings, -1), label: "Move up", detail: "Alt+↑", disabled: siblings[0] === key },
+    { value: () => moveBy(key, siblings, 1), label: "Move down", detail: "Alt+↓", disabled: siblings.at(-1) === key },
+    { value: () => removeRow(key), label: "Remove" },
+  ];
+  return (
+    <Menu key={key} anchor={anchor} label={`Row ${nameOf(key)}`} options={options} onChoose={(act) => act()} onClose={() => (open.value = null)} />
+  );
+}
+
+/** The name of a row, or the field to change it. */
+export function RowName({ row, where }: { row: RowKey; where: Where }): JSX.Element {
+  const input = useRef<HTMLInputElement>(null);
+  const editing = renaming.value?.key === row && renaming.value.where === where;
+  useLayoutEffect(() => void (editing && input.current?.select()), [editing]);
+  if (!editing) return <>{nameOf(row)}</>;
+  const end = (keep: boolean): void => {
+    if (!renaming.peek()) return;
+    renaming.value = null;
+    if (keep) renameRow(row, input.current?.value ?? "");
+  };
+  return (
+    <input ref={input} class="matrix-rename" aria-label="Name of the row" value={nameOf(row)} onBlur={() => end(true)}
+      onClick={(event) => event.stopPropagation()} onPointerDown={(event) => event.stopPropagation()}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === "Enter" || event.key === "Escape") end(event.key === "Enter");
+      }} />
+  );
+}

@@ -1,0 +1,72 @@
+import type { JSX } from "preact";
+import { sortBy } from "../../state/actions";
+import { columns, rows, sortQuery } from "../../state/data";
+import { labelName } from "../../state/chosen";
+import { rowKey, type RowKey, type Sort, subsetKey } from "../../state/rows";
+import { sort } from "../../state/view";
+import type { Option } from "../controls/Menu";
+import { RowSwatch } from "../controls/Swatch";
+import { Select } from "../controls/Select";
+import { nameOf } from "./RowMenu";
+
+/** More rows than this are sorted by at their names; a menu of a thousand helps nobody. */
+const MOST = 60;
+
+/** The rule by which neurons are sorted, in all panels. */
+export function SortSelect(): JSX.Element {
+  const rule = shownRule();
+  const options: Option<string>[] = [{ by: "index" }, { by: "strongest" }, { by: "clustered" }].map((plain) => ({
+    value: JSON.stringify(plain), label: plain.by, detail: DETAILS[plain.by],
+  }));
+  differences(rule).forEach((difference, i) =>
+    options.push({ value: JSON.stringify(difference), label: text(difference), content: <Content rule={difference} />, heading: i ? undefined : "Difference of two rows" }),
+  );
+  rows.value.slice(0, MOST).forEach((row, i) => {
+    const by: Sort = { by: "row", a: rowKey(row) };
+    options.push({ value: JSON.stringify(by), label: text(by), content: <Content rule={by} />, heading: i ? undefined : "Row" });
+  });
+  return (
+    <Select label="Sort neurons by" value={JSON.stringify(rule)} options={options} onChoose={(chosen) => sortBy(JSON.parse(chosen) as Sort)}>
+      <Content rule={rule} />
+    </Select>
+  );
+}
+
+const DETAILS: Record<string, string> = { index: "as in the layer", strongest: "largest in any row", clustered: "alike side by side" };
+
+/** By the index when the rows of the rule are not shown. */
+function shownRule(): Sort {
+  return sortQuery(sort.value, rows.value).by === sort.value.by ? sort.value : { by: "index" };
+}
+
+/** The difference in force, those of A with the other rows, and for pinned errors label against prediction. */
+function differences(rule: Sort): Sort[] {
+  const found = new Map<string, Sort>();
+  const add = (a: RowKey, b: RowKey): void => {
+    if (a !== b) found.set(`${a} ${b}`, { by: "difference", a, b });
+  };
+  if (rule.by === "difference") {
+    add(rule.a, rule.b);
+    add(rule.b, rule.a);
+  }
+  const [there, known] = [new Set(rows.value.map(rowKey)), columns.value.value];
+  for (const row of rows.value) {
+    if (row.kind !== "instance" || known?.correct[row.row] !== 0) continue;
+    const [own, other] = [subsetKey(labelName(known.label[row.row])), subsetKey(labelName(known.prediction[row.row]))];
+    if (there.has(own) && there.has(other)) add(own, other);
+  }
+  if (rule.by === "row") for (const row of rows.value.slice(0, MOST)) add(rule.a, rowKey(row));
+  return [...found.values()];
+}
+
+function text(rule: Sort): string {
+  if (rule.by === "difference") return `effect size ${nameOf(rule.a)} − ${nameOf(rule.b)}`;
+  return rule.by === "row" ? nameOf(rule.a) : rule.by;
+}
+
+function Content({ rule }: { rule: Sort }): JSX.Element {
+  if (rule.by === "difference") {
+    return <>effect size <RowSwatch row={rule.a} /> {nameOf(rule.a)} − <RowSwatch row={rule.b} /> {nameOf(rule.b)}</>;
+  }
+  return rule.by === "row" ? <><RowSwatch row={rule.a} /> {nameOf(rule.a)}</> : <>{rule.by}</>;
+}

@@ -1,0 +1,61 @@
+import { signal } from "@preact/signals";
+import { moveRow } from "../../state/actions";
+import { rows } from "../../state/data";
+import { rowKey, type RowKey } from "../../state/rows";
+
+/** Where a dragged row would go: before `before`, or after `after`. Drawn by who lists the rows. */
+export const drop = signal<{ key: RowKey; before: RowKey | null; after: RowKey | null } | null>(null);
+
+const placeOf = (key: RowKey): number => rows.peek().findIndex((row) => rowKey(row) === key);
+
+/** Moves a row by one among its like. */
+export function moveBy(key: RowKey, siblings: readonly RowKey[], by: 1 | -1): void {
+  const other = siblings[siblings.indexOf(key) + by];
+  if (other !== undefined) moveRow(key, placeOf(other) + (by > 0 ? 1 : 0));
+}
+
+/**
+ * Follows a pointer that went down on a row or chip; past a few pixels it drags. `list` holds elements with `data-row`, of which those of
+ * the same kind may change places. A drag swallows the click that would follow.
+ */
+export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axis: "x" | "y"): void {
+  if (event.button !== 0) return;
+  const at = (now: PointerEvent): number => (axis === "x" ? now.clientX : now.clientY);
+  const from = at(event);
+  const like = (other: string): boolean => other.startsWith("i:") === key.startsWith("i:");
+  const move = (now: PointerEvent): void => {
+    if (!drop.peek() && Math.abs(at(now) - from) < 5) return;
+    const items = Array.from(list.querySelectorAll<HTMLElement>("[data-row]")).filter((item) => like(item.dataset["row"] ?? ""));
+    const next = items.find((item) => {
+      const { left, top, width, height } = item.getBoundingClientRect();
+      return at(now) < (axis === "x" ? left + width / 2 : top + height / 2);
+    });
+    drop.value = { key, before: next?.dataset["row"] ?? null, after: next ? null : (items.at(-1)?.dataset["row"] ?? null) };
+  };
+  const end = (now: Event): void => {
+    window.removeEventListener("pointermove", move);
+    window.removeEventListener("pointerup", end);
+    window.removeEventListener("pointercancel", end);
+    window.removeEventListener("keydown", escape, true);
+    const target = drop.peek();
+    drop.value = null;
+    if (!target) return;
+    window.addEventListener("click", swallow, { capture: true, once: true });
+    setTimeout(() => window.removeEventListener("click", swallow, { capture: true }));
+    if (now.type !== "pointerup") return;
+    if (target.before !== null) moveRow(key, placeOf(target.before));
+    else if (target.after !== null) moveRow(key, placeOf(target.after) + 1);
+  };
+  const escape = (now: KeyboardEvent): void => {
+    if (now.key === "Escape") end(now);
+  };
+  window.addEventListener("pointermove", move);
+  window.addEventListener("pointerup", end);
+  window.addEventListener("pointercancel", end);
+  window.addEventListener("keydown", escape, true);
+}
+
+function swallow(event: Event): void {
+  event.stopPropagation();
+  event.preventDefault();
+}

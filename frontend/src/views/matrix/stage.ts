@@ -1,0 +1,155 @@
+import { computed, type ReadonlySignal, signal, type Signal } from "@preact/signals";
+import type { Matrix, RowQuery, Statistic } from "../../api/types";
+import { integer } from "../../draw/format";
+import { Pyramid } from "../../draw/matrixPyramid";
+import { type MatrixScale, matrixScale } from "../../draw/matrixScale";
+import { clampView, type ColumnView, type Hit, LABELS, matrixShape, type MatrixShape } from "../../layout/matrix";
+import { labelName, rowName, scaleOf, subsetsByName } from "../../state/chosen";
+import { columns, layers, matrixOf, rows, snapshot } from "../../state/data";
+import { expressionKey, instanceKey, type RowKey, subsetKey } from "../../state/rows";
+import { statistic } from "../../state/view";
+
+/** One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its own labels. */
+export interface MatrixModel {
+  matrix: Matrix;
+  keys: RowKey[];
+  /** Places in the matrix of the rows of single instances and of the others. */
+  pinned: number[];
+  subsets: number[];
+  /** Place of every neuron in the sorted order. */
+  places: Int32Array;
+  statistic: Statistic;
+  scale: MatrixScale;
+  pyramid: Pyramid;
+  /** Places of the rows A and B that the neurons are sorted by; -1: none. */
+  a: number;
+  b: number;
+}
+
+export type Spot = Hit;
+
+/** Preact adds no unit by itself. */
+export const px = (value: number): string => `${value}px`;
+
+/** What one panel's matrix knows of itself: size, scroll, zoom, and where pointer and keyboard are. */
+export interface Stage {
+  layer: string;
+  size: Signal<{ width: number; height: number }>;
+  scroll: Signal<{ pinned: number; subsets: number }>;
+  /** Under the pointer. */
+  pointed: Signal<Spot | null>;
+  /** Where the keyboard is; `place` -1 is the row's name. */
+  cursor: Signal<Spot | null>;
+  model: ReadonlySignal<MatrixModel | null>;
+  shape: ReadonlySignal<MatrixShape | null>;
+  view: ReadonlySignal<ColumnView>;
+}
+
+/** Zoomed columns by layer, null or missing for all of them; they outlive their panel. */
+const zooms = new Map<string, Signal<ColumnView | null>>();
+
+export function zoomOf(layer: string): Signal<ColumnView | null> {
+  let found = zooms.get(layer);
+  if (!found) zooms.set(layer, (found = signal<ColumnView | null>(null)));
+  return found;
+}
+
+const models = new Map<string, ReadonlySignal<MatrixModel | null>>();
+
+/** The newest answer for a layer with its scale; one for legend, cells and tooltip. */
+export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
+  let found = models.get(layer);
+  if (!found) {
+    // Answer and query by themselves: "loading" changes neither, so nothing is worked out anew.
+    const answer = computed(() => matrixOf(layer).value.value);
+    const query = computed(() => matrixOf(layer).value.query);
+    models.set(layer, (found = computed(() => {
+      const [matrix, asked] = [answer.value, query.value];
+      return matrix && asked ? model(layer, matrix, asked.rows, asked.sort) : null;
+    })));
+  }
+  return found;
+}
+
+function model(layer: string, matrix: Matrix, queried: RowQuery[], sort: { by: string; a?: number; b?: number }): MatrixModel {
+  const info = layers.value.get(layer);
+  const keys = queried.slice(0, matrix.count).map(keyOf);
+  const pinned = keys.flatMap((key, i) => (key.startsWith("i:") ? [i] : []));
+  const subsets = keys.flatMap((key, i) => (key.startsWith("i:") ? [] : [i]));
+  const shown = statistic.value;
+  const values = matrix[shown];
+  const scale = matrixScale({
+    values, neurons: matrix.neurons, count: matrix.count, kind: info ? scaleOf(info) : "z",
+    reference: subsets.length > 1 ? subsets : [...pinned, ...subsets],
+    signed: (info?.signed ?? false) && (shown === "mean" || shown === "max"),
+    end: shown === "active" ? 1 : undefined,
+  });
+  const places = new Int32Array(matrix.neurons);
+  matrix.order.forEach((neuron, place) => (places[neuron] = place));
+  return {
+    matrix, keys, pinned, subsets, places, statistic: shown, scale, pyramid: new Pyramid(values, matrix.order, scale),
+    a: sort.by === "row" || sort.by === "difference" ? (sort.a ?? -1) : -1, b: sort.by === "difference" ? (sort.b ?? -1) : -1,
+  };
+}
+
+function keyOf(row: RowQuery): RowKey {
+  if ("subset" in row) return subsetKey(row.subset);
+  return "expression" in row ? expressionKey(row.expression) : instanceKey(row.instance);
+}
+
+export function stageOf(layer: string): Stage {
+  const size = signal({ width: 0, height: 0 });
+  const model = modelOf(layer);
+  const shape = computed(() => {
+    const [{ width, height }, now] = [size.value, model.value];
+    if (!now || width === 0) return null;
+    return matrixShape({
+      width, height, pinned: now.pinned.length, subsets: now.subsets.length, effect: now.matrix.effect !== null,
+      labels: Math.min(labelWidth.value, Math.max(LABELS, Math.round(width * 0.36))),
+    });
+  });
+  const view = computed(() => {
+    const neurons = model.value?.matrix.neurons ?? 1;
+    return clampView(zoomOf(layer).value ?? { first: 0, span: neurons }, neurons);
+  });
+  return { layer, size, scroll: signal({ pinned: 0, subsets: 0 }), pointed: signal(null), cursor: signal(null), model, shape, view };
+}
+
+export function rowAt({ pinned, subsets }: MatrixModel, { block, row }: Spot): number {
+  return (block === "pinned" ? pinned : block === "subsets" ? subsets : [])[row] ?? -1;
+}
+
+/** Where a row stands: its block and its place in it. */
+export function spotOf({ keys, pinned, subsets }: MatrixModel, key: RowKey): { block: "pinned" | "subsets"; row: number } | null {
+  const row = keys.indexOf(key);
+  if (row < 0) return null;
+  const block = key.startsWith("i:") ? "pinned" : "subsets";
+  return { block, row: (block === "pinned" ? pinned : subsets).indexOf(row) };
+}
+
+/** "8 → 3" and whether that is wrong; null while not known. */
+export function verdict(row: number): { text: string; wrong: boolean } | null {
+  const known = columns.value.value;
+  if (!known || row >= known.count) return null;
+  const [label, prediction] = [labelName(known.label[row]), labelName(known.prediction[row])];
+  if (label === "–" && prediction === "–") return null;
+  return { text: `${label} → ${prediction}`, wrong: known.correct[row] === 0 };
+}
+
+/** Width of the row labels: the same in all panels, because it follows from the rows alone. */
+const labelWidth: ReadonlySignal<number> = computed(() => {
+  const text = (words: string, font: string): number => {
+    pen ??= document.createElement("canvas").getContext("2d");
+    if (!pen) return words.length * 7;
+    pen.font = `${font} Roboto, "Helvetica Neue", Arial, sans-serif`;
+    return pen.measureText(words).width;
+  };
+  let widest = LABELS;
+  for (const row of rows.value) {
+    const side = row.kind === "instance" ? verdict(row.row)?.text
+      : integer(row.kind === "subset" ? subsetsByName.value.get(row.name)?.count : snapshot.value.value?.kept);
+    widest = Math.max(widest, 36 + text(rowName(row).slice(0, 60), "500 12px") + 22 + text(side ?? "", "11px") + 6);
+  }
+  return Math.min(260, Math.ceil(widest));
+});
+let pen: CanvasRenderingContext2D | null = null;
