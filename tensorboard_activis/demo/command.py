@@ -1,4 +1,4 @@
-"""`tensorboard-activis demo`: trains two runs, logs them, and opens TensorBoard."""
+"""`tensorboard-activis demo`: trains two runs, logs them, and starts TensorBoard."""
 
 import importlib
 import importlib.util
@@ -46,9 +46,9 @@ def run_demo(framework: str, log_dir: Path, epochs: int, *, serve: bool, port: i
         port = board.free_port(port)
     suffix = "" if framework == "torch" else f"-{framework}"
     digits = load_digits()
-    plans = [
-        Plan(log_dir / f"digits-cnn{suffix}", digits, epochs),
+    plans = [  # the tab shows the newest run first: that comes last
         Plan(log_dir / f"digits-cnn{suffix}-wrong-labels", digits.with_wrong_labels(WRONG_LABELS), epochs),
+        Plan(log_dir / f"digits-cnn{suffix}", digits, epochs),
     ]
     runs = [plan.log_dir for plan in plans]
     for step in (check_free, make_directory):  # all are checked before any is touched
