@@ -37,7 +37,7 @@ export function csvLine(cells: readonly (string | number | boolean | null | unde
   }).join(",");
 }
 
-function saveBlob(name: string, blob: Blob): void {
+export function saveBlob(name: string, blob: Blob): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

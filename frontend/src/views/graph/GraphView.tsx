@@ -1,15 +1,201 @@
 import type { JSX } from "preact";
-import { snapshot } from "../../state/data";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { detailLayer } from "../../state/chosen";
+import { graph } from "../../state/data";
+import { run } from "../../state/place";
+import { IconButton } from "../controls/Icon";
+import { Failure, Loading } from "../controls/Loading";
+import { Menu } from "../controls/Menu";
+import { Tooltip } from "../controls/Tooltip";
+import { Legend } from "./Legend";
+import { Minimap, type Seen } from "./Minimap";
+import { NodeDetail } from "./NodeDetail";
+import { Picture } from "./Picture";
+import { onTreeKey } from "./keys";
+import { saveGraph } from "./save";
+import { SearchBar } from "./SearchBar";
+import { chosen, current, followLayout, problem, scale, shown, type Shown, tree, wanted, width } from "./state";
+import { tip } from "./tip";
 
-/** A: the model's graph. Pane header ("Model", search, fit, save) and everything below it; fills its pane. */
+/** A: the model's graph. Pane header (search, fit, save), the drawing, the chosen node's detail, the legend. */
 export function GraphView(): JSX.Element {
+  const pane = useRef<HTMLDivElement>(null);
+  const [searching, setSearching] = useState(false);
+  const [saving, setSaving] = useState<HTMLElement | null>(null);
+  const there = tree.value;
+  const fit = (): void => {
+    const [element, now] = [pane.current, shown.peek()];
+    if (!element || !now) return;
+    const { width: w, height: h } = now.drawing;
+    const whole = Math.min(1, element.clientWidth / w, element.clientHeight / h);
+    scale.value = scale.peek() === 1 ? Math.max(0.05, whole) : 1;
+    if (scale.value === 1) element.scrollTo(0, 0);
+  };
+  const save = (type: "svg" | "png"): void => {
+    const svg = pane.current?.querySelector("svg.graph-picture");
+    if (svg) saveGraph(svg as SVGSVGElement, `model-${run.peek()?.name.replaceAll(/[^\w.-]+/g, "-") || "graph"}`, type);
+  };
   return (
     <>
-      <header class="pane-header">
-        <h2>Model</h2>
-        <span class="caption">{snapshot.value.value?.layers.length ?? 0} recorded</span>
-      </header>
-      <div class="placeholder">graph</div>
+      {searching ? (
+        <header class="pane-header"><SearchBar onClose={() => setSearching(false)} /></header>
+      ) : (
+        <header class="pane-header">
+          <h2>Model</h2>
+          {there && <span class="caption cut">{there.recorded} of {there.layers} recorded</span>}
+          <span class="spring" />
+          <span class="graph-tools">
+            <IconButton icon="search" label="Search the graph" onClick={() => setSearching(true)} />
+            <IconButton icon="fit" label="Fit the graph into the pane, or back to full size" onClick={fit} />
+            <IconButton icon="download" label="Save the graph" onClick={(event) => setSaving(event.currentTarget as HTMLElement)} />
+          </span>
+        </header>
+      )}
+      {saving && (
+        <Menu anchor={saving} label="Save the graph as" options={[{ value: "svg" as const, label: "SVG" }, { value: "png" as const, label: "PNG" }]}
+          onChoose={save} onClose={() => setSaving(null)} />
+      )}
+      <Loading load={graph.value} what="The graph">
+        {() => (problem.value !== null ? <Failure what="The graph could not be laid out." message={problem.value} /> : <Scene pane={pane} fit={fit} />)}
+      </Loading>
+      <Legend />
+      {tip.value && <Tooltip anchor={tip.value.box}>{tip.value.text}</Tooltip>}
     </>
   );
+}
+
+function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: () => void }): JSX.Element {
+  const outer = useRef<HTMLDivElement>(null);
+  const [room, setRoom] = useState(0);
+  const [seen, setSeen] = useState<Seen | null>(null);
+  const look = (): void => {
+    const element = pane.current;
+    if (!element) return;
+    const at = scale.peek();
+    const next = { x: element.scrollLeft / at, y: element.scrollTop / at, width: element.clientWidth / at, height: element.clientHeight / at };
+    setSeen((now) => (now && (["x", "y", "width", "height"] as const).every((side) => now[side] === next[side]) ? now : next));
+  };
+  useEffect(followLayout, []);
+  useEffect(() => {
+    const element = outer.current;
+    if (!element) return undefined;
+    const observer = new ResizeObserver(() => {
+      width.value = element.clientWidth;
+      setRoom(element.clientHeight);
+      look();
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const now = shown.value;
+  const at = scale.value;
+  useEffect(look, [now, at]);
+  useEffect(() => {
+    if (!now) return;
+    const first = now.drawing.boxes[0];
+    if (first && (current.peek() === null || !now.boxes.has(current.peek() ?? ""))) current.value = first.key;
+  }, [now]);
+  useGoing(pane, now);
+  useZoom(pane);
+  usePanning(pane);
+
+  const zoom = (by: number | null): void => {
+    if (by === null) fit();
+    else scale.value = clampScale(scale.peek() * by);
+  };
+  const item = now?.tree.byKey.get(chosen.value ?? detailLayer.value ?? "");
+  const asked = chosen.value !== null && item !== undefined;
+  const spare = now ? room - now.drawing.height * at : 0;
+  const beside = item && ((asked && !item.recorded) || spare >= 170);
+  const large = now && seen && (now.drawing.height > seen.height * 1.6 || now.drawing.width > seen.width * 1.4);
+  return (
+    <div class="graph-outer" ref={outer}>
+      <div class="graph-pane" ref={pane} onScroll={look}>
+        {now && <Picture shown={now} sight={seen && { top: seen.y - 300, bottom: seen.y + seen.height + 300 }} onKeyDown={(event) => onTreeKey(event, now, zoom)} />}
+        {now?.drawing.boxes.length === 0 && <p class="hint">This run has no graph.</p>}
+      </div>
+      {large && <div class="graph-minimap-place"><Minimap shown={now} seen={seen} onGo={(x, y) => pane.current?.scrollTo(x * at - pane.current.clientWidth / 2, y * at - pane.current.clientHeight / 2)} /></div>}
+      {beside && now && <NodeDetail item={item} tree={now.tree} closable={asked} />}
+    </div>
+  );
+}
+
+const clampScale = (value: number): number => Math.max(0.05, Math.min(3, value));
+
+/** Scrolls to the wanted node once it is drawn. */
+function useGoing(pane: { current: HTMLDivElement | null }, now: Shown | null): void {
+  const want = wanted.value;
+  useEffect(() => {
+    const box = want && now?.boxes.get(want.key);
+    const element = pane.current;
+    if (!want || !box || !element) return;
+    // A drawing too small to read is brought back to full size.
+    if (!want.focus && scale.peek() < 0.7) scale.value = 1;
+    const at = scale.peek();
+    const height = box.form === "open" ? 22 : box.height;
+    const [top, bottom] = [box.y * at, (box.y + height) * at];
+    const margin = want.focus ? 8 : Math.min(80, element.clientHeight / 3);
+    if (top < element.scrollTop + margin) element.scrollTop = top - margin;
+    else if (bottom > element.scrollTop + element.clientHeight - margin) element.scrollTop = bottom + margin - element.clientHeight;
+    const left = box.x * at;
+    if (left < element.scrollLeft || left + 60 > element.scrollLeft + element.clientWidth) element.scrollLeft = left - 24;
+    if (!want.focus) wanted.value = null;
+    else {
+      // It may only now come into sight, and thereby into the document.
+      requestAnimationFrame(() => {
+        (document.getElementById(`graph-${want.key}`) as unknown as SVGElement | null)?.focus({ preventScroll: true });
+        if (wanted.peek() === want) wanted.value = null;
+      });
+    }
+  }, [want, now]);
+}
+
+/** Ctrl and the wheel, or two fingers, zoom about the pointer; the wheel alone scrolls. */
+function useZoom(pane: { current: HTMLDivElement | null }): void {
+  useEffect(() => {
+    const element = pane.current;
+    if (!element) return undefined;
+    const wheel = (event: WheelEvent): void => {
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const box = element.getBoundingClientRect();
+      const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+      const before = scale.peek();
+      const after = clampScale(before * Math.exp(-event.deltaY * 0.004));
+      const [x, y] = [(element.scrollLeft + px) / before, (element.scrollTop + py) / before];
+      scale.value = after;
+      requestAnimationFrame(() => element.scrollTo(x * after - px, y * after - py));
+    };
+    element.addEventListener("wheel", wheel, { passive: false });
+    return () => element.removeEventListener("wheel", wheel);
+  }, []);
+}
+
+/** Dragging the ground moves the drawing. */
+function usePanning(pane: { current: HTMLDivElement | null }): void {
+  useEffect(() => {
+    const element = pane.current;
+    if (!element) return undefined;
+    let from: { x: number; y: number; left: number; top: number } | null = null;
+    const down = (event: PointerEvent): void => {
+      const ground = event.target === element || (event.target as Element).classList.contains("graph-picture");
+      if (event.button !== 0 || !ground || event.pointerType === "touch") return;
+      from = { x: event.clientX, y: event.clientY, left: element.scrollLeft, top: element.scrollTop };
+      element.setPointerCapture(event.pointerId);
+    };
+    const move = (event: PointerEvent): void => {
+      if (from) element.scrollTo(from.left + from.x - event.clientX, from.top + from.y - event.clientY);
+    };
+    const up = (): void => void (from = null);
+    element.addEventListener("pointerdown", down);
+    element.addEventListener("pointermove", move);
+    element.addEventListener("pointerup", up);
+    element.addEventListener("pointercancel", up);
+    return () => {
+      element.removeEventListener("pointerdown", down);
+      element.removeEventListener("pointermove", move);
+      element.removeEventListener("pointerup", up);
+      element.removeEventListener("pointercancel", up);
+    };
+  }, []);
 }

@@ -1,0 +1,82 @@
+import { type Box, type Edge } from "./graphDrawing";
+import type { Bundle, Flow } from "./graphFlow";
+import { type BranchingEdge, type Branches, placePlan, type Plan, type Room } from "./graphLayout";
+import type { TreeNode } from "./graphTree";
+
+/** Layout of a module whose flow branches: dagre gives the places, nodes stand alone, edges bend. */
+
+interface Sized {
+  plans: Plan[];
+  edges: (BranchingEdge & { bundle: Bundle | null; labelled: boolean })[];
+  entry: number;
+  exit: number;
+}
+
+/** Shapes are written while there are few edges; with more they would only cover each other. */
+const LABELLED = 24;
+
+/** Boxes and edges for dagre. Where the outside feeds more than one child, or reads more than one, it is a point of its own. */
+export function branchesSize(plans: Plan[], { bundles, ins, outs }: Flow, outermost: boolean): Sized {
+  const point = (item: Plan["item"]): Plan => ({ item, form: "row", least: 2, wish: 2, height: 2, inner: null });
+  const all = [...plans];
+  const labelled = bundles.length <= (outermost ? LABELLED : LABELLED / 2);
+  const edges: Sized["edges"] = bundles
+    .filter(({ from, to }) => from < plans.length && to < plans.length)
+    .map((bundle) => ({ from: bundle.from, to: bundle.to, bundle, labelled, labelWidth: labelled ? labelWidth(bundle) : 0 }));
+  const item = plans[0]?.item;
+  const outside = (places: Set<number>, into: boolean): number => {
+    if (!item || places.size < 2) return -1;
+    const at = all.push(point(item)) - 1;
+    for (const place of places) edges.push({ from: into ? at : place, to: into ? place : at, bundle: null, labelled: false, labelWidth: 0 });
+    return at;
+  };
+  const entry = outside(ins, true);
+  return { plans: all, edges, entry, exit: outside(outs, false) };
+}
+
+function labelWidth({ count, sizes }: Bundle): number {
+  const shape = sizes ? sizes.slice(sizes[0] === -1 ? 1 : 0).join("×") : "tensors";
+  return (shape.length + (count > 1 ? String(count).length + 3 : 0)) * 6 + 6;
+}
+
+export function placeBranches(inner: Branches, group: TreeNode, room: Room, boxes: Box[], edges: Edge[]): void {
+  const { plans, answer, entry, exit } = inner;
+  const left = room.x + (room.width - answer.width) / 2;
+  const placed = plans.map((plan, i) => {
+    const centre = answer.centres[i];
+    if (!centre || i === entry || i === exit) return null;
+    const x = left + centre.x - plan.wish / 2;
+    return placePlan(plan, { x, y: room.y + centre.y - plan.height / 2, width: plan.wish, level: room.level }, x + 14, boxes, edges);
+  });
+  inner.edges.forEach(({ from, to, bundle, labelled }, i) => {
+    const line = answer.lines[i];
+    if (!line || line.points.length < 2) return;
+    const points = line.points.map(({ x, y }) => ({ x: left + x, y: room.y + y }));
+    const { path, angle } = bend(points);
+    const tip = points.at(-1) as { x: number; y: number };
+    edges.push({
+      from: placed[from]?.key ?? group.key, to: placed[to]?.key ?? group.key, path, tip: to === exit ? null : { ...tip, angle },
+      label: labelled && bundle && line.label
+        ? { x: left + line.label.x - labelWidth(bundle) / 2 + 5, y: room.y + line.label.y, count: bundle.count, sizes: bundle.sizes }
+        : null,
+    });
+  });
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10;
+
+/** Through the middles between the corners, with the corners to bend it; it ends straight. */
+function bend(points: { x: number; y: number }[]): { path: string; angle: number } {
+  const [first, last] = [points[0], points.at(-1)];
+  if (!first || !last) return { path: "", angle: 90 };
+  let path = `M${round(first.x)} ${round(first.y)}`;
+  for (let i = 1; i < points.length - 1; i++) {
+    const [now, next] = [points[i], points[i + 1]];
+    if (!now || !next) continue;
+    const end = i === points.length - 2 ? next : { x: (now.x + next.x) / 2, y: (now.y + next.y) / 2 };
+    path += `Q${round(now.x)} ${round(now.y)} ${round(end.x)} ${round(end.y)}`;
+  }
+  if (points.length === 2) path += `L${round(last.x)} ${round(last.y)}`;
+  const before = points[points.length - 2] ?? first;
+  return { path, angle: Math.round((Math.atan2(last.y - before.y, last.x - before.x) * 180) / Math.PI) };
+}

@@ -1,0 +1,239 @@
+import {
+  type Box, CLOSED, CLOSED_STRIP, DOT, type Drawing, type Edge, FOOT, type Form, GAP, GAP_SHORT, HEADER, INSET, MARGIN, MARGIN_TOP, RADIUS,
+  RADIUS_RECORDED, RAIL, ROW, ROW_RECORDED, SHEETS,
+} from "./graphDrawing";
+import { branchesSize, placeBranches } from "./graphBranches";
+import { asColumn, type Bundle, type Column, cutFlow, type Flow } from "./graphFlow";
+import { isGroup, type Tree, type TreeNode } from "./graphTree";
+
+/** What dagre answers: centres of the boxes and corners of the edges, from (0, 0). */
+export interface Branching {
+  width: number;
+  height: number;
+  centres: { x: number; y: number }[];
+  lines: { points: { x: number; y: number }[]; label: { x: number; y: number } | null }[];
+}
+
+export interface BranchingEdge {
+  from: number;
+  to: number;
+  labelWidth: number;
+}
+
+export type LayBranches = (sizes: { width: number; height: number }[], edges: BranchingEdge[]) => Branching;
+
+export interface Request {
+  open: ReadonlySet<string>;
+  /** Pages of children shown per module, where there is more than one. */
+  pages: ReadonlyMap<string, number>;
+  /** Of the pane. */
+  width: number;
+}
+
+/** Children of a module that are laid out at once; of one that branches fewer, for that costs more. */
+export const PAGE = 300;
+export const PAGE_BRANCHES = 80;
+
+/** A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands alone. */
+export interface Plan {
+  item: TreeNode;
+  form: Form;
+  least: number;
+  wish: number;
+  height: number;
+  inner: Inner | null;
+  hidden?: number;
+}
+
+export interface Branches {
+  kind: "branches";
+  plans: Plan[];
+  edges: { from: number; to: number; bundle: Bundle | null; labelled: boolean }[];
+  answer: Branching;
+  /** Place of the plan that stands for the outside, above and below; -1: not needed. */
+  entry: number;
+  exit: number;
+}
+
+interface Columns {
+  kind: "column";
+  plans: Plan[];
+  column: Column;
+  gaps: number[];
+}
+
+type Inner = Columns | Branches;
+
+const NONE: Flow = { bundles: [], ins: new Set(), outs: new Set() };
+
+/** Lays out the open modules, each by itself, from the inside out. `branches` remembers what dagre answered, by module and sizes. */
+export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, request: Request, lay: LayBranches, branches: Map<string, Branching>): Drawing {
+  const planGroup = (group: TreeNode): Inner => {
+    const flow = flows.get(group.key) ?? NONE;
+    const shown = PAGE * (request.pages.get(group.key) ?? 1);
+    const cut = cutFlow(flow, shown, group.children.length);
+    const count = Math.min(group.children.length, shown + 1);
+    const column = asColumn(cut, count);
+    if (column) {
+      const plans = planChildren(group, shown, "row");
+      return { kind: "column", plans, column, gaps: column.order.map((place, i) => gapAfter(plans, column, place, i, group.parent === null)) };
+    }
+    const few = PAGE_BRANCHES * (request.pages.get(group.key) ?? 1);
+    const plans = planChildren(group, few, "card");
+    const size = branchesSize(plans, cutFlow(flow, few, group.children.length), group.parent === null);
+    const sizes = size.plans.map(({ wish, height }) => ({ width: wish, height }));
+    const key = `${group.key} ${sizes.map(({ width, height }) => `${width}x${height}`).join()}`;
+    let answer = branches.get(key);
+    if (!answer) branches.set(key, (answer = lay(sizes, size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth })))));
+    return { ...size, kind: "branches", answer };
+  };
+  const planChildren = (group: TreeNode, shown: number, form: "row" | "card"): Plan[] => {
+    const all = group.children;
+    const plans = all.slice(0, shown).map((child) => plan(child, form));
+    if (shown < all.length) plans.push({ item: group, form: "more", least: 120, wish: 170, height: ROW, inner: null, hidden: all.length - shown });
+    return plans;
+  };
+  const plan = (item: TreeNode, alone: "row" | "card"): Plan => {
+    const wish = wishOf(item);
+    if (!isGroup(item)) {
+      const height = alone === "row" ? (item.recorded ? ROW_RECORDED : ROW) : item.recorded ? CLOSED_STRIP : CLOSED;
+      return { item, form: alone, least: 110, wish, height, inner: null };
+    }
+    if (!request.open.has(item.key)) {
+      const height = (item.inside > 0 ? CLOSED_STRIP : CLOSED) + (isStacked(item) ? SHEETS : 0);
+      return { item, form: "closed", least: 120, wish, height, inner: null };
+    }
+    const inner = planGroup(item);
+    const head = item.recorded ? HEADER + ROW_RECORDED - ROW : HEADER;
+    const size = innerSize(inner);
+    return { item, form: "open", least: Math.max(130, size.least + 2 * INSET), wish: Math.max(wish, size.wish + 2 * INSET), height: head + size.height, inner };
+  };
+
+  const boxes: Box[] = [];
+  const edges: Edge[] = [];
+  const inner = planGroup(tree.root);
+  const size = innerSize(inner);
+  const width = Math.max(request.width, size.least + 2 * MARGIN);
+  placeInner(inner, tree.root, { x: MARGIN, y: MARGIN_TOP, width: width - 2 * MARGIN, level: 0 }, boxes, edges);
+  return { width, height: MARGIN_TOP + size.height + 4, boxes, edges };
+}
+
+export const isStacked = (item: TreeNode): boolean => item.kind === "fold" || item.repeats !== null;
+
+/** About as wide as its words; the view cuts what does not fit. */
+function wishOf(item: TreeNode): number {
+  const words = item.name.length * 6.6 + (item.type === item.name ? 0 : item.type.length * 5.9 + 10) + (item.inside > 0 ? 40 : 8);
+  return Math.round(Math.max(90, Math.min(230, 34 + words)));
+}
+
+const isLine = (plan: Plan | undefined): boolean => plan?.form === "row" || plan?.form === "more";
+
+/** Rows stand close; between boxes there is room for an arrow, and for the shape where it says something new. */
+function gapAfter(plans: Plan[], column: Column, place: number, i: number, outermost: boolean): number {
+  const next = column.order[i + 1];
+  if (next === undefined) return 0;
+  if (isLine(plans[place]) && isLine(plans[next])) return 0;
+  const bundle = column.spine[i];
+  if (!bundle) return 6;
+  return outermost || saysNew(column, i) ? GAP : GAP_SHORT;
+}
+
+function saysNew(column: Column, i: number): boolean {
+  const [now, before] = [column.spine[i], column.spine[i - 1]];
+  return now?.sizes?.join() !== before?.sizes?.join() || (now?.count ?? 1) > 1;
+}
+
+function innerSize(inner: Inner): { least: number; wish: number; height: number } {
+  if (inner.kind === "branches") {
+    const { width, height } = inner.answer;
+    return { least: width, wish: width, height: height + 8 };
+  }
+  const { plans, column, gaps } = inner;
+  const indent = column.lanes * 8;
+  const most = (of: (plan: Plan) => number): number => plans.reduce((best, plan) => Math.max(best, of(plan)), 0) + indent;
+  const height = plans.reduce((sum, plan) => sum + plan.height, 0) + gaps.reduce((sum, gap) => sum + gap, 0);
+  const last = plans[column.order.at(-1) ?? -1];
+  return { least: most(({ least }) => least), wish: most(({ wish }) => wish), height: height + (isLine(last) ? FOOT : INSET + 2) };
+}
+
+export interface Room {
+  x: number;
+  y: number;
+  width: number;
+  level: number;
+}
+
+/** Places one node and all that is open in it. Returns its box. */
+export function placePlan(plan: Plan, room: Room, rail: number, boxes: Box[], edges: Edge[]): Box {
+  const { item, form, height, inner, hidden } = plan;
+  const box: Box = { key: item.key, form, x: room.x, y: room.y, width: room.width, height, rail, level: room.level, ...(hidden ? { hidden } : {}) };
+  boxes.push(box);
+  if (inner) {
+    const head = item.recorded ? HEADER + ROW_RECORDED - ROW : HEADER;
+    placeInner(inner, item, { ...room, y: room.y + head, level: room.level + 1 }, boxes, edges);
+  }
+  return box;
+}
+
+function placeInner(inner: Inner, group: TreeNode, room: Room, boxes: Box[], edges: Edge[]): void {
+  if (inner.kind === "branches") placeBranches(inner, group, room, boxes, edges);
+  else placeColumn(inner, group, room, boxes, edges);
+}
+
+function placeColumn({ plans, column, gaps }: Columns, group: TreeNode, room: Room, boxes: Box[], edges: Edge[]): void {
+  const { order, spine, skips, lanes } = column;
+  const outermost = room.level === 0;
+  const rail = room.x + RAIL + Math.max(0, lanes - 1) * 7;
+  const inset = (outermost ? 0 : INSET) + lanes * 8;
+  const placed: Box[] = [];
+  let y = room.y;
+  order.forEach((place, i) => {
+    const plan = plans[place];
+    if (!plan) return;
+    const line = isLine(plan);
+    const own = line ? { ...room, y } : { ...room, y, x: room.x + inset, width: room.width - inset - (outermost ? 0 : INSET) };
+    placed.push(placePlan(plan, own, line ? rail : own.x + RAIL, boxes, edges));
+    y += plan.height + (gaps[i] ?? 0);
+  });
+  spine.forEach((bundle, i) => {
+    const [from, to] = [placed[i], placed[i + 1]];
+    if (!bundle || !from || !to) return;
+    const short = isLine(plans[order[i] ?? -1]) && isLine(plans[order[i + 1] ?? -1]);
+    const start = bottomOf(from, plans[order[i] ?? -1]) + (short ? 0 : 1);
+    const end = topOf(to, plans[order[i + 1] ?? -1]) - (short ? 0 : 1);
+    const labelled = !short && (outermost || saysNew(column, i));
+    edges.push({
+      from: from.key, to: to.key, path: `M${rail} ${start}V${end}`, tip: short ? null : { x: rail, y: end, angle: 90 },
+      label: labelled ? { x: rail + 9, y: (start + end) / 2, count: bundle.count, sizes: bundle.sizes } : null,
+    });
+  });
+  for (const { from, to, lane } of skips) {
+    const x = rail - 9 - 7 * lane;
+    const [source, target] = [placed[from], placed[to]];
+    const start = source ? leftOf(source, rail) : null;
+    const end = target ? leftOf(target, rail) : null;
+    const head = start ? `M${start.x} ${start.y}Q${x} ${start.y} ${x} ${start.y + 7}` : `M${x} ${room.y}`;
+    const tail = end ? `V${end.y - 7}Q${x} ${end.y} ${end.x} ${end.y}` : `V${y + 2}`;
+    edges.push({
+      from: source?.key ?? group.key, to: target?.key ?? group.key, path: head + tail, tip: end ? { ...end, angle: 0 } : null, label: null,
+    });
+  }
+}
+
+const radiusOf = (plan: Plan | undefined): number => {
+  const end = plan?.item.kind === "input" || plan?.item.kind === "output";
+  return plan?.item.recorded ? RADIUS_RECORDED + 0.5 : end && plan.item.depth === 0 ? 5 : RADIUS + 0.9;
+};
+
+function bottomOf(box: Box, plan: Plan | undefined): number {
+  return isLine(plan) ? box.y + DOT + radiusOf(plan) : box.y + box.height;
+}
+
+function topOf(box: Box, plan: Plan | undefined): number {
+  return isLine(plan) ? box.y + DOT - radiusOf(plan) : box.y;
+}
+
+function leftOf(box: Box, rail: number): { x: number; y: number } {
+  const line = box.form === "row" || box.form === "more";
+  return { x: line ? rail - 4.5 : box.x - 0.5, y: box.y + DOT };
+}

@@ -1,0 +1,29 @@
+import type { JSX } from "preact";
+import { mapGradient } from "../../draw/colormap";
+import { integer } from "../../draw/format";
+import { STATES, stateCounts, stripOf } from "./strips";
+
+/** Of the heat strips; states are explained when there are any. */
+export function Legend(): JSX.Element | null {
+  const counts = stateCounts.value;
+  if (stripOf.value.size === 0) return null;
+  const signs = [1, 2, 3].filter((state) => (counts[state] ?? 0) > 0);
+  return (
+    <footer class="graph-legend caption">
+      {signs.length > 0 && (
+        <div class="graph-states">
+          {signs.map((state) => (
+            <span key={state} class={`graph-state s${state}`}>{integer(counts[state])} {STATES[state]}</span>
+          ))}
+        </div>
+      )}
+      <div class="graph-scale">
+        <span>Mean ÷ layer’s max</span>
+        <span class="spring" />
+        <span>−1</span>
+        <span class="graph-gradient" style={{ background: mapGradient(true) }} />
+        <span>1</span>
+      </div>
+    </footer>
+  );
+}

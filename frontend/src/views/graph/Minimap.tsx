@@ -1,0 +1,45 @@
+import type { JSX } from "preact";
+import { useCallback } from "preact/hooks";
+import { Canvas, type Surface } from "../../draw/Canvas";
+import { tokens } from "../../draw/theme";
+import { openLayers } from "../../state/chosen";
+import type { Shown } from "./state";
+
+export interface Seen {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+const SIZE = 96;
+
+/** The whole drawing, small, with a frame around what is in sight. A press goes there. */
+export function Minimap({ shown, seen, onGo }: { shown: Shown; seen: Seen; onGo: (x: number, y: number) => void }): JSX.Element {
+  const { drawing } = shown;
+  const factor = Math.min((SIZE * 0.75) / drawing.width, (SIZE * 1.8) / drawing.height);
+  const [width, height] = [Math.max(24, drawing.width * factor), Math.max(24, drawing.height * factor)];
+  const draw = useCallback(({ context }: Surface) => {
+    const colours = tokens.value;
+    const open = new Set(openLayers.value);
+    for (const { form, key, x, y, width: w, height: h, level } of drawing.boxes) {
+      if (form === "more") continue;
+      context.fillStyle = open.has(key) ? colours.accentFill : form === "open" ? (level % 2 === 0 ? colours.fill2 : colours.fill) : colours.outline;
+      const inset = form === "row" ? 6 : 0;
+      context.fillRect((x + inset) * factor, y * factor, Math.max(1, (w - 2 * inset) * factor), Math.max(0.75, (h - (form === "row" ? 5 : 0)) * factor));
+    }
+  }, [drawing, factor]);
+  const go = (event: PointerEvent): void => {
+    if (event.buttons === 0) return;
+    const at = (event.currentTarget as Element).getBoundingClientRect();
+    (event.currentTarget as Element).setPointerCapture(event.pointerId);
+    onGo((event.clientX - at.left) / factor, (event.clientY - at.top) / factor);
+  };
+  const frame = { left: seen.x * factor, top: seen.y * factor, width: Math.min(width, seen.width * factor), height: Math.min(height, seen.height * factor) };
+  return (
+    <div class="graph-minimap" style={{ width, height }} aria-hidden="true" onPointerDown={go} onPointerMove={go}>
+      <Canvas draw={draw} />
+      <div class="graph-minimap-frame" style={frame} />
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import type { ComponentChildren, JSX } from "preact";
+import { integer, sizes } from "../../draw/format";
+import { ancestors, type Tree, type TreeNode } from "../../layout/graphTree";
+import { graph } from "../../state/data";
+import { IconButton } from "../controls/Icon";
+import { chosen } from "./state";
+
+/** Under the graph: what is known of one node, and how to record it when it is not. */
+export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tree; closable: boolean }): JSX.Element {
+  const { node } = item;
+  const rows: [string, ComponentChildren][] = [["type", item.kind === "fold" ? `${item.children.length} × ${item.type}` : item.type]];
+  const into = inputsOf(item, tree);
+  if (into.length > 0) rows.push(["input", into.join(", ")]);
+  if (node) {
+    if (node.outputs.length > 0) rows.push(["output", node.outputs.map(({ sizes: own }) => sizes(own)).join(", ")]);
+    rows.push(["parameters", integer(node.parameters)]);
+    const attributes = attributeText(node.attributes);
+    if (attributes) rows.push(["attributes", attributes]);
+    if (node.kind === "module") rows.push(["call", node.calls > 0 ? `${node.call + 1} of ${node.calls}` : "never ran"]);
+  }
+  const recordable = node && !item.recorded && (node.kind === "module" || node.kind === "operator") && node.calls > 0;
+  return (
+    <section class="graph-detail" aria-label="Node">
+      <div class="graph-detail-title">
+        <h3 class="cut">{node ? item.key || item.name : item.name}</h3>
+        {closable && <IconButton icon="close" label="Close the node's detail" size={14} onClick={() => (chosen.value = null)} />}
+      </div>
+      <dl>
+        {rows.map(([name, value]) => (
+          <>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </>
+        ))}
+      </dl>
+      {recordable && (
+        <p class="graph-hint">
+          Not recorded. To record it: <code>layers=[…, "{item.key}"]</code>
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** Shapes that come in from outside, each once. */
+function inputsOf(item: TreeNode, { byKey }: Tree): string[] {
+  const shapes = new Set<string>();
+  const inside = (key: string): boolean => {
+    const other = byKey.get(key);
+    return other !== undefined && (other === item || ancestors(other).includes(item));
+  };
+  for (const { source, target, sizes: own } of graph.value.value?.edges ?? []) if (inside(target) && !inside(source)) shapes.add(sizes(own));
+  return [...shapes].slice(0, 4);
+}
+
+/** Those that are simply true by their name alone, those that are not left out: "kernel 3×3, bias". */
+export function attributeText(attributes: Record<string, string>): string {
+  return Object.entries(attributes)
+    .flatMap(([name, value]) => (/^(yes|true)$/i.test(value) ? [name] : /^(no|false|none)$/i.test(value) ? [] : [`${name.replaceAll("_", " ")} ${value}`]))
+    .join(", ");
+}

@@ -1,0 +1,211 @@
+import type { JSX } from "preact";
+import { count, fixed, integer } from "../../draw/format";
+import { tokens } from "../../draw/theme";
+import { type Box, RADIUS, RADIUS_RECORDED, SHEETS } from "../../layout/graphDrawing";
+import { isStacked } from "../../layout/graphLayout";
+import { isGroup, recordedIn, type TreeNode } from "../../layout/graphTree";
+import { openLayers } from "../../state/chosen";
+import { layers } from "../../state/data";
+import { clearHover, hover, setHover } from "../../state/hover";
+import { boxKey, choose, current, found, isOpenGroup, showMore, toggleOpen } from "./state";
+import { STATES, stripOf, stripPicture } from "./strips";
+import { cut, widthOf } from "./text";
+import { hideTip, showTip } from "./tip";
+
+/** One node of the drawing: ground, dot, words, strip. All colours are attributes, so that a saved picture carries them. */
+export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeNode; place: number; siblings: number }): JSX.Element {
+  const { form, x, y, width, height } = box;
+  const colours = tokens.value;
+  const key = boxKey(box);
+  const marked = item.recorded && form !== "more" && openLayers.value.includes(item.key);
+  const hit = found.value?.keys.includes(key) ? (found.value.keys[found.value.at] === key ? colours.accent : colours.text2) : null;
+  const group = form === "open" || form === "closed";
+  const headHeight = form === "open" ? (item.recorded ? 34 : 22) : height;
+  const words = (
+    <>
+      <Ground box={box} item={item} />
+      {marked && <Mark box={box} item={item} />}
+      {hit && <rect x={x + 2} y={y + 1} width={width - 4} height={headHeight - 2} rx={4} fill="none" stroke={hit} stroke-width={hit === colours.accent ? 2 : 1} />}
+      {form === "more" ? <More box={box} item={item} /> : group ? <Module box={box} item={item} marked={marked} /> : <Layer box={box} item={item} marked={marked} />}
+      <rect class="graph-focus" x={x + 1} y={y + 1} width={width - 2} height={headHeight - 2} rx={4} fill="none" stroke="none" />
+    </>
+  );
+  const act = (event: MouseEvent): void => {
+    const toggle = (event.target as Element).closest("[data-toggle]");
+    if (form === "more") showMore(item.key);
+    else if (toggle) toggleOpen(item.key);
+    else choose(item);
+  };
+  return (
+    <g role="treeitem" id={`graph-${key}`} data-key={key} aria-label={spoken(box, item, marked)} aria-level={box.level + 1} aria-setsize={siblings}
+      aria-posinset={place + 1} aria-expanded={group ? isOpenGroup(item) : undefined} aria-selected={marked}
+      tabIndex={current.value === key ? 0 : -1} class="graph-node" onClick={act}
+      onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}
+      onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })} onPointerLeave={() => (clearHover(), hideTip())}>
+      {words}
+    </g>
+  );
+}
+
+function spoken(box: Box, item: TreeNode, marked: boolean): string {
+  if (box.form === "more") return `Show more: ${integer(box.hidden)} hidden in ${item.name}`;
+  const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
+  const parts = [item.name, item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type)];
+  if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
+  else if (item.inside > 0) parts.push(`${item.inside} recorded inside`);
+  return parts.filter((part, i) => part && (i === 0 || part !== item.name)).join(", ");
+}
+
+/** Modules have a filled ground; nested ones take fill and page in turn. Folded blocks stand on two more sheets. */
+function Ground({ box: { form, x, y, width, height, level }, item }: { box: Box; item: TreeNode }): JSX.Element | null {
+  const colours = tokens.value;
+  if (form === "row" || form === "more") return <rect x={x} y={y} width={width} height={height} fill="transparent" />;
+  const stacked = form === "closed" && isStacked(item);
+  const bottom = y + height - (stacked ? SHEETS : 0);
+  const sheet = (inset: number, top: number): string =>
+    `M${x + inset} ${bottom + top}H${x + width - inset}q-2 2-7 2H${x + inset + 7}q-5 0-7-2Z`;
+  return (
+    <>
+      <rect x={x} y={y} width={width} height={bottom - y} rx={5} fill={level % 2 === 0 ? colours.fill : colours.background} />
+      {stacked && <path d={sheet(6, 2) + sheet(12, 5)} fill={colours.fill2} />}
+    </>
+  );
+}
+
+/** Open in B: accent bar and wash. */
+function Mark({ box: { form, x, y, width, height }, item }: { box: Box; item: TreeNode }): JSX.Element {
+  const colours = tokens.value;
+  const tall = form === "row" ? 33 : form === "open" ? 33 : height - (form === "closed" && isStacked(item) ? SHEETS : 0) - 1;
+  return (
+    <>
+      <rect x={x + 4} y={y + 0.5} width={width - 8} height={tall} rx={4} fill={colours.accentWash} />
+      <rect x={x} y={y + 2.5} width={3} height={tall - 4} rx={1.5} fill={colours.accentFill} />
+    </>
+  );
+}
+
+function Dot({ x, y, marked }: { x: number; y: number; marked: boolean }): JSX.Element {
+  return <circle cx={x} cy={y} r={RADIUS_RECORDED} fill={marked ? tokens.value.accentFill : tokens.value.text2} />;
+}
+
+function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolean }): JSX.Element {
+  const { x, y, width, rail } = box;
+  const colours = tokens.value;
+  const middle = y + 10.5;
+  const right = x + width - 8;
+  const left = rail + 12;
+  const type = typeText(item);
+  const end = (item.kind === "input" || item.kind === "output") && item.depth === 0;
+  const neurons = item.recorded ? integer(layers.value.get(item.key)?.neurons) : "";
+  const numberWidth = neurons ? widthOf(neurons, 12) + 8 : 0;
+  const weight = item.recorded ? 500 : 400;
+  const name = cut(item.name, right - left - numberWidth, 12, weight);
+  const nameEnd = left + widthOf(name, 12, weight);
+  const typed = cut(type, right - numberWidth - nameEnd - 10, 11);
+  const whole = name === item.name && typed === type;
+  return (
+    <g onPointerEnter={whole ? undefined : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)}>
+      {item.recorded ? (
+        <Dot x={rail} y={middle} marked={marked} />
+      ) : (
+        <circle cx={rail} cy={middle} r={end ? 4 : RADIUS} fill="none" stroke={colours.outline} stroke-width={end ? 1.75 : 1.5} />
+      )}
+      <text x={left} y={middle + 4.2} font-size={12} font-weight={weight} fill={item.recorded ? colours.text : colours.text2}>{name}</text>
+      {item.recorded ? (
+        <>
+          <text x={nameEnd + 10} y={middle + 4.2} font-size={11} fill={colours.text2}>{typed}</text>
+          <text x={right} y={middle + 4.2} font-size={12} text-anchor="end" fill={marked ? colours.text : colours.text2}>{neurons}</text>
+          <StripView name={item.key} x={left} y={y + 20} width={right - left} />
+        </>
+      ) : (
+        <text x={right} y={middle + 4.2} font-size={11} text-anchor="end" fill={colours.text2}>{typed}</text>
+      )}
+    </g>
+  );
+}
+
+function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boolean }): JSX.Element {
+  const { form, x, y, width, rail } = box;
+  const colours = tokens.value;
+  const [middle, right] = [y + 11, x + width - 8];
+  const wide = form === "open";
+  const left = rail + (item.recorded ? 12 : 0);
+  const told = wide ? "" : item.inside > 0 ? `${integer(item.inside)} recorded` : "";
+  const toldWidth = told ? widthOf(told, 11) + 8 : 0;
+  const name = cut(item.name, right - left - toldWidth, 12, 500);
+  const nameEnd = left + widthOf(name, 12, 500);
+  const type = wide ? "" : typeText(item);
+  const typed = cut(type, right - toldWidth - nameEnd - 7, 11);
+  const arrow = wide ? `M${rail - 12} ${middle - 1.5}h6l-3 3.5z` : `M${rail - 10.5} ${middle - 3}v6l3.5-3z`;
+  const inside = wide || item.inside === 0 ? [] : recordedIn(item, Math.floor((right - rail) / 4));
+  const own = wide && item.recorded ? [item.key] : inside;
+  return (
+    <g onPointerEnter={name === item.name && typed === type ? undefined : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)}>
+      <g data-toggle="">
+        <rect x={x} y={y} width={rail - x} height={22} fill="transparent" />
+        <path d={arrow} fill={colours.text2} />
+      </g>
+      {item.recorded && <Dot x={rail + 3} y={middle} marked={marked} />}
+      <text x={left} y={middle + 4.2} font-size={12} font-weight={500} fill={colours.text}>{name}</text>
+      {typed && <text x={nameEnd + 7} y={middle + 4.2} font-size={11} fill={colours.text2}>{typed}</text>}
+      {told && <text x={right} y={middle + 4.2} font-size={11} text-anchor="end" fill={colours.text2}>{told}</text>}
+      {own.length > 0 && <Joined names={own} x={rail} y={y + (wide ? 20 : 22)} width={right - rail} />}
+    </g>
+  );
+}
+
+/** Strips side by side, in the order in which the layers ran. */
+function Joined({ names, x, y, width }: { names: string[]; x: number; y: number; width: number }): JSX.Element {
+  const gap = names.length > 12 ? 1 : 4;
+  const each = (width - gap * (names.length - 1)) / names.length;
+  return <>{names.map((name, i) => <StripView key={name} name={name} x={x + i * (each + gap)} y={y} width={each} />)}</>;
+}
+
+function StripView({ name, x, y, width }: { name: string; x: number; y: number; width: number }): JSX.Element {
+  const strip = stripOf.value.get(name);
+  if (!strip) return <rect x={x} y={y} width={width} height={8} fill={tokens.value.fill2} />;
+  const point = (event: PointerEvent): void => {
+    const element = event.currentTarget as Element;
+    const at = element.getBoundingClientRect();
+    const neuron = Math.max(0, Math.min(strip.mean.length - 1, Math.floor(((event.clientX - at.left) / at.width) * strip.mean.length)));
+    setHover({ layer: name, neuron });
+    const state = STATES[strip.state[neuron] ?? 0];
+    showTip(element, `${name} · neuron ${neuron} · ${fixed(strip.mean[neuron])}${state ? ` · ${state}` : ""}`);
+  };
+  return (
+    <>
+      <image href={stripPicture(strip, width * 2)} x={x} y={y} width={width} height={8} preserveAspectRatio="none" style="image-rendering:pixelated"
+        data-strip={name} onPointerMove={point} onPointerLeave={() => (setHover({ layer: name }), hideTip())} />
+      <Tick name={name} x={x} y={y} width={width} neurons={strip.mean.length} />
+    </>
+  );
+}
+
+/** The hovered neuron, wherever it is hovered: a triangle over its place in the strip. */
+function Tick({ name, x, y, width, neurons }: { name: string; x: number; y: number; width: number; neurons: number }): JSX.Element | null {
+  const { layer, neuron } = hover.value;
+  if (layer !== name || neuron === undefined) return null;
+  const at = x + ((neuron + 0.5) / neurons) * width;
+  return <path d={`M${at - 2.75} ${y - 1.5}h5.5l-2.75 3.75z`} fill={tokens.value.accent} stroke={tokens.value.background} stroke-width={0.75} paint-order="stroke" />;
+}
+
+function More({ box: { y, rail, hidden = 0 } }: { box: Box; item: TreeNode }): JSX.Element {
+  const colours = tokens.value;
+  return (
+    <>
+      <path d={`M${rail - 3} ${y + 10.5}h6m-3-3v6`} stroke={colours.text2} stroke-width={1.25} fill="none" />
+      <text x={rail + 12} y={y + 14.7} font-size={12} font-weight={500} fill={colours.text2}>Show more of {integer(hidden)}</text>
+    </>
+  );
+}
+
+/** Type, with the kernel of a convolution: "Conv2d 3×3". Nothing when it only repeats the name. */
+export function typeText(item: TreeNode): string {
+  if (item.repeats) return item.repeats;
+  if (item.kind === "fold") return `${item.type} × ${item.children.length}`;
+  const { attributes } = item.node ?? {};
+  const kernel = /conv/i.test(item.type) && !isGroup(item) ? (attributes?.["kernel"] ?? attributes?.["kernel_size"] ?? "") : "";
+  const type = /^\d+(×\d+)*$/.test(kernel) ? `${item.type} ${kernel}` : item.type;
+  return type === item.name || item.kind === "input" || item.kind === "output" ? "" : type;
+}
+

@@ -1,0 +1,45 @@
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { searchTree } from "../../layout/graphSearch";
+import { IconButton } from "../controls/Icon";
+import { current, found, reveal, tree, wanted } from "./state";
+
+/** Takes the place of the header. Enter goes to the next hit, Escape closes. */
+export function SearchBar({ onClose }: { onClose: () => void }): JSX.Element {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
+  const show = (query: string, keys: string[], at: number): void => {
+    found.value = { query, keys, at };
+    const item = tree.peek()?.byKey.get(keys[at] ?? "");
+    if (item) reveal(item);
+  };
+  const search = (query: string): void => {
+    const there = tree.peek();
+    show(query, there ? searchTree(there, query).map(({ key }) => key) : [], 0);
+  };
+  const step = (by: number): void => {
+    const now = found.peek();
+    if (now && now.keys.length > 0) show(now.query, now.keys, (now.at + by + now.keys.length) % now.keys.length);
+  };
+  const close = (back: boolean): void => {
+    found.value = null;
+    onClose();
+    const key = current.peek();
+    if (back && key !== null) wanted.value = { key, focus: true };
+  };
+  const now = found.value;
+  return (
+    <div class="graph-search" role="search">
+      <input ref={input} type="text" placeholder="Name, type or shape" aria-label="Search the graph by name, type or shape" spellcheck={false}
+        onInput={(event) => search(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
+          if (event.key === "Escape") close(true);
+        }} />
+      <span class="caption" role="status">
+        {now && now.query.trim() !== "" ? (now.keys.length > 0 ? `${now.at + 1} of ${now.keys.length}` : "none") : ""}
+      </span>
+      <IconButton icon="close" label="Close the search" size={14} onClick={() => close(false)} />
+    </div>
+  );
+}

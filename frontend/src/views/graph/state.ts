@@ -1,0 +1,140 @@
+import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import type { Graph } from "../../api/types";
+import type { Answer, Question } from "../../layout/graph.worker";
+import type { Box, Drawing } from "../../layout/graphDrawing";
+import { PAGE } from "../../layout/graphLayout";
+import { ancestors, buildTree, isGroup, openAtFirst, type Tree, type TreeNode } from "../../layout/graphTree";
+import { toggleLayer } from "../../state/actions";
+import { graph, snapshot } from "../../state/data";
+
+/** What the graph view remembers of its own: what is open, what is chosen, how it is zoomed; and the drawing that the worker makes of it. */
+
+const opened = signal<ReadonlySet<string> | null>(null);
+const pages = signal<ReadonlyMap<string, number>>(new Map());
+/** Of the pane; 0 while it is not there. */
+export const width = signal(0);
+export const scale = signal(1);
+/** The node that has the keyboard's place in the tree. */
+export const current = signal<string | null>(null);
+/** The node that was clicked last: its detail stands under the graph. */
+export const chosen = signal<string | null>(null);
+/** A node that is to be scrolled to once it is drawn; `focus`: it gets the keyboard too. */
+export const wanted = signal<{ key: string; focus: boolean } | null>(null);
+export const found = signal<{ query: string; keys: string[]; at: number } | null>(null);
+export const problem = signal<string | null>(null);
+
+interface Built {
+  graph: Graph;
+  recorded: string[];
+  tree: Tree;
+}
+
+let last: Built | null = null;
+
+/** The tree of the graph that is there, with the recorded layers of the snapshot. Steps record the same layers: then it is the same tree. */
+const built: ReadonlySignal<Built | null> = computed(() => {
+  const there = graph.value.value;
+  const recorded = snapshot.value.value?.layers.map(({ name }) => name) ?? [];
+  if (!there) return null;
+  if (last?.graph === there && last.recorded.join("\n") === recorded.join("\n")) return last;
+  return (last = { graph: there, recorded, tree: buildTree(there, recorded) });
+});
+
+export const tree: ReadonlySignal<Tree | null> = computed(() => built.value?.tree ?? null);
+
+/** Open modules: the user's, as far as this model has them, else what is open at first. */
+export const open: ReadonlySignal<ReadonlySet<string>> = computed(() => {
+  const [there, own] = [tree.value, opened.value];
+  if (!there) return new Set<string>();
+  const kept = own && [...own].filter((key) => there.byKey.has(key));
+  return new Set(kept && (kept.length > 0 || own.size === 0) ? kept : openAtFirst(there));
+});
+
+export interface Shown {
+  drawing: Drawing;
+  tree: Tree;
+  boxes: Map<string, Box>;
+}
+
+/** The newest drawing; it stays while another one is made. */
+export const shown = signal<Shown | null>(null);
+
+/** Asks the worker whenever something changes, while the view is there. Returns what ends it. */
+export function followLayout(): () => void {
+  const worker = new Worker(new URL("../../layout/graph.worker.ts", import.meta.url), { type: "module" });
+  const ask = (question: Question): void => worker.postMessage(question);
+  let sent: Built | null = null;
+  let number = 0;
+  worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+    if (data.number !== number || !sent) return;
+    if ("problem" in data) problem.value = data.problem;
+    else {
+      batch(() => {
+        problem.value = null;
+        shown.value = { drawing: data.drawing, tree: (sent as Built).tree, boxes: new Map(data.drawing.boxes.map((box) => [boxKey(box), box])) };
+      });
+    }
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    problem.value = event.message || "The script that lays out the graph could not be loaded.";
+  };
+  const stop = effect(() => {
+    const now = built.value;
+    if (!now || width.value === 0) return;
+    if (now !== sent) ask({ kind: "graph", graph: now.graph, recorded: now.recorded });
+    sent = now;
+    ask({ kind: "layout", number: ++number, open: [...open.value], pages: [...pages.value], width: width.value });
+  });
+  return () => {
+    stop();
+    worker.terminate();
+  };
+}
+
+/** A "show more" belongs to its module but is a box of its own. */
+export const boxKey = (box: Box): string => (box.form === "more" ? `${box.key}+more` : box.key);
+
+export function setOpen(key: string, wide: boolean): void {
+  const next = new Set(open.peek());
+  if (wide) next.add(key);
+  else next.delete(key);
+  opened.value = next;
+}
+
+export function toggleOpen(key: string): void {
+  setOpen(key, !open.peek().has(key));
+}
+
+export function showMore(key: string): void {
+  pages.value = new Map(pages.peek()).set(key, (pages.peek().get(key) ?? 1) + 1);
+}
+
+/** What a click does: a recorded layer's panel opens or closes, and the node is the one whose detail is shown. */
+export function choose(item: TreeNode): void {
+  batch(() => {
+    chosen.value = item.key;
+    current.value = item.key;
+    if (item.recorded) toggleLayer(item.key);
+  });
+}
+
+/** Opens all that the node lies in, and goes there. */
+export function reveal(item: TreeNode, focus = false): void {
+  batch(() => {
+    const next = new Set(open.peek());
+    const paged = new Map(pages.peek());
+    for (const up of ancestors(item)) next.add(up.key);
+    for (const inner of [...ancestors(item), item]) {
+      const page = Math.ceil((inner.place + 1) / PAGE);
+      const group = inner.parent?.key;
+      if (group !== undefined && page > (paged.get(group) ?? 1)) paged.set(group, page);
+    }
+    if (next.size !== open.peek().size) opened.value = next;
+    if (paged.size > 0) pages.value = paged;
+    current.value = item.key;
+    wanted.value = { key: item.key, focus };
+  });
+}
+
+export const isOpenGroup = (item: TreeNode): boolean => isGroup(item) && open.value.has(item.key);

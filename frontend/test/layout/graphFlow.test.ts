@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { asColumn, buildFlows, type Bundle, cutFlow, type Flow } from "../../src/layout/graphFlow";
+import { buildTree } from "../../src/layout/graphTree";
+import { graphOf, type Spec } from "./graphs";
+
+function flowsOf(specs: Spec[], edges: string[]): Map<string, Flow> {
+  const graph = graphOf(specs, edges);
+  return buildFlows(graph, buildTree(graph, []));
+}
+const ends = (bundles: Bundle[]): string[] => bundles.map(({ from, to, count }) => `${from}>${to}:${count}`);
+const chain = (...pairs: [number, number][]): Flow => ({
+  bundles: pairs.map(([from, to]) => ({ from, to, count: 1, sizes: [-1, 3] })), ins: new Set(), outs: new Set(),
+});
+
+describe("bundles", () => {
+  const specs: Spec[] = [["x", "input"], ["a", "A", [["p", "Linear"], ["q", "Linear"]]], ["b", "B", [["r", "Linear"], ["s", "Linear"]]]];
+
+  it("lifts an edge to the innermost module that holds both of its ends", () => {
+    const flows = flowsOf(specs, ["x>a.p>a.q>b.r>b.s"]);
+    expect(ends(flows.get("")?.bundles ?? [])).toEqual(["0>1:1", "1>2:1"]);
+    expect(ends(flows.get("a")?.bundles ?? [])).toEqual(["0>1:1"]);
+    expect([...(flows.get("a")?.ins ?? [])]).toEqual([0]);
+    expect([...(flows.get("a")?.outs ?? [])]).toEqual([1]);
+  });
+
+  it("counts tensors, not arrows: one that goes to two places inside is one", () => {
+    const flows = flowsOf(specs, ["a.p>b.r", "a.p>b.s", "a.q>b.s"]);
+    expect(ends(flows.get("")?.bundles ?? [])).toEqual(["1>2:2"]);
+    expect([...(flows.get("b")?.ins ?? [])]).toEqual([0, 1]);
+  });
+
+  it("has a shape only while all are of one", () => {
+    const graph = graphOf(specs, ["a.p>b.r", "a.q>b.s"]);
+    graph.edges[1] = { ...graph.edges[1]!, sizes: [-1, 2] };
+    expect(buildFlows(graph, buildTree(graph, [])).get("")?.bundles[0]).toMatchObject({ count: 2, sizes: null });
+  });
+
+  it("leaves out edges to what is not there", () => {
+    expect(flowsOf(specs, ["gone>a.p", "a.p>a.p"]).size).toBe(0);
+  });
+
+  it("bends the edges of hidden children to what stands for them", () => {
+    const cut = cutFlow(chain([0, 1], [1, 2], [2, 3], [1, 3]), 2, 4);
+    expect(ends(cut.bundles)).toEqual(["0>1:1", "1>2:2"]);
+  });
+});
+
+describe("column or branches", () => {
+  it("is a column when each feeds the next", () => {
+    expect(asColumn(chain([0, 1], [1, 2]), 3)).toMatchObject({ order: [0, 1, 2], skips: [], lanes: 0 });
+  });
+  it("keeps what nothing connects at the end", () => {
+    expect(asColumn(chain([0, 2]), 3)).toMatchObject({ order: [0, 2, 1] });
+  });
+  it("draws few skips in lanes, those that follow each other in the same one", () => {
+    const column = asColumn(chain([0, 1], [1, 2], [2, 3], [3, 4], [0, 2], [2, 4]), 5);
+    expect(column?.lanes).toBe(1);
+    expect(asColumn({ ...chain([0, 1], [1, 2]), ins: new Set([0, 2]) }, 3)?.skips).toEqual([{ from: -1, to: 2, lane: 0 }]);
+    expect(asColumn({ ...chain([0, 1], [1, 2]), outs: new Set([0, 2]) }, 3)?.skips).toEqual([{ from: 0, to: 3, lane: 0 }]);
+  });
+  it("branches with two towers, with edges back, and with skips over skips over skips", () => {
+    expect(asColumn(chain([0, 2], [1, 3], [2, 4], [3, 4]), 5)).toBeNull();
+    expect(asColumn(chain([0, 1], [1, 2], [2, 0]), 3)).toBeNull();
+    expect(asColumn(chain([0, 1], [1, 2], [2, 3], [3, 4], [0, 2], [0, 3], [0, 4]), 5)).toBeNull();
+  });
+  it("is a column without lines when there are no edges at all", () => {
+    expect(asColumn(chain(), 3)).toMatchObject({ order: [0, 1, 2], spine: [null, null, null] });
+  });
+});

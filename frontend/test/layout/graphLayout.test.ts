@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { layBranches } from "../../src/layout/graphDagre";
+import type { Box, Drawing } from "../../src/layout/graphDrawing";
+import { buildFlows } from "../../src/layout/graphFlow";
+import { type Branching, layoutGraph, PAGE } from "../../src/layout/graphLayout";
+import { buildTree } from "../../src/layout/graphTree";
+import type { Graph } from "../../src/api/types";
+import { graphOf, largeGraph, type Spec } from "./graphs";
+
+function draw(graph: Graph, open: string[], { recorded = [], pages = [], width = 246 }: { recorded?: string[]; pages?: [string, number][]; width?: number } = {}): Drawing {
+  const tree = buildTree(graph, recorded);
+  return layoutGraph(tree, buildFlows(graph, tree), { open: new Set(open), pages: new Map(pages), width }, layBranches, new Map<string, Branching>());
+}
+const keys = ({ boxes }: Drawing): string[] => boxes.map(({ key }) => key);
+const box = (drawing: Drawing, key: string): Box => drawing.boxes.find((one) => one.key === key) as Box;
+const apart = (a: Box, b: Box): boolean =>
+  a.x + a.width <= b.x + 0.01 || b.x + b.width <= a.x + 0.01 || a.y + a.height <= b.y + 0.01 || b.y + b.height <= a.y + 0.01;
+const holds = (a: Box, b: Box): boolean => b.x >= a.x && b.y >= a.y && b.x + b.width <= a.x + a.width + 0.01 && b.y + b.height <= a.y + a.height + 0.01;
+
+const CHAIN: Spec[] = [["x", "input"], ["stem", "S", [["conv", "Conv2d"], ["relu", "ReLU"]]], ["fc", "Linear"], ["y", "output"]];
+const FLOW = ["x>stem.conv>stem.relu>fc>y"];
+
+describe("a chain", () => {
+  it("is a column from top to bottom, as wide as the pane", () => {
+    const drawing = draw(graphOf(CHAIN, FLOW), []);
+    expect(keys(drawing)).toEqual(["x", "stem", "fc", "y"]);
+    expect(drawing.width).toBe(246);
+    const tops = drawing.boxes.map(({ y }) => y);
+    expect(tops).toEqual(tops.toSorted((a, b) => a - b));
+    expect(box(drawing, "stem")).toMatchObject({ form: "closed", x: 12, width: 222, rail: 30, height: 22 });
+  });
+
+  it("opens and closes one module without touching what lies above it", () => {
+    const graph = graphOf(CHAIN, FLOW);
+    const [closed, open] = [draw(graph, []), draw(graph, ["stem"], { recorded: ["stem.relu"] })];
+    expect(keys(open)).toEqual(["x", "stem", "stem.conv", "stem.relu", "fc", "y"]);
+    expect(box(open, "x")).toEqual(box(closed, "x"));
+    // 20 of the title, 21 and 35 of the rows, 3.5 below them: the measures of the picture.
+    expect(box(open, "stem").height).toBe(79.5);
+    expect(holds(box(open, "stem"), box(open, "stem.relu"))).toBe(true);
+  });
+
+  it("writes the shape on the arrow into a module and none between rows", () => {
+    const { edges } = draw(graphOf(CHAIN, FLOW), ["stem"]);
+    const into = edges.find(({ to }) => to === "stem");
+    expect(into?.label).toMatchObject({ count: 1, sizes: [-1, 7, 5, 3] });
+    expect(into?.tip?.angle).toBe(90);
+    const inner = edges.find(({ from }) => from === "stem.conv");
+    expect([inner?.label, inner?.tip]).toEqual([null, null]);
+  });
+
+  it("has room for strips where something is recorded", () => {
+    expect(box(draw(graphOf(CHAIN, FLOW), [], { recorded: ["stem.relu"] }), "stem").height).toBe(38);
+  });
+});
+
+describe("branches", () => {
+  const towers: Spec[] = [["x", "input"], ["left", "L", [["a", "Linear"]]], ["right", "R", [["b", "Linear"]]], ["cat", "cat"]];
+  const flow = ["x>left.a>cat", "x>right.b>cat"];
+
+  it("stand side by side, below what feeds them, and do not overlap", () => {
+    const drawing = draw(graphOf(towers, flow), ["left"]);
+    const [left, right, cat, x] = ["left", "right", "cat", "x"].map((key) => box(drawing, key)) as [Box, Box, Box, Box];
+    expect(apart(left, right)).toBe(true);
+    expect(left.y).toBeGreaterThan(x.y);
+    expect(cat.y).toBeGreaterThan(left.y);
+    expect(holds(left, box(drawing, "left.a"))).toBe(true);
+    expect(drawing.edges).toHaveLength(4);
+    for (const one of drawing.boxes) expect(one.x).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...drawing.boxes.map((one) => one.x + one.width))).toBeLessThanOrEqual(drawing.width);
+  });
+
+  it("draws a skip of a residual block beside its column", () => {
+    const graph = graphOf([["x", "input"], ["res", "Res", [["conv", "Conv2d"], ["bn", "BatchNorm2d"], ["add", "add"]]]], ["x>res.conv>res.bn>res.add", "x>res.add"]);
+    const drawing = draw(graph, ["res"]);
+    const skip = drawing.edges.find(({ from, to }) => from === "res" && to === "res.add");
+    expect(skip?.tip?.angle).toBe(0);
+    expect(drawing.edges.find(({ to }) => to === "res")?.label?.count).toBe(1);
+  });
+
+  it("asks for a layout once per module and sizes", () => {
+    const graph = graphOf(towers, flow);
+    const tree = buildTree(graph, []);
+    const known = new Map<string, Branching>();
+    let asked = 0;
+    const counting = (...args: Parameters<typeof layBranches>): Branching => (asked++, layBranches(...args));
+    for (const open of [[], ["left"], [], ["left"]]) {
+      layoutGraph(tree, buildFlows(graph, tree), { open: new Set(open), pages: new Map(), width: 246 }, counting, known);
+    }
+    expect(asked).toBe(2);
+  });
+
+  it("survives a cycle", () => {
+    expect(draw(graphOf([["a", "A", [["p", "Linear"], ["q", "Linear"]]], ["b", "Linear"]], ["a.p>b>a.q"]), []).boxes).toHaveLength(2);
+  });
+});
+
+describe("size", () => {
+  it("pages the children of a module", () => {
+    const children = Array.from({ length: 2 * PAGE + 5 }, (_, i): Spec => [`op${i}`, "relu"]);
+    const graph = graphOf([["all", "All", children]], [children.map(([name]) => `all.${name}`).join(">")]);
+    const first = draw(graph, ["all"]);
+    expect(first.boxes).toHaveLength(1 + PAGE + 1);
+    expect(first.boxes.at(-1)).toMatchObject({ form: "more", key: "all", hidden: PAGE + 5 });
+    expect(draw(graph, ["all"], { pages: [["all", 3]] }).boxes).toHaveLength(1 + 2 * PAGE + 5);
+  });
+
+  it("draws 10,000 operators within 1 s and opens a module within 200 ms", () => {
+    const graph = largeGraph(100, 100);
+    const start = performance.now();
+    const tree = buildTree(graph, []);
+    const flows = buildFlows(graph, tree);
+    const known = new Map<string, Branching>();
+    const layout = (open: string[]): Drawing => layoutGraph(tree, flows, { open: new Set(open), pages: new Map(), width: 246 }, layBranches, known);
+    expect(layout([]).boxes).toHaveLength(102);
+    expect(performance.now() - start).toBeLessThan(1000);
+    const again = performance.now();
+    expect(layout(["block42"]).boxes).toHaveLength(202);
+    expect(performance.now() - again).toBeLessThan(200);
+  });
+
+  it("opens a module of 80 branching operators within a second", () => {
+    const children = Array.from({ length: 80 }, (_, i): Spec => [`op${i}`, "relu"]);
+    const flow = Array.from({ length: 40 }, (_, i) => [`all.op0>all.op${i + 1}>all.op${i + 40 > 78 ? 78 : i + 40}`, `all.op${i + 40 > 78 ? 78 : i + 40}>all.op79`]).flat();
+    const graph = graphOf([["all", "All", children]], flow.filter((edge) => !edge.includes("op40>all.op40") && !edge.includes("op78>all.op78")));
+    const start = performance.now();
+    draw(graph, ["all"]);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+});
