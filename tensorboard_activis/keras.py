@@ -8,9 +8,10 @@ import keras
 import numpy as np
 
 from tensorboard_activis.capture import keras_tap
-from tensorboard_activis.capture.keras_data import class_labels, evaluation_data
+from tensorboard_activis.capture.keras_data import evaluation_data
 from tensorboard_activis.capture.keras_graph import record_graph
-from tensorboard_activis.capture.keras_outputs import check_classes, content, image_channels, loss_names, watched
+from tensorboard_activis.capture.keras_labels import Labels, check_width
+from tensorboard_activis.capture.keras_outputs import content, described, essence, image_channels, loss_names, watched
 from tensorboard_activis.capture.keras_reduce import Reducer, check_reducer
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -75,7 +76,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         check_reducer(reducer)
         self._data = evaluation_data(x, y, batch_size)
         if not isinstance(self._data.labels, dict | list | tuple):
-            check_classes(class_labels(self._data.labels, class_names), class_names)
+            Labels(self._data.labels, class_names)
         self._every = every
         self._layers = layers
         self._class_names = class_names
@@ -154,21 +155,23 @@ class ActiVisCallback(keras.callbacks.Callback):
         try:
             if not all(layer.built for layer in model._flatten_layers()):
                 model(keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), first.inputs))
-            recording = record_graph(model, self._data.specs)
+            recording = record_graph(model, self._data.specs, first.inputs)
             chosen = keras_tap.targets(recording, self._layers, self._reducer)
-            tap = keras_tap.Tap(model, chosen, self._data.specs)
+            tap = keras_tap.Tap(model, chosen, self._data.specs, eager=recording.graph.origin == "tree")
             _, outputs = tap(first.inputs)
         except ConfigurationError:
             raise
         except Exception as error:
-            shapes = keras.tree.map_structure(lambda array: f"{array.dtype} {array.shape}", first.inputs)
             raise ConfigurationError(
-                f"The model cannot be run on the evaluation data: {type(error).__name__}: {error} "
-                f"The first batch of x is {shapes}. Check that x has the form that model.fit gets."
+                f"The model cannot be run on x, whose first batch is {described(first.inputs)}: {essence(error)} "
+                "Pass x in the form that model.fit gets."
             ) from error
-        check_classes(None, self._class_names, watched(outputs, first.labels)[0])
         self._graph, self._infos = recording.graph, [target.info for target in chosen]
-        self._tap, self._tapped, self._loss = tap, model, loss_names(model)
+        output, labels = watched(outputs, first.labels if self._data.labels is None else self._data.labels)
+        width = output.shape[1] if output.ndim == 2 else None
+        check_width(self._class_names, width)
+        self._labels = Labels(labels, self._class_names, width=width, loss=loss_names(model))
+        self._tap, self._tapped = tap, model
 
     def _batches(self) -> Any:
         if self._progress is False:
@@ -179,16 +182,15 @@ class ActiVisCallback(keras.callbacks.Callback):
             return self._data
         disable = False if self._progress else None
         return tqdm(
-            self._data, "ActiVis", self._data.batches, leave=False, delay=0 if self._progress else 2, disable=disable
+            self._data, "ActiVis", self._data.batches, leave=False, delay=0 if self._progress else 1, disable=disable
         )
 
     def _add(self, snapshot: Any, batch: Any) -> None:
         assert self._tap is not None
         activations, outputs = self._tap(batch.inputs)
         output, labels = watched(outputs, batch.labels)
-        classes = output.shape[1] if output.ndim == 2 else None
         shown = content(batch.inputs)
-        known = class_labels(labels, self._class_names, classes=classes, loss=self._loss)
+        known = self._labels.of(labels)
         if known is not None and len(known) != len(output):
             raise ActiVisError(f"A batch has {len(output)} outputs but {len(known)} labels.")
         channels = image_channels(shown)

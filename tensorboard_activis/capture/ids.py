@@ -1,30 +1,43 @@
 """Stable identities for instances that come without one."""
 
+from collections import Counter
 from hashlib import blake2b
 
 import numpy as np
 
 
-def content_ids(*inputs: np.ndarray) -> list[str]:
-    """An id for every instance from its content alone: the same at every step, in every order, in every run.
+class ContentIds:
+    """Names instances by their content alone: the same at every step, in every order, in every run.
 
-    Instances of equal content have equal ids. Reading order cannot serve instead: a data set may shuffle.
-
-    Arguments:
-        inputs: arrays [instances, ...] of equal length; the id is of all of them together.
-
-    Returns:
-        16 hexadecimal digits per instance.
+    Reading order cannot serve instead: a data set may shuffle. One object serves one pass over the data: the second instance
+    with the same content gets `-1` at its end, the third `-2`.
     """
-    if not inputs:
-        return []
-    return [_digest([array[row] for array in inputs]) for row in range(len(inputs[0]))]
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def of(self, *inputs: np.ndarray) -> list[str]:
+        """Ids for a batch, hexadecimal text.
+
+        Arguments:
+            inputs: arrays [instances, ...] of equal length; an id is of all of them together.
+        """
+        count = len(inputs[0]) if inputs else 0
+        return [self._told_apart(_digest([array[row] for array in inputs])) for row in range(count)]
+
+    def _told_apart(self, name: str) -> str:
+        count = self._seen[name]
+        self._seen[name] += 1
+        return f"{name}-{count}" if count else name
 
 
 def _digest(parts: list[np.ndarray]) -> str:
-    state = blake2b(digest_size=8)
+    state = blake2b(digest_size=12)
     for part in parts:
         value = np.asarray(part)
+        if value.ndim == 1 and value.dtype.kind in "iu":
+            # Token ids: how far a batch is padded depends on what else is in it.
+            value = np.trim_zeros(value, "b")
         state.update(f"{value.dtype.str}{value.shape}".encode())
         # Objects are texts or bytes: their memory holds addresses, which change.
         state.update(repr(value.tolist()).encode() if value.dtype.hasobject else np.ascontiguousarray(value).tobytes())

@@ -1,13 +1,13 @@
 """The evaluation data of a Keras callback: arrays, structures of arrays, or a data set that can be read again and again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.ids import content_ids
+from tensorboard_activis.capture.ids import ContentIds
 from tensorboard_activis.errors import ConfigurationError
 
 
@@ -57,13 +57,13 @@ class ArrayData:
             raise ConfigurationError(
                 "x holds no arrays. Pass an array, a list or dict of arrays, or a data set of batches."
             )
-        if len({length for _, length in lengths}) > 1:
-            told = ", ".join(f"{name} {length}" for name, length in lengths)
-            raise ConfigurationError(f"The arrays in x and y must have the same number of instances; got {told}.")
         if not lengths[0][1]:
             raise ConfigurationError(
                 "x holds no instances. Pass the evaluation data, for instance the validation split."
             )
+        if len({length for _, length in lengths}) > 1:
+            told = ", ".join(f"{name} {length}" for name, length in lengths)
+            raise ConfigurationError(f"The arrays in x and y must have the same number of instances; got {told}.")
         return lengths[0][1]
 
 
@@ -85,11 +85,12 @@ class DatasetData:
         self.specs = self._specs()
 
     def __iter__(self) -> Iterator[Batch]:
+        ids = ContentIds()
         for element in self._elements():
             x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
             inputs = keras.tree.map_structure(as_array, x)
             labels = None if y is None else keras.tree.map_structure(as_array, y)
-            yield Batch(inputs, labels, content_ids(*keras.tree.flatten(inputs)))
+            yield Batch(inputs, labels, ids.of(*keras.tree.flatten(inputs)))
 
     def _elements(self) -> Iterator[Any]:
         if isinstance(self._dataset, keras.utils.PyDataset):
@@ -129,54 +130,6 @@ def evaluation_data(x: Any, y: Any, batch_size: int) -> ArrayData | DatasetData:
             "Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."
         )
     return DatasetData(x)
-
-
-def class_labels(
-    labels: Any, class_names: Sequence[str] | None, *, classes: int | None = None, loss: str = ""
-) -> np.ndarray | None:
-    """Labels as class indices where they are classes, else as they are.
-
-    Arguments:
-        labels: integers [instances] or [instances, 1], one-hot rows [instances, classes], names of classes, or numbers.
-        classes: width of the model's output; None when not known.
-        loss: names of the model's losses; a cross entropy says that labels 0.0 and 1.0 are classes.
-
-    Raises:
-        ConfigurationError: a text that is not among `class_names`.
-    """
-    if labels is None:
-        return None
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.dtype.kind in "OSU":
-        return _named_labels(labels, class_names)
-    several_at_once = "binary" in loss and "crossentropy" in loss
-    if labels.ndim == 2 and labels.shape[1] > 1 and not several_at_once and _is_one_hot(labels, loss):
-        return labels.argmax(axis=1)
-    is_class = "crossentropy" in loss or (classes is not None and classes > 1)
-    if labels.ndim == 1 and labels.dtype.kind == "f" and is_class and np.array_equal(labels, np.round(labels)):
-        return labels.astype(np.int64)
-    return labels
-
-
-def _named_labels(labels: np.ndarray, class_names: Sequence[str] | None) -> np.ndarray:
-    texts = [text.decode() if isinstance(text, bytes) else str(text) for text in labels.ravel()]
-    if class_names is None:
-        raise ConfigurationError("y holds texts; pass class_names=[...], in the order of the model's outputs.")
-    numbers = {name: number for number, name in enumerate(class_names)}
-    unknown = next((text for text in texts if text not in numbers), None)
-    if unknown is not None:
-        raise ConfigurationError(
-            f"y holds the label {unknown!r}, which is not among class_names {list(class_names)!r}."
-        )
-    return np.array([numbers[text] for text in texts], dtype=np.int64)
-
-
-def _is_one_hot(labels: np.ndarray, loss: str) -> bool:
-    if "categorical_crossentropy" in loss and "sparse" not in loss:
-        return True
-    return bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
 
 
 def as_array(data: Any) -> np.ndarray:

@@ -126,37 +126,45 @@ class Recorder:
                 self.connect(tensor, key)
 
 
-def record_graph(model: Any, inputs: Any) -> Recording:
+def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
     """Find the graph of a built model.
 
     Arguments:
         model: a Keras model whose layers all have their weights.
         inputs: KerasTensors, [batch, ...] with None for the batch axis, in the structure that the model takes.
+        batch: arrays to run the model on, should it run on nothing else.
 
     Returns:
         The graph; its `origin` is "functional", "symbolic" (a subclassed model), "recorded" (traced by TensorFlow, operators
-        left out) or "tree" (no edges: the model could not be run without data).
+        left out) or "tree" (no edges: the model only runs on data).
+
+    Raises:
+        Exception: whatever the model raises when it runs on `batch`.
     """
     known = frozenset(map(id, keras_calls.operations(model)))
-    batch = keras.tree.flatten(inputs)[0].shape[0]
+    size = keras.tree.flatten(inputs)[0].shape[0]
     for origin, run in _ways(model):
-        recorder = Recorder(known, batch=batch)
+        recorder = Recorder(known, batch=size)
         try:
             with keras_calls.untouched(model):
                 run(recorder, model, inputs)
         except Exception:  # whatever users' code raises when it meets tensors without values
             continue
         return _finish(recorder, model, origin)
-    recorder = Recorder(known, batch=batch)
-    recorder.begin("", model, "", 0, "module", None)
-    recorder.names.stack.append(keras_calls.ROOT)
+    recorder = Recorder(known, batch=size if batch is None else len(keras.tree.flatten(batch)[0]))
+    if batch is None:
+        recorder.begin("", model, "", 0, "module", None)
+    else:
+        with keras_calls.untouched(model):
+            keras_trace.run_on_data(recorder, model, batch)
+        recorder.edges.clear()
     return _finish(recorder, model, "tree")
 
 
 def _ways(model: Any) -> Iterator[tuple[str, Callable[[Recorder, Any, Any], None]]]:
     yield "functional" if keras_calls.functional(model) is not None else "symbolic", _run_symbolically
     if keras.backend.backend() == "tensorflow":
-        yield "recorded", keras_trace.run
+        yield "recorded", keras_trace.run_traced
 
 
 def _run_symbolically(recorder: Recorder, model: Any, inputs: Any) -> None:
@@ -229,7 +237,8 @@ def _operator(
 def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
     """Add the layers that never ran, and turn drafts into nodes, the model itself first."""
     calls = recorder.names.counts
-    _drop_masks(recorder)
+    if recorder.edges:
+        _drop_masks(recorder)
     _add_idle(recorder, recorder.drafts[""])
     drafts = sorted(recorder.drafts.values(), key=lambda draft: draft.key != "")
     # A closed module can be an edge's end, an open one cannot.

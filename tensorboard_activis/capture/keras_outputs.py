@@ -1,13 +1,13 @@
 """Which of a model's outputs and inputs stand for an instance, and what its losses say of the labels."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 import numpy as np
 
 from tensorboard_activis.capture.columns import is_image
-from tensorboard_activis.errors import ConfigurationError
 
 
 def watched(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
@@ -29,30 +29,6 @@ def watched(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
     return flat[0], next(iter(labels.values())) if isinstance(labels, dict) else labels
 
 
-def check_classes(
-    labels: np.ndarray | None, class_names: Sequence[str] | None, outputs: np.ndarray | None = None
-) -> None:
-    """Compare class names with the labels or with the model's outputs, as far as these are classes.
-
-    Raises:
-        ConfigurationError: there are more classes than names, or the model's output is wider or narrower.
-    """
-    if class_names is None:
-        return
-    if labels is not None and labels.ndim == 1 and labels.dtype.kind in "iu" and labels.size:
-        highest = int(labels.max())
-        if highest >= len(class_names):
-            raise ConfigurationError(
-                f"class_names has {len(class_names)} names, but y holds the class {highest}. Name all {highest + 1} classes."
-            )
-    if outputs is not None and outputs.ndim == 2:
-        classes = max(outputs.shape[1], 2)
-        if classes != len(class_names):
-            raise ConfigurationError(
-                f"class_names has {len(class_names)} names, but the model tells {classes} classes apart. Name each of them."
-            )
-
-
 def content(inputs: Any) -> np.ndarray | None:
     """The input to show for an instance: the first image, else the first array of numbers."""
     arrays = [array for array in keras.tree.flatten(inputs) if array.dtype.kind in "fiub"]
@@ -66,6 +42,25 @@ def image_channels(inputs: np.ndarray | None) -> str:
         if first != last:
             return "first" if first else "last"
     return "first" if keras.config.image_data_format() == "channels_first" else "last"
+
+
+def described(inputs: Any) -> str:
+    """Types and shapes of a batch, for messages."""
+    told = [f"{name}{array.dtype} {array.shape}" for name, array in _named(inputs)]
+    return ", ".join(told)
+
+
+def _named(inputs: Any) -> Iterable[tuple[str, np.ndarray]]:
+    for path, array in keras.tree.flatten_with_path(inputs):
+        yield "".join(f"{step}: " for step in path), array
+
+
+def essence(error: Exception) -> str:
+    """The sentence in an error that says what is wrong; Keras wraps it in colours, and in the arguments of every call around."""
+    text = str(error)
+    marked = re.findall("\x1b\\[1m(.+?)\x1b\\[0m", text, re.DOTALL)
+    short = " ".join((marked[-1] if marked else text).split())
+    return f"{type(error).__name__}: {short[:400]}"
 
 
 def loss_names(model: Any) -> str:

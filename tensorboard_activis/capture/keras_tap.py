@@ -77,17 +77,18 @@ class Tap:
         traces: how often the forward pass was traced.
     """
 
-    def __init__(self, model: Any, targets: Sequence[Target], inputs: Any) -> None:
+    def __init__(self, model: Any, targets: Sequence[Target], inputs: Any, *, eager: bool = False) -> None:
         """
         Arguments:
             model: a built Keras model.
             targets: what to capture.
             inputs: KerasTensors in the structure of the model's inputs, None where sizes vary.
+            eager: for a model that only runs on data, not in a graph.
         """
         self.traces = 0
         self._model = model
         self._wanted = {target.info.name: target for target in targets}
-        self._forward = _compiled(self._run, model, inputs)
+        self._forward = _compiled(self._run, model, inputs, eager)
         self._batch_size = keras.tree.flatten(inputs)[0].shape[0]
 
     def __call__(self, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
@@ -130,7 +131,7 @@ class Tap:
 
 def _check_reachable(captured: Mapping[str, Any]) -> None:
     """TensorFlow only: a tensor inside a loop or a branch cannot be an output of the whole."""
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or all(hasattr(tensor, "numpy") for tensor in captured.values()):
         return
     import tensorflow as tf
 
@@ -143,7 +144,7 @@ def _check_reachable(captured: Mapping[str, Any]) -> None:
             )
 
 
-def _compiled(run: Forward, model: Any, inputs: Any) -> Forward:
+def _compiled(run: Forward, model: Any, inputs: Any, eager: bool) -> Forward:
     """`run` as the backend runs it fast, with variables untouched by it."""
     backend = keras.backend.backend()
 
@@ -151,6 +152,16 @@ def _compiled(run: Forward, model: Any, inputs: Any) -> Forward:
         with keras_calls.untouched(model, values):
             return run(tensors)
 
+    if backend == "torch":
+        import torch
+
+        def without_gradients(tensors: Any) -> tuple[dict[str, Any], Any]:
+            with torch.no_grad():
+                return stateless(keras.tree.map_structure(ops.convert_to_tensor, tensors))
+
+        return without_gradients
+    if eager:
+        return lambda tensors: stateless(keras.tree.map_structure(ops.convert_to_tensor, tensors))
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -162,14 +173,6 @@ def _compiled(run: Forward, model: Any, inputs: Any) -> Forward:
 
         compiled = jax.jit(lambda tensors, values: stateless(tensors, list(zip(model.variables, values, strict=True))))
         return lambda tensors: compiled(tensors, [variable.value for variable in model.variables])
-    if backend == "torch":
-        import torch
-
-        def without_gradients(tensors: Any) -> tuple[dict[str, Any], Any]:
-            with torch.no_grad():
-                return stateless(keras.tree.map_structure(ops.convert_to_tensor, tensors))
-
-        return without_gradients
     return stateless
 
 

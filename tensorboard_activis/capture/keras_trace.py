@@ -1,12 +1,14 @@
-"""The graph of a model that only runs on real tensors, from TensorFlow's own trace of it.
+"""The graph of a model that only runs on real tensors: its layers are seen by their calls.
 
-Layers are seen by their calls; data is followed from one to the next back through TensorFlow's operations, which are left out.
+TensorFlow's own trace tells how data flows from one layer to the next; its operations are left out. Where that fails too, or the
+backend has no such graph, the model runs once on data and the layers are known without edges.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from tensorboard_activis.capture import keras_calls
 from tensorboard_activis.capture.keras_nodes import data_inputs
@@ -15,74 +17,115 @@ if TYPE_CHECKING:
     from tensorboard_activis.capture.keras_graph import Recorder
 
 
-def run(recorder: "Recorder", model: Any, inputs: Any) -> None:
-    """Trace `model` once and tell `recorder` of every layer's call. Raises whatever the model raises."""
+def run_traced(recorder: "Recorder", model: Any, inputs: Any) -> None:
+    """Trace `model` with TensorFlow and tell `recorder` of every layer's call. Raises whatever the model raises.
+
+    Arguments:
+        inputs: KerasTensors.
+    """
     import tensorflow as tf
 
-    registered: dict[str, Any] = {}  # by TensorFlow's name: its Python objects for one tensor come and go
+    def forward(tensors: Any) -> None:
+        _Observer(recorder, model, _Flow(tf)).run(tensors)
 
-    def register(tensors: list[Any]) -> None:
-        registered.update((tensor.name, tensor) for tensor in tensors)
+    specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
+    tf.function(forward, autograph=False).get_concrete_function(specs)
 
-    def origins(tensors: list[Any]) -> list[Any]:
+
+def run_on_data(recorder: "Recorder", model: Any, batch: Any) -> None:
+    """Run `model` eagerly on a batch of arrays; no edges. Raises whatever the model raises."""
+    _Observer(recorder, model, _NoFlow()).run(keras.tree.map_structure(keras.ops.convert_to_tensor, batch))
+
+
+class _NoFlow:
+    """Of eager tensors nobody knows what they were made from."""
+
+    def register(self, tensors: list[Any]) -> None:
+        pass
+
+    def origins(self, tensors: list[Any]) -> list[Any]:
+        # For the neuron axis, which an output of equal shape has from its input.
+        return tensors
+
+    def is_hidden(self) -> bool:
+        return False
+
+
+class _Flow:
+    """Follows tensors back through TensorFlow's operations."""
+
+    def __init__(self, tensorflow: Any) -> None:
+        self._tf = tensorflow
+        self._registered: dict[str, Any] = {}  # by TensorFlow's name: its Python objects for one tensor come and go
+        self._outermost = tensorflow.compat.v1.get_default_graph()
+
+    def register(self, tensors: list[Any]) -> None:
+        """Make these tensors ends of the way back."""
+        self._registered.update((tensor.name, tensor) for tensor in tensors)
+
+    def origins(self, tensors: list[Any]) -> list[Any]:
         """The registered tensors from which `tensors` were computed."""
         found: dict[str, Any] = {}
         seen: set[str] = set()
         waiting = list(tensors)
         while waiting:
             tensor = waiting.pop()
-            if tensor.name in seen:
-                continue
-            seen.add(tensor.name)
-            if tensor.name in registered:
-                found[tensor.name] = registered[tensor.name]
-            else:
+            if tensor.name in self._registered:
+                found[tensor.name] = self._registered[tensor.name]
+            elif tensor.name not in seen:
+                seen.add(tensor.name)
                 waiting += list(tensor.op.inputs)
         return list(found.values())
 
-    def inside_closed() -> bool:
-        return any(not keras_calls.is_container(operation) for operation in open_calls)
+    def is_hidden(self) -> bool:
+        """Whether a loop or a branch is being traced: a graph of its own, whose tensors nobody outside can have."""
+        return self._tf.compat.v1.get_default_graph() is not self._outermost
 
-    open_calls: list[Any] = []
-    outermost: Any = None
 
-    def begun(operation: Any, call: keras_calls.Call) -> None:
-        if not inside_closed():
-            stack = names.stack
+class _Observer:
+    """Runs a model and tells the recorder of the calls in it."""
+
+    def __init__(self, recorder: "Recorder", model: Any, flow: _Flow | _NoFlow) -> None:
+        self._recorder, self._model, self._flow = recorder, model, flow
+        self._open: list[Any] = []
+
+    def run(self, tensors: Any) -> None:
+        self._flow.register(keras.tree.flatten(tensors))
+        self._recorder.ends("/input", "input", tensors)
+        with keras_calls.intercepted(self._model, self._ended, self._began) as self._recorder.names:
+            outputs = self._model(tensors, training=False)
+        for key, tensor in keras_calls.parts("/output", outputs):
+            self._recorder.ends(key, "output", tensor)
+            for origin in self._flow.origins([tensor]):
+                self._recorder.connect(origin, key)
+
+    def _inside_closed(self) -> bool:
+        return any(not keras_calls.is_container(operation) for operation in self._open)
+
+    def _began(self, operation: Any, call: keras_calls.Call) -> None:
+        if not self._inside_closed():
+            stack = self._recorder.names.stack
             kind = "module" if isinstance(operation, keras.layers.Layer) else "operator"
             parent = stack[-2].key if len(stack) > 1 else None
-            recorder.begin(call.key, operation, call.path, call.number, kind, parent)
-        open_calls.append(operation)
+            self._recorder.begin(call.key, operation, call.path, call.number, kind, parent)
+        self._open.append(operation)
 
-    def seen(
-        operation: Any, call: keras_calls.Call, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any
+    def _ended(
+        self, operation: Any, call: keras_calls.Call, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any
     ) -> None:
-        open_calls.pop()
-        if inside_closed():
+        self._open.pop()
+        if self._inside_closed():
             return
-        flat = [tensor for tensor in data_inputs(args, kwargs) if tf.is_tensor(tensor)]
+        inputs = _tensors(data_inputs(args, kwargs))
         leaf = not keras_calls.is_container(operation)
-        # Inside a loop or a branch: a graph of its own, whose tensors nobody outside can have.
-        hidden = tf.compat.v1.get_default_graph() is not outermost
-        draft = recorder.drafts[call.key]
-        recorder.end(draft, origins(flat), outputs, leaf=leaf)
-        if hidden:
-            recorder.hide(draft)
+        draft = self._recorder.drafts[call.key]
+        self._recorder.end(draft, self._flow.origins(inputs), outputs, leaf=leaf)
         if leaf:
-            register([tensor for tensor in keras.tree.flatten(outputs) if tf.is_tensor(tensor)])
+            self._flow.register(_tensors(keras.tree.flatten(outputs)))
+        if self._flow.is_hidden():
+            self._recorder.hide(draft)
 
-    def forward(tensors: Any) -> None:
-        nonlocal outermost
-        outermost = tf.compat.v1.get_default_graph()
-        register(keras.tree.flatten(tensors))
-        recorder.ends("/input", "input", tensors)
-        outputs = model(tensors, training=False)
-        for key, tensor in keras_calls.parts("/output", outputs):
-            recorder.ends(key, "output", tensor)
-            for origin in origins([tensor]):
-                recorder.connect(origin, key)
 
-    with keras_calls.intercepted(model, seen, begun) as names:
-        recorder.names = names
-        specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
-        tf.function(forward, autograph=False).get_concrete_function(specs)
+def _tensors(values: list[Any]) -> list[Any]:
+    is_tensor: Callable[[Any], bool] = keras.ops.is_tensor
+    return [value for value in values if is_tensor(value) and not isinstance(value, np.ndarray)]

@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 from tensorboard_activis.capture.keras_graph import Recording, record_graph
+from tensorboard_activis.capture.keras_tap import Tap, targets
 
 
 def inputs_of(model: keras.Model):
@@ -159,6 +160,17 @@ def test_model_that_cannot_run_without_data_is_a_tree():
     assert recording.graph.origin == "tree"
     assert set(nodes(recording)) == {"", "block", "block.left", "block.right", "block.spare", "out"}
     assert recording.graph.edges == ()
+    # With data at hand calls and shapes are known all the same.
+    recording = record_graph(model, keras.KerasTensor((None, 5)), np.zeros((3, 5), "float32"))
+    found = nodes(recording)
+    assert recording.graph.origin == "tree"
+    assert recording.graph.edges == ()
+    assert found["block.left@1"].outputs[0].sizes == (-1, 5)
+    assert found["block.spare"].calls == 0
+    assert {"block.left@1", "out"} <= recording.observable
+    tap = Tap(model, targets(recording, ["out"]), keras.KerasTensor((None, 5)), eager=True)
+    x = np.ones((4, 5), "float32")
+    np.testing.assert_allclose(tap(x)[0]["out"], model(keras.ops.convert_to_tensor(x)), rtol=1e-6)
 
 
 def test_parts_of_an_output_are_nodes_and_masks_are_not():

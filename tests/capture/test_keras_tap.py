@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from tensorboard_activis.capture.keras_graph import record_graph
 from tensorboard_activis.capture.keras_tap import Tap, targets
-from tensorboard_activis.errors import ActiVisError, ConfigurationError
+from tensorboard_activis.errors import ConfigurationError
 
 RANDOM = np.random.default_rng(0)
 

@@ -1,0 +1,286 @@
+"""The Keras callback from `model.fit` to `open_run`, against Keras's own predict and numpy."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tensorboard_activis import open_run
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.keras import ActiVisCallback
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(70, 7, 5, 3)).astype("float32")
+Y = RANDOM.integers(0, 3, size=70)
+NAMES = ["ant", "bee", "cat"]
+
+
+def network() -> keras.Model:
+    model = keras.Sequential(
+        [
+            keras.Input((7, 5, 3)),
+            layers.Conv2D(4, 3, name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.ReLU(name="relu"),
+            layers.GlobalAveragePooling2D(name="pooled"),
+            layers.Dropout(0.5, name="dropout"),
+            layers.Dense(3, name="logits"),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+def fitted(callbacks, *, epochs: int = 3, seed: int = 1) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    model = network()
+    model.fit(X, Y, batch_size=16, epochs=epochs, verbose=0, callbacks=callbacks)
+    return model
+
+
+def test_snapshots_of_fit_agree_with_predict(tmp_path):
+    callback = ActiVisCallback(
+        tmp_path,
+        X,
+        Y[:, None],
+        class_names=NAMES,
+        sample=30,
+        batch_size=32,
+        subsets={"unsure": "score < 0.5"},
+        every=2,
+        strict=True,
+    )
+    model = fitted([callback], epochs=4)
+    run = open_run(tmp_path)
+    assert run.steps == [10, 20]  # 5 batches make an epoch
+    snapshot = run.latest
+    assert set(snapshot.layers) == {"relu", "logits"}
+    assert snapshot.record.task == "classification"
+    assert snapshot.record.seen == 70
+    assert snapshot.record.kept == 30
+    assert run.graph.origin == "functional"
+    assert set(snapshot.layers) <= {node.key for node in run.graph.nodes}
+    assert snapshot.record.layers[0].info.reducer == "mean"
+
+    relu = (
+        keras.Model(model.inputs, model.get_layer("relu").output)
+        .predict(X, verbose=0)
+        .astype("float64")
+        .mean(axis=(1, 2))
+    )
+    logits = model.predict(X, verbose=0).astype("float64")
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    predicted = logits.argmax(axis=1)
+    members = {
+        "all": np.ones(70, bool),
+        **{name: number == Y for number, name in enumerate(NAMES)},
+        "correct": predicted == Y,
+        "wrong": predicted != Y,
+        "unsure": scores.max(axis=1) < 0.5,
+    }
+    summary = snapshot.summary("relu")
+    assert list(summary.subsets) == list(members)
+    for row, chosen in enumerate(members.values()):
+        assert summary.count[row, 0] == chosen.sum()
+        np.testing.assert_allclose(summary.mean[row], relu[chosen].mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(summary.std[row], relu[chosen].std(axis=0), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(summary.max[row], relu[chosen].max(axis=0), rtol=1e-5)
+
+    rows = np.asarray(snapshot.instances["id"])
+    np.testing.assert_array_equal(snapshot.column("prediction"), predicted[rows])
+    np.testing.assert_allclose(snapshot.column("score"), scores.max(axis=1)[rows], rtol=1e-5)
+    np.testing.assert_allclose(snapshot.record.metrics["accuracy"], (predicted == Y).mean())
+    np.testing.assert_array_equal(snapshot.activations("logits"), model.predict(X, verbose=0)[rows].astype(np.float16))
+
+
+def state(model: keras.Model) -> dict[str, np.ndarray]:
+    variables = [*model.variables, *model.optimizer.variables]
+    return {f"{number} {variable.path}": np.asarray(variable) for number, variable in enumerate(variables)}
+
+
+def test_training_is_bit_identical_with_and_without(tmp_path):
+    plain = fitted([])
+    after_plain = np.asarray(keras.random.uniform((4,))), RANDOM.bit_generator.state
+    model = fitted([ActiVisCallback(tmp_path, X, Y, strict=True)])
+    after = np.asarray(keras.random.uniform((4,))), RANDOM.bit_generator.state
+    expected, found = state(plain), state(model)
+    assert len(expected) == len(found) > 10
+    for (name, value), other in zip(expected.items(), found.values(), strict=True):
+        np.testing.assert_array_equal(value, other, err_msg=name)
+    np.testing.assert_array_equal(after_plain[0], after[0])
+    assert {key: plain.history.history[key] for key in ("loss", "accuracy")} == {
+        key: model.history.history[key] for key in ("loss", "accuracy")
+    }
+    assert open_run(tmp_path).steps == [5, 10, 15]
+
+
+def test_one_trace_for_all_snapshots(tmp_path):
+    callback = ActiVisCallback(tmp_path, X, Y, batch_size=32)
+    fitted([callback])
+    assert callback._tap is not None
+    assert callback._tap.traces == 1 or keras.backend.backend() == "torch"
+
+
+def test_log_without_fit_and_two_directories(tmp_path):
+    model = network()
+    for name in ("one", "two"):
+        callback = ActiVisCallback(tmp_path / name, X, Y, layers=["conv", "nor*"], reducer="max", sample=None)
+        callback.set_model(model)
+        callback.log(7)
+        callback.log(9)
+        callback.close()
+        callback.close()
+    snapshot = open_run(tmp_path / "two").latest
+    assert snapshot.record.step == 9
+    assert list(snapshot.layers) == ["conv", "norm"]
+    maps = keras.Model(model.inputs, model.get_layer("conv").output).predict(X, verbose=0)
+    rows = np.asarray(snapshot.instances["id"])
+    np.testing.assert_array_equal(snapshot.activations("conv"), maps.max(axis=(1, 2))[rows].astype(np.float16))
+
+
+def test_several_inputs_and_outputs_from_a_data_set(tmp_path):
+    image, table = keras.Input((7, 5, 3), name="image"), keras.Input((2,), name="table")
+    joined = layers.Concatenate(name="joined")([layers.Flatten()(image), layers.Dense(4, name="wide")(table)])
+    model = keras.Model(
+        {"image": image, "table": table},
+        {
+            "size": layers.Dense(1, name="size")(joined),
+            "kind": layers.Dense(3, activation="softmax", name="kind")(joined),
+        },
+    )
+    model.compile("sgd", {"size": "mse", "kind": "categorical_crossentropy"})
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return 7
+
+        def __getitem__(self, number: int):
+            rows = slice(number * 10, number * 10 + 10)
+            return {"image": X[rows], "table": X[rows, 0, 0, :2]}, {"kind": np.eye(3)[Y[rows]]}
+
+    callback = ActiVisCallback(tmp_path, Batches(), class_names=NAMES, layers=["joined", "wide"], strict=True)
+    callback.set_model(model)
+    callback.log(1)
+    callback.close()
+    snapshot = open_run(tmp_path).latest
+    kinds = model.predict({"image": X, "table": X[:, 0, 0, :2]}, verbose=0)["kind"]
+    np.testing.assert_allclose(snapshot.record.metrics["accuracy"], (kinds.argmax(axis=1) == Y).mean())
+    assert snapshot.record.seen == 70
+    assert [subset.count for subset in snapshot.record.subsets[1:4]] == np.bincount(Y).tolist()
+    assert "image" in snapshot.instances.column_names
+
+
+def test_regression_and_no_labels(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(5, activation="relu"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    features, target = X[:, 0, 0], X.mean(axis=(1, 2, 3))
+    for name, y in (("regression", target), ("none", None)):
+        callback = ActiVisCallback(tmp_path / name, features, y, strict=True)
+        callback.set_model(model)
+        callback.log(0)
+        callback.close()
+        assert open_run(tmp_path / name).latest.record.task == name
+    loss = open_run(tmp_path / "regression").latest.record.metrics["loss"]
+    np.testing.assert_allclose(loss, model.evaluate(features, target, verbose=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"x": X[:0]}, "x holds no instances"),
+        ({"y": Y[:5]}, "same number of instances; got x 70, y 5"),
+        ({"class_names": ["ant", "bee"]}, "class_names has 2 names, but y holds the class 2"),
+        ({"subsets": {"odd": "score <"}}, "'odd'"),
+        ({"every": 0}, "every must be a positive number of epochs; got 0"),
+        ({"layers": "conv"}, r"write \['conv'\]"),
+        ({"reducer": "median"}, "reducer must be one of"),
+        ({"sample": 0}, "sample must be a positive number"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_the_constructor(tmp_path, options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        ActiVisCallback(**{"log_dir": tmp_path, "x": X, "y": Y, **options})
+    ActiVisCallback(tmp_path, X, Y).close()  # what was refused holds no directory
+
+
+def test_wrong_directories_are_refused_in_the_constructor(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="is a file"):
+        ActiVisCallback(tmp_path / "file", X, Y)
+    callback = ActiVisCallback(tmp_path, X, Y)
+    with pytest.raises(ConfigurationError, match="Another logger"):
+        ActiVisCallback(tmp_path, X, Y)
+    callback.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": ["relus"]}, "'relus' matches none of the model's .* Near: relu"),
+        ({"class_names": [*NAMES, "dog"]}, "4 names, but the model tells 3 classes apart"),
+        (
+            {"x": X[:, :, :, :2]},
+            r"whose first batch is float32 \(70, 7, 5, 2\): .*expected axis -1 .* to have value 3",
+        ),
+        ({"y": Y + 1}, "y holds the class 3, but the model tells 3 classes apart"),
+    ],
+)
+def test_what_only_the_model_tells_is_refused_before_the_first_batch(tmp_path, options, message):
+    class Counter(keras.callbacks.Callback):
+        batches = 0
+
+        def on_train_batch_begin(self, batch, logs=None):
+            self.batches += 1
+
+    counter = Counter()
+    callback = ActiVisCallback(**{"log_dir": tmp_path, "x": X, "y": Y, **options})
+    with pytest.raises(ConfigurationError, match=message):
+        fitted([counter, callback])
+    assert counter.batches == 0
+    callback.close()
+
+
+def test_faults_warn_once_and_training_goes_on(tmp_path):
+    class Failing(keras.utils.PyDataset):
+        passes = 0
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, number: int):
+            self.passes += number
+            if number and self.passes > 1:
+                raise RuntimeError("disk on fire")
+            return X[:10], Y[:10]
+
+    data = Failing()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ActiVisWarning)
+        model = fitted([ActiVisCallback(tmp_path, data)])
+    told = [str(warning.message) for warning in caught if warning.category is ActiVisWarning]
+    assert len(told) == 1
+    assert "lost the snapshot of step 10; training goes on. RuntimeError: disk on fire" in told[0]
+    assert open_run(tmp_path).steps == [5]
+    for value, other in zip(state(fitted([])).values(), state(model).values(), strict=True):
+        np.testing.assert_array_equal(value, other)
+    strict = ActiVisCallback(tmp_path / "strict", Failing(), strict=True)
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        fitted([strict])
+    strict.close()
+
+
+def test_no_model_is_said(tmp_path):
+    callback = ActiVisCallback(tmp_path, X, Y)
+    with pytest.raises(ConfigurationError, match=r"call set_model\(model\) first"):
+        callback.log(0)
+    callback.close()
+
+
+def test_second_fit_goes_on(tmp_path):
+    callback = ActiVisCallback(tmp_path, X, Y, strict=True)
+    model = fitted([callback], epochs=1)
+    model.fit(X, Y, batch_size=16, epochs=2, initial_epoch=1, verbose=0, callbacks=[callback])
+    assert open_run(tmp_path).steps == [5, 10]
