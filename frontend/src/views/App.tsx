@@ -38,7 +38,10 @@ export function App(): JSX.Element {
 function Content(): JSX.Element {
   if (!runs.value) {
     return runsError.value ? (
-      <Failure what="The log directory could not be read." message={runsError.value.message} onRetry={() => void lookForRuns()} />
+      <main>
+        <h1 class="hidden-text">ActiVis</h1>
+        <Failure what="The log directory could not be read." message={runsError.value.message} onRetry={() => void lookForRuns()} />
+      </main>
     ) : (
       <div class="progress" role="progressbar" aria-label="Looking for runs" />
     );
@@ -46,6 +49,7 @@ function Content(): JSX.Element {
   if (!run.value) return <Empty />;
   return (
     <>
+      <h1 class="hidden-text">ActiVis: activations of {run.value.name}</h1>
       <Toolbar />
       <Panes />
     </>
