@@ -1,0 +1,120 @@
+"""The same network with the same weights in both frameworks gives the same snapshot."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tensorboard_activis import open_run
+from tensorboard_activis.keras import ActiVisCallback
+from tensorboard_activis.torch import ActiVisLogger
+
+RANDOM = np.random.default_rng(0)
+IMAGES = RANDOM.normal(size=(60, 11, 9, 3)).astype("float32")
+LABELS = RANDOM.integers(0, 4, size=60)
+NAMES = ["ant", "bee", "cat", "dog"]
+
+
+class Torch(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 5, (3, 2))
+        self.norm = nn.BatchNorm2d(5, eps=1e-3)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(5, 7, 3, stride=2)
+        self.relu2 = nn.ReLU()
+        self.logits = nn.Linear(7, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.relu1(self.norm(self.conv1(x)))
+        return self.logits(self.relu2(self.conv2(x)).mean((2, 3)))
+
+
+def keras_model() -> keras.Model:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((11, 9, 3)),
+            layers.Conv2D(5, (3, 2), name="conv1"),
+            layers.BatchNormalization(epsilon=1e-3, name="norm"),
+            layers.ReLU(name="relu1"),
+            layers.Conv2D(7, 3, strides=2, name="conv2"),
+            layers.ReLU(name="relu2"),
+            layers.GlobalAveragePooling2D(name="pooled"),
+            layers.Dense(4, name="logits"),
+        ]
+    )
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def copied(model: keras.Model) -> Torch:
+    """The torch network with the Keras network's weights."""
+    network = Torch()
+    for name in ("conv1", "conv2", "logits"):
+        kernel, bias = model.get_layer(name).get_weights()
+        axes = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
+        layer = getattr(network, name)
+        layer.weight.data = torch.from_numpy(kernel.transpose(axes).copy())
+        layer.bias.data = torch.from_numpy(bias)
+    scale, shift, mean, variance = map(torch.from_numpy, model.get_layer("norm").get_weights())
+    network.norm.weight.data, network.norm.bias.data = scale, shift
+    network.norm.running_mean, network.norm.running_var = mean, variance
+    return network
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory):
+    logs = tmp_path_factory.mktemp("logs")
+    model = keras_model()
+    for weights in model.weights:
+        weights.assign(weights + RANDOM.uniform(0.05, 0.2, size=weights.shape))
+    options: dict[str, Any] = {"class_names": NAMES, "subsets": {"unsure": "score < 0.5"}, "sample": 40}
+    callback = ActiVisCallback(logs / "keras", IMAGES, LABELS, batch_size=25, strict=True, **options)
+    callback.set_model(model)
+    callback.log(3)
+    callback.close()
+    whole = torch.from_numpy(IMAGES.transpose(0, 3, 1, 2).copy()), torch.from_numpy(LABELS)
+    with ActiVisLogger(logs / "torch", copied(model), whole, strict=True, **options) as logger:
+        logger.log(3)
+    return open_run(logs / "keras").latest, open_run(logs / "torch").latest
+
+
+def test_same_layers_are_chosen(snapshots):
+    ours, theirs = snapshots
+    assert list(ours.layers) == list(theirs.layers) == ["relu1", "relu2", "logits"]
+    for name in ours.layers:
+        one, other = ours.layers[name].info, theirs.layers[name].info
+        assert (one.neurons, one.reducer, one.feeds_relu) == (other.neurons, other.reducer, other.feeds_relu)
+
+
+def test_summaries_are_equal(snapshots):
+    ours, theirs = snapshots
+    for name in ours.layers:
+        one, other = ours.summary(name), theirs.summary(name)
+        assert list(one.subsets) == list(other.subsets) == ["all", *NAMES, "correct", "wrong", "unsure"]
+        np.testing.assert_array_equal(one.count, other.count)
+        for field in ("mean", "std", "min", "max"):
+            values = getattr(one, field), getattr(other, field)
+            np.testing.assert_allclose(*values, rtol=1e-4, atol=1e-5, err_msg=f"{name} {field}")
+
+
+def test_records_are_equal(snapshots):
+    ours, theirs = snapshots
+    for field in ("task", "seen", "kept", "class_names", "step"):
+        assert getattr(ours.record, field) == getattr(theirs.record, field)
+    assert ours.record.metrics == pytest.approx(theirs.record.metrics, rel=1e-4)
+    assert sorted(ours.record.columns) == sorted(theirs.record.columns)
+
+
+def test_same_instances_are_kept(snapshots):
+    ours, theirs = snapshots
+    np.testing.assert_array_equal(np.asarray(ours.instances["id"]), np.asarray(theirs.instances["id"]))
+    assert ours.instances["label"].to_pylist() == theirs.instances["label"].to_pylist()
+    np.testing.assert_array_equal(ours.column("prediction"), theirs.column("prediction"))
+    for name in ours.layers:
+        one, other = ours.activations(name).astype(float), theirs.activations(name).astype(float)
+        np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-3)
