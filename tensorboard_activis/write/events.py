@@ -56,11 +56,11 @@ class EventWriter:
         )
         event = event_pb2.Event(wall_time=wall_time, step=step, summary=summary_pb2.Summary(value=[value]))
         record = _framed(event.SerializeToString())
-        with self._appending() as file:
+        with self._appending(step) as file:
             file.write(record)
 
     @contextmanager
-    def _appending(self) -> Iterator[BinaryIO]:
+    def _appending(self, step: int) -> Iterator[BinaryIO]:
         if self._file is None or not self.path.exists():
             self.close()
             self._file = self.path.open("ab", buffering=0)
@@ -70,6 +70,11 @@ class EventWriter:
             if start == 0:
                 version = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
                 file.write(_framed(version.SerializeToString()))
+                # Of two events of one step TensorBoard's Python loader shows the older: a session's start makes it forget
+                # what earlier sessions wrote from this step on.
+                start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+                begun = event_pb2.Event(wall_time=time.time(), step=step, session_log=start_log)
+                file.write(_framed(begun.SerializeToString()))
             yield file
             os.fsync(file.fileno())
         except OSError:

@@ -103,6 +103,16 @@ def test_a_newer_session_supersedes_an_older_ones_later_steps(tmp_path: Path) ->
     assert client.error("snapshot", run="run1", step=30)[0] == 404
 
 
+def test_a_step_that_is_logged_again_is_the_newer_one(tmp_path: Path) -> None:
+    write_run(tmp_path / "run1", small_data(), (10, 20))
+    time.sleep(1.1)  # event files are in the order of the second in which they were made
+    data = small_data(seed=5)
+    write_run(tmp_path / "run1", data, (20,))
+    ten, twenty = Client(tmp_path).json("runs")["runs"][0]["steps"]
+    assert twenty["accuracy"] == pytest.approx((data.logits.argmax(axis=1) == data.labels).mean())
+    assert ten["accuracy"] != twenty["accuracy"]
+
+
 def test_caches_forget_what_was_used_longest_ago() -> None:
     cache: Cache[str] = Cache(10)
     made: list[str] = []

@@ -16,7 +16,9 @@ def test_tensorboards_loader_reads_what_was_written(tmp_path: Path) -> None:
     writer.write_blob(metadata.SNAPSHOT_TAG, 7, bytes(range(256)) * 400, 13.5)
     writer.close()
 
-    first, graph, snapshot = EventFileLoader(str(writer.path)).Load()
+    first, begun, graph, snapshot = EventFileLoader(str(writer.path)).Load()
+    assert begun.step == 3
+    assert begun.session_log.status == begun.session_log.START
 
     assert first.file_version == "brain.Event:2"
     assert (graph.step, graph.wall_time) == (3, 12.5)
