@@ -14,16 +14,17 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   const info = layers.value.get(layer);
   const shown = snapshot.value.value;
   const type = graph.value.value?.nodes.find(({ key }) => key === layer)?.type;
+  const warnings = info ? layerWarnings(info) : [];
   return (
     <section class="layer-panel" aria-label={`Layer ${layer}`}>
       <div class="layer-matrix">
         <header class="panel-header matrix-header">
           <h3 class="matrix-title"><CutText>{layer}</CutText></h3>
           {info && shown && (
-            <CutText class="caption">
-              {layerCaption(info, type, shown)}
-              {layerWarnings(info).map((words) => <span key={words} class="accent matrix-warning">{words}</span>)}
-            </CutText>
+            <>
+              <CutText class="caption">{layerCaption(info, type, shown)}</CutText>
+              {warnings.length > 0 && <CutText class="caption accent matrix-warning">{warnings.join(", ")}</CutText>}
+            </>
           )}
           <span class="spring" />
           <span class="matrix-save"><MenuButton label={`Save the matrix of ${layer}`} icon="download" options={() => saveOptions(layer)} /></span>

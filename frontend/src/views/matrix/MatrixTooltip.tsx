@@ -28,6 +28,8 @@ export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement
   const anchor: Box = { left: ground.left + from, top: ground.top + top, width: to - from, height };
   const avoid: Box[] = [
     { left: anchor.left - 2, top: ground.top, width: anchor.width + 4, height: ground.height },
+    // The panel's header stays readable.
+    { left: ground.left, top: ground.top - 32, width: ground.width, height: 32 },
     ...(block ? [{ left: ground.left, top: anchor.top - 1, width: ground.width, height: height + 2 }] : []),
   ];
   return (

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
 import { STATISTICS } from "../../draw/matrixText";
@@ -31,16 +32,28 @@ const isClass = (row: Row): boolean => row.kind === "subset" && classOfRow(rowKe
 /** The bar over all panels: rows as chips, +, sort, statistic, scale. */
 export function RowsBar(): JSX.Element {
   const shown = rows.value;
+  const chips = useRef<HTMLDivElement>(null);
+  const [more, setMore] = useState(false);
+  const measure = (): void => {
+    const list = chips.current;
+    if (list) setMore(list.scrollLeft + list.clientWidth < list.scrollWidth - 1);
+  };
+  useEffect(measure);
+  useEffect(() => {
+    const observer = new ResizeObserver(measure);
+    if (chips.current) observer.observe(chips.current);
+    return () => observer.disconnect();
+  }, []);
   return (
     <header class="pane-header rows-bar">
       <h2>Rows</h2>
-      <div class="rows-chips" onWheel={(event) => (event.currentTarget.scrollLeft += event.deltaY)}>
+      <div ref={chips} class={`rows-chips${more ? " more" : ""}`} onWheel={(event) => void (event.currentTarget.scrollLeft += event.deltaY)} onScroll={measure}>
         {shown.some(isClass) && <ClassesChip />}
         {shown.filter((row) => row.kind === "instance").map((row) => <RowChip key={rowKey(row)} row={row} />)}
         {shown.filter((row) => row.kind !== "instance" && !isClass(row)).map((row) => <RowChip key={rowKey(row)} row={row} />)}
         <Offered />
-        <MenuButton label="Add rows" icon="add" options={additions} />
       </div>
+      <MenuButton label="Add rows" icon="add" options={additions} />
       <span class="spring" />
       <span class="second rows-sort-by">Sort by</span>
       <SortSelect />

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { effectText, layerCaption, layerWarnings, provenance, reducerName, statisticText } from "../../src/draw/matrixText";
+
+const layer = {
+  name: "block2.relu", neurons: 48, reducer: "mean", axis: 0, sizes: [-1, 48, 4, 4], signed: false, max_abs: 3, problem: null,
+  warnings: { all_zero: 0, constant: 0, never_above_zero: 0, nonfinite: 0, clipped: 0 },
+};
+
+describe("layerCaption", () => {
+  it("says type, neurons, reducer and how much is kept", () => {
+    expect(layerCaption(layer, "ReLU", { kept: 899, seen: 899 })).toBe("ReLU · 48 neurons · spatial mean · all 899 kept");
+    expect(layerCaption({ ...layer, neurons: 1, sizes: [-1, 1], reducer: "none" }, undefined, { kept: 1000, seen: 50_000 }))
+      .toBe("1 neuron · 1,000 of 50,000 kept");
+  });
+
+  it("names reducers by what they reduce", () => {
+    expect(reducerName({ reducer: "max", sizes: [-1, 64, 8, 8] })).toBe("spatial max");
+    expect(reducerName({ reducer: "mean", sizes: [-1, 20, 64] })).toBe("mean over positions");
+    expect(reducerName({ reducer: "last", sizes: [-1, 20, 64] })).toBe("last position");
+    expect(reducerName({ reducer: "my_reducer", sizes: [-1, 20, 64] })).toBe("my_reducer");
+    expect(reducerName({ reducer: "mean", sizes: [-1, 64] })).toBe("");
+  });
+});
+
+describe("layerWarnings", () => {
+  it("says only what there is to warn of", () => {
+    expect(layerWarnings(layer)).toEqual([]);
+    expect(layerWarnings({ warnings: { all_zero: 3, constant: 0, never_above_zero: 5, nonfinite: 1, clipped: 1200 } }))
+      .toEqual(["5 never above 0", "3 all zero", "1 value NaN or infinite", "1,200 values clipped"]);
+  });
+});
+
+describe("provenance", () => {
+  it("is exact for declared subsets, and where everything was kept", () => {
+    expect(provenance({ source: "exact", n: 82, of: 899 }, 1.11, 899, 899)).toEqual({ error: "", origin: "n 82, exact" });
+    expect(provenance({ source: "sample", n: 45, of: 899 }, 1, 899, 899)).toEqual({ error: "", origin: "n 45, exact" });
+  });
+
+  it("gives the 95 % interval of a sample's mean", () => {
+    // 1.96 x 0.65 / sqrt(1000) = 0.0403
+    expect(provenance({ source: "sample", n: 1000, of: 50_000 }, 0.65, 1000, 50_000)).toEqual({ error: " ± 0.040", origin: "from 1,000 of 50,000" });
+    expect(provenance({ source: "sample", n: 1, of: 50_000 }, 0, 1000, 50_000).error).toBe("");
+  });
+});
+
+describe("numbers", () => {
+  it("show shares in per cent and effect sizes with one digit", () => {
+    expect(statisticText("active", 0.844)).toBe("84%");
+    expect(statisticText("mean", 2.684)).toBe("2.68");
+    expect(effectText(-4.71)).toBe("−4.7");
+    expect(effectText(Infinity)).toBe("∞");
+  });
+});
