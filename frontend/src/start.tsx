@@ -5,6 +5,7 @@ import type { Source } from "./api/source";
 import { copyFonts } from "./draw/fonts";
 import { followTheme, theme, writeTokens } from "./draw/theme";
 import { rememberPanes } from "./layout/panes";
+import { askAhead } from "./state/ahead";
 import { setSource } from "./state/data";
 import { pollRuns } from "./state/poll";
 import { followAddress } from "./state/url";
@@ -17,7 +18,6 @@ export function start(source: Source, mount: HTMLElement): void {
   const sheet = document.createElement("style");
   sheet.textContent = styles;
   document.head.append(sheet);
-  copyFonts(host);
   document.documentElement.lang = "en";
   document.title = "ActiVis";
   followTheme(host);
@@ -26,5 +26,7 @@ export function start(source: Source, mount: HTMLElement): void {
   setSource(source);
   followAddress(host);
   pollRuns(onDataReloaded);
+  askAhead();
   render(<App />, mount);
+  copyFonts(host);
 }

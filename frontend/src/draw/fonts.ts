@@ -4,7 +4,8 @@ export function copyFonts(host: Window): void {
   const rules: string[] = [];
   for (const sheet of Array.from(host.document.styleSheets)) {
     for (const rule of rulesOf(sheet)) {
-      if (!(rule.cssText.startsWith("@font-face") && /roboto/i.test(rule.cssText))) continue;
+      // Not `instanceof`: the rule is of the other window. Its text is made anew at every reading, so the kind is asked first.
+      if (rule.constructor.name !== "CSSFontFaceRule" || !/roboto/i.test(rule.cssText)) continue;
       // Addresses in the rules are relative to the sheet, which may lie in the page itself.
       const base = sheet.href ?? host.document.baseURI;
       rules.push(rule.cssText.replace(/url\("?([^")]+)"?\)/g, (_, address: string) => `url("${new URL(address, base).href}")`));
