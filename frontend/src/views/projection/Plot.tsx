@@ -2,14 +2,14 @@ import { useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas } from "../../draw/Canvas";
-import { fixed, percent } from "../../draw/format";
+import { percent } from "../../draw/format";
 import { instanceName, labelName } from "../../state/chosen";
-import { columns, projectionOf, snapshot } from "../../state/data";
+import { columns, projectionOf } from "../../state/data";
 import { hover } from "../../state/hover";
 import { panel, WHOLE } from "../../state/view";
 import { IconButton } from "../controls/Icon";
-import { Thumbnail } from "../controls/Swatch";
 import { Tooltip } from "../controls/Tooltip";
+import { InstanceLine } from "../instances/InstanceLine";
 import { paintLasso, paintMarks, pointsPainter } from "./drawPlot";
 import { plotKeys } from "./keys";
 import type { Plot as PlotState } from "./plot";
@@ -85,30 +85,6 @@ function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElem
     <Tooltip anchor={{ left: left - 6, top: top - 6, width: 12, height: 12 }}>
       <InstanceLine row={instance} />
     </Tooltip>
-  );
-}
-
-/** "#814 · 8 → 3 · score 0.85", with its picture: what a hovered instance is, wherever it is hovered. */
-export function InstanceLine({ row }: { row: number }): JSX.Element {
-  const known = columns.value.value;
-  const task = snapshot.value.value?.task;
-  const wrong = known?.correct[row] === 0;
-  return (
-    <span class="instance-line">
-      <Thumbnail row={row} size={32} />
-      <span>
-        <b>{instanceName(row)}</b>
-        {known && task !== "none" && (
-          <>
-            {" · "}
-            <span class={wrong ? "accent" : ""}>
-              {labelName(known.label[row])} → {labelName(known.prediction[row])}
-            </span>
-            {Number.isFinite(known.score[row]) && <> · score <b>{fixed(known.score[row])}</b></>}
-          </>
-        )}
-      </span>
-    </span>
   );
 }
 

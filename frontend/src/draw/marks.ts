@@ -1,0 +1,50 @@
+import { type Block, type Classes, markAt, type Side } from "../layout/classes";
+
+export interface MarkLook {
+  colour: (row: number) => string;
+  /** 0.4 to 1 */
+  strength: (row: number) => number;
+}
+
+const DIM = 0.38;
+
+/** Marks of the blocks given, in a context moved by the scroll. `lit` is one byte per instance; null: none dims. A mark of several is lit if one of them is. */
+export function drawMarks(context: CanvasRenderingContext2D, classes: Classes, blocks: readonly Block[], look: MarkLook, lit: Uint8Array | null): void {
+  for (const block of blocks) {
+    for (const side of ["right", "wrong"] as const) {
+      const { rows, per, from, to }: Side = block[side];
+      for (let i = from, mark = 0; i < to; i += per, mark++) {
+        const row = rows[i] as number;
+        const { x, y } = markAt(classes, block, side, mark);
+        const stands = !lit || rows.subarray(i, Math.min(to, i + per)).some((its) => lit[its] === 1);
+        context.globalAlpha = look.strength(row) * (stands ? 1 : DIM);
+        context.fillStyle = look.colour(row);
+        context.beginPath();
+        context.roundRect(x, y, classes.mark, classes.mark, 1);
+        context.fill();
+      }
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+/** Score to strength: never so faint that its class is not to be seen. */
+export function strengthOf(score: number, chance: number): number {
+  if (!Number.isFinite(score)) return 1;
+  return 0.45 + 0.55 * Math.max(0, Math.min(1, (score - chance) / (1 - chance || 1)));
+}
+
+/** The ring around a pinned mark, parted from its neighbours by the ground. */
+export function drawMarkRing(context: CanvasRenderingContext2D, x: number, y: number, size: number, colours: { ring: string; ground: string }, dashed = false): void {
+  const ring = (by: number, width: number, colour: string): void => {
+    context.beginPath();
+    context.roundRect(x - by, y - by, size + 2 * by, size + 2 * by, 2 + by / 2);
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.stroke();
+  };
+  ring(1, dashed ? 3 : 4, colours.ground);
+  if (dashed) context.setLineDash([2, 1.5]);
+  ring(dashed ? 1.5 : 1.25, dashed ? 1.5 : 2, colours.ring);
+  context.setLineDash([]);
+}

@@ -1,0 +1,66 @@
+/** Counts of label by prediction, and where their cells lie. */
+
+/** [classes, classes], row-major: label, then prediction. Instances without either count nowhere. */
+export function confusion(label: ArrayLike<number>, prediction: ArrayLike<number>, classes: number): Int32Array {
+  const counts = new Int32Array(classes * classes);
+  for (let row = 0; row < label.length; row++) {
+    const [own, its] = [label[row] as number, prediction[row] as number];
+    if (own >= 0 && own < classes && its >= 0 && its < classes) counts[own * classes + its]!++;
+  }
+  return counts;
+}
+
+/** The largest count beside the diagonal: what colours are measured by, since the diagonal would drown all else. */
+export function mostConfused(counts: Int32Array, classes: number): number {
+  return counts.reduce((most, count, cell) => (Math.floor(cell / classes) !== cell % classes && count > most ? count : most), 0);
+}
+
+export interface ConfusionLayout {
+  left: number;
+  top: number;
+  cell: number;
+  classes: number;
+  width: number;
+  height: number;
+  /** Names over the columns stand upright when they are wider than a cell. */
+  upright: boolean;
+}
+
+const SMALLEST = 9;
+const LARGEST = 32;
+
+/** `names` is the widest name in pixels; cells take the width there is and scroll when that is too little. */
+export function layOutConfusion(classes: number, width: number, names: number): ConfusionLayout {
+  const left = 12 + Math.min(names, 96) + 8;
+  const cell = Math.max(SMALLEST, Math.min(LARGEST, Math.floor((width - left - 12) / Math.max(1, classes))));
+  const upright = names > cell - 2;
+  const top = 20 + (upright ? Math.min(names, 96) + 6 : 18);
+  return { left, top, cell, classes, width: left + cell * classes + 12, height: top + cell * classes + 12, upright };
+}
+
+export interface CellHit {
+  label: number | null;
+  prediction: number | null;
+}
+
+/** Of a cell both; of a row's or a column's name the one; null beside all. */
+export function cellAt({ left, top, cell, classes }: ConfusionLayout, x: number, y: number): CellHit | null {
+  const place = (from: number, at: number): number | null => {
+    const index = Math.floor((at - from) / cell);
+    return index >= 0 && index < classes ? index : null;
+  };
+  const label = y >= top ? place(top, y) : null;
+  const prediction = x >= left ? place(left, x) : null;
+  if (x < left) return label === null ? null : { label, prediction: null };
+  if (y < top) return prediction === null ? null : { label: null, prediction };
+  return label === null || prediction === null ? null : { label, prediction };
+}
+
+/** Rows of the instances in a cell, a row or a column. */
+export function rowsIn(label: ArrayLike<number>, prediction: ArrayLike<number>, hit: CellHit): Int32Array {
+  const rows: number[] = [];
+  for (let row = 0; row < label.length; row++) {
+    if ((hit.label === null || label[row] === hit.label) && (hit.prediction === null || prediction[row] === hit.prediction)) rows.push(row);
+  }
+  return Int32Array.from(rows);
+}

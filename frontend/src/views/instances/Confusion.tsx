@@ -1,0 +1,266 @@
+import { computed, type ReadonlySignal, useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { Canvas, type Surface } from "../../draw/Canvas";
+import { classColour } from "../../draw/classes";
+import { mapColour } from "../../draw/colormap";
+import { count, integer, percent } from "../../draw/format";
+import { theme, tokens } from "../../draw/theme";
+import { cellAt, type CellHit, confusion, type ConfusionLayout, layOutConfusion, mostConfused, rowsIn } from "../../layout/confusion";
+import { pick } from "../../state/actions";
+import { hoveredRow, labelName, subsetsByName } from "../../state/chosen";
+import { columns, snapshot } from "../../state/data";
+import { clearHover, hover, setHover } from "../../state/hover";
+import { picked } from "../../state/members";
+import { expressionKey, subsetKey } from "../../state/rows";
+import { Tooltip } from "../controls/Tooltip";
+import { predictedAs } from "./look";
+import { textWidth } from "./textWidth";
+
+interface Matrix {
+  classes: number;
+  counts: Int32Array;
+  most: number;
+  totals: Int32Array;
+}
+
+const matrix: ReadonlySignal<Matrix | null> = computed(() => {
+  const [known, shown] = [columns.value.value, snapshot.value.value];
+  if (!known || !shown || shown.task !== "classification") return null;
+  let classes = shown.class_names.length;
+  for (const value of known.label) if (value >= classes) classes = value + 1;
+  const counts = confusion(known.label, known.prediction, classes);
+  const totals = new Int32Array(classes);
+  counts.forEach((value, cell) => (totals[Math.floor(cell / classes)]! += value));
+  return { classes, counts, most: mostConfused(counts, classes), totals };
+});
+
+/** Labels by predictions. What is right stands on the diagonal and stays quiet; a cell picks its instances, and so does a name. */
+export function Confusion(): JSX.Element {
+  const scroller = useRef<HTMLDivElement>(null);
+  const size = useSignal({ width: 0, height: 0 });
+  const scroll = useSignal({ x: 0, y: 0 });
+  const pointed = useSignal<CellHit | null>(null);
+  const laid = useMemo(() => computed(() => {
+    const now = matrix.value;
+    if (!now || size.value.width === 0) return null;
+    const names = Math.max(8, ...Array.from({ length: Math.min(now.classes, 2000) }, (_, i) => textWidth(labelName(i), "500 12px")));
+    return layOutConfusion(now.classes, size.value.width, names);
+  }), []);
+  useLayoutEffect(() => {
+    const box = scroller.current;
+    if (!box) return undefined;
+    const observer = new ResizeObserver(() => (size.value = { width: box.clientWidth, height: box.clientHeight }));
+    observer.observe(box);
+    return () => observer.disconnect();
+  }, []);
+  const draw = useCallback((surface: Surface) => {
+    if (matrix.value && laid.value) paint(surface, matrix.value, laid.value, scroll.value, pointed.value);
+  }, []);
+
+  const point = (hit: CellHit | null): void => {
+    const before = pointed.peek();
+    if (before?.label === hit?.label && before?.prediction === hit?.prediction) return;
+    pointed.value = hit;
+    const key = hit && keyOf(hit);
+    if (key) setHover({ row: key });
+    else clearHover();
+  };
+  const hitOf = (event: MouseEvent): CellHit | null => {
+    const box = scroller.current?.getBoundingClientRect();
+    if (!box || !laid.peek()) return null;
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const { left, top } = laid.peek() as ConfusionLayout;
+    // Names stand still while the cells scroll.
+    return cellAt(laid.peek() as ConfusionLayout, x < left ? x : x + scroll.peek().x, y < top ? y : y + scroll.peek().y);
+  };
+  const choose = (hit: CellHit | null): void => {
+    const known = columns.peek().value;
+    if (!hit || !known) return;
+    pick({ name: nameOf(hit), rows: rowsIn(known.label, known.prediction, hit) });
+  };
+  const keys = (event: KeyboardEvent): void => {
+    const now = matrix.peek();
+    if (!now) return;
+    const [dy, dx] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [];
+    if (dy !== undefined && dx !== undefined) {
+      const { label, prediction } = pointed.peek() ?? { label: 0, prediction: -1 };
+      const within = (value: number): number => Math.max(0, Math.min(now.classes - 1, value));
+      point({ label: within((label ?? 0) + dy), prediction: within((prediction ?? 0) + dx) });
+      reveal(scroller.current, laid.peek(), pointed.peek());
+    } else if (event.key === "Enter" || event.key === " ") choose(pointed.peek());
+    else if (event.key === "Escape") pick(null);
+    else return;
+    event.preventDefault();
+  };
+
+  const [now, at] = [matrix.value, laid.value];
+  const said = now && pointed.value ? explain(now, pointed.value) : "";
+  return (
+    <div class="confusion">
+      <Canvas draw={draw} aria-hidden />
+      <div ref={scroller} class="confusion-scroll" tabIndex={0} role="application" aria-roledescription="confusion matrix"
+        aria-label="Label by prediction. Arrow keys go from cell to cell, Enter picks its instances." onKeyDown={keys}
+        onScroll={(event) => (scroll.value = { x: event.currentTarget.scrollLeft, y: event.currentTarget.scrollTop })}
+        onPointerMove={(event) => point(hitOf(event))} onPointerLeave={() => point(null)} onBlur={() => point(null)} onClick={(event) => choose(hitOf(event))}>
+        {at && <div style={{ width: `${at.width}px`, height: `${at.height}px` }} />}
+      </div>
+      {pointed.value && at && now && <Explained hit={pointed.value} at={at} box={scroller} scroll={scroll.value}>{said}</Explained>}
+      <span class="hidden-text" role="status">{said}</span>
+    </div>
+  );
+}
+
+/** The row that lights a cell's instances everywhere: an expression made of the classes' own. */
+function keyOf({ label, prediction }: CellHit): string | null {
+  const of = (index: number | null): string | null => {
+    const subset = index === null ? undefined : subsetsByName.value.get(labelName(index));
+    return subset?.kind === "class" ? subset.expression : null;
+  };
+  const [own, its] = [of(label), of(prediction)];
+  if (label !== null && prediction === null) return own && subsetKey(labelName(label));
+  if (label === null) return its && expressionKey(predictedAs(its));
+  return own && its && expressionKey(`${own} and ${predictedAs(its)}`);
+}
+
+function nameOf({ label, prediction }: CellHit): string {
+  if (prediction === null) return `label ${labelName(label ?? -1)}`;
+  return label === null ? `predicted ${labelName(prediction)}` : `${labelName(label)} → ${labelName(prediction)}`;
+}
+
+function explain({ counts, classes, totals }: Matrix, { label, prediction }: CellHit): string {
+  if (label !== null && prediction !== null) {
+    const own = counts[label * classes + prediction] as number;
+    return `${nameOf({ label, prediction })}: ${count(own, "instance")}, ${percent(own / (totals[label] || 1))} of class ${labelName(label)}`;
+  }
+  if (label !== null) return `Label ${labelName(label)}: ${count(totals[label] as number, "instance")}, ${percent((counts[label * classes + label] as number) / (totals[label] || 1))} right`;
+  let sum = 0;
+  for (let i = 0; i < classes; i++) sum += counts[i * classes + (prediction as number)] as number;
+  return `Predicted ${labelName(prediction as number)}: ${count(sum, "instance")}, ${percent((counts[(prediction as number) * (classes + 1)] as number) / (sum || 1))} right`;
+}
+
+function Explained({ hit, at, box, scroll, children }: {
+  hit: CellHit; at: ConfusionLayout; box: { current: HTMLDivElement | null }; scroll: { x: number; y: number }; children: string;
+}): JSX.Element | null {
+  const frame = box.current?.getBoundingClientRect();
+  if (!frame) return null;
+  const column = { left: frame.left + at.left + (hit.prediction ?? 0) * at.cell - scroll.x, width: at.cell };
+  const line = { top: frame.top + at.top + (hit.label ?? 0) * at.cell - scroll.y, height: at.cell };
+  const anchor = hit.prediction === null ? { ...line, left: frame.left, width: at.left } : hit.label === null ? { ...column, top: frame.top, height: at.top } : { ...column, ...line };
+  return <Tooltip anchor={anchor} avoid={[{ ...line, left: frame.left, width: frame.width }]}>{children}</Tooltip>;
+}
+
+function reveal(box: HTMLElement | null, at: ConfusionLayout | null, hit: CellHit | null): void {
+  if (!box || !at || hit?.label == null || hit.prediction == null) return;
+  const along = (from: number, size: number, start: number, own: number): number => Math.max(own + at.cell + start - size, Math.min(from, own));
+  box.scrollTo(along(box.scrollLeft, box.clientWidth, at.left, hit.prediction * at.cell), along(box.scrollTop, box.clientHeight, at.top, hit.label * at.cell));
+}
+
+function paint({ context, width, height, ratio }: Surface, { counts, classes, most }: Matrix, at: ConfusionLayout, scroll: { x: number; y: number }, hit: CellHit | null): void {
+  const colours = tokens.value;
+  const { left, top, cell } = at;
+  const known = columns.value.value;
+  const instance = hover.value.instance;
+  const here = hoveredRow.value;
+  const snap = (value: number): number => Math.round(value * ratio) / ratio;
+  const gap = cell >= 14 ? 1 : 0;
+  const first = (offset: number): number => Math.max(0, Math.floor(offset / cell));
+  const last = (offset: number, room: number): number => Math.min(classes, Math.ceil((offset + room) / cell));
+  const [r0, r1, c0, c1] = [first(scroll.y), last(scroll.y, height - top), first(scroll.x), last(scroll.x, width - left)];
+  const x = (c: number): number => snap(left + c * cell - scroll.x);
+  const y = (r: number): number => snap(top + r * cell - scroll.y);
+  const own = (index: number): boolean => here !== null && here === subsetKey(labelName(index));
+  const some = here !== null && Array.from({ length: classes }, (_, i) => i).some(own) && hit?.prediction == null;
+  context.save();
+  context.beginPath();
+  context.rect(left, top, width - left, height - top);
+  context.clip();
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.font = '400 11px Roboto, "Helvetica Neue", Arial, sans-serif';
+  for (let r = r0; r < r1; r++) {
+    for (let c = c0; c < c1; c++) {
+      const value = counts[r * classes + c] as number;
+      const share = most > 0 ? 0.1 + 0.9 * (value / most) : 0;
+      context.globalAlpha = some && !own(r) ? 0.38 : 1;
+      context.fillStyle = r === c ? colours.fill2 : value === 0 ? colours.fill : mapColour(share);
+      context.fillRect(x(c), y(r), cell - gap, cell - gap);
+      if (value === 0 || cell < 17) continue;
+      const text = value >= 1000 ? `${Math.round(value / 100) / 10}k` : integer(value);
+      if (cell < 22 && text.length > 2) continue;
+      const bright = theme.value === "light" ? share > 0.5 : share < 0.6;
+      context.fillStyle = r === c ? colours.text2 : bright ? "#ffffff" : "#212121";
+      context.fillText(text, x(c) + (cell - gap) / 2, y(r) + (cell - gap) / 2 + 0.5);
+    }
+  }
+  context.globalAlpha = 1;
+  const frame = (r: number, c: number, colour: string, wide: number): void => {
+    context.lineWidth = wide;
+    context.strokeStyle = colour;
+    context.strokeRect(x(c) - gap / 2, y(r) - gap / 2, cell, cell);
+  };
+  if (hit?.label != null && hit.prediction !== null) frame(hit.label, hit.prediction, colours.accent, 2);
+  const chosen = instance === undefined || !known ? null : [known.label[instance] as number, known.prediction[instance] as number] as const;
+  if (chosen && chosen[0] >= 0 && chosen[1] >= 0) frame(chosen[0], chosen[1], colours.accent, 2);
+  const set = picked.value?.name;
+  for (let r = r0; set?.includes(" → ") && r < r1; r++) for (let c = c0; c < c1; c++) if (nameOf({ label: r, prediction: c }) === set) frame(r, c, colours.text, 1.5);
+  context.restore();
+  names(context, at, { r0, r1, c0, c1 }, x, y, (index, across) => (across ? hit?.prediction === index : hit?.label === index || own(index)), width, height);
+}
+
+function names(
+  context: CanvasRenderingContext2D, { left, top, cell, upright }: ConfusionLayout, range: { r0: number; r1: number; c0: number; c1: number },
+  x: (c: number) => number, y: (r: number) => number, strong: (index: number, across: boolean) => boolean, width: number, height: number,
+): void {
+  const colours = tokens.value;
+  context.textBaseline = "middle";
+  context.font = '400 11px Roboto, "Helvetica Neue", Arial, sans-serif';
+  context.fillStyle = colours.text2;
+  context.textAlign = "left";
+  context.fillText("predicted →", left, 11);
+  context.fillText("label ↓", 12, top - 10);
+  // Names of cells that are too low for a line each: as many as fit.
+  const every = Math.ceil(13 / cell);
+  const write = (index: number, across: boolean, room: number): void => {
+    context.font = `${strong(index, across) ? 500 : 400} 12px Roboto, "Helvetica Neue", Arial, sans-serif`;
+    context.fillStyle = strong(index, across) ? colours.text : colours.text2;
+    context.fillText(cut(context, labelName(index), room), 0, 0.5);
+  };
+  context.save();
+  context.beginPath();
+  context.rect(0, top, left, height - top);
+  context.clip();
+  for (let r = range.r0; r < range.r1; r++) {
+    const middle = y(r) + cell / 2;
+    context.fillStyle = classColour(r);
+    if (cell >= 11) context.fillRect(left - 12, middle - 4, 6, 8);
+    if (r % every !== 0 && !strong(r, false)) continue;
+    context.save();
+    context.translate(12, middle);
+    write(r, false, left - 26);
+    context.restore();
+  }
+  context.restore();
+  context.save();
+  context.beginPath();
+  context.rect(left - 4, 0, width - left + 4, top);
+  context.clip();
+  for (let c = range.c0; c < range.c1; c++) {
+    if (c % every !== 0 && !strong(c, true)) continue;
+    context.save();
+    context.translate(x(c) + cell / 2, top - 6);
+    if (upright) context.rotate(-Math.PI / 2);
+    else context.translate(0, -4);
+    context.textAlign = upright ? "left" : "center";
+    write(c, true, upright ? top - 26 : cell);
+    context.restore();
+  }
+  context.restore();
+}
+
+function cut(context: CanvasRenderingContext2D, text: string, room: number): string {
+  if (context.measureText(text).width <= room) return text;
+  let end = text.length;
+  while (end > 1 && context.measureText(`${text.slice(0, end)}…`).width > room) end--;
+  return `${text.slice(0, end)}…`;
+}

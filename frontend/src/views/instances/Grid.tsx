@@ -1,0 +1,49 @@
+import type { JSX } from "preact";
+import { classColour } from "../../draw/classes";
+import { clickInstance } from "../../state/actions";
+import { instanceName, pinned } from "../../state/chosen";
+import { columns, contentUrl } from "../../state/data";
+import { clearHover, hover, setHover } from "../../state/hover";
+import { lit } from "../../state/members";
+import { Thumbnail } from "../controls/Swatch";
+import { useWindow } from "./window";
+
+/** Instances without labels: their pictures, or a mark each, side by side. */
+export function Grid(): JSX.Element {
+  const count = columns.value.value?.count ?? 0;
+  const images = count > 0 && contentUrl(0) !== null;
+  const [pitch, size] = images ? [30, 28] : [12, 10];
+  const { ref, from, to, width, onScroll, show } = useWindow(pitch, 1e9);
+  const across = Math.max(1, Math.floor((width - 24) / pitch));
+  const lines = Math.ceil(count / across);
+  const members = lit.value;
+  const keys = (event: KeyboardEvent): void => {
+    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across }[event.key];
+    const { instance } = hover.peek();
+    if (by !== undefined) {
+      const next = instance === undefined ? from * across : Math.max(0, Math.min(count - 1, instance + by));
+      setHover({ instance: next });
+      show(Math.floor(next / across));
+    } else if (event.key === "Enter" && instance !== undefined) clickInstance(instance);
+    else return;
+    event.preventDefault();
+  };
+  const cells = [];
+  for (let row = from * across; row < Math.min(count, Math.min(to, lines) * across); row++) {
+    const place = { left: `${12 + (row % across) * pitch}px`, top: `${Math.floor(row / across) * pitch}px`, width: `${size}px`, height: `${size}px` };
+    const classes = `grid-cell${pinned.value.includes(row) ? " pinned" : ""}${hover.value.instance === row ? " here" : ""}${members && members[row] !== 1 ? " dim" : ""}`;
+    const prediction = columns.value.value?.prediction[row] ?? -1;
+    cells.push(
+      <div key={row} role="option" aria-selected={pinned.value.includes(row)} aria-label={instanceName(row)} class={classes} title={instanceName(row)}
+        style={{ ...place, background: images ? undefined : classColour(prediction) }}
+        onPointerEnter={() => setHover({ instance: row })} onClick={() => clickInstance(row)}>
+        {images && <Thumbnail row={row} size={size} />}
+      </div>,
+    );
+  }
+  return (
+    <div ref={ref} class="grid-scroll" role="listbox" aria-label="Instances" tabIndex={0} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover} onBlur={clearHover}>
+      <div style={{ height: `${lines * pitch + 12}px` }}>{cells}</div>
+    </div>
+  );
+}

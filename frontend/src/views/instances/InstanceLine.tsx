@@ -1,0 +1,49 @@
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { computed, signal } from "@preact/signals";
+import { fixed, short } from "../../draw/format";
+import { instanceName, labelName } from "../../state/chosen";
+import { columns, snapshot, textOf } from "../../state/data";
+import { Thumbnail } from "../controls/Swatch";
+
+/** "#814 · 8 → 3 · score 0.85" with its picture or text: what a hovered instance is, wherever it is hovered. */
+export function InstanceLine({ row }: { row: number }): JSX.Element {
+  const known = columns.value.value;
+  const shown = snapshot.value.value;
+  const wrong = known?.correct[row] === 0;
+  return (
+    <span class="instance-line">
+      <Thumbnail row={row} size={32} />
+      <span>
+        <b>{instanceName(row)}</b>
+        {known && shown && shown.task !== "none" && (
+          <>
+            {" · "}
+            <span class={wrong ? "accent" : ""}>
+              {labelName(known.label[row])} → {labelName(known.prediction[row])}
+            </span>
+            {shown.task === "regression" ? (
+              <> · error <b>{short((known.prediction[row] as number) - (known.label[row] as number))}</b></>
+            ) : (
+              Number.isFinite(known.score[row]) && <> · score <b>{fixed(known.score[row])}</b></>
+            )}
+          </>
+        )}
+        {shown?.content === "text" && <TextOf row={row} />}
+      </span>
+    </span>
+  );
+}
+
+const LONGEST = 140;
+
+function TextOf({ row }: { row: number }): JSX.Element {
+  const [wanted] = useState(() => signal<number | null>(row));
+  const [text] = useState(() => {
+    const answer = textOf(() => wanted.value);
+    return computed(() => (answer.value.query?.row === wanted.value ? answer.value.value : null));
+  });
+  wanted.value = row;
+  const whole = text.value ?? "…";
+  return <span class="instance-text">{whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole}</span>;
+}

@@ -1,0 +1,82 @@
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { fixed, integer, short } from "../../draw/format";
+import { clickInstance } from "../../state/actions";
+import { instanceName, labelName, pinned } from "../../state/chosen";
+import { columns, snapshot } from "../../state/data";
+import { clearHover, hover, setHover } from "../../state/hover";
+import { selection } from "../../state/view";
+import { ClassName, Thumbnail } from "../controls/Swatch";
+import { followSubject, type ListColumn, listed, listSort } from "./listed";
+import { useWindow } from "./window";
+
+const LINE = 21;
+
+/** The instances of what was last pointed at or picked, worst surprise first: those that the network was surest of. */
+export function List(): JSX.Element | null {
+  useEffect(followSubject, []);
+  const { title, rows } = listed.value;
+  const { ref, from, to, onScroll, show } = useWindow(LINE, rows.length);
+  const known = columns.value.value;
+  const plain = snapshot.value.value?.task !== "classification";
+  if (!known) return null;
+  const keys = (event: KeyboardEvent): void => {
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    const at = hover.peek().instance === undefined ? -1 : rows.indexOf(hover.peek().instance as number);
+    if (by !== undefined) {
+      const next = Math.max(0, Math.min(rows.length - 1, at + by));
+      const row = rows[next];
+      if (row === undefined) return;
+      setHover({ instance: row });
+      show(next);
+    } else if (event.key === "Enter" && at >= 0) clickInstance(rows[at] as number);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <section class="list" aria-label={`${title}: ${rows.length} instances`}>
+      <div class="list-head">
+        <span class="list-title cut"><b title={title}>{title}</b> <span class="second">{integer(rows.length)}</span></span>
+        <Head by="label">label</Head>
+        <Head by="prediction">pred.</Head>
+        {!plain && <Head by="score">score</Head>}
+        {!plain && <Head by="label_score">p(label)</Head>}
+      </div>
+      <div ref={ref} class="list-scroll" tabIndex={0} role="listbox" aria-label={title} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover}
+        onBlur={clearHover}>
+        <div style={{ height: `${rows.length * LINE}px` }}>
+          {Array.from(rows.subarray(from, to), (row, i) => {
+            const chosen = selection.value?.kind === "instance" && selection.value.row === row;
+            const strong = chosen || hover.value.instance === row;
+            return (
+              <div key={row} role="option" aria-selected={chosen} class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(row) ? " strong" : ""}`}
+                style={{ top: `${(from + i) * LINE}px` }} onClick={() => clickInstance(row)} onPointerEnter={() => setHover({ instance: row })}>
+                <span class="list-name">
+                  <Thumbnail row={row} size={17} />
+                  <span class="cut">{instanceName(row)}</span>
+                </span>
+                <span class="list-label cut">{labelName(known.label[row])}</span>
+                <span class="list-prediction">{plain ? labelName(known.prediction[row]) : <ClassName index={known.prediction[row] as number} />}</span>
+                {!plain && <span class="list-score">{fixed(known.score[row])}</span>}
+                {!plain && <span class="list-score second">{fixed(known.label_score[row])}</span>}
+                {plain && <span class="list-score second">{short((known.prediction[row] as number) - (known.label[row] as number))}</span>}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Head({ by, children }: { by: ListColumn; children: string }): JSX.Element {
+  const now = listSort.value;
+  const here = now.by === by;
+  return (
+    <button type="button" class={`list-${by === "label_score" ? "score" : by} head`} aria-label={`Sort by ${children}`}
+      onClick={() => (listSort.value = { by, descending: here ? !now.descending : true })}>
+      {children}
+      {here ? (now.descending ? " ↓" : " ↑") : ""}
+    </button>
+  );
+}

@@ -1,0 +1,49 @@
+import type { RefObject } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+
+/** The part of a long list that is seen: lines `from` to `to` of equal height, with some to spare. */
+export interface Window {
+  ref: RefObject<HTMLDivElement | null>;
+  from: number;
+  to: number;
+  width: number;
+  height: number;
+  top: number;
+  onScroll: () => void;
+  /** Scrolls so that a line is seen. */
+  show: (line: number) => void;
+}
+
+const SPARE = 4;
+
+export function useWindow(lineHeight: number, count: number, header = 0): Window {
+  const ref = useRef<HTMLDivElement>(null);
+  const [seen, setSeen] = useState({ top: 0, height: 0, width: 0 });
+  const read = (): void => {
+    const box = ref.current;
+    if (!box) return;
+    const next = { top: box.scrollTop, height: box.clientHeight, width: box.clientWidth };
+    setSeen((now) => (now.top === next.top && now.height === next.height && now.width === next.width ? now : next));
+  };
+  useLayoutEffect(() => {
+    const box = ref.current;
+    if (!box) return undefined;
+    const observer = new ResizeObserver(read);
+    observer.observe(box);
+    read();
+    return () => observer.disconnect();
+  }, []);
+  const first = Math.floor(seen.top / lineHeight);
+  return {
+    ref, width: seen.width, height: seen.height, top: seen.top, onScroll: read,
+    from: Math.max(0, Math.min(first, count) - SPARE),
+    to: Math.min(count, first + Math.ceil(seen.height / lineHeight) + SPARE),
+    show(line) {
+      const box = ref.current;
+      if (!box) return;
+      const [start, end] = [line * lineHeight, (line + 1) * lineHeight];
+      if (start < box.scrollTop) box.scrollTop = start;
+      else if (end > box.scrollTop + box.clientHeight - header) box.scrollTop = end - box.clientHeight + header;
+    },
+  };
+}

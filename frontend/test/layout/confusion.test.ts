@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { cellAt, confusion, layOutConfusion, mostConfused, rowsIn } from "../../src/layout/confusion";
+
+const LABEL = [0, 1, 1, 2, 2, 2, -1];
+const PREDICTION = [0, 0, 1, 0, 0, -1, 2];
+
+test("counts label by prediction", () => {
+  const counts = confusion(LABEL, PREDICTION, 3);
+  expect([...counts]).toEqual([1, 0, 0, 1, 1, 0, 2, 0, 0]);
+  expect(mostConfused(counts, 3)).toBe(2);
+  expect(mostConfused(Int32Array.from([9]), 1)).toBe(0);
+});
+
+test("the instances of a cell, a row and a column", () => {
+  expect([...rowsIn(LABEL, PREDICTION, { label: 2, prediction: 0 })]).toEqual([3, 4]);
+  expect([...rowsIn(LABEL, PREDICTION, { label: 1, prediction: null })]).toEqual([1, 2]);
+  expect([...rowsIn(LABEL, PREDICTION, { label: null, prediction: 0 })]).toEqual([0, 1, 3, 4]);
+});
+
+test("cells take the width there is, within limits, and long names stand upright", () => {
+  const ten = layOutConfusion(10, 312, 8);
+  expect([ten.cell, ten.upright, ten.left]).toEqual([27, false, 28]);
+  expect(layOutConfusion(1000, 312, 40).cell).toBe(9);
+  expect(layOutConfusion(2, 312, 8).cell).toBe(32);
+  expect(layOutConfusion(10, 312, 300)).toMatchObject({ upright: true, left: 116 });
+});
+
+test("points at cells, names of rows and of columns", () => {
+  const { left, top, cell } = layOutConfusion(10, 312, 8);
+  const at = (x: number, y: number) => cellAt(layOutConfusion(10, 312, 8), x, y);
+  expect(at(left + 3 * cell + 1, top + 8 * cell + 1)).toEqual({ label: 8, prediction: 3 });
+  expect(at(left - 4, top + 8 * cell + 1)).toEqual({ label: 8, prediction: null });
+  expect(at(left + 3 * cell + 1, top - 4)).toEqual({ label: null, prediction: 3 });
+  expect(at(2, 2)).toBeNull();
+  expect(at(left + 10 * cell, top + 1)).toBeNull();
+});
