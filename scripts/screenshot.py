@@ -1,0 +1,81 @@
+"""Takes the README's pictures: the tab on the demo's run, light and dark, with two wrong instances pinned.
+
+Usage: make screenshot, or: python scripts/screenshot.py [LOGDIR]   # LOGDIR: of an earlier demo; trained anew without it
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tensorboard_activis import cli, open_run  # noqa: E402 - the checkout, not an installed version
+from tests.board import tensorboard  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+RUN = "digits-cnn"
+LAYERS = ["block2.relu", "head.relu"]
+#: What the picture explains: an image of this class, and the class that the network takes it for.
+LABEL = 8
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+
+
+def address(base: str, log_dir: Path) -> str:
+    """The link to the state that the pictures show: two layers, the difference of two classes, two instances."""
+    snapshot = open_run(log_dir / RUN).latest
+    score = snapshot.column("score")
+    wrong = snapshot.where(f"label == {LABEL} and not correct").nonzero()[0]
+    right = snapshot.where(f"label == {LABEL} and correct").nonzero()[0]
+    pinned = [max(rows, key=lambda row: score[row]) for rows in (wrong, right)]
+    taken_for = snapshot.column("prediction")[pinned[0]]
+    rows = [["i", int(row)] for row in pinned] + [["s", str(label)] for label in range(10)] + [["s", "wrong"]]
+    state = {
+        "run": RUN,
+        "layers": json.dumps(LAYERS),
+        "rows": json.dumps(rows),
+        "sort": json.dumps({"by": "difference", "a": f"s:{LABEL}", "b": f"s:{taken_for}"}),
+        "selection": json.dumps({"kind": "instance", "row": int(pinned[0])}),
+    }
+    return f"{base}/#activis" + "".join(f"&p.activis.{name}={quote(value)}" for name, value in state.items())
+
+
+def take(page: Page, link: str, path: Path) -> None:
+    """Open the link and save what it shows, when all of it is drawn."""
+    page.goto(link)
+    page.wait_for_selector("iframe")
+    page.frames[-1].wait_for_selector("canvas")
+    page.wait_for_timeout(6000)  # the tab asks for news by and by, so its network is never idle
+    page.screenshot(path=path)
+    print(f"{path.relative_to(ROOT)}")
+
+
+def main() -> None:
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        sys.exit("screenshot: no Chromium found. Install it with: sudo apt-get install chromium")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        log_dir = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary) / "logs"
+        if len(sys.argv) == 1 and cli.main(["demo", "--no-serve", "--logdir", str(log_dir)]) != 0:
+            sys.exit("screenshot: the demo failed, see above")
+        with tensorboard("--logdir", str(log_dir)) as base, sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=browser, args=QUIET)
+            schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+            for scheme in schemes:
+                page = chromium.new_page(
+                    viewport={"width": 1440, "height": 900}, color_scheme=scheme
+                )  # TensorBoard follows it
+                take(page, address(base, log_dir), IMAGES / f"demo-{scheme}.png")
+                page.close()
+            chromium.close()
+
+
+if __name__ == "__main__":
+    main()
