@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.query.halffloat import statistics
+from tensorboard_activis.query.interval import half_width
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.query.rows import Row, members, subset_index
 from tensorboard_activis.query.sorting import Sort, order
@@ -38,6 +39,8 @@ class Matrix:
         active: share of the kept instances above zero; NaN where the sample holds none of the row's instances.
         n: int64 [rows], instances that the statistics are of.
         order: int32 [neurons], the neurons in sorted order.
+        error: half of the 95 % interval of `mean`, where it is from a sample; 0 where it is exact, NaN of a single value.
+        complete: whether the whole sample was used.
         effect: float32 [neurons] in index order, Cohen's d; only when sorted by difference.
     """
 
@@ -48,11 +51,18 @@ class Matrix:
     n: np.ndarray
     order: np.ndarray
     effect: np.ndarray | None
+    error: np.ndarray
+    complete: bool
     sources: tuple[Source, ...]
 
 
-def matrix(snapshot: SnapshotReader, layer: str, rows: Sequence[Row], sort: Sort | None = None) -> Matrix:
+def matrix(
+    snapshot: SnapshotReader, layer: str, rows: Sequence[Row], sort: Sort | None = None, prefix: int | None = None
+) -> Matrix:
     """Statistics of every neuron over each row: exact for declared subsets, from the sample for expressions.
+
+    With `prefix`, from the first so many rows of the sample, which are a uniform sample themselves: a first answer that comes in
+    milliseconds however many there are. Single instances are what they are.
 
     Raises NotFoundError for a layer, subset or row that is not there, ExpressionError, TooLargeError beyond MAX_CELLS.
     """
@@ -62,22 +72,30 @@ def matrix(snapshot: SnapshotReader, layer: str, rows: Sequence[Row], sort: Sort
         raise TooLargeError(
             f"{len(rows):,} rows of {neurons:,} neurons are more than {MAX_CELLS:,} cells; ask for fewer rows."
         )
-    kept = members(snapshot, rows)
+    complete = prefix is None or prefix >= snapshot.record.kept
+    kept = members(snapshot, rows, None if complete else prefix)
     finite = recorded.nan == 0 and recorded.inf == 0
-    found = statistics(snapshot.activations(layer), kept, finite=finite)
-    mean, std, largest, active = found.mean.copy(), found.std.copy(), found.max.copy(), found.active
+    activations = snapshot.activations(layer)
+    found = statistics(activations[: kept.shape[1]], kept, finite=finite)
+    mean, std, largest, active = found.mean.copy(), found.std.copy(), found.max.copy(), found.active.copy()
     count = found.count.copy()
+    error = half_width(std, count, kept.shape[1] / max(1, snapshot.record.seen))
     n = kept.sum(axis=1, dtype=np.int64)
     sources = []
     summary = snapshot.summary(layer) if any(row.subset is not None for row in rows) else None
     for index, row in enumerate(rows):
+        if row.instance is not None:
+            own = statistics(activations[row.instance : row.instance + 1], np.ones((1, 1), bool), finite=finite)
+            mean[index], std[index], largest[index], active[index] = own.mean[0], own.std[0], own.max[0], own.active[0]
+            count[index], n[index], error[index] = own.count[0], 1, 0
+            sources.append(Source("instance", 1, snapshot.record.seen))
+            continue
         if row.subset is None or summary is None:
-            kind = "instance" if row.instance is not None else "sample"
-            sources.append(Source(kind, int(n[index]), snapshot.record.seen))
+            sources.append(Source("sample", int(n[index]), snapshot.record.seen))
             continue
         position = subset_index(snapshot, row.subset)
         mean[index], std[index], largest[index] = summary.mean[position], summary.std[position], summary.max[position]
-        count[index] = summary.count[position]
+        count[index], error[index] = summary.count[position], 0
         n[index] = snapshot.record.subsets[position].count
         sources.append(Source("exact", int(n[index]), snapshot.record.seen))
     ordered, effect = order(sort or Sort(), mean, std, count)
@@ -88,6 +106,8 @@ def matrix(snapshot: SnapshotReader, layer: str, rows: Sequence[Row], sort: Sort
         active=active.astype(np.float32),
         n=n,
         order=ordered,
+        error=error.astype(np.float32),
+        complete=complete,
         effect=None if effect is None else effect.astype(np.float32),
         sources=tuple(sources),
     )

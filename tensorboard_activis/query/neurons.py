@@ -42,17 +42,17 @@ class Selectivity:
 
 
 def histograms(
-    snapshot: SnapshotReader, layer: str, neuron: int, rows: Sequence[Row]
+    snapshot: SnapshotReader, layer: str, neuron: int, rows: Sequence[Row], prefix: int | None = None
 ) -> tuple[np.ndarray, list[Histogram]]:
-    """Distributions over the sample on common bins: edges [bins + 1], and one histogram per row."""
-    values = neuron_column(snapshot, layer, neuron).astype(np.float64)
+    """Distributions over the sample (or its first `prefix` rows) on common bins: edges [bins + 1], one histogram per row."""
+    values = neuron_column(snapshot, layer, neuron)[:prefix].astype(np.float64)
     known = np.isfinite(values)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BINS + 1)
     found = []
-    for mask in members(snapshot, rows):
+    for mask in members(snapshot, rows, prefix):
         chosen = values[mask & known]
         counts = np.histogram(chosen, edges)[0]
         some = chosen.size > 0
@@ -62,10 +62,10 @@ def histograms(
 
 
 def extremes(
-    snapshot: SnapshotReader, layer: str, neuron: int
+    snapshot: SnapshotReader, layer: str, neuron: int, prefix: int | None = None
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """The kept instances that drive the neuron most and least, each with its value; ties in row order."""
-    values = neuron_column(snapshot, layer, neuron).astype(np.float64)
+    values = neuron_column(snapshot, layer, neuron)[:prefix].astype(np.float64)
     rows = np.flatnonzero(np.isfinite(values))
     ascending = rows[np.argsort(values[rows], kind="stable")]
     descending = rows[np.argsort(-values[rows], kind="stable")]
@@ -76,12 +76,13 @@ def _with_values(snapshot: SnapshotReader, values: np.ndarray, rows: np.ndarray)
     return [brief | {"value": float(values[row])} for brief, row in zip(briefs(snapshot, rows), rows, strict=True)]
 
 
-def selectivity(snapshot: SnapshotReader, layer: str, neuron: int) -> list[Selectivity]:
+def selectivity(snapshot: SnapshotReader, layer: str, neuron: int, prefix: int | None = None) -> list[Selectivity]:
     """AUC and d of every class that the sample holds, best separated first; empty without classes."""
     labels = label_values(snapshot)
     if labels is None or not is_classes(labels):
         return []
-    values = neuron_column(snapshot, layer, neuron).astype(np.float64)
+    labels = labels[:prefix]
+    values = neuron_column(snapshot, layer, neuron)[:prefix].astype(np.float64)
     known = np.isfinite(values) & (labels >= 0)
     values, labels = values[known], labels[known]
     ranks = mean_ranks(values)
@@ -130,11 +131,16 @@ def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> 
 
 
 def neuron(
-    snapshot: SnapshotReader, layer: str, index: int, rows: Sequence[Row], steps: Iterable[SnapshotReader]
+    snapshot: SnapshotReader,
+    layer: str,
+    index: int,
+    rows: Sequence[Row],
+    steps: Iterable[SnapshotReader],
+    prefix: int | None = None,
 ) -> dict[str, object]:
     """Everything of one neuron, as docs/http_api.md describes it. Raises NotFoundError, ExpressionError."""
-    edges, found = histograms(snapshot, layer, index, rows)
-    top, bottom = extremes(snapshot, layer, index)
+    edges, found = histograms(snapshot, layer, index, rows, prefix)
+    top, bottom = extremes(snapshot, layer, index, prefix)
     return {
         "neuron": index,
         "edges": edges.tolist(),
@@ -142,7 +148,9 @@ def neuron(
         "top": top,
         "bottom": bottom,
         "classes": [
-            {"class": one.name, "auc": one.auc, "d": one.d, "n": one.n} for one in selectivity(snapshot, layer, index)
+            {"class": one.name, "auc": one.auc, "d": one.d, "n": one.n}
+            for one in selectivity(snapshot, layer, index, prefix)
         ],
+        "complete": prefix is None or prefix >= snapshot.record.kept,
         "steps": over_steps(steps, layer, index),
     }

@@ -49,19 +49,22 @@ def _shown(value: object) -> str:
     return text if len(text) < 80 else f"{text[:77]}…"
 
 
-def where(snapshot: SnapshotReader, expression: str) -> np.ndarray:
-    """For which kept instances a subset expression is true, bool [instances]; `neuron(layer, index)` is allowed."""
-    table = snapshot.instances
+def where(snapshot: SnapshotReader, expression: str, prefix: int | None = None) -> np.ndarray:
+    """For which kept instances a subset expression is true, bool [instances]; `neuron(layer, index)` is allowed.
+
+    With `prefix` only the first so many rows are looked at.
+    """
+    table = snapshot.instances if prefix is None else snapshot.instances.slice(0, prefix)
     types = {field.name: field.type for field in table.schema}
-    return compile_expression(expression, types, neurons=True).mask(table, neuron_values(snapshot))
+    return compile_expression(expression, types, neurons=True).mask(table, neuron_values(snapshot, prefix))
 
 
-def neuron_values(snapshot: SnapshotReader) -> NeuronValues:
+def neuron_values(snapshot: SnapshotReader, prefix: int | None = None) -> NeuronValues:
     """Activations of single neurons, for `neuron(layer, index)` in expressions."""
 
     def values(layer: str, index: int) -> np.ndarray:
         try:
-            return neuron_column(snapshot, layer, index)
+            return neuron_column(snapshot, layer, index)[:prefix]
         except (NotFoundError, QueryError) as error:
             raise ExpressionError(str(error)) from error
 
@@ -92,24 +95,26 @@ def check_instance(snapshot: SnapshotReader, row: int) -> int:
     return row
 
 
-def members(snapshot: SnapshotReader, rows: Sequence[Row]) -> np.ndarray:
-    """Which kept instances each row stands for, bool [rows, instances].
+def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = None) -> np.ndarray:
+    """Which kept instances each row stands for, bool [rows, instances]; with `prefix` only of the first so many.
 
     A declared subset whose expression cannot be computed over the sample (its column was not kept) has no members.
     """
-    found = np.zeros((len(rows), snapshot.record.kept), bool)
+    kept = snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
+    found = np.zeros((len(rows), kept), bool)
     for mask, row in zip(found, rows, strict=True):
         if row.instance is not None:
-            mask[check_instance(snapshot, row.instance)] = True
+            position = check_instance(snapshot, row.instance)
+            mask[position : position + 1] = True
         elif row.expression is not None:
-            mask[:] = where(snapshot, row.expression)
+            mask[:] = where(snapshot, row.expression, prefix)
         else:
             subset = snapshot.record.subsets[subset_index(snapshot, row.subset or "")]
             if subset.kind == "all":
                 mask[:] = True
                 continue
             try:
-                mask[:] = where(snapshot, subset.expression)
+                mask[:] = where(snapshot, subset.expression, prefix)
             except ExpressionError:
                 continue
     return found

@@ -12,12 +12,13 @@ import tensorboard_activis
 from tensorboard_activis.errors import ActiVisError, NotFoundError, QueryError
 from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.query import columns as query_columns
-from tensorboard_activis.query import describe, graph, instances, matrix, neurons, rows, sorting, strips, table
+from tensorboard_activis.query import describe, export, graph, instances, matrix, neurons, rows, sorting, strips, table
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters, parameters
 from tensorboard_activis.serve.projections import Projections
 from tensorboard_activis.serve.responses import (
     bytes_response,
+    download_response,
     error_response,
     json_response,
     safetensors_response,
@@ -59,6 +60,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/columns": self._numbers(self._columns),
             "/where": self._numbers(self._where),
             "/table": self._about(self._table),
+            "/export": self._route(self._export),
             "/instance": self._about(self._instance),
             "/neuron": self._route(self._neuron),
             "/content": self._route(self._content),
@@ -134,11 +136,12 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _matrix(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
         asked = rows.parse_rows(given.structure("rows"))
         sort = sorting.parse_sort(given.structure("sort"), len(asked))
-        found = matrix.matrix(snapshot, given.text("layer"), asked, sort)
-        tensors = {name: getattr(found, name) for name in ("mean", "std", "max", "active", "n", "order")}
+        found = matrix.matrix(snapshot, given.text("layer"), asked, sort, _prefix(given))
+        tensors = {name: getattr(found, name) for name in ("mean", "std", "max", "active", "error", "n", "order")}
         if found.effect is not None:
             tensors["effect"] = found.effect
-        return tensors, {"rows": [{"source": one.source, "n": one.n, "of": one.of} for one in found.sources]}
+        sources = [{"source": one.source, "n": one.n, "of": one.of} for one in found.sources]
+        return tensors, {"rows": sources, "complete": found.complete}
 
     def _projection(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
         method = given.optional_text("method") or "pca"
@@ -158,15 +161,18 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         return {"rows": found}, {"count": len(found), "of": len(mask)}
 
     def _table(self, snapshot: SnapshotReader, given: Parameters) -> object:
-        page = table.Page(
-            expression=given.optional_text("expression"),
-            rows=_row_numbers(given.structure("rows")),
-            order=given.optional_text("order"),
-            descending=given.boolean("descending"),
-            offset=given.integer("offset", 0),
-            limit=given.integer("limit", 100),
-        )
-        return table.table_page(snapshot, page)
+        return table.table_page(snapshot, _page(given))
+
+    def _export(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
+        snapshot = self._snapshot_of(of, given)
+        kind = given.optional_text("format") or "csv"
+        if kind not in ("csv", "parquet"):
+            raise QueryError(f"format must be csv or parquet; got {kind!r:.40}.")
+        found = export.export_table(snapshot, _page(given))
+        name = f"instances-step-{snapshot.step}.{kind}"
+        if kind == "csv":
+            return download_response(request, export.to_csv(found), "text/csv", name)
+        return download_response(request, export.to_parquet(found), "application/vnd.apache.parquet", name)
 
     def _instance(self, snapshot: SnapshotReader, given: Parameters) -> object:
         return instances.instance(snapshot, given.text("layer"), given.integer("row"))
@@ -175,7 +181,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         snapshot = self._snapshot_of(of, given)
         asked = rows.parse_rows(given.structure("rows"))
         steps = self._runs.snapshots(of, given.text("run"))
-        answer = neurons.neuron(snapshot, given.text("layer"), given.integer("neuron"), asked, steps)
+        answer = neurons.neuron(snapshot, given.text("layer"), given.integer("neuron"), asked, steps, _prefix(given))
         return json_response(request, answer)
 
     def _content(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
@@ -200,12 +206,30 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         )
 
 
+def _page(given: Parameters) -> table.Page:
+    return table.Page(
+        expression=given.optional_text("expression"),
+        rows=_row_numbers(given.structure("rows")),
+        order=given.optional_text("order"),
+        descending=given.boolean("descending"),
+        offset=given.integer("offset", 0),
+        limit=given.integer("limit", 100),
+    )
+
+
 def _row_numbers(value: object) -> list[int] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(type(row) is int for row in value):
         raise QueryError("rows must be a list of row numbers.")
     return value
+
+
+def _prefix(given: Parameters) -> int | None:
+    prefix = given.integer("prefix", 0)
+    if prefix < 0:
+        raise QueryError(f"prefix must be a number of rows; got {prefix}.")
+    return prefix or None
 
 
 def _etag(request: werkzeug.Request, snapshot: SnapshotReader, given: Parameters) -> str:

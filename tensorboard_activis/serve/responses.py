@@ -53,6 +53,14 @@ def bytes_response(
     return http_util.Respond(request, content, content_type, headers=_headers(etag))
 
 
+def download_response(
+    request: werkzeug.Request, content: bytes | str, content_type: str, name: str
+) -> werkzeug.Response:
+    """A file that the browser saves under this name (letters, digits, dots and hyphens)."""
+    headers = [("Content-Disposition", f'attachment; filename="{name}"')]
+    return http_util.Respond(request, content, content_type, headers=headers)
+
+
 def unchanged_response(request: werkzeug.Request, etag: str) -> werkzeug.Response:
     """The client has it already."""
     return http_util.Respond(request, b"", "application/octet-stream", code=304, headers=_headers(etag))

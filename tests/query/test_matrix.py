@@ -77,3 +77,19 @@ def test_limits_and_what_is_not_there(snapshot: SnapshotReader, monkeypatch: pyt
     monkeypatch.setattr(module, "MAX_CELLS", 9)
     with pytest.raises(TooLargeError, match="2 rows of 5 neurons are more than 9 cells"):
         matrix(snapshot, LAYER, [Row(subset="all"), Row(instance=1)])
+
+
+def test_a_prefix_answers_first_with_an_interval(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    rows = [Row(subset="all"), Row(expression="True"), Row(expression='label == "bee"'), Row(instance=15)]
+    whole, first = matrix(snapshot, LAYER, rows), matrix(snapshot, LAYER, rows, prefix=9)
+    assert (whole.complete, first.complete) == (True, False)
+    assert matrix(snapshot, LAYER, rows, prefix=17).complete
+    half = data.activations[LAYER].astype(np.float16).astype(np.float64)[rank]
+    np.testing.assert_allclose(first.mean[1], half[:9].mean(axis=0), rtol=1e-6)
+    expected = half[:9].std(axis=0, ddof=1) / 3 * 2.306 * np.sqrt(1 - 9 / 17)  # t of 8 degrees of freedom
+    np.testing.assert_allclose(first.error[1], expected, rtol=1e-2)
+    assert first.n.tolist() == [17, 9, np.count_nonzero(data.labels[rank[:9]] == 1), 1]
+    assert np.array_equal(first.mean[3], half[15])
+    assert np.array_equal(first.mean[0], whole.mean[0])
+    assert not first.error[[0, 3]].any()
+    assert not whole.error.any()  # every instance was kept

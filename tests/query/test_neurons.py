@@ -78,3 +78,15 @@ def test_what_is_not_there(snapshot: SnapshotReader) -> None:
     for index in (-1, 3):
         with pytest.raises(NotFoundError, match="neurons 0 to 2"):
             neuron(snapshot, "head", index, [Row(subset="all")], [])
+
+
+def test_a_prefix_answers_first(snapshot: SnapshotReader, values: np.ndarray) -> None:
+    rows = [Row(subset="all"), Row(instance=12)]
+    found = neuron(snapshot, "head", 1, rows, [], prefix=9)
+    whole = neuron(snapshot, "head", 1, rows, [])
+    assert (found["complete"], whole["complete"]) == (False, True)
+    described, top = found["rows"], found["top"]
+    assert isinstance(described, list)
+    assert isinstance(top, list)
+    assert [one["n"] for one in described] == [9, 0]
+    assert [one["value"] for one in top] == sorted(values[:9], reverse=True)[:8]

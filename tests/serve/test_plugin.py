@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -78,7 +79,7 @@ def test_matrix(client: Client) -> None:
     assert tensors["order"].tolist() == np.argsort(-bee.mean(axis=0)).tolist()
     assert [row["source"] for row in metadata["rows"]] == ["exact", "exact", "sample", "instance"]
     assert {name: str(tensor.dtype) for name, tensor in tensors.items()} == {
-        **dict.fromkeys(("mean", "std", "max", "active"), "float32"),
+        **dict.fromkeys(("mean", "std", "max", "active", "error"), "float32"),
         "n": "int64",
         "order": "int32",
     }
@@ -114,6 +115,25 @@ def test_columns_and_where_and_table_agree(client: Client) -> None:
     assert [columns["id"][row["row"]] for row in page["rows"]] == [row["id"] for row in page["rows"]]
     some = client.json("table", rows=[4, 2, 9], limit=2, offset=1, **AT)
     assert (some["total"], [row["row"] for row in some["rows"]]) == (3, [2, 9])
+
+
+def test_export(client: Client) -> None:
+    response = client.get("export", expression='label == "cat"', format="csv", **AT)
+    assert response.content_type == "text/csv; charset=utf-8"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="instances-step-5.csv"'
+    total = client.json("table", expression='label == "cat"', **AT)["total"]
+    assert len(response.get_data(as_text=True).splitlines()) == total + 1
+    response = client.get("export", rows=[3, 1], format="parquet", **AT)
+    assert pq.read_table(io.BytesIO(response.get_data())).column("row").to_pylist() == [3, 1]
+    assert client.error("export", format="xls", **AT)[0] == 400
+
+
+def test_a_prefix_answers_first(client: Client) -> None:
+    tensors, metadata = client.numbers("matrix", layer=LAYER, rows=ROWS, prefix=9, **AT)
+    assert metadata["complete"] is False
+    assert tensors["error"].shape == (4, 5)
+    assert client.json("neuron", layer=LAYER, neuron=0, rows=ROWS, prefix=9, **AT)["complete"] is False
+    assert client.numbers("matrix", layer=LAYER, rows=ROWS, prefix=99, **AT)[1]["complete"] is True
 
 
 def test_content_is_the_instances_picture(client: Client) -> None:
