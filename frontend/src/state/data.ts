@@ -57,9 +57,14 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
   const shown = snapshot.value.value;
   if (!shown) return [];
   const names = new Set(shown.subsets.map((subset) => subset.name));
-  const there = chosenRows.value?.filter((row) =>
-    row.kind === "subset" ? names.has(row.name) : row.kind === "instance" ? row.row < shown.kept : true,
-  );
+  const there = chosenRows.value?.filter((row) => {
+    switch (row.kind) {
+      case "subset": return names.has(row.name);
+      case "instance": return row.row < shown.kept;
+      // One that this run's columns do not allow would fail the whole matrix.
+      case "expression": return whereOf(row.expression).value.error?.kind !== "bad_request";
+    }
+  });
   return there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown);
 });
 

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { fixed, integer, percent } from "../../draw/format";
 import { chooseStep } from "../../state/actions";
+import { snapshot } from "../../state/data";
 import { pause, playing, stepBy, togglePlay } from "../../state/play";
 import { nearest, step, steps } from "../../state/place";
 import { IconButton } from "../controls/Icon";
@@ -87,6 +88,7 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
             style={{ left: `${place.value(info.step) * 100}%` }} />
         ))}
         <span class="step-handle" style={{ left: `${x}%` }} />
+        {snapshot.value.status === "pending" && <div class="progress step-busy" role="progressbar" aria-label="The step is loading" />}
       </div>
     </div>
   );
