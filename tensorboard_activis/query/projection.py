@@ -29,54 +29,66 @@ def pca(activations: np.ndarray) -> Projection:
     Arguments:
         activations: float16 [instances, neurons].
     """
-    values = widen(np.ascontiguousarray(activations))
-    instances, neurons = values.shape
+    coordinates, explained = _project(activations, 2)
+    xy = np.zeros((len(activations), 2), np.float64)
+    xy[:, : coordinates.shape[1]] = coordinates
+    xy -= xy.mean(axis=0) if len(xy) else 0
+    shares = [*(float(share) for share in explained), 0.0, 0.0]
+    return Projection(xy.astype(np.float32), (shares[0], shares[1]))
+
+
+def components(activations: np.ndarray, count: int) -> np.ndarray:
+    """Coordinates on the first principal components, float64 [instances, at most count]; otherwise as `pca`."""
+    return _project(activations, count)[0]
+
+
+def _project(activations: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates [instances, at most count] and the shares of the variance along the axes."""
+    instances, neurons = activations.shape
+    nothing = np.zeros((instances, 0)), np.zeros(0)
     if instances == 0 or neurons == 0:
-        return Projection(np.zeros((instances, 2), np.float32), (0.0, 0.0))
+        return nothing
+    values = widen(np.ascontiguousarray(activations))
     known = np.isfinite(values)
     if known.all():
         values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
     else:
         values[~known] = np.nan
-        count = np.maximum(known.sum(axis=0), 1)
-        values -= (np.nansum(values, axis=0, dtype=np.float64) / count).astype(np.float32)
+        found = np.maximum(known.sum(axis=0), 1)
+        values -= (np.nansum(values, axis=0, dtype=np.float64) / found).astype(np.float32)
         values[~known] = 0
     # Beside huge values squares would overflow float32.
-    largest = float(np.abs(values).max())
-    scale = largest or 1.0
+    scale = float(np.abs(values).max()) or 1.0
     values /= np.float32(scale)
     total = float(np.einsum("ij,ij->", values, values, dtype=np.float64))
     if total <= 0:
-        return Projection(np.zeros((instances, 2), np.float32), (0.0, 0.0))
+        return nothing
+    count = min(count, instances, neurons)
     exact = float(instances) * neurons * min(instances, neurons) <= MAX_EXACT
-    axes, variances = _exact(values) if exact else _randomised(values)
-    xy = np.zeros((instances, 2), np.float64)
-    xy[:, : axes.shape[1]] = values @ axes
-    explained = [float(share) for share in variances / total] + [0.0, 0.0]
-    xy -= xy.mean(axis=0)
-    return Projection((xy * scale).astype(np.float32), (explained[0], explained[1]))
+    axes, variances = _exact(values, count) if exact else _randomised(values, count)
+    return (values @ axes).astype(np.float64) * scale, variances / total
 
 
-def _exact(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two axes [neurons, 2] and the sums of squares along them, by the eigenvectors of the smaller product."""
+def _exact(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Axes [neurons, count] and the sums of squares along them, by the eigenvectors of the smaller product."""
     instances, neurons = values.shape
     wide = values.astype(np.float64) if values.size <= 1 << 22 else values
     if neurons <= instances:
         variances, vectors = np.linalg.eigh(wide.T @ wide)
-        return vectors[:, ::-1][:, :2], np.maximum(variances[::-1][:2], 0)
+        return vectors[:, ::-1][:, :count], np.maximum(variances[::-1][:count], 0)
     variances, vectors = np.linalg.eigh(wide @ wide.T)
-    variances, vectors = np.maximum(variances[::-1][:2], 0), vectors[:, ::-1][:, :2]
+    variances, vectors = np.maximum(variances[::-1][:count], 0), vectors[:, ::-1][:, :count]
     lengths = np.sqrt(variances)
     return (wide.T @ vectors) / np.where(lengths > 1e-9 * max(lengths[0], 1e-300), lengths, np.inf), variances
 
 
-def _randomised(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _randomised(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(0)  # the same picture for the same data
-    basis = generator.normal(size=(values.shape[1], 2 + _OVERSAMPLE)).astype(np.float32)
+    basis = generator.normal(size=(values.shape[1], count + _OVERSAMPLE)).astype(np.float32)
     for _ in range(_ITERATIONS):
         basis, _ = np.linalg.qr(values.T @ (values @ basis))
     _, lengths, vectors = np.linalg.svd(values @ basis, full_matrices=False)
-    return (basis @ vectors[:2].T).astype(np.float64), lengths[:2].astype(np.float64) ** 2
+    return (basis @ vectors[:count].T).astype(np.float64), lengths[:count].astype(np.float64) ** 2
 
 
 def fix_signs(xy: np.ndarray, labels: np.ndarray | None) -> np.ndarray:

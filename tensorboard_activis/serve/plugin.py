@@ -56,7 +56,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/snapshot": self._about(self._snapshot),
             "/strips": self._numbers(self._strips),
             "/matrix": self._numbers(self._matrix),
-            "/projection": self._numbers(self._projection),
+            "/projection": self._route(self._projection),
             "/columns": self._numbers(self._columns),
             "/where": self._numbers(self._where),
             "/table": self._about(self._table),
@@ -143,13 +143,19 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         sources = [{"source": one.source, "n": one.n, "of": one.of} for one in found.sources]
         return tensors, {"rows": sources, "complete": found.complete}
 
-    def _projection(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
-        method = given.optional_text("method") or "pca"
-        if method != "pca":
-            raise QueryError(f"method must be pca; got {method!r:.40}.")
+    def _projection(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
+        snapshot = self._snapshot_of(of, given)
+        method, layer = given.optional_text("method") or "pca", given.text("layer")
+        if method not in ("pca", "tsne"):
+            raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
         steps = [one for one in self._runs.snapshots(of, given.text("run")) if one.step <= snapshot.step]
-        found = self._projections.pca(steps, given.text("layer"))
-        return {"xy": found.xy}, {"method": "pca", "explained": list(found.explained)}
+        metadata: dict[str, object] = {"method": method, "explained": []}
+        if method == "pca":
+            found = self._projections.pca(steps, layer)
+            return safetensors_response(request, {"xy": found.xy}, metadata | {"explained": list(found.explained)})
+        layout = self._projections.tsne(steps, layer, cancel=given.boolean("cancel"))
+        metadata |= {"state": layout.state, "progress": layout.progress}
+        return safetensors_response(request, {"xy": layout.xy}, metadata)
 
     def _columns(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
         found = query_columns.columns(snapshot)

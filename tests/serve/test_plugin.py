@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,21 @@ def test_projection(client: Client) -> None:
     np.testing.assert_allclose(tensors["xy"].mean(axis=0), 0, atol=1e-6)
     assert metadata["method"] == "pca"
     assert 0 < metadata["explained"][1] <= metadata["explained"][0] <= 1
+
+
+def test_tsne_in_the_background(client: Client) -> None:
+    pytest.importorskip("openTSNE", reason="pip install openTSNE")
+    deadline = time.monotonic() + 60
+    tensors, metadata = client.numbers("projection", layer="head", method="tsne", **AT)
+    assert tensors["xy"].shape == (17, 2)
+    while metadata["state"] != "done" and time.monotonic() < deadline:
+        assert metadata["state"] in ("queued", "running")
+        time.sleep(0.1)
+        tensors, metadata = client.numbers("projection", layer="head", method="tsne", **AT)
+    assert (metadata["method"], metadata["progress"]) == ("tsne", 1)
+    assert np.abs(tensors["xy"]).max() > 0
+    _, metadata = client.numbers("projection", layer=LAYER, method="tsne", cancel=True, **AT)
+    assert metadata["state"] == "cancelled"
 
 
 def test_columns_and_where_and_table_agree(client: Client) -> None:

@@ -1,0 +1,112 @@
+"""One background worker for what takes long: a bounded queue, progress, cancelling, results that are kept for a while."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.query.limits import TooLargeError
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+QUEUE = 8
+KEPT = 32
+
+
+@dataclass(slots=True)
+class Job(Generic[Result]):
+    """What is known of a job. `state` is queued, running, done, failed or cancelled; `result` may be intermediate."""
+
+    state: str = "queued"
+    progress: float = 0.0
+    result: Result | None = None
+    problem: str | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def report(self, progress: float, result: Result) -> bool:
+        """Called by the work as it goes; whether it shall go on."""
+        self.progress, self.result = progress, result
+        return not self.cancelled.is_set()
+
+
+class Jobs(Generic[Result]):
+    """Jobs by key, run one after another in one thread that ends when there is nothing to do."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[Hashable, Job[Result]] = OrderedDict()
+        self._queue: list[tuple[Job[Result], Callable[[Job[Result]], Result]]] = []
+        self._lock = threading.Lock()
+        self._working = False
+
+    def ask(self, key: Hashable, work: Callable[[Job[Result]], Result]) -> Job[Result]:
+        """The job of this key, begun now unless it is there; a failed or cancelled one is begun again.
+
+        Raises TooLargeError when QUEUE jobs wait already.
+        """
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None and job.state not in ("failed", "cancelled"):
+                self._jobs.move_to_end(key)
+                return job
+            if len(self._queue) >= QUEUE:
+                raise TooLargeError(f"{QUEUE} layouts wait to be computed already. Wait for one, or cancel one.")
+            job = self._jobs[key] = Job()
+            self._queue.append((job, work))
+            for old in [key for key, one in self._jobs.items() if one.state not in ("queued", "running")]:
+                if len(self._jobs) <= KEPT:
+                    break
+                del self._jobs[old]
+            if not self._working:
+                self._working = True
+                threading.Thread(target=self._work, name="activis-jobs", daemon=True).start()
+            return job
+
+    def find(self, key: Hashable) -> Job[Result] | None:
+        """The job of this key, if there is one."""
+        with self._lock:
+            return self._jobs.get(key)
+
+    def forget(self, key: Hashable) -> None:
+        """Drops a job that has ended."""
+        with self._lock:
+            if key in self._jobs and self._jobs[key].state not in ("queued", "running"):
+                del self._jobs[key]
+
+    def cancel(self, key: Hashable) -> Job[Result] | None:
+        """Ends a job that waits or runs; None when there is none."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None and job.state in ("queued", "running"):
+                job.cancelled.set()
+                job.state = "cancelled"
+                self._queue = [(one, work) for one, work in self._queue if one is not job]
+            return job
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._queue:
+                    self._working = False
+                    return
+                job, work = self._queue.pop(0)
+                job.state = "running"
+            try:
+                result = work(job)
+            except ActiVisError as error:
+                self._finish(job, "failed", str(error))
+            except Exception as error:
+                logger.exception("A layout failed")
+                self._finish(job, "failed", f"{type(error).__name__}: {error}")
+            else:
+                job.result = result
+                self._finish(job, "done", None)
+
+    def _finish(self, job: Job[Result], state: str, problem: str | None) -> None:
+        with self._lock:
+            if job.state != "cancelled":
+                job.state, job.problem = state, problem
+                job.progress = 1.0 if state == "done" else job.progress

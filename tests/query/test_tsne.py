@@ -1,0 +1,56 @@
+"""t-SNE keeps groups together, reports as it goes, stops when told to."""
+
+import numpy as np
+import pytest
+
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.query import tsne as module
+
+pytest.importorskip("openTSNE", reason="pip install openTSNE")
+
+GROUPS = np.repeat([0, 1, 2], 20)
+
+
+def sample() -> np.ndarray:
+    generator = np.random.default_rng(0)
+    return (generator.normal(size=(3, 7))[GROUPS] * 6 + generator.normal(size=(60, 7))).astype(np.float16)
+
+
+def test_groups_stay_together() -> None:
+    told: list[float] = []
+
+    def report(done: float, xy: np.ndarray) -> bool:
+        told.append(done)
+        return True
+
+    layout = module.tsne(sample(), report=report)
+    assert layout.shape == (60, 2)
+    assert layout.dtype == np.float32
+    np.testing.assert_allclose(layout.mean(axis=0), 0, atol=1e-3)
+    distance = np.linalg.norm(layout[:, None] - layout, axis=2) + np.diag(np.full(60, np.inf))
+    assert (GROUPS[distance.argmin(axis=1)] == GROUPS).all()
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_stops_when_told_to() -> None:
+    told: list[float] = []
+
+    def report(done: float, layout: np.ndarray) -> bool:
+        told.append(done)
+        return len(told) < 3
+
+    assert module.tsne(sample(), report=report).shape == (60, 2)
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (3, 4), (5, 1), (9, 2)])
+def test_little_data(shape: tuple[int, int]) -> None:
+    layout = module.tsne(np.arange(np.prod(shape), dtype=np.float16).reshape(shape))
+    assert layout.shape == (shape[0], 2)
+    assert np.isfinite(layout).all()
+
+
+def test_too_much_data() -> None:
+    with pytest.raises(ActiVisError, match="at most 20,000"):
+        module.tsne(np.zeros((20_001, 1), np.float16))

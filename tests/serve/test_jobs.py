@@ -1,0 +1,78 @@
+"""Background jobs: one at a time, bounded, cancelled, failed."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.serve.jobs import QUEUE, Job, Jobs
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_job_runs_once_and_reports() -> None:
+    jobs: Jobs[int] = Jobs()
+    go, made = threading.Event(), []
+
+    def work(job: Job[int]) -> int:
+        made.append(job)
+        assert job.report(0.5, 1)
+        go.wait(10)
+        return 2
+
+    job = jobs.ask("a", work)
+    until(lambda: job.progress == 0.5)
+    assert (job.state, job.result) == ("running", 1)
+    assert jobs.ask("a", work) is job
+    go.set()
+    until(lambda: job.state == "done")
+    assert (job.result, job.progress, len(made)) == (2, 1.0, 1)
+    assert jobs.ask("a", work) is job
+
+
+def test_waiting_jobs_are_bounded_and_can_be_cancelled() -> None:
+    jobs: Jobs[int] = Jobs()
+    go = threading.Event()
+
+    def work(job: Job[int]) -> int:
+        while job.report(0.1, 0) and not go.is_set():
+            time.sleep(0.005)
+        return 3
+
+    first = jobs.ask("first", work)
+    until(lambda: first.state == "running")
+    waiting = [jobs.ask(index, work) for index in range(QUEUE)]
+    with pytest.raises(TooLargeError, match=f"{QUEUE} layouts wait"):
+        jobs.ask("more", work)
+    jobs.cancel(3)
+    assert waiting[3].state == "cancelled"
+    more = jobs.ask("more", work)
+    jobs.cancel("first")
+    until(lambda: waiting[0].state == "running")
+    assert first.state == "cancelled"
+    go.set()
+    until(lambda: more.state == "done")
+    assert waiting[3].result is None
+    assert jobs.cancel("nothing") is None
+
+
+@pytest.mark.parametrize(("error", "problem"), [(ActiVisError("no"), "no"), (KeyError("x"), "KeyError: 'x'")])
+def test_a_failed_job_says_why_and_can_be_asked_again(error: Exception, problem: str) -> None:
+    jobs: Jobs[int] = Jobs()
+
+    def fail(job: Job[int]) -> int:
+        raise error
+
+    job = jobs.ask("a", fail)
+    until(lambda: job.state == "failed")
+    assert job.problem == problem
+    again = jobs.ask("a", lambda job: 1)
+    until(lambda: again.state == "done")
