@@ -216,7 +216,7 @@ def test_a_lazy_model_is_initialised_by_training_alone(tmp_path: Path, data: tup
         assert isinstance(model[1].weight, nn.UninitializedParameter)
         model(data[0])
         logger.log(1)
-    assert open_run(tmp_path).snapshot(1).layers["2"].info.neurons == 5
+    assert open_run(tmp_path).snapshot(1).layers["1"].info.neurons == 5
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

@@ -12,6 +12,9 @@ from tensorboard_activis.errors import ConfigurationError
 #: At most so many layers are chosen by default. What the user asks for has no limit.
 MOST_LAYERS = 40
 
+#: So many modules of one kind beside each other are a row of blocks, though no list holds them.
+MANY = 4
+
 _CONTAINERS = {"Sequential", "ModuleList"}
 _ACTIVATION = re.compile(
     r"(activation|relu|relu6|leakyrelu|prelu|rrelu|elu|celu|selu|gelu|silu|swish|mish|hardswish|hardtanh|tanh|sigmoid"
@@ -22,8 +25,19 @@ _WEIGHTED = re.compile(
     r"|linear|lazylinear|nondynamicallyquantizablelinear|bilinear|dense|einsumdense"
     r"|lstm|gru|rnn|simplernn|bidirectional|embedding|embeddingbag|multiheadattention|groupqueryattention|attention)$"
 )
+_DENSE = re.compile(r"(lazy)?(linear|dense)$")
 _RELU = {"relu", "relu6"}
-_AFTER_LOGITS = {"softmax", "log_softmax", "logsoftmax", "softmin", "sigmoid", "logsigmoid", "activation"}
+_AFTER_LOGITS = {
+    "flatten",
+    "squeeze",
+    "softmax",
+    "log_softmax",
+    "logsoftmax",
+    "softmin",
+    "sigmoid",
+    "logsigmoid",
+    "activation",
+}
 
 
 def choose(graph: schema.Graph, layers: Sequence[str] | None) -> list[str]:
@@ -124,7 +138,7 @@ def _default(view: _View) -> list[str]:
     for inside in scopes.values():
         activations = [node for node in inside if _is_activation(node)]
         weighted = [node for node in inside if _WEIGHTED.match(node.type.lower())]
-        chosen += [node.key for node in activations or weighted]
+        chosen += [_named(view, node) for node in activations] or [node.key for node in weighted]
     keys = [key for name in chosen for key in view.recordable(view.nodes[name])]
     kept = [key for key in view.nodes if key in set(keys) and key not in logits]
     last = [key for key in view.nodes if key in logits]
@@ -140,6 +154,16 @@ def _default(view: _View) -> list[str]:
             "Check that the first axis of the model's input is the batch."
         )
     return fallback
+
+
+def _named(view: _View, activation: schema.Node) -> str:
+    """The dense layer before an activation, if there is one: it is that which has a name of its own."""
+    for edge in view.edges:
+        if edge.target == activation.key and view.nodes[edge.source].parent == activation.parent:
+            source = view.nodes[edge.source]
+            if source.kind == "module" and _DENSE.match(source.type.lower()):
+                return source.key
+    return activation.key
 
 
 def _scope(view: _View, node: schema.Node) -> str:
@@ -168,16 +192,20 @@ def _logits(view: _View) -> set[str]:
 
 
 def _blocks(view: _View) -> list[str]:
-    """Modules with modules inside that stand in a row of their like, outermost; a row of rows counts by its rows."""
+    """Modules with modules inside that stand in a list of their like, or beside many; outermost.
 
-    def is_candidate(node: schema.Node) -> bool:
-        if node.parent is None or node.kind != "module" or not node.calls or not view.is_group(node):
-            return False
-        return view.nodes[node.parent].type in _CONTAINERS
-
-    candidates = [node for node in view.nodes.values() if is_candidate(node)]
-    count = Counter(node.type for node in candidates)
-    repeated = {node.key for node in candidates if count[node.type] > 1}
+    A list of lists counts by its lists.
+    """
+    groups = [
+        node
+        for node in view.nodes.values()
+        if node.kind == "module" and node.calls and view.is_group(node) and node.parent is not None
+    ]
+    listed = [node for node in groups if view.nodes[node.parent or ""].type in _CONTAINERS]
+    count = Counter(node.type for node in listed)
+    repeated = {node.key for node in listed if count[node.type] > 1}
+    beside = Counter((node.parent, node.type) for node in groups)
+    repeated |= {node.key for node in groups if beside[node.parent, node.type] >= MANY and node.type not in _CONTAINERS}
     rows = {
         key
         for key in repeated

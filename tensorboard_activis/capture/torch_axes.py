@@ -47,6 +47,8 @@ _LAST_OPERATORS = (
 _PERMUTING = {"permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "adjoint", "unsqueeze", "get"}
 
 
+#: These keep the elements in their order.
+_RESHAPING = {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"}
 #: Through these the first axis may come to hold several positions of every instance, one instance after the other.
 _FOLDING = {"view", "reshape", "flatten", "rearrange"}
 
@@ -107,6 +109,8 @@ def through_operator(
         if moved is not None:
             return moved
     batch, folded = _batch_axis(name, shape, inputs, instances)
+    if name in _RESHAPING and len(inputs) == 1 and inputs[0][0].numel() == shape.numel():
+        return Layout(batch, _reshaped(inputs[0][0], inputs[0][1].neurons, shape), folded)
     if name.startswith(_CHANNEL_OPERATORS):
         return Layout(batch, min(1, rank - 1), folded)
     if name in _LAST_OPERATORS:
@@ -148,6 +152,20 @@ def _batch_axis(name: str, shape: torch.Size, inputs: Sequence[Known], instances
         if len(source) == len(shape) and batch in axes:
             return batch, False
     return axes[0], False
+
+
+def _reshaped(source: torch.Size, axis: int | None, target: torch.Size) -> int | None:
+    """Where an axis is after a reshape; None if it was split into several."""
+    if axis is None:
+        return None
+    low = source[axis + 1 :].numel()  # the axis' elements lie from `low` to `high` apart
+    high = low * source[axis]
+    step = target.numel()
+    for position, size in enumerate(target):
+        step //= max(size, 1)
+        if size > 1 and step <= low and step * size >= high:
+            return position
+    return None
 
 
 def _neuron_axis(shape: torch.Size, inputs: Sequence[Known], batch: int | None) -> int | None:

@@ -13,12 +13,13 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.layers import choose, feeds_relu, matching
 from tensorboard_activis.capture.torch_batches import Batch, Batches, Unpack, tensors, transform
-from tensorboard_activis.capture.torch_graph import Recording, Tracer
+from tensorboard_activis.capture.torch_graph import Tracer
 from tensorboard_activis.capture.torch_hooks import ActivationHooks
 from tensorboard_activis.capture.torch_identity import ContentIds
 from tensorboard_activis.capture.torch_modules import unwrap
 from tensorboard_activis.capture.torch_outcome import Labels, check_width, scores_of
 from tensorboard_activis.capture.torch_reduce import Reducer, check_reducer, reducer_name
+from tensorboard_activis.capture.torch_sources import Recording
 from tensorboard_activis.capture.torch_state import device_of, dtype_of, is_lazy, untouched
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 

@@ -20,46 +20,7 @@ from tensorboard_activis.capture.torch_calls import CallStack, Frame
 from tensorboard_activis.capture.torch_modules import Leaf, is_builtin, leaves, module_paths, parts, type_name
 from tensorboard_activis.capture.torch_operators import is_plumbing, operator_name
 from tensorboard_activis.capture.torch_sketch import Draft, Sketch
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where in a forward pass a layer's values come up.
-
-    Attributes:
-        module: path of the module, or of the one around the operator.
-        call: which call of it.
-        part: of its output, "" if that is one tensor.
-        operator, ordinal: name of the operator, and how many of that name ran before it in this call of the module.
-    """
-
-    module: str
-    call: int
-    part: str
-    operator: str = ""
-    ordinal: int = 0
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a layer's values come up, and the raw tensor as it was recorded with `instances` instances.
-
-    `shape` has an axis of instances, also where `layout` says that the raw tensor folds it together with others.
-    """
-
-    place: Place
-    shape: tuple[int, ...]
-    layout: axes.Layout
-    instances: int
-
-
-@dataclass(frozen=True)
-class Recording:
-    """The graph, the source of every key that holds one tensor, and what the model answered."""
-
-    graph: schema.Graph
-    sources: Mapping[str, Source]
-    output: Any
+from tensorboard_activis.capture.torch_sources import Place, Recording, Source
 
 
 def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], instances: int) -> Recording:
@@ -229,6 +190,9 @@ class Tracer(TorchFunctionMode):
     def _layout(self, module: nn.Module, running: _Running, part: str, leaf: Leaf) -> axes.Layout:
         if not isinstance(leaf, torch.Tensor):
             return axes.Layout(0, 2)  # packed sequences, when they are padded
+        value = self._value(leaf)
+        if value is not None and id(leaf) in running.values and not is_builtin(module):
+            return value.layout  # followed through what ran inside, which was too plain to be shown
         known = [(value.tensor.shape, value.layout) for value in running.got]
         return axes.through_module(module, part, torch.Size(_sizes(leaf)), known, self._instances)
 

@@ -11,10 +11,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis.capture.torch_calls import CallStack
-from tensorboard_activis.capture.torch_graph import Source
 from tensorboard_activis.capture.torch_modules import module_paths, parts
 from tensorboard_activis.capture.torch_operators import is_plumbing, operator_name
 from tensorboard_activis.capture.torch_reduce import Reducer, reduce_activations
+from tensorboard_activis.capture.torch_sources import Source
 from tensorboard_activis.errors import ActiVisError
 
 

@@ -194,3 +194,26 @@ def test_feeding_a_relu_from_inside_a_block() -> None:
         node("block", "Block"), node("block.conv", "Conv2d"), node("relu", "ReLU"), flow="block.conv relu /output"
     )
     assert feeds_relu(found, "block")
+
+
+def test_a_dense_layer_is_named_rather_than_its_activation() -> None:
+    found = graph(
+        node("conv", "Conv2d"),
+        node("relu1", "ReLU"),
+        node("fc1", "Linear"),
+        node("relu2", "ReLU"),
+        node("fc2", "Linear"),
+        flow="/input conv relu1 fc1 relu2 fc2 /output",
+    )
+    assert choose(found, None) == ["relu1", "fc1", "fc2"]
+
+
+def test_many_of_a_kind_are_blocks_without_a_list() -> None:
+    inner = [n for index in range(4) for n in (node(f"mix{index}", "Mix"), node(f"mix{index}.conv", "Conv2d"))]
+    assert choose(graph(*inner, node("fc", "Linear"), flow="mix3.conv fc /output"), None) == [
+        "mix0",
+        "mix1",
+        "mix2",
+        "mix3",
+        "fc",
+    ]

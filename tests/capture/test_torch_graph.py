@@ -7,7 +7,8 @@ from torch.nn import functional
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.torch_axes import Layout
-from tensorboard_activis.capture.torch_graph import Recording, Tracer, record
+from tensorboard_activis.capture.torch_graph import Tracer, record
+from tensorboard_activis.capture.torch_sources import Recording
 from tensorboard_activis.capture.torch_state import untouched
 
 
@@ -379,3 +380,35 @@ def test_shared_weights_are_told() -> None:
     found = nodes(recorded(model, torch.randn(7, 3)))
     assert found["1"].attributes["shared weights"] == "with 0"
     assert found[""].parameters == 9 + 3 + 3
+
+
+def test_axes_through_reshapes() -> None:
+    class Shuffle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 6, 1)
+            self.act = nn.ReLU()
+            self.heads = nn.Linear(6, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.conv(x)
+            x = self.act(x.view(7, 2, 3, 5, 4).transpose(1, 2).contiguous().view(7, 6, 5, 4))
+            x = self.heads(x.flatten(2).transpose(1, 2)).view(7, 20, 2, 4).transpose(1, 2) + 1
+            return x.transpose(1, 2).reshape(7, 20, 8) * 2
+
+    recording = recorded(Shuffle(), torch.randn(7, 3, 5, 4))
+    layouts = {key: source.layout for key, source in recording.sources.items()}
+    assert layouts["act"].resolved(4) == 1
+    assert layouts["/add"].batch == 0
+    assert layouts["/mul"].resolved(3) == 2
+
+
+def test_axes_through_modules_that_only_permute() -> None:
+    class Permute(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.permute(0, 3, 1, 2)
+
+    model = nn.Sequential(Permute(), nn.LayerNorm(5), Permute(), nn.ReLU())
+    recording = recorded(model, torch.randn(7, 2, 5, 6))
+    assert recording.sources["2"].layout == Layout(0, 1)
+    assert recording.sources["3"].layout == Layout(0, 1)
