@@ -55,7 +55,7 @@ export function paintBlock({ context, ratio, pyramid, view, left, right }: Pictu
   context.beginPath();
   context.rect(x, block.top, width / ratio, block.height);
   context.clip();
-  if (pyramid.scale.missing) {
+  if (pyramid.scale.missing > 0) {
     context.fillStyle = hatch(context, ratio);
     context.fillRect(x, block.top, width / ratio, block.height);
   }

@@ -30,7 +30,7 @@ export function paintEffect({ context, ratio, shape, view }: Ground, effect: Flo
   context.fillStyle = text3;
   context.textAlign = "right";
   context.textBaseline = "middle";
-  for (const [value, y] of [[end, zero - reach], [0, zero], [-end, zero + reach]] as const) context.fillText(tick(value), shape.left - 6, y + 0.5);
+  for (const [value, y] of [[end, zero - reach], [0, zero], [-end, zero + reach]] as const) context.fillText(tick(value), shape.left - 6, Math.max(5, y + 0.5));
   context.fillStyle = outline;
   context.fillRect(shape.left, zero, shape.right - shape.left, 1 / ratio);
   const column = (shape.right - shape.left) / view.span;

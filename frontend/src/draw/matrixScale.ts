@@ -12,8 +12,8 @@ export interface MatrixScale {
   /** Nothing but zeros; nothing but NaN. */
   allZero: boolean;
   allMissing: boolean;
-  /** Some values are NaN or infinite. */
-  missing: boolean;
+  /** How many values are NaN or infinite. */
+  missing: number;
   /** By neuron; null: 0 and 1. */
   offset: Float32Array | null;
   factor: Float32Array | null;
@@ -56,7 +56,7 @@ export function matrixScale({ values, neurons, count, kind, reference, signed, e
   const near = last * (1 + 1e-6);
   return {
     kind, signed: two, end: last, above: high > near, below: two && low < -near,
-    allZero: missing === 0 && size === 0, allMissing: missing > 0 && missing === neurons * count, missing: missing > 0, offset, factor,
+    allZero: missing === 0 && size === 0, allMissing: missing > 0 && missing === neurons * count, missing, offset, factor,
   };
 }
 

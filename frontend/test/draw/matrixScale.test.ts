@@ -12,7 +12,7 @@ const question = { values, neurons: 4, count: 3, reference: [0, 1, 2], signed: f
 describe("raw", () => {
   it("goes from zero to the 99th percentile, rounded", () => {
     const scale = matrixScale({ ...question, kind: "raw" });
-    expect(scale).toMatchObject({ signed: false, end: 60, above: false, below: false, missing: true, allZero: false });
+    expect(scale).toMatchObject({ signed: false, end: 60, above: false, below: false, missing: 1, allZero: false });
     expect(onScale(scale, 20, 1)).toBe(20);
     expect(onScale(scale, NaN, 1)).toBeNaN();
     expect(onScale(scale, Infinity, 1)).toBeNaN();
@@ -42,7 +42,7 @@ describe("raw", () => {
     const dead = matrixScale({ ...question, values: new Float32Array(12), kind: "raw" });
     expect(dead).toMatchObject({ allZero: true, allMissing: false, end: 1, above: false });
     const lost = matrixScale({ ...question, values: new Float32Array(12).fill(NaN), kind: "z" });
-    expect(lost).toMatchObject({ allZero: false, allMissing: true, missing: true, end: 1 });
+    expect(lost).toMatchObject({ allZero: false, allMissing: true, missing: 12, end: 1 });
   });
 });
 

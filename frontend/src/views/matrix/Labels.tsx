@@ -67,7 +67,7 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
   return (
     <div role="row" aria-rowindex={at + 1} data-row={key} class={`matrix-row${lit ? " lit" : ""}${mark}`}
       style={{ top: px(row * box.rowHeight), height: px(box.rowHeight), width: px(stage.shape.value!.left) }}>
-      <div role="rowheader" id={`${stage.layer}-row-${at}`} class="matrix-label" tabIndex={-1}
+      <div role="rowheader" id={`${stage.layer}-row-${at}`} class={`matrix-label${here === -1 ? " focused" : ""}`} tabIndex={-1}
         aria-label={`${nameOf(key)}${letter && `, ${letter}`}${said ? `, ${said.text}` : `, n ${integer(model.matrix.n[at])}`}`}
         onClick={(event) => clickRowName(key, event.shiftKey)} onContextMenu={(event) => openRowMenu(event, key, "label")}
         onPointerDown={(event) => dragRow(event, key, event.currentTarget.closest<HTMLElement>(".matrix-rows")!, "y")}>

@@ -12,11 +12,13 @@ export function Legend({ layer }: { layer: string }): JSX.Element | null {
   if (!model) return null;
   const { kind, signed, end, above, below, missing } = model.scale;
   const at = hoveredShare(layer);
+  // Rows without instances have no values; that is not the layer's fault.
+  const empty = model.matrix.neurons * model.matrix.n.filter((n) => n === 0).length;
   const share = model.statistic === "active" && kind === "raw";
   const text = (value: number): string => (share ? `${value * 100}%` : tick(value));
   return (
     <div class="matrix-legend caption" aria-label={`Colours from ${signed ? tick(-end) : 0} to ${tick(end)}`} role="img">
-      {missing && <span class="matrix-missing">NaN</span>}
+      {missing > 0 && <span class="matrix-missing">{missing > empty ? "NaN" : "empty"}</span>}
       {kind === "z" && <i>z</i>}
       <span>{signed ? `${below ? "≤ " : ""}${text(-end)}` : "0"}</span>
       <span class="matrix-ramp" style={{ background: mapGradient(signed) }}>

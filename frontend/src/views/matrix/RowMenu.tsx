@@ -46,8 +46,8 @@ export function RowMenu(): JSX.Element | null {
   const options: Option<() => void>[] = [
     { value: () => sortBy({ by: "row", a: key }), label: "Sort by this row", detail: "A" },
     {
-      value: () => sortBy({ by: "difference", a: a ?? key, b: key }), label: a && a !== key ? `Difference from ${nameOf(a)}` : "Set as B",
-      detail: "B", disabled: a === null || a === key,
+      value: () => sortBy({ by: "difference", a: a ?? key, b: key }), label: "Set as B",
+      detail: a && a !== key ? `${nameOf(a)} − ${nameOf(key)}` : "B", disabled: a === null || a === key,
     },
     { value: () => showInDetail(key), label: "Show in detail" },
     ...(key.startsWith("e:") ? [{ value: () => void (renaming.value = { key, where }), label: "Rename" }] : []),

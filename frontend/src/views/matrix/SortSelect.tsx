@@ -5,7 +5,7 @@ import { labelName } from "../../state/chosen";
 import { rowKey, type RowKey, type Sort, subsetKey } from "../../state/rows";
 import { sort } from "../../state/view";
 import type { Option } from "../controls/Menu";
-import { RowSwatch } from "../controls/Swatch";
+import { RowSwatch, Thumbnail } from "../controls/Swatch";
 import { Select } from "../controls/Select";
 import { nameOf } from "./RowMenu";
 
@@ -66,7 +66,12 @@ function text(rule: Sort): string {
 
 function Content({ rule }: { rule: Sort }): JSX.Element {
   if (rule.by === "difference") {
-    return <>effect size <RowSwatch row={rule.a} /> {nameOf(rule.a)} − <RowSwatch row={rule.b} /> {nameOf(rule.b)}</>;
+    return <>effect size <Named row={rule.a} /> − <Named row={rule.b} /></>;
   }
-  return rule.by === "row" ? <><RowSwatch row={rule.a} /> {nameOf(rule.a)}</> : <>{rule.by}</>;
+  return rule.by === "row" ? <Named row={rule.a} /> : <>{rule.by}</>;
+}
+
+function Named({ row }: { row: RowKey }): JSX.Element {
+  const name = <span class="cut">{nameOf(row)}</span>;
+  return row.startsWith("i:") ? <><Thumbnail row={Number(row.slice(2))} size={16} />{name}</> : <><RowSwatch row={row} />{name}</>;
 }

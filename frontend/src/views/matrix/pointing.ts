@@ -52,7 +52,10 @@ export function pointerOf(stage: Stage): Handlers {
       if (drag && shape) {
         const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
         if (!drag.moved && Math.hypot(dx, dy) < 4) return;
-        if (!drag.moved) (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
+        if (!drag.moved) {
+          (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
+          point(null);
+        }
         drag.moved = true;
         const { span } = stage.view.peek();
         setView(drag.first - (dx / (shape.right - shape.left)) * span);
@@ -111,6 +114,14 @@ export function pointerOf(stage: Stage): Handlers {
       } else if (view.span < neurons && (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))) {
         event.preventDefault();
         setView(view.first + (sideways / width) * view.span);
+      } else if (spot.block !== "subsets" && shape.pinned.count * shape.pinned.rowHeight <= shape.pinned.height) {
+        // The pinned rows stay while the rest scrolls, also when the pointer is on them.
+        const { count, rowHeight, height } = shape.subsets;
+        const scroll = stage.scroll.peek();
+        const subsets = Math.max(0, Math.min(scroll.subsets + event.deltaY, count * rowHeight - height));
+        if (subsets === scroll.subsets) return;
+        event.preventDefault();
+        stage.scroll.value = { ...scroll, subsets };
       } else return;
       point(spotAt(event));
     },

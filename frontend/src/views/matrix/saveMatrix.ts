@@ -30,7 +30,7 @@ export function table({ matrix, keys, statistic }: MatrixModel): string {
   const { effect, order, neurons } = matrix;
   const lines = [csvLine(["neuron", ...(effect ? ["effect size d"] : []), ...keys.map((key) => `${nameOf(key)} ${STATISTICS[statistic].short}`)])];
   for (const neuron of order) {
-    lines.push(csvLine([neuron, ...(effect ? [effect[neuron]!] : []), ...keys.map((_, row) => matrix[statistic][row * neurons + neuron]!)]));
+    lines.push(csvLine([neuron, ...(effect ? [digits(effect[neuron]!)] : []), ...keys.map((_, row) => digits(matrix[statistic][row * neurons + neuron]!))]));
   }
   return `${lines.join("\n")}\n`;
 }
@@ -144,3 +144,6 @@ async function saveRaster(name: string, svg: SVGSVGElement): Promise<void> {
   canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
   canvas.toBlob((blob) => blob && saveBlob(name, blob));
 }
+
+/** As many digits as a float32 has. */
+const digits = (value: number): number => Number(value.toPrecision(7));
