@@ -1,5 +1,9 @@
 """The Keras callback from `model.fit` to `open_run`, against Keras's own predict and numpy."""
 
+import os
+import pathlib
+import subprocess
+import sys
 import warnings
 
 import keras
@@ -270,6 +274,41 @@ def test_faults_warn_once_and_training_goes_on(tmp_path):
     with pytest.raises(RuntimeError, match="disk on fire"):
         fitted([strict])
     strict.close()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's strategy")
+def test_mirrored_strategy(tmp_path):
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("CPU")
+    with tf.distribute.MirroredStrategy([device.name for device in devices]).scope():
+        keras.utils.set_random_seed(1)
+        model = network()
+    callback = ActiVisCallback(tmp_path, X, Y, strict=True)
+    model.fit(X, Y, batch_size=16, epochs=2, verbose=0, callbacks=[callback])
+    snapshot = open_run(tmp_path).latest
+    rows = np.asarray(snapshot.instances["id"])
+    logits = model(X, training=False).numpy()
+    np.testing.assert_allclose(snapshot.activations("logits"), logits[rows].astype(np.float16), rtol=2e-3)
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_other_backends(backend):
+    pytest.importorskip(backend)
+    chosen = "agree_with_predict or bit_identical or second_fit or several_inputs or masks_from or convolutions_shared"
+    here = pathlib.Path(__file__).parent
+    files = [str(here / "test_keras.py"), str(here / "capture" / "test_keras_tap.py")]
+    # Keras's own way to numpy warns on these backends.
+    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning"]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "-k", chosen, *files],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stdout[-4000:]
+    assert "6 passed" in result.stdout
 
 
 def test_no_model_is_said(tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from tensorboard_activis.capture import keras_calls
+from tensorboard_activis.capture.keras_data import as_array
 from tensorboard_activis.capture.keras_graph import Recording
 from tensorboard_activis.capture.keras_masks import Masks
 from tensorboard_activis.capture.keras_reduce import Reducer, reduce_activations, reducer_name, reducer_of
@@ -101,12 +102,14 @@ class Tap:
             By layer, float32 [instances, neurons]; and the model's outputs, float32, in their own structure.
         """
         count = len(keras.tree.flatten(inputs)[0])
+        if keras.backend.backend() == "jax":  # compiles for every size
+            self._batch_size = max(self._batch_size or 0, count)
         missing = (self._batch_size or count) - count
-        if missing > 0:  # a model for batches of one size only, or a backend that compiles for every size
+        if missing > 0:
             inputs = keras.tree.map_structure(lambda x: np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]), inputs)
         captured, outputs = self._forward(inputs)
-        return {name: _numpy(value)[:count] for name, value in captured.items()}, keras.tree.map_structure(
-            lambda tensor: _numpy(tensor)[:count], outputs
+        return {name: as_array(value)[:count] for name, value in captured.items()}, keras.tree.map_structure(
+            lambda tensor: as_array(tensor)[:count], outputs
         )
 
     def _run(self, inputs: Any) -> tuple[dict[str, Any], Any]:
@@ -174,7 +177,3 @@ def _compiled(run: Forward, model: Any, inputs: Any, eager: bool) -> Forward:
         compiled = jax.jit(lambda tensors, values: stateless(tensors, list(zip(model.variables, values, strict=True))))
         return lambda tensors: compiled(tensors, [variable.value for variable in model.variables])
     return stateless
-
-
-def _numpy(tensor: Any) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(tensor))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from tensorboard_activis.capture.keras_data import as_array
 from tensorboard_activis.capture.keras_graph import record_graph
 from tensorboard_activis.capture.keras_tap import Tap, targets
 from tensorboard_activis.errors import ConfigurationError
@@ -25,8 +26,12 @@ def predicted(inputs, tensors, x):
     return keras.Model(inputs, tensors).predict(x, verbose=0)
 
 
+def values(tensor) -> np.ndarray:
+    return as_array(tensor)
+
+
 def unchanged(before, model: keras.Model) -> bool:
-    after = [variable.numpy() for variable in model.variables]
+    after = [np.asarray(variable) for variable in model.variables]
     return all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
 
 
@@ -146,10 +151,10 @@ def test_subclassed_layers_are_captured_by_path():
     activations, outputs = tapped(model, ["one.inner", "one.inner@1", "two"], specs)(x)
     one, two = model.blocks
     first = one(x)
-    np.testing.assert_allclose(activations["one.inner"], one.inner(x), rtol=1e-6)
-    np.testing.assert_allclose(activations["two"], two(first), rtol=1e-6)
-    np.testing.assert_allclose(activations["one.inner@1"], one.inner(two(first)), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(outputs, one(two(first)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(activations["one.inner"], values(one.inner(x)), rtol=1e-6)
+    np.testing.assert_allclose(activations["two"], values(two(first)), rtol=1e-6)
+    np.testing.assert_allclose(activations["one.inner@1"], values(one.inner(two(first))), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs, values(one(two(first))), rtol=1e-5, atol=1e-6)
     with pytest.raises(ConfigurationError, match="'one/add' cannot be recorded"):
         tapped(model, ["one/add"], specs)
     # By default the model's own output stands in for an operator that cannot be seen.
@@ -174,7 +179,7 @@ def test_fixed_batch_size_is_filled_up_and_cut_again():
     x = RANDOM.normal(size=(3, 5, 3)).astype("float32")
     activations, outputs = tapped(model, ["lstm"])(x)
     assert activations["lstm"].shape == outputs.shape == (3, 2)
-    before = [variable.numpy() for variable in model.variables]
+    before = [np.asarray(variable) for variable in model.variables]
     again, _ = tapped(model, ["lstm"])(x)
     np.testing.assert_array_equal(activations["lstm"], again["lstm"])  # the states did not move
     assert unchanged(before, model)
@@ -194,13 +199,13 @@ def test_variables_and_seeds_stay():
     table = keras.Input((6,))
     normed = layers.BatchNormalization(momentum=0.5)(Noisy()(layers.Dropout(0.5)(table)))
     model = keras.Model(table, normed)
-    before = [variable.numpy() for variable in model.variables]
+    before = [np.asarray(variable) for variable in model.variables]
     keras.utils.set_random_seed(5)
-    undisturbed = keras.ops.convert_to_numpy(keras.random.normal((3,)))
+    undisturbed = values(keras.random.normal((3,)))
     keras.utils.set_random_seed(5)
     tap = tapped(model, ["noisy"])
     tap(RANDOM.normal(size=(4, 6)).astype("float32"))
-    np.testing.assert_array_equal(undisturbed, keras.ops.convert_to_numpy(keras.random.normal((3,))))
+    np.testing.assert_array_equal(undisturbed, values(keras.random.normal((3,))))
     assert unchanged(before, model)
     assert all("call" not in vars(layer) for layer in model.layers)  # nothing stays patched
 
@@ -211,7 +216,7 @@ def test_mixed_precision_is_reduced_in_float32():
     model = keras.Model(image, layers.GlobalAveragePooling2D()(maps))
     x = RANDOM.normal(size=(6, 7, 5, 3)).astype("float32")
     activations, _ = tapped(model, ["conv"])(x)
-    wide = np.asarray(keras.ops.cast(keras.Model(image, maps)(x), "float32"))
+    wide = values(keras.ops.cast(keras.Model(image, maps)(x), "float32"))
     np.testing.assert_allclose(activations["conv"], wide.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
 
 
