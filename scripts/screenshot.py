@@ -4,7 +4,6 @@ Usage: make screenshot, or: python scripts/screenshot.py [LOGDIR]   # LOGDIR: of
 """
 
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,13 +17,13 @@ sys.path.insert(0, str(ROOT))
 
 from tensorboard_activis import cli, open_run  # noqa: E402 - the checkout, not an installed version
 from tests.board import tensorboard  # noqa: E402
+from tests.chromium import launch  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 RUN = "digits-cnn"
 LAYERS = ["block2.relu", "head.relu"]
 #: What the picture explains: an image of this class, and the class that the network takes it for.
 LABEL = 8
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
 
 def address(base: str, log_dir: Path) -> str:
@@ -57,16 +56,13 @@ def take(page: Page, link: str, path: Path) -> None:
 
 
 def main() -> None:
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        sys.exit("screenshot: no Chromium found. Install it with: sudo apt-get install chromium")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         log_dir = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary) / "logs"
         if len(sys.argv) == 1 and cli.main(["demo", "--no-serve", "--logdir", str(log_dir)]) != 0:
             sys.exit("screenshot: the demo failed, see above")
         with tensorboard("--logdir", str(log_dir)) as base, sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=browser, args=QUIET)
+            chromium = launch(playwright)
             schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
             for scheme in schemes:
                 page = chromium.new_page(

@@ -1,0 +1,94 @@
+"""The tab in real TensorBoard, in a real browser: runs of the demo, both data loaders, pages that report every complaint."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, Response, sync_playwright
+
+from tests.board import tensorboard
+from tests.chromium import launch
+
+#: Pictures of what failed, to be looked at.
+FAILURES = Path(__file__).parent / "failures"
+EPOCHS = 3
+
+#: Opens the ActiVis tab of a TensorBoard, with some state in the address, and gives the tab's frame.
+OpenTab = Callable[..., FrameLocator]
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log directory with the demo's two runs, of three epochs."""
+    path = tmp_path_factory.mktemp("logs")
+    command = [sys.executable, "-m", "tensorboard_activis.cli", "demo", "--no-serve"]
+    subprocess.run([*command, "--epochs", str(EPOCHS), "--logdir", str(path)], check=True, capture_output=True)
+    return path
+
+
+@pytest.fixture(scope="session", params=["true", "false"], ids=["load_fast", "load_slow"])
+def any_board(request: pytest.FixtureRequest, runs: Path) -> Iterator[str]:
+    """The address of a TensorBoard on the demo's runs, with either data loader."""
+    with tensorboard(f"--logdir={runs}", f"--load_fast={request.param}") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def board(runs: Path) -> Iterator[str]:
+    """The address of a TensorBoard on the demo's runs."""
+    with tensorboard(f"--logdir={runs}") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, headless."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the page complained about; a test that provokes a complaint empties it."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: list[str], request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page of 1440 x 900; whatever it complains about fails the test: errors, failed requests, policy violations."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+
+    def on_message(message: ConsoleMessage) -> None:
+        where = message.location.get("url", "")
+        if message.type == "error" and ("activis" in where + message.text or "Content Security Policy" in message.text):
+            complaints.append(f"{message.text} ({where})")
+
+    def on_response(response: Response) -> None:
+        if "/plugin/activis/" in response.url and response.status >= 400:
+            complaints.append(f"{response.status} {response.url}")
+
+    page.on("console", on_message)
+    page.on("response", on_response)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    failed = request.session.testsfailed
+    yield page
+    if request.session.testsfailed > failed or complaints:
+        FAILURES.mkdir(exist_ok=True)
+        page.screenshot(path=FAILURES / f"{request.node.name}.png")
+    context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def open_tab(page: Page) -> OpenTab:
+    def open_tab(board: str, state: str = "") -> FrameLocator:
+        page.goto(f"{board}/#activis{state}")
+        return page.frame_locator('iframe[src*="name=activis"]')
+
+    return open_tab

@@ -1,0 +1,140 @@
+"""The README's tour in real TensorBoard: graph, matrix, instances, steps and runs, with either data loader."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import FrameLocator, Locator, Page, expect
+
+from tensorboard_activis import open_run
+from tests.browser.conftest import OpenTab
+
+FIRST, SECOND = "digits-cnn", "digits-cnn-wrong-labels"
+AT_FIRST = f"&p.activis.run={FIRST}"
+
+
+def layer(tab: FrameLocator, name: str) -> Locator:
+    return tab.get_by_role("region", name=f"Layer {name}", exact=True)
+
+
+def node(tab: FrameLocator, name: str) -> Locator:
+    return tab.get_by_role("tree", name="Layers of the model").get_by_role("treeitem", name=re.compile(name))
+
+
+def row(panel: Locator, name: str) -> Locator:
+    return panel.get_by_role("rowheader", name=re.compile(rf"^{re.escape(name)}\b"))
+
+
+def test_the_tab_opens_with_four_views(any_board: str, open_tab: OpenTab) -> None:
+    tab = open_tab(any_board, AT_FIRST)
+    expect(node(tab, "fc2, Linear, recorded, 10 neurons")).to_be_visible()
+    expect(layer(tab, "head.fc2").get_by_role("row")).to_have_count(10)
+    expect(layer(tab, "head.fc2").get_by_role("application", name="Projection of head.fc2")).to_be_visible()
+    expect(tab.get_by_role("region", name="Instances", exact=True)).to_contain_text("899")
+    expect(tab.get_by_role("button", name=f"Run: {FIRST}")).to_be_visible()
+    expect(tab.get_by_text(re.compile(r"60 of 60 · accuracy \d\d\.\d%"))).to_be_visible()
+
+
+def test_the_tour(any_board: str, open_tab: OpenTab, runs: Path) -> None:
+    tab = open_tab(any_board, AT_FIRST)
+
+    # A layer picked in the graph opens its panel; picked again it closes.
+    node(tab, "^relu, ReLU, recorded, 48 neurons").click()
+    panel = layer(tab, "block2.relu")
+    expect(panel).to_contain_text("48 neurons")
+    expect(panel).to_contain_text("all 899 kept")
+    node(tab, "^relu, ReLU, recorded, 48 neurons").click()
+    expect(panel).to_have_count(0)
+    node(tab, "^relu, ReLU, recorded, 48 neurons").click()
+
+    # Sorted by a class, the neuron that it drives most comes first.
+    summary = open_run(runs / FIRST).snapshot(60).summary("block2.relu")
+    row(panel, "8").click()
+    expect(tab.get_by_role("button", name=re.compile("Sort neurons by: .*8"))).to_be_visible()
+    strongest = int(np.argmax(summary.mean[summary.subsets.index("8")]))
+    expect(panel.locator(".matrix-neuron").first).to_have_text(str(strongest))
+
+    # By the difference of two classes: the effect sizes are drawn above the columns.
+    row(panel, "3").click(modifiers=["Shift"])
+    expect(panel).to_contain_text("effect size")
+
+    # A wrong instance, clicked, becomes a row of every panel and the subject of the drawer.
+    snapshot = open_run(runs / FIRST).snapshot(60)
+    wrong = {f"#{key}" for key in snapshot.instances.filter(snapshot.where("not correct"))["id"].to_pylist()}
+    entry = tab.get_by_role("listbox", name="Wrong").get_by_role("option").first
+    name = next(word for word in entry.inner_text().split() if word.startswith("#"))
+    assert name in wrong
+    entry.click()
+    expect(tab.get_by_role("button", name=re.compile(rf"Remove {name}"))).to_be_visible()
+    for opened in ("block2.relu", "head.fc2"):
+        expect(layer(tab, opened).get_by_role("row")).to_have_count(11)
+        expect(row(layer(tab, opened), name)).to_be_visible()
+    drawer = tab.get_by_role("region", name="Detail", exact=True)
+    expect(drawer).to_contain_text(name)
+    expect(drawer).to_contain_text("wrong")
+
+    # The step before, by keyboard; everything else stays.
+    tab.get_by_role("slider", name="Training step").press("ArrowLeft")
+    expect(tab.get_by_text(re.compile("40 of 60"))).to_be_visible()
+    expect(row(panel, name)).to_be_visible()
+
+    # The other run, at its own steps.
+    tab.get_by_role("button", name=f"Run: {FIRST}").click()
+    tab.get_by_role("option", name=SECOND).or_(tab.get_by_role("menuitemradio", name=SECOND)).click()
+    expect(tab.get_by_role("button", name=f"Run: {SECOND}")).to_be_visible()
+    expect(layer(tab, "block2.relu")).to_contain_text("48 neurons")
+
+
+def test_a_link_brings_the_picture_back(board: str, open_tab: OpenTab, page: Page) -> None:
+    tab = open_tab(board, AT_FIRST)
+    node(tab, "^relu, ReLU, recorded, 16 neurons").click()
+    row(layer(tab, "stem.relu"), "3").click()
+    expect(tab.get_by_role("button", name=re.compile("Sort neurons by: .*3"))).to_be_visible()
+    tab.get_by_role("slider", name="Training step").press("Home")
+    expect(tab.get_by_text(re.compile("20 of 60"))).to_be_visible()
+    page.wait_for_url(re.compile("step=20"))
+
+    page.reload()
+    expect(tab.get_by_text(re.compile("20 of 60"))).to_be_visible()
+    expect(layer(tab, "stem.relu")).to_be_visible()
+    expect(tab.get_by_role("button", name=re.compile("Sort neurons by: .*3"))).to_be_visible()
+
+    page.go_back()
+    expect(tab.get_by_text(re.compile("60 of 60"))).to_be_visible()
+    expect(layer(tab, "stem.relu")).to_be_visible()
+
+
+def test_hover_is_linked_over_the_views(board: str, open_tab: OpenTab) -> None:
+    tab = open_tab(board, AT_FIRST)
+    row(layer(tab, "head.fc2"), "8").hover()
+    expect(
+        tab.get_by_role("region", name="Instances", exact=True).locator(".lit, .instances-block-lit").first
+    ).to_contain_text("8")
+    for name in ("head.relu", "head.fc2"):
+        expect(layer(tab, name).locator(".matrix-label-hovered, .matrix-row-hovered, .lit").first).to_contain_text("8")
+
+
+def test_play_goes_through_the_steps(board: str, open_tab: OpenTab) -> None:
+    tab = open_tab(board, AT_FIRST)
+    tab.get_by_role("slider", name="Training step").press("Home")
+    expect(tab.get_by_text(re.compile("20 of 60"))).to_be_visible()
+    tab.get_by_role("button", name="Play through the steps").click()
+    expect(tab.get_by_text(re.compile("60 of 60"))).to_be_visible()
+
+
+def test_an_expression_counts_and_becomes_a_row(board: str, open_tab: OpenTab, runs: Path) -> None:
+    tab = open_tab(board, AT_FIRST)
+    expression = "label == 8 and not correct"
+    count = int(open_run(runs / FIRST).snapshot(60).where(expression).sum())
+    box = tab.get_by_role("textbox", name="Subset expression")
+    box.fill(expression)
+    expect(tab.get_by_text(f"{count} of 899")).to_be_visible()
+    tab.get_by_role("button", name="Add as row").click()
+    expect(layer(tab, "head.fc2").get_by_role("row")).to_have_count(11)
+
+
+def test_a_wrong_expression_is_explained_at_its_place(board: str, open_tab: OpenTab, complaints: list[str]) -> None:
+    tab = open_tab(board, AT_FIRST)
+    tab.get_by_role("textbox", name="Subset expression").fill("lable == 8")
+    expect(tab.get_by_text(re.compile("label"), exact=False).filter(has_text="lable").first).to_be_visible()
+    complaints.clear()
