@@ -454,3 +454,34 @@ def test_a_layer_that_vanishes_costs_a_snapshot(tmp_path: Path) -> None:
         model.skip = True
         with pytest.raises(ActiVisError, match="'a' did not run"):
             logger.log(0)
+
+
+def test_distributed_data_parallel(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    address = f"file://{tmp_path}/store"
+    torch.distributed.init_process_group("gloo", init_method=address, rank=0, world_size=1)
+    try:
+        model = Net()
+        wrapped = nn.parallel.DistributedDataParallel(model)
+        with ActiVisLogger(tmp_path / "run", wrapped, data, layers=["act", "fc"], strict=True) as logger:
+            wrapped(data[0]).sum().backward()
+            logger.log(0)
+            expected = _logits(model.eval(), data[0]).mean(0)
+            wrapped(data[0]).sum().backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    np.testing.assert_allclose(open_run(tmp_path / "run").latest.summary("fc").mean[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_parameters_are_not_kept_in_a_graph(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """Logging between a forward and a backward pass of the same step leaves the gradients as they are."""
+    gradients = []
+    for log in (False, True):
+        torch.manual_seed(0)
+        model = Net()
+        with ActiVisLogger(tmp_path / str(log), model, data, strict=True) as logger:
+            loss = nn.functional.cross_entropy(model(data[0]), data[1])
+            if log:
+                logger.log(0)
+            loss.backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True) if a is not None and b is not None)
