@@ -52,15 +52,17 @@ export const HEADER = 20;
 export const CLOSED = 22;
 export const CLOSED_STRIP = 38;
 /** The two sheets that stick out under folded blocks. */
-export const SHEETS = 7;
+export const SHEETS = 6.5;
 export const FOOT = 3.5;
-export const GAP = 26;
+export const GAP = 25.5;
+/** Beside a row, which has some room of its own. */
+export const GAP_ROW = 24.5;
 export const GAP_SHORT = 14;
 /** From the left edge of a module to the dots in it. */
 export const RAIL = 18;
 export const INSET = 4;
 export const MARGIN = 12;
-export const MARGIN_TOP = 5;
+export const MARGIN_TOP = 4.5;
 /** Baseline of dots below the top of a row; of triangles below the top of a module. */
 export const DOT = 10.5;
 export const RADIUS = 2.6;

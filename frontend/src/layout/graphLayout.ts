@@ -1,5 +1,5 @@
 import {
-  type Box, CLOSED, CLOSED_STRIP, DOT, type Drawing, type Edge, FOOT, type Form, GAP, GAP_SHORT, HEADER, INSET, MARGIN, MARGIN_TOP, RADIUS,
+  type Box, CLOSED, CLOSED_STRIP, DOT, type Drawing, type Edge, FOOT, type Form, GAP, GAP_ROW, GAP_SHORT, HEADER, INSET, MARGIN, MARGIN_TOP, RADIUS,
   RADIUS_RECORDED, RAIL, ROW, ROW_RECORDED, SHEETS,
 } from "./graphDrawing";
 import { branchesSize, placeBranches } from "./graphBranches";
@@ -115,7 +115,7 @@ export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, reques
   const size = innerSize(inner);
   const width = Math.max(request.width, size.least + 2 * MARGIN);
   placeInner(inner, tree.root, { x: MARGIN, y: MARGIN_TOP, width: width - 2 * MARGIN, level: 0 }, boxes, edges);
-  return { width, height: MARGIN_TOP + size.height + 4, boxes, edges };
+  return { width, height: MARGIN_TOP + size.height - 2 * FOOT, boxes, edges };
 }
 
 export const isStacked = (item: TreeNode): boolean => item.kind === "fold" || item.repeats !== null;
@@ -123,7 +123,7 @@ export const isStacked = (item: TreeNode): boolean => item.kind === "fold" || it
 /** About as wide as its words; the view cuts what does not fit. */
 function wishOf(item: TreeNode): number {
   const words = item.name.length * 6.6 + (item.type === item.name ? 0 : item.type.length * 5.9 + 10) + (item.inside > 0 ? 40 : 8);
-  return Math.round(Math.max(90, Math.min(230, 34 + words)));
+  return Math.round(Math.max(90, Math.min(isGroup(item) ? 150 : 180, 34 + words)));
 }
 
 const isLine = (plan: Plan | undefined): boolean => plan?.form === "row" || plan?.form === "more";
@@ -135,12 +135,13 @@ function gapAfter(plans: Plan[], column: Column, place: number, i: number, outer
   if (isLine(plans[place]) && isLine(plans[next])) return 0;
   const bundle = column.spine[i];
   if (!bundle) return 6;
-  return outermost || saysNew(column, i) ? GAP : GAP_SHORT;
+  if (!outermost && !saysNew(column, i)) return GAP_SHORT;
+  return isLine(plans[place]) || isLine(plans[next]) ? GAP_ROW : GAP;
 }
 
 function saysNew(column: Column, i: number): boolean {
   const [now, before] = [column.spine[i], column.spine[i - 1]];
-  return now?.sizes?.join() !== before?.sizes?.join() || (now?.count ?? 1) > 1;
+  return (before && now?.sizes?.join() !== before.sizes?.join()) || (now?.count ?? 1) > 1;
 }
 
 function innerSize(inner: Inner): { least: number; wish: number; height: number } {

@@ -66,7 +66,7 @@ export function GraphView(): JSX.Element {
 
 function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: () => void }): JSX.Element {
   const outer = useRef<HTMLDivElement>(null);
-  const [room, setRoom] = useState(0);
+  const [room, setRoom] = useState({ width: 0, height: 0 });
   const [seen, setSeen] = useState<Seen | null>(null);
   const look = (): void => {
     const element = pane.current;
@@ -80,8 +80,7 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
     const element = outer.current;
     if (!element) return undefined;
     const observer = new ResizeObserver(() => {
-      width.value = element.clientWidth;
-      setRoom(element.clientHeight);
+      setRoom({ width: element.clientWidth, height: element.clientHeight });
       look();
     });
     observer.observe(element);
@@ -89,7 +88,16 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
   }, []);
   const now = shown.value;
   const at = scale.value;
+  // A tall drawing leaves room for the minimap beside it. Its height does not depend on its width.
+  const tall = now !== null && now.drawing.height > room.height * 1.6;
+  useEffect(() => {
+    width.value = Math.max(0, room.width - (tall ? 32 : 0));
+  }, [room.width, tall]);
   useEffect(look, [now, at]);
+  // What is wider than the pane is first seen from its middle.
+  useEffect(() => {
+    if (now && pane.current) pane.current.scrollLeft = (pane.current.scrollWidth - pane.current.clientWidth) / 2;
+  }, [now?.tree]);
   useEffect(() => {
     if (!now) return;
     const first = now.drawing.boxes[0];
@@ -105,9 +113,9 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
   };
   const item = now?.tree.byKey.get(chosen.value ?? detailLayer.value ?? "");
   const asked = chosen.value !== null && item !== undefined;
-  const spare = now ? room - now.drawing.height * at : 0;
+  const spare = now ? room.height - now.drawing.height * at : 0;
   const beside = item && ((asked && !item.recorded) || spare >= 170);
-  const large = now && seen && (now.drawing.height > seen.height * 1.6 || now.drawing.width > seen.width * 1.4);
+  const large = now && seen && (tall || now.drawing.height > seen.height * 1.6 || now.drawing.width > seen.width * 1.4);
   return (
     <div class="graph-outer" ref={outer}>
       <div class="graph-pane" ref={pane} onScroll={look}>

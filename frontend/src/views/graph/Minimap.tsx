@@ -18,7 +18,9 @@ const SIZE = 96;
 export function Minimap({ shown, seen, onGo }: { shown: Shown; seen: Seen; onGo: (x: number, y: number) => void }): JSX.Element {
   const { drawing } = shown;
   const factor = Math.min((SIZE * 0.75) / drawing.width, (SIZE * 1.8) / drawing.height);
-  const [width, height] = [Math.max(24, drawing.width * factor), Math.max(24, drawing.height * factor)];
+  // A long column would be a thread: it is drawn wider than it is.
+  const [width, height] = [Math.max(20, drawing.width * factor), Math.max(20, drawing.height * factor)];
+  const [fx, fy] = [width / drawing.width, height / drawing.height];
   const draw = useCallback(({ context }: Surface) => {
     const colours = tokens.value;
     const open = new Set(openLayers.value);
@@ -26,18 +28,21 @@ export function Minimap({ shown, seen, onGo }: { shown: Shown; seen: Seen; onGo:
       if (form === "more") continue;
       context.fillStyle = open.has(key) ? colours.accentFill : form === "open" ? (level % 2 === 0 ? colours.fill2 : colours.fill) : colours.outline;
       const inset = form === "row" ? 6 : 0;
-      context.fillRect((x + inset) * factor, y * factor, Math.max(1, (w - 2 * inset) * factor), Math.max(0.75, (h - (form === "row" ? 5 : 0)) * factor));
+      context.fillRect((x + inset) * fx, y * fy, Math.max(1, (w - 2 * inset) * fx), Math.max(0.75, (h - (form === "row" ? 5 : 0)) * fy));
     }
-  }, [drawing, factor]);
+  }, [drawing, fx, fy]);
   const go = (event: PointerEvent): void => {
     if (event.buttons === 0) return;
     const at = (event.currentTarget as Element).getBoundingClientRect();
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
-    onGo((event.clientX - at.left) / factor, (event.clientY - at.top) / factor);
+    onGo((event.clientX - at.left) / fx, (event.clientY - at.top) / fy);
   };
-  const frame = { left: seen.x * factor, top: seen.y * factor, width: Math.min(width, seen.width * factor), height: Math.min(height, seen.height * factor) };
+  const px = (value: number): string => `${value}px`;
+  const frame = {
+    left: px(seen.x * fx), top: px(seen.y * fy), width: px(Math.min(width, seen.width * fx)), height: px(Math.min(height, seen.height * fy)),
+  };
   return (
-    <div class="graph-minimap" style={{ width, height }} aria-hidden="true" onPointerDown={go} onPointerMove={go}>
+    <div class="graph-minimap" style={{ width: px(width), height: px(height) }} aria-hidden="true" onPointerDown={go} onPointerMove={go}>
       <Canvas draw={draw} />
       <div class="graph-minimap-frame" style={frame} />
     </div>

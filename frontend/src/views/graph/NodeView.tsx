@@ -39,7 +39,7 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
   return (
     <g role="treeitem" id={`graph-${key}`} data-key={key} aria-label={spoken(box, item, marked)} aria-level={box.level + 1} aria-setsize={siblings}
       aria-posinset={place + 1} aria-expanded={group ? isOpenGroup(item) : undefined} aria-selected={marked}
-      tabIndex={current.value === key ? 0 : -1} class="graph-node" onClick={act}
+      tabindex={current.value === key ? 0 : -1} class="graph-node" onClick={act}
       onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}
       onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })} onPointerLeave={() => (clearHover(), hideTip())}>
       {words}
@@ -135,7 +135,10 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
   const name = cut(item.name, right - left - toldWidth, 12, 500);
   const nameEnd = left + widthOf(name, 12, 500);
   const type = wide ? "" : typeText(item);
-  const typed = cut(type, right - toldWidth - nameEnd - 7, 11);
+  // How many there are is not cut off.
+  const times = / × \d+$/.exec(type)?.[0] ?? "";
+  const kind = cut(type.slice(0, type.length - times.length), right - toldWidth - nameEnd - 7 - widthOf(times, 11), 11);
+  const typed = kind + (kind ? times : times.trimStart());
   const arrow = wide ? `M${rail - 12} ${middle - 1.5}h6l-3 3.5z` : `M${rail - 10.5} ${middle - 3}v6l3.5-3z`;
   const inside = wide || item.inside === 0 ? [] : recordedIn(item, Math.floor((right - rail) / 4));
   const own = wide && item.recorded ? [item.key] : inside;
