@@ -27,7 +27,8 @@ function colours(): Uint32Array {
 interface Picture {
   context: CanvasRenderingContext2D;
   ratio: number;
-  pyramid: Pyramid;
+  /** One above the other within every row: what is shown, and what it is compared with. */
+  pyramids: readonly Pyramid[];
   view: ColumnView;
   left: number;
   right: number;
@@ -36,17 +37,19 @@ interface Picture {
 let scratch: HTMLCanvasElement | null = null;
 
 /** Draws the visible rows of a block: one pixel high in a small picture, then stretched to their height. */
-export function paintBlock({ context, ratio, pyramid, view, left, right }: Picture, block: Block, rows: readonly number[], scroll: number): void {
+export function paintBlock({ context, ratio, pyramids, view, left, right }: Picture, block: Block, rows: readonly number[], scroll: number): void {
   const { first, end } = visibleRows(block, scroll);
   const width = Math.round(right * ratio) - Math.round(left * ratio);
-  if (end <= first || width <= 0) return;
+  const pyramid = pyramids[0];
+  if (!pyramid || end <= first || width <= 0) return;
+  const lines = (end - first) * pyramids.length;
   scratch ??= document.createElement("canvas");
   if (scratch.width < width) scratch.width = width;
-  if (scratch.height < end - first) scratch.height = end - first;
+  if (scratch.height < lines) scratch.height = lines;
   const small = scratch.getContext("2d", { willReadFrequently: true });
   if (!small) return;
-  const image = small.createImageData(width, end - first);
-  fillPixels(new Uint32Array(image.data.buffer), pyramid, columnRanges(view, pyramid.neurons, width), rows, first, end, colours());
+  const image = small.createImageData(width, lines);
+  fillPixels(new Uint32Array(image.data.buffer), pyramids, columnRanges(view, pyramid.neurons, width), rows, first, end, colours());
   small.putImageData(image, 0, 0);
 
   const edge = (row: number): number => Math.round((block.top + row * block.rowHeight - scroll) * ratio) / ratio;
@@ -55,22 +58,28 @@ export function paintBlock({ context, ratio, pyramid, view, left, right }: Pictu
   context.beginPath();
   context.rect(x, block.top, width / ratio, block.height);
   context.clip();
-  if (pyramid.scale.missing > 0) {
+  if (pyramids.some(({ scale }) => scale.missing > 0)) {
     context.fillStyle = hatch(context, ratio);
     context.fillRect(x, block.top, width / ratio, block.height);
   }
   context.imageSmoothingEnabled = false;
-  context.drawImage(scratch, 0, 0, width, end - first, x, edge(first), width / ratio, edge(end) - edge(first));
+  context.drawImage(scratch, 0, 0, width, lines, x, edge(first), width / ratio, edge(end) - edge(first));
+  if (pyramids.length > 1) {
+    context.fillStyle = tokens.value.background;
+    for (let row = first; row < end; row++) context.fillRect(x, edge(row), width / ratio, 1 / ratio);
+  }
   context.restore();
 }
 
-/** Colours of rows `first` to `end` of a block, one pixel high each; `rows` are their places in the matrix. */
+/** Colours of rows `first` to `end` of a block, one pixel high for each pyramid; `rows` are their places in the matrix. */
 export function fillPixels(
-  pixels: Uint32Array, pyramid: Pyramid, ranges: Int32Array, rows: readonly number[], first: number, end: number, table: Uint32Array,
+  pixels: Uint32Array, pyramids: readonly Pyramid[], ranges: Int32Array, rows: readonly number[], first: number, end: number, table: Uint32Array,
 ): void {
   const width = ranges.length / 2;
-  for (let row = first, i = 0; row < end; row++)
-    for (let x = 0; x < width; x++, i++) pixels[i] = table[pyramid.peak(rows[row]!, ranges[2 * x]!, ranges[2 * x + 1]!) + 128]!;
+  let i = 0;
+  for (let row = first; row < end; row++)
+    for (const pyramid of pyramids)
+      for (let x = 0; x < width; x++, i++) pixels[i] = table[pyramid.peak(rows[row]!, ranges[2 * x]!, ranges[2 * x + 1]!) + 128]!;
 }
 
 const hatches = new Map<string, CanvasPattern>();

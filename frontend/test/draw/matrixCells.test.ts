@@ -71,8 +71,18 @@ describe("fillPixels", () => {
     const made = pyramid([[1, -1], [0, 1], [0.5, 0]]);
     const table = Uint32Array.from({ length: 256 }, (_, i) => i);
     const pixels = new Uint32Array(4);
-    fillPixels(pixels, made, columnRanges({ first: 0, span: 2 }, 2, 2), [2, 0, 1], 1, 3, table);
+    fillPixels(pixels, [made], columnRanges({ first: 0, span: 2 }, 2, 2), [2, 0, 1], 1, 3, table);
     expect(Array.from(pixels, (index) => index - 128)).toEqual([127, -127, 0, 127]);
+  });
+});
+
+describe("fillPixels of two", () => {
+  it("puts what is compared below what is shown, row by row", () => {
+    const [own, other] = [pyramid([[1], [0]]), pyramid([[-1], [0.5]])];
+    const table = Uint32Array.from({ length: 256 }, (_, i) => i);
+    const pixels = new Uint32Array(4);
+    fillPixels(pixels, [own, other], columnRanges({ first: 0, span: 1 }, 1, 1), [0, 1], 0, 2, table);
+    expect(Array.from(pixels, (index) => index - 128)).toEqual([127, -127, 0, 64]);
   });
 });
 

@@ -1,13 +1,16 @@
 import type { JSX } from "preact";
 import { layerCaption, layerWarnings } from "../../draw/matrixText";
-import { graph, layers, snapshot } from "../../state/data";
+import { compareMatrixOf, graph, layers, snapshot } from "../../state/data";
+import { at, compareAt } from "../../state/place";
 import { Failure } from "../controls/Loading";
+import { Segmented } from "../controls/Segmented";
 import { Projection } from "../projection/Projection";
 import { CutText } from "./CutText";
 import { Legend } from "./Legend";
 import { Matrix } from "./Matrix";
 import { MenuButton } from "./MenuButton";
 import { saveOptions } from "./saveMatrix";
+import { compareMode, modelOf } from "./stage";
 
 /** B: one layer: header and matrix on the left, the projection (with its own header) on the right, or below when it is narrow. */
 export function LayerPanel({ layer }: { layer: string }): JSX.Element {
@@ -26,6 +29,7 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
               {warnings.length > 0 && <CutText class="caption accent matrix-warning">{warnings.join(", ")}</CutText>}
             </>
           )}
+          <Compared layer={layer} />
           <span class="spring" />
           <span class="matrix-save"><MenuButton label={`Save the matrix of ${layer}`} icon="download" options={() => saveOptions(layer)} /></span>
           <Legend layer={layer} />
@@ -34,5 +38,24 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
       </div>
       <Projection layer={layer} />
     </section>
+  );
+}
+
+/** While comparing: which half of a row is which, and the switch to the difference. */
+function Compared({ layer }: { layer: string }): JSX.Element | null {
+  const other = compareAt.value;
+  const here = at.value;
+  if (!other || !here) return null;
+  const name = other.run === here.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
+  const load = compareMatrixOf(layer).value;
+  const said = load.status === "failed" ? `${name} could not be read: ${load.error?.message ?? ""}`
+    : load.value && !modelOf(layer).value?.other ? `${name} has other neurons here`
+    : compareMode.value === "both" ? `below: ${name}` : `minus ${name}`;
+  return (
+    <>
+      <Segmented label="Comparison" value={compareMode.value} options={[{ value: "both", label: "both" }, { value: "difference", label: "difference" }]}
+        onChoose={(mode) => (compareMode.value = mode)} />
+      <CutText class="caption matrix-below">{said}</CutText>
+    </>
   );
 }

@@ -37,7 +37,7 @@ function hoveredShare(layer: string): number | null {
   const row = model.keys.indexOf(key);
   if (row < 0) return null;
   const { signed, end } = model.scale;
-  const value = onScale(model.scale, model.matrix[model.statistic][row * model.matrix.neurons + neuron] ?? NaN, neuron) / end;
+  const value = onScale(model.scale, model.pyramid.values[row * model.matrix.neurons + neuron] ?? NaN, neuron) / end;
   if (Number.isNaN(value)) return null;
   return signed ? (Math.max(-1, Math.min(1, value)) + 1) / 2 : Math.max(0, Math.min(1, value));
 }

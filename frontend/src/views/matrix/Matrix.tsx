@@ -91,7 +91,7 @@ function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: S
   const [now, box, columns] = [model.value, shape.value, view.value];
   if (!now || !box) return;
   const ground = { context, ratio, shape: box, view: columns };
-  const picture = { context, ratio, pyramid: now.pyramid, view: columns, left: box.left, right: box.right };
+  const picture = { context, ratio, pyramids: now.pyramids, view: columns, left: box.left, right: box.right };
   paintBlock(picture, box.pinned, now.pinned, scroll.value.pinned);
   paintBlock(picture, box.subsets, now.subsets, scroll.value.subsets);
   if (now.matrix.effect) {

@@ -6,6 +6,7 @@ import { placeToX } from "../../layout/matrix";
 import type { Box } from "../../layout/beside";
 import { classOfRow } from "../../state/chosen";
 import { snapshot } from "../../state/data";
+import { compareAt } from "../../state/place";
 import type { RowKey } from "../../state/rows";
 import { Tooltip } from "../controls/Tooltip";
 import { drop } from "./reorder";
@@ -53,7 +54,7 @@ function Cell({ model, neuron, at }: { model: MatrixModel; neuron: number; at: n
   const key = keys[at] ?? "";
   const { kept = 0, seen = 0 } = snapshot.value.value ?? {};
   const source = matrix.rows[at];
-  const scaled = scale.kind === "raw" || !Number.isFinite(value) ? "" : ` · ${scale.kind === "z" ? `z ${signed(onScale(scale, value, neuron))}` : `${fixed(onScale(scale, value, neuron))} of its range`}`;
+  const scaled = model.difference || scale.kind === "raw" || !Number.isFinite(value) ? "" : ` · ${scale.kind === "z" ? `z ${signed(onScale(scale, value, neuron))}` : `${fixed(onScale(scale, value, neuron))} of its range`}`;
   if (key.startsWith("i:")) {
     const said = verdict(Number(key.slice(2)));
     return <>
@@ -78,7 +79,17 @@ function Cell({ model, neuron, at }: { model: MatrixModel; neuron: number; at: n
 
 /** The second line: the other one of A and B, or both of them, and the effect size. */
 function Other({ model, neuron, at }: { model: MatrixModel; neuron: number; at: number }): JSX.Element | null {
-  const { matrix, statistic, a, b, keys } = model;
+  const { matrix, statistic, a, b, keys, other: compared } = model;
+  if (compared) {
+    const [own, its] = [matrix, compared].map((one) => one[statistic][at * matrix.neurons + neuron] ?? NaN) as [number, number];
+    const place = compareAt.value;
+    return (
+      <div>
+        {place?.run}, step {place?.step}: {STATISTICS[statistic].short} <B>{statisticText(statistic, its)}</B> · difference{" "}
+        <B>{statistic === "active" ? `${signed((own - its) * 100, 0)} points` : signed(own - its, 2)}</B>
+      </div>
+    );
+  }
   const d = matrix.effect?.[neuron];
   if (d === undefined || a < 0 || b < 0) return null;
   const others = at === a ? [b] : at === b ? [a] : [a, b];

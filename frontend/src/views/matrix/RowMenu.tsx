@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { removeRow, renameRow, select, sortBy } from "../../state/actions";
@@ -30,10 +30,13 @@ export function siblingsOf(key: RowKey): RowKey[] {
   return rows.peek().map(rowKey).filter((other) => other.startsWith("i:") === key.startsWith("i:"));
 }
 
-export const nameOf = (key: RowKey): string => {
-  const row = rows.value.find((other) => rowKey(other) === key) ?? rowOfKey(key);
-  return row ? rowName(row) : key;
-};
+const names = computed(() => new Map(rows.value.map((row) => [rowKey(row), rowName(row)])));
+
+/** What a row is called, also one of an old picture that is no longer among the rows. */
+export function nameOf(key: RowKey): string {
+  const row = names.value.has(key) ? null : rowOfKey(key);
+  return row ? rowName(row) : (names.value.get(key) ?? key);
+}
 
 /** The menu of a row, the same from its name beside the cells and from its chip. */
 export function RowMenu(): JSX.Element | null {

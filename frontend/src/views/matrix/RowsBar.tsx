@@ -1,3 +1,4 @@
+import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Statistic } from "../../api/types";
@@ -27,11 +28,16 @@ const SCALES: { value: Scale; label: string; detail: string; short: string }[] =
   { value: "raw", label: "raw", short: "raw", detail: "the values themselves" },
 ];
 
+/** Rows beyond these have their names beside the cells only. */
+const MOST_CHIPS = 40;
+
 const isClass = (row: Row): boolean => row.kind === "subset" && classOfRow(rowKey(row)) >= 0;
 
 /** The bar over all panels: rows as chips, +, sort, statistic, scale. */
 export function RowsBar(): JSX.Element {
   const shown = rows.value;
+  const own = shown.filter((row) => !isClass(row));
+  const chipped = [...own.filter((row) => row.kind === "instance"), ...own.filter((row) => row.kind !== "instance")];
   const chips = useRef<HTMLDivElement>(null);
   const [more, setMore] = useState(false);
   const measure = (): void => {
@@ -49,8 +55,8 @@ export function RowsBar(): JSX.Element {
       <h2>Rows</h2>
       <div ref={chips} class={`rows-chips${more ? " more" : ""}`} onWheel={(event) => void (event.currentTarget.scrollLeft += event.deltaY)} onScroll={measure}>
         {shown.some(isClass) && <ClassesChip />}
-        {shown.filter((row) => row.kind === "instance").map((row) => <RowChip key={rowKey(row)} row={row} />)}
-        {shown.filter((row) => row.kind !== "instance" && !isClass(row)).map((row) => <RowChip key={rowKey(row)} row={row} />)}
+        {chipped.slice(0, MOST_CHIPS).map((row) => <RowChip key={rowKey(row)} row={row} />)}
+        {chipped.length > MOST_CHIPS && <span class="caption">and {integer(chipped.length - MOST_CHIPS)} more</span>}
         <Offered />
       </div>
       <MenuButton label="Add rows" icon="add" options={additions} />
@@ -85,9 +91,8 @@ function ClassesChip(): JSX.Element {
       };
     }),
   ];
-  const lit = hoveredRow.value !== null && classOfRow(hoveredRow.value) >= 0;
   return (
-    <span class={`chip${lit ? " within" : ""}`}>
+    <span class="chip">
       <MenuButton label={`Classes: ${there.size} of ${all.length} shown`} class="chip-body" options={options}>
         label <span class="second count">{there.size === all.length ? all.length : `${there.size} of ${all.length}`} classes</span>
       </MenuButton>
@@ -97,6 +102,7 @@ function ClassesChip(): JSX.Element {
 
 function RowChip({ row }: { row: Row }): JSX.Element {
   const key = rowKey(row);
+  const lit = useComputed(() => hoveredRow.value === key).value;
   const target = drop.value;
   const mark = target?.before === key ? " before" : target?.after === key ? " after" : "";
   const siblings = (): RowKey[] =>
@@ -111,7 +117,7 @@ function RowChip({ row }: { row: Row }): JSX.Element {
         else return;
         event.preventDefault();
       }}>
-      <Chip shape={row.kind === "instance" ? "square" : "round"} name={nameOf(key)} lit={hoveredRow.value === key}
+      <Chip shape={row.kind === "instance" ? "square" : "round"} name={nameOf(key)} lit={lit}
         onClick={() => showInDetail(key)} onRemove={() => removeRow(key)} onLeave={clearHover}
         onEnter={() => setHover(row.kind === "instance" ? { row: key, instance: row.row } : { row: key })}>
         {row.kind === "instance" ? <><Thumbnail row={row.row} size={18} />{instanceName(row.row)}</> : (

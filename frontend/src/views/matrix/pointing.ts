@@ -31,10 +31,17 @@ interface Handlers {
 
 export function pointerOf(stage: Stage): Handlers {
   let drag: { x: number; y: number; first: number; scroll: number; moved: boolean } | null = null;
+  let ground: DOMRect | null = null;
+  let asked = 0;
   const spotAt = (event: MouseEvent): Spot | null => {
     const [shape, model] = [stage.shape.peek(), stage.model.peek()];
     if (!shape || !model) return null;
-    const { left, top } = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    // Asking for the box lays out the page anew; once in a while is enough.
+    if (!ground || event.timeStamp - asked > 100) {
+      ground = (event.currentTarget as HTMLElement).getBoundingClientRect();
+      asked = event.timeStamp;
+    }
+    const { left, top } = ground;
     return hit(shape, stage.view.peek(), model.matrix.neurons, stage.scroll.peek(), event.clientX - left, event.clientY - top);
   };
   const point = (spot: Spot | null): void => {

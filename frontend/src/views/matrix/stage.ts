@@ -5,7 +5,8 @@ import { Pyramid } from "../../draw/matrixPyramid";
 import { type MatrixScale, matrixScale } from "../../draw/matrixScale";
 import { clampView, type ColumnView, type Hit, LABELS, matrixShape, type MatrixShape } from "../../layout/matrix";
 import { labelName, rowName, scaleOf, subsetsByName } from "../../state/chosen";
-import { columns, layers, matrixOf, rows, snapshot } from "../../state/data";
+import { columns, compareMatrixOf, layers, matrixOf, rows, snapshot } from "../../state/data";
+import { compareAt } from "../../state/place";
 import { expressionKey, instanceKey, type RowKey, subsetKey } from "../../state/rows";
 import { statistic } from "../../state/view";
 
@@ -21,6 +22,11 @@ export interface MatrixModel {
   statistic: Statistic;
   scale: MatrixScale;
   pyramid: Pyramid;
+  /** The same rows of what is compared with, in the same order of neurons; null while there is none. */
+  other: Matrix | null;
+  /** What is drawn, upper row first; in difference mode one, of this minus the other. */
+  pyramids: Pyramid[];
+  difference: boolean;
   /** Places of the rows A and B that the neurons are sorted by; -1: none. */
   a: number;
   b: number;
@@ -54,6 +60,9 @@ export function zoomOf(layer: string): Signal<ColumnView | null> {
   return found;
 }
 
+/** How the rows of another run or step are shown: below the row's own, or as the difference from them. */
+export const compareMode = signal<"both" | "difference">("both");
+
 const models = new Map<string, ReadonlySignal<MatrixModel | null>>();
 
 /** The newest answer for a layer with its scale; one for legend, cells and tooltip. */
@@ -63,31 +72,36 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
     // Answer and query by themselves: "loading" changes neither, so nothing is worked out anew.
     const answer = computed(() => matrixOf(layer).value.value);
     const query = computed(() => matrixOf(layer).value.query);
+    const compared = computed(() => (compareAt.value ? compareMatrixOf(layer).value.value : null));
     models.set(layer, (found = computed(() => {
-      const [matrix, asked] = [answer.value, query.value];
-      return matrix && asked ? model(layer, matrix, asked.rows, asked.sort) : null;
+      const [matrix, asked, other] = [answer.value, query.value, compared.value];
+      const alike = other && matrix && other.neurons === matrix.neurons && other.count === matrix.count ? other : null;
+      return matrix && asked ? model(layer, matrix, asked.rows, asked.sort, alike) : null;
     })));
   }
   return found;
 }
 
-function model(layer: string, matrix: Matrix, queried: RowQuery[], sort: { by: string; a?: number; b?: number }): MatrixModel {
+function model(layer: string, matrix: Matrix, queried: RowQuery[], sort: { by: string; a?: number; b?: number }, other: Matrix | null): MatrixModel {
   const info = layers.value.get(layer);
   const keys = queried.slice(0, matrix.count).map(keyOf);
   const pinned = keys.flatMap((key, i) => (key.startsWith("i:") ? [i] : []));
   const subsets = keys.flatMap((key, i) => (key.startsWith("i:") ? [] : [i]));
   const shown = statistic.value;
-  const values = matrix[shown];
+  const difference = other !== null && compareMode.value === "difference";
+  const values = difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown];
   const scale = matrixScale({
-    values, neurons: matrix.neurons, count: matrix.count, kind: info ? scaleOf(info) : "z",
+    values, neurons: matrix.neurons, count: matrix.count, kind: difference ? "raw" : info ? scaleOf(info) : "z",
     reference: subsets.length > 1 ? subsets : [...pinned, ...subsets],
-    signed: (info?.signed ?? false) && (shown === "mean" || shown === "max"),
-    end: shown === "active" ? 1 : undefined,
+    signed: difference || ((info?.signed ?? false) && (shown === "mean" || shown === "max")),
+    end: shown === "active" && !difference ? 1 : undefined,
   });
   const places = new Int32Array(matrix.neurons);
   matrix.order.forEach((neuron, place) => (places[neuron] = place));
+  const pyramid = new Pyramid(values, matrix.order, scale);
   return {
-    matrix, keys, pinned, subsets, places, statistic: shown, scale, pyramid: new Pyramid(values, matrix.order, scale),
+    matrix, keys, pinned, subsets, places, statistic: shown, scale, pyramid, other, difference,
+    pyramids: other && !difference ? [pyramid, new Pyramid(other[shown], matrix.order, scale)] : [pyramid],
     a: sort.by === "row" || sort.by === "difference" ? (sort.a ?? -1) : -1, b: sort.by === "difference" ? (sort.b ?? -1) : -1,
   };
 }
