@@ -1,6 +1,6 @@
 import { readSafetensors, type Tensor, type Tensors } from "./safetensors";
 import {
-  ApiError, type Columns, type ExtraColumn, type Matrix, type Projection, type ProjectionMethod, type RowSource, type Strip, type Where,
+  ApiError, type Columns, type ExtraColumn, type Matrix, type Projection, type RowSource, type Strip, type Where,
 } from "./types";
 
 /** Answers in safetensors, decoded. Each throws ApiError when the answer lacks what docs/http_api.md promises. */
@@ -36,8 +36,8 @@ export function decodeMatrix(buffer: ArrayBuffer): Matrix {
 
 export function decodeProjection(buffer: ArrayBuffer): Projection {
   const answer = readSafetensors(buffer);
-  const metadata = answer.metadata as { method?: ProjectionMethod; explained?: number[] };
-  return { method: metadata.method ?? "pca", xy: float32(answer, "xy"), explained: metadata.explained ?? [] };
+  const { method = "pca", explained = [], state = "done", progress = 1 } = answer.metadata as Partial<Projection>;
+  return { method, xy: float32(answer, "xy"), explained, state, progress };
 }
 
 const KNOWN = new Set(["label", "prediction", "correct", "score", "loss", "label_score", "id", "id.bytes", "id.offsets"]);

@@ -19,7 +19,7 @@ export function httpSource(base: string): Source {
     snapshot: (at, signal) => json("snapshot", { ...at }, signal),
     strips: (at, signal) => numbers("strips", { ...at }, signal, decodeStrips),
     matrix: (at, layer, rows, sort, signal) => numbers("matrix", { ...at, layer, rows, sort }, signal, decodeMatrix),
-    projection: (at, layer, method, signal) => numbers("projection", { ...at, layer, method }, signal, decodeProjection),
+    projection: (at, layer, method, signal, cancel) => numbers("projection", { ...at, layer, method, cancel }, signal, decodeProjection),
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
     where: (at, expression, signal) => numbers("where", { ...at, expression }, signal, decodeWhere),
     table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),

@@ -17,7 +17,8 @@ export interface Source {
   /** By the layer's index in the snapshot. */
   strips(at: At, signal: AbortSignal): Promise<Strip[]>;
   matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, signal: AbortSignal): Promise<Matrix>;
-  projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal): Promise<Projection>;
+  /** A t-SNE goes on in the background: ask until it is done, or once with `cancel`. */
+  projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal, cancel?: boolean): Promise<Projection>;
   columns(at: At, signal: AbortSignal): Promise<Columns>;
   where(at: At, expression: string, signal: AbortSignal): Promise<Where>;
   table(at: At, query: TableQuery, signal: AbortSignal): Promise<Table>;

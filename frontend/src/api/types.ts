@@ -154,11 +154,17 @@ export interface Matrix {
 
 export type ProjectionMethod = "pca" | "tsne";
 
+/** How far a t-SNE is; `xy` is the layout so far. */
+export type ProjectionState = "queued" | "running" | "done" | "cancelled";
+
 /** `xy` is [instances, 2], each axis centred; `explained` are shares of the variance (PCA only). */
 export interface Projection {
   method: ProjectionMethod;
   xy: Float32Array;
   explained: number[];
+  state: ProjectionState;
+  /** 0 to 1 */
+  progress: number;
 }
 
 export interface ExtraColumn {

@@ -31,7 +31,8 @@ const LARGEST = 32;
 
 /** `names` is the widest name in pixels; cells take the width there is and scroll when that is too little. */
 export function layOutConfusion(classes: number, width: number, names: number): ConfusionLayout {
-  const left = 12 + Math.min(names, 96) + 8;
+  // Swatch and name, and room for the word above them.
+  const left = Math.max(52, 25 + Math.min(names, 96) + 8);
   const cell = Math.max(SMALLEST, Math.min(LARGEST, Math.floor((width - left - 12) / Math.max(1, classes))));
   const upright = names > cell - 2;
   const top = 20 + (upright ? Math.min(names, 96) + 6 : 18);

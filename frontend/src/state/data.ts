@@ -111,15 +111,49 @@ export interface ProjectionQuery extends At {
   method: ProjectionMethod;
 }
 
-const projections = new Requests(
-  ({ layer, method, ...where }: ProjectionQuery, abort): Promise<Projection> => currentSource().projection(where, layer, method, abort),
-  64,
-);
+const projections = new Requests(({ layer, method, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort), 64);
+
+/** How far the t-SNE of a layer is, 0 to 1, while one is computed. */
+export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
+const TSNE_EVERY_MS = 500;
+
+/** A t-SNE is asked for until it is done; nobody waiting any more (the abort) ends it on the server too. */
+async function followProjection(where: At, layer: string, method: ProjectionMethod, abort: AbortSignal): Promise<Projection> {
+  const tell = (share: number | null): void => {
+    const next = new Map(tsneProgress.peek());
+    if (share === null) next.delete(layer);
+    else next.set(layer, share);
+    tsneProgress.value = next;
+  };
+  try {
+    for (;;) {
+      const answer = await currentSource().projection(where, layer, method, abort);
+      if (answer.state === "done") return answer;
+      if (answer.state === "cancelled") throw new ApiError("internal", "The t-SNE was cancelled elsewhere.");
+      tell(answer.progress);
+      await new Promise<void>((resolve) => setTimeout(resolve, TSNE_EVERY_MS));
+      abort.throwIfAborted();
+    }
+  } catch (error) {
+    if (abort.aborted && method === "tsne") currentSource().projection(where, layer, method, new AbortController().signal, true).catch(() => undefined);
+    throw error;
+  } finally {
+    if (method === "tsne") tell(null);
+  }
+}
 
 /** By the panel's own method. */
 export const projectionOf = perName((layer) =>
   resource(() => (at.value ? { ...at.value, layer, method: panel(layer).method.value } : null), projections),
 );
+
+/** What stands in while there is no other. */
+export const pcaOf = perName((layer) => resource(() => (at.value ? { ...at.value, layer, method: "pca" as const } : null), projections));
+
+/** The t-SNE of a layer while `wanted`, which need not be what is shown: it is computed while one looks at another picture. */
+export function tsneOf(layer: string, wanted: () => boolean): Resource<ProjectionQuery, Projection> {
+  return resource(() => (at.value && wanted() ? { ...at.value, layer, method: "tsne" as const } : null), projections);
+}
 
 const wheres = new Requests(
   ({ expression, ...where }: At & { expression: string }, abort): Promise<Where> => currentSource().where(where, expression, abort),
@@ -182,4 +216,12 @@ export function textOf(row: () => number | null): Resource<At & { row: number },
 export function contentUrl(row: number): string | null {
   const [place, shown] = [at.value, snapshot.value.value];
   return place && shown?.content === "image" ? currentSource().contentUrl(place, row) : null;
+}
+
+/** The matrix of two rows alone, sorted by their difference: how a subset differs from the rest. */
+export function differenceOf(subject: () => { layer: string; a: RowQuery; b: RowQuery } | null): Resource<MatrixQuery, Matrix> {
+  return resource(() => {
+    const [place, asked] = [at.value, subject()];
+    return place && asked ? { ...place, layer: asked.layer, rows: [asked.a, asked.b], sort: { by: "difference", a: 0, b: 1 } } : null;
+  }, matrices);
 }

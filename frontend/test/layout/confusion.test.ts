@@ -19,10 +19,10 @@ test("the instances of a cell, a row and a column", () => {
 
 test("cells take the width there is, within limits, and long names stand upright", () => {
   const ten = layOutConfusion(10, 312, 8);
-  expect([ten.cell, ten.upright, ten.left]).toEqual([27, false, 28]);
+  expect([ten.cell, ten.upright, ten.left]).toEqual([24, false, 52]);
   expect(layOutConfusion(1000, 312, 40).cell).toBe(9);
   expect(layOutConfusion(2, 312, 8).cell).toBe(32);
-  expect(layOutConfusion(10, 312, 300)).toMatchObject({ upright: true, left: 116 });
+  expect(layOutConfusion(10, 312, 300)).toMatchObject({ upright: true, left: 129 });
 });
 
 test("points at cells, names of rows and of columns", () => {

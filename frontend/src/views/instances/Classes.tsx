@@ -35,7 +35,7 @@ export function Classes(): JSX.Element {
     const laid = computed(() => {
       const now = shown.value;
       if (!now || width.value === 0) return null;
-      const names = Math.min(104, Math.max(20, ...now.names.slice(0, 2000).map((name) => textWidth(name, "500 12px"))));
+      const names = Math.min(84, Math.max(20, ...now.names.slice(0, 2000).map((name) => textWidth(name, "500 12px"))));
       const label = Math.max(44, now.task === "classification" ? names + 13 + 8 : names + 8);
       return layOut(now.groups, width.value, wide.value ? 9 : 7, label, now.task === "classification" && now.judged, pages.value);
     });
@@ -114,7 +114,7 @@ export function Classes(): JSX.Element {
   const per = laid?.blocks.find(({ right }) => right.per > 1)?.right.per;
   return (
     <>
-      <Heads now={now} label={laid?.rightX ?? 56} wrong={laid && laid.wrongColumns > 0 ? laid.wrongX : null} per={per} />
+      <Heads now={now} label={laid?.rightX ?? 56} wrong={laid && laid.wrongColumns > 0 ? laid.wrongX : null} narrow={!!laid && now?.task === "classification" && laid.wrongColumns * laid.pitch + 4 < textWidth(`Wrong ${integer(now.wrong)}`, "500 11px")} per={per} />
       <div class="classes" style={laid ? { "--classes": `${laid.height}px` } : {}}>
         <Canvas draw={marks} aria-hidden />
         <Canvas draw={rings} aria-hidden />
@@ -122,7 +122,7 @@ export function Classes(): JSX.Element {
           onPointerLeave={() => ((pointed.value = null), clearHover())} onClick={onClick}>
           <div style={{ height: `${laid?.height ?? 0}px` }}>
             {now && laid && seen.map((block) => (
-              <Label key={block.group} now={now} block={block} width={laid.rightX - 12} wrongX={laid.wrongX}
+              <Label key={block.group} now={now} block={block} width={laid.rightX - 12}
                 onPage={(page) => (pages.value = new Map(pages.peek()).set(block.group, page))} />
             ))}
           </div>
@@ -139,9 +139,9 @@ function keyOf(now: Blocked, group: number): string | null {
   return now.task === "classification" && name !== undefined && subsetsByName.value.get(name)?.kind === "class" ? subsetKey(name) : null;
 }
 
-function Heads({ now, label, wrong, per }: { now: Blocked | null; label: number; wrong: number | null; per: number | undefined }): JSX.Element {
+function Heads({ now, label, wrong, narrow, per }: { now: Blocked | null; label: number; wrong: number | null; narrow: boolean; per: number | undefined }): JSX.Element {
   if (!now) return <div class="classes-heads" />;
-  const note = per !== undefined && <span class="third"> up to {integer(per)} a mark</span>;
+  const note = per !== undefined && <span class="third" title={`In full blocks a mark stands for up to ${per} instances`}> ≤ {integer(per)} each</span>;
   if (now.task === "regression") {
     return (
       <div class="classes-heads">
@@ -155,12 +155,12 @@ function Heads({ now, label, wrong, per }: { now: Blocked | null; label: number;
     <div class="classes-heads">
       <span>Label</span>
       <span style={{ left: `${label}px` }}>{now.judged ? "Right" : "Instances"} <b>{integer(now.right)}</b>{note}</span>
-      {wrong !== null && <span style={{ left: `${wrong}px` }}>Wrong <b>{integer(now.wrong)}</b></span>}
+      {wrong !== null && <span style={narrow ? { right: "6px" } : { left: `${wrong}px` }}>Wrong <b>{integer(now.wrong)}</b></span>}
     </div>
   );
 }
 
-function Label({ now, block, width, wrongX, onPage }: { now: Blocked; block: Block; width: number; wrongX: number; onPage: (page: number) => void }): JSX.Element {
+function Label({ now, block, width, onPage }: { now: Blocked; block: Block; width: number; onPage: (page: number) => void }): JSX.Element {
   const { group, right, wrong, pages, page } = block;
   const name = now.names[group] ?? "";
   const key = keyOf(now, group);
@@ -193,7 +193,7 @@ function Label({ now, block, width, wrongX, onPage }: { now: Blocked; block: Blo
         <span class="classes-share">{second}</span>
       </button>
       {pages > 1 && (
-        <span class="classes-pager" style={{ left: `${wrongX}px`, top: `${block.top + block.height - 19}px` }}>
+        <span class="classes-pager" style={{ top: `${block.top + block.height - 19}px` }}>
           <button type="button" aria-label={`Earlier wrong ones of ${name}`} disabled={page === 0} onClick={() => onPage(page - 1)}><Icon name="chevronLeft" size={12} /></button>
           {integer(wrong.from + 1)}–{integer(wrong.to)} of {integer(bad)}
           <button type="button" aria-label={`Later wrong ones of ${name}`} disabled={page === pages - 1} onClick={() => onPage(page + 1)}><Icon name="chevronRight" size={12} /></button>

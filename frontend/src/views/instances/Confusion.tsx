@@ -14,6 +14,7 @@ import { clearHover, hover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { expressionKey, subsetKey } from "../../state/rows";
 import { Tooltip } from "../controls/Tooltip";
+import { called } from "./listed";
 import { predictedAs } from "./look";
 import { textWidth } from "./textWidth";
 
@@ -97,7 +98,7 @@ export function Confusion(): JSX.Element {
   const [now, at] = [matrix.value, laid.value];
   const said = now && pointed.value ? explain(now, pointed.value) : "";
   return (
-    <div class="confusion">
+    <div class="confusion" style={at ? { "--confusion": `${at.height}px` } : {}}>
       <Canvas draw={draw} aria-hidden />
       <div ref={scroller} class="confusion-scroll" tabIndex={0} role="application" aria-roledescription="confusion matrix"
         aria-label="Label by prediction. Arrow keys go from cell to cell, Enter picks its instances." onKeyDown={keys}
@@ -119,8 +120,9 @@ function keyOf({ label, prediction }: CellHit): string | null {
   };
   const [own, its] = [of(label), of(prediction)];
   if (label !== null && prediction === null) return own && subsetKey(labelName(label));
-  if (label === null) return its && expressionKey(predictedAs(its));
-  return own && its && expressionKey(`${own} and ${predictedAs(its)}`);
+  const title = nameOf({ label, prediction });
+  if (label === null) return its && called(expressionKey(predictedAs(its)), title);
+  return own && its && called(expressionKey(`${own} and ${predictedAs(its)}`), title);
 }
 
 function nameOf({ label, prediction }: CellHit): string {
@@ -233,11 +235,15 @@ function names(
   for (let r = range.r0; r < range.r1; r++) {
     const middle = y(r) + cell / 2;
     context.fillStyle = classColour(r);
-    if (cell >= 11) context.fillRect(left - 12, middle - 4, 6, 8);
+    if (cell >= 11) {
+      context.beginPath();
+      context.roundRect(12, middle - 4, 8, 8, 2);
+      context.fill();
+    }
     if (r % every !== 0 && !strong(r, false)) continue;
     context.save();
-    context.translate(12, middle);
-    write(r, false, left - 26);
+    context.translate(25, middle);
+    write(r, false, left - 31);
     context.restore();
   }
   context.restore();

@@ -12,7 +12,7 @@ import { useWindow } from "./window";
 export function Grid(): JSX.Element {
   const count = columns.value.value?.count ?? 0;
   const images = count > 0 && contentUrl(0) !== null;
-  const [pitch, size] = images ? [30, 28] : [12, 10];
+  const [pitch, size] = images ? [32, 28] : [12, 10];
   const { ref, from, to, width, onScroll, show } = useWindow(pitch, 1e9);
   const across = Math.max(1, Math.floor((width - 24) / pitch));
   const lines = Math.ceil(count / across);

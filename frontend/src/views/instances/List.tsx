@@ -20,6 +20,7 @@ export function List(): JSX.Element | null {
   const known = columns.value.value;
   const plain = snapshot.value.value?.task !== "classification";
   if (!known) return null;
+  const long = (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 4);
   const keys = (event: KeyboardEvent): void => {
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
     const at = hover.peek().instance === undefined ? -1 : rows.indexOf(hover.peek().instance as number);
@@ -34,13 +35,14 @@ export function List(): JSX.Element | null {
     event.preventDefault();
   };
   return (
-    <section class="list" aria-label={`${title}: ${rows.length} instances`}>
+    <section class={`list${plain ? " plain" : long ? " long" : ""}`} aria-label={`${title}: ${rows.length} instances`}>
       <div class="list-head">
         <span class="list-title cut"><b title={title}>{title}</b> <span class="second">{integer(rows.length)}</span></span>
         <Head by="label">label</Head>
         <Head by="prediction">pred.</Head>
         {!plain && <Head by="score">score</Head>}
         {!plain && <Head by="label_score">p(label)</Head>}
+        {plain && <span class="list-score">error</span>}
       </div>
       <div ref={ref} class="list-scroll" tabIndex={0} role="listbox" aria-label={title} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover}
         onBlur={clearHover}>
@@ -55,7 +57,7 @@ export function List(): JSX.Element | null {
                   <Thumbnail row={row} size={17} />
                   <span class="cut">{instanceName(row)}</span>
                 </span>
-                <span class="list-label cut">{labelName(known.label[row])}</span>
+                <span class="list-label cut" title={long ? labelName(known.label[row]) : undefined}>{labelName(known.label[row])}</span>
                 <span class="list-prediction">{plain ? labelName(known.prediction[row]) : <ClassName index={known.prediction[row] as number} />}</span>
                 {!plain && <span class="list-score">{fixed(known.score[row])}</span>}
                 {!plain && <span class="list-score second">{fixed(known.label_score[row])}</span>}

@@ -107,8 +107,10 @@ export function Table(): JSX.Element {
     event.preventDefault();
   };
 
-  const wide = shownColumns.value.map(({ name, type }) => (name === "id" ? 70 : type === "text" ? 200 : name === "label" || name === "prediction" ? 62 : 58));
+  const wide = shownColumns.value.map(({ name, type }) => (name === "id" ? 52 : type === "text" ? 200 : name === "label" || name === "prediction" ? 46 : 44));
   const grid = `18px ${snapshot.value.value?.content === "image" ? "23px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
+  const images = snapshot.value.value?.content === "image";
+  const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 18 + (images ? 29 : 0));
   return (
     <>
       <div class="table-search">
@@ -124,7 +126,7 @@ export function Table(): JSX.Element {
       <div class="table" aria-busy={busy}>
         {busy && <div class="progress" role="progressbar" aria-label="The table is loading" />}
         <div ref={ref} class="table-scroll" tabIndex={0} role="grid" aria-label="Instances" aria-rowcount={total} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover}>
-          <div class="table-sheet" style={{ "--columns": grid }}>
+          <div class="table-sheet" style={{ "--columns": grid, "--sheet": `${sheet}px` }}>
             <div class="table-head" role="row">
               <span role="columnheader" aria-label="Marked" />
               {snapshot.value.value?.content === "image" && <span role="columnheader" aria-label="Image" />}

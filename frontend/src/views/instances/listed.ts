@@ -14,6 +14,15 @@ export const listSort = signal<{ by: ListColumn; descending: boolean }>({ by: "s
 
 const subject = signal<Subject>(null);
 
+/** What expressions that views made are called, so that nobody has to read them. */
+const titles = new Map<RowKey, string>();
+
+export function called(key: RowKey, title: string): RowKey {
+  titles.set(key, title);
+  return key;
+}
+
+
 /** Starts following hover, picking and selection. Returns what stops it. */
 export function followSubject(): () => void {
   const stops = [
@@ -61,7 +70,7 @@ function unsorted(): Listed {
     const wrong = index < 0 ? NONE : all((row) => members[row] === 1 && known.correct[row] === 0);
     if (index >= 0 && wrong.length > 0) return { title: `Class ${labelName(index)}, wrong`, rows: wrong };
     const own = rows.value.find((row) => rowKey(row) === what.key) ?? rowOfKey(what.key);
-    const name = own ? rowName(own) : "";
+    const name = titles.get(what.key) ?? (own ? rowName(own) : "");
     return { title: index >= 0 ? `Class ${name}` : name, rows: all((row) => members[row] === 1) };
   }
   const wrong = all((row) => known.correct[row] === 0);

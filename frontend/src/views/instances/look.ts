@@ -25,7 +25,7 @@ export const grouped: ReadonlySignal<Grouped | null> = computed(() => {
       return Number.isNaN(share) ? classColour(-1) : mapColour(share < 0 ? -0.12 + 0.88 * share : 0.12 + 0.88 * share);
     };
     return {
-      task: "regression", groups: bins.groups, names: bins.groups.map((_, i) => `${text(bins.edges[i])}–${text(bins.edges[i + 1])}`), end, errors, bins,
+      task: "regression", groups: bins.groups, names: bins.groups.map((_, i) => `${text(bins.edges[i])}${(bins.edges[i] as number) < 0 ? " to " : "–"}${text(bins.edges[i + 1])}`), end, errors, bins,
       look: { colour, strength: () => 1 },
     };
   }

@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas } from "../../draw/Canvas";
 import { percent } from "../../draw/format";
 import { instanceName, labelName } from "../../state/chosen";
-import { columns, projectionOf } from "../../state/data";
+import { columns } from "../../state/data";
 import { hover } from "../../state/hover";
 import { panel, WHOLE } from "../../state/view";
 import { IconButton } from "../controls/Icon";
@@ -50,7 +50,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       <Canvas draw={points} />
       <Canvas draw={marks} aria-hidden />
       <Canvas draw={lasso} aria-hidden />
-      <Axes layer={layer} />
+      <Axes plot={plot} />
       {zoomed.value && (
         <div class="projection-reset">
           <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />
@@ -63,8 +63,8 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
 }
 
 /** "PC1 27%" in the corners that the axes point to. */
-function Axes({ layer }: { layer: string }): JSX.Element | null {
-  const { value } = projectionOf(layer).value;
+function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
+  const { value } = plot.answer.value;
   if (!value || value.method !== "pca" || value.explained.length < 2) return null;
   return (
     <>

@@ -1,7 +1,7 @@
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { closeLayer } from "../../state/actions";
-import { projectionOf } from "../../state/data";
 import { picked } from "../../state/members";
 import { panel } from "../../state/view";
 import { IconButton } from "../controls/Icon";
@@ -9,23 +9,31 @@ import { Loading } from "../controls/Loading";
 import { Select } from "../controls/Select";
 import { colourOptions } from "./colouring";
 import { Legend, PickedBar } from "./Legend";
+import { Method } from "./Method";
 import { makePlot } from "./plot";
 import { Plot } from "./Plot";
 
 /** Every kept instance at its place by this layer's activations. Header (method, colour, close of the whole panel), plot, legend. */
 export function Projection({ layer }: { layer: string }): JSX.Element {
   const [plot] = useState(() => makePlot(layer));
+  const failure = useSignal<string | null>(null);
   return (
     <div class="layer-projection">
       <header class="panel-header">
-        <Method />
+        <Method layer={layer} failure={failure} />
         <span class="spring" />
         <Colour layer={layer} />
         <IconButton icon="close" size={14} label={`Close ${layer}`} onClick={() => closeLayer(layer)} />
       </header>
-      <Loading load={projectionOf(layer).value} what={`The projection of ${layer}`}>
+      <Loading load={plot.answer.value} what={`The projection of ${layer}`}>
         {() => (
           <>
+            {failure.value !== null && (
+              <p class="projection-failure" role="alert">
+                <span>{failure.value}</span>
+                <IconButton icon="close" size={12} label="Hide the message" onClick={() => (failure.value = null)} />
+              </p>
+            )}
             <Plot plot={plot} />
             {picked.value?.name === "lasso" ? <PickedBar /> : <Legend plot={plot} />}
           </>
@@ -33,10 +41,6 @@ export function Projection({ layer }: { layer: string }): JSX.Element {
       </Loading>
     </div>
   );
-}
-
-function Method(): JSX.Element {
-  return <span class="second">PCA</span>;
 }
 
 function Colour({ layer }: { layer: string }): JSX.Element {

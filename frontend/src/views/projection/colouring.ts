@@ -36,7 +36,7 @@ const MOST = 20;
 export function colouringBy(by: ColourBy): Colouring | null {
   const [known, shown] = [columns.value.value, snapshot.value.value];
   if (!known || !shown) return null;
-  if (by === "rows") return byRows(known);
+  if (by === "rows" || (shown.task === "none" && !by.startsWith("column:"))) return byRows(known);
   if (by === "correct") return byCorrect(known);
   const name = by.startsWith("column:") ? by.slice(7) : by;
   if (name === "label" || name === "prediction") {

@@ -12,6 +12,8 @@ import type { Plot } from "./plot";
 
 const DIM = 0.26;
 const FULL = 0.72;
+/** Many points lie on each other: the more there are, the fainter each is. */
+const fullAlpha = (count: number): number => Math.max(0.12, Math.min(FULL, FULL * Math.sqrt(8000 / count)));
 /** While the picture moves, this many stand for all: rows are in hash order, so the first ones are a fair sample. */
 const MOVING = 150_000;
 /** From here on points are drawn smaller, for the picture's sake as for the time's. */
@@ -39,7 +41,7 @@ export function pointsPainter(plot: Plot): (surface: Surface) => void {
     if (now.some((value, i) => value !== drawn[i]) && ground) {
       drawn = now;
       ground.fill(fill);
-      splat({ pixels: ground, width: w, height: h }, xy, placing, pixels, { radius: pointRadius(count) * ratio, alpha: marked ? DIM : FULL }, null,
+      splat({ pixels: ground, width: w, height: h }, xy, placing, pixels, { radius: pointRadius(count) * ratio, alpha: marked ? Math.min(DIM, fullAlpha(count) / 2) : fullAlpha(count) }, null,
         plot.moving.value ? MOVING : Infinity);
     }
     if (ground) sheet.pixels.set(ground);
@@ -84,7 +86,7 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
     wish(instanceName(row), 500, 12, colours.text, x, y, (w, h) => besidePoint(w, h, 9));
   }
   if (colouring?.kind === "groups") {
-    const many = colouring.groups.length > 20;
+    let room = colouring.groups.length > 20 ? 12 : Infinity;
     const order = plot.clusters.value.toSorted((a, b) => rank(b.group) - rank(a.group) || b.count - a.count);
     function rank(group: number): number {
       const its = colouring?.kind === "groups" ? colouring.groups[group] : undefined;
@@ -92,7 +94,7 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
     }
     for (const { group, x, y } of order) {
       const its = colouring.groups[group];
-      if (!its || plot.hidden.value.has(group) || (many && rank(group) === 0)) continue;
+      if (!its || plot.hidden.value.has(group) || (rank(group) === 0 && room-- <= 0)) continue;
       const strong = its.key !== null && its.key === key;
       const name = its.name.length > 16 ? `${its.name.slice(0, 15)}…` : its.name;
       wish(name, 500, strong ? 13 : 12, strong ? colours.text : colours.text2, frame.x0 + x * frame.scale, frame.y0 - y * frame.scale, aroundMiddle);

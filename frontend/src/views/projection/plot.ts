@@ -2,13 +2,17 @@ import { batch, computed, effect, type ReadonlySignal, signal, type Signal } fro
 import { type Bounds, between, betweenBounds, boundsOf, ease, frameOf, type Frame } from "../../layout/projection";
 import { gridOf, type Grid } from "../../layout/projectionGrid";
 import { clusters, type Cluster } from "../../layout/projectionLabels";
-import { projectionOf } from "../../state/data";
+import { pcaOf, projectionOf, type ProjectionQuery } from "../../state/data";
+import type { Load } from "../../state/loads";
+import type { Projection } from "../../api/types";
 import { panel } from "../../state/view";
 import { type Colouring, colouringBy, pixelsOf } from "./colouring";
 
 /** What one plot shows, derived; its views and its pointer read it. */
 export interface Plot {
   layer: string;
+  /** The answer that is shown, or will be. */
+  answer: ReadonlySignal<Load<ProjectionQuery, Projection>>;
   /** Places as drawn now: on their way while a step changes. [instances, 2] */
   xy: ReadonlySignal<Float32Array | null>;
   size: Signal<{ width: number; height: number }>;
@@ -31,8 +35,14 @@ export interface Plot {
 const MOVE_MS = 280;
 
 export function makePlot(layer: string): Plot {
-  const answer = projectionOf(layer);
   const state = panel(layer);
+  // The first t-SNE takes its time: until then PCA stands there.
+  const answer = computed(() => {
+    const own = projectionOf(layer).value;
+    if (own.value || state.method.value === "pca" || own.status === "failed") return own;
+    const { value, query } = pcaOf(layer).value;
+    return { ...own, value, query };
+  });
   const shown = signal<{ xy: Float32Array; bounds: Bounds } | null>(null);
   const size = signal({ width: 0, height: 0 });
   const hidden = signal<ReadonlySet<number>>(new Set());
@@ -43,17 +53,17 @@ export function makePlot(layer: string): Plot {
 
   const follow = (): (() => void) => {
     let frame = 0;
-    let method = answer.peek().query?.method;
+    let method = answer.peek().value?.method;
     const stop = effect(() => {
-      const { value, query } = answer.value;
-      if (!value || !query) return;
+      const { value } = answer.value;
+      if (!value) return;
       cancelAnimationFrame(frame);
       const from = shown.peek();
       const to = { xy: value.xy, bounds: boundsOf(value.xy) };
       if (from?.xy === to.xy) return;
       // From one method to another nothing is to be followed by the eye: it would only cross.
-      const jump = !from || from.xy.length !== to.xy.length || query.method !== method || matchMedia("(prefers-reduced-motion: reduce)").matches;
-      method = query.method;
+      const jump = !from || from.xy.length !== to.xy.length || value.method !== method || matchMedia("(prefers-reduced-motion: reduce)").matches;
+      method = value.method;
       if (jump) {
         shown.value = to;
         return;
@@ -77,7 +87,7 @@ export function makePlot(layer: string): Plot {
   };
 
   return {
-    layer, xy, size, colouring, hidden, pixels, moving, follow,
+    layer, answer, xy, size, colouring, hidden, pixels, moving, follow,
     frame: computed(() => {
       const [what, { width, height }] = [shown.value, size.value];
       return what && width > 0 && height > 0 ? frameOf(what.bounds, width, height, state.zoom.value) : null;

@@ -1,0 +1,49 @@
+import { type Signal, useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { percent } from "../../draw/format";
+import { chooseMethod } from "../../state/actions";
+import { tsneOf, tsneProgress } from "../../state/data";
+import { at } from "../../state/place";
+import { panel } from "../../state/view";
+import { IconButton } from "../controls/Icon";
+import { Segmented } from "../controls/Segmented";
+
+/**
+ * PCA or t-SNE. The first click on t-SNE has it computed while the picture stays; once it is there, a click shows it. While it is computed
+ * the control tells how far it is, and beside it stands what cancels it. What went wrong is told to `onFailure`.
+ */
+export function Method({ layer, failure }: { layer: string; failure: Signal<string | null> }): JSX.Element {
+  const { method } = panel(layer);
+  const wanted = useSignal(false);
+  const [tsne] = useState(() => tsneOf(layer, () => wanted.value));
+  const { status, error } = tsne.value;
+  const busy = status === "pending" || (method.value === "tsne" && tsneProgress.value.has(layer));
+  const share = tsneProgress.value.get(layer);
+  useEffect(() => {
+    if (status !== "failed") return;
+    failure.value = error?.message ?? "The t-SNE failed.";
+    wanted.value = false;
+  }, [status]);
+  // Steps that are only passed through are not computed.
+  useEffect(() => {
+    if (method.peek() === "pca") wanted.value = false;
+  }, [at.value?.run, at.value?.step]);
+  const choose = (next: "pca" | "tsne"): void => {
+    failure.value = null;
+    if (next === "pca" || status === "ready") chooseMethod(layer, next);
+    else wanted.value = true;
+  };
+  const cancel = (): void => {
+    wanted.value = false;
+    chooseMethod(layer, "pca");
+  };
+  const name = busy ? `t-SNE ${percent(share ?? 0, 0)}` : "t-SNE";
+  const title = busy ? "Being computed" : status === "ready" || method.value === "tsne" ? undefined : "Compute the t-SNE of this layer";
+  return (
+    <>
+      <Segmented label="Projection method" value={method.value} onChoose={choose} options={[{ value: "pca", label: "PCA" }, { value: "tsne", label: name, title }]} />
+      {busy && <IconButton icon="close" size={12} label="Cancel the t-SNE" onClick={cancel} />}
+    </>
+  );
+}
