@@ -25,7 +25,7 @@ STATIC = PACKAGE / "serve" / "static"
 #: Digest of the sources that STATIC was built from; the leading dot keeps it out of the wheel.
 BUILT_FROM = STATIC / ".built-from"
 #: What the front end's result does not depend on, or is itself a result.
-NOT_SOURCES = {"node_modules", "dist", "coverage", "tests", "test", "__snapshots__"}
+NOT_SOURCES = {"node_modules", "dist", "coverage", "fixtures", "tests", "test", "__snapshots__"}
 
 
 class BuildGenerated(Command):

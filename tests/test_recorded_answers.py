@@ -9,7 +9,7 @@ from tests.serve.client import Client
 def test_recorded_answers_are_those_of_the_plugin(tmp_path: Path) -> None:
     answers.write_runs(tmp_path)
     client = Client(tmp_path)
-    changed = answers.record(tmp_path, lambda route, parameters: client.get(route, **parameters).get_data())
+    changed = answers.record(tmp_path, lambda route, parameters: client.get(route, None, **parameters).get_data())
     assert not changed, (
         f"The plugin now answers differently than recorded in frontend/fixtures: {', '.join(changed)}. They have been rewritten: "
         "look at the difference (git diff frontend/fixtures), run the front end's tests, and commit both together."
