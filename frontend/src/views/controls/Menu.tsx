@@ -93,7 +93,7 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
   };
 
   return (
-    <div ref={list} class="menu" role="listbox" aria-label={label} tabIndex={-1} style={place} onKeyDown={onKeyDown}
+    <div ref={list} class="menu" role="listbox" aria-label={label} tabIndex={0} style={place} onKeyDown={onKeyDown}
       aria-activedescendant={`menu-${active}`}>
       {options.map((option, index) => (
         <Fragment key={option.label}>

@@ -21,11 +21,11 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   return (
     <section class="layer-panel" aria-label={`Layer ${layer}`}>
       <div class="layer-matrix">
-        <header class="panel-header matrix-header">
+        <header class={`panel-header matrix-header${compareAt.value ? " comparing" : ""}`}>
           <h3 class="matrix-title"><CutText>{layer}</CutText></h3>
           {info && shown && (
             <>
-              <CutText class="caption">{layerCaption(info, type, shown)}</CutText>
+              <CutText class="caption matrix-about">{layerCaption(info, type, shown)}</CutText>
               {warnings.length > 0 && <CutText class="caption accent matrix-warning">{warnings.join(", ")}</CutText>}
             </>
           )}

@@ -15,7 +15,7 @@ export function MenuButton({ label, icon, class: name = "icon-button", options, 
   const [open, setOpen] = useState(false);
   return (
     <>
-      <button ref={button} type="button" class={name} aria-haspopup="listbox" aria-expanded={open} aria-label={label} title={icon && label}
+      <button ref={button} type="button" class={name} aria-haspopup="listbox" aria-expanded={open} aria-label={icon && label} title={icon && label}
         onClick={() => setOpen(!open)}>
         {icon ? <Icon name={icon} /> : children}
       </button>
