@@ -114,17 +114,18 @@ def _sums(
     buffer = np.empty((max(16, _BLOCK_BYTES // (4 * max(1, neurons))), neurons), np.float32)
     for positions, half in _blocks(activations, rows):
         values = widen(half, buffer[: len(half)])
-        members = sets[:, positions]
-        weights = members.astype(np.float32)
-        if extremes:
-            active += weights @ (values > 0).astype(np.float32)
-            for index, chosen in enumerate(members):
-                if chosen.any():
-                    np.maximum(largest[index], values[chosen].max(axis=0), out=largest[index])
-        np.subtract(values, pivot, out=values)
-        total += weights @ values
-        np.multiply(values, values, out=values)
-        squares += weights @ values
+        # Plain sums, not a matrix product: BLAS' own threads wait for each other after every block, and on a machine that trains
+        # a model beside us such waiting cost 100 times the work.
+        for index, chosen in enumerate(sets[:, positions]):
+            if not chosen.any():
+                continue
+            mine = values if chosen.all() else values[chosen]
+            if extremes:
+                active[index] += np.count_nonzero(mine > 0, axis=0)
+                np.maximum(largest[index], mine.max(axis=0), out=largest[index])
+            mine = np.subtract(mine, pivot, out=mine if mine is not values else None)
+            total[index] += mine.sum(axis=0)
+            squares[index] += np.einsum("ij,ij->j", mine, mine)
     return total, squares, active, largest
 
 
