@@ -32,7 +32,7 @@ export interface Request {
 
 /** Children of a module that are laid out at once; of one that branches fewer, for that costs more. */
 export const PAGE = 300;
-export const PAGE_BRANCHES = 80;
+export const PAGE_BRANCHES = 60;
 
 /** A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands alone. */
 export interface Plan {

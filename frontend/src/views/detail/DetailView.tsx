@@ -1,16 +1,168 @@
-import type { JSX } from "preact";
-import { detailLayer } from "../../state/chosen";
-import { selection } from "../../state/view";
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { RowQuery } from "../../api/types";
+import { classColour } from "../../draw/classes";
+import { integer, percent } from "../../draw/format";
+import { kept, togglePane } from "../../layout/panes";
+import { chooseDetailLayer, select } from "../../state/actions";
+import { classOfRow, detailLayer, instanceName, labelName, openLayers, rowName, subsetsByName } from "../../state/chosen";
+import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot } from "../../state/data";
+import { type RowKey, rowKey, rowOfKey } from "../../state/rows";
+import { detailPinned } from "../../state/view";
+import { IconButton } from "../controls/Icon";
+import { Loading } from "../controls/Loading";
+import { Select } from "../controls/Select";
+import { ClassName, RowSwatch } from "../controls/Swatch";
+import { classIndex, InstanceBody } from "./InstanceBody";
+import { Diamond } from "./Intervals";
+import { NeuronBody } from "./NeuronBody";
+import { SubsetBody } from "./SubsetBody";
+import { close, openWithSubject, subject, togglePin } from "./subject";
 
-/** D: the drawer: title line (also the only thing seen when it is collapsed) and the detail of what is selected. */
+/** D: the drawer: title line (also the only thing seen when it is collapsed) and the detail of its subject. */
 export function DetailView(): JSX.Element {
+  const [instance] = useState(() => instanceOf(() => {
+    const what = subject.value?.what;
+    return what?.kind === "instance" && detailLayer.value ? { layer: detailLayer.value, row: what.row } : null;
+  }));
+  const [neuron] = useState(() => neuronOf(() => {
+    const what = subject.value?.what;
+    return what?.kind === "neuron" && layers.value.has(what.layer) ? { layer: what.layer, neuron: what.neuron } : null;
+  }));
+  useEffect(openWithSubject, []);
+  const now = subject.value;
+  const what = now?.what;
+  const closed = kept.value.closed.detail;
+  const contrast = what?.kind === "instance" && !closed ? instance.value.value?.contrast : null;
   return (
     <>
-      <header class="panel-header">
-        <h2>{selection.value?.kind ?? "Nothing selected"}</h2>
-        <span class="caption">in layer {detailLayer.value}</span>
+      <header class="panel-header detail-header">
+        {!now || !what ? (
+          <>
+            <h2>Detail</h2>
+            <span class="caption">of what is clicked</span>
+          </>
+        ) : what.kind === "instance" ? (
+          <InstanceTitle row={what.row} suggested={now.suggested} />
+        ) : what.kind === "neuron" ? (
+          <NeuronTitle layer={what.layer} neuron={what.neuron} />
+        ) : (
+          <SubsetTitle row={what.key} />
+        )}
+        <span class="spring" />
+        {contrast && what?.kind === "instance" && <Legend own={contrast.own} predicted={contrast.predicted} row={what.row} />}
+        {what && !closed && <LayerChoice layer={what.kind === "neuron" ? what.layer : detailLayer.value} />}
+        {what && <IconButton icon="pin" label={detailPinned.value ? "Let the drawer follow what is clicked" : "Keep this in the drawer"} pressed={detailPinned.value} onClick={togglePin} />}
+        {closed ? (
+          <IconButton icon="expandLess" label="Open the drawer" onClick={() => togglePane("detail", false)} />
+        ) : (
+          <IconButton icon={what ? "close" : "expandMore"} label="Close the drawer" onClick={close} />
+        )}
       </header>
-      <div class="placeholder">detail</div>
+      {!closed && (
+        !what ? (
+          <p class="hint">Click an instance anywhere, a column of a matrix, or a row’s menu to see its detail here.</p>
+        ) : what.kind === "instance" ? (
+          <Loading load={instance.value} what={`Instance ${instanceName(what.row)}`}>
+            {(detail) => <InstanceBody detail={detail} layer={instance.value.query?.layer ?? ""} />}
+          </Loading>
+        ) : what.kind === "neuron" ? (
+          layers.value.size > 0 && !layers.value.has(what.layer) ? (
+            <p class="hint">{what.layer} is not recorded at this step.</p>
+          ) : (
+            <Loading load={neuron.value} what={`Neuron ${what.neuron} of ${what.layer}`}>
+              {(detail) => <NeuronBody detail={detail} asked={(neuron.value.query as { rows: RowQuery[] } | null)?.rows ?? []} />}
+            </Loading>
+          )
+        ) : (
+          detailLayer.value && <SubsetBody row={what.key} layer={detailLayer.value} />
+        )
+      )}
     </>
+  );
+}
+
+function InstanceTitle({ row, suggested }: { row: number; suggested: boolean }): JSX.Element {
+  const known = columns.value.value;
+  const verdict = known?.correct[row];
+  const [label, prediction] = [known?.label[row], known?.prediction[row]];
+  const classes = snapshot.value.value?.task === "classification";
+  const named = (name: string, value: number | undefined): JSX.Element | null =>
+    value === undefined || value === -1 || Number.isNaN(value) ? null : (
+      <span class="detail-pair"><span class="second">{name}</span> {classes ? <ClassName index={value} /> : <b>{labelName(value)}</b>}</span>
+    );
+  return (
+    <>
+      <h2>Instance {instanceName(row)}</h2>
+      {named("label", label)}
+      {named("predicted", prediction)}
+      {verdict === 0 && <b class="accent">wrong</b>}
+      {verdict === 1 && <span class="second">right</span>}
+      {suggested && <span class="caption cut">the surest error</span>}
+    </>
+  );
+}
+
+function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.Element {
+  const [info, type] = [layers.value.get(layer), graph.value.value?.nodes.find(({ key }) => key === layer)?.type];
+  return (
+    <>
+      <h2>Neuron {neuron}</h2>
+      <span class="caption cut">{[type, info && `of ${integer(info.neurons)}`, info && info.reducer !== "none" ? info.reducer : ""].filter(Boolean).join(" · ")}</span>
+    </>
+  );
+}
+
+function SubsetTitle({ row }: { row: RowKey }): JSX.Element {
+  const [subset, named] = [subsetsByName.value.get(row.slice(2)), rows.value.find((one) => rowKey(one) === row) ?? rowOfKey(row)];
+  const of = subset && snapshot.value.value ? ` · ${percent(subset.count / Math.max(1, snapshot.value.value.seen))}` : "";
+  return (
+    <>
+      <h2 class="cut">{classOfRow(row) >= 0 ? "Class" : "Subset"} {named ? rowName(named) : ""}</h2>
+      <RowSwatch row={row} />
+      {subset && <span class="caption">{integer(subset.count)} instances{of}</span>}
+    </>
+  );
+}
+
+/** The marks of the two lists: the instance's diamond, mean ± sd of the two classes. */
+function Legend({ own, predicted, row }: { own: string; predicted: string; row: number }): JSX.Element {
+  return (
+    <span class="detail-legend caption">
+      <svg width={9} height={12} aria-hidden="true"><Diamond x={4.5} y={6} /></svg> {instanceName(row)}
+      <Band name={own} />
+      <Band name={predicted}>, mean ± sd</Band>
+    </span>
+  );
+}
+
+function Band({ name, children }: { name: string; children?: ComponentChildren }): JSX.Element {
+  const colour = classColour(classIndex(name));
+  return (
+    <>
+      <svg width={22} height={8} aria-hidden="true">
+        <rect x={0} y={2.25} width={22} height={3.5} rx={1.75} fill={colour} opacity={0.5} />
+        <rect x={10} y={1} width={2} height={6} fill={colour} />
+      </svg>
+      <span>{name}{children}</span>
+    </>
+  );
+}
+
+function LayerChoice({ layer }: { layer: string | null }): JSX.Element | null {
+  const [what, open] = [subject.value?.what, openLayers.value];
+  if (!layer) return null;
+  const choose = (next: string): void => {
+    chooseDetailLayer(next);
+    // A neuron belongs to its layer: another layer's has the same number, if there is one.
+    const info = layers.peek().get(next);
+    if (what?.kind === "neuron" && info) select({ kind: "neuron", layer: next, neuron: Math.min(what.neuron, info.neurons - 1) });
+  };
+  const options = [...new Set([...open, ...layers.value.keys()])].map((name) => ({ value: name, label: name }));
+  return (
+    <span class="detail-layer">
+      <span class="second">in layer</span>
+      <Select label="Layer of the detail" value={layer} options={options} onChoose={choose} plain><b>{layer}</b></Select>
+    </span>
   );
 }

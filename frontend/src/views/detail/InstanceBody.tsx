@@ -1,0 +1,131 @@
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { ContrastNeuron, InstanceDetail } from "../../api/types";
+import { classColour } from "../../draw/classes";
+import { fixed, short, signed } from "../../draw/format";
+import { contentUrl, snapshot, textOf } from "../../state/data";
+import { clearHover, setHover } from "../../state/hover";
+import { subsetKey } from "../../state/rows";
+import { Swatch, Thumbnail } from "../controls/Swatch";
+import { axisOver } from "./axis";
+import { type Interval, Intervals } from "./Intervals";
+import { Tiles } from "./Tiles";
+
+export const classIndex = (name: unknown): number => snapshot.value.value?.class_names.indexOf(String(name)) ?? -1;
+
+/** One instance in one layer: content, scores, neighbours, and why it is not taken for what it is. */
+export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
+  const { row, scores, neighbours } = detail;
+  const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: `distance ${short(distance)}` }));
+  return (
+    <div class="detail-body detail-instance">
+      <section class="detail-section">
+        <h3>Content</h3>
+        <Content key={row} row={row} />
+      </section>
+      {scores.length > 0 && (
+        <section class="detail-section">
+          <h3>Scores{scores.length > 5 && <span class="second"> 5 highest</span>}</h3>
+          <Scores scores={scores.slice(0, 5)} />
+        </section>
+      )}
+      <section class="detail-section">
+        <h3>Nearest neighbours <span class="second">by distance</span></h3>
+        <Tiles tiles={tiles} />
+      </section>
+      <Contrast detail={detail} layer={layer} />
+    </div>
+  );
+}
+
+function Content({ row }: { row: number }): JSX.Element {
+  const kind = snapshot.value.value?.content ?? null;
+  if (kind === null) return <p class="detail-words">No content was recorded.</p>;
+  if (kind === "image") return contentUrl(row) ? <Thumbnail row={row} size={112} /> : <p class="detail-words">No picture.</p>;
+  return <Words row={row} numbers={kind === "numbers"} />;
+}
+
+function Words({ row, numbers }: { row: number; numbers: boolean }): JSX.Element {
+  const [text] = useState(() => textOf(() => row));
+  const { value, status } = text.value;
+  if (value === null) return <p class="detail-words">{status === "failed" ? "Its content could not be read." : ""}</p>;
+  const fields = numbers ? parsed(value) : null;
+  if (!fields) return <p class="detail-text" dir="auto" tabIndex={0}>{value}</p>;
+  return (
+    <dl class="detail-fields" tabIndex={0}>
+      {fields.map(([name, number]) => (
+        <>
+          <dt class="cut">{name}</dt>
+          <dd class="number">{number}</dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+/** Numbers with their names, or their places. */
+function parsed(text: string): [string, string][] | null {
+  try {
+    const found: unknown = JSON.parse(text);
+    if (typeof found !== "object" || found === null) return null;
+    return Object.entries(found).slice(0, 500).map(([name, value]) => [name, typeof value === "number" ? short(value) : String(value)]);
+  } catch {
+    return null;
+  }
+}
+
+function Scores({ scores }: { scores: InstanceDetail["scores"] }): JSX.Element {
+  return (
+    <ul class="detail-scores">
+      {scores.map(({ class: name, score }) => {
+        const index = classIndex(name);
+        return (
+          <li key={name} onPointerEnter={() => setHover({ row: subsetKey(name) })} onPointerLeave={clearHover}>
+            <Swatch index={index} />
+            <span class="cut">{name}</span>
+            <span class="detail-score">
+              <span style={{ width: `${Math.max(1.5, Math.min(1, Math.abs(score)) * 76)}px`, background: classColour(index), opacity: score < 0.05 ? 0.6 : 1 }} />
+              <span class="second">{fixed(score)}</span>
+            </span>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
+  const { contrast, correct, label } = detail;
+  if (!contrast) {
+    return (
+      <section class="detail-section detail-why">
+        <h3>{correct === true ? "Why not: taken for what it is" : "Why not"}</h3>
+        <p class="detail-words">
+          {correct === true
+            ? "The prediction is right. For a wrong one, the neurons stand here on which it is far from its own class, and those on which it sides with the predicted one."
+            : label === null || snapshot.value.value?.task !== "classification"
+              ? "This compares an instance's class with the predicted one; here there are no classes to compare."
+              : "Its class or the predicted one has too few instances to compare with."}
+        </p>
+      </section>
+    );
+  }
+  const { own, predicted, far_from_own: far, sides_with_predicted: sides } = contrast;
+  const axis = axisOver([...far, ...sides].flatMap(({ value, own: a, predicted: b }) => [value, a.mean - a.std, a.mean + a.std, b.mean - b.std, b.mean + b.std]));
+  const shared = {
+    layer, axis, colours: [classColour(classIndex(own)), classColour(classIndex(predicted))] as [string, string],
+    heads: [<><i>z</i> in {own}</>, <><i>z</i> in {predicted}</>],
+  };
+  return (
+    <>
+      <Intervals {...shared} title={`Why not ${own}: far from its own class`} intervals={far.map(interval)}
+        empty={`In this layer no neuron is far from what class ${own} does.`} />
+      <Intervals {...shared} title={`Why ${predicted}: where it sides with ${predicted}`} intervals={sides.map(interval)}
+        empty={`No neuron sides with ${predicted}: none is within one deviation of ${predicted}, at least one away from ${own}, and tells the two classes apart.`} />
+    </>
+  );
+}
+
+function interval({ neuron, value, z_own, z_predicted, own, predicted }: ContrastNeuron): Interval {
+  return { neuron, value, own, other: predicted, numbers: [signed(z_own), signed(z_predicted)] };
+}

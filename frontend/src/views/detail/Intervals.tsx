@@ -1,0 +1,111 @@
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { MeanStd } from "../../api/types";
+import { short, tick } from "../../draw/format";
+import { tokens } from "../../draw/theme";
+import { selectNeuron } from "../../state/actions";
+import { clearHover, hover, setHover } from "../../state/hover";
+import { type Axis, place, thinned } from "./axis";
+
+export interface Interval {
+  neuron: number;
+  /** The instance's own activation. */
+  value?: number;
+  own: MeanStd;
+  other: MeanStd;
+  /** What stands at the right, one text per head. */
+  numbers: string[];
+}
+
+interface Properties {
+  title: string;
+  heads: ComponentChildren[];
+  layer: string;
+  intervals: readonly Interval[];
+  axis: Axis;
+  colours: [own: string, other: string];
+  /** Said instead of an empty list. */
+  empty: string;
+}
+
+const ROW = 18;
+const [TOP, NUMBER] = [9, 40];
+
+/** Neurons, each with mean ± sd of two groups and the value of the instance, on one axis. A click opens the neuron. */
+export function Intervals({ title, heads, layer, intervals, axis, colours, empty }: Properties): JSX.Element {
+  const [element, width] = useWidth();
+  const { neuron: pointed, layer: at } = hover.value;
+  const [left, right] = [NUMBER + 12, Math.max(NUMBER + 60, width - NUMBER * heads.length - 12)];
+  const height = TOP + intervals.length * ROW - 6;
+  const x = (value: number): number => place(axis, value, left, right);
+  return (
+    <section class="detail-section detail-intervals" ref={element} aria-label={title}>
+      <h3>
+        <span class="cut">{title}</span>
+        <span class="detail-heads">{intervals.length > 0 && heads.map((head) => <span class="caption number">{head}</span>)}</span>
+      </h3>
+      {intervals.length === 0 ? (
+        <p class="detail-words">{empty}</p>
+      ) : (
+        <div class="detail-plot">
+          <svg width={width} height={height + 18} aria-hidden="true">
+            {axis.ticks.map((value) => (
+              <path key={value} d={`M${Math.round(x(value)) + 0.5} 0V${height}`} stroke={value === 0 ? tokens.value.outline : tokens.value.lineInner} />
+            ))}
+            {thinned(axis.ticks, (right - left) / 24).map((value) => (
+              <text key={value} x={x(value)} y={height + 13} text-anchor="middle" class="detail-tick">{tick(value)}</text>
+            ))}
+            <text x={0} y={height + 13} class="detail-tick">neuron</text>
+            {intervals.map((interval, i) => <Marks key={interval.neuron} interval={interval} y={TOP + i * ROW} x={x} colours={colours} />)}
+          </svg>
+          {intervals.map(({ neuron, numbers, value, own, other }, i) => (
+            <button key={neuron} type="button" class={`detail-interval${at === layer && pointed === neuron ? " lit" : ""}`} style={{ top: `${i * ROW}px` }}
+              aria-label={`Neuron ${neuron}${value === undefined ? "" : `, value ${short(value)}`}, mean ${short(own.mean)} against ${short(other.mean)}, ${numbers.join(", ")}`}
+              onClick={() => selectNeuron(layer, neuron)} onPointerEnter={() => setHover({ layer, neuron })} onPointerLeave={clearHover}>
+              <span class="spring">{neuron}</span>
+              {numbers.map((number, j) => <span key={j} class={`number${j > 0 ? " second" : ""}`}>{number}</span>)}
+            </button>
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Marks({ interval, y, x, colours }: { interval: Interval; y: number; x: (value: number) => number; colours: [string, string] }): JSX.Element {
+  const { own, other, value } = interval;
+  return (
+    <>
+      <Band group={own} y={y - 3} x={x} colour={colours[0]} />
+      <Band group={other} y={y + 3} x={x} colour={colours[1]} />
+      {value !== undefined && Number.isFinite(value) && <Diamond x={x(value)} y={y} />}
+    </>
+  );
+}
+
+function Band({ group: { mean, std }, y, x, colour }: { group: MeanStd; y: number; x: (value: number) => number; colour: string }): JSX.Element | null {
+  if (!Number.isFinite(mean) || !Number.isFinite(std)) return null;
+  return (
+    <>
+      <rect x={x(mean - std)} y={y - 1.75} width={Math.max(1, x(mean + std) - x(mean - std))} height={3.5} rx={1.75} fill={colour} opacity={0.5} />
+      <rect x={x(mean) - 1} y={y - 2.5} width={2} height={5} fill={colour} />
+    </>
+  );
+}
+
+/** The instance: a shape of its own, with a ring of ground around it. */
+export function Diamond({ x, y }: { x: number; y: number }): JSX.Element {
+  return <path d={`M${x} ${y - 4.75}l3.5 4.75l-3.5 4.75l-3.5-4.75z`} fill={tokens.value.text} stroke={tokens.value.background} stroke-width={1.5} paint-order="stroke" />;
+}
+
+export function useWidth(): [{ current: HTMLElement | null }, number] {
+  const element = useRef<HTMLElement>(null);
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    if (!element.current) return undefined;
+    const observer = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, []);
+  return [element, width];
+}
