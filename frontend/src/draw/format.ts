@@ -2,10 +2,12 @@
 
 const MINUS = "−";
 const dash = "–";
+/** Made once: toLocaleString makes one at every call, which a hover over many numbers feels. */
+const GROUPED = new Intl.NumberFormat("en-US");
 
 /** "8,192"; "−3". */
 export function integer(value: number | null | undefined): string {
-  return value === null || value === undefined || !Number.isFinite(value) ? dash : signs(Math.round(value).toLocaleString("en-US"));
+  return value === null || value === undefined || !Number.isFinite(value) ? dash : signs(GROUPED.format(Math.round(value)));
 }
 
 /** Fixed digits: "2.68", "−4.7". */

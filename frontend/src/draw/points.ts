@@ -23,7 +23,8 @@ export function kernelOf(radius: number, alpha: number): Kernel {
   const key = `${radius} ${alpha}`;
   const known = kernels.get(key);
   if (known) return known;
-  const reach = Math.ceil(radius + 0.5);
+  // No middle lies nearer to its pixel's edge than an eighth of it.
+  const reach = Math.max(1, Math.ceil(radius + 0.875) - 1);
   const side = 2 * reach + 1;
   const weights = new Uint16Array(PLACES * PLACES * side * side);
   for (let place = 0; place < PLACES * PLACES; place++) {

@@ -169,8 +169,8 @@ function Label({ now, block, width, onPage }: { now: Blocked; block: Block; widt
   const second = now.task === "classification"
     ? now.judged && good + bad > 0 && name !== "–" ? percent(good / (good + bad)) : integer(good)
     : `± ${short(right.rows.reduce((sum, row) => sum + Math.abs(now.errors[row] as number), 0) / Math.max(1, good))}`;
-  const all = [...right.rows, ...wrong.rows.subarray(wrong.from, wrong.to)];
   const keys = (event: KeyboardEvent): void => {
+    const all = [...right.rows, ...wrong.rows.subarray(wrong.from, wrong.to)];
     const { instance } = hover.peek();
     const at = instance === undefined ? -1 : all.indexOf(instance);
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
