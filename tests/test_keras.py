@@ -121,6 +121,26 @@ def test_training_is_bit_identical_with_and_without(tmp_path):
     assert open_run(tmp_path).steps == [5, 10, 15]
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+def test_reading_the_training_data_keeps_its_order(tmp_path):
+    import tensorflow as tf
+
+    def trained(make_callbacks) -> keras.Model:
+        keras.utils.set_random_seed(1)
+        model = network()
+        dataset = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(70).batch(16)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`shuffle=True` was passed", UserWarning)
+            model.fit(dataset, epochs=3, verbose=0, callbacks=make_callbacks(dataset))
+        return model
+
+    plain = trained(lambda dataset: [])
+    model = trained(lambda dataset: [ActiVisCallback(tmp_path, dataset, strict=True)])
+    for value, other in zip(state(plain).values(), state(model).values(), strict=True):
+        np.testing.assert_array_equal(value, other)
+    assert open_run(tmp_path).latest.record.seen == 70
+
+
 def test_one_trace_for_all_snapshots(tmp_path):
     callback = ActiVisCallback(tmp_path, X, Y, batch_size=32)
     fitted([callback])

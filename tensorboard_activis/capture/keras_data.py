@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from tensorboard_activis.capture.ids import ContentIds
+from tensorboard_activis.capture.keras_unshuffled import unshuffled
 from tensorboard_activis.errors import ConfigurationError
 
 
@@ -70,13 +71,13 @@ class ArrayData:
 class DatasetData:
     """A data set of batches: tf.data.Dataset, keras.utils.PyDataset, or anything that can be iterated anew each time.
 
-    It may shuffle, so instances are told apart by their content.
+    It may shuffle, so instances are told apart by their content. A tf.data.Dataset is read without its shuffling.
     """
 
     labels = None
 
     def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
+        self._dataset = unshuffled(dataset) if hasattr(dataset, "_variant_tensor") else dataset
         self.batches = _length(dataset)
         if self.batches == 0:
             raise ConfigurationError(
@@ -124,7 +125,7 @@ def evaluation_data(x: Any, y: Any, batch_size: int) -> ArrayData | DatasetData:
         raise ConfigurationError(
             "x is a data set, so y must be None: let the data set give batches of (inputs, labels)."
         )
-    if iter(x) is x:
+    if hasattr(x, "__next__"):
         raise ConfigurationError(
             f"x must be readable once per snapshot; got a {type(x).__name__}, which ends after the first. "
             "Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."

@@ -66,6 +66,9 @@ def test_tf_data():
     assert {name for batch in shuffled for name in batch.ids or ()} == {
         name for batch in data for name in batch.ids or ()
     }
+    first, second = (np.concatenate([batch.labels for batch in shuffled]) for _ in range(2))
+    np.testing.assert_array_equal(first, Y)  # not in an order of chance
+    np.testing.assert_array_equal(second, Y)
     with pytest.raises(ConfigurationError, match="x is an endless data set"):
         evaluation_data(dataset.repeat(), None, 10)
     with pytest.raises(ConfigurationError, match="x is an empty data set"):
