@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, Response, expect, sync_playwright
 
 from tests.board import tensorboard
 from tests.chromium import launch
@@ -14,6 +14,9 @@ from tests.chromium import launch
 #: Pictures of what failed, to be looked at.
 FAILURES = Path(__file__).parent / "failures"
 EPOCHS = 3
+
+# An expectation waits: machines that test are busy.
+expect.set_options(timeout=30_000)
 
 #: Opens the ActiVis tab of a TensorBoard, with some state in the address, and gives the tab's frame.
 OpenTab = Callable[..., FrameLocator]
