@@ -60,9 +60,11 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
           </svg>
           {intervals.map(({ neuron, numbers, value, own, other }, i) => (
             <button key={neuron} type="button" class={`detail-interval${at === layer && pointed === neuron ? " lit" : ""}`} style={{ top: `${i * ROW}px` }}
-              aria-label={`Neuron ${neuron}${value === undefined ? "" : `, value ${short(value)}`}, mean ${short(own.mean)} against ${short(other.mean)}, ${numbers.join(", ")}`}
               onClick={() => selectNeuron(layer, neuron)} onPointerEnter={() => setHover({ layer, neuron })} onPointerLeave={clearHover}>
-              <span class="spring">{neuron}</span>
+              <span class="spring">
+                <span class="hidden-text">Neuron </span>{neuron}
+                <span class="hidden-text">{`${value === undefined ? "" : `, value ${short(value)}`}, mean ${short(own.mean)} against ${short(other.mean)}, `}</span>
+              </span>
               {numbers.map((number, j) => <span key={j} class={`number${j > 0 ? " second" : ""}`}>{number}</span>)}
             </button>
           ))}

@@ -37,7 +37,7 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
     else choose(item);
   };
   return (
-    <g role="treeitem" id={`graph-${key}`} data-key={key} aria-label={spoken(box, item, marked)} aria-level={box.level + 1} aria-setsize={siblings}
+    <g role="treeitem" id={`graph-${key}`} data-key={key} aria-description={spoken(box, item, marked)} aria-level={box.level + 1} aria-setsize={siblings}
       aria-posinset={place + 1} aria-expanded={group ? isOpenGroup(item) : undefined} aria-selected={marked}
       tabindex={current.value === key ? 0 : -1} class="graph-node" onClick={act}
       onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}
@@ -47,10 +47,11 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
   );
 }
 
+/** Its words are its name; this says them in full, with what the picture shows besides. */
 function spoken(box: Box, item: TreeNode, marked: boolean): string {
   if (box.form === "more") return `Show more: ${integer(box.hidden)} hidden in ${item.name}`;
   const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
-  const parts = [item.name, item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type)];
+  const parts = [item.key || item.name, item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type)];
   if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
   else if (item.inside > 0) parts.push(`${item.inside} recorded inside`);
   return parts.filter((part, i) => part && (i === 0 || part !== item.name)).join(", ");
@@ -178,7 +179,7 @@ function StripView({ name, x, y, width }: { name: string; x: number; y: number; 
   return (
     <>
       <image href={stripPicture(strip, width * 2)} x={x} y={y} width={width} height={8} preserveAspectRatio="none" style="image-rendering:pixelated"
-        data-strip={name} onPointerMove={point} onPointerLeave={() => (setHover({ layer: name }), hideTip())} />
+        data-strip={name} aria-hidden="true" onPointerMove={point} onPointerLeave={() => (setHover({ layer: name }), hideTip())} />
       <Tick name={name} x={x} y={y} width={width} neurons={strip.mean.length} />
     </>
   );
