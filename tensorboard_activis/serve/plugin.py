@@ -58,6 +58,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/matrix": self._numbers(self._matrix),
             "/projection": self._route(self._projection),
             "/columns": self._numbers(self._columns),
+            "/activation": self._numbers(self._activation),
             "/where": self._numbers(self._where),
             "/table": self._about(self._table),
             "/export": self._route(self._export),
@@ -160,6 +161,10 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _columns(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
         found = query_columns.columns(snapshot)
         return found.arrays, {"categories": found.categories}
+
+    def _activation(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
+        values = rows.neuron_column(snapshot, given.text("layer"), given.integer("neuron"))
+        return {"value": np.asarray(values, np.float32)}, {}
 
     def _where(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
         mask = rows.where(snapshot, given.text("expression"))

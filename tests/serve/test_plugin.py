@@ -102,6 +102,15 @@ def test_projection(client: Client) -> None:
     assert 0 < metadata["explained"][1] <= metadata["explained"][0] <= 1
 
 
+def test_activation(client: Client) -> None:
+    tensors, _ = client.numbers("activation", layer="head", neuron=2, **AT)
+    assert tensors["value"].dtype == np.float32
+    assert tensors["value"].shape == (17,)
+    top = client.json("neuron", layer="head", neuron=2, rows=ROWS, **AT)["top"][0]
+    assert tensors["value"].max() == pytest.approx(top["value"])
+    assert tensors["value"].argmax() == top["row"]
+
+
 def test_tsne_in_the_background(client: Client) -> None:
     pytest.importorskip("openTSNE", reason="pip install openTSNE")
     deadline = time.monotonic() + 60

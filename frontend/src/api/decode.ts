@@ -65,6 +65,10 @@ export function decodeColumns(buffer: ArrayBuffer): Columns {
   };
 }
 
+export function decodeActivation(buffer: ArrayBuffer): Float32Array {
+  return float32(readSafetensors(buffer), "value");
+}
+
 export function decodeWhere(buffer: ArrayBuffer): Where {
   const answer = readSafetensors(buffer);
   const rows = int32(answer, "rows");

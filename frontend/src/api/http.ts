@@ -1,4 +1,4 @@
-import { decodeColumns, decodeMatrix, decodeProjection, decodeStrips, decodeWhere } from "./decode";
+import { decodeActivation, decodeColumns, decodeMatrix, decodeProjection, decodeStrips, decodeWhere } from "./decode";
 import type { At, Source } from "./source";
 import { ApiError, type ErrorKind, type TableQuery } from "./types";
 
@@ -20,6 +20,7 @@ export function httpSource(base: string): Source {
     strips: (at, signal) => numbers("strips", { ...at }, signal, decodeStrips),
     matrix: (at, layer, rows, sort, signal) => numbers("matrix", { ...at, layer, rows, sort }, signal, decodeMatrix),
     projection: (at, layer, method, signal, cancel) => numbers("projection", { ...at, layer, method, cancel }, signal, decodeProjection),
+    activation: (at, layer, neuron, signal) => numbers("activation", { ...at, layer, neuron }, signal, decodeActivation),
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
     where: (at, expression, signal) => numbers("where", { ...at, expression }, signal, decodeWhere),
     table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),

@@ -19,6 +19,8 @@ export interface Source {
   matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, signal: AbortSignal): Promise<Matrix>;
   /** A t-SNE goes on in the background: ask until it is done, or once with `cancel`. */
   projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal, cancel?: boolean): Promise<Projection>;
+  /** One neuron's activation on every kept instance. */
+  activation(at: At, layer: string, neuron: number, signal: AbortSignal): Promise<Float32Array>;
   columns(at: At, signal: AbortSignal): Promise<Columns>;
   where(at: At, expression: string, signal: AbortSignal): Promise<Where>;
   table(at: At, query: TableQuery, signal: AbortSignal): Promise<Table>;

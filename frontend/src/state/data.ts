@@ -186,6 +186,19 @@ const neurons = new Requests(
   ({ layer, neuron, rows, ...where }: At & { layer: string; neuron: number; rows: RowQuery[] }, abort): Promise<NeuronDetail> =>
     currentSource().neuron(where, layer, neuron, rows, abort),
 );
+const activationAnswers = new Requests(
+  ({ layer, neuron, ...where }: At & { layer: string; neuron: number }, abort): Promise<Float32Array> => currentSource().activation(where, layer, neuron, abort),
+);
+
+/** A neuron's activation on every kept instance; named "INDEX LAYER". */
+export const activationOf = perName((name) =>
+  resource(() => {
+    const [, neuron, layer] = /^(\d+) (.*)$/s.exec(name) ?? [];
+    const known = layer === undefined ? undefined : layers.value.get(layer);
+    return at.value && known && Number(neuron) < known.neurons ? { ...at.value, layer: known.name, neuron: Number(neuron) } : null;
+  }, activationAnswers),
+);
+
 const texts = new Requests(({ row, ...where }: At & { row: number }, abort): Promise<string> => currentSource().text(where, row, abort), 512);
 
 /** Detail of one instance in one layer, for a subject that signals name. */

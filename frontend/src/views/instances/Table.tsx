@@ -133,7 +133,7 @@ export function Table(): JSX.Element {
               {shownColumns.value.map((column) => <Head key={column.name} column={column} />)}
             </div>
             {filtering.value && (
-              <div class="table-head filters" role="row">
+              <div class="table-head filters">
                 <span />
                 {snapshot.value.value?.content === "image" && <span />}
                 {shownColumns.value.map(({ name, type }) => (

@@ -3,11 +3,13 @@ import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas } from "../../draw/Canvas";
 import { percent } from "../../draw/format";
+import { tokens } from "../../draw/theme";
 import { instanceName, labelName } from "../../state/chosen";
 import { columns } from "../../state/data";
 import { hover } from "../../state/hover";
 import { panel, WHOLE } from "../../state/view";
 import { IconButton } from "../controls/Icon";
+import { savePng } from "../controls/save";
 import { Tooltip } from "../controls/Tooltip";
 import { InstanceLine } from "../instances/InstanceLine";
 import { paintLasso, paintMarks, pointsPainter } from "./drawPlot";
@@ -27,6 +29,10 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
   const marks = useCallback((surface: Parameters<typeof paintMarks>[1]) => paintMarks(plot, surface), [plot]);
   const lasso = useCallback((surface: Parameters<typeof paintLasso>[0]) => plot.frame.value && paintLasso(surface, line.value, plot.frame.value), [plot]);
   const pointer = useMemo(() => plotPointer(plot, element, line, own), [plot]);
+  const save = (): void => {
+    const canvases = element.current?.querySelectorAll("canvas");
+    if (canvases) savePng(`projection-${layer}.png`, [...canvases], tokens.peek().fill);
+  };
   const zoomed = useComputed(() => panel(layer).zoom.value.scale > 1);
 
   useEffect(() => {
@@ -51,11 +57,10 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       <Canvas draw={marks} aria-hidden />
       <Canvas draw={lasso} aria-hidden />
       <Axes plot={plot} />
-      {zoomed.value && (
-        <div class="projection-reset">
-          <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />
-        </div>
-      )}
+      <div class={`projection-tools${zoomed.value ? " zoomed" : ""}`}>
+        {zoomed.value && <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />}
+        <IconButton icon="download" label="Save the plot as PNG" onClick={save} />
+      </div>
       {own.value && line.value.length === 0 && <Explained plot={plot} box={element} />}
       <Said />
     </div>

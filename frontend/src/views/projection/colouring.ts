@@ -3,10 +3,10 @@ import { classColour, noColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
 import { packColour } from "../../draw/points";
 import { classOfRow, labelName, pinned, rowName, subsetsByName } from "../../state/chosen";
-import { columns, rows, snapshot } from "../../state/data";
+import { activationOf, columns, layers, rows, snapshot } from "../../state/data";
 import { membersOf } from "../../state/members";
 import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rows";
-import type { ColourBy } from "../../state/view";
+import { type ColourBy, selection } from "../../state/view";
 import type { Option } from "../controls/Menu";
 
 /** What the points' colours say: groups that have a name each, or one number per instance. */
@@ -36,6 +36,10 @@ const MOST = 20;
 export function colouringBy(by: ColourBy): Colouring | null {
   const [known, shown] = [columns.value.value, snapshot.value.value];
   if (!known || !shown) return null;
+  if (by.startsWith("neuron:")) {
+    const values = activationOf(by.slice(7)).value.value;
+    return values?.length === known.count ? numbers(values) : null;
+  }
   if (by === "rows" || (shown.task === "none" && !by.startsWith("column:"))) return byRows(known);
   if (by === "correct") return byCorrect(known);
   const name = by.startsWith("column:") ? by.slice(7) : by;
@@ -126,14 +130,16 @@ export function pixelsOf(colouring: Colouring, hidden: ReadonlySet<number>, stro
     return Uint32Array.from(colouring.of, (group) => (group < 0 ? none : (table[group] ?? none)));
   }
   const { values, low, high } = colouring;
-  const steps = Array.from({ length: 128 }, (_, i) => packColour(mapColour(low < 0 ? (i / 127) * 2 - 1 : 0.12 + 0.88 * (i / 127))));
+  // Zero is the page itself on this map; a point there must still be seen.
+  const seen = (share: number): number => (share < 0 ? -0.14 : 0.14) + 0.86 * share;
+  const steps = Array.from({ length: 128 }, (_, i) => packColour(mapColour(seen(low < 0 ? (i / 127) * 2 - 1 : i / 127))));
   return Uint32Array.from(values, (value) =>
     Number.isFinite(value) ? (steps[Math.round(Math.max(0, Math.min(1, (value - low) / (high - low || 1))) * 127)] as number) : none,
   );
 }
 
-/** What can be coloured by, for the select. */
-export function colourOptions(): Option<ColourBy>[] {
+/** What can be coloured by, for the select; a neuron once it is selected anywhere, or chosen here. */
+export function colourOptions(chosen: ColourBy): Option<ColourBy>[] {
   const [known, shown] = [columns.value.value, snapshot.value.value];
   if (!known || !shown) return [];
   const labelled = shown.task !== "none";
@@ -143,5 +149,10 @@ export function colourOptions(): Option<ColourBy>[] {
   options.push({ value: "rows", label: "rows" });
   const names = [...["score", "loss", "label_score"].filter((name) => labelled && known[name as "score"].some(Number.isFinite)), ...known.extra.keys()];
   names.forEach((name, i) => options.push({ value: `column:${name}`, label: name.replace("label_score", "p(label)"), heading: i === 0 ? "Columns" : undefined }));
+  const picked = selection.value?.kind === "neuron" ? [`neuron:${selection.value.neuron} ${selection.value.layer}`] : [];
+  [...new Set([...picked, ...(chosen.startsWith("neuron:") ? [chosen] : [])])].forEach((value, i) => {
+    const [, neuron = "", layer = ""] = /^neuron:(\d+) (.*)$/s.exec(value) ?? [];
+    if (layers.value.has(layer)) options.push({ value, label: `neuron ${neuron}`, detail: layer, heading: i === 0 ? "Neurons" : undefined });
+  });
   return options;
 }

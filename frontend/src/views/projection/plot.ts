@@ -48,7 +48,9 @@ export function makePlot(layer: string): Plot {
   const hidden = signal<ReadonlySet<number>>(new Set());
   const moving = signal(false);
   const xy = computed(() => shown.value?.xy ?? null);
-  const colouring = computed(() => colouringBy(state.colour.value));
+  // While a neuron's values are on their way the colours stay as they were.
+  let last: Colouring | null = null;
+  const colouring = computed(() => (last = colouringBy(state.colour.value) ?? last));
   const pixels = computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, false));
 
   const follow = (): (() => void) => {
