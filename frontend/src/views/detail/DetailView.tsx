@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent } from "../../draw/format";
+import { tokens } from "../../draw/theme";
 import { kept, togglePane } from "../../layout/panes";
 import { chooseDetailLayer, select } from "../../state/actions";
 import { classOfRow, detailLayer, instanceName, labelName, openLayers, rowName, subsetsByName } from "../../state/chosen";
@@ -16,7 +17,7 @@ import { ClassName, RowSwatch } from "../controls/Swatch";
 import { classIndex, InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { NeuronBody } from "./NeuronBody";
-import { SubsetBody } from "./SubsetBody";
+import { SubsetBody, subsetColour } from "./SubsetBody";
 import { close, openWithSubject, subject, togglePin } from "./subject";
 
 /** D: the drawer: title line (also the only thing seen when it is collapsed) and the detail of its subject. */
@@ -51,6 +52,12 @@ export function DetailView(): JSX.Element {
         )}
         <span class="spring" />
         {contrast && what?.kind === "instance" && <Legend own={contrast.own} predicted={contrast.predicted} row={what.row} />}
+        {what?.kind === "subset" && !closed && (
+          <span class="detail-legend caption">
+            <Band colour={subsetColour(what.key)}>in it</Band>
+            <Band colour={tokens.value.text3}>the rest, mean ± sd</Band>
+          </span>
+        )}
         {what && !closed && <LayerChoice layer={what.kind === "neuron" ? what.layer : detailLayer.value} />}
         {what && <IconButton icon="pin" label={detailPinned.value ? "Let the drawer follow what is clicked" : "Keep this in the drawer"} pressed={detailPinned.value} onClick={togglePin} />}
         {closed ? (
@@ -130,21 +137,20 @@ function Legend({ own, predicted, row }: { own: string; predicted: string; row: 
   return (
     <span class="detail-legend caption">
       <svg width={9} height={12} aria-hidden="true"><Diamond x={4.5} y={6} /></svg> {instanceName(row)}
-      <Band name={own} />
-      <Band name={predicted}>, mean ± sd</Band>
+      <Band colour={classColour(classIndex(own))}>{own}</Band>
+      <Band colour={classColour(classIndex(predicted))}>{predicted}, mean ± sd</Band>
     </span>
   );
 }
 
-function Band({ name, children }: { name: string; children?: ComponentChildren }): JSX.Element {
-  const colour = classColour(classIndex(name));
+function Band({ colour, children }: { colour: string; children: ComponentChildren }): JSX.Element {
   return (
     <>
       <svg width={22} height={8} aria-hidden="true">
         <rect x={0} y={2.25} width={22} height={3.5} rx={1.75} fill={colour} opacity={0.5} />
         <rect x={10} y={1} width={2} height={6} fill={colour} />
       </svg>
-      <span>{name}{children}</span>
+      <span class="cut">{children}</span>
     </>
   );
 }

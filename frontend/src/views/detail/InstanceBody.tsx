@@ -18,7 +18,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
   const { row, scores, neighbours } = detail;
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: `distance ${short(distance)}` }));
   return (
-    <div class="detail-body detail-instance">
+    <div class={`detail-body detail-instance${snapshot.value.value?.content === "text" ? " words" : ""}`}>
       <section class="detail-section">
         <h3>Content</h3>
         <Content key={row} row={row} />

@@ -104,6 +104,12 @@ function Predicted({ row }: { row: RowKey }): JSX.Element | null {
   );
 }
 
+/** A class by its colour, another subset by that of the text; the rest is grey. */
+export function subsetColour(row: RowKey): string {
+  const index = classOfRow(row);
+  return index < 0 ? tokens.value.text : classColour(index);
+}
+
 const MOST = 6;
 
 function Distinguishing({ matrix, row, layer }: { matrix: Matrix; row: RowKey; layer: string }): JSX.Element {
@@ -112,14 +118,13 @@ function Distinguishing({ matrix, row, layer }: { matrix: Matrix; row: RowKey; l
   const chosen = Array.from({ length: neurons }, (_, i) => i).filter((i) => Number.isFinite(effect?.[i] ?? Number.NaN) && strength(i) > 0)
     .sort((a, b) => strength(b) - strength(a)).slice(0, 2 * MOST);
   const axis = axisOver(chosen.flatMap((i) => [i, neurons + i].flatMap((at) => [(mean[at] ?? 0) - (std[at] ?? 0), (mean[at] ?? 0) + (std[at] ?? 0)])));
-  const index = classOfRow(row);
   const list = chosen.map((neuron) => ({
     neuron, numbers: [signed(effect?.[neuron])],
     own: { mean: mean[neuron] ?? NaN, std: std[neuron] ?? NaN }, other: { mean: mean[neurons + neuron] ?? NaN, std: std[neurons + neuron] ?? NaN },
   }));
   const shared = {
     axis, layer, heads: [<i>d</i>], empty: "No neuron of this layer tells it from the rest.",
-    colours: [index < 0 ? tokens.value.text2 : classColour(index), tokens.value.text3] as [string, string],
+    colours: [subsetColour(row), tokens.value.text3] as [string, string],
   };
   return (
     <div class="detail-two">

@@ -131,8 +131,9 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
   const [middle, right] = [y + 11, x + width - 8];
   const wide = form === "open";
   const left = rail + (item.recorded ? 12 : 0);
-  const told = wide ? "" : item.inside > 0 ? `${integer(item.inside)} recorded` : "";
-  const toldWidth = told ? widthOf(told, 11) + 8 : 0;
+  const alone = item.recorded && (wide || item.inside === 1);
+  const told = alone ? integer(layers.value.get(item.key)?.neurons) : wide || item.inside === 0 ? "" : `${integer(item.inside)} recorded`;
+  const toldWidth = told ? widthOf(told, 12) + 8 : 0;
   const name = cut(item.name, right - left - toldWidth, 12, 500);
   const nameEnd = left + widthOf(name, 12, 500);
   const type = wide ? "" : typeText(item);
@@ -152,7 +153,7 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
       {item.recorded && <Dot x={rail + 3} y={middle} marked={marked} />}
       <text x={left} y={middle + 4.2} font-size={12} font-weight={500} fill={colours.text}>{name}</text>
       {typed && <text x={nameEnd + 7} y={middle + 4.2} font-size={11} fill={colours.text2}>{typed}</text>}
-      {told && <text x={right} y={middle + 4.2} font-size={11} text-anchor="end" fill={colours.text2}>{told}</text>}
+      {told && <text x={right} y={middle + 4.2} font-size={alone ? 12 : 11} text-anchor="end" fill={marked ? colours.text : colours.text2}>{told}</text>}
       {own.length > 0 && <Joined names={own} x={rail} y={y + (wide ? 20 : 22)} width={right - rail} />}
     </g>
   );
