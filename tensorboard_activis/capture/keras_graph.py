@@ -193,12 +193,12 @@ def _call(recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dic
     parent = recorder.names.parent.key if recorder.names.stack else None
     if id(operation) not in recorder.known:  # made by `keras.ops` just now
         return _operator(recorder, operation, args, kwargs, inputs)
-    before = recorder.names.copy(), len(recorder.drafts), dict(recorder.edges)
     call = recorder.names.enter(operation)
     kind = "module" if isinstance(operation, keras.layers.Layer) else "operator"
     draft = recorder.begin(call.key, operation, call.path, call.number, kind, parent)
     try:
         if keras_calls.is_container(operation):
+            before = recorder.names.copy(), len(recorder.drafts), dict(recorder.edges)
             try:
                 outputs = operation.call(*args, **kwargs)
                 recorder.end(draft, inputs, outputs, leaf=False)
@@ -208,11 +208,9 @@ def _call(recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dic
                     raise
                 # Its own code cannot run symbolically: show it closed, and forget what was seen inside.
                 draft.closed = True
-                recorder.names = before[0]
-                recorder.names.enter(operation)
-                for key in list(recorder.drafts)[before[1] + 1 :]:
+                recorder.names, drafts, recorder.edges = before
+                for key in list(recorder.drafts)[drafts:]:
                     del recorder.drafts[key]
-                recorder.edges = before[2]
         outputs = operation.compute_output_spec(*args, **kwargs)
         recorder.end(draft, inputs, outputs, leaf=True)
         return outputs
