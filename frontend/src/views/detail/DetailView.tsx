@@ -8,6 +8,7 @@ import { kept, togglePane } from "../../layout/panes";
 import { chooseDetailLayer, select } from "../../state/actions";
 import { classOfRow, detailLayer, instanceName, labelName, openLayers, rowName, subsetsByName } from "../../state/chosen";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot } from "../../state/data";
+import type { Load } from "../../state/loads";
 import { type RowKey, rowKey, rowOfKey } from "../../state/rows";
 import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
@@ -34,7 +35,7 @@ export function DetailView(): JSX.Element {
   const now = subject.value;
   const what = now?.what;
   const closed = kept.value.closed.detail;
-  const contrast = what?.kind === "instance" && !closed ? instance.value.value?.contrast : null;
+  const contrast = what?.kind === "instance" && !closed && instance.value.status !== "failed" ? instance.value.value?.contrast : null;
   return (
     <>
       <header class="panel-header detail-header">
@@ -70,14 +71,14 @@ export function DetailView(): JSX.Element {
         !what ? (
           <p class="hint">Click an instance anywhere, a column of a matrix, or a row’s menu to see its detail here.</p>
         ) : what.kind === "instance" ? (
-          <Loading load={instance.value} what={`Instance ${instanceName(what.row)}`}>
+          <Loading load={current(instance.value)} what={`Instance ${instanceName(what.row)}`}>
             {(detail) => <InstanceBody detail={detail} layer={instance.value.query?.layer ?? ""} />}
           </Loading>
         ) : what.kind === "neuron" ? (
           layers.value.size > 0 && !layers.value.has(what.layer) ? (
             <p class="hint">{what.layer} is not recorded at this step.</p>
           ) : (
-            <Loading load={neuron.value} what={`Neuron ${what.neuron} of ${what.layer}`}>
+            <Loading load={current(neuron.value)} what={`Neuron ${what.neuron} of ${what.layer}`}>
               {(detail) => <NeuronBody detail={detail} asked={(neuron.value.query as { rows: RowQuery[] } | null)?.rows ?? []} />}
             </Loading>
           )
@@ -88,6 +89,9 @@ export function DetailView(): JSX.Element {
     </>
   );
 }
+
+/** An older answer stays while the next one is awaited, but not beside a failure: it would be taken for what the title names. */
+const current = <Q, T>(load: Load<Q, T>): Load<Q, T> => (load.status === "failed" ? { ...load, value: null } : load);
 
 function InstanceTitle({ row, suggested }: { row: number; suggested: boolean }): JSX.Element {
   const known = columns.value.value;

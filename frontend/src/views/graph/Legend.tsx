@@ -1,11 +1,21 @@
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer } from "../../draw/format";
+import { strips } from "../../state/data";
 import { STATES, stateCounts, stripOf } from "./strips";
 
 /** Of the heat strips; states are explained when there are any. */
 export function Legend(): JSX.Element | null {
   const counts = stateCounts.value;
+  const { status, error, retry } = strips.value;
+  if (status === "failed") {
+    return (
+      <div class="graph-failed caption" role="alert">
+        <span>The heat strips could not be read. {error?.message}</span>
+        <button type="button" class="button" onClick={retry}>Try again</button>
+      </div>
+    );
+  }
   if (stripOf.value.size === 0) return null;
   const signs = [1, 2, 3].filter((state) => (counts[state] ?? 0) > 0);
   return (

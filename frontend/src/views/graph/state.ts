@@ -2,7 +2,8 @@ import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/si
 import type { Graph } from "../../api/types";
 import type { Answer, Question } from "../../layout/graph.worker";
 import type { Box, Drawing } from "../../layout/graphDrawing";
-import { PAGE } from "../../layout/graphLayout";
+import { buildFlows, type Flow } from "../../layout/graphFlow";
+import { layoutGraph, PAGE } from "../../layout/graphLayout";
 import { ancestors, buildTree, isGroup, openAtFirst, type Tree, type TreeNode } from "../../layout/graphTree";
 import { toggleLayer } from "../../state/actions";
 import { graph, snapshot } from "../../state/data";
@@ -27,6 +28,7 @@ interface Built {
   graph: Graph;
   recorded: string[];
   tree: Tree;
+  flows?: Map<string, Flow>;
 }
 
 let last: Built | null = null;
@@ -59,36 +61,55 @@ export interface Shown {
 /** The newest drawing; it stays while another one is made. */
 export const shown = signal<Shown | null>(null);
 
-/** Asks the worker whenever something changes, while the view is there. Returns what ends it. */
+/** Up to this many nodes the page itself lays out what needs no dagre: that is faster than a worker starts. */
+const SMALL = 2000;
+
+class Branches extends Error {}
+
+/** Lays out whenever something changes, while the view is there: columns at once, branches and large graphs in a worker. Returns what ends it. */
 export function followLayout(): () => void {
-  const worker = new Worker(new URL("../../layout/graph.worker.ts", import.meta.url), { type: "module" });
-  const ask = (question: Question): void => worker.postMessage(question);
+  let worker: Worker | null = null;
   let sent: Built | null = null;
   let number = 0;
-  worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-    if (data.number !== number || !sent) return;
-    if ("problem" in data) problem.value = data.problem;
-    else {
-      batch(() => {
-        problem.value = null;
-        shown.value = { drawing: data.drawing, tree: (sent as Built).tree, boxes: new Map(data.drawing.boxes.map((box) => [boxKey(box), box])) };
-      });
-    }
+  const show = (drawing: Drawing, of: Tree): void => batch(() => {
+    problem.value = null;
+    shown.value = { drawing, tree: of, boxes: new Map(drawing.boxes.map((box) => [boxKey(box), box])) };
+  });
+  const start = (): Worker => {
+    const made = new Worker(new URL("../../layout/graph.worker.ts", import.meta.url), { type: "module" });
+    made.onmessage = ({ data }: MessageEvent<Answer>) => {
+      if (data.number !== number || !sent) return;
+      if ("problem" in data) problem.value = data.problem;
+      else show(data.drawing, sent.tree);
+    };
+    made.onerror = (event) => {
+      event.preventDefault();
+      problem.value = event.message || "The script that lays out the graph could not be loaded.";
+    };
+    return made;
   };
-  worker.onerror = (event) => {
-    event.preventDefault();
-    problem.value = event.message || "The script that lays out the graph could not be loaded.";
-  };
+  const ask = (question: Question): void => (worker ??= start()).postMessage(question);
   const stop = effect(() => {
     const now = built.value;
     if (!now || width.value === 0) return;
+    const request = { open: open.value, pages: pages.value, width: width.value };
+    number++;
+    if (now.graph.nodes.length <= SMALL) {
+      try {
+        now.flows ??= buildFlows(now.graph, now.tree);
+        show(layoutGraph(now.tree, now.flows, request, () => { throw new Branches(); }, new Map()), now.tree);
+        return;
+      } catch (error) {
+        if (!(error instanceof Branches)) throw error;
+      }
+    }
     if (now !== sent) ask({ kind: "graph", graph: now.graph, recorded: now.recorded });
     sent = now;
-    ask({ kind: "layout", number: ++number, open: [...open.value], pages: [...pages.value], width: width.value });
+    ask({ kind: "layout", number, open: [...request.open], pages: [...request.pages], width: request.width });
   });
   return () => {
     stop();
-    worker.terminate();
+    worker?.terminate();
   };
 }
 
