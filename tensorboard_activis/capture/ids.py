@@ -1,6 +1,7 @@
 """Stable identities for instances that come without one."""
 
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -23,15 +24,17 @@ class ContentIds:
             inputs: arrays [instances, ...] of equal length; an id is of all of them together.
         """
         count = len(inputs[0]) if inputs else 0
-        return [self._told_apart(_digest([array[row] for array in inputs])) for row in range(count)]
+        return [self.name([array[row] for array in inputs]) for row in range(count)]
 
-    def _told_apart(self, name: str) -> str:
+    def name(self, parts: Sequence[np.ndarray]) -> str:
+        """The id of one instance that consists of these arrays."""
+        name = _digest(parts)
         count = self._seen[name]
         self._seen[name] += 1
         return f"{name}-{count}" if count else name
 
 
-def _digest(parts: list[np.ndarray]) -> str:
+def _digest(parts: Sequence[np.ndarray]) -> str:
     state = blake2b(digest_size=12)
     for part in parts:
         value = np.asarray(part)

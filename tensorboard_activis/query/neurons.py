@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.classes import briefs, class_name, is_classes, label_values
-from tensorboard_activis.query.rows import Row, members, neuron_column
+from tensorboard_activis.query.rows import Row, members
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 BINS = 30
@@ -45,7 +45,7 @@ def histograms(
     snapshot: SnapshotReader, layer: str, neuron: int, rows: Sequence[Row], prefix: int | None = None
 ) -> tuple[np.ndarray, list[Histogram]]:
     """Distributions over the sample (or its first `prefix` rows) on common bins: edges [bins + 1], one histogram per row."""
-    values = neuron_column(snapshot, layer, neuron)[:prefix].astype(np.float64)
+    values = snapshot.neuron(layer, neuron)[:prefix].astype(np.float64)
     known = np.isfinite(values)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 1.0)
     if low == high:
@@ -65,7 +65,7 @@ def extremes(
     snapshot: SnapshotReader, layer: str, neuron: int, prefix: int | None = None
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """The kept instances that drive the neuron most and least, each with its value; ties in row order."""
-    values = neuron_column(snapshot, layer, neuron)[:prefix].astype(np.float64)
+    values = snapshot.neuron(layer, neuron)[:prefix].astype(np.float64)
     rows = np.flatnonzero(np.isfinite(values))
     ascending = rows[np.argsort(values[rows], kind="stable")]
     descending = rows[np.argsort(-values[rows], kind="stable")]
@@ -82,7 +82,7 @@ def selectivity(snapshot: SnapshotReader, layer: str, neuron: int, prefix: int |
     if labels is None or not is_classes(labels):
         return []
     labels = labels[:prefix]
-    values = neuron_column(snapshot, layer, neuron)[:prefix].astype(np.float64)
+    values = snapshot.neuron(layer, neuron)[:prefix].astype(np.float64)
     known = np.isfinite(values) & (labels >= 0)
     values, labels = values[known], labels[known]
     ranks = mean_ranks(values)

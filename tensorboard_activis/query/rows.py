@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
-from tensorboard_activis.predicate import NeuronValues, compile_expression
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -49,36 +48,6 @@ def _shown(value: object) -> str:
     return text if len(text) < 80 else f"{text[:77]}…"
 
 
-def where(snapshot: SnapshotReader, expression: str, prefix: int | None = None) -> np.ndarray:
-    """For which kept instances a subset expression is true, bool [instances]; `neuron(layer, index)` is allowed.
-
-    With `prefix` only the first so many rows are looked at.
-    """
-    table = snapshot.instances if prefix is None else snapshot.instances.slice(0, prefix)
-    types = {field.name: field.type for field in table.schema}
-    return compile_expression(expression, types, neurons=True).mask(table, neuron_values(snapshot, prefix))
-
-
-def neuron_values(snapshot: SnapshotReader, prefix: int | None = None) -> NeuronValues:
-    """Activations of single neurons, for `neuron(layer, index)` in expressions."""
-
-    def values(layer: str, index: int) -> np.ndarray:
-        try:
-            return neuron_column(snapshot, layer, index)[:prefix]
-        except (NotFoundError, QueryError) as error:
-            raise ExpressionError(str(error)) from error
-
-    return values
-
-
-def neuron_column(snapshot: SnapshotReader, layer: str, neuron: int) -> np.ndarray:
-    """Activations of one neuron, float16 [instances]. Raises NotFoundError."""
-    activations = snapshot.activations(layer)
-    if not 0 <= neuron < activations.shape[1]:
-        raise NotFoundError(f"{layer} has neurons 0 to {activations.shape[1] - 1}; got {neuron}.")
-    return activations[:, neuron]
-
-
 def subset_index(snapshot: SnapshotReader, name: str) -> int:
     """Position of a declared subset in the summaries. Raises NotFoundError."""
     for index, subset in enumerate(snapshot.record.subsets):
@@ -107,14 +76,14 @@ def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = 
             position = check_instance(snapshot, row.instance)
             mask[position : position + 1] = True
         elif row.expression is not None:
-            mask[:] = where(snapshot, row.expression, prefix)
+            mask[:] = snapshot.where(row.expression, prefix)
         else:
             subset = snapshot.record.subsets[subset_index(snapshot, row.subset or "")]
             if subset.kind == "all":
                 mask[:] = True
                 continue
             try:
-                mask[:] = where(snapshot, subset.expression, prefix)
+                mask[:] = snapshot.where(subset.expression, prefix)
             except ExpressionError:
                 continue
     return found

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.describe import column_kind
-from tensorboard_activis.query.rows import check_instance, where
+from tensorboard_activis.query.rows import check_instance
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 MAX_LIMIT = 1_000
@@ -39,7 +39,7 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     else:
         rows = np.array([check_instance(snapshot, row) for row in page.rows], np.int64)
     if page.expression:
-        rows = rows[where(snapshot, page.expression)[rows]]
+        rows = rows[snapshot.where(page.expression)[rows]]
     if page.order in (None, "row"):
         return rows[::-1] if page.descending and page.order == "row" else rows
     if page.order not in table.column_names:

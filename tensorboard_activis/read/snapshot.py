@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis import schema
-from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.errors import ExpressionError, NotFoundError
 from tensorboard_activis.predicate import compile_expression
 from tensorboard_activis.read.arrays import read_array
 from tensorboard_activis.read.instances import read_instances, with_outcome
@@ -95,12 +95,32 @@ class SnapshotReader:
         columns = {name: self.column(name) for name in self.record.columns}
         return with_outcome(read_instances(self._directory, self.record), columns, self.record.class_names)
 
-    def where(self, expression: str) -> np.ndarray:
-        """bool [instances]: for which kept instances the expression is true.
+    def neuron(self, layer: str, index: int) -> np.ndarray:
+        """Activations of one neuron, float16 [instances].
 
         Raises:
-            ExpressionError: the expression is not in the language, or does not fit the columns.
+            NotFoundError: the layer was not recorded, or has fewer neurons.
         """
-        table = self.instances
+        activations = self.activations(layer)
+        if not 0 <= index < activations.shape[1]:
+            raise NotFoundError(f"{layer} has neurons 0 to {activations.shape[1] - 1}; got {index}.")
+        return activations[:, index]
+
+    def where(self, expression: str, prefix: int | None = None) -> np.ndarray:
+        """bool [instances]: for which kept instances the expression is true; `neuron(layer, index)` may be used.
+
+        With `prefix`, only the first so many rows are looked at.
+
+        Raises:
+            ExpressionError: the expression is not in the language, or does not fit the columns and layers.
+        """
+        table = self.instances if prefix is None else self.instances.slice(0, prefix)
         types = dict(zip(table.schema.names, table.schema.types, strict=True))
-        return compile_expression(expression, types).mask(table)
+
+        def values(layer: str, index: int) -> np.ndarray:
+            try:
+                return self.neuron(layer, index)[:prefix]
+            except NotFoundError as error:
+                raise ExpressionError(str(error)) from error
+
+        return compile_expression(expression, types, neurons=True).mask(table, values)

@@ -9,7 +9,7 @@ from tensorboard import plugin_util
 from tensorboard.plugins import base_plugin
 
 import tensorboard_activis
-from tensorboard_activis.errors import ActiVisError, NotFoundError, QueryError
+from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.query import columns as query_columns
 from tensorboard_activis.query import describe, export, graph, instances, matrix, neurons, rows, sorting, strips, table
@@ -81,9 +81,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
                 given = parameters(request)
                 of = Request(plugin_util.context(request.environ), plugin_util.experiment_id(request.environ))
                 return answer(request, of, given)
-            except ActiVisError as error:
-                return error_response(request, error)
-            except Exception as error:
+            except Exception as error:  # one bad request must not bring TensorBoard down
                 return error_response(request, error)
 
         return app
@@ -163,11 +161,11 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         return found.arrays, {"categories": found.categories}
 
     def _activation(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
-        values = rows.neuron_column(snapshot, given.text("layer"), given.integer("neuron"))
+        values = snapshot.neuron(given.text("layer"), given.integer("neuron"))
         return {"value": np.asarray(values, np.float32)}, {}
 
     def _where(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
-        mask = rows.where(snapshot, given.text("expression"))
+        mask = snapshot.where(given.text("expression"))
         found = np.flatnonzero(mask).astype(np.int32)
         return {"rows": found}, {"count": len(found), "of": len(mask)}
 

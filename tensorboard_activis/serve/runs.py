@@ -68,7 +68,7 @@ class Runs:
             name = shown_name(run) if shown_name(run) not in described else run
             described[name] = self._describe(request, run, name, found[run], blobs.get(run, {}))
         every = (run.run_name for run in self._provider.list_runs(request.context, experiment_id=request.experiment))
-        others = sorted((run for run in every if run not in found), key=_natural)
+        others = sorted((run for run in every if run not in found and run not in described), key=_natural)
         return {"logdir": self.logdir, "runs": list(described.values()), "other_runs": others}
 
     def _describe(

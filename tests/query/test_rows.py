@@ -5,7 +5,7 @@ import pytest
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.query.limits import TooLargeError
-from tensorboard_activis.query.rows import Row, members, parse_rows, where
+from tensorboard_activis.query.rows import Row, members, parse_rows
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import Data
 
@@ -53,9 +53,9 @@ def test_members(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None
 
 def test_where_knows_neurons(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
     expected = data.activations["head"][rank, 2].astype(np.float16) > 0.5
-    assert np.array_equal(where(snapshot, 'neuron("head", 2) > 0.5'), expected)
+    assert np.array_equal(snapshot.where('neuron("head", 2) > 0.5'), expected)
     with pytest.raises(ExpressionError, match="neurons 0 to 2"):
-        where(snapshot, 'neuron("head", 3) > 0.5')
+        snapshot.where('neuron("head", 3) > 0.5')
 
 
 def test_what_is_not_there(snapshot: SnapshotReader) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tensorboard_activis
-from tensorboard_activis.errors import NotFoundError, UnreadableError
+from tensorboard_activis.errors import ExpressionError, NotFoundError, UnreadableError
 from tensorboard_activis.read.run import Run, current, open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import CLASSES, small_data, small_graph, write_run
@@ -195,3 +195,13 @@ def test_a_directory_without_snapshots(tmp_path: Path) -> None:
         _ = Run(tmp_path).latest
     with pytest.raises(UnreadableError, match="no graph"):
         _ = Run(tmp_path).graph
+
+
+def test_where_knows_neurons(tmp_path: Path) -> None:
+    write_run(tmp_path, small_data())
+    snapshot = open_run(tmp_path).latest
+    expected = snapshot.activations("head")[:, 2] > 0.5
+    assert 0 < expected.sum() < 17
+    np.testing.assert_array_equal(snapshot.where('neuron("head", 2) > 0.5'), expected)
+    with pytest.raises(ExpressionError, match="neurons 0 to 2; got 3"):
+        snapshot.where('neuron("head", 3) > 0.5')
