@@ -44,6 +44,8 @@ class ActiVisLogger:
             positions where the batch has an `attention_mask`), "max", "first", "last", a function of float32
             [instances, neurons, positions] and a mask that gives [instances, neurons], or a dict of these by layer.
         unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
+        texts: a function of a batch that returns one text per instance, for a person to read and for subset expressions, as
+            in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
         progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
         strict: raise what goes wrong while logging, instead of warning once and going on.
 
@@ -67,6 +69,7 @@ class ActiVisLogger:
         sample: int | None = 1000,
         reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
         unpack: Callable[[Any], tuple[Any, Any]] | None = None,
+        texts: Callable[[Any], Sequence[str] | None] | None = None,
         progress: bool | None = None,
         strict: bool = False,
     ) -> None:
@@ -74,7 +77,7 @@ class ActiVisLogger:
         directory = RunDirectory(log_dir)
         try:
             self._capture = TorchCapture(
-                model, data, layers=layers, class_names=class_names, reducer=reducer, unpack=unpack
+                model, data, layers=layers, class_names=class_names, reducer=reducer, unpack=unpack, texts=texts
             )
             self.graph: schema.Graph = self._capture.graph
             self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers

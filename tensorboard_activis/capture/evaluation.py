@@ -45,6 +45,7 @@ class Pass:
         self._sample = Sample(evaluation.sample)
         self._thumbnails: Thumbnails | None = None
         self._clipped = [0] * len(evaluation.layers)
+        self._texts = False
         self._seen = 0
         self._totals: dict[str, np.ndarray] = {}
 
@@ -57,6 +58,7 @@ class Pass:
         outputs: np.ndarray | None = None,
         ids: Sequence[int] | Sequence[str] | None = None,
         channels: str = "last",
+        texts: Sequence[str] | None = None,
     ) -> None:
         """Adds one batch.
 
@@ -67,9 +69,10 @@ class Pass:
             outputs: logits or probabilities [instances, classes], or [instances].
             ids: stable identities, all integers or all texts; the running index when None.
             channels: where images have their channels, "first" or "last".
+            texts: what a person would read, [instances]; shown, and the column `text` of subset expressions.
 
         Raises:
-            ActiVisError: a layer is missing, or its width or its number of rows is not what it was.
+            ActiVisError: a layer is missing, its width or its number of rows is not what it was, or texts are missing.
         """
         values = self._checked(activations)
         count = values[0].shape[0] if values else len(outputs if outputs is not None else ids or ())
@@ -78,6 +81,9 @@ class Pass:
         keys = np.arange(self._seen, self._seen + count) if ids is None else np.asarray(ids)
         outcome = self._outcomes.of(outputs, labels)
         table = outcome_table(keys, outcome.label, outcome.columns, self._evaluation.class_names)
+        readable = self._readable(texts, count)
+        if readable is not None:
+            table = table.append_column("text", pa.array(readable, pa.string()))
         members = self._declared().members(table, outcome.label, outcome.columns.get("correct"))
         for moments, batch in zip(self._moments, values, strict=True):
             moments.add(batch, members)
@@ -93,6 +99,8 @@ class Pass:
             kept[f"activations/{index}"], clipped = to_float16(batch[chosen])
             self._clipped[index] += clipped
         kept |= self._content(inputs, chosen, channels)
+        if readable is not None:
+            kept["text"] = readable[chosen]
         self._sample.add(order[chosen], kept)
         self._seen += count
 
@@ -180,6 +188,19 @@ class Pass:
                 total = self._totals.setdefault(metric, np.zeros(2))
                 total += (known.sum(), known.size)
 
+    def _readable(self, texts: Sequence[str] | None, count: int) -> np.ndarray | None:
+        """Texts that UTF-8 can hold, object [instances]."""
+        if self._seen and (texts is not None) != self._texts:
+            raise ActiVisError("Some batches have texts and others have none. Give all of them, or none.")
+        self._texts = texts is not None
+        if texts is None:
+            return None
+        if len(texts) != count:
+            raise ActiVisError(f"There are {len(texts)} texts for a batch of {count} instances.")
+        readable = np.empty(count, dtype=object)
+        readable[:] = [str(text).encode("utf-8", "replace").decode("utf-8") for text in texts]
+        return readable
+
     def _content(self, inputs: np.ndarray | None, chosen: np.ndarray, channels: str) -> dict[str, np.ndarray]:
         if inputs is None:
             return {}
@@ -198,13 +219,16 @@ class Pass:
         content: dict[str, str] = {}
         if "label" in kept:
             fields["label"] = named(kept["label"], self._evaluation.class_names)
-        if "image" in kept:
-            fields["image"] = pa.array(kept["image"].tolist(), pa.binary())
-            content = {"content": "image", "ink": str(int(self._thumbnails is not None and self._thumbnails.ink))}
         if "features" in kept:
             features = kept["features"]
             fields["features"] = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])
             content = {"content": "numbers"}
+        if "text" in kept:
+            fields["text"] = pa.array(kept["text"].tolist(), pa.string())
+            content = {"content": "text"}
+        if "image" in kept:
+            fields["image"] = pa.array(kept["image"].tolist(), pa.binary())
+            content = {"content": "image", "ink": str(int(self._thumbnails is not None and self._thumbnails.ink))}
         return pa.table(fields).replace_schema_metadata({f"activis.{name}": value for name, value in content.items()})
 
     def _notes(self) -> list[str]:

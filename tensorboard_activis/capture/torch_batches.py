@@ -21,16 +21,20 @@ MASK_KEYS = ("attention_mask", "mask")
 #: Of a batch: the model's input (one argument, a tuple of them, or a dict by name), and the labels or None.
 Unpack = Callable[[Any], tuple[Any, Any]]
 
+#: Of a batch: what a person would read, one text per instance, or None.
+Texts = Callable[[Any], Sequence[str] | None]
+
 
 @dataclass(frozen=True)
 class Batch:
-    """What the model is given, and the labels as they came. `mask` is bool [instances, positions], False in padding."""
+    """What the model is given, and labels and texts as they came. `mask` is bool [instances, positions], False in padding."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     labels: Any
     instances: int
     mask: torch.Tensor | None
+    texts: Sequence[str] | None = None
 
 
 def transform(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -71,17 +75,22 @@ class Batches:
         data: see `ActiVisLogger`.
         model: its `forward` says how inputs are handed over.
         unpack: the user's own way to tell inputs from labels.
+        texts: a function of a batch as it comes, which gives its texts.
 
     Raises:
         ConfigurationError: the data can be read only once, or cannot be read.
     """
 
-    def __init__(self, data: Any, model: nn.Module, unpack: Unpack | None = None) -> None:
+    def __init__(self, data: Any, model: nn.Module, unpack: Unpack | None = None, texts: Texts | None = None) -> None:
         if unpack is not None and not callable(unpack):
             raise ConfigurationError(
                 f"unpack must be a function of a batch that gives (inputs, labels); got {unpack!r}."
             )
-        self._unpack = unpack
+        if texts is not None and not callable(texts):
+            raise ConfigurationError(
+                f"texts must be a function of a batch that gives one text per instance; got {texts!r}."
+            )
+        self._unpack, self._texts = unpack, texts
         self._parameters = inspect.signature(model.forward).parameters
         self.source = _source(data)
 
@@ -132,7 +141,7 @@ class Batches:
         if mask is not None:
             mask = torch.as_tensor(mask)
             mask = mask.bool() if mask.dim() == 2 and mask.shape[0] == instances else None
-        return Batch(args, kwargs, labels, instances, mask)
+        return Batch(args, kwargs, labels, instances, mask, None if self._texts is None else self._texts(raw))
 
     def _split(self, raw: Any) -> tuple[Any, Any]:
         if self._unpack is not None:

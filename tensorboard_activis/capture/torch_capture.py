@@ -12,7 +12,7 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.layers import choose, feeds_relu, matching
-from tensorboard_activis.capture.torch_batches import Batch, Batches, Unpack, tensors, transform
+from tensorboard_activis.capture.torch_batches import Batch, Batches, Texts, Unpack, tensors, transform
 from tensorboard_activis.capture.torch_graph import Tracer
 from tensorboard_activis.capture.torch_hooks import ActivationHooks
 from tensorboard_activis.capture.torch_identity import ContentIds
@@ -52,6 +52,7 @@ class TorchCapture:
         class_names: Sequence[str] | None = None,
         reducer: Reducer | Mapping[str, Reducer] | None = None,
         unpack: Unpack | None = None,
+        texts: Texts | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ConfigurationError(f"model must be a torch.nn.Module; got a {type(model).__name__}.")
@@ -62,7 +63,7 @@ class TorchCapture:
             )
         if device_of(self._model).type == "meta":
             raise ConfigurationError("model is on the meta device, so it has no values. Materialise it first.")
-        self._data = Batches(data, self._model, unpack)
+        self._data = Batches(data, self._model, unpack, texts)
         with untouched(self._model, (self._data.source,)):
             first = self._first()
             recording, scores = self._recorded(first)
@@ -107,6 +108,7 @@ class TorchCapture:
                         outputs=None if scores is None else scores.float().numpy(force=True),
                         ids=identities,
                         channels="first",
+                        texts=batch.texts,
                     )
 
     def _first(self) -> Batch:

@@ -9,6 +9,8 @@ import pytest
 
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
+from tensorboard_activis.query.describe import describe_content
+from tensorboard_activis.query.instances import content
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.arrays import INLINE_BYTES
 from tests.records import CLASSES, small_data, small_graph, small_layers, write_run
@@ -125,6 +127,44 @@ def test_not_finite_and_clipped_values_are_counted(tmp_path: Path) -> None:
     summary = snapshot.summary("stem/relu")
     np.testing.assert_array_equal(summary.count, [[2, 4, 4, 4, 4]])
     np.testing.assert_array_equal(summary.mean[0, [0, 2]], [2, 2])
+
+
+def test_texts_are_content_and_a_column_of_expressions(tmp_path: Path) -> None:
+    data = small_data(40)
+    texts = [f"who is number {index}?" if index % 3 else f"né \ud800 {index}" for index in range(40)]
+    log = recorder(tmp_path, strict=True, sample=9, subsets={"who": '"who" in text', "short": "len(text) < 8"})
+    with log.guard(1), log.snapshot(1) as evaluation:
+        for rows in (slice(0, 17), slice(17, 40)):
+            evaluation.add(
+                {name: values[rows] for name, values in data.activations.items()},
+                inputs=np.zeros((len(texts[rows]), 4), np.float32),
+                labels=data.labels[rows],
+                outputs=data.logits[rows],
+                texts=texts[rows],
+            )
+    log.close()
+    snapshot = open_run(tmp_path).latest
+    counts = {subset.name: subset.count for subset in snapshot.record.subsets}
+    assert (counts["who"], counts["short"]) == (26, 14)
+    who = [index for index in range(40) if index % 3]
+    members = [subset.name for subset in snapshot.record.subsets].index("who")
+    np.testing.assert_allclose(snapshot.summary("head").mean[members], data.logits[who].mean(0), rtol=1e-5, atol=1e-6)
+    kept = snapshot.instances.select(["id", "text"]).to_pydict()
+    assert kept["text"] == [texts[index].replace("\ud800", "?") for index in kept["id"]]
+    assert describe_content(snapshot) == ("text", False)
+    assert content(snapshot, 0) == ("text", kept["text"][0])
+
+
+def test_texts_that_are_too_few_or_not_for_every_batch(tmp_path: Path) -> None:
+    data = small_data(4)
+    log = recorder(tmp_path, strict=True)
+    with pytest.raises(ActiVisError, match="3 texts for a batch of 4"), log.snapshot(1) as evaluation:
+        evaluation.add(data.activations, texts=["a", "b", "c"])
+    with log.snapshot(1) as evaluation:
+        evaluation.add(data.activations, texts=["a", "b", "c", "d"])
+        with pytest.raises(ActiVisError, match="Some batches have texts and others have none"):
+            evaluation.add(data.activations)
+    log.close()
 
 
 def test_labels_that_are_no_class_are_counted_and_said(tmp_path: Path) -> None:
