@@ -84,6 +84,8 @@ def test_the_tour(any_board: str, open_tab: OpenTab, runs: Path) -> None:
     for opened in ("block2.relu", "head.fc2"):
         expect(layer(tab, opened).get_by_role("grid")).to_have_attribute("aria-rowcount", "11")
         expect(row(layer(tab, opened), name)).to_be_visible()
+    # What the keyboard explained goes when the keyboard goes elsewhere.
+    expect(tab.get_by_role("tooltip")).to_have_count(0)
     drawer = tab.get_by_role("region", name="Detail", exact=True)
     expect(drawer).to_contain_text(name)
     expect(drawer).to_contain_text("wrong")

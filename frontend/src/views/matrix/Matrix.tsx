@@ -56,7 +56,7 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
       <div role="grid" class="matrix-grid" tabIndex={0} aria-label={`Activations in ${stage.layer}: rows by neurons`}
         aria-rowcount={model?.matrix.count} aria-colcount={(model?.matrix.neurons ?? 0) + 1} aria-activedescendant={active ?? undefined}
         onKeyDown={(event) => moveCursor(stage, event)} onFocus={(event) => moveCursor(stage, event)}
-        onBlur={({ currentTarget, relatedTarget }) => {
+        onFocusOut={({ currentTarget, relatedTarget }) => {
           if (currentTarget.contains(relatedTarget as Node | null)) return;
           stage.cursor.value = null;
           clearHover();
