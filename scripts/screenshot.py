@@ -34,7 +34,7 @@ def address(base: str, log_dir: Path) -> str:
     right = snapshot.where(f"label == {LABEL} and correct").nonzero()[0]
     pinned = [max(rows, key=lambda row: score[row]) for rows in (wrong, right)]
     taken_for = snapshot.column("prediction")[pinned[0]]
-    rows = [["i", int(row)] for row in pinned] + [["s", str(label)] for label in range(10)] + [["s", "wrong"]]
+    rows = [["i", int(row)] for row in pinned] + [["s", str(label)] for label in range(10)]
     state = {
         "run": RUN,
         "layers": json.dumps(LAYERS),
