@@ -24,6 +24,8 @@ ALLOWED = {
     "serve": {"query", "read", NAME},  # the version
     "torch": {"capture"},
     "keras": {"capture"},
+    "lightning": {"capture", "torch"},
+    "transformers": {"capture", "torch"},
     "demo": {"torch", "keras", "demo"},
     "cli": {"demo", NAME},
     NAME: {"read"},  # __init__.py: open_run
@@ -95,11 +97,15 @@ def test_stage_imports_only_what_comes_before(path: Path):
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_frameworks_only_at_the_edge(path: Path):
     found = {name.split(".")[0] for name in imports(path)} & FRAMEWORKS
-    if stage_of(path) not in {"capture", "torch", "keras", "demo"} or path.name == "__init__.py":
+    if (
+        stage_of(path) not in {"capture", "torch", "keras", "lightning", "transformers", "demo"}
+        or path.name == "__init__.py"
+    ):
         allowed = set()
     else:  # a module's name says whose it is
         owner = path.stem.split("_")[0]
-        allowed = {"torch": {"torch"}, "keras": FRAMEWORKS}.get(owner, set())  # Keras runs on either of the others
+        on_torch = {"torch", "lightning", "transformers"}
+        allowed = {"torch"} if owner in on_torch else FRAMEWORKS if owner == "keras" else set()  # Keras runs on any
     assert found <= allowed
 
 
