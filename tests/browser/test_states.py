@@ -134,7 +134,8 @@ def test_nothing_is_cut_at_any_width(board: str, open_tab: OpenTab, page: Page, 
     expect(tab.get_by_role("grid").first).to_be_visible()
     beyond = tab.locator("body").evaluate(
         """body => {
-           const scrolls = element => element && (/auto|scroll/.test(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
+           const scrollable = element => /auto|scroll/.test(getComputedStyle(element).overflowX);
+           const scrolls = element => element && (scrollable(element) || scrolls(element.parentElement));
            return [...body.querySelectorAll("button, [role=slider], input, h2, h3")]
              .filter(element => element.checkVisibility({visibilityProperty: true}))
              .map(element => [element.getBoundingClientRect(), element])
