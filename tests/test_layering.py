@@ -32,7 +32,7 @@ ALLOWED = {
 }
 #: Both halves use these; they import no stage.
 SHARED = {"schema", "metadata", "codec", "errors", "activis_pb2", "predicate"}
-FRAMEWORKS = {"torch", "keras", "tensorflow"}
+FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers"}
 
 
 def modules() -> list[Path]:
@@ -104,8 +104,12 @@ def test_frameworks_only_at_the_edge(path: Path):
         allowed = set()
     else:  # a module's name says whose it is
         owner = path.stem.split("_")[0]
-        on_torch = {"torch", "lightning", "transformers"}
-        allowed = {"torch"} if owner in on_torch else FRAMEWORKS if owner == "keras" else set()  # Keras runs on any
+        allowed = {
+            "torch": {"torch"},
+            "lightning": {"torch", "lightning", "pytorch_lightning"},
+            "transformers": {"torch", "transformers"},
+            "keras": {"torch", "keras", "tensorflow"},  # Keras runs on either of the others
+        }.get(owner, set())
     assert found <= allowed
 
 
@@ -119,7 +123,7 @@ SERVING_HALF = """
 import sys
 class Forbidden:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "keras", "tensorflow"}:
+        if name.split(".")[0] in {"torch", "keras", "tensorflow", "lightning", "transformers"}:
             raise AssertionError("the serving half imports " + name)
 sys.meta_path.insert(0, Forbidden())
 for name in sys.argv[1:]:

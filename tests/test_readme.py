@@ -1,5 +1,6 @@
 """What the README promises is there: its commands, its code, its keywords, its links."""
 
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -32,14 +33,15 @@ def test_links_lead_to_files():
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_keywords_mean_the_same_in_both():
-    from tensorboard_activis.keras import ActiVisCallback
+@pytest.mark.parametrize("name", ["keras", "lightning", "transformers"])
+def test_keywords_mean_the_same_in_all(name: str):
     from tensorboard_activis.torch import ActiVisLogger
 
+    face = importlib.import_module(f"tensorboard_activis.{name}").ActiVisCallback
     named = re.findall(r"^\| `(\w+)` \|", README, re.M)
     assert named
     for keyword in named:
-        ours, theirs = (inspect.signature(face).parameters[keyword] for face in (ActiVisLogger, ActiVisCallback))
+        ours, theirs = (inspect.signature(one).parameters[keyword] for one in (ActiVisLogger, face))
         assert ours.kind is theirs.kind is inspect.Parameter.KEYWORD_ONLY
         assert ours.default == theirs.default
 
@@ -78,6 +80,63 @@ def test_keras_example_logs(somewhere: Path):
     model = keras.Sequential([keras.Input((5,)), *layers])
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     x, y = np.random.default_rng(0).normal(size=(7, 5)).astype("float32"), np.arange(7) % CLASSES
-    code = block("ActiVisCallback").replace("epochs=10", "epochs=2, verbose=0")
+    code = block("tensorboard_activis.keras").replace("epochs=10", "epochs=2, verbose=0")
     exec(code, {"model": model, "x": x, "y": y, "x_validation": x, "y_validation": y})
     assert open_run("logs/run1").steps == [1, 2]
+
+
+@pytest.mark.filterwarnings(
+    "ignore:The '.*_dataloader' does not have many workers", "ignore:The number of training batches"
+)
+@pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated:FutureWarning")
+def test_lightning_example_logs(somewhere: Path):
+    import lightning.pytorch as pl
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    class Module(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.head = torch.nn.Linear(5, CLASSES)
+
+        def forward(self, x):
+            return self.head(x)
+
+        def training_step(self, batch, index):
+            return torch.nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+        def validation_step(self, batch, index):
+            self.training_step(batch, index)
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    data = DataLoader(TensorDataset(torch.randn(7, 5), torch.arange(7) % CLASSES), batch_size=4)
+    code = block("tensorboard_activis.lightning").replace("max_epochs=10", "max_epochs=2, enable_progress_bar=False")
+    exec(code, {"module": Module(), "train_loader": data, "validation_loader": data})
+    assert open_run("logs/lightning_logs/version_0").steps == [2, 4]
+
+
+def test_transformers_example_logs(somewhere: Path):
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({"[PAD]": 0, "who": 1, "is": 2, "it": 3}, unk_token="[PAD]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]")
+    size = {"hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 6}
+    config = transformers.BertConfig(vocab_size=4, max_position_embeddings=8, num_labels=CLASSES, **size)
+    rows = [{**tokenizer(text), "label": index} for index, text in enumerate(["who is it", "it", "is it"])]
+    arguments = transformers.TrainingArguments(
+        "out",
+        eval_strategy="epoch",
+        num_train_epochs=2,
+        report_to=[],
+        save_strategy="no",
+        use_cpu=True,
+        disable_tqdm=True,
+    )
+    model = transformers.BertForSequenceClassification(config)
+    names = {"model": model, "arguments": arguments, "tokenizer": tokenizer, "train": rows, "validation": rows}
+    exec(block("tensorboard_activis.transformers"), names)
+    assert sorted(open_run("logs/run1").latest.instances["text"].to_pylist()) == ["is it", "it", "who is it"]

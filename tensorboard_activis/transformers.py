@@ -1,0 +1,235 @@
+"""Logging from Hugging Face's `Trainer`: add `ActiVisCallback` to `Trainer(callbacks=[...])`."""
+
+import inspect
+import os
+import socket
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from transformers import TrainerCallback
+from transformers.integrations.integration_utils import default_logdir
+from transformers.trainer_utils import RemoveColumnsCollator
+
+from tensorboard_activis.capture.recorder import RunDirectory, check_options
+from tensorboard_activis.capture.torch_batches import LABEL_KEYS
+from tensorboard_activis.capture.torch_reduce import check_reducer
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.torch import ActiVisLogger
+
+__all__ = ["ActiVisCallback"]
+
+
+class ActiVisCallback(TrainerCallback):
+    """Records what the neurons of a Hugging Face model respond to, at every evaluation and at the end of training.
+
+    Snapshots are filed under `state.global_step`. Training stays as it is: weights, optimizer and random numbers are the
+    same with and without the callback. Padding (`attention_mask`) counts in no mean. Tokens are decoded: instances have a
+    column `text`, also in `subsets`, as in {"questions": 'endswith(text, "?")'}. With several processes the first alone logs, over
+    all data, while the others wait; so it cannot log a model whose parameters are spread over the processes.
+
+    Arguments:
+        data: what to evaluate on: a data set or list of examples (dicts), which the trainer's own collator makes batches
+            of, or anything else that `ActiVisLogger` takes. None: the trainer's evaluation set, which comes up at its
+            first evaluation.
+        log_dir: run directory; what is written goes to `activis` inside it. None: `args.logging_dir`, or where the
+            trainer's TensorBoard callback writes its scalars.
+        tokenizer: decodes `input_ids`; None: the trainer's `processing_class`.
+        class_names: names of the classes; None: the model's `config.id2label`, if that has names.
+        layers, subsets, sample, reducer, unpack, progress, strict: as in `ActiVisLogger`.
+
+    Raises:
+        ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
+            forward pass that fails) is raised when training starts; with the trainer's own evaluation set there is a
+            warning at the first evaluation instead, and training goes on (`strict=True` raises).
+    """
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        log_dir: str | os.PathLike[str] | None = None,
+        tokenizer: Any = None,
+        layers: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        subsets: Mapping[str, str] | None = None,
+        sample: int | None = 1000,
+        reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
+        unpack: Callable[[Any], tuple[Any, Any]] | None = None,
+        progress: bool | None = None,
+        strict: bool = False,
+    ) -> None:
+        super().__init__()
+        if tokenizer is not None and _decoder(tokenizer) is None:
+            raise ConfigurationError(
+                f"tokenizer must be a tokenizer, or a processor that has one; got a {type(tokenizer).__name__}."
+            )
+        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        for chosen in reducer.values() if isinstance(reducer, Mapping) else [reducer or "mean"]:
+            check_reducer(chosen)
+        self._data = data
+        self._log_dir = log_dir
+        self._tokenizer = tokenizer
+        self._class_names = class_names
+        self._strict = strict
+        self._options: dict[str, Any] = {
+            "layers": layers,
+            "subsets": subsets,
+            "sample": sample,
+            "reducer": reducer,
+            "unpack": unpack,
+            "progress": progress,
+            "strict": strict,
+        }
+        self._logger: ActiVisLogger | None = None
+        self._training = self._given_up = False
+        self._last_step: int | None = None
+        self._directory: str | os.PathLike[str] | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **found: Any) -> None:
+        """Checks what can be told by now."""
+        self.close()
+        self._training, self._given_up, self._last_step = True, False, None
+        if not state.is_world_process_zero:
+            return
+        _check_sharding(args)
+        self._directory = _directory(self._log_dir, args)
+        if self._data is not None:
+            self._open(args, found)
+            return
+        if str(getattr(args.eval_strategy, "value", args.eval_strategy)) == "no":
+            raise ConfigurationError(
+                "The trainer does not evaluate (eval_strategy='no'), so there is no evaluation set to take. Give "
+                "ActiVisCallback(data=...), or TrainingArguments(eval_strategy='epoch') and an eval_dataset."
+            )
+        RunDirectory(self._directory).close()  # raises what would otherwise come after the first epoch
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **found: Any) -> None:
+        if self._data is None:
+            self._data = _evaluation_data(found.get("eval_dataloader"), args)
+        # An evaluation set of several parts is evaluated part by part, at one step.
+        if not (self._training and state.global_step == self._last_step):
+            self._log(args, state, found)
+        if not self._training:
+            self.close()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **found: Any) -> None:
+        if state.global_step != self._last_step:
+            self._log(args, state, found)
+        self._training = False
+        self.close()
+
+    def close(self) -> None:
+        """Closes the files, as the end of training does; safe to call twice."""
+        if self._logger is not None:
+            self._logger.close()
+        self._logger = None
+
+    def _log(self, args: Any, state: Any, found: Mapping[str, Any]) -> None:
+        if not state.is_world_process_zero or self._given_up:
+            return
+        try:
+            logger = self._logger or self._open(args, found)
+        except ConfigurationError as error:
+            if self._strict:
+                raise
+            self._given_up = True
+            warnings.warn(
+                f"ActiVis logs nothing of this training, which goes on. {error}", ActiVisWarning, stacklevel=3
+            )
+            return
+        logger.log(state.global_step)
+        self._last_step = state.global_step
+
+    def _open(self, args: Any, found: Mapping[str, Any]) -> ActiVisLogger:
+        if self._data is None:
+            raise ConfigurationError("The trainer made no evaluation, so there is no evaluation set. Give data=.")
+        if self._directory is None:
+            self._directory = _directory(self._log_dir, args)
+        model = found["model"]
+        names = self._class_names if self._class_names is not None else _label_names(model)
+        tokenizer = self._tokenizer if self._tokenizer is not None else found.get("processing_class")
+        loaders = (found.get("train_dataloader"), found.get("eval_dataloader"))
+        data = _batched(self._data, args, model, next((loader for loader in loaders if loader is not None), None))
+        self._logger = ActiVisLogger(
+            self._directory, model, data, class_names=names, texts=_decoder(tokenizer), **self._options
+        )
+        return self._logger
+
+
+def _check_sharding(args: Any) -> None:
+    plugin = getattr(args, "deepspeed_plugin", None)
+    zero = getattr(plugin, "zero_stage", 0) == 3
+    if args.world_size > 1 and (getattr(args, "fsdp", None) or zero):
+        raise ConfigurationError(
+            "Under FSDP and DeepSpeed's stage 3 no process has the whole model, so ActiVis cannot run it. Train without "
+            "them, or log from a checkpoint with tensorboard_activis.torch.ActiVisLogger."
+        )
+
+
+def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
+    """Where the trainer's TensorBoard callback writes: its own rule has the time in it, so what it wrote comes first."""
+    if log_dir is not None:
+        return log_dir
+    named = os.environ.get("TENSORBOARD_LOGGING_DIR") or getattr(args, "logging_dir", None)
+    if named:
+        return os.path.expanduser(named)
+    pattern = f"*/**/events.out.tfevents.*.{socket.gethostname()}.{os.getpid()}.*"
+    written = [path for path in Path(args.output_dir, "runs").glob(pattern) if path.parent.name != "activis"]
+    if written:
+        return max(written, key=lambda path: path.stat().st_mtime_ns).parent
+    return os.path.join(args.output_dir, default_logdir())
+
+
+def _evaluation_data(loader: Any, args: Any) -> Any:
+    """The trainer's evaluation set, read by a loader of our own: the trainer's keeps count of who reads it, and hands out
+    a part of the data to each process."""
+    dataset: Any = getattr(loader, "dataset", None)
+    while type(dataset).__name__ == "IterableDatasetShard":
+        dataset = dataset.dataset
+    return loader if dataset is None else DataLoader(dataset, args.eval_batch_size, collate_fn=loader.collate_fn)
+
+
+def _batched(data: Any, args: Any, model: Any, loader: Any) -> Any:
+    """Examples in batches, as the trainer's loaders make them: columns that the model does not take are left out."""
+    examples = isinstance(data, list) and bool(data) and isinstance(data[0], Mapping)
+    whole = isinstance(data, (DataLoader, list, tuple, Mapping, torch.Tensor)) or not hasattr(data, "__getitem__")
+    if loader is None or (whole and not examples):
+        return data
+    collator = loader.collate_fn
+    if args.remove_unused_columns:
+        collator = collator.data_collator if isinstance(collator, RemoveColumnsCollator) else collator
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # of an adapter
+        columns = [*inspect.signature(inner.forward).parameters, *LABEL_KEYS, *(args.label_names or ())]
+        collator = RemoveColumnsCollator(collator, columns)
+    return DataLoader(data, args.eval_batch_size, collate_fn=collator)
+
+
+def _label_names(model: Any) -> list[str] | None:
+    """What the configuration of a classifier calls the classes; None if it has but the names that it is born with."""
+    names = getattr(getattr(model, "config", None), "id2label", None) or {}
+    found = [str(names[index]) for index in sorted(names)]
+    if not type(model).__name__.endswith("Classification") or len(set(found)) != len(found) or len(found) < 2:
+        return None
+    return None if all(name.startswith("LABEL_") for name in found) else found
+
+
+def _decoder(tokenizer: Any) -> Callable[[Any], list[str] | None] | None:
+    """A function of a batch that gives its texts; None where there is no tokenizer, but something for images, say."""
+    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
+    if not hasattr(tokenizer, "batch_decode"):
+        return None
+
+    def texts(batch: Any) -> list[str] | None:
+        ids = batch.get("input_ids") if isinstance(batch, Mapping) else None
+        if ids is None or ids.dim() != 2:
+            return None
+        mask = batch.get("attention_mask")
+        mask = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
+        rows = [row[real.bool()].tolist() for row, real in zip(ids, mask, strict=True)]
+        return list(tokenizer.batch_decode(rows, skip_special_tokens=True))
+
+    return texts

@@ -1,0 +1,344 @@
+"""The callback for Lightning: right numbers, training untouched, the logger's directory by itself."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from tensorboard_activis import open_run
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+
+if importlib.util.find_spec("lightning") is None:
+    pytest.skip("needs lightning", allow_module_level=True)
+
+import lightning.pytorch as pl
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from tensorboard_activis.lightning import ActiVisCallback, _bases
+
+pytestmark = [
+    # Lightning's advice on data loaders, of no use for a few rows; its use of what torch is giving up.
+    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated:FutureWarning"),
+]
+
+CLASSES = 3
+GENERATOR = torch.Generator().manual_seed(0)
+X = torch.randn(23, 5, generator=GENERATOR)
+Y = torch.randint(0, CLASSES, (23,), generator=GENERATOR)
+
+
+class Module(pl.LightningModule):
+    """Dropout and BatchNorm: what logging could disturb."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.ReLU(inplace=True), nn.Dropout(0.4))
+        self.head = nn.Linear(7, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(self.body(x))
+        return out
+
+    def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
+        return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+    def validation_step(self, batch: list[torch.Tensor], index: int) -> None:
+        self.log("val_loss", nn.functional.cross_entropy(self(batch[0]), batch[1]))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), 0.01)
+
+
+def loader(shuffle: bool = False, rows: int = 23) -> Any:
+    return DataLoader(TensorDataset(X[:rows], Y[:rows]), 6, shuffle=shuffle)
+
+
+def trainer(where: Path, *callbacks: Any, **options: Any) -> Any:
+    arguments: dict[str, Any] = {
+        "accelerator": "cpu",
+        "default_root_dir": where,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "enable_progress_bar": False,
+        "logger": False,
+        "max_epochs": 2,
+    } | options
+    return pl.Trainer(callbacks=list(callbacks), **arguments)
+
+
+def fit(where: Path, *callbacks: Any, data: Any = None, **options: Any) -> tuple[Any, Any]:
+    model = Module()
+    made = trainer(where, *callbacks, **options)
+    torch.manual_seed(1)
+    made.fit(model, loader(shuffle=True), loader() if data is None else data)
+    return made, model
+
+
+def test_numbers_with_the_trainers_own_validation_loader(tmp_path: Path) -> None:
+    activis = ActiVisCallback(log_dir=tmp_path, layers=["body.0", "body.2", "head"], strict=True)
+    _, model = fit(tmp_path, activis)
+    run = open_run(tmp_path)
+    assert run.steps == [4, 8]  # nothing of the sanity check
+    raw: dict[str, np.ndarray] = {}
+    for name in ("body.0", "body.2", "head"):
+        model.get_submodule(name).register_forward_hook(
+            lambda module, args, out, name=name: raw.update({name: out.clone().numpy()})
+        )
+    with torch.no_grad():
+        model.eval()(X)
+    snapshot = run.snapshot(8)
+    order = np.asarray(snapshot.instances["id"])
+    for name, values in raw.items():
+        summary = snapshot.summary(name)
+        np.testing.assert_allclose(summary.mean[0], values.mean(0), rtol=1e-5, atol=1e-6)
+        for label in range(CLASSES):
+            np.testing.assert_allclose(
+                summary.mean[1 + label], values[Y.numpy() == label].mean(0), rtol=1e-5, atol=1e-6
+            )
+        np.testing.assert_allclose(snapshot.activations(name), values[order], rtol=1e-3, atol=1e-4)
+    correct = (raw["head"].argmax(1) == Y.numpy()).mean()
+    assert snapshot.record.metrics["accuracy"] == pytest.approx(correct)
+
+
+def test_training_is_bit_identical_with_and_without(tmp_path: Path) -> None:
+    states = []
+    for callbacks in (
+        [],
+        [ActiVisCallback(log_dir=tmp_path / "a", strict=True)],
+        [ActiVisCallback((X[:7], Y[:7]), log_dir=tmp_path / "b", every_n_steps=1, strict=True)],
+    ):
+        _, model = fit(tmp_path, *callbacks)
+        assert model.body[1].num_batches_tracked == 8
+        states.append(torch.cat([value.double().flatten() for value in model.state_dict().values()]))
+        states[-1] = torch.cat([states[-1], torch.rand(3).double()])
+    assert torch.equal(states[0], states[1])
+    assert torch.equal(states[0], states[2])
+    assert open_run(tmp_path / "b").steps == list(range(1, 9))
+
+
+def test_the_run_lies_beside_the_scalars(tmp_path: Path) -> None:
+    logger = TensorBoardLogger(tmp_path, name="digits")
+    fit(tmp_path, ActiVisCallback(strict=True), logger=logger)
+    assert Path(logger.log_dir) == tmp_path / "digits" / "version_0"
+    assert open_run(logger.log_dir).steps == [4, 8]
+    assert len(list(Path(logger.log_dir).glob("events*"))) == 1
+    again = TensorBoardLogger(tmp_path, name="digits")
+    fit(tmp_path, ActiVisCallback(strict=True), logger=[CSVLogger(tmp_path), again], max_epochs=1)
+    assert open_run(tmp_path / "digits" / "version_1").steps == [4]
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({"every_n_epochs": 2}, [8, 16]),
+        ({"every_n_steps": 3}, [3, 6, 9, 12, 15]),
+        ({"every_n_steps": 100}, []),
+    ],
+)
+def test_how_often(tmp_path: Path, options: dict[str, Any], steps: list[int]) -> None:
+    fit(tmp_path, ActiVisCallback((X, Y), log_dir=tmp_path / "run", strict=True, **options), max_epochs=4)
+    assert (open_run(tmp_path / "run").steps if steps else []) == steps
+
+
+def test_accumulated_gradients_count_as_one_step(tmp_path: Path) -> None:
+    activis = ActiVisCallback((X, Y), log_dir=tmp_path, every_n_steps=1, strict=True)
+    fit(tmp_path, activis, max_epochs=1, accumulate_grad_batches=2)
+    assert open_run(tmp_path).steps == [1, 2]
+
+
+def test_mixed_precision_is_that_of_the_validation_step(tmp_path: Path) -> None:
+    _, model = fit(tmp_path, ActiVisCallback(log_dir=tmp_path, layers=["head"], strict=True), precision="bf16-mixed")
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = model.eval()(X).float().mean(0)
+    np.testing.assert_allclose(open_run(tmp_path).latest.summary("head").mean[0], expected, rtol=1e-5)
+
+
+def test_the_sanity_check_and_a_fast_run_leave_nothing(tmp_path: Path) -> None:
+    fit(tmp_path, ActiVisCallback(log_dir=tmp_path / "a"), max_steps=0, max_epochs=None)
+    fit(tmp_path, ActiVisCallback(log_dir=tmp_path / "b"), fast_dev_run=True)
+    assert not (tmp_path / "b").exists()
+    assert not list(tmp_path.rglob("*tfevents*"))
+
+
+class Headless(pl.LightningModule):
+    training_step, validation_step = Module.training_step, Module.validation_step
+    configure_optimizers = Module.configure_optimizers
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(5, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "message"),
+    [
+        ({"log_dir": None}, None, r"log_dir is needed, for the trainer has no TensorBoardLogger \(its loggers: none\)"),
+        ({"layers": ["had"]}, None, "'had' matches none .* Near: head"),
+        ({"data": (X, Y), "class_names": ["a", "b"]}, None, "class_names has 2 names, but the model gives 3 scores"),
+        ({"data": (X[:, :4], Y)}, None, "forward pass failed on the first batch of data, in body.0"),
+        ({}, "none", "no validation loader at the start of training"),
+        ({}, [loader(), loader()], "2 validation loaders; choose one"),
+    ],
+)
+def test_errors_come_before_training(tmp_path: Path, options: dict[str, Any], data: Any, message: str) -> None:
+    activis = ActiVisCallback(**({"log_dir": tmp_path / "run"} | options))
+    model = Module()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    made = trainer(tmp_path, activis, num_sanity_val_steps=0, limit_val_batches=0 if data == "none" else 1.0)
+    with pytest.raises(ConfigurationError, match=message):
+        made.fit(model, loader(), data if isinstance(data, list) else loader())
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    fit(tmp_path, ActiVisCallback(log_dir=tmp_path / "run"), max_epochs=1)  # the directory is free again
+
+
+def test_a_module_without_forward(tmp_path: Path) -> None:
+    made = trainer(tmp_path, ActiVisCallback(X, log_dir=tmp_path))
+    with pytest.raises(ConfigurationError, match=r"Headless has no forward.*Define forward\(self, x\)"):
+        made.fit(Headless(), loader(), loader())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"every_n_epochs": 0}, "every_n_epochs must be a positive whole number; got 0"),
+        ({"every_n_epochs": None}, "got None"),
+        ({"every_n_steps": 2.5}, "every_n_steps must be a positive whole number; got 2.5"),
+        ({"sample": 0}, "sample must be"),
+        ({"subsets": {"a": "score <"}}, "wrong expression"),
+        ({"reducer": {"head": "median"}}, "reducer must be one of"),
+    ],
+)
+def test_errors_of_the_constructor(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        ActiVisCallback(**options)
+
+
+class Failing(TensorDataset):
+    fails = False
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+        if self.fails:
+            raise OSError("the disk is gone")
+        return super().__getitem__(index)
+
+
+class Break(pl.Callback):
+    def __init__(self, data: Failing, error: type[BaseException] | None = None) -> None:
+        self.data, self.error = data, error
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        self.data.fails = trainer.current_epoch == 1
+        if self.error is not None and self.data.fails:
+            raise self.error("stop")
+
+
+def test_a_fault_costs_a_snapshot_and_not_the_training(tmp_path: Path) -> None:
+    data = Failing(X, Y)
+    activis = ActiVisCallback(DataLoader(data, 6), log_dir=tmp_path)
+    with pytest.warns(ActiVisWarning, match="lost the snapshot of step 8; .* the disk is gone"):
+        made, _ = fit(tmp_path, Break(data), activis, max_epochs=3)
+    assert made.global_step == 12
+    assert open_run(tmp_path).steps == [4, 12]
+
+
+def test_a_training_that_fails_lets_go_of_the_directory(tmp_path: Path) -> None:
+    data = Failing(X, Y)
+    with pytest.raises(ValueError, match="stop"):
+        fit(tmp_path, Break(data, ValueError), ActiVisCallback(log_dir=tmp_path))
+    assert open_run(tmp_path).steps == [4]
+    fit(tmp_path, ActiVisCallback(log_dir=tmp_path), max_epochs=1)
+
+
+def test_other_processes_log_nothing_and_sharded_models_are_refused(tmp_path: Path) -> None:
+    class Strategy:
+        zero_stage_3 = True
+
+    class FSDPStrategy(Strategy):
+        pass
+
+    class DeepSpeedStrategy(Strategy):
+        pass
+
+    class Trainer:
+        world_size, is_global_zero, fast_dev_run, global_step, loggers = 2, True, False, 0, ()
+        strategy: Any = FSDPStrategy()
+
+    activis = ActiVisCallback(log_dir=tmp_path / "run")
+    for strategy in (FSDPStrategy(), DeepSpeedStrategy()):
+        Trainer.strategy = strategy
+        with pytest.raises(ConfigurationError, match=f"Under {type(strategy).__name__} no process has the whole model"):
+            activis.on_fit_start(Trainer(), Module())
+    Trainer.strategy.zero_stage_3 = False
+    activis.on_fit_start(Trainer(), Module())
+    Trainer.is_global_zero = False
+    activis.on_fit_start(Trainer(), Module())
+    activis.on_train_start(Trainer(), Module())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_process_that_sees_a_part_of_the_data_logs_all(tmp_path: Path) -> None:
+    from torch.utils.data import DistributedSampler
+
+    part = DataLoader(TensorDataset(X, Y), 6, sampler=DistributedSampler(TensorDataset(X, Y), 2, 0, shuffle=False))
+    fit(tmp_path, ActiVisCallback(log_dir=tmp_path, strict=True), data=part, max_epochs=1)
+    assert open_run(tmp_path).latest.record.seen == 23
+
+
+def test_either_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainer of a package knows a lone callback by its own base class."""
+    assert isinstance(trainer(Path(), ActiVisCallback()).callbacks[0], pl.Callback)
+    if importlib.util.find_spec("pytorch_lightning") is None:
+        pytest.skip("needs pytorch_lightning")
+    import pytorch_lightning
+
+    monkeypatch.delitem(sys.modules, "lightning.pytorch")
+    assert _bases() == (pytorch_lightning.Callback,)
+    monkeypatch.delitem(sys.modules, "pytorch_lightning")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="pip install lightning"):
+        _bases()
+
+
+def test_the_older_package_trains_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    older: Any = pytest.importorskip("pytorch_lightning")
+    source = importlib.util.find_spec("tensorboard_activis.lightning")
+    assert source is not None
+    assert source.loader is not None
+    again = importlib.util.module_from_spec(source)  # as if imported after the user's `import pytorch_lightning`
+    source.loader.exec_module(again)
+    callback = again.ActiVisCallback(log_dir=tmp_path, strict=True)
+    assert isinstance(callback, older.Callback)
+
+    class Older(older.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(5, CLASSES)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.head(x)
+            return out
+
+        training_step, validation_step = Module.training_step, Module.validation_step
+        configure_optimizers = Module.configure_optimizers
+
+    made = older.Trainer(
+        accelerator="cpu",
+        default_root_dir=tmp_path,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        logger=False,
+        max_epochs=1,
+        callbacks=callback,
+    )
+    made.fit(Older(), loader(), loader())
+    assert open_run(tmp_path).steps == [4]
