@@ -84,3 +84,9 @@ export const betweenBounds = (a: Bounds, b: Bounds, t: number): Bounds => ({
 
 /** Slow at both ends. */
 export const ease = (t: number): number => (t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2);
+
+/** Whether all places are one and the same. */
+export function isPoint(xy: Float32Array): boolean {
+  for (let i = 2; i < xy.length; i++) if (xy[i] !== xy[i & 1] && !Number.isNaN(xy[i])) return false;
+  return true;
+}

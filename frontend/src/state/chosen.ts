@@ -4,7 +4,7 @@ import { columns, layers, rows, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
 import { chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, scale, selection, type Scale } from "./view";
-import { run, step } from "./place";
+import { run, step, steps } from "./place";
 
 /** What is shown, derived from what was chosen and what there is. */
 
@@ -83,6 +83,8 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
     said.push(`There is no run “${chosenRun.value}” with activations; this is ${run.value.name}.`);
   if (chosenStep.value !== null && step.value && step.value.step !== chosenStep.value)
     said.push(`There is no step ${chosenStep.value}; this is the nearest, ${step.value.step}.`);
+  const newest = steps.value.at(-1);
+  if (chosenStep.value === null && newest?.problem && step.value !== newest) said.push(`Step ${newest.step} cannot be shown, this is step ${step.value?.step}. ${newest.problem}`);
   if (!shown) return said;
   const lost = chosenLayers.value?.filter((name) => !layers.value.has(name)) ?? [];
   if (lost.length > 0) said.push(`Not recorded at this step: ${lost.join(", ")}.`);

@@ -9,6 +9,8 @@ import { type RowKey, rowOfKey } from "./rows";
 export interface Picked {
   name: string;
   rows: Int32Array;
+  /** The layer in whose projection it was drawn. */
+  layer?: string;
 }
 
 export const picked = signal<Picked | null>(null);

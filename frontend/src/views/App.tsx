@@ -49,7 +49,6 @@ function Content(): JSX.Element {
   if (!run.value) return <Empty />;
   return (
     <>
-      <h1 class="hidden-text">ActiVis: activations of {run.value.name}</h1>
       <Toolbar />
       <Panes />
     </>
@@ -66,6 +65,7 @@ function Panes(): JSX.Element {
   };
   return (
     <main class="panes" style={sizes}>
+      <h1 class="hidden-text">ActiVis: activations of {run.value?.name}</h1>
       <section class="pane graph" aria-label="Model graph">
         {panes.kept.value.closed.graph ? <EdgeTab pane="graph" label="Model" icon="chevronRight" /> : <GraphView />}
         <Divider label="Width of the graph" axis="x" size={panes.graphWidth.value} grows={1} onResize={(size) => panes.resizePane("graph", size)}

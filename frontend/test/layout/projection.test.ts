@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { between, boundsOf, frameOf, panBy, toPlace, zoomAt } from "../../src/layout/projection";
+import { between, boundsOf, frameOf, isPoint, panBy, toPlace, zoomAt } from "../../src/layout/projection";
 import { gridOf, nearest, towards } from "../../src/layout/projectionGrid";
 import { aroundMiddle, besidePoint, clusters, place } from "../../src/layout/projectionLabels";
 import { inside, joined } from "../../src/layout/projectionLasso";
@@ -20,6 +20,11 @@ describe("frame", () => {
   test("leaves out what is not finite, and gives a single place a box", () => {
     expect(boundsOf(Float32Array.from([NaN, 1, 3, 4, 5, Infinity]))).toEqual({ left: 2.5, right: 3.5, low: 3.5, high: 4.5 });
     expect(boundsOf(new Float32Array(0))).toEqual({ left: -0.5, right: 0.5, low: -0.5, high: 0.5 });
+  });
+  test("is a point when all lie at one place, those without a place left out", () => {
+    expect(isPoint(Float32Array.from([1, 2, 1, 2, NaN, NaN]))).toBe(true);
+    expect(isPoint(Float32Array.from([1, 2, 1, 2.5]))).toBe(false);
+    expect(isPoint(Float32Array.from([1, 2, 2, 1]))).toBe(false);
   });
   test("keeps the place under the pointer while zooming", () => {
     const bounds = { left: -4, right: 4, low: -3, high: 3 };

@@ -18,7 +18,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
   const { row, scores, neighbours } = detail;
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: `distance ${short(distance)}` }));
   return (
-    <div class={`detail-body detail-instance${snapshot.value.value?.content === "text" ? " words" : ""}`}>
+    <div class={`detail-body detail-instance${snapshot.value.value?.content === "text" ? " words" : ""}${scores.length === 0 ? " unscored" : ""}`}>
       <section class="detail-section">
         <h3>Content</h3>
         <Content key={row} row={row} />
@@ -31,7 +31,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
       )}
       <section class="detail-section">
         <h3>Nearest neighbours <span class="second">by distance</span></h3>
-        <Tiles tiles={tiles} />
+        <Tiles tiles={tiles} none="None: without finite values there are no distances." />
       </section>
       <Contrast detail={detail} layer={layer} />
     </div>
@@ -114,7 +114,8 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
   const axis = axisOver([...far, ...sides].flatMap(({ value, own: a, predicted: b }) => [value, a.mean - a.std, a.mean + a.std, b.mean - b.std, b.mean + b.std]));
   const shared = {
     layer, axis, colours: [classColour(classIndex(own)), classColour(classIndex(predicted))] as [string, string],
-    heads: [<><i>z</i> in {own}</>, <><i>z</i> in {predicted}</>],
+    heads: [own, predicted].map((name) => <><i>z</i> in {name.length > 2 ? <><Swatch index={classIndex(name)} /><span class="hidden-text">{name}</span></> : name}</>),
+    most: Math.max(far.length, sides.length),
   };
   return (
     <>

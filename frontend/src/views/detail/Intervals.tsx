@@ -24,6 +24,8 @@ interface Properties {
   intervals: readonly Interval[];
   axis: Axis;
   colours: [own: string, other: string];
+  /** Lines of the longer of two lists side by side: their axes stand on one line. */
+  most?: number;
   /** Said instead of an empty list. */
   empty: string;
 }
@@ -32,11 +34,11 @@ const ROW = 18;
 const [TOP, NUMBER] = [9, 40];
 
 /** Neurons, each with mean ± sd of two groups and the value of the instance, on one axis. A click opens the neuron. */
-export function Intervals({ title, heads, layer, intervals, axis, colours, empty }: Properties): JSX.Element {
+export function Intervals({ title, heads, layer, intervals, axis, colours, empty, most = 0 }: Properties): JSX.Element {
   const [element, width] = useWidth();
   const { neuron: pointed, layer: at } = hover.value;
   const [left, right] = [NUMBER + 12, Math.max(NUMBER + 60, width - NUMBER * heads.length - 12)];
-  const height = TOP + intervals.length * ROW - 6;
+  const height = TOP + Math.max(most, intervals.length) * ROW - 6;
   const x = (value: number): number => place(axis, value, left, right);
   return (
     <section class="detail-section detail-intervals" ref={element} aria-label={title}>

@@ -3,6 +3,7 @@ import type { Driver, NeuronDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { fixed, integer, short, signed, tick } from "../../draw/format";
 import { tokens } from "../../draw/theme";
+import { detailHeight } from "../../layout/panes";
 import { chooseStep } from "../../state/actions";
 import { classOfRow, hoveredRow, rowName } from "../../state/chosen";
 import { rows } from "../../state/data";
@@ -22,11 +23,11 @@ export function NeuronBody({ detail, asked }: { detail: NeuronDetail; asked: rea
       <Distributions detail={detail} asked={asked} />
       <section class="detail-section">
         <h3>Drive it most</h3>
-        <Tiles tiles={detail.top.map(tile)} />
+        <Tiles tiles={detail.top.map(tile)} none="None has a finite value." />
       </section>
       <section class="detail-section">
         <h3>Least</h3>
-        <Tiles tiles={detail.bottom.map(tile)} />
+        <Tiles tiles={detail.bottom.map(tile)} none="None has a finite value." />
       </section>
       {detail.classes.length > 0 && <Selectivity classes={detail.classes} />}
       <Steps steps={detail.steps} />
@@ -41,7 +42,13 @@ function keyOf(row: RowQuery): RowKey {
   return "expression" in row ? expressionKey(row.expression) : instanceKey(row.instance);
 }
 
+/** Of a line, where there is room; so many lines as a drawer of usual height can hold get narrower instead of scrolled. */
 const HEIGHT = 16;
+const NARROWEST = 11.5;
+
+function lineHeight(lines: number, room: number): number {
+  return room / lines >= NARROWEST ? Math.min(HEIGHT, room / lines) : HEIGHT;
+}
 const NAMES = 104;
 
 /** Histograms on the same bins, each as tall as its fullest bin; instances are a diamond. */
@@ -52,7 +59,8 @@ function Distributions({ detail, asked }: { detail: NeuronDetail; asked: readonl
   const axis = { low, high, ticks: axisOver([low, high], 5).ticks.filter((value) => value >= low && value <= high) };
   const [left, right] = [NAMES, Math.max(NAMES + 40, width - 44)];
   const x = (value: number): number => place(axis, value, left, right);
-  const height = detail.rows.length * HEIGHT;
+  const line = lineHeight(detail.rows.length, detailHeight.value - 79);
+  const height = detail.rows.length * line;
   return (
     <section class="detail-section detail-grow" ref={element} aria-label="Distribution per row">
       <h3>Distribution <span class="second">per row</span></h3>
@@ -65,15 +73,15 @@ function Distributions({ detail, asked }: { detail: NeuronDetail; asked: readonl
             {detail.rows.map(({ counts, mean, n }, i) => {
               const row = asked[i];
               if (!row) return null;
-              const [key, base] = [keyOf(row), (i + 1) * HEIGHT - 2];
-              if ("instance" in row) return mean === null ? null : <Diamond key={key} x={x(mean)} y={base - 5} />;
+              const [key, base] = [keyOf(row), (i + 1) * line - 2];
+              if ("instance" in row) return mean === null ? null : <Diamond key={key} x={x(mean)} y={base - line / 2 + 3} />;
               const most = Math.max(1, ...counts);
               const index = classOfRow(key);
-              const bars = counts.map((count, bin) => (count === 0 ? "" : bar(x(edges[bin] ?? low), x(edges[bin + 1] ?? high), base, (count / most) * (HEIGHT - 4)))).join("");
+              const bars = counts.map((count, bin) => (count === 0 ? "" : bar(x(edges[bin] ?? low), x(edges[bin + 1] ?? high), base, (count / most) * (line - 4)))).join("");
               return (
                 <g key={key}>
                   <path d={bars} fill={index < 0 ? tokens.value.text3 : classColour(index)} opacity={0.75} />
-                  {mean !== null && n > 0 && <path d={`M${x(mean)} ${base - HEIGHT + 4}V${base}`} stroke={tokens.value.text} stroke-width={1.25} />}
+                  {mean !== null && n > 0 && <path d={`M${x(mean)} ${base - line + 4}V${base}`} stroke={tokens.value.text} stroke-width={1.25} />}
                 </g>
               );
             })}
@@ -85,7 +93,7 @@ function Distributions({ detail, asked }: { detail: NeuronDetail; asked: readonl
             const named = rows.value.find((one) => rowKey(one) === key);
             const name = named ? rowName(named) : key.slice(2);
             return (
-              <div key={key} class={`detail-line${hoveredRow.value === key ? " lit" : ""}`} style={{ top: `${i * HEIGHT}px` }}
+              <div key={key} class={`detail-line${hoveredRow.value === key ? " lit" : ""}`} style={{ top: `${i * line}px`, height: `${line}px`, lineHeight: `${line}px` }}
                 onPointerEnter={() => setHover({ row: key })} onPointerLeave={clearHover}>
                 <RowSwatch row={key} />
                 <span class="cut">{name}</span>
@@ -112,6 +120,7 @@ const bar = (from: number, to: number, base: number, height: number): string =>
 /** AUC: the chance that an instance of the class drives the neuron more than one of another. Bars start at a half. */
 function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Element {
   const sorted = classes.toSorted((a, b) => (b.auc ?? -1) - (a.auc ?? -1));
+  const line = `${lineHeight(sorted.length, detailHeight.value - 65)}px`;
   return (
     <section class="detail-section" aria-label="Selectivity per class">
       <h3>
@@ -124,7 +133,7 @@ function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Ele
           const index = classIndex(name);
           const [from, to] = [Math.min(auc ?? 0.5, 0.5), Math.max(auc ?? 0.5, 0.5)];
           return (
-            <div key={name} class={`detail-class${hoveredRow.value === key ? " lit" : ""}`} onPointerEnter={() => setHover({ row: key })} onPointerLeave={clearHover}>
+            <div key={name} class={`detail-class${hoveredRow.value === key ? " lit" : ""}`} style={{ height: line, lineHeight: line }} onPointerEnter={() => setHover({ row: key })} onPointerLeave={clearHover}>
               <Swatch index={index} />
               <span class="cut">{name}</span>
               <span class="detail-auc" aria-hidden="true"><span style={{ left: `${from * 100}%`, width: `${Math.max(1, (to - from) * 100)}%`, background: classColour(index) }} /></span>

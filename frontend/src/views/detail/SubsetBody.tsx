@@ -123,7 +123,7 @@ function Distinguishing({ matrix, row, layer }: { matrix: Matrix; row: RowKey; l
     own: { mean: mean[neuron] ?? NaN, std: std[neuron] ?? NaN }, other: { mean: mean[neurons + neuron] ?? NaN, std: std[neurons + neuron] ?? NaN },
   }));
   const shared = {
-    axis, layer, heads: [<i>d</i>], empty: "No neuron of this layer tells it from the rest.",
+    axis, layer, most: Math.min(MOST, list.length), heads: [<i>d</i>], empty: "No neuron of this layer tells it from the rest.",
     colours: [subsetColour(row), tokens.value.text3] as [string, string],
   };
   return (

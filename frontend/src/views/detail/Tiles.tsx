@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Cell } from "../../api/types";
 import { clickInstance } from "../../state/actions";
-import { instanceName } from "../../state/chosen";
+import { instanceName, labelName } from "../../state/chosen";
 import { snapshot, tableOf } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { Thumbnail } from "../controls/Swatch";
@@ -17,19 +17,28 @@ export interface Tile {
 }
 
 /** Instances as small pictures with their label, or "label → prediction" where it is wrong; without pictures as a list. A click pins. */
-export function Tiles({ tiles }: { tiles: readonly Tile[] }): JSX.Element {
+export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string }): JSX.Element {
   const pictures = snapshot.value.value?.content === "image";
   const texts = useTexts(tiles);
+  const task = snapshot.value.value?.task;
+  const named = (value: Cell): string => (task === "regression" && typeof value === "number" ? labelName(value) : String(value));
+  // Names of more than a few letters stand beside their picture, in two lines where it is wrong.
+  const long = pictures && tiles.some(({ label, prediction }) => [label, prediction].some((value) => value !== null && named(value).length > 4));
+  if (tiles.length === 0) return <p class="detail-words">{none}</p>;
   return (
-    <div class={pictures ? "detail-tiles" : `detail-lines${texts ? " said" : ""}`}>
+    <div class={pictures ? `detail-tiles${long ? " long" : ""}` : `detail-lines${texts ? " said" : ""}`}>
       {tiles.map(({ row, label, prediction, told }) => {
-        const wrong = label !== null && prediction !== null && label !== prediction && snapshot.value.value?.task === "classification";
-        const name = label === null ? (prediction === null ? instanceName(row) : String(prediction)) : wrong ? `${label} → ${prediction}` : String(label);
+        const wrong = label !== null && prediction !== null && label !== prediction && task === "classification";
+        const name = label === null ? (prediction === null ? instanceName(row) : named(prediction)) : wrong ? `${label} → ${prediction}` : named(label);
         return (
           <button key={row} type="button" class={`detail-tile${hover.value.instance === row ? " lit" : ""}`} aria-label={`${instanceName(row)}, ${name}, ${told}`}
             onClick={() => clickInstance(row)} onPointerEnter={() => setHover({ instance: row })} onPointerLeave={clearHover}>
-            {pictures ? <Thumbnail row={row} size={36} /> : <span class="value">{instanceName(row)}</span>}
-            <span class={wrong ? "accent cut" : "cut"}>{name}</span>
+            {pictures ? <Thumbnail row={row} size={long ? 28 : 36} /> : <span class="value">{instanceName(row)}</span>}
+            {long && wrong ? (
+              <span class="accent cut" dir="auto"><span class="cut">{label}</span><br /><span class="cut">→ {prediction}</span></span>
+            ) : (
+              <span class={wrong ? "accent cut" : "cut"} dir="auto">{name}</span>
+            )}
             {!pictures && <span class={texts ? "cut second detail-said" : "caption"} dir="auto">{texts?.get(row) ?? told}</span>}
           </button>
         );

@@ -55,7 +55,9 @@ function inputsOf(item: TreeNode, { byKey }: Tree): string[] {
 
 /** Those that are simply true by their name alone, those that are not left out: "kernel 3×3, bias". */
 export function attributeText(attributes: Record<string, string>): string {
+  // Input and output say these already.
   return Object.entries(attributes)
+    .filter(([name]) => name !== "in_features" && name !== "out_features")
     .flatMap(([name, value]) => (/^(yes|true)$/i.test(value) ? [name] : /^(no|false|none)$/i.test(value) ? [] : [`${name.replaceAll("_", " ")} ${value}`]))
     .join(", ");
 }

@@ -6,7 +6,7 @@ import { mapGradient } from "../../draw/colormap";
 import { integer, percent, short, tick } from "../../draw/format";
 import { drawMarkRing, drawMarks } from "../../draw/marks";
 import { tokens } from "../../draw/theme";
-import { type Block, type Hit, hitAt, layOut, placeOf, visible } from "../../layout/classes";
+import { type Block, type Hit, hitAt, layOut, PAD, placeOf, visible } from "../../layout/classes";
 import { wide } from "../../layout/panes";
 import { clickInstance, pick, select } from "../../state/actions";
 import { hoveredRow, pinned, subsetsByName } from "../../state/chosen";
@@ -127,9 +127,28 @@ export function Classes(): JSX.Element {
             ))}
           </div>
         </div>
+        {now && laid && <Away now={now} blocks={laid.blocks} top={top.value} height={height.value} />}
         {laid && <Explained hit={pointed.value} box={scroller} top={top.value} place={(row) => placeOf(laid, row)} mark={laid.mark} />}
       </div>
     </>
+  );
+}
+
+/** A class that is hovered elsewhere while its block is scrolled out of sight: where it is, and its numbers. */
+function Away({ now, blocks, top, height }: { now: Blocked; blocks: readonly Block[]; top: number; height: number }): JSX.Element | null {
+  const key = hoveredRow.value;
+  const block = key === null || height === 0 ? undefined : blocks.find(({ group }) => keyOf(now, group) === key);
+  const side = block && (block.top + PAD + 16 > top + height ? "below" : block.top + block.height - PAD < top ? "above" : null);
+  if (!block || !side) return null;
+  const [good, bad] = [block.right.rows.length, block.wrong.rows.length];
+  return (
+    <div class={`classes-away ${side}`}>
+      <Icon name={side === "above" ? "expandLess" : "expandMore"} size={14} />
+      <Swatch index={block.group} />
+      <b class="cut">{now.names[block.group]}</b>
+      <span class="spring" />
+      <span class="caption">{now.task === "classification" && now.judged ? `${integer(good)} right, ${integer(bad)} wrong` : integer(good)}</span>
+    </div>
   );
 }
 
@@ -167,7 +186,7 @@ function Label({ now, block, width, onPage }: { now: Blocked; block: Block; widt
   const here = key !== null && key === hoveredRow.value;
   const [good, bad] = [right.rows.length, wrong.rows.length];
   const second = now.task === "classification"
-    ? now.judged && good + bad > 0 && name !== "–" ? percent(good / (good + bad)) : integer(good)
+    ? now.judged && good + bad > 0 && name !== "–" ? percent(good / (good + bad)) : good + bad === 0 ? "none" : integer(good)
     : `± ${short(right.rows.reduce((sum, row) => sum + Math.abs(now.errors[row] as number), 0) / Math.max(1, good))}`;
   const keys = (event: KeyboardEvent): void => {
     const all = [...right.rows, ...wrong.rows.subarray(wrong.from, wrong.to)];
@@ -181,10 +200,10 @@ function Label({ now, block, width, onPage }: { now: Blocked; block: Block; widt
     else return;
     event.preventDefault();
   };
-  const says = now.task === "classification" ? `Class ${name}: ${good} right, ${bad} wrong. Arrow keys go through its instances, Enter pins.` : `Target ${name}: ${good} instances`;
+  const says = now.task === "classification" ? `${good} right, ${bad} wrong. Arrow keys go through its instances, Enter pins.` : `${good} instances of this target. Arrow keys go through them, Enter pins.`;
   return (
     <>
-      <button type="button" class={`classes-label${here ? " here" : ""}`} style={{ top: `${block.top}px`, width: `${width}px` }} aria-label={says} onKeyDown={keys}
+      <button type="button" class={`classes-label${here ? " here" : ""}`} style={{ top: `${block.top}px`, width: `${width}px` }} aria-description={says} onKeyDown={keys}
         onClick={() => key !== null && select({ kind: "subset", key })} onFocus={() => key !== null && setHover({ row: key })} onBlur={clearHover}>
         <span class="classes-name">
           {now.task === "classification" && <Swatch index={name === "–" ? -1 : group} />}

@@ -44,6 +44,7 @@ export function List(): JSX.Element | null {
         {!plain && <Head by="label_score">p(label)</Head>}
         {plain && <span class="list-score">error</span>}
       </div>
+      {rows.length === 0 && <p class="list-empty">{title === "Wrong" ? "None is wrong." : "None is kept."}</p>}
       <div ref={ref} class="list-scroll" tabIndex={0} role="listbox" aria-label={title} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover}
         onBlur={clearHover}>
         <div style={{ height: `${rows.length * LINE}px` }}>

@@ -107,10 +107,10 @@ export function Table(): JSX.Element {
     event.preventDefault();
   };
 
-  const wide = shownColumns.value.map(({ name, type }) => (name === "id" ? 52 : type === "text" ? 200 : name === "label" || name === "prediction" ? 46 : 44));
-  const grid = `18px ${snapshot.value.value?.content === "image" ? "23px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
+  const wide = shownColumns.value.map(({ name, type }) => (name === "id" ? 44 : type === "text" ? 200 : name === "label" || name === "prediction" ? 42 : name === "score" ? 34 : 40));
+  const grid = `14px ${snapshot.value.value?.content === "image" ? "17px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
   const images = snapshot.value.value?.content === "image";
-  const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 18 + (images ? 29 : 0));
+  const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 14 + (images ? 23 : 0));
   return (
     <>
       <div class="table-search">

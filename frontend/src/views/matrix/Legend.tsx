@@ -9,7 +9,8 @@ import { modelOf } from "./stage";
 /** The colours with their numbers, and where on them the hovered cell lies. */
 export function Legend({ layer }: { layer: string }): JSX.Element | null {
   const model = modelOf(layer).value;
-  if (!model) return null;
+  // Where nothing is to be seen the matrix says so; numbers beside colours would be made up.
+  if (!model || model.scale.allZero || model.scale.allMissing) return null;
   const { kind, signed, end, above, below, missing } = model.scale;
   const at = hoveredShare(layer);
   // Rows without instances have no values; that is not the layer's fault.

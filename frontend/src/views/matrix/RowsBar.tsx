@@ -22,7 +22,7 @@ import { nameOf, openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
 import { SortSelect } from "./SortSelect";
 
 const SCALES: { value: Scale; label: string; detail: string; short: string }[] = [
-  { value: "auto", label: "automatic", short: "auto", detail: "raw for the last layer, z for others" },
+  { value: "auto", label: "auto", short: "auto", detail: "raw for the last layer, z for others" },
   { value: "z", label: "z", short: "z", detail: "deviations of a neuron over the rows" },
   { value: "unit", label: "0–1", short: "0–1", detail: "of a neuron’s range over the rows" },
   { value: "raw", label: "raw", short: "raw", detail: "the values themselves" },

@@ -1,11 +1,13 @@
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
+import { projectionWidth } from "../../layout/panes";
 import { addPickedRow, pick } from "../../state/actions";
 import { hoveredRow } from "../../state/chosen";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { IconButton } from "../controls/Icon";
+import { CutText } from "../matrix/CutText";
 import type { Plot } from "./plot";
 
 /** What the colours mean. An entry hovers its group, and a click switches it off and on again. */
@@ -25,14 +27,17 @@ export function Legend({ plot }: { plot: Plot }): JSX.Element {
   const grey = colouring.groups.length - entries.length;
   const key = hoveredRow.value;
   const lit = key !== null;
-  const even = grey === 0 && entries.length <= 12 && entries.every(({ name }) => name.length <= 2);
+  const letters = Math.max(0, ...entries.map(({ name }) => name.length));
+  // Side by side in equal columns where all fit in one line: swatch, name and a gap each.
+  const even = grey === 0 && entries.length * (17 + 6.5 * letters) <= projectionWidth.value - 12;
+  const long = letters > 12 && entries.length > 3;
   const toggle = (index: number): void => {
     const next = new Set(plot.hidden.peek());
     if (!next.delete(index)) next.add(index);
     plot.hidden.value = next;
   };
   return (
-    <div class={`projection-legend${even ? " even" : ""}`} role="group" aria-label="Legend" style={even ? { "--entries": entries.length } : {}}>
+    <div class={`projection-legend${even ? " even" : long ? " long" : ""}`} role="group" aria-label="Legend" style={even ? { "--entries": entries.length } : {}}>
       {entries.map(({ name, colour, key: own, index }) => {
         const off = plot.hidden.value.has(index);
         const here = own !== null && own === key;
@@ -41,7 +46,7 @@ export function Legend({ plot }: { plot: Plot }): JSX.Element {
             onClick={() => toggle(index)} onPointerEnter={() => own && setHover({ row: own })} onPointerLeave={clearHover}
             onFocus={() => own && setHover({ row: own })} onBlur={clearHover}>
             <span class="swatch" style={off ? { boxShadow: `inset 0 0 0 1.5px ${colour}` } : { background: colour }} />
-            <span class="cut">{name}</span>
+            <CutText>{name}</CutText>
           </button>
         );
       })}

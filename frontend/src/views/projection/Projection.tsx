@@ -35,7 +35,7 @@ export function Projection({ layer }: { layer: string }): JSX.Element {
               </p>
             )}
             <Plot plot={plot} />
-            {picked.value?.name === "lasso" ? <PickedBar /> : <Legend plot={plot} />}
+            {picked.value?.layer === layer ? <PickedBar /> : <Legend plot={plot} />}
           </>
         )}
       </Loading>

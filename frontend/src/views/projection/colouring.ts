@@ -98,9 +98,11 @@ function byRows({ count }: Columns): Colouring {
   let next = Math.min(10, snapshot.value.value?.class_names.length ?? 0);
   const groups = subsets.map((row, group): Group => {
     const key = rowKey(row);
+    // All together are no group to tell from another.
+    const all = row.kind === "subset" && subsetsByName.value.get(row.name)?.kind === "all";
     const index = classOfRow(key);
     membersOf(key)?.forEach((member, i) => member === 1 && (of[i] = group));
-    return { name: rowName(row), colour: classColour(index < 0 ? next++ : index), key, shown: group < MOST };
+    return { name: rowName(row), colour: all ? noColour() : classColour(index < 0 ? next++ : index), key, shown: group < MOST };
   });
   return { kind: "groups", of, groups, named: false };
 }

@@ -19,8 +19,11 @@ const MOVING = 150_000;
 /** From here on points are drawn smaller, for the picture's sake as for the time's. */
 const MANY = 20_000;
 
-export const pointRadius = (count: number): number => (count > MANY ? 1.1 : wide.value ? 2.2 : 1.9);
-const litRadius = (count: number): number => (count > MANY ? 1.5 : wide.value ? 2.9 : 2.6);
+/** A handful of points would be lost at the size of a thousand. */
+const FEW = 100;
+
+export const pointRadius = (count: number): number => (count > MANY ? 1.1 : (wide.value ? 2.2 : 1.9) + (count <= FEW ? 1.2 : 0));
+const litRadius = (count: number): number => (count > MANY ? 1.5 : pointRadius(count) + 0.7);
 
 /** Draws the points. What does not change with the hover is kept, so that a hover costs only the points that it lights. */
 export function pointsPainter(plot: Plot): (surface: Surface) => void {
@@ -92,12 +95,13 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
       const its = colouring?.kind === "groups" ? colouring.groups[group] : undefined;
       return its && its.key === key ? 2 : its?.shown ? 1 : 0;
     }
-    for (const { group, x, y } of order) {
+    for (const { group, x, y, count } of order) {
       const its = colouring.groups[group];
       if (!its || plot.hidden.value.has(group) || (rank(group) === 0 && room-- <= 0)) continue;
       const strong = its.key !== null && its.key === key;
       const name = its.name.length > 16 ? `${its.name.slice(0, 15)}…` : its.name;
-      wish(name, 500, strong ? 13 : 12, strong ? colours.text : colours.text2, frame.x0 + x * frame.scale, frame.y0 - y * frame.scale, aroundMiddle);
+      wish(name, 500, strong ? 13 : 12, strong ? colours.text : colours.text2, frame.x0 + x * frame.scale, frame.y0 - y * frame.scale,
+        count > 2 ? aroundMiddle : (w, h) => besidePoint(w, h, 7));
     }
   }
   const places = place(wishes, width, height);

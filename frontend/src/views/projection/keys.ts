@@ -41,7 +41,7 @@ export function plotKeys(plot: Plot, own: Signal<boolean>): (event: KeyboardEven
     } else if (direction) go(direction);
     else if (event.key === "Enter" && instance !== undefined) {
       const mode = event.shiftKey ? "add" : event.altKey ? "remove" : null;
-      if (mode) pick({ name: "lasso", rows: joined(picked.peek()?.rows ?? new Int32Array(0), Int32Array.of(instance), mode) });
+      if (mode) pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), Int32Array.of(instance), mode) });
       else clickInstance(instance);
     } else if (event.key === "+" || event.key === "=") scaled(1.4);
     else if (event.key === "-") scaled(1 / 1.4);

@@ -1,5 +1,5 @@
 import { batch, computed, effect, type ReadonlySignal, signal, type Signal } from "@preact/signals";
-import { type Bounds, between, betweenBounds, boundsOf, ease, frameOf, type Frame } from "../../layout/projection";
+import { type Bounds, between, betweenBounds, boundsOf, ease, frameOf, type Frame, isPoint } from "../../layout/projection";
 import { gridOf, type Grid } from "../../layout/projectionGrid";
 import { clusters, type Cluster } from "../../layout/projectionLabels";
 import { pcaOf, projectionOf, type ProjectionQuery } from "../../state/data";
@@ -24,6 +24,8 @@ export interface Plot {
   pixels: ReadonlySignal<Uint32Array | null>;
   strongPixels: ReadonlySignal<Uint32Array | null>;
   clusters: ReadonlySignal<Cluster[]>;
+  /** All instances lie at one place: nothing is to be seen. */
+  flat: ReadonlySignal<boolean>;
   /** While the picture moves, fewer points may stand for all. */
   moving: Signal<boolean>;
   /** Whether an instance is drawn, so that it can be pointed at. */
@@ -51,6 +53,7 @@ export function makePlot(layer: string): Plot {
   // While a neuron's values are on their way the colours stay as they were.
   let last: Colouring | null = null;
   const colouring = computed(() => (last = colouringBy(state.colour.value) ?? last));
+  const flat = computed(() => xy.value !== null && xy.value.length > 2 && isPoint(xy.value));
   const pixels = computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, false));
 
   const follow = (): (() => void) => {
@@ -89,7 +92,7 @@ export function makePlot(layer: string): Plot {
   };
 
   return {
-    layer, answer, xy, size, colouring, hidden, pixels, moving, follow,
+    layer, answer, xy, size, colouring, hidden, pixels, moving, follow, flat,
     frame: computed(() => {
       const [what, { width, height }] = [shown.value, size.value];
       return what && width > 0 && height > 0 ? frameOf(what.bounds, width, height, state.zoom.value) : null;
@@ -98,7 +101,7 @@ export function makePlot(layer: string): Plot {
     strongPixels: computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, true)),
     clusters: computed(() => {
       const how = colouring.value;
-      return xy.value && how?.kind === "groups" && how.named && how.of.length * 2 === xy.value.length ? clusters(how.of, xy.value) : [];
+      return xy.value && !flat.value && how?.kind === "groups" && how.named && how.of.length * 2 === xy.value.length ? clusters(how.of, xy.value) : [];
     }),
     counts: (row) => (pixels.peek()?.[row] ?? 1) !== 0,
   };

@@ -70,7 +70,7 @@ export function plotPointer(
     const xy = plot.xy.peek();
     const drawn = line.peek();
     line.value = [];
-    if (xy) pick({ name: "lasso", rows: joined(picked.peek()?.rows ?? new Int32Array(0), inside(drawn, xy, plot.counts), mode) });
+    if (xy) pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), inside(drawn, xy, plot.counts), mode) });
   };
   const twoFingers = (event: PointerEvent, now: { x: number; y: number }): void => {
     const before = [...fingers.values()];

@@ -83,8 +83,10 @@ export function ExpressionBox(): JSX.Element {
 }
 
 function placeholder(): string {
-  const first = snapshot.value.value?.subsets.find(({ kind }) => kind === "class");
-  return `A subset, as in ${first ? `${first.expression} and not correct` : "score < 0.5"}`;
+  const shown = snapshot.value.value;
+  const first = shown?.subsets.find(({ kind, expression }) => kind === "class" && expression.length <= 24);
+  if (first) return `A subset, as in ${first.expression} and not correct`;
+  return `A subset, as in ${shown?.task === "regression" ? "loss > 1" : shown?.task === "none" ? "id < 100" : "not correct"}`;
 }
 
 /** The words in their colours; the one at `wrong` is underlined. A place past the end is marked there. */

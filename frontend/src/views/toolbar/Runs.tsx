@@ -57,7 +57,7 @@ export function CompareSelect(): JSX.Element {
       <Select plain={!beside} label="Compare with" value={compare.value ? key(compare.value) : NOTHING} options={options} onChoose={choose}>
         {beside ? (
           <>
-            {beside.run === here ? "" : <span class="cut">{beside.run}</span>} <span class="second">step {integer(beside.step)}</span>
+            {beside.run !== here && <span class="cut">{beside.run}</span>}<span class="second">step {integer(beside.step)}</span>
           </>
         ) : (
           <span class="second">nothing</span>
