@@ -26,7 +26,7 @@ ALL_DRAWN = """() => {
   const all = (selector) => [...(tab?.querySelectorAll(selector) ?? [])];
   const drawn = (text) => all("[role=application]").filter((plot) => plot.textContent.includes(text)).length;
   return all("[role=treeitem]").length > 10 && all('[role=img][aria-label^="Colours from"]').length === 2
-    && drawn("PC1") === 2 && all('button[aria-label^="Class "]').length > 0;
+    && drawn("PC1") === 2 && all(".classes-label").length > 0;
 }"""
 
 
