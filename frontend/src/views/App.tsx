@@ -38,7 +38,7 @@ export function App(): JSX.Element {
 function Content(): JSX.Element {
   if (!runs.value) {
     return runsError.value ? (
-      <main>
+      <main class="failed-page">
         <h1 class="hidden-text">ActiVis</h1>
         <Failure what="The log directory could not be read." message={runsError.value.message} onRetry={() => void lookForRuns()} />
       </main>

@@ -9,22 +9,23 @@ interface Properties<T> {
   value: T;
   options: readonly Option<T>[];
   onChoose: (value: T) => void;
-  /** What the button shows instead of the chosen option. */
+  /** What the button shows instead of the chosen option, and the same in words. */
   children?: ComponentChildren;
+  says?: string;
   /** Without the filled ground, as "colour label" in a panel. */
   plain?: boolean;
   disabled?: boolean;
 }
 
 /** A button that shows the choice and opens the list of options. */
-export function Select<T>({ label, value, options, onChoose, children, plain, disabled }: Properties<T>): JSX.Element {
+export function Select<T>({ label, value, options, onChoose, children, says, plain, disabled }: Properties<T>): JSX.Element {
   const button = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
   const chosen = options.find((option) => option.value === value);
   return (
     <>
       <button ref={button} type="button" class={`select${plain ? " plain" : ""}`} aria-haspopup="listbox" aria-expanded={open} disabled={disabled}
-        aria-label={`${label}: ${chosen?.label ?? ""}`} onClick={() => setOpen(!open)}
+        aria-label={`${label}: ${says ?? chosen?.label ?? ""}`} onClick={() => setOpen(!open)}
         onKeyDown={(event) => {
           if (event.key === "ArrowDown" || event.key === "ArrowUp") {
             event.preventDefault();

@@ -68,7 +68,9 @@ export function DetailView(): JSX.Element {
         )}
       </header>
       {!closed && (
-        !what ? (
+        snapshot.value.status === "failed" && !snapshot.value.value ? (
+          <p class="hint">Without the snapshot there is no detail.</p>
+        ) : !what ? (
           <p class="hint">Click an instance anywhere, a column of a matrix, or a row’s menu to see its detail here.</p>
         ) : what.kind === "instance" ? (
           <Loading load={current(instance.value)} what={`Instance ${instanceName(what.row)}`}>

@@ -57,7 +57,9 @@ function Distributions({ detail, asked }: { detail: NeuronDetail; asked: readonl
   const { edges } = detail;
   const [low, high] = [edges[0] ?? 0, edges.at(-1) ?? 1];
   const axis = { low, high, ticks: axisOver([low, high], 5).ticks.filter((value) => value >= low && value <= high) };
-  const [left, right] = [NAMES, Math.max(NAMES + 40, width - 44)];
+  // In a narrow drawer the names give way first.
+  const names = Math.min(NAMES, Math.max(44, width - 130));
+  const [left, right] = [names, Math.max(names + 40, width - 44)];
   const x = (value: number): number => place(axis, value, left, right);
   const line = lineHeight(detail.rows.length, detailHeight.value - 79);
   const height = detail.rows.length * line;
@@ -96,7 +98,7 @@ function Distributions({ detail, asked }: { detail: NeuronDetail; asked: readonl
               <div key={key} class={`detail-line${hoveredRow.value === key ? " lit" : ""}`} style={{ top: `${i * line}px`, height: `${line}px`, lineHeight: `${line}px` }}
                 onPointerEnter={() => setHover({ row: key })} onPointerLeave={clearHover}>
                 <RowSwatch row={key} />
-                <span class="cut">{name}</span>
+                <span class="cut" style={{ maxWidth: `${names - 20}px` }}>{name}</span>
                 <span class="hidden-text">, {integer(n)} instances, mean {short(mean)}, standard deviation {short(std)}</span>
                 <span class="spring" />
                 <span class="number second" aria-hidden="true">{short(mean)}</span>

@@ -31,14 +31,15 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
         const wrong = label !== null && prediction !== null && label !== prediction && task === "classification";
         const name = label === null ? (prediction === null ? instanceName(row) : named(prediction)) : wrong ? `${label} → ${prediction}` : named(label);
         return (
-          <button key={row} type="button" class={`detail-tile${hover.value.instance === row ? " lit" : ""}`} aria-label={`${instanceName(row)}, ${name}, ${told}`}
+          <button key={row} type="button" class={`detail-tile${hover.value.instance === row ? " lit" : ""}`} aria-label={pictures ? `${instanceName(row)}, ${name}, ${told}` : undefined}
             onClick={() => clickInstance(row)} onPointerEnter={() => setHover({ instance: row })} onPointerLeave={clearHover}>
-            {pictures ? <Thumbnail row={row} size={long ? 28 : 36} /> : <span class="value">{instanceName(row)}</span>}
+            {pictures ? <Thumbnail row={row} size={long ? 28 : 36} /> : <span class="value">{instanceName(row)}</span>}{" "}
             {long && wrong ? (
               <span class="accent cut" dir="auto"><span class="cut">{label}</span><br /><span class="cut">→ {prediction}</span></span>
             ) : (
               <span class={wrong ? "accent cut" : "cut"} dir="auto">{name}</span>
             )}
+            {" "}
             {!pictures && <span class={texts ? "cut second detail-said" : "caption"} dir="auto">{texts?.get(row) ?? told}</span>}
           </button>
         );

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { detailLayer } from "../../state/chosen";
-import { graph } from "../../state/data";
+import { graph, snapshot } from "../../state/data";
 import { run } from "../../state/place";
 import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
@@ -42,7 +42,7 @@ export function GraphView(): JSX.Element {
       ) : (
         <header class="pane-header">
           <h2>Model</h2>
-          {there && <span class="caption cut">{there.recorded} of {there.layers} recorded</span>}
+          {there && snapshot.value.value && <span class="caption cut">{there.recorded} of {there.layers} recorded</span>}
           <span class="spring" />
           <span class="graph-tools">
             <IconButton icon="search" label="Search the graph" onClick={() => setSearching(true)} />

@@ -37,7 +37,7 @@ export function InstancesView(): JSX.Element {
         <Download />
       </header>
       <Loading load={columns.value} what="The instances">
-        {() => (
+        {() => snapshot.value.status === "failed" && !snapshot.value.value ? <p class="hint">Without the snapshot there is nothing to group them by.</p> : (
           <>
             {picked.value && (
               <div class="instances-picked">

@@ -107,7 +107,7 @@ export function Table(): JSX.Element {
     event.preventDefault();
   };
 
-  const wide = shownColumns.value.map(({ name, type }) => (name === "id" ? 44 : type === "text" ? 200 : name === "label" || name === "prediction" ? 42 : name === "score" ? 34 : 40));
+  const wide = shownColumns.value.map(({ name, type }) => (name === "id" ? 48 : type === "text" ? 200 : name === "label" || name === "prediction" ? 44 : name === "score" ? 38 : 44));
   const grid = `14px ${snapshot.value.value?.content === "image" ? "17px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
   const images = snapshot.value.value?.content === "image";
   const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 14 + (images ? 23 : 0));
@@ -128,8 +128,8 @@ export function Table(): JSX.Element {
         <div ref={ref} class="table-scroll" tabIndex={0} role="grid" aria-label="Instances" aria-rowcount={total} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover}>
           <div class="table-sheet" style={{ "--columns": grid, "--sheet": `${sheet}px` }}>
             <div class="table-head" role="row">
-              <span role="columnheader" aria-label="Marked" />
-              {snapshot.value.value?.content === "image" && <span role="columnheader" aria-label="Image" />}
+              <span role="columnheader"><span class="hidden-text">Marked</span></span>
+              {snapshot.value.value?.content === "image" && <span role="columnheader"><span class="hidden-text">Image</span></span>}
               {shownColumns.value.map((column) => <Head key={column.name} column={column} />)}
             </div>
             {filtering.value && (

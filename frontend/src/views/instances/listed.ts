@@ -22,7 +22,6 @@ export function called(key: RowKey, title: string): RowKey {
   return key;
 }
 
-
 /** Starts following hover, picking and selection. Returns what stops it. */
 export function followSubject(): () => void {
   const stops = [
@@ -58,6 +57,9 @@ export const listed: ReadonlySignal<Listed> = computed(() => {
   return { title: found.title, rows: descending ? sorted : sorted.reverse() };
 });
 
+/** A number or a letter alone does not say that it is a class. */
+const classTitle = (name: string): string => (name.length <= 3 ? `Class ${name}` : name);
+
 function unsorted(): Listed {
   const known = columns.value.value;
   if (!known) return { title: "", rows: NONE };
@@ -68,10 +70,10 @@ function unsorted(): Listed {
   if (what?.kind === "row" && members) {
     const index = classOfRow(what.key);
     const wrong = index < 0 ? NONE : all((row) => members[row] === 1 && known.correct[row] === 0);
-    if (index >= 0 && wrong.length > 0) return { title: `Class ${labelName(index)}, wrong`, rows: wrong };
+    if (index >= 0 && wrong.length > 0) return { title: `${classTitle(labelName(index))}, wrong`, rows: wrong };
     const own = rows.value.find((row) => rowKey(row) === what.key) ?? rowOfKey(what.key);
     const name = titles.get(what.key) ?? (own ? rowName(own) : "");
-    return { title: index >= 0 ? `Class ${name}` : name, rows: all((row) => members[row] === 1) };
+    return { title: index >= 0 ? classTitle(name) : name, rows: all((row) => members[row] === 1) };
   }
   const wrong = all((row) => known.correct[row] === 0);
   return wrong.length > 0 || snapshot.value.value?.task === "classification" ? { title: "Wrong", rows: wrong } : { title: "All", rows: all(() => true) };

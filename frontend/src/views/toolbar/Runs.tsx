@@ -54,10 +54,11 @@ export function CompareSelect(): JSX.Element {
   return (
     <div class="toolbar-group">
       <span class="second">Compare<span class="toolbar-with"> with</span></span>
-      <Select plain={!beside} label="Compare with" value={compare.value ? key(compare.value) : NOTHING} options={options} onChoose={choose}>
+      <Select plain={!beside} label="Compare with" value={compare.value ? key(beside && beside.run !== here ? { run: beside.run, step: null } : compare.value) : NOTHING}
+        says={beside ? `${beside.run === here ? "" : `${beside.run} `}step ${integer(beside.step)}` : "nothing"} options={options} onChoose={choose}>
         {beside ? (
           <>
-            {beside.run !== here && <span class="cut">{beside.run}</span>}<span class="second">step {integer(beside.step)}</span>
+            {beside.run !== here && <span class="cut">{beside.run}</span>}{" "}<span class="second">step {integer(beside.step)}</span>
           </>
         ) : (
           <span class="second">nothing</span>
