@@ -57,7 +57,7 @@ function inputsOf(item: TreeNode, { byKey }: Tree): string[] {
 export function attributeText(attributes: Record<string, string>): string {
   // Input and output say these already.
   return Object.entries(attributes)
-    .filter(([name]) => !/^(in|out)_(features|channels)$/.test(name))
+    .filter(([name]) => !/^(in|out)[_ ](features|channels)$/.test(name))
     .flatMap(([name, value]) => (/^(yes|true)$/i.test(value) ? [name] : /^(no|false|none)$/i.test(value) ? [] : [`${name.replaceAll("_", " ")} ${value}`]))
     .join(", ");
 }
