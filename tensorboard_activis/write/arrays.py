@@ -1,6 +1,7 @@
 """Large arrays, in one safetensors file per snapshot; small ones travel inside the event."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,7 +55,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Writes a whole file or nothing: the body writes to the path it is given, which is then synced and renamed."""
     partial = path.with_name(f".{path.name}.partial")
     try:
+        # safetensors makes files that their owner alone may read; colleagues shall see the run as they see its events.
+        partial.touch()
+        mode = stat.S_IMODE(partial.stat().st_mode)
         yield partial
+        partial.chmod(mode)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)

@@ -45,3 +45,12 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="step-0000000001-s"):
         writer.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_may_read_the_directorys_files_may_read_the_arrays(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"")
+    writer = ArrayWriter(tmp_path, 1, "s")
+    writer.add("a", np.zeros(INLINE_BYTES))
+    writer.close()
+    arrays = next(tmp_path.glob("*.safetensors"))
+    assert arrays.stat().st_mode == (tmp_path / "other").stat().st_mode
