@@ -1,19 +1,14 @@
 """Our blobs in the event files of one run directory, for `open_run`; the plugin gets the same from TensorBoard."""
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-import google_crc32c
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2
 
 from tensorboard_activis import metadata
-
-#: A record that claims to be longer is damage, not data.
-MAX_RECORD = 1 << 30
+from tensorboard_activis.framing import DamagedRecordError, records
 
 
 @dataclass(frozen=True)
@@ -41,38 +36,11 @@ def read_blobs(directory: Path) -> Blobs:
     for path in sorted(directory.glob("*tfevents*")):
         try:
             with path.open("rb") as file:
-                for record in _records(file):
+                for record in records(file):
                     blobs.extend(_ours(record, path.name, problems))
-        except (OSError, _DamageError) as error:
+        except (OSError, DamagedRecordError) as error:
             problems.append(f"{path.name}: {error}")
     return Blobs(tuple(blobs), tuple(problems))
-
-
-class _DamageError(Exception):
-    """A checksum is wrong: what follows in the file cannot be found."""
-
-
-def _records(file: BinaryIO) -> Iterator[bytes]:
-    while True:
-        at = file.tell()
-        head = file.read(12)
-        if len(head) < 12:
-            return
-        (length,) = struct.unpack("<Q", head[:8])
-        if not _intact(head[:8], head[8:]) or length > MAX_RECORD:
-            raise _DamageError(f"damaged at byte {at}; what follows cannot be read.")
-        data, check = file.read(length), file.read(4)
-        if len(data) < length or len(check) < 4:
-            return
-        if not _intact(data, check):
-            raise _DamageError(f"damaged at byte {at}; what follows cannot be read.")
-        yield data
-
-
-def _intact(data: bytes, check: bytes) -> bool:
-    # CRC32C as event files hold it: rotated and shifted (TFRecord).
-    crc = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF == struct.unpack("<I", check)[0]
 
 
 def _ours(record: bytes, name: str, problems: list[str]) -> Iterator[Blob]:

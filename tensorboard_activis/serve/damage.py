@@ -1,15 +1,13 @@
 """What TensorBoard does not tell: event files that are cut off or damaged, so that later snapshots are missing."""
 
-import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import google_crc32c
+from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
 
 #: A last record that is incomplete for so many seconds was not merely caught in the middle.
 PATIENCE = 30.0
-_MAX_RECORD = 1 << 30
 
 
 @dataclass(slots=True)
@@ -56,28 +54,12 @@ class DamageWatch:
     def _verify(self, path: Path, progress: _Progress) -> None:
         with path.open("rb") as file:
             file.seek(progress.verified)
-            while True:
-                head = file.read(12)
-                if len(head) < 12:
-                    return
-                (length,) = struct.unpack("<Q", head[:8])
-                if not _intact(head[:8], head[8:]) or length > _MAX_RECORD:
-                    progress.damage = _damaged(path, progress.verified)
-                    return
-                data, check = file.read(length), file.read(4)
-                if len(data) < length or len(check) < 4:
-                    return
-                if not _intact(data, check):
-                    progress.damage = _damaged(path, progress.verified)
-                    return
-                progress.verified += 16 + length
+            try:
+                for record in records(file):
+                    progress.verified += OVERHEAD + len(record)
+            except DamagedRecordError as error:
+                progress.damage = _damaged(path, error.position)
 
 
 def _damaged(path: Path, at: int) -> str:
     return f"{path.name} is damaged at byte {at:,}: TensorBoard cannot read what follows, so later snapshots may be missing."
-
-
-def _intact(data: bytes, check: bytes) -> bool:
-    # CRC32C as event files hold it: rotated and shifted (TFRecord).
-    crc = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF == struct.unpack("<I", check)[0]

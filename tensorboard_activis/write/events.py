@@ -2,23 +2,16 @@
 
 import os
 import socket
-import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import google_crc32c
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 
 from tensorboard_activis import metadata
-
-
-def masked_crc32c(data: bytes) -> int:
-    """CRC32C as event files hold it: rotated and shifted, so that a checksum over checksums stays meaningful (TFRecord)."""
-    crc = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+from tensorboard_activis.framing import framed
 
 
 class EventWriter:
@@ -55,7 +48,7 @@ class EventWriter:
             ),
         )
         event = event_pb2.Event(wall_time=wall_time, step=step, summary=summary_pb2.Summary(value=[value]))
-        record = _framed(event.SerializeToString())
+        record = framed(event.SerializeToString())
         with self._appending(step) as file:
             file.write(record)
 
@@ -69,12 +62,12 @@ class EventWriter:
         try:
             if start == 0:
                 version = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
-                file.write(_framed(version.SerializeToString()))
+                file.write(framed(version.SerializeToString()))
                 # Of two events of one step TensorBoard's Python loader shows the older: a session's start makes it forget
                 # what earlier sessions wrote from this step on.
                 start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
                 begun = event_pb2.Event(wall_time=time.time(), step=step, session_log=start_log)
-                file.write(_framed(begun.SerializeToString()))
+                file.write(framed(begun.SerializeToString()))
             yield file
             os.fsync(file.fileno())
         except OSError:
@@ -87,10 +80,3 @@ class EventWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _framed(data: bytes) -> bytes:
-    length = struct.pack("<Q", len(data))
-    return b"".join(
-        (length, struct.pack("<I", masked_crc32c(length)), data, struct.pack("<I", masked_crc32c(data))),
-    )

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c as slow_masked_crc32c
 
 from tensorboard_activis import metadata
-from tensorboard_activis.write.events import EventWriter, masked_crc32c
+from tensorboard_activis.write.events import EventWriter
 
 
 def test_tensorboards_loader_reads_what_was_written(tmp_path: Path) -> None:
@@ -28,11 +26,6 @@ def test_tensorboards_loader_reads_what_was_written(tmp_path: Path) -> None:
     assert value.metadata.plugin_data.content == b"1"
     assert [dim.size for dim in value.tensor.tensor_shape.dim] == [1]
     assert list(value.tensor.string_val) == [bytes(range(256)) * 400]
-
-
-@pytest.mark.parametrize("data", [b"", b"a", b"123456789", bytes(range(256))])
-def test_the_checksum_is_tensorboards(data: bytes) -> None:
-    assert masked_crc32c(data) == slow_masked_crc32c(data)
 
 
 def test_a_logger_that_never_logs_leaves_no_file(tmp_path: Path) -> None:
