@@ -11,7 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tensorboard_activis import codec, metadata, schema
-from tensorboard_activis.capture.evaluation import Evaluation, Pass
+from tensorboard_activis.capture.evaluation import Pass
+from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.write.arrays import ArrayWriter
