@@ -6,7 +6,7 @@ followed.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -58,11 +58,14 @@ class Layout:
     """Axes of a raw tensor that hold the instances and the neurons; None where that is not known.
 
     `folded`: the first axis is instances times positions, as where tokens of all instances go through a Linear in one row.
+    `picked`: the values of the data said which rows are there, or in which order, as where instances are routed to experts:
+    a row is no longer the instance of its number.
     """
 
     batch: int | None = None
     neurons: int | None = None
     folded: bool = False
+    picked: bool = False
 
     def unfolded(self, shape: Sequence[int], instances: int) -> "tuple[tuple[int, ...], Layout]":
         """Shape and layout with an axis of instances of its own."""
@@ -85,6 +88,8 @@ def through_module(module: nn.Module, part: str, shape: torch.Size, inputs: Sequ
     """The layout of an output (or part of it) of a module without nodes inside."""
     rank = len(shape)
     batch, folded = _batch_axis("", shape, inputs, instances)
+    if _all_picked(inputs):
+        return Layout(None, rank - 1, picked=True)
     if isinstance(module, _RECURRENT_MODULES) and part.startswith("[1]") and rank == 3:
         batch, folded = 1, False  # the states are [layers, instances, neurons] whatever batch_first says
     names = [base.__name__ for base in type(module).__mro__]
@@ -102,7 +107,21 @@ def through_operator(
 
     Arguments:
         call: the operator as a function of its first tensor, the others held.
+        inputs: those that stem from the data.
     """
+    if _all_picked(inputs):
+        return replace(_through(name, call, shape, inputs, instances), batch=None, folded=False, picked=True)
+    return _through(name, call, shape, inputs, instances)
+
+
+def _all_picked(inputs: Sequence[Known]) -> bool:
+    """Whether the rows of a result are picked ones: some input's are, and none has its instances in order."""
+    return any(layout.picked for _, layout in inputs) and all(layout.batch is None for _, layout in inputs)
+
+
+def _through(
+    name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[Known], instances: int
+) -> Layout:
     rank = len(shape)
     if name in _PERMUTING and len(inputs) == 1:
         moved = _permuted(call, *inputs[0])

@@ -19,6 +19,7 @@ from tensorboard_activis.capture import torch_axes as axes
 from tensorboard_activis.capture.torch_calls import CallStack, Frame
 from tensorboard_activis.capture.torch_modules import Leaf, is_builtin, leaves, module_paths, parts, type_name
 from tensorboard_activis.capture.torch_operators import is_plumbing, operator_name
+from tensorboard_activis.capture.torch_rows import through_rows
 from tensorboard_activis.capture.torch_sketch import Draft, Sketch
 from tensorboard_activis.capture.torch_sources import Place, Recording, Source
 
@@ -239,7 +240,14 @@ class Tracer(TorchFunctionMode):
         def again(first: torch.Tensor) -> Any:
             return func(first, *args[1:], **kwargs)
 
-        layouts = [axes.through_operator(name, again, leaf.shape, known, self._instances) for _, leaf in found]
+        def layout_of(value: Any) -> axes.Layout | None:
+            stems = self._value(value) if isinstance(value, torch.Tensor) else None
+            return None if stems is None else stems.layout
+
+        layouts = []
+        for _, leaf in found:
+            layout = through_rows(name, args, kwargs, leaf.shape, layout_of, self._instances)
+            layouts.append(layout or axes.through_operator(name, again, leaf.shape, known, self._instances))
         if place is None:
             for (_, leaf), layout in zip(found, layouts, strict=True):
                 self._keep(leaf, got[0].producer, layout, running)
