@@ -2,16 +2,19 @@
 
 import numpy as np
 
+from tensorboard_activis.query.leaf_order import leaf_order
+from tensorboard_activis.query.limits import check_time
+
 #: The distances of all pairs are held at once; beyond this many neurons they are ordered by angle instead.
 MAX_CLUSTERED = 2_048
 
 
-def clustered_order(values: np.ndarray) -> np.ndarray:
-    """Indices of the neurons so that alike ones stand side by side, int32 [neurons].
+def clustered_order(values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Indices of the neurons so that alike ones stand side by side, int32 [neurons], and whether no better order of the leaves is.
 
     Average linkage over z-scores per neuron, by nearest-neighbour chains (Murtagh, "A survey of recent advances in hierarchical
-    clustering algorithms", 1983), each branch turned so that the ends that meet are alike. Above MAX_CLUSTERED neurons: by the
-    angle in the plane of the first two principal components.
+    clustering algorithms", 1983), with the optimal order of the leaves. Above MAX_CLUSTERED neurons: by the angle in the plane of
+    the first two principal components.
 
     Arguments:
         values: [rows, neurons].
@@ -22,12 +25,12 @@ def clustered_order(values: np.ndarray) -> np.ndarray:
     spread = points.std(axis=1, keepdims=True)
     points = points / np.where(spread > 1e-12, spread, 1)
     if neurons < 3:
-        return np.arange(neurons, dtype=np.int32)
+        return np.arange(neurons, dtype=np.int32), True
     if neurons > MAX_CLUSTERED:
-        return _by_angle(points)
+        return _by_angle(points), False
     squares = (points * points).sum(axis=1)
     distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0)).astype(np.float32)
-    return _leaves(_merges(distances.copy()), distances)
+    return leaf_order(_merges(distances.copy()), distances)
 
 
 def _by_angle(points: np.ndarray) -> np.ndarray:
@@ -47,6 +50,7 @@ def _merges(distances: np.ndarray) -> list[tuple[int, int]]:
     merges: list[tuple[int, int]] = []
     chain: list[int] = []
     while len(merges) < count - 1:
+        check_time()
         if not chain:
             chain = [int(np.argmax(alive))]
         while True:
@@ -67,18 +71,3 @@ def _merges(distances: np.ndarray) -> list[tuple[int, int]]:
         distances[second], distances[:, second] = np.inf, np.inf
         merges.append((first, second))
     return merges
-
-
-def _leaves(merges: list[tuple[int, int]], distances: np.ndarray) -> np.ndarray:
-    parts: dict[int, list[int]] = {}
-    for first, second in merges:
-        left, right = parts.get(first, [first]), parts.pop(second, [second])
-        ends = [
-            (distances[left[-1], right[0]], left, right),
-            (distances[left[-1], right[-1]], left, right[::-1]),
-            (distances[left[0], right[0]], left[::-1], right),
-            (distances[left[0], right[-1]], left[::-1], right[::-1]),
-        ]
-        _, left, right = min(ends, key=lambda end: end[0])
-        parts[first] = left + right
-    return np.array(next(iter(parts.values())), dtype=np.int32)

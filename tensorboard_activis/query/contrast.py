@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorboard_activis.query.sorting import effect_size
+from tensorboard_activis.query.effects import effect_size
 
 SHOWN = 6
 #: A neuron whose spread is below this share of the layer's largest has next to none: any value would look far away.

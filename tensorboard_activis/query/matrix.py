@@ -41,7 +41,8 @@ class Matrix:
         order: int32 [neurons], the neurons in sorted order.
         error: half of the 95 % interval of `mean`, where it is from a sample; 0 where it is exact, NaN of a single value.
         complete: whether the whole sample was used.
-        effect: float32 [neurons] in index order, Cohen's d; only when sorted by difference.
+        effect: float32 [neurons] in index order, Hedges' g; only when sorted by difference.
+        optimal: False when the neurons are clustered, but in an order that may not be the best.
     """
 
     mean: np.ndarray
@@ -53,6 +54,7 @@ class Matrix:
     effect: np.ndarray | None
     error: np.ndarray
     complete: bool
+    optimal: bool
     sources: tuple[Source, ...]
 
 
@@ -98,16 +100,17 @@ def matrix(
         count[index], error[index] = summary.count[position], 0
         n[index] = snapshot.record.subsets[position].count
         sources.append(Source("exact", int(n[index]), snapshot.record.seen))
-    ordered, effect = order(sort or Sort(), mean, std, count)
+    ordered = order(sort or Sort(), mean, std, count)
     return Matrix(
         mean=mean.astype(np.float32),
         std=std.astype(np.float32),
         max=largest.astype(np.float32),
         active=active.astype(np.float32),
         n=n,
-        order=ordered,
+        order=ordered.order,
+        optimal=ordered.optimal,
         error=error.astype(np.float32),
         complete=complete,
-        effect=None if effect is None else effect.astype(np.float32),
+        effect=None if ordered.effect is None else ordered.effect.astype(np.float32),
         sources=tuple(sources),
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.classes import briefs, class_name, is_classes, label_values
+from tensorboard_activis.query.effects import effect_size
 from tensorboard_activis.query.rows import Row, members
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -31,7 +32,7 @@ class Selectivity:
 
     Attributes:
         auc: chance that an instance of the class has a higher value than one that is not, ties counting half.
-        d: Cohen's d of the class against the rest.
+        d: Hedges' g of the class against the rest.
         n: kept instances of the class with a finite value.
     """
 
@@ -92,7 +93,7 @@ def selectivity(snapshot: SnapshotReader, layer: str, neuron: int, prefix: int |
         n, others = int(inside.sum()), int((~inside).sum())
         if n and others:
             auc = (ranks[inside].sum() - n * (n + 1) / 2) / (n * others)
-            found.append(Selectivity(class_name(snapshot, int(index)) or "", float(auc), _d(values, inside), n))
+            found.append(Selectivity(class_name(snapshot, int(index)) or "", float(auc), _effect(values, inside), n))
     return sorted(found, key=lambda one: -abs(one.auc - 0.5))
 
 
@@ -103,15 +104,10 @@ def mean_ranks(values: np.ndarray) -> np.ndarray:
     return (last - (counts - 1) / 2)[position]
 
 
-def _d(values: np.ndarray, inside: np.ndarray) -> float:
-    one, other = values[inside], values[~inside]
-    if values.size < 3:
-        return math.nan
-    pooled = math.sqrt((((one - one.mean()) ** 2).sum() + ((other - other.mean()) ** 2).sum()) / (values.size - 2))
-    difference = float(one.mean() - other.mean())
-    if pooled <= 1e-9 * max(abs(float(values.max())), abs(float(values.min()))):
-        return 0.0 if difference == 0 else math.nan
-    return difference / pooled
+def _effect(values: np.ndarray, inside: np.ndarray) -> float:
+    both = (values[inside], values[~inside])
+    mean, std, n = ([function(one) for one in both] for function in (np.mean, np.std, np.size))
+    return float(effect_size(*(np.array(each)[:, None] for each in (mean, std, n)))[0])
 
 
 def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> list[dict[str, float]]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.clustering import clustered_order
+from tensorboard_activis.query.effects import effect_size
 
 RULES = ("index", "row", "difference", "strongest", "clustered")
 
@@ -18,6 +20,20 @@ class Sort:
     by: str = "index"
     a: int = 0
     b: int = 0
+
+
+class Order(NamedTuple):
+    """Neurons in sorted order.
+
+    Attributes:
+        order: their indices, int32 [neurons].
+        effect: effect sizes by index, float64 [neurons]; None unless sorted by difference.
+        optimal: False when a clustering's leaves are in a good order but perhaps not in the best.
+    """
+
+    order: np.ndarray
+    effect: np.ndarray | None = None
+    optimal: bool = True
 
 
 def parse_sort(sort: object, rows: int) -> Sort:
@@ -37,24 +53,6 @@ def parse_sort(sort: object, rows: int) -> Sort:
     return Sort(sort["by"], *positions)
 
 
-def effect_size(mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Cohen's d of two sets: (mean A − mean B) ÷ pooled standard deviation, float64 [neurons].
-
-    Arguments:
-        mean, std, count: [2, neurons], population deviations.
-
-    NaN where the deviation is zero or unknown (two single instances), but the means differ.
-    """
-    difference = mean[0] - mean[1]
-    degrees = count[0] + count[1] - 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # The sums of squares, n times the population's variance, over the degrees of freedom.
-        pooled = np.sqrt((count[0] * std[0] ** 2 + count[1] * std[1] ** 2) / degrees)
-        effect = difference / pooled
-    spread = np.isfinite(pooled) & (pooled > 1e-6 * np.maximum(np.abs(mean).max(axis=0), 1e-30))
-    return np.where(spread, effect, np.where(difference == 0, 0.0, np.nan))
-
-
 def difference_order(mean: np.ndarray, effect: np.ndarray) -> np.ndarray:
     """Neurons by effect, largest first; those without one by the sign of the difference, then by its size."""
     difference = mean[0] - mean[1]
@@ -66,24 +64,25 @@ def difference_order(mean: np.ndarray, effect: np.ndarray) -> np.ndarray:
     return _descending(key, difference)
 
 
-def order(sort: Sort, mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Indices of the neurons in sorted order, int32 [neurons], and the effect sizes when they are by difference.
+def order(sort: Sort, mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> Order:
+    """The neurons in sorted order.
 
     Arguments:
         mean, std, count: [rows, neurons].
     """
     if sort.by == "row":
-        return _descending(mean[sort.a]), None
+        return Order(_descending(mean[sort.a]))
     if sort.by == "difference":
         pair = [sort.a, sort.b]
         effect = effect_size(mean[pair], std[pair], count[pair])
-        return difference_order(mean[pair], effect), effect
+        return Order(difference_order(mean[pair], effect), effect)
     if sort.by == "strongest":
         known = np.where(np.isfinite(mean), mean, -np.inf)
-        return _descending(known.max(axis=0)), None
+        return Order(_descending(known.max(axis=0)))
     if sort.by == "clustered":
-        return clustered_order(mean), None
-    return np.arange(mean.shape[1], dtype=np.int32), None
+        found, optimal = clustered_order(mean)
+        return Order(found, optimal=optimal)
+    return Order(np.arange(mean.shape[1], dtype=np.int32))
 
 
 def _descending(key: np.ndarray, tie: np.ndarray | None = None) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Numbers of the matrix against plain numpy over the data that were logged."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -53,7 +54,8 @@ def test_sorted_by_difference(snapshot: SnapshotReader, data: Data) -> None:
     one, other = (data.activations[LAYER][data.labels == index].astype(np.float64) for index in (0, 1))
     n, m = len(one), len(other)
     pooled = np.sqrt(((n - 1) * one.var(axis=0, ddof=1) + (m - 1) * other.var(axis=0, ddof=1)) / (n + m - 2))
-    expected = (one.mean(axis=0) - other.mean(axis=0)) / pooled
+    hedges = np.exp(math.lgamma((n + m - 2) / 2) - math.lgamma((n + m - 3) / 2)) / np.sqrt((n + m - 2) / 2)
+    expected = (one.mean(axis=0) - other.mean(axis=0)) / pooled * hedges
     assert found.effect is not None
     np.testing.assert_allclose(found.effect, expected, rtol=1e-4)
     assert found.order.tolist() == np.argsort(-expected).tolist()
