@@ -1,5 +1,6 @@
 """Records in event files: length, checksum, bytes, checksum, as TFRecord has them."""
 
+import os
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -10,6 +11,7 @@ import google_crc32c
 MAX_RECORD = 1 << 30
 #: Bytes that a record takes besides its data.
 OVERHEAD = 16
+_LARGE = 1 << 20
 
 
 class DamagedRecordError(Exception):
@@ -44,6 +46,9 @@ def records(file: BinaryIO) -> Iterator[bytes]:
         (length,) = struct.unpack("<Q", head[:8])
         if not _intact(head[:8], head[8:]) or length > MAX_RECORD:
             raise DamagedRecordError(position)
+        # A record may claim any length: what is not there is not made room for.
+        if length > _LARGE and length > _ahead(file):
+            return
         data, check = file.read(length), file.read(4)
         if len(data) < length or len(check) < 4:
             return
@@ -51,6 +56,14 @@ def records(file: BinaryIO) -> Iterator[bytes]:
             raise DamagedRecordError(position)
         position += OVERHEAD + length
         yield data
+
+
+def _ahead(file: BinaryIO) -> int:
+    """How many bytes there are from where the file stands."""
+    here = file.tell()
+    end = file.seek(0, os.SEEK_END)
+    file.seek(here)
+    return end - here
 
 
 def masked_crc32c(data: bytes) -> int:

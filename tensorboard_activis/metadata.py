@@ -14,6 +14,7 @@ SNAPSHOT_TAG = "activis/snapshot"
 RUN_DIRECTORY = "activis"
 
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
+_FILE_NAME_IN_BYTES = re.compile(_FILE_NAME.pattern.encode("ascii"))
 
 
 def plugin_content() -> bytes:
@@ -39,6 +40,11 @@ def instances_file(content: bytes) -> str:
 def is_file_name(name: str) -> bool:
     """Whether an event may refer to this file: a name as made above, so never one that leads out of its directory."""
     return _FILE_NAME.fullmatch(name) is not None
+
+
+def file_names(content: bytes) -> set[str]:
+    """All names of files that appear in the bytes of an event, wherever they stand: never fewer than it refers to."""
+    return {name.decode("ascii") for name in _FILE_NAME_IN_BYTES.findall(content)}
 
 
 def newer_version(version: int | None) -> str:

@@ -1,6 +1,8 @@
 """Records of event files, checked against TensorBoard's own checksum and reader."""
 
 import io
+import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,14 @@ def test_a_flipped_bit_is_never_taken_for_data(parts: list[bytes], data: st.Data
         read()
     assert caught.value.position == [0, *ends][hurt]
     assert found == parts[:hurt]
+
+
+def test_room_is_made_for_what_is_there_not_for_what_is_claimed() -> None:
+    length = struct.pack("<Q", 1 << 29)
+    claim = length + struct.pack("<I", masked_crc32c(length)) + b"short"
+    tracemalloc.start()
+    try:
+        assert list(records(io.BytesIO(framed(b"first") + claim))) == [b"first"]
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

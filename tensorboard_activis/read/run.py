@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tensorboard_activis import codec, metadata, schema
+from tensorboard_activis.blobs import Blobs, read_blobs
 from tensorboard_activis.errors import NotFoundError, UnreadableError
-from tensorboard_activis.read.events import Blobs, read_blobs
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 
