@@ -265,7 +265,8 @@ class Tracer(TorchFunctionMode):
     def _keep(self, leaf: Leaf, producer: str, layout: axes.Layout, running: _Running) -> None:
         tensor = leaf if isinstance(leaf, torch.Tensor) else leaf.data
         if not isinstance(leaf, torch.Tensor):
-            layout = axes.Layout(None, tensor.dim() - 1)
+            # Packed in the order of their lengths, unless they came in it.
+            layout = axes.Layout(None, tensor.dim() - 1, picked=leaf.sorted_indices is not None)
         self._values[id(tensor)] = _Value(tensor, producer, layout)
         running.values.add(id(tensor))
 

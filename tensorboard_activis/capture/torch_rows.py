@@ -54,34 +54,39 @@ def through_rows(
         return Layout(picked=True)
     if name not in _PICKING or not isinstance(source, torch.Tensor):
         return None
-    axis = 0 if layout.batch is None else layout.batch
-    index = _index_of_rows(name, args, kwargs, axis)
-    if index is None or (of(index) is None and _is_every_row(index, source.shape[axis])):
-        return None
-    if layout.picked and index.dtype != torch.bool and shape and shape[0] == instances:
-        return Layout(0, len(shape) - 1)  # back in order, as after a sort by length
-    return Layout(None, len(shape) - 1, picked=True) if layout.batch is not None or layout.picked else None
+    indices = _indices(name, args, kwargs)
+    rank = len(shape)
+    if layout.picked:
+        back = [
+            axis for axis, index in indices if index.dtype != torch.bool and axis < rank and shape[axis] == instances
+        ]
+        return Layout(back[0], rank - 1) if back else None  # in order again, as after a sort by length
+    for axis, index in indices:
+        covered = axis + (index.dim() if index.dtype == torch.bool or name == "masked_select" else 1)
+        if layout.batch is not None and axis <= layout.batch < covered:
+            in_order = of(index) is None and _is_every_row(index, source.shape[axis])
+            return None if in_order else Layout(None, rank - 1, picked=True)
+    return None
 
 
-def _index_of_rows(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], axis: int) -> torch.Tensor | None:
-    """The tensor that says which rows are taken, if one does."""
+def _indices(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[int, torch.Tensor]]:
+    """The tensors that say what is taken along which axis."""
     if name == "getitem":
-        indices = args[1] if isinstance(args[1], tuple) else (args[1],)
-        if any(index is Ellipsis or index is None for index in indices[: axis + 1]) or len(indices) <= axis:
-            return None
-        found = indices[axis]
-    elif name in ("masked_select", "take"):
-        found = args[1] if len(args) > 1 else None
+        places = args[1] if isinstance(args[1], tuple) else (args[1],)
+        found = []
+        for axis, index in enumerate(places):
+            if index is Ellipsis or index is None:
+                break
+            index = torch.as_tensor(index) if isinstance(index, list) else index
+            if isinstance(index, torch.Tensor) and index.dim():
+                found.append((axis, index))
+        return found
+    tensors = [value for value in (*args[1:], *kwargs.values()) if isinstance(value, torch.Tensor) and value.dim()]
+    if name in ("masked_select", "take"):
+        axis: Any = 0
     else:
-        axis_of = kwargs.get("dim", args[1] if len(args) > 1 else None)
-        if name == "take_along_dim":
-            axis_of = kwargs.get("dim", args[2] if len(args) > 2 else None)
-        found = kwargs.get("index", next((arg for arg in args[1:] if isinstance(arg, torch.Tensor)), None))
-        if axis_of != axis:
-            return None
-    if isinstance(found, list):
-        found = torch.as_tensor(found)
-    return found if isinstance(found, torch.Tensor) and found.dim() else None
+        axis = kwargs.get("dim", next((value for value in args[1:] if isinstance(value, int)), None))
+    return [(axis, tensors[0])] if tensors and isinstance(axis, int) and axis >= 0 else []
 
 
 def _is_every_row(index: torch.Tensor, rows: int) -> bool:
