@@ -1,0 +1,41 @@
+"""Two layouts of the same instances, one turned so that it lies on the other as well as it can."""
+
+import numpy as np
+
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+
+def shared_rows(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the instances that both snapshots kept, by id, in the first one's order: two int64 arrays of equal length."""
+    if one.record.instances == other.record.instances and one.record.kept == other.record.kept:
+        rows = np.arange(one.record.kept)
+        return rows, rows
+    ids, others = (each.instances.column("id") for each in (one, other))
+    if ids.type != others.type:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    places = {each: row for row, each in enumerate(others.to_pylist())}
+    pairs = [(row, places[each]) for row, each in enumerate(ids.to_pylist()) if each in places]
+    found = np.array(pairs, np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def procrustes(xy: np.ndarray, like: np.ndarray, rows: np.ndarray, like_rows: np.ndarray) -> np.ndarray:
+    """`xy` turned and mirrored, but not scaled, to lie on `like`: float32 [instances, 2], each axis centred.
+
+    Arguments:
+        xy: [instances, 2].
+        like: [other instances, 2].
+        rows, like_rows: positions of the same instances in either; places that are not finite are left out.
+
+    With fewer than two instances in common nothing is turned.
+    Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", 1966.
+    """
+    one, other = xy[rows].astype(np.float64), like[like_rows].astype(np.float64)
+    known = np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
+    middle = np.nanmean(xy, axis=0, dtype=np.float64) if np.isfinite(xy).any() else np.zeros(2)
+    centred = xy - middle
+    if np.count_nonzero(known) < 2:
+        return centred.astype(np.float32)
+    one, other = one[known] - one[known].mean(axis=0), other[known] - other[known].mean(axis=0)
+    left, _, right = np.linalg.svd(one.T @ other)
+    return (centred @ (left @ right)).astype(np.float32)
