@@ -31,9 +31,10 @@ def encode_graph(graph: schema.Graph) -> bytes:
             attributes=dict(node.attributes),
             call=node.call,
             calls=node.calls,
+            branch=node.branch,
         )
     for edge in graph.edges:
-        message.edges.add(source=edge.source, target=edge.target, shape=_shape(edge.shape))
+        message.edges.add(source=edge.source, target=edge.target, shape=_shape(edge.shape), branch=edge.branch)
     return message.SerializeToString(deterministic=True)
 
 
@@ -57,10 +58,11 @@ def decode_graph(blob: bytes) -> schema.Graph:
             attributes=dict(node.attributes),
             call=node.call,
             calls=node.calls,
+            branch=node.branch,
         )
         for node in message.nodes
     )
-    edges = tuple(schema.Edge(edge.source, edge.target, _to_shape(edge.shape)) for edge in message.edges)
+    edges = tuple(schema.Edge(edge.source, edge.target, _to_shape(edge.shape), edge.branch) for edge in message.edges)
     _check_tree(nodes, edges)
     return schema.Graph(message.framework, message.model, nodes, edges, message.origin)
 

@@ -41,6 +41,7 @@ class Node:
         name: what to show, the last part of the key (the model's class name for the model itself).
         parameters: number of trainable and frozen parameters, those of modules inside included.
         call, calls: which call of the module this is, from 0, and how many one forward pass makes (0: it never ran).
+        branch: whether there were forward passes with it and others without it.
     """
 
     key: str
@@ -53,15 +54,17 @@ class Node:
     attributes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     call: int = 0
     calls: int = 1
+    branch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Data that flows from one node to another; both hold no other nodes."""
+    """Data that flows from one node to another; both hold no other nodes. `branch`: not in every forward pass."""
 
     source: str
     target: str
     shape: Shape
+    branch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
