@@ -1,4 +1,5 @@
-import type { Block, ColumnView } from "../layout/matrix";
+import type { Block } from "../layout/matrix";
+import type { ColumnView } from "../state/view";
 import { visibleRows } from "../layout/matrix";
 import { mapIndex, mapPixels } from "./colormap";
 import { MISSING, type Pyramid } from "./matrixPyramid";

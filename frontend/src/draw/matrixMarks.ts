@@ -1,4 +1,5 @@
-import { type ColumnView, type MatrixShape, placeToX, tickStep } from "../layout/matrix";
+import { type MatrixShape, placeToX, tickStep } from "../layout/matrix";
+import type { ColumnView } from "../state/view";
 import { roundEnd } from "./colormap";
 import { tick } from "./format";
 import { tokens } from "./theme";

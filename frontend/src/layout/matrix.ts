@@ -1,3 +1,5 @@
+import type { ColumnView } from "../state/view";
+
 /** Where things stand in a panel's matrix, in CSS pixels from the top left corner of its body. */
 
 export interface Block {
@@ -77,12 +79,6 @@ export function visibleRows({ height, rowHeight, count }: Block, scroll: number)
 /** Scroll that shows the row, moved as little as possible. */
 export function scrollTo({ height, rowHeight }: Block, scroll: number, row: number): number {
   return Math.max(Math.min(scroll, row * rowHeight), (row + 1) * rowHeight - height, 0);
-}
-
-/** The columns that are seen, in places of the sorted order; both may be fractions. */
-export interface ColumnView {
-  first: number;
-  span: number;
 }
 
 const LEAST_SPAN = 8;

@@ -1,8 +1,9 @@
-import { batch } from "@preact/signals";
+import { batch, effect } from "@preact/signals";
 import type { At } from "../api/source";
 import type { ProjectionMethod, Statistic } from "../api/types";
-import { openLayers } from "./chosen";
-import { columns, layers, rows } from "./data";
+import { openLayers, rowName } from "./chosen";
+import { freeColour } from "./colours";
+import { columns, layers, rows, snapshot, whereOf } from "./data";
 import { clearHover } from "./hover";
 import { picked, type Picked } from "./members";
 import { nearest, runs } from "./place";
@@ -45,8 +46,9 @@ export function toggleLayer(name: string): void {
 }
 
 /** Instances go above the subsets; a row that is there already stays where it is. */
-export function addRow(row: Row): void {
+export function addRow(added: Row): void {
   const now = rows.peek();
+  const row = added.kind === "expression" ? { ...added, colour: added.colour ?? freeColour() } : added;
   if (now.some((other) => rowKey(other) === rowKey(row))) return;
   const place = row.kind === "instance" ? now.findLastIndex((other) => other.kind === "instance") + 1 : now.length;
   chosenRows.value = now.toSpliced(place, 0, row);
@@ -87,21 +89,67 @@ export function addExpressionRow(expression: string, name?: string): void {
   if (text) addRow({ kind: "expression", expression: text, name });
 }
 
-/** Makes a row of the picked instances and lets the picking go. Returns its key. */
-export function addPickedRow(name?: string): RowKey | null {
-  const [set, known] = [picked.peek(), columns.peek().value];
-  if (!set || !known || set.rows.length === 0) return null;
-  const ids = Array.from(set.rows, (row) => known.ids[row] ?? "");
-  const expression = idExpression(ids, ids.every((id) => /^-?\d+$/.test(id)));
+/** Puts another subset in the place of a row of an expression; what was sorted by it or shown of it follows. */
+export function replaceRow(key: RowKey, row: Row & { kind: "expression" }): void {
+  const next = rowKey(row);
+  const now = rows.peek();
+  const [rule, chosen] = [sort.peek(), selection.peek()];
+  const follow = (old: RowKey): RowKey => (old === key ? next : old);
   batch(() => {
-    addRow({ kind: "expression", expression, name: name ?? set.name });
-    picked.value = null;
+    chosenRows.value = now.filter((other) => rowKey(other) === key || rowKey(other) !== next).map((other) => (rowKey(other) === key ? row : other));
+    if (rule.by === "row") sort.value = { by: "row", a: follow(rule.a) };
+    if (rule.by === "difference") sort.value = { by: "difference", a: follow(rule.a), b: follow(rule.b) };
+    if (chosen?.kind === "subset") select({ kind: "subset", key: follow(chosen.key) });
+    clearHover();
+  });
+}
+
+/** What the picked instances are as a subset: what they have in common, else they themselves. Null: too many to be listed. */
+export function pickedExpression(): string | null {
+  const [set, known] = [picked.value, columns.value.value];
+  if (!set || !known) return null;
+  if (set.expression !== undefined) return set.expression;
+  const inside = new Set(set.rows);
+  const others = known.ids.filter((_, row) => !inside.has(row));
+  const numeric = snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number";
+  return idExpression(Array.from(set.rows, (row) => known.ids[row] ?? ""), others, numeric);
+}
+
+/** Makes a row of the picked instances and lets the picking go. Returns its key; null when they are too many to be listed. */
+export function addPickedRow(name?: string): RowKey | null {
+  const [set, expression] = [picked.peek(), pickedExpression()];
+  if (!set || expression === null) return null;
+  batch(() => {
+    addRow({ kind: "expression", expression, name: name ?? unlike(set.name) });
+    pick(null);
   });
   return expressionKey(expression);
 }
 
+/** "lasso", "lasso 2", … */
+function unlike(name: string): string {
+  const taken = new Set(rows.peek().map(rowName));
+  let [own, number] = [name, 2];
+  while (taken.has(own)) own = `${name} ${number++}`;
+  return own;
+}
+
+let stopFollowing: (() => void) | null = null;
+
 export function pick(next: Picked | null): void {
+  stopFollowing?.();
+  stopFollowing = null;
   picked.value = next && next.rows.length > 0 ? next : null;
+}
+
+/** Picks what an expression is true for, also at the steps and in the runs that one goes to, until something else is picked. */
+export function pickWhere(expression: string, name: string): void {
+  pick(null);
+  const found = whereOf(expression);
+  stopFollowing = effect(() => {
+    const { value } = found.value;
+    picked.value = value && { name, expression, rows: value.rows };
+  });
 }
 
 export function pinInstance(row: number): void {

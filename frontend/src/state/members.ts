@@ -11,6 +11,8 @@ export interface Picked {
   rows: Int32Array;
   /** The layer in whose projection it was drawn. */
   layer?: string;
+  /** What they have in common, where it can be said: then it is a subset at every step and in every run. */
+  expression?: string;
 }
 
 export const picked = signal<Picked | null>(null);

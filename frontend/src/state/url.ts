@@ -23,6 +23,8 @@ export function encode(): Fields {
   put("run", view.chosenRun.value);
   put("step", view.chosenStep.value);
   if (view.compare.value) put("compare", JSON.stringify([view.compare.value.run, view.compare.value.step]));
+  if (view.compareMode.value !== "both") put("mode", view.compareMode.value);
+  if (view.openModules.value) put("modules", JSON.stringify(view.openModules.value));
   if (view.chosenLayers.value) put("layers", JSON.stringify(view.chosenLayers.value));
   if (view.chosenRows.value) put("rows", JSON.stringify(view.chosenRows.value.map(packRow)));
   if (view.sort.value.by !== "index") put("sort", JSON.stringify(view.sort.value));
@@ -33,12 +35,14 @@ export function encode(): Fields {
   put("detail", view.chosenDetailLayer.value);
   if (view.instancesTab.value !== "classes") put("tab", view.instancesTab.value);
   for (const name of view.panelNames()) {
-    const { method, colour, zoom } = view.panel(name);
-    const z = zoom.value;
-    const packed = { m: method.value === "pca" ? undefined : method.value, c: colour.value === "label" ? undefined : colour.value };
-    const whole = z.scale === 1 && z.x === 0 && z.y === 0;
-    const full = whole ? packed : { ...packed, z: [round(z.scale), round(z.x), round(z.y)] };
-    if (full.m || full.c || "z" in full) put(`panel:${name}`, JSON.stringify(full));
+    const { method, colour, zoom, columns } = view.panel(name);
+    const [z, seen] = [zoom.value, columns.value];
+    const packed = JSON.stringify({
+      m: method.value === "pca" ? undefined : method.value, c: colour.value === "label" ? undefined : colour.value,
+      z: z.scale === 1 && z.x === 0 && z.y === 0 ? undefined : [round(z.scale), round(z.x), round(z.y)],
+      v: seen ? [round(seen.first, 6), round(seen.span, 6)] : undefined,
+    });
+    if (packed !== "{}") put(`panel:${name}`, packed);
   }
   return fields;
 }
@@ -50,6 +54,8 @@ export function decode(fields: Fields): void {
     view.chosenRun.value = fields.get("run") ?? null;
     view.chosenStep.value = number(fields.get("step"));
     view.compare.value = compareOf(json("compare"));
+    view.compareMode.value = fields.get("mode") === "difference" ? "difference" : "both";
+    view.openModules.value = strings(json("modules"));
     view.chosenLayers.value = strings(json("layers"));
     const rows = json("rows");
     view.chosenRows.value = Array.isArray(rows) ? rows.flatMap(unpackRow) : null;
@@ -90,19 +96,27 @@ export function readHash(hash: string): Fields {
 const QUIET = ["step", "expression"];
 const isQuiet = (name: string): boolean => QUIET.includes(name) || name.startsWith("panel:");
 
+/** Zooming changes the address when it rests: browsers ignore addresses that change at every frame. */
+const REST_MS = 250;
+
 /** Keeps the state and the address of `host` alike. Returns what stops it. */
 export function followAddress(host: Window): () => void {
   let last = readHash(host.location.hash);
+  let timer: ReturnType<typeof setTimeout> | undefined;
   decode(last);
   const stop = effect(() => {
     const fields = encode();
+    clearTimeout(timer);
     if (same(fields, last)) return;
-    const names = new Set([...fields.keys(), ...last.keys()]);
-    const loud = [...names].some((name) => !isQuiet(name) && fields.get(name) !== last.get(name));
-    last = fields;
-    const hash = writeHash(host.location.hash, fields);
-    if (loud) host.history.pushState(host.history.state, "", hash);
-    else host.history.replaceState(host.history.state, "", hash);
+    const changed = [...new Set([...fields.keys(), ...last.keys()])].filter((name) => fields.get(name) !== last.get(name));
+    const write = (): void => {
+      last = fields;
+      const hash = writeHash(host.location.hash, fields);
+      if (changed.every(isQuiet)) host.history.replaceState(host.history.state, "", hash);
+      else host.history.pushState(host.history.state, "", hash);
+    };
+    if (changed.every((name) => name.startsWith("panel:"))) timer = setTimeout(write, REST_MS);
+    else write();
   });
   const back = (): void => {
     const there = readHash(host.location.hash);
@@ -113,6 +127,7 @@ export function followAddress(host: Window): () => void {
   host.addEventListener("popstate", back);
   host.addEventListener("hashchange", back);
   return () => {
+    clearTimeout(timer);
     stop();
     host.removeEventListener("popstate", back);
     host.removeEventListener("hashchange", back);
@@ -123,7 +138,7 @@ function same(a: Fields, b: Fields): boolean {
   return a.size === b.size && [...a].every(([name, value]) => b.get(name) === value);
 }
 
-const round = (x: number): number => Number(x.toPrecision(4));
+const round = (x: number, digits = 4): number => Number(x.toPrecision(digits));
 
 function parse(text: string | undefined): unknown {
   if (text === undefined) return undefined;
@@ -147,21 +162,21 @@ function strings(value: unknown): string[] | null {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : null;
 }
 
-/** ["s", name], ["e", expression, name?], ["i", row]: short, for rows are most of a link. */
+/** ["s", name], ["e", expression, name or null, colour], ["i", row]: short, for rows are most of a link. */
 function packRow(row: Row): unknown[] {
   switch (row.kind) {
     case "subset": return ["s", row.name];
-    case "expression": return row.name === undefined ? ["e", row.expression] : ["e", row.expression, row.name];
+    case "expression": return row.colour === undefined ? ["e", row.expression, ...(row.name === undefined ? [] : [row.name])] : ["e", row.expression, row.name ?? null, row.colour];
     case "instance": return ["i", row.row];
   }
 }
 
 function unpackRow(value: unknown): Row[] {
   if (!Array.isArray(value)) return [];
-  const [kind, what, name] = value as unknown[];
+  const [kind, what, name, colour] = value as unknown[];
   if (kind === "s" && typeof what === "string") return [{ kind: "subset", name: what }];
   if (kind === "e" && typeof what === "string") {
-    return [typeof name === "string" ? { kind: "expression", expression: what, name } : { kind: "expression", expression: what }];
+    return [{ kind: "expression", expression: what, ...(typeof name === "string" ? { name } : {}), ...(isIndex(colour) ? { colour } : {}) }];
   }
   return kind === "i" && isIndex(what) ? [{ kind: "instance", row: what }] : [];
 }
@@ -190,11 +205,13 @@ function selectionOf(value: unknown): view.Selection | null {
 }
 
 function setPanel(name: string, value: unknown): void {
-  const { m, c, z } = (value ?? {}) as Record<string, unknown>;
+  const { m, c, z, v } = (value ?? {}) as Record<string, unknown>;
   const state = view.panel(name);
   state.method.value = m === "tsne" ? "tsne" : "pca";
   state.colour.value = typeof c === "string" ? c : "label";
   const [scale, x, y] = Array.isArray(z) ? (z as unknown[]) : [];
   state.zoom.value =
     typeof scale === "number" && typeof x === "number" && typeof y === "number" && scale > 0 ? { scale, x, y } : view.WHOLE;
+  const [first, span] = Array.isArray(v) ? (v as unknown[]) : [];
+  state.columns.value = typeof first === "number" && typeof span === "number" && first >= 0 && span > 0 ? { first, span } : null;
 }

@@ -19,11 +19,17 @@ export type Selection =
   | { kind: "neuron"; layer: string; neuron: number }
   | { kind: "subset"; key: RowKey };
 
+/** How what is compared with is shown: in the lower half of every row, or as the difference from it. */
+export type CompareMode = "both" | "difference";
+
 export type InstancesTab = "classes" | "confusion" | "table";
 
 export const chosenRun = signal<string | null>(null);
 export const chosenStep = signal<number | null>(null);
 export const compare = signal<Compare | null>(null);
+export const compareMode = signal<CompareMode>("both");
+/** Modules of the graph that are open; null: those that are open at first. */
+export const openModules = signal<string[] | null>(null);
 export const chosenLayers = signal<string[] | null>(null);
 export const chosenRows = signal<Row[] | null>(null);
 export const sort = signal<Sort>({ by: "index" });
@@ -50,10 +56,18 @@ export interface Zoom {
 
 export const WHOLE: Zoom = { scale: 1, x: 0, y: 0 };
 
+/** The columns that are seen, in places of the sorted order; both may be fractions. */
+export interface ColumnView {
+  first: number;
+  span: number;
+}
+
 export interface PanelState {
   method: Signal<ProjectionMethod>;
   colour: Signal<ColourBy>;
   zoom: Signal<Zoom>;
+  /** Of the matrix; null: all of them. */
+  columns: Signal<ColumnView | null>;
 }
 
 const panels = new Map<string, PanelState>();
@@ -63,7 +77,7 @@ const made = signal<string[]>([]);
 export function panel(layer: string): PanelState {
   let found = panels.get(layer);
   if (!found) {
-    found = { method: signal<ProjectionMethod>("pca"), colour: signal<ColourBy>("label"), zoom: signal(WHOLE) };
+    found = { method: signal<ProjectionMethod>("pca"), colour: signal<ColourBy>("label"), zoom: signal(WHOLE), columns: signal(null) };
     panels.set(layer, found);
     // Made while a view draws: those who follow the list hear of it afterwards.
     queueMicrotask(() => void (made.value = [...panels.keys()]));

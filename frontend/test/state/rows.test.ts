@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sortQuery } from "../../src/state/data";
-import { idExpression, type Row, rowKey, rowOfKey } from "../../src/state/rows";
+import { combined, idExpression, negated, rangeExpression, type Row, rowKey, rowOfKey } from "../../src/state/rows";
 
 const ROWS: Row[] = [
   { kind: "instance", row: 814 },
@@ -23,7 +23,28 @@ describe("rows", () => {
   });
 
   it("can be made of single instances", () => {
-    expect(idExpression(["3", "17"], true)).toBe("id in [3, 17]");
-    expect(idExpression(['a"b', "c"], false)).toBe('id in ["a\\"b", "c"]');
+    expect(idExpression(["3", "17"], [], true)).toBe("id in [3, 17]");
+    expect(idExpression(['a"b', "c"], [], false)).toBe('id in ["a\\"b", "c"]');
+  });
+
+  it("are said by those left out when they are too many to be listed, and not at all when both are", () => {
+    const many = Array.from({ length: 10_001 }, (_, i) => String(i));
+    expect(idExpression(many.slice(1), [], true)).toMatch(/^id in \[1, 2, .* 10000\]$/);
+    expect(idExpression(many, ["-7"], true)).toBe("not (id in [-7])");
+    expect(idExpression(many, many, true)).toBeNull();
+  });
+
+  it("are combined with parentheses where they are needed", () => {
+    expect(combined("label == 8", "and", "correct")).toBe("label == 8 and correct");
+    expect(combined("a == 1 or b", "and not", 'text == "this or that"')).toBe('(a == 1 or b) and not text == "this or that"');
+    expect(combined("x in [1]", "or", "not y")).toBe("x in [1] or (not y)");
+    expect(negated("loss > 2")).toBe("not loss > 2");
+    expect(negated("a and b")).toBe("not (a and b)");
+  });
+
+  it("are ranges of a neuron", () => {
+    expect(rangeExpression('a"b', 7, "0.5", "1.2")).toBe('0.5 <= neuron("a\\"b", 7) < 1.2');
+    expect(rangeExpression("fc", 0, "0.5", null)).toBe('neuron("fc", 0) >= 0.5');
+    expect(rangeExpression("fc", 0, null, "-1")).toBe('neuron("fc", 0) < -1');
   });
 });

@@ -45,7 +45,10 @@ describe("the address", () => {
       { kind: "subset", name: "8=#&" },
       { kind: "expression", expression: 'label == "é" and not correct' },
       { kind: "expression", expression: "id in [1, 2]", name: "mine" },
+      { kind: "expression", expression: "loss > 2", colour: 12 },
     ];
+    view.compareMode.value = "difference";
+    view.openModules.value = ["layer2", "layer2.0"];
     view.sort.value = { by: "difference", a: "s:8=#&", b: "i:814" };
     view.statistic.value = "active";
     view.scale.value = "unit";
@@ -55,6 +58,7 @@ describe("the address", () => {
     view.instancesTab.value = "table";
     view.panel("head[logits]").method.value = "tsne";
     view.panel("head[logits]").zoom.value = { scale: 2.5, x: -0.25, y: 1 };
+    view.panel("head[logits]").columns.value = { first: 12.5, span: 100 };
     await soon();
     const before = encode();
     const hash = writeHash("#activis&_smoothingWeight=0", before);
@@ -65,7 +69,11 @@ describe("the address", () => {
     expect(view.chosenRun.value).toBe("a/b & c");
     expect(view.chosenStep.value).toBe(0);
     expect(view.chosenRows.value?.[3]).toEqual({ kind: "expression", expression: "id in [1, 2]", name: "mine" });
+    expect(view.chosenRows.value?.[4]).toEqual({ kind: "expression", expression: "loss > 2", colour: 12 });
+    expect(view.compareMode.value).toBe("difference");
+    expect(view.openModules.value).toEqual(["layer2", "layer2.0"]);
     expect(view.panel("head[logits]").zoom.value).toEqual({ scale: 2.5, x: -0.25, y: 1 });
+    expect(view.panel("head[logits]").columns.value).toEqual({ first: 12.5, span: 100 });
     expect(encode()).toEqual(before);
   });
 
@@ -83,6 +91,19 @@ describe("the address", () => {
     expect(view.sort.value).toEqual({ by: "index" });
     expect(view.scale.value).toBe("auto");
     expect(view.chosenStep.value).toBeNull();
+  });
+
+  it("follows a zoom when it rests", async () => {
+    const zoom = view.panel("a").columns;
+    await soon();
+    const bar = new Bar("#activis");
+    const stop = followAddress(bar as unknown as Window);
+    for (let first = 1; first <= 5; first++) zoom.value = { first, span: 8 };
+    expect(bar.location.hash).toBe("#activis");
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    expect(readHash(bar.location.hash).get("panel:a")).toBe('{"v":[5,8]}');
+    expect(bar.entries).toHaveLength(1);
+    stop();
   });
 
   it("makes a way back of every choice, but not of every step", () => {

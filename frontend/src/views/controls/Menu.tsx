@@ -59,6 +59,8 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
     };
   }, []);
 
+  /** The keyboard goes back to where it came from: the anchor, or the button in it. */
+  const back = (): void => (anchor.tabIndex < 0 ? (anchor.querySelector("button") ?? anchor) : anchor).focus();
   const step = (from: number, by: number): number => {
     for (let i = from + by; i >= 0 && i < options.length; i += by) if (!options[i]?.disabled) return i;
     return from;
@@ -67,7 +69,7 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
     const option = options[index];
     if (!option || option.disabled) return;
     onClose();
-    anchor.focus();
+    back();
     onChoose(option.value);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -78,7 +80,7 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
       End: () => setActive(step(options.length, -1)),
       Enter: () => choose(active),
       " ": () => choose(active),
-      Escape: () => (onClose(), anchor.focus()),
+      Escape: () => (onClose(), back()),
       Tab: () => onClose(),
     };
     const move = moves[event.key];

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { classColour } from "../../draw/classes";
 import { classOfRow, instanceName, labelName } from "../../state/chosen";
+import { colourOf } from "../../state/colours";
 import { contentUrl, snapshot } from "../../state/data";
 import type { RowKey } from "../../state/rows";
 
@@ -19,10 +20,11 @@ export function ClassName({ index, children }: { index: number; children?: Compo
   );
 }
 
-/** The swatch of a row: its class's colour, or an outline for other subsets. */
+/** The swatch of a row in its colour: square for a class, round for other subsets, an outline for what has no colour. */
 export function RowSwatch({ row }: { row: RowKey }): JSX.Element {
-  const index = classOfRow(row);
-  return index < 0 ? <span class="swatch outline" aria-hidden="true" /> : <Swatch index={index} />;
+  const index = colourOf(row);
+  const shape = index < 0 ? " outline" : classOfRow(row) < 0 ? " round" : "";
+  return <span class={`swatch${shape}`} style={index < 0 ? undefined : { background: classColour(index) }} aria-hidden="true" />;
 }
 
 /** An instance's picture, scaled without smoothing; strokes on an empty ground are inverted on a light page. Nothing when there is no image. */

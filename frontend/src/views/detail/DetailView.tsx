@@ -81,7 +81,10 @@ export function DetailView(): JSX.Element {
             <p class="hint">{what.layer} is not recorded at this step.</p>
           ) : (
             <Loading load={current(neuron.value)} what={`Neuron ${what.neuron} of ${what.layer}`}>
-              {(detail) => <NeuronBody detail={detail} asked={(neuron.value.query as { rows: RowQuery[] } | null)?.rows ?? []} />}
+              {(detail) => {
+                const query = neuron.value.query as { layer: string; rows: RowQuery[] } | null;
+                return <NeuronBody detail={detail} layer={query?.layer ?? what.layer} asked={query?.rows ?? []} />;
+              }}
             </Loading>
           )
         ) : (

@@ -5,22 +5,28 @@ import { fixed, integer, short, signed, tick } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { detailHeight } from "../../layout/panes";
 import { chooseStep } from "../../state/actions";
-import { classOfRow, hoveredRow, rowName } from "../../state/chosen";
+import { hoveredRow, rowName } from "../../state/chosen";
+import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
-import { expressionKey, instanceKey, type RowKey, rowKey, subsetKey } from "../../state/rows";
+import { picked } from "../../state/members";
+import { expressionKey, instanceKey, rangeExpression, type RowKey, rowKey, subsetKey } from "../../state/rows";
 import { step } from "../../state/place";
+import { IconButton } from "../controls/Icon";
 import { RowSwatch, Swatch } from "../controls/Swatch";
+import { editSubset } from "../matrix/SubsetEditor";
+import { PickedBar } from "../projection/Legend";
 import { axisOver, place, thinned } from "./axis";
+import { dragBrush, drawnOn } from "./brush";
 import { Diamond, useWidth } from "./Intervals";
 import { classIndex } from "./InstanceBody";
 import { type Tile, Tiles } from "./Tiles";
 
 /** One neuron: distribution per row, who drives it, which classes it tells apart, and how it changed. */
-export function NeuronBody({ detail, asked }: { detail: NeuronDetail; asked: readonly RowQuery[] }): JSX.Element {
+export function NeuronBody({ detail, layer, asked }: { detail: NeuronDetail; layer: string; asked: readonly RowQuery[] }): JSX.Element {
   return (
     <div class="detail-body detail-neuron">
-      <Distributions detail={detail} asked={asked} />
+      <Distributions detail={detail} layer={layer} asked={asked} />
       <section class="detail-section">
         <h3>Drive it most</h3>
         <Tiles tiles={detail.top.map(tile)} none="None has a finite value." />
@@ -52,7 +58,7 @@ function lineHeight(lines: number, room: number): number {
 const NAMES = 104;
 
 /** Histograms on the same bins, each as tall as its fullest bin; instances are a diamond. */
-function Distributions({ detail, asked }: { detail: NeuronDetail; asked: readonly RowQuery[] }): JSX.Element {
+function Distributions({ detail, layer, asked }: { detail: NeuronDetail; layer: string; asked: readonly RowQuery[] }): JSX.Element {
   const [element, width] = useWidth();
   const { edges } = detail;
   const [low, high] = [edges[0] ?? 0, edges.at(-1) ?? 1];
@@ -63,12 +69,19 @@ function Distributions({ detail, asked }: { detail: NeuronDetail; asked: readonl
   const x = (value: number): number => place(axis, value, left, right);
   const line = lineHeight(detail.rows.length, detailHeight.value - 79);
   const height = detail.rows.length * line;
+  const drawn = drawnOn(layer, detail.neuron);
+  const middle = detail.rows.find(({ mean }) => mean !== null)?.mean ?? (low + high) / 2;
   return (
     <section class="detail-section detail-grow" ref={element} aria-label="Distribution per row">
-      <h3>Distribution <span class="second">per row</span></h3>
+      <h3>
+        {drawn?.expression && picked.value ? <PickedBar /> : <>Distribution <span class="second">per row</span></>}
+        <span class="spring" />
+        <IconButton icon="add" size={14} label={`Subset of a range of neuron ${detail.neuron}`} onClick={({ currentTarget }) => editSubset(currentTarget as HTMLElement, rangeExpression(layer, detail.neuron, String(Number(middle.toPrecision(3))), null))} />
+      </h3>
       <div class="detail-scroll" role="group" aria-label="Rows" tabIndex={0}>
-        <div class="detail-plot">
+        <div class="detail-plot detail-brushed" onPointerDown={(event) => dragBrush(event, { layer, neuron: detail.neuron }, axis, left, right)}>
           <svg width={width} height={height} aria-hidden="true">
+            {drawn && <rect x={x(drawn.from)} width={Math.max(1, x(drawn.to) - x(drawn.from))} height={height} fill={tokens.value.accentWash} stroke={tokens.value.accent} stroke-width={0.75} />}
             {axis.ticks.map((value) => (
               <path key={value} d={`M${Math.round(x(value)) + 0.5} 0V${height}`} stroke={value === 0 ? tokens.value.outline : tokens.value.lineInner} />
             ))}
@@ -78,7 +91,7 @@ function Distributions({ detail, asked }: { detail: NeuronDetail; asked: readonl
               const [key, base] = [keyOf(row), (i + 1) * line - 2];
               if ("instance" in row) return mean === null ? null : <Diamond key={key} x={x(mean)} y={base - line / 2 + 3} />;
               const most = Math.max(1, ...counts);
-              const index = classOfRow(key);
+              const index = colourOf(key);
               const bars = counts.map((count, bin) => (count === 0 ? "" : bar(x(edges[bin] ?? low), x(edges[bin + 1] ?? high), base, (count / most) * (line - 4)))).join("");
               return (
                 <g key={key}>

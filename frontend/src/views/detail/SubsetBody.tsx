@@ -4,7 +4,8 @@ import type { Matrix, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
-import { classOfRow, labelName, subsetsByName } from "../../state/chosen";
+import { labelName, subsetsByName } from "../../state/chosen";
+import { colourOf } from "../../state/colours";
 import { columns, differenceOf, snapshot } from "../../state/data";
 import { membersOf } from "../../state/members";
 import { type RowKey, rowOfKey, rowQuery } from "../../state/rows";
@@ -104,9 +105,9 @@ function Predicted({ row }: { row: RowKey }): JSX.Element | null {
   );
 }
 
-/** A class by its colour, another subset by that of the text; the rest is grey. */
+/** A subset by its colour, or by that of the text where it has none; the rest is grey. */
 export function subsetColour(row: RowKey): string {
-  const index = classOfRow(row);
+  const index = colourOf(row);
   return index < 0 ? tokens.value.text : classColour(index);
 }
 

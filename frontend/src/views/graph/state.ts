@@ -7,10 +7,10 @@ import { layoutGraph, PAGE } from "../../layout/graphLayout";
 import { ancestors, buildTree, isGroup, openAtFirst, type Tree, type TreeNode } from "../../layout/graphTree";
 import { toggleLayer } from "../../state/actions";
 import { graph, snapshot } from "../../state/data";
+import { openModules } from "../../state/view";
 
 /** What the graph view remembers of its own: what is open, what is chosen, how it is zoomed; and the drawing that the worker makes of it. */
 
-const opened = signal<ReadonlySet<string> | null>(null);
 const pages = signal<ReadonlyMap<string, number>>(new Map());
 /** Of the pane; 0 while it is not there. */
 export const width = signal(0);
@@ -46,10 +46,10 @@ export const tree: ReadonlySignal<Tree | null> = computed(() => built.value?.tre
 
 /** Open modules: the user's, as far as this model has them, else what is open at first. */
 export const open: ReadonlySignal<ReadonlySet<string>> = computed(() => {
-  const [there, own] = [tree.value, opened.value];
+  const [there, own] = [tree.value, openModules.value];
   if (!there) return new Set<string>();
-  const kept = own && [...own].filter((key) => there.byKey.has(key));
-  return new Set(kept && (kept.length > 0 || own.size === 0) ? kept : openAtFirst(there));
+  const kept = own?.filter((key) => there.byKey.has(key));
+  return new Set(kept && (kept.length > 0 || own?.length === 0) ? kept : openAtFirst(there));
 });
 
 export interface Shown {
@@ -120,7 +120,7 @@ export function setOpen(key: string, wide: boolean): void {
   const next = new Set(open.peek());
   if (wide) next.add(key);
   else next.delete(key);
-  opened.value = next;
+  openModules.value = [...next];
 }
 
 export function toggleOpen(key: string): void {
@@ -151,7 +151,7 @@ export function reveal(item: TreeNode, focus = false): void {
       const group = inner.parent?.key;
       if (group !== undefined && page > (paged.get(group) ?? 1)) paged.set(group, page);
     }
-    if (next.size !== open.peek().size) opened.value = next;
+    if (next.size !== open.peek().size) openModules.value = [...next];
     if (paged.size > 0) pages.value = paged;
     current.value = item.key;
     wanted.value = { key: item.key, focus };

@@ -7,7 +7,7 @@ import { mapColour } from "../../draw/colormap";
 import { count, integer, percent } from "../../draw/format";
 import { theme, tokens } from "../../draw/theme";
 import { cellAt, type CellHit, confusion, type ConfusionLayout, layOutConfusion, mostConfused, rowsIn } from "../../layout/confusion";
-import { pick } from "../../state/actions";
+import { pick, pickWhere } from "../../state/actions";
 import { hoveredRow, labelName, subsetsByName } from "../../state/chosen";
 import { columns, snapshot } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
@@ -78,7 +78,10 @@ export function Confusion(): JSX.Element {
   const choose = (hit: CellHit | null): void => {
     const known = columns.peek().value;
     if (!hit || !known) return;
-    pick({ name: nameOf(hit), rows: rowsIn(known.label, known.prediction, hit) });
+    const key = keyOf(hit);
+    const own = key === null ? null : key.startsWith("e:") ? key.slice(2) : subsetsByName.peek().get(key.slice(2))?.expression;
+    if (own) pickWhere(own, nameOf(hit));
+    else pick({ name: nameOf(hit), rows: rowsIn(known.label, known.prediction, hit) });
   };
   const keys = (event: KeyboardEvent): void => {
     const now = matrix.peek();

@@ -2,15 +2,15 @@ import type { JSX } from "preact";
 import { layerCaption, layerWarnings } from "../../draw/matrixText";
 import { compareMatrixOf, graph, layers, snapshot } from "../../state/data";
 import { at, compareAt } from "../../state/place";
+import { compareMode } from "../../state/view";
 import { Failure } from "../controls/Loading";
-import { Segmented } from "../controls/Segmented";
 import { Projection } from "../projection/Projection";
 import { CutText } from "./CutText";
 import { Legend } from "./Legend";
 import { Matrix } from "./Matrix";
 import { MenuButton } from "./MenuButton";
 import { saveOptions } from "./saveMatrix";
-import { compareMode, modelOf } from "./stage";
+import { modelOf } from "./stage";
 
 /** B: one layer: header and matrix on the left, the projection (with its own header) on the right, or below when it is narrow. */
 export function LayerPanel({ layer }: { layer: string }): JSX.Element {
@@ -41,7 +41,7 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   );
 }
 
-/** While comparing: which half of a row is which, and the switch to the difference. */
+/** While comparing: which half of a row is which. */
 function Compared({ layer }: { layer: string }): JSX.Element | null {
   const other = compareAt.value;
   const here = at.value;
@@ -51,11 +51,5 @@ function Compared({ layer }: { layer: string }): JSX.Element | null {
   const said = load.status === "failed" ? `${name} could not be read: ${load.error?.message ?? ""}`
     : load.value && !modelOf(layer).value?.other ? `${name} has other neurons here`
     : compareMode.value === "both" ? `below: ${name}` : `minus ${name}`;
-  return (
-    <>
-      <Segmented label="Comparison" value={compareMode.value} options={[{ value: "both", label: "both" }, { value: "difference", label: "difference" }]}
-        onChoose={(mode) => (compareMode.value = mode)} />
-      <CutText class="caption matrix-below">{said}</CutText>
-    </>
-  );
+  return <CutText class="caption matrix-below">{said}</CutText>;
 }

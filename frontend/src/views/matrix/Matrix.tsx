@@ -5,7 +5,8 @@ import { classColour } from "../../draw/classes";
 import { paintBlock } from "../../draw/matrixCells";
 import { frameRow, markColumn, paintEffect, paintIds, paintPlace, ringCell } from "../../draw/matrixMarks";
 import { tokens } from "../../draw/theme";
-import { classOfRow, hoveredRow } from "../../state/chosen";
+import { hoveredRow } from "../../state/chosen";
+import { colourOf } from "../../state/colours";
 import { matrixOf, rows } from "../../state/data";
 import { clearHover, hover } from "../../state/hover";
 import { selection } from "../../state/view";
@@ -100,9 +101,9 @@ function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: S
   paintPlace(ground, now.matrix.neurons);
 }
 
-/** Bars stand in the colours of the two classes; rows without one are grey. */
+/** Bars stand in the colours of the two rows; those without one are grey. */
 function rowColour(key: string | undefined, other: string): string {
-  const index = key === undefined ? -1 : classOfRow(key);
+  const index = key === undefined ? -1 : colourOf(key);
   return index < 0 ? other : classColour(index);
 }
 

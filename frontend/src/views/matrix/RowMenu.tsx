@@ -1,13 +1,14 @@
 import { computed, signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { removeRow, renameRow, select, sortBy } from "../../state/actions";
+import { addExpressionRow, removeRow, renameRow, select, sortBy } from "../../state/actions";
 import { rowName } from "../../state/chosen";
 import { rows } from "../../state/data";
-import { rowKey, type RowKey, rowOfKey } from "../../state/rows";
+import { negated, rowKey, type RowKey, rowOfKey } from "../../state/rows";
 import { sort } from "../../state/view";
 import { Menu, type Option } from "../controls/Menu";
 import { moveBy } from "./reorder";
+import { editSubset, expressionOf } from "./SubsetEditor";
 
 type Where = "chip" | "label";
 
@@ -46,6 +47,7 @@ export function RowMenu(): JSX.Element | null {
   const rule = sort.value;
   const a = rule.by === "row" || rule.by === "difference" ? rule.a : null;
   const siblings = siblingsOf(key);
+  const expression = expressionOf(key);
   const options: Option<() => void>[] = [
     { value: () => sortBy({ by: "row", a: key }), label: "Sort by this row", detail: "A" },
     {
@@ -53,7 +55,11 @@ export function RowMenu(): JSX.Element | null {
       detail: a && a !== key ? `${nameOf(a)} − ${nameOf(key)}` : "B", disabled: a === null || a === key,
     },
     { value: () => showInDetail(key), label: "Show in detail" },
-    ...(key.startsWith("e:") ? [{ value: () => void (renaming.value = { key, where }), label: "Rename" }] : []),
+    ...(key.startsWith("e:") ? [{ value: () => void (renaming.value = { key, where }), label: "Rename", detail: where === "label" ? "F2" : undefined }] : []),
+    ...(expression === null ? [] : [
+      { value: () => editSubset(anchor, expression, nameOf(key), key), label: key.startsWith("e:") ? "Edit or combine …" : "Edit or combine a copy …", detail: "and, or, not" },
+      { value: () => addExpressionRow(negated(expression), `not ${nameOf(key)}`), label: "Add the rest as a row", detail: "not" },
+    ]),
     { value: () => moveBy(key, siblings, -1), label: "Move up", detail: "Alt+↑", disabled: siblings[0] === key },
     { value: () => moveBy(key, siblings, 1), label: "Move down", detail: "Alt+↓", disabled: siblings.at(-1) === key },
     { value: () => removeRow(key), label: "Remove" },

@@ -4,8 +4,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
 import { STATISTICS } from "../../draw/matrixText";
-import { addExpressionRow, addPickedRow, addRow, chooseScale, chooseStatistic, removeRow, resetRows } from "../../state/actions";
-import { chosenRows, expression, scale, type Scale, statistic } from "../../state/view";
+import { addExpressionRow, addPickedRow, addRow, pickedExpression, chooseScale, chooseStatistic, removeRow, resetRows } from "../../state/actions";
+import { compareAt } from "../../state/place";
+import { chosenRows, type CompareMode, compareMode, expression, scale, type Scale, statistic } from "../../state/view";
 import { classOfRow, hoveredRow, instanceName } from "../../state/chosen";
 import { rows, snapshot, whereOf } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
@@ -14,12 +15,15 @@ import { expressionKey, rowKey, type Row, type RowKey, subsetKey } from "../../s
 import { Chip } from "../controls/Chip";
 import { Icon } from "../controls/Icon";
 import type { Option } from "../controls/Menu";
+import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
-import { Swatch, Thumbnail } from "../controls/Swatch";
+import { RowSwatch, Swatch, Thumbnail } from "../controls/Swatch";
+import { TOO_MANY } from "../projection/Legend";
 import { MenuButton } from "./MenuButton";
 import { dragRow, drop, moveBy } from "./reorder";
 import { nameOf, openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
 import { SortSelect } from "./SortSelect";
+import { editSubset, SubsetEditor } from "./SubsetEditor";
 
 const SCALES: { value: Scale; label: string; detail: string; short: string }[] = [
   { value: "auto", label: "auto", short: "auto", detail: "raw for the last layer, z for others" },
@@ -39,6 +43,7 @@ export function RowsBar(): JSX.Element {
   const own = shown.filter((row) => !isClass(row));
   const chipped = [...own.filter((row) => row.kind === "instance"), ...own.filter((row) => row.kind !== "instance")];
   const chips = useRef<HTMLDivElement>(null);
+  const add = useRef<HTMLSpanElement>(null);
   const [more, setMore] = useState(false);
   const measure = (): void => {
     const list = chips.current;
@@ -59,10 +64,14 @@ export function RowsBar(): JSX.Element {
         {chipped.length > MOST_CHIPS && <span class="caption">and {integer(chipped.length - MOST_CHIPS)} more</span>}
         <Offered />
       </div>
-      <MenuButton label="Add rows" icon="add" options={additions} />
+      <span ref={add} class="rows-add"><MenuButton label="Add rows" icon="add" options={() => additions(add.current)} /></span>
       <span class="spring" />
       <span class="second rows-sort-by">Sort by</span>
       <SortSelect />
+      {compareAt.value && (
+        <Segmented<CompareMode> label="Comparison" value={compareMode.value} options={[{ value: "both", label: "both" }, { value: "difference", label: "difference" }]}
+          onChoose={(mode) => (compareMode.value = mode)} />
+      )}
       <Select<Statistic> label="Statistic" value={statistic.value} onChoose={chooseStatistic}
         options={(Object.keys(STATISTICS) as Statistic[]).map((value) => ({ value, label: STATISTICS[value].long }))}>
         {STATISTICS[statistic.value].short}
@@ -71,6 +80,7 @@ export function RowsBar(): JSX.Element {
         {SCALES.find(({ value }) => value === scale.value)?.short}
       </Select>
       <RowMenu />
+      <SubsetEditor />
     </header>
   );
 }
@@ -118,10 +128,10 @@ function RowChip({ row }: { row: Row }): JSX.Element {
         event.preventDefault();
       }}>
       <Chip shape={row.kind === "instance" ? "square" : "round"} name={nameOf(key)} lit={lit}
-        onClick={() => showInDetail(key)} onRemove={() => removeRow(key)} onLeave={clearHover}
+        onClick={() => showInDetail(key)} onRemove={() => removeRow(key)} onLeave={clearHover} onMenu={(event) => openRowMenu(event, key, "chip")}
         onEnter={() => setHover(row.kind === "instance" ? { row: key, instance: row.row } : { row: key })}>
         {row.kind === "instance" ? <><Thumbnail row={row.row} size={18} />{instanceName(row.row)}</> : (
-          <><span class="cut"><RowName row={key} where="chip" /></span> <Count row={row} /></>
+          <><RowSwatch row={key} /><span class="cut"><RowName row={key} where="chip" /></span> <Count row={row} /></>
         )}
       </Chip>
     </span>
@@ -151,7 +161,7 @@ function Offered(): JSX.Element {
 }
 
 /** What + offers: the expression typed above, the picked set, declared subsets that are not shown. */
-function additions(): Option<() => void>[] {
+function additions(button: HTMLElement | null): Option<() => void>[] {
   const there = new Set(rows.value.map(rowKey));
   const options: Option<() => void>[] = [];
   const text = expression.value.trim();
@@ -162,8 +172,13 @@ function additions(): Option<() => void>[] {
       heading: "Expression",
     });
   }
+  const anchor = button?.querySelector("button");
+  if (anchor) options.push({ value: () => editSubset(anchor, text), label: "New subset …", detail: "by an expression, or of others" });
   const set = picked.value;
-  if (set) options.push({ value: () => void addPickedRow(), label: set.name, detail: integer(set.rows.length), heading: "Picked" });
+  if (set) {
+    const listed = pickedExpression() !== null;
+    options.push({ value: () => void addPickedRow(), label: set.name, detail: listed ? integer(set.rows.length) : TOO_MANY, heading: "Picked", disabled: !listed });
+  }
   const subsets = (snapshot.value.value?.subsets ?? []).filter(({ name }) => !there.has(subsetKey(name)));
   subsets.forEach(({ name, kind, count }, i) =>
     options.push({

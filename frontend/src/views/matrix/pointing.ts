@@ -1,9 +1,10 @@
 import { clampView, hit, scrollTo, zoomView } from "../../layout/matrix";
 import { clickRowName, removeRow, selectNeuron } from "../../state/actions";
 import { clearHover, setHover } from "../../state/hover";
+import { panel } from "../../state/view";
 import { moveBy } from "./reorder";
 import { openRowMenu, renaming, siblingsOf } from "./RowMenu";
-import { rowAt, type Spot, type Stage, zoomOf } from "./stage";
+import { rowAt, type Spot, type Stage } from "./stage";
 
 /** Pointer and keyboard over a matrix: what they point at becomes the one hover, what they press changes the state. */
 
@@ -51,7 +52,7 @@ export function pointerOf(stage: Stage): Handlers {
   };
   const setView = (first: number): void => {
     const neurons = stage.model.peek()?.matrix.neurons ?? 1;
-    zoomOf(stage.layer).value = clampView({ ...stage.view.peek(), first }, neurons);
+    panel(stage.layer).columns.value = clampView({ ...stage.view.peek(), first }, neurons);
   };
   return {
     onPointerMove(event) {
@@ -101,7 +102,7 @@ export function pointerOf(stage: Stage): Handlers {
     },
     onDblClick(event) {
       const spot = spotAt(event);
-      if (spot && spot.place >= 0) zoomOf(stage.layer).value = null;
+      if (spot && spot.place >= 0) panel(stage.layer).columns.value = null;
     },
     onWheel(event) {
       const [shape, model, spot] = [stage.shape.peek(), stage.model.peek(), spotAt(event)];
@@ -117,7 +118,7 @@ export function pointerOf(stage: Stage): Handlers {
         const { left } = (event.currentTarget as HTMLElement).getBoundingClientRect();
         const share = Math.max(0, Math.min(1, (event.clientX - left - shape.left) / width));
         const next = zoomView(view, neurons, Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), share);
-        zoomOf(stage.layer).value = next.span >= neurons ? null : next;
+        panel(stage.layer).columns.value = next.span >= neurons ? null : next;
       } else if (view.span < neurons && (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))) {
         event.preventDefault();
         setView(view.first + (sideways / width) * view.span);
@@ -164,7 +165,7 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
   const zoom = (factor: number) => (): void => {
     const view = stage.view.peek();
     const next = zoomView(view, neurons, factor, Math.max(0, Math.min(1, (now.place + 0.5 - view.first) / view.span)));
-    zoomOf(stage.layer).value = next.span >= neurons ? null : next;
+    panel(stage.layer).columns.value = next.span >= neurons ? null : next;
   };
   const label = (): HTMLElement | null => (event.currentTarget as HTMLElement).querySelector(`[data-row="${CSS.escape(key ?? "")}"] .matrix-label`);
   const alt = event.altKey && key !== undefined;
@@ -179,7 +180,7 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     " ": () => key !== undefined && clickRowName(key, event.shiftKey),
     Delete: () => key !== undefined && removeRow(key),
     F2: () => key?.startsWith("e:") && (renaming.value = { key, where: "label" }),
-    "+": zoom(1.5), "=": zoom(1.5), "-": zoom(1 / 1.5), "0": () => (zoomOf(stage.layer).value = null),
+    "+": zoom(1.5), "=": zoom(1.5), "-": zoom(1 / 1.5), "0": () => (panel(stage.layer).columns.value = null),
     Escape: () => (event.currentTarget as HTMLElement).blur(),
     ContextMenu: () => menu(), F10: () => event.shiftKey && menu(),
   };
@@ -203,5 +204,5 @@ function reveal(stage: Stage, { block, row, place }: Spot): void {
   const view = stage.view.peek();
   if (place < 0 || (place >= view.first && place + 1 <= view.first + view.span)) return;
   const first = place < view.first ? place : place + 1 - view.span;
-  zoomOf(stage.layer).value = clampView({ ...view, first }, model.matrix.neurons);
+  panel(stage.layer).columns.value = clampView({ ...view, first }, model.matrix.neurons);
 }

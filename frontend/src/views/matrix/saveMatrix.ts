@@ -6,7 +6,7 @@ import { MISSING } from "../../draw/matrixPyramid";
 import { STATISTICS } from "../../draw/matrixText";
 import { tokens } from "../../draw/theme";
 import { matrixShape, placeToX, tickStep } from "../../layout/matrix";
-import { classOfRow } from "../../state/chosen";
+import { colourOf } from "../../state/colours";
 import { at } from "../../state/place";
 import type { Option } from "../controls/Menu";
 import { csvLine, saveBlob, saveSvg, saveText } from "../controls/save";
@@ -63,7 +63,7 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
       const y = block.top + i * block.rowHeight;
       const key = keys[row] ?? "";
       const said = key.startsWith("i:") ? verdict(Number(key.slice(2))) : null;
-      const index = classOfRow(key);
+      const index = colourOf(key);
       if (index >= 0) add("rect", { x: 17, y: y + 32 + block.rowHeight / 2 - 4, width: 8, height: 8, rx: 2, fill: classColour(index) });
       write(nameOf(key), 36, y + block.rowHeight / 2);
       const letter = row === model.a ? "A" : row === model.b ? "B" : "";
@@ -97,7 +97,7 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
       const d = effect[neuron]!;
       const own = Math.min(1, Math.abs(d) / end) * reach;
       const [x, next] = [placeToX(shape, view, place), placeToX(shape, view, place + 1)];
-      const index = classOfRow(keys[d > 0 ? model.a : model.b] ?? "");
+      const index = colourOf(keys[d > 0 ? model.a : model.b] ?? "");
       if (own > 0) add("rect", { x: round(x + (next - x) * 0.15), y: round(32 + (d > 0 ? zero - own : zero)), width: round((next - x) * 0.7), height: round(own), fill: index < 0 ? text2 : classColour(index) });
     });
   }

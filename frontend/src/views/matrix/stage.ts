@@ -3,12 +3,12 @@ import type { Matrix, RowQuery, Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
 import { Pyramid } from "../../draw/matrixPyramid";
 import { type MatrixScale, matrixScale } from "../../draw/matrixScale";
-import { clampView, type ColumnView, type Hit, LABELS, matrixShape, type MatrixShape } from "../../layout/matrix";
+import { clampView, type Hit, LABELS, matrixShape, type MatrixShape } from "../../layout/matrix";
 import { labelName, rowName, scaleOf, subsetsByName } from "../../state/chosen";
 import { columns, compareMatrixOf, layers, matrixOf, rows, snapshot } from "../../state/data";
 import { compareAt } from "../../state/place";
 import { expressionKey, instanceKey, type RowKey, subsetKey } from "../../state/rows";
-import { statistic } from "../../state/view";
+import { type ColumnView, compareMode, panel, statistic } from "../../state/view";
 
 /** One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its own labels. */
 export interface MatrixModel {
@@ -50,18 +50,6 @@ export interface Stage {
   shape: ReadonlySignal<MatrixShape | null>;
   view: ReadonlySignal<ColumnView>;
 }
-
-/** Zoomed columns by layer, null or missing for all of them; they outlive their panel. */
-const zooms = new Map<string, Signal<ColumnView | null>>();
-
-export function zoomOf(layer: string): Signal<ColumnView | null> {
-  let found = zooms.get(layer);
-  if (!found) zooms.set(layer, (found = signal<ColumnView | null>(null)));
-  return found;
-}
-
-/** How the rows of another run or step are shown: below the row's own, or as the difference from them. */
-export const compareMode = signal<"both" | "difference">("both");
 
 const models = new Map<string, ReadonlySignal<MatrixModel | null>>();
 
@@ -124,7 +112,7 @@ export function stageOf(layer: string): Stage {
   });
   const view = computed(() => {
     const neurons = model.value?.matrix.neurons ?? 1;
-    return clampView(zoomOf(layer).value ?? { first: 0, span: neurons }, neurons);
+    return clampView(panel(layer).columns.value ?? { first: 0, span: neurons }, neurons);
   });
   return { layer, size, scroll: signal({ pinned: 0, subsets: 0 }), pointed: signal(null), cursor: signal(null), model, shape, view };
 }

@@ -3,6 +3,7 @@ import { classColour, noColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
 import { packColour } from "../../draw/points";
 import { classOfRow, labelName, pinned, rowName, subsetsByName } from "../../state/chosen";
+import { colourOf } from "../../state/colours";
 import { activationOf, columns, layers, rows, snapshot } from "../../state/data";
 import { membersOf } from "../../state/members";
 import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rows";
@@ -95,14 +96,10 @@ function byCategory(of: Int32Array, categories: string[], column: string): Colou
 function byRows({ count }: Columns): Colouring {
   const of = new Int16Array(count).fill(-1);
   const subsets = rows.value.filter((row): row is Exclude<Row, { kind: "instance" }> => row.kind !== "instance");
-  let next = Math.min(10, snapshot.value.value?.class_names.length ?? 0);
   const groups = subsets.map((row, group): Group => {
     const key = rowKey(row);
-    // All together are no group to tell from another.
-    const all = row.kind === "subset" && subsetsByName.value.get(row.name)?.kind === "all";
-    const index = classOfRow(key);
     membersOf(key)?.forEach((member, i) => member === 1 && (of[i] = group));
-    return { name: rowName(row), colour: all ? noColour() : classColour(index < 0 ? next++ : index), key, shown: group < MOST };
+    return { name: rowName(row), colour: classColour(colourOf(key)), key, shown: group < MOST };
   });
   return { kind: "groups", of, groups, named: false };
 }

@@ -1,0 +1,65 @@
+import { signal } from "@preact/signals";
+import { pickWhere } from "../../state/actions";
+import { whereOf } from "../../state/data";
+import { picked } from "../../state/members";
+import { rangeExpression } from "../../state/rows";
+import type { Axis } from "./axis";
+
+/** A range of a neuron's activation, drawn over its distribution. */
+export interface Brush {
+  layer: string;
+  neuron: number;
+  from: number;
+  to: number;
+  /** Of what is picked by it; not yet there while it is drawn. */
+  expression?: string;
+}
+
+const brush = signal<Brush | null>(null);
+
+/** The range on this neuron: the one that is being drawn, or what is picked by it. */
+export function drawnOn(layer: string, neuron: number): Brush | null {
+  const now = brush.value;
+  if (now?.layer !== layer || now.neuron !== neuron) return null;
+  if (now.expression === undefined || picked.value?.expression === now.expression) return now;
+  return picked.value === null && whereOf(now.expression).value.status === "pending" ? now : null;
+}
+
+const STILL = 3;
+
+/** Follows a pointer that went down on a distribution; past a few pixels it brushes, and what lies in the range is picked. */
+export function dragBrush(event: PointerEvent, of: { layer: string; neuron: number }, axis: Axis, left: number, right: number): void {
+  const ground = event.currentTarget as HTMLElement;
+  const at = ({ clientX }: PointerEvent): number => Math.max(left, Math.min(right, clientX - ground.getBoundingClientRect().left));
+  const start = at(event);
+  const value = (x: number): number => axis.low + ((x - left) / (right - left)) * (axis.high - axis.low);
+  if (event.button !== 0 || event.clientX - ground.getBoundingClientRect().left < left - 8) return;
+  event.preventDefault();
+  brush.value = null;
+  const move = (now: PointerEvent): void => {
+    const x = at(now);
+    if (Math.abs(x - start) >= STILL || brush.peek()) brush.value = { ...of, from: value(Math.min(start, x)), to: value(Math.max(start, x)) };
+  };
+  const end = (): void => {
+    window.removeEventListener("pointermove", move);
+    window.removeEventListener("pointerup", end);
+    window.removeEventListener("pointercancel", end);
+    const drawn = brush.peek();
+    if (drawn) pickRange(drawn, axis);
+  };
+  window.addEventListener("pointermove", move);
+  window.addEventListener("pointerup", end);
+  window.addEventListener("pointercancel", end);
+}
+
+/** An end that lies at the edge of the distribution is open: what lies further out belongs to it. */
+export function pickRange({ layer, neuron, from, to }: Brush, axis: Axis): void {
+  const fine = 10 ** Math.floor(Math.log10((axis.high - axis.low) / 300));
+  const words = (value: number): string => String(Number((Math.round(value / fine) * fine).toPrecision(6)));
+  const near = (axis.high - axis.low) / 200;
+  const [low, high] = [from - axis.low < near ? null : words(from), axis.high - to < near ? null : words(to)];
+  const range = low === null ? (high === null ? "" : `< ${high}`) : high === null ? `≥ ${low}` : `${low} to ${high}`;
+  const expression = rangeExpression(layer, neuron, low, high);
+  brush.value = { layer, neuron, from, to, expression };
+  pickWhere(expression, `neuron ${neuron} ${range.replaceAll("-", "−")}`.trim());
+}

@@ -1,0 +1,144 @@
+import { signal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { classColour } from "../../draw/classes";
+import { integer } from "../../draw/format";
+import { addRow, replaceRow } from "../../state/actions";
+import { instanceName, rowName, subsetsByName } from "../../state/chosen";
+import { COLOURS, colourOf, freeColour } from "../../state/colours";
+import { columns, rows, snapshot, whereOf } from "../../state/data";
+import { combined, idExpression, type Joint, negated, rowKey, type RowKey, rowOfKey } from "../../state/rows";
+import { Segmented } from "../controls/Segmented";
+import { Select } from "../controls/Select";
+import { RowSwatch } from "../controls/Swatch";
+
+interface Draft {
+  anchor: HTMLElement;
+  /** The row that is changed; null: a new one is made. */
+  key: RowKey | null;
+  name: string;
+  expression: string;
+}
+
+const draft = signal<Draft | null>(null);
+
+/** Opens the editor beside `anchor`, on a row's subset or a new one. */
+export function editSubset(anchor: HTMLElement, expression: string, name = "", key: RowKey | null = null): void {
+  draft.value = { anchor, key, name, expression };
+}
+
+/** What a row is in the expression language; null for a subset that nobody can write down. */
+export function expressionOf(key: RowKey): string | null {
+  const row = rowOfKey(key);
+  if (row?.kind === "expression") return row.expression;
+  if (row?.kind === "subset") return subsetsByName.value.get(row.name)?.expression || null;
+  const id = row && columns.value.value?.ids[row.row];
+  return id == null ? null : idExpression([id], [], snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number");
+}
+
+export function SubsetEditor(): JSX.Element | null {
+  const now = draft.value;
+  return now && <Editor key={`${now.key} ${now.expression}`} draft={now} />;
+}
+
+/** More rows than this are combined by typing. */
+const MOST = 60;
+const PAUSE_MS = 180;
+
+/** Name, expression and colour of a subset, counted while it is typed, and combined with other rows. */
+function Editor({ draft: { anchor, key, name: named, expression: first } }: { draft: Draft }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const [name, setName] = useState(named);
+  const [text, setText] = useState(first);
+  const [asked, setAsked] = useState(first);
+  const [joint, setJoint] = useState<Joint>("and");
+  const [colour, setColour] = useState(() => (key === null ? freeColour() : colourOf(key)));
+  const [place, setPlace] = useState({ left: "0", top: "0" });
+  const close = (): void => {
+    draft.value = null;
+    anchor.focus();
+  };
+  useLayoutEffect(() => {
+    const [at, own] = [anchor.getBoundingClientRect(), box.current!.getBoundingClientRect()];
+    const top = at.bottom + 4 + own.height > window.innerHeight ? Math.max(4, at.top - own.height - 4) : at.bottom + 4;
+    setPlace({ left: `${Math.max(4, Math.min(at.left, window.innerWidth - own.width - 8))}px`, top: `${top}px` });
+    field.current?.focus();
+  }, []);
+  useEffect(() => {
+    const timer = setTimeout(() => setAsked(text), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  useEffect(() => {
+    const outside = (event: Event): void => {
+      const target = event.target as Element;
+      if (!box.current?.contains(target) && !target.closest(".menu")) draft.value = null;
+    };
+    document.addEventListener("pointerdown", outside, true);
+    return () => document.removeEventListener("pointerdown", outside, true);
+  }, []);
+
+  const found = whereOf(asked).value;
+  const settled = asked === text && text.trim() !== "";
+  const failed = settled && found.status === "failed";
+  const ready = settled && found.status === "ready";
+  const others = rows.value.map(rowKey).filter((other) => other !== key && expressionOf(other) !== null).slice(0, MOST);
+  const change = (next: string, called: string): void => {
+    setText(next);
+    setAsked(next);
+    setName(called);
+  };
+  const join = (other: RowKey): void => {
+    const row = rows.peek().find((one) => rowKey(one) === other);
+    const its = expressionOf(other);
+    if (row && its) change(text.trim() ? combined(text, joint, its) : its, text.trim() ? `${name || "…"} ${joint} ${rowName(row)}` : rowName(row));
+  };
+  const finish = (): void => {
+    if (!ready) return;
+    const row = { kind: "expression" as const, expression: text.trim(), name: name.trim() || undefined, colour };
+    if (key?.startsWith("e:")) replaceRow(key, row);
+    else addRow(row);
+    close();
+  };
+  return (
+    <div ref={box} class="subset-editor" role="dialog" aria-label={key === null ? "New subset" : "Edit the subset"} style={place}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") close();
+        event.stopPropagation();
+      }}>
+      <label><span class="second">Name</span><input type="text" value={name} placeholder="as its expression" onInput={(event) => setName(event.currentTarget.value)}
+        onKeyDown={(event) => event.key === "Enter" && finish()} /></label>
+      <label><span class="second">Is</span>
+        <textarea ref={field} class="code" rows={3} spellcheck={false} aria-invalid={failed} value={text} onInput={(event) => setText(event.currentTarget.value)}
+          onKeyDown={(event) => event.key === "Enter" && !event.shiftKey && (event.preventDefault(), finish())} />
+      </label>
+      <div class="subset-line" aria-live="polite">
+        {failed ? <span class="accent">{found.error?.message}</span> : ready ? <span class="second">{integer(found.value?.count)} of {integer(found.value?.of)}</span> : <span class="second">…</span>}
+      </div>
+      <div class="subset-line">
+        <Segmented<Joint> label="Combine by" value={joint} onChoose={setJoint} options={(["and", "or", "and not"] as const).map((value) => ({ value, label: value }))} />
+        <Select<RowKey | null> label="Combine with" value={null} says="a row" onChoose={(other) => other && join(other)}
+          options={others.map((other) => ({ value: other, label: nameIn(other), content: <><RowSwatch row={other} /><span class="cut">{nameIn(other)}</span></> }))}>
+          <span class="second">a row</span>
+        </Select>
+        <span class="spring" />
+        <button type="button" class="button" disabled={!text.trim()} onClick={() => change(negated(text), `not ${name || "…"}`)}>not</button>
+      </div>
+      <div class="subset-colours" role="radiogroup" aria-label="Colour">
+        {Array.from({ length: COLOURS }, (_, i) => (
+          <button key={i} type="button" role="radio" aria-checked={i === colour} aria-label={`Colour ${i + 1}`} style={{ background: classColour(i) }} onClick={() => setColour(i)} />
+        ))}
+      </div>
+      <div class="subset-line">
+        <span class="spring" />
+        <button type="button" class="button" onClick={close}>Cancel</button>
+        <button type="button" class="button" disabled={!ready} onClick={finish}>{key?.startsWith("e:") ? "Change" : "Add as row"}</button>
+      </div>
+    </div>
+  );
+}
+
+function nameIn(key: RowKey): string {
+  const row = rows.value.find((one) => rowKey(one) === key) ?? rowOfKey(key);
+  return !row ? key : row.kind === "instance" ? instanceName(row.row) : rowName(row);
+}
