@@ -13,6 +13,9 @@ SNAPSHOT_TAG = "activis/snapshot"
 #: under TensorBoard's Python loader.
 RUN_DIRECTORY = "activis"
 
+#: In that directory: held by the one live logger.
+LOCK_FILE = ".lock"
+
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
 _FILE_NAME_IN_BYTES = re.compile(_FILE_NAME.pattern.encode("ascii"))
 

@@ -31,7 +31,19 @@ ALLOWED = {
     NAME: {"read"},  # __init__.py: open_run
 }
 #: Both halves use these; they import no stage.
-SHARED = {"schema", "metadata", "codec", "errors", "framing", "blobs", "files", "leftovers", "activis_pb2", "predicate"}
+SHARED = {
+    "schema",
+    "metadata",
+    "codec",
+    "errors",
+    "framing",
+    "blobs",
+    "checksums",
+    "files",
+    "leftovers",
+    "activis_pb2",
+    "predicate",
+}
 FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers"}
 
 

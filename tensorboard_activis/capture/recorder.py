@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ from tensorboard_activis.capture.evaluation import Pass
 from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.leftovers import clear
 from tensorboard_activis.write.arrays import ArrayWriter
+from tensorboard_activis.write.clock import Clock, session_time
 from tensorboard_activis.write.events import EventWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
@@ -57,18 +58,32 @@ class RunDirectory:
                 f"log_dir must be a local directory; got {log_dir}. Log locally and copy the directory."
             )
         self.path = Path(log_dir) / metadata.RUN_DIRECTORY
+        self._lock = FileLock(self.path / metadata.LOCK_FILE, timeout=0)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.path / ".lock", timeout=0)
-            self._lock.acquire()
-        except Timeout as error:
-            raise ConfigurationError(
-                f"Another logger is writing to {log_dir}. Close it first, or give this one a log_dir of its own."
-            ) from error
+            self.restore()
         except (FileExistsError, NotADirectoryError) as error:
             raise ConfigurationError(f"log_dir must be a directory, and {log_dir} is a file or lies in one.") from error
         except OSError as error:
             raise ConfigurationError(f"log_dir {log_dir} cannot be written to: {error.strerror or error}.") from error
+        clear(self.path)
+
+    def restore(self) -> None:
+        """Makes the directory, and holds it; also again, when it was deleted under us.
+
+        Raises:
+            ConfigurationError: another logger holds it.
+            OSError: it cannot be made.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists():
+            return
+        self._lock.release()
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise ConfigurationError(
+                f"Another logger is writing to {self.path.parent}. Close it first, or give this one a log_dir of its own."
+            ) from error
 
     def close(self) -> None:
         """Lets another logger have it; safe to call twice."""
@@ -106,8 +121,10 @@ class Recorder:
         self._strict = strict
         self._directory = log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir)
         # The time comes first, so that sessions sort by their start.
-        self._session = f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(4)}"
-        self._events = EventWriter(self._directory.path, self._session)
+        clock = Clock(self._directory.path)
+        self._started = clock.now()
+        self._session = f"{session_time(self._started)}-{secrets.token_hex(4)}"
+        self._events = EventWriter(self._directory.path, self._session, clock)
         self._instances = InstanceWriter(self._directory.path)
         self._written_graph = b""
         self._reported: set[str] = set()
@@ -118,15 +135,20 @@ class Recorder:
         evaluation = Pass(self._evaluation, step)
         yield evaluation
         # A directory that was deleted under us comes back: later snapshots should not be lost as well.
-        self._directory.path.mkdir(parents=True, exist_ok=True)
+        self._directory.restore()
         arrays = ArrayWriter(self._directory.path, step, self._session)
-        record = evaluation.finish(arrays, self._instances, self._session)
-        graph = codec.encode_graph(self.graph)
-        if graph != self._written_graph or not self._events.path.exists():
-            self._events.write_blob(metadata.GRAPH_TAG, step, graph, record.wall_time)
-            self._written_graph = graph
-        # Last, when every file that it names is complete.
-        self._events.write_blob(metadata.SNAPSHOT_TAG, step, codec.encode_snapshot(record), record.wall_time)
+        try:
+            record = evaluation.finish(arrays, self._instances, self._session)
+            graph = codec.encode_graph(self.graph)
+            wall_time = max(record.wall_time, self._started)  # of two graphs the one written later counts
+            if graph != self._written_graph or not self._events.path.exists():
+                self._events.write_blob(metadata.GRAPH_TAG, step, graph, wall_time)
+                self._written_graph = graph
+            # Last, when every file that it names is complete.
+            self._events.write_blob(metadata.SNAPSHOT_TAG, step, codec.encode_snapshot(record), wall_time)
+        except Exception:
+            arrays.discard()
+            raise
         self._reported.clear()
 
     @contextmanager
@@ -138,8 +160,10 @@ class Recorder:
             if self._strict:
                 raise
             cause = f"{type(error).__name__}: {error}"
-            if cause not in self._reported:
-                self._reported.add(cause)
+            # A full disk is one cause, whichever file it was that found no room.
+            kind = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else cause
+            if kind not in self._reported:
+                self._reported.add(kind)
                 warnings.warn(
                     f"ActiVis lost the snapshot of step {step}; training goes on. {cause} "
                     "(Said once for every cause; strict=True raises instead.)",

@@ -1,6 +1,7 @@
 """Large arrays, in one safetensors file per snapshot; small ones travel inside the event."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from tensorboard_activis import metadata, schema
+from tensorboard_activis.checksums import checksum, checksum_key
 
 #: The event carries arrays up to this size in all: TensorBoard keeps every event of every run in memory.
 INLINE_BYTES = 64 * 1024
@@ -45,9 +47,26 @@ class ArrayWriter:
             return
         with replacing(self._directory / self._name) as partial:
             try:
-                save_file(self._tensors, partial)
+                save_file(self._tensors, partial, self._checksums())
             except SafetensorError as error:
-                raise OSError(f"{self._name} cannot be written: {error}") from error
+                raise _as_os_error(error, partial) from error
+
+    def discard(self) -> None:
+        """Removes what `close` wrote, when no event came to name it."""
+        if self._tensors:
+            with suppress(OSError):
+                (self._directory / self._name).unlink()
+
+    def _checksums(self) -> dict[str, str]:
+        return {checksum_key(name): checksum(array) for name, array in self._tensors.items()}
+
+
+def _as_os_error(error: SafetensorError, path: Path) -> OSError:
+    """What the operating system said: safetensors gives it in words."""
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if number is None:
+        return OSError(f"{path.name} cannot be written: {error}")
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
 
 
 @contextmanager

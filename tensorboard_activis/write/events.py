@@ -1,29 +1,42 @@
 """The event file, framed by our own writer: TensorBoard's computes CRC32C in pure Python, at about 4 MB/s."""
 
+import errno
+import io
 import os
 import socket
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 
 from tensorboard_activis import metadata
 from tensorboard_activis.framing import framed
+from tensorboard_activis.write.clock import Clock
 
 
 class EventWriter:
-    """Appends blobs to one event file of its own in `directory`, which must exist.
+    """Appends blobs to an event file of its own in `directory`, which must exist.
 
-    The file is made with the first blob: a logger that never logs leaves nothing behind.
+    The file is made with the first blob: a logger that never logs leaves nothing behind. After a fault the next blob begins
+    another file: a reader may hold the first half of what was cut off again.
+
+    Attributes:
+        path: the file that the next blob goes to.
     """
 
-    def __init__(self, directory: Path, session: str) -> None:
+    def __init__(self, directory: Path, session: str, clock: Clock | None = None) -> None:
+        self._directory, self._session = directory, session
+        self._clock = clock or Clock(directory)
+        self._file: io.FileIO | None = None
+        self._count = 0
+        self.path = self._next_path()
+
+    def _next_path(self) -> Path:
+        """TensorBoard's Python loader reads the files of a directory in the order of their names."""
         host = socket.gethostname().replace(os.sep, "-")
-        self.path = directory / f"events.out.tfevents.{int(time.time()):010d}.{host}.{os.getpid()}.{session}"
-        self._file: BinaryIO | None = None
+        after = f".{self._count:06d}" if self._count else ""
+        start = f"{int(self._clock.now()):010d}"
+        return self._directory / f"events.out.tfevents.{start}.{host}.{os.getpid()}.{self._session}{after}"
 
     def write_blob(self, tag: str, step: int, blob: bytes, wall_time: float) -> None:
         """Appends one blob sequence of length 1; it is on disk when this returns.
@@ -47,36 +60,55 @@ class EventWriter:
                 plugin_data=plugin, data_class=summary_pb2.DataClass.DATA_CLASS_BLOB_SEQUENCE
             ),
         )
-        event = event_pb2.Event(wall_time=wall_time, step=step, summary=summary_pb2.Summary(value=[value]))
-        record = framed(event.SerializeToString())
-        with self._appending(step) as file:
-            file.write(record)
+        summary = summary_pb2.Summary(value=[value])
+        event = event_pb2.Event(wall_time=wall_time, step=step, summary=summary)
+        self._append(framed(event.SerializeToString()), step)
 
-    @contextmanager
-    def _appending(self, step: int) -> Iterator[BinaryIO]:
+    def _append(self, record: bytes, step: int) -> None:
         if self._file is None or not self.path.exists():
             self.close()
-            self._file = self.path.open("ab", buffering=0)
+            self._file = io.FileIO(self.path, "ab")
         file = self._file
-        start = file.seek(0, os.SEEK_END)
+        whole = file.seek(0, os.SEEK_END)
         try:
-            if start == 0:
-                version = event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
-                file.write(framed(version.SerializeToString()))
-                # Of two events of one step TensorBoard's Python loader shows the older: a session's start makes it forget
-                # what earlier sessions wrote from this step on.
-                start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-                begun = event_pb2.Event(wall_time=time.time(), step=step, session_log=start_log)
-                file.write(framed(begun.SerializeToString()))
-            yield file
+            _write(file, record if whole else self._preface(step) + record)
             os.fsync(file.fileno())
-        except OSError:
-            # A torn record would stop TensorBoard's loader at this place for good.
-            file.truncate(start)
+        except BaseException:
+            # A torn record would stop TensorBoard's loaders at this place for good.
+            with suppress(OSError):
+                file.truncate(whole)
+            with suppress(OSError):
+                if not whole:
+                    self.path.unlink()
+            self.close()
+            self._count += 1
+            self.path = self._next_path()
             raise
+
+    def _preface(self, step: int) -> bytes:
+        """What stands before the first blob."""
+        now = self._clock.now()
+        version = event_pb2.Event(wall_time=now, file_version="brain.Event:2")
+        found = framed(version.SerializeToString())
+        if not self._count:
+            # Of two events of one step TensorBoard's Python loader shows the older: a session's start makes it forget what
+            # earlier sessions wrote from this step on.
+            start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            found += framed(event_pb2.Event(wall_time=now, step=step, session_log=start_log).SerializeToString())
+        return found
 
     def close(self) -> None:
         """Closes the file; safe to call twice."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _write(file: io.FileIO, content: bytes) -> None:
+    """Writes all of it: a disk that runs full takes a part without an error, and says so at the next write only."""
+    left = memoryview(content)
+    while left:
+        written = file.write(left)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file.name))
+        left = left[written:]

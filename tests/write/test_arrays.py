@@ -1,11 +1,14 @@
 """Large arrays lie in a safetensors file that other readers open; small ones travel inline."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
+from tensorboard_activis.checksums import checksum
 from tensorboard_activis.read.arrays import read_array
 from tensorboard_activis.write.arrays import INLINE_BYTES, ArrayWriter
 
@@ -21,6 +24,8 @@ def test_small_arrays_travel_inline_and_large_ones_in_a_file(tmp_path: Path) -> 
     assert (inline.inline, inline.files) == (small.tobytes(), ())
     assert (filed.inline, filed.tensor, filed.files) == (b"", "large", ("step-0000000012-0a-b.safetensors",))
     np.testing.assert_array_equal(load_file(tmp_path / filed.files[0])["large"], large)
+    with safe_open(tmp_path / filed.files[0], "numpy") as file:
+        assert file.metadata() == {"crc32c/large": checksum(large)}
     for array, expected in ((inline, small), (filed, large)):
         np.testing.assert_array_equal(read_array(tmp_path, array), expected)
 
@@ -54,3 +59,25 @@ def test_whoever_may_read_the_directorys_files_may_read_the_arrays(tmp_path: Pat
     writer.close()
     arrays = next(tmp_path.glob("*.safetensors"))
     assert arrays.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_what_no_event_came_to_name_is_discarded(tmp_path: Path) -> None:
+    writer = ArrayWriter(tmp_path, 1, "s")
+    writer.add("a", np.zeros(INLINE_BYTES))
+    writer.close()
+    writer.discard()
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_of_the_disk_is_the_operating_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("tensorboard_activis.write.arrays.save_file", full)
+    writer = ArrayWriter(tmp_path, 1, "s")
+    writer.add("a", np.zeros(INLINE_BYTES))
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        writer.close()
+    assert caught.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []

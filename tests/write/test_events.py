@@ -1,10 +1,16 @@
 """Our event files are what TensorBoard's own loader reads."""
 
+import errno
+import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from tensorboard_activis import metadata
+from tensorboard_activis.framing import OVERHEAD, records
 from tensorboard_activis.write.events import EventWriter
 
 
@@ -40,3 +46,63 @@ def test_a_deleted_file_is_begun_again(tmp_path: Path) -> None:
     writer.write_blob(metadata.GRAPH_TAG, 2, b"kept", 2.0)
     writer.close()
     assert [event.step for event in EventFileLoader(str(writer.path)).Load() if event.summary.value] == [2]
+
+
+@pytest.fixture
+def full_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Plays a disk with so much room: like a real one it takes a part, and refuses only what comes then."""
+    room = [1 << 40]
+
+    class Disk(io.FileIO):
+        def write(self, content: Any) -> int:
+            if not room[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            taken = super().write(bytes(content[: room[0]]))
+            room[0] -= taken
+            return taken
+
+    def set_room(size: int) -> None:
+        room[0] = size
+
+    monkeypatch.setattr("tensorboard_activis.write.events.io.FileIO", Disk)
+    return set_room
+
+
+@pytest.mark.parametrize("room", [0, 5, 70])
+def test_a_full_disk_tears_nothing_and_later_blobs_are_read(
+    tmp_path: Path, full_after: Callable[[int], None], room: int
+) -> None:
+    writer = EventWriter(tmp_path, "s")
+    for step, size in ((1, 1 << 40), (2, room), (3, room), (4, 1 << 40)):
+        full_after(size)
+        try:
+            writer.write_blob(metadata.SNAPSHOT_TAG, step, b"blob" * 100, float(step))
+        except OSError as error:
+            assert (step, error.errno) in ((2, errno.ENOSPC), (3, errno.ENOSPC))
+    writer.close()
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2
+    for path in files:
+        with path.open("rb") as file:
+            assert sum(OVERHEAD + len(record) for record in records(file)) == path.stat().st_size
+    events = [event for path in files for event in EventFileLoader(str(path)).Load()]
+    assert [event.step for event in events if event.summary.value] == [1, 4]
+    # Only a session's own start makes TensorBoard forget what came before.
+    assert sum(event.HasField("session_log") for event in events) == 1
+
+
+def test_ctrl_c_in_the_middle_leaves_whole_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = EventWriter(tmp_path, "s")
+    writer.write_blob(metadata.SNAPSHOT_TAG, 1, b"first", 1.0)
+
+    def interrupted(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.write_blob(metadata.SNAPSHOT_TAG, 2, b"second", 2.0)
+    writer.write_blob(metadata.SNAPSHOT_TAG, 3, b"third", 3.0)
+    writer.close()
+    found = [event for path in sorted(tmp_path.iterdir()) for event in EventFileLoader(str(path)).Load()]
+    assert [event.step for event in found if event.summary.value] == [1, 3]

@@ -1,0 +1,58 @@
+"""The time that is written: it never goes back, for sessions and event files are ordered by their start."""
+
+import re
+import time
+import warnings
+from datetime import datetime
+from pathlib import Path
+
+from tensorboard_activis.errors import ActiVisWarning
+
+#: Machines that write to one directory may differ by so many seconds without a word.
+_TOLERANCE = 60.0
+_EVENT_FILE = re.compile(r"events\.out\.tfevents\.[0-9]{1,11}\..*\.([0-9a-f]{12})-[0-9a-f]+(?:\.[0-9]+)?")
+_MILLISECOND = 0.001
+
+
+class Clock:
+    """Seconds since 1970, later than the start of every session in `directory` and never less than it said before.
+
+    Where the system's clock was set back, it says so once and goes on from the latest time.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._latest = _latest_start(directory)
+        self._said = False
+
+    def now(self) -> float:
+        """The time; at least that of the last call."""
+        now = time.time()
+        if now < self._latest - _TOLERANCE and not self._said:
+            self._said = True
+            warnings.warn(
+                f"ActiVis: the clock was set back. It says {_shown(now)}, but this run was written to at "
+                f"{_shown(self._latest)}. What is logged now keeps that time, so that it counts as the newer.",
+                ActiVisWarning,
+                stacklevel=4,
+            )
+        self._latest = max(now, self._latest)
+        return self._latest
+
+
+def session_time(seconds: float) -> str:
+    """How a session's name begins: the milliseconds at its start, so that names sort by it."""
+    return f"{int(seconds * 1000):012x}"
+
+
+def _latest_start(directory: Path) -> float:
+    """A millisecond after the last session began; 0 when there was none."""
+    found = (_EVENT_FILE.fullmatch(path.name) for path in directory.glob("events.out.tfevents.*"))
+    starts = [int(match[1], 16) / 1000 for match in found if match]
+    return max(starts) + 2 * _MILLISECOND if starts else 0.0
+
+
+def _shown(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds).isoformat(" ", "seconds")
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds:.0f} s after 1970"
