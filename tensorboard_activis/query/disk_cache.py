@@ -42,7 +42,7 @@ def content_key(array: np.ndarray, *words: object) -> str:
     digest.update(repr((array.shape, array.dtype.str, *words)).encode())
     step = max(1, _HASHED_AT_ONCE // max(1, array[:1].nbytes)) if len(array) else 1
     for start in range(0, len(array), step):
-        digest.update(np.ascontiguousarray(array[start : start + step]))
+        digest.update(np.ascontiguousarray(array[start : start + step]).data)
     return digest.hexdigest()
 
 

@@ -1,5 +1,7 @@
 """t-SNE keeps groups together, reports as it goes, stops when told to."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,32 @@ def test_little_data(shape: tuple[int, int]) -> None:
     assert np.isfinite(layout).all()
 
 
-def test_too_much_data() -> None:
-    with pytest.raises(ActiVisError, match="at most 20,000"):
-        module.tsne(np.zeros((20_001, 1), np.float16))
+def test_beyond_a_number_of_rows_the_rest_is_placed_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FITTED", 120)
+    monkeypatch.setattr(module, "_PLACED", 25)
+    generator = np.random.default_rng(0)
+    groups = generator.permutation(np.repeat([0, 1, 2], 60))
+    centres = generator.normal(size=(3, 7)) * 6
+    activations = (centres[groups] + generator.normal(size=(180, 7))).astype(np.float16)
+    told: list[tuple[float, int]] = []
+
+    def report(done: float, xy: np.ndarray) -> bool:
+        told.append((done, int(np.isfinite(xy).all(axis=1).sum())))
+        return True
+
+    layout = module.tsne(activations, report=report)
+    assert np.isfinite(layout).all()
+    assert {placed for _, placed in told} == {120, 145, 170, 180}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (1, 180)
+    distance = np.linalg.norm(layout[120:, None] - layout[:120], axis=2)
+    assert (groups[:120][distance.argmin(axis=1)] == groups[120:]).mean() > 0.95
+    stopped = module.tsne(activations, report=lambda done, xy: bool(np.isnan(xy[120:]).all()))
+    assert np.isfinite(stopped[:145]).all()
+    assert np.isnan(stopped[145:]).all()
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openTSNE", None)
+    with pytest.raises(ActiVisError, match="pip install openTSNE"):
+        module.tsne(sample())
