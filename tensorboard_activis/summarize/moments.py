@@ -5,13 +5,15 @@ near the data they do not, and they add up: over batches, and over processes, as
 Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979), which is what shifting one pivot to another comes to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-#: A subset with at most so many rows in a batch is added together with others: 1,000 classes are 1,000 such subsets.
-_FEW = 8
+from tensorboard_activis.summarize.groups import Block, Groups
+
+#: So many values of a batch are worked on at a time, few enough for the processor's own memory.
+_BLOCK = 1 << 16
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Moments:
         shape = (subsets, neurons)
         self._rows = np.zeros(subsets, dtype=np.int64)
         self._missing: np.ndarray | None = None  # int64 [subsets, neurons], once a value was left out
-        self._pivot: np.ndarray | None = None  # float32 [neurons]
+        self._pivot: np.ndarray | None = None  # [neurons]
         self._sum = np.zeros(shape)
         self._squares = np.zeros(shape)
         self._min = np.full(shape, np.inf, dtype=np.float32)
@@ -44,47 +46,58 @@ class Moments:
         self.nan = 0
         self.inf = 0
 
-    def add(self, activations: np.ndarray, members: Sequence[np.ndarray]) -> None:
+    def add(self, activations: np.ndarray, members: Groups | Sequence[np.ndarray]) -> None:
         """Adds one batch.
 
         Args:
             activations: float32 [instances, neurons].
-            members: per subset the positions of its instances in the batch.
+            members: per subset the positions of its instances in the batch; as `Groups` where several layers share them.
         """
         if not activations.shape[0]:
             return
-        low = high = activations
-        finite = np.isfinite(activations)
-        everything = bool(finite.all())
-        if not everything:
+        groups = members if isinstance(members, Groups) else Groups(members, activations.shape[0])
+        low = high = values = activations
+        finite: np.ndarray | None = None
+        if not _all_finite(activations):
+            finite = np.isfinite(activations)
             self.nan += int(np.isnan(activations).sum())
             self.inf += int(np.isinf(activations).sum())
+            self._count_missing(finite, groups)
             low, high = np.where(finite, activations, np.inf), np.where(finite, activations, -np.inf)
         if self._pivot is None:
-            counts = np.maximum(finite.sum(axis=0), 1)
-            self._pivot = (np.where(finite, activations, 0).sum(axis=0, dtype=np.float64) / counts).astype(np.float32)
-        deviation = np.where(finite, activations, self._pivot) - self._pivot
-        # In float64 from here on; the difference itself is as exact as float32 is.
-        deviation = deviation.astype(np.float64)
-        squares = deviation * deviation
-
-        sizes = np.array([rows.size for rows in members])
-        self._rows += sizes
-        for subset in np.flatnonzero(sizes > _FEW).tolist():
-            rows = members[subset]
-            self._sum[subset] += deviation[rows].sum(axis=0)
-            self._squares[subset] += squares[rows].sum(axis=0)
-            self._min[subset] = np.minimum(self._min[subset], low[rows].min(axis=0))
-            self._max[subset] = np.maximum(self._max[subset], high[rows].max(axis=0))
-        for subsets, rows in _ranks(members, sizes):
-            self._sum[subsets] += deviation[rows]
-            self._squares[subsets] += squares[rows]
-            self._min[subsets] = np.minimum(self._min[subsets], low[rows])
-            self._max[subsets] = np.maximum(self._max[subsets], high[rows])
-        if not everything:
-            missing = self._missing_counts()
-            for subset in np.flatnonzero(sizes).tolist():
-                missing[subset] += (~finite[members[subset]]).sum(axis=0)
+            self._pivot = _mean(activations, finite)
+        if finite is not None:
+            values = np.where(finite, activations, self._pivot.astype(np.float32))
+        self._rows += groups.sizes
+        atoms = _Atoms(groups.atoms, activations.shape[1])
+        most = max(1, _BLOCK // max(1, activations.shape[1]))
+        memory = groups.scratch(min(most, groups.instances), activations.shape[1])
+        for block in groups.blocks(most):
+            size = block.rows.size
+            rows, deviation, squares = memory.values[:size], memory.deviation[:size], memory.squares[:size]
+            np.take(values, block.rows, axis=0, out=rows, mode="clip")
+            # The difference is exact or nearly so: float64 has more than twice the digits.
+            np.copyto(deviation, rows)
+            np.subtract(deviation, self._pivot, out=deviation)
+            np.multiply(deviation, deviation, out=squares)
+            for sums, into, held in ((deviation, self._sum, atoms.sum), (squares, self._squares, atoms.squares)):
+                _share(sums, block, _shared(np.add, sums, block))
+                _spread(np.add, sums, block, held, into)
+            if low is not values:
+                np.take(low, block.rows, axis=0, out=rows, mode="clip")
+            highest = _shared(np.maximum, rows, block)
+            _share(rows, block, _shared(np.minimum, rows, block))
+            _spread(np.minimum, rows, block, atoms.min, self._min)
+            if high is not low:
+                np.take(high, block.rows, axis=0, out=rows, mode="clip")
+                highest = _shared(np.maximum, rows, block)
+            _share(rows, block, highest)
+            _spread(np.maximum, rows, block, atoms.max, self._max)
+        for subset, inside in groups.large:
+            self._sum[subset] += atoms.sum[inside].sum(axis=0)
+            self._squares[subset] += atoms.squares[inside].sum(axis=0)
+            np.minimum(self._min[subset], atoms.min[inside].min(axis=0), out=self._min[subset])
+            np.maximum(self._max[subset], atoms.max[inside].max(axis=0), out=self._max[subset])
 
     def merge(self, other: "Moments") -> None:
         """Adds what another has seen: another process, another part of the data."""
@@ -130,11 +143,63 @@ class Moments:
             self._missing = np.zeros(self._sum.shape, dtype=np.int64)
         return self._missing
 
+    def _count_missing(self, finite: np.ndarray, groups: Groups) -> None:
+        missing = self._missing_counts()
+        rows = np.flatnonzero(~finite.all(axis=1))
+        concerned = np.zeros(groups.instances, bool)
+        concerned[rows] = True
+        for subset in np.flatnonzero(groups.sizes).tolist():
+            inside = groups.members[subset]
+            inside = inside[concerned[inside]]
+            if inside.size:
+                missing[subset] += (~finite[inside]).sum(axis=0)
 
-def _ranks(members: Sequence[np.ndarray], sizes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The first row of every small subset, then the second, ...: (subsets, rows), no subset twice in a turn."""
-    for turn in range(_FEW):
-        subsets = np.flatnonzero((sizes > turn) & (sizes <= _FEW))
-        if not subsets.size:
-            return
-        yield subsets, np.array([members[subset][turn] for subset in subsets.tolist()])
+
+class _Atoms:
+    """What a batch holds of every atom."""
+
+    def __init__(self, atoms: int, neurons: int) -> None:
+        self.sum = np.zeros((atoms, neurons))
+        self.squares = np.zeros((atoms, neurons))
+        self.min = np.full((atoms, neurons), np.inf, dtype=np.float32)
+        self.max = np.full((atoms, neurons), -np.inf, dtype=np.float32)
+
+
+def _shared(ufunc: np.ufunc, rows: np.ndarray, block: Block) -> list[np.ndarray]:
+    """One row for every group that has several."""
+    return [ufunc.reduce(rows[start:stop], axis=0) for start, stop in block.shared]
+
+
+def _share(rows: np.ndarray, block: Block, reduced: list[np.ndarray]) -> None:
+    """Puts these where their groups begin."""
+    for (start, _), row in zip(block.shared, reduced, strict=True):
+        rows[start] = row
+
+
+def _spread(ufunc: np.ufunc, rows: np.ndarray, block: Block, atoms: np.ndarray, subsets: np.ndarray) -> None:
+    """Takes the groups' first rows [instances, neurons] into their atoms and small subsets."""
+    for atom, firsts in block.atoms:
+        held = atoms[atom]
+        ufunc(held, ufunc.reduce(rows[firsts], axis=0), out=held)
+    for subset, row, count in block.runs:
+        if count == 1:
+            held = subsets[subset]
+            ufunc(held, rows[row], out=held)
+        else:
+            held = subsets[subset : subset + count]
+            ufunc(held, rows[row : row + count], out=held)
+
+
+def _all_finite(values: np.ndarray) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()
+    return bool(np.isfinite(total)) or bool(np.isfinite(values).all())
+
+
+def _mean(values: np.ndarray, finite: np.ndarray | None) -> np.ndarray:
+    """Over the finite ones, [neurons]; float32 in float64's form, so that a value left out can stand on it exactly."""
+    if finite is None:
+        mean = values.mean(axis=0, dtype=np.float64)
+    else:
+        mean = np.where(finite, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(finite.sum(axis=0), 1)
+    return mean.astype(np.float32).astype(np.float64)

@@ -1,16 +1,19 @@
 """Statistics agree with numpy over the whole data, however it is cut into batches and merged."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tensorboard_activis.summarize.groups import Groups
 from tensorboard_activis.summarize.moments import Moments
 
 
-def members(masks: np.ndarray) -> list[np.ndarray]:
+def groups(masks: np.ndarray) -> Groups:
     """masks: bool [subsets, instances]"""
-    return [np.flatnonzero(mask) for mask in masks]
+    return Groups([np.flatnonzero(mask) for mask in masks], masks.shape[1])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 9), st.floats(-1e4, 1e4))
@@ -21,7 +24,7 @@ def test_batches_and_merges_give_what_numpy_gives(seed: int, instances: int, bat
     parts = [Moments(3, 5), Moments(3, 5)]
     for index, start in enumerate(range(0, instances, batch)):
         rows = slice(start, start + batch)
-        parts[index % 2].add(values[rows], members(masks[:, rows]))
+        parts[index % 2].add(values[rows], groups(masks[:, rows]))
     parts[0].merge(parts[1])
     result = parts[0].statistics()
 
@@ -37,17 +40,43 @@ def test_batches_and_merges_give_what_numpy_gives(seed: int, instances: int, bat
         np.testing.assert_array_equal(result.max[subset], values[mask].max(axis=0))
 
 
+@given(st.data(), st.integers(1, 40), st.integers(1, 12), st.sampled_from([1, 3, 100]), st.booleans())
+def test_any_subsets_in_blocks_of_any_size(
+    data: st.DataObject, instances: int, subsets: int, rows: int, holes: bool
+) -> None:
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    values = random.integers(-99, 99, (instances, 5)).astype(np.float32)
+    if holes:
+        values[random.random(values.shape) < 0.2] = random.choice([np.nan, np.inf, -np.inf])
+    # Few and many members, the same ones twice, one class per instance.
+    masks = random.random((subsets, instances)) < random.random((subsets, 1)) ** 3
+    masks = np.concatenate([masks, masks[:1], random.integers(0, 4, instances) == np.arange(4)[:, None]])
+    moments = Moments(len(masks), 5)
+    with patch("tensorboard_activis.summarize.moments._BLOCK", rows * 5):
+        for _ in range(2):  # a second batch adds to the first
+            moments.add(values, groups(masks))
+    result = moments.statistics()
+    for subset, mask in enumerate(masks):
+        for neuron in range(5):
+            known = values[mask, neuron].astype(np.float64)
+            known = known[np.isfinite(known)]
+            assert np.broadcast_to(result.count, result.mean.shape)[subset, neuron] == 2 * known.size
+            found = [getattr(result, name)[subset, neuron] for name in ("mean", "std", "min", "max")]
+            expected = [known.mean(), known.std(), known.min(), known.max()] if known.size else [np.nan] * 4
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
 def test_no_negative_variance_far_from_zero() -> None:
     values = np.full((7, 2), 16_777_216, dtype=np.float32)
     moments = Moments(1, 2)
-    moments.add(values, [np.arange(7)])
+    moments.add(values, Groups([np.arange(7)], 7))
     np.testing.assert_array_equal(moments.statistics().std, np.zeros((1, 2)))
 
 
 def test_values_that_are_not_finite_are_left_out_and_counted() -> None:
     values = np.array([[1, np.nan], [3, 2], [np.inf, 4], [-np.inf, np.nan]], dtype=np.float32)
     moments = Moments(2, 2)
-    moments.add(values, [np.arange(4), np.array([0, 3])])
+    moments.add(values, Groups([np.arange(4), np.array([0, 3])], 4))
     result = moments.statistics()
     assert (moments.nan, moments.inf) == (2, 2)
     np.testing.assert_array_equal(result.count, [[2, 2], [1, 0]])
@@ -59,5 +88,5 @@ def test_values_that_are_not_finite_are_left_out_and_counted() -> None:
 @pytest.mark.parametrize("instances", [0, 1])
 def test_almost_nothing(instances: int) -> None:
     moments = Moments(1, 3)
-    moments.add(np.full((instances, 3), 2, dtype=np.float32), [np.arange(instances)])
+    moments.add(np.full((instances, 3), 2, dtype=np.float32), Groups([np.arange(instances)], instances))
     assert moments.statistics().count[0, 0] == instances
