@@ -1,6 +1,9 @@
 """One background worker for what takes long: a bounded queue, progress, cancelling, results that are kept for a while."""
 
+import contextlib
 import logging
+import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -87,6 +90,7 @@ class Jobs(Generic[Result]):
             return job
 
     def _work(self) -> None:
+        _give_way()
         while True:
             with self._lock:
                 if not self._queue:
@@ -110,3 +114,10 @@ class Jobs(Generic[Result]):
             if job.state != "cancelled":
                 job.state, job.problem = state, problem
                 job.progress = 1.0 if state == "done" else job.progress
+
+
+def _give_way() -> None:
+    """Lowers this thread's priority, where a thread has one of its own: TensorBoard's pages come first."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -1,5 +1,7 @@
 """Background jobs: one at a time, bounded, cancelled, failed."""
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -76,3 +78,13 @@ def test_a_failed_job_says_why_and_can_be_asked_again(error: Exception, problem:
     assert job.problem == problem
     again = jobs.ask("a", lambda job: 1)
     until(lambda: again.state == "done")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there has a thread a priority of its own")
+def test_jobs_give_way_to_requests() -> None:
+    jobs: Jobs[int] = Jobs()
+    job = jobs.ask("a", lambda job: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    until(lambda: job.state == "done")
+    assert job.result is not None
+    assert job.result >= 10
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < job.result
