@@ -24,6 +24,7 @@ export function httpSource(base: string): Source {
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
     where: (at, expression, signal) => numbers("where", { ...at, expression }, signal, decodeWhere),
     table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),
+    csv: async (at, chosen, signal) => (await request(base, "export", { ...at, ...chosen, format: "csv" }, signal)).blob(),
     instance: (at, layer, row, signal) => json("instance", { ...at, layer, row }, signal),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
     contentUrl: (at: At, row) => `${base}content?${query({ ...at, row })}`,

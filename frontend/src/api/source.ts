@@ -24,6 +24,8 @@ export interface Source {
   columns(at: At, signal: AbortSignal): Promise<Columns>;
   where(at: At, expression: string, signal: AbortSignal): Promise<Where>;
   table(at: At, query: TableQuery, signal: AbortSignal): Promise<Table>;
+  /** The instances that `table` would page through, as a file. */
+  csv(at: At, query: Omit<TableQuery, "offset" | "limit">, signal: AbortSignal): Promise<Blob>;
   instance(at: At, layer: string, row: number, signal: AbortSignal): Promise<InstanceDetail>;
   neuron(at: At, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
   /** Address of the instance itself, for an <img> or a fetch through `text`. */

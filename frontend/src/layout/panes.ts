@@ -8,12 +8,13 @@ interface Kept {
   graph: number;
   /** null: 312, from 1,600 px up 384. */
   instances: number | null;
-  detail: number;
+  /** null: 194, less where two panels would not fit above it. */
+  detail: number | null;
   projection: number | null;
   closed: { graph: boolean; instances: boolean; detail: boolean };
 }
 
-const DEFAULTS: Kept = { graph: 246, instances: null, detail: 194, projection: null, closed: { graph: false, instances: false, detail: false } };
+const DEFAULTS: Kept = { graph: 246, instances: null, detail: null, projection: null, closed: { graph: false, instances: false, detail: false } };
 const KEY = "activis.panes";
 
 export const kept = signal<Kept>(DEFAULTS);
@@ -28,10 +29,13 @@ export const narrow: ReadonlySignal<boolean> = computed(() => viewport.value.wid
 
 const clamp = (value: number, low: number, high: number): number => Math.round(Math.max(low, Math.min(value, Math.max(low, high))));
 
+/** Toolbar, Rows bar and two panels of the least height. */
+const TWO_PANELS = 44 + 36 + 2 * 240 + 2;
+
 export const graphWidth = computed(() => (kept.value.closed.graph ? 28 : clamp(kept.value.graph, 180, viewport.value.width * 0.4)));
 export const instancesClosed = computed(() => (tight.value ? !instancesOver.value : kept.value.closed.instances));
 export const instancesWidth = computed(() => clamp(kept.value.instances ?? (wide.value ? 384 : 312), 280, viewport.value.width * 0.45));
-export const detailHeight = computed(() => (kept.value.closed.detail ? 33 : clamp(kept.value.detail, 120, viewport.value.height * 0.6)));
+export const detailHeight = computed(() => (kept.value.closed.detail ? 33 : clamp(kept.value.detail ?? clamp(viewport.value.height - TWO_PANELS, 172, 194), 120, viewport.value.height * 0.6)));
 export const projectionWidth = computed(() => clamp(kept.value.projection ?? (wide.value ? 400 : 252), 180, viewport.value.width * 0.4));
 
 export type Pane = keyof Kept["closed"];

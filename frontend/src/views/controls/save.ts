@@ -29,6 +29,52 @@ export function saveSvg(name: string, svg: SVGSVGElement): void {
   saveBlob(name, new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }));
 }
 
+/**
+ * A pane as PNG, at twice its size: its elements with their styles in a picture of their own. Everything goes in as data, or the
+ * browser would not give the picture out again.
+ */
+export async function savePane(name: string, pane: Element | null): Promise<void> {
+  if (!pane) return;
+  const { width, height } = pane.getBoundingClientRect();
+  const copy = pane.cloneNode(true) as HTMLElement;
+  const from = pane.querySelectorAll<HTMLElement>("*");
+  copy.querySelectorAll<HTMLElement>("*").forEach((to, i) => {
+    const own = from[i]!;
+    if (own instanceof HTMLCanvasElement || own instanceof HTMLImageElement) to.replaceWith(frozen(own));
+    else if (own.scrollTop || own.scrollLeft) for (const child of to.children) (child as HTMLElement).style.translate = `${-own.scrollLeft}px ${-own.scrollTop}px`;
+  });
+  copy.setAttribute("xmlns", "http://www.w3.org/1999/xhtml");
+  const css = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules].map((rule) => rule.cssText)).join("\n");
+  const words = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  const root = document.documentElement;
+  const variables = [root, ...document.querySelectorAll(".app, .panes")].map((element) => element.getAttribute("style") ?? "").join(";");
+  const classes = document.querySelector(".app")?.className ?? "app";
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" data-theme="${root.dataset["theme"] ?? ""}" style="${words(variables)}">`
+    + `<style>${words(css)}</style><foreignObject width="100%" height="100%"><div xmlns="http://www.w3.org/1999/xhtml" class="${classes}">`
+    + `${new XMLSerializer().serializeToString(copy)}</div></foreignObject></svg>`;
+  const image = new Image();
+  image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width * 2, height * 2];
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((blob) => blob && saveBlob(name, blob));
+}
+
+/** What a canvas or an image shows now, at its place. */
+function frozen(shown: HTMLCanvasElement | HTMLImageElement): HTMLImageElement {
+  const canvas = document.createElement("canvas");
+  const whole = shown instanceof HTMLCanvasElement ? shown : { width: shown.naturalWidth || 1, height: shown.naturalHeight || 1 };
+  [canvas.width, canvas.height] = [whole.width, whole.height];
+  if (whole.width > 0 && whole.height > 0) canvas.getContext("2d")?.drawImage(shown, 0, 0);
+  const image = document.createElement("img");
+  image.src = canvas.toDataURL();
+  image.className = shown.className;
+  const { position, width, height } = getComputedStyle(shown);
+  image.style.cssText = `width: ${width}; height: ${height}; position: ${position}; left: 0; top: 0`;
+  return image;
+}
+
 /** One line of a CSV file; quotes what needs it. */
 export function csvLine(cells: readonly (string | number | boolean | null | undefined)[]): string {
   return cells.map((cell) => {

@@ -9,10 +9,12 @@ import { chooseDetailLayer, select } from "../../state/actions";
 import { classOfRow, detailLayer, instanceName, labelName, openLayers, rowName, subsetsByName } from "../../state/chosen";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot } from "../../state/data";
 import type { Load } from "../../state/loads";
+import { at } from "../../state/place";
 import { type RowKey, rowKey, rowOfKey } from "../../state/rows";
 import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
+import { savePane } from "../controls/save";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch } from "../controls/Swatch";
 import { classIndex, InstanceBody } from "./InstanceBody";
@@ -60,6 +62,7 @@ export function DetailView(): JSX.Element {
           </span>
         )}
         {what && !closed && <LayerChoice layer={what.kind === "neuron" ? what.layer : detailLayer.value} />}
+        {what && !closed && <IconButton icon="download" label="Save the detail as PNG" onClick={() => void savePane(`detail-${at.peek()?.step}.png`, document.querySelector(".pane.detail"))} />}
         {what && <IconButton icon="pin" label={detailPinned.value ? "Let the drawer follow what is clicked" : "Keep this in the drawer"} pressed={detailPinned.value} onClick={togglePin} />}
         {closed ? (
           <IconButton icon="expandLess" label="Open the drawer" onClick={() => togglePane("detail", false)} />

@@ -1,4 +1,4 @@
-import { computed, type ReadonlySignal, useSignal } from "@preact/signals";
+import { computed, type ReadonlySignal, useSignal, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas, type Surface } from "../../draw/Canvas";
@@ -8,7 +8,7 @@ import { count, integer, percent } from "../../draw/format";
 import { theme, tokens } from "../../draw/theme";
 import { cellAt, type CellHit, confusion, type ConfusionLayout, layOutConfusion, mostConfused, rowsIn } from "../../layout/confusion";
 import { pick, pickWhere } from "../../state/actions";
-import { hoveredRow, labelName, subsetsByName } from "../../state/chosen";
+import { classOfRow, hoveredRow, labelName, subsetsByName } from "../../state/chosen";
 import { columns, snapshot } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
@@ -55,6 +55,13 @@ export function Confusion(): JSX.Element {
     observer.observe(box);
     return () => observer.disconnect();
   }, []);
+  // A class that is hovered elsewhere scrolls into sight.
+  useSignalEffect(() => {
+    const key = hoveredRow.value;
+    if (key === null || pointed.peek() !== null || !laid.peek()) return;
+    const label = classOfRow(key);
+    if (label >= 0) reveal(scroller.current, laid.peek(), { label, prediction: null });
+  });
   const draw = useCallback((surface: Surface) => {
     if (matrix.value && laid.value) paint(surface, matrix.value, laid.value, scroll.value, pointed.value);
   }, []);
@@ -156,9 +163,10 @@ function Explained({ hit, at, box, scroll, children }: {
 }
 
 function reveal(box: HTMLElement | null, at: ConfusionLayout | null, hit: CellHit | null): void {
-  if (!box || !at || hit?.label == null || hit.prediction == null) return;
+  if (!box || !at || hit?.label == null) return;
   const along = (from: number, size: number, start: number, own: number): number => Math.max(own + at.cell + start - size, Math.min(from, own));
-  box.scrollTo(along(box.scrollLeft, box.clientWidth, at.left, hit.prediction * at.cell), along(box.scrollTop, box.clientHeight, at.top, hit.label * at.cell));
+  const across = hit.prediction ?? hit.label;
+  box.scrollTo(along(box.scrollLeft, box.clientWidth, at.left, across * at.cell), along(box.scrollTop, box.clientHeight, at.top, hit.label * at.cell));
 }
 
 function paint({ context, width, height, ratio }: Surface, { counts, classes, most }: Matrix, at: ConfusionLayout, scroll: { x: number; y: number }, hit: CellHit | null): void {

@@ -1,18 +1,20 @@
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { integer } from "../../draw/format";
 import { chooseTab } from "../../state/actions";
-import { columns, snapshot, whereOf } from "../../state/data";
+import { columns, currentSource, snapshot, whereOf } from "../../state/data";
+import { asApiError } from "../../state/loads";
 import { picked } from "../../state/members";
 import { at } from "../../state/place";
 import { instancesTab } from "../../state/view";
-import { IconButton } from "../controls/Icon";
-import { Loading } from "../controls/Loading";
-import { saveText } from "../controls/save";
+import { Failure, Loading } from "../controls/Loading";
+import type { Option } from "../controls/Menu";
+import { saveBlob, savePane } from "../controls/save";
 import { Segmented } from "../controls/Segmented";
+import { MenuButton } from "../matrix/MenuButton";
 import { PickedBar } from "../projection/Legend";
 import { Classes } from "./Classes";
 import { Confusion } from "./Confusion";
-import { csvOf } from "./csv";
 import { Grid } from "./Grid";
 import { List } from "./List";
 import { Table, tableExpression } from "./Table";
@@ -34,7 +36,7 @@ export function InstancesView(): JSX.Element {
         <span class="caption">{columns.value.value && integer(columns.value.value.count)}</span>
         <span class="spring" />
         <Segmented label="Instances as" value={tab} onChoose={chooseTab} options={tabs} />
-        <Download />
+        <Save />
       </header>
       <Loading load={columns.value} what="The instances">
         {() => snapshot.value.status === "failed" && !snapshot.value.value ? <p class="hint">Without the snapshot there is nothing to group them by.</p> : (
@@ -53,15 +55,34 @@ export function InstancesView(): JSX.Element {
   );
 }
 
-/** The picked instances as CSV, else those that the table is narrowed down to, else all. */
-function Download(): JSX.Element {
-  const [known, set, place] = [columns.value.value, picked.value, at.value];
-  const expression = instancesTab.value === "table" ? tableExpression.value : null;
-  const found = expression === null ? null : whereOf(expression).value.value;
-  const rows = set?.rows ?? (expression === null ? null : (found?.rows ?? new Int32Array(0)));
-  const what = set ? "picked" : expression !== null ? "filtered" : "all";
-  const save = (): void => {
-    if (known && place) saveText(`${place.run.replaceAll(/[^\w.-]+/g, "-")}-${place.step}-${what}.csv`, csvOf(known, snapshot.peek().value, rows));
+/** The picked instances as CSV, else those that the table is narrowed down to, else all; and the pane as a picture. */
+function Save(): JSX.Element {
+  const error = useSignal("");
+  const options = (): Option<() => void>[] => {
+    const [set, place] = [picked.value, at.value];
+    const narrowed = instancesTab.value === "table" ? tableExpression.value : null;
+    const chosen = set?.expression ? { expression: set.expression } : set ? { rows: [...set.rows] } : narrowed !== null ? { expression: narrowed } : {};
+    const what = set ? "picked" : narrowed !== null ? "filtered" : "all";
+    const count = set?.rows.length ?? (narrowed === null ? columns.value.value?.count : whereOf(narrowed).value.value?.count);
+    const name = `${place?.run.replaceAll(/[^\w.-]+/g, "-")}-${place?.step}`;
+    const save = async (): Promise<void> => {
+      if (!place) return;
+      error.value = "";
+      try {
+        saveBlob(`${name}-${what}.csv`, await currentSource().csv(place, chosen, new AbortController().signal));
+      } catch (reason) {
+        error.value = asApiError(reason).message;
+      }
+    };
+    return [
+      { value: () => void save(), label: "CSV", detail: `${what}: ${integer(count)} instances`, disabled: !place },
+      { value: () => void savePane(`${name}-instances.png`, document.querySelector(".pane.instances")), label: "PNG", detail: "the pane as a picture" },
+    ];
   };
-  return <IconButton icon="download" label={`Save ${what} instances as CSV (${integer(rows?.length ?? known?.count)})`} disabled={!known} onClick={save} />;
+  return (
+    <>
+      <MenuButton label="Save the instances" icon="download" options={options} />
+      {error.value && <div class="instances-error"><Failure what="The instances could not be saved." message={error.value} onRetry={() => (error.value = "")} /></div>}
+    </>
+  );
 }
