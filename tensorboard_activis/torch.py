@@ -50,7 +50,6 @@ class ActiVisLogger:
         strict: raise what goes wrong while logging, instead of warning once and going on.
 
     Attributes:
-        graph: the model, as it was recorded in one forward pass.
         layers: what is recorded, in the order in which it runs.
 
     Raises:
@@ -79,11 +78,10 @@ class ActiVisLogger:
             self._capture = TorchCapture(
                 model, data, layers=layers, class_names=class_names, reducer=reducer, unpack=unpack, texts=texts
             )
-            self.graph: schema.Graph = self._capture.graph
             self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
             self._recorder = Recorder(
                 directory,
-                self.graph,
+                self._capture.graph,
                 self.layers,
                 class_names=class_names,
                 subsets=subsets,
@@ -95,6 +93,11 @@ class ActiVisLogger:
             raise
         self._progress = progress
 
+    @property
+    def graph(self) -> schema.Graph:
+        """The model, as it was recorded in one forward pass, and again in others that took another path."""
+        return self._capture.graph
+
     def log(self, step: int) -> None:
         """Evaluates the model and writes a snapshot for this step; an existing one is replaced.
 
@@ -102,6 +105,7 @@ class ActiVisLogger:
         """
         with self._recorder.guard(step), self._recorder.snapshot(step) as snapshot:
             self._capture.evaluate(snapshot.add, self._progress)
+            self._recorder.graph = self._capture.graph
 
     def close(self) -> None:
         """Closes the files; safe to call twice. Another logger may then write to the same directory."""

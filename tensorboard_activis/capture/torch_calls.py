@@ -1,12 +1,26 @@
 """Keys of module calls and operators while a forward pass runs: the same in the graph and in every later pass."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
 def key_of(path: str, call: int) -> str:
     """The key of a module's call: its path, with the call index from the second call on."""
     return f"{path}@{call}" if call else path
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What a forward pass called: how often each module, and each operator by its name, where that was counted."""
+
+    modules: frozenset[tuple[str, int]]
+    operators: frozenset[tuple[str, int]] | None = None
+
+    @classmethod
+    def of(cls, modules: Mapping[str, int], operators: Mapping[str, int] | None) -> "Calls":
+        """From two counts."""
+        return cls(frozenset(modules.items()), None if operators is None else frozenset(operators.items()))
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import copy
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
@@ -18,10 +19,11 @@ from tensorboard_activis.capture.torch_hooks import ActivationHooks
 from tensorboard_activis.capture.torch_identity import ContentIds
 from tensorboard_activis.capture.torch_modules import unwrap
 from tensorboard_activis.capture.torch_outcome import Labels, check_width, scores_of
+from tensorboard_activis.capture.torch_paths import Paths
 from tensorboard_activis.capture.torch_reduce import Reducer, check_reducer, reducer_name
 from tensorboard_activis.capture.torch_sources import Recording
 from tensorboard_activis.capture.torch_state import device_of, dtype_of, is_lazy, untouched
-from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 
 #: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
 _RECORDED = 11
@@ -36,7 +38,6 @@ class TorchCapture:
     Arguments: see `ActiVisLogger`.
 
     Attributes:
-        graph: of the model.
         layers: what is recorded.
 
     Raises:
@@ -73,12 +74,17 @@ class TorchCapture:
         if self._labels.problem:
             warnings.warn(f"ActiVis: {self._labels.problem}", ActiVisWarning, stacklevel=4)
         self._warn_of_dropped()
-        self.graph = recording.graph
-        names = choose(self.graph, layers)
-        reducers = _reducers(self.graph, names, reducer)
+        self._paths = Paths(recording.graph, recording.calls)
+        names = choose(recording.graph, layers)
+        reducers = _reducers(recording.graph, names, reducer)
         self._sources = {name: recording.sources[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
         self.layers = tuple(self._info(name) for name in names)
+
+    @property
+    def graph(self) -> schema.Graph:
+        """Of the model: what all passes so far went through."""
+        return self._paths.graph
 
     def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
         """One evaluation pass, after which the model is as before.
@@ -86,7 +92,11 @@ class TorchCapture:
         Arguments:
             add: called for each batch as the recorder's `Pass.add`.
             progress: whether to show a bar; None: on a terminal, when it takes more than a second.
+
+        Raises:
+            ActiVisError: a layer did not run in the whole pass, or gave something else than before.
         """
+        seen, absent = 0, Counter[str]()
         with untouched(self._model, (self._data.source,)):
             model = self._initialised()
             ids = None if self._data.fixed_order else ContentIds()
@@ -99,10 +109,13 @@ class TorchCapture:
                     def forward(moved: Batch = moved) -> Any:
                         return model(*moved.args, **moved.kwargs)
 
-                    output, taken = hooks.run(forward, moved.instances, moved.mask)
+                    # Operators are counted in one batch of a pass: this costs a little.
+                    output, taken = hooks.run(forward, moved.instances, moved.mask, count_operators=not seen)
+                    seen += moved.instances
+                    absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in taken})
                     scores = scores_of(output, moved.instances)
                     add(
-                        {name: values.numpy(force=True) for name, values in taken.items()},
+                        self._rows(taken, moved.instances),
                         inputs=shown,
                         labels=self._labels.of(batch.labels),
                         outputs=None if scores is None else scores.float().numpy(force=True),
@@ -110,6 +123,29 @@ class TorchCapture:
                         channels="first",
                         texts=batch.texts,
                     )
+
+                    def inputs(few: bool, moved: Batch = moved) -> tuple[tuple[Any, ...], dict[str, Any], int]:
+                        cut = _cut(moved, _RECORDED) if few else moved
+                        return cut.args, cut.kwargs, cut.instances
+
+                    self._paths.follow(hooks.calls, model, inputs)
+        self._check_absent(absent, seen)
+
+    def _rows(self, taken: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
+        """Per layer float32 [instances, neurons]; NaN where the batch went another way."""
+        return {
+            layer.name: taken[layer.name].numpy(force=True)
+            if layer.name in taken
+            else np.full((instances, layer.neurons), np.nan, np.float32)
+            for layer in self.layers
+        }
+
+    def _check_absent(self, absent: Mapping[str, int], seen: int) -> None:
+        for name, count in absent.items():
+            if count == seen:
+                raise ActiVisError(
+                    f"The layer {name!r} did not run in this evaluation. Leave it out of layers=, or name the module around it."
+                )
 
     def _first(self) -> Batch:
         try:

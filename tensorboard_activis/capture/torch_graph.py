@@ -5,6 +5,7 @@ Unlike tracing and exporting this completes on every model that runs; its limit 
 model.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +17,9 @@ from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture import torch_axes as axes
-from tensorboard_activis.capture.torch_calls import CallStack, Frame
+from tensorboard_activis.capture.torch_calls import Calls, CallStack, Frame
 from tensorboard_activis.capture.torch_modules import Leaf, is_builtin, leaves, module_paths, parts, type_name
-from tensorboard_activis.capture.torch_operators import is_plumbing, operator_name
+from tensorboard_activis.capture.torch_operators import is_counted, is_plumbing, operator_name
 from tensorboard_activis.capture.torch_rows import through_rows
 from tensorboard_activis.capture.torch_sketch import Draft, Sketch
 from tensorboard_activis.capture.torch_sources import Place, Recording, Source
@@ -72,6 +73,7 @@ class Tracer(TorchFunctionMode):
         self._sketch = Sketch(self._paths)
         self._sources: dict[str, Source] = {}
         self._quiet = False  # while our own code runs in a hook
+        self._operators: Counter[str] = Counter()
 
     def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
         """The forward pass."""
@@ -88,7 +90,12 @@ class Tracer(TorchFunctionMode):
         finally:
             for handle in handles:
                 handle.remove()
-        return Recording(self._sketch.graph(self._calls.calls), self._sources, output)
+        return Recording(self._sketch.graph(self._calls.calls), self._sources, output, self.calls)
+
+    @property
+    def calls(self) -> Calls:
+        """After a forward pass: what it called."""
+        return Calls.of(self._calls.calls, self._operators)
 
     @property
     def failed_in(self) -> str:
@@ -226,6 +233,8 @@ class Tracer(TorchFunctionMode):
 
     def _operator(self, func: Any, args: Any, kwargs: Any, got: list[_Value], output: Any) -> None:
         name = operator_name(func)
+        if is_counted(name):
+            self._operators[name] += 1
         changed = args[0] if name == "setitem" and args else output
         found = [(part, leaf) for part, leaf in parts(changed) if isinstance(leaf, torch.Tensor)]
         if not found:

@@ -1,6 +1,6 @@
 """Takes the activations of chosen layers out of forward passes, reduced."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
@@ -10,9 +10,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from tensorboard_activis.capture.torch_calls import CallStack
+from tensorboard_activis.capture.torch_calls import Calls, CallStack
 from tensorboard_activis.capture.torch_modules import module_paths, parts
-from tensorboard_activis.capture.torch_operators import is_plumbing, operator_name
+from tensorboard_activis.capture.torch_operators import is_counted, is_plumbing, operator_name
 from tensorboard_activis.capture.torch_reduce import Reducer, reduce_activations
 from tensorboard_activis.capture.torch_sources import Source
 from tensorboard_activis.errors import ActiVisError
@@ -28,6 +28,9 @@ class ActivationHooks:
         model: the user's own model, unwrapped.
         sources: where each layer comes up.
         reducers: per layer.
+
+    Attributes:
+        calls: what the last pass called.
     """
 
     def __init__(self, model: nn.Module, sources: Mapping[str, Source], reducers: Mapping[str, Reducer]) -> None:
@@ -47,13 +50,19 @@ class ActivationHooks:
         self._instances = 0
         self._mask: torch.Tensor | None = None
         self._taken: dict[str, torch.Tensor] = {}
+        self._active = False  # only in a pass of our own: what else runs meanwhile is none of our business
+        self._ran: list[str] = []
+        self._named: Counter[str] | None = None
 
     def __enter__(self) -> "ActivationHooks":
         wanted = {path for path, _ in self._modules}
         try:
             for path, module in self._paths.items():
+                if isinstance(module, torch.jit.ScriptModule):
+                    continue
+                self._handles.append(module.register_forward_pre_hook(self._seen(path)))
                 # Operators are named by the module around them, so all modules have to be followed for them.
-                if (path in wanted or self._operators) and not isinstance(module, torch.jit.ScriptModule):
+                if path in wanted or self._operators:
                     self._handles.append(module.register_forward_pre_hook(self._before(path)))
                     self._handles.append(module.register_forward_hook(self._after(path)))
         except BaseException:
@@ -73,7 +82,11 @@ class ActivationHooks:
         self._taken = {}
 
     def run(
-        self, forward: Callable[[], Any], instances: int, mask: torch.Tensor | None = None
+        self,
+        forward: Callable[[], Any],
+        instances: int,
+        mask: torch.Tensor | None = None,
+        count_operators: bool = False,
     ) -> tuple[Any, dict[str, torch.Tensor]]:
         """One forward pass.
 
@@ -81,6 +94,7 @@ class ActivationHooks:
             forward: makes it.
             instances: how many the batch holds.
             mask: bool [instances, positions], False where a sequence is padded.
+            count_operators: have them in `calls` as well, which takes a little time.
 
         Returns:
             What the model answered, and per layer float32 [instances, neurons] on the device.
@@ -90,21 +104,43 @@ class ActivationHooks:
         """
         self._calls.reset()
         self._instances, self._mask, self._taken = instances, mask, {}
-        if self._operators:
-            with _Operators(self._operator):
+        self._ran.clear()
+        self._named = Counter() if count_operators else None
+        self._active = True
+        try:
+            if self._operators or count_operators:
+                with _Operators(self._operator):
+                    output = forward()
+            else:
                 output = forward()
-        else:
-            output = forward()
+        finally:
+            self._active = False
         return output, self._taken
+
+    @property
+    def calls(self) -> Calls:
+        return Calls.of(Counter(self._ran), self._named)
+
+    def _seen(self, path: str) -> Callable[..., None]:
+        ran = self._ran
+
+        def hook(module: nn.Module, args: Any) -> None:
+            if self._active:
+                ran.append(path)
+
+        return hook
 
     def _before(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any) -> None:
-            self._calls.enter(path)
+            if self._active:
+                self._calls.enter(path)
 
         return hook
 
     def _after(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
+            if not self._active:
+                return
             frame = self._calls.leave(path)
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
             if wanted:
@@ -118,6 +154,10 @@ class ActivationHooks:
 
     def _operator(self, func: Any, args: Any, output: Any) -> None:
         name = operator_name(func)
+        if self._named is not None and is_counted(name):
+            self._named[name] += 1
+        if not self._operators:
+            return
         changed = args[0] if name == "setitem" and args else output
         found = {part: leaf for part, leaf in parts(changed) if isinstance(leaf, torch.Tensor)}
         if not found or is_plumbing(name, list(found.values())):

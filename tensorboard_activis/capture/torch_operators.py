@@ -83,6 +83,11 @@ def operator_name(func: Any) -> str:
     return _REVERSED.get(name, name)
 
 
+def is_counted(name: str) -> bool:
+    """Whether a pass that runs it, or not, is on another path. Only the name is looked at, for that costs nothing."""
+    return name not in _PLUMBING
+
+
 def is_plumbing(name: str, outputs: Sequence[torch.Tensor]) -> bool:
     """Whether the data flow is drawn through it. Comparisons and positions are, too: their output is no activation."""
     return name in _PLUMBING or not any(leaf.is_floating_point() or leaf.is_complex() for leaf in outputs)

@@ -74,12 +74,12 @@ def _indices(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[
     if name == "getitem":
         places = args[1] if isinstance(args[1], tuple) else (args[1],)
         found = []
-        for axis, index in enumerate(places):
+        for place, index in enumerate(places):
             if index is Ellipsis or index is None:
                 break
             index = torch.as_tensor(index) if isinstance(index, list) else index
             if isinstance(index, torch.Tensor) and index.dim():
-                found.append((axis, index))
+                found.append((place, index))
         return found
     tensors = [value for value in (*args[1:], *kwargs.values()) if isinstance(value, torch.Tensor) and value.dim()]
     if name in ("masked_select", "take"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.torch_axes import Layout
+from tensorboard_activis.capture.torch_calls import Calls
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Recording:
-    """The graph, the source of every key that holds one tensor, and what the model answered."""
+    """The graph, the source of every key that holds one tensor, what the model answered, and what was called for it."""
 
     graph: schema.Graph
     sources: Mapping[str, Source]
     output: Any
+    calls: Calls

@@ -1,0 +1,67 @@
+"""The graphs of several forward passes in one, with what is not on every path marked."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tensorboard_activis import schema
+
+
+def union(graphs: Sequence[schema.Graph]) -> schema.Graph:
+    """All nodes and edges of graphs of one model, each recorded in a pass of its own.
+
+    A module that ran in one of them and not in another, an operator or an edge that is not in all of them, is a branch. Nodes
+    come in the order in which they ran; those of later graphs after the one that they followed there. A module that held
+    nodes on one path and passed its input on as another is drawn through on that path: edges join nodes that hold no others.
+    """
+    first = graphs[0]
+    if len(graphs) == 1:
+        return first
+    ran: Counter[str] = Counter()
+    nodes: dict[str, schema.Node] = {}
+    order: list[str] = []
+    for graph in graphs:
+        before = 0
+        for node in graph.nodes:
+            ran[node.key] += node.calls > 0
+            known = nodes.get(node.key)
+            if known is None or (known.calls == 0 and node.calls > 0):
+                nodes[node.key] = node
+            if known is not None:
+                nodes[node.key] = replace(nodes[node.key], calls=max(known.calls, node.calls))
+            if node.calls == 0:
+                continue
+            if node.key in order:
+                before = order.index(node.key) + 1
+            else:
+                order.insert(before, node.key)
+                before += 1
+    order += [key for key in nodes if not ran[key]]
+    found = [replace(nodes[key], branch=0 < ran[key] < len(graphs)) for key in order]
+    found[0] = replace(found[0], attributes={**found[0].attributes, "paths": str(len(graphs))})
+    return replace(first, nodes=tuple(found), edges=_edges(graphs, found))
+
+
+def _edges(graphs: Sequence[schema.Graph], nodes: Sequence[schema.Node]) -> tuple[schema.Edge, ...]:
+    holders = {node.parent for node in nodes if node.kind != "output"}
+    count: Counter[tuple[str, str]] = Counter()
+    edges: dict[tuple[str, str], schema.Edge] = {}
+    for graph in graphs:
+        for edge in _through(graph.edges, holders):
+            ends = edge.source, edge.target
+            count[ends] += 1
+            edges.setdefault(ends, edge)
+    return tuple(replace(edge, branch=count[ends] < len(graphs)) for ends, edge in edges.items())
+
+
+def _through(edges: Sequence[schema.Edge], holders: set[str | None]) -> list[schema.Edge]:
+    """The edges with those that end at a holder joined to those that begin there; no edge twice."""
+    found = {(edge.source, edge.target): edge for edge in edges}
+    for holder in {end for ends in found for end in ends} & holders:
+        into = [edge for edge in found.values() if edge.target == holder]
+        out = [edge for edge in found.values() if edge.source == holder]
+        found = {ends: edge for ends, edge in found.items() if holder not in ends}
+        for before in into:
+            for after in out:
+                found.setdefault((before.source, after.target), replace(after, source=before.source))
+    return list(found.values())
