@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis.predicate import compile_expression
-from tensorboard_activis.query.halffloat import mean_and_std
+from tensorboard_activis.query.statistics import mean_and_std
 from tensorboard_activis.query.projection import pca
 from tensorboard_activis.query.sorting import Sort, order
 

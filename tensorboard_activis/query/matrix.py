@@ -1,18 +1,21 @@
 """The neuron activation matrix: statistics of every neuron over mixed rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tensorboard_activis.query.halffloat import statistics
+from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.interval import half_width
 from tensorboard_activis.query.limits import TooLargeError
-from tensorboard_activis.query.rows import Row, members, subset_index
+from tensorboard_activis.query.rows import Row, check_instance, members, subset_index
 from tensorboard_activis.query.sorting import Sort, order
+from tensorboard_activis.query.statistics import statistics
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 MAX_CELLS = 16_000_000
+#: Mean and deviation always come; the others of the sample take as long again.
+STATISTICS = ("mean", "std", "max", "active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,48 +61,74 @@ class Matrix:
     sources: tuple[Source, ...]
 
 
+def parse_statistics(wanted: object) -> tuple[str, ...]:
+    """Names from JSON; all of STATISTICS for None. Raises QueryError."""
+    if wanted is None:
+        return STATISTICS
+    if not isinstance(wanted, list) or not all(name in STATISTICS for name in wanted):
+        raise QueryError(f"statistics must be a list of {', '.join(STATISTICS)}; got {wanted!r:.80}.")
+    return tuple(wanted)
+
+
 def matrix(
-    snapshot: SnapshotReader, layer: str, rows: Sequence[Row], sort: Sort | None = None, prefix: int | None = None
+    snapshot: SnapshotReader,
+    layer: str,
+    rows: Sequence[Row],
+    sort: Sort | None = None,
+    prefix: int | None = None,
+    wanted: Collection[str] = STATISTICS,
 ) -> Matrix:
     """Statistics of every neuron over each row: exact for declared subsets, from the sample for expressions.
 
     With `prefix`, from the first so many rows of the sample, which are a uniform sample themselves: a first answer that comes in
-    milliseconds however many there are. Single instances are what they are.
+    milliseconds however many there are. Single instances are what they are. Of a statistic that is not `wanted` there are NaN
+    where it would have to be computed.
 
     Raises NotFoundError for a layer, subset or row that is not there, ExpressionError, TooLargeError beyond MAX_CELLS.
     """
     recorded = snapshot.layer(layer)
-    neurons = recorded.info.neurons
+    neurons, seen = recorded.info.neurons, snapshot.record.seen
     if len(rows) * neurons > MAX_CELLS:
         raise TooLargeError(
             f"{len(rows):,} rows of {neurons:,} neurons are more than {MAX_CELLS:,} cells; ask for fewer rows."
         )
     complete = prefix is None or prefix >= snapshot.record.kept
-    kept = members(snapshot, rows, None if complete else prefix)
     finite = recorded.nan == 0 and recorded.inf == 0
     activations = snapshot.activations(layer)
-    found = statistics(activations[: kept.shape[1]], kept, finite=finite)
-    mean, std, largest, active = found.mean.copy(), found.std.copy(), found.max.copy(), found.active.copy()
-    count = found.count.copy()
-    error = half_width(std, count, kept.shape[1] / max(1, snapshot.record.seen))
-    n = kept.sum(axis=1, dtype=np.int64)
-    sources = []
+    mean, std, largest, active = (np.full((len(rows), neurons), np.nan) for _ in range(4))
+    error, count, n = np.zeros(mean.shape), np.zeros(mean.shape, np.int64), np.zeros(len(rows), np.int64)
+    sources = [Source("sample", 0, seen)] * len(rows)
+    # Of a declared subset only the share of active ones has to be computed.
+    summed = [
+        i for i, row in enumerate(rows) if row.expression is not None or ("active" in wanted and row.instance is None)
+    ]
+    if summed:
+        kept = members(snapshot, [rows[i] for i in summed], None if complete else prefix)
+        extremes = "max" in wanted or "active" in wanted
+        found = statistics(activations[: kept.shape[1]], kept, finite=finite, extremes=extremes)
+        mean[summed], std[summed], largest[summed], active[summed] = found.mean, found.std, found.max, found.active
+        count[summed], n[summed] = found.count, np.count_nonzero(kept, axis=1)
+        error[summed] = half_width(found.std, found.count, kept.shape[1] / max(1, seen))
     summary = snapshot.summary(layer) if any(row.subset is not None for row in rows) else None
     for index, row in enumerate(rows):
         if row.instance is not None:
-            own = statistics(activations[row.instance : row.instance + 1], np.ones((1, 1), bool), finite=finite)
+            here = check_instance(snapshot, row.instance)
+            own = statistics(activations[here : here + 1], np.ones((1, 1), bool), finite=finite)
             mean[index], std[index], largest[index], active[index] = own.mean[0], own.std[0], own.max[0], own.active[0]
-            count[index], n[index], error[index] = own.count[0], 1, 0
-            sources.append(Source("instance", 1, snapshot.record.seen))
-            continue
-        if row.subset is None or summary is None:
-            sources.append(Source("sample", int(n[index]), snapshot.record.seen))
-            continue
-        position = subset_index(snapshot, row.subset)
-        mean[index], std[index], largest[index] = summary.mean[position], summary.std[position], summary.max[position]
-        count[index], error[index] = summary.count[position], 0
-        n[index] = snapshot.record.subsets[position].count
-        sources.append(Source("exact", int(n[index]), snapshot.record.seen))
+            count[index], n[index] = own.count[0], 1
+            sources[index] = Source("instance", 1, seen)
+        elif row.subset is not None and summary is not None:
+            position = subset_index(snapshot, row.subset)
+            mean[index], std[index], largest[index] = (
+                summary.mean[position],
+                summary.std[position],
+                summary.max[position],
+            )
+            count[index], error[index] = summary.count[position], 0
+            n[index] = snapshot.record.subsets[position].count
+            sources[index] = Source("exact", int(n[index]), seen)
+        else:
+            sources[index] = Source("sample", int(n[index]), seen)
     ordered = order(sort or Sort(), mean, std, count)
     return Matrix(
         mean=mean.astype(np.float32),

@@ -7,9 +7,9 @@ import numpy as np
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.classes import is_classes, label_values, named, prediction_values
 from tensorboard_activis.query.effects import discovery_rates, effect_size, welch
-from tensorboard_activis.query.halffloat import statistics
 from tensorboard_activis.query.matrix import Source
 from tensorboard_activis.query.rows import Row, members, subset_index
+from tensorboard_activis.query.statistics import statistics
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 SHOWN = 12

@@ -135,8 +135,10 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _matrix(self, snapshot: SnapshotReader, given: Parameters, of: Request) -> Tensors:
         asked = rows.parse_rows(given.structure("rows"))
         sort = sorting.parse_sort(given.structure("sort"), len(asked))
-        found = matrix.matrix(snapshot, given.text("layer"), asked, sort, _prefix(given))
-        tensors = {name: getattr(found, name) for name in ("mean", "std", "max", "active", "error", "n", "order")}
+        wanted = matrix.parse_statistics(given.structure("statistics"))
+        found = matrix.matrix(snapshot, given.text("layer"), asked, sort, _prefix(given), wanted)
+        names = [name for name in ("max", "active") if name in wanted]
+        tensors = {name: getattr(found, name) for name in ("mean", "std", *names, "error", "n", "order")}
         if found.effect is not None:
             tensors["effect"] = found.effect
         sources = [{"source": one.source, "n": one.n, "of": one.of} for one in found.sources]

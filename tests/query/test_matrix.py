@@ -95,3 +95,18 @@ def test_a_prefix_answers_first_with_an_interval(snapshot: SnapshotReader, data:
     assert np.array_equal(first.mean[0], whole.mean[0])
     assert not first.error[[0, 3]].any()
     assert not whole.error.any()  # every instance was kept
+
+
+def test_what_is_not_wanted_is_not_computed(snapshot: SnapshotReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [Row(subset="all"), Row(expression='label == "bee"'), Row(instance=3)]
+    whole, few = matrix(snapshot, LAYER, rows), matrix(snapshot, LAYER, rows, wanted=("mean", "std"))
+    for name in ("mean", "std", "error", "n"):
+        assert np.array_equal(getattr(few, name), getattr(whole, name))
+    assert few.sources == whole.sources
+    assert np.isnan(few.active[0]).all()
+
+    def never(*arguments: object) -> np.ndarray:
+        raise AssertionError("a declared subset was looked for in the sample")
+
+    monkeypatch.setattr(module, "members", never)
+    assert np.array_equal(matrix(snapshot, LAYER, [rows[0], rows[2]], wanted=["max"]).max, whole.max[[0, 2]])

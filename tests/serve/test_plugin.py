@@ -87,6 +87,16 @@ def test_matrix(client: Client) -> None:
     assert tensors["mean"].shape == (4, 5)
 
 
+def test_matrix_of_some_statistics(client: Client) -> None:
+    whole, _ = client.numbers("matrix", layer=LAYER, rows=ROWS, **AT)
+    for wanted, more in (([], []), (["mean"], []), (["active", "std"], ["active"]), (["max"], ["max"])):
+        found, _ = client.numbers("matrix", layer=LAYER, rows=ROWS, statistics=wanted, **AT)
+        assert set(found) == {"mean", "std", "error", "n", "order", *more}
+        for name, values in found.items():
+            assert np.array_equal(values, whole[name], equal_nan=True)
+    assert client.get("matrix", layer=LAYER, rows=ROWS, statistics=["median"], **AT).status_code == 400
+
+
 def test_post_gives_what_get_gives(client: Client) -> None:
     parameters = {"layer": LAYER, "rows": ROWS, "sort": {"by": "difference", "a": 1, "b": 3}, **AT}
     got, posted = client.get("matrix", **parameters), client.post("matrix", **parameters)

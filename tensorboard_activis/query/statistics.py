@@ -1,0 +1,137 @@
+"""Statistics of sets of float16 rows: in one pass over the rows, and a second over what that cannot tell exactly."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis.query.halffloat import ordered
+from tensorboard_activis.query.sums import Part, Sums, split, sum_part
+from tensorboard_activis.query.workers import in_parts
+
+#: Up to so many values the plain way in float64 is fast enough.
+_EXACT = 1 << 21
+#: Rows that the pivot is the mean of.
+_PIVOT = 64
+#: Beyond this square of a mean's distance from the pivot, in variances, rounding would be seen in a deviation's sixth digit.
+_FAR = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Statistics of sets of rows, all float64 [sets, neurons] but `count`, int64 [sets, neurons], finite values only.
+
+    `std` is the population's; NaN where a set has no finite value. `active` is the share of values above zero.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    max: np.ndarray
+    active: np.ndarray
+
+
+def mean_and_std(activations: np.ndarray, sets: np.ndarray, *, finite: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and population deviation of every neuron over each set of rows, both float64 [sets, neurons].
+
+    Arguments:
+        activations: float16 [instances, neurons].
+        sets: bool [sets, instances].
+        finite: whether all activations are known to be finite.
+    """
+    moments = statistics(activations, sets, finite=finite, extremes=False)
+    return moments.mean, moments.std
+
+
+def statistics(activations: np.ndarray, sets: np.ndarray, *, finite: bool, extremes: bool = True) -> Moments:
+    """All statistics of each set of rows; `max` and `active` are NaN when `extremes` is false, which takes half the time.
+
+    Arguments are those of `mean_and_std`.
+    """
+    neurons = activations.shape[1]
+    sizes = np.count_nonzero(sets, axis=1)
+    if int(sizes.sum()) * neurons <= _EXACT:
+        return _in_float64(activations, sets)
+    union = np.flatnonzero(sets.any(axis=0))
+    pivot = _pivot(activations[union[:: max(1, union.size // _PIVOT)]])
+
+    def summed(parts: Iterable[Part], extremes: bool) -> Sums:
+        sums = Sums(len(sets), neurons)
+        for part, found in in_parts(
+            lambda part: (part, sum_part(activations, sets, part, finite=finite, extremes=extremes)), parts
+        ):
+            sums.add(part, found)
+        return sums
+
+    moments = _moments(summed(_parts(sets, sizes, union, pivot), extremes), pivot, extremes)
+    # A set that lies far from the pivot for its spread is summed again about its own mean.
+    far = (moments.mean - pivot) ** 2 > _FAR * moments.std**2
+    if far.any():
+        pivots = moments.mean.astype(np.float32)
+        again = _moments(summed(_far_parts(sets, far, pivots), False), pivots, False)
+        np.copyto(moments.mean, again.mean, where=far)
+        np.copyto(moments.std, again.std, where=far)
+    return moments
+
+
+def _parts(sets: np.ndarray, sizes: np.ndarray, union: np.ndarray, pivot: np.ndarray) -> Iterator[Part]:
+    """One pass for all sets, or one for each: sets that share no rows are better off alone."""
+    if union.size * (1 + 0.06 * len(sets)) < 0.6 * int(sizes.sum()):
+        for rows in split(union, pivot.size):
+            yield Part(np.arange(len(sets)), rows, None, pivot)
+        return
+    for index, chosen in enumerate(sets):
+        for rows in split(np.flatnonzero(chosen), pivot.size):
+            yield Part(np.array([index]), rows, None, pivot)
+
+
+def _far_parts(sets: np.ndarray, far: np.ndarray, pivots: np.ndarray) -> Iterator[Part]:
+    for index in np.flatnonzero(far.any(axis=1)):
+        columns = np.flatnonzero(far[index])
+        for rows in split(np.flatnonzero(sets[index]), columns.size):
+            yield Part(np.array([index]), rows, columns, pivots[index, columns])
+
+
+def _pivot(half: np.ndarray) -> np.ndarray:
+    """Something among the finite values, float32 [neurons]."""
+    values = half.astype(np.float64)
+    known = np.isfinite(values)
+    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return mean.astype(np.float32)
+
+
+def _moments(sums: Sums, pivot: np.ndarray, extremes: bool) -> Moments:
+    """Statistics from sums about `pivot`, [neurons] or [sets, neurons]."""
+    n = sums.count
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shifted = sums.total / n
+        variance = np.maximum(sums.squares / n - shifted * shifted, 0)
+        highest = ordered(sums.highest).view(np.float16).astype(np.float64)
+        return Moments(
+            n.astype(np.int64),
+            shifted + pivot,
+            np.where(n == 1, 0.0, np.sqrt(variance)),
+            np.where((n > 0) & extremes, highest, np.nan),
+            sums.positive / n if extremes else np.full(n.shape, np.nan),
+        )
+
+
+def _in_float64(activations: np.ndarray, sets: np.ndarray) -> Moments:
+    """In two passes. Values that are not finite are left out, so each neuron has its own count."""
+    shape = (len(sets), activations.shape[1])
+    count = np.zeros(shape, np.int64)
+    mean, std, largest, active = (np.full(shape, np.nan) for _ in range(4))
+    for index, chosen in enumerate(sets):
+        values = activations[chosen].astype(np.float64)
+        known = np.isfinite(values)
+        count[index] = known.sum(axis=0)
+        some = count[index] > 0
+        n = np.where(some, count[index], 1)
+        centre = np.where(known, values, 0).sum(axis=0) / n
+        spread = np.where(known, values - centre, 0)
+        mean[index] = np.where(some, centre, np.nan)
+        std[index] = np.where(some, np.sqrt((spread * spread).sum(axis=0) / n), np.nan)
+        if len(values):
+            largest[index] = np.where(some, np.where(known, values, -np.inf).max(axis=0), np.nan)
+        active[index] = np.where(some, (known & (values > 0)).sum(axis=0) / n, np.nan)
+    return Moments(count, mean, std, largest, active)
