@@ -77,6 +77,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
         class_names=snapshot.class_names,
         seen=snapshot.seen,
         kept=snapshot.kept,
+        probes=snapshot.probes,
         metrics=dict(snapshot.metrics),
         instances=snapshot.instances,
         columns=[pb.Column(name=name, values=_array(array)) for name, array in snapshot.columns.items()],
@@ -122,11 +123,14 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         raise UnreadableError(
             f"The snapshot of step {message.step} says that {kept} of {message.seen} instances were kept."
         )
+    if message.probes < 0:
+        raise UnreadableError(f"The snapshot of step {message.step} says that it has {message.probes} probes.")
+    rows = kept + message.probes
     columns = {}
     for column in message.columns:
         array = _to_array(column.values, f"column {column.name!r}")
-        if not array.shape or array.shape[0] != kept:
-            raise UnreadableError(f"Column {column.name!r} has shape {array.shape}; {kept} instances were kept.")
+        if not array.shape or array.shape[0] != rows:
+            raise UnreadableError(f"Column {column.name!r} has shape {array.shape}; {rows} instances were kept.")
         columns[column.name] = array
     return schema.Snapshot(
         step=message.step,
@@ -140,17 +144,18 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         instances=tuple(message.instances),
         columns=columns,
         subsets=tuple(schema.Subset(s.name, s.kind, s.expression, s.count) for s in message.subsets),
-        layers=tuple(_to_layer(layer, kept, subsets) for layer in message.layers),
+        layers=tuple(_to_layer(layer, rows, subsets) for layer in message.layers),
         notes=tuple(message.notes),
+        probes=message.probes,
     )
 
 
-def _to_layer(message: pb.Layer, kept: int, subsets: int) -> schema.Layer:
+def _to_layer(message: pb.Layer, rows: int, subsets: int) -> schema.Layer:
     name, neurons = message.name, message.neurons
     activations = _to_array(message.activations, f"layer {name!r}")
-    if activations.dtype != "float16" or activations.shape != (kept, neurons):
+    if activations.dtype != "float16" or activations.shape != (rows, neurons):
         raise UnreadableError(
-            f"Layer {name!r} has activations of {activations.dtype} {activations.shape}; float16 {(kept, neurons)} was expected."
+            f"Layer {name!r} has activations of {activations.dtype} {activations.shape}; float16 {(rows, neurons)} was expected."
         )
     fields = {}
     for field in ("count", "mean", "std", "min", "max"):

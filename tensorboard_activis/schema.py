@@ -147,12 +147,15 @@ class Snapshot:
 
     Attributes:
         session: of the process that wrote it; sessions sort by their start.
-        task: "classification", "regression" or "none" (no labels).
-        seen, kept: instances in the evaluation data, and of these the rows of every [instances, ...] array, in hash order.
-        metrics: "accuracy" and "loss", where they have a meaning: means over all instances seen.
+        task: "classification", "multilabel", "regression", "ranking", "tokens" or "none" (docs/tasks.md).
+        seen, kept: instances in the evaluation data, and of these the ones in the sample: the first rows of every
+            [instances, ...] array, in hash order.
+        probes: extra instances, whose rows come after those; they are in no summary and no metric.
+        metrics: "accuracy" and "loss", where they have a meaning: means over all instances (tokens) seen.
         instances: parquet files of id, content, label and user columns; rows concatenated.
-        columns: what changes from step to step: "prediction", "correct", "score", "loss", "label_score" [instances];
-            "top_classes", "top_scores" [instances, k].
+        columns: what changes from step to step: "prediction", "correct", "score", "loss", "label_score", "accuracy",
+            "tokens", "rank" [instances]; "top_classes", "top_scores" [instances, k]. "prediction" is int32 [instances, k], -1
+            behind the last, where an instance may have several classes.
         notes: what was lost or odd, in words for the user.
     """
 
@@ -169,3 +172,9 @@ class Snapshot:
     subsets: tuple[Subset, ...]
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
+    probes: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows of every [instances, ...] array: the sample's, then the probes'."""
+        return self.kept + self.probes

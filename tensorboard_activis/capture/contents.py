@@ -6,66 +6,152 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tensorboard_activis.capture.columns import Thumbnails, is_image
 from tensorboard_activis.capture.instances import identifiers, named
+from tensorboard_activis.capture.printable import printable
+from tensorboard_activis.capture.sound import Clips
+from tensorboard_activis.capture.thumbnails import Thumbnails, is_image
+from tensorboard_activis.capture.user_columns import RESERVED, UserColumns, arrow
 from tensorboard_activis.errors import ActiVisError
 
-#: Inputs of rank 2 with at most so many features are kept as content.
+#: Inputs of rank 2 with at most so many features are kept as content,
 MOST_FEATURES = 256
+#: and with at most so many each one is a column as well: x0, x1, …
+MOST_FEATURE_COLUMNS = 64
+
+Texts = Sequence[str] | Sequence[Sequence[str]]
+#: Waveforms, one per instance, and their values per second.
+Audio = tuple[np.ndarray | Sequence[np.ndarray], int]
+
+_USER = "user/"
 
 
 class Contents:
-    """Recognises content among inputs, and makes the table of kept instances."""
+    """Recognises content among what comes with a batch, and makes the table of kept instances."""
 
     def __init__(self) -> None:
         self._thumbnails: Thumbnails | None = None
+        self._clips: Clips | None = None
         self._texts: bool | None = None
+        self._user = UserColumns()
 
-    def readable(self, texts: Sequence[str] | None, count: int) -> np.ndarray | None:
-        """Texts that UTF-8 can hold, object [instances].
+    def facts(
+        self,
+        count: int,
+        *,
+        inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        texts: Texts | None = None,
+        columns: Mapping[str, Any] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """What subset expressions may use besides the outcome, by the name under which it is kept.
+
+        Args:
+            count: instances of the batch.
+            inputs: features [instances, features] become x0, x1, …; a mapping gives one-dimensional features by name.
+            texts: texts or, per instance, a list of words. columns: the user's own.
 
         Raises:
-            ActiVisError: there are too few, or none where others had some.
+            ActiVisError: there are too few, or others than in the batch before.
         """
-        if self._texts is not None and (texts is not None) != self._texts:
-            raise ActiVisError("Some batches have texts and others have none. Give all of them, or none.")
-        self._texts = texts is not None
-        if texts is None:
-            return None
-        if len(texts) != count:
-            raise ActiVisError(f"There are {len(texts)} texts for a batch of {count} instances.")
-        readable = np.empty(count, dtype=object)
-        readable[:] = [str(text).encode("utf-8", "replace").decode("utf-8") for text in texts]
-        return readable
+        found = self._readable(texts, count)
+        own = self._user.of(columns, count)
+        found |= {_USER + name: values for name, values in (_features(inputs, count) | own).items()}
+        return found
 
-    def kept(self, inputs: np.ndarray | None, chosen: np.ndarray, channels: str) -> dict[str, np.ndarray]:
-        """How the chosen instances of a batch look, by name of column."""
-        if inputs is None:
+    def looks(
+        self,
+        chosen: np.ndarray,
+        *,
+        inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        channels: str = "last",
+        audio: Audio | None = None,
+    ) -> dict[str, np.ndarray]:
+        """How the chosen instances of a batch look or sound, by the name under which it is kept.
+
+        Args:
+            chosen: positions in the batch.
+        """
+        if audio is not None:
+            waves, rate = audio
+            self._clips = self._clips or Clips(rate)
+            return {"audio": _objects(self._clips.encode([waves[index] for index in chosen]))}
+        if inputs is None or isinstance(inputs, Mapping):
             return {}
         if self._thumbnails is None and is_image(inputs, channels):
             self._thumbnails = Thumbnails(inputs, channels)
         if self._thumbnails is not None:
-            pictures = np.empty(chosen.size, dtype=object)
-            pictures[:] = self._thumbnails.encode(inputs[chosen])
-            return {"image": pictures}
-        if inputs.ndim == 2 and inputs.dtype.kind == "f" and inputs.shape[1] <= MOST_FEATURES:
+            return {"image": _objects(self._thumbnails.encode(inputs[chosen]))}
+        if _is_features(inputs) and inputs.shape[1] <= MOST_FEATURES:
             return {"features": inputs[chosen].astype(np.float32)}
         return {}
 
+    def columns(self, kept: Mapping[str, np.ndarray]) -> dict[str, pa.Array]:
+        """What `facts` gave, whole or in part, as columns of a table by their names there."""
+        found = {}
+        if "text" in kept:
+            found["text"] = pa.array(kept["text"].tolist(), pa.string())
+        if "words" in kept:
+            found["words"] = pa.array(kept["words"].tolist(), pa.list_(pa.string()))
+        return found | {
+            name.removeprefix(_USER): arrow(values) for name, values in kept.items() if name.startswith(_USER)
+        }
+
     def table(self, kept: Mapping[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
-        """One row per kept instance: id, label, content."""
+        """One row per kept instance: id, whether it is a probe, label, the user's columns, content."""
         fields: dict[str, Any] = {"id": identifiers(kept["id"])}
         content: dict[str, str] = {}
+        if "probe" in kept:
+            fields["probe"] = pa.array(kept["probe"])
         if "label" in kept:
             fields["label"] = named(kept["label"], class_names)
+        fields |= self.columns(kept)
         if "features" in kept:
             features = kept["features"]
             fields["features"] = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])
             content = {"content": "numbers"}
         if "text" in kept:
-            fields["text"] = pa.array(kept["text"].tolist(), pa.string())
             content = {"content": "text"}
+        if "audio" in kept:
+            fields["audio"] = pa.array(kept["audio"].tolist(), pa.binary())
+            content = {"content": "audio"}
         if "image" in kept:
             fields["image"] = pa.array(kept["image"].tolist(), pa.binary())
             content = {"content": "image", "ink": str(int(self._thumbnails is not None and self._thumbnails.ink))}
         return pa.table(fields).replace_schema_metadata({f"activis.{name}": value for name, value in content.items()})
+
+    def _readable(self, texts: Texts | None, count: int) -> dict[str, np.ndarray]:
+        if self._texts is not None and (texts is not None) != self._texts:
+            raise ActiVisError("Some batches have texts and others have none. Give all of them, or none.")
+        self._texts = texts is not None
+        if texts is None:
+            return {}
+        if isinstance(texts, str) or len(texts) != count:
+            got = "one text" if isinstance(texts, str) else f"{len(texts)} texts"
+            raise ActiVisError(f"There are {got} for a batch of {count} instances.")
+        words = [None if isinstance(text, str) else [printable(str(word)) for word in text] for text in texts]
+        if not any(words):
+            return {"text": _objects([printable(text) for text in texts if isinstance(text, str)])}
+        found = [word or [printable(str(text))] for text, word in zip(texts, words, strict=True)]
+        return {"text": _objects([" ".join(word) for word in found]), "words": _objects(found)}
+
+
+def _features(inputs: np.ndarray | Mapping[str, np.ndarray] | None, count: int) -> dict[str, np.ndarray]:
+    if isinstance(inputs, Mapping):
+        flat = {name: np.asarray(values) for name, values in inputs.items()}
+        return {
+            printable(str(name)): values.reshape(count).astype(np.int64 if values.dtype.kind in "iu" else np.float64)
+            for name, values in flat.items()
+            if values.dtype.kind in "iuf" and values.shape in ((count,), (count, 1)) and str(name) not in RESERVED
+        }
+    if inputs is not None and _is_features(inputs) and 0 < inputs.shape[1] <= MOST_FEATURE_COLUMNS:
+        return {f"x{index}": inputs[:, index].astype(np.float32) for index in range(inputs.shape[1])}
+    return {}
+
+
+def _is_features(inputs: np.ndarray) -> bool:
+    return inputs.ndim == 2 and inputs.dtype.kind == "f"
+
+
+def _objects(values: Sequence[Any]) -> np.ndarray:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found

@@ -1,24 +1,27 @@
 """One pass over the evaluation data: takes batches, makes one snapshot."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.columns import Outcomes
+from tensorboard_activis.capture.contents import Audio, Texts
+from tensorboard_activis.capture.given import identities
 from tensorboard_activis.capture.instances import outcome_table
+from tensorboard_activis.capture.outcome import Outcome
 from tensorboard_activis.capture.publication import Evaluation, Gathered, publish
 from tensorboard_activis.capture.subsets import Subsets
+from tensorboard_activis.capture.tokens import TokenScores
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.summarize.moments import Moments
-from tensorboard_activis.summarize.sample import Sample, ranks, to_float16
+from tensorboard_activis.summarize.sample import ranks, to_float16
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
 
 class Pass:
-    """Collects one snapshot, batch by batch. What is held grows with the sample, not with the data.
+    """Collects one snapshot, batch by batch. What is held grows with the sample; of other instances, 8 bytes of their ids.
 
     Attributes:
         gathered: what was seen so far.
@@ -27,69 +30,123 @@ class Pass:
     def __init__(self, evaluation: Evaluation, step: int) -> None:
         self._evaluation = evaluation
         self._step = step
-        self.gathered = Gathered(
-            Sample(evaluation.sample), Outcomes(evaluation.class_names), [0] * len(evaluation.layers)
-        )
+        self.gathered = Gathered.begun(evaluation)
 
     def add(
         self,
         activations: Mapping[str, np.ndarray],
         *,
-        inputs: np.ndarray | None = None,
+        inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
         labels: np.ndarray | None = None,
-        outputs: np.ndarray | None = None,
+        outputs: np.ndarray | TokenScores | None = None,
         ids: Sequence[int] | Sequence[str] | None = None,
         channels: str = "last",
-        texts: Sequence[str] | None = None,
+        texts: Texts | None = None,
+        columns: Mapping[str, Any] | None = None,
+        audio: Audio | None = None,
+        probe: bool = False,
     ) -> None:
         """Adds one batch.
 
         Args:
             activations: per layer float32 [instances, neurons], already reduced.
-            inputs: what the model was given, [instances, ...]; shown where it looks like images or features.
-            labels: class indices (-1: none), or floats for regression, [instances].
-            outputs: logits or probabilities [instances, classes], or [instances].
-            ids: stable identities, all integers or all texts; the running index when None.
+            inputs: what the model was given, [instances, ...]; shown where it looks like images or features, which are columns
+                as well (x0, x1, …). A mapping gives features [instances] by name.
+            labels: class indices (-1: none), or floats for regression, [instances]; 0 and 1 (else: unknown)
+                [instances, classes]; class indices (-100: none) [instances, positions].
+            outputs: logits or probabilities [instances, classes]; [instances]; [instances, positions, classes], or the
+                `TokenScores` that were made of these on the device.
+            ids: stable identities, all integers or all texts; the running index when None. An id that came before is the same
+                instance, which is left out.
             channels: where images have their channels, "first" or "last".
-            texts: what a person would read, [instances]; shown, and the column `text` of subset expressions.
+            texts: what a person would read, [instances], or a list of words for each; shown, and the columns `text` and
+                `words` of subset expressions.
+            columns: the user's own, name -> one number, truth value or text per instance (None: missing).
+            audio: waveforms [instances, samples] or [instances, channels, samples], and their values per second.
+            probe: these are extra instances: always kept, behind the sample, and in no summary or metric. They come after the
+                data. Without ids they are -1, -2, … or "probe 1", "probe 2", …
 
         Raises:
-            ActiVisError: a layer is missing, its width or its number of rows is not what it was, or texts are missing.
+            ActiVisError: a layer is missing, its width or its number of rows is not what it was, or what describes instances
+                is not one for each, or not what it was.
         """
         seen = self.gathered
         values = self._checked(activations)
-        count = values[0].shape[0] if values else len(outputs if outputs is not None else ids or ())
+        count = values[0].shape[0] if values else _length(outputs, ids)
         if not count:
             return
-        keys = np.arange(seen.seen, seen.seen + count) if ids is None else np.asarray(ids)
-        outcome = seen.outcomes.of(outputs, labels)
-        table = outcome_table(keys, outcome.label, outcome.columns, self._evaluation.class_names)
-        readable = seen.contents.readable(texts, count)
-        if readable is not None:
-            table = table.append_column("text", pa.array(readable, pa.string()))
-        members = self._declared().members(table, outcome.label, outcome.columns.get("correct"))
+        if probe and seen.subsets is None:
+            raise ActiVisError("Probes come after the evaluation data, and there were none.")
+        keys = self._keys(ids, count, probe)
+        facts = seen.contents.facts(count, inputs=inputs, texts=texts, columns=columns)
+        rows = np.arange(count)
+        order = rows if keys is None else ranks(keys.tolist())
+        if ids is not None and not probe:
+            rows = np.flatnonzero(seen.identities.new(order))
+        if rows.size < count:  # the others came before
+            seen.repeated += count - rows.size
+            values, keys, order = [batch[rows] for batch in values], None if keys is None else keys[rows], order[rows]
+            facts = {name: column[rows] for name, column in facts.items()}
+            outputs, labels = _taken(outputs, labels, rows)
+            if not rows.size:
+                return
+        table = seen.contents.columns(facts)
+        outcome = seen.outcomes.of(outputs, labels, table.get("group"))
+        if probe:
+            seen.probes.append(
+                self._kept(rows, values, keys, outcome, facts)
+                | seen.contents.looks(rows, inputs=inputs, channels=channels, audio=audio)
+            )
+            return
+        assert keys is not None
+        known = outcome_table(keys, outcome.label, outcome.columns, self._evaluation.class_names)
+        for name, column in table.items():
+            known = known.append_column(name, column)
+        members = self._declared().members(known, outcome.members, outcome.columns.get("correct"))
         for moments, batch in zip(seen.moments, values, strict=True):
             moments.add(batch, members)
-        self._total(outcome.columns)
-
-        order = ranks(keys.tolist())
+        seen.count(outcome)
         chosen = seen.sample.candidates(order)
-        kept: dict[str, np.ndarray] = {"id": keys[chosen]}
-        if outcome.label is not None:
-            kept["label"] = outcome.label[chosen]
-        kept |= {f"column/{name}": column[chosen] for name, column in outcome.columns.items()}
-        for index, batch in enumerate(values):
-            kept[f"activations/{index}"], clipped = to_float16(batch[chosen])
-            seen.clipped[index] += clipped
-        kept |= seen.contents.kept(inputs, chosen, channels)
-        if readable is not None:
-            kept["text"] = readable[chosen]
+        kept = self._kept(chosen, values, keys, outcome, facts)
+        kept |= seen.contents.looks(rows[chosen], inputs=inputs, channels=channels, audio=audio)
         seen.sample.add(order[chosen], kept)
-        seen.seen += count
+        seen.seen += rows.size
 
     def finish(self, arrays: ArrayWriter, instances: InstanceWriter, session: str) -> schema.Snapshot:
         """Writes the large parts and returns the record that names them: see `publish`."""
         return publish(self._evaluation, self.gathered, self._step, arrays, instances, session)
+
+    def _kept(
+        self,
+        chosen: np.ndarray,
+        values: Sequence[np.ndarray],
+        keys: np.ndarray | None,
+        outcome: Outcome,
+        facts: Mapping[str, np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        """What is kept of the chosen instances of a batch, besides their looks."""
+        kept: dict[str, np.ndarray] = {} if keys is None else {"id": keys[chosen]}
+        if outcome.label is not None:
+            kept["label"] = outcome.label[chosen]
+        kept |= {f"column/{name}": column[chosen] for name, column in outcome.columns.items()}
+        kept |= {name: column[chosen] for name, column in facts.items()}
+        for index, batch in enumerate(values):
+            kept[f"activations/{index}"], clipped = to_float16(batch[chosen])
+            self.gathered.clipped[index] += clipped
+        return kept
+
+    def _keys(self, ids: Sequence[int] | Sequence[str] | None, count: int, probe: bool) -> np.ndarray | None:
+        seen = self.gathered
+        if ids is None:
+            return None if probe else np.arange(seen.seen, seen.seen + count)
+        keys = identities(ids, count)
+        texts = keys.dtype == object
+        if seen.texts is not None and texts != seen.texts:
+            raise ActiVisError(
+                "Some ids are texts and others are numbers. Make them all texts, with str for example, or all numbers."
+            )
+        seen.texts = texts
+        return keys
 
     def _checked(self, activations: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         values: list[np.ndarray] = []
@@ -109,21 +166,27 @@ class Pass:
         return values
 
     def _declared(self) -> Subsets:
-        seen = self.gathered
+        seen, outcomes = self.gathered, self.gathered.outcomes
         if seen.subsets is None:
-            names = self._evaluation.class_names
-            classes = seen.outcomes.classes
-            if names is not None and seen.outcomes.task == "classification" and len(names) != classes:
-                raise ActiVisError(f"class_names has {len(names)} names, but the model tells {classes} classes apart.")
-            seen.subsets = Subsets(seen.outcomes.task or "none", classes, names, self._evaluation.subsets)
+            seen.subsets = Subsets(
+                outcomes.classes if outcomes.labelled else 0,
+                self._evaluation.class_names,
+                self._evaluation.subsets,
+                judged=outcomes.judged,
+                several=outcomes.task in ("multilabel", "tokens"),
+            )
             seen.moments = [Moments(len(seen.subsets), info.neurons) for info in self._evaluation.layers]
         return seen.subsets
 
-    def _total(self, columns: Mapping[str, np.ndarray]) -> None:
-        """Accuracy and mean loss are over all instances seen, not over the sample."""
-        for metric, name in (("accuracy", "correct"), ("loss", "loss")):
-            if name in columns:
-                values = columns[name].astype(np.float64)
-                known = values[values <= 1] if name == "correct" else values[np.isfinite(values)]
-                total = self.gathered.totals.setdefault(metric, np.zeros(2))
-                total += (known.sum(), known.size)
+
+def _length(outputs: np.ndarray | TokenScores | None, ids: Sequence[Any] | None) -> int:
+    if isinstance(outputs, TokenScores):
+        return int(outputs.counted.size)
+    return len(outputs if outputs is not None else () if ids is None else ids)
+
+
+def _taken(
+    outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, rows: np.ndarray
+) -> tuple[np.ndarray | TokenScores | None, np.ndarray | None]:
+    outputs = outputs.taken(rows) if isinstance(outputs, TokenScores) else None if outputs is None else outputs[rows]
+    return outputs, None if labels is None else labels[rows]

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.columns import is_image
+from tensorboard_activis.capture.thumbnails import is_image
 
 
 def watched(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.columns import Outcomes
 from tensorboard_activis.capture.contents import Contents
+from tensorboard_activis.capture.identities import Seen
+from tensorboard_activis.capture.outcome import Outcome
+from tensorboard_activis.capture.outcomes import Outcomes
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
+from tensorboard_activis.capture.together import padded, with_probes
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import Sample
@@ -19,22 +22,28 @@ from tensorboard_activis.write.instances import InstanceWriter
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What stays the same over all passes of a logger."""
+    """What stays the same over all passes of a logger; see the callbacks' keywords and `Outcomes`."""
 
     layers: Sequence[schema.LayerInfo]
     class_names: Sequence[str] | None
     subsets: Mapping[str, str]
     sample: int | None
+    task: str | None = None
+    probabilities: bool | None = None
 
 
 @dataclass
 class Gathered:
-    """What a pass has seen so far; all of it adds up, over batches and over processes.
+    """What a pass has seen so far; all of it but the probes adds up, over batches and over processes.
 
     Attributes:
         subsets: None before the first batch, and `moments`, one per layer, is empty then.
         clipped: per layer, kept values beyond float16's range.
         totals: per metric the sum and the number of known values, float64 [2].
+        probes: per batch of probes what is kept of them, as in the sample.
+        texts: whether ids are texts; None as long as there were none.
+        identities: the ids so far, where they were given. repeated: instances left out because theirs came before.
+        stray: labels that are no class. unfinite: instances whose outputs are NaN or infinite.
     """
 
     sample: Sample
@@ -45,7 +54,26 @@ class Gathered:
     moments: list[Moments] = field(default_factory=list)
     seen: int = 0
     totals: dict[str, np.ndarray] = field(default_factory=dict)
+    probes: list[dict[str, np.ndarray]] = field(default_factory=list)
+    texts: bool | None = None
+    identities: Seen = field(default_factory=Seen)
+    repeated: int = 0
+    stray: int = 0
+    unfinite: int = 0
     wall_time: float = field(default_factory=time.time)
+
+    @classmethod
+    def begun(cls, evaluation: Evaluation) -> "Gathered":
+        """Nothing yet."""
+        outcomes = Outcomes(evaluation.class_names, evaluation.task, evaluation.probabilities)
+        return cls(Sample(evaluation.sample), outcomes, [0] * len(evaluation.layers))
+
+    def count(self, outcome: Outcome) -> None:
+        """Adds what is over all instances seen, not over the sample."""
+        for metric, counted in outcome.totals.items():
+            self.totals.setdefault(metric, np.zeros(2))[:] += counted
+        self.stray += outcome.stray
+        self.unfinite += outcome.unfinite
 
 
 def publish(
@@ -64,11 +92,13 @@ def publish(
     """
     if not gathered.seen or gathered.subsets is None:
         raise ActiVisError("The evaluation data gave no instances, so there is nothing to show.")
-    kept = gathered.sample.result()
-    rows = kept["id"].shape[0]
+    sampled = gathered.sample.result()
+    rows = sampled["id"].shape[0]
+    probes = sum(batch["activations/0"].shape[0] if evaluation.layers else 0 for batch in gathered.probes)
+    kept = with_probes(sampled, gathered.probes, rows, probes)
     table = gathered.contents.table(kept, evaluation.class_names)
     columns = {
-        name.removeprefix("column/"): arrays.add(name, values)
+        name.removeprefix("column/"): arrays.add(name, padded(values) if values.dtype == object else values)
         for name, values in kept.items()
         if name.startswith("column/")
     }
@@ -80,6 +110,7 @@ def publish(
         class_names=tuple(evaluation.class_names or ()),
         seen=gathered.seen,
         kept=rows,
+        probes=probes,
         metrics={name: float(total / count) for name, (total, count) in gathered.totals.items() if count},
         instances=(instances.write(table),),
         columns=columns,
@@ -113,10 +144,17 @@ def _layers(
 def _notes(gathered: Gathered) -> list[str]:
     notes = []
     outcomes = gathered.outcomes
-    if outcomes.stray:
+    if gathered.repeated:
         notes.append(
-            f"{outcomes.stray:,} labels are missing or none of the {outcomes.classes} classes; these instances "
-            "count in no class."
+            f"{gathered.repeated:,} instances have an id that came before; they are taken for the same and counted once."
+        )
+    if gathered.stray:
+        what = f"none of the {outcomes.classes} classes; these" if outcomes.classes else "no class; these"
+        notes.append(f"{gathered.stray:,} labels are missing or {what} instances count in no class.")
+    if gathered.unfinite:
+        notes.append(
+            f"For {gathered.unfinite:,} instances the model gave NaN or infinities; they have no prediction, and are not in the "
+            "mean loss."
         )
     if outcomes.classes > MOST_CLASSES:
         notes.append(f"Of {outcomes.classes:,} classes the first {MOST_CLASSES:,} have a summary of their own.")

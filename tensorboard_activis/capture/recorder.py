@@ -6,11 +6,15 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.capture.evaluation import Pass
+from tensorboard_activis.capture.given import Given
+from tensorboard_activis.capture.outcomes import TASKS
+from tensorboard_activis.capture.printable import printable
 from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
@@ -22,7 +26,13 @@ from tensorboard_activis.write.instances import InstanceWriter
 
 
 def check_options(
-    *, class_names: Sequence[str] | None = None, subsets: Mapping[str, str] | None = None, sample: int | None = 1000
+    *,
+    class_names: Sequence[str] | None = None,
+    subsets: Mapping[str, str] | None = None,
+    sample: int | None = 1000,
+    task: str | None = None,
+    columns: Any = None,
+    id: Any = None,
 ) -> None:
     """Checks the keywords that all callbacks share.
 
@@ -43,6 +53,11 @@ def check_options(
         check_expressions(subsets)
     if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int) or sample < 1):
         raise ConfigurationError(f"sample must be a positive number of instances, or None to keep all; got {sample!r}.")
+    if task is not None and task not in TASKS:
+        raise ConfigurationError(
+            f"task must be one of {', '.join(TASKS)}, or None to decide by the data; got {task!r}."
+        )
+    Given(id, columns)
 
 
 class RunDirectory:
@@ -97,7 +112,8 @@ class Recorder:
         log_dir: the user's run directory, or the `RunDirectory` made of it.
         graph: the model; may be replaced by setting `graph`, and is written again only when it changed.
         layers: what will be recorded.
-        class_names, subsets, sample: as in every callback.
+        class_names, subsets, sample, task: as in every callback.
+        probabilities: whether the model's outputs are probabilities; None: as the first batch looks.
         strict: raise faults while logging instead of warning.
 
     Raises:
@@ -113,11 +129,20 @@ class Recorder:
         class_names: Sequence[str] | None = None,
         subsets: Mapping[str, str] | None = None,
         sample: int | None = 1000,
+        task: str | None = None,
+        probabilities: bool | None = None,
         strict: bool = False,
     ) -> None:
-        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task)
         self.graph = graph
-        self._evaluation = Evaluation(tuple(layers), class_names, dict(subsets or {}), sample)
+        self._evaluation = Evaluation(
+            tuple(layers),
+            None if class_names is None else [printable(name) for name in class_names],
+            {printable(name): expression for name, expression in (subsets or {}).items()},
+            sample,
+            task,
+            probabilities,
+        )
         self._strict = strict
         self._directory = log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir)
         # The time comes first, so that sessions sort by their start.

@@ -28,17 +28,33 @@ def check_expressions(subsets: Mapping[str, str]) -> None:
 
 
 class Subsets:
-    """Finds the members of every declared subset in each batch, and counts them."""
+    """Finds the members of every declared subset in each batch, and counts them.
 
-    def __init__(self, task: str, classes: int, class_names: Sequence[str] | None, user: Mapping[str, str]) -> None:
+    Arguments:
+        classes: number of classes, 0 without.
+        class_names: as in every callback.
+        user: the user's own, name -> expression.
+        judged: whether instances are right or wrong.
+        several: whether an instance may belong to several classes.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        class_names: Sequence[str] | None,
+        user: Mapping[str, str],
+        *,
+        judged: bool = False,
+        several: bool = False,
+    ) -> None:
         self._kinds = [("all", "all", "")]
-        self._classes = 0
-        self._judged = task == "classification"
-        if self._judged:
-            self._classes = min(classes, MOST_CLASSES)
-            for index in range(self._classes):
-                value: str | int = index if class_names is None else class_names[index]
-                self._kinds.append((str(value), "class", f"label == {quoted(value)}"))
+        self._classes = min(classes, MOST_CLASSES)
+        self._judged = judged
+        for index in range(self._classes):
+            value: str | int = index if class_names is None else class_names[index]
+            expression = f"{quoted(value)} in label" if several else f"label == {quoted(value)}"
+            self._kinds.append((str(value), "class", expression))
+        if judged:
             self._kinds += [("correct", "correct", "correct"), ("wrong", "wrong", "not correct")]
         self._kinds += [(name, "user", expression) for name, expression in user.items()]
         self._user = user
@@ -48,26 +64,22 @@ class Subsets:
     def __len__(self) -> int:
         return len(self._kinds)
 
-    def members(self, table: pa.Table, label: np.ndarray | None, correct: np.ndarray | None) -> list[np.ndarray]:
+    def members(self, table: pa.Table, classes: np.ndarray | None, correct: np.ndarray | None) -> list[np.ndarray]:
         """Positions of each subset's instances in a batch.
 
         Args:
             table: the batch's columns, for the user's expressions.
-            label: class indices [instances], -1 without; correct: uint8 [instances].
+            classes: int [instances], -1 for none, or bool [instances, classes]; correct: uint8 [instances].
 
         Raises:
             ExpressionError: an expression does not fit the columns that there are.
         """
         found = [np.arange(table.num_rows)]
+        if self._classes:
+            found += _by_class(classes, self._classes)
         if self._judged:
-            if label is None:
-                found += [np.zeros(0, np.int64)] * (self._classes + 2)
-            else:
-                order = np.argsort(label, kind="stable")
-                bounds = np.searchsorted(label[order], np.arange(self._classes + 1))
-                found += [order[start:end] for start, end in pairwise(bounds)]
-                judged = np.zeros(0) if correct is None else correct
-                found += [np.flatnonzero(judged == 1), np.flatnonzero(judged == 0)]
+            judged = np.zeros(0) if correct is None else correct
+            found += [np.flatnonzero(judged == 1), np.flatnonzero(judged == 0)]
         if self._predicates is None:
             types = dict(zip(table.schema.names, table.schema.types, strict=True))
             self._predicates = [compile_expression(expression, types) for expression in self._user.values()]
@@ -83,9 +95,21 @@ class Subsets:
         )
 
 
+def _by_class(members: np.ndarray | None, classes: int) -> list[np.ndarray]:
+    if members is None:
+        return [np.zeros(0, np.int64)] * classes
+    if members.ndim == 2:
+        index, rows = np.nonzero(members[:, :classes].T)
+    else:
+        rows = np.argsort(members, kind="stable")
+        index = members[rows]
+    bounds = np.searchsorted(index, np.arange(classes + 1))
+    return [rows[start:end] for start, end in pairwise(bounds)]
+
+
 def quoted(value: str | int) -> str:
-    """A literal of the subset language."""
+    """A literal of the subset language: what is not to be seen is written as an escape, which it reads as Python does."""
     if isinstance(value, int):
         return str(value)
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped) + '"'

@@ -1,12 +1,10 @@
-"""Prediction, score and loss are what their definitions give; images are recognised and shown as they are."""
-
-import io
+"""Prediction, score and loss of one class per instance, and of numbers, are what their definitions give."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tensorboard_activis.capture.columns import UNKNOWN, Outcomes, Thumbnails, is_image
+from tensorboard_activis.capture.outcome import UNKNOWN
+from tensorboard_activis.capture.outcomes import Outcomes
 
 
 def test_logits_of_two_instances_by_hand() -> None:
@@ -61,7 +59,7 @@ def test_without_labels_there_is_a_prediction_only() -> None:
 def test_a_label_that_is_no_class() -> None:
     outcomes = Outcomes(None)
     outcome = outcomes.of(np.zeros((3, 2)), np.array([0, 2, -1]))
-    assert outcomes.stray == 2
+    assert outcome.stray == 2
     assert outcome.label is not None
     assert outcome.label.tolist() == [0, -1, -1]
     assert outcome.columns["correct"].tolist() == [1, UNKNOWN, UNKNOWN]
@@ -71,58 +69,3 @@ def test_a_label_that_is_no_class() -> None:
 def test_large_logits_do_not_overflow() -> None:
     columns = Outcomes(None).of(np.array([[1e4, 0.0]]), np.array([1])).columns
     assert columns["loss"].tolist() == [1e4]
-
-
-def decoded(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)))
-
-
-@pytest.mark.parametrize(
-    ("images", "expected"),
-    [
-        (np.array([[0.0, 1.0], [0.5, 0.25]]), [[0, 255], [128, 64]]),
-        (np.array([[0, 255], [51, 102]], dtype=np.uint8), [[0, 255], [51, 102]]),
-        (np.array([[0.0, 16.0], [8.0, 4.0]]), [[0, 255], [128, 64]]),
-        (np.array([[-1.0, 1.0], [0.0, np.nan]]), [[0, 255], [128, 0]]),
-    ],
-)
-def test_images_of_any_range(images: np.ndarray, expected: list) -> None:
-    batch = images[None, None]
-    np.testing.assert_array_equal(decoded(Thumbnails(batch, "first").encode(batch)[0]), expected)
-
-
-def test_channels_first_and_last_give_the_same_picture() -> None:
-    first = np.random.default_rng(0).random((2, 3, 5, 7))
-    last = np.moveaxis(first, 1, -1)
-    pictures = [Thumbnails(first, "first").encode(first), Thumbnails(last, "last").encode(last)]
-    assert pictures[0] == pictures[1]
-    assert decoded(pictures[0][0]).shape == (5, 7, 3)
-
-
-def test_large_images_become_thumbnails() -> None:
-    images = np.random.default_rng(0).random((1, 300, 150, 3))
-    assert decoded(Thumbnails(images, "last").encode(images)[0]).shape == (128, 64, 3)
-
-
-def test_ink_is_bright_strokes_on_an_empty_ground() -> None:
-    stroke = np.zeros((1, 9, 9, 1))
-    stroke[0, 2:7, 4] = 1
-    assert Thumbnails(stroke, "last").ink
-    assert not Thumbnails(1 - stroke, "last").ink
-    assert not Thumbnails(np.repeat(stroke, 3, axis=3), "last").ink
-
-
-@pytest.mark.parametrize(
-    ("shape", "channels", "expected"),
-    [
-        ((2, 3, 8, 9), "first", True),
-        ((2, 8, 9, 3), "last", True),
-        ((2, 8, 9, 3), "first", False),
-        ((2, 28, 28), "last", True),
-        ((2, 20, 300), "last", False),
-        ((2, 7), "last", False),
-        ((2, 0, 0, 3), "last", False),
-    ],
-)
-def test_what_looks_like_images(shape: tuple[int, ...], channels: str, expected: bool) -> None:
-    assert is_image(np.zeros(shape), channels) is expected

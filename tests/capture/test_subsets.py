@@ -9,7 +9,7 @@ from tensorboard_activis.errors import ExpressionError
 
 
 def test_members_and_counts_over_batches() -> None:
-    subsets = Subsets("classification", 3, ["ant", "bee", "cat"], {"low": "score < 0.5"})
+    subsets = Subsets(3, ["ant", "bee", "cat"], {"low": "score < 0.5"}, judged=True)
     table = pa.table({"score": [0.1, 0.9, 0.4, 0.6]})
     members = subsets.members(table, np.array([2, 0, -1, 2]), np.array([1, 0, 255, 0]))
     assert [rows.tolist() for rows in members] == [[0, 1, 2, 3], [1], [], [0, 3], [0], [1, 3], [0, 2]]
@@ -26,25 +26,25 @@ def test_members_and_counts_over_batches() -> None:
 
 
 def test_without_names_classes_are_numbers() -> None:
-    records = Subsets("classification", 2, None, {}).records()
+    records = Subsets(2, None, {}).records()
     assert [(s.name, s.expression) for s in records[1:3]] == [("0", "label == 0"), ("1", "label == 1")]
 
 
 def test_without_classes_there_is_all_alone() -> None:
-    assert [s.name for s in Subsets("regression", 0, None, {}).records()] == ["all"]
+    assert [s.name for s in Subsets(0, None, {}).records()] == ["all"]
 
 
 def test_a_vocabulary_does_not_become_as_many_subsets() -> None:
-    assert len(Subsets("classification", 50_000, None, {})) == MOST_CLASSES + 3
+    assert len(Subsets(50_000, None, {}, judged=True)) == MOST_CLASSES + 3
 
 
 def test_an_expression_over_a_column_that_is_not_there() -> None:
-    subsets = Subsets("none", 0, None, {"x": "lenght > 3"})
+    subsets = Subsets(0, None, {"x": "lenght > 3"})
     with pytest.raises(ExpressionError, match="length"):
         subsets.members(pa.table({"length": [1]}), None, None)
 
 
 @pytest.mark.parametrize("name", ["plain", 'with "quotes"', "back\\slash", "line\nbreak", "ünïcode", "{x}"])
 def test_the_expression_of_a_class_finds_its_class(name: str) -> None:
-    subsets = Subsets("none", 0, None, {"x": f"label == {quoted(name)}"})
+    subsets = Subsets(0, None, {"x": f"label == {quoted(name)}"})
     assert subsets.members(pa.table({"label": ["other", name]}), None, None)[1].tolist() == [1]

@@ -1,0 +1,174 @@
+"""From a model's outputs and labels to outcomes: which task it is, and what each batch gives."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from tensorboard_activis.capture.classification import several, single
+from tensorboard_activis.capture.outcome import Outcome
+from tensorboard_activis.capture.ranking import numbers, ranked
+from tensorboard_activis.capture.tokens import MOST_KINDS, TokenScores, token_scores, tokens
+from tensorboard_activis.errors import ConfigurationError
+
+#: What `task=` may be; None decides by the first batch.
+TASKS = ("classification", "multilabel", "regression", "ranking", "tokens", "none")
+
+_SHAPES = {
+    "classification": "one score per class, [instances, classes], or one number for two classes",
+    "multilabel": "one score per class, [instances, classes]",
+    "regression": "one number or several, [instances] or [instances, numbers]",
+    "ranking": "one score, [instances]",
+    "tokens": "scores for every position, [instances, positions, classes]",
+}
+
+
+class Outcomes:
+    """Turns a model's outputs and labels into outcomes. What they are is decided by the first batch and then kept.
+
+    Arguments:
+        class_names: as in every callback.
+        task: one of TASKS, or None.
+        probabilities: whether outputs are probabilities; None: as the first batch looks.
+
+    Attributes:
+        task: None before the first batch, unless given.
+        classes: number of classes, 0 without.
+        labelled: whether there are labels.
+    """
+
+    def __init__(
+        self, class_names: Sequence[str] | None, task: str | None = None, probabilities: bool | None = None
+    ) -> None:
+        self._names = class_names
+        self._probabilities = probabilities
+        self._decided = False
+        self.task = task
+        self.classes = 0
+        self.labelled = False
+
+    @property
+    def judged(self) -> bool:
+        """Whether instances are right or wrong."""
+        return self.labelled and self.task in ("classification", "multilabel", "tokens")
+
+    def of(
+        self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, groups: pa.Array | None = None
+    ) -> Outcome:
+        """The outcome of a batch.
+
+        Args:
+            outputs: logits or probabilities [instances, classes]; [instances] or [instances, 1] for regression, ranking or two
+                classes; [instances, positions, classes] for tokens, or what `token_scores` makes of them.
+            labels: class indices [instances]; 0 and 1 [instances, classes]; numbers; class indices [instances, positions].
+            groups: for ranking.
+
+        Raises:
+            ConfigurationError: they are not what the task needs, or are not named by as many class names.
+        """
+        if isinstance(outputs, np.ndarray):
+            outputs = outputs.astype(np.float64)
+            if outputs.ndim == 2 and outputs.shape[1] == 1 and self.task != "multilabel":
+                outputs = outputs[:, 0]
+            if labels is not None and labels.ndim == 2 and outputs.ndim == 1 and labels.shape[1] == 1:
+                labels = labels[:, 0]
+        if not self._decided:
+            self._decide(outputs, labels)
+        if self.task == "tokens":
+            if isinstance(outputs, np.ndarray):
+                outputs = token_scores(outputs, labels)
+            assert isinstance(outputs, TokenScores)
+            return tokens(outputs)
+        if outputs is None or isinstance(outputs, TokenScores) or self.task == "none":
+            return self._unpredicted(labels)
+        if self.task == "classification":
+            return single(outputs, labels, probabilities=bool(self._probabilities))
+        if self.task == "multilabel":
+            return several(outputs, labels, probabilities=bool(self._probabilities))
+        return ranked(outputs, labels, groups) if self.task == "ranking" else numbers(outputs, labels)
+
+    def _unpredicted(self, labels: np.ndarray | None) -> Outcome:
+        """Labels without predictions: embeddings whose classes are known, say."""
+        if labels is None or labels.ndim != 1:
+            return Outcome()
+        if self.classes and labels.dtype.kind in "iub":
+            label = np.where((labels >= 0) & (labels < self.classes), labels, -1).astype(np.int64)
+            return Outcome(label, label, stray=int((label < 0).sum()))
+        return Outcome(labels.astype(np.float64 if labels.dtype.kind == "f" else np.int64))
+
+    def _decide(self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None) -> None:
+        asked = self.task
+        if isinstance(outputs, TokenScores):
+            self.task, self.classes = asked or "tokens", outputs.classes
+            self.labelled = outputs.right is not None
+        else:
+            self.task = asked or _guess(outputs, labels, named=self._names is not None)
+            self.labelled = labels is not None
+            _check(self.task, outputs, labels)
+            if self.task in ("classification", "multilabel", "tokens") and outputs is not None:
+                self.classes = 2 if outputs.ndim == 1 else outputs.shape[-1]
+            if self._probabilities is None and outputs is not None and outputs.ndim in (1, 2):
+                self._probabilities = _in_unit(outputs) and (
+                    self.task == "multilabel" or outputs.ndim == 1 or _is_simplex(outputs)
+                )
+        if self.task == "none" and self._names is not None and labels is not None and labels.dtype.kind in "iub":
+            self.classes = len(self._names)
+        if self.classes and self._names is not None and len(self._names) != self.classes:
+            raise ConfigurationError(
+                f"class_names has {len(self._names)} names, but the model tells {self.classes} classes apart. Name every "
+                "class, in the order of the model's outputs."
+            )
+        if self.task == "tokens" and self.classes > MOST_KINDS and self._names is None:
+            self.classes = 0  # a vocabulary is no set of classes to compare
+        self._decided = True
+
+
+def _guess(outputs: np.ndarray | None, labels: np.ndarray | None, *, named: bool) -> str:
+    """The task by the first batch."""
+    if outputs is None or not outputs.size:
+        return "none"
+    integers = labels is not None and labels.dtype.kind in "iub"
+    flat = labels is not None and labels.ndim == 1
+    if outputs.ndim == 3:
+        fits = labels is not None and labels.shape == outputs.shape[:2] and integers
+        return "tokens" if fits else "none"
+    if outputs.ndim == 2:
+        if labels is not None and labels.shape == outputs.shape:
+            given = np.nan_to_num(labels.astype(np.float64), nan=-1)
+            return "multilabel" if np.isin(given, (0, 1, -1)).all() else "regression"
+        if (flat and integers) or (labels is None and (named or _is_simplex(outputs))):
+            return "classification"
+        return "none"
+    if outputs.ndim == 1 and labels is not None and flat:
+        two = integers and set(np.unique(labels).tolist()) <= {-1, 0, 1}
+        return "classification" if two else "regression"
+    return "none"
+
+
+def _check(task: str, outputs: np.ndarray | None, labels: np.ndarray | None) -> None:
+    """Whether they are what this task needs; raises ConfigurationError."""
+    if task == "none":
+        return
+    ranks = {"classification": (1, 2), "multilabel": (2,), "regression": (1, 2), "ranking": (1,), "tokens": (3,)}
+    if outputs is None or outputs.ndim not in ranks[task]:
+        got = "none that is understood" if outputs is None else f"outputs of shape {outputs.shape}"
+        raise ConfigurationError(
+            f"task={task!r} needs {_SHAPES[task]}; the model gives {got}. Choose another task of {', '.join(TASKS)}, or a "
+            "model that returns them first or as `logits`."
+        )
+    wanted = {"multilabel": outputs.shape, "regression": outputs.shape, "tokens": outputs.shape[:2]}
+    shape = wanted.get(task, outputs.shape[:1])
+    if labels is not None and labels.shape != shape:
+        raise ConfigurationError(
+            f"task={task!r} needs labels of shape {shape} for outputs of shape {outputs.shape}; got {labels.shape}."
+        )
+
+
+def _in_unit(outputs: np.ndarray) -> bool:
+    finite = outputs[np.isfinite(outputs)]
+    return bool(((finite >= -1e-6) & (finite <= 1 + 1e-6)).all())
+
+
+def _is_simplex(outputs: np.ndarray) -> bool:
+    known = outputs[np.isfinite(outputs).all(axis=1)]
+    return bool(known.size) and _in_unit(known) and bool(np.allclose(known.sum(axis=1), 1, atol=1e-3))

@@ -1,0 +1,56 @@
+"""The outcome where a model scores items to put them in order, and where it predicts numbers."""
+
+import numpy as np
+import pyarrow as pa
+
+from tensorboard_activis.capture.outcome import Outcome, means
+
+
+def numbers(outputs: np.ndarray, labels: np.ndarray | None) -> Outcome:
+    """Regression: the loss is the squared error, its mean over several outputs.
+
+    Args:
+        outputs, labels: float64 [instances] or [instances, outputs].
+    """
+    columns = {"prediction": outputs.astype(np.float32)}
+    if labels is None:
+        return Outcome(columns=columns)
+    label = labels.astype(np.float64)
+    error = (outputs - label) ** 2
+    columns["loss"] = (error if error.ndim == 1 else error.mean(axis=1)).astype(np.float32)
+    return Outcome(label, None, columns, means(columns))
+
+
+def ranked(outputs: np.ndarray, labels: np.ndarray | None, groups: pa.Array | None) -> Outcome:
+    """Items with a score each, to be ordered within groups (a query, a user).
+
+    The rank counts from 1 within the items of a group in this batch, items of equal score share the middle of their ranks. The
+    loss of an item is the mean logistic loss of its pairs with items of its group that are more or less relevant (RankNet:
+    Burges et al., "Learning to Rank using Gradient Descent", 2005); NaN without such a pair.
+
+    Args:
+        outputs: float64 [instances].
+        labels: relevance, higher is better, [instances].
+        groups: any value per instance that names its group; None: without rank and loss.
+    """
+    columns = {"score": outputs.astype(np.float32)}
+    label = None if labels is None else labels.astype(np.float64)
+    if groups is None:
+        return Outcome(label, None, columns)
+    rank, loss = np.full(len(outputs), np.nan), np.full(len(outputs), np.nan)
+    codes = groups.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    for code in np.unique(codes[codes >= 0]):
+        rows = np.flatnonzero(codes == code)
+        scores = outputs[rows]
+        above = (scores[None] > scores[:, None]).sum(axis=1)
+        rank[rows] = above + ((scores[None] == scores[:, None]).sum(axis=1) + 1) / 2
+        if label is not None:
+            better = np.sign(label[rows][:, None] - label[rows][None])
+            pairs = np.logaddexp(0, -better * (scores[:, None] - scores[None]))
+            number = (np.abs(better) == 1).sum(axis=1)
+            sums = np.where(np.abs(better) == 1, pairs, 0).sum(axis=1)
+            loss[rows] = np.where(number > 0, sums / np.maximum(number, 1), np.nan)
+    columns["rank"] = rank.astype(np.float32)
+    if label is not None:
+        columns["loss"] = loss.astype(np.float32)
+    return Outcome(label, None, columns, means(columns))

@@ -1,0 +1,64 @@
+"""The rows of the sample and of the probes behind it as one."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tensorboard_activis.capture.outcome import UNKNOWN
+
+
+def with_probes(
+    kept: Mapping[str, np.ndarray], probes: Sequence[Mapping[str, np.ndarray]], rows: int, extra: int
+) -> dict[str, np.ndarray]:
+    """What is kept of the sample, followed by the probes; what a probe does not have is missing there.
+
+    Arguments:
+        kept: by name, each array [instances, ...].
+        probes: per batch, the same names or some of them. `id` may be missing in all: -1, -2, … or "probe 1", …
+        rows, extra: how many there are in the sample and of probes.
+    """
+    found = dict(kept)
+    if not extra:
+        return found
+    sizes = [len(next(iter(batch.values()))) for batch in probes]
+    for name, values in kept.items():
+        parts = [values]
+        for batch, size in zip(probes, sizes, strict=True):
+            parts.append(batch[name] if name in batch else _missing(name, values, size))
+        found[name] = _joined(parts)
+    if any("id" not in batch for batch in probes):
+        texts = kept["id"].dtype.kind in "OU"
+        numbers = range(1, extra + 1)
+        ids = np.array([f"probe {n}" for n in numbers], object) if texts else -np.arange(1, extra + 1)
+        found["id"] = np.concatenate([kept["id"].astype(object if texts else np.int64), ids])
+    found["probe"] = np.arange(rows + extra) >= rows
+    return found
+
+
+def padded(values: np.ndarray) -> np.ndarray:
+    """Lists of classes as one array: int32 [instances, longest], -1 behind their ends."""
+    longest = max((len(row) for row in values if row is not None), default=0)
+    found = np.full((len(values), longest), -1, np.int32)
+    for row, classes in enumerate(values):
+        if classes is not None:
+            found[row, : len(classes)] = classes
+    return found
+
+
+def _missing(name: str, like: np.ndarray, size: int) -> np.ndarray:
+    shape = (size, *like.shape[1:])
+    if like.dtype.kind == "f":
+        return np.full(shape, np.nan, like.dtype)
+    if name == "column/correct":
+        return np.full(shape, UNKNOWN, like.dtype)
+    if like.dtype.kind == "i" and not name.startswith("user/"):
+        return np.full(shape, -1, like.dtype)
+    return np.full(shape, None, object)
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    if any(part.dtype == object for part in parts) and parts[0].dtype.kind in "iu":  # whole numbers, and some missing
+        parts = [
+            np.array([np.nan if value is None else value for value in part.tolist()], np.float64) for part in parts
+        ]
+    return np.concatenate([part.astype(object) if parts[0].dtype == object else part for part in parts])
