@@ -137,3 +137,14 @@ def test_an_array_that_lies_is_refused(change: dict, message: str) -> None:
 def test_more_kept_than_seen_is_refused() -> None:
     with pytest.raises(UnreadableError, match="3 of 2 instances"):
         codec.decode_snapshot(pb.Snapshot(seen=2, kept=3).SerializeToString())
+
+
+def test_branches_are_kept():
+    graph = small_graph()
+    node = dataclasses.replace(graph.nodes[2], branch=True)
+    edge = dataclasses.replace(graph.edges[1], branch=True)
+    marked = dataclasses.replace(
+        graph, nodes=(*graph.nodes[:2], node, *graph.nodes[3:]), edges=(graph.edges[0], edge, *graph.edges[2:])
+    )
+    assert codec.decode_graph(codec.encode_graph(marked)) == marked
+    assert codec.decode_graph(codec.encode_graph(graph)) != marked

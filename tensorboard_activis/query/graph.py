@@ -21,10 +21,12 @@ def describe_graph(graph: schema.Graph) -> dict[str, object]:
                 "attributes": dict(node.attributes),
                 "call": node.call,
                 "calls": node.calls,
+                "branch": node.branch,
             }
             for node in graph.nodes
         ],
         "edges": [
-            {"source": edge.source, "target": edge.target, "sizes": list(edge.shape.sizes)} for edge in graph.edges
+            {"source": edge.source, "target": edge.target, "sizes": list(edge.shape.sizes), "branch": edge.branch}
+            for edge in graph.edges
         ],
     }

@@ -39,12 +39,15 @@ export interface GraphNode {
   attributes: Record<string, string>;
   call: number;
   calls: number;
+  /** It ran in some forward passes and not in others. */
+  branch: boolean;
 }
 
 export interface GraphEdge {
   source: string;
   target: string;
   sizes: number[];
+  branch: boolean;
 }
 
 /** Nodes come in the order in which they ran. */

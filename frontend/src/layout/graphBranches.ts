@@ -59,6 +59,7 @@ export function placeBranches(inner: Branches, group: TreeNode, room: Room, boxe
       label: labelled && bundle && line.label
         ? { x: left + line.label.x - labelWidth(bundle) / 2 + 5, y: room.y + line.label.y, count: bundle.count, sizes: bundle.sizes }
         : null,
+      branch: bundle?.branch,
     });
   });
 }

@@ -35,6 +35,8 @@ export interface Edge {
   /** Where the arrow points, angle in degrees (90: down); null for the lines between the rows of a column. */
   tip: { x: number; y: number; angle: number } | null;
   label: EdgeLabel | null;
+  /** Not in every forward pass. */
+  branch?: boolean;
 }
 
 export interface Drawing {

@@ -9,6 +9,8 @@ export interface Bundle {
   count: number;
   /** Null when they are not all of one shape. */
   sizes: number[] | null;
+  /** None of them is there in every forward pass. */
+  branch?: boolean;
 }
 
 /** The flow among the children of one module, by their places, and which of them the outside feeds and reads. */
@@ -32,7 +34,7 @@ export function buildFlows(graph: Graph, { byKey }: Tree): Map<string, Flow> {
     if (!found) flows.set(group.key, (found = { bundles: new Map(), ins: new Set(), outs: new Set() }));
     return found;
   };
-  for (const { source, target, sizes } of graph.edges) {
+  for (const { source, target, sizes, branch } of graph.edges) {
     let [from, to] = [byKey.get(source), byKey.get(target)];
     if (!from || !to || from === to) continue;
     while (from.parent && to.parent && from.parent !== to.parent) {
@@ -48,10 +50,11 @@ export function buildFlows(graph: Graph, { byKey }: Tree): Map<string, Flow> {
     const { bundles } = flowOf(from.parent);
     const key = `${from.place}>${to.place}`;
     const bundle = bundles.get(key);
-    if (!bundle) bundles.set(key, { from: from.place, to: to.place, count: 1, sizes, sources: new Set([source]) });
+    if (!bundle) bundles.set(key, { from: from.place, to: to.place, count: 1, sizes, branch, sources: new Set([source]) });
     else {
       if (!bundle.sizes || bundle.sizes.join() !== sizes.join()) bundle.sizes = null;
       bundle.count = bundle.sources.add(source).size;
+      bundle.branch &&= branch;
     }
   }
   return new Map(Array.from(flows, ([key, { bundles, ins, outs }]) => [
@@ -68,7 +71,7 @@ export function cutFlow(flow: Flow, shown: number, all: number): Flow {
     const known = merged.get(`${from}>${to}`);
     if (from === to) continue;
     if (!known) merged.set(`${from}>${to}`, { ...bundle, from, to });
-    else Object.assign(known, { count: known.count + bundle.count, sizes: known.sizes?.join() === bundle.sizes?.join() ? known.sizes : null });
+    else Object.assign(known, { count: known.count + bundle.count, sizes: known.sizes?.join() === bundle.sizes?.join() ? known.sizes : null, branch: known.branch && bundle.branch });
   }
   const cut = (places: Set<number>): Set<number> => new Set(Array.from(places, (place) => Math.min(place, shown)));
   return { bundles: [...merged.values()], ins: cut(flow.ins), outs: cut(flow.outs) };
@@ -79,6 +82,7 @@ export interface Skip {
   from: number;
   to: number;
   lane: number;
+  branch?: boolean;
 }
 
 export interface Column {
@@ -106,7 +110,7 @@ export function asColumn({ bundles, ins, outs }: Flow, count: number): Column | 
     const [from, to] = [index.get(bundle.from) ?? -1, index.get(bundle.to) ?? -1];
     if (to < from) return null;
     if (to === from + 1) next.set(from, bundle);
-    else skips.push({ from, to, lane: 0 });
+    else skips.push({ from, to, lane: 0, branch: bundle.branch });
   }
   if (next.size < chain.length - 1) return null;
   const entry = Array.from(ins, (place) => index.get(place) ?? 0).filter((i) => i > 0);

@@ -205,10 +205,10 @@ function placeColumn({ plans, column, gaps }: Columns, group: TreeNode, room: Ro
     const labelled = !short && (outermost || saysNew(column, i));
     edges.push({
       from: from.key, to: to.key, path: `M${rail} ${start}V${end}`, tip: short ? null : { x: rail, y: end, angle: 90 },
-      label: labelled ? { x: rail + 9, y: (start + end) / 2, count: bundle.count, sizes: bundle.sizes } : null,
+      label: labelled ? { x: rail + 9, y: (start + end) / 2, count: bundle.count, sizes: bundle.sizes } : null, branch: bundle.branch,
     });
   });
-  for (const { from, to, lane } of skips) {
+  for (const { from, to, lane, branch } of skips) {
     const x = rail - 9 - 7 * lane;
     const [source, target] = [placed[from], placed[to]];
     const start = source ? leftOf(source, rail) : null;
@@ -216,7 +216,7 @@ function placeColumn({ plans, column, gaps }: Columns, group: TreeNode, room: Ro
     const head = start ? `M${start.x} ${start.y}Q${x} ${start.y} ${x} ${start.y + 7}` : `M${x} ${room.y}`;
     const tail = end ? `V${end.y - 7}Q${x} ${end.y} ${end.x} ${end.y}` : `V${y + 2}`;
     edges.push({
-      from: source?.key ?? group.key, to: target?.key ?? group.key, path: head + tail, tip: end ? { ...end, angle: 0 } : null, label: null,
+      from: source?.key ?? group.key, to: target?.key ?? group.key, path: head + tail, tip: end ? { ...end, angle: 0 } : null, label: null, branch,
     });
   }
 }

@@ -67,3 +67,24 @@ describe("column or branches", () => {
     expect(asColumn(chain(), 3)).toMatchObject({ order: [0, 1, 2], spine: [null, null, null] });
   });
 });
+
+describe("branches", () => {
+  const specs: Spec[] = [["x", "input"], ["a", "A", [["p", "Linear"], ["q", "Linear"]]], ["b", "Linear"], ["c", "Linear"]];
+  const mark = (edges: string[], marked: string[]): Flow | undefined => {
+    const graph = graphOf(specs, edges);
+    for (const edge of graph.edges) edge.branch = marked.includes(`${edge.source}>${edge.target}`);
+    return buildFlows(graph, buildTree(graph, [])).get("");
+  };
+
+  it("are bundles of which no edge is in every forward pass", () => {
+    const found = mark(["x>a.p", "x>a.q", "a.p>b", "a.q>b"], ["x>a.p", "a.p>b", "a.q>b"]);
+    expect(found?.bundles.map(({ branch }) => branch)).toEqual([false, true]);
+  });
+
+  it("that pass by others stay marked", () => {
+    const flow = mark(["x>a.p>b>c", "a.p>c"], ["a.p>b", "b>c", "a.p>c"]);
+    const column = asColumn(flow as Flow, 4);
+    expect(column?.spine.map((bundle) => bundle?.branch)).toEqual([false, true, true, undefined]);
+    expect(column?.skips).toMatchObject([{ from: 1, to: 3, branch: true }]);
+  });
+});

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer } from "../../draw/format";
-import { strips } from "../../state/data";
+import { graph, strips } from "../../state/data";
 import { STATES, stateCounts, stripOf } from "./strips";
 
 /** Of the heat strips; states are explained when there are any. */
@@ -16,7 +16,8 @@ export function Legend(): JSX.Element | null {
       </div>
     );
   }
-  if (stripOf.value.size === 0) return null;
+  const branches = graph.value.value?.edges.some(({ branch }) => branch) ?? false;
+  if (stripOf.value.size === 0 && !branches) return null;
   const signs = [1, 2, 3].filter((state) => (counts[state] ?? 0) > 0);
   return (
     <footer class="graph-legend caption">
@@ -27,6 +28,7 @@ export function Legend(): JSX.Element | null {
           ))}
         </div>
       )}
+      {branches && <div class="graph-branch">not in every forward pass</div>}
       <div class="graph-scale">
         <span>Mean ÷ layer’s max</span>
         <span class="spring" />

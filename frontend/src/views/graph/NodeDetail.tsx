@@ -17,6 +17,7 @@ export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tre
     const attributes = attributeText(node.attributes);
     if (attributes) rows.push(["attributes", attributes]);
     if (node.kind === "module") rows.push(["call", node.calls > 0 ? `${node.call + 1} of ${node.calls}` : "never ran"]);
+    if (node.branch) rows.push(["branch", "not in every forward pass"]);
   }
   const recordable = node && !item.recorded && (node.kind === "module" || node.kind === "operator") && node.calls > 0;
   return (

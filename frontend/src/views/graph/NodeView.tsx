@@ -54,6 +54,7 @@ function spoken(box: Box, item: TreeNode, marked: boolean): string {
   const parts = [item.key || item.name, item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type)];
   if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
   else if (item.inside > 0) parts.push(`${item.inside} recorded inside`);
+  if (item.node?.branch) parts.push("not in every forward pass");
   return parts.filter((part, i) => part && (i === 0 || part !== item.name)).join(", ");
 }
 
@@ -103,13 +104,14 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
   const name = cut(item.name, right - left - numberWidth, 12, weight);
   const nameEnd = left + widthOf(name, 12, weight);
   const typed = cut(type, right - numberWidth - nameEnd - 10, 11);
+  const branch = item.node?.branch ? "1.6 1.4" : undefined;
   const whole = name === item.name && typed === type;
   return (
     <g onPointerEnter={whole ? undefined : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)}>
       {item.recorded ? (
         <Dot x={rail} y={middle} marked={marked} />
       ) : (
-        <circle cx={rail} cy={middle} r={end ? 4 : RADIUS} fill="none" stroke={colours.outline} stroke-width={end ? 1.75 : 1.5} />
+        <circle cx={rail} cy={middle} r={end ? 4 : RADIUS} fill="none" stroke={colours.outline} stroke-width={end ? 1.75 : 1.5} stroke-dasharray={branch} />
       )}
       <text x={left} y={middle + 4.2} font-size={12} font-weight={weight} fill={item.recorded ? colours.text : colours.text2}>{name}</text>
       {item.recorded ? (

@@ -7,6 +7,9 @@ import { NodeView } from "./NodeView";
 import { boxKey, scale, type Shown } from "./state";
 import { FONT } from "./text";
 
+/** Of what is not in every forward pass. */
+export const DASHES = "2.5 2.5";
+
 /** From this many nodes on only those in sight are in the document. */
 const ALL = 500;
 
@@ -47,11 +50,11 @@ function inSight({ from, to }: Edge, { boxes }: Shown, seen: (top: number, botto
   return seen(Math.min(a.y, b.y), Math.max(a.y + a.height, b.y + b.height));
 }
 
-function EdgeView({ edge: { path, tip, label } }: { edge: Edge }): JSX.Element {
+function EdgeView({ edge: { path, tip, label, branch } }: { edge: Edge }): JSX.Element {
   const colours = tokens.value;
   return (
     <>
-      <path d={path} fill="none" stroke={colours.outline} stroke-width={1.25} />
+      <path d={path} fill="none" stroke={colours.outline} stroke-width={1.25} stroke-dasharray={branch ? DASHES : undefined} />
       {tip && <path d="M-4.5-3.5L0 0L-4.5 3.5" transform={`translate(${tip.x} ${tip.y}) rotate(${tip.angle})`} fill="none" stroke={colours.outline} stroke-width={1.25} />}
       {label && <text x={label.x} y={label.y + 4} font-size={11} fill={colours.text3}>{labelText(label)}</text>}
     </>
