@@ -1,0 +1,82 @@
+"""Parquet files of a run, read only when it is known that they fit into memory."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.files import open_own
+from tensorboard_activis.read.pages import Demand, demands
+
+#: What a table may take in memory, whatever the size of its file, and how many times the size of a larger file.
+ROOM = 256 << 20
+_TIMES = 16
+
+
+def read_table(path: Path) -> pa.Table:
+    """The whole table.
+
+    Raises:
+        UnreadableError: it is missing or damaged, or would take much more memory than such a file has a reason to.
+    """
+    try:
+        with open_own(path) as file:
+            # As a Python file: no map into memory that others may cut short while it is held.
+            parquet = pq.ParquetFile(file, pre_buffer=False)
+            room = max(ROOM, _TIMES * os.fstat(file.fileno()).st_size)
+            wanted = demands(file, parquet.metadata)
+            _check_room(wanted, parquet.metadata.num_rows, room)
+            schema = parquet.schema_arrow
+            packed = [name for name, one in wanted.items() if one.dictionary and one.values * one.dictionary > room]
+            if packed:
+                parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=packed)
+            # Threads of the reader would outlive a request for no gain: the tables are small.
+            table = parquet.read(use_threads=False)
+    except FileNotFoundError as error:
+        raise UnreadableError(
+            f"{path.name} is missing. It lay beside the event file; was the run copied without it?"
+        ) from error
+    except UnreadableError as error:
+        raise UnreadableError(f"{path.name} cannot be read: {error}.") from error
+    except pa.ArrowException as error:
+        raise UnreadableError(f"{path.name} cannot be read: {str(error)[:300]}.") from error
+    except OSError as error:
+        raise UnreadableError(f"{path.name} cannot be read: {error.strerror or str(error)[:300]}.") from error
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        check_expansion(column, f"{path.name}: column {name!r:.60}", room)
+    # Read as they were packed, columns are known to fit when they are unpacked.
+    return table.cast(schema) if packed else table
+
+
+def check_expansion(column: pa.ChunkedArray, what: str, room: int = ROOM) -> None:
+    """That a column of dictionary-encoded texts fits into memory when it is written out.
+
+    Raises:
+        UnreadableError: it does not.
+    """
+    total = 0
+    for chunk in column.chunks:
+        while pa.types.is_list(chunk.type) or pa.types.is_large_list(chunk.type):
+            chunk = chunk.flatten()
+        if not pa.types.is_dictionary(chunk.type) or chunk.dictionary.type not in (pa.string(), pa.binary()):
+            continue
+        lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
+        used = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
+        if used.size and not 0 <= int(used.min()) <= int(used.max()) < lengths.size:
+            raise UnreadableError(f"{what} refers to values that are not there.")
+        total += int(lengths.astype(np.int64)[used].sum())
+    if total > room:
+        raise UnreadableError(f"{what} would take {total:,} bytes of memory; {room:,} are allowed.")
+
+
+def _check_room(wanted: dict[str, Demand], rows: int, room: int) -> None:
+    uncompressed = sum(one.uncompressed for one in wanted.values())
+    values = sum(one.values for one in wanted.values())
+    if max(uncompressed, 8 * values, rows) > room:
+        raise UnreadableError(
+            f"it would take {max(uncompressed, 8 * values, rows):,} bytes of memory; {room:,} are allowed"
+        )

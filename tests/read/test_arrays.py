@@ -1,0 +1,103 @@
+"""Files of arrays are believed only as far as they go."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from tensorboard_activis import schema
+from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.read.arrays import read_array, read_file
+
+NAME = "step-0000000001-s.safetensors"
+VALUES = np.arange(35, dtype=np.float16).reshape(7, 5)
+
+
+def filed(*files: str, shape: tuple[int, ...] = (7, 5)) -> schema.Array:
+    return schema.Array("float16", shape, tensor="a", files=files or (NAME,))
+
+
+def write(path: Path, header: object, data: bytes = VALUES.tobytes()) -> None:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def test_shards_are_concatenated(tmp_path: Path) -> None:
+    for name, rows in (("x", slice(0, 4)), ("y", slice(4, 7))):
+        save_file({"a": VALUES[rows]}, tmp_path / name)
+    np.testing.assert_array_equal(read_array(tmp_path, filed("x", "y")), VALUES)
+
+
+def test_shards_that_do_not_fit_are_not_copied(tmp_path: Path) -> None:
+    save_file({"a": VALUES}, tmp_path / "x")
+    save_file({"a": VALUES[:, :3].copy()}, tmp_path / "y")
+    with pytest.raises(
+        UnreadableError, match=r"float16 \(7, 5\), float16 \(7, 3\); the snapshot says float16 \(14, 5\)"
+    ):
+        read_array(tmp_path, filed("x", "y", shape=(14, 5)))
+    with pytest.raises(UnreadableError, match=r"float16 \(7, 5\), …; the snapshot says float16 \(7, 5\)"):
+        read_array(tmp_path, filed(*["x"] * 5000))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F16", "shape": [2**40, 2**40, 0], "data_offsets": [0, 0]},
+        {"dtype": "F16", "shape": [0] * 9, "data_offsets": [0, 0]},
+        {"dtype": "F16", "shape": [7, 5], "data_offsets": [10, 80]},
+        {"dtype": "F16", "shape": [7, 5], "data_offsets": [-10, 60]},
+        {"dtype": "F16", "shape": [7, 5], "data_offsets": [70, 0]},
+        {"dtype": "F16", "shape": [7, 5], "data_offsets": [0, 70, 90]},
+        {"dtype": "F16", "shape": [7.0, 5], "data_offsets": [0, 70]},
+        {"dtype": "F16", "shape": [True, 35], "data_offsets": [0, 70]},
+        {"dtype": "F16", "shape": None, "data_offsets": [0, 70]},
+        {"dtype": "BF16", "shape": [7, 5], "data_offsets": [0, 70]},
+        {"dtype": ["F16"], "shape": [7, 5], "data_offsets": [0, 70]},
+    ],
+)
+def test_a_lying_entry_is_refused(tmp_path: Path, entry: dict) -> None:
+    write(tmp_path / NAME, {"a": entry})
+    with pytest.raises(UnreadableError, match="which does not fit into its"):
+        read_array(tmp_path, filed())
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (b"[" * 100_000, "damaged header"),
+        (b"\xff\xfe", "damaged header"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "damaged header"),
+        (b"[1, 2]", "no JSON object"),
+        (b'{"a": 3}', "no tensor 'a'"),
+        (b" " * (5 << 20), "not a complete safetensors file"),
+    ],
+)
+def test_a_header_that_is_none(tmp_path: Path, header: bytes, message: str) -> None:
+    write(tmp_path / NAME, header)
+    with pytest.raises(UnreadableError, match=message):
+        read_array(tmp_path, filed())
+
+
+def test_a_file_of_no_use_for_its_array(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_bytes(b"")
+    (tmp_path / NAME).symlink_to(tmp_path / "outside")
+    with pytest.raises(UnreadableError, match=f"{NAME} cannot be read: it is a link"):
+        read_array(tmp_path, filed())
+    (tmp_path / NAME).unlink()
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(UnreadableError, match=f"{NAME} cannot be read: it is no regular file"):
+        read_array(tmp_path, filed())
+
+
+def test_all_of_a_file(tmp_path: Path) -> None:
+    save_file({"a": VALUES, "b": np.arange(3)}, tmp_path / NAME, {"key": "value"})
+    tensors, metadata = read_file(tmp_path / NAME)
+    assert metadata == {"key": "value"}
+    np.testing.assert_array_equal(tensors["a"], VALUES)
+    assert tensors["b"].tolist() == [0, 1, 2]
+    with (tmp_path / NAME).open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(UnreadableError, match="bytes, of which its header explains"):
+        read_file(tmp_path / NAME)
