@@ -7,12 +7,18 @@ from google.protobuf.message import DecodeError
 
 from tensorboard_activis import activis_pb2 as pb
 from tensorboard_activis import metadata, schema
-from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.errors import ActiVisError, UnreadableError
 
 #: Types an array may have, with the bytes of one element.
 DTYPES = {name: np.dtype(name).itemsize for name in ("float16", "float32", "float64", "int32", "int64", "uint8")}
 
+#: Two bytes of a message may become a hundred in memory, so this is what decoding one may take of a gigabyte.
+MAX_BLOB = 12 << 20
 _MAX_ELEMENTS = 2**48
+_MAX_NODES, _MAX_EDGES, _MAX_OUTPUTS = 100_000, 400_000, 400_000
+_MAX_LAYERS, _MAX_SUBSETS, _MAX_COLUMNS = 10_000, 100_000, 4_000
+#: Rows and neurons of arrays that hold nothing: no bytes stand behind them.
+_MAX_ROWS, _MAX_NEURONS = 50_000_000, 1 << 24
 
 
 def encode_graph(graph: schema.Graph) -> bytes:
@@ -35,7 +41,7 @@ def encode_graph(graph: schema.Graph) -> bytes:
         )
     for edge in graph.edges:
         message.edges.add(source=edge.source, target=edge.target, shape=_shape(edge.shape), branch=edge.branch)
-    return message.SerializeToString(deterministic=True)
+    return _serialized(message, "graph")
 
 
 def decode_graph(blob: bytes) -> schema.Graph:
@@ -46,6 +52,8 @@ def decode_graph(blob: bytes) -> schema.Graph:
     """
     message = pb.Graph()
     _parse(message, blob, "graph")
+    _check_counts("graph", nodes=(len(message.nodes), _MAX_NODES), edges=(len(message.edges), _MAX_EDGES))
+    _check_counts("graph", outputs=(sum(len(node.outputs) for node in message.nodes), _MAX_OUTPUTS))
     nodes = tuple(
         schema.Node(
             key=node.key,
@@ -105,7 +113,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
                 max=_array(summary.max),
             ),
         )
-    return message.SerializeToString(deterministic=True)
+    return _serialized(message, "snapshot")
 
 
 def decode_snapshot(blob: bytes) -> schema.Snapshot:
@@ -126,6 +134,17 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
     if message.probes < 0:
         raise UnreadableError(f"The snapshot of step {message.step} says that it has {message.probes} probes.")
     rows = kept + message.probes
+    _check_counts(
+        f"snapshot of step {message.step}",
+        instances=(rows, _MAX_ROWS),
+        layers=(len(message.layers), _MAX_LAYERS),
+        subsets=(subsets, _MAX_SUBSETS),
+        columns=(len(message.columns), _MAX_COLUMNS),
+    )
+    if message.layers and not subsets:
+        raise UnreadableError(
+            f"The snapshot of step {message.step} has layers but no subset that they are summed up over."
+        )
     columns = {}
     for column in message.columns:
         array = _to_array(column.values, f"column {column.name!r}")
@@ -152,6 +171,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
 
 def _to_layer(message: pb.Layer, rows: int, subsets: int) -> schema.Layer:
     name, neurons = message.name, message.neurons
+    _check_counts(f"layer {name!r}", neurons=(neurons, _MAX_NEURONS))
     activations = _to_array(message.activations, f"layer {name!r}")
     if activations.dtype != "float16" or activations.shape != (rows, neurons):
         raise UnreadableError(
@@ -172,7 +192,24 @@ def _to_layer(message: pb.Layer, rows: int, subsets: int) -> schema.Layer:
     )
 
 
+def _serialized(message: pb.Graph | pb.Snapshot, what: str) -> bytes:
+    blob: bytes = message.SerializeToString(deterministic=True)
+    if len(blob) > MAX_BLOB:
+        raise ActiVisError(
+            f"The {what} takes {len(blob):,} bytes, and only {MAX_BLOB:,} can be read back. Record less."
+        )
+    return blob
+
+
+def _check_counts(what: str, **counts: tuple[int, int]) -> None:
+    for name, (count, most) in counts.items():
+        if count > most:
+            raise UnreadableError(f"The {what} says that it has {count:,} {name}; at most {most:,} are read.")
+
+
 def _parse(message: pb.Graph | pb.Snapshot, blob: bytes, what: str) -> None:
+    if len(blob) > MAX_BLOB:
+        raise UnreadableError(f"A {what} event has {len(blob):,} bytes; at most {MAX_BLOB:,} are read.")
     try:
         message.ParseFromString(blob)
     except DecodeError as error:
@@ -195,7 +232,7 @@ def _to_array(message: pb.Array, what: str) -> schema.Array:
     shape = tuple(message.shape)
     if message.dtype not in DTYPES:
         raise UnreadableError(f"The array of {what} has type {message.dtype!r}; allowed are {', '.join(DTYPES)}.")
-    if any(size < 0 for size in shape) or len(shape) > 8 or math.prod(shape) > _MAX_ELEMENTS:
+    if any(size < 0 for size in shape) or len(shape) > 8 or math.prod(max(1, n) for n in shape) > _MAX_ELEMENTS:
         raise UnreadableError(f"The array of {what} has the impossible shape {shape}.")
     if not message.files:
         size = math.prod(shape) * DTYPES[message.dtype]
@@ -203,6 +240,8 @@ def _to_array(message: pb.Array, what: str) -> schema.Array:
             raise UnreadableError(f"The array of {what} has {len(message.inline)} bytes; {size} were expected.")
     for name in message.files:
         _check_file(name)
+    if len(set(message.files)) < len(message.files):
+        raise UnreadableError(f"The array of {what} names a file twice.")
     return schema.Array(message.dtype, shape, message.inline, message.tensor, tuple(message.files))
 
 

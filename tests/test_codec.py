@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tensorboard_activis import activis_pb2 as pb
 from tensorboard_activis import codec, schema
-from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.errors import ActiVisError, UnreadableError
 from tests.records import small_graph
 
 names = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -126,6 +126,8 @@ def test_an_edge_to_nowhere_is_refused() -> None:
         ({"dtype": "int32", "shape": [2], "files": ["/etc/passwd"]}, "'/etc/passwd'"),
         ({"dtype": "int32", "shape": [2], "files": ["step-0000000001-s.safetensors\0"]}, "not a name that we write"),
         ({"dtype": "int32", "shape": [3], "files": ["step-0000000001-s.safetensors"]}, "2 instances were kept"),
+        ({"dtype": "int32", "shape": [2], "files": ["step-0000000001-s.safetensors"] * 2}, "names a file twice"),
+        ({"dtype": "int32", "shape": [2, 0, 2**40, 2**40]}, "impossible shape"),
     ],
 )
 def test_an_array_that_lies_is_refused(change: dict, message: str) -> None:
@@ -148,3 +150,38 @@ def test_branches_are_kept():
     )
     assert codec.decode_graph(codec.encode_graph(marked)) == marked
     assert codec.decode_graph(codec.encode_graph(graph)) != marked
+
+
+EMPTY = pb.Array(dtype="float32", shape=[1, 0])
+HOLLOW = pb.Layer(
+    activations=pb.Array(dtype="float16", shape=[0, 0]),
+    summary=pb.Summary(count=pb.Array(dtype="int64", shape=[1, 0]), mean=EMPTY, std=EMPTY, min=EMPTY, max=EMPTY),
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (pb.Graph(nodes=[pb.Node()] * 100_001), "100,001 nodes; at most 100,000 are read"),
+        (pb.Graph(edges=[pb.Edge()] * 400_001), "400,001 edges"),
+        (pb.Graph(nodes=[pb.Node(outputs=[pb.Shape()] * 400_001)]), "400,001 outputs"),
+        (pb.Graph(model="x" * (13 << 20)), r"13,\d+,\d+ bytes; at most 12,582,912 are read"),
+        (pb.Snapshot(seen=2**40, kept=2**40), "1,099,511,627,776 instances; at most 50,000,000 are read"),
+        (pb.Snapshot(seen=1, kept=1, probes=2**40), "1,099,511,627,777 instances"),
+        (pb.Snapshot(layers=[HOLLOW] * 10_001, subsets=[pb.Subset()]), "10,001 layers"),
+        (pb.Snapshot(subsets=[pb.Subset()] * 100_001), "100,001 subsets"),
+        (pb.Snapshot(columns=[pb.Column()] * 4_001), "4,001 columns"),
+        (pb.Snapshot(layers=[pb.Layer(neurons=2**40)], subsets=[pb.Subset()]), "1,099,511,627,776 neurons"),
+        (pb.Snapshot(layers=[HOLLOW]), "layers but no subset"),
+    ],
+)
+def test_giant_counts_are_refused_before_anything_is_made_of_them(message: pb.Graph | pb.Snapshot, text: str) -> None:
+    decode = codec.decode_graph if isinstance(message, pb.Graph) else codec.decode_snapshot
+    with pytest.raises(UnreadableError, match=text):
+        decode(message.SerializeToString())
+
+
+def test_what_could_not_be_read_back_is_not_written() -> None:
+    graph = dataclasses.replace(small_graph(), model="x" * codec.MAX_BLOB)
+    with pytest.raises(ActiVisError, match="only 12,582,912 can be read back. Record less."):
+        codec.encode_graph(graph)
