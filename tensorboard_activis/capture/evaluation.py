@@ -14,6 +14,7 @@ from tensorboard_activis.capture.publication import Evaluation, Gathered, publis
 from tensorboard_activis.capture.subsets import Subsets
 from tensorboard_activis.capture.tokens import TokenScores
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.summarize.groups import Groups
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import ranks, to_float16
 from tensorboard_activis.write.arrays import ArrayWriter
@@ -31,6 +32,7 @@ class Pass:
         self._evaluation = evaluation
         self._step = step
         self.gathered = Gathered.begun(evaluation)
+        self._groups: Groups | None = None
 
     def add(
         self,
@@ -103,8 +105,9 @@ class Pass:
         for name, column in table.items():
             known = known.append_column(name, column)
         members = self._declared().members(known, outcome.members, outcome.columns.get("correct"))
+        self._groups = Groups(members, rows.size, self._groups)
         for moments, batch in zip(seen.moments, values, strict=True):
-            moments.add(batch, members)
+            moments.add(batch, self._groups)
         seen.count(outcome)
         chosen = seen.sample.candidates(order)
         kept = self._kept(chosen, values, keys, outcome, facts)
