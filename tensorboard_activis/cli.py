@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tensorboard_activis import __version__
+from tensorboard_activis.check import command as check
 from tensorboard_activis.demo import command as demo
 from tensorboard_activis.errors import ActiVisError
 
@@ -14,10 +15,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors that are meant for users are one line on standard error.
 
     Returns:
-        The exit status: 0 for success, 1 for an error, 2 for a command line that is not understood.
+        The exit status: 0 for success, 1 for an error (of `check`: damage), 2 for a command line that is not understood.
     """
     options = parser().parse_args(arguments)
     try:
+        if options.command == "check":
+            return check.run_check(options.logdir, repair=options.repair)
         return demo.run_demo(
             options.framework, options.logdir, options.epochs, serve=not options.no_serve, port=options.port
         )
@@ -52,13 +55,24 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--epochs",
         type=_positive,
-        default=14,
         metavar="N",
-        help="epochs of training in each run (default: %(default)s)",
+        help="epochs of training in each run (default: 14, with Keras 10)",
     )
     command.add_argument("--no-serve", action="store_true", help="train and log only")
     command.add_argument(
         "--port", type=_port, metavar="P", help="TensorBoard's port (default: 6006 or the next free one)"
+    )
+    command = commands.add_parser(
+        "check",
+        help="verify everything that was logged below a directory",
+        description="Verifies every event, file, checksum, shape and reference in the runs below a log directory, and says "
+        "what is damaged and what can still be had. Status: 0 all is well, 1 something is damaged, 2 there is nothing to check.",
+    )
+    command.add_argument("logdir", type=Path, metavar="LOGDIR", help="a log directory, or one run")
+    command.add_argument(
+        "--repair",
+        action="store_true",
+        help="remove files that killed processes left unannounced; nothing else is ever changed",
     )
     return top
 
