@@ -7,8 +7,8 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 
 def shared_rows(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the instances that both snapshots kept, by id, in the first one's order: two int64 arrays of equal length."""
-    if one.record.instances == other.record.instances and one.record.kept == other.record.kept:
-        rows = np.arange(one.record.kept)
+    if one.record.instances == other.record.instances and one.rows == other.rows:
+        rows = np.arange(one.rows)
         return rows, rows
     ids, others = (each.instances.column("id") for each in (one, other))
     if ids.type != others.type:
@@ -39,3 +39,12 @@ def procrustes(xy: np.ndarray, like: np.ndarray, rows: np.ndarray, like_rows: np
     one, other = one[known] - one[known].mean(axis=0), other[known] - other[known].mean(axis=0)
     left, _, right = np.linalg.svd(one.T @ other)
     return (centred @ (left @ right)).astype(np.float32)
+
+
+def turned_shares(xy: np.ndarray, shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Shares of the variance along the axes of a layout that was turned: together what they were before. Empty stays empty."""
+    squares = np.nansum(np.asarray(xy, np.float64) ** 2, axis=0)
+    total = float(squares.sum())
+    if not shares or total <= 0:
+        return shares
+    return tuple(float(square / total * sum(shares)) for square in squares)

@@ -1,15 +1,19 @@
 """Labels and predictions as class indices and names."""
 
+import contextlib
 from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.query.lists import is_list
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 
 def label_values(snapshot: SnapshotReader) -> np.ndarray | None:
-    """Labels of the kept instances: int32 class indices (−1: none), float32 for regression, None when there are none."""
+    """Labels of the kept instances: int32 class indices (−1: none), float32 for regression, None when there are none or several."""
     table = snapshot.instances
     if "label" not in table.column_names:
         return None
@@ -26,11 +30,25 @@ def label_values(snapshot: SnapshotReader) -> np.ndarray | None:
 
 
 def prediction_values(snapshot: SnapshotReader) -> np.ndarray | None:
-    """Predictions of the kept instances: int32 class indices, float32 for regression, None when there are none."""
+    """Predictions of the kept instances: int32 class indices, float32 for regression, None when there are none or several."""
     if "prediction" not in snapshot.record.columns:
         return None
     values = snapshot.column("prediction")
+    if values.ndim != 1:
+        return None
     return values.astype(np.int32 if values.dtype.kind in "iu" else np.float32)
+
+
+def label_sets(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray] | None:
+    """Who carries which label, where an instance may have several: names, and bool [labels, instances]; None elsewhere."""
+    table = snapshot.instances
+    if "label" not in table.column_names or not is_list(table.schema.field("label").type):
+        return None
+    column = table.column("label").combine_chunks()
+    flat = pc.list_flatten(column).dictionary_encode()
+    found = np.zeros((len(flat.dictionary), len(column)), bool)
+    found[flat.indices.to_numpy(), pc.list_parent_indices(column).to_numpy()] = True
+    return [str(name) for name in flat.dictionary.to_pylist()], found
 
 
 def is_classes(values: np.ndarray | None) -> bool:
@@ -61,6 +79,26 @@ def identifier(snapshot: SnapshotReader, row: int) -> int | str:
     return value
 
 
+def row_of_id(snapshot: SnapshotReader, identity: int | str) -> int:
+    """The row of a kept instance. Whole numbers may be written as text.
+
+    Raises NotFoundError when no instance of this id was kept.
+    """
+    ids = snapshot.instances.column("id")
+    found = -1
+    if pa.types.is_integer(ids.type):
+        with contextlib.suppress(ValueError, pa.ArrowInvalid, OverflowError):
+            found = pc.index(ids, pa.scalar(int(identity), ids.type)).as_py()
+    else:
+        found = pc.index(ids, pa.scalar(str(identity), ids.type)).as_py()
+    if found < 0:
+        raise NotFoundError(
+            f"No instance with the id {str(identity)!r:.60} was kept: the sample holds {snapshot.record.kept:,} of "
+            f"{snapshot.record.seen:,} instances."
+        )
+    return int(found)
+
+
 def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[dict[str, object]]:
     """What lists of instances show of each: row, id, label, prediction."""
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
@@ -68,8 +106,19 @@ def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[dict[str, obje
         {
             "row": int(row),
             "id": identifier(snapshot, int(row)),
-            "label": named(snapshot, labels, int(row)),
-            "prediction": named(snapshot, predictions, int(row)),
+            "label": named(snapshot, labels, int(row)) if labels is not None else _several(snapshot, "label", int(row)),
+            "prediction": named(snapshot, predictions, int(row))
+            if predictions is not None
+            else _several(snapshot, "prediction", int(row)),
         }
         for row in rows
     ]
+
+
+def _several(snapshot: SnapshotReader, column: str, row: int) -> str | None:
+    """The classes of an instance that may have more than one, as a text; None where there is no such column."""
+    table = snapshot.instances
+    if column not in table.column_names or not is_list(table.schema.field(column).type):
+        return None
+    values = table.column(column)[row].as_py()
+    return None if values is None else ", ".join(map(str, values))

@@ -51,6 +51,17 @@ class Parameters:
             )
         return value
 
+    def given(self, name: str) -> bool:
+        """Whether there is a parameter of this name."""
+        return self._values.get(name) is not None
+
+    def scalar(self, name: str) -> int | str:
+        """A text or a whole number, as it was written. In a query string everything is a text."""
+        value = self._values.get(name)
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise QueryError(f"{name} must be a text or a whole number; got {value!r:.40}.")
+        return value
+
     def boolean(self, name: str) -> bool:
         """True or false; false when it is missing."""
         value = self._values.get(name, False)
@@ -69,6 +80,16 @@ class Parameters:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
             raise QueryError(f"{name} must be JSON: {error}.") from error
+
+    def place(self, name: str) -> tuple[str, int] | None:
+        """A run and a step, from JSON `{"run": name, "step": number}`; None when it is missing."""
+        value = self.structure(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise QueryError(f'{name} must be {{"run": name, "step": number}}; got {value!r:.60}.')
+        inner = Parameters(value, texts=False)
+        return inner.text("run"), inner.integer("step")
 
 
 def parameters(request: werkzeug.Request) -> Parameters:

@@ -19,11 +19,18 @@ _BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A t-SNE layout as far as it is: `xy` float32 [instances, 2], the job's state and the share that is done."""
+    """A layout as far as it is.
+
+    Attributes:
+        xy: float32 [instances, 2].
+        explained: shares of the variance along the axes; empty for t-SNE.
+        state, progress: of the job, and the share that is done.
+    """
 
     xy: np.ndarray
-    state: str
-    progress: float
+    explained: tuple[float, ...] = ()
+    state: str = "done"
+    progress: float = 1.0
 
 
 class Projections:
@@ -34,12 +41,13 @@ class Projections:
         self._cache: Cache[Projection] = Cache(_BYTES)
         self._kept = DiskCache(cache_directory())
 
-    def pca(self, snapshots: Sequence[SnapshotReader], layer: str) -> Projection:
+    def pca(self, snapshots: Sequence[SnapshotReader], layer: str) -> Layout:
         """The projection of the last of these snapshots of one run, steps ascending.
 
         Raises NotFoundError when it does not hold the layer; earlier ones that do not are passed over.
         """
-        return following_pca(snapshots, layer, lambda key, make: self._cache.get(key, make, _size))
+        found = following_pca(snapshots, layer, lambda key, make: self._cache.get(key, make, _size))
+        return Layout(found.xy, found.explained)
 
     def tsne(self, snapshots: Sequence[SnapshotReader], layer: str, *, cancel: bool = False) -> Layout:
         """The layout of the last of these snapshots as far as it is, begun when it is asked for first.
@@ -51,7 +59,7 @@ class Projections:
         key = _key(last, layer)
         if cancel:
             job = self._jobs.cancel(key)
-            return Layout(start, "cancelled", 0.0) if job is None else _layout(job, start)
+            return Layout(start, (), "cancelled", 0.0) if job is None else _layout(job, start)
         if not available():
             raise QueryError("t-SNE needs openTSNE. Install it beside TensorBoard: pip install openTSNE")
         job = self._jobs.find(key)
@@ -78,7 +86,7 @@ def _key(snapshot: SnapshotReader, layer: str) -> tuple[str, int, str]:
 
 
 def _layout(job: Job[np.ndarray], start: np.ndarray) -> Layout:
-    return Layout(start if job.result is None else job.result, job.state, job.progress)
+    return Layout(start if job.result is None else job.result, (), job.state, job.progress)
 
 
 def _size(projection: Projection) -> int:

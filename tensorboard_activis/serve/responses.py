@@ -1,5 +1,6 @@
 """Answers: JSON without NaN, numbers as safetensors, errors in one shape."""
 
+import hashlib
 import json
 import logging
 import math
@@ -12,6 +13,7 @@ from tensorboard.backend import http_util
 
 from tensorboard_activis.errors import ActiVisError, ExpressionError, NotFoundError, QueryError, UnreadableError
 from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.serve.packing import packed
 
 logger = logging.getLogger(__name__)
 
@@ -29,15 +31,16 @@ def json_response(
 ) -> werkzeug.Response:
     """A JSON answer; NaN and infinities are null."""
     text = json.dumps(finite(value), allow_nan=False, separators=(",", ":"))
-    return http_util.Respond(request, text, "application/json", code=code, headers=_headers(etag))
+    if code != 200:
+        return http_util.Respond(request, text, "application/json", code=code)
+    return _respond(request, text.encode(), "application/json", etag)
 
 
 def safetensors_response(
     request: werkzeug.Request, tensors: Mapping[str, np.ndarray], metadata: object, etag: str | None = None
 ) -> werkzeug.Response:
-    """An answer in numbers; the metadata are one JSON text under `json`."""
-    content = encode_safetensors(tensors, metadata)
-    return http_util.Respond(request, content, "application/octet-stream", headers=_headers(etag))
+    """An answer in numbers; the metadata are one JSON text under `json`. Compressed where that pays."""
+    return _respond(request, encode_safetensors(tensors, metadata), "application/octet-stream", etag)
 
 
 def encode_safetensors(tensors: Mapping[str, np.ndarray], metadata: object) -> bytes:
@@ -50,20 +53,35 @@ def bytes_response(
     request: werkzeug.Request, content: bytes | str, content_type: str, etag: str | None = None
 ) -> werkzeug.Response:
     """An image or a text."""
-    return http_util.Respond(request, content, content_type, headers=_headers(etag))
+    return _respond(request, content if isinstance(content, bytes) else content.encode(), content_type, etag)
 
 
 def download_response(
-    request: werkzeug.Request, content: bytes | str, content_type: str, name: str
+    request: werkzeug.Request, content: bytes | str, content_type: str, name: str, etag: str
 ) -> werkzeug.Response:
     """A file that the browser saves under this name (letters, digits, dots and hyphens)."""
-    headers = [("Content-Disposition", f'attachment; filename="{name}"')]
+    headers = [("Content-Disposition", f'attachment; filename="{name}"'), _etag(etag)]
     return http_util.Respond(request, content, content_type, headers=headers)
 
 
 def unchanged_response(request: werkzeug.Request, etag: str) -> werkzeug.Response:
     """The client has it already."""
-    return http_util.Respond(request, b"", "application/octet-stream", code=304, headers=_headers(etag))
+    return http_util.Respond(request, b"", "application/octet-stream", code=304, headers=[_etag(etag)])
+
+
+def _respond(request: werkzeug.Request, content: bytes, content_type: str, etag: str | None) -> werkzeug.Response:
+    """What is not named by what it depends on is named by its content."""
+    if etag is None:
+        etag = hashlib.blake2b(content, digest_size=12).hexdigest()
+        if etag in request.if_none_match:
+            return unchanged_response(request, etag)
+    headers, encoding = [_etag(etag)], None
+    if content_type == "application/octet-stream":  # TensorBoard compresses texts by itself
+        headers.append(("Vary", "Accept-Encoding"))
+        smaller = packed(content) if "gzip" in request.headers.get("Accept-Encoding", "") else None
+        if smaller is not None:
+            content, encoding = smaller, "gzip"
+    return http_util.Respond(request, content, content_type, headers=headers, content_encoding=encoding)
 
 
 def error_response(request: werkzeug.Request, error: Exception) -> werkzeug.Response:
@@ -90,5 +108,5 @@ def finite(value: object) -> object:
     return value
 
 
-def _headers(etag: str | None) -> list[tuple[str, str]]:
-    return [("ETag", f'"{etag}"')] if etag else []
+def _etag(etag: str) -> tuple[str, str]:
+    return "ETag", f'"{etag}"'

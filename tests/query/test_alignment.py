@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_activis.query.alignment import procrustes, shared_rows
+from tensorboard_activis.query.alignment import procrustes, shared_rows, turned_shares
 from tensorboard_activis.read.run import open_run
 from tests.records import small_data, write_run
 
@@ -57,3 +57,13 @@ def test_instances_are_shared_by_id(tmp_path: Path) -> None:
     ids = [each.instances.column("id").to_numpy() for each in (one, two)]
     assert ids[0][rows].tolist() == ids[1][others].tolist()
     assert shared_rows(one, one)[0].tolist() == list(range(11))
+
+
+def test_the_variance_goes_with_the_axes() -> None:
+    xy = layout()
+    variance = xy.var(axis=0)
+    shares = tuple(0.8 * variance / variance.sum())
+    assert turned_shares(xy, shares) == pytest.approx(shares)
+    assert turned_shares(xy[:, ::-1], shares) == pytest.approx(shares[::-1])
+    assert turned_shares(xy, ()) == ()
+    assert turned_shares(xy * 0, (0.0, 0.0)) == (0, 0)

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from tensorboard.plugins import base_plugin
+
 import tests.serve.client  # noqa: F401
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "http_api.md"
@@ -12,6 +14,6 @@ def test_every_route_is_documented() -> None:
     from tensorboard_activis.serve.plugin import ActiVisPlugin  # after `client`, which silences TensorBoard's warnings
 
     documented = set(re.findall(r"^## `(\w+)`", DOCUMENT.read_text(), re.MULTILINE))
-    plugin = ActiVisPlugin.__new__(ActiVisPlugin)
-    routes = {route.removeprefix("/") for route in plugin.get_plugin_apps()} - {"index.js", "*"}
+    context = base_plugin.TBContext(data_provider=None, logdir="")
+    routes = {route.removeprefix("/") for route in ActiVisPlugin(context).get_plugin_apps()} - {"index.js", "*"}
     assert documented == routes

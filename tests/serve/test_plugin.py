@@ -49,7 +49,7 @@ def test_graph(client: Client) -> None:
     answer = client.json("graph", run="run1")
     assert [node["key"] for node in answer["nodes"]][:3] == ["", "/input", "stem"]
     assert answer["nodes"][0]["parent"] is None
-    assert answer["edges"][0] == {"source": "/input", "target": "stem.conv", "sizes": [-1, 1, 8, 8]}
+    assert answer["edges"][0] == {"source": "/input", "target": "stem.conv", "sizes": [-1, 1, 8, 8], "branch": False}
 
 
 def test_snapshot(client: Client) -> None:

@@ -1,0 +1,86 @@
+"""Kinds of routes: parameters in, an answer or the one error body out; what the client has already is not sent again."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import werkzeug
+from tensorboard import plugin_util
+
+import tensorboard_activis
+from tensorboard_activis.query.limits import time_limit
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.serve.parameters import Parameters, parameters
+from tensorboard_activis.serve.responses import (
+    error_response,
+    json_response,
+    safetensors_response,
+    unchanged_response,
+)
+from tensorboard_activis.serve.runs import Request, Runs
+
+#: Seconds that one request may take; what takes longer belongs into a job.
+TIME_LIMIT = 60.0
+
+Tensors = tuple[Mapping[str, np.ndarray], object]
+Application = Callable[..., object]
+
+
+def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Response]) -> Application:
+    """A route whose errors are the one error body."""
+
+    @werkzeug.Request.application
+    def app(request: werkzeug.Request) -> werkzeug.Response:
+        try:
+            given = parameters(request)
+            of = Request(plugin_util.context(request.environ), plugin_util.experiment_id(request.environ))
+            with time_limit(TIME_LIMIT):
+                return answer(request, of, given)
+        except Exception as error:  # one bad request must not bring TensorBoard down
+            return error_response(request, error)
+
+    return app
+
+
+class SnapshotRoutes:
+    """Routes about one snapshot, which never changes: what was answered once is known by its name."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    def snapshot(self, of: Request, given: Parameters) -> SnapshotReader:
+        """The snapshot that a request is about. Raises NotFoundError, UnreadableError, QueryError."""
+        return self._runs.snapshot(of, given.text("run"), given.integer("step"))
+
+    def respond(
+        self, answer: Callable[[werkzeug.Request, SnapshotReader, Parameters, str], werkzeug.Response]
+    ) -> Application:
+        """A route that makes its own response, given the name (`ETag`) of the answer."""
+
+        def app(request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
+            snapshot = self.snapshot(of, given)
+            etag = etag_of(request, given, [snapshot])
+            if etag in request.if_none_match:
+                return unchanged_response(request, etag)
+            return answer(request, snapshot, given, etag)
+
+        return route(app)
+
+    def about(self, answer: Callable[[SnapshotReader, Parameters], object]) -> Application:
+        """A route that answers JSON."""
+        return self.respond(
+            lambda request, snapshot, given, etag: json_response(request, answer(snapshot, given), etag=etag)
+        )
+
+    def numbers(self, answer: Callable[[SnapshotReader, Parameters], Tensors]) -> Application:
+        """A route that answers safetensors."""
+        return self.respond(
+            lambda request, snapshot, given, etag: safetensors_response(request, *answer(snapshot, given), etag)
+        )
+
+
+def etag_of(request: werkzeug.Request, given: Parameters, snapshots: Sequence[SnapshotReader]) -> str:
+    """Of what an answer depends on: a snapshot never changes under its session and step."""
+    names = [f"{one.record.session} {one.step}" for one in snapshots]
+    parts = (tensorboard_activis.__version__, request.path, *names, given.key)
+    return hashlib.blake2b("\0".join(parts).encode(errors="replace"), digest_size=12).hexdigest()
