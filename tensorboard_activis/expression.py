@@ -54,12 +54,14 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[pc.Expression, pc.Expression]
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A pyarrow expression over fields `c0`… (columns), `n0`… (neurons) and `u` (a uniform number per instance)."""
+    """A pyarrow expression over fields `c0`… (columns), `n0`… (neurons), `u` (a uniform number per instance), `m0`… (whether
+    the list in a column holds a value)."""
 
     expression: pc.Expression
     columns: tuple[str, ...]
     neurons: tuple[tuple[str, int], ...]
     sampled: bool
+    members: tuple[tuple[str, str | int], ...] = ()
 
 
 class Compiler:
@@ -73,11 +75,12 @@ class Compiler:
         self.columns: list[str] = []
         self.neurons: list[tuple[str, int]] = []
         self.sampled = False
+        self.members: list[tuple[str, str | int]] = []
 
     def compile(self, tree: ast.expr) -> Compiled:
         """The whole expression. Raises ExpressionError."""
         expression = self._truth(tree, 0)
-        return Compiled(expression, tuple(self.columns), tuple(self.neurons), self.sampled)
+        return Compiled(expression, tuple(self.columns), tuple(self.neurons), self.sampled, tuple(self.members))
 
     # Truth values
 
@@ -191,6 +194,8 @@ class Compiler:
 
     def _hint(self, left: Value, right: Value) -> str:
         for one, other in ((left, right), (right, left)):
+            if one.kind == "list":
+                return f"Write {self.source(other.node)} in {self.source(one.node)}, for what it holds."
             if isinstance(one.literal, str) and other.kind == "number" and is_number(one.literal):
                 return f"Write {one.literal} without quotes."
             if one.kind == "text" and isinstance(other.literal, (int, float)) and not isinstance(other.literal, bool):
@@ -202,6 +207,8 @@ class Compiler:
     def member(self, left: ast.expr, right: ast.expr, node: ast.expr, depth: int) -> Value:
         """`x in [...]`, `"part" in text`."""
         if not isinstance(right, (ast.List, ast.Tuple, ast.Set)):
+            if self.types is None and isinstance(left, ast.Constant) and type(left.value) is int:
+                return Value("boolean", UNKNOWN, self.value(right, depth).node)  # a list of numbers, it may turn out
             return search(self, "contains", node, (right, left), depth)
         value = self.value(left, depth)
         if len(right.elts) > MAX_LIST:
@@ -230,6 +237,25 @@ class Compiler:
         # Kleene's logic: whether a missing value is in a list is unknown.
         unknown = pc.is_null(expression)
         return Value("boolean", pc.if_else(unknown, UNKNOWN, pc.is_in(expression, value_set=values)), node)
+
+    def holds(self, lists: Value, item: ast.expr, node: ast.expr) -> Value:
+        """`"cat" in label`, where an instance may have several labels."""
+        literal = self._constant(item).literal
+        assert self.types is not None
+        assert lists.column is not None
+        texts = pa.types.is_string(self.types[lists.column].value_type)
+        if texts and type(literal) is int and lists.column in _CLASS_COLUMNS:
+            literal = str(literal)
+        if not (isinstance(literal, str) if texts else type(literal) is int):
+            self.fail(
+                item,
+                f"{self.source(lists.node)} holds {'texts' if texts else 'whole numbers'}; got {self.source(item)}. Write "
+                + (f'"{self.source(item)}" in quotes.' if texts else "a number without quotes."),
+            )
+        key = (lists.column, literal)
+        if key not in self.members:
+            self.members.append(key)
+        return Value("boolean", pc.field(f"m{self.members.index(key)}"), node)
 
     # Functions
 

@@ -18,6 +18,9 @@ Function: TypeAlias = "Callable[[Compiler, ast.expr, Sequence[ast.expr], int], V
 
 
 def search(compiler: Compiler, name: str, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:
+    container = compiler.value(arguments[0], depth)
+    if container.kind == "list" and name == "contains":
+        return compiler.holds(container, arguments[1], node)
     text = compiler.kind(arguments[0], "text", depth)
     pattern = compiler.value(arguments[1], depth)
     if not isinstance(pattern.literal, str):
@@ -45,6 +48,9 @@ def isnull(compiler: Compiler, node: ast.expr, arguments: Sequence[ast.expr], de
 
 
 def length(compiler: Compiler, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:
+    value = compiler.value(arguments[0], depth)
+    if value.kind == "list":
+        return Value("number", pc.list_value_length(value.expression), node, integer=True)
     return Value("number", pc.utf8_length(compiler.kind(arguments[0], "text", depth).expression), node, integer=True)
 
 
@@ -104,7 +110,7 @@ FUNCTIONS: Mapping[str, tuple[tuple[str, ...], Function]] = {
     "matches": (("text", '"pattern"'), _search("matches")),
     "isin": (("column", "[…]"), isin),
     "isnull": (("column",), isnull),
-    "len": (("text",), length),
+    "len": (("text or list",), length),
     "lower": (("text",), lower),
     "sampled": (("0.1",), sampled_share),
     "neuron": (('"layer"', "index"), neuron),

@@ -14,7 +14,7 @@ MISSING = pc.scalar(pa.scalar(None, pa.float64()))
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A part of the expression. `kind` is number, text, boolean, other (only isnull) or any (its type is not known).
+    """A part of the expression. `kind` is number, text, boolean, list, other (only isnull) or any (its type is not known).
 
     `single`: a column of float32; `literal`: the value, when it stands in the text.
     """
@@ -44,6 +44,8 @@ def column_value(name: str, kind: pa.DataType, field: pc.Expression, node: ast.e
         return Value("text", field if pa.types.is_string(kind) else field.cast(pa.string()), node, column=name)
     if pa.types.is_null(kind):
         return Value("any", field, node, column=name)
+    if pa.types.is_list(kind) and (pa.types.is_string(kind.value_type) or pa.types.is_integer(kind.value_type)):
+        return Value("list", field, node, column=name)
     return Value("other", field, node, column=name)
 
 

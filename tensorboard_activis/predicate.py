@@ -75,6 +75,9 @@ class Predicate:
         if compiled.sampled:
             names.append("u")
             arrays.append(pa.array(uniform(table.column("id"))))
+        for position, (name, value) in enumerate(compiled.members):
+            names.append(f"m{position}")
+            arrays.append(holds(table.column(name), value))
         source = ds.dataset(pa.table(arrays, names=names))
         try:
             column = source.scanner(columns={"mask": compiled.expression}).to_table().column("mask")
@@ -133,6 +136,15 @@ def uniform(ids: pa.ChunkedArray) -> np.ndarray:
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     bits ^= bits >> np.uint64(31)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def holds(lists: pa.ChunkedArray, value: str | int) -> pa.Array:
+    """bool [instances]: whether the list of each holds this value; null where it is missing."""
+    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    ends = whole.offsets.to_numpy().astype(np.int64)
+    equal = pc.fill_null(pc.equal(whole.values, pa.scalar(value, whole.type.value_type)), False)
+    before = np.concatenate([[0], np.cumsum(equal.to_numpy(zero_copy_only=False), dtype=np.int64)])
+    return pa.array(before[ends[1:]] > before[ends[:-1]], mask=whole.is_null().to_numpy(zero_copy_only=False))
 
 
 def _length(text: str) -> int:

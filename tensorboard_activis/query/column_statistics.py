@@ -89,6 +89,8 @@ def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> Nu
         there = [(value, count) for value, count in counts.items() if count]
         shown = [(value, count) for value, count in there if str(value).casefold().startswith(prefix.casefold())]
         return ValueColumn(name, "boolean", missing, len(there), tuple(sorted(shown, key=lambda one: -one[1])[:limit]))
+    if kind == "list":
+        column = pc.list_flatten(column)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     counted = pc.value_counts(column.drop_null())

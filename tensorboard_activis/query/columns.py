@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tensorboard_activis.query.classes import label_values, prediction_values
+from tensorboard_activis.query.describe import CONTENT
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 _OUTCOMES = ("score", "loss", "label_score")
-_BUILT_IN = ("id", "label", "prediction", "correct", *_OUTCOMES, "text", "image", "features")
+_BUILT_IN = ("id", "label", "prediction", "correct", *_OUTCOMES, *CONTENT)
 #: A column of texts with more values than this is no set of categories.
 MAX_CATEGORIES = 1_000
 
@@ -26,7 +27,7 @@ class Columns:
 def columns(snapshot: SnapshotReader) -> Columns:
     """All columns, as docs/http_api.md describes them. Missing: −1 for indices, 255 for `correct`, NaN for numbers."""
     table = snapshot.instances
-    kept = snapshot.record.kept
+    kept = snapshot.rows
     found = Columns()
     for name, values in (("label", label_values(snapshot)), ("prediction", prediction_values(snapshot))):
         found.arrays[name] = np.full(kept, -1, np.int32) if values is None else values

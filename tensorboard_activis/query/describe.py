@@ -6,10 +6,11 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query import strips
+from tensorboard_activis.query.lists import is_list
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 #: Columns that hold instances' content, not facts about them.
-CONTENT = ("image", "text", "features")
+CONTENT = {"image": "image", "audio": "audio", "text": "text", "features": "numbers"}
 
 
 def describe_snapshot(snapshot: SnapshotReader) -> dict[str, object]:
@@ -31,6 +32,7 @@ def describe_snapshot(snapshot: SnapshotReader) -> dict[str, object]:
         "class_names": list(record.class_names),
         "seen": record.seen,
         "kept": record.kept,
+        "probes": record.probes,
         "metrics": {name: record.metrics.get(name) for name in ("accuracy", "loss")},
         "content": content,
         "ink": ink,
@@ -46,17 +48,17 @@ def describe_snapshot(snapshot: SnapshotReader) -> dict[str, object]:
 
 
 def describe_content(snapshot: SnapshotReader) -> tuple[str | None, bool]:
-    """Kind of content ("image", "text", "numbers" or None), and whether images are strokes on an empty ground."""
+    """Kind of content ("image", "audio", "text", "numbers" or None), and whether images are strokes on an empty ground."""
     metadata = snapshot.instances.schema.metadata or {}
     ink = metadata.get(b"activis.ink") == b"1"
-    for column, kind in zip(CONTENT, ("image", "text", "numbers"), strict=True):
+    for column, kind in CONTENT.items():
         if column in snapshot.instances.column_names:
             return kind, ink
     return None, ink
 
 
 def column_kind(kind: pa.DataType) -> str | None:
-    """How a column may be drawn and queried: number, category, boolean, text, or None for what is only stored."""
+    """How a column may be drawn and queried: number, category, boolean, text, list, or None for what is only stored."""
     if pa.types.is_boolean(kind):
         return "boolean"
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
@@ -65,7 +67,7 @@ def column_kind(kind: pa.DataType) -> str | None:
         return "category"
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return "text"
-    return None
+    return "list" if is_list(kind) else None
 
 
 def describe_columns(table: pa.Table) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from tensorboard_activis.query.describe import column_kind
 from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.query.lists import readable
 from tensorboard_activis.query.table import Page, select
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -35,7 +36,7 @@ def to_csv(table: pa.Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([_inert(name) for name in table.column_names])
-    for batch in table.to_batches(max_chunksize=10_000):
+    for batch in readable(table).to_batches(max_chunksize=10_000):
         writer.writerows([_inert(value) for value in row.values()] for row in batch.to_pylist())
     return out.getvalue()
 

@@ -24,7 +24,7 @@ Report = Callable[[float, np.ndarray], bool]
 def comparable(snapshot: SnapshotReader, other: SnapshotReader, layer: str) -> bool:
     """Whether the layer's rows stand for the same instances in both."""
     one, two = snapshot.record, other.record
-    return layer in snapshot.layers and one.instances == two.instances and one.kept == two.kept
+    return layer in snapshot.layers and one.instances == two.instances and one.rows == two.rows
 
 
 def following_pca(snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = lambda key, make: make()) -> Projection:
@@ -38,7 +38,7 @@ def following_pca(snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = 
     Raises NotFoundError when the last does not hold the layer; earlier ones that do not are passed over.
     """
     last = snapshots[-1]
-    values = max(1, last.record.kept * last.layer(layer).info.neurons)
+    values = max(1, last.rows * last.layer(layer).info.neurons)
     before = [one for one in snapshots[:-1] if comparable(one, last, layer)]
     before = before[max(0, len(before) - _BUDGET // values) :]
     previous: Projection | None = None

@@ -5,6 +5,7 @@ import numpy as np
 from tensorboard_activis.errors import NotFoundError
 from tensorboard_activis.query.classes import briefs, class_name, is_classes, label_values, prediction_values
 from tensorboard_activis.query.contrast import ClassStatistics, contrast
+from tensorboard_activis.query.describe import CONTENT
 from tensorboard_activis.query.halffloat import widen
 from tensorboard_activis.query.rows import check_instance
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
@@ -39,6 +40,7 @@ def scores(snapshot: SnapshotReader, row: int) -> list[dict[str, object]]:
     return [
         {"class": class_name(snapshot, int(index)), "score": float(value)}
         for index, value in zip(np.atleast_1d(classes), np.atleast_1d(values), strict=True)
+        if index >= 0
     ]
 
 
@@ -103,12 +105,17 @@ def instance(snapshot: SnapshotReader, layer: str, row: int) -> dict[str, object
 
 
 def content(snapshot: SnapshotReader, row: int) -> tuple[str, bytes | str | list[float]]:
-    """The instance itself: ("image", PNG bytes), ("text", text) or ("numbers", values). Raises NotFoundError."""
+    """The instance itself: ("image", PNG bytes), ("audio", WAV bytes), ("text", text) or ("numbers", values).
+
+    Raises NotFoundError.
+    """
     check_instance(snapshot, row)
     table = snapshot.instances
-    for column, kind in (("image", "image"), ("text", "text"), ("features", "numbers")):
+    for column, kind in CONTENT.items():
         if column in table.column_names:
             value = table.column(column)[row].as_py()
             if value is not None:
                 return kind, value
-    raise NotFoundError(f"The instance of row {row} was kept without its content: only images, texts and numbers are.")
+    raise NotFoundError(
+        f"The instance of row {row} was kept without its content: only images, sounds, texts and numbers are."
+    )

@@ -58,15 +58,16 @@ def subset_index(snapshot: SnapshotReader, name: str) -> int:
 
 
 def check_instance(snapshot: SnapshotReader, row: int) -> int:
-    """Raises NotFoundError when there is no such row among the kept instances."""
-    if not 0 <= row < snapshot.record.kept:
-        raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.record.kept - 1}; got {row}.")
+    """Raises NotFoundError when there is no such row among the kept instances and probes."""
+    if not 0 <= row < snapshot.rows:
+        raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.rows - 1}; got {row}.")
     return row
 
 
 def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = None) -> np.ndarray:
-    """Which kept instances each row stands for, bool [rows, instances]; with `prefix` only of the first so many.
+    """Which instances of the sample each row stands for, bool [rows, instances]; with `prefix` only of the first so many.
 
+    Probes are in no set: who chose them chose what is special.
     A declared subset whose expression cannot be computed over the sample (its column was not kept) has no members.
     """
     kept = snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
@@ -76,14 +77,14 @@ def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = 
             position = check_instance(snapshot, row.instance)
             mask[position : position + 1] = True
         elif row.expression is not None:
-            mask[:] = snapshot.where(row.expression, prefix)
+            mask[:] = snapshot.where(row.expression, kept)
         else:
             subset = snapshot.record.subsets[subset_index(snapshot, row.subset or "")]
             if subset.kind == "all":
                 mask[:] = True
                 continue
             try:
-                mask[:] = snapshot.where(subset.expression, prefix)
+                mask[:] = snapshot.where(subset.expression, kept)
             except ExpressionError:
                 continue
     return found

@@ -104,7 +104,9 @@ def differences(snapshot: SnapshotReader, layer: str, row: Row) -> Differences:
         own, everyone = members(snapshot, [row, Row(subset=snapshot.record.subsets[0].name)])
         finite = recorded.nan == 0 and recorded.inf == 0
         rest = everyone & ~own
-        found = statistics(snapshot.activations(layer), np.stack([own, rest]), finite=finite, extremes=False)
+        found = statistics(
+            snapshot.activations(layer)[: own.size], np.stack([own, rest]), finite=finite, extremes=False
+        )
         mean, std, count = found.mean, found.std, found.count
         source = Source("sample", int(own.sum()), snapshot.record.seen)
     effect, p = effect_size(mean, std, count), welch(mean, std, count)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.describe import column_kind
+from tensorboard_activis.query.lists import is_list, joined, readable
 from tensorboard_activis.query.rows import check_instance
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -35,18 +36,23 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     """
     table = snapshot.instances
     if page.rows is None:
-        rows = np.arange(snapshot.record.kept)
+        kept = snapshot.record.kept
+        rows = np.r_[kept : snapshot.rows, :kept]  # probes first
     else:
         rows = np.array([check_instance(snapshot, row) for row in page.rows], np.int64)
     if page.expression:
         rows = rows[snapshot.where(page.expression)[rows]]
-    if page.order in (None, "row"):
-        return rows[::-1] if page.descending and page.order == "row" else rows
+    if page.order is None:
+        return rows
+    if page.order == "row":
+        return np.sort(rows)[::-1] if page.descending else np.sort(rows)
     if page.order not in table.column_names:
         raise NotFoundError(f"There is no column {page.order}. There are: {', '.join(table.column_names)}.")
     column = table.column(page.order)
     if column_kind(column.type) is None:
         raise QueryError(f"Instances cannot be ordered by {page.order}: it holds {column.type}.")
+    if is_list(column.type):
+        column = joined(column)
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.string())
     if pa.types.is_boolean(column.type):
@@ -66,7 +72,7 @@ def table_page(snapshot: SnapshotReader, page: Page) -> dict[str, object]:
     rows = chosen[page.offset : page.offset + page.limit]
     table = snapshot.instances
     shown = [field.name for field in table.schema if column_kind(field.type) is not None]
-    records = table.select(shown).take(pa.array(rows)).to_pylist()
+    records = readable(table.select(shown).take(pa.array(rows))).to_pylist()
     return {
         "total": len(chosen),
         "rows": [

@@ -33,7 +33,9 @@ class SummaryArrays:
 
 
 class SnapshotReader:
-    """What was recorded of one model at one step. Every [instances, ...] array has the same row order, the hash order.
+    """What was recorded of one model at one step. Every [instances, ...] array has the same row order.
+
+    That is first the sample's `record.kept` rows, in hash order, then the probes: `rows` in all. Statistics are of the first.
 
     Args:
         record: the decoded snapshot.
@@ -48,6 +50,11 @@ class SnapshotReader:
     def step(self) -> int:
         """The training step."""
         return self.record.step
+
+    @property
+    def rows(self) -> int:
+        """Kept instances and probes."""
+        return self.record.rows
 
     @cached_property
     def layers(self) -> dict[str, schema.Layer]:

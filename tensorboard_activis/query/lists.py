@@ -1,0 +1,24 @@
+"""Columns that hold several values per instance: the labels of an instance that has more than one."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Lists of any length; arrays of one length are content, such as features."""
+    return bool(pa.types.is_list(kind))
+
+
+def joined(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of lists as texts: "ant, bee"."""
+    if not pa.types.is_string(column.type.value_type):
+        column = column.cast(pa.list_(pa.string()))
+    return pc.binary_join(column, ", ")
+
+
+def readable(table: pa.Table) -> pa.Table:
+    """The same table with texts for lists."""
+    for index, field in enumerate(table.schema):
+        if is_list(field.type):
+            table = table.set_column(index, field.name, joined(table.column(index)))
+    return table
