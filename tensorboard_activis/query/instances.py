@@ -7,6 +7,7 @@ from tensorboard_activis.query.classes import briefs, class_name, is_classes, la
 from tensorboard_activis.query.contrast import ClassStatistics, contrast
 from tensorboard_activis.query.describe import CONTENT
 from tensorboard_activis.query.halffloat import widen
+from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.query.rows import check_instance
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
 
@@ -23,6 +24,7 @@ def neighbours(snapshot: SnapshotReader, layer: str, row: int, count: int = NEIG
     here = activations[check_instance(snapshot, row)].astype(np.float32)
     squares = np.empty(len(activations), np.float64)
     for start in range(0, len(activations), _BLOCK):
+        check_time()
         apart = widen(np.ascontiguousarray(activations[start : start + _BLOCK])) - here
         squares[start : start + _BLOCK] = np.einsum("ij,ij->i", apart, apart, dtype=np.float64)
     squares[row] = np.nan

@@ -13,7 +13,7 @@ from tensorboard_activis.query.sorting import Sort, order
 from tensorboard_activis.query.statistics import statistics
 from tensorboard_activis.read.snapshot import SnapshotReader
 
-MAX_CELLS = 16_000_000
+MAX_CELLS = 1 << 24
 #: Mean and deviation always come; the others of the sample take as long again.
 STATISTICS = ("mean", "std", "max", "active")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
-from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 MAX_ROWS = 1_000
@@ -73,6 +73,7 @@ def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = 
     kept = snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
     found = np.zeros((len(rows), kept), bool)
     for mask, row in zip(found, rows, strict=True):
+        check_time()
         if row.instance is not None:
             position = check_instance(snapshot, row.instance)
             mask[position : position + 1] = True

@@ -32,7 +32,8 @@ class Client:
             logdir="" if spec else str(logdir),
             flags=argparse.Namespace(logdir_spec=text),
         )
-        app = application.TensorBoardWSGI([ActiVisPlugin(context)], path_prefix=prefix, data_provider=provider)
+        self._plugin = ActiVisPlugin(context)
+        app = application.TensorBoardWSGI([self._plugin], path_prefix=prefix, data_provider=provider)
         self._client = werkzeug.test.Client(app)
         self._base = f"{prefix}/data/plugin/activis/"
 
@@ -40,6 +41,10 @@ class Client:
         for name, path in self._paths.items():
             self._multiplexer.AddRunsFromDirectory(str(path), name or None)
         self._multiplexer.Reload()
+
+    def routes(self) -> set[str]:
+        """The names of all routes about data."""
+        return {route.removeprefix("/") for route in self._plugin.get_plugin_apps()} - {"index.js", "*"}
 
     def get(self, route: str, headers: dict[str, str] | None = None, **parameters) -> werkzeug.test.TestResponse:
         query = {

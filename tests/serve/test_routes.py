@@ -1,0 +1,193 @@
+"""What all routes have in common: names of answers, compression, the time limit."""
+
+import dataclasses
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tensorboard_activis.query.limits import TooLargeError, check_time, time_limit
+from tests.records import small_data, write_run
+from tests.serve.client import Client
+
+AT: dict = {"run": "run1", "step": 5}
+ROWS = [{"subset": "all"}, {"expression": "score < 0.6"}]
+#: Every route about our data, with parameters that are right.
+QUESTIONS: dict[str, dict] = {
+    "runs": {},
+    "graph": {"run": "run1"},
+    "snapshot": AT,
+    "strips": AT,
+    "matrix": AT | {"layer": "head", "rows": ROWS},
+    "projection": AT | {"layer": "head"},
+    "columns": AT,
+    "column_statistics": AT,
+    "activation": AT | {"layer": "head", "neuron": 1},
+    "where": AT | {"expression": "correct"},
+    "table": AT,
+    "export": AT,
+    "instance": AT | {"layer": "head", "row": 3},
+    "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
+    "subset": AT | {"layer": "head", "row": ROWS[1]},
+    "content": AT | {"row": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("logs")
+    write_run(path / "run1", small_data(), (3, 5))
+    return path
+
+
+@pytest.fixture(scope="module")
+def client(logdir: Path) -> Client:
+    return Client(logdir)
+
+
+def test_the_table_of_questions_is_whole(client: Client) -> None:
+    assert set(QUESTIONS) == client.routes()
+
+
+@pytest.mark.parametrize("route", QUESTIONS)
+def test_an_answer_that_the_client_has_is_not_sent_again(client: Client, logdir: Path, route: str) -> None:
+    first = client.get(route, **QUESTIONS[route])
+    assert first.status_code == 200
+    name = first.headers["ETag"]
+    again = Client(logdir).get(route, headers={"If-None-Match": name}, **QUESTIONS[route])  # another TensorBoard, too
+    assert (again.status_code, again.get_data(), again.headers["ETag"]) == (304, b"", name)
+    other = client.get(route, headers={"If-None-Match": '"another"'}, **QUESTIONS[route])
+    assert (other.status_code, other.get_data()) == (200, first.get_data())
+
+
+def test_what_changes_has_another_name(tmp_path: Path) -> None:
+    write_run(tmp_path / "run1", small_data(), (5,))
+    client = Client(tmp_path)
+    names = {route: client.get(route, **QUESTIONS[route]).headers["ETag"] for route in ("runs", "neuron", "matrix")}
+    write_run(tmp_path / "run1", small_data(), (6,))
+    client.reload()
+    after = {route: client.get(route, **QUESTIONS[route]).headers["ETag"] for route in names}
+    assert {route for route in names if after[route] != names[route]} == {"runs", "neuron"}  # which shows all steps
+    assert client.get("matrix", **QUESTIONS["matrix"] | {"layer": "stem/relu"}).headers["ETag"] != after["matrix"]
+
+
+def test_numbers_are_compressed_when_it_pays_and_is_accepted(tmp_path: Path) -> None:
+    data = small_data(1500)
+    write_run(tmp_path / "run1", dataclasses.replace(data, images=data.images[:, :, :2, :2]), (5,), sample=None)
+    client = Client(tmp_path)
+    question = AT | {"expression": "sampled(1)"}
+    plain = client.get("where", **question)
+    small = client.get("where", headers={"Accept-Encoding": "gzip"}, **question)
+    assert "Content-Encoding" not in plain.headers
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert len(small.get_data()) < len(plain.get_data()) * 0.6
+    assert gzip.decompress(small.get_data()) == plain.get_data()
+    noise = client.get("activation", headers={"Accept-Encoding": "gzip"}, **AT, layer="head", neuron=0)
+    assert "Content-Encoding" not in noise.headers
+
+
+@pytest.mark.parametrize("route", ["matrix", "instance", "neuron", "subset", "column_statistics"])
+def test_a_request_that_takes_too_long_is_ended_and_says_the_limit(
+    client: Client, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    monkeypatch.setattr("tensorboard_activis.serve.routes.TIME_LIMIT", -1)
+    status, error = client.error(route, **QUESTIONS[route])
+    assert (status, error["kind"]) == (413, "too_large")
+    assert "longer than -1 seconds, the limit of one request" in error["message"]
+    monkeypatch.undo()
+    assert client.get(route, **QUESTIONS[route]).status_code == 200
+
+
+def test_the_limit_is_of_one_request_alone() -> None:
+    with time_limit(60):
+        with time_limit(-1), pytest.raises(TooLargeError):
+            check_time()
+        check_time()
+    check_time()
+
+
+def test_windows_and_cells(client: Client) -> None:
+    question = AT | {"layer": "stem/relu", "rows": [{"subset": "ant"}, {"subset": "bee"}]}
+    question |= {"sort": {"by": "difference", "a": 0, "b": 1}}
+    whole, _ = client.numbers("matrix", **question)
+    shown = whole["order"][1:4]
+    window, _ = client.numbers("matrix", **question, window=[1, 4])
+    assert np.array_equal(window["order"], whole["order"])
+    for name in ("mean", "std", "max", "active", "error"):
+        assert np.array_equal(window[name], whole[name][:, shown])
+    assert np.array_equal(window["effect"], whole["effect"][shown])
+    drawn, metadata = client.numbers("matrix", **question, window=[1, 4], cells="mean")
+    assert set(drawn) == {"cells", "n", "order", "effect"}
+    assert (drawn["cells"].dtype, drawn["cells"].shape) == (np.uint8, (2, 3))
+    low, high = metadata["bounds"]
+    assert (low, high) == (pytest.approx(whole["mean"].min()), pytest.approx(whole["mean"].max()))
+    back = low + (drawn["cells"].astype(float) - 1) / 254 * (high - low)
+    np.testing.assert_allclose(back, whole["mean"][:, shown], atol=(high - low) / 500)
+    bounded, metadata = client.numbers("matrix", **question, cells="max", bounds=[0, 100])
+    assert metadata["bounds"] == [0, 100]
+    assert bounded["cells"].max() < 20
+    for wrong in ({"window": [4, 1]}, {"cells": "median"}, {"cells": "mean", "bounds": [1]}):
+        assert client.error("matrix", **question, **wrong)[0] == 400
+
+
+def test_clustered_says_whether_it_is_optimal(client: Client) -> None:
+    _, metadata = client.numbers("matrix", **QUESTIONS["matrix"], sort={"by": "clustered"})
+    assert metadata["optimal"] is True
+
+
+def test_projections_of_two_runs_lie_on_each_other(tmp_path: Path) -> None:
+    data = small_data()
+    turned = {name: values[:, ::-1].copy() for name, values in data.activations.items()}
+    write_run(tmp_path / "run1", data, (5,))
+    write_run(tmp_path / "run2", dataclasses.replace(data, activations=turned), (8,), sample=9)
+    client = Client(tmp_path)
+    like, _ = client.numbers("projection", **AT, layer="head")
+    question = {"run": "run2", "step": 8, "layer": "head"}
+    free, before = client.numbers("projection", **question)
+    found, metadata = client.numbers("projection", **question, like=AT)
+    assert (metadata["aligned"], before["aligned"]) == (9, 0)
+    assert sum(metadata["explained"]) == pytest.approx(sum(before["explained"]))
+    rows = [client.numbers("columns", **place)[0]["id"] for place in (AT, {"run": "run2", "step": 8})]
+    mine, its = np.intersect1d(rows[1], rows[0], return_indices=True)[1:]
+    distance = [np.linalg.norm(each["xy"][mine] - like["xy"][its]) for each in (found, free)]
+    assert distance[0] <= distance[1] + 1e-6
+    np.testing.assert_allclose(np.linalg.norm(found["xy"], axis=1), np.linalg.norm(free["xy"], axis=1), rtol=1e-4)
+    assert client.error("projection", **question, like={"run": "run1"})[0] == 400
+    assert client.error("projection", **question, like={"run": "gone", "step": 1})[0] == 404
+    assert client.error("projection", **question, like="run1")[0] == 400
+
+
+def test_column_statistics(client: Client) -> None:
+    answer = client.json("column_statistics", **AT)
+    found = {one["name"]: one for one in answer["columns"]}
+    assert found["label"]["type"] == "category"
+    assert sum(one["count"] for one in found["label"]["values"]) == 17
+    assert len(found["score"]["quantiles"]) == 5
+    assert {"name": "contains", "arguments": ["text", '"part"']} in answer["functions"]
+    (label,) = client.json("column_statistics", **AT, column="label", prefix="B")["columns"]
+    assert [one["value"] for one in label["values"]] == ["bee"]
+    assert label["distinct"] == 3
+
+
+def test_a_subset(client: Client) -> None:
+    answer = client.json("subset", **AT, layer="head", row={"subset": "bee"})
+    inside = small_data().labels == 1
+    assert (answer["n"], answer["of"], answer["source"], answer["kept"]) == (inside.sum(), 17, "exact", inside.sum())
+    assert sum(one["count"] for one in answer["confusion"]) == inside.sum()
+    assert answer["neurons"][0]["neuron"] == 1  # the logit of its class
+    assert answer["tested"] == 3
+
+
+def test_instances_by_id(client: Client) -> None:
+    columns, _ = client.numbers("columns", **AT)
+    identity = int(columns["id"][6])
+    assert client.json("instance", **AT, layer="head", id=identity)["row"] == 6
+    assert client.get("content", **AT, id=identity).get_data() == client.get("content", **AT, row=6).get_data()
+    posted = client.post("instance", **AT, layer="head", id=str(identity))
+    assert json.loads(posted.get_data())["row"] == 6
+    for missing in (99_999, "x", "10" * 40):
+        status, error = client.error("content", **AT, id=missing)
+        assert (status, error["kind"]) == (404, "not_found")
+        assert "the sample holds 17 of 17 instances" in error["message"]
