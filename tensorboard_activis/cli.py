@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tensorboard_activis import __version__
-from tensorboard_activis.check import command as check
 from tensorboard_activis.demo import command as demo
 from tensorboard_activis.errors import ActiVisError
 
@@ -20,6 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         if options.command == "check":
+            from tensorboard_activis.check import (
+                command as check,  # only here: it needs more than the demo's start does
+            )
+
             return check.run_check(options.logdir, repair=options.repair)
         return demo.run_demo(
             options.framework, options.logdir, options.epochs, serve=not options.no_serve, port=options.port

@@ -27,7 +27,8 @@ ALLOWED = {
     "lightning": {"capture", "torch"},
     "transformers": {"capture", "torch"},
     "demo": {"torch", "keras", "demo"},
-    "cli": {"demo", NAME},
+    "check": {"read"},
+    "cli": {"check", "demo", NAME},
     NAME: {"read"},  # __init__.py: open_run
 }
 #: Both halves use these; they import no stage.
@@ -144,7 +145,7 @@ for name in sys.argv[1:]:
 
 
 def test_serving_half_needs_no_framework():
-    stages = {"read", "query", "serve", "cli", NAME} | shared_modules()
+    stages = {"read", "query", "serve", "check", "cli", NAME} | shared_modules()
     serving = [path for path in modules() if stage_of(path) in stages]
     names = [
         ".".join([NAME, *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__") for path in serving

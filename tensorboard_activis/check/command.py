@@ -1,0 +1,76 @@
+"""The command: every directory of ours below a log directory, in words, and a status for scripts."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tensorboard_activis import metadata
+from tensorboard_activis.check.directory import check_directory
+from tensorboard_activis.check.report import Report
+
+FINE, DAMAGED, USAGE = 0, 1, 2
+
+
+def run_check(logdir: Path, *, repair: bool = False) -> int:
+    """Prints what was found.
+
+    Returns:
+        0 when everything is as it was written, 1 when something is damaged, 2 when there is nothing to check.
+    """
+    if not logdir.is_dir():
+        print(f"tensorboard-activis: {logdir} is no directory.", file=sys.stderr)
+        return USAGE
+    checked = damaged = 0
+    for directory in directories(logdir):
+        checked += 1
+        try:
+            report = check_directory(directory, repair)
+        except OSError as error:
+            print(f"{directory}: cannot be read: {error.strerror or error}.")
+            damaged += 1
+            continue
+        damaged += bool(report.problems)
+        for line in _lines(report, repair):
+            print(line)
+    if not checked:
+        nothing = f"there is no directory {metadata.RUN_DIRECTORY!r} below {logdir}: nothing was logged there"
+        print(f"tensorboard-activis: {nothing}.", file=sys.stderr)
+        return USAGE
+    print(
+        f"{_count(checked, 'run')} checked: "
+        + (f"{damaged} damaged." if damaged else "everything is as it was written.")
+    )
+    return DAMAGED if damaged else FINE
+
+
+def directories(logdir: Path) -> Iterator[Path]:
+    """Ours at or below a directory, in the order of their names; links are followed by nobody."""
+    for at, below, _ in os.walk(logdir):
+        below.sort()
+        if Path(at).name == metadata.RUN_DIRECTORY or (
+            Path(at) == logdir and logdir.resolve().name == metadata.RUN_DIRECTORY
+        ):
+            yield Path(at)
+
+
+def _lines(report: Report, repair: bool) -> Iterator[str]:
+    superseded = f", of which {report.superseded} superseded by a later session" if report.superseded else ""
+    yield (
+        f"{report.directory}: {_count(report.snapshots, 'whole snapshot')}{superseded}, "
+        f"{_count(report.files, 'file')}, {report.size:,} bytes"
+    )
+    for problem in report.problems:
+        yield f"  damaged   {problem.where}: {problem.wrong}"
+        yield f"            can be had: {problem.recoverable}"
+    if report.unverified:
+        yield f"  note      {_count(report.unverified, 'file')} of arrays without checksums (written by an older version)"
+    removed = repair and report.kept is None
+    for path in report.leftovers:
+        yield f"  {'removed ' if removed else 'leftover'}  {path.name}: a process was killed before it announced it"
+    if report.leftovers and report.kept:
+        yield f"            {report.kept}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,97 @@
+"""One run's directory: events first, then the files that they name, then what nobody names."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tensorboard_activis import metadata
+from tensorboard_activis.blobs import event_files
+from tensorboard_activis.check.events import check_events
+from tensorboard_activis.check.files import check_file
+from tensorboard_activis.check.report import Report
+from tensorboard_activis.check.snapshots import check_snapshot, named_files
+from tensorboard_activis.leftovers import leftovers
+from tensorboard_activis.read.run import current
+
+#: A file that was touched within so many seconds is perhaps being copied here.
+SETTLED = 60.0
+
+
+def check_directory(directory: Path, repair: bool = False) -> Report:
+    """Checks one directory; with `repair`, removes leftovers if that is certain to hurt nobody.
+
+    Raises:
+        OSError: the directory cannot be listed.
+    """
+    report = Report(directory)
+    events = check_events(directory, report)
+    names = list(dict.fromkeys(name for snapshot in events.snapshots for name in named_files(snapshot)))
+    present = [
+        directory / name for name in names if (directory / name).is_file() and not (directory / name).is_symlink()
+    ]
+    bad = {path.name for path in present if not check_file(path, report)}
+    counting = {id(snapshot) for snapshot in current(events.snapshots).values()}
+    for snapshot in events.snapshots:
+        report.superseded += id(snapshot) not in counting
+        problems = len(report.problems)
+        check_snapshot(snapshot, directory, events.nodes, report)
+        report.snapshots += len(report.problems) == problems and not bad & set(named_files(snapshot))
+    _measure([*event_files(directory), *present], report)
+    _check_leftovers(report, repair)
+    return report
+
+
+def _measure(paths: list[Path], report: Report) -> None:
+    for path in paths:
+        with suppress(OSError):
+            report.size += path.stat().st_size
+            report.files += 1
+
+
+def _check_leftovers(report: Report, repair: bool) -> None:
+    with _held(report.directory) as free:
+        report.leftovers = leftovers(report.directory)
+        if not report.leftovers:
+            return
+        if not free:
+            # What a live logger has not announced yet is no leftover.
+            report.leftovers = []
+            return
+        newest = max(_modified(path) for path in report.leftovers)
+        if time.time() - newest < SETTLED:
+            report.kept = f"touched less than {SETTLED:.0f} seconds ago, so perhaps being copied; check again later"
+        elif not repair:
+            report.kept = "--repair removes them"
+        else:
+            for path in report.leftovers:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(directory: Path) -> Iterator[bool]:
+    """Whether no logger holds the directory; none can take it in the body. Leaves no lock file where there was none."""
+    path = directory / metadata.LOCK_FILE
+    there = path.exists()
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError, NotImplementedError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if not there:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()

@@ -1,0 +1,68 @@
+"""The event files of a directory: every record's checksums, every event, graph and snapshot."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tensorboard_activis import codec, metadata, schema
+from tensorboard_activis.blobs import Blob, Flaw, event_files, scan
+from tensorboard_activis.check.report import Report
+from tensorboard_activis.errors import UnreadableError
+
+#: What follows from a flaw: what can still be had of the file. `{}` is what was read before.
+_LEFT = {
+    "unreadable": "Nothing of this file.",
+    "damaged": "{} before it. TensorBoard reads no further in this file; others are not affected.",
+    "torn": "{} before it. The process that wrote it was killed in the middle of the next, which was never announced.",
+    "undecodable": "Everything else in this file.",
+    "newer": "Nothing of it here, and all of it with the newer version.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What can be decoded: snapshots in the order of files, and the keys of all graphs' nodes (None without a graph)."""
+
+    snapshots: list[schema.Snapshot]
+    nodes: set[str] | None
+
+
+def check_events(directory: Path, report: Report) -> Events:
+    """Reads all event files of a directory to their ends."""
+    found = Events([], set())
+    nodes: set[str] | None = None
+    for path in event_files(directory):
+        steps: list[int] = []
+        for one in scan(path):
+            if isinstance(one, Flaw):
+                report.add(path.name, one.text, _LEFT[one.kind].format(_counted(steps)))
+                continue
+            try:
+                if one.tag == metadata.GRAPH_TAG:
+                    nodes = (nodes or set()) | {node.key for node in codec.decode_graph(one.content).nodes}
+                else:
+                    snapshot = codec.decode_snapshot(one.content)
+                    _check_agreement(one, snapshot, path.name, report)
+                    found.snapshots.append(snapshot)
+                    steps.append(snapshot.step)
+            except UnreadableError as error:
+                what = "graph" if one.tag == metadata.GRAPH_TAG else "snapshot"
+                report.add(f"{path.name}, {what} of step {one.step}", str(error), "Every other event of this file.")
+    if found.snapshots and nodes is None:
+        report.add("graph", "No event holds one that can be read.", "The snapshots, without the picture of the model.")
+    return Events(found.snapshots, nodes)
+
+
+def _check_agreement(blob: Blob, snapshot: schema.Snapshot, name: str, report: Report) -> None:
+    if blob.step != snapshot.step:
+        report.add(
+            f"{name}, snapshot of step {blob.step}",
+            f"Its event says step {blob.step}, the snapshot itself {snapshot.step}.",
+            "The snapshot, under its own step.",
+        )
+
+
+def _counted(steps: list[int]) -> str:
+    if not steps:
+        return "No snapshot of this file is complete"
+    shown = f"step {steps[0]}" if len(steps) == 1 else f"steps {min(steps)} to {max(steps)}"
+    return f"{len(steps)} snapshot{'s' if len(steps) > 1 else ''} ({shown})"

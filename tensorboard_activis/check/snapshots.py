@@ -1,0 +1,59 @@
+"""Snapshots: that every array and every row that they promise is there, with the shape that they say."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tensorboard_activis import schema
+from tensorboard_activis.check.report import Report
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.read.arrays import read_array
+from tensorboard_activis.read.instances import read_instances
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+
+def named_files(snapshot: schema.Snapshot) -> list[str]:
+    """The files that a snapshot refers to, each once."""
+    found = list(snapshot.instances)
+    for array in snapshot.columns.values():
+        found += array.files
+    for layer in snapshot.layers:
+        for array in _arrays(layer):
+            found += array.files
+    return list(dict.fromkeys(found))
+
+
+def check_snapshot(snapshot: schema.Snapshot, directory: Path, nodes: set[str] | None, report: Report) -> None:
+    """Every reference of one snapshot is followed once."""
+    errors: dict[str, None] = {}  # in order; one missing file is behind many arrays
+
+    def intact(read: Callable[..., object], *arguments: object) -> bool:
+        try:
+            read(*arguments)
+        except ActiVisError as error:
+            errors[str(error)] = None
+            return False
+        return True
+
+    table = intact(read_instances, directory, snapshot)
+    columns = sum([intact(read_array, directory, array) for array in snapshot.columns.values()])
+    layers = 0
+    for layer in snapshot.layers:
+        parts = [intact(read_array, directory, array) for array in _arrays(layer)]
+        layers += all(parts)
+    if not errors:
+        intact(lambda: SnapshotReader(snapshot, directory).instances)
+    rest = (
+        f"{layers} of {len(snapshot.layers)} layers, {columns} of {len(snapshot.columns)} columns of outcomes, "
+        f"{'the' if table else 'no'} table of instances."
+    )
+    for error in errors:
+        report.add(f"step {snapshot.step}", error, rest)
+    for layer in snapshot.layers:
+        if nodes is not None and layer.info.name not in nodes:
+            wrong = f"The layer {layer.info.name!r} is no node of any graph."
+            report.add(f"step {snapshot.step}", wrong, "The layer, without its place in the model.")
+
+
+def _arrays(layer: schema.Layer) -> tuple[schema.Array, ...]:
+    summary = layer.summary
+    return (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max)
