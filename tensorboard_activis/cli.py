@@ -19,11 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         if options.command == "check":
-            from tensorboard_activis.check import (
-                command as check,  # only here: it needs more than the demo's start does
-            )
+            from tensorboard_activis.check.command import run_check  # only here: the demo shall start at once
 
-            return check.run_check(options.logdir, repair=options.repair)
+            return run_check(options.logdir, repair=options.repair)
         return demo.run_demo(
             options.framework, options.logdir, options.epochs, serve=not options.no_serve, port=options.port
         )
