@@ -46,6 +46,8 @@ class ActiVisLogger:
         unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
         texts: a function of a batch that returns one text per instance, for a person to read and for subset expressions, as
             in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
+        graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
+            "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
         progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
         strict: raise what goes wrong while logging, instead of warning once and going on.
 
@@ -69,6 +71,7 @@ class ActiVisLogger:
         reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
         unpack: Callable[[Any], tuple[Any, Any]] | None = None,
         texts: Callable[[Any], Sequence[str] | None] | None = None,
+        graph: str = "recorded",
         progress: bool | None = None,
         strict: bool = False,
     ) -> None:
@@ -76,7 +79,14 @@ class ActiVisLogger:
         directory = RunDirectory(log_dir)
         try:
             self._capture = TorchCapture(
-                model, data, layers=layers, class_names=class_names, reducer=reducer, unpack=unpack, texts=texts
+                model,
+                data,
+                layers=layers,
+                class_names=class_names,
+                reducer=reducer,
+                unpack=unpack,
+                texts=texts,
+                graph=graph,
             )
             self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
             self._recorder = Recorder(

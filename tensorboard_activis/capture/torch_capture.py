@@ -14,6 +14,7 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.layers import choose, feeds_relu, matching
 from tensorboard_activis.capture.torch_batches import Batch, Batches, Texts, Unpack, tensors, transform
+from tensorboard_activis.capture.torch_export import exported_graph
 from tensorboard_activis.capture.torch_graph import Tracer
 from tensorboard_activis.capture.torch_hooks import ActivationHooks
 from tensorboard_activis.capture.torch_identity import ContentIds
@@ -54,7 +55,12 @@ class TorchCapture:
         reducer: Reducer | Mapping[str, Reducer] | None = None,
         unpack: Unpack | None = None,
         texts: Texts | None = None,
+        graph: str = "recorded",
     ) -> None:
+        if graph not in ("recorded", "export"):
+            raise ConfigurationError(
+                f"graph must be 'recorded' (one forward pass) or 'export' (torch.export); got {graph!r}."
+            )
         if not isinstance(model, nn.Module):
             raise ConfigurationError(f"model must be a torch.nn.Module; got a {type(model).__name__}.")
         self._model = unwrap(model)
@@ -67,15 +73,18 @@ class TorchCapture:
         self._data = Batches(data, self._model, unpack, texts)
         with untouched(self._model, (self._data.source,)):
             first = self._first()
-            recording, scores = self._recorded(first)
+            recording, few = self._recorded(first)
+            scores = scores_of(recording.output, few.instances)
         width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[1])
         check_width(class_names, width)
         self._labels = Labels(class_names, first.labels, width)
         if self._labels.problem:
             warnings.warn(f"ActiVis: {self._labels.problem}", ActiVisWarning, stacklevel=4)
         self._warn_of_dropped()
-        self._paths = Paths(recording.graph, recording.calls)
         names = choose(recording.graph, layers)
+        self._paths = Paths(recording.graph, recording.calls)
+        if graph == "export":
+            self._paths = Paths(self._exported(recording, few, names), None)
         reducers = _reducers(recording.graph, names, reducer)
         self._sources = {name: recording.sources[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
@@ -158,27 +167,45 @@ class TorchCapture:
             raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
         return first
 
-    def _recorded(self, first: Batch) -> tuple[Recording, torch.Tensor | None]:
-        """A forward pass over a few instances of the first batch; over all of them if the model cannot do with few."""
+    def _recorded(self, first: Batch) -> tuple[Recording, Batch]:
+        """A forward pass over a few instances of the first batch; over all of them if the model cannot do with few.
+
+        Returns:
+            The recording, and what it is of.
+        """
         model = self._initialised()
         batch = self._moved(first)
         few = _cut(batch, _RECORDED)
         if few.instances < batch.instances:
             try:
-                recording = Tracer(model, few.instances).run(few.args, few.kwargs)
-                return recording, scores_of(recording.output, few.instances)
+                return Tracer(model, few.instances).run(few.args, few.kwargs), few
             except Exception:  # told below, if it was not the cut
                 pass
         tracer = Tracer(model, batch.instances)
         try:
-            recording = tracer.run(batch.args, batch.kwargs)
+            return tracer.run(batch.args, batch.kwargs), batch
         except Exception as error:
             raise ConfigurationError(
                 f"The model's forward pass failed on the first batch of data, in {tracer.failed_in}: "
                 f"{type(error).__name__}: {error}. Check that data yields what the model takes; if a batch holds more, "
                 "give unpack=, a function of the batch that returns (inputs, labels)."
             ) from error
-        return recording, scores_of(recording.output, batch.instances)
+
+    def _exported(self, recording: Recording, batch: Batch, names: Sequence[str]) -> schema.Graph:
+        """What torch.export makes of the model; the recorded graph, with a warning, where it makes nothing of it."""
+        try:
+            with untouched(self._model, (self._data.source,)):
+                model = self._initialised()
+                return exported_graph(model, batch.args, batch.kwargs, batch.instances, recording, names)
+        except Exception as error:
+            said = str(error).strip().partition("\n")[0]
+            warnings.warn(
+                f"ActiVis: torch.export cannot export this model ({type(error).__name__}: {said}). Its graph is that of a "
+                "recorded forward pass, as without graph='export'.",
+                ActiVisWarning,
+                stacklevel=5,
+            )
+            return recording.graph
 
     def _initialised(self) -> nn.Module:
         """The model, or a copy while it has parameters that its first forward pass makes: that pass is the user's."""

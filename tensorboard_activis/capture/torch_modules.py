@@ -40,8 +40,13 @@ def module_paths(model: nn.Module) -> dict[str, nn.Module]:
         parts = path.split(".") if path else []
         if _PARAMETRIZATIONS in parts or _is_wrapper(module):
             continue
-        found.setdefault(".".join(part for part in parts if part not in _WRAPPERS), module)
+        found.setdefault(plain_path(path), module)
     return found
+
+
+def plain_path(path: str) -> str:
+    """The path without wrappers."""
+    return ".".join(part for part in path.split(".") if part not in _WRAPPERS)
 
 
 def _is_wrapper(module: nn.Module) -> bool:

@@ -20,17 +20,19 @@ class Paths:
 
     Arguments:
         graph: of the first pass that was recorded.
-        calls: what that pass called.
+        calls: what that pass called; None if the graph is whole as it is, and no path is to be followed.
 
     Attributes:
         graph: what all passes that were recorded have in common and do not.
     """
 
-    def __init__(self, graph: schema.Graph, calls: Calls) -> None:
+    def __init__(self, graph: schema.Graph, calls: Calls | None) -> None:
         self.graph = graph
         self._graphs = [graph]
         self._seen: set[Calls] = set()
-        self._note(calls)
+        self._closed = calls is None
+        if calls is not None:
+            self._note(calls)
 
     def _note(self, calls: Calls) -> None:
         self._seen |= {calls, Calls(calls.modules)}
@@ -46,7 +48,7 @@ class Paths:
             inputs: args, kwargs and the number of instances of the batch that it ran on: of a few instances of it if True
                 is given. These take another path where it is the batch that decides; then all of it is recorded.
         """
-        if calls in self._seen or len(self._graphs) >= MOST_PATHS or _several_processes():
+        if self._closed or calls in self._seen or len(self._graphs) >= MOST_PATHS or _several_processes():
             return
         self._note(calls)
         for few in (True, False):

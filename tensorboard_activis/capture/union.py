@@ -1,7 +1,7 @@
 """The graphs of several forward passes in one, with what is not on every path marked."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tensorboard_activis import schema
@@ -21,7 +21,6 @@ def union(graphs: Sequence[schema.Graph]) -> schema.Graph:
     nodes: dict[str, schema.Node] = {}
     order: list[str] = []
     for graph in graphs:
-        before = 0
         for node in graph.nodes:
             ran[node.key] += node.calls > 0
             known = nodes.get(node.key)
@@ -29,17 +28,24 @@ def union(graphs: Sequence[schema.Graph]) -> schema.Graph:
                 nodes[node.key] = node
             if known is not None:
                 nodes[node.key] = replace(nodes[node.key], calls=max(known.calls, node.calls))
-            if node.calls == 0:
-                continue
-            if node.key in order:
-                before = order.index(node.key) + 1
-            else:
-                order.insert(before, node.key)
-                before += 1
+        interleave(order, [node.key for node in graph.nodes if node.calls])
     order += [key for key in nodes if not ran[key]]
     found = [replace(nodes[key], branch=0 < ran[key] < len(graphs)) for key in order]
     found[0] = replace(found[0], attributes={**found[0].attributes, "paths": str(len(graphs))})
     return replace(first, nodes=tuple(found), edges=_edges(graphs, found))
+
+
+def interleave(order: list[str], keys: Iterable[str]) -> None:
+    """Puts into `order` those keys that are not there, each after the one that it follows in `keys`."""
+    places = {key: place for place, key in enumerate(order)}
+    after: dict[int, list[str]] = {}
+    place = -1
+    for key in keys:
+        if key in places:
+            place = places[key]
+        else:
+            after.setdefault(place, []).append(key)
+    order[:] = [*after.get(-1, []), *(key for at, old in enumerate(order) for key in (old, *after.get(at, [])))]
 
 
 def _edges(graphs: Sequence[schema.Graph], nodes: Sequence[schema.Node]) -> tuple[schema.Edge, ...]:
