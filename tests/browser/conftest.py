@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, Response, expect, sync_playwright
@@ -61,9 +62,17 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, complaints: list[str], request: pytest.FixtureRequest) -> Iterator[Page]:
+def scheme() -> Literal["light", "dark"]:
+    """What the page's user prefers; TensorBoard follows it."""
+    return "light"
+
+
+@pytest.fixture
+def page(
+    browser: Browser, complaints: list[str], scheme: Literal["light", "dark"], request: pytest.FixtureRequest
+) -> Iterator[Page]:
     """A page of 1440 x 900; whatever it complains about fails the test: errors, failed requests, policy violations."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(30_000)
 

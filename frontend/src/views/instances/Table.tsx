@@ -133,12 +133,12 @@ export function Table(): JSX.Element {
               {shownColumns.value.map((column) => <Head key={column.name} column={column} />)}
             </div>
             {filtering.value && (
-              <div class="table-head filters">
-                <span />
-                {snapshot.value.value?.content === "image" && <span />}
+              <div class="table-head filters" role="row">
+                <span role="gridcell" />
+                {images && <span role="gridcell" />}
                 {shownColumns.value.map(({ name, type }) => (
-                  <Typed key={name} label={`Filter by ${title(name)}`} placeholder={type === "number" ? "> …" : "…"} value={typed.value.get(name) ?? ""} wrong={wrongOf(name)}
-                    onType={(text) => (typed.value = new Map(typed.peek()).set(name, text))} />
+                  <span key={name} role="gridcell"><Typed label={`Filter by ${title(name)}`} placeholder={type === "number" ? "> …" : "…"} value={typed.value.get(name) ?? ""} wrong={wrongOf(name)}
+                    onType={(text) => (typed.value = new Map(typed.peek()).set(name, text))} /></span>
                 ))}
               </div>
             )}
