@@ -1,13 +1,14 @@
 """One neuron: its distribution per row, the instances that drive it, the classes it tells apart, its change over the steps."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError
-from tensorboard_activis.query.classes import briefs, class_name, is_classes, label_values
+from tensorboard_activis.query import codes
+from tensorboard_activis.query.classes import briefs, class_name, is_classes, label_sets, label_values
 from tensorboard_activis.query.effects import effect_size
 from tensorboard_activis.query.rows import Row, members
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -43,71 +44,98 @@ class Selectivity:
 
 
 def histograms(
-    snapshot: SnapshotReader, layer: str, neuron: int, rows: Sequence[Row], prefix: int | None = None
+    snapshot: SnapshotReader, values: np.ndarray, rows: Sequence[Row], prefix: int | None = None
 ) -> tuple[np.ndarray, list[Histogram]]:
-    """Distributions over the sample (or its first `prefix` rows) on common bins: edges [bins + 1], one histogram per row."""
-    values = snapshot.neuron(layer, neuron)[:prefix].astype(np.float64)
-    known = np.isfinite(values)
-    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 1.0)
+    """Distributions over the sample (or its first `prefix` rows) on common bins: edges [bins + 1], one histogram per row.
+
+    Arguments:
+        values: the neuron's codes, uint16 [instances].
+    """
+    values = values[: _sampled(snapshot, prefix)]
+    there = np.flatnonzero(codes.count(values))
+    known = codes.VALUES[there]
+    low, high = (float(known[0]), float(known[-1])) if known.size else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BINS + 1)
+    bins = np.clip(np.searchsorted(edges, known, side="right") - 1, 0, BINS - 1)
     found = []
     for mask in members(snapshot, rows, prefix):
-        chosen = values[mask & known]
-        counts = np.histogram(chosen, edges)[0]
-        some = chosen.size > 0
-        mean, std = (float(chosen.mean()), float(chosen.std())) if some else (math.nan, math.nan)
-        found.append(Histogram(counts, int(chosen.size), mean, std))
+        counts = codes.count(values[mask])[there]
+        n = int(counts.sum())
+        mean = float(counts @ known) / n if n else math.nan
+        std = math.sqrt(float(counts @ (known - mean) ** 2) / n) if n else math.nan
+        found.append(Histogram(np.bincount(bins, counts, BINS).astype(np.int64), n, mean, std))
     return edges, found
 
 
-def extremes(
-    snapshot: SnapshotReader, layer: str, neuron: int, prefix: int | None = None
-) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """The kept instances that drive the neuron most and least, each with its value; ties in row order."""
-    values = snapshot.neuron(layer, neuron)[:prefix].astype(np.float64)
-    rows = np.flatnonzero(np.isfinite(values))
-    ascending = rows[np.argsort(values[rows], kind="stable")]
-    descending = rows[np.argsort(-values[rows], kind="stable")]
-    return _with_values(snapshot, values, descending[:EXTREMES]), _with_values(snapshot, values, ascending[:EXTREMES])
+def _sampled(snapshot: SnapshotReader, prefix: int | None) -> int:
+    """Rows of the sample that are looked at; probes lie behind it."""
+    return snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
 
 
-def _with_values(snapshot: SnapshotReader, values: np.ndarray, rows: np.ndarray) -> list[dict[str, object]]:
-    return [brief | {"value": float(values[row])} for brief, row in zip(briefs(snapshot, rows), rows, strict=True)]
+def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """The instances that drive the neuron most and least, each with its value; ties in row order."""
+    both = codes.highest(values, EXTREMES), codes.lowest(values, EXTREMES)
+    described = iter(briefs(snapshot, np.concatenate(both)))
+    top, bottom = ([next(described) | {"value": float(codes.VALUES[values[row]])} for row in chosen] for chosen in both)
+    return top, bottom
 
 
-def selectivity(snapshot: SnapshotReader, layer: str, neuron: int, prefix: int | None = None) -> list[Selectivity]:
+def selectivity(snapshot: SnapshotReader, values: np.ndarray, prefix: int | None = None) -> list[Selectivity]:
     """AUC and d of every class that the sample holds, best separated first; empty without classes."""
-    labels = label_values(snapshot)
-    if labels is None or not is_classes(labels):
+    sampled = _sampled(snapshot, prefix)
+    classes = _classes(snapshot, sampled)
+    if classes is None:
         return []
-    labels = labels[:prefix]
-    values = snapshot.neuron(layer, neuron)[:prefix].astype(np.float64)
-    known = np.isfinite(values) & (labels >= 0)
-    values, labels = values[known], labels[known]
-    ranks = mean_ranks(values)
-    found = []
-    for index in np.unique(labels):
-        inside = labels == index
-        n, others = int(inside.sum()), int((~inside).sum())
-        if n and others:
-            auc = (ranks[inside].sum() - n * (n + 1) / 2) / (n * others)
-            found.append(Selectivity(class_name(snapshot, int(index)) or "", float(auc), _effect(values, inside), n))
+    names, per_class, labelled = classes
+    known = codes.FINITE[values[:sampled]] & labelled
+    values = values[:sampled][known]
+    if not values.size:
+        return []
+    exact = codes.VALUES[values]
+    exact -= exact.mean()
+    n, ranks, total, squares = per_class(
+        known, [np.ones(values.size), codes.mean_ranks(codes.count(values))[values], exact, exact * exact]
+    )
+    # The rest's sums are what remains of all.
+    others = values.size - n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        auc = (ranks - n * (n + 1) / 2) / (n * others)
+        both = np.stack([n, others])
+        mean = np.stack([total, exact.sum() - total]) / both
+        std = np.sqrt(np.maximum(np.stack([squares, (exact * exact).sum() - squares]) / both - mean * mean, 0))
+        effect = effect_size(mean, std, both)
+    found = [
+        Selectivity(names(int(index)), float(auc[index]), float(effect[index]), int(n[index]))
+        for index in np.flatnonzero((n > 0) & (others > 0))
+    ]
     return sorted(found, key=lambda one: -abs(one.auc - 0.5))
 
 
-def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values sharing the mean of theirs."""
-    _, position, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[position]
+_PerClass = Callable[[np.ndarray, Sequence[np.ndarray]], np.ndarray]
 
 
-def _effect(values: np.ndarray, inside: np.ndarray) -> float:
-    both = (values[inside], values[~inside])
-    mean, std, n = ([function(one) for one in both] for function in (np.mean, np.std, np.size))
-    return float(effect_size(*(np.array(each)[:, None] for each in (mean, std, n)))[0])
+def _classes(snapshot: SnapshotReader, sampled: int) -> tuple[Callable[[int], str], _PerClass, np.ndarray] | None:
+    """Names of classes; how to sum [known instances] by class, float64 [sums, classes]; which instances have a label."""
+    labels = label_values(snapshot)
+    if is_classes(labels):
+        assert labels is not None
+        own = labels[:sampled]
+        return (
+            lambda index: class_name(snapshot, index) or "",
+            lambda known, each: np.stack([np.bincount(own[known], values) for values in each]),
+            own >= 0,
+        )
+    several = label_sets(snapshot)
+    if several is None:
+        return None
+    names, sets = several
+    return (
+        lambda index: names[index],
+        lambda known, each: np.array([[values[one[:sampled][known]].sum() for one in sets] for values in each]),
+        np.ones(sampled, bool),
+    )
 
 
 def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> list[dict[str, float]]:
@@ -135,8 +163,9 @@ def neuron(
     prefix: int | None = None,
 ) -> dict[str, object]:
     """Everything of one neuron, as docs/http_api.md describes it. Raises NotFoundError, ExpressionError."""
-    edges, found = histograms(snapshot, layer, index, rows, prefix)
-    top, bottom = extremes(snapshot, layer, index, prefix)
+    values = codes.codes(snapshot.neuron(layer, index)[:prefix])
+    edges, found = histograms(snapshot, values, rows, prefix)
+    top, bottom = extremes(snapshot, values)
     return {
         "neuron": index,
         "edges": edges.tolist(),
@@ -144,8 +173,7 @@ def neuron(
         "top": top,
         "bottom": bottom,
         "classes": [
-            {"class": one.name, "auc": one.auc, "d": one.d, "n": one.n}
-            for one in selectivity(snapshot, layer, index, prefix)
+            {"class": one.name, "auc": one.auc, "d": one.d, "n": one.n} for one in selectivity(snapshot, values, prefix)
         ],
         "complete": prefix is None or prefix >= snapshot.record.kept,
         "steps": over_steps(steps, layer, index),

@@ -14,6 +14,7 @@ import numpy as np
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import open_own
+from tensorboard_activis.read.mappings import mapped
 
 _DTYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "I32": "int32", "I64": "int64", "U8": "uint8"}
 _MAX_HEADER = 4 * 1024 * 1024
@@ -97,7 +98,7 @@ def _tensor(file: BinaryIO, name: str, tensor: str) -> np.ndarray:
     if math.prod(shape) == 0:
         return np.zeros(shape, _DTYPES[dtype])
     try:
-        return np.memmap(file, _DTYPES[dtype], "r", start + offsets[0], tuple(shape))
+        return mapped(file)[start + offsets[0] : start + offsets[1]].view(_DTYPES[dtype]).reshape(shape)
     except OSError as error:
         raise UnreadableError(f"{name} cannot be mapped: {error.strerror or error}.") from error
 

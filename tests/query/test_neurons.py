@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tensorboard_activis.errors import NotFoundError
-from tensorboard_activis.query.neurons import extremes, histograms, mean_ranks, neuron, over_steps, selectivity
+from tensorboard_activis.query.codes import codes
+from tensorboard_activis.query.neurons import extremes, histograms, neuron, over_steps, selectivity
 from tensorboard_activis.query.rows import Row
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -21,7 +22,9 @@ def test_histograms_share_their_bins(
     snapshot: SnapshotReader, data: Data, rank: np.ndarray, values: np.ndarray
 ) -> None:
     edges, (everyone, bees, nobody) = histograms(
-        snapshot, "head", 1, [Row(subset="all"), Row(subset="bee"), Row(expression="score > 2")]
+        snapshot,
+        codes(snapshot.neuron("head", 1)),
+        [Row(subset="all"), Row(subset="bee"), Row(expression="score > 2")],
     )
     assert (edges[0], edges[-1]) == (values.min(), values.max())
     assert everyone.counts.sum() == everyone.n == 17
@@ -34,7 +37,7 @@ def test_histograms_share_their_bins(
 
 
 def test_extremes(snapshot: SnapshotReader, values: np.ndarray) -> None:
-    top, bottom = extremes(snapshot, "head", 1)
+    top, bottom = extremes(snapshot, codes(snapshot.neuron("head", 1)))
     assert [one["value"] for one in top] == sorted(values, reverse=True)[:8]
     assert [one["value"] for one in bottom] == sorted(values)[:8]
     assert [values[one["row"]] for one in top] == [one["value"] for one in top]  # type: ignore[call-overload]
@@ -42,7 +45,7 @@ def test_extremes(snapshot: SnapshotReader, values: np.ndarray) -> None:
 
 def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, values: np.ndarray) -> None:
     labels = data.labels[rank]
-    found = selectivity(snapshot, "head", 1)
+    found = selectivity(snapshot, codes(snapshot.neuron("head", 1)))
     assert {one.name for one in found} == set(CLASSES)
     for one in found:
         inside = labels == CLASSES.index(one.name)
@@ -57,10 +60,6 @@ def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, val
     assert distance == sorted(distance, reverse=True)
 
 
-def test_ties_share_their_mean_rank() -> None:
-    assert mean_ranks(np.array([3.0, 1, 3, 3, 2])).tolist() == [4, 1, 4, 4, 2]
-
-
 def test_over_steps(run_path, data: Data) -> None:
     run = open_run(run_path)
     found = over_steps([run.snapshot(step) for step in run.steps], "stem/relu", 4)
@@ -70,10 +69,36 @@ def test_over_steps(run_path, data: Data) -> None:
 
 
 def test_constant_neuron(snapshot: SnapshotReader) -> None:
-    setattr(snapshot, "activations", lambda name: np.full((17, 3), 2, np.float16))  # noqa: B010
-    edges, (one,) = histograms(snapshot, "head", 0, [Row(subset="all")])
+    constant = codes(np.full(17, 2, np.float16))
+    edges, (one,) = histograms(snapshot, constant, [Row(subset="all")])
     assert (edges[0], edges[-1], one.counts.sum()) == (1.5, 2.5, 17)
-    assert {(each.auc, each.d) for each in selectivity(snapshot, "head", 0)} == {(0.5, 0.0)}
+    assert {(each.auc, each.d) for each in selectivity(snapshot, constant)} == {(0.5, 0.0)}
+
+
+def test_ties_and_values_that_are_not_finite(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    given = np.repeat([0.0, np.nan, -1.5, 2.5, -0.0, np.inf], 3)[:17].astype(np.float16)
+    known = np.isfinite(given)
+    exact = given.astype(np.float64)
+    top, bottom = extremes(snapshot, codes(given))
+    assert [one["row"] for one in top] == [9, 10, 11, 0, 1, 2, 12, 13]
+    assert [one["row"] for one in bottom] == [6, 7, 8, 0, 1, 2, 12, 13]
+    edges, (one,) = histograms(snapshot, codes(given), [Row(subset="all")])
+    assert one.counts.tolist() == np.histogram(exact[known], edges)[0].tolist()
+    assert (one.n, one.mean, one.std) == (12, exact[known].mean(), pytest.approx(exact[known].std()))
+    labels = data.labels[rank]
+    for each in selectivity(snapshot, codes(given)):
+        inside = labels == CLASSES.index(each.name)
+        assert each.auc == pytest.approx(roc_auc_score(inside[known], exact[known]))
+        assert each.n == np.count_nonzero(inside & known)
+
+
+def test_nothing_is_known(snapshot: SnapshotReader) -> None:
+    nothing = codes(np.full(17, np.nan, np.float16))
+    edges, (one,) = histograms(snapshot, nothing, [Row(subset="all")])
+    assert (edges[0], edges[-1], one.n, one.counts.sum()) == (0, 1, 0, 0)
+    assert np.isnan([one.mean, one.std]).all()
+    assert extremes(snapshot, nothing) == ([], [])
+    assert selectivity(snapshot, nothing) == []
 
 
 def test_what_is_not_there(snapshot: SnapshotReader) -> None:
