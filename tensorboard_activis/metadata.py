@@ -30,9 +30,9 @@ def format_version(content: bytes) -> int | None:
     return int(content) if content.isdigit() and len(content) < 10 else None
 
 
-def snapshot_file(step: int, session: str) -> str:
-    """Name of the safetensors file with the large arrays of one snapshot."""
-    return f"step-{step:010d}-{session}.safetensors"
+def snapshot_file(step: int, session: str, part: int = 0) -> str:
+    """Name of the safetensors file with the large arrays of one snapshot, or of the part that one process of several writes."""
+    return f"step-{step:010d}-{session}{f'-{part:04d}' if part else ''}.safetensors"
 
 
 def instances_file(content: bytes) -> str:

@@ -1,6 +1,6 @@
 """One pass over the evaluation data: takes batches, makes one snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,10 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Audio, Texts
 from tensorboard_activis.capture.given import identities
 from tensorboard_activis.capture.instances import outcome_table
+from tensorboard_activis.capture.merging import merge, spread
 from tensorboard_activis.capture.outcome import Outcome
-from tensorboard_activis.capture.publication import Evaluation, Gathered, publish
+from tensorboard_activis.capture.processes import Alone, Processes, shared
+from tensorboard_activis.capture.publication import Evaluation, Gathered, Rows, publish
 from tensorboard_activis.capture.subsets import Subsets
 from tensorboard_activis.capture.tokens import TokenScores
 from tensorboard_activis.errors import ActiVisError
@@ -28,11 +30,13 @@ class Pass:
         gathered: what was seen so far.
     """
 
-    def __init__(self, evaluation: Evaluation, step: int) -> None:
+    def __init__(self, evaluation: Evaluation, step: int, processes: Processes | None = None) -> None:
         self._evaluation = evaluation
         self._step = step
-        self.gathered = Gathered.begun(evaluation)
+        self._processes = processes or Alone()
+        self.gathered = Gathered.begun(evaluation, self._processes)
         self._groups: Groups | None = None
+        self._settled = False
 
     def add(
         self,
@@ -48,7 +52,7 @@ class Pass:
         audio: Audio | None = None,
         probe: bool = False,
     ) -> None:
-        """Adds one batch.
+        """Adds one batch. Of several processes all add their batches at the same time, an empty one where one has no more.
 
         Args:
             activations: per layer float32 [instances, neurons], already reduced.
@@ -58,8 +62,8 @@ class Pass:
                 [instances, classes]; class indices (-100: none) [instances, positions].
             outputs: logits or probabilities [instances, classes]; [instances]; [instances, positions, classes], or the
                 `TokenScores` that were made of these on the device.
-            ids: stable identities, all integers or all texts; the running index when None. An id that came before is the same
-                instance, which is left out.
+            ids: stable identities, all integers or all texts; the running index when None, which several processes may not
+                do. An id that came before is the same instance, which is left out.
             channels: where images have their channels, "first" or "last".
             texts: what a person would read, [instances], or a list of words for each; shown, and the columns `text` and
                 `words` of subset expressions.
@@ -76,8 +80,11 @@ class Pass:
         values = self._checked(activations)
         count = values[0].shape[0] if values else _length(outputs, ids)
         if not count:
+            if self._processes.size > 1 and not probe:
+                seen.identities.new(np.zeros(0, np.uint64))
+                self._settle(None)
             return
-        if probe and seen.subsets is None:
+        if probe and seen.subsets is None and not self._settled:
             raise ActiVisError("Probes come after the evaluation data, and there were none.")
         keys = self._keys(ids, count, probe)
         facts = seen.contents.facts(count, inputs=inputs, texts=texts, columns=columns)
@@ -85,6 +92,12 @@ class Pass:
         order = rows if keys is None else ranks(keys.tolist())
         if ids is not None and not probe:
             rows = np.flatnonzero(seen.identities.new(order))
+        if not probe:
+            self._settle(
+                (lambda: self._decide(rows, outputs, labels, facts, inputs=inputs, channels=channels, audio=audio))
+                if rows.size
+                else None
+            )
         if rows.size < count:  # the others came before
             seen.repeated += count - rows.size
             values, keys, order = [batch[rows] for batch in values], None if keys is None else keys[rows], order[rows]
@@ -116,8 +129,45 @@ class Pass:
         seen.seen += rows.size
 
     def finish(self, arrays: ArrayWriter, instances: InstanceWriter, session: str) -> schema.Snapshot:
-        """Writes the large parts and returns the record that names them: see `publish`."""
-        return publish(self._evaluation, self.gathered, self._step, arrays, instances, session)
+        """Writes the large parts and returns the record that names them: see `publish`.
+
+        Raises:
+            ActiVisError: there was not one instance.
+        """
+        if not self._settled:
+            raise ActiVisError("The evaluation data gave no instances, so there is nothing to show.")
+        self._declared()
+        if self._processes.size > 1:
+            merge(self._processes, self.gathered)
+            rows = spread(self._processes, self.gathered, self._evaluation.sample)
+        else:
+            rows = Rows.of(self.gathered)
+        return publish(self._evaluation, self.gathered, rows, self._step, arrays, instances, session, self._processes)
+
+    def _settle(self, decide: Callable[[], None] | None) -> None:
+        """What the first batch decides, such as the task, holds for all processes as the first that has data decides it."""
+        if self._settled:
+            return
+        seen = self.gathered
+        if decide is not None and self._processes.size > 1:
+            decide()
+        mine = None if decide is None else (seen.outcomes, seen.contents)
+        found = shared(self._processes, mine)
+        if found is not None:
+            seen.outcomes, seen.contents = found
+            self._settled = True
+
+    def _decide(
+        self,
+        rows: np.ndarray,
+        outputs: np.ndarray | TokenScores | None,
+        labels: np.ndarray | None,
+        facts: Mapping[str, np.ndarray],
+        **looks: Any,
+    ) -> None:
+        seen = self.gathered
+        seen.outcomes.of(outputs, labels, seen.contents.columns(facts).get("group"))
+        seen.contents.looks(rows[:1], **looks)
 
     def _kept(
         self,
@@ -140,6 +190,8 @@ class Pass:
 
     def _keys(self, ids: Sequence[int] | Sequence[str] | None, count: int, probe: bool) -> np.ndarray | None:
         seen = self.gathered
+        if ids is None and self._processes.size > 1 and not probe:
+            raise ActiVisError("Several processes need ids, to tell whether they have the same instances. Give id=.")
         if ids is None:
             return None if probe else np.arange(seen.seen, seen.seen + count)
         keys = identities(ids, count)

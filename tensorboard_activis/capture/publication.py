@@ -11,9 +11,10 @@ from tensorboard_activis.capture.contents import Contents
 from tensorboard_activis.capture.identities import Seen
 from tensorboard_activis.capture.outcome import Outcome
 from tensorboard_activis.capture.outcomes import Outcomes
+from tensorboard_activis.capture.processes import Processes
+from tensorboard_activis.capture.shards import Shards
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
-from tensorboard_activis.capture.together import padded, with_probes
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.capture.together import longest, padded, with_probes
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import Sample
 from tensorboard_activis.write.arrays import ArrayWriter
@@ -63,10 +64,11 @@ class Gathered:
     wall_time: float = field(default_factory=time.time)
 
     @classmethod
-    def begun(cls, evaluation: Evaluation) -> "Gathered":
+    def begun(cls, evaluation: Evaluation, processes: Processes) -> "Gathered":
         """Nothing yet."""
         outcomes = Outcomes(evaluation.class_names, evaluation.task, evaluation.probabilities)
-        return cls(Sample(evaluation.sample), outcomes, [0] * len(evaluation.layers))
+        none = [0] * len(evaluation.layers)
+        return cls(Sample(evaluation.sample), outcomes, none, identities=Seen(processes))
 
     def count(self, outcome: Outcome) -> None:
         """Adds what is over all instances seen, not over the sample."""
@@ -76,65 +78,87 @@ class Gathered:
         self.unfinite += outcome.unfinite
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows that this process writes: its part of the sample in hash order, behind which come the probes.
+
+    Attributes:
+        kept: by name, each array [instances, ...].
+        sampled, probes: how many there are of both, in all parts.
+        counts: rows of every process.
+    """
+
+    kept: Mapping[str, np.ndarray]
+    sampled: int
+    probes: int
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, gathered: Gathered) -> "Rows":
+        """All rows, of the one process that there is."""
+        sampled = gathered.sample.result()
+        rows = sampled["id"].shape[0]
+        probes = sum(len(next(iter(batch.values()))) for batch in gathered.probes)
+        return cls(with_probes(sampled, gathered.probes, rows, probes), rows, probes, (rows + probes,))
+
+
 def publish(
     evaluation: Evaluation,
     gathered: Gathered,
+    rows: Rows,
     step: int,
     arrays: ArrayWriter,
     instances: InstanceWriter,
     session: str,
+    processes: Processes,
 ) -> schema.Snapshot:
-    """Writes the large parts and returns the record that names them.
+    """Writes this process's part and returns the record, which names all parts; they are written when it returns.
 
     Raises:
-        ActiVisError: there was not one instance.
         OSError: something cannot be written.
     """
-    if not gathered.seen or gathered.subsets is None:
-        raise ActiVisError("The evaluation data gave no instances, so there is nothing to show.")
-    sampled = gathered.sample.result()
-    rows = sampled["id"].shape[0]
-    probes = sum(batch["activations/0"].shape[0] if evaluation.layers else 0 for batch in gathered.probes)
-    kept = with_probes(sampled, gathered.probes, rows, probes)
+    assert gathered.subsets is not None
+    shards = Shards(processes, arrays, rows.counts)
+    kept = rows.kept
     table = gathered.contents.table(kept, evaluation.class_names)
-    columns = {
-        name.removeprefix("column/"): arrays.add(name, padded(values) if values.dtype == object else values)
-        for name, values in kept.items()
-        if name.startswith("column/")
-    }
-    snapshot = schema.Snapshot(
+    columns = {}
+    for name, values in kept.items():
+        if name.startswith("column/"):
+            if values.dtype == object:
+                values = padded(values, int(processes.highest(np.array([longest(values)]))[0]))
+            columns[name.removeprefix("column/")] = shards.rows(name, values)
+    layers = _layers(evaluation, gathered, kept, shards)
+    return schema.Snapshot(
         step=step,
         wall_time=gathered.wall_time,
         session=session,
         task=gathered.outcomes.task or "none",
         class_names=tuple(evaluation.class_names or ()),
         seen=gathered.seen,
-        kept=rows,
-        probes=probes,
+        kept=rows.sampled,
+        probes=rows.probes,
         metrics={name: float(total / count) for name, (total, count) in gathered.totals.items() if count},
-        instances=(instances.write(table),),
+        instances=shards.close(instances, table),
         columns=columns,
         subsets=gathered.subsets.records(),
-        layers=tuple(_layers(evaluation, gathered, kept, arrays)),
+        layers=tuple(layers),
         notes=tuple(_notes(gathered)),
     )
-    arrays.close()
-    return snapshot
 
 
 def _layers(
-    evaluation: Evaluation, gathered: Gathered, kept: Mapping[str, np.ndarray], arrays: ArrayWriter
+    evaluation: Evaluation, gathered: Gathered, kept: Mapping[str, np.ndarray], shards: Shards
 ) -> list[schema.Layer]:
     layers = []
     for index, (info, moments) in enumerate(zip(evaluation.layers, gathered.moments, strict=True)):
         statistics = moments.statistics()
         summary = schema.Summary(
             *(
-                arrays.add(f"summary/{index}/{field}", getattr(statistics, field))
+                shards.whole(f"summary/{index}/{field}", getattr(statistics, field))
                 for field in ("count", "mean", "std", "min", "max")
             )
         )
-        activations = arrays.add(f"activations/{index}", kept[f"activations/{index}"])
+        activations = shards.rows(f"activations/{index}", kept[f"activations/{index}"])
         layers.append(
             schema.Layer(info, activations, summary, nan=moments.nan, inf=moments.inf, clipped=gathered.clipped[index])
         )

@@ -15,6 +15,7 @@ from tensorboard_activis.capture.evaluation import Pass
 from tensorboard_activis.capture.given import Given
 from tensorboard_activis.capture.outcomes import TASKS
 from tensorboard_activis.capture.printable import printable
+from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, SeparatedError, shared
 from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
@@ -63,24 +64,29 @@ def check_options(
 class RunDirectory:
     """The directory `activis` inside the user's log_dir, held by one live logger at a time.
 
+    Args:
+        held: False in a process beside the one that holds it.
+
     Raises:
         ConfigurationError: log_dir is a file, cannot be written, is no local path, or another logger holds it.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], *, held: bool = True) -> None:
         if "://" in str(log_dir):
             raise ConfigurationError(
                 f"log_dir must be a local directory; got {log_dir}. Log locally and copy the directory."
             )
         self.path = Path(log_dir) / metadata.RUN_DIRECTORY
         self._lock = FileLock(self.path / metadata.LOCK_FILE, timeout=0)
+        self._held = held
         try:
             self.restore()
         except (FileExistsError, NotADirectoryError) as error:
             raise ConfigurationError(f"log_dir must be a directory, and {log_dir} is a file or lies in one.") from error
         except OSError as error:
             raise ConfigurationError(f"log_dir {log_dir} cannot be written to: {error.strerror or error}.") from error
-        clear(self.path)
+        if held:
+            clear(self.path)
 
     def restore(self) -> None:
         """Makes the directory, and holds it; also again, when it was deleted under us.
@@ -90,7 +96,7 @@ class RunDirectory:
             OSError: it cannot be made.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        if self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists():
+        if not self._held or (self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists()):
             return
         self._lock.release()
         try:
@@ -115,6 +121,7 @@ class Recorder:
         class_names, subsets, sample, task: as in every callback.
         probabilities: whether the model's outputs are probabilities; None: as the first batch looks.
         strict: raise faults while logging instead of warning.
+        processes: those that log together; each makes a recorder, in the same directory.
 
     Raises:
         ConfigurationError: see `RunDirectory` and `check_options`.
@@ -132,8 +139,10 @@ class Recorder:
         task: str | None = None,
         probabilities: bool | None = None,
         strict: bool = False,
+        processes: Processes | None = None,
     ) -> None:
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task)
+        self._processes = processes or Alone()
         self.graph = graph
         self._evaluation = Evaluation(
             tuple(layers),
@@ -144,11 +153,14 @@ class Recorder:
             probabilities,
         )
         self._strict = strict
-        self._directory = log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir)
+        self._directory = (
+            log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir, held=self._processes.rank == 0)
+        )
         # The time comes first, so that sessions sort by their start.
         clock = Clock(self._directory.path)
         self._started = clock.now()
-        self._session = f"{session_time(self._started)}-{secrets.token_hex(4)}"
+        session = f"{session_time(self._started)}-{secrets.token_hex(4)}"
+        self._session = shared(self._processes, session if self._processes.rank == 0 else None) or session
         self._events = EventWriter(self._directory.path, self._session, clock)
         self._instances = InstanceWriter(self._directory.path)
         self._written_graph = b""
@@ -157,34 +169,46 @@ class Recorder:
     @contextmanager
     def snapshot(self, step: int) -> Iterator[Pass]:
         """Collects a snapshot in the body and publishes it when the body ends well; otherwise nothing is published."""
-        evaluation = Pass(self._evaluation, step)
-        yield evaluation
-        # A directory that was deleted under us comes back: later snapshots should not be lost as well.
-        self._directory.restore()
-        arrays = ArrayWriter(self._directory.path, step, self._session)
+        arrays = ArrayWriter(self._directory.path, step, self._session, self._processes.rank)
         try:
-            record = evaluation.finish(arrays, self._instances, self._session)
-            graph = codec.encode_graph(self.graph)
-            wall_time = max(record.wall_time, self._started)  # of two graphs the one written later counts
-            if graph != self._written_graph or not self._events.path.exists():
-                self._events.write_blob(metadata.GRAPH_TAG, step, graph, wall_time)
-                self._written_graph = graph
-            # Last, when every file that it names is complete.
-            self._events.write_blob(metadata.SNAPSHOT_TAG, step, codec.encode_snapshot(record), wall_time)
+            with self._processes.together():
+                evaluation = Pass(self._evaluation, step, self._processes)
+                yield evaluation
+                # A directory that was deleted under us comes back: later snapshots should not be lost as well.
+                self._directory.restore()
+                record = evaluation.finish(arrays, self._instances, self._session)
+                if self._processes.rank == 0:
+                    self._publish(record)
+        except SeparatedError:
+            raise  # the first process may have written the event that names this one's file
         except Exception:
             arrays.discard()
             raise
         self._reported.clear()
 
+    def _publish(self, record: schema.Snapshot) -> None:
+        """Last, when every file that the record names is complete."""
+        graph = codec.encode_graph(self.graph)
+        wall_time = max(record.wall_time, self._started)  # of two graphs the one written later counts
+        if graph != self._written_graph or not self._events.path.exists():
+            self._events.write_blob(metadata.GRAPH_TAG, record.step, graph, wall_time)
+            self._written_graph = graph
+        self._events.write_blob(metadata.SNAPSHOT_TAG, record.step, codec.encode_snapshot(record), wall_time)
+
     @contextmanager
     def guard(self, step: int) -> Iterator[None]:
-        """Turns a fault in the body into one warning that says what is lost; with `strict` it is raised as it is."""
+        """Turns a fault in the body into one warning that says what is lost; with `strict` it is raised as it is.
+
+        A fault in another process is told there, and by the first process.
+        """
         try:
             yield
         except Exception as error:
             if self._strict:
                 raise
-            cause = f"{type(error).__name__}: {error}"
+            if isinstance(error, ElsewhereError) and self._processes.rank:
+                return
+            cause = str(error) if isinstance(error, ElsewhereError) else f"{type(error).__name__}: {error}"
             # A full disk is one cause, whichever file it was that found no room.
             kind = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else cause
             if kind not in self._reported:

@@ -59,7 +59,7 @@ class Subsets:
         self._kinds += [(name, "user", expression) for name, expression in user.items()]
         self._user = user
         self._predicates: list[Predicate] | None = None
-        self._counts = np.zeros(len(self._kinds), dtype=np.int64)
+        self.counts = np.zeros(len(self._kinds), dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -84,14 +84,14 @@ class Subsets:
             types = dict(zip(table.schema.names, table.schema.types, strict=True))
             self._predicates = [compile_expression(expression, types) for expression in self._user.values()]
         found += [np.flatnonzero(predicate.mask(table)) for predicate in self._predicates]
-        self._counts += [rows.size for rows in found]
+        self.counts += [rows.size for rows in found]
         return found
 
     def records(self) -> tuple[schema.Subset, ...]:
         """The subsets with the number of instances found so far."""
         return tuple(
             schema.Subset(name, kind, expression, int(count))
-            for (name, kind, expression), count in zip(self._kinds, self._counts, strict=True)
+            for (name, kind, expression), count in zip(self._kinds, self.counts, strict=True)
         )
 
 

@@ -35,10 +35,14 @@ def with_probes(
     return found
 
 
-def padded(values: np.ndarray) -> np.ndarray:
-    """Lists of classes as one array: int32 [instances, longest], -1 behind their ends."""
-    longest = max((len(row) for row in values if row is not None), default=0)
-    found = np.full((len(values), longest), -1, np.int32)
+def longest(values: np.ndarray) -> int:
+    """Of lists of classes, or None, [instances]."""
+    return max((len(row) for row in values if row is not None), default=0)
+
+
+def padded(values: np.ndarray, width: int) -> np.ndarray:
+    """Lists of classes as one array: int32 [instances, width], -1 behind their ends."""
+    found = np.full((len(values), width), -1, np.int32)
     for row, classes in enumerate(values):
         if classes is not None:
             found[row, : len(classes)] = classes

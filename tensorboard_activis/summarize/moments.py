@@ -5,12 +5,15 @@ near the data they do not, and they add up: over batches, and over processes, as
 Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979), which is what shifting one pivot to another comes to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tensorboard_activis.summarize.groups import Block, Groups
+
+#: Over all processes, element by element.
+Reduction = Callable[[np.ndarray], np.ndarray]
 
 #: So many values of a batch are worked on at a time, few enough for the processor's own memory.
 _BLOCK = 1 << 16
@@ -110,19 +113,40 @@ class Moments:
         self._rows += other._rows
         if other._missing is not None:
             self._missing_counts()[:] += other._missing
-        shift = other._pivot.astype(np.float64) - self._pivot
+        shift = other._pivot - self._pivot
         count = other._count()
         self._squares += other._squares + 2 * shift * other._sum + count * shift * shift
         self._sum += other._sum + count * shift
         np.minimum(self._min, other._min, out=self._min)
         np.maximum(self._max, other._max, out=self._max)
 
+    def combine(self, total: Reduction, lowest: Reduction, highest: Reduction) -> None:
+        """Adds what other processes have seen, each in moments of the same shape; all call this at the same time.
+
+        Args:
+            total, lowest, highest: the sum, minimum and maximum over the processes, element by element.
+        """
+        seen = total(np.array([self._pivot is not None, self._missing is not None, self.nan, self.inf], np.int64))
+        if not seen[0]:
+            return
+        own = np.zeros(self._sum.shape[1]) if self._pivot is None else self._pivot
+        pivot = total(own) / seen[0]
+        if self._pivot is not None:
+            self._move(pivot)
+        self._pivot = pivot
+        self.nan, self.inf = int(seen[2]), int(seen[3])
+        self._rows = total(self._rows)
+        if seen[1]:
+            self._missing = total(self._missing_counts())
+        self._sum, self._squares = total(self._sum), total(self._squares)
+        self._min, self._max = lowest(self._min), highest(self._max)
+
     def statistics(self) -> Statistics:
         """The result: float32, NaN where a subset has no finite value; `std` is the population's."""
         count = self._count()
         empty = np.broadcast_to(count == 0, self._sum.shape)
         divisor = np.maximum(count, 1)
-        pivot = 0 if self._pivot is None else self._pivot.astype(np.float64)
+        pivot = 0 if self._pivot is None else self._pivot
         mean = self._sum / divisor
         variance = np.maximum(self._squares / divisor - mean * mean, 0)
 
@@ -132,6 +156,14 @@ class Moments:
         return Statistics(
             count, as_float32(pivot + mean), as_float32(np.sqrt(variance)), as_float32(self._min), as_float32(self._max)
         )
+
+    def _move(self, pivot: np.ndarray) -> None:
+        """The same, about another pivot."""
+        assert self._pivot is not None
+        shift, count = self._pivot - pivot, self._count()
+        self._squares += 2 * shift * self._sum + count * shift * shift
+        self._sum += count * shift
+        self._pivot = pivot
 
     def _count(self) -> np.ndarray:
         """int64 [subsets, 1], or [subsets, neurons] when values were left out."""

@@ -63,6 +63,13 @@ class Sample:
         if self._size is not None and self._held >= 2 * self._size:
             self._compact()
 
+    def order(self) -> np.ndarray:
+        """The ranks of the kept rows, uint64 [instances], rising."""
+        if not self._ranks:
+            return np.zeros(0, np.uint64)
+        self._compact()
+        return self._ranks[0]
+
     def result(self) -> dict[str, np.ndarray]:
         """The kept rows of every column, in hash order."""
         if self._ranks:

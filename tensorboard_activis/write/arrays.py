@@ -19,11 +19,18 @@ INLINE_BYTES = 64 * 1024
 
 
 class ArrayWriter:
-    """Collects the arrays of one snapshot; `close` writes the file, complete and under its final name."""
+    """Collects the arrays of one snapshot; `close` writes the file, complete and under its final name.
 
-    def __init__(self, directory: Path, step: int, session: str) -> None:
-        self._directory = directory
-        self._name = metadata.snapshot_file(step, session)
+    Arguments:
+        part: which of several processes writes it; each has a file of its own.
+
+    Attributes:
+        directory, name: where the file will be.
+    """
+
+    def __init__(self, directory: Path, step: int, session: str, part: int = 0) -> None:
+        self.directory = directory
+        self.name = metadata.snapshot_file(step, session, part)
         self._tensors: dict[str, np.ndarray] = {}
         self._inline = 0
 
@@ -31,11 +38,24 @@ class ArrayWriter:
         """Takes an array and tells where it will be found. Small ones come back with their bytes."""
         array = np.ascontiguousarray(array)
         dtype, shape = array.dtype.name, array.shape
-        if self._inline + array.nbytes <= INLINE_BYTES:
+        if self.fits(array.nbytes):
             self._inline += array.nbytes
             return schema.Array(dtype, shape, inline=array.tobytes())
-        self._tensors[name] = array
-        return schema.Array(dtype, shape, tensor=name, files=(self._name,))
+        self.hold(name, array)
+        return schema.Array(dtype, shape, tensor=name, files=(self.name,))
+
+    def fits(self, size: int) -> bool:
+        """Whether an array of so many bytes would travel inside the event."""
+        return self._inline + size <= INLINE_BYTES
+
+    def hold(self, name: str, array: np.ndarray) -> None:
+        """Takes an array, or some of its rows, for the file."""
+        self._tensors[name] = np.ascontiguousarray(array)
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is anything for the file."""
+        return bool(self._tensors)
 
     def close(self) -> None:
         """Writes what was not inlined.
@@ -45,7 +65,7 @@ class ArrayWriter:
         """
         if not self._tensors:
             return
-        with replacing(self._directory / self._name) as partial:
+        with replacing(self.directory / self.name) as partial:
             try:
                 save_file(self._tensors, partial, self._checksums())
             except SafetensorError as error:
@@ -55,7 +75,7 @@ class ArrayWriter:
         """Removes what `close` wrote, when no event came to name it."""
         if self._tensors:
             with suppress(OSError):
-                (self._directory / self._name).unlink()
+                (self.directory / self.name).unlink()
 
     def _checksums(self) -> dict[str, str]:
         return {checksum_key(name): checksum(array) for name, array in self._tensors.items()}

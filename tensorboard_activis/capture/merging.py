@@ -1,0 +1,84 @@
+"""What several processes have gathered, as if one had seen it all."""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from tensorboard_activis.capture.processes import Processes
+from tensorboard_activis.capture.publication import Gathered, Rows
+from tensorboard_activis.capture.together import with_probes
+
+
+def merge(processes: Processes, gathered: Gathered) -> None:
+    """Makes everything in it that adds up the sum over all processes; the sample stays as it is, see `spread`."""
+    assert gathered.subsets is not None
+    metrics = sorted(
+        {name for names in processes.gather("\n".join(gathered.totals).encode()) for name in _lines(names)}
+    )
+    for name in metrics:
+        gathered.totals[name] = processes.total(gathered.totals.get(name, np.zeros(2)))
+    numbers = processes.total(
+        np.array([gathered.seen, gathered.repeated, gathered.stray, gathered.unfinite, *gathered.clipped], np.int64)
+    ).tolist()
+    gathered.seen, gathered.repeated, gathered.stray, gathered.unfinite, *gathered.clipped = numbers
+    gathered.subsets.counts = processes.total(gathered.subsets.counts)
+    for moments in gathered.moments:
+        moments.combine(processes.total, processes.lowest, processes.highest)
+
+
+def spread(processes: Processes, gathered: Gathered, size: int | None) -> Rows:
+    """The sample of all processes, of whose rows in hash order each gets one part; the first one's probes come last.
+
+    Arguments:
+        size: how many instances are kept; None: all.
+    """
+    orders = [np.frombuffer(data, np.uint64) for data in processes.gather(gathered.sample.order().tobytes())]
+    everything = np.concatenate(orders)
+    chosen = np.argsort(everything, kind="stable")[:size]
+    place = np.full(everything.size, -1)
+    place[chosen] = np.arange(chosen.size)
+    # Of each process's own rows the place among all that are kept, -1 for those that are not.
+    places = np.split(place, np.cumsum([order.size for order in orders])[:-1])
+
+    kept = _alike(processes, gathered.sample.result())
+    extra = sum(len(next(iter(batch.values()))) for batch in gathered.probes) if processes.rank == 0 else 0
+    probes = int(processes.total(np.array([extra]))[0])
+    if processes.rank == 0:
+        kept = with_probes(kept, gathered.probes, orders[0].size, probes)
+    elif probes:
+        kept["probe"] = np.zeros(orders[processes.rank].size, bool)
+    places[0] = np.append(places[0], chosen.size + np.arange(probes))
+    total = chosen.size + probes
+    bounds = [total * rank // processes.size for rank in range(processes.size + 1)]
+    found = {name: _exchanged(processes, values, places, bounds) for name, values in sorted(kept.items())}
+    return Rows(found, chosen.size, probes, tuple(np.diff(bounds).tolist()))
+
+
+def _alike(processes: Processes, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same columns on all: a process that had no data has them without rows."""
+    empty = pickle.dumps({name: values[:0] for name, values in kept.items()})
+    known: dict[str, np.ndarray] = {}
+    for data in processes.gather(empty):
+        for name, values in pickle.loads(data).items():
+            known.setdefault(name, values)
+    return {name: kept.get(name, values) for name, values in known.items()}
+
+
+def _exchanged(
+    processes: Processes, values: np.ndarray, places: Sequence[np.ndarray], bounds: Sequence[int]
+) -> np.ndarray:
+    """Rows [instances, ...] of this process's part: those whose places are within its bounds, in their order."""
+    mine = places[processes.rank]
+    parts = []
+    for low, high in pairwise(bounds):
+        parts.append(pickle.dumps(values[(mine >= low) & (mine < high)], protocol=5))
+    received = np.concatenate([pickle.loads(data) for data in processes.exchange(parts)])
+    low, high = bounds[processes.rank], bounds[processes.rank + 1]
+    order = np.concatenate([place[(place >= low) & (place < high)] for place in places])
+    return received[np.argsort(order)]
+
+
+def _lines(text: bytes) -> list[str]:
+    return text.decode().splitlines()

@@ -1,0 +1,224 @@
+"""Several processes by torch.distributed, with a group of our own on gloo: beside NCCL, and out of step with training."""
+
+import hashlib
+import os
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, SeparatedError
+from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
+
+#: So many seconds a process waits for the others to make their logger, if it was not told that they will.
+PATIENCE = 30.0
+
+_FINE, _FAULT = 0, 1
+#: How often a logger was made for a directory, so that each finds those of the other processes that were made with it.
+_made: Counter[str] = Counter()
+
+
+class TorchProcesses:
+    """The processes of the default group; all must make one at the same place. See `Processes`.
+
+    Every call begins with a header from each process: whether it met a fault, and how many bytes it will send.
+
+    Attributes:
+        rank: number of this process, from 0.
+        size: how many there are.
+    """
+
+    def __init__(self) -> None:
+        self.rank = dist.get_rank()
+        self.size = dist.get_world_size()
+        self._group = dist.new_group(backend="gloo", timeout=_timeout())
+        self._lost = False
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is true in one of them."""
+        return any(self._headers(int(flag)))
+
+    def gather(self, data: bytes) -> list[bytes]:
+        """What each of them gave, in order of rank."""
+        return self.exchange([data] * self.size)
+
+    def exchange(self, parts: Sequence[bytes]) -> list[bytes]:
+        """One part for each of them; gives what each of them had for this one, in order of rank."""
+        sent = [len(part) for part in parts]
+        sizes = self._headers(*sent)
+        received = [sizes[rank * self.size + self.rank] for rank in range(self.size)]
+        if not any(sizes):
+            return [b""] * self.size
+        return self._bytes(parts, received)
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        """The sum over processes of arrays of one shape and dtype, element by element."""
+        return self._reduced(values, dist.ReduceOp.SUM)
+
+    def lowest(self, values: np.ndarray) -> np.ndarray:
+        """As `total`, the minimum."""
+        return self._reduced(values, dist.ReduceOp.MIN)
+
+    def highest(self, values: np.ndarray) -> np.ndarray:
+        """As `total`, the maximum."""
+        return self._reduced(values, dist.ReduceOp.MAX)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """A body that all go through. Leaves it without an exception only if all do."""
+        try:
+            yield
+        except ElsewhereError:
+            raise
+        except BaseException as error:
+            if not self._lost:
+                self._tell(error)
+            raise
+        self._headers()
+
+    def _reduced(self, values: np.ndarray, operation: Any) -> np.ndarray:
+        self._headers()
+        tensor = torch.from_numpy(np.array(values))
+        with self._connected():
+            dist.all_reduce(tensor, operation, group=self._group)
+        found: np.ndarray = tensor.numpy()
+        return found
+
+    def _headers(self, *numbers: int) -> list[int]:
+        """The numbers of all, one process after the other; as many from each.
+
+        Raises:
+            ElsewhereError: one of them says that it met a fault.
+        """
+        status, found = self._signals(_FINE, numbers)
+        self._hear(status, b"")
+        return found
+
+    def _tell(self, error: BaseException) -> None:
+        """In the place of the header that the others wait for."""
+        text = f"{type(error).__name__}: {error}".encode("utf-8", "replace")
+        try:
+            status, _ = self._signals(_FAULT, ())
+            self._hear(status, text)
+        except ActiVisError:
+            pass  # this process has a fault of its own to raise
+
+    def _signals(self, status: int, numbers: Sequence[int]) -> tuple[list[int], list[int]]:
+        # Of one length whatever is called, for a process with a fault does not know what the others call.
+        table = torch.zeros((self.size, 1 + self.size), dtype=torch.int64)
+        table[self.rank, 0] = status
+        table[self.rank, 1 : 1 + len(numbers)] = torch.tensor(numbers, dtype=torch.int64)
+        with self._connected():
+            dist.all_reduce(table, group=self._group)
+        return table[:, 0].tolist(), table[:, 1:].flatten().tolist()
+
+    def _hear(self, status: list[int], text: bytes) -> None:
+        if not any(status):
+            return
+        sizes = torch.zeros(self.size, dtype=torch.int64)
+        sizes[self.rank] = len(text)
+        with self._connected():
+            dist.all_reduce(sizes, group=self._group)
+        texts = self._bytes([text] * self.size, sizes.tolist())
+        rank = status.index(_FAULT)
+        raise ElsewhereError(f"Process {rank} of {self.size} met a fault. {texts[rank].decode()}")
+
+    def _bytes(self, parts: Sequence[bytes], received: list[int]) -> list[bytes]:
+        sent = torch.from_numpy(np.frombuffer(b"".join(parts), np.uint8).copy())
+        into = torch.empty(sum(received), dtype=torch.uint8)
+        with self._connected():
+            dist.all_to_all_single(into, sent, received, [len(part) for part in parts], group=self._group)
+        whole = into.numpy().tobytes()
+        ends = np.cumsum(received).tolist()
+        return [whole[end - size : end] for size, end in zip(received, ends, strict=True)]
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        if self._lost:
+            raise SeparatedError("The connection to the other processes was lost at an earlier snapshot.")
+        try:
+            yield
+        except RuntimeError as error:
+            self._lost = True
+            raise SeparatedError(f"The other processes cannot be reached; has one of them ended? {error}") from error
+
+
+def found(log_dir: str | os.PathLike[str], distributed: bool | None) -> Processes:
+    """The processes that log together into this directory.
+
+    Making a group needs all of them, so each first says that it is there, through the store by which they found each other,
+    and looks for the rest. The first to make up its mind makes it up for all.
+
+    Arguments:
+        distributed: False: this process logs alone. True: with all others, which are waited for as long as the default group
+            waits. None: with all others, if they make a logger within `PATIENCE` seconds; alone, if none does.
+
+    Raises:
+        ConfigurationError: some processes make a logger and others do not, or `distributed` cannot be had.
+    """
+    if distributed is not None and not isinstance(distributed, bool):
+        raise ConfigurationError(f"distributed must be True, False or None; got {distributed!r}.")
+    running = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+    if distributed and not running:
+        raise ConfigurationError(
+            "distributed=True needs several processes, but torch.distributed is not initialised with more than one. Start "
+            "them with torchrun and call torch.distributed.init_process_group first, or leave distributed out."
+        )
+    if not running or distributed is False:
+        return Alone()
+    key = hashlib.blake2b(os.path.abspath(log_dir).encode(), digest_size=8).hexdigest()
+    _made[key] += 1
+    decision = _decision(f"activis/{key}/{_made[key]}", _timeout().total_seconds() if distributed else PATIENCE)
+    if decision == "together":
+        return TorchProcesses()
+    there = decision.split(",")
+    if there == [str(dist.get_rank())] and not distributed:
+        warnings.warn(
+            f"ActiVis: none of the other {dist.get_world_size() - 1} processes made a logger for {log_dir} within "
+            f"{PATIENCE:g} seconds, so this one logs alone, on the data that it was given. distributed=False says so, and "
+            "does not wait.",
+            ActiVisWarning,
+            stacklevel=4,
+        )
+        return Alone()
+    raise ConfigurationError(
+        f"Of {dist.get_world_size()} processes only {', '.join(there)} made a logger for {log_dir} in time. Make it on all of "
+        "them, at the same place and for the same directory; or on one of them, with distributed=False."
+    )
+
+
+def _decision(name: str, patience: float) -> str:
+    """ "together", or the ranks that were there when the first lost its patience."""
+    store = dist.distributed_c10d._get_default_store()
+    ranks = [str(rank) for rank in range(dist.get_world_size())]
+    store.set(f"{name}/{dist.get_rank()}", "here")
+    end = time.monotonic() + patience
+    while True:
+        if store.check([f"{name}/{rank}" for rank in ranks]):
+            proposal = "together"
+        elif time.monotonic() > end:
+            proposal = ",".join(rank for rank in ranks if store.check([f"{name}/{rank}"]))
+        elif store.check([f"{name}/decision"]):
+            proposal = "late"  # it is made already
+        else:
+            time.sleep(0.02)
+            continue
+        return bytes(store.compare_set(f"{name}/decision", "", proposal)).decode()
+
+
+def _timeout() -> timedelta:
+    """Of the default group."""
+    group = dist.distributed_c10d._get_default_group()
+    try:
+        device = torch.device("cpu") if dist.get_backend() == "gloo" else group._device_types[0]
+        timeout = group._get_backend(device).options._timeout
+    except (AttributeError, IndexError, RuntimeError):
+        timeout = None
+    return timeout if isinstance(timeout, timedelta) else dist.distributed_c10d.default_pg_timeout
