@@ -102,6 +102,11 @@ def is_container(layer: Any) -> bool:
     return isinstance(layer, keras.layers.Layer) and _own_call(layer) and bool(sublayers(layer))
 
 
+def has_operators(layer: Any) -> bool:
+    """Whether the operators in the code of `layer` are worth showing, where they can be seen: in containers and users' layers."""
+    return is_container(layer) or (isinstance(layer, keras.layers.Layer) and _own_call(layer))
+
+
 def _own_call(layer: Any) -> bool:
     """Whether `call` comes from outside Keras."""
     definition = next((cls for cls in type(layer).__mro__ if "call" in vars(cls)), type(layer))

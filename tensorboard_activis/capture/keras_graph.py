@@ -4,7 +4,6 @@ A functional model runs symbolically for certain: its layers and operations are 
 A subclassed model does when its `call` keeps to Keras layers and `keras.ops`.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,14 +15,11 @@ from tensorboard_activis.capture.keras_nodes import (
     Draft,
     attributes,
     count_parameters,
-    data_inputs,
     neuron_axis,
     shape_of,
 )
+from tensorboard_activis.capture.keras_symbolic import run_symbolically
 from tensorboard_activis.schema import Edge, Graph, Node, Shape
-
-# Operators that Keras inserts by itself between layers; no reader of a graph looks for them.
-_TRANSPARENT = {"Cast", "ConvertToTensor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +29,13 @@ class Recording:
     Attributes:
         axes: by node, the axis of its output that holds the neurons, counted without the batch axis.
         observable: keys of the nodes that the tap can capture.
+        replayed: those of them that show only in a replay: operators in the code of layers.
     """
 
     graph: Graph
     axes: Mapping[str, int]
     observable: frozenset[str]
+    replayed: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -52,6 +50,10 @@ class Recorder:
     axes: dict[int, int] = field(default_factory=dict)
     batch: int | None = None
     kept: list[Any] = field(default_factory=list)
+
+    def result(self, operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """What a call of a layer or operation gives for KerasTensors."""
+        return operation.compute_output_spec(*args, **kwargs)
 
     def shape(self, tensor: Any) -> Shape:
         """Sizes with -1 for the instances: open, or the batch size of a model that takes only this one."""
@@ -84,6 +86,7 @@ class Recorder:
             if part:
                 port = self.begin(key, None, "", 0, "output", draft.key)
                 port.outputs, port.axis, port.observable = (self.shape(tensor),), axis, True
+                port.replayed = draft.replayed
             if leaf:
                 for got in inputs:
                     self.connect(got, key)
@@ -162,74 +165,9 @@ def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
 
 
 def _ways(model: Any) -> Iterator[tuple[str, Callable[[Recorder, Any, Any], None]]]:
-    yield "functional" if keras_calls.functional(model) is not None else "symbolic", _run_symbolically
+    yield "functional" if keras_calls.functional(model) is not None else "symbolic", run_symbolically
     if keras.backend.backend() == "tensorflow":
         yield "recorded", keras_trace.run_traced
-
-
-def _run_symbolically(recorder: Recorder, model: Any, inputs: Any) -> None:
-    thread = threading.get_ident()
-    layer_class, operation_class = keras.layers.Layer, keras.Operation
-    originals = layer_class.symbolic_call, operation_class.symbolic_call
-
-    def symbolic_call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        if threading.get_ident() != thread:
-            original = originals[0] if isinstance(operation, layer_class) else originals[1]
-            return original(operation, *args, **kwargs)
-        return _call(recorder, operation, args, kwargs)
-
-    try:
-        layer_class.symbolic_call = operation_class.symbolic_call = symbolic_call
-        # The model's own node comes first, its inputs second: `_call` begins the one, this the others.
-        recorder.ends("/input", "input", inputs)
-        outputs = model(inputs, training=False)
-    finally:
-        layer_class.symbolic_call, operation_class.symbolic_call = originals
-    recorder.ends("/output", "output", outputs)
-
-
-def _call(recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    inputs = [tensor for tensor in data_inputs(args, kwargs) if isinstance(tensor, keras.KerasTensor)]
-    parent = recorder.names.parent.key if recorder.names.stack else None
-    if id(operation) not in recorder.known:  # made by `keras.ops` just now
-        return _operator(recorder, operation, args, kwargs, inputs)
-    call = recorder.names.enter(operation)
-    kind = "module" if isinstance(operation, keras.layers.Layer) else "operator"
-    draft = recorder.begin(call.key, operation, call.path, call.number, kind, parent)
-    try:
-        if keras_calls.is_container(operation):
-            before = recorder.names.copy(), len(recorder.drafts), dict(recorder.edges)
-            try:
-                outputs = operation.call(*args, **kwargs)
-                recorder.end(draft, inputs, outputs, leaf=False)
-                return outputs
-            except Exception:
-                if parent is None:
-                    raise
-                # Its own code cannot run symbolically: show it closed, and forget what was seen inside.
-                draft.closed = True
-                recorder.names, drafts, recorder.edges = before
-                for key in list(recorder.drafts)[drafts:]:
-                    del recorder.drafts[key]
-        outputs = operation.compute_output_spec(*args, **kwargs)
-        recorder.end(draft, inputs, outputs, leaf=True)
-        return outputs
-    finally:
-        recorder.names.leave()
-
-
-def _operator(
-    recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: list[Any]
-) -> Any:
-    outputs = operation.compute_output_spec(*args, **kwargs)
-    if type(operation).__name__ in _TRANSPARENT:
-        recorder.same(inputs[0], outputs)
-        return outputs
-    key = recorder.names.operator(type(operation).__name__)
-    draft = recorder.begin(key, operation, key, 0, "operator", recorder.names.parent.key)
-    draft.observable = False
-    recorder.end(draft, inputs, outputs, leaf=True)
-    return outputs
 
 
 def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
@@ -265,6 +203,7 @@ def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
         Graph("keras", type(model).__name__, nodes, edges, origin),
         axes={draft.key: draft.axis for draft in drafts},
         observable=frozenset(draft.key for draft in drafts if draft.observable and draft.calls != 0),
+        replayed=frozenset(draft.key for draft in drafts if draft.observable and draft.replayed),
     )
 
 

@@ -34,6 +34,10 @@ class Masks:
             self._known[id(output)] = output, mask
         return mask
 
+    def known(self, tensor: Any) -> Any | None:
+        """The mask that `of` gave for this tensor."""
+        return self._known[id(tensor)][1] if id(tensor) in self._known else None
+
     def _inherited(self, inputs: list[Any], output: Any) -> Any | None:
         for tensor in inputs:
             if id(tensor) in self._known:

@@ -64,6 +64,7 @@ class Draft:
     calls: int | None = None
     observable: bool = True
     closed: bool = False
+    replayed: bool = False
 
     def __post_init__(self) -> None:
         self.observable = self.kind in ("module", "operator")

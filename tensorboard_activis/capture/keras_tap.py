@@ -17,6 +17,7 @@ from tensorboard_activis.capture.keras_data import as_array
 from tensorboard_activis.capture.keras_graph import Recording
 from tensorboard_activis.capture.keras_masks import Masks
 from tensorboard_activis.capture.keras_reduce import Reducer, reduce_activations, reducer_name, reducer_of
+from tensorboard_activis.capture.keras_replay import Seen, replay
 from tensorboard_activis.capture.layers import choose, feeds_relu
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.schema import LayerInfo
@@ -26,10 +27,11 @@ Forward = Callable[[Any], tuple[dict[str, Any], Any]]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A layer to capture, and how its output is reduced."""
+    """A layer to capture, how its output is reduced, and whether only a replay shows it."""
 
     info: LayerInfo
     reducer: Reducer
+    replayed: bool = False
 
 
 def targets(
@@ -45,17 +47,17 @@ def targets(
         ConfigurationError: `layers` matches nothing, or an output that cannot be captured or has an open number of neurons.
     """
     nodes = {node.key: node for node in recording.graph.nodes}
-    names = choose(recording.graph, layers)
+    names = _chosen(recording, layers)
     if layers is None:
-        observable = [name for name in names if name in recording.observable]
+        # A replay is for those who ask for it.
+        observable = [name for name in names if name in recording.observable and name not in recording.replayed]
         names = observable if len(observable) == len(names) else [*observable, ""]
     found = []
     for name in names:
         if name not in recording.observable:
             raise ConfigurationError(
-                f"layers: {name!r} cannot be recorded: it is an operator in the code of a layer, or runs inside a loop or a "
-                "branch, and Keras does not show what that gives. Name the layer around it, or use a layer for it "
-                "(keras.layers.Add, keras.layers.ReLU, ...)."
+                f"layers: {name!r} cannot be recorded: it runs inside a loop or a branch, and Keras does not show what that "
+                "gives. Name the layer around it."
             )
         shape, axis = nodes[name].outputs[0], recording.axes[name]
         rank = len(shape.sizes)
@@ -67,8 +69,22 @@ def targets(
             )
         how = reducer_of(name, reducer)
         info = LayerInfo(name, neurons, reducer_name(how, rank), axis, shape, feeds_relu(recording.graph, name))
-        found.append(Target(info, how))
+        found.append(Target(info, how, name in recording.replayed))
     return found
+
+
+def _chosen(recording: Recording, layers: Sequence[str] | None) -> list[str]:
+    try:
+        return choose(recording.graph, layers)
+    except ConfigurationError as error:
+        operators = recording.graph.origin in ("recorded", "tree") and any("/" in name for name in layers or ())
+        if not operators:
+            raise
+        raise ConfigurationError(
+            f"{error} Operators in the code of this model cannot be recorded, since it runs only on tensors with values. Write "
+            "it with keras.ops instead of the backend's own functions, use layers (keras.layers.Add, keras.layers.ReLU, ...), "
+            "or name the layer around the operator."
+        ) from error
 
 
 class Tap:
@@ -89,7 +105,9 @@ class Tap:
         self.traces = 0
         self._model = model
         self._wanted = {target.info.name: target for target in targets}
+        self._replays = any(target.replayed for target in targets)
         self._forward = _compiled(self._run, model, inputs, eager)
+        self._plain = _compiled(self._run_plainly, model, inputs, eager) if self._replays else None
         self._batch_size = keras.tree.flatten(inputs)[0].shape[0]
 
     def __call__(self, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
@@ -100,6 +118,9 @@ class Tap:
 
         Returns:
             By layer, float32 [instances, neurons]; and the model's outputs, float32, in their own structure.
+
+        Raises:
+            ConfigurationError: the model gives something else when it is replayed to show its operators.
         """
         count = len(keras.tree.flatten(inputs)[0])
         if keras.backend.backend() == "jax":  # compiles for every size
@@ -108,28 +129,56 @@ class Tap:
         if missing > 0:
             inputs = keras.tree.map_structure(lambda x: np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]), inputs)
         captured, outputs = self._forward(inputs)
+        if self._plain is not None:
+            _check_same(outputs, self._plain(inputs)[1])
+            self._plain = None  # once is enough
         return {name: as_array(value)[:count] for name, value in captured.items()}, keras.tree.map_structure(
             lambda tensor: as_array(tensor)[:count], outputs
         )
 
+    def _run_plainly(self, inputs: Any) -> tuple[dict[str, Any], Any]:
+        outputs = self._model(inputs, training=False)
+        return {}, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs)
+
     def _run(self, inputs: Any) -> tuple[dict[str, Any], Any]:
         self.traces += 1
         captured: dict[str, Any] = {}
-        masks = Masks()
 
-        def seen(
-            operation: Any, call: keras_calls.Call, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any
-        ) -> None:
-            for number, (name, output) in enumerate(keras_calls.parts(call.key, outputs)):
-                mask = masks.of(operation, args, kwargs, outputs, number)
-                target = self._wanted.get(name)
-                if target is not None:
-                    captured[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
+        def seen(name: str, output: Any, mask: Any) -> None:
+            target = self._wanted.get(name)
+            if target is not None:
+                captured[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
 
-        with keras_calls.intercepted(self._model, seen):
-            outputs = self._model(inputs, training=False)
+        outputs = (replay if self._replays else run_intercepted)(self._model, inputs, seen)
         _check_reachable(captured)
         return captured, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs)
+
+
+def _check_same(replayed: Any, plain: Any) -> None:
+    for one, other in zip(keras.tree.flatten(replayed), keras.tree.flatten(plain), strict=True):
+        one, other = as_array(one), as_array(other)
+        near = 1e-3 * max(float(np.abs(other).max(initial=0)), 1e-6)
+        if one.shape != other.shape or not np.allclose(one, other, rtol=1e-3, atol=near, equal_nan=True):
+            raise ConfigurationError(
+                "layers names operators in the code of this model. To show them, it is run with keras.KerasTensor in place of "
+                "values, and then gives something else. Name the layers around them, or use layers for them "
+                "(keras.layers.Add, keras.layers.ReLU, ...)."
+            )
+
+
+def run_intercepted(model: Any, inputs: Any, seen: Seen) -> Any:
+    """Run `model` on tensors as it is; `seen(key, tensor, mask)` is told of every tensor that a call of a layer gives."""
+    masks = Masks()
+
+    def ended(
+        operation: Any, call: keras_calls.Call, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any
+    ) -> None:
+        there = [number for number, output in enumerate(keras.tree.flatten(outputs)) if output is not None]
+        for number, (name, output) in zip(there, keras_calls.parts(call.key, outputs), strict=True):
+            seen(name, output, masks.of(operation, args, kwargs, outputs, number))
+
+    with keras_calls.intercepted(model, ended):
+        return model(inputs, training=False)
 
 
 def _check_reachable(captured: Mapping[str, Any]) -> None:

@@ -155,8 +155,6 @@ def test_subclassed_layers_are_captured_by_path():
     np.testing.assert_allclose(activations["two"], values(two(first)), rtol=1e-6)
     np.testing.assert_allclose(activations["one.inner@1"], values(one.inner(two(first))), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outputs, values(one(two(first))), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ConfigurationError, match="'one/add' cannot be recorded"):
-        tapped(model, ["one/add"], specs)
     # By default the model's own output stands in for an operator that cannot be seen.
     assert "" in [target.info.name for target in targets(record_graph(model, specs), None)]
 
