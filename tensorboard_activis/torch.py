@@ -44,8 +44,17 @@ class ActiVisLogger:
             positions where the batch has an `attention_mask`), "max", "first", "last", a function of float32
             [instances, neurons, positions] and a mask that gives [instances, neurons], or a dict of these by layer.
         unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
-        texts: a function of a batch that returns one text per instance, for a person to read and for subset expressions, as
-            in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
+        task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
+            docs/tasks.md says what prediction, correct, score and loss are then.
+        id: identities of instances, integers or texts: a function of a batch, or a sequence in the order of the data. An
+            instance whose id came before is left out, and a note says so. None: by order, or by content where that is shuffled.
+        columns: more facts about instances, for subset expressions and the table: a mapping of names to one number, truth value
+            or text per instance in the order of the data (a data frame, say), or a function of a batch that returns such a mapping.
+        texts: a function of a batch that returns one text, or a list of words, per instance, for a person to read and for
+            subset expressions, as in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
+        audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
+        probes: more instances, in any form that `data` may have, to be looked at whatever the sample: always kept and shown
+            first, but in no summary and no metric.
         graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
             "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
         progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
@@ -70,12 +79,17 @@ class ActiVisLogger:
         sample: int | None = 1000,
         reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
         unpack: Callable[[Any], tuple[Any, Any]] | None = None,
-        texts: Callable[[Any], Sequence[str] | None] | None = None,
+        task: str | None = None,
+        id: Callable[[Any], Sequence[Any]] | Sequence[Any] | None = None,
+        columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
+        texts: Callable[[Any], Any] | None = None,
+        audio: int | Callable[[Any], tuple[Any, int]] | None = None,
+        probes: Any = None,
         graph: str = "recorded",
         progress: bool | None = None,
         strict: bool = False,
     ) -> None:
-        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
         directory = RunDirectory(log_dir)
         try:
             self._capture = TorchCapture(
@@ -86,6 +100,11 @@ class ActiVisLogger:
                 reducer=reducer,
                 unpack=unpack,
                 texts=texts,
+                task=task,
+                id=id,
+                columns=columns,
+                audio=audio,
+                probes=probes,
                 graph=graph,
             )
             self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
@@ -96,6 +115,8 @@ class ActiVisLogger:
                 class_names=class_names,
                 subsets=subsets,
                 sample=sample,
+                task=task,
+                probabilities=self._capture.probabilities,
                 strict=strict,
             )
         except BaseException:

@@ -50,7 +50,7 @@ class Outcomes:
     @property
     def judged(self) -> bool:
         """Whether instances are right or wrong."""
-        return self.labelled and self.task in ("classification", "multilabel", "tokens")
+        return self.labelled and self.task in ("classification", "multilabel", "tokens") and self.classes > 0
 
     def of(
         self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, groups: pa.Array | None = None
@@ -101,16 +101,22 @@ class Outcomes:
         if isinstance(outputs, TokenScores):
             self.task, self.classes = asked or "tokens", outputs.classes
             self.labelled = outputs.right is not None
+            if not outputs.judged:
+                self.classes = 0  # a vocabulary is no set of classes to compare
         else:
             self.task = asked or _guess(outputs, labels, named=self._names is not None)
             self.labelled = labels is not None
             _check(self.task, outputs, labels)
             if self.task in ("classification", "multilabel", "tokens") and outputs is not None:
                 self.classes = 2 if outputs.ndim == 1 else outputs.shape[-1]
-            if self._probabilities is None and outputs is not None and outputs.ndim in (1, 2):
-                self._probabilities = _in_unit(outputs) and (
-                    self.task == "multilabel" or outputs.ndim == 1 or _is_simplex(outputs)
-                )
+            if self.task == "tokens" and self.classes > MOST_KINDS:
+                self.classes = 0
+            if outputs is not None and outputs.ndim in (1, 2):
+                one_of_many = self.task != "multilabel" and outputs.ndim == 2
+                if self._probabilities is None:
+                    self._probabilities = _is_simplex(outputs) if one_of_many else _in_unit(outputs)
+                elif self._probabilities and one_of_many:  # not those of a sigmoid for each class
+                    self._probabilities = _is_simplex(outputs, 0.05)
         if self.task == "none" and self._names is not None and labels is not None and labels.dtype.kind in "iub":
             self.classes = len(self._names)
         if self.classes and self._names is not None and len(self._names) != self.classes:
@@ -118,8 +124,6 @@ class Outcomes:
                 f"class_names has {len(self._names)} names, but the model tells {self.classes} classes apart. Name every "
                 "class, in the order of the model's outputs."
             )
-        if self.task == "tokens" and self.classes > MOST_KINDS and self._names is None:
-            self.classes = 0  # a vocabulary is no set of classes to compare
         self._decided = True
 
 
@@ -169,6 +173,6 @@ def _in_unit(outputs: np.ndarray) -> bool:
     return bool(((finite >= -1e-6) & (finite <= 1 + 1e-6)).all())
 
 
-def _is_simplex(outputs: np.ndarray) -> bool:
+def _is_simplex(outputs: np.ndarray, tolerance: float = 1e-3) -> bool:
     known = outputs[np.isfinite(outputs).all(axis=1)]
-    return bool(known.size) and _in_unit(known) and bool(np.allclose(known.sum(axis=1), 1, atol=1e-3))
+    return bool(known.size) and _in_unit(known) and bool(np.allclose(known.sum(axis=1), 1, atol=tolerance))

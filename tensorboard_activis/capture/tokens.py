@@ -23,6 +23,7 @@ class TokenScores:
         right: int64, positions whose most probable class is their label; None without labels, as the next two.
         loss: mean cross entropy. label_score: mean probability of the label.
         prediction, label: object of int32 arrays, the classes of the positions that count; None if not kept.
+        whole: whether an instance can be right as a whole; a text that a language model continues cannot.
     """
 
     classes: int
@@ -33,6 +34,12 @@ class TokenScores:
     label_score: np.ndarray | None = None
     prediction: np.ndarray | None = None
     label: np.ndarray | None = None
+    whole: bool = True
+
+    @property
+    def judged(self) -> bool:
+        """Whether instances are right or wrong, and have classes."""
+        return self.whole and self.classes <= MOST_KINDS
 
     def taken(self, rows: np.ndarray) -> "TokenScores":
         """Of some of the instances."""
@@ -90,7 +97,7 @@ def by_instance(classes: np.ndarray, counted: np.ndarray) -> np.ndarray:
 
 
 def tokens(scores: TokenScores) -> Outcome:
-    """The outcome of a batch: accuracy and loss are means over tokens, and `correct` says that all of them are right."""
+    """The outcome of a batch: totals of accuracy and loss are over tokens, and `correct` says that all of them are right."""
     columns = {"score": scores.score.astype(np.float32), "tokens": scores.counted.astype(np.int32)}
     if scores.prediction is not None:
         columns["prediction"] = scores.prediction
@@ -98,7 +105,8 @@ def tokens(scores: TokenScores) -> Outcome:
     if scores.right is None or scores.loss is None or scores.label_score is None:
         return Outcome(columns=columns, unfinite=unfinite)
     some = scores.counted > 0
-    columns["correct"] = np.where(some, scores.right == scores.counted, UNKNOWN).astype(np.uint8)
+    if scores.judged:
+        columns["correct"] = np.where(some, scores.right == scores.counted, UNKNOWN).astype(np.uint8)
     columns["accuracy"] = np.where(some, scores.right / np.maximum(scores.counted, 1), np.nan).astype(np.float32)
     columns["loss"] = scores.loss.astype(np.float32)
     columns["label_score"] = scores.label_score.astype(np.float32)

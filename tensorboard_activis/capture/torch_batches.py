@@ -1,7 +1,7 @@
 """The evaluation data, whatever form they have, as batches of one form."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -27,14 +27,16 @@ Texts = Callable[[Any], Sequence[str] | None]
 
 @dataclass(frozen=True)
 class Batch:
-    """What the model is given, and labels and texts as they came. `mask` is bool [instances, positions], False in padding."""
+    """What the model is given, and labels and texts as they came. `mask` is bool [instances, positions], False in padding; `raw` is
+    the whole batch as the loader gave it."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     labels: Any
     instances: int
     mask: torch.Tensor | None
-    texts: Sequence[str] | None = None
+    texts: Sequence[str] | Sequence[Sequence[str]] | None = None
+    raw: Any = None
 
 
 def transform(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -107,6 +109,21 @@ class Batches:
             return plain and isinstance(getattr(source.batch_sampler, "sampler", None), SequentialSampler)
         return isinstance(source, (_Slices, Sequence))
 
+    @property
+    def instances(self) -> int | None:
+        """How many there are; None if that is not known before."""
+        source = self.source
+        if isinstance(source, _Slices):
+            return source.rows
+        dataset = getattr(source, "dataset", None)
+        if isinstance(source, DataLoader) and self.fixed_order and isinstance(dataset, Sized):
+            return (
+                len(dataset) // (source.batch_size or 1) * (source.batch_size or 1)
+                if source.drop_last
+                else len(dataset)
+            )
+        return None
+
     def __len__(self) -> int:
         """Number of batches. TypeError if that is not known."""
         return len(self.source)  # type: ignore[arg-type]
@@ -141,7 +158,7 @@ class Batches:
         if mask is not None:
             mask = torch.as_tensor(mask)
             mask = mask.bool() if mask.dim() == 2 and mask.shape[0] == instances else None
-        return Batch(args, kwargs, labels, instances, mask, None if self._texts is None else self._texts(raw))
+        return Batch(args, kwargs, labels, instances, mask, None if self._texts is None else self._texts(raw), raw)
 
     def _split(self, raw: Any) -> tuple[Any, Any]:
         if self._unpack is not None:
@@ -198,20 +215,20 @@ class _Slices:
     def __init__(self, inputs: Any, labels: Any, wrapped: bool) -> None:
         self._inputs, self._labels, self._wrapped = inputs, labels, wrapped
         found = tensors(inputs)
-        self._rows = found[0].shape[0] if found and found[0].dim() else 0
+        self.rows = found[0].shape[0] if found and found[0].dim() else 0
         rows = _rows(labels)
-        if rows is not None and rows != self._rows:
-            raise ConfigurationError(f"data has {self._rows} inputs and {rows} labels; there must be one for each.")
+        if rows is not None and rows != self.rows:
+            raise ConfigurationError(f"data has {self.rows} inputs and {rows} labels; there must be one for each.")
 
     def __len__(self) -> int:
-        return -(-self._rows // BATCH)
+        return -(-self.rows // BATCH)
 
     def __iter__(self) -> Iterator[Any]:
-        for start in range(0, self._rows, BATCH):
+        for start in range(0, self.rows, BATCH):
             part = slice(start, start + BATCH)
 
             def cut(tensor: torch.Tensor, part: slice = part) -> torch.Tensor:
-                return tensor[part] if tensor.dim() and tensor.shape[0] == self._rows else tensor
+                return tensor[part] if tensor.dim() and tensor.shape[0] == self.rows else tensor
 
             inputs = transform(self._inputs, cut)
             yield (inputs, None if self._labels is None else self._labels[part]) if self._wrapped else inputs

@@ -13,13 +13,12 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.layers import choose, feeds_relu, matching
-from tensorboard_activis.capture.torch_batches import Batch, Batches, Texts, Unpack, tensors, transform
+from tensorboard_activis.capture.torch_batches import Batch, Batches, Texts, Unpack, transform
 from tensorboard_activis.capture.torch_export import exported_graph
 from tensorboard_activis.capture.torch_graph import Tracer
 from tensorboard_activis.capture.torch_hooks import ActivationHooks
-from tensorboard_activis.capture.torch_identity import ContentIds
+from tensorboard_activis.capture.torch_instances import Instances, Reading, gives_probabilities
 from tensorboard_activis.capture.torch_modules import unwrap
-from tensorboard_activis.capture.torch_outcome import Labels, check_width, scores_of
 from tensorboard_activis.capture.torch_paths import Paths
 from tensorboard_activis.capture.torch_reduce import Reducer, check_reducer, reducer_name
 from tensorboard_activis.capture.torch_sources import Recording
@@ -29,17 +28,17 @@ from tensorboard_activis.errors import ActiVisError, ActiVisWarning, Configurati
 #: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
 _RECORDED = 11
 
-#: Names of arguments that are what a person sees, where there are several.
-_SHOWN = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
-
 
 class TorchCapture:
     """A model and its evaluation data.
 
     Arguments: see `ActiVisLogger`.
 
+        described: `task`, `id`, `columns` and `audio`.
+
     Attributes:
         layers: what is recorded.
+        probabilities: whether the model's outputs are probabilities; None if its graph does not say so.
 
     Raises:
         ConfigurationError: the data are empty or of no use, the model does not run on them, or a layer is not there.
@@ -56,6 +55,8 @@ class TorchCapture:
         unpack: Unpack | None = None,
         texts: Texts | None = None,
         graph: str = "recorded",
+        probes: Any = None,
+        **described: Any,
     ) -> None:
         if graph not in ("recorded", "export"):
             raise ConfigurationError(
@@ -72,14 +73,15 @@ class TorchCapture:
             raise ConfigurationError("model is on the meta device, so it has no values. Materialise it first.")
         self._data = Batches(data, self._model, unpack, texts)
         with untouched(self._model, (self._data.source,)):
-            first = self._first()
+            first = self._first(self._data)
             recording, few = self._recorded(first)
-            scores = scores_of(recording.output, few.instances)
-        width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[1])
-        check_width(class_names, width)
-        self._labels = Labels(class_names, first.labels, width)
-        if self._labels.problem:
-            warnings.warn(f"ActiVis: {self._labels.problem}", ActiVisWarning, stacklevel=4)
+            self._instances = Instances(
+                self._data, first, recording.output, few.instances, class_names=class_names, **described
+            )
+        self.probabilities = gives_probabilities(recording.graph)
+        if self._instances.problem:
+            warnings.warn(f"ActiVis: {self._instances.problem}", ActiVisWarning, stacklevel=4)
+        self._probes = None if probes is None else self._checked_probes(Batches(probes, self._model, unpack, texts))
         self._warn_of_dropped()
         names = choose(recording.graph, layers)
         self._paths = Paths(recording.graph, recording.calls)
@@ -106,39 +108,50 @@ class TorchCapture:
             ActiVisError: a layer did not run in the whole pass, or gave something else than before.
         """
         seen, absent = 0, Counter[str]()
-        with untouched(self._model, (self._data.source,)):
+        loaders = (self._data.source, *([] if self._probes is None else [self._probes.source]))
+        with untouched(self._model, loaders):
             model = self._initialised()
-            ids = None if self._data.fixed_order else ContentIds()
             with ActivationHooks(model, self._sources, self._reducers) as hooks:
+                reading = self._instances.begin()
                 for batch in _with_bar(self._data, progress):
-                    identities = ids.of(batch) if ids is not None else None
-                    shown = _shown(batch)
-                    moved = self._moved(batch)
-
-                    def forward(moved: Batch = moved) -> Any:
-                        return model(*moved.args, **moved.kwargs)
-
                     # Operators are counted in one batch of a pass: this costs a little.
-                    output, taken = hooks.run(forward, moved.instances, moved.mask, count_operators=not seen)
-                    seen += moved.instances
-                    absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in taken})
-                    scores = scores_of(output, moved.instances)
-                    add(
-                        self._rows(taken, moved.instances),
-                        inputs=shown,
-                        labels=self._labels.of(batch.labels),
-                        outputs=None if scores is None else scores.float().numpy(force=True),
-                        ids=identities,
-                        channels="first",
-                        texts=batch.texts,
-                    )
-
-                    def inputs(few: bool, moved: Batch = moved) -> tuple[tuple[Any, ...], dict[str, Any], int]:
-                        cut = _cut(moved, _RECORDED) if few else moved
-                        return cut.args, cut.kwargs, cut.instances
-
-                    self._paths.follow(hooks.calls, model, inputs)
+                    self._add(add, hooks, model, batch, reading, absent, count_operators=not seen)
+                    seen += batch.instances
+                reading.end()
+                reading = self._instances.begin_probes()
+                for batch in self._probes or ():
+                    self._add(add, hooks, model, batch, reading, Counter(), probe=True)
         self._check_absent(absent, seen)
+
+    def _add(
+        self,
+        add: Callable[..., None],
+        hooks: ActivationHooks,
+        model: nn.Module,
+        batch: Batch,
+        reading: Reading,
+        absent: Counter[str],
+        *,
+        count_operators: bool = False,
+        probe: bool = False,
+    ) -> None:
+        """One batch through the model."""
+        described = reading.of(batch)  # before the model sees it
+        moved = self._moved(batch)
+
+        def forward() -> Any:
+            return model(*moved.args, **moved.kwargs)
+
+        output, taken = hooks.run(forward, moved.instances, moved.mask, count_operators=count_operators)
+        absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in taken})
+        described |= self._instances.of(batch, output)
+        add(self._rows(taken, moved.instances), probe=probe, **described)
+
+        def inputs(few: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
+            cut = _cut(moved, _RECORDED) if few else moved
+            return cut.args, cut.kwargs, cut.instances
+
+        self._paths.follow(hooks.calls, model, inputs)
 
     def _rows(self, taken: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
         """Per layer float32 [instances, neurons]; NaN where the batch went another way."""
@@ -156,15 +169,25 @@ class TorchCapture:
                     f"The layer {name!r} did not run in this evaluation. Leave it out of layers=, or name the module around it."
                 )
 
-    def _first(self) -> Batch:
+    def _checked_probes(self, probes: Batches) -> Batches:
+        if not probes.fixed_order:
+            raise ConfigurationError(
+                "probes come shuffled or as a stream, so that they could not be told apart. Give them in a fixed order: as "
+                "whole tensors, a list of batches, or a DataLoader without shuffling."
+            )
+        with untouched(self._model, (probes.source,)):
+            self._first(probes, "probes")
+        return probes
+
+    def _first(self, data: Batches, name: str = "data") -> Batch:
         try:
-            first = next(iter(self._data), None)
+            first = next(iter(data), None)
         except ConfigurationError:
             raise
         except Exception as error:
-            raise ConfigurationError(f"data cannot be read: {type(error).__name__}: {error}") from error
+            raise ConfigurationError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
         if first is None or first.instances == 0:
-            raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
+            raise ConfigurationError(f"{name} is empty; there must be at least one instance to evaluate the model on.")
         return first
 
     def _recorded(self, first: Batch) -> tuple[Recording, Batch]:
@@ -283,19 +306,6 @@ def _cut(batch: Batch, count: int) -> Batch:
 
     mask = None if batch.mask is None else batch.mask[:count]
     return Batch(transform(batch.args, cut), transform(batch.kwargs, cut), batch.labels, count, mask)
-
-
-def _shown(batch: Batch) -> np.ndarray | None:
-    """The input that a person would look at, [instances, ...]."""
-    named = [batch.kwargs[name] for name in _SHOWN if name in batch.kwargs]
-    for tensor in tensors([named, batch.args, batch.kwargs]):
-        if tensor.is_nested or not tensor.dim():
-            continue
-        axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
-        if axes:
-            found = tensor.movedim(axes[0], 0)
-            return (found.float() if found.is_floating_point() else found).numpy(force=True)
-    return None
 
 
 def _with_bar(data: Batches, progress: bool | None) -> Any:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tensorboard_activis.capture.torch_outcome import Labels, check_width, scores_of
+from tensorboard_activis.capture.torch_labels import Labels, check_width
+from tensorboard_activis.capture.torch_outcome import scores_of
 from tensorboard_activis.errors import ConfigurationError
 
 NAMES = ["a", "b", "c"]
