@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.query.halffloat import widen
+from tensorboard_activis.query.principal import principal
 
-#: Work (multiplications) up to which components are found exactly; beyond it by randomised subspace iteration.
+#: Work (multiplications) up to which components are found exactly, with all rows in memory.
 MAX_EXACT = 4e9
-_OVERSAMPLE = 8
-_ITERATIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,8 @@ class Projection:
 def pca(activations: np.ndarray) -> Projection:
     """The first two principal components, axes of unspecified sign; zeros where there is no variance left.
 
-    Values that are not finite take the mean of their neuron. Exact through the smaller of covariance and Gram matrix; for large
-    layers randomised (Halko, Martinsson, Tropp, "Finding structure with randomness", 2011, algorithm 4.4).
+    Values that are not finite take the mean of their neuron. Exact through the smaller of covariance and Gram matrix; large
+    layers as `principal` says.
 
     Arguments:
         activations: float16 [instances, neurons].
@@ -38,7 +37,7 @@ def pca(activations: np.ndarray) -> Projection:
 
 
 def components(activations: np.ndarray, count: int) -> np.ndarray:
-    """Coordinates on the first principal components, float64 [instances, at most count]; otherwise as `pca`."""
+    """Coordinates on the first principal components, float [instances, at most count]; otherwise as `pca`."""
     return _project(activations, count)[0]
 
 
@@ -48,6 +47,9 @@ def _project(activations: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarra
     nothing = np.zeros((instances, 0)), np.zeros(0)
     if instances == 0 or neurons == 0:
         return nothing
+    count = min(count, instances, neurons)
+    if float(instances) * neurons * min(instances, neurons) > MAX_EXACT:
+        return principal(activations, count)
     values = widen(np.ascontiguousarray(activations))
     known = np.isfinite(values)
     if known.all():
@@ -63,9 +65,7 @@ def _project(activations: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarra
     total = float(np.einsum("ij,ij->", values, values, dtype=np.float64))
     if total <= 0:
         return nothing
-    count = min(count, instances, neurons)
-    exact = float(instances) * neurons * min(instances, neurons) <= MAX_EXACT
-    axes, variances = _exact(values, count) if exact else _randomised(values, count)
+    axes, variances = _exact(values, count)
     return (values @ axes).astype(np.float64) * scale, variances / total
 
 
@@ -80,15 +80,6 @@ def _exact(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     variances, vectors = np.maximum(variances[::-1][:count], 0), vectors[:, ::-1][:, :count]
     lengths = np.sqrt(variances)
     return (wide.T @ vectors) / np.where(lengths > 1e-9 * max(lengths[0], 1e-300), lengths, np.inf), variances
-
-
-def _randomised(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(0)  # the same picture for the same data
-    basis = generator.normal(size=(values.shape[1], count + _OVERSAMPLE)).astype(np.float32)
-    for _ in range(_ITERATIONS):
-        basis, _ = np.linalg.qr(values.T @ (values @ basis))
-    _, lengths, vectors = np.linalg.svd(values @ basis, full_matrices=False)
-    return (basis @ vectors[:count].T).astype(np.float64), lengths[:count].astype(np.float64) ** 2
 
 
 def fix_signs(xy: np.ndarray, labels: np.ndarray | None) -> np.ndarray:

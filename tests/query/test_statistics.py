@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tensorboard_activis.query import blocks
 from tensorboard_activis.query import statistics as module
-from tensorboard_activis.query import sums
 from tensorboard_activis.query.statistics import Moments, mean_and_std, statistics
 
 
@@ -37,9 +37,9 @@ def agrees(found: Moments, exact: Moments) -> None:
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small data go the way of large ones, in many blocks and parts."""
     monkeypatch.setattr(module, "_EXACT", -1)
-    monkeypatch.setattr(sums, "_BLOCK", 1 << 11)
-    monkeypatch.setattr(sums, "_BLOCK_ROWS", 64)
-    monkeypatch.setattr(sums, "_PART", 1 << 13)
+    monkeypatch.setattr(blocks, "_BLOCK", 1 << 11)
+    monkeypatch.setattr(blocks, "_BLOCK_ROWS", 64)
+    monkeypatch.setattr(blocks, "_PART", 1 << 13)
 
 
 def overlapping(rows: int) -> np.ndarray:
