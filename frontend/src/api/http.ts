@@ -27,6 +27,8 @@ export function httpSource(base: string): Source {
     csv: async (at, chosen, signal) => (await request(base, "export", { ...at, ...chosen, format: "csv" }, signal)).blob(),
     instance: (at, layer, row, signal) => json("instance", { ...at, layer, row }, signal),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
+    subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
+    columnStatistics: (at, of, signal) => json("column_statistics", { ...at, ...of }, signal),
     contentUrl: (at: At, row) => `${base}content?${query({ ...at, row })}`,
     text: async (at, row, signal) => (await request(base, "content", { ...at, row }, signal)).text(),
   };

@@ -1,6 +1,6 @@
 import type {
   Columns, Graph, InstanceDetail, Matrix, NeuronDetail, Projection, ProjectionMethod, RowQuery, Runs, Snapshot, SortQuery, Strip, Table,
-  TableQuery, Where,
+  SubsetDetail, TableQuery, Vocabulary, Where,
 } from "./types";
 
 /** One snapshot: a run at a step. */
@@ -28,6 +28,10 @@ export interface Source {
   csv(at: At, query: Omit<TableQuery, "offset" | "limit">, signal: AbortSignal): Promise<Blob>;
   instance(at: At, layer: string, row: number, signal: AbortSignal): Promise<InstanceDetail>;
   neuron(at: At, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
+  /** How a subset (or expression) differs from the rest in a layer. */
+  subset(at: At, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
+  /** What the columns hold; of one column, its most frequent values that begin with a prefix. */
+  columnStatistics(at: At, of: { column?: string; prefix?: string }, signal: AbortSignal): Promise<Vocabulary>;
   /** Address of the instance itself, for an <img> or a fetch through `text`. */
   contentUrl(at: At, row: number): string;
   /** Content that is not an image. */

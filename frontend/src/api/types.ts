@@ -141,7 +141,7 @@ export interface RowSource {
   of: number;
 }
 
-/** Statistics are row-major [rows, neurons] in index order; `order` lists neurons in sorted order; `effect` is Cohen's d in index order. */
+/** Statistics are row-major [rows, neurons] in index order; `order` lists neurons in sorted order; `effect` is Hedges' g in index order. */
 export interface Matrix {
   count: number;
   neurons: number;
@@ -277,6 +277,57 @@ export interface NeuronDetail {
   bottom: Driver[];
   classes: { class: string; auc: number | null; d: number | null; n: number }[];
   steps: { step: number; mean: number | null; std: number | null }[];
+}
+
+/** A column of numbers: of the finite ones. Quantiles at 5, 25, 50, 75 and 95 percent. */
+export interface NumberStatistics {
+  name: string;
+  type: "number";
+  missing: number;
+  min: number | null;
+  max: number | null;
+  mean: number | null;
+  quantiles: (number | null)[];
+}
+
+/** Another column: how many values there are, and the most frequent ones. */
+export interface ValueStatistics {
+  name: string;
+  type: "category" | "text" | "boolean";
+  missing: number;
+  distinct: number;
+  values: { value: string | boolean; count: number }[];
+}
+
+/** What an expression can be completed with. */
+export interface Vocabulary {
+  columns: (NumberStatistics | ValueStatistics)[];
+  functions: { name: string; arguments: string[] }[];
+}
+
+export interface DistinguishingNeuron {
+  neuron: number;
+  /** Hedges' g: positive where the subset is higher. */
+  effect: number | null;
+  p: number | null;
+  q: number | null;
+  own: { mean: number | null; std: number | null };
+  rest: { mean: number | null; std: number | null };
+}
+
+/** A subset against all other instances; accuracy, loss and confusion are of the kept ones. */
+export interface SubsetDetail {
+  n: number;
+  of: number;
+  source: "exact" | "sample";
+  kept: number;
+  judged: number;
+  accuracy: number | null;
+  loss: number | null;
+  confusion: { label: string | null; prediction: string | null; count: number }[];
+  tested: number;
+  differ: number;
+  neurons: DistinguishingNeuron[];
 }
 
 export type ErrorKind = "bad_request" | "not_found" | "unreadable" | "too_large" | "internal" | "unreachable";

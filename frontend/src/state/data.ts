@@ -2,7 +2,8 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { At, Source } from "../api/source";
 import {
   ApiError, type Columns, type Graph, type InstanceDetail, type LayerInfo, type Matrix, type NeuronDetail, type Projection,
-  type ProjectionMethod, type RowQuery, type Snapshot, type SortQuery, type Strip, type Table, type TableQuery, type Where,
+  type ProjectionMethod, type RowQuery, type Snapshot, type SortQuery, type Strip, type SubsetDetail, type Table,
+  type TableQuery, type Vocabulary, type Where,
 } from "../api/types";
 import { at, compareAt } from "./place";
 import { perName, Requests, type Resource, resource } from "./loads";
@@ -231,10 +232,32 @@ export function contentUrl(row: number): string | null {
   return place && shown?.content === "image" ? currentSource().contentUrl(place, row) : null;
 }
 
-/** The matrix of two rows alone, sorted by their difference: how a subset differs from the rest. */
-export function differenceOf(subject: () => { layer: string; a: RowQuery; b: RowQuery } | null): Resource<MatrixQuery, Matrix> {
+const subsets = new Requests(
+  ({ layer, row, ...where }: At & { layer: string; row: RowQuery }, abort): Promise<SubsetDetail> => currentSource().subset(where, layer, row, abort),
+  64,
+);
+
+/** A subset against the rest in one layer. */
+export function subsetOf(subject: () => { layer: string; row: RowQuery } | null): Resource<At & { layer: string; row: RowQuery }, SubsetDetail> {
   return resource(() => {
     const [place, asked] = [at.value, subject()];
-    return place && asked ? { ...place, layer: asked.layer, rows: [asked.a, asked.b], sort: { by: "difference", a: 0, b: 1 } } : null;
-  }, matrices);
+    return place && asked ? { ...place, ...asked } : null;
+  }, subsets);
+}
+
+const statistics = new Requests(
+  ({ column, prefix, ...where }: At & { column?: string; prefix?: string }, abort): Promise<Vocabulary> =>
+    currentSource().columnStatistics(where, { ...(column !== undefined && { column }), ...(prefix !== undefined && { prefix }) }, abort),
+  64,
+);
+
+/** What an expression can be completed with. */
+export const vocabulary = resource(() => at.value, statistics);
+
+/** The most frequent values of one column that begin with a prefix. */
+export function valuesOf(subject: () => { column: string; prefix: string } | null): Resource<At & { column?: string; prefix?: string }, Vocabulary> {
+  return resource(() => {
+    const [place, asked] = [at.value, subject()];
+    return place && asked ? { ...place, ...asked } : null;
+  }, statistics);
 }

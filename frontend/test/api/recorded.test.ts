@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import columnStatistics from "../../fixtures/column_statistics.json";
 import errorExpression from "../../fixtures/error-expression.json";
 import graph from "../../fixtures/graph.json";
 import index from "../../fixtures/index.json";
@@ -7,11 +8,13 @@ import instance from "../../fixtures/instance.json";
 import neuron from "../../fixtures/neuron.json";
 import runs from "../../fixtures/runs.json";
 import snapshot from "../../fixtures/snapshot.json";
+import subset from "../../fixtures/subset.json";
 import table from "../../fixtures/table.json";
 import { httpSource } from "../../src/api/http";
 import type { At } from "../../src/api/source";
 import {
-  ApiError, type Graph, type InstanceDetail, type NeuronDetail, type RowQuery, type Runs, type Snapshot, type SortQuery, type Table,
+  ApiError, type Graph, type InstanceDetail, type NeuronDetail, type RowQuery, type Runs, type Snapshot, type SortQuery, type SubsetDetail, type Table,
+  type Vocabulary,
 } from "../../src/api/types";
 
 /** JSON as TypeScript infers it: no literals, and what some entries of a list lack is undefined in them. */
@@ -30,6 +33,8 @@ snapshot satisfies Wire<Snapshot>;
 table satisfies Wire<Table>;
 instance satisfies Wire<InstanceDetail>;
 neuron satisfies Wire<NeuronDetail>;
+subset satisfies Wire<SubsetDetail>;
+columnStatistics satisfies { columns: object[]; functions: Wire<Vocabulary["functions"]> };
 errorExpression satisfies { error: { kind: string; message: string; position: number | null } };
 
 interface Question {
@@ -73,7 +78,7 @@ const ask = {
 describe("recorded answers", () => {
   it("are of every route that the source asks", () => {
     const routes = new Set(Object.values(QUESTIONS).map(({ route }) => route));
-    for (const route of ["runs", "graph", "snapshot", "strips", "matrix", "projection", "columns", "where", "table", "instance", "neuron"]) {
+    for (const route of ["runs", "graph", "snapshot", "strips", "matrix", "projection", "columns", "where", "table", "instance", "neuron", "subset", "column_statistics"]) {
       expect(routes).toContain(route);
     }
   });

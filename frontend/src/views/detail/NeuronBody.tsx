@@ -140,7 +140,7 @@ function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Ele
     <section class="detail-section" aria-label="Selectivity per class">
       <h3>
         <span class="cut">Selectivity</span>
-        <span class="detail-heads"><span class="caption number">AUC</span><span class="caption number"><i>d</i></span><span class="caption number">n</span></span>
+        <span class="detail-heads"><span class="caption number">AUC</span><span class="caption number"><i>g</i></span><span class="caption number">n</span></span>
       </h3>
       <div class="detail-scroll" role="group" aria-label="Classes" tabIndex={0}>
         {sorted.map(({ class: name, auc, d, n }) => {

@@ -1,13 +1,12 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { Matrix, RowQuery } from "../../api/types";
+import type { MeanStd, RowQuery, SubsetDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { labelName, subsetsByName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
-import { columns, differenceOf, snapshot } from "../../state/data";
-import { membersOf } from "../../state/members";
+import { snapshot, subsetOf } from "../../state/data";
 import { type RowKey, rowOfKey, rowQuery } from "../../state/rows";
 import { Loading } from "../controls/Loading";
 import { Swatch } from "../controls/Swatch";
@@ -16,90 +15,75 @@ import { Intervals } from "./Intervals";
 
 /** A subset: how many, how well predicted, as what, and the neurons on which it differs most from the rest. */
 export function SubsetBody({ row, layer }: { row: RowKey; layer: string }): JSX.Element {
-  const [difference] = useState(() => new Map<string, ReturnType<typeof differenceOf>>());
+  const [details] = useState(() => new Map<string, ReturnType<typeof subsetOf>>());
   const key = `${row} ${layer}`;
-  let load = difference.get(key);
-  if (!load) difference.set(key, (load = differenceOf(() => queryOf(row, layer))));
-  const query = queryOf(row, layer);
+  let load = details.get(key);
+  if (!load) details.set(key, (load = subsetOf(() => queryOf(row, layer))));
+  const detail = load.value.value;
   return (
     <div class="detail-body detail-subset">
-      <Facts row={row} />
-      <Predicted row={row} />
-      {query ? (
-        <Loading load={load.value} what="The difference from the rest">
-          {(matrix) => <Distinguishing matrix={matrix} row={row} layer={load.value.query?.layer ?? layer} />}
-        </Loading>
-      ) : (
-        <p class="detail-words">These are all instances: there is no rest to tell them from.</p>
-      )}
+      {detail && <Facts row={row} detail={detail} />}
+      {detail && <Predicted detail={detail} />}
+      <Loading load={load.value} what="The subset">
+        {(found) =>
+          subsetsByName.value.get(row.slice(2))?.kind === "all" ? (
+            <p class="detail-words">These are all instances: there is no rest to tell them from.</p>
+          ) : (
+            <Distinguishing detail={found} row={row} layer={load.value.query?.layer ?? layer} />
+          )}
+      </Loading>
     </div>
   );
 }
 
-function queryOf(key: RowKey, layer: string): { layer: string; a: RowQuery; b: RowQuery } | null {
+function queryOf(key: RowKey, layer: string): { layer: string; row: RowQuery } | null {
   const row = rowOfKey(key);
-  if (!row || row.kind === "instance") return null;
-  const known = row.kind === "subset" ? subsetsByName.value.get(row.name) : undefined;
-  const expression = row.kind === "expression" ? row.expression : known?.expression;
-  if (!expression || known?.kind === "all") return null;
-  return { layer, a: rowQuery(row), b: { expression: `not (${expression})` } };
+  return row && row.kind !== "instance" ? { layer, row: rowQuery(row) } : null;
 }
 
-/** What is known without asking: over the instances kept. */
-function tally(key: RowKey): { kept: number; right: number; judged: number; loss: number; as: [number, number][] } | null {
-  const [members, known] = [membersOf(key), columns.value.value];
-  if (!members || !known) return null;
-  const as = new Map<number, number>();
-  let [kept, right, judged, loss] = [0, 0, 0, 0];
-  members.forEach((inside, row) => {
-    if (!inside) return;
-    kept++;
-    const verdict = known.correct[row];
-    if (verdict !== 255) judged++;
-    if (verdict === 1) right++;
-    if (Number.isFinite(known.loss[row])) loss += known.loss[row] ?? 0;
-    const prediction = known.prediction[row] ?? -1;
-    as.set(prediction, (as.get(prediction) ?? 0) + 1);
-  });
-  return { kept, right, judged, loss, as: [...as].sort((a, b) => b[1] - a[1]) };
-}
-
-function Facts({ row }: { row: RowKey }): JSX.Element {
-  const [known, shown] = [tally(row), snapshot.value.value];
+function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Element {
+  const shown = snapshot.value.value;
   const subset = subsetsByName.value.get(row.slice(2));
   const expression = row.startsWith("e:") ? row.slice(2) : subset?.expression;
   return (
     <section class="detail-section">
       <h3>Facts</h3>
       <dl class="detail-facts">
-        {subset && <><dt>instances</dt><dd>{integer(subset.count)} <span class="second">of {integer(shown?.seen)} seen</span></dd></>}
-        {known && <><dt>kept</dt><dd>{integer(known.kept)} <span class="second">of {integer(shown?.kept)}</span></dd></>}
-        {known && known.judged > 0 && <><dt>accuracy</dt><dd>{percent(known.right / known.judged)} <span class="second">of those kept</span></dd></>}
-        {known && known.kept > 0 && known.loss > 0 && <><dt>mean loss</dt><dd>{(known.loss / known.kept).toPrecision(3)}</dd></>}
+        {detail.source === "exact" && <><dt>instances</dt><dd>{integer(detail.n)} <span class="second">of {integer(detail.of)} seen</span></dd></>}
+        <dt>kept</dt><dd>{integer(detail.kept)} <span class="second">of {integer(shown?.kept)}</span></dd>
+        {detail.accuracy !== null && <><dt>accuracy</dt><dd>{percent(detail.accuracy)} <span class="second">of those kept</span></dd></>}
+        {detail.loss !== null && <><dt>mean loss</dt><dd>{detail.loss.toPrecision(3)}</dd></>}
+        {detail.tested > 0 && <><dt>differs on</dt><dd>{integer(detail.differ)} <span class="second">of {integer(detail.tested)} neurons</span></dd></>}
         {expression && <><dt>is</dt><dd><code>{expression}</code></dd></>}
       </dl>
     </section>
   );
 }
 
-function Predicted({ row }: { row: RowKey }): JSX.Element | null {
-  const known = tally(row);
-  if (!known || known.kept === 0 || snapshot.value.value?.task !== "classification") return null;
-  const most = known.as[0]?.[1] ?? 1;
+function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
+  const as = new Map<string | null, number>();
+  for (const { prediction, count } of detail.confusion) as.set(prediction, (as.get(prediction) ?? 0) + count);
+  if (as.size === 0) return null;
+  const names = snapshot.value.value?.class_names ?? [];
+  const sorted = [...as].sort((a, b) => b[1] - a[1]);
+  const most = sorted[0]?.[1] ?? 1;
   return (
     <section class="detail-section">
       <h3>Predicted as</h3>
       <ul class="detail-scores">
-        {known.as.slice(0, 5).map(([index, count]) => (
-          <li key={index}>
-            <Swatch index={index} />
-            <span class="cut">{labelName(index)}</span>
-            <span class="detail-score">
-              <span style={{ width: `${Math.max(1.5, (count / most) * 76)}px`, background: classColour(index) }} />
-              <span class="second">{integer(count)}</span>
-            </span>
-          </li>
-        ))}
+        {sorted.slice(0, 5).map(([name, count]) => {
+          const index = name === null ? -1 : names.indexOf(name);
+          return (
+            <li key={name}>
+              <Swatch index={index} />
+              <span class="cut">{name ?? labelName(-1)}</span>
+              <span class="detail-score">
+                <span style={{ width: `${Math.max(1.5, (count / most) * 76)}px`, background: classColour(index) }} />
+                <span class="second">{integer(count)}</span>
+              </span>
+            </li>
+          );
+        })}
       </ul>
     </section>
   );
@@ -113,19 +97,15 @@ export function subsetColour(row: RowKey): string {
 
 const MOST = 6;
 
-function Distinguishing({ matrix, row, layer }: { matrix: Matrix; row: RowKey; layer: string }): JSX.Element {
-  const { effect, mean, std, neurons } = matrix;
-  const strength = (neuron: number): number => Math.abs(effect?.[neuron] ?? 0);
-  const chosen = Array.from({ length: neurons }, (_, i) => i).filter((i) => Number.isFinite(effect?.[i] ?? Number.NaN) && strength(i) > 0)
-    .sort((a, b) => strength(b) - strength(a)).slice(0, 2 * MOST);
-  const axis = axisOver(chosen.flatMap((i) => [i, neurons + i].flatMap((at) => [(mean[at] ?? 0) - (std[at] ?? 0), (mean[at] ?? 0) + (std[at] ?? 0)])));
-  const list = chosen.map((neuron) => ({
-    neuron, numbers: [signed(effect?.[neuron])],
-    own: { mean: mean[neuron] ?? NaN, std: std[neuron] ?? NaN }, other: { mean: mean[neurons + neuron] ?? NaN, std: std[neurons + neuron] ?? NaN },
-  }));
+function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: RowKey; layer: string }): JSX.Element {
+  const known = ({ mean, std }: { mean: number | null; std: number | null }): MeanStd => ({ mean: mean ?? NaN, std: std ?? NaN });
+  const list = detail.neurons.map(({ neuron, effect, q, own, rest }) => (
+    { neuron, numbers: [signed(effect ?? undefined), share(q)], own: known(own), other: known(rest) }
+  ));
+  const axis = axisOver(list.flatMap(({ own, other }) => [own, other].flatMap(({ mean, std }) => [mean - std, mean + std])));
   const shared = {
-    axis, layer, most: Math.min(MOST, list.length), heads: [<i>d</i>], empty: "No neuron of this layer tells it from the rest.",
-    colours: [subsetColour(row), tokens.value.text3] as [string, string],
+    axis, layer, most: Math.min(MOST, list.length), heads: [<i title="Hedges' g: difference of the means in pooled deviations">g</i>, <i title="Share of false findings (Benjamini-Hochberg)">q</i>],
+    empty: "No neuron of this layer tells it from the rest.", colours: [subsetColour(row), tokens.value.text3] as [string, string],
   };
   return (
     <div class="detail-two">
@@ -133,4 +113,10 @@ function Distinguishing({ matrix, row, layer }: { matrix: Matrix; row: RowKey; l
       {list.length > MOST && <Intervals {...shared} title="and next" intervals={list.slice(MOST)} />}
     </div>
   );
+}
+
+/** A share of false findings: small ones by their size alone. */
+function share(q: number | null): string {
+  if (q === null) return "";
+  return q < 0.001 ? "<.001" : q.toFixed(3).replace(/^0/, "");
 }

@@ -68,7 +68,7 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
       <Canvas class="matrix-canvas matrix-marks" draw={drawMarks} aria-hidden="true" />
       {shape?.effect && model && (
         <div class="matrix-effect caption" style={{ width: px(shape.left - 32) }}>
-          <div>effect size <i>d</i></div>
+          <div>effect size <i>g</i></div>
           <div class="cut">{nameOf(model.keys[model.a] ?? "")} − {nameOf(model.keys[model.b] ?? "")}</div>
         </div>
       )}

@@ -28,7 +28,7 @@ export function saveOptions(layer: string): Option<() => void>[] {
 /** A line per neuron in the order shown, a column per row. */
 export function table({ matrix, keys, statistic }: MatrixModel): string {
   const { effect, order, neurons } = matrix;
-  const lines = [csvLine(["neuron", ...(effect ? ["effect size d"] : []), ...keys.map((key) => `${nameOf(key)} ${STATISTICS[statistic].short}`)])];
+  const lines = [csvLine(["neuron", ...(effect ? ["effect size g"] : []), ...keys.map((key) => `${nameOf(key)} ${STATISTICS[statistic].short}`)])];
   for (const neuron of order) {
     lines.push(csvLine([neuron, ...(effect ? [digits(effect[neuron]!)] : []), ...keys.map((_, row) => digits(matrix[statistic][row * neurons + neuron]!))]));
   }
@@ -91,7 +91,7 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
   }
   if (effect && shape.effect) {
     const end = effectEnd(effect);
-    write(`effect size d, ${nameOf(keys[model.a] ?? "")} − ${nameOf(keys[model.b] ?? "")}`, 12, 18, { "font-size": 11, fill: text2 });
+    write(`effect size g, ${nameOf(keys[model.a] ?? "")} − ${nameOf(keys[model.b] ?? "")}`, 12, 18, { "font-size": 11, fill: text2 });
     const { zero, reach } = shape.effect;
     matrix.order.forEach((neuron, place) => {
       const d = effect[neuron]!;

@@ -1,0 +1,120 @@
+import type { Vocabulary } from "../api/types";
+import { type Token, tokens } from "./expression";
+
+/** What may be completed at the caret: a name, or a value of a column. `start` to `end` is what a choice replaces. */
+export interface Place {
+  kind: "name" | "value";
+  start: number;
+  end: number;
+  /** What stands there so far, without quotes. */
+  prefix: string;
+  column: string | null;
+}
+
+export interface Completion {
+  /** What is put in the place. */
+  text: string;
+  label: string;
+  /** Said beside it: the column's type, how often the value occurs, how a function is written. */
+  detail: string;
+  /** Where the caret goes, counted from the start of the text that is put in. */
+  caret: number;
+}
+
+const COMPARED = new Set(["==", "!="]);
+const WORDS = ["and", "or", "not", "in"];
+const PLAIN = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+const MOST = 12;
+
+/** Where in the expression the caret is; null where nothing can be completed. */
+export function placeAt(text: string, caret: number): Place | null {
+  const all = tokens(text);
+  const here = all.find(({ kind, start, text: word }) => kind !== "space" && start < caret && caret <= start + word.length);
+  const before = all.filter(({ kind, start }) => kind !== "space" && start < (here?.start ?? caret));
+  const word = here && (here.kind === "operator" ? null : here);
+  if (here?.kind === "operator") before.push(here);
+  if (word?.kind === "string") {
+    const closed = word.text.length > 1 && word.text.endsWith(word.text[0]!);
+    if (closed && caret === word.start + word.text.length) return null;
+    const column = columnBefore(before);
+    return column === null ? null : { kind: "value", start: word.start, end: word.start + word.text.length, prefix: text.slice(word.start + 1, caret), column };
+  }
+  if (word && word.kind !== "name" && word.kind !== "keyword" && word.kind !== "number") return null;
+  const [start, end] = word ? [word.start, word.start + word.text.length] : [caret, caret];
+  const prefix = text.slice(start, caret);
+  const column = columnBefore(before);
+  if (column !== null) return { kind: "value", start, end, prefix, column };
+  return word?.kind === "number" || before.at(-1)?.text === "." ? null : { kind: "name", start, end, prefix, column: null };
+}
+
+/** The column that a value at the end of these tokens is compared with: after `label ==`, `label in [`, `col("a b") !=`. */
+function columnBefore(before: readonly Token[]): string | null {
+  const last = before.at(-1)?.text ?? "";
+  if (COMPARED.has(last)) return columnAt(before.slice(0, -1));
+  let open = before.length - 1;
+  while (open >= 0 && before[open]!.text !== "[") {
+    if (!["string", "number"].includes(before[open]!.kind) && before[open]!.text !== ",") return null;
+    open--;
+  }
+  if (open < 1 || (last !== "[" && last !== ",")) return null;
+  if (before[open - 1]!.text === "in") {
+    const negated = before[open - 2]?.text === "not";
+    return columnAt(before.slice(0, open - (negated ? 2 : 1)));
+  }
+  const call = before.slice(Math.max(0, open - 3), open).map(({ text }) => text).join("");
+  return call === ".isin(" ? columnAt(before.slice(0, open - 3)) : null;
+}
+
+function columnAt(before: readonly Token[]): string | null {
+  const last = before.at(-1);
+  if (last?.kind === "name") return last.text;
+  const [name, open, quoted, close] = before.slice(-4);
+  if (name?.text !== "col" || open?.text !== "(" || quoted?.kind !== "string" || close?.text !== ")") return null;
+  return quoted.text.slice(1, -1);
+}
+
+/** What fits the place, the likeliest first. Nothing is offered for an empty name, unless all is asked for. */
+export function completions(place: Place, known: Vocabulary, all = false): Completion[] {
+  if (place.kind === "value") return values(place, known);
+  if (place.prefix === "" && !all) return [];
+  const fits = (name: string): boolean => name.toLowerCase().startsWith(place.prefix.toLowerCase());
+  const columns = known.columns.filter(({ name }) => fits(name)).map(({ name, type }): Completion => {
+    const text = PLAIN.test(name) ? name : `col(${quoted(name)})`;
+    return { text, label: name, detail: type, caret: text.length };
+  });
+  const functions = known.functions.filter(({ name }) => fits(name)).map(({ name, arguments: written }): Completion => (
+    { text: `${name}()`, label: `${name}(…)`, detail: `${name}(${written.join(", ")})`, caret: name.length + 1 }
+  ));
+  const words = WORDS.filter(fits).map((word): Completion => ({ text: `${word} `, label: word, detail: "", caret: word.length + 1 }));
+  const found = [...columns, ...functions, ...words].slice(0, all ? undefined : MOST);
+  return found.length === 1 && found[0]!.text === place.prefix ? [] : found;
+}
+
+function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
+  const found = known.columns.find(({ name }) => name === column);
+  if (!found) return [];
+  if (found.type === "number") {
+    if (prefix !== "" || found.min === null || found.max === null) return [];
+    const [low, , middle, , high] = found.quantiles;
+    const points: [string, number | null | undefined][] = [["least", found.min], ["5 %", low], ["median", middle], ["95 %", high], ["most", found.max]];
+    return points.filter((point): point is [string, number] => typeof point[1] === "number")
+      .map(([label, value]) => ({ text: plain(value), label: plain(value), detail: label, caret: plain(value).length }))
+      .filter(({ text }, i, list) => list.findIndex((other) => other.text === text) === i);
+  }
+  return found.values.filter(({ value }) => String(value).toLowerCase().startsWith(prefix.toLowerCase())).slice(0, MOST).map(({ value, count }) => {
+    const text = typeof value === "boolean" ? (value ? "True" : "False") : quoted(value);
+    return { text, label: String(value), detail: count.toLocaleString("en"), caret: text.length };
+  });
+}
+
+const plain = (value: number): string => String(Number(value.toPrecision(4)));
+
+/** A text as the language writes it. */
+function quoted(text: string): string {
+  return `"${text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n").replace(/\r/g, "\\r")}"`;
+}
+
+/** The expression with the choice in its place, and where the caret is then. */
+export function complete(text: string, place: Place, chosen: Completion): { text: string; caret: number } {
+  return { text: text.slice(0, place.start) + chosen.text + text.slice(place.end), caret: place.start + chosen.caret };
+}
