@@ -52,12 +52,12 @@ def spread(processes: Processes, gathered: Gathered, size: int | None) -> Rows:
     places[0] = np.append(places[0], chosen.size + np.arange(probes))
     total = chosen.size + probes
     bounds = [total * rank // processes.size for rank in range(processes.size + 1)]
-    found = {name: _exchanged(processes, values, places, bounds) for name, values in sorted(kept.items())}
+    found = {name: _exchanged(processes, values, places, bounds) for name, values in kept.items()}
     return Rows(found, chosen.size, probes, tuple(np.diff(bounds).tolist()))
 
 
 def _alike(processes: Processes, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same columns on all: a process that had no data has them without rows."""
+    """The same columns in the same order on all: a process that had no data has them without rows."""
     empty = pickle.dumps({name: values[:0] for name, values in kept.items()})
     known: dict[str, np.ndarray] = {}
     for data in processes.gather(empty):

@@ -72,7 +72,7 @@ class UserColumns:
 def arrow(values: np.ndarray) -> pa.Array:
     """A column of a batch, or of several put together, as a table holds it."""
     if values.dtype == object:
-        return pa.array(values.tolist())
+        return pa.array(values.tolist(), from_pandas=True)  # numbers of one batch beside nothing but None of another
     return pa.array(values, from_pandas=True)
 
 

@@ -1,0 +1,155 @@
+"""Several processes give the snapshot that one gives on the same data, however the data are dealt out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, rounds, shared
+from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.read.run import open_run
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tests.processes import run_threads
+from tests.records import CLASSES, Data, small_data, small_graph, small_layers
+
+USER = {"odd": "number > 0 and id != 3"}
+
+
+def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], probes: int = 0, **options: object) -> None:
+    """One snapshot; `dealt` is per process the batches, each the positions of its instances."""
+
+    def work(processes: Processes) -> None:
+        recorder = Recorder(
+            log_dir,
+            small_graph(),
+            small_layers(),
+            class_names=CLASSES,
+            subsets=USER,
+            strict=True,
+            processes=processes,
+            **options,
+        )
+        with recorder.guard(1), recorder.snapshot(1) as evaluation:
+
+            def add(rows: np.ndarray, probe: bool = False) -> None:
+                texts = [f"number {row}" for row in rows]
+                columns = {"number": [None if row % 3 else row + 0.5 for row in rows], "name": [None] * len(rows)}
+                evaluation.add(
+                    {name: values[rows] for name, values in data.activations.items()},
+                    labels=data.labels[rows],
+                    outputs=data.logits[rows],
+                    ids=None if probe else rows.tolist(),
+                    texts=texts,
+                    columns=columns,
+                    probe=probe,
+                )
+
+            for batch in rounds(processes, dealt[processes.rank]):
+                add(np.zeros(0, int) if batch is None else batch)
+            if probes:
+                add(np.arange(probes), probe=True)
+        recorder.close()
+
+    (log_dir / "activis").mkdir(parents=True, exist_ok=True)
+    if len(dealt) == 1:
+        work(Alone())
+    else:
+        run_threads(len(dealt), work)
+
+
+def same(a: SnapshotReader, b: SnapshotReader) -> None:
+    assert str(a.instances.to_pylist()) == str(b.instances.to_pylist())  # NaN is not NaN
+    assert a.record.subsets == b.record.subsets
+    assert (a.record.seen, a.record.kept, a.record.probes) == (b.record.seen, b.record.kept, b.record.probes)
+    assert a.record.metrics == pytest.approx(b.record.metrics, rel=1e-12)
+    for name in a.record.columns:
+        np.testing.assert_array_equal(a.column(name), b.column(name))
+    for name, layer in a.layers.items():
+        np.testing.assert_array_equal(a.activations(name), b.activations(name))
+        assert (layer.nan, layer.inf) == (b.layers[name].nan, b.layers[name].inf)
+        mine, other = a.summary(name), b.summary(name)
+        for field in ("count", "mean", "std", "min", "max"):
+            np.testing.assert_allclose(getattr(mine, field), getattr(other, field), rtol=1e-6, atol=1e-6, err_msg=field)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_any_deal_gives_what_one_process_gives(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    count, size = data.draw(st.integers(1, 40)), data.draw(st.integers(2, 4))
+    source = small_data(count)
+    if data.draw(st.booleans()):
+        source.activations["head"][0, 1] = np.nan
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    # Every instance at one or two processes; some processes may have none, and no two have equally many batches.
+    owner = random.integers(0, data.draw(st.integers(1, size)), count)
+    twice = random.random(count) < 0.3
+    dealt = []
+    for rank in range(size):
+        mine = random.permutation(np.flatnonzero((owner == rank) | (twice & (rank == 0))))
+        dealt.append([mine[start : start + 3 + rank] for start in range(0, mine.size, 3 + rank)])
+    sample, probes = data.draw(st.sampled_from([None, 1, 7, 1000])), data.draw(st.sampled_from([0, 3]))
+    probes = min(probes, count)
+    where = tmp_path_factory.mktemp("runs")
+    write(where / "one", source, [[np.arange(count)]], probes, sample=sample)
+    write(where / "many", source, dealt, probes, sample=sample)
+    one, many = open_run(where / "one").latest, open_run(where / "many").latest
+    same(one, many)
+
+
+def test_each_process_writes_its_part_in_hash_order(tmp_path: Path) -> None:
+    data = small_data(6_000)
+    dealt = [[np.arange(rank, 6_000, 3)] for rank in range(3)]
+    write(tmp_path / "many", data, dealt, sample=None)
+    write(tmp_path / "one", data, [[np.arange(6_000)]], sample=None)
+    assert len(list((tmp_path / "many/activis").glob("*.safetensors"))) == 3
+    assert len(list((tmp_path / "many/activis").glob("*.parquet"))) == 3
+    many = open_run(tmp_path / "many").latest
+    files = many.layers["head"].activations.files
+    assert len(files) == 3
+    assert len(set(files)) == 3
+    assert many.instances["id"].to_pylist() != sorted(many.instances["id"].to_pylist())
+    same(open_run(tmp_path / "one").latest, many)
+
+
+def test_nothing_anywhere_is_a_fault_everywhere(tmp_path: Path) -> None:
+    with pytest.raises(ActiVisError, match="gave no instances"):
+        write(tmp_path, small_data(), [[], []])
+    assert not list((tmp_path / "activis").glob("*events*"))
+
+
+def test_a_fault_in_one_process_loses_the_snapshot_in_all(tmp_path: Path) -> None:
+    data = small_data()
+    (tmp_path / "activis").mkdir()
+
+    def work(processes: Processes) -> Exception | None:
+        recorder = Recorder(tmp_path, small_graph(), small_layers(), strict=True, processes=processes)
+        try:
+            with recorder.guard(1), recorder.snapshot(1) as evaluation:
+                for batch in rounds(processes, range(3)):
+                    if processes.rank == 1 and batch == 1:
+                        raise ValueError("boom")
+                    ids = [processes.rank * 100 + (batch or 0)]
+                    evaluation.add({name: values[:1] for name, values in data.activations.items()}, ids=ids)
+        except Exception as error:
+            return error
+        finally:
+            recorder.close()
+        return None
+
+    first, second = run_threads(2, work)
+    assert isinstance(first, ElsewhereError)
+    assert "boom" in str(first)
+    assert isinstance(second, ValueError)
+    assert not list((tmp_path / "activis").glob("*events*"))
+    assert not list((tmp_path / "activis").glob("*.safetensors"))
+
+
+def test_a_value_is_that_of_the_first_process_that_has_one() -> None:
+    def work(processes: Processes) -> object:
+        return shared(processes, {"of": processes.rank} if processes.rank else None)
+
+    assert run_threads(3, work) == [{"of": 1}] * 3
+    assert run_threads(2, lambda processes: shared(processes, None)) == [None, None]

@@ -1,0 +1,72 @@
+"""Processes of a test: threads of one, that meet at every call."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tensorboard_activis.capture.processes import ElsewhereError, Processes
+
+T = TypeVar("T")
+
+
+class Threads:
+    """One of several threads; see `Processes`."""
+
+    def __init__(self, rank: int, size: int, table: list[Any], barrier: threading.Barrier) -> None:
+        self.rank, self.size = rank, size
+        self._table, self._barrier = table, barrier
+
+    def any(self, flag: bool) -> bool:
+        return any(self._all(flag))
+
+    def gather(self, data: bytes) -> list[bytes]:
+        return self._all(data)
+
+    def exchange(self, parts: Sequence[bytes]) -> list[bytes]:
+        return [given[self.rank] for given in self._all(list(parts))]
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(sum(self._all(values)))
+
+    def lowest(self, values: np.ndarray) -> np.ndarray:
+        return np.min(self._all(values), axis=0)
+
+    def highest(self, values: np.ndarray) -> np.ndarray:
+        return np.max(self._all(values), axis=0)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        try:
+            yield
+        except ElsewhereError:
+            raise
+        except Exception as error:
+            self._meet(error)
+            raise
+        self._all(None)
+
+    def _all(self, value: Any) -> list[Any]:
+        found = self._meet(value)
+        fault = next((each for each in found if isinstance(each, Exception)), None)
+        if fault is not None:
+            raise ElsewhereError(str(fault))
+        return found
+
+    def _meet(self, value: Any) -> list[Any]:
+        self._table[self.rank] = value
+        self._barrier.wait(timeout=20)
+        found = list(self._table)
+        self._barrier.wait(timeout=20)
+        return found
+
+
+def run_threads(size: int, work: Callable[[Processes], T]) -> list[T]:
+    """What each of them gives."""
+    table, barrier = [None] * size, threading.Barrier(size)
+    with ThreadPoolExecutor(size) as pool:
+        started = [pool.submit(work, Threads(rank, size, table, barrier)) for rank in range(size)]
+        return [each.result() for each in started]
