@@ -151,9 +151,8 @@ def test_subclassed_with_tensorflow_operations_is_traced():
 def test_model_that_cannot_run_without_data_is_a_tree():
     class Stubborn(Subclassed):
         def call(self, x, training=False):
-            if not hasattr(x, "numpy"):
-                raise TypeError("values, please")
-            return super().call(x)
+            # Values, please.
+            return super().call(x) if np.isfinite(ops.convert_to_numpy(x)).all() else x
 
     model = Stubborn()
     model.block.build((None, 5))
