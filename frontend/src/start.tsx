@@ -11,6 +11,7 @@ import { pollRuns } from "./state/poll";
 import { followAddress } from "./state/url";
 import styles from "./styles.css?inline";
 import { App } from "./views/App";
+import { loadLayouts } from "./views/graph/state";
 
 /** Starts the tab on any source: the dev page hands in made-up data. */
 export function start(source: Source, mount: HTMLElement): void {
@@ -27,6 +28,7 @@ export function start(source: Source, mount: HTMLElement): void {
   followAddress(host);
   pollRuns(onDataReloaded);
   askAhead();
+  loadLayouts();
   render(<App />, mount);
   copyFonts(host);
 }

@@ -5,12 +5,25 @@ import { buildFlows, type Flow } from "./graphFlow";
 import { type Branching, layoutGraph } from "./graphLayout";
 import { buildTree, type Tree } from "./graphTree";
 
-/** Lays the graph out beside the page. The graph comes once, then what is open; each question carries a number that its answer repeats. */
+/**
+ * Lays the graph out beside the page; the page itself takes the same functions from this file, so that they are loaded once:
+ * as properties of a global object, for a worker's file exports nothing. The graph comes
+ * once, then what is open; each question carries a number that its answer repeats.
+ */
 export type Question =
   | { kind: "graph"; graph: Graph; recorded: string[] }
   | { kind: "layout"; number: number; open: string[]; pages: [string, number][]; width: number };
 
 export type Answer = { number: number; drawing: Drawing } | { number: number; problem: string };
+
+export interface Layouts {
+  buildFlows: typeof buildFlows;
+  layoutGraph: typeof layoutGraph;
+}
+
+declare global {
+  var activisLayouts: Layouts | undefined;
+}
 
 let tree: Tree | null = null;
 let flows: Map<string, Flow> = new Map();
@@ -18,7 +31,9 @@ let branches = new Map<string, Branching>();
 
 const send = (answer: Answer): void => (globalThis as unknown as { postMessage: (message: Answer) => void }).postMessage(answer);
 
-addEventListener("message", ({ data }: MessageEvent<Question>) => {
+const inPage = typeof document !== "undefined";
+if (inPage) globalThis.activisLayouts = { buildFlows, layoutGraph };
+else addEventListener("message", ({ data }: MessageEvent<Question>) => {
   if (data.kind === "graph") {
     tree = buildTree(data.graph, data.recorded);
     flows = buildFlows(data.graph, tree);

@@ -4,7 +4,7 @@ import {
 } from "./graphDrawing";
 import { branchesSize, placeBranches } from "./graphBranches";
 import { asColumn, type Bundle, type Column, cutFlow, type Flow } from "./graphFlow";
-import { isGroup, type Tree, type TreeNode } from "./graphTree";
+import { isGroup, isStacked, PAGE, type Tree, type TreeNode } from "./graphTree";
 
 /** What dagre answers: centres of the boxes and corners of the edges, from (0, 0). */
 export interface Branching {
@@ -30,8 +30,6 @@ export interface Request {
   width: number;
 }
 
-/** Children of a module that are laid out at once; of one that branches fewer, for that costs more. */
-export const PAGE = 300;
 export const PAGE_BRANCHES = 60;
 
 /** A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands alone. */
@@ -117,8 +115,6 @@ export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, reques
   placeInner(inner, tree.root, { x: MARGIN, y: MARGIN_TOP, width: width - 2 * MARGIN, level: 0 }, boxes, edges);
   return { width, height: MARGIN_TOP + size.height - 2 * FOOT, boxes, edges };
 }
-
-export const isStacked = (item: TreeNode): boolean => item.kind === "fold" || item.repeats !== null;
 
 /** About as wide as its words; the view cuts what does not fit. */
 function wishOf(item: TreeNode): number {

@@ -152,3 +152,9 @@ export function openAtFirst({ root }: Tree, limit = 40): string[] {
   const total = shown.children.length + groups.reduce((sum, { children }) => sum + children.length, 0);
   return total <= limit ? [...open, ...groups.map(({ key }) => key)] : open;
 }
+
+/** Repeated blocks, drawn as a pile. */
+export const isStacked = (item: TreeNode): boolean => item.kind === "fold" || item.repeats !== null;
+
+/** Children of a module that are laid out at once; of one that branches fewer, for that costs more. */
+export const PAGE = 300;

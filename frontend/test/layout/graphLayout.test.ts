@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { layBranches } from "../../src/layout/graphDagre";
 import type { Box, Drawing } from "../../src/layout/graphDrawing";
 import { buildFlows } from "../../src/layout/graphFlow";
-import { type Branching, layoutGraph, PAGE, PAGE_BRANCHES } from "../../src/layout/graphLayout";
-import { buildTree } from "../../src/layout/graphTree";
+import { type Branching, layoutGraph, PAGE_BRANCHES } from "../../src/layout/graphLayout";
+import { buildTree, PAGE } from "../../src/layout/graphTree";
 import type { Graph } from "../../src/api/types";
 import { graphOf, largeGraph, type Spec } from "./graphs";
 

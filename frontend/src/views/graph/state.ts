@@ -1,10 +1,10 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Graph } from "../../api/types";
-import type { Answer, Question } from "../../layout/graph.worker";
+import workerAddress from "../../layout/graph.worker.ts?worker&url";
+import type { Answer, Layouts, Question } from "../../layout/graph.worker";
 import type { Box, Drawing } from "../../layout/graphDrawing";
-import { buildFlows, type Flow } from "../../layout/graphFlow";
-import { layoutGraph, PAGE } from "../../layout/graphLayout";
-import { ancestors, buildTree, isGroup, openAtFirst, type Tree, type TreeNode } from "../../layout/graphTree";
+import type { Flow } from "../../layout/graphFlow";
+import { ancestors, buildTree, isGroup, openAtFirst, PAGE, type Tree, type TreeNode } from "../../layout/graphTree";
 import { toggleLayer } from "../../state/actions";
 import { graph, snapshot } from "../../state/data";
 import { openModules } from "../../state/view";
@@ -66,6 +66,13 @@ const SMALL = 2000;
 
 class Branches extends Error {}
 
+/** The functions of the worker's file, for the page itself; null until they are here. */
+const layouts = signal<Layouts | null>(null);
+
+export function loadLayouts(): void {
+  import(/* @vite-ignore */ workerAddress).then(() => (layouts.value = globalThis.activisLayouts ?? null), (error: Error) => (problem.value = error.message));
+}
+
 /** Lays out whenever something changes, while the view is there: columns at once, branches and large graphs in a worker. Returns what ends it. */
 export function followLayout(): () => void {
   let worker: Worker | null = null;
@@ -76,7 +83,7 @@ export function followLayout(): () => void {
     shown.value = { drawing, tree: of, boxes: new Map(drawing.boxes.map((box) => [boxKey(box), box])) };
   });
   const start = (): Worker => {
-    const made = new Worker(new URL("../../layout/graph.worker.ts", import.meta.url), { type: "module" });
+    const made = new Worker(workerAddress, { type: "module" });
     made.onmessage = ({ data }: MessageEvent<Answer>) => {
       if (data.number !== number || !sent) return;
       if ("problem" in data) problem.value = data.problem;
@@ -90,14 +97,14 @@ export function followLayout(): () => void {
   };
   const ask = (question: Question): void => (worker ??= start()).postMessage(question);
   const stop = effect(() => {
-    const now = built.value;
-    if (!now || width.value === 0) return;
+    const [now, own] = [built.value, layouts.value];
+    if (!now || width.value === 0 || !own) return;
     const request = { open: open.value, pages: pages.value, width: width.value };
     number++;
     if (now.graph.nodes.length <= SMALL) {
       try {
-        now.flows ??= buildFlows(now.graph, now.tree);
-        show(layoutGraph(now.tree, now.flows, request, () => { throw new Branches(); }, new Map()), now.tree);
+        now.flows ??= own.buildFlows(now.graph, now.tree);
+        show(own.layoutGraph(now.tree, now.flows, request, () => { throw new Branches(); }, new Map()), now.tree);
         return;
       } catch (error) {
         if (!(error instanceof Branches)) throw error;
