@@ -119,6 +119,8 @@ class ActiVisLogger:
                 probabilities=self._capture.probabilities,
                 strict=strict,
             )
+            self._recorder.check(self._capture.first)
+            self._capture.first = {}
         except BaseException:
             directory.close()
             raise

@@ -5,6 +5,7 @@ import secrets
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tensorboard_activis.capture.printable import printable
 from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, SeparatedError, shared
 from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
-from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 from tensorboard_activis.leftovers import clear
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.clock import Clock, session_time
@@ -165,6 +166,19 @@ class Recorder:
         self._instances = InstanceWriter(self._directory.path)
         self._written_graph = b""
         self._reported: set[str] = set()
+
+    def check(self, described: Mapping[str, Any]) -> None:
+        """Tries what describes a few instances, as `Pass.add` takes it, before there is anything to lose.
+
+        Raises:
+            ConfigurationError: outputs, labels, ids, columns and so on do not fit the task, each other, or the subsets.
+        """
+        try:
+            Pass(replace(self._evaluation, layers=()), 0).add({}, **described)
+        except ConfigurationError:
+            raise
+        except ActiVisError as error:
+            raise ConfigurationError(str(error)) from error
 
     @contextmanager
     def snapshot(self, step: int) -> Iterator[Pass]:

@@ -39,6 +39,7 @@ class TorchCapture:
     Attributes:
         layers: what is recorded.
         probabilities: whether the model's outputs are probabilities; None if its graph does not say so.
+        first: what is known of a few instances, as `Pass.add` takes it, to be tried.
 
     Raises:
         ConfigurationError: the data are empty or of no use, the model does not run on them, or a layer is not there.
@@ -78,6 +79,7 @@ class TorchCapture:
             self._instances = Instances(
                 self._data, first, recording.output, few.instances, class_names=class_names, **described
             )
+        self.first = self._instances.first(first, recording.output, few.instances)
         self.probabilities = gives_probabilities(recording.graph)
         if self._instances.problem:
             warnings.warn(f"ActiVis: {self._instances.problem}", ActiVisWarning, stacklevel=4)

@@ -7,14 +7,15 @@ import numpy as np
 import torch
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.given import Given
+from tensorboard_activis.capture.contents import Contents
+from tensorboard_activis.capture.given import Given, identities
 from tensorboard_activis.capture.torch_batches import Batch, Batches, tensors
 from tensorboard_activis.capture.torch_identity import ContentIds
 from tensorboard_activis.capture.torch_labels import Labels, check_width
 from tensorboard_activis.capture.torch_outcome import scores_of
 from tensorboard_activis.capture.torch_tokens import torch_token_scores
-from tensorboard_activis.capture.user_columns import RESERVED
-from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.capture.user_columns import RESERVED, UserColumns
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
 #: Values per second of inputs that are waveforms, or a function of a batch that returns waveforms and that number.
 Audio = int | Callable[[Any], tuple[Any, int]]
@@ -79,19 +80,54 @@ class Instances:
         """The same for probes, which have ids and columns only by the functions."""
         return Reading(self, self._given.by_batch, None)
 
-    def of(self, batch: Batch, output: Any) -> dict[str, Any]:
-        """What `Pass.add` takes, but ids and the user's columns."""
+    def first(self, batch: Batch, output: Any, instances: int) -> dict[str, Any]:
+        """All that `Pass.add` takes but activations, of the first so many instances of a batch.
+
+        Arguments:
+            output: the model's answer to these.
+
+        Raises:
+            ConfigurationError: a function of the user's fails.
+        """
+        try:
+            described = self.begin().of(batch)
+            looks = self.of(batch, output, instances)
+        except ActiVisError:
+            raise
+        except Exception as error:
+            raise ConfigurationError(
+                f"id=, columns= or audio= failed on the first batch: {type(error).__name__}: {error}. A function gets the batch "
+                "as data yields it."
+            ) from error
+        # Checked whole, before they are cut.
+        Contents().facts(batch.instances, texts=batch.texts)
+        ids = described["ids"]
+        described["ids"] = None if ids is None else identities(ids, batch.instances)[:instances].tolist()
+        columns = UserColumns().of(described["columns"], batch.instances)
+        described["columns"] = {name: values[:instances] for name, values in columns.items()}
+        return described | looks
+
+    def of(self, batch: Batch, output: Any, instances: int | None = None) -> dict[str, Any]:
+        """What `Pass.add` takes, but ids and the user's columns; of the first so many instances, if these are all of `output`."""
+        some = slice(instances)
         labels = self._labels.of(batch.labels)
         positions = labels.shape[1] if labels is not None and labels.ndim == 2 and self._positions is not None else None
-        scores = scores_of(output, batch.instances, positions)
+        labels = None if labels is None else labels[some]
+        scores = scores_of(output, instances or batch.instances, positions)
         outputs: Any = None
         if scores is not None and positions is not None:
             given = torch.from_numpy(labels)
-            outputs = torch_token_scores(scores, given, batch.mask, causal=self._causal)
+            mask = None if batch.mask is None else batch.mask[some].to(scores.device)
+            outputs = torch_token_scores(scores, given, mask, causal=self._causal)
         elif scores is not None:
             outputs = scores.float().numpy(force=True)
-        found = {"labels": labels, "outputs": outputs, "channels": "first", "texts": batch.texts}
-        return found | ({"audio": self._sound(batch)} if self._audio is not None else {"inputs": _shown(batch)})
+        texts = None if batch.texts is None else list(batch.texts)[some]
+        found = {"labels": labels, "outputs": outputs, "channels": "first", "texts": texts}
+        if self._audio is not None:
+            waves, rate = self._sound(batch)
+            return found | {"audio": (waves[some], rate)}
+        shown = _shown(batch)
+        return found | {"inputs": None if shown is None else shown[some]}
 
     def _sound(self, batch: Batch) -> tuple[Any, int]:
         if isinstance(self._audio, int) or self._audio is None:
