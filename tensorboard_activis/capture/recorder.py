@@ -204,10 +204,11 @@ class Recorder:
         """Last, when every file that the record names is complete."""
         graph = codec.encode_graph(self.graph)
         wall_time = max(record.wall_time, self._started)  # of two graphs the one written later counts
-        if graph != self._written_graph or not self._events.path.exists():
-            self._events.write_blob(metadata.GRAPH_TAG, record.step, graph, wall_time)
-            self._written_graph = graph
-        self._events.write_blob(metadata.SNAPSHOT_TAG, record.step, codec.encode_snapshot(record), wall_time)
+        blobs = {metadata.GRAPH_TAG: graph, metadata.SNAPSHOT_TAG: codec.encode_snapshot(record)}
+        if graph == self._written_graph and self._events.path.exists():
+            del blobs[metadata.GRAPH_TAG]
+        self._events.write_blobs(blobs, record.step, wall_time)
+        self._written_graph = graph
 
     @contextmanager
     def guard(self, step: int) -> Iterator[None]:

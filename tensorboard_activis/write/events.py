@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,39 +40,29 @@ class EventWriter:
         return self._directory / f"events.out.tfevents.{start}.{host}.{os.getpid()}.{self._session}{after}"
 
     def write_blob(self, tag: str, step: int, blob: bytes, wall_time: float) -> None:
-        """Appends one blob sequence of length 1; it is on disk when this returns.
+        """Appends one blob sequence of length 1; see `write_blobs`."""
+        self.write_blobs({tag: blob}, step, wall_time)
+
+    def write_blobs(self, blobs: Mapping[str, bytes], step: int, wall_time: float) -> None:
+        """Appends a blob sequence of length 1 for each tag; they are on disk when this returns.
+
+        In one go: a session whose start was written makes TensorBoard forget later steps of earlier sessions, so it had better
+        have something to show for it.
 
         Raises:
             OSError: the disk is full, the directory is gone, … What was half written is cut off again.
         """
-        tensor = tensor_pb2.TensorProto(
-            dtype=types_pb2.DT_STRING,
-            # Rank 1: RustBoard drops a blob sequence of rank 0, and the Python loader fails on it.
-            tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)]),
-            string_val=[blob],
-        )
-        plugin = summary_pb2.SummaryMetadata.PluginData(
-            plugin_name=metadata.PLUGIN_NAME, content=metadata.plugin_content()
-        )
-        value = summary_pb2.Summary.Value(
-            tag=tag,
-            tensor=tensor,
-            metadata=summary_pb2.SummaryMetadata(
-                plugin_data=plugin, data_class=summary_pb2.DataClass.DATA_CLASS_BLOB_SEQUENCE
-            ),
-        )
-        summary = summary_pb2.Summary(value=[value])
-        event = event_pb2.Event(wall_time=wall_time, step=step, summary=summary)
-        self._append(framed(event.SerializeToString()), step)
+        events = [_event(tag, blob, step, wall_time) for tag, blob in blobs.items()]
+        self._append(b"".join(framed(event.SerializeToString()) for event in events), step)
 
-    def _append(self, record: bytes, step: int) -> None:
+    def _append(self, records: bytes, step: int) -> None:
         if self._file is None or not self.path.exists():
             self.close()
             self._file = io.FileIO(self.path, "ab")
         file = self._file
         whole = file.seek(0, os.SEEK_END)
         try:
-            _write(file, record if whole else self._preface(step) + record)
+            _write(file, records if whole else self._preface(step) + records)
             os.fsync(file.fileno())
         except BaseException:
             # A torn record would stop TensorBoard's loaders at this place for good.
@@ -102,6 +93,21 @@ class EventWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _event(tag: str, blob: bytes, step: int, wall_time: float) -> event_pb2.Event:
+    tensor = tensor_pb2.TensorProto(
+        dtype=types_pb2.DT_STRING,
+        # Rank 1: RustBoard drops a blob sequence of rank 0, and the Python loader fails on it.
+        tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)]),
+        string_val=[blob],
+    )
+    plugin = summary_pb2.SummaryMetadata.PluginData(plugin_name=metadata.PLUGIN_NAME, content=metadata.plugin_content())
+    described = summary_pb2.SummaryMetadata(
+        plugin_data=plugin, data_class=summary_pb2.DataClass.DATA_CLASS_BLOB_SEQUENCE
+    )
+    value = summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=described)
+    return event_pb2.Event(wall_time=wall_time, step=step, summary=summary_pb2.Summary(value=[value]))
 
 
 def _write(file: io.FileIO, content: bytes) -> None:
