@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tensorboard_activis.read.run import Run
+    from tensorboard_activis.query.run import Run
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "open_run"]
@@ -21,11 +21,13 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
         path: the `log_dir` that the logger was given, e.g. `logs/run1`.
 
     Returns:
-        The run: `steps`, `snapshot(step)`, `latest` and `graph`.
+        The run: `steps`, `snapshot(step)`, `latest` and `graph`. A snapshot has what was recorded (`layers`, `activations`,
+        `summary`, `instances`, `where`) and answers the tab's questions (`matrix`, `neuron_detail`, `subset`, `instance_detail`,
+        `projection`, `table`, `column_statistics`) in numpy and pyarrow: docs/python.md.
 
     Raises:
-        UnreadableError: nothing was logged there, or it is damaged or of a newer format.
+        NotFoundError: nothing was logged there. What is damaged or of a newer format is named in `problems`.
     """
-    from tensorboard_activis.read.run import open_run
+    from tensorboard_activis.query.run import open_run
 
     return open_run(path)

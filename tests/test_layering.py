@@ -29,7 +29,7 @@ ALLOWED = {
     "demo": {"torch", "keras", "demo"},
     "check": {"read"},
     "cli": {"check", "demo", NAME},
-    NAME: {"read"},  # __init__.py: open_run
+    NAME: {"query"},  # __init__.py: open_run
 }
 #: Both halves use these; they import no stage.
 SHARED = {

@@ -16,7 +16,7 @@ class Projection:
     """`xy` float32 [instances, 2], each axis centred; `explained` share of the variance per axis."""
 
     xy: np.ndarray
-    explained: tuple[float, float]
+    explained: tuple[float, ...]
 
 
 def pca(activations: np.ndarray) -> Projection:

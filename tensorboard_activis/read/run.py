@@ -54,8 +54,11 @@ class Run:
                     snapshots.append(codec.decode_snapshot(blob.content))
             except UnreadableError as error:
                 problems.append(f"step {blob.step}: {error}")
-        self._snapshots = {step: SnapshotReader(record, self.directory) for step, record in current(snapshots).items()}
+        self._snapshots = {step: self._reader(record) for step, record in current(snapshots).items()}
         self.problems = tuple(dict.fromkeys(problems))
+
+    def _reader(self, record: schema.Snapshot) -> SnapshotReader:
+        return SnapshotReader(record, self.directory)
 
     @property
     def steps(self) -> list[int]:
@@ -98,10 +101,19 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     Raises:
         NotFoundError: nothing was logged there.
     """
+    return Run(find_directory(path))
+
+
+def find_directory(path: str | os.PathLike[str]) -> Path:
+    """The directory with our files, given the `log_dir` of the callback.
+
+    Raises:
+        NotFoundError: nothing was logged there.
+    """
     given = Path(path)
     for directory in (given / metadata.RUN_DIRECTORY, given):
         if any(directory.glob("*tfevents*")) and (directory.name == metadata.RUN_DIRECTORY or directory != given):
-            return Run(directory)
+            return directory
     inner = sorted(str(child.parent) for child in given.glob(f"*/{metadata.RUN_DIRECTORY}") if child.is_dir())
     hint = f" Runs below it: {', '.join(inner)}." if inner else ""
     raise NotFoundError(
