@@ -12,6 +12,7 @@ from tensorboard_activis.capture.given import Given, identities
 from tensorboard_activis.capture.torch_batches import Batch, Batches, tensors
 from tensorboard_activis.capture.torch_identity import ContentIds
 from tensorboard_activis.capture.torch_labels import Labels, check_width
+from tensorboard_activis.capture.torch_order import Order, Positions
 from tensorboard_activis.capture.torch_outcome import scores_of
 from tensorboard_activis.capture.torch_tokens import torch_token_scores
 from tensorboard_activis.capture.user_columns import RESERVED, UserColumns
@@ -32,7 +33,7 @@ class Instances:
     """Reads ids, labels, outputs, content and columns out of batches.
 
     Arguments:
-        data: the evaluation data. first: their first batch. output: the model's answer to the first `instances` of it.
+        data: the evaluation data, and the order they come in. first: their first batch. output: the model's answer to the first `instances` of it.
         class_names, task, id, columns, audio: as in `ActiVisLogger`.
 
     Attributes:
@@ -45,6 +46,7 @@ class Instances:
     def __init__(
         self,
         data: Batches,
+        order: Order,
         first: Batch,
         output: Any,
         instances: int,
@@ -57,8 +59,8 @@ class Instances:
     ) -> None:
         self._task, self._audio = task, audio
         self._given = Given(id, columns)
-        self._given.check(data.instances, fixed_order=data.fixed_order)
-        self._ordered = data.fixed_order
+        self._given.check(order.instances, fixed_order=order.fixed)
+        self._order = order
         self._positions = _positions(first.labels) if task in (None, "tokens") else None
         scores = scores_of(output, instances, self._positions)
         if scores is None and self._positions is not None:
@@ -68,17 +70,20 @@ class Instances:
             check_width(class_names, width)
         self._labels = Labels(class_names, first.labels, width, task, None if self._positions is None else 1)
         self.problem = self._labels.problem
+        if self.problem and task not in (None, "none"):
+            raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
         self._causal = self._labels.kind == "positions" and _repeats(first)
         if audio is not None:
             self._sound(first)
 
     def begin(self) -> "Reading":
         """What lasts for one pass over the data."""
-        return Reading(self, self._given, ContentIds() if not (self._ordered or self._given.identifies) else None)
+        content = ContentIds() if self._order.by_content and not self._given.identifies else None
+        return Reading(self._given, content, self._order.begin())
 
     def begin_probes(self) -> "Reading":
         """The same for probes, which have ids and columns only by the functions."""
-        return Reading(self, self._given.by_batch, None)
+        return Reading(self._given.by_batch, None, Positions(None, described=False, named=False))
 
     def first(self, batch: Batch, output: Any, instances: int) -> dict[str, Any]:
         """All that `Pass.add` takes but activations, of the first so many instances of a batch.
@@ -92,19 +97,21 @@ class Instances:
         try:
             described = self.begin().of(batch)
             looks = self.of(batch, output, instances)
-        except ActiVisError:
+            # Checked whole, before they are cut.
+            Contents().facts(batch.instances, texts=batch.texts)
+            ids = described["ids"]
+            described["ids"] = None if ids is None else identities(ids, batch.instances)[:instances].tolist()
+            columns = UserColumns().of(described["columns"], batch.instances)
+            described["columns"] = {name: values[:instances] for name, values in columns.items()}
+        except ConfigurationError:
             raise
+        except ActiVisError as error:
+            raise ConfigurationError(str(error)) from error
         except Exception as error:
             raise ConfigurationError(
                 f"id=, columns= or audio= failed on the first batch: {type(error).__name__}: {error}. A function gets the batch "
                 "as data yields it."
             ) from error
-        # Checked whole, before they are cut.
-        Contents().facts(batch.instances, texts=batch.texts)
-        ids = described["ids"]
-        described["ids"] = None if ids is None else identities(ids, batch.instances)[:instances].tolist()
-        columns = UserColumns().of(described["columns"], batch.instances)
-        described["columns"] = {name: values[:instances] for name, values in columns.items()}
         return described | looks
 
     def of(self, batch: Batch, output: Any, instances: int | None = None) -> dict[str, Any]:
@@ -148,25 +155,31 @@ class Instances:
 class Reading:
     """One pass over the data: ids go on from batch to batch."""
 
-    def __init__(self, instances: Instances, given: Given, content: ContentIds | None) -> None:
-        self._instances, self._given, self._content = instances, given, content
+    def __init__(self, given: Given, content: ContentIds | None, positions: Positions) -> None:
+        self._given, self._content, self._positions = given, content, positions
         self._seen = 0
 
     def of(self, batch: Batch) -> dict[str, Any]:
         """Ids and columns of a batch that is still where the loader left it, as `Pass.add` takes them."""
-        ids, columns = self._given.of(batch.raw, self._seen, batch.instances)
-        self._seen += batch.instances
-        if ids is None and self._content is not None:
-            ids = self._content.of(batch)
+        place, count = self._seen, batch.instances
+        ids, columns = self._given.of(batch.raw, place, count, self._positions.described(place, count))
+        self._seen += count
+        if ids is None:
+            ids = self._content.of(batch) if self._content is not None else self._positions.ids(place, count)
         ids = ids.tolist() if isinstance(ids, torch.Tensor) else ids
         return {
             "ids": ids,
             "columns": _features(batch) | {name: _plain(each) for name, each in (columns or {}).items()},
         }
 
+    def pass_over(self, batch: Batch) -> None:
+        """Counts a batch that another process takes."""
+        self._seen += batch.instances
+
     def end(self) -> None:
         """Says that this was all. ActiVisError: more ids or columns were given than there are instances."""
-        self._given.end(self._seen)
+        if self._positions.described(0, 0) is None:
+            self._given.end(self._seen)
 
 
 def gives_probabilities(graph: schema.Graph) -> bool | None:

@@ -59,10 +59,11 @@ class Labels:
                 )
         converted = self._converted(array)
         if converted is None:
+            what = f"0 or 1 for each of {width} classes" if self.kind == "several" else "one per instance"
             self.kind = None
             self.problem = (
-                f"labels of shape {array.shape} are not one per instance, so snapshots say nothing of right and wrong. "
-                "Give unpack=, a function of a batch that returns (inputs, labels), or task=."
+                f"labels of shape {array.shape} are not {what}, so snapshots say nothing of right and wrong. "
+                "Give unpack=, a function of a batch that returns (inputs, labels)."
             )
         elif self.kind in ("classes", "positions") and converted.size:
             self._check_range(int(converted.max()))
