@@ -12,7 +12,7 @@ from tensorboard_activis.blobs import event_files
 from tensorboard_activis.check.events import check_events
 from tensorboard_activis.check.files import check_file
 from tensorboard_activis.check.report import Report
-from tensorboard_activis.check.snapshots import check_snapshot, named_files
+from tensorboard_activis.check.snapshots import Table, check_snapshot, named_files
 from tensorboard_activis.leftovers import leftovers
 from tensorboard_activis.read.run import current
 
@@ -34,10 +34,11 @@ def check_directory(directory: Path, repair: bool = False) -> Report:
     ]
     bad = {path.name for path in present if not check_file(path, report)}
     counting = {id(snapshot) for snapshot in current(events.snapshots).values()}
+    tables: set[Table] = set()
     for snapshot in events.snapshots:
         report.superseded += id(snapshot) not in counting
         problems = len(report.problems)
-        check_snapshot(snapshot, directory, events.nodes, report)
+        check_snapshot(snapshot, directory, events.nodes, tables, report)
         report.snapshots += len(report.problems) == problems and not bad & set(named_files(snapshot))
     _measure([*event_files(directory), *present], report)
     _check_leftovers(report, repair)

@@ -8,7 +8,9 @@ from tensorboard_activis.check.report import Report
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.read.arrays import read_array
 from tensorboard_activis.read.instances import read_instances
-from tensorboard_activis.read.snapshot import SnapshotReader
+
+#: The files of a table of instances, and how many rows they must have.
+Table = tuple[tuple[str, ...], int]
 
 
 def named_files(snapshot: schema.Snapshot) -> list[str]:
@@ -22,8 +24,14 @@ def named_files(snapshot: schema.Snapshot) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def check_snapshot(snapshot: schema.Snapshot, directory: Path, nodes: set[str] | None, report: Report) -> None:
-    """Every reference of one snapshot is followed once."""
+def check_snapshot(
+    snapshot: schema.Snapshot, directory: Path, nodes: set[str] | None, tables: set[Table], report: Report
+) -> None:
+    """Every reference of one snapshot is followed once.
+
+    Arguments:
+        tables: what was found intact, and is not read again for every step; grows.
+    """
     errors: dict[str, None] = {}  # in order; one missing file is behind many arrays
 
     def intact(read: Callable[..., object], *arguments: object) -> bool:
@@ -34,14 +42,15 @@ def check_snapshot(snapshot: schema.Snapshot, directory: Path, nodes: set[str] |
             return False
         return True
 
-    table = intact(read_instances, directory, snapshot)
+    named = (snapshot.instances, snapshot.kept + snapshot.probes)
+    table = named in tables or intact(read_instances, directory, snapshot)
+    if table:
+        tables.add(named)
     columns = sum([intact(read_array, directory, array) for array in snapshot.columns.values()])
     layers = 0
     for layer in snapshot.layers:
         parts = [intact(read_array, directory, array) for array in _arrays(layer)]
         layers += all(parts)
-    if not errors:
-        intact(lambda: SnapshotReader(snapshot, directory).instances)
     rest = (
         f"{layers} of {len(snapshot.layers)} layers, {columns} of {len(snapshot.columns)} columns of outcomes, "
         f"{'the' if table else 'no'} table of instances."

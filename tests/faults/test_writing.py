@@ -1,0 +1,214 @@
+"""What can go wrong with the disk under a logger: one clear warning each, training goes on, later snapshots work again.
+
+In processes of their own, which may lose rights, room and their directory for good. Where the system lets us, with a real file
+system that is full or read-only; otherwise the test says that it was left out.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tensorboard_activis.check.directory import check_directory
+from tensorboard_activis.leftovers import leftovers
+from tensorboard_activis.read.run import open_run
+from tests.faults.victim import INSTANCES, activations
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SEED = 11
+
+#: Logs step 1, brings the fault about, logs 2 and 3, takes the fault away, logs 4; prints the warnings of every step.
+SCRIPT = """
+import json, os, shutil, subprocess, sys, warnings
+from pathlib import Path
+from tensorboard_activis.capture.recorder import RunDirectory
+from tests.faults import victim
+log_dir = Path(sys.argv[1])
+
+def lenient(make):
+    import tensorboard_activis.capture.recorder as recorder
+    made = recorder.Recorder
+    recorder.Recorder = lambda *arguments, strict, **options: made(*arguments, **options)
+    return make(log_dir, {seed})
+
+{before}
+snapshot = lenient(victim.log_with_recorder)
+said = {{}}
+def log(step):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        snapshot(step)
+    said[step] = [str(warning.message) for warning in caught]
+log(1)
+{fault}
+log(2)
+log(3)
+{remedy}
+log(4)
+print(json.dumps(said))
+"""
+
+
+def logged_through(log_dir: Path, fault: str, remedy: str, before: str = "") -> dict[str, list[str]]:
+    """The warnings of every step."""
+    script = SCRIPT.format(seed=SEED, before=before, fault=fault, remedy=remedy)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(log_dir)], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said: dict[str, list[str]] = json.loads(done.stdout)
+    return said
+
+
+def assert_lost_once(said: dict[str, list[str]], cause: str) -> None:
+    assert said["1"] == said["3"] == said["4"] == []
+    (warning,) = said["2"]
+    assert warning.startswith("ActiVis lost the snapshot of step 2; training goes on. ")
+    assert cause in warning
+
+
+def assert_right(log_dir: Path, steps: list[int]) -> None:
+    """These steps are there, complete and right, and nothing is left over."""
+    run = open_run(log_dir)
+    assert (run.steps, run.problems) == (steps, ())
+    for step in steps:
+        snapshot = run.snapshot(step)
+        rows = np.array(snapshot.instances["id"].to_pylist())
+        assert sorted(rows) == list(range(INSTANCES))
+        for layer, expected in zip(snapshot.layers, activations(SEED, step), strict=True):
+            np.testing.assert_allclose(snapshot.activations(layer), expected[rows], rtol=2e-3, atol=2e-3)
+    assert check_directory(log_dir / "activis").problems == []
+    assert leftovers(log_dir / "activis") == []
+
+
+@contextmanager
+def mounted(options: str) -> Iterator[Path]:
+    """A file system of its own in memory."""
+    point = Path(tempfile.mkdtemp())
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(point)], capture_output=True, check=False)
+    if done.returncode:
+        point.rmdir()
+        pytest.skip(f"a file system of its own cannot be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "-l", str(point)], check=True)
+        point.rmdir()
+
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    "room", ["0", "30_000", "next((log_dir / 'activis').glob('step-*')).stat().st_blocks * 512 + 12_288"]
+)
+def test_a_disk_that_is_full(room: str) -> None:
+    """Full at once, full in the middle of the file of arrays, full in the middle of the event."""
+    fault = f"""
+free = os.statvfs(log_dir.parent)
+(log_dir.parent / "filler").write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - {room})))
+"""
+    with mounted("size=4m") as disk:
+        said = logged_through(disk / "run", fault, '(log_dir.parent / "filler").unlink()')
+        assert_lost_once(said, "No space left on device")
+        assert_right(disk / "run", [1, 4])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits are Unix's")
+def test_a_quota_of_the_process(tmp_path: Path) -> None:
+    """As a quota does it: the file may grow to some size, which the event file reaches in the middle of a record."""
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, ({}, resource.RLIM_INFINITY))"
+    fault = "import resource\n" + limit.format("next((log_dir / 'activis').glob('*tfevents*')).stat().st_size + 10_000")
+    said = logged_through(tmp_path / "run", fault, limit.format("resource.RLIM_INFINITY"))
+    assert_lost_once(said, "File too large")
+    assert_right(tmp_path / "run", [1, 4])
+
+
+@needs_linux
+def test_a_file_system_that_is_mounted_anew_for_reading_only() -> None:
+    # A disk that fails is mounted so by the kernel, whatever is open on it; `mount` refuses while a file is open for writing.
+    closed = """
+import gc
+from tensorboard_activis.capture.recorder import RunDirectory
+from tensorboard_activis.write.events import EventWriter
+for one in gc.get_objects():
+    if type(one) in (EventWriter, RunDirectory):
+        one.close()
+"""
+    remount = 'subprocess.run(["mount", "-o", "remount,{}", str(log_dir.parent)], check=True)'
+    with mounted("size=4m") as disk:
+        said = logged_through(disk / "run", closed + remount.format("ro"), remount.format("rw"))
+        assert_lost_once(said, "Read-only file system")
+        assert_right(disk / "run", [1, 4])
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="rights are Unix's")
+def test_rights_that_are_lost() -> None:
+    """Root may write anywhere, so the process becomes nobody first."""
+    with tempfile.TemporaryDirectory() as name:
+        parent = Path(name)
+        parent.chmod(0o777)
+        said = logged_through(
+            parent / "run",
+            fault='os.chmod(log_dir / "activis", 0o500)',
+            remedy='os.chmod(log_dir / "activis", 0o700)',
+            before="if os.geteuid() == 0:\n    os.setgid(65534); os.setuid(65534)",
+        )
+        assert_lost_once(said, "Permission denied")
+        assert_right(parent / "run", [1, 4])
+
+
+@pytest.mark.parametrize("what", ["log_dir", "log_dir / 'activis'"])
+def test_a_directory_that_is_deleted_costs_what_was_in_it(tmp_path: Path, what: str) -> None:
+    said = logged_through(tmp_path / "run", f"shutil.rmtree({what})", "")
+    assert said == {"1": [], "2": [], "3": [], "4": []}
+    assert_right(tmp_path / "run", [2, 3, 4])
+
+
+def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
+    said = logged_through(tmp_path / "run", 'shutil.rmtree(log_dir); log_dir.write_text("")', "log_dir.unlink()")
+    assert_lost_once(said, "Error")
+    assert_right(tmp_path / "run", [4])
+
+
+def test_a_directory_that_is_renamed_goes_on_under_the_old_name(tmp_path: Path) -> None:
+    said = logged_through(tmp_path / "run", 'log_dir.rename(log_dir.with_name("renamed"))', "")
+    assert said == {"1": [], "2": [], "3": [], "4": []}
+    assert_right(tmp_path / "renamed", [1])
+    assert_right(tmp_path / "run", [2, 3, 4])
+
+
+def test_a_clock_that_is_set_back(tmp_path: Path) -> None:
+    """A new process starts an hour earlier than the one before it ended; what it logs counts as the newer all the same."""
+    logged_through(tmp_path / "run", "", "")
+    before = "import time\nreal = time.time\ntime.time = lambda: real() - 3600\n"
+    again = SCRIPT.format(seed=SEED + 1, before=before, fault="", remedy="").replace(
+        "snapshot = lenient(victim.log_with_recorder)",
+        "with warnings.catch_warnings(record=True) as caught:\n    warnings.simplefilter('always')\n"
+        "    snapshot = lenient(victim.log_with_recorder)\nsaid = {0: [str(one.message) for one in caught]}",
+    )
+    again = again.replace("\nsaid = {}\n", "\n").replace("log(4)\n", "")
+    done = subprocess.run(
+        [sys.executable, "-c", again, str(tmp_path / "run")], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    (warning,) = said["0"]
+    assert warning.startswith("ActiVis: the clock was set back. It says ")
+    assert said["1"] == said["2"] == said["3"] == []
+    run = open_run(tmp_path / "run")
+    assert run.steps == [1, 2, 3]
+    rows = np.array(run.snapshot(2).instances["id"].to_pylist())
+    expected = activations(SEED + 1, 2)[1][rows]
+    np.testing.assert_allclose(run.snapshot(2).activations("head"), expected, rtol=2e-3, atol=2e-3)
+    files = sorted((tmp_path / "run" / "activis").glob("*tfevents*"))
+    assert len(files) == 2
+    assert b"activis/snapshot" in files[1].read_bytes()

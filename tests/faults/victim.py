@@ -1,0 +1,159 @@
+"""A process that logs snapshots until it is killed, and says of each that it was announced.
+
+Run with the name of a face, it reads one order a line from its standard input and forks a process for each: frameworks are
+imported once. What is logged follows from seed and step alone, so that whoever kills it can tell what must be there.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+INSTANCES, FEATURES, WIDTH, CLASSES = 300, 16, 128, 3
+#: The two layers that are recorded, by face.
+LAYERS = {"recorder": ("stem", "head"), "torch": ("relu", "head"), "keras": ("stem", "head")}
+
+
+def inputs() -> tuple[np.ndarray, np.ndarray]:
+    """The evaluation data: float32 [instances, features], int64 [instances]."""
+    random = np.random.default_rng(0)
+    return random.normal(size=(INSTANCES, FEATURES)).astype(np.float32), random.integers(0, CLASSES, INSTANCES)
+
+
+def weights(seed: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of two layers, float32 [features, width] and [width, classes]."""
+    random = np.random.default_rng([seed, step])
+    first, second = random.normal(size=(FEATURES, WIDTH)), random.normal(size=(WIDTH, CLASSES))
+    return first.astype(np.float32), (second / 16).astype(np.float32)
+
+
+def activations(seed: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the two layers give, float32 [instances, width] and [instances, classes]."""
+    first, second = weights(seed, step)
+    hidden = np.maximum(inputs()[0] @ first, 0)
+    return hidden, hidden @ second
+
+
+def log_with_recorder(log_dir: Path, seed: int) -> Callable[[int], None]:
+    """The framework-free half alone."""
+    from tensorboard_activis import schema
+    from tensorboard_activis.capture.recorder import Recorder
+
+    shape = schema.Shape((-1, WIDTH))
+    nodes = [schema.Node("", None, "module", "Net", "Net")]
+    nodes += [schema.Node(name, "", "module", name, "Linear") for name in LAYERS["recorder"]]
+    layers = [
+        schema.LayerInfo(name, width, "none", 0, shape)
+        for name, width in zip(LAYERS["recorder"], (WIDTH, CLASSES), strict=True)
+    ]
+    log = Recorder(log_dir, schema.Graph("torch", "Net", tuple(nodes), ()), layers, strict=True)
+    x, labels = inputs()
+
+    def snapshot(step: int) -> None:
+        hidden, logits = activations(seed, step)
+        with log.guard(step), log.snapshot(step) as evaluation:
+            for rows in (slice(0, 170), slice(170, INSTANCES)):
+                evaluation.add(
+                    {"stem": hidden[rows], "head": logits[rows]},
+                    inputs=x[rows],
+                    labels=labels[rows],
+                    outputs=logits[rows],
+                )
+
+    return snapshot
+
+
+def log_with_torch(log_dir: Path, seed: int) -> Callable[[int], None]:
+    """`ActiVisLogger` on a network whose weights are those of the step."""
+    import torch
+    from torch import nn
+
+    from tensorboard_activis.torch import ActiVisLogger
+
+    torch.set_num_threads(1)
+    model = nn.Sequential()
+    model.add_module("stem", nn.Linear(FEATURES, WIDTH, bias=False))
+    model.add_module("relu", nn.ReLU())
+    model.add_module("head", nn.Linear(WIDTH, CLASSES, bias=False))
+    data = tuple(map(torch.from_numpy, inputs()))
+    log = ActiVisLogger(log_dir, model, data, layers=list(LAYERS["torch"]), strict=True, progress=False)
+
+    def snapshot(step: int) -> None:
+        with torch.no_grad():
+            for name, values in zip(("stem", "head"), weights(seed, step), strict=True):
+                model.get_submodule(name).weight.copy_(torch.from_numpy(values.T.copy()))  # type: ignore[operator]
+        log.log(step)
+
+    return snapshot
+
+
+def log_with_keras(log_dir: Path, seed: int) -> Callable[[int], None]:
+    """`ActiVisCallback` on a network whose weights are those of the step."""
+    import keras
+
+    from tensorboard_activis.keras import ActiVisCallback
+
+    stem = keras.layers.Dense(WIDTH, activation="relu", use_bias=False, name="stem")
+    head = keras.layers.Dense(CLASSES, use_bias=False, name="head")
+    model = keras.Sequential([keras.Input((FEATURES,)), stem, head])
+    log = ActiVisCallback(log_dir, *inputs(), layers=list(LAYERS["keras"]), strict=True, progress=False)
+    log.set_model(model)
+
+    def snapshot(step: int) -> None:
+        for layer, values in zip((stem, head), weights(seed, step), strict=True):
+            layer.set_weights([values])
+        log.log(step)
+
+    return snapshot
+
+
+FACES: Mapping[str, Callable[[Path, int], Callable[[int], None]]] = {
+    "recorder": log_with_recorder,
+    "torch": log_with_torch,
+    "keras": log_with_keras,
+}
+_IMPORTS = {"recorder": "capture.recorder", "torch": "torch", "keras": "keras"}
+
+
+def say(text: str) -> None:
+    """One line to whoever listens, at once."""
+    os.write(1, f"{text}\n".encode())
+
+
+def obey(face: str, order: dict) -> None:
+    """Logs from the first step on without end."""
+    say(f"started {os.getpid()}")
+    try:
+        snapshot = FACES[face](Path(order["log_dir"]), order["seed"])
+        say("ready")
+        step = order["first"]
+        while True:
+            snapshot(step)
+            say(f"announced {step}")
+            step += 1
+    except BaseException as error:
+        say(f"fault {type(error).__name__}: {error}".replace("\n", " "))
+        raise
+
+
+def main(face: str) -> None:
+    """Serves until its input ends."""
+    # What a process would import first: the killing shall hit the logging, not the import of a framework.
+    __import__(f"tensorboard_activis.{_IMPORTS[face]}")
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if not child:
+            try:
+                obey(face, order)
+            finally:
+                os._exit(1)
+        os.waitpid(child, 0)
+        say("ended")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
