@@ -41,19 +41,20 @@ class Contents:
         inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
         texts: Texts | None = None,
         columns: Mapping[str, Any] | None = None,
+        probe: bool = False,
     ) -> dict[str, np.ndarray]:
         """What subset expressions may use besides the outcome, by the name under which it is kept.
 
         Args:
             count: instances of the batch.
             inputs: features [instances, features] become x0, x1, …; a mapping gives one-dimensional features by name.
-            texts: texts or, per instance, a list of words. columns: the user's own.
+            texts: texts or, per instance, a list of words. columns: the user's own. probe: of these all may be missing.
 
         Raises:
             ActiVisError: there are too few, or others than in the batch before.
         """
-        found = self._readable(texts, count)
-        own = self._user.of(columns, count)
+        found = {} if probe and texts is None else self._readable(texts, count)
+        own = self._user.of(columns, count, partly=probe)
         found |= {_USER + name: values for name, values in (_features(inputs, count) | own).items()}
         return found
 
@@ -127,11 +128,11 @@ class Contents:
         if isinstance(texts, str) or len(texts) != count:
             got = "one text" if isinstance(texts, str) else f"{len(texts)} texts"
             raise ActiVisError(f"There are {got} for a batch of {count} instances.")
-        words = [None if isinstance(text, str) else [printable(str(word)) for word in text] for text in texts]
-        if not any(words):
-            return {"text": _objects([printable(text) for text in texts if isinstance(text, str)])}
-        found = [word or [printable(str(text))] for text, word in zip(texts, words, strict=True)]
-        return {"text": _objects([" ".join(word) for word in found]), "words": _objects(found)}
+        if all(isinstance(text, str) for text in texts):
+            return {"text": _objects([printable(str(text)) for text in texts])}
+        words = [[text] if isinstance(text, str) else list(text) for text in texts]
+        words = [[printable(str(word)) for word in own] for own in words]
+        return {"text": _objects([" ".join(own) for own in words]), "words": _objects(words)}
 
 
 def _features(inputs: np.ndarray | Mapping[str, np.ndarray] | None, count: int) -> dict[str, np.ndarray]:

@@ -16,9 +16,10 @@ from tensorboard_activis.capture.publication import Evaluation, Gathered, Rows, 
 from tensorboard_activis.capture.subsets import Subsets
 from tensorboard_activis.capture.tokens import TokenScores
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.summarize.float16 import to_float16
 from tensorboard_activis.summarize.groups import Groups
 from tensorboard_activis.summarize.moments import Moments
-from tensorboard_activis.summarize.sample import ranks, to_float16
+from tensorboard_activis.summarize.sample import ranks
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
@@ -87,7 +88,7 @@ class Pass:
         if probe and seen.subsets is None and not self._settled:
             raise ActiVisError("Probes come after the evaluation data, and there were none.")
         keys = self._keys(ids, count, probe)
-        facts = seen.contents.facts(count, inputs=inputs, texts=texts, columns=columns)
+        facts = seen.contents.facts(count, inputs=inputs, texts=texts, columns=columns, probe=probe)
         rows = np.arange(count)
         order = rows if keys is None else ranks(keys.tolist())
         if ids is not None and not probe:
@@ -184,7 +185,7 @@ class Pass:
         kept |= {f"column/{name}": column[chosen] for name, column in outcome.columns.items()}
         kept |= {name: column[chosen] for name, column in facts.items()}
         for index, batch in enumerate(values):
-            kept[f"activations/{index}"], clipped = to_float16(batch[chosen])
+            kept[f"activations/{index}"], clipped = to_float16(batch[chosen], self._evaluation.convert)
             self.gathered.clipped[index] += clipped
         return kept
 

@@ -37,8 +37,10 @@ class UserColumns:
     def __init__(self) -> None:
         self._kinds: dict[str, str | None] | None = None
 
-    def of(self, columns: Mapping[str, Any] | None, count: int) -> dict[str, np.ndarray]:
+    def of(self, columns: Mapping[str, Any] | None, count: int, *, partly: bool = False) -> dict[str, np.ndarray]:
         """Columns of a batch: int64, float64 (NaN: missing), bool, or object of texts or truth values and None.
+
+        With `partly` some may be missing.
 
         Raises:
             ActiVisError: a name, a length or a type is not what it may be or was.
@@ -51,7 +53,7 @@ class UserColumns:
         check_names(columns)
         if self._kinds is None:
             self._kinds = dict.fromkeys(columns)
-        if set(columns) != set(self._kinds):
+        if set(columns) != set(self._kinds) and not (partly and set(columns) < set(self._kinds)):
             raise ActiVisError(
                 f"A batch has the columns {_listed(columns)}, the ones before had {_listed(self._kinds)}. Give the same for "
                 "every batch; None stands for a value that is missing."

@@ -1,0 +1,180 @@
+"""Probes: always kept, marked, first in lists, and in no statistic."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from tensorboard_activis import open_run
+from tensorboard_activis.errors import ConfigurationError, NotFoundError
+from tensorboard_activis.query.columns import columns
+from tensorboard_activis.query.describe import describe_snapshot
+from tensorboard_activis.query.export import export_table
+from tensorboard_activis.query.instances import instance
+from tensorboard_activis.query.matrix import matrix
+from tensorboard_activis.query.neurons import neuron
+from tensorboard_activis.query.rows import Row, members
+from tensorboard_activis.query.subset import subset
+from tensorboard_activis.query.table import Page, table_page
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.torch import ActiVisLogger
+from tests.torch.snapshots import counts, logged
+
+NAMES = ["ant", "bee", "cat"]
+
+
+@pytest.fixture
+def data() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(17, 4, generator=torch.Generator().manual_seed(1)), torch.arange(17) % 3
+
+
+@pytest.fixture
+def probes() -> tuple[torch.Tensor, torch.Tensor]:
+    """Far from all others: a statistic that holds one shows it."""
+    return torch.full((2, 4), 100.0) * torch.tensor([[1], [-1]]), torch.tensor([0, 2])
+
+
+@pytest.fixture
+def model() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(4, 3)
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path, model: nn.Linear, data: Any, probes: Any) -> SnapshotReader:
+    options: dict[str, Any] = {"class_names": NAMES, "sample": 9, "subsets": {"some": "score < 2"}}
+    logged(tmp_path / "plain", model, data, **options)
+    return logged(tmp_path / "probed", model, data, probes=probes, **options)
+
+
+def test_they_are_kept_behind_the_sample_and_marked(
+    snapshot: SnapshotReader, model: nn.Linear, probes: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    record = snapshot.record
+    assert (record.seen, record.kept, record.probes, snapshot.rows) == (17, 9, 2, 11)
+    table = snapshot.instances
+    assert table["probe"].to_pylist() == [False] * 9 + [True] * 2
+    assert table["id"].to_pylist()[9:] == [-1, -2]
+    assert table["label"].to_pylist()[9:] == ["ant", "cat"]
+    layer = next(iter(snapshot.layers))
+    with torch.no_grad():
+        logits = model(probes[0])
+    np.testing.assert_array_equal(snapshot.activations(layer)[9:], logits.numpy().astype(np.float16))
+    assert table["prediction"].to_pylist()[9:] == [NAMES[index] for index in logits.argmax(1)]
+
+
+def test_summaries_metrics_and_sample_are_those_without_them(snapshot: SnapshotReader, tmp_path: Path) -> None:
+    plain = open_run(tmp_path / "plain").latest
+    assert snapshot.record.metrics == plain.record.metrics
+    assert counts(snapshot) == counts(plain)
+    layer = next(iter(snapshot.layers))
+    for field in ("count", "mean", "std", "min", "max"):
+        np.testing.assert_array_equal(getattr(snapshot.summary(layer), field), getattr(plain.summary(layer), field))
+    np.testing.assert_array_equal(snapshot.activations(layer)[:9], plain.activations(layer))
+    assert snapshot.instances.drop_columns("probe")[:9].to_pylist() == plain.instances.to_pylist()
+
+
+def test_no_statistic_of_a_subset_holds_them(snapshot: SnapshotReader, tmp_path: Path) -> None:
+    plain = open_run(tmp_path / "plain").latest
+    layer = next(iter(snapshot.layers))
+    rows = [Row(subset="all"), Row(expression="score < 2"), Row(expression='label == "ant"'), Row(subset="some")]
+    assert members(snapshot, rows).shape == (4, 9)
+    one, other = (matrix(each, layer, rows) for each in (snapshot, plain))
+    for name in ("mean", "std", "max", "active", "n", "error"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert subset(snapshot, layer, rows[1]) == subset(plain, layer, rows[1])
+    probed, unprobed = (neuron(each, layer, 1, rows, [each]) for each in (snapshot, plain))
+    for name in ("edges", "rows", "classes", "steps"):
+        assert probed[name] == unprobed[name]
+
+
+def test_they_are_rows_of_their_own_in_every_list(snapshot: SnapshotReader) -> None:
+    layer = next(iter(snapshot.layers))
+    page: Any = table_page(snapshot, Page(limit=3))
+    assert page["total"] == 11
+    assert [row["row"] for row in page["rows"]] == [9, 10, 0]
+    assert [row["probe"] for row in page["rows"]] == [True, True, False]
+    assert export_table(snapshot, Page(expression="probe"))["row"].to_pylist() == [9, 10]
+    assert len(columns(snapshot).arrays["label"]) == 11
+    assert columns(snapshot).arrays["probe"].tolist() == [0.0] * 9 + [1.0] * 2
+    found = matrix(snapshot, layer, [Row(instance=10), Row(subset="all")])
+    np.testing.assert_array_equal(found.mean[0], snapshot.activations(layer)[10].astype(np.float32))
+    assert (found.sources[0].source, found.n.tolist()) == ("instance", [1, 17])
+    detail = instance(snapshot, layer, 9)
+    assert (detail["id"], detail["label"]) == (-1, "ant")
+    driven: Any = neuron(snapshot, layer, 1, [Row(subset="all")], [])
+    assert {9, 10} & {driven["top"][0]["row"], driven["bottom"][0]["row"]}
+    with pytest.raises(NotFoundError, match="from 0 to 10; got 11"):
+        instance(snapshot, layer, 11)
+    described = describe_snapshot(snapshot)
+    assert (described["kept"], described["probes"]) == (9, 2)
+
+
+def test_ids_of_probes(tmp_path: Path, model: nn.Linear, data: Any, probes: Any) -> None:
+    texts = logged(tmp_path / "texts", model, data, probes=probes, id=[f"i{index}" for index in range(17)])
+    assert texts.instances["id"].to_pylist()[17:] == ["probe 1", "probe 2"]
+    own = logged(
+        tmp_path / "own",
+        model,
+        DataLoader(TensorDataset(*data), 5),
+        probes=[probes],
+        id=lambda batch: [f"{value:.3f}" for value in batch[0][:, 0]],
+    )
+    assert own.instances["id"].to_pylist()[17:] == ["100.000", "-100.000"]
+
+
+def test_probes_may_be_instances_of_the_data(tmp_path: Path, model: nn.Linear, data: Any) -> None:
+    snapshot = logged(
+        tmp_path, model, data, probes=(data[0][:1], data[1][:1]), id=lambda batch: [str(row.sum()) for row in batch[0]]
+    )
+    assert (snapshot.record.seen, snapshot.record.probes) == (17, 1)
+    assert snapshot.instances["id"].to_pylist().count(snapshot.instances["id"][17].as_py()) == 2
+
+
+def test_probes_that_have_less(tmp_path: Path, model: nn.Linear, data: Any, probes: Any) -> None:
+    """No labels and no columns: what is not known of them is missing."""
+    snapshot = logged(
+        tmp_path,
+        model,
+        data,
+        probes=probes[0],
+        class_names=NAMES,
+        columns={"whole": list(range(17)), "word": ["w"] * 17, "yes": [True] * 17},
+    )
+    for row in snapshot.instances.to_pylist()[17:]:
+        assert row["label"] is row["correct"] is row["word"] is row["yes"] is None
+        assert row["whole"] is None or np.isnan(row["whole"])
+        assert np.isnan(row["loss"])
+        assert row["prediction"] in NAMES
+
+
+@pytest.mark.parametrize("task", ["multilabel", "regression"])
+def test_probes_of_other_tasks(tmp_path: Path, model: nn.Linear, data: Any, probes: Any, task: str) -> None:
+    labels = (data[0][:, :3] > 0).float()
+    for name, given in (("with", (probes[0], torch.tensor([[1.0, 0, 1], [0, 0, 0]]))), ("without", probes[0])):
+        snapshot = logged(tmp_path / name, model, (data[0], labels), probes=given, task=task)
+        found = snapshot.instances.to_pylist()[17:]
+        if task == "regression":
+            label = [row["label"] for row in found]
+            assert label == [[1, 0, 1], [0, 0, 0]] if name == "with" else np.isnan(label).all()
+        else:
+            assert [row["label"] for row in found] == ([[0, 2], []] if name == "with" else [None, None])
+
+
+def test_probes_in_no_order(tmp_path: Path, model: nn.Linear, data: Any) -> None:
+    with pytest.raises(ConfigurationError, match="probes come shuffled or as a stream.*fixed order"):
+        ActiVisLogger(tmp_path, model, data, probes=DataLoader(TensorDataset(*data), 5, shuffle=True))
+    with pytest.raises(ConfigurationError, match="probes is empty"):
+        ActiVisLogger(tmp_path, model, data, probes=[])
+
+
+def test_probes_that_the_model_cannot_take_cost_the_snapshot_only(tmp_path: Path, model: nn.Linear, data: Any) -> None:
+    with (
+        ActiVisLogger(tmp_path, model, data, probes=torch.zeros(2, 5)) as logger,
+        pytest.warns(match="lost the snapshot"),
+    ):
+        logger.log(1)
