@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.capture.instances import outcome_table
+from tensorboard_activis.summarize.float16 import to_float16
 from tensorboard_activis.summarize.moments import Moments
-from tensorboard_activis.summarize.sample import ranks, to_float16
+from tensorboard_activis.summarize.sample import ranks
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.events import EventWriter
 from tensorboard_activis.write.instances import InstanceWriter

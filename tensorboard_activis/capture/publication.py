@@ -15,6 +15,7 @@ from tensorboard_activis.capture.processes import Processes
 from tensorboard_activis.capture.shards import Shards
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
 from tensorboard_activis.capture.together import longest, padded, with_probes
+from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import Sample
 from tensorboard_activis.write.arrays import ArrayWriter
@@ -31,6 +32,7 @@ class Evaluation:
     sample: int | None
     task: str | None = None
     probabilities: bool | None = None
+    convert: Convert = numpy_convert
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
@@ -16,6 +17,12 @@ Reducer = str | Reduce
 
 #: What `reducer` may be, besides a function.
 REDUCERS = ("mean", "max", "first", "last", "none")
+
+
+def torch_convert(values: np.ndarray) -> np.ndarray:
+    """float32 to float16, as `summarize.float16.Convert`."""
+    result: np.ndarray = torch.from_numpy(np.ascontiguousarray(values)).to(torch.float16).numpy()
+    return result
 
 
 def reducer_name(reducer: Reducer, rank: int) -> str:

@@ -5,9 +5,6 @@ from hashlib import blake2b
 
 import numpy as np
 
-#: Of float16; values beyond it are clipped to it.
-_LARGEST = np.float32(np.finfo(np.float16).max)
-
 
 def ranks(ids: Sequence[int] | Sequence[str]) -> np.ndarray:
     """A 64-bit hash of every id, uint64 [instances]: splitmix64 for integers, blake2b for texts.
@@ -22,15 +19,6 @@ def ranks(ids: Sequence[int] | Sequence[str]) -> np.ndarray:
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return z ^ (z >> np.uint64(31))
-
-
-def to_float16(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Rounds to float16; finite values beyond its range become its largest, and are counted. NaN and infinities stay."""
-    beyond = np.isfinite(values) & (np.abs(values) > _LARGEST)
-    clipped = int(beyond.sum())
-    if clipped:
-        values = np.where(beyond, np.clip(values, -_LARGEST, _LARGEST), values)
-    return values.astype(np.float16), clipped
 
 
 class Sample:

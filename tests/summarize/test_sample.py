@@ -3,11 +3,10 @@
 from hashlib import blake2b
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorboard_activis.summarize.sample import Sample, ranks, to_float16
+from tensorboard_activis.summarize.sample import Sample, ranks
 
 
 def test_ranks_of_integers_are_splitmix64() -> None:
@@ -46,15 +45,3 @@ def test_without_a_size_all_are_kept() -> None:
 
 def test_an_empty_sample() -> None:
     assert Sample(5).result() == {}
-
-
-def test_float16_clips_what_is_finite_and_counts_it() -> None:
-    values = np.array([1.5, 7e4, -1e30, np.inf, -np.inf, np.nan, 65504], dtype=np.float32)
-    rounded, clipped = to_float16(values)
-    assert clipped == 2
-    np.testing.assert_array_equal(rounded, np.array([1.5, 65504, -65504, np.inf, -np.inf, np.nan, 65504], np.float16))
-
-
-@pytest.mark.parametrize("value", [0.1, 1 / 3, 2049.0])
-def test_float16_rounds_to_nearest(value: float) -> None:
-    assert to_float16(np.array([value], np.float32))[0][0] == np.float16(value)
