@@ -21,6 +21,7 @@ from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 from tensorboard_activis.leftovers import clear
+from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.clock import Clock, session_time
 from tensorboard_activis.write.events import EventWriter
@@ -121,6 +122,7 @@ class Recorder:
         layers: what will be recorded.
         class_names, subsets, sample, task: as in every callback.
         probabilities: whether the model's outputs are probabilities; None: as the first batch looks.
+        convert: how float32 becomes float16, where a framework has a faster way than numpy's.
         strict: raise faults while logging instead of warning.
         processes: those that log together; each makes a recorder, in the same directory.
 
@@ -139,6 +141,7 @@ class Recorder:
         sample: int | None = 1000,
         task: str | None = None,
         probabilities: bool | None = None,
+        convert: Convert = numpy_convert,
         strict: bool = False,
         processes: Processes | None = None,
     ) -> None:
@@ -152,6 +155,7 @@ class Recorder:
             sample,
             task,
             probabilities,
+            convert,
         )
         self._strict = strict
         self._directory = (
