@@ -18,6 +18,7 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.torch_capture import TorchCapture
+from tensorboard_activis.capture.torch_reduce import torch_convert
 
 __all__ = ["ActiVisLogger"]
 
@@ -117,6 +118,7 @@ class ActiVisLogger:
                 sample=sample,
                 task=task,
                 probabilities=self._capture.probabilities,
+                convert=torch_convert,
                 strict=strict,
             )
             self._recorder.check(self._capture.first)
