@@ -16,9 +16,12 @@ from typing import Any
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.processes import ElsewhereError
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.torch_capture import TorchCapture
+from tensorboard_activis.capture.torch_processes import found
 from tensorboard_activis.capture.torch_reduce import torch_convert
+from tensorboard_activis.errors import ConfigurationError
 
 __all__ = ["ActiVisLogger"]
 
@@ -58,6 +61,10 @@ class ActiVisLogger:
             first, but in no summary and no metric.
         graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
             "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
+        distributed: with torch.distributed and several processes, make the logger on all of them, each with its part of the data
+            (DistributedSampler, or parts of your own): they log one snapshot together, as one process would on all the data.
+            None: so, unless the others make none within 30 seconds. True: wait for them as long as the process group does.
+            False: this process logs alone, on the data that it is given.
         progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
         strict: raise what goes wrong while logging, instead of warning once and going on.
 
@@ -87,44 +94,53 @@ class ActiVisLogger:
         audio: int | Callable[[Any], tuple[Any, int]] | None = None,
         probes: Any = None,
         graph: str = "recorded",
+        distributed: bool | None = None,
         progress: bool | None = None,
         strict: bool = False,
     ) -> None:
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
-        directory = RunDirectory(log_dir)
+        processes = found(log_dir, distributed)
+        directory: RunDirectory | None = None
         try:
-            self._capture = TorchCapture(
-                model,
-                data,
-                layers=layers,
-                class_names=class_names,
-                reducer=reducer,
-                unpack=unpack,
-                texts=texts,
-                task=task,
-                id=id,
-                columns=columns,
-                audio=audio,
-                probes=probes,
-                graph=graph,
-            )
-            self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
-            self._recorder = Recorder(
-                directory,
-                self._capture.graph,
-                self.layers,
-                class_names=class_names,
-                subsets=subsets,
-                sample=sample,
-                task=task,
-                probabilities=self._capture.probabilities,
-                convert=torch_convert,
-                strict=strict,
-            )
-            self._recorder.check(self._capture.first)
-            self._capture.first = {}
-        except BaseException:
-            directory.close()
+            with processes.together():
+                directory = RunDirectory(log_dir, held=processes.rank == 0)
+                self._capture = TorchCapture(
+                    model,
+                    data,
+                    layers=layers,
+                    class_names=class_names,
+                    reducer=reducer,
+                    unpack=unpack,
+                    texts=texts,
+                    task=task,
+                    id=id,
+                    columns=columns,
+                    audio=audio,
+                    probes=probes,
+                    graph=graph,
+                    processes=processes,
+                )
+                self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
+                self._recorder = Recorder(
+                    directory,
+                    self._capture.graph,
+                    self.layers,
+                    class_names=class_names,
+                    subsets=subsets,
+                    sample=sample,
+                    task=task,
+                    probabilities=self._capture.probabilities,
+                    convert=torch_convert,
+                    strict=strict,
+                    processes=processes,
+                )
+                self._recorder.check(self._capture.first)
+                self._capture.first = {}
+        except BaseException as error:
+            if directory is not None:
+                directory.close()
+            if isinstance(error, ElsewhereError):
+                raise ConfigurationError(str(error)) from error
             raise
         self._progress = progress
 

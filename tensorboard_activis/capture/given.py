@@ -79,23 +79,30 @@ class Given:
                 f"{what} has {self.instances} values, but data holds {instances} instances; there must be one for each."
             )
 
-    def of(self, raw: Any, start: int, count: int) -> tuple[Sequence[Any] | None, Mapping[str, Any] | None]:
+    def of(
+        self, raw: Any, start: int, count: int, places: np.ndarray | None = None
+    ) -> tuple[Sequence[Any] | None, Mapping[str, Any] | None]:
         """Ids and columns of a batch, None where there are none.
 
         Arguments:
             raw: the batch as it came, for the functions.
             start: how many instances came before. count: how many the batch holds.
+            places: of its instances in the order of the data, where that is not the order in which they come.
 
         Raises:
             ActiVisError: there are too few.
         """
-        end = start + count
+        end = start + count if places is None else int(places.max(initial=-1)) + 1
         if self.instances is not None and end > self.instances:
             raise ActiVisError(f"id or columns has {self.instances} values, but data holds at least {end} instances.")
-        ids = self._ids[start:end] if self._ids is not None else None
+
+        def some(values: Any) -> Any:
+            return values[start:end] if places is None else [values[place] for place in places.tolist()]
+
+        ids = some(self._ids) if self._ids is not None else None
         if self._identify is not None:
             ids = self._identify(raw)
-        columns = {name: values[start:end] for name, values in self._columns.items()} or None
+        columns = {name: some(values) for name, values in self._columns.items()} or None
         if self._describe is not None:
             columns = dict(self._describe(raw))
         return ids, columns

@@ -4,7 +4,8 @@ import copy
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,18 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.layers import choose, feeds_relu, matching
+from tensorboard_activis.capture.processes import Alone, Processes, rounds, shared
 from tensorboard_activis.capture.torch_batches import Batch, Batches, Texts, Unpack, transform
 from tensorboard_activis.capture.torch_export import exported_graph
 from tensorboard_activis.capture.torch_graph import Tracer
 from tensorboard_activis.capture.torch_hooks import ActivationHooks
 from tensorboard_activis.capture.torch_instances import Instances, Reading, gives_probabilities
 from tensorboard_activis.capture.torch_modules import unwrap
+from tensorboard_activis.capture.torch_order import Order
 from tensorboard_activis.capture.torch_paths import Paths
 from tensorboard_activis.capture.torch_reduce import Reducer, check_reducer, reducer_name
 from tensorboard_activis.capture.torch_sources import Recording
-from tensorboard_activis.capture.torch_state import device_of, dtype_of, is_lazy, untouched
+from tensorboard_activis.capture.torch_state import device_of, dtype_of, is_lazy, is_sharded, untouched
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 
 #: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
@@ -57,8 +60,10 @@ class TorchCapture:
         texts: Texts | None = None,
         graph: str = "recorded",
         probes: Any = None,
+        processes: Processes | None = None,
         **described: Any,
     ) -> None:
+        self._processes = processes or Alone()
         if graph not in ("recorded", "export"):
             raise ConfigurationError(
                 f"graph must be 'recorded' (one forward pass) or 'export' (torch.export); got {graph!r}."
@@ -72,14 +77,23 @@ class TorchCapture:
             )
         if device_of(self._model).type == "meta":
             raise ConfigurationError("model is on the meta device, so it has no values. Materialise it first.")
+        self._sharded = is_sharded(self._model)
+        if self._sharded and self._processes.size == 1:
+            raise ConfigurationError(
+                "The model's parameters are spread over several processes, so that one alone cannot run it. Make the logger on "
+                "all of them, each with its part of the data, and without distributed=False."
+            )
         self._data = Batches(data, self._model, unpack, texts)
         with untouched(self._model, (self._data.source,)):
-            first = self._first(self._data)
+            own = self._first(self._data)
+            self._order = Order(self._data, own, self._processes)
+            first, mine = self._shared_first(own)
             recording, few = self._recorded(first)
             self._instances = Instances(
-                self._data, first, recording.output, few.instances, class_names=class_names, **described
+                self._data, self._order, first, recording.output, few.instances, class_names=class_names, **described
             )
-        self.first = self._instances.first(first, recording.output, few.instances)
+        self._few = few
+        self.first = self._instances.first(first, recording.output, few.instances) if mine else {}
         self.probabilities = gives_probabilities(recording.graph)
         if self._instances.problem:
             warnings.warn(f"ActiVis: {self._instances.problem}", ActiVisWarning, stacklevel=4)
@@ -115,15 +129,37 @@ class TorchCapture:
             model = self._initialised()
             with ActivationHooks(model, self._sources, self._reducers) as hooks:
                 reading = self._instances.begin()
-                for batch in _with_bar(self._data, progress):
+                batches = self._own(_with_bar(self._data, progress and not self._processes.rank), reading)
+                for batch in rounds(self._processes, batches):
+                    if batch is None:
+                        self._idle(model)
+                        add({layer.name: np.zeros((0, layer.neurons), np.float32) for layer in self.layers}, ids=[])
+                        continue
                     # Operators are counted in one batch of a pass: this costs a little.
                     self._add(add, hooks, model, batch, reading, absent, count_operators=not seen)
                     seen += batch.instances
                 reading.end()
                 reading = self._instances.begin_probes()
-                for batch in self._probes or ():
-                    self._add(add, hooks, model, batch, reading, Counter(), probe=True)
+                for batch in rounds(self._processes, self._probes or ()):
+                    if batch is None:
+                        self._idle(model)
+                    else:
+                        self._add(add, hooks, model, batch, reading, Counter(), probe=True)
         self._check_absent(absent, seen)
+
+    def _own(self, batches: Iterable[Batch], reading: Reading) -> Iterator[Batch]:
+        """The batches of which this process takes care."""
+        mine, size = self._order.share
+        for number, batch in enumerate(batches):
+            if number % size == mine:
+                yield batch
+            else:
+                reading.pass_over(batch)
+
+    def _idle(self, model: nn.Module) -> None:
+        """A forward pass of which nothing is kept, where the others' passes wait for it."""
+        if self._sharded:
+            model(*self._few.args, **self._few.kwargs)
 
     def _add(
         self,
@@ -153,7 +189,8 @@ class TorchCapture:
             cut = _cut(moved, _RECORDED) if few else moved
             return cut.args, cut.kwargs, cut.instances
 
-        self._paths.follow(hooks.calls, model, inputs)
+        if not self._sharded:  # all would have to record again when one does
+            self._paths.follow(hooks.calls, model, inputs)
 
     def _rows(self, taken: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
         """Per layer float32 [instances, neurons]; NaN where the batch went another way."""
@@ -165,8 +202,10 @@ class TorchCapture:
         }
 
     def _check_absent(self, absent: Mapping[str, int], seen: int) -> None:
-        for name, count in absent.items():
-            if count == seen:
+        names = [layer.name for layer in self.layers]
+        counts = self._processes.total(np.array([seen, *(absent.get(name, 0) for name in names)])).tolist()
+        for name, count in zip(names, counts[1:], strict=True):
+            if count and count == counts[0]:
                 raise ActiVisError(
                     f"The layer {name!r} did not run in this evaluation. Leave it out of layers=, or name the module around it."
                 )
@@ -178,19 +217,26 @@ class TorchCapture:
                 "whole tensors, a list of batches, or a DataLoader without shuffling."
             )
         with untouched(self._model, (probes.source,)):
-            self._first(probes, "probes")
+            if self._first(probes, "probes") is None:
+                raise ConfigurationError("probes is empty; leave it out, or give at least one instance.")
         return probes
 
-    def _first(self, data: Batches, name: str = "data") -> Batch:
+    def _shared_first(self, own: Batch | None) -> tuple[Batch, bool]:
+        """The first batch, of several processes the same on all, for what it decides must hold for all; and whose it is."""
+        sent = own if own is None or self._processes.size == 1 else _on_processor(own)
+        found = shared(self._processes, sent)
+        if found is None:
+            raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
+        return found, found is sent
+
+    def _first(self, data: Batches, name: str = "data") -> Batch | None:
         try:
             first = next(iter(data), None)
         except ConfigurationError:
             raise
         except Exception as error:
             raise ConfigurationError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
-        if first is None or first.instances == 0:
-            raise ConfigurationError(f"{name} is empty; there must be at least one instance to evaluate the model on.")
-        return first
+        return first if first is not None and first.instances else None
 
     def _recorded(self, first: Batch) -> tuple[Recording, Batch]:
         """A forward pass over a few instances of the first batch; over all of them if the model cannot do with few.
@@ -295,6 +341,22 @@ def _reducers(
             )
         found.update(dict.fromkeys(hits, chosen))
     return found
+
+
+def _on_processor(batch: Batch) -> Batch:
+    """The batch as another process can take it."""
+
+    def move(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().cpu()
+
+    return replace(
+        batch,
+        args=transform(batch.args, move),
+        kwargs=transform(batch.kwargs, move),
+        labels=transform(batch.labels, move),
+        mask=None if batch.mask is None else move(batch.mask),
+        raw=transform(batch.raw, move),
+    )
 
 
 def _cut(batch: Batch, count: int) -> Batch:

@@ -33,7 +33,8 @@ class Instances:
     """Reads ids, labels, outputs, content and columns out of batches.
 
     Arguments:
-        data: the evaluation data, and the order they come in. first: their first batch. output: the model's answer to the first `instances` of it.
+        data: the evaluation data, and the order they come in. first: their first batch. output: the model's answer to the first
+            `instances` of it.
         class_names, task, id, columns, audio: as in `ActiVisLogger`.
 
     Attributes:

@@ -133,6 +133,12 @@ def is_lazy(model: nn.Module) -> bool:
     return any(nn.parameter.is_lazy(tensor) for tensor in tensors)
 
 
+def is_sharded(model: nn.Module) -> bool:
+    """Whether each of several processes holds a part of the parameters, as after `fully_shard`."""
+    found = [parameter for parameter in model.parameters() if hasattr(parameter, "device_mesh")]
+    return any(parameter.device_mesh.size() > 1 for parameter in found)
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Where the model is: its first parameter or buffer; the processor if it has neither."""
     for tensor in (*unwrap(model).parameters(), *unwrap(model).buffers()):

@@ -1,0 +1,261 @@
+"""What torchrun starts: `training.py DIRECTORY CASE [CASE ...]`, each a function here; all processes go through all of them."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.utils.data import DataLoader, DistributedSampler, Subset, TensorDataset
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from tensorboard_activis.capture import torch_processes
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.torch import ActiVisLogger
+
+INSTANCES, FEATURES, CLASSES = 23, 5, 3
+LAYERS = ["body.0", "body.2", "head"]
+SUBSETS = {"few": "x0 > 1.5", "low": "score < 0.5"}
+X = torch.randn(INSTANCES, FEATURES, generator=torch.Generator().manual_seed(0))
+Y = torch.randint(0, CLASSES, (INSTANCES,), generator=torch.Generator().manual_seed(1))
+
+
+class Net(nn.Module):
+    """Dropout and BatchNorm: what logging could disturb."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(nn.Linear(FEATURES, 7), nn.BatchNorm1d(7), nn.ReLU(), nn.Dropout(0.4))
+        self.head = nn.Linear(7, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(self.body(x))
+        return out
+
+
+def options(**others: Any) -> dict[str, Any]:
+    return {"layers": LAYERS, "subsets": SUBSETS, "sample": 11, "strict": True} | others
+
+
+def dealt(where: Path, shuffle: bool = False) -> None:
+    """DistributedSampler, which pads with instances that come twice; in DistributedDataParallel."""
+    data = TensorDataset(X, Y)
+    sampler: Any = DistributedSampler(data, shuffle=shuffle)
+    model = nn.parallel.DistributedDataParallel(Net())
+    with ActiVisLogger(where, model, DataLoader(data, 3, sampler=sampler), **options()) as activis:
+        activis.log(1)
+        sampler.set_epoch(5)
+        activis.log(2)
+
+
+def shuffled(where: Path) -> None:
+    dealt(where, shuffle=True)
+
+
+def subsets(where: Path) -> None:
+    """Parts of unequal length, each a Subset; the last process has none."""
+    size, rank = dist.get_world_size(), dist.get_rank()
+    cuts = [0, 4, *([INSTANCES] * size)] if size == 2 else [0, 4, 9, INSTANCES, INSTANCES]
+    part = Subset(TensorDataset(X, Y), range(cuts[rank], cuts[rank + 1]))
+    with ActiVisLogger(where, Net(), DataLoader(part, 4), **options()) as activis:
+        activis.log(1)
+
+
+def named(where: Path) -> None:
+    """Lists of batches with ids of the user's own, of which some are in two parts; one process has nothing."""
+    size, rank = dist.get_world_size(), dist.get_rank()
+    rows = (
+        [torch.arange(0, 15), torch.arange(11, INSTANCES)][rank] if rank < 2 and size > 2 else torch.arange(INSTANCES)
+    )
+    if size == 2:
+        rows = rows if rank else rows[:0]
+    batches = [{"x": X[part], "labels": Y[part], "row": part} for part in rows.split(6) if len(part)]
+    with ActiVisLogger(
+        where, Net(), batches, **options(id=lambda batch: [f"row {row}" for row in batch["row"].tolist()])
+    ) as activis:
+        activis.log(1)
+
+
+def whole(where: Path) -> None:
+    """All data on each; probes, and columns by the order of the data."""
+    columns = {"number": [row / 2 for row in range(INSTANCES)]}
+    with (
+        patch("tensorboard_activis.capture.torch_batches.BATCH", 4),
+        ActiVisLogger(where, Net(), (X, Y), **options(columns=columns, probes=(X[:2], Y[:2]))) as activis,
+    ):
+        passes = []
+        activis._capture._model.register_forward_pre_hook(lambda module, args: passes.append(len(args[0])))
+        activis.log(1)
+    told(where, str(sum(passes)))
+
+
+def all_rows(where: Path) -> None:
+    """Every instance is kept, of so wide a layer that each process needs a file."""
+    data = TensorDataset(X, Y)
+    wide = nn.Sequential(nn.Linear(FEATURES, 9_000), nn.ReLU(), nn.Linear(9_000, CLASSES))
+    with torch.no_grad():
+        for number, parameter in enumerate(wide.parameters()):
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(number)))
+    loader = DataLoader(data, 3, sampler=DistributedSampler(data, shuffle=False))
+    with ActiVisLogger(where, wide, loader, layers=["0", "2"], sample=None, strict=True) as activis:
+        activis.log(1)
+
+
+class Breaking(TensorDataset):
+    """Cannot be read at one place, for a while."""
+
+    broken = False
+
+    def __getitem__(self, index: int) -> Any:
+        if self.broken and index == 13:
+            raise ValueError("no thirteenth")
+        return super().__getitem__(index)
+
+
+def fault(where: Path) -> None:
+    """One process's loader raises, then its disk is full: the snapshot is lost, what comes after is not."""
+    data = Breaking(X, Y)
+    loader = DataLoader(data, 3, sampler=DistributedSampler(data, shuffle=False))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with ActiVisLogger(where, Net(), loader, **options(sample=None, strict=False)) as activis:
+            Breaking.broken = True
+            activis.log(1)
+            Breaking.broken = False
+            full = patch(
+                "tensorboard_activis.write.instances.replacing", side_effect=OSError(28, "No space left on device")
+            )
+            if dist.get_rank() == 1:
+                with full:
+                    activis.log(2)
+            else:
+                activis.log(2)
+            activis.log(3)
+    told(where, "\n".join(str(one.message) for one in caught if one.category is ActiVisWarning))
+
+
+def refused(where: Path) -> None:
+    """What one process refuses before training is refused by all, and the directory is free afterwards."""
+    for attempt in range(2):
+        layers = ["body.0", "nowhere"] if dist.get_rank() == 1 and not attempt else LAYERS
+        try:
+            ActiVisLogger(where, Net(), (X, Y), **options(layers=layers)).close()
+        except ConfigurationError as error:
+            told(where, str(error))
+
+
+def first_alone(where: Path) -> None:
+    """One process logs for itself: with a word, and without."""
+    if dist.get_rank() == 0:
+        with ActiVisLogger(where, Net(), (X, Y), distributed=False, **options()) as activis:
+            activis.log(1)
+        with warnings.catch_warnings(record=True) as caught, patch.object(torch_processes, "PATIENCE", 0.3):
+            warnings.simplefilter("always")
+            with ActiVisLogger(where, Net(), (X, Y), **options()) as activis:
+                activis.log(2)
+        told(where, "\n".join(str(one.message) for one in caught))
+
+
+def late(where: Path) -> None:
+    """One process gives up before the other comes: nobody waits for ever, and the one that comes late is told."""
+    if dist.get_rank() == 0:
+        with warnings.catch_warnings(), patch.object(torch_processes, "PATIENCE", 0.3):
+            warnings.simplefilter("ignore")
+            ActiVisLogger(where, Net(), (X, Y), **options()).close()
+    dist.barrier()
+    if dist.get_rank() == 1:
+        try:
+            ActiVisLogger(where, Net(), (X, Y), **options())
+        except ConfigurationError as error:
+            told(where, str(error))
+
+
+def sharded(where: Path) -> None:
+    """fully_shard: parameters spread over the processes, and unequal numbers of batches; with the logger and without."""
+    from torch.distributed.fsdp import fully_shard
+
+    part = slice(0, 15) if dist.get_rank() == 0 else slice(15, INSTANCES)
+    ends = []
+    for log in (True, False):
+        model = Net()
+        plain = [parameter.detach().clone() for parameter in model.parameters()]
+        fully_shard(model.body)
+        fully_shard(model)
+        assert all(hasattr(parameter, "device_mesh") for parameter in model.parameters())
+        optimizer = torch.optim.Adam(model.parameters(), 0.01)
+        torch.manual_seed(7 + dist.get_rank())
+        activis = None
+        if log:
+            data = [(X[rows], Y[rows]) for rows in torch.arange(INSTANCES)[part].split(3)]
+            ids = [f"row {row}" for row in range(INSTANCES)][part]
+            activis = ActiVisLogger(where, model, data, **options(id=ids, probes=(X[:2], Y[:2])))
+            activis.log(0)
+        for step in range(1, 4):
+            loss = nn.functional.cross_entropy(model(X[part]), Y[part])
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            if activis is not None:
+                activis.log(step)
+        if activis is not None:
+            activis.close()
+        state = [
+            value.full_tensor() if hasattr(value, "full_tensor") else value for value in model.state_dict().values()
+        ]
+        ends.append([*(value.double().flatten() for value in state), torch.rand(3).double()])
+        assert any(not torch.equal(a, b) for a, b in zip(plain, state, strict=False))
+    told(where, str(torch.equal(torch.cat(ends[0]), torch.cat(ends[1]))))
+    try:
+        ActiVisLogger(where, model, (X, Y), distributed=False)
+    except ConfigurationError as error:
+        told(where, str(error))
+
+
+def dies(where: Path) -> None:
+    """One process ends in the middle of a pass."""
+
+    class Deadly(TensorDataset):
+        def __getitem__(self, index: int) -> Any:
+            if activis is not None and dist.get_rank() == 1 and index > 9:
+                os._exit(0)
+            return super().__getitem__(index)
+
+    activis = None
+    data = Deadly(X, Y)
+    loader = DataLoader(data, 3, sampler=DistributedSampler(data, shuffle=False))
+    activis = ActiVisLogger(where, Net(), loader, **options(strict=False))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        activis.log(1)
+        activis.log(2)
+    told(where, "\n".join(str(one.message) for one in caught))
+
+
+def told(where: Path, text: str) -> None:
+    """What a process has to say to the test, in a file of its own."""
+    where.mkdir(parents=True, exist_ok=True)
+    with (where / f"told-{dist.get_rank()}").open("a") as file:
+        file.write(text + "\n")
+
+
+@contextmanager
+def group() -> Iterator[None]:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", timeout=timedelta(seconds=20))
+    yield
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    with group():
+        for case in sys.argv[2:]:
+            globals()[case](Path(sys.argv[1]) / case)
