@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.tables import read_table
+from tensorboard_activis.read.tables import check_room, read_table
 
 #: Columns of a snapshot that are columns of the table of instances; the others hold several values per instance.
 FACTS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
@@ -63,6 +63,10 @@ def _classes(values: np.ndarray, class_names: tuple[str, ...]) -> pa.Array:
     if class_names:
         known &= values < len(class_names)
     indices = np.where(known, values, 0)
+    if class_names:
+        # A name may be long, and the same one may stand in every row.
+        lengths = np.array([len(name.encode(errors="replace")) for name in class_names], np.int64)
+        check_room(int(lengths[indices[known]].sum()), "The names of predicted classes")
     if values.ndim > 1:
         offsets = np.concatenate([[0], known.sum(axis=1).cumsum()]).astype(np.int32)
         chosen = indices[known]

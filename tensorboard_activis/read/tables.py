@@ -41,7 +41,7 @@ def read_table(path: Path) -> pa.Table:
             f"{path.name} is missing. It lay beside the event file; was the run copied without it?"
         ) from error
     except UnreadableError as error:
-        raise UnreadableError(f"{path.name} cannot be read: {error}.") from error
+        raise UnreadableError(f"{path.name} cannot be read: {str(error).rstrip('.')}.") from error
     except pa.ArrowException as error:
         raise UnreadableError(f"{path.name} cannot be read: {str(error)[:300]}.") from error
     except OSError as error:
@@ -52,7 +52,7 @@ def read_table(path: Path) -> pa.Table:
     return table.cast(schema) if packed else table
 
 
-def check_expansion(column: pa.ChunkedArray, what: str, room: int = ROOM) -> None:
+def check_expansion(column: pa.ChunkedArray, what: str, room: int) -> None:
     """That a column of dictionary-encoded texts fits into memory when it is written out.
 
     Raises:
@@ -69,14 +69,21 @@ def check_expansion(column: pa.ChunkedArray, what: str, room: int = ROOM) -> Non
         if used.size and not 0 <= int(used.min()) <= int(used.max()) < lengths.size:
             raise UnreadableError(f"{what} refers to values that are not there.")
         total += int(lengths.astype(np.int64)[used].sum())
-    if total > room:
-        raise UnreadableError(f"{what} would take {total:,} bytes of memory; {room:,} are allowed.")
+    check_room(total, what, room)
+
+
+def check_room(size: int, what: str, room: int | None = None) -> None:
+    """That so many bytes may be taken.
+
+    Raises:
+        UnreadableError: they may not.
+    """
+    allowed = ROOM if room is None else room
+    if size > allowed:
+        raise UnreadableError(f"{what} would take {size:,} bytes of memory; {allowed:,} are allowed.")
 
 
 def _check_room(wanted: dict[str, Demand], rows: int, room: int) -> None:
     uncompressed = sum(one.uncompressed for one in wanted.values())
     values = sum(one.values for one in wanted.values())
-    if max(uncompressed, 8 * values, rows) > room:
-        raise UnreadableError(
-            f"it would take {max(uncompressed, 8 * values, rows):,} bytes of memory; {room:,} are allowed"
-        )
+    check_room(max(uncompressed, 8 * values, rows), "it", room)

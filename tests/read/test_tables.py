@@ -9,7 +9,9 @@ import pytest
 
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.pages import demands
+from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.tables import read_table
+from tests.records import small_data, write_run
 
 ROWS = 1_234
 
@@ -111,3 +113,13 @@ def test_damage_is_said(tmp_path: Path, seed: int) -> None:
         read_table(tmp_path / "file")
     except UnreadableError as error:
         assert str(error).startswith("file cannot be read: ") or str(error).startswith("file: column")
+
+
+def test_long_names_of_classes_are_measured_before_they_are_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path, small_data(), class_names=["a" * 9_000, "b", "c"])
+    monkeypatch.setattr("tensorboard_activis.read.tables.ROOM", 60_000)  # the labels fit
+    predicted = int((small_data().logits.argmax(axis=1) == 0).sum())
+    with pytest.raises(UnreadableError, match=rf"names of predicted classes would take {predicted * 9:,},\d+ bytes"):
+        _ = open_run(tmp_path).latest.instances
