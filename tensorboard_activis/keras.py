@@ -1,20 +1,23 @@
 """Logging from Keras, on any of its backends: add `ActiVisCallback` to `model.fit(callbacks=[...])`."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from tensorboard_activis.capture import keras_tap
-from tensorboard_activis.capture.keras_data import evaluation_data
+from tensorboard_activis.capture.evaluation import Pass
+from tensorboard_activis.capture.keras_data import Batch, evaluation_data, probe_data
 from tensorboard_activis.capture.keras_graph import record_graph
-from tensorboard_activis.capture.keras_labels import Labels, check_width
-from tensorboard_activis.capture.keras_outputs import content, described, essence, image_channels, loss_names, watched
+from tensorboard_activis.capture.keras_instances import Audio, Described, Instances, Reading, Texts
+from tensorboard_activis.capture.keras_labels import Labels
+from tensorboard_activis.capture.keras_outputs import described, essence, gives_probabilities
 from tensorboard_activis.capture.keras_reduce import Reducer, check_reducer
+from tensorboard_activis.capture.random_states import random_states
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
-from tensorboard_activis.errors import ActiVisError, ConfigurationError
+from tensorboard_activis.errors import ConfigurationError
 
 __all__ = ["ActiVisCallback"]
 
@@ -30,9 +33,10 @@ class ActiVisCallback(keras.callbacks.Callback):
     Arguments:
         log_dir: run directory; what is written goes to `activis` inside it.
         x: evaluation data: an array [instances, ...], a list or dict of arrays for a model with several inputs, or a data set of
-            (inputs, labels) batches (tf.data.Dataset, keras.utils.PyDataset).
-        y: labels [instances]: class indices, one-hot rows, class names, or numbers for regression. None: without labels, or
-            in the data set.
+            (inputs, labels) batches (tf.data.Dataset, keras.utils.PyDataset, torch's DataLoader).
+        y: labels [instances]: class indices, one-hot rows, class names, or numbers for regression; 0 and 1
+            [instances, classes] where several classes may hold; class indices [instances, positions]. Of a model with several
+            outputs in their structure: the first output that has labels is the one looked at. None: without, or in the data set.
         every: epochs from one snapshot to the next.
         layers: names of layers, or globs; None chooses well.
         class_names: one text per class.
@@ -40,6 +44,17 @@ class ActiVisCallback(keras.callbacks.Callback):
         sample: so many instances are kept one by one; None keeps all. Summaries are over all instances in any case.
         reducer: how one number per neuron and instance is made of feature maps and token sequences: "mean" (default), "max",
             "first", "last", a function of (values [instances, neurons, positions], mask), or a dict of these by layer.
+        task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
+            docs/tasks.md says what prediction, correct, score and loss are then.
+        id: identities of instances, integers or texts: a function of a batch, or a sequence in the order of x. An instance whose
+            id came before is left out, and a note says so. None: by order in arrays, by content in data sets.
+        columns: more facts about instances, for subset expressions and the table: a mapping of names to one number, truth value
+            or text per instance in the order of x (a data frame, say), or a function of a batch that returns such a mapping.
+        texts: one text, or a list of words, per instance in the order of x, or a function of a batch that returns these: for a
+            person to read and for subset expressions, as in {"who": '"who" in text'}. None: inputs that are texts.
+        audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
+        probes: more instances, in any form that `x` may have, or (x, y): always kept and shown first, but in no summary and no
+            metric.
         batch_size: instances per forward pass, when `x` is of arrays.
         progress: show a progress bar for a snapshot; None: if it takes long and the output is a terminal.
         strict: raise faults while logging instead of warning.
@@ -61,6 +76,12 @@ class ActiVisCallback(keras.callbacks.Callback):
         subsets: Mapping[str, str] | None = None,
         sample: int | None = 1000,
         reducer: Reducer | Mapping[str, Reducer] | None = None,
+        task: str | None = None,
+        id: Callable[[Any], Sequence[Any]] | Sequence[Any] | None = None,
+        columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
+        texts: Texts | None = None,
+        audio: Audio | None = None,
+        probes: Any = None,
         batch_size: int = 256,
         progress: bool | None = None,
         strict: bool = False,
@@ -72,11 +93,14 @@ class ActiVisCallback(keras.callbacks.Callback):
             raise ConfigurationError(
                 f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}]."
             )
-        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
         check_reducer(reducer)
-        self._data = evaluation_data(x, y, batch_size)
+        with random_states((x, probes)):
+            self._data = evaluation_data(x, y, batch_size)
+            self._probes = None if probes is None else probe_data(probes, batch_size)
+        self._described = Described(self._data, id, columns, texts, audio)
         if not isinstance(self._data.labels, dict | list | tuple):
-            Labels(self._data.labels, class_names)
+            Labels(self._data.labels, class_names, task=task)
         self._every = every
         self._layers = layers
         self._class_names = class_names
@@ -84,6 +108,7 @@ class ActiVisCallback(keras.callbacks.Callback):
             "class_names": class_names,
             "subsets": subsets,
             "sample": sample,
+            "task": task,
             "strict": strict,
         }
         self._reducer = reducer
@@ -118,9 +143,14 @@ class ActiVisCallback(keras.callbacks.Callback):
         """
         recorder = self._prepare()
         step = self._steps_made() if step is None else int(step)
-        with recorder.guard(step), recorder.snapshot(step) as snapshot:
+        with recorder.guard(step), random_states(self._loaders), recorder.snapshot(step) as snapshot:
+            reading = self._instances.begin()
             for batch in self._batches():
-                self._add(snapshot, batch)
+                self._add(snapshot, reading, batch)
+            reading.end()
+            reading = self._instances.begin_probes()
+            for batch in self._probes or ():
+                self._add(snapshot, reading, batch, probe=True)
 
     def close(self) -> None:
         """Close the files and let another callback have the directory; safe to call twice. `log` opens them anew."""
@@ -143,13 +173,17 @@ class ActiVisCallback(keras.callbacks.Callback):
             self._recorder.close()
             self._directory = None
         directory = self._directory or RunDirectory(self._log_dir)
-        self._recorder = Recorder(directory, self._graph, self._infos, **self._options)
+        self._recorder = Recorder(
+            directory, self._graph, self._infos, probabilities=self._probabilities, **self._options
+        )
         self._directory = None  # the recorder closes it
         return self._recorder
 
     def _connect(self, model: Any) -> None:
         """Find the graph, build the tap, and try both on the first batch."""
-        first = next(iter(self._data), None)
+        with random_states(self._loaders):
+            first = next(iter(self._data), None)
+            probe = None if self._probes is None else next(iter(self._probes), None)
         if first is None:
             raise ConfigurationError("x gives no batches. Pass the evaluation data, for instance the validation split.")
         try:
@@ -158,7 +192,7 @@ class ActiVisCallback(keras.callbacks.Callback):
             recording = record_graph(model, self._data.specs, first.inputs)
             chosen = keras_tap.targets(recording, self._layers, self._reducer)
             tap = keras_tap.Tap(model, chosen, self._data.specs, eager=recording.graph.origin == "tree")
-            _, outputs = tap(first.inputs)
+            captured = tap(first.inputs)
         except ConfigurationError:
             raise
         except Exception as error:
@@ -166,11 +200,19 @@ class ActiVisCallback(keras.callbacks.Callback):
                 f"The model cannot be run on x, whose first batch is {described(first.inputs)}: {essence(error)} "
                 "Pass x in the form that model.fit gets."
             ) from error
+        if probe is not None:
+            try:
+                tap(probe.inputs)
+            except Exception as error:
+                raise ConfigurationError(
+                    f"The model cannot be run on probes, whose first batch is {described(probe.inputs)}: {essence(error)} "
+                    "Pass probes in the form of x."
+                ) from error
         self._graph, self._infos = recording.graph, [target.info for target in chosen]
-        output, labels = watched(outputs, first.labels if self._data.labels is None else self._data.labels)
-        width = output.shape[1] if output.ndim == 2 else None
-        check_width(self._class_names, width)
-        self._labels = Labels(labels, self._class_names, width=width, loss=loss_names(model))
+        self._probabilities = gives_probabilities(recording.graph)
+        self._instances = Instances(
+            model, self._described, self._data, first, captured, self._class_names, self._options["task"]
+        )
         self._tap, self._tapped = tap, model
 
     def _batches(self) -> Any:
@@ -185,16 +227,15 @@ class ActiVisCallback(keras.callbacks.Callback):
             self._data, "ActiVis", self._data.batches, leave=False, delay=0 if self._progress else 1, disable=disable
         )
 
-    def _add(self, snapshot: Any, batch: Any) -> None:
+    def _add(self, snapshot: Pass, reading: Reading, batch: Batch, *, probe: bool = False) -> None:
         assert self._tap is not None
-        activations, outputs = self._tap(batch.inputs)
-        output, labels = watched(outputs, batch.labels)
-        shown = content(batch.inputs)
-        known = self._labels.of(labels)
-        if known is not None and len(known) != len(output):
-            raise ActiVisError(f"A batch has {len(output)} outputs but {len(known)} labels.")
-        channels = image_channels(shown)
-        snapshot.add(activations, inputs=shown, labels=known, outputs=output, ids=batch.ids, channels=channels)
+        described = reading.of(batch)
+        captured = self._tap(batch.inputs)
+        snapshot.add(captured.activations, probe=probe, **described, **self._instances.of(batch, captured))
+
+    @property
+    def _loaders(self) -> tuple[Any, ...]:
+        return (*self._data.loaders, *(() if self._probes is None else self._probes.loaders))
 
     def _steps_made(self) -> int:
         made = getattr(getattr(self.model, "optimizer", None), "iterations", None)

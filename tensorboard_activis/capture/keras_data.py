@@ -7,39 +7,51 @@ from typing import Any
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.ids import ContentIds
-from tensorboard_activis.capture.keras_unshuffled import unshuffled
+from tensorboard_activis.capture.keras_unshuffled import shuffles, unshuffled
 from tensorboard_activis.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Inputs in the model's structure and labels as the user gave them (None: without), [instances, ...]; `ids` as Pass.add."""
+    """Inputs in the model's structure and labels as the user gave them (None: without), [instances, ...].
+
+    Attributes:
+        raw: as it came, for users' functions of a batch; (inputs, labels) of arrays.
+    """
 
     inputs: Any
     labels: Any
-    ids: list[str] | None
+    raw: Any
+
+    @property
+    def instances(self) -> int:
+        return len(keras.tree.flatten(self.inputs)[0])
 
 
 class ArrayData:
     """Arrays in memory, cut into batches. Instances are told apart by their position."""
 
+    by_position = fixed_order = True
+
     def __init__(self, x: Any, y: Any, batch_size: int) -> None:
         self._x = keras.tree.map_structure(_input_array, _as_structure(x))
         self._y = None if y is None else keras.tree.map_structure(as_array, _as_structure(y))
         self._batch_size = batch_size
-        self.count = self._instances()
-        self.batches: int | None = -(-self.count // batch_size)
+        self.instances: int | None = self._instances()
+        self.batches: int | None = -(-self.instances // batch_size)
         # One size for all batches is what lets one compiled function serve them all.
         self.specs = keras.tree.map_structure(lambda array: _spec((None, *array.shape[1:]), array.dtype), self._x)
 
+    loaders: tuple[Any, ...] = ()
+
     def __iter__(self) -> Iterator[Batch]:
-        for start in range(0, self.count, self._batch_size):
+        for start in range(0, self.instances or 0, self._batch_size):
             rows = slice(start, start + self._batch_size)
             labels = (
                 None if self._y is None else keras.tree.map_structure(lambda array, rows=rows: array[rows], self._y)
             )
-            yield Batch(keras.tree.map_structure(lambda array, rows=rows: array[rows], self._x), labels, None)
+            inputs = keras.tree.map_structure(lambda array, rows=rows: array[rows], self._x)
+            yield Batch(inputs, labels, (inputs, labels))
 
     @property
     def labels(self) -> Any:
@@ -74,7 +86,8 @@ class DatasetData:
     It may shuffle, so instances are told apart by their content. A tf.data.Dataset is read without its shuffling.
     """
 
-    labels = None
+    labels = instances = None
+    by_position = False
 
     def __init__(self, dataset: Any) -> None:
         self._dataset = unshuffled(dataset) if hasattr(dataset, "_variant_tensor") else dataset
@@ -86,12 +99,24 @@ class DatasetData:
         self.specs = self._specs()
 
     def __iter__(self) -> Iterator[Batch]:
-        ids = ContentIds()
         for element in self._elements():
             x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
             inputs = keras.tree.map_structure(as_array, x)
             labels = None if y is None else keras.tree.map_structure(as_array, y)
-            yield Batch(inputs, labels, ids.of(*keras.tree.flatten(inputs)))
+            yield Batch(inputs, labels, element)
+
+    @property
+    def fixed_order(self) -> bool:
+        """Whether instances come in the same order in every pass, as far as that can be told."""
+        if hasattr(self._dataset, "_variant_tensor"):
+            return not shuffles(self._dataset)
+        sampler = getattr(self._dataset, "sampler", None)  # of a torch DataLoader
+        return sampler is None or type(sampler).__name__ == "SequentialSampler"
+
+    @property
+    def loaders(self) -> tuple[Any, ...]:
+        """What may draw random numbers when it is read."""
+        return (self._dataset,)
 
     def _elements(self) -> Iterator[Any]:
         if isinstance(self._dataset, keras.utils.PyDataset):
@@ -131,6 +156,24 @@ def evaluation_data(x: Any, y: Any, batch_size: int) -> ArrayData | DatasetData:
             "Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."
         )
     return DatasetData(x)
+
+
+def probe_data(probes: Any, batch_size: int) -> ArrayData | DatasetData:
+    """The data behind `probes`: a tuple is (x, y), as `validation_data` is; all else is x.
+
+    Raises:
+        ConfigurationError: see `evaluation_data`; or they come shuffled.
+    """
+    x, y = probes if isinstance(probes, tuple) and len(probes) == 2 else (probes, None)
+    try:
+        data = evaluation_data(x, y, batch_size)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"probes: {error}") from error
+    if not data.fixed_order:
+        raise ConfigurationError(
+            "probes come shuffled, so that they could not be told apart. Give them in a fixed order."
+        )
+    return data
 
 
 def as_array(data: Any) -> np.ndarray:

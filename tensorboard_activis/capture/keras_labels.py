@@ -15,37 +15,62 @@ class Labels:
         seen: all labels, or those of the first batch: [instances] or [instances, 1], one-hot rows [instances, classes],
             names of classes, or numbers. None: without.
         class_names: of the classes, in the order of the model's outputs.
-        width: of the model's output [instances, width]; None where it is not known.
+        width: of the model's output [instances, width] or [instances, positions, width]; None where it is not known.
         loss: names of the model's losses; a cross entropy says that whole numbers are classes, a binary one that several
             classes may hold at once.
+        task: as in every callback.
+        positions: whether the model's output has positions, each with a label of its own.
 
     Raises:
         ConfigurationError: texts without `class_names` or not among them; more classes than names or than outputs.
     """
 
     def __init__(
-        self, seen: Any, class_names: Sequence[str] | None, *, width: int | None = None, loss: str = ""
+        self,
+        seen: Any,
+        class_names: Sequence[str] | None,
+        *,
+        width: int | None = None,
+        loss: str = "",
+        task: str | None = None,
+        positions: bool = False,
     ) -> None:
         self._names = None if class_names is None else {name: number for number, name in enumerate(class_names)}
         self._one_hot = self._whole = False
+        self._numbers = task in ("regression", "ranking")
+        self._several = task == "multilabel"
+        self._positions = positions and task in (None, "tokens")
         if seen is None:
             return
         labels = _flat(seen)
-        if labels.ndim == 2:
-            exclusive = not ("binary" in loss and "crossentropy" in loss)
+        if labels.ndim == 2 and not (self._numbers or self._several or self._positions):
+            exclusive = task == "classification" or not ("binary" in loss and "crossentropy" in loss)
             self._one_hot = exclusive and (_is_one_hot(labels) or " categorical_crossentropy" in f" {loss}")
-        elif labels.dtype.kind == "f" and np.array_equal(labels, np.round(labels)):
-            is_class = "crossentropy" in loss or (width is not None and width > 1)
-            self._whole = is_class or bool(np.isin(labels, (0, 1)).all())
+            self._several = not self._one_hot and labels.shape[1] == width and _is_many_hot(labels)
+        elif labels.ndim == 1 and labels.dtype.kind == "f" and not self._numbers:
+            is_class = task == "classification" or "crossentropy" in loss or (width is not None and width > 1)
+            whole = np.array_equal(labels, np.round(labels))
+            self._whole = whole and (is_class or bool(np.isin(labels, (0, 1)).all()))
         self._check(self.of(seen), width)
 
     def of(self, labels: Any) -> np.ndarray | None:
-        """Labels of a batch: integers [instances] for classes; as they came, where they are no classes; None without."""
+        """Labels of a batch, None without.
+
+        Integers [instances] for classes, or [instances, positions]; 0, 1 and NaN (not known) [instances, classes] where several
+        may hold; as they came, where they are no classes.
+        """
         if labels is None:
             return None
-        labels = _flat(labels)
+        labels = np.asarray(labels) if self._positions else _flat(labels)
         if labels.dtype.kind in "OSU":
-            return self._indices(labels)
+            return self._indices(labels).reshape(labels.shape)
+        if self._numbers:
+            return labels.astype(np.float64)
+        if self._several:
+            return np.where(np.isin(labels, (0, 1)), labels, np.nan).astype(np.float64)
+        if self._positions:
+            labels = labels.argmax(axis=2) if labels.ndim == 3 and labels.shape[2] > 1 else labels
+            return labels.reshape(labels.shape[:2]).astype(np.int64) if labels.ndim in (2, 3) else labels
         if self._one_hot:
             return labels.argmax(axis=1)
         return labels.astype(np.int64) if self._whole else labels
@@ -62,7 +87,9 @@ class Labels:
         return np.array([self._names[text] for text in texts], dtype=np.int64)
 
     def _check(self, labels: np.ndarray | None, width: int | None) -> None:
-        if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu" or not labels.size:
+        if labels is None or labels.ndim > 2 or labels.dtype.kind not in "iu" or not labels.size:
+            return
+        if labels.ndim == 2 and not self._positions:
             return
         highest = int(labels.max())
         if self._names is not None and highest >= len(self._names):
@@ -88,6 +115,11 @@ def check_width(class_names: Sequence[str] | None, width: int | None) -> None:
 def _flat(labels: Any) -> np.ndarray:
     labels = np.asarray(labels)
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+
+def _is_many_hot(labels: np.ndarray) -> bool:
+    known = labels[np.isfinite(labels)] if labels.dtype.kind == "f" else labels
+    return bool(np.isin(known, (0, 1, -1)).all())
 
 
 def _is_one_hot(labels: np.ndarray) -> bool:

@@ -6,7 +6,7 @@ once; batches of every size go through the same trace.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,7 +22,22 @@ from tensorboard_activis.capture.layers import choose, feeds_relu
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.schema import LayerInfo
 
-Forward = Callable[[Any], tuple[dict[str, Any], Any]]
+
+class Captured(NamedTuple):
+    """What one batch gave.
+
+    Attributes:
+        activations: by layer, float32 [instances, neurons].
+        outputs: the model's, float32, in their own structure.
+        masks: in the same structure, bool [instances, positions] where there is padding, else None.
+    """
+
+    activations: dict[str, np.ndarray]
+    outputs: Any
+    masks: Any
+
+
+Forward = Callable[[Any], Captured]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +125,11 @@ class Tap:
         self._plain = _compiled(self._run_plainly, model, inputs, eager) if self._replays else None
         self._batch_size = keras.tree.flatten(inputs)[0].shape[0]
 
-    def __call__(self, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
+    def __call__(self, inputs: Any) -> Captured:
         """Run one batch.
 
         Arguments:
             inputs: arrays [instances, ...] in the structure of the model's inputs.
-
-        Returns:
-            By layer, float32 [instances, neurons]; and the model's outputs, float32, in their own structure.
 
         Raises:
             ConfigurationError: the model gives something else when it is replayed to show its operators.
@@ -128,30 +140,36 @@ class Tap:
         missing = (self._batch_size or count) - count
         if missing > 0:
             inputs = keras.tree.map_structure(lambda x: np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]), inputs)
-        captured, outputs = self._forward(inputs)
+        captured = self._forward(inputs)
         if self._plain is not None:
-            _check_same(outputs, self._plain(inputs)[1])
+            _check_same(captured[1], self._plain(inputs)[1])
             self._plain = None  # once is enough
-        return {name: as_array(value)[:count] for name, value in captured.items()}, keras.tree.map_structure(
-            lambda tensor: as_array(tensor)[:count], outputs
+        return Captured(
+            *keras.tree.map_structure(lambda part: None if part is None else as_array(part)[:count], tuple(captured))
         )
 
-    def _run_plainly(self, inputs: Any) -> tuple[dict[str, Any], Any]:
+    def _run_plainly(self, inputs: Any) -> Captured:
         outputs = self._model(inputs, training=False)
-        return {}, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs)
+        return Captured({}, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs), None)
 
-    def _run(self, inputs: Any) -> tuple[dict[str, Any], Any]:
+    def _run(self, inputs: Any) -> Captured:
         self.traces += 1
         captured: dict[str, Any] = {}
+        masks: dict[int, Any] = {}
 
         def seen(name: str, output: Any, mask: Any) -> None:
+            masks[id(output)] = mask if mask is not None and len(mask.shape) == 2 else None
             target = self._wanted.get(name)
             if target is not None:
                 captured[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
 
         outputs = (replay if self._replays else run_intercepted)(self._model, inputs, seen)
         _check_reachable(captured)
-        return captured, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs)
+        return Captured(
+            captured,
+            keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs),
+            keras.tree.map_structure(lambda tensor: masks.get(id(tensor)), outputs),
+        )
 
 
 def _check_same(replayed: Any, plain: Any) -> None:
@@ -200,14 +218,14 @@ def _compiled(run: Forward, model: Any, inputs: Any, eager: bool) -> Forward:
     """`run` as the backend runs it fast, with variables untouched by it."""
     backend = keras.backend.backend()
 
-    def stateless(tensors: Any, values: Sequence[tuple[Any, Any]] = ()) -> tuple[dict[str, Any], Any]:
+    def stateless(tensors: Any, values: Sequence[tuple[Any, Any]] = ()) -> Captured:
         with keras_calls.untouched(model, values):
             return run(tensors)
 
     if backend == "torch":
         import torch
 
-        def without_gradients(tensors: Any) -> tuple[dict[str, Any], Any]:
+        def without_gradients(tensors: Any) -> Captured:
             with torch.no_grad():
                 return stateless(keras.tree.map_structure(ops.convert_to_tensor, tensors))
 

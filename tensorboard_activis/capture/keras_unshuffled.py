@@ -18,7 +18,7 @@ def unshuffled(dataset: Any) -> Any:
     Where the copy cannot be made (data beyond 2 GB in the data set itself, Python functions of another process), a warning
     says so, and the data set itself is returned.
     """
-    if not _shuffles(dataset):
+    if not shuffles(dataset):
         return dataset
     import tensorflow as tf
     from tensorflow.python.data.ops import dataset_ops
@@ -48,7 +48,8 @@ def unshuffled(dataset: Any) -> Any:
         return dataset
 
 
-def _shuffles(dataset: Any) -> bool:
+def shuffles(dataset: Any) -> bool:
+    """Whether a tf.data.Dataset gives another order in every pass."""
     if getattr(dataset, "_reshuffle_each_iteration", False):
         return True
-    return any(_shuffles(source) for source in dataset._inputs())
+    return any(shuffles(source) for source in dataset._inputs())

@@ -1,6 +1,5 @@
 """Running a model that is being trained as if nobody had."""
 
-import random
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from tensorboard_activis.capture.random_states import random_states
 from tensorboard_activis.capture.torch_modules import unwrap
 from tensorboard_activis.capture.torch_script import scripts_wrapped
 
@@ -22,7 +22,7 @@ def untouched(model: nn.Module, loaders: tuple[Any, ...] = ()) -> Iterator[None]
     in its forward pass (rotary tables, say) must still be good for training.
     """
     with ExitStack() as stack:
-        stack.enter_context(_random_states(loaders))
+        stack.enter_context(random_states(loaders))
         stack.enter_context(_evaluation(model))
         stack.enter_context(_buffers(model))
         stack.enter_context(_eager())
@@ -30,41 +30,6 @@ def untouched(model: nn.Module, loaders: tuple[Any, ...] = ()) -> Iterator[None]
         stack.enter_context(_no_cast_cache())
         stack.enter_context(torch.no_grad())
         yield
-
-
-@contextmanager
-def _random_states(loaders: tuple[Any, ...]) -> Iterator[None]:
-    generators = {id(found): found for loader in loaders for found in _generators(loader)}
-    saved = [(generator, generator.get_state()) for generator in generators.values()]
-    python = random.getstate()
-    numpy = sys.modules.get("numpy")
-    numpy_state = numpy.random.get_state() if numpy is not None else None
-    torch_state = torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
-    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        if numpy is not None and numpy_state is not None:
-            numpy.random.set_state(numpy_state)
-        torch.set_rng_state(torch_state)
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
-        if mps is not None:
-            torch.mps.set_rng_state(mps)
-        for generator, state in saved:
-            generator.set_state(state)
-
-
-def _generators(loader: Any) -> Iterator[torch.Generator]:
-    """The loader's own, its sampler's, its batch sampler's."""
-    batches = getattr(loader, "batch_sampler", None)
-    holders = (loader, getattr(loader, "sampler", None), batches, getattr(batches, "sampler", None))
-    for holder in holders:
-        generator = getattr(holder, "generator", None)
-        if isinstance(generator, torch.Generator):
-            yield generator
 
 
 @contextmanager

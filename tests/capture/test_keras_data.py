@@ -19,7 +19,9 @@ def test_arrays_are_cut_into_batches_of_the_model_s_type():
     assert [batch.inputs.shape for batch in batches] == [(4, 5, 3), (3, 5, 3)]
     assert batches[0].inputs.dtype == np.float32
     np.testing.assert_array_equal(np.concatenate([batch.labels for batch in batches]), Y)
-    assert [batch.ids for batch in batches] == [None, None]
+    np.testing.assert_array_equal(batches[1].raw[0], X[4:])
+    assert data.by_position
+    assert data.fixed_order
     assert data.specs.shape == (None, 5, 3)
     assert len(list(data)) == data.batches == 2
 
@@ -46,11 +48,9 @@ class Sequence(keras.utils.PyDataset):
         return X[rows], Y[rows]
 
 
-def test_data_sets_name_instances_by_content():
+def test_data_sets_are_batches_as_they_come():
     data = evaluation_data(Sequence(), None, 10)
-    first, second = ([name for batch in data for name in batch.ids or ()] for _ in range(2))
-    assert first == second
-    assert len(set(first)) == 7
+    assert not data.by_position
     assert data.specs.shape == (None, 5, 3)
 
 
@@ -63,9 +63,7 @@ def test_tf_data():
     assert data.specs.shape == (None, 5, 3)
     assert [len(batch.labels) for batch in data] == [4, 3]
     shuffled = evaluation_data(dataset.unbatch().shuffle(7, seed=1).batch(2), None, 10)
-    assert {name for batch in shuffled for name in batch.ids or ()} == {
-        name for batch in data for name in batch.ids or ()
-    }
+    assert shuffled.fixed_order
     first, second = (np.concatenate([batch.labels for batch in shuffled]) for _ in range(2))
     np.testing.assert_array_equal(first, Y)  # not in an order of chance
     np.testing.assert_array_equal(second, Y)

@@ -52,7 +52,7 @@ def test_operators_of_a_subclassed_model():
     model(x)
     names = ["one.first", "one/relu", "one/add", "one/relu_1", "two", "two/relu", "/split[0]", "/split[1]", "out"]
     tap = tapped(model, names, specs)
-    activations, outputs = tap(x)
+    activations, outputs, _ = tap(x)
     one, two = model.blocks
     hidden = np.maximum(as_array(one.first(x)), 0)
     added = as_array(one.second(hidden)) + x
@@ -75,7 +75,7 @@ def test_operators_of_a_subclassed_model():
     np.testing.assert_allclose(activations["/split[1]"], mean[:, 1:], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outputs, model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(activations["out"], outputs, rtol=1e-6)
-    again, _ = tap(x[:4])
+    again, *_ = tap(x[:4])
     np.testing.assert_allclose(again["one/add"], activations["one/add"][:4], rtol=1e-5, atol=1e-6)
     assert tap.traces == 1 or keras.backend.backend() == "torch"
 
@@ -89,7 +89,7 @@ def test_operators_of_a_functional_model_are_layers_like_any_other():
     specs = keras.KerasTensor((None, 7, 5, 3))
     recording = record_graph(model, specs)
     assert not recording.replayed
-    activations, _ = Tap(model, targets(recording, [relu, add], {add: "max"}), specs)(x)
+    activations, *_ = Tap(model, targets(recording, [relu, add], {add: "max"}), specs)(x)
     maps = np.maximum(keras.Model(image, conv).predict(x, verbose=0), 0)
     np.testing.assert_allclose(activations[relu], maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(activations[add], (maps + x).max(axis=(1, 2)), rtol=1e-5, atol=1e-6)
@@ -110,7 +110,7 @@ def test_masks_reach_operators():
     model = keras.Model(tokens, layers.GlobalAveragePooling1D(name="pooled")(Scaled(name="scaled")(sequence)))
     x = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 1], [9, 0, 0, 0, 0]])
     names = ["embedded", "lstm", "scaled/multiply", "scaled/tanh", "scaled"]
-    activations, _ = tapped(model, names, keras.KerasTensor((None, 5), "int32"))(x)
+    activations, *_ = tapped(model, names, keras.KerasTensor((None, 5), "int32"))(x)
     maps, rows = keras.Model(tokens, [embedded, sequence]).predict(x, verbose=0)
     expected = {
         "embedded": maps,
@@ -152,5 +152,5 @@ def test_code_that_does_something_else_without_values_is_refused():
     x = np.ones((3, 4), "float32")
     with pytest.raises(ConfigurationError, match="gives something else. Name the layers around them"):
         tapped(model, ["sly/multiply"], keras.KerasTensor((None, 4)))(x)
-    activations, _ = tapped(model, ["sly"], keras.KerasTensor((None, 4)))(x)
+    activations, *_ = tapped(model, ["sly"], keras.KerasTensor((None, 4)))(x)
     np.testing.assert_array_equal(activations["sly"], x * 3)

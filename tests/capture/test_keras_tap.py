@@ -47,7 +47,7 @@ def test_convolutions_shared_calls_and_nested_models():
     model = keras.Model(image, layers.GlobalMaxPooling2D(name="pooled")(again + inner(inner(again))))
     x = RANDOM.normal(size=(9, 7, 5, 3)).astype("float32")
 
-    activations, outputs = tapped(model, ["conv", "conv@1", "inner*", "inner.deep*", "pooled"])(x)
+    activations, outputs, _ = tapped(model, ["conv", "conv@1", "inner*", "inner.deep*", "pooled"])(x)
     first, second = predicted(image, [conv._inbound_nodes[0].outputs[0], conv._inbound_nodes[1].outputs[0]], x)
     parts = keras.Model(inner.inputs, [inner.get_layer("deep").output, inner.output])
     (deep, once), expected = parts.predict(second, verbose=0), {"conv": first, "conv@1": second}
@@ -68,7 +68,7 @@ def test_activations_are_those_of_predict_to_one_float16_step():
     maps = layers.Conv2D(4, 3, name="conv")(image)
     model = keras.Model(image, layers.Flatten()(maps))
     x = RANDOM.normal(size=(50, 7, 5, 3)).astype("float32")
-    activations, _ = tapped(model, ["conv"])(x)
+    activations, *_ = tapped(model, ["conv"])(x)
     expected = predicted(image, maps, x).mean(axis=(1, 2)).astype(np.float16)
     steps = activations["conv"].astype(np.float16).view(np.int16).astype(int) - expected.view(np.int16)
     assert np.abs(steps).max() <= 1
@@ -94,7 +94,7 @@ def test_masks_from_embedding_through_attention_and_states():
     model = keras.Model(tokens, [layers.GlobalAveragePooling1D(name="pooled")(each), states[0]])
     x = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 1], [9, 0, 0, 0, 0]])
     tap = tapped(model, ["embedded", "lstm[0]", "lstm[1]", "both", "attended", "summed", "each", "pooled"])
-    activations, _ = tap(x)
+    activations, *_ = tap(x)
     tensors = {
         "embedded": embedded,
         "lstm[0]": sequence,
@@ -118,7 +118,7 @@ def test_other_reducers_are_recorded_with_the_layer():
         ("last", 6, 1),
         ("mean", 3, 1),
     ]
-    activations, _ = Tap(model, chosen, inputs_of(model))(np.array([[1, 2, 3, 0, 0]]))
+    activations, *_ = Tap(model, chosen, inputs_of(model))(np.array([[1, 2, 3, 0, 0]]))
     np.testing.assert_array_equal(activations["embedded"][0], model.get_layer("embedded").get_weights()[0][3])
 
 
@@ -148,7 +148,7 @@ def test_subclassed_layers_are_captured_by_path():
     x = RANDOM.normal(size=(7, 4)).astype("float32")
     model(x)
     specs = keras.KerasTensor((None, 4))
-    activations, outputs = tapped(model, ["one.inner", "one.inner@1", "two"], specs)(x)
+    activations, outputs, _ = tapped(model, ["one.inner", "one.inner@1", "two"], specs)(x)
     one, two = model.blocks
     first = one(x)
     np.testing.assert_allclose(activations["one.inner"], values(one.inner(x)), rtol=1e-6)
@@ -175,10 +175,10 @@ def test_fixed_batch_size_is_filled_up_and_cut_again():
     table = keras.Input(batch_shape=(4, 5, 3))
     model = keras.Model(table, layers.LSTM(2, stateful=True, name="lstm")(table))
     x = RANDOM.normal(size=(3, 5, 3)).astype("float32")
-    activations, outputs = tapped(model, ["lstm"])(x)
+    activations, outputs, _ = tapped(model, ["lstm"])(x)
     assert activations["lstm"].shape == outputs.shape == (3, 2)
     before = [np.asarray(variable) for variable in model.variables]
-    again, _ = tapped(model, ["lstm"])(x)
+    again, *_ = tapped(model, ["lstm"])(x)
     np.testing.assert_array_equal(activations["lstm"], again["lstm"])  # the states did not move
     assert unchanged(before, model)
 
@@ -215,7 +215,7 @@ def test_mixed_precision_is_reduced_in_float32():
     maps = layers.Conv2D(4, 3, dtype="mixed_bfloat16", name="conv")(image)
     model = keras.Model(image, layers.GlobalAveragePooling2D()(maps))
     x = RANDOM.normal(size=(6, 7, 5, 3)).astype("float32")
-    activations, _ = tapped(model, ["conv"])(x)
+    activations, *_ = tapped(model, ["conv"])(x)
     wide = values(keras.ops.cast(keras.Model(image, maps)(x), "float32"))
     np.testing.assert_allclose(activations["conv"], wide.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
 
@@ -239,7 +239,7 @@ def test_layer_inside_a_loop_is_left_out_or_refused():
     model, specs = Looping(), keras.KerasTensor((None, 4))
     model(np.zeros((2, 4), "float32"))
     tap = tapped(model, None, specs)
-    activations, outputs = tap(np.ones((2, 4), "float32"))
+    activations, outputs, _ = tap(np.ones((2, 4), "float32"))
     assert "step" not in activations
     np.testing.assert_array_equal(activations["out"], outputs)
     with pytest.raises(ConfigurationError, match="'step' cannot be recorded"):
