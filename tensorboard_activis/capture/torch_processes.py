@@ -181,7 +181,7 @@ def found(log_dir: str | os.PathLike[str], distributed: bool | None) -> Processe
     there = decision.split(",")
     if there == [str(dist.get_rank())] and not distributed:
         warnings.warn(
-            f"ActiVis: none of the other {dist.get_world_size() - 1} processes made a logger for {log_dir} within "
+            f"ActiVis: of {dist.get_world_size()} processes no other made a logger for {log_dir} within "
             f"{PATIENCE:g} seconds, so this one logs alone, on the data that it was given. distributed=False says so, and "
             "does not wait.",
             ActiVisWarning,

@@ -215,7 +215,7 @@ def sharded(where: Path) -> None:
         assert any(not torch.equal(a, b) for a, b in zip(plain, state, strict=False))
     told(where, str(torch.equal(torch.cat(ends[0]), torch.cat(ends[1]))))
     try:
-        ActiVisLogger(where, model, (X, Y), distributed=False)
+        ActiVisLogger(where / f"alone-{dist.get_rank()}", model, (X, Y), distributed=False)
     except ConfigurationError as error:
         told(where, str(error))
 

@@ -1,0 +1,209 @@
+"""Real processes, started by torchrun, log what one process would: compared with plain hooks over all the data."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tensorboard_activis import open_run
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.summarize.sample import ranks
+from tests.distributed.training import CLASSES, INSTANCES, LAYERS, Net, X, Y
+
+SCRIPT = Path(__file__).with_name("training.py")
+EVERYWHERE = ("dealt", "shuffled", "subsets", "named", "whole")
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "TORCH_DISTRIBUTED_DEBUG": "OFF"}
+
+
+def torchrun(where: Path, size: int, *cases: str) -> Path:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}"]
+    done = subprocess.run(
+        [*command, str(SCRIPT), str(where), *cases], capture_output=True, text=True, timeout=240, env=environment()
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return where
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes wrote in every case but those that have a test of their own."""
+    cases = (*EVERYWHERE, "all_rows", "fault", "refused", "first_alone", "late", "sharded")
+    return torchrun(tmp_path_factory.mktemp("two"), 2, *cases)
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What four processes wrote."""
+    return torchrun(tmp_path_factory.mktemp("four"), 4, *EVERYWHERE)
+
+
+def hooked(model: nn.Module, names: list[str], inputs: torch.Tensor = X) -> dict[str, np.ndarray]:
+    """The outputs of modules, by plain hooks over all instances at once."""
+    taken: dict[str, np.ndarray] = {}
+    for name in names:
+        model.get_submodule(name).register_forward_hook(
+            lambda module, args, out, name=name: taken.update({name: out.detach().clone().numpy()})
+        )
+    with torch.no_grad():
+        model.eval()(inputs)
+    return taken
+
+
+def expect_all(
+    snapshot: SnapshotReader, *, sample: int = 11, texts: bool = False, model: nn.Module | None = None
+) -> None:
+    """Summaries over all instances, and the sample of lowest hashes: as one process would have them."""
+    raw = hooked(model or Net(), LAYERS)
+    scores = np.exp(raw["head"].astype(np.float64))
+    scores = (scores / scores.sum(axis=1, keepdims=True)).max(axis=1)
+    label, prediction = Y.numpy(), raw["head"].argmax(axis=1)
+    masks = [np.ones(INSTANCES, bool), *(label == index for index in range(CLASSES))]
+    masks += [prediction == label, prediction != label, X[:, 0].numpy() > 1.5, scores < 0.5]
+    assert snapshot.record.seen == INSTANCES
+    assert [subset.count for subset in snapshot.record.subsets] == [mask.sum() for mask in masks]
+    assert snapshot.record.metrics["accuracy"] == pytest.approx((prediction == label).mean())
+    for name, values in raw.items():
+        summary = snapshot.summary(name)
+        assert (summary.count[:, 0] == [mask.sum() for mask in masks]).all()
+        for index, mask in enumerate(masks):
+            for field in ("mean", "std", "min", "max"):
+                found, known = getattr(summary, field)[index], getattr(values[mask].astype(np.float64), field)(axis=0)
+                np.testing.assert_allclose(found, known, rtol=1e-6, atol=1e-6)
+    ids = [f"row {row}" for row in range(INSTANCES)] if texts else list(range(INSTANCES))
+    order = np.argsort(ranks(ids))[:sample]
+    found = snapshot.instances["id"].to_pylist()[: snapshot.record.kept]
+    assert found == [ids[row] for row in order]
+    for name, values in raw.items():
+        kept = snapshot.activations(name)[: snapshot.record.kept]
+        np.testing.assert_allclose(kept, values[order].astype(np.float16), rtol=1e-3, atol=1e-6)
+    assert snapshot.instances["prediction"].to_pylist()[: len(order)] == prediction[order].tolist()
+
+
+@pytest.mark.parametrize("case", ["dealt", "shuffled"])
+@pytest.mark.parametrize("size", ["two", "four"])
+def test_a_distributed_sampler_in_order_or_shuffled(size: str, case: str, request: pytest.FixtureRequest) -> None:
+    run = open_run(request.getfixturevalue(size) / case)
+    assert run.steps == [1, 2]
+    for step in run.steps:
+        expect_all(run.snapshot(step))
+
+
+@pytest.mark.parametrize("size", ["two", "four"])
+def test_parts_of_unequal_length_that_are_subsets_of_one_data_set(size: str, request: pytest.FixtureRequest) -> None:
+    expect_all(open_run(request.getfixturevalue(size) / "subsets").latest)
+
+
+@pytest.mark.parametrize("size", ["two", "four"])
+def test_ids_of_the_users_own_and_processes_without_data(size: str, request: pytest.FixtureRequest) -> None:
+    expect_all(open_run(request.getfixturevalue(size) / "named").latest, texts=True)
+
+
+@pytest.mark.parametrize("size", ["two", "four"])
+def test_all_data_on_all_processes_are_shared_out(size: str, request: pytest.FixtureRequest) -> None:
+    where = request.getfixturevalue(size) / "whole"
+    snapshot = open_run(where).latest
+    expect_all(snapshot)
+    assert snapshot.instances["number"].to_pylist()[:11] == [
+        row / 2 for row in snapshot.instances["id"].to_pylist()[:11]
+    ]
+    assert snapshot.record.probes == 2
+    assert snapshot.instances["id"].to_pylist()[11:] == [-1, -2]
+    np.testing.assert_allclose(
+        snapshot.activations("head")[11:], hooked(Net(), ["head"], X[:2])["head"], rtol=1e-3, atol=1e-6
+    )
+    evaluated = [int(path.read_text()) for path in where.glob("told-*")]
+    assert sum(evaluated) == INSTANCES + 2 * len(evaluated)  # each instance once, the probes by all
+    assert max(evaluated) < INSTANCES
+
+
+def test_each_process_writes_a_file_of_rows(two: Path) -> None:
+    snapshot = open_run(two / "all_rows").latest
+    directory = two / "all_rows" / "activis"
+    assert len(list(directory.glob("*.safetensors"))) == 2
+    assert len(list(directory.glob("*.parquet"))) == 2
+    assert len(list(directory.glob("*tfevents*"))) == 1
+    assert len(snapshot.layers["0"].activations.files) == 2
+    weights = [
+        torch.randn(shape, generator=torch.Generator().manual_seed(number))
+        for number, shape in enumerate([(9_000, 5), (9_000,)])
+    ]
+    wide = (X @ weights[0].T + weights[1]).numpy()
+    order = np.argsort(ranks(range(INSTANCES)))
+    assert snapshot.instances["id"].to_pylist() == order.tolist()
+    np.testing.assert_allclose(snapshot.activations("0"), wide[order], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(snapshot.summary("0").mean[0], wide.mean(axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_a_fault_in_one_process_loses_the_snapshot_and_two_processes_say_so(two: Path) -> None:
+    assert open_run(two / "fault").steps == [3]
+    first, second = ((two / "fault" / f"told-{rank}").read_text() for rank in range(2))
+    assert first.count("ActiVis lost the snapshot") == second.count("ActiVis lost the snapshot") == 2
+    assert "step 1; training goes on. Process 1 of 2 met a fault. ValueError: no thirteenth" in first
+    assert "step 1; training goes on. ValueError: no thirteenth" in second
+    assert "step 2" in first
+    assert "No space left on device" in first
+    assert not list((two / "fault").rglob("*.partial"))
+
+
+def test_what_one_process_refuses_all_refuse_before_training(two: Path) -> None:
+    first, second = ((two / "refused" / f"told-{rank}").read_text() for rank in range(2))
+    assert first.startswith("Process 1 of 2 met a fault. ConfigurationError: layers: 'nowhere' matches none")
+    assert second.startswith("layers: 'nowhere' matches none")
+
+
+def test_one_process_may_log_alone(two: Path) -> None:
+    run = open_run(two / "first_alone")
+    assert run.steps == [1, 2]
+    for step in run.steps:
+        expect_all(run.snapshot(step))
+    said = (two / "first_alone" / "told-0").read_text()
+    assert said.count("ActiVis") == 1
+    assert "no other made a logger" in said
+    assert "distributed=False says so" in said
+
+
+def test_a_process_that_comes_late_is_told_what_to_do(two: Path) -> None:
+    assert "Of 2 processes only 0 made a logger" in (two / "late" / "told-1").read_text()
+
+
+def test_parameters_that_are_spread_over_processes(two: Path) -> None:
+    run = open_run(two / "sharded")
+    assert run.steps == [0, 1, 2, 3]
+    expect_all(run.snapshot(0), texts=True)
+    for rank in range(2):
+        same, alone = (two / "sharded" / f"told-{rank}").read_text().splitlines()
+        assert same == "True"  # weights, buffers and random numbers, with the logger and without
+        assert alone.startswith("The model's parameters are spread over several processes")
+    assert not np.array_equal(run.snapshot(0).summary("head").mean, run.snapshot(3).summary("head").mean)
+
+
+def test_a_process_that_dies_does_not_hang_the_others(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Without torchrun, which would end the other process at once.
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(tmp_path), "dies"],
+            env=environment()
+            | {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
+            stderr=subprocess.DEVNULL,
+        )
+        for rank in range(2)
+    ]
+    for process in started:
+        process.wait(timeout=90)
+    said = (tmp_path / "dies" / "told-0").read_text()
+    assert "ActiVis lost the snapshot of step 1" in said
+    assert "has one of them ended?" in said
+    assert "step 2; training goes on. SeparatedError" in said
+    assert not list((tmp_path / "dies").rglob("*tfevents*"))
