@@ -16,7 +16,7 @@ ARGS ?=
 DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: help demo test lint bench clean distclean screenshot built test-python test-frontend test-browser browser
+.PHONY: help demo test lint bench clean distclean screenshot gallery built test-python test-frontend test-browser browser
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [VENV=.venv]"
@@ -48,9 +48,12 @@ bench: $(VENV)/.stamp-test built ## the figures of the README, measured on this 
 screenshot: $(VENV)/.stamp-test built browser ## take the README's pictures again
 	$(BIN)/python scripts/screenshot.py
 
+gallery: $(VENV)/.stamp-test built browser ## pictures of every view and state, light and dark, in gallery/index.html
+	$(BIN)/python scripts/gallery.py $(ARGS)
+
 clean: ## remove what was built and cached; keeps the environment and logs
 	rm -rf build dist *.egg-info tensorboard_activis/serve/static tensorboard_activis/activis_pb2.py tensorboard_activis/activis_pb2.pyi \
-		.pytest_cache .mypy_cache .ruff_cache .hypothesis tests/browser/failures
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis tests/browser/failures gallery
 	find tensorboard_activis tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment and the front end's packages as well

@@ -1,5 +1,6 @@
 import { decodeActivation, decodeColumns, decodeMatrix, decodeProjection, decodeStrips, decodeWhere } from "./decode";
 import type { At, Source } from "./source";
+import { peaksOf } from "./wav";
 import { ApiError, type ErrorKind, type TableQuery } from "./types";
 
 type Parameters = Record<string, unknown>;
@@ -30,6 +31,7 @@ export function httpSource(base: string): Source {
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
     columnStatistics: (at, of, signal) => json("column_statistics", { ...at, ...of }, signal),
     contentUrl: (at: At, row) => `${base}content?${query({ ...at, row })}`,
+    sound: async (at, row, signal) => peaksOf(await (await request(base, "content", { ...at, row }, signal)).arrayBuffer()),
     text: async (at, row, signal) => (await request(base, "content", { ...at, row }, signal)).text(),
   };
 }

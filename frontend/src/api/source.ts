@@ -34,6 +34,8 @@ export interface Source {
   columnStatistics(at: At, of: { column?: string; prefix?: string }, signal: AbortSignal): Promise<Vocabulary>;
   /** Address of the instance itself, for an <img> or a fetch through `text`. */
   contentUrl(at: At, row: number): string;
+  /** How loud a sound is over its time: see `peaksOf`. */
+  sound(at: At, row: number, signal: AbortSignal): Promise<Float32Array>;
   /** Content that is not an image. */
   text(at: At, row: number, signal: AbortSignal): Promise<string>;
 }

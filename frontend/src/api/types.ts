@@ -89,14 +89,14 @@ export interface SubsetInfo {
   count: number;
 }
 
-export type ColumnType = "number" | "category" | "boolean" | "text";
+export type ColumnType = "number" | "category" | "boolean" | "text" | "list";
 
 export interface ColumnInfo {
   name: string;
   type: ColumnType;
 }
 
-export type Task = "classification" | "regression" | "none";
+export type Task = "classification" | "multilabel" | "tokens" | "regression" | "ranking" | "none";
 
 export interface Snapshot {
   run: string;
@@ -106,8 +106,10 @@ export interface Snapshot {
   class_names: string[];
   seen: number;
   kept: number;
+  /** Extra instances: rows behind the kept ones, in no statistic. */
+  probes: number;
   metrics: { accuracy: number | null; loss: number | null };
-  content: "image" | "text" | "numbers" | null;
+  content: "image" | "text" | "numbers" | "audio" | null;
   ink: boolean;
   layers: LayerInfo[];
   subsets: SubsetInfo[];

@@ -148,7 +148,7 @@ export function pickWhere(expression: string, name: string): void {
   const found = whereOf(expression);
   stopFollowing = effect(() => {
     const { value } = found.value;
-    picked.value = value && { name, expression, rows: value.rows };
+    picked.value = value && value.rows.length > 0 ? { name, expression, rows: value.rows } : null;
   });
 }
 

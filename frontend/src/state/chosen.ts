@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
-import type { LayerInfo, SubsetInfo } from "../api/types";
+import type { LayerInfo, SubsetInfo, Task } from "../api/types";
 import { columns, layers, rows, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
@@ -27,6 +27,8 @@ export const detailLayer: ReadonlySignal<string | null> = computed(() => {
 /** The scale in effect: by itself raw for the model's last layer, a z-score over the rows for the others. */
 export function scaleOf(layer: LayerInfo): Exclude<Scale, "auto"> {
   if (scale.value !== "auto") return scale.value;
+  // A single row does not deviate from itself.
+  if (rows.value.length < 2) return "raw";
   return [...layers.value.keys()].at(-1) === layer.name ? "raw" : "z";
 }
 
@@ -46,18 +48,28 @@ export function classOfRow(key: RowKey): number {
   return snapshot.value.value?.class_names.indexOf(row.name) ?? -1;
 }
 
+/** Whether labels are numbers. */
+export const numeric = (task: Task | undefined): boolean => task === "regression" || task === "ranking";
+
+/** Whether an instance has several labels, which no list of classes can hold. */
+export const several = (task: Task | undefined): boolean => task === "multilabel" || task === "tokens";
+
 /** Name of a class, or the number itself where there are no classes; "–" for none. */
 export function labelName(value: number | undefined): string {
   const shown = snapshot.value.value;
   if (value === undefined || Number.isNaN(value)) return "–";
-  if (shown?.task === "regression") return value.toPrecision(3).replace("-", "−");
+  if (numeric(shown?.task)) return value.toPrecision(3).replace("-", "−");
   return value < 0 ? "–" : (shown?.class_names[value] ?? String(value));
 }
 
-/** What an instance is called: "#814", or its id when that is a text. */
+/** Whether the user asked for this very instance: it is always kept, and in no statistic. */
+export const isProbe = (row: number): boolean => row >= (snapshot.value.value?.kept ?? Infinity);
+
+/** What an instance is called: "#814", or its id when that is a text; a probe is said to be one. */
 export function instanceName(row: number): string {
   const id = columns.value.value?.ids[row];
   if (id === undefined) return `row ${row}`;
+  if (isProbe(row)) return `probe ${id.replace(/^(-|probe )(?=\d+$)/, "")}`;
   return /^\d+$/.test(id) ? `#${id}` : id;
 }
 

@@ -61,7 +61,7 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
   const there = chosenRows.value?.filter((row) => {
     switch (row.kind) {
       case "subset": return names.has(row.name);
-      case "instance": return row.row < shown.kept;
+      case "instance": return row.row < shown.kept + shown.probes;
       // One that this run's columns do not allow would fail the whole matrix.
       case "expression": return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
@@ -69,10 +69,14 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
   return there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown);
 });
 
+/** So many probes are rows at first. */
+const MOST_PROBES = 8;
+
 function defaultRows(shown: Snapshot): Row[] {
   const classes = shown.subsets.filter((subset) => subset.kind === "class");
   const chosen = classes.length > 0 ? classes : shown.subsets;
-  return chosen.map(({ name }) => ({ kind: "subset", name }));
+  const probes = Array.from({ length: Math.min(shown.probes, MOST_PROBES) }, (_, i): Row => ({ kind: "instance", row: shown.kept + i }));
+  return [...probes, ...chosen.map(({ name }): Row => ({ kind: "subset", name }))];
 }
 
 export interface MatrixQuery extends At {
@@ -226,10 +230,17 @@ export function textOf(row: () => number | null): Resource<At & { row: number },
   }, texts);
 }
 
-/** Address of an instance's image, for <img>; null while there is none. */
+const sounds = new Requests(({ row, ...where }: At & { row: number }, abort) => currentSource().sound(where, row, abort), 512);
+
+/** How a sound looks, by the instance's row. */
+export const soundOf = perName((row) => resource(() => (at.value ? { ...at.value, row: Number(row) } : null), sounds));
+
+/** Whether instances have a picture to be known by: an image, or how their sound looks. */
+export const pictured: ReadonlySignal<boolean> = computed(() => ["image", "audio"].includes(snapshot.value.value?.content ?? ""));
+
+/** Address of an instance's image or sound; null while there is none. */
 export function contentUrl(row: number): string | null {
-  const [place, shown] = [at.value, snapshot.value.value];
-  return place && shown?.content === "image" ? currentSource().contentUrl(place, row) : null;
+  return at.value && pictured.value ? currentSource().contentUrl(at.value, row) : null;
 }
 
 const subsets = new Requests(

@@ -4,6 +4,7 @@ import { classOfRow, instanceName, labelName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { contentUrl, snapshot } from "../../state/data";
 import type { RowKey } from "../../state/rows";
+import { Wave } from "./Sound";
 
 /** A square of the class's colour, 8 px. */
 export function Swatch({ index }: { index: number }): JSX.Element {
@@ -31,6 +32,7 @@ export function RowSwatch({ row }: { row: RowKey }): JSX.Element {
 export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): JSX.Element | null {
   const url = contentUrl(row);
   if (!url) return null;
+  if (snapshot.value.value?.content === "audio") return <Wave row={row} width={size} height={size} />;
   const ink = snapshot.value.value?.ink ?? false;
   return <img class={`thumbnail${ink ? " ink" : ""}`} src={url} width={size} height={size} alt={`Content of ${instanceName(row)}`} loading="lazy" />;
 }

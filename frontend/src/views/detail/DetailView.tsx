@@ -1,12 +1,12 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { RowQuery } from "../../api/types";
+import type { InstanceDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { kept, togglePane } from "../../layout/panes";
 import { chooseDetailLayer, select } from "../../state/actions";
-import { classOfRow, detailLayer, instanceName, labelName, openLayers, rowName, subsetsByName } from "../../state/chosen";
+import { classOfRow, detailLayer, instanceName, labelName, openLayers, rowName, several, subsetsByName } from "../../state/chosen";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot } from "../../state/data";
 import type { Load } from "../../state/loads";
 import { at } from "../../state/place";
@@ -47,7 +47,7 @@ export function DetailView(): JSX.Element {
             <span class="caption">of what is clicked</span>
           </>
         ) : what.kind === "instance" ? (
-          <InstanceTitle row={what.row} suggested={now.suggested} />
+          <InstanceTitle row={what.row} suggested={now.suggested} detail={instance.value.value} />
         ) : what.kind === "neuron" ? (
           <NeuronTitle layer={what.layer} neuron={what.neuron} />
         ) : (
@@ -101,7 +101,7 @@ export function DetailView(): JSX.Element {
 /** An older answer stays while the next one is awaited, but not beside a failure: it would be taken for what the title names. */
 const current = <Q, T>(load: Load<Q, T>): Load<Q, T> => (load.status === "failed" ? { ...load, value: null } : load);
 
-function InstanceTitle({ row, suggested }: { row: number; suggested: boolean }): JSX.Element {
+function InstanceTitle({ row, suggested, detail }: { row: number; suggested: boolean; detail: InstanceDetail | null }): JSX.Element {
   const known = columns.value.value;
   const verdict = known?.correct[row];
   const [label, prediction] = [known?.label[row], known?.prediction[row]];
@@ -113,8 +113,9 @@ function InstanceTitle({ row, suggested }: { row: number; suggested: boolean }):
   return (
     <>
       <h2>Instance {instanceName(row)}</h2>
-      {named("label", label)}
-      {named("predicted", prediction)}
+      {several(snapshot.value.value?.task) && detail?.row === row ? (
+        <span class="detail-pair cut"><span class="second">labels</span> <b class="cut">{detail.label || "none"}</b> <span class="second">predicted</span> <b class="cut">{detail.prediction || "none"}</b></span>
+      ) : <>{named("label", label)}{named("predicted", prediction)}</>}
       {verdict === 0 && <b class="accent">wrong</b>}
       {verdict === 1 && <span class="second">right</span>}
       {suggested && <span class="caption cut">the surest error</span>}

@@ -6,6 +6,7 @@ import { fixed, short, signed } from "../../draw/format";
 import { contentUrl, snapshot, textOf } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { subsetKey } from "../../state/rows";
+import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
 import { axisOver } from "./axis";
 import { type Interval, Intervals } from "./Intervals";
@@ -41,6 +42,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
 function Content({ row }: { row: number }): JSX.Element {
   const kind = snapshot.value.value?.content ?? null;
   if (kind === null) return <p class="detail-words">No content was recorded.</p>;
+  if (kind === "audio") return <Sound row={row} />;
   if (kind === "image") return contentUrl(row) ? <Thumbnail row={row} size={112} /> : <p class="detail-words">No picture.</p>;
   return <Words row={row} numbers={kind === "numbers"} />;
 }

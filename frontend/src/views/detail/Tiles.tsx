@@ -3,8 +3,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Cell } from "../../api/types";
 import { clickInstance } from "../../state/actions";
-import { instanceName, labelName } from "../../state/chosen";
-import { snapshot, tableOf } from "../../state/data";
+import { instanceName, labelName, numeric } from "../../state/chosen";
+import { pictured, snapshot, tableOf } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { Thumbnail } from "../controls/Swatch";
 
@@ -18,12 +18,13 @@ export interface Tile {
 
 /** Instances as small pictures with their label, or "label → prediction" where it is wrong; without pictures as a list. A click pins. */
 export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string }): JSX.Element {
-  const pictures = snapshot.value.value?.content === "image";
+  const pictures = pictured.value;
   const texts = useTexts(tiles);
   const task = snapshot.value.value?.task;
-  const named = (value: Cell): string => (task === "regression" && typeof value === "number" ? labelName(value) : String(value));
+  const named = (value: Cell): string => (numeric(task) && typeof value === "number" ? labelName(value) : String(value));
   // Names of more than a few letters stand beside their picture, in two lines where it is wrong.
-  const long = pictures && tiles.some(({ label, prediction }) => [label, prediction].some((value) => value !== null && named(value).length > 4));
+  const long = pictures && tiles.some(({ label, prediction }) =>
+    [label, prediction].some((value) => value !== null && named(value).length > 4) || (label !== prediction && label !== null && prediction !== null && task === "classification" && `${label}${prediction}`.length > 3));
   if (tiles.length === 0) return <p class="detail-words">{none}</p>;
   return (
     <div class={pictures ? `detail-tiles${long ? " long" : ""}` : `detail-lines${texts ? " said" : ""}`}>

@@ -206,7 +206,7 @@ function Label({ now, block, width, onPage }: { now: Blocked; block: Block; widt
       <button type="button" class={`classes-label${here ? " here" : ""}`} style={{ top: `${block.top}px`, width: `${width}px` }} aria-description={says} onKeyDown={keys}
         onClick={() => key !== null && select({ kind: "subset", key })} onFocus={() => key !== null && setHover({ row: key })} onBlur={clearHover}>
         <span class="classes-name">
-          {now.task === "classification" && <Swatch index={name === "–" ? -1 : group} />}
+          {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
           <b class="cut" title={name}>{name}</b>
         </span>
         <span class="classes-share">{second}</span>

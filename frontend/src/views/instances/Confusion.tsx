@@ -30,7 +30,7 @@ const matrix: ReadonlySignal<Matrix | null> = computed(() => {
   if (!known || !shown || shown.task !== "classification") return null;
   let classes = shown.class_names.length;
   for (const value of known.label) if (value >= classes) classes = value + 1;
-  const counts = confusion(known.label, known.prediction, classes);
+  const counts = confusion(known.label.subarray(0, shown.kept), known.prediction, classes);
   const totals = new Int32Array(classes);
   counts.forEach((value, cell) => (totals[Math.floor(cell / classes)]! += value));
   return { classes, counts, most: mostConfused(counts, classes), totals };
@@ -159,7 +159,7 @@ function Explained({ hit, at, box, scroll, children }: {
   const column = { left: frame.left + at.left + (hit.prediction ?? 0) * at.cell - scroll.x, width: at.cell };
   const line = { top: frame.top + at.top + (hit.label ?? 0) * at.cell - scroll.y, height: at.cell };
   const anchor = hit.prediction === null ? { ...line, left: frame.left, width: at.left } : hit.label === null ? { ...column, top: frame.top, height: at.top } : { ...column, ...line };
-  return <Tooltip anchor={anchor} avoid={[{ ...line, left: frame.left, width: frame.width }]}>{children}</Tooltip>;
+  return <Tooltip anchor={anchor} avoid={[{ ...line, left: frame.left, width: frame.width }, { ...column, top: frame.top, height: frame.height }]}>{children}</Tooltip>;
 }
 
 function reveal(box: HTMLElement | null, at: ConfusionLayout | null, hit: CellHit | null): void {

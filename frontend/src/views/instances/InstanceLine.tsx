@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { computed, signal } from "@preact/signals";
 import { fixed, short } from "../../draw/format";
-import { instanceName, labelName } from "../../state/chosen";
+import { instanceName, labelName, several } from "../../state/chosen";
 import { columns, snapshot, textOf } from "../../state/data";
 import { Thumbnail } from "../controls/Swatch";
 
@@ -18,10 +18,14 @@ export function InstanceLine({ row }: { row: number }): JSX.Element {
         <b>{instanceName(row)}</b>
         {known && shown && shown.task !== "none" && (
           <>
-            {" · "}
-            <span class={wrong ? "accent" : ""}>
-              {labelName(known.label[row])} → {labelName(known.prediction[row])}
-            </span>
+            {several(shown.task) ? (wrong ? <> · <span class="accent">wrong</span></> : "") : (
+              <>
+                {" · "}
+                <span class={wrong ? "accent" : ""}>
+                  <bdi>{labelName(known.label[row])}</bdi>{shown.task !== "ranking" && <> → <bdi>{labelName(known.prediction[row])}</bdi></>}
+                </span>
+              </>
+            )}
             {shown.task === "regression" ? (
               <> · error <b>{short((known.prediction[row] as number) - (known.label[row] as number))}</b></>
             ) : (

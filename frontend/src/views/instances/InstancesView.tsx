@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { integer } from "../../draw/format";
 import { chooseTab } from "../../state/actions";
+import { numeric, several } from "../../state/chosen";
 import { columns, currentSource, snapshot, whereOf } from "../../state/data";
 import { asApiError } from "../../state/loads";
 import { picked } from "../../state/members";
@@ -22,7 +23,7 @@ import { Table, tableExpression } from "./Table";
 /** C: the instances as classes, confusion matrix or table. Pane header and everything below it; fills its pane. */
 export function InstancesView(): JSX.Element {
   const task = snapshot.value.value?.task ?? "classification";
-  const first = { classification: "Classes", regression: "Bins", none: "Grid" }[task];
+  const first = task === "none" ? "Grid" : numeric(task) ? "Bins" : several(task) ? "Right, wrong" : "Classes";
   const tabs = [
     { value: "classes" as const, label: first },
     ...(task === "classification" ? [{ value: "confusion" as const, label: "Confusion" }] : []),

@@ -1,12 +1,13 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { fixed, integer, short } from "../../draw/format";
+import { fixed, integer, short, signed } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
-import { instanceName, labelName, pinned } from "../../state/chosen";
+import { instanceName, labelName, pinned, several } from "../../state/chosen";
 import { columns, snapshot } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
 import { ClassName, Thumbnail } from "../controls/Swatch";
+import { errorsOf } from "./look";
 import { followSubject, type ListColumn, listed, listSort } from "./listed";
 import { useWindow } from "./window";
 
@@ -18,7 +19,9 @@ export function List(): JSX.Element | null {
   const { title, rows } = listed.value;
   const { ref, from, to, onScroll, show } = useWindow(LINE, rows.length);
   const known = columns.value.value;
-  const plain = snapshot.value.value?.task !== "classification";
+  const task = snapshot.value.value?.task;
+  const plain = task !== "classification";
+  const many = several(task);
   if (!known) return null;
   const long = (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 4);
   const keys = (event: KeyboardEvent): void => {
@@ -38,11 +41,11 @@ export function List(): JSX.Element | null {
     <section class={`list${plain ? " plain" : long ? " long" : ""}`} aria-label={`${title}: ${rows.length} instances`}>
       <div class="list-head">
         <span class="list-title cut"><b title={title}>{title}</b> <span class="second">{integer(rows.length)}</span></span>
-        <Head by="label">label</Head>
-        <Head by="prediction">pred.</Head>
+        <Head by={many ? "score" : "label"}>{many ? "score" : "label"}</Head>
+        <Head by={many ? "loss" : task === "ranking" ? "score" : "prediction"}>{many ? "loss" : task === "ranking" ? "score" : "pred."}</Head>
         {!plain && <Head by="score">score</Head>}
         {!plain && <Head by="label_score">p(label)</Head>}
-        {plain && <span class="list-score">error</span>}
+        {plain && <span class="list-score">{many ? "" : task === "ranking" ? "placed" : "error"}</span>}
       </div>
       {rows.length === 0 && <p class="list-empty">{title === "Wrong" ? "None is wrong." : "None is kept."}</p>}
       <div ref={ref} class="list-scroll" tabIndex={0} role="listbox" aria-label={title} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover}
@@ -58,11 +61,11 @@ export function List(): JSX.Element | null {
                   <Thumbnail row={row} size={17} />
                   <span class="cut">{instanceName(row)}</span>
                 </span>
-                <span class="list-label cut" title={long ? labelName(known.label[row]) : undefined}>{labelName(known.label[row])}</span>
-                <span class="list-prediction">{plain ? labelName(known.prediction[row]) : <ClassName index={known.prediction[row] as number} />}</span>
+                <span class="list-label cut" title={long ? labelName(known.label[row]) : undefined}>{many ? fixed(known.score[row]) : labelName(known.label[row])}</span>
+                <span class="list-prediction">{many ? short(known.loss[row]) : task === "ranking" ? short(known.score[row]) : plain ? labelName(known.prediction[row]) : <ClassName index={known.prediction[row] as number} />}</span>
                 {!plain && <span class="list-score">{fixed(known.score[row])}</span>}
                 {!plain && <span class="list-score second">{fixed(known.label_score[row])}</span>}
-                {plain && <span class="list-score second">{short((known.prediction[row] as number) - (known.label[row] as number))}</span>}
+                {plain && <span class="list-score second">{many ? "" : task === "ranking" ? signed(errorsOf.value?.[row]) : short(errorsOf.value?.[row])}</span>}
               </div>
             );
           })}

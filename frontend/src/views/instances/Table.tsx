@@ -5,7 +5,7 @@ import type { Cell, ColumnInfo, TableQuery, TableRow } from "../../api/types";
 import { fixed, integer, short } from "../../draw/format";
 import { clickInstance, pick } from "../../state/actions";
 import { instanceName, subsetsByName } from "../../state/chosen";
-import { columns, snapshot, tableOf } from "../../state/data";
+import { columns, pictured, snapshot, tableOf } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { selection } from "../../state/view";
@@ -33,9 +33,8 @@ const shownColumns: ReadonlySignal<ColumnInfo[]> = computed(() => {
   const shown = snapshot.value.value;
   if (!shown) return [];
   const there = new Map(shown.columns.map((column) => [column.name, column]));
-  const labelled = shown.task !== "none";
-  const first = ["id", "text", ...(labelled ? ["label", "prediction"] : []), ...(shown.task === "classification" ? ["score", "label_score"] : []), ...(labelled ? ["loss"] : [])];
-  const known = first.map((name): ColumnInfo => there.get(name) ?? { name, type: "number" }).filter(({ name }) => name !== "text" || there.has("text"));
+  const first = ["id", "text", "label", "prediction", "score", "label_score", "loss"];
+  const known = first.flatMap((name) => there.get(name) ?? []);
   return [...known, ...shown.columns.filter(({ name }) => !first.includes(name) && name !== "correct")];
 });
 
@@ -108,8 +107,8 @@ export function Table(): JSX.Element {
   };
 
   const wide = shownColumns.value.map(({ name, type }) => (name === "id" ? 48 : type === "text" ? 200 : name === "label" || name === "prediction" ? 44 : name === "score" ? 38 : 44));
-  const grid = `14px ${snapshot.value.value?.content === "image" ? "17px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
-  const images = snapshot.value.value?.content === "image";
+  const grid = `14px ${pictured.value ? "17px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
+  const images = pictured.value;
   const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 14 + (images ? 23 : 0));
   return (
     <>
@@ -129,7 +128,7 @@ export function Table(): JSX.Element {
           <div class="table-sheet" style={{ "--columns": grid, "--sheet": `${sheet}px` }}>
             <div class="table-head" role="row">
               <span role="columnheader"><span class="hidden-text">Marked</span></span>
-              {snapshot.value.value?.content === "image" && <span role="columnheader"><span class="hidden-text">Image</span></span>}
+              {images && <span role="columnheader"><span class="hidden-text">Image</span></span>}
               {shownColumns.value.map((column) => <Head key={column.name} column={column} />)}
             </div>
             {filtering.value && (
@@ -187,7 +186,7 @@ function Row({ line, marked, onMark }: { line: number; marked: Set<number>; onMa
       <span role="gridcell" onClick={(event) => (event.stopPropagation(), onMark(line, row, event.shiftKey))}>
         <input type="checkbox" tabIndex={-1} aria-label={`Mark ${instanceName(row)}`} checked={marked.has(row)} />
       </span>
-      {snapshot.value.value?.content === "image" && <span role="gridcell"><Thumbnail row={row} size={17} /></span>}
+      {pictured.value && <span role="gridcell"><Thumbnail row={row} size={17} /></span>}
       {shownColumns.value.map((column) => <Value key={column.name} record={record} column={column} />)}
     </div>
   );

@@ -1,6 +1,6 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { byFalling } from "../../layout/classes";
-import { classOfRow, hoveredRow, labelName, rowName } from "../../state/chosen";
+import { classOfRow, hoveredRow, isProbe, labelName, rowName } from "../../state/chosen";
 import { columns, rows, snapshot } from "../../state/data";
 import { membersOf, picked } from "../../state/members";
 import { rowKey, rowOfKey, type RowKey } from "../../state/rows";
@@ -9,7 +9,7 @@ import { selection } from "../../state/view";
 /** Which instances the list under the classes shows: what was last pointed at. It stays when the pointer leaves, or nobody could reach the list. */
 type Subject = { kind: "row"; key: RowKey } | { kind: "picked" } | null;
 
-export type ListColumn = "label" | "prediction" | "score" | "label_score";
+export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss";
 export const listSort = signal<{ by: ListColumn; descending: boolean }>({ by: "score", descending: true });
 
 const subject = signal<Subject>(null);
@@ -54,7 +54,8 @@ export const listed: ReadonlySignal<Listed> = computed(() => {
   const found = unsorted();
   const { by, descending } = listSort.value;
   const sorted = byFalling(found.rows.slice(), known[by]);
-  return { title: found.title, rows: descending ? sorted : sorted.reverse() };
+  const ordered = descending ? sorted : sorted.reverse();
+  return { title: found.title, rows: Int32Array.from([...ordered.filter(isProbe), ...ordered.filter((row) => !isProbe(row))]) };
 });
 
 /** A number or a letter alone does not say that it is a class. */

@@ -2,7 +2,7 @@ import type { Columns, Snapshot } from "../../api/types";
 import { classColour, noColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
 import { packColour } from "../../draw/points";
-import { classOfRow, labelName, pinned, rowName, subsetsByName } from "../../state/chosen";
+import { classOfRow, labelName, pinned, rowName, several, subsetsByName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { activationOf, columns, layers, rows, snapshot } from "../../state/data";
 import { membersOf } from "../../state/members";
@@ -42,7 +42,7 @@ export function colouringBy(by: ColourBy): Colouring | null {
     return values?.length === known.count ? numbers(values) : null;
   }
   if (by === "rows" || (shown.task === "none" && !by.startsWith("column:"))) return byRows(known);
-  if (by === "correct") return byCorrect(known);
+  if (by === "correct" || (several(shown.task) && (by === "label" || by === "prediction"))) return byCorrect(known);
   const name = by.startsWith("column:") ? by.slice(7) : by;
   if (name === "label" || name === "prediction") {
     return shown.task === "classification" ? byClass(known, shown, name) : numbers(known[name]);
@@ -143,7 +143,8 @@ export function colourOptions(chosen: ColourBy): Option<ColourBy>[] {
   if (!known || !shown) return [];
   const labelled = shown.task !== "none";
   const options: Option<ColourBy>[] = labelled
-    ? [{ value: "label", label: "label" }, { value: "prediction", label: "prediction" }, { value: "correct", label: "correctness" }]
+    ? several(shown.task) ? [{ value: "label", label: "correctness" }]
+      : [{ value: "label", label: "label" }, { value: "prediction", label: "prediction" }, { value: "correct", label: "correctness" }]
     : [];
   options.push({ value: "rows", label: "rows" });
   const names = [...["score", "loss", "label_score"].filter((name) => labelled && known[name as "score"].some(Number.isFinite)), ...known.extra.keys()];

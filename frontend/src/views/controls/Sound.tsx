@@ -1,0 +1,35 @@
+import type { JSX } from "preact";
+import { useRef, useState } from "preact/hooks";
+import { instanceName } from "../../state/chosen";
+import { contentUrl, soundOf } from "../../state/data";
+import { IconButton } from "./Icon";
+
+/** A sound as its loudness over time, in the colour of the text. */
+export function Wave({ row, width, height }: { row: number; width: number; height: number }): JSX.Element {
+  const peaks = soundOf(String(row)).value.value;
+  const bins = (peaks?.length ?? 0) / 2;
+  const y = (value: number): string => ((height / 2) * (1 - 0.94 * value)).toFixed(1);
+  const x = (bin: number): string => (((bin + 0.5) / bins) * width).toFixed(1);
+  const bars = Array.from({ length: bins }, (_, bin) => `M${x(bin)} ${y(peaks![2 * bin + 1]! + 0.03)}V${y(peaks![2 * bin]! - 0.03)}`).join("");
+  return (
+    <svg class="thumbnail wave" width={width} height={height} role="img" aria-label={`Sound of ${instanceName(row)}`}>
+      <path d={bars} stroke="currentColor" stroke-width={Math.max(0.6, (width / bins) * 0.7)} />
+    </svg>
+  );
+}
+
+/** A sound that can be listened to. */
+export function Sound({ row }: { row: number }): JSX.Element {
+  const audio = useRef<HTMLAudioElement>(null);
+  const [playing, setPlaying] = useState(false);
+  const [failed, setFailed] = useState(false);
+  const toggle = (): void => void (playing ? audio.current?.pause() : audio.current?.play().catch(() => setFailed(true)));
+  return (
+    <div class="sound">
+      <Wave row={row} width={120} height={48} />
+      <IconButton icon={playing ? "pause" : "play"} label={playing ? "Stop the sound" : "Play the sound"} onClick={toggle} />
+      {failed && <span class="caption">It could not be played.</span>}
+      <audio ref={audio} src={contentUrl(row) ?? undefined} preload="none" onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onEnded={() => setPlaying(false)} />
+    </div>
+  );
+}

@@ -1,0 +1,304 @@
+"""Pictures of every view and state of the tab, light and dark, 1280 and 1920 px wide, in real TensorBoard.
+
+Usage: make gallery, or: python scripts/gallery.py [--only PART] [--out DIRECTORY]; then open DIRECTORY/index.html.
+"""
+
+import argparse
+import contextlib
+import html
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from playwright.sync_api import Browser, Error, FrameLocator, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+from gallery_runs import write_all  # noqa: E402
+
+from tests.board import tensorboard  # noqa: E402
+from tests.chromium import launch  # noqa: E402
+
+SIZES = ((1280, 800), (1920, 1080))
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+Look = tuple[Literal["light", "dark"], tuple[int, int]]
+RUN = "digits"
+LAYERS = ["body.2/relu", "head.fc2"]
+ROWS = [
+    ["i", 5],
+    ["i", 9],
+    *[["s", str(digit)] for digit in range(10)],
+    ["e", "score < 0.6 and not correct", "unsure and wrong", 12],
+]
+
+
+def link(**state: object) -> str:
+    """The state as it stands in the address."""
+    words = {
+        quote(name, safe=""): value if isinstance(value, str) else json.dumps(value) for name, value in state.items()
+    }
+    return "#activis" + "".join(f"&p.activis.{name}={quote(value)}" for name, value in words.items())
+
+
+def nothing(page: Page, tab: FrameLocator) -> None:
+    page.mouse.move(2, 2)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture: the state in the address, and what is then done with mouse and keys."""
+
+    name: str
+    link: str
+    act: Callable[[Page, FrameLocator], None] = nothing
+    #: Whether nothing is answered.
+    slow: bool = False
+
+
+def hover_class(page: Page, tab: FrameLocator) -> None:
+    tab.locator(".matrix-row[data-row='s:8']").first.hover()
+
+
+def hover_cell(page: Page, tab: FrameLocator) -> None:
+    grid = tab.get_by_role("grid").first
+    grid.focus()
+    for key in ("Control+Home", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight"):
+        grid.press(key)
+
+
+def hover_point(page: Page, tab: FrameLocator) -> None:
+    plot = tab.get_by_role("application", name="Projection").first
+    plot.focus()
+    plot.press("ArrowRight")
+    plot.press("ArrowRight")
+
+
+def lasso(page: Page, tab: FrameLocator) -> None:
+    box = tab.locator(".projection-plot").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 30, box["y"] + 30)
+    page.mouse.down()
+    for x, y in ((0.6, 0.15), (0.6, 0.7), (0.15, 0.7), (0.12, 0.2)):
+        page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y, steps=4)
+    page.mouse.up()
+
+
+def brush(page: Page, tab: FrameLocator) -> None:
+    box = tab.locator(".detail-brushed").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 30, steps=4)
+    page.mouse.up()
+    page.mouse.move(2, 2)
+
+
+def confusion_cell(page: Page, tab: FrameLocator) -> None:
+    box = tab.get_by_role("application", name="Label by prediction")
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
+        box.press(key)
+
+
+def filters(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("button", name="Filter").click()
+    tab.get_by_role("textbox", name="Filter by score").fill("< 0.7")
+
+
+def row_menu(page: Page, tab: FrameLocator) -> None:
+    tab.locator(".matrix-row[data-row='s:8'] .matrix-label").first.press("Shift+F10")
+
+
+def editor(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("button", name="Menu of unsure and wrong").click()
+    tab.get_by_role("option", name="Edit or combine").click()
+
+
+def search(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("button", name="Search the graph").click()
+    page.keyboard.type("conv")
+
+
+def sort_menu(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("button", name="Sort neurons by").click()
+
+
+def content(name: str) -> Callable[[Page, FrameLocator], None]:
+    def act(page: Page, tab: FrameLocator) -> None:
+        tab.get_by_role("listbox", name="Wrong").get_by_role("option").first.click()
+
+    return act
+
+
+def views() -> list[Shot]:
+    """The views on the run that has everything."""
+
+    def shot(
+        name: str, act: Callable[[Page, FrameLocator], None] = nothing, slow: bool = False, **state: object
+    ) -> Shot:
+        return Shot(name, link(**({"run": RUN, "layers": LAYERS} | state)), act, slow)
+
+    difference = {"by": "difference", "a": "s:8", "b": "s:3"}
+    neuron = {"kind": "neuron", "layer": LAYERS[0], "neuron": 7}
+    return [
+        Shot("first", link(run=RUN)),
+        shot("class hovered", hover_class),
+        shot("cell by keyboard", hover_cell, rows=ROWS, sort=difference),
+        shot("point hovered", hover_point, rows=ROWS),
+        shot("lasso", lasso),
+        shot("instance and difference", rows=ROWS, sort=difference, selection={"kind": "instance", "row": 5}),
+        shot("neuron", selection=neuron),
+        shot("neuron brushed", brush, selection=neuron, rows=ROWS),
+        shot("subset", selection={"kind": "subset", "key": "s:8"}),
+        shot("confusion", confusion_cell, tab="confusion"),
+        shot("table", tab="table", rows=ROWS),
+        shot("table filtered", filters, tab="table"),
+        shot("row menu", row_menu),
+        shot("subset editor", editor, rows=ROWS),
+        shot("sort menu", sort_menu, sort=difference),
+        shot("graph search", search),
+        shot("two runs", compare=["digits-again", None]),
+        shot("two steps, difference", compare=[RUN, 20], mode="difference"),
+        shot(
+            "colour by rows",
+            rows=ROWS,
+            **{f"panel:{LAYERS[0]}": {"c": "rows"}, f"panel:{LAYERS[1]}": {"c": f"neuron:7 {LAYERS[0]}"}},
+        ),
+        shot("clustered, share active, 0 to 1", sort={"by": "clustered"}, statistic="active", scale="unit"),
+        shot("columns zoomed", **{f"panel:{LAYERS[0]}": {"v": [10, 20]}}),
+        shot("four layers", layers=["stem/relu", "body.1/relu", *LAYERS]),
+        shot("no layer", layers=[]),
+        shot("wrong expression", expression="lable == 8 and not correct"),
+        shot(
+            "link to what is gone",
+            step="55",
+            layers=[*LAYERS, "body.9/relu"],
+            rows=[["s", "8"], ["s", "eleven"], ["e", "colour == 3"]],
+            selection={"kind": "neuron", "layer": "gone", "neuron": 3},
+        ),
+        shot("loading", slow=True, step="40"),
+    ]
+
+
+def settle(page: Page, seconds: float = 20) -> None:
+    """Waits until nothing loads any more."""
+    frame = next(frame for frame in page.frames if "name=activis" in frame.url)
+    until, quiet = time.monotonic() + seconds, 0
+    while quiet < 3 and time.monotonic() < until:
+        page.wait_for_timeout(150)
+        busy = frame.evaluate(
+            "() => document.querySelectorAll('[role=progressbar]').length > 0 || !document.querySelector('.app > *')"
+        )
+        quiet = 0 if busy else quiet + 1
+
+
+@contextlib.contextmanager
+def late(page: Page, wanted: bool) -> Iterator[None]:
+    """Answers of the plugin about a snapshot come after the picture is taken."""
+    if not wanted:
+        yield
+        return
+    answers = re.compile(r"/plugin/activis/(graph|snapshot|strips|matrix|projection|columns|instance|neuron)\b")
+    page.route(answers, lambda route: None)  # never answered
+    yield
+    page.unroute(answers)
+
+
+def take(browser: Browser, board: str, shots: list[Shot], out: Path, looks: list[Look]) -> None:
+    """Every picture in every size and scheme; one page each, for TensorBoard takes its time to start."""
+    for scheme, (width, height) in looks:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.goto(f"{board}/#activis")
+        page.wait_for_selector("iframe[src*='name=activis']")
+        tab = page.frame_locator("iframe[src*='name=activis']")
+        tab.locator(".app > *").first.wait_for()
+        for shot in shots:
+            path = out / file_name(shot.name, scheme, width)
+            with late(page, shot.slow):
+                reset(page, shot.link)
+                settle(page, 1.2 if shot.slow else 20)
+                try:
+                    shot.act(page, tab)
+                except Error as error:  # the other pictures are still wanted
+                    print(f"{path.name}: {str(error).splitlines()[0]}", file=sys.stderr)
+                settle(page, 1.2 if shot.slow else 20)
+                page.wait_for_timeout(300)
+                page.screenshot(path=path)
+        context.close()
+
+
+def reset(page: Page, to: str) -> None:
+    """Goes to a state as if the tab were opened with it: what the address does not say is forgotten."""
+    page.mouse.move(2, 2)
+    frame = next(frame for frame in page.frames if "name=activis" in frame.url)
+    page.evaluate("hash => { location.hash = hash }", to)
+    frame.evaluate("() => location.reload()")
+    page.wait_for_timeout(200)
+    page.frame_locator("iframe[src*='name=activis']").locator(".app > *").first.wait_for()
+
+
+def file_name(name: str, scheme: str, width: int) -> str:
+    return f"{name.replace(' ', '-').replace(',', '')}-{scheme}-{width}.png"
+
+
+def index(names: list[str], out: Path) -> None:
+    """One page with all pictures, a line per state."""
+    lines = [
+        f"<h2>{html.escape(name)}</h2><p>"
+        + "".join(f'<a href="{file}"><img loading="lazy" width="420" src="{file}" alt=""></a> ' for file in files)
+        + "</p>"
+        for name in names
+        if (files := [file_name(name, scheme, width) for width, _ in SIZES for scheme in SCHEMES])
+    ]
+    out.joinpath("index.html").write_text(
+        '<!doctype html><meta charset="utf-8"><title>Gallery</title>'
+        "<style>body { font: 14px sans-serif; margin: 24px } img { border: 1px solid #ccc }</style>" + "\n".join(lines),
+        encoding="utf-8",
+    )
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--only", default="", help="take only pictures whose name contains this")
+    arguments.add_argument("--out", type=Path, default=ROOT / "gallery")
+    arguments.add_argument("--runs", type=Path, help="a directory with the runs of an earlier call, or for this one's")
+    arguments.add_argument("--look", default="", help="only this one, as in dark-1920")
+    chosen = arguments.parse_args()
+    looks = [(scheme, size) for scheme in SCHEMES for size in SIZES if chosen.look in f"{scheme}-{size[0]}"]
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        log_dir = chosen.runs or Path(temporary) / "logs"
+        runs = sorted(path.name for path in log_dir.iterdir()) if log_dir.exists() else write_all(log_dir)
+        shots = views() + [Shot(f"run {name.split('-of-a')[0]}", link(run=name)) for name in runs]
+        shots += [
+            Shot(f"detail of {name}", link(run=name), content(name))
+            for name in ("texts", "features", "sounds", "multilabel", "regression")
+            if name in runs
+        ]
+        names = [shot.name for shot in shots] + ["empty"]
+        wanted = [shot for shot in shots if chosen.only in shot.name]
+        browser = launch(playwright)
+        if wanted:
+            with tensorboard(f"--logdir={log_dir}") as board:
+                take(browser, board, wanted, chosen.out, looks)
+        if chosen.only in "empty":
+            nowhere = Path(temporary) / "empty"
+            nowhere.mkdir()
+            with tensorboard(f"--logdir={nowhere}") as board:
+                take(browser, board, [Shot("empty", "#activis")], chosen.out, looks)
+        browser.close()
+        index(names, chosen.out)
+    print(chosen.out / "index.html")
+
+
+if __name__ == "__main__":
+    main()

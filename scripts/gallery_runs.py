@@ -1,0 +1,226 @@
+"""Runs for the gallery, one per state that the tab must look right in, written by the real recorder from seeded data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.recorder import Recorder
+
+WIDTHS = {"stem/relu": 24, "body.1/relu": 64, "body.2/relu": 64, "head.fc1": 48, "head.fc2": 10}
+BATCH = 4096
+
+
+@dataclass
+class State:
+    """One run: evaluation data, and how the recorder is told of it. Activations follow from `truth` unless they are given."""
+
+    truth: np.ndarray
+    given: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    activations: dict[str, np.ndarray] = field(default_factory=dict)
+    widths: Mapping[str, int] = field(default_factory=lambda: dict(WIDTHS))
+    steps: Sequence[int] = (20, 40, 60)
+    outputs: bool = True
+    #: What layers are called instead, by their name in `widths`.
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+def graph(widths: Mapping[str, int], classes: int, renamed: Mapping[str, str]) -> schema.Graph:
+    """A stem, three repeated blocks and a head."""
+    nodes = [
+        schema.Node("", None, "module", "Net", "Net", (schema.Shape((-1, classes)),), parameters=51_338),
+        schema.Node("/input", "", "input", "input", "input", (schema.Shape((-1, 1, 8, 8)),)),
+    ]
+    for module, kind in (
+        ("stem", "Sequential"),
+        ("body", "Sequential"),
+        ("body.1", "Block"),
+        ("body.2", "Block"),
+        ("head", "Sequential"),
+    ):
+        parent = module.rpartition(".")[0]
+        nodes.append(schema.Node(module, parent, "module", module.rpartition(".")[2], kind, (), parameters=9_000))
+    edges, before = [], "/input"
+    for name, width in widths.items():
+        module, _, operator = name.rpartition("/") if "/" in name else name.rpartition(".")
+        shape = schema.Shape((-1, width, 4, 4) if "/" in name else (-1, width))
+        key = renamed.get(name, name)
+        steps = (
+            [(f"{module}.conv", "module", "conv", "Conv2d"), (key, "operator", operator, operator)]
+            if "/" in name
+            else [(key, "module", operator, "Linear")]
+        )
+        for own, kind, called, type_ in steps:
+            nodes.append(
+                schema.Node(own, module, kind, called, type_, (shape,), parameters=1_160 if kind == "module" else 0)
+            )
+            edges.append(schema.Edge(before, own, shape))
+            before = own
+    nodes.append(schema.Node("/output", "", "output", "output", "output", (schema.Shape((-1, classes)),)))
+    edges.append(schema.Edge(before, "/output", schema.Shape((-1, classes))))
+    return schema.Graph("torch", "Net", tuple(nodes), tuple(edges))
+
+
+def respond(state: State, step: int) -> dict[str, np.ndarray]:
+    """What layers do for instances of each kind: a pattern per kind, clearer with every step, and noise of their own."""
+    random = np.random.default_rng(step)
+    kinds = int(state.truth.max(initial=0)) + 1
+    found: dict[str, np.ndarray] = {}
+    for depth, (name, width) in enumerate(state.widths.items()):
+        patterns = np.random.default_rng(depth).normal(size=(kinds, width))
+        clear = (0.3 + 0.25 * depth) * (0.4 + step / 60)
+        values = clear * patterns[state.truth] + random.normal(size=(len(state.truth), width))
+        found[name] = (values if name.startswith("head") else np.maximum(values, 0)).astype(np.float32)
+    found["head.fc2"] = (
+        found["head.fc2"] + np.eye(kinds, state.widths["head.fc2"], dtype=np.float32)[state.truth] * step / 12
+    ).astype(np.float32)
+    return found | state.activations
+
+
+def write(log_dir: Path, state: State) -> None:
+    """Logs the state at each of its steps."""
+    classes = state.widths["head.fc2"]
+    name = lambda layer: state.renamed.get(layer, layer)  # noqa: E731
+    layers = [
+        schema.LayerInfo(
+            name(layer),
+            width,
+            "mean" if "/" in layer else "none",
+            0,
+            schema.Shape((-1, width, 4, 4) if "/" in layer else (-1, width)),
+        )
+        for layer, width in state.widths.items()
+    ]
+    options = {"sample": 1000, "strict": True} | state.options
+    recorder = Recorder(log_dir, graph(state.widths, classes, state.renamed), layers, **options)
+    for step in state.steps:
+        values = respond(state, step)
+        with recorder.guard(step), recorder.snapshot(step) as evaluation:
+            for start in range(0, len(state.truth), BATCH):
+                rows = slice(start, start + BATCH)
+                given = {key: _rows(value, rows) for key, value in state.given.items()}
+                if state.outputs and "outputs" not in given:
+                    given["outputs"] = values["head.fc2"][rows]
+                if "inputs" in given:
+                    given.setdefault("channels", "first")
+                evaluation.add({name(layer): array[rows] for layer, array in values.items()}, **given)
+    recorder.close()
+
+
+def _rows(value: Any, rows: slice) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _rows(one, rows) for key, one in value.items()}
+    if isinstance(value, tuple):  # audio: waveforms and their rate
+        return (value[0][rows], *value[1:])
+    return value[rows] if isinstance(value, np.ndarray | list) else value
+
+
+def digits(count: int = 899) -> tuple[np.ndarray, np.ndarray]:
+    """Images [instances, 1, 8, 8] and labels, over again when there are not enough."""
+    data = load_digits()
+    chosen = np.arange(count) % len(data.target)
+    return (data.images[chosen, None] / 16).astype(np.float32), data.target[chosen]
+
+
+LONG = "A class whose name somebody wrote out in full, with all that the annotation guideline says of it"
+HEBREW = ("כלב", "חתול", "ציפור", "סוס", "דג זהב קטן", "קוף", "אריה", "נמר", "זאב", "שועל")
+TEXTS = (
+    "What is the capital of Kenya ?",
+    "<img src=x onerror=alert(1)> & <b>bold</b>",
+    "מי כתב את הספר הזה ומתי הוא יצא לאור?",
+    "",
+    "one\ntwo\n\n\tthree   spaces",
+    "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 👩‍👩‍👧‍👦 e\u0301 ﷽",
+    "word " * 2000,
+    "unbroken" * 1250,
+)
+
+
+def states() -> dict[str, State]:
+    """The runs by name."""
+    images, labels = digits()
+    random = np.random.default_rng(0)
+    named = {
+        "class_names": [str(digit) for digit in range(10)],
+        "subsets": {"unsure": "score < 0.6", "3 or 8, wrong": 'label in ["3", "8"] and not correct'},
+    }
+    plain = {"inputs": images, "labels": labels}
+    broken = {"stem/relu": np.zeros((899, 24), np.float32), "body.1/relu": np.full((899, 64), np.nan, np.float32)}
+    broken["body.2/relu"] = np.ones((899, 64), np.float32)
+    _, kinds = digits(100_000)
+    thousand = np.repeat(np.arange(1000), 3)
+    target = (labels - 4.5 + random.normal(scale=0.6, size=899)).astype(np.float32)
+    features = {
+        "age": random.normal(40, 12, 899),
+        "fare": random.gamma(2, 20, 899),
+        "a column with a very long name": random.random(899),
+        "y": labels.astype(float),
+    }
+    texts = [TEXTS[i % len(TEXTS)] for i in range(200)]
+    tones = np.sin(np.arange(4000)[None] * (0.02 + 0.02 * labels[:60, None])).astype(np.float32)
+    flags = (random.random((899, 10)) < 0.15).astype(np.int64) | np.eye(10, dtype=np.int64)[labels]
+    return {
+        "digits": State(labels, plain, named),
+        "digits-again": State(
+            labels[random.permutation(899)][labels.argsort().argsort()], plain, named, steps=(20, 60)
+        ),
+        "one-class": State(
+            np.zeros(120, np.int64),
+            {"inputs": images[:120], "labels": np.zeros(120, np.int64)},
+            {"class_names": ["the only one there is", "never seen"]},
+            widths=WIDTHS | {"head.fc2": 2},
+        ),
+        "thousand-classes": State(
+            thousand,
+            {"labels": thousand},
+            {"class_names": [f"n{i:08d}" for i in range(1000)], "sample": 3000},
+            widths=WIDTHS | {"head.fc2": 1000},
+        ),
+        "long-names-" + "of-a-run-in-a-sweep-" * 4: State(
+            labels,
+            plain,
+            {"class_names": [f"{LONG}, number {i}" for i in range(10)], "subsets": {LONG: "score < 0.6"}},
+            renamed={
+                "body.1/relu": "body.1/" + "a_layer_with_a_very_long_name_" * 3,
+                "head.fc2": "head." + "classifier_projection_" * 4,
+            },
+        ),
+        "right-to-left-עברית": State(labels, plain, {"class_names": HEBREW, "subsets": {"לא בטוח": "score < 0.6"}}),
+        "three-instances": State(labels[:3], {"inputs": images[:3], "labels": labels[:3]}, named),
+        "hundred-thousand": State(kinds, {"labels": kinds}, named | {"sample": None}, steps=(60,)),
+        "dead-and-nan": State(labels, plain, named, activations=broken),
+        "regression": State(
+            labels,
+            {
+                "inputs": images,
+                "labels": target,
+                "outputs": (target + random.normal(scale=0.5, size=899)).astype(np.float32),
+            },
+            {},
+        ),
+        "no-labels": State(labels, {"inputs": images}, {}, outputs=False),
+        "texts": State(labels[:200], {"texts": texts, "labels": labels[:200]}, named),
+        "features": State(labels, {"inputs": features, "labels": labels}, named),
+        "sounds": State(labels[:60], {"audio": (tones, 8000), "labels": labels[:60]}, named),
+        "multilabel": State(
+            labels, {"inputs": images, "labels": flags}, {"class_names": named["class_names"], "task": "multilabel"}
+        ),
+        "ranking": State(
+            labels,
+            {"inputs": images, "labels": target, "outputs": (target + random.normal(size=899)).astype(np.float32)},
+            {"task": "ranking"},
+        ),
+    }
+
+
+def write_all(log_dir: Path) -> list[str]:
+    """Writes every run into its directory; gives their names."""
+    runs = states()
+    for name, state in runs.items():
+        write(log_dir / name, state)
+    return list(runs)
