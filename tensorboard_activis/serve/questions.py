@@ -119,7 +119,8 @@ def where(snapshot: SnapshotReader, given: Parameters) -> Tensors:
     """The route `where`."""
     mask = snapshot.where(given.text("expression"))
     found = np.flatnonzero(mask).astype(np.int32)
-    return {"rows": found}, {"count": len(found), "of": len(mask)}
+    kept = snapshot.record.kept  # probes are found, but not counted
+    return {"rows": found}, {"count": int(np.count_nonzero(mask[:kept])), "of": kept}
 
 
 def instance_table(snapshot: SnapshotReader, given: Parameters) -> object:
