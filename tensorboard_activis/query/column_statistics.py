@@ -68,7 +68,7 @@ def column_statistics(
     names = [one["name"] for one in describe_columns(table)]
     if column is not None:
         if column not in table.column_names:
-            raise NotFoundError(f"There is no column {column!r}. There are: {', '.join(names)}.")
+            raise NotFoundError(f"There is no column {column!r:.80}. There are: {', '.join(names):.600}.")
         if column not in names:
             raise QueryError(f"The column {column!r} holds {table.column(column).type}, which has no statistics.")
         names = [column]

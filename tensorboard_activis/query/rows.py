@@ -54,7 +54,7 @@ def subset_index(snapshot: SnapshotReader, name: str) -> int:
         if subset.name == name:
             return index
     names = ", ".join(subset.name for subset in snapshot.record.subsets[:30])
-    raise NotFoundError(f"There is no subset {name}. There are: {names}.")
+    raise NotFoundError(f"There is no subset {name:.80}. There are: {names:.600}.")
 
 
 def check_instance(snapshot: SnapshotReader, row: int) -> int:

@@ -47,7 +47,7 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     if page.order == "row":
         return np.sort(rows)[::-1] if page.descending else np.sort(rows)
     if page.order not in table.column_names:
-        raise NotFoundError(f"There is no column {page.order}. There are: {', '.join(table.column_names)}.")
+        raise NotFoundError(f"There is no column {page.order:.80}. There are: {', '.join(table.column_names):.600}.")
     column = table.column(page.order)
     if column_kind(column.type) is None:
         raise QueryError(f"Instances cannot be ordered by {page.order}: it holds {column.type}.")

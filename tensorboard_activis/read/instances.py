@@ -32,7 +32,22 @@ def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
             f"{', '.join(snapshot.instances)}: {table.num_rows} rows with the columns {', '.join(table.column_names)}; "
             f"the snapshot says {snapshot.rows} rows, and each needs an id."
         )
+    _check(table, ", ".join(snapshot.instances))
     return table
+
+
+def _check(table: pa.Table, where: str) -> None:
+    names = table.column_names
+    twice = sorted({name for name in names if names.count(name) > 1} | (set(names) & set(FACTS)))
+    if twice:
+        raise UnreadableError(
+            f"{where}: columns that are there twice, or that every step has of its own: {twice!s:.200}."
+        )
+    ids = table.column("id")
+    if not (pa.types.is_integer(ids.type) or pa.types.is_string(ids.type)) or ids.null_count:
+        raise UnreadableError(
+            f"{where}: every instance needs an id, a whole number or a text; the column holds {ids.type}."
+        )
 
 
 def with_outcome(table: pa.Table, columns: Mapping[str, np.ndarray], class_names: tuple[str, ...]) -> pa.Table:

@@ -69,7 +69,7 @@ class SnapshotReader:
         """
         if name not in self.layers:
             raise NotFoundError(
-                f"The layer {name!r} was not recorded at step {self.step}. Recorded are: {', '.join(self.layers) or 'none'}."
+                f"The layer {name!r:.80} was not recorded at step {self.step}. Recorded are: {_few(list(self.layers))}."
             )
         return self.layers[name]
 
@@ -92,7 +92,7 @@ class SnapshotReader:
         """
         if name not in self.record.columns:
             raise NotFoundError(
-                f"There is no column {name!r} at step {self.step}. There are: {', '.join(self.record.columns) or 'none'}."
+                f"There is no column {name!r:.80} at step {self.step}. There are: {_few(list(self.record.columns))}."
             )
         return read_array(self._directory, self.record.columns[name])
 
@@ -131,3 +131,8 @@ class SnapshotReader:
                 raise ExpressionError(str(error)) from error
 
         return compile_expression(expression, types, neurons=True).mask(table, values)
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(name[:80] for name in names[:20])
+    return (shown or "none") + (", …" if len(names) > 20 else "")

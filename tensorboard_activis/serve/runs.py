@@ -120,7 +120,7 @@ class Runs:
         entries = self._current(request, blobs.get(metadata.SNAPSHOT_TAG, ()))
         if step not in entries:
             steps = ", ".join(str(step) for step in list(entries)[:20]) or "none"
-            raise NotFoundError(f"The run {run} has no snapshot of step {step}. There are: {steps}.")
+            raise NotFoundError(f"The run {run:.80} has no snapshot of step {step}. There are: {steps}.")
         return self._reader(request, data_run, entries[step])
 
     def snapshots(self, request: Request, run: str) -> list[SnapshotReader]:
@@ -134,7 +134,7 @@ class Runs:
         _, blobs = self._find(request, run)
         data = blobs.get(metadata.GRAPH_TAG, ())
         if not data:
-            raise NotFoundError(f"The run {run} has no graph.")
+            raise NotFoundError(f"The run {run:.80} has no graph.")
         newest = max(data, key=lambda datum: datum.wall_time)
         key = newest.values[0].blob_key
         return self._graphs.get(
@@ -147,7 +147,7 @@ class Runs:
         for name in (own, run):
             if blobs.get(name):
                 return name, blobs[name]
-        raise NotFoundError(f"There is no run {run} with activations below {self.logdir}.")
+        raise NotFoundError(f"There is no run {run:.80} with activations below {self.logdir}.")
 
     def _reader(self, request: Request, run: str, entry: _Entry) -> SnapshotReader:
         if entry.problem is not None:

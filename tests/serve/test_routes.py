@@ -11,28 +11,7 @@ import pytest
 from tensorboard_activis.query.limits import TooLargeError, check_time, time_limit
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-
-AT: dict = {"run": "run1", "step": 5}
-ROWS = [{"subset": "all"}, {"expression": "score < 0.6"}]
-#: Every route about our data, with parameters that are right.
-QUESTIONS: dict[str, dict] = {
-    "runs": {},
-    "graph": {"run": "run1"},
-    "snapshot": AT,
-    "strips": AT,
-    "matrix": AT | {"layer": "head", "rows": ROWS},
-    "projection": AT | {"layer": "head"},
-    "columns": AT,
-    "column_statistics": AT,
-    "activation": AT | {"layer": "head", "neuron": 1},
-    "where": AT | {"expression": "correct"},
-    "table": AT,
-    "export": AT,
-    "instance": AT | {"layer": "head", "row": 3},
-    "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
-    "subset": AT | {"layer": "head", "row": ROWS[1]},
-    "content": AT | {"row": 3},
-}
+from tests.serve.questions import AT, QUESTIONS
 
 
 @pytest.fixture(scope="module")

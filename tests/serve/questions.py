@@ -1,0 +1,22 @@
+"""Every route about our data, with parameters that are right for `small_data` logged at step 5 of run1."""
+
+AT: dict = {"run": "run1", "step": 5}
+ROWS: list[dict] = [{"subset": "all"}, {"expression": "score < 0.6"}]
+QUESTIONS: dict[str, dict] = {
+    "runs": {},
+    "graph": {"run": "run1"},
+    "snapshot": AT,
+    "strips": AT,
+    "matrix": AT | {"layer": "head", "rows": ROWS},
+    "projection": AT | {"layer": "head"},
+    "columns": AT,
+    "column_statistics": AT,
+    "activation": AT | {"layer": "head", "neuron": 1},
+    "where": AT | {"expression": "correct"},
+    "table": AT,
+    "export": AT,
+    "instance": AT | {"layer": "head", "row": 3},
+    "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
+    "subset": AT | {"layer": "head", "row": ROWS[1]},
+    "content": AT | {"row": 3},
+}
