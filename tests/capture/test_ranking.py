@@ -1,0 +1,31 @@
+"""Ranks and losses within groups, and squared errors, by hand."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tensorboard_activis.capture.ranking import numbers, ranked
+
+
+def test_two_groups_by_hand() -> None:
+    scores = np.array([1.0, 3.0, 3.0, 0.0, 5.0])
+    relevance = np.array([1, 0, 1, 1, 0])
+    outcome = ranked(scores, relevance, pa.array(["a", "a", "a", None, "b"]))
+    np.testing.assert_array_equal(outcome.columns["rank"], [3, 1.5, 1.5, np.nan, 1])
+    softplus = np.logaddexp(0, [3 - 1, 0])
+    expected = [softplus[0], softplus.mean(), softplus[1], np.nan, np.nan]
+    np.testing.assert_allclose(outcome.columns["loss"], expected, rtol=1e-6)
+    total, number = outcome.totals["loss"]
+    assert (total, number) == (pytest.approx(sum(expected[:3]), rel=1e-6), 3)
+    np.testing.assert_array_equal(outcome.columns["score"], scores)
+
+
+def test_without_groups_or_labels() -> None:
+    assert set(ranked(np.zeros(3), np.zeros(3), None).columns) == {"score"}
+    assert set(ranked(np.zeros(3), None, pa.array([1, 1, 2])).columns) == {"score", "rank"}
+
+
+def test_several_numbers() -> None:
+    outcome = numbers(np.array([[1.0, 2.0], [0.0, 0.0]]), np.array([[1.0, 4.0], [3.0, np.nan]]))
+    np.testing.assert_array_equal(outcome.columns["loss"], [2, np.nan])
+    assert outcome.totals["loss"] == (2, 1)

@@ -1,0 +1,42 @@
+"""The sample's rows, then the probes'; what these do not have is missing."""
+
+import numpy as np
+
+from tensorboard_activis.capture.together import longest, padded, with_probes
+
+
+def test_what_a_probe_does_not_have_is_missing() -> None:
+    kept = {
+        "id": np.array([7, 5, 3]),
+        "label": np.array([1, 0, 2]),
+        "column/correct": np.array([1, 0, 1], np.uint8),
+        "column/loss": np.array([0.5, 1, 2], np.float32),
+        "user/whole": np.array([1, 2, 3]),
+        "user/yes": np.array([True, False, True]),
+        "image": np.array([b"a", b"b", b"c"], object),
+        "features": np.zeros((3, 2), np.float32),
+    }
+    probes = [{"label": np.array([2, 1])}, {"label": np.array([0]), "user/whole": np.array([9])}]
+    found = with_probes(kept, [batch | {"column/loss": np.zeros(len(batch["label"]))} for batch in probes], 3, 3)
+    assert found["id"].tolist() == [7, 5, 3, -1, -2, -3]
+    assert found["probe"].tolist() == [False] * 3 + [True] * 3
+    assert found["label"].tolist() == [1, 0, 2, 2, 1, 0]
+    assert found["column/correct"].tolist() == [1, 0, 1, 255, 255, 255]
+    np.testing.assert_array_equal(found["user/whole"], [1, 2, 3, np.nan, np.nan, 9])
+    assert found["user/yes"].tolist() == [True, False, True, None, None, None]
+    assert found["image"].tolist() == [b"a", b"b", b"c", None, None, None]
+    assert np.isnan(found["features"][3:]).all()
+    assert found["features"].shape == (6, 2)
+
+
+def test_without_probes_nothing_is_added() -> None:
+    kept = {"id": np.array([7, 5])}
+    assert with_probes(kept, [], 2, 0) == kept
+
+
+def test_lists_of_classes_as_one_array() -> None:
+    lists = np.empty(4, object)
+    lists[:] = [np.array([2, 0]), np.array([], int), None, np.array([1])]
+    assert longest(lists) == 2
+    assert padded(lists, 2).tolist() == [[2, 0], [-1, -1], [-1, -1], [1, -1]]
+    assert padded(np.array([None, None], object), 0).shape == (2, 0)
