@@ -6,185 +6,27 @@ Usage: make gallery, or: python scripts/gallery.py [--only PART] [--out DIRECTOR
 import argparse
 import contextlib
 import html
-import json
 import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
-from playwright.sync_api import Browser, Error, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+sys.path.insert(0, str(ROOT))
 
-from gallery_runs import write_all  # noqa: E402
-
+from scripts.gallery_runs import write_all  # noqa: E402
+from scripts.gallery_shots import Shot, first_listed, link, views  # noqa: E402
 from tests.board import tensorboard  # noqa: E402
 from tests.chromium import launch  # noqa: E402
 
 SIZES = ((1280, 800), (1920, 1080))
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 Look = tuple[Literal["light", "dark"], tuple[int, int]]
-RUN = "digits"
-LAYERS = ["body.2/relu", "head.fc2"]
-ROWS = [
-    ["i", 5],
-    ["i", 9],
-    *[["s", str(digit)] for digit in range(10)],
-    ["e", "score < 0.6 and not correct", "unsure and wrong", 12],
-]
-
-
-def link(**state: object) -> str:
-    """The state as it stands in the address."""
-    words = {
-        quote(name, safe=""): value if isinstance(value, str) else json.dumps(value) for name, value in state.items()
-    }
-    return "#activis" + "".join(f"&p.activis.{name}={quote(value)}" for name, value in words.items())
-
-
-def nothing(page: Page, tab: FrameLocator) -> None:
-    page.mouse.move(2, 2)
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A picture: the state in the address, and what is then done with mouse and keys."""
-
-    name: str
-    link: str
-    act: Callable[[Page, FrameLocator], None] = nothing
-    #: Whether nothing is answered.
-    slow: bool = False
-
-
-def hover_class(page: Page, tab: FrameLocator) -> None:
-    tab.locator(".matrix-row[data-row='s:8']").first.hover()
-
-
-def hover_cell(page: Page, tab: FrameLocator) -> None:
-    grid = tab.get_by_role("grid").first
-    grid.focus()
-    for key in ("Control+Home", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight"):
-        grid.press(key)
-
-
-def hover_point(page: Page, tab: FrameLocator) -> None:
-    plot = tab.get_by_role("application", name="Projection").first
-    plot.focus()
-    plot.press("ArrowRight")
-    plot.press("ArrowRight")
-
-
-def lasso(page: Page, tab: FrameLocator) -> None:
-    box = tab.locator(".projection-plot").first.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + 30, box["y"] + 30)
-    page.mouse.down()
-    for x, y in ((0.6, 0.15), (0.6, 0.7), (0.15, 0.7), (0.12, 0.2)):
-        page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y, steps=4)
-    page.mouse.up()
-
-
-def brush(page: Page, tab: FrameLocator) -> None:
-    box = tab.locator(".detail-brushed").bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + 20)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 30, steps=4)
-    page.mouse.up()
-    page.mouse.move(2, 2)
-
-
-def confusion_cell(page: Page, tab: FrameLocator) -> None:
-    box = tab.get_by_role("application", name="Label by prediction")
-    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
-        box.press(key)
-
-
-def filters(page: Page, tab: FrameLocator) -> None:
-    tab.get_by_role("button", name="Filter").click()
-    tab.get_by_role("textbox", name="Filter by score").fill("< 0.7")
-
-
-def row_menu(page: Page, tab: FrameLocator) -> None:
-    tab.locator(".matrix-row[data-row='s:8'] .matrix-label").first.press("Shift+F10")
-
-
-def editor(page: Page, tab: FrameLocator) -> None:
-    tab.get_by_role("button", name="Menu of unsure and wrong").click()
-    tab.get_by_role("option", name="Edit or combine").click()
-
-
-def search(page: Page, tab: FrameLocator) -> None:
-    tab.get_by_role("button", name="Search the graph").click()
-    page.keyboard.type("conv")
-
-
-def sort_menu(page: Page, tab: FrameLocator) -> None:
-    tab.get_by_role("button", name="Sort neurons by").click()
-
-
-def content(name: str) -> Callable[[Page, FrameLocator], None]:
-    def act(page: Page, tab: FrameLocator) -> None:
-        tab.get_by_role("listbox", name="Wrong").get_by_role("option").first.click()
-
-    return act
-
-
-def views() -> list[Shot]:
-    """The views on the run that has everything."""
-
-    def shot(
-        name: str, act: Callable[[Page, FrameLocator], None] = nothing, slow: bool = False, **state: object
-    ) -> Shot:
-        return Shot(name, link(**({"run": RUN, "layers": LAYERS} | state)), act, slow)
-
-    difference = {"by": "difference", "a": "s:8", "b": "s:3"}
-    neuron = {"kind": "neuron", "layer": LAYERS[0], "neuron": 7}
-    return [
-        Shot("first", link(run=RUN)),
-        shot("class hovered", hover_class),
-        shot("cell by keyboard", hover_cell, rows=ROWS, sort=difference),
-        shot("point hovered", hover_point, rows=ROWS),
-        shot("lasso", lasso),
-        shot("instance and difference", rows=ROWS, sort=difference, selection={"kind": "instance", "row": 5}),
-        shot("neuron", selection=neuron),
-        shot("neuron brushed", brush, selection=neuron, rows=ROWS),
-        shot("subset", selection={"kind": "subset", "key": "s:8"}),
-        shot("confusion", confusion_cell, tab="confusion"),
-        shot("table", tab="table", rows=ROWS),
-        shot("table filtered", filters, tab="table"),
-        shot("row menu", row_menu),
-        shot("subset editor", editor, rows=ROWS),
-        shot("sort menu", sort_menu, sort=difference),
-        shot("graph search", search),
-        shot("two runs", compare=["digits-again", None]),
-        shot("two steps, difference", compare=[RUN, 20], mode="difference"),
-        shot(
-            "colour by rows",
-            rows=ROWS,
-            **{f"panel:{LAYERS[0]}": {"c": "rows"}, f"panel:{LAYERS[1]}": {"c": f"neuron:7 {LAYERS[0]}"}},
-        ),
-        shot("clustered, share active, 0 to 1", sort={"by": "clustered"}, statistic="active", scale="unit"),
-        shot("columns zoomed", **{f"panel:{LAYERS[0]}": {"v": [10, 20]}}),
-        shot("four layers", layers=["stem/relu", "body.1/relu", *LAYERS]),
-        shot("no layer", layers=[]),
-        shot("wrong expression", expression="lable == 8 and not correct"),
-        shot(
-            "link to what is gone",
-            step="55",
-            layers=[*LAYERS, "body.9/relu"],
-            rows=[["s", "8"], ["s", "eleven"], ["e", "colour == 3"]],
-            selection={"kind": "neuron", "layer": "gone", "neuron": 3},
-        ),
-        shot("loading", slow=True, step="40"),
-    ]
 
 
 def settle(page: Page, seconds: float = 20) -> None:
@@ -280,7 +122,7 @@ def main() -> None:
         runs = sorted(path.name for path in log_dir.iterdir()) if log_dir.exists() else write_all(log_dir)
         shots = views() + [Shot(f"run {name.split('-of-a')[0]}", link(run=name)) for name in runs]
         shots += [
-            Shot(f"detail of {name}", link(run=name), content(name))
+            Shot(f"detail of {name}", link(run=name), first_listed)
             for name in ("texts", "features", "sounds", "multilabel", "regression")
             if name in runs
         ]
