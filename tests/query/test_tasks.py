@@ -1,0 +1,130 @@
+"""Every question to a snapshot, for every task: nothing breaks, and lists of labels are said as such."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tensorboard_activis import open_run
+from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.query.classes import briefs, label_sets
+from tensorboard_activis.query.column_statistics import column_statistics
+from tensorboard_activis.query.columns import columns
+from tensorboard_activis.query.describe import describe_snapshot
+from tensorboard_activis.query.export import export_table, to_csv, to_parquet
+from tensorboard_activis.query.instances import instance
+from tensorboard_activis.query.matrix import matrix
+from tensorboard_activis.query.neurons import neuron
+from tensorboard_activis.query.rows import Row
+from tensorboard_activis.query.subset import subset
+from tensorboard_activis.query.table import Page, table_page
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.serve.responses import finite
+from tests.records import CLASSES, small_data, small_graph, small_layers
+
+TASKS = ("classification", "multilabel", "regression", "numbers", "ranking", "tokens", "none")
+
+
+def given(task: str) -> dict[str, Any]:
+    """Outputs and labels of 17 instances, and options of the recorder."""
+    random, data = np.random.default_rng(1), small_data()
+    names: dict[str, Any] = {"class_names": CLASSES}
+    match task:
+        case "classification":
+            return {"outputs": data.logits, "labels": data.labels} | names
+        case "multilabel":
+            return {"outputs": data.logits, "labels": random.integers(0, 2, (17, 3))} | names
+        case "regression":
+            return {"outputs": data.logits[:, 0], "labels": random.normal(size=17)}
+        case "numbers":
+            return {"outputs": data.logits[:, :2], "labels": random.normal(size=(17, 2))}
+        case "ranking":
+            columns = {"group": [f"q{index % 4}" for index in range(17)]}
+            return {"outputs": data.logits[:, 0], "labels": data.labels, "columns": columns, "task": "ranking"}
+        case "tokens":
+            labels = random.integers(-1, 3, (17, 5))
+            labels[2] = -100
+            return {"outputs": random.normal(size=(17, 5, 3)), "labels": labels} | names
+        case _:
+            return {"outputs": data.logits, "labels": None}
+
+
+@pytest.fixture(params=TASKS)
+def snapshot(request: pytest.FixtureRequest, tmp_path: Path) -> SnapshotReader:
+    asked, data = given(request.param), small_data()
+    options = {name: asked[name] for name in ("class_names", "task") if name in asked}
+    recorder = Recorder(tmp_path, small_graph(), small_layers(), sample=9, strict=True, **options)
+    batch = {name: asked.get(name) for name in ("outputs", "labels", "columns")}
+    with recorder.snapshot(1) as evaluation:
+        evaluation.add(data.activations, **batch)
+        some = {name: None if values is None else values[:2] for name, values in batch.items() if name != "columns"}
+        evaluation.add({name: values[:2] for name, values in data.activations.items()}, probe=True, **some)
+    recorder.close()
+    return open_run(tmp_path).latest
+
+
+def test_every_question_has_an_answer(snapshot: SnapshotReader) -> None:
+    task = snapshot.record.task
+    described: Any = describe_snapshot(snapshot)
+    assert described["task"] == task
+    assert described["problems"] == []
+    rows = [Row(subset=each.name) for each in snapshot.record.subsets] + [Row(expression="id > 3"), Row(instance=10)]
+    found = matrix(snapshot, "head", rows)
+    assert np.isfinite(found.mean[[row.subset == "all" for row in rows]]).all()
+    answers: list[object] = [described, neuron(snapshot, "head", 1, rows, [snapshot])]
+    answers += [instance(snapshot, "head", row) for row in range(snapshot.rows)]
+    answers += [subset(snapshot, "head", row) for row in rows[:-1]]
+    for column in described["columns"]:
+        answers.append(table_page(snapshot, Page(order=column["name"], limit=11)))
+    answers.append([repr(each) for each in column_statistics(snapshot)])
+    for answer in answers:
+        json.dumps(finite(answer), allow_nan=False)
+    assert {len(values) for name, values in columns(snapshot).arrays.items() if not name.startswith("id.")} == {11}
+    exported = export_table(snapshot, Page())
+    assert len(to_csv(exported).splitlines()) == 12
+    assert to_parquet(exported)
+    for each in snapshot.record.subsets[1:]:
+        assert snapshot.where(each.expression)[: snapshot.record.kept].sum() <= each.count
+
+
+def test_absent_where_it_has_no_meaning(snapshot: SnapshotReader) -> None:
+    names = set(snapshot.instances.column_names)
+    absent = {
+        "classification": set(),
+        "multilabel": set(),
+        "tokens": set(),
+        "regression": {"correct", "score", "label_score"},
+        "ranking": {"correct", "prediction", "label_score"},
+        "none": {"label", "prediction", "correct", "score", "loss", "label_score"},
+    }[snapshot.record.task]
+    everything = {"label", "prediction", "correct", "score", "loss", "label_score"}
+    several = {"prediction"} if snapshot.instances.schema.names and _numbers(snapshot) else set()
+    assert names & everything == everything - absent - several
+
+
+def _numbers(snapshot: SnapshotReader) -> bool:
+    """Several predicted numbers are no column, only an array."""
+    return snapshot.record.task == "regression" and snapshot.column("prediction").ndim == 2
+
+
+@pytest.mark.parametrize("snapshot", ["multilabel", "tokens"], indirect=True)
+def test_lists_of_labels(snapshot: SnapshotReader) -> None:
+    lists = snapshot.instances["label"].to_pylist()
+    found = label_sets(snapshot)
+    assert found is not None
+    for name, members in zip(*found, strict=True):
+        assert members.tolist() == [own is not None and name in own for own in lists]
+    for row, brief in enumerate(briefs(snapshot, range(snapshot.rows))):
+        assert brief["label"] == (None if lists[row] is None else ", ".join(lists[row]))
+    page: Any = table_page(snapshot, Page(rows=[0]))
+    assert page["rows"][0]["label"] == ", ".join(lists[0])
+    detail: Any = neuron(snapshot, "head", 1, [Row(subset="all")], [])
+    kept = snapshot.record.kept
+    values = snapshot.neuron("head", 1)[:kept].astype(np.float64)
+    for one in detail["classes"]:
+        inside = np.array([own is not None and one["class"] in own for own in lists[:kept]])
+        wins = [(a > b) + (a == b) / 2 for a in values[inside] for b in values[~inside]]
+        assert one["auc"] == pytest.approx(np.mean(wins))
+        assert one["n"] == inside.sum()
