@@ -210,8 +210,9 @@ class ActiVisCallback(keras.callbacks.Callback):
                 ) from error
         self._graph, self._infos = recording.graph, [target.info for target in chosen]
         self._probabilities = gives_probabilities(recording.graph)
+        task = self._options["task"]
         self._instances = Instances(
-            model, self._described, self._data, first, captured, self._class_names, self._options["task"]
+            model, self._described, self._data, first, captured, self._class_names, task, self._probabilities
         )
         self._tap, self._tapped = tap, model
 

@@ -12,6 +12,7 @@ from tensorboard_activis.capture.keras_data import ArrayData, Batch, DatasetData
 from tensorboard_activis.capture.keras_labels import Labels, check_width
 from tensorboard_activis.capture.keras_outputs import content, image_channels, loss_names, watched
 from tensorboard_activis.capture.keras_tap import Captured
+from tensorboard_activis.capture.outcomes import Outcomes
 from tensorboard_activis.capture.printable import printable
 from tensorboard_activis.capture.tokens import TokenScores, token_scores
 from tensorboard_activis.capture.user_columns import RESERVED
@@ -73,6 +74,7 @@ class Instances:
         captured: Captured,
         class_names: Sequence[str] | None,
         task: str | None,
+        probabilities: bool | None,
     ) -> None:
         self._described = described
         self._by_position = data.by_position
@@ -88,6 +90,8 @@ class Instances:
         )
         if described.audio is not None:
             self._sound(first)
+        found = self.of(first, captured)
+        Outcomes(class_names, task, probabilities).of(found["outputs"], found["labels"])
 
     def begin(self) -> "Reading":
         """What lasts for one pass over the data."""
