@@ -27,8 +27,9 @@ export const detailLayer: ReadonlySignal<string | null> = computed(() => {
 /** The scale in effect: by itself raw for the model's last layer, a z-score over the rows for the others. */
 export function scaleOf(layer: LayerInfo): Exclude<Scale, "auto"> {
   if (scale.value !== "auto") return scale.value;
-  // A single row does not deviate from itself.
-  if (rows.value.length < 2) return "raw";
+  // One row does not deviate from itself, and two always by as much.
+  const subsets = rows.value.length - pinned.value.length;
+  if ((subsets > 1 ? subsets : rows.value.length) < 3) return "raw";
   return [...layers.value.keys()].at(-1) === layer.name ? "raw" : "z";
 }
 

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { ContrastNeuron, InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { fixed, short, signed } from "../../draw/format";
-import { contentUrl, snapshot, textOf } from "../../state/data";
+import { columns, contentUrl, snapshot, textOf } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { subsetKey } from "../../state/rows";
 import { Sound } from "../controls/Sound";
@@ -41,10 +41,19 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
 
 function Content({ row }: { row: number }): JSX.Element {
   const kind = snapshot.value.value?.content ?? null;
-  if (kind === null) return <p class="detail-words">No content was recorded.</p>;
+  if (kind === null) return <Columns row={row} />;
   if (kind === "audio") return <Sound row={row} />;
   if (kind === "image") return contentUrl(row) ? <Thumbnail row={row} size={112} /> : <p class="detail-words">No picture.</p>;
   return <Words row={row} numbers={kind === "numbers"} />;
+}
+
+/** What is known of an instance that has nothing to be seen: the user's own columns. */
+function Columns({ row }: { row: number }): JSX.Element {
+  const fields = [...(columns.value.value?.extra ?? [])].map(([name, { values, categories }]): [string, string] => {
+    const value = values[row];
+    return [name, categories ? (categories[value ?? -1] ?? "–") : short(value)];
+  });
+  return fields.length > 0 ? <Fields fields={fields} /> : <p class="detail-words">No content was recorded.</p>;
 }
 
 function Words({ row, numbers }: { row: number; numbers: boolean }): JSX.Element {
@@ -53,11 +62,15 @@ function Words({ row, numbers }: { row: number; numbers: boolean }): JSX.Element
   if (value === null) return <p class="detail-words">{status === "failed" ? "Its content could not be read." : ""}</p>;
   const fields = numbers ? parsed(value) : null;
   if (!fields) return <p class="detail-text" dir="auto" tabIndex={0}>{value}</p>;
+  return <Fields fields={fields} />;
+}
+
+function Fields({ fields }: { fields: [string, string][] }): JSX.Element {
   return (
     <dl class="detail-fields" tabIndex={0}>
       {fields.map(([name, number]) => (
         <>
-          <dt class="cut">{name}</dt>
+          <dt class="cut" title={name}>{name}</dt>
           <dd class="number">{number}</dd>
         </>
       ))}

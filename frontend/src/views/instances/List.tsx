@@ -38,7 +38,7 @@ export function List(): JSX.Element | null {
     event.preventDefault();
   };
   return (
-    <section class={`list${plain ? " plain" : long ? " long" : ""}`} aria-label={`${title}: ${rows.length} instances`}>
+    <section class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}`} aria-label={`${title}: ${rows.length} instances`}>
       <div class="list-head">
         <span class="list-title cut"><b title={title}>{title}</b> <span class="second">{integer(rows.length)}</span></span>
         <Head by={many ? "score" : "label"}>{many ? "score" : "label"}</Head>
