@@ -56,7 +56,7 @@ def write_run(log_dir: Path, instances: int) -> None:
     label = random.integers(0, len(CLASSES), instances).astype(np.int32)
     wrong = random.random(instances) < 0.1
     prediction = np.where(wrong, (label + 1) % len(CLASSES), label).astype(np.int32)
-    outcome = {
+    outcome: dict[str, np.ndarray] = {
         "prediction": prediction,
         "correct": (~wrong).astype(np.uint8),
         "score": random.random(instances, dtype=np.float32),

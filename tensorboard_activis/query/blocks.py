@@ -8,8 +8,8 @@ import numpy as np
 from tensorboard_activis.query.halffloat import widen
 
 #: Values of a block, of at most so many rows: float32 adds up no more without loss.
-_BLOCK = 1 << 18
-_BLOCK_ROWS = 512
+_BLOCK = 1 << 19
+BLOCK_ROWS = 512
 #: Values of a share of the work for a thread: a few milliseconds.
 _PART = 1 << 22
 #: In values of two bytes.
@@ -18,7 +18,7 @@ _HALF_PAGE = 1024
 
 def shares(rows: int, columns: int) -> Iterator[slice]:
     """So many rows in shares for threads."""
-    size = max(_BLOCK_ROWS, _PART // max(1, columns))
+    size = max(BLOCK_ROWS, _PART // max(1, columns))
     for start in range(0, rows, size):
         yield slice(start, min(start + size, rows))
 
@@ -32,7 +32,7 @@ class Scratch(threading.local):
     def _sized(self, size: int) -> None:
         if size > self._size:
             self._size = size
-            self._gathered, self._taken = (np.empty(size + _HALF_PAGE, np.int16) for _ in range(2))
+            self._gathered = np.empty(size + _HALF_PAGE, np.int16)
             self._wide = np.empty(size, np.float32)
 
     def blocks(self, activations: np.ndarray, rows: np.ndarray | slice) -> Iterator[tuple[slice, np.ndarray]]:
@@ -40,11 +40,11 @@ class Scratch(threading.local):
 
         Arguments:
             activations: float16 [instances, neurons].
-            rows: positions, ascending; or a slice with both ends.
+            rows: positions; or a slice with both ends.
         """
         neurons = activations.shape[1]
         count = rows.stop - rows.start if isinstance(rows, slice) else rows.size
-        size = min(_BLOCK_ROWS, max(1, _BLOCK // max(1, neurons)))
+        size = min(BLOCK_ROWS, max(1, _BLOCK // max(1, neurons)))
         self._sized(size * neurons)
         every = activations.view(np.int16)
         for start in range(0, count, size):
@@ -53,12 +53,8 @@ class Scratch(threading.local):
                 yield here, every[rows.start + here.start : rows.start + here.stop]
                 continue
             some = rows[here]
-            dense = some[-1] - some[0] == some.size - 1
+            dense = some[-1] - some[0] == some.size - 1 and bool((np.diff(some) == 1).all())
             yield here, every[some[0] : some[-1] + 1] if dense else _take(every, some, self._gathered)
-
-    def taken(self, bits: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Some rows of a block, until it is asked again."""
-        return _take(bits, rows, self._taken)
 
     def widened(self, half: np.ndarray) -> np.ndarray:
         """A block in float32, until it is asked again; what is not finite becomes a large number."""

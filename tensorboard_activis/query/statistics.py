@@ -49,11 +49,10 @@ def statistics(activations: np.ndarray, sets: np.ndarray, *, finite: bool, extre
     Arguments are those of `mean_and_std`.
     """
     neurons = activations.shape[1]
-    sizes = np.count_nonzero(sets, axis=1)
-    if int(sizes.sum()) * neurons <= _EXACT:
+    if np.count_nonzero(sets) * neurons <= _EXACT:
         return _in_float64(activations, sets)
-    union = np.flatnonzero(sets.any(axis=0))
-    pivot = _pivot(activations[union[:: max(1, union.size // _PIVOT)]])
+    rows = _grouped(sets)
+    pivot = _pivot(activations[np.sort(rows[:: max(1, rows.size // _PIVOT)])])
 
     def summed(parts: Iterable[Part], extremes: bool) -> Sums:
         sums = Sums(len(sets), neurons)
@@ -63,7 +62,8 @@ def statistics(activations: np.ndarray, sets: np.ndarray, *, finite: bool, extre
             sums.add(part, found)
         return sums
 
-    moments = _moments(summed(_parts(sets, sizes, union, pivot), extremes), pivot, extremes)
+    parts = (Part(np.flatnonzero(sets[:, some].any(axis=1)), some, None, pivot) for some in split(rows, neurons))
+    moments = _moments(summed(parts, extremes), pivot, extremes)
     # A set that lies far from the pivot for its spread is summed again about its own mean.
     far = (moments.mean - pivot) ** 2 > _FAR * moments.std**2
     if far.any():
@@ -74,15 +74,23 @@ def statistics(activations: np.ndarray, sets: np.ndarray, *, finite: bool, extre
     return moments
 
 
-def _parts(sets: np.ndarray, sizes: np.ndarray, union: np.ndarray, pivot: np.ndarray) -> Iterator[Part]:
-    """One pass for all sets, or one for each: sets that share no rows are better off alone."""
-    if union.size * (1 + 0.06 * len(sets)) < 0.6 * int(sizes.sum()):
-        for rows in split(union, pivot.size):
-            yield Part(np.arange(len(sets)), rows, None, pivot)
-        return
-    for index, chosen in enumerate(sets):
-        for rows in split(np.flatnonzero(chosen), pivot.size):
-            yield Part(np.array([index]), rows, None, pivot)
+def _grouped(sets: np.ndarray) -> np.ndarray:
+    """The rows of all sets, those in the same sets side by side, as far as 16 bits tell them apart."""
+    rows = np.flatnonzero(sets.any(axis=0))
+    if len(sets) == 1:
+        return rows
+    if len(sets) <= 16:
+        key = np.zeros((2, sets.shape[1]), np.uint8)
+        packed = np.packbits(sets, axis=0)
+        key[: len(packed)] = packed
+        kinds = key[0] | key[1].astype(np.uint16) << 8
+    else:
+        mixed = np.zeros(sets.shape[1], np.uint64)
+        factors = np.random.default_rng(0).integers(1, 1 << 63, len(sets), np.uint64)
+        for chosen, factor in zip(sets, factors, strict=True):
+            np.add(mixed, factor, out=mixed, where=chosen)
+        kinds = (mixed >> np.uint64(47)).astype(np.uint16)
+    return rows[np.argsort(kinds[rows], kind="stable")]
 
 
 def _far_parts(sets: np.ndarray, far: np.ndarray, pivots: np.ndarray) -> Iterator[Part]:

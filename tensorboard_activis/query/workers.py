@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from tensorboard_activis.query.limits import check_time
+
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
@@ -70,11 +72,14 @@ def in_parts(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[
 
     Few parts of one query are under way at a time, so a short question need not wait for the whole of a long one: parts should
     take about 10 ms.
+
+    Raises TooLargeError once the time of the request is over.
     """
     waiting: deque[Future[Result]] = deque()
     try:
         with _ONE_THREAD_PER_PRODUCT:
             for part in parts:
+                check_time()
                 waiting.append(_pool().submit(work, part))
                 if len(waiting) > THREADS:
                     yield waiting.popleft().result()

@@ -13,7 +13,7 @@ from tensorboard_activis.query.principal import principal
 def in_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "_EXACT", -1)
     monkeypatch.setattr(blocks, "_BLOCK", 1 << 11)
-    monkeypatch.setattr(blocks, "_BLOCK_ROWS", 64)
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 64)
     monkeypatch.setattr(blocks, "_PART", 1 << 13)
     monkeypatch.setattr(module, "_FIRST", 300)
 

@@ -38,7 +38,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small data go the way of large ones, in many blocks and parts."""
     monkeypatch.setattr(module, "_EXACT", -1)
     monkeypatch.setattr(blocks, "_BLOCK", 1 << 11)
-    monkeypatch.setattr(blocks, "_BLOCK_ROWS", 64)
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 64)
     monkeypatch.setattr(blocks, "_PART", 1 << 13)
 
 
@@ -59,7 +59,12 @@ def disjoint(rows: int) -> np.ndarray:
     return labels == np.arange(8)[:, None]
 
 
-SETS = pytest.mark.parametrize("sets", [overlapping, disjoint, lambda rows: overlapping(rows)[4:]])
+def many(rows: int) -> np.ndarray:
+    """Forty sets, more than there are bits to tell them apart by."""
+    return np.random.default_rng(10).random((40, rows)) < 0.02
+
+
+SETS = pytest.mark.parametrize("sets", [overlapping, disjoint, many, lambda rows: overlapping(rows)[4:]])
 
 
 @SETS

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from tensorboard_activis.query.limits import TooLargeError, time_limit
 from tensorboard_activis.query.workers import THREADS, in_parts
 
 
@@ -60,6 +61,11 @@ def test_an_error_ends_the_query_and_nothing_else() -> None:
         list(in_parts(work, range(10)))
     assert blas_threads() == before
     assert list(in_parts(lambda part: part, range(3))) == [0, 1, 2]
+
+
+def test_the_time_limit_of_a_request_ends_it_between_parts() -> None:
+    with time_limit(-1), pytest.raises(TooLargeError, match="longer than -1 seconds"):
+        list(in_parts(lambda part: part, range(3)))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
