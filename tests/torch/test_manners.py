@@ -1,0 +1,112 @@
+"""Training with the logger is the training without it."""
+
+import gc
+import random
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tensorboard_activis import open_run
+from tensorboard_activis.torch import ActiVisLogger
+from tests.torch.network import Net, batches
+
+
+def train(
+    data: tuple[torch.Tensor, torch.Tensor], log_dir: Path | None, autocast: bool = False
+) -> dict[str, torch.Tensor]:
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - the global state is what could be disturbed
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    loader = batches(data, shuffle=True)
+    logger = None
+    # The very loader that trains, so that its generator is at stake as well.
+    if log_dir is not None:
+        logger = ActiVisLogger(log_dir, model, loader, layers=["*", "/flatten"], strict=True)
+    for epoch in range(3):
+        model.train()
+        for step, (x, y) in enumerate(loader):
+            optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                noise = random.random() * np.random.rand()  # noqa: NPY002
+                loss = nn.functional.cross_entropy(model(x + noise), y)
+                if logger is not None:
+                    logger.log(epoch * 100 + step)
+            loss.backward()
+            optimizer.step()
+        assert model.training
+        assert model.drop.training
+    if logger is not None:
+        logger.close()
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_training_is_bit_for_bit_the_same(
+    tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor], autocast: bool
+) -> None:
+    plain = train(data, None, autocast)
+    logged = train(data, tmp_path, autocast)
+    for name, tensor in plain.items():
+        assert torch.equal(tensor, logged[name]), name
+
+
+def test_flags_gradients_and_hooks_are_as_before(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    model = Net()
+    model.train()
+    model.norm.eval()  # frozen, as in fine-tuning
+    with ActiVisLogger(tmp_path, model, data, strict=True) as logger:
+        logger.log(0)
+        assert torch.is_grad_enabled()
+    assert model.training
+    assert not model.norm.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(not module._forward_hooks for module in model.modules())
+
+
+def test_no_memory_grows_from_snapshot_to_snapshot(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    with ActiVisLogger(tmp_path, Net(), data, strict=True) as logger:
+        for step in range(5):
+            logger.log(step)
+        gc.collect()
+        before = sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
+        tracemalloc.start()
+        start = tracemalloc.get_traced_memory()[0]
+        for step in range(5, 55):
+            logger.log(step)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - start
+        tracemalloc.stop()
+        after = sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
+    assert after <= before
+    assert grown < 200_000  # one batch of activations is more
+
+
+def test_a_lazy_model_is_initialised_by_training_alone(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.LazyLinear(5), nn.ReLU(), nn.LazyLinear(3))
+    with ActiVisLogger(tmp_path, model, data, strict=True) as logger:
+        logger.log(0)
+        assert isinstance(model[1].weight, nn.UninitializedParameter)
+        model(data[0])
+        logger.log(1)
+    assert open_run(tmp_path).snapshot(1).layers["1"].info.neurons == 5
+
+
+def test_parameters_are_not_kept_in_a_graph(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """Logging between a forward and a backward pass of the same step leaves the gradients as they are."""
+    gradients = []
+    for log in (False, True):
+        torch.manual_seed(0)
+        model = Net()
+        with ActiVisLogger(tmp_path / str(log), model, data, strict=True) as logger:
+            loss = nn.functional.cross_entropy(model(data[0]), data[1])
+            if log:
+                logger.log(0)
+            loss.backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True) if a is not None and b is not None)
