@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.query.classes import briefs, class_name, is_classes, label_values, prediction_values
 from tensorboard_activis.query.contrast import ClassStatistics, contrast
 from tensorboard_activis.query.describe import CONTENT
@@ -38,7 +38,12 @@ def scores(snapshot: SnapshotReader, row: int) -> list[dict[str, object]]:
     columns = snapshot.record.columns
     if "top_classes" not in columns or "top_scores" not in columns:
         return []
-    classes, values = snapshot.column("top_classes")[row], snapshot.column("top_scores")[row]
+    every, scored = snapshot.column("top_classes"), snapshot.column("top_scores")
+    if every.shape != scored.shape:
+        raise UnreadableError(
+            f"top_classes are {every.shape} and top_scores {scored.shape}: they do not belong together."
+        )
+    classes, values = every[row], scored[row]
     return [
         {"class": class_name(snapshot, int(index)), "score": float(value)}
         for index, value in zip(np.atleast_1d(classes), np.atleast_1d(values), strict=True)

@@ -1,5 +1,11 @@
 """Every route about our data, with parameters that are right for `small_data` logged at step 5 of run1."""
 
+import json
+
+import werkzeug.test
+
+from tests.serve.client import Client
+
 AT: dict = {"run": "run1", "step": 5}
 ROWS: list[dict] = [{"subset": "all"}, {"expression": "score < 0.6"}]
 QUESTIONS: dict[str, dict] = {
@@ -20,3 +26,19 @@ QUESTIONS: dict[str, dict] = {
     "subset": AT | {"layer": "head", "row": ROWS[1]},
     "content": AT | {"row": 3},
 }
+
+
+def ask(client: Client, route: str, **other: object) -> werkzeug.test.TestResponse:
+    return client.get(route, **QUESTIONS[route] | other)
+
+
+def refused(response: werkzeug.test.TestResponse, status: int, kind: str) -> dict:
+    """The error of an answer that must be one."""
+    body = json.loads(response.get_data())
+    assert (response.status_code, body["error"]["kind"]) == (status, kind), body
+    assert response.content_type == "application/json"
+    assert set(body) == {"error"}
+    assert set(body["error"]) <= {"kind", "message", "position"}
+    assert len(body["error"]["message"]) < 1_000
+    error: dict = body["error"]
+    return error
