@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch.distributed as dist
 from torch.utils.data import DataLoader, DistributedSampler
 
 from tensorboard_activis.capture.recorder import check_options
@@ -20,8 +21,8 @@ __all__ = ["ActiVisCallback"]
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 
-#: Strategies in which a process holds a part of every parameter, so that one process alone cannot run the model.
-_SHARDED = ("FSDPStrategy", "ModelParallelStrategy", "DeepSpeedStrategy")
+#: Strategies in which a process holds a part of every parameter, and the module alone cannot be run: its wrapper must be.
+_SHARDED = ("FSDPStrategy", "DeepSpeedStrategy")
 
 
 def _bases() -> tuple[type, ...]:
@@ -39,8 +40,8 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
     What is recorded is the module's `forward`, so layers have the paths of its attributes (`model.layer2`). Snapshots are
     filed under `trainer.global_step`, in the trainer's precision. Training stays as it is: weights, optimizer, batch
     statistics and random numbers are the same with and without the callback. The sanity check and `fast_dev_run` leave no
-    snapshot. With several processes the first alone logs, over all data, while the others wait; so it cannot log a model
-    whose parameters are spread over the processes.
+    snapshot. Several processes log together, each the part of the data that its loader gives it, as one would on all data;
+    also a model whose parameters `fully_shard` spreads over them (ModelParallelStrategy).
 
     Arguments:
         data: what to evaluate on, as in `ActiVisLogger`; None: the trainer's validation loader, if it has a single one.
@@ -48,7 +49,8 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
             so that the run lies beside its scalars.
         every_n_epochs: epochs from one snapshot to the next.
         every_n_steps: optimizer steps from one snapshot to the next; given this, epochs do not count.
-        layers, class_names, subsets, sample, reducer, unpack, progress, strict: as in `ActiVisLogger`.
+        layers, class_names, subsets, sample, reducer, unpack, task, id, columns, texts, audio, probes, graph, progress, strict:
+            as in `ActiVisLogger`.
 
     Raises:
         ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
@@ -69,6 +71,13 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         sample: int | None = 1000,
         reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
         unpack: Callable[[Any], tuple[Any, Any]] | None = None,
+        task: str | None = None,
+        id: Callable[[Any], Sequence[Any]] | Sequence[Any] | None = None,
+        columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
+        texts: Callable[[Any], Any] | None = None,
+        audio: int | Callable[[Any], tuple[Any, int]] | None = None,
+        probes: Any = None,
+        graph: str = "recorded",
         progress: bool | None = None,
         strict: bool = False,
     ) -> None:
@@ -79,7 +88,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         ):
             if isinstance(every, bool) or not isinstance(every, int) or every < 1:
                 raise ConfigurationError(f"{name} must be a positive whole number; got {every!r}.")
-        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
         for chosen in reducer.values() if isinstance(reducer, Mapping) else [reducer or "mean"]:
             check_reducer(chosen)
         self._data = data
@@ -92,6 +101,13 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
             "sample": sample,
             "reducer": reducer,
             "unpack": unpack,
+            "task": task,
+            "id": id,
+            "columns": columns,
+            "texts": texts,
+            "audio": audio,
+            "probes": probes,
+            "graph": graph,
             "progress": progress,
             "strict": strict,
         }
@@ -104,7 +120,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         if not _takes_part(trainer):
             return
         _check_strategy(trainer)
-        _directory(self._log_dir, trainer)
+        _directory(self._log_dir, trainer)  # raises what is wrong with it
         if self._data is not None:
             self._open(trainer, pl_module, self._data)
 
@@ -144,8 +160,13 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
                 f"{type(module).__name__} has no forward, which is what would be recorded. Define forward(self, x) as the "
                 "way from a batch's inputs to the logits, and let the steps call it."
             )
+        together = _log_together(trainer)
+        directory = _directory(self._log_dir, trainer)
+        if together:
+            # The rule of Lightning's logger looks for a name that is free, which the first process may have taken by now.
+            directory = trainer.strategy.broadcast(directory)
         with trainer.precision_plugin.val_step_context():  # autocast, say
-            self._logger = ActiVisLogger(_directory(self._log_dir, trainer), module, data, **self._options)
+            self._logger = ActiVisLogger(directory, module, data, distributed=together, **self._options)
 
     def _log(self, trainer: Any) -> None:
         if self._logger is not None:
@@ -153,8 +174,13 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
                 self._logger.log(trainer.global_step)
 
 
+def _log_together(trainer: Any) -> bool:
+    """Whether there are several processes that torch connects; of others the first alone logs, over all data."""
+    return trainer.world_size > 1 and dist.is_available() and dist.is_initialized()
+
+
 def _takes_part(trainer: Any) -> bool:
-    return bool(trainer.is_global_zero) and not trainer.fast_dev_run
+    return (bool(trainer.is_global_zero) or _log_together(trainer)) and not trainer.fast_dev_run
 
 
 def _check_strategy(trainer: Any) -> None:
@@ -164,8 +190,9 @@ def _check_strategy(trainer: Any) -> None:
     whole = found is None or (found == "DeepSpeedStrategy" and not trainer.strategy.zero_stage_3)
     if trainer.world_size > 1 and not whole:
         raise ConfigurationError(
-            f"Under {found} no process has the whole model, so ActiVis cannot run it. Train with strategy='ddp', or log "
-            "from a checkpoint with tensorboard_activis.torch.ActiVisLogger."
+            f"Under {found} no process has the whole model, and the module cannot be run outside of its steps. Train with "
+            "ModelParallelStrategy (fully_shard) or strategy='ddp', or log from a checkpoint with "
+            "tensorboard_activis.torch.ActiVisLogger."
         )
 
 
@@ -183,7 +210,7 @@ def _directory(log_dir: str | os.PathLike[str] | None, trainer: Any) -> str | os
 
 
 def _validation_loader(trainer: Any) -> Any:
-    """The trainer's one loader; over all data, where its sampler hands out a part to each process."""
+    """The trainer's one loader; over all data, where its sampler hands out a part and this process logs alone."""
     loaders = trainer.val_dataloaders
     if isinstance(loaders, Mapping):
         loaders = list(loaders.values())
@@ -198,6 +225,6 @@ def _validation_loader(trainer: Any) -> Any:
             "The trainer has no validation loader at the start of training. Give ActiVisCallback(data=loader), or pass "
             "val_dataloaders to fit and define validation_step."
         )
-    if isinstance(getattr(loaders, "sampler", None), DistributedSampler):
+    if isinstance(getattr(loaders, "sampler", None), DistributedSampler) and not _log_together(trainer):
         return DataLoader(loaders.dataset, loaders.batch_size, collate_fn=loaders.collate_fn)
     return loaders

@@ -16,6 +16,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.layers import choose, feeds_relu, matching
 from tensorboard_activis.capture.processes import Alone, Processes, rounds, shared
 from tensorboard_activis.capture.torch_batches import Batch, Batches, Texts, Unpack, transform
+from tensorboard_activis.capture.torch_buffers import share_buffers
 from tensorboard_activis.capture.torch_export import exported_graph
 from tensorboard_activis.capture.torch_graph import Tracer
 from tensorboard_activis.capture.torch_hooks import ActivationHooks
@@ -127,6 +128,7 @@ class TorchCapture:
         loaders = (self._data.source, *([] if self._probes is None else [self._probes.source]))
         with untouched(self._model, loaders):
             model = self._initialised()
+            share_buffers(model, self._processes)
             with ActivationHooks(model, self._sources, self._reducers) as hooks:
                 reading = self._instances.begin()
                 batches = self._own(_with_bar(self._data, progress and not self._processes.rank), reading)

@@ -1,6 +1,5 @@
 """Real processes, started by torchrun, log what one process would: compared with plain hooks over all the data."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -9,83 +8,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from tensorboard_activis import open_run
-from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.summarize.sample import ranks
-from tests.distributed.training import CLASSES, INSTANCES, LAYERS, Net, X, Y
+from tests.distributed.expected import expect_all, hooked
+from tests.distributed.launch import environment, torchrun
+from tests.distributed.training import INSTANCES, Net, X
 
 SCRIPT = Path(__file__).with_name("training.py")
 EVERYWHERE = ("dealt", "shuffled", "subsets", "named", "whole")
 
 
-def environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1", "TORCH_DISTRIBUTED_DEBUG": "OFF"}
-
-
-def torchrun(where: Path, size: int, *cases: str) -> Path:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}"]
-    done = subprocess.run(
-        [*command, str(SCRIPT), str(where), *cases], capture_output=True, text=True, timeout=240, env=environment()
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def ran(where: Path, size: int, *cases: str) -> Path:
+    torchrun(SCRIPT, size, str(where), *cases)
     return where
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes wrote in every case but those that have a test of their own."""
-    cases = (*EVERYWHERE, "all_rows", "fault", "refused", "first_alone", "late", "sharded")
-    return torchrun(tmp_path_factory.mktemp("two"), 2, *cases)
+    cases = (*EVERYWHERE, "all_rows", "fault", "refused", "first_alone", "late", "averaged", "sharded")
+    return ran(tmp_path_factory.mktemp("two"), 2, *cases)
 
 
 @pytest.fixture(scope="module")
 def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What four processes wrote."""
-    return torchrun(tmp_path_factory.mktemp("four"), 4, *EVERYWHERE)
-
-
-def hooked(model: nn.Module, names: list[str], inputs: torch.Tensor = X) -> dict[str, np.ndarray]:
-    """The outputs of modules, by plain hooks over all instances at once."""
-    taken: dict[str, np.ndarray] = {}
-    for name in names:
-        model.get_submodule(name).register_forward_hook(
-            lambda module, args, out, name=name: taken.update({name: out.detach().clone().numpy()})
-        )
-    with torch.no_grad():
-        model.eval()(inputs)
-    return taken
-
-
-def expect_all(
-    snapshot: SnapshotReader, *, sample: int = 11, texts: bool = False, model: nn.Module | None = None
-) -> None:
-    """Summaries over all instances, and the sample of lowest hashes: as one process would have them."""
-    raw = hooked(model or Net(), LAYERS)
-    scores = np.exp(raw["head"].astype(np.float64))
-    scores = (scores / scores.sum(axis=1, keepdims=True)).max(axis=1)
-    label, prediction = Y.numpy(), raw["head"].argmax(axis=1)
-    masks = [np.ones(INSTANCES, bool), *(label == index for index in range(CLASSES))]
-    masks += [prediction == label, prediction != label, X[:, 0].numpy() > 1.5, scores < 0.5]
-    assert snapshot.record.seen == INSTANCES
-    assert [subset.count for subset in snapshot.record.subsets] == [mask.sum() for mask in masks]
-    assert snapshot.record.metrics["accuracy"] == pytest.approx((prediction == label).mean())
-    for name, values in raw.items():
-        summary = snapshot.summary(name)
-        assert (summary.count[:, 0] == [mask.sum() for mask in masks]).all()
-        for index, mask in enumerate(masks):
-            for field in ("mean", "std", "min", "max"):
-                found, known = getattr(summary, field)[index], getattr(values[mask].astype(np.float64), field)(axis=0)
-                np.testing.assert_allclose(found, known, rtol=1e-6, atol=1e-6)
-    ids = [f"row {row}" for row in range(INSTANCES)] if texts else list(range(INSTANCES))
-    order = np.argsort(ranks(ids))[:sample]
-    found = snapshot.instances["id"].to_pylist()[: snapshot.record.kept]
-    assert found == [ids[row] for row in order]
-    for name, values in raw.items():
-        kept = snapshot.activations(name)[: snapshot.record.kept]
-        np.testing.assert_allclose(kept, values[order].astype(np.float16), rtol=1e-3, atol=1e-6)
-    assert snapshot.instances["prediction"].to_pylist()[: len(order)] == prediction[order].tolist()
+    return ran(tmp_path_factory.mktemp("four"), 4, *EVERYWHERE)
 
 
 @pytest.mark.parametrize("case", ["dealt", "shuffled"])
@@ -173,6 +122,14 @@ def test_one_process_may_log_alone(two: Path) -> None:
 
 def test_a_process_that_comes_late_is_told_what_to_do(two: Path) -> None:
     assert "Of 2 processes only 0 made a logger" in (two / "late" / "told-1").read_text()
+
+
+def test_buffers_are_those_of_the_first_process(two: Path) -> None:
+    first, second = ((two / "averaged" / f"told-{rank}").read_text() for rank in range(2))
+    assert first != second
+    model = Net()
+    model.load_state_dict(torch.load(two / "averaged" / "state"))
+    expect_all(open_run(two / "averaged").latest, model=model)
 
 
 def test_parameters_that_are_spread_over_processes(two: Path) -> None:

@@ -57,6 +57,20 @@ def dealt(where: Path, shuffle: bool = False) -> None:
         activis.log(2)
 
 
+def averaged(where: Path) -> None:
+    """BatchNorm's averages differ between processes after a step of training; what counts are the first one's."""
+    model = nn.parallel.DistributedDataParallel(Net())
+    part = slice(0, 9) if dist.get_rank() == 0 else slice(9, INSTANCES)
+    model(X[part]).sum().backward()
+    before = model.module.body[1].running_mean.clone()
+    with ActiVisLogger(where, model, (X, Y), **options()) as activis:
+        activis.log(1)
+    assert torch.equal(before, model.module.body[1].running_mean)
+    told(where, repr(before.tolist()))
+    if dist.get_rank() == 0:
+        torch.save(model.module.state_dict(), where / "state")
+
+
 def shuffled(where: Path) -> None:
     dealt(where, shuffle=True)
 

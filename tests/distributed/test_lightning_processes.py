@@ -1,0 +1,44 @@
+"""Lightning on two processes: each logs its part, and the trainer's own loaders, strategies and directories are used."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from tensorboard_activis import open_run
+from tests.distributed.expected import expect_all
+from tests.distributed.launch import torchrun
+from tests.distributed.training import Net
+
+if importlib.util.find_spec("lightning") is None:
+    pytest.skip("needs lightning", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    where = tmp_path_factory.mktemp("lightning")
+    torchrun(Path(__file__).with_name("lightning_training.py"), 2, str(where))
+    return where
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "sharded"])
+def test_the_trainers_own_loader_on_two_processes(trained: Path, strategy: str) -> None:
+    # Beside the scalars, in the version that the first process chose.
+    run = open_run(trained / strategy / "lightning_logs" / "version_0")
+    assert run.steps == [4, 8]
+    state = torch.load(trained / strategy / "state-0-1")[0]
+    model = Net()
+    model.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
+    expect_all(run.snapshot(8), model=model, prefix="net.")
+    assert run.snapshot(8).record.probes == 2
+    assert len(list((trained / strategy).rglob("activis"))) == 1
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "sharded"])
+def test_training_is_bit_identical_with_and_without(trained: Path, strategy: str) -> None:
+    for rank in range(2):
+        (with_it, ends), (without, others) = (torch.load(trained / strategy / f"state-{rank}-{n}") for n in (1, 0))
+        assert with_it.keys() == without.keys()
+        assert all(torch.equal(with_it[name], without[name]) for name in with_it)
+        assert torch.equal(ends, others)
