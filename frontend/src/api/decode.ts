@@ -14,6 +14,8 @@ export function decodeStrips(buffer: ArrayBuffer): Strip[] {
   return strips;
 }
 
+const NOTHING = new Float32Array();
+
 export function decodeMatrix(buffer: ArrayBuffer): Matrix {
   const answer = readSafetensors(buffer);
   const [count = 0, neurons = 0] = tensor(answer, "mean").shape;
@@ -25,8 +27,8 @@ export function decodeMatrix(buffer: ArrayBuffer): Matrix {
     neurons,
     mean: float32(answer, "mean"),
     std: float32(answer, "std"),
-    max: float32(answer, "max"),
-    active: float32(answer, "active"),
+    max: answer.tensors.has("max") ? float32(answer, "max") : NOTHING,
+    active: answer.tensors.has("active") ? float32(answer, "active") : NOTHING,
     n: n instanceof Float64Array ? n : Float64Array.from(n),
     order: int32(answer, "order"),
     effect: answer.tensors.has("effect") ? float32(answer, "effect") : null,

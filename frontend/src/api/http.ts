@@ -19,7 +19,7 @@ export function httpSource(base: string): Source {
     graph: (run, signal) => json("graph", { run }, signal),
     snapshot: (at, signal) => json("snapshot", { ...at }, signal),
     strips: (at, signal) => numbers("strips", { ...at }, signal, decodeStrips),
-    matrix: (at, layer, rows, sort, signal) => numbers("matrix", { ...at, layer, rows, sort }, signal, decodeMatrix),
+    matrix: (at, layer, rows, sort, statistic, signal) => numbers("matrix", { ...at, layer, rows, sort, statistics: [statistic] }, signal, decodeMatrix),
     projection: (at, layer, method, signal, cancel) => numbers("projection", { ...at, layer, method, cancel }, signal, decodeProjection),
     activation: (at, layer, neuron, signal) => numbers("activation", { ...at, layer, neuron }, signal, decodeActivation),
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),

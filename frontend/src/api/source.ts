@@ -1,5 +1,5 @@
 import type {
-  Columns, Graph, InstanceDetail, Matrix, NeuronDetail, Projection, ProjectionMethod, RowQuery, Runs, Snapshot, SortQuery, Strip, Table,
+  Columns, Graph, InstanceDetail, Matrix, NeuronDetail, Projection, ProjectionMethod, RowQuery, Runs, Snapshot, SortQuery, Statistic, Strip, Table,
   SubsetDetail, TableQuery, Vocabulary, Where,
 } from "./types";
 
@@ -16,7 +16,7 @@ export interface Source {
   snapshot(at: At, signal: AbortSignal): Promise<Snapshot>;
   /** By the layer's index in the snapshot. */
   strips(at: At, signal: AbortSignal): Promise<Strip[]>;
-  matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, signal: AbortSignal): Promise<Matrix>;
+  matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, statistic: Statistic, signal: AbortSignal): Promise<Matrix>;
   /** A t-SNE goes on in the background: ask until it is done, or once with `cancel`. */
   projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal, cancel?: boolean): Promise<Projection>;
   /** One neuron's activation on every kept instance. */

@@ -143,7 +143,7 @@ export interface RowSource {
   of: number;
 }
 
-/** Statistics are row-major [rows, neurons] in index order; `order` lists neurons in sorted order; `effect` is Hedges' g in index order. */
+/** Statistics are row-major [rows, neurons] in index order, max and active only when asked for; `order` lists neurons in sorted order; `effect` is Hedges' g in index order. */
 export interface Matrix {
   count: number;
   neurons: number;

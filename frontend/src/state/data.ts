@@ -2,13 +2,13 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { At, Source } from "../api/source";
 import {
   ApiError, type Columns, type Graph, type InstanceDetail, type LayerInfo, type Matrix, type NeuronDetail, type Projection,
-  type ProjectionMethod, type RowQuery, type Snapshot, type SortQuery, type Strip, type SubsetDetail, type Table,
+  type ProjectionMethod, type RowQuery, type Snapshot, type SortQuery, type Statistic, type Strip, type SubsetDetail, type Table,
   type TableQuery, type Vocabulary, type Where,
 } from "../api/types";
 import { at, compareAt } from "./place";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { rowKey, rowQuery, type Row, type Sort } from "./rows";
-import { chosenRows, panel, sort } from "./view";
+import { chosenRows, panel, sort, statistic } from "./view";
 
 /** Everything that is fetched, as resources. Views read these; none of them fetches. */
 
@@ -83,16 +83,18 @@ export interface MatrixQuery extends At {
   layer: string;
   rows: RowQuery[];
   sort: SortQuery;
+  /** What is shown of the rows; the answer has means and deviations besides. */
+  statistic: Statistic;
 }
 
 const matrices = new Requests(
-  ({ layer, rows, sort, ...where }: MatrixQuery, abort): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, abort),
+  ({ layer, rows, sort, statistic: shown, ...where }: MatrixQuery, abort): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, shown, abort),
   48,
 );
 
 function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
   if (!place || rows.value.length === 0) return null;
-  return { ...place, layer, rows: rows.value.map(rowQuery), sort: sortQuery(sort.value, rows.value) };
+  return { ...place, layer, rows: rows.value.map(rowQuery), sort: sortQuery(sort.value, rows.value), statistic: statistic.value };
 }
 
 /** A sort by a row that is not shown (any more) falls back to the index. */

@@ -21,9 +21,16 @@ interface Flight<T> {
   waiting: number;
 }
 
-/** Requests of one kind: answers are kept (the `keep` latest), equal requests in flight are one, and one that nobody waits for is aborted. */
+/** What the answers of one kind may hold in arrays. */
+const MOST_BYTES = 200e6;
+
+const bytesOf = (answer: unknown): number =>
+  typeof answer === "object" && answer !== null ? Object.values(answer).reduce<number>((sum, part) => sum + (ArrayBuffer.isView(part) ? part.byteLength : 0), 0) : 0;
+
+/** Requests of one kind: answers are kept (the `keep` latest, as far as there is room), equal requests in flight are one, and one that nobody waits for is aborted. */
 export class Requests<Q, T> {
-  readonly #answers = new Map<string, T>();
+  readonly #answers = new Map<string, { value: T; bytes: number }>();
+  #bytes = 0;
   readonly #flights = new Map<string, Flight<T>>();
 
   constructor(
@@ -32,11 +39,7 @@ export class Requests<Q, T> {
   ) {}
 
   answer(key: string): T | undefined {
-    return this.#answers.get(key);
-  }
-
-  forget(): void {
-    this.#answers.clear();
+    return this.#answers.get(key)?.value;
   }
 
   /** Joins or starts the request. `leave` must be called once the caller no longer waits. */
@@ -55,14 +58,21 @@ export class Requests<Q, T> {
     return { promise: flight.promise, leave };
   }
 
+  #drop(key: string): void {
+    this.#bytes -= this.#answers.get(key)?.bytes ?? 0;
+    this.#answers.delete(key);
+  }
+
   #start(query: Q, key: string): Flight<T> {
     const abort = new AbortController();
     const promise = this.load(query, abort.signal).then((value) => {
-      this.#answers.delete(key);
-      this.#answers.set(key, value);
+      this.#drop(key);
+      const bytes = bytesOf(value);
+      this.#answers.set(key, { value, bytes });
+      this.#bytes += bytes;
       for (const oldest of this.#answers.keys()) {
-        if (this.#answers.size <= this.keep) break;
-        this.#answers.delete(oldest);
+        if (oldest === key || (this.#answers.size <= this.keep && this.#bytes <= MOST_BYTES)) break;
+        this.#drop(oldest);
       }
       return value;
     });

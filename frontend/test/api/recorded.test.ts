@@ -71,7 +71,7 @@ const ask = {
   columns: (p: At) => source.columns(p, never),
   where: (p: At & { expression: string }) => source.where(p, p.expression, never),
   matrix: ({ layer, rows, sort, ...at }: MatrixQuestion) =>
-    source.matrix(at, layer, rows, sort ?? { by: "index" }, never),
+    source.matrix(at, layer, rows, sort ?? { by: "index" }, "max", never),
   projection: ({ layer, ...at }: At & { layer: string }) => source.projection(at, layer, "pca", never),
 };
 
@@ -146,7 +146,8 @@ describe("questions", () => {
     await ask.matrix(recorded);
     const [path, query] = (asked[0] ?? "").split("?");
     expect(path).toBe("plugin/activis/matrix");
-    const sent = Object.fromEntries(new URLSearchParams(query));
+    const { statistics, ...sent } = Object.fromEntries(new URLSearchParams(query));
+    expect(statistics).toBe('["max"]');
     expect({ ...sent, step: Number(sent["step"]), rows: JSON.parse(sent["rows"] ?? ""), sort: JSON.parse(sent["sort"] ?? "") }).toEqual(recorded);
   });
 

@@ -5,10 +5,10 @@ import { Pyramid } from "../../draw/matrixPyramid";
 import { type MatrixScale, matrixScale } from "../../draw/matrixScale";
 import { clampView, type Hit, LABELS, matrixShape, type MatrixShape } from "../../layout/matrix";
 import { labelName, rowName, scaleOf, subsetsByName } from "../../state/chosen";
-import { columns, compareMatrixOf, layers, matrixOf, rows, snapshot } from "../../state/data";
+import { columns, compareMatrixOf, layers, type MatrixQuery, matrixOf, rows, snapshot } from "../../state/data";
 import { compareAt } from "../../state/place";
 import { expressionKey, instanceKey, type RowKey, subsetKey } from "../../state/rows";
-import { type ColumnView, compareMode, panel, statistic } from "../../state/view";
+import { type ColumnView, compareMode, panel } from "../../state/view";
 
 /** One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its own labels. */
 export interface MatrixModel {
@@ -63,19 +63,19 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
     const compared = computed(() => (compareAt.value ? compareMatrixOf(layer).value.value : null));
     models.set(layer, (found = computed(() => {
       const [matrix, asked, other] = [answer.value, query.value, compared.value];
-      const alike = other && matrix && other.neurons === matrix.neurons && other.count === matrix.count ? other : null;
-      return matrix && asked ? model(layer, matrix, asked.rows, asked.sort, alike) : null;
+      const alike = other && matrix && asked && other.neurons === matrix.neurons && other.count === matrix.count && other[asked.statistic].length > 0 ? other : null;
+      return matrix && asked ? model(layer, matrix, asked, alike) : null;
     })));
   }
   return found;
 }
 
-function model(layer: string, matrix: Matrix, queried: RowQuery[], sort: { by: string; a?: number; b?: number }, other: Matrix | null): MatrixModel {
+function model(layer: string, matrix: Matrix, { rows: queried, sort: by, statistic: shown }: MatrixQuery, other: Matrix | null): MatrixModel {
+  const sort: { by: string; a?: number; b?: number } = by;
   const info = layers.value.get(layer);
   const keys = queried.slice(0, matrix.count).map(keyOf);
   const pinned = keys.flatMap((key, i) => (key.startsWith("i:") ? [i] : []));
   const subsets = keys.flatMap((key, i) => (key.startsWith("i:") ? [] : [i]));
-  const shown = statistic.value;
   const difference = other !== null && compareMode.value === "difference";
   const values = difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown];
   const scale = matrixScale({
