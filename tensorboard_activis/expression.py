@@ -4,7 +4,7 @@ import ast
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -246,13 +246,13 @@ class Compiler:
         texts = pa.types.is_string(self.types[lists.column].value_type)
         if texts and type(literal) is int and lists.column in _CLASS_COLUMNS:
             literal = str(literal)
-        if not (isinstance(literal, str) if texts else type(literal) is int):
+        if not isinstance(literal, str if texts else int) or isinstance(literal, bool):
             self.fail(
                 item,
                 f"{self.source(lists.node)} holds {'texts' if texts else 'whole numbers'}; got {self.source(item)}. Write "
                 + (f'"{self.source(item)}" in quotes.' if texts else "a number without quotes."),
             )
-        key = (lists.column, literal)
+        key = (lists.column, cast("str | int", literal))
         if key not in self.members:
             self.members.append(key)
         return Value("boolean", pc.field(f"m{self.members.index(key)}"), node)

@@ -56,10 +56,10 @@ def snapshot(request: pytest.FixtureRequest, tmp_path: Path) -> SnapshotReader:
     asked, data = given(request.param), small_data()
     options = {name: asked[name] for name in ("class_names", "task") if name in asked}
     recorder = Recorder(tmp_path, small_graph(), small_layers(), sample=9, strict=True, **options)
-    batch = {name: asked.get(name) for name in ("outputs", "labels", "columns")}
+    batch: dict[str, Any] = {name: asked.get(name) for name in ("outputs", "labels", "columns")}
     with recorder.snapshot(1) as evaluation:
         evaluation.add(data.activations, **batch)
-        some = {name: None if values is None else values[:2] for name, values in batch.items() if name != "columns"}
+        some: dict[str, Any] = {name: None if values is None else values[:2] for name, values in batch.items() if name != "columns"}
         evaluation.add({name: values[:2] for name, values in data.activations.items()}, probe=True, **some)
     recorder.close()
     return open_run(tmp_path).latest

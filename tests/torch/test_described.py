@@ -1,6 +1,7 @@
 """Ids and columns that the user gives: in expressions, in the table, and what is said when they do not fit."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_what_goes_by_order_needs_an_order(
 
 def test_columns_that_change_from_batch_to_batch(tmp_path: Path) -> None:
     batches = [(torch.randn(5, 4), 0), (torch.randn(5, 4), 1)]
-    wrong = {
+    wrong: dict[str, Callable[[Any], Any]] = {
         "other": lambda batch: {f"c{batch[1]}": range(5)},
         "kind": lambda batch: {"c": [batch[1] and "text"] * 5},
         "fewer": lambda batch: {"c": range(5 - batch[1])},

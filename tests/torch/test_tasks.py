@@ -156,10 +156,10 @@ def test_classes_without_labels(tmp_path: Path, x: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("shift", [-0.2, 0.5])
 def test_a_logit_is_no_probability_because_it_lies_between_0_and_1(tmp_path: Path, shift: float) -> None:
-    model = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
-    with torch.no_grad():
-        model[0].weight.zero_()
-        model[0].bias.fill_(shift)
+    head = nn.Linear(2, 1)
+    nn.init.zeros_(head.weight)
+    nn.init.constant_(head.bias, shift)
+    model = nn.Sequential(head, nn.Flatten(0))
     x, labels = torch.ones(5, 2), torch.tensor([0, 1, 1, 0, 1])
     snapshot = logged(tmp_path, model, (x, labels))
     loss = F.binary_cross_entropy_with_logits(torch.full((5,), shift), labels.float(), reduction="none")
@@ -213,3 +213,23 @@ def test_one_class_each_at_first_and_several_later(tmp_path: Path, x: torch.Tens
     with pytest.raises(ConfigurationError, match="now there is one with several or none. Give task='multilabel'"):
         logged(tmp_path / "a", nn.Linear(4, 3), batches)
     assert by_id(logged(tmp_path / "b", nn.Linear(4, 3), batches, task="multilabel"), "label")[3:] == [[0, 1], []]
+
+
+def test_labels_that_are_missing_or_out_of_range_later(tmp_path: Path, x: torch.Tensor) -> None:
+    model, labels = nn.Linear(4, 3), torch.tensor([0, 1, 2, 0, 1, 9, -100, 2])
+    snapshot = logged(tmp_path, model, [(x[:5], labels[:5]), (x[5:8], labels[5:])], class_names=NAMES)
+    assert snapshot.record.notes == (
+        "2 labels are missing or none of the 3 classes; these instances count in no class.",
+    )
+    assert counts(snapshot) | {"correct": 0, "wrong": 0} == {
+        "all": 8,
+        "ant": 2,
+        "bee": 2,
+        "cat": 2,
+        "correct": 0,
+        "wrong": 0,
+    }
+    assert by_id(snapshot, "label")[5:] == [None, None, "cat"]
+    with torch.no_grad():
+        loss = F.cross_entropy(model(x[:8]), torch.where(labels < 3, labels, -100)).item()
+    assert snapshot.record.metrics["loss"] == pytest.approx(loss, rel=1e-5)

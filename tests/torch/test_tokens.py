@@ -159,4 +159,5 @@ def test_half_precision_is_widened_before_sums(dtype: torch.dtype) -> None:
     labels = torch.randint(0, 700, (2, 5), generator=torch.Generator().manual_seed(7))
     found = torch_token_scores(logits, labels)
     expected = F.cross_entropy(logits.double().transpose(1, 2), labels, reduction="none").mean(1)
+    assert found.loss is not None
     np.testing.assert_allclose(found.loss, expected, rtol=1e-5)
