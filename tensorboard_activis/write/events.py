@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 
 from tensorboard_activis import metadata
 from tensorboard_activis.framing import framed
@@ -96,18 +96,17 @@ class EventWriter:
 
 
 def _event(tag: str, blob: bytes, step: int, wall_time: float) -> event_pb2.Event:
-    tensor = tensor_pb2.TensorProto(
-        dtype=types_pb2.DT_STRING,
-        # Rank 1: RustBoard drops a blob sequence of rank 0, and the Python loader fails on it.
-        tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)]),
-        string_val=[blob],
-    )
-    plugin = summary_pb2.SummaryMetadata.PluginData(plugin_name=metadata.PLUGIN_NAME, content=metadata.plugin_content())
-    described = summary_pb2.SummaryMetadata(
-        plugin_data=plugin, data_class=summary_pb2.DataClass.DATA_CLASS_BLOB_SEQUENCE
-    )
-    value = summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=described)
-    return event_pb2.Event(wall_time=wall_time, step=step, summary=summary_pb2.Summary(value=[value]))
+    """Filled in place, for a message that is put into another is copied, and blobs are large."""
+    event = event_pb2.Event(wall_time=wall_time, step=step)
+    value = event.summary.value.add(tag=tag)
+    value.metadata.plugin_data.plugin_name = metadata.PLUGIN_NAME
+    value.metadata.plugin_data.content = metadata.plugin_content()
+    value.metadata.data_class = summary_pb2.DataClass.DATA_CLASS_BLOB_SEQUENCE
+    value.tensor.dtype = types_pb2.DT_STRING
+    # Rank 1: RustBoard drops a blob sequence of rank 0, and the Python loader fails on it.
+    value.tensor.tensor_shape.dim.add(size=1)
+    value.tensor.string_val.append(blob)
+    return event
 
 
 def _write(file: io.FileIO, content: bytes) -> None:
