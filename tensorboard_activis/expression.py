@@ -4,7 +4,7 @@ import ast
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, cast
+from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -252,7 +252,7 @@ class Compiler:
                 f"{self.source(lists.node)} holds {'texts' if texts else 'whole numbers'}; got {self.source(item)}. Write "
                 + (f'"{self.source(item)}" in quotes.' if texts else "a number without quotes."),
             )
-        key = (lists.column, cast("str | int", literal))
+        key = (lists.column, literal)
         if key not in self.members:
             self.members.append(key)
         return Value("boolean", pc.field(f"m{self.members.index(key)}"), node)

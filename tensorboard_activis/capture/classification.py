@@ -15,25 +15,24 @@ def single(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: boo
         outputs: float64 [instances, classes] logits or probabilities; [instances]: of the second of two classes.
         labels: [instances]; none of the classes: missing.
     """
-    logs = _log_probabilities(outputs, probabilities)
-    count, classes = logs.shape
-    rows = np.arange(count)
-    scores = np.exp(logs)
-    finite = ~np.isnan(scores).any(axis=1)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, : min(TOP, classes)]
+    scores, total = _scores(outputs, probabilities)
+    rows = np.arange(len(scores))
+    finite = ~np.isnan(total)
+    order = _highest(scores)
     prediction = np.where(finite, order[:, 0], -1)
+    top_scores = np.exp(np.take_along_axis(scores, order, axis=1) - total[:, None])
     columns: dict[str, np.ndarray] = {
         "prediction": prediction.astype(np.int32),
-        "score": np.where(finite, scores[rows, order[:, 0]], np.nan).astype(np.float32),
+        "score": top_scores[:, 0].astype(np.float32),
         "top_classes": np.where(finite[:, None], order, -1).astype(np.int32),
-        "top_scores": np.take_along_axis(scores, order, axis=1).astype(np.float16),
+        "top_scores": top_scores.astype(np.float16),
     }
     unfinite = int((~finite).sum())
     if labels is None:
         return Outcome(columns=columns, unfinite=unfinite)
-    label, stray = classes_of(labels, classes)
+    label, stray = classes_of(labels, scores.shape[1])
     known = label >= 0
-    of_label = np.where(known, logs[rows, np.maximum(label, 0)], np.nan)
+    of_label = np.where(known, scores[rows, np.maximum(label, 0)] - total, np.nan)
     columns["correct"] = np.where(known, prediction == label, UNKNOWN).astype(np.uint8)
     columns["loss"] = (-of_label).astype(np.float32)
     columns["label_score"] = np.exp(of_label).astype(np.float32)
@@ -54,8 +53,7 @@ def several(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bo
         yes, no = -np.logaddexp(0, -outputs), -np.logaddexp(0, outputs)
     finite = ~np.isnan(yes).any(axis=1)
     chosen = (yes >= no) & finite[:, None]
-    best = min(TOP, outputs.shape[1])
-    order = np.argsort(-yes, axis=1, kind="stable")[:, :best]
+    order = _highest(yes)
     columns: dict[str, np.ndarray] = {
         "prediction": sets([np.flatnonzero(row).astype(np.int32) for row in chosen]),
         # The least sure of its decisions.
@@ -88,13 +86,31 @@ def classes_of(labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
     return np.where(known, label, -1), int((~known).sum())
 
 
-def _log_probabilities(outputs: np.ndarray, probabilities: bool) -> np.ndarray:
+def _highest(scores: np.ndarray) -> np.ndarray:
+    """The classes of the highest scores [instances, at most TOP], highest first, then by index: as argmax, of many."""
+    classes = scores.shape[1]
+    if classes <= 4 * TOP:
+        return np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
+    # Sorting a thousand scores for ten of them costs more than everything else.
+    found = np.sort(np.argpartition(-scores, TOP, axis=1)[:, :TOP], axis=1)
+    order = np.argsort(-np.take_along_axis(scores, found, axis=1), axis=1, kind="stable")
+    found = np.take_along_axis(found, order, axis=1)
+    first = scores.argmax(axis=1)
+    equal = np.take_along_axis(scores, found[:, :1], axis=1)[:, 0] == scores[np.arange(len(scores)), first]
+    # Of many equal ones another may have come first.
+    moved = equal & (found[:, 0] != first) & ~(found == first[:, None]).any(axis=1)
+    found[moved, 0] = first[moved]
+    return found
+
+
+def _scores(outputs: np.ndarray, probabilities: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Scores [instances, classes], and what is to be taken from them to have log probabilities; NaN where one is not finite."""
     with np.errstate(invalid="ignore"):
         if outputs.ndim == 1:  # two classes by one number
-            if not probabilities:
-                return -np.logaddexp(0, np.stack([outputs, -outputs], axis=1))
-            outputs = np.stack([1 - outputs, outputs], axis=1)
+            outputs = np.stack([1 - outputs if probabilities else np.zeros_like(outputs), outputs], axis=1)
         if probabilities:
-            return np.log(np.clip(outputs, 1e-45, None))
-        shifted = outputs - outputs.max(axis=1, keepdims=True)
-        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+            scores = np.log(np.clip(outputs, 1e-45, None))
+            return scores, np.where(np.isnan(scores).any(axis=1), np.nan, 0.0)
+        highest = outputs.max(axis=1)
+        total = highest + np.log(np.exp(outputs - highest[:, None]).sum(axis=1))
+        return outputs, np.where(np.isfinite(total), total, np.nan)

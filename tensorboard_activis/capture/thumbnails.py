@@ -7,6 +7,8 @@ from PIL import Image
 
 #: Thumbnails are at most this wide and high, in pixels.
 THUMBNAIL = 128
+#: Numbers of channels that are a picture's: grey, colours, colours and opacity.
+CHANNELS = (1, 3, 4)
 
 
 class Thumbnails:
@@ -47,7 +49,7 @@ def is_image(inputs: np.ndarray | None, channels: str) -> bool:
     if inputs.ndim == 3:
         return inputs.shape[1] == inputs.shape[2] >= 8
     size = 1 if channels == "first" else 3
-    return inputs.ndim == 4 and inputs.shape[size] in (1, 3, 4) and min(inputs.shape[1:]) > 0
+    return inputs.ndim == 4 and inputs.shape[size] in CHANNELS and min(inputs.shape[1:]) > 0
 
 
 def _as_images(inputs: np.ndarray, channels: str) -> np.ndarray:

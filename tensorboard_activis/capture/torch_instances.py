@@ -9,6 +9,7 @@ import torch
 from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Contents
 from tensorboard_activis.capture.given import Given, identities
+from tensorboard_activis.capture.thumbnails import CHANNELS
 from tensorboard_activis.capture.torch_batches import Batch, Batches, tensors
 from tensorboard_activis.capture.torch_identity import ContentIds
 from tensorboard_activis.capture.torch_labels import Labels, check_width
@@ -130,12 +131,15 @@ class Instances:
         elif scores is not None:
             outputs = scores.float().numpy(force=True)
         texts = None if batch.texts is None else list(batch.texts)[some]
-        found = {"labels": labels, "outputs": outputs, "channels": "first", "texts": texts}
+        found = {"labels": labels, "outputs": outputs, "texts": texts}
         if self._audio is not None:
             waves, rate = self._sound(batch)
             return found | {"audio": (waves[some], rate)}
         shown = _shown(batch)
-        return found | {"inputs": None if shown is None else shown[some]}
+        if shown is None:
+            return found
+        last = shown.ndim == 4 and shown.shape[1] not in CHANNELS and shown.shape[3] in CHANNELS
+        return found | {"inputs": shown[some], "channels": "last" if last else "first"}
 
     def _sound(self, batch: Batch) -> tuple[Any, int]:
         if isinstance(self._audio, int) or self._audio is None:

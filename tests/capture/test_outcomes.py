@@ -69,3 +69,17 @@ def test_a_label_that_is_no_class() -> None:
 def test_large_logits_do_not_overflow() -> None:
     columns = Outcomes(None).of(np.array([[1e4, 0.0]]), np.array([1])).columns
     assert columns["loss"].tolist() == [1e4]
+
+
+@pytest.mark.parametrize("classes", [12, 41, 1_000])
+def test_the_highest_scores_of_many_classes(classes: int) -> None:
+    logits = np.random.default_rng(0).normal(size=(7, classes))
+    logits[2] = 0  # equal ones go by their index
+    logits[3, 5:9] = 99
+    columns = Outcomes(None).of(logits, np.zeros(7, np.int64)).columns
+    for row in (0, 1, 3, 4, 5, 6):
+        expected = sorted(range(classes), key=lambda index: (-logits[row, index], index))[:10]
+        assert columns["top_classes"][row].tolist() == expected
+    assert columns["prediction"].tolist() == logits.argmax(axis=1).tolist()
+    assert (columns["top_scores"][2] == columns["top_scores"][2, 0]).all()
+    assert len(set(columns["top_classes"][2].tolist())) == 10

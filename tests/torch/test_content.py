@@ -71,6 +71,16 @@ def test_images_of_any_range(tmp_path: Path, images: torch.Tensor, low: float | 
         np.testing.assert_allclose(shown.reshape(20, 30, -1), np.moveaxis(expected, 0, -1), atol=0.51)
 
 
+def test_images_with_their_channels_last(tmp_path: Path) -> None:
+    images = torch.rand(7, 20, 30, 3)
+    images[0, 0, 0], images[0, 0, 1] = 0, 1  # the first batch says the range
+    snapshot = logged(tmp_path, Mean(), (images, LABELS))
+    for row, index in enumerate(snapshot.instances["id"].to_pylist()):
+        _, png = content(snapshot, row)
+        assert isinstance(png, bytes)
+        np.testing.assert_allclose(np.asarray(Image.open(io.BytesIO(png))), images[index].numpy() * 255, atol=0.51)
+
+
 def test_texts_as_words(tmp_path: Path) -> None:
     words = [["the", "cat"], ["a", "catalogue"], [], ["dog"], ["the", "the"], ["x"], ["cat"]]
     snapshot = logged(

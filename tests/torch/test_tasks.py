@@ -166,6 +166,14 @@ def test_a_logit_is_no_probability_because_it_lies_between_0_and_1(tmp_path: Pat
     np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
 
 
+def test_one_probability_for_two_classes(tmp_path: Path, x: torch.Tensor) -> None:
+    model = nn.Sequential(nn.Linear(4, 1), nn.Sigmoid(), nn.Flatten(0))
+    snapshot = logged(tmp_path, model, (x, torch.arange(17) % 2))
+    with torch.no_grad():
+        loss = F.binary_cross_entropy(model(x), (torch.arange(17) % 2).float(), reduction="none")
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-4)
+
+
 def test_probabilities_of_a_sigmoid_per_class(tmp_path: Path, x: torch.Tensor) -> None:
     model, labels = nn.Sequential(nn.Linear(4, 3), nn.Sigmoid()), (x[:, :3] > 0).float()
     snapshot = logged(tmp_path, model, (x, labels), task="multilabel")
