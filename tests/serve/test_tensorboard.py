@@ -1,5 +1,6 @@
 """The plugin in a real TensorBoard process: found by its entry point, under both loaders, a path prefix, --logdir_spec."""
 
+import gzip
 import json
 import os
 import socket
@@ -7,15 +8,19 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from tests.records import small_data, write_run
+from tests.serve.client import Client
+from tests.serve.questions import AT, QUESTIONS
 
 #: More than TensorBoard keeps of a tag without being asked to.
 STEPS = tuple(range(0, 60, 5))
@@ -56,7 +61,7 @@ def fetch(address: str) -> bytes:
 
 def runs_when_ready(base: str, count: int) -> dict:
     """The answer of `runs` once all steps were loaded; TensorBoard needs seconds to start and to read."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     last: object = None
     while time.monotonic() < deadline:
         try:
@@ -67,7 +72,7 @@ def runs_when_ready(base: str, count: int) -> dict:
         except (urllib.error.URLError, ConnectionError) as error:
             last = error
         time.sleep(0.3)
-    raise AssertionError(f"TensorBoard did not show {count} steps within a minute; last: {last}")
+    raise AssertionError(f"TensorBoard did not show {count} steps within three minutes; last: {last}")
 
 
 def test_the_entry_point_is_the_loader() -> None:
@@ -100,3 +105,63 @@ def test_logdir_spec(logdir: Path) -> None:
         answer = runs_when_ready(base, len(STEPS) + 1)
         assert [run["name"] for run in answer["runs"]] == ["a", "b"]
         assert json.loads(fetch(f"{base}/data/plugin/activis/snapshot?run=b&step=7"))["problems"] == []
+
+
+def ask(
+    base: str, route: str, headers: dict[str, str] | None = None, **parameters: object
+) -> tuple[int, bytes, Message]:
+    """Status, body and headers of an answer; lists and objects go as JSON, as the tab sends them."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
+    address = f"{base}/data/plugin/activis/{route}?{urllib.parse.urlencode(texts)}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers or {}), timeout=30) as response:
+            return response.status, response.read(), response.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error.headers
+
+
+def test_every_route(tmp_path: Path) -> None:
+    """Over a socket, from the fast data server: the same bytes as through the application alone."""
+    write_run(tmp_path / "run1", small_data(), (3, 5))
+    alone = Client(tmp_path)
+    assert set(QUESTIONS) == alone.routes()
+    with tensorboard("--logdir", str(tmp_path), "--reload_interval=1") as base:
+        runs_when_ready(base, 2)
+        for route, question in QUESTIONS.items():
+            status, content, headers = ask(base, route, **question)
+            assert (status, content) == (200, alone.get(route, **question).get_data()), route
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            name = headers["ETag"]
+            assert ask(base, route, {"If-None-Match": name}, **question)[:2] == (304, b"")
+        status, content, _ = ask(base, "matrix", **AT, layer="gone", rows=[])
+        assert (status, json.loads(content)["error"]["kind"]) == (400, "bad_request")
+        assert ask(base, "content", **AT, id="nobody")[0] == 404
+        assert ask(base, "nothing")[0] == 404
+        body = json.dumps(QUESTIONS["matrix"]).encode()
+        posted = urllib.request.Request(
+            f"{base}/data/plugin/activis/matrix", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(posted, timeout=30) as response:
+            assert response.read() == alone.get("matrix", **QUESTIONS["matrix"]).get_data()
+        packed = ask(base, "snapshot", {"Accept-Encoding": "gzip"}, **AT)
+        assert packed[2]["Content-Encoding"] == "gzip"
+        assert gzip.decompress(packed[1]) == alone.get("snapshot", **AT).get_data()
+
+
+def test_pages_answer_while_a_layout_is_computed(tmp_path: Path) -> None:
+    pytest.importorskip("openTSNE", reason="pip install openTSNE")
+    write_run(tmp_path / "run1", small_data(2_000), (5,), sample=None, batch=500)
+    with tensorboard("--logdir", str(tmp_path), "--reload_interval=1") as base:
+        runs_when_ready(base, 1)
+        states = []
+        for _ in range(6):
+            content = ask(base, "projection", **AT, layer="stem/relu", method="tsne")[1]
+            length = int.from_bytes(content[:8], "little")
+            states.append(json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["json"])["state"])
+            assert ask(base, "matrix", **QUESTIONS["matrix"])[0] == 200
+            assert b"<title>TensorBoard</title>" in fetch(f"{base}/")
+            assert json.loads(fetch(f"{base}/data/plugins_listing"))["activis"]["enabled"]
+        assert set(states) <= {"queued", "running", "done"}
+        assert "running" in states
+        ask(base, "projection", **AT, layer="stem/relu", method="tsne", cancel=True)
