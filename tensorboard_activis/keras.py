@@ -1,21 +1,18 @@
 """Logging from Keras, on any of its backends: add `ActiVisCallback` to `model.fit(callbacks=[...])`."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import keras
 import numpy as np
 
-from tensorboard_activis.capture import keras_tap
-from tensorboard_activis.capture.evaluation import Pass
-from tensorboard_activis.capture.keras_data import Batch, evaluation_data, probe_data
-from tensorboard_activis.capture.keras_graph import record_graph
-from tensorboard_activis.capture.keras_instances import Audio, Described, Instances, Reading, Texts
-from tensorboard_activis.capture.keras_labels import Labels
-from tensorboard_activis.capture.keras_outputs import described, essence, gives_probabilities
+from tensorboard_activis.capture.keras_capture import EvaluationData, KerasCapture
+from tensorboard_activis.capture.keras_instances import Audio, Texts
 from tensorboard_activis.capture.keras_reduce import Reducer, check_reducer
-from tensorboard_activis.capture.random_states import random_states
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.errors import ConfigurationError
 
@@ -95,15 +92,20 @@ class ActiVisCallback(keras.callbacks.Callback):
             )
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
         check_reducer(reducer)
-        with random_states((x, probes)):
-            self._data = evaluation_data(x, y, batch_size)
-            self._probes = None if probes is None else probe_data(probes, batch_size)
-        self._described = Described(self._data, id, columns, texts, audio)
-        if not isinstance(self._data.labels, dict | list | tuple):
-            Labels(self._data.labels, class_names, task=task)
+        self._data = EvaluationData(
+            x,
+            y,
+            batch_size,
+            class_names=class_names,
+            task=task,
+            id=id,
+            columns=columns,
+            texts=texts,
+            audio=audio,
+            probes=probes,
+        )
         self._every = every
         self._layers = layers
-        self._class_names = class_names
         self._options: dict[str, Any] = {
             "class_names": class_names,
             "subsets": subsets,
@@ -114,14 +116,17 @@ class ActiVisCallback(keras.callbacks.Callback):
         self._reducer = reducer
         self._progress = progress
         self._log_dir = log_dir
+        self._training: FrameType | None = None
+        _close_abandoned(log_dir)
         self._directory: RunDirectory | None = RunDirectory(log_dir)
+        _LIVE.add(self)
         self._recorder: Recorder | None = None
-        self._tap: keras_tap.Tap | None = None
-        self._tapped: Any = None
+        self._capture: KerasCapture | None = None
         self._epochs = 0
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Checks all that only the model can tell, by one forward pass over one batch."""
+        self._training = _frame_of_fit()
         self._prepare()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -143,21 +148,22 @@ class ActiVisCallback(keras.callbacks.Callback):
         """
         recorder = self._prepare()
         step = self._steps_made() if step is None else int(step)
-        with recorder.guard(step), random_states(self._loaders), recorder.snapshot(step) as snapshot:
-            reading = self._instances.begin()
-            for batch in self._batches():
-                self._add(snapshot, reading, batch)
-            reading.end()
-            reading = self._instances.begin_probes()
-            for batch in self._probes or ():
-                self._add(snapshot, reading, batch, probe=True)
+        try:
+            with recorder.guard(step), recorder.snapshot(step) as snapshot:
+                assert self._capture is not None
+                self._capture.evaluate(snapshot.add, self._progress)
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C: nobody will tell us of the end
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the files and let another callback have the directory; safe to call twice. `log` opens them anew."""
         for held in (self._recorder, self._directory):
             if held is not None:
                 held.close()
-        self._recorder = self._directory = None
+        self._recorder = self._directory = self._training = None
 
     def _prepare(self) -> Recorder:
         model = self.model
@@ -165,81 +171,46 @@ class ActiVisCallback(keras.callbacks.Callback):
             raise ConfigurationError(
                 "There is no model yet. Pass the callback to model.fit, or call set_model(model) first."
             )
-        if self._recorder is not None and self._tapped is model:
-            return self._recorder
-        if self._tapped is not model:
-            self._connect(model)
-        if self._recorder is not None:
-            self._recorder.close()
-            self._directory = None
-        directory = self._directory or RunDirectory(self._log_dir)
-        self._recorder = Recorder(
-            directory, self._graph, self._infos, probabilities=self._probabilities, **self._options
-        )
-        self._directory = None  # the recorder closes it
+        if self._capture is None or self._capture.model is not model:
+            self._capture = KerasCapture(model, self._data, self._layers, self._reducer)
+            if self._recorder is not None:
+                self._recorder.close()
+                self._recorder = self._directory = None
+        if self._recorder is None:
+            directory = self._directory or RunDirectory(self._log_dir)
+            capture = self._capture
+            self._recorder = Recorder(
+                directory, capture.graph, capture.layers, probabilities=capture.probabilities, **self._options
+            )
+            self._directory = None  # the recorder closes it
         return self._recorder
-
-    def _connect(self, model: Any) -> None:
-        """Find the graph, build the tap, and try both on the first batch."""
-        with random_states(self._loaders):
-            first = next(iter(self._data), None)
-            probe = None if self._probes is None else next(iter(self._probes), None)
-        if first is None:
-            raise ConfigurationError("x gives no batches. Pass the evaluation data, for instance the validation split.")
-        try:
-            if not all(layer.built for layer in model._flatten_layers()):
-                model(keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), first.inputs))
-            recording = record_graph(model, self._data.specs, first.inputs)
-            chosen = keras_tap.targets(recording, self._layers, self._reducer)
-            tap = keras_tap.Tap(model, chosen, self._data.specs, eager=recording.graph.origin == "tree")
-            captured = tap(first.inputs)
-        except ConfigurationError:
-            raise
-        except Exception as error:
-            raise ConfigurationError(
-                f"The model cannot be run on x, whose first batch is {described(first.inputs)}: {essence(error)} "
-                "Pass x in the form that model.fit gets."
-            ) from error
-        if probe is not None:
-            try:
-                tap(probe.inputs)
-            except Exception as error:
-                raise ConfigurationError(
-                    f"The model cannot be run on probes, whose first batch is {described(probe.inputs)}: {essence(error)} "
-                    "Pass probes in the form of x."
-                ) from error
-        self._graph, self._infos = recording.graph, [target.info for target in chosen]
-        self._probabilities = gives_probabilities(recording.graph)
-        task = self._options["task"]
-        self._instances = Instances(
-            model, self._described, self._data, first, captured, self._class_names, task, self._probabilities
-        )
-        self._tap, self._tapped = tap, model
-
-    def _batches(self) -> Any:
-        if self._progress is False:
-            return self._data
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            return self._data
-        disable = False if self._progress else None
-        return tqdm(
-            self._data, "ActiVis", self._data.batches, leave=False, delay=0 if self._progress else 1, disable=disable
-        )
-
-    def _add(self, snapshot: Pass, reading: Reading, batch: Batch, *, probe: bool = False) -> None:
-        assert self._tap is not None
-        described = reading.of(batch)
-        captured = self._tap(batch.inputs)
-        snapshot.add(captured.activations, probe=probe, **described, **self._instances.of(batch, captured))
-
-    @property
-    def _loaders(self) -> tuple[Any, ...]:
-        return (*self._data.loaders, *(() if self._probes is None else self._probes.loaders))
 
     def _steps_made(self) -> int:
         made = getattr(getattr(self.model, "optimizer", None), "iterations", None)
         steps = 0 if made is None else int(np.asarray(made))
         # A model that trains by its own loop may leave its optimizer alone.
         return steps or self._epochs * int((self.params or {}).get("steps") or 1)
+
+
+#: Callbacks that may hold a directory.
+_LIVE: "weakref.WeakSet[ActiVisCallback]" = weakref.WeakSet()
+
+
+def _close_abandoned(log_dir: str | os.PathLike[str]) -> None:
+    """Close the callbacks on a directory whose `fit` has been left by an error or Ctrl-C: Keras tells nobody of that."""
+    running = {id(frame) for thread in sys._current_frames().values() for frame in _stack(thread)}
+    for callback in list(_LIVE):
+        left = callback._training is not None and id(callback._training) not in running
+        if left and os.path.abspath(callback._log_dir) == os.path.abspath(log_dir):
+            callback.close()
+
+
+def _frame_of_fit() -> FrameType | None:
+    """The frame of the `fit` that runs now; None where callbacks are called by a loop of the user's own."""
+    return next((frame for frame in _stack(sys._getframe()) if frame.f_code.co_name == "fit"), None)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

@@ -1,48 +1,14 @@
 """The Keras callback from `model.fit` to `open_run`, against Keras's own predict and numpy."""
 
-import os
-import pathlib
-import subprocess
-import sys
-import warnings
-
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from tensorboard_activis import open_run
-from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
+from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.keras import ActiVisCallback
-
-RANDOM = np.random.default_rng(0)
-X = RANDOM.normal(size=(70, 7, 5, 3)).astype("float32")
-Y = RANDOM.integers(0, 3, size=70)
-NAMES = ["ant", "bee", "cat"]
-
-
-def network() -> keras.Model:
-    model = keras.Sequential(
-        [
-            keras.Input((7, 5, 3)),
-            layers.Conv2D(4, 3, name="conv"),
-            layers.BatchNormalization(name="norm"),
-            layers.ReLU(name="relu"),
-            layers.GlobalAveragePooling2D(name="pooled"),
-            layers.Dropout(0.5, name="dropout"),
-            layers.Dense(3, name="logits"),
-        ]
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, metrics=["accuracy"], jit_compile=False)
-    return model
-
-
-def fitted(callbacks, *, epochs: int = 3, seed: int = 1) -> keras.Model:
-    keras.utils.set_random_seed(seed)
-    model = network()
-    model.fit(X, Y, batch_size=16, epochs=epochs, verbose=0, callbacks=callbacks)
-    return model
+from tests.small_keras import NAMES, X, Y, fitted, network
 
 
 def test_snapshots_of_fit_agree_with_predict(tmp_path):
@@ -100,52 +66,11 @@ def test_snapshots_of_fit_agree_with_predict(tmp_path):
     np.testing.assert_array_equal(snapshot.activations("logits"), model.predict(X, verbose=0)[rows].astype(np.float16))
 
 
-def state(model: keras.Model) -> dict[str, np.ndarray]:
-    variables = [*model.variables, *model.optimizer.variables]
-    return {f"{number} {variable.path}": np.asarray(variable) for number, variable in enumerate(variables)}
-
-
-def test_training_is_bit_identical_with_and_without(tmp_path):
-    plain = fitted([])
-    after_plain = np.asarray(keras.random.uniform((4,))), RANDOM.bit_generator.state
-    model = fitted([ActiVisCallback(tmp_path, X, Y, strict=True)])
-    after = np.asarray(keras.random.uniform((4,))), RANDOM.bit_generator.state
-    expected, found = state(plain), state(model)
-    assert len(expected) == len(found) > 10
-    for (name, value), other in zip(expected.items(), found.values(), strict=True):
-        np.testing.assert_array_equal(value, other, err_msg=name)
-    np.testing.assert_array_equal(after_plain[0], after[0])
-    assert {key: plain.history.history[key] for key in ("loss", "accuracy")} == {
-        key: model.history.history[key] for key in ("loss", "accuracy")
-    }
-    assert open_run(tmp_path).steps == [5, 10, 15]
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
-def test_reading_the_training_data_keeps_its_order(tmp_path):
-    import tensorflow as tf
-
-    def trained(make_callbacks) -> keras.Model:
-        keras.utils.set_random_seed(1)
-        model = network()
-        dataset = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(70).batch(16)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`shuffle=True` was passed", UserWarning)
-            model.fit(dataset, epochs=3, verbose=0, callbacks=make_callbacks(dataset))
-        return model
-
-    plain = trained(lambda dataset: [])
-    model = trained(lambda dataset: [ActiVisCallback(tmp_path, dataset, strict=True)])
-    for value, other in zip(state(plain).values(), state(model).values(), strict=True):
-        np.testing.assert_array_equal(value, other)
-    assert open_run(tmp_path).latest.record.seen == 70
-
-
 def test_one_trace_for_all_snapshots(tmp_path):
     callback = ActiVisCallback(tmp_path, X, Y, batch_size=32)
     fitted([callback])
-    assert callback._tap is not None
-    assert callback._tap.traces == 1 or keras.backend.backend() == "torch"
+    assert callback._capture is not None
+    assert callback._capture.tap.traces == 1 or keras.backend.backend() == "torch"
 
 
 def test_log_without_fit_and_two_directories(tmp_path):
@@ -265,70 +190,6 @@ def test_what_only_the_model_tells_is_refused_before_the_first_batch(tmp_path, o
         fitted([counter, callback])
     assert counter.batches == 0
     callback.close()
-
-
-def test_faults_warn_once_and_training_goes_on(tmp_path):
-    class Failing(keras.utils.PyDataset):
-        passes = 0
-
-        def __len__(self) -> int:
-            return 2
-
-        def __getitem__(self, number: int):
-            self.passes += number
-            if number and self.passes > 1:
-                raise RuntimeError("disk on fire")
-            return X[:10], Y[:10]
-
-    data = Failing()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ActiVisWarning)
-        model = fitted([ActiVisCallback(tmp_path, data)])
-    told = [str(warning.message) for warning in caught if warning.category is ActiVisWarning]
-    assert len(told) == 1
-    assert "lost the snapshot of step 10; training goes on. RuntimeError: disk on fire" in told[0]
-    assert open_run(tmp_path).steps == [5]
-    for value, other in zip(state(fitted([])).values(), state(model).values(), strict=True):
-        np.testing.assert_array_equal(value, other)
-    strict = ActiVisCallback(tmp_path / "strict", Failing(), strict=True)
-    with pytest.raises(RuntimeError, match="disk on fire"):
-        fitted([strict])
-    strict.close()
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's strategy")
-def test_mirrored_strategy(tmp_path):
-    import tensorflow as tf
-
-    devices = tf.config.list_logical_devices("CPU")
-    with tf.distribute.MirroredStrategy([device.name for device in devices]).scope():
-        keras.utils.set_random_seed(1)
-        model = network()
-    callback = ActiVisCallback(tmp_path, X, Y, strict=True)
-    model.fit(X, Y, batch_size=16, epochs=2, verbose=0, callbacks=[callback])
-    snapshot = open_run(tmp_path).latest
-    rows = np.asarray(snapshot.instances["id"])
-    logits = model(X, training=False).numpy()
-    np.testing.assert_allclose(snapshot.activations("logits"), logits[rows].astype(np.float16), rtol=2e-3)
-
-
-@pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_other_backends(backend):
-    pytest.importorskip(backend)
-    chosen = "agree_with_predict or bit_identical or second_fit or several_inputs or masks_from or convolutions_shared"
-    here = pathlib.Path(__file__).parent
-    files = [str(here / "test_keras.py"), str(here / "capture" / "test_keras_tap.py")]
-    # Keras's own way to numpy warns on these backends.
-    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning"]
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-k", chosen, *files],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert result.returncode == 0, result.stdout[-4000:]
-    assert "6 passed" in result.stdout
 
 
 def test_no_model_is_said(tmp_path):

@@ -208,8 +208,6 @@ def test_sound_is_heard(tmp_path):
             assert heard.getframerate() == 8000
             found = np.frombuffer(heard.readframes(800), "<i2")
         np.testing.assert_allclose(found / 32767, waves[4], atol=1e-4)
-    with pytest.raises(ConfigurationError, match="audio must be the number of values per second"):
-        ActiVisCallback(tmp_path, waves, Y, **{"audio": "loud"})
     with pytest.raises(ConfigurationError, match="inputs are waveforms"):
         logged(tmp_path / "images", images_model(), RANDOM.normal(size=(4, 7, 6, 3)), Y[:4], audio=8000)
 
@@ -246,6 +244,7 @@ def test_probes_are_kept_beside_the_sample_and_in_no_summary(tmp_path, form):
         ({"columns": {"a": X[:, 0], "b": X[:4, 0]}}, "each must have one per instance"),
         ({"probes": X[:0]}, "probes: x holds no instances"),
         ({"texts": "one"}, "texts must be one text per instance"),
+        ({"audio": "loud"}, "audio must be the number of values per second"),
     ],
 )
 def test_wrong_words_are_refused_in_the_constructor(tmp_path, options, message):
