@@ -39,7 +39,8 @@ class Node:
         parent: key of the enclosing module; None for the model itself.
         kind: "module", "operator", "input" or "output".
         name: what to show, the last part of the key (the model's class name for the model itself).
-        parameters: number of trainable and frozen parameters, those of modules inside included.
+        parameters: number of trainable and frozen parameters, those of modules inside included. How many of them are frozen,
+            and how many other values (buffers) there are, is among the attributes, where there are any.
         call, calls: which call of the module this is, from 0, and how many one forward pass makes (0: it never ran).
         branch: whether there were forward passes with it and others without it.
     """

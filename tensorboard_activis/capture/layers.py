@@ -273,6 +273,8 @@ def _unrecordable(node: schema.Node) -> str:
             "Name the module around it, or leave it out."
         )
     sizes = [shape.sizes for shape in node.outputs] or "no tensor"
+    if any(0 in shape.sizes for shape in node.outputs):
+        return f"layers: {node.key!r} ({node.type}) gives {sizes}, in which there is no neuron. Leave it out."
     return (
         f"layers: {node.key!r} ({node.type}) gives {sizes}, which has no axis for the instances of a batch, so its "
         "neurons have no activation per instance. Name a layer whose output has one."

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, SequentialSampler
 
+from tensorboard_activis.capture.torch_batch import Batch, tensors, transform
 from tensorboard_activis.errors import ConfigurationError
 
 #: Whole tensors are cut into batches of so many instances.
@@ -17,57 +18,14 @@ BATCH = 256
 
 LABEL_KEYS = ("labels", "label", "label_ids", "targets", "target", "y")
 MASK_KEYS = ("attention_mask", "mask")
+#: As torch's own attention takes them: True where there is padding.
+PADDING_KEYS = ("src_key_padding_mask", "key_padding_mask")
 
 #: Of a batch: the model's input (one argument, a tuple of them, or a dict by name), and the labels or None.
 Unpack = Callable[[Any], tuple[Any, Any]]
 
 #: Of a batch: what a person would read, one text per instance, or None.
 Texts = Callable[[Any], Sequence[str] | None]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What the model is given, and labels and texts as they came. `mask` is bool [instances, positions], False in padding; `raw` is
-    the whole batch as the loader gave it."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    labels: Any
-    instances: int
-    mask: torch.Tensor | None
-    texts: Sequence[str] | Sequence[Sequence[str]] | None = None
-    raw: Any = None
-
-
-def transform(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """The same nested value with every tensor changed; numpy arrays become tensors."""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiubc":
-        value = torch.as_tensor(value)
-    if isinstance(value, torch.Tensor):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {key: transform(inner, change) for key, inner in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        if isinstance(value, nn.utils.rnn.PackedSequence):
-            return value
-        return type(value)(*(transform(inner, change) for inner in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)(transform(inner, change) for inner in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{entry.name: transform(getattr(value, entry.name), change) for entry in fields(value)})
-    return value
-
-
-def tensors(value: Any) -> list[torch.Tensor]:
-    """Every tensor in a nested value, in order."""
-    found: list[torch.Tensor] = []
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        found.append(tensor)
-        return tensor
-
-    transform(value, keep)
-    return found
 
 
 class Batches:
@@ -154,10 +112,7 @@ class Batches:
                 f"A batch has {instances} labels, but inputs of shape {tuple(found[0].shape)}. Check that data yields "
                 "(inputs, labels), or give unpack=."
             )
-        mask = next((inputs[key] for key in MASK_KEYS if isinstance(inputs, Mapping) and key in inputs), None)
-        if mask is not None:
-            mask = torch.as_tensor(mask)
-            mask = mask.bool() if mask.dim() == 2 and mask.shape[0] == instances else None
+        mask = _mask(inputs, instances) if isinstance(inputs, Mapping) else None
         return Batch(args, kwargs, labels, instances, mask, None if self._texts is None else self._texts(raw), raw)
 
     def _split(self, raw: Any) -> tuple[Any, Any]:
@@ -262,6 +217,19 @@ def _is_whole(labels: Any) -> bool:
     if labels is None or isinstance(labels, (torch.Tensor, np.ndarray)):
         return True
     return isinstance(labels, (list, tuple)) and all(isinstance(label, (int, float, str)) for label in labels)
+
+
+def _mask(inputs: Mapping[str, Any], instances: int) -> torch.Tensor | None:
+    """bool [instances, positions], False in padding; None if the model is given no such mask."""
+    for key in (*MASK_KEYS, *PADDING_KEYS):
+        if inputs.get(key) is not None:
+            mask = torch.as_tensor(inputs[key])
+            if mask.dim() != 2 or mask.shape[0] != instances:
+                return None
+            if key in MASK_KEYS:
+                return mask.bool()
+            return ~mask if mask.dtype == torch.bool else mask == 0  # numbers are added to the attention's scores
+    return None
 
 
 def _rows(labels: Any) -> int | None:

@@ -75,6 +75,18 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if not isinstance(parameter, lazy))
 
 
+def count_frozen(module: nn.Module) -> int:
+    """As `count_parameters`, of those that training does not change."""
+    lazy = nn.parameter.UninitializedParameter
+    parameters = (parameter for parameter in module.parameters() if not isinstance(parameter, lazy))
+    return sum(parameter.numel() for parameter in parameters if not parameter.requires_grad)
+
+
+def count_buffers(module: nn.Module) -> int:
+    """Number of values that are no parameters but belong to the module or to those inside: running means, tables, masks."""
+    return sum(buffer.numel() for buffer in module.buffers() if not nn.parameter.is_lazy(buffer))
+
+
 Leaf = torch.Tensor | PackedSequence
 
 
@@ -114,6 +126,8 @@ def describe(module: nn.Module) -> dict[str, str]:
         told["bias"] = "no" if module.bias is None or module.bias is False else "yes"
     if hasattr(module, _PARAMETRIZATIONS):
         told["parametrized"] = ", ".join(module.parametrizations)  # type: ignore[arg-type]
+    if "quantized" in type(module).__module__ and type(module).__module__.startswith("torch.ao."):
+        told["quantized"] = "weights are packed integers, which are not counted as parameters"
     if isinstance(module, Scripted):
         told["note"] = "ScriptModule: its inside cannot be seen"
     return told

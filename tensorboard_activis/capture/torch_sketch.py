@@ -8,7 +8,13 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.torch_calls import key_of
-from tensorboard_activis.capture.torch_modules import count_parameters, describe, type_name
+from tensorboard_activis.capture.torch_modules import (
+    count_buffers,
+    count_frozen,
+    count_parameters,
+    describe,
+    type_name,
+)
 
 
 @dataclass
@@ -106,6 +112,9 @@ class Sketch:
         others = sorted({path for path in shared if path != draft.path})
         if others:
             attributes["shared weights"] = f"with {', '.join(others)}"
+        for name, count in (("frozen", count_frozen(module)), ("buffers", count_buffers(module))):
+            if count:
+                attributes[name] = f"{count:,}"
         if silent:
             attributes["never called"] = ", ".join(silent)
         return schema.Node(
