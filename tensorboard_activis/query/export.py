@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tensorboard_activis.query.describe import column_kind
-from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.query.lists import readable
 from tensorboard_activis.query.table import Page, select
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -37,6 +37,7 @@ def to_csv(table: pa.Table) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([_inert(name) for name in table.column_names])
     for batch in readable(table).to_batches(max_chunksize=10_000):
+        check_time()
         writer.writerows([_inert(value) for value in row.values()] for row in batch.to_pylist())
     return out.getvalue()
 

@@ -1,7 +1,10 @@
 """The table of kept instances: the parquet files of a snapshot, with the columns that change from step to step."""
 
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +16,10 @@ from tensorboard_activis.read.tables import check_room, read_table
 #: Columns of a snapshot that are columns of the table of instances; the others hold several values per instance.
 FACTS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
 
+#: Tables that somebody still reads, by the files that they come from.
+_READ: WeakValueDictionary[object, pa.Table] = WeakValueDictionary()
+_LOCK = threading.Lock()
+
 
 def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
     """What does not change: id, label, content, user columns; one row per kept instance, in hash order, then the probes.
@@ -22,11 +29,7 @@ def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
     """
     if not snapshot.instances:
         raise UnreadableError(f"The snapshot of step {snapshot.step} names no table of instances.")
-    tables = [read_table(directory / name) for name in snapshot.instances]
-    try:
-        table = pa.concat_tables(tables).unify_dictionaries()
-    except pa.ArrowException as error:
-        raise UnreadableError(f"{', '.join(snapshot.instances)} do not fit together: {error}.") from error
+    table = _shared(directory, snapshot.instances)
     if table.num_rows != snapshot.rows or "id" not in table.column_names:
         raise UnreadableError(
             f"{', '.join(snapshot.instances)}: {table.num_rows} rows with the columns {', '.join(table.column_names)}; "
@@ -34,6 +37,31 @@ def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
         )
     _check(table, ", ".join(snapshot.instances))
     return table
+
+
+def _shared(directory: Path, names: tuple[str, ...]) -> pa.Table:
+    """The files' table, held once however many steps name them: what they hold of instances does not change over the steps."""
+    paths = [directory / name for name in names]
+    key = None
+    with suppress(OSError):
+        key = tuple((path, *_version(path)) for path in paths)
+    with _LOCK:
+        found = _READ.get(key)
+    if found is not None:
+        return found
+    try:
+        table = pa.concat_tables([read_table(path) for path in paths]).unify_dictionaries()
+    except pa.ArrowException as error:
+        raise UnreadableError(f"{', '.join(names)} do not fit together: {error}.") from error
+    if key is not None:
+        with _LOCK:
+            _READ[key] = table
+    return table
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _check(table: pa.Table, where: str) -> None:

@@ -100,7 +100,12 @@ class SnapshotReader:
     def instances(self) -> pa.Table:
         """The kept instances: id, label, content and user columns, then prediction, correct, score, loss, label_score."""
         columns = {name: self.column(name) for name in self.record.columns}
-        return with_outcome(read_instances(self._directory, self.record), columns, self.record.class_names)
+        return with_outcome(self._table, columns, self.record.class_names)
+
+    @cached_property
+    def _table(self) -> pa.Table:
+        """Held, so that other steps find it."""
+        return read_instances(self._directory, self.record)
 
     def neuron(self, layer: str, index: int) -> np.ndarray:
         """Activations of one neuron, float16 [instances].

@@ -1,0 +1,64 @@
+"""The table of kept instances: shared by the steps that name the same file, and read anew when that changes."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.read import tables
+from tensorboard_activis.read.instances import read_instances
+from tensorboard_activis.read.run import open_run
+from tests.records import small_data, write_run
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were read."""
+    found: list[Path] = []
+    real = tables.read_table
+
+    def read_table(path: Path) -> pa.Table:
+        found.append(path)
+        return real(path)
+
+    monkeypatch.setattr("tensorboard_activis.read.instances.read_table", read_table)
+    return found
+
+
+def test_steps_share_one_table(tmp_path: Path, reads: list[Path]) -> None:
+    write_run(tmp_path, small_data(), (1, 2, 3))
+    run = open_run(tmp_path)
+    found = [run.snapshot(step).instances for step in run.steps]
+    assert len(reads) == 1
+    addresses = {table.column("image").chunk(0).buffers()[-1].address for table in found}
+    assert len(addresses) == 1
+    assert found[0].column("score").to_pylist() == found[1].column("score").to_pylist()
+
+
+def test_what_nobody_reads_is_let_go_and_what_changed_is_read_anew(tmp_path: Path, reads: list[Path]) -> None:
+    write_run(tmp_path, small_data(), (1,))
+    record = open_run(tmp_path).latest.record
+    directory = tmp_path / "activis"
+    held = read_instances(directory, record)
+    path = directory / record.instances[0]
+    changed = pq.read_table(path).append_column("more", pa.array(np.arange(17)))
+    pq.write_table(changed, path)
+    assert "more" in read_instances(directory, record).column_names
+    assert "more" not in held.column_names
+    before = len(reads)
+    del held
+    read_instances(directory, record)
+    assert len(reads) == before + 1
+
+
+def test_a_file_that_is_gone_is_said_though_its_table_is_held(tmp_path: Path) -> None:
+    write_run(tmp_path, small_data(), (1,))
+    snapshot = open_run(tmp_path).latest
+    held = snapshot.instances
+    (tmp_path / "activis" / snapshot.record.instances[0]).unlink()
+    with pytest.raises(UnreadableError, match="is missing"):
+        read_instances(tmp_path / "activis", snapshot.record)
+    assert held.num_rows == 17
