@@ -1,0 +1,108 @@
+"""t-SNE through the routes: kept on disk over restarts, begun from the step before, bounded, cancelled."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.records import small_data, write_run
+from tests.serve.client import Client
+
+pytest.importorskip("openTSNE", reason="pip install openTSNE")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TENSORBOARD_ACTIVIS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def laid_out(client: Client, step: int, layer: str = "head") -> tuple[np.ndarray, list[str]]:
+    """The finished layout, and the states on the way."""
+    states: list[str] = []
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        tensors, metadata = client.numbers("projection", run="run1", step=step, layer=layer, method="tsne")
+        states.append(metadata["state"])
+        if metadata["state"] == "done":
+            return tensors["xy"], states
+        time.sleep(0.02)
+    raise AssertionError(f"not done after two minutes: {states[-1]}")
+
+
+def test_a_layout_outlives_the_server(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "logs" / "run1", small_data(60), (5,))
+    xy, _ = laid_out(Client(tmp_path / "logs"), 5)
+    assert [path.suffix for path in cache.iterdir()] == [".npy"]
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("it was computed again")
+
+    monkeypatch.setattr("tensorboard_activis.query.following.tsne", never)
+    again, _ = laid_out(Client(tmp_path / "logs"), 5)
+    np.testing.assert_array_equal(again, xy)
+    assert not any("npy" in path.name for path in (tmp_path / "logs").rglob("*"))
+
+
+def test_without_a_cache_directory_it_is_computed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TENSORBOARD_ACTIVIS_CACHE", str(tmp_path / "file" / "below"))
+    write_run(tmp_path / "logs" / "run1", small_data(40), (5,))
+    assert laid_out(Client(tmp_path / "logs"), 5)[0].shape == (40, 2)
+
+
+def test_a_step_begins_where_the_one_before_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = small_data(60)
+    moved = {name: values + 0.01 * np.sin(values) for name, values in data.activations.items()}
+    write_run(tmp_path / "run1", data, (5,))
+    write_run(tmp_path / "run1", replace(data, activations=moved), (6,))
+    client = Client(tmp_path)
+    before, _ = laid_out(client, 5)
+    begun: list[np.ndarray] = []
+
+    def tsne(activations: np.ndarray, initial: np.ndarray, report: object) -> np.ndarray:
+        begun.append(initial)
+        return np.zeros((len(activations), 2), np.float32)
+
+    monkeypatch.setattr("tensorboard_activis.query.following.tsne", tsne)
+    laid_out(client, 6)
+    np.testing.assert_array_equal(begun[0], before)
+
+
+def test_two_runs_lie_on_each_other(tmp_path: Path, cache: Path) -> None:
+    data = small_data(40)
+    write_run(tmp_path / "logs" / "run1", data, (5,))
+    write_run(tmp_path / "logs" / "run2", data, (5,))
+    client = Client(tmp_path / "logs")
+    xy, _ = laid_out(client, 5)
+    question = {"run": "run2", "step": 5, "layer": "head", "method": "tsne"}
+    deadline = time.monotonic() + 60
+    while True:
+        tensors, metadata = client.numbers("projection", **question, like={"run": "run1", "step": 5})
+        if metadata["state"] == "done" or time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    assert (metadata["state"], metadata["aligned"]) == ("done", 40)
+    np.testing.assert_allclose(tensors["xy"], xy, atol=1e-3)  # the same activations: the kept layout, not turned at all
+
+
+def test_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "run1", small_data(), tuple(range(1, 12)))
+    client = Client(tmp_path)
+
+    def tsne(activations: np.ndarray, initial: np.ndarray, report) -> np.ndarray:
+        while report(0.1, initial):
+            time.sleep(0.01)
+        return initial
+
+    monkeypatch.setattr("tensorboard_activis.query.following.tsne", tsne)
+    question = {"run": "run1", "layer": "head", "method": "tsne"}
+    responses = [client.get("projection", step=step, **question) for step in range(1, 12)]
+    assert [response.status_code for response in responses].count(413) >= 1
+    status, error = client.error("projection", step=11, **question)
+    assert (status, error["kind"]) == (413, "too_large")
+    assert "8 layouts wait" in error["message"]
+    for step in range(1, 12):
+        assert client.get("projection", step=step, cancel=True, **question).status_code == 200
