@@ -123,7 +123,7 @@ def test_axe_finds_nothing_where_an_expression_is_wrong(
 ) -> None:
     tab = open_tab(board, AT_FIRST)
     settled(tab)
-    tab.get_by_role("textbox", name="Subset expression").fill("lable == 8")
+    tab.get_by_role("combobox", name="Subset expression").fill("lable == 8")
     expect(tab.get_by_role("alert")).to_be_visible()
     assert objections(page) == []
     complaints.clear()

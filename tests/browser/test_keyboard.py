@@ -95,7 +95,7 @@ def test_the_tour_without_a_mouse(board: str, open_tab: OpenTab, page: Page) -> 
     expect(grid).to_have_attribute("aria-rowcount", re.compile("12|13"))
 
     # An expression becomes a row; its menu combines it with another.
-    keys.go_to(tab.get_by_role("textbox", name="Subset expression"), "Shift+Tab")
+    keys.go_to(tab.get_by_role("combobox", name="Subset expression"), "Shift+Tab")
     keys.type("not correct")
     expect(tab.get_by_text(re.compile(r"^\d+ of 899$"))).to_be_visible()
     keys.press("Enter")

@@ -142,7 +142,7 @@ def test_an_expression_counts_and_becomes_a_row(board: str, open_tab: OpenTab, r
     tab = open_tab(board, AT_FIRST)
     expression = "label == 8 and not correct"
     count = int(open_run(runs / FIRST).snapshot(60).where(expression).sum())
-    box = tab.get_by_role("textbox", name="Subset expression")
+    box = tab.get_by_role("combobox", name="Subset expression")
     box.fill(expression)
     expect(tab.get_by_text(f"{count} of 899")).to_be_visible()
     tab.get_by_role("button", name="Add as row").click()
@@ -151,6 +151,6 @@ def test_an_expression_counts_and_becomes_a_row(board: str, open_tab: OpenTab, r
 
 def test_a_wrong_expression_is_explained_at_its_place(board: str, open_tab: OpenTab, complaints: list[str]) -> None:
     tab = open_tab(board, AT_FIRST)
-    tab.get_by_role("textbox", name="Subset expression").fill("lable == 8")
+    tab.get_by_role("combobox", name="Subset expression").fill("lable == 8")
     expect(tab.get_by_text(re.compile("label"), exact=False).filter(has_text="lable").first).to_be_visible()
     complaints.clear()
