@@ -4,16 +4,20 @@ import inspect
 import os
 import socket
 import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
+import torch.distributed as dist
+from accelerate.utils import broadcast_object_list
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
 from transformers import TrainerCallback
 from transformers.integrations.integration_utils import default_logdir
 from transformers.trainer_utils import RemoveColumnsCollator
 
+from tensorboard_activis.capture.processes import ElsewhereError
 from tensorboard_activis.capture.recorder import RunDirectory, check_options
 from tensorboard_activis.capture.torch_batches import LABEL_KEYS
 from tensorboard_activis.capture.torch_reduce import check_reducer
@@ -28,8 +32,8 @@ class ActiVisCallback(TrainerCallback):
 
     Snapshots are filed under `state.global_step`. Training stays as it is: weights, optimizer and random numbers are the
     same with and without the callback. Padding (`attention_mask`) counts in no mean. Tokens are decoded: instances have a
-    column `text`, also in `subsets`, as in {"questions": 'endswith(text, "?")'}. With several processes the first alone logs, over
-    all data, while the others wait; so it cannot log a model whose parameters are spread over the processes.
+    column `text`, also in `subsets`, as in {"questions": 'endswith(text, "?")'}. Several processes log together, each a part of the
+    data, as one would on all of them; also a model whose parameters FSDP 2 spreads over them.
 
     Arguments:
         data: what to evaluate on: a data set or list of examples (dicts), which the trainer's own collator makes batches
@@ -39,7 +43,8 @@ class ActiVisCallback(TrainerCallback):
             trainer's TensorBoard callback writes its scalars.
         tokenizer: decodes `input_ids`; None: the trainer's `processing_class`.
         class_names: names of the classes; None: the model's `config.id2label`, if that has names.
-        layers, subsets, sample, reducer, unpack, progress, strict: as in `ActiVisLogger`.
+        layers, subsets, sample, reducer, unpack, task, id, columns, audio, probes, graph, progress, strict: as in
+            `ActiVisLogger`; what is a function of a batch gets the batch as the collator makes it.
 
     Raises:
         ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
@@ -59,6 +64,12 @@ class ActiVisCallback(TrainerCallback):
         sample: int | None = 1000,
         reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
         unpack: Callable[[Any], tuple[Any, Any]] | None = None,
+        task: str | None = None,
+        id: Callable[[Any], Sequence[Any]] | Sequence[Any] | None = None,
+        columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
+        audio: int | Callable[[Any], tuple[Any, int]] | None = None,
+        probes: Any = None,
+        graph: str = "recorded",
         progress: bool | None = None,
         strict: bool = False,
     ) -> None:
@@ -67,10 +78,10 @@ class ActiVisCallback(TrainerCallback):
             raise ConfigurationError(
                 f"tokenizer must be a tokenizer, or a processor that has one; got a {type(tokenizer).__name__}."
             )
-        check_options(class_names=class_names, subsets=subsets, sample=sample)
+        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
         for chosen in reducer.values() if isinstance(reducer, Mapping) else [reducer or "mean"]:
             check_reducer(chosen)
-        self._data = data
+        self._data, self._probes = data, probes
         self._log_dir = log_dir
         self._tokenizer = tokenizer
         self._class_names = class_names
@@ -81,6 +92,11 @@ class ActiVisCallback(TrainerCallback):
             "sample": sample,
             "reducer": reducer,
             "unpack": unpack,
+            "task": task,
+            "id": id,
+            "columns": columns,
+            "audio": audio,
+            "graph": graph,
             "progress": progress,
             "strict": strict,
         }
@@ -88,15 +104,20 @@ class ActiVisCallback(TrainerCallback):
         self._training = self._given_up = False
         self._last_step: int | None = None
         self._directory: str | os.PathLike[str] | None = None
+        self._state: Any = None
+        _callbacks.add(self)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **found: Any) -> None:
         """Checks what can be told by now."""
         self.close()
         self._training, self._given_up, self._last_step = True, False, None
-        if not state.is_world_process_zero:
+        if not _takes_part(state, args):
             return
-        _check_sharding(args)
-        self._directory = _directory(self._log_dir, args)
+        _check_sharding(args, found["model"])
+        self._directory = _shared_directory(self._log_dir, args)
+        self._state = state
+        for other in list(_callbacks):
+            other.let_go(self._directory, state)
         if self._data is not None:
             self._open(args, found)
             return
@@ -105,7 +126,8 @@ class ActiVisCallback(TrainerCallback):
                 "The trainer does not evaluate (eval_strategy='no'), so there is no evaluation set to take. Give "
                 "ActiVisCallback(data=...), or TrainingArguments(eval_strategy='epoch') and an eval_dataset."
             )
-        RunDirectory(self._directory).close()  # raises what would otherwise come after the first epoch
+        if state.is_world_process_zero:
+            RunDirectory(self._directory).close()  # raises what would otherwise come after the first epoch
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **found: Any) -> None:
         if self._data is None:
@@ -128,8 +150,14 @@ class ActiVisCallback(TrainerCallback):
             self._logger.close()
         self._logger = None
 
+    def let_go(self, directory: str | os.PathLike[str], state: Any) -> None:
+        """Closes the files if they are in this directory and of another training, which has failed: a Trainer tells nobody."""
+        same = self._directory is not None and os.path.abspath(self._directory) == os.path.abspath(directory)
+        if same and self._state is not state:
+            self.close()
+
     def _log(self, args: Any, state: Any, found: Mapping[str, Any]) -> None:
-        if not state.is_world_process_zero or self._given_up:
+        if not _takes_part(state, args) or self._given_up:
             return
         try:
             logger = self._logger or self._open(args, found)
@@ -137,6 +165,8 @@ class ActiVisCallback(TrainerCallback):
             if self._strict:
                 raise
             self._given_up = True
+            if not state.is_world_process_zero and isinstance(error.__cause__, ElsewhereError):
+                return  # told by the first process and by the one that it concerns
             warnings.warn(
                 f"ActiVis logs nothing of this training, which goes on. {error}", ActiVisWarning, stacklevel=3
             )
@@ -148,26 +178,57 @@ class ActiVisCallback(TrainerCallback):
         if self._data is None:
             raise ConfigurationError("The trainer made no evaluation, so there is no evaluation set. Give data=.")
         if self._directory is None:
-            self._directory = _directory(self._log_dir, args)
+            self._directory = _shared_directory(self._log_dir, args)
         model = found["model"]
         names = self._class_names if self._class_names is not None else _label_names(model)
         tokenizer = self._tokenizer if self._tokenizer is not None else found.get("processing_class")
         loaders = (found.get("train_dataloader"), found.get("eval_dataloader"))
-        data = _batched(self._data, args, model, next((loader for loader in loaders if loader is not None), None))
+        like = next((loader for loader in loaders if loader is not None), None)
+        data, probes = (
+            each if each is None else _batched(each, args, model, like) for each in (self._data, self._probes)
+        )
         self._logger = ActiVisLogger(
-            self._directory, model, data, class_names=names, texts=_decoder(tokenizer), **self._options
+            self._directory,
+            model,
+            data,
+            class_names=names,
+            texts=_decoder(tokenizer),
+            probes=probes,
+            distributed=_log_together(args),
+            **self._options,
         )
         return self._logger
 
 
-def _check_sharding(args: Any) -> None:
+#: All that there are: one whose training failed still holds its directory.
+_callbacks: "weakref.WeakSet[ActiVisCallback]" = weakref.WeakSet()
+
+
+def _log_together(args: Any) -> bool:
+    """Whether there are several processes that torch connects; of others the first alone logs, over all data."""
+    return args.world_size > 1 and dist.is_available() and dist.is_initialized()
+
+
+def _takes_part(state: Any, args: Any) -> bool:
+    return bool(state.is_world_process_zero) or _log_together(args)
+
+
+def _check_sharding(args: Any, model: Any) -> None:
     plugin = getattr(args, "deepspeed_plugin", None)
     zero = getattr(plugin, "zero_stage", 0) == 3
-    if args.world_size > 1 and (getattr(args, "fsdp", None) or zero):
+    wrapped = any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules())
+    if args.world_size > 1 and (wrapped or zero):
         raise ConfigurationError(
-            "Under FSDP and DeepSpeed's stage 3 no process has the whole model, so ActiVis cannot run it. Train without "
-            "them, or log from a checkpoint with tensorboard_activis.torch.ActiVisLogger."
+            "Under FSDP 1 and DeepSpeed's stage 3 no process has the whole model, and it cannot be run outside of the trainer. "
+            'Train with FSDP 2 (fsdp_config={"version": 2}) or without them, or log from a checkpoint with '
+            "tensorboard_activis.torch.ActiVisLogger."
         )
+
+
+def _shared_directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
+    """That of the first process: the rule has the time in it, and the process's number."""
+    found = [_directory(log_dir, args)]
+    return broadcast_object_list(found)[0] if _log_together(args) else found[0]
 
 
 def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
@@ -185,12 +246,23 @@ def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.Pa
 
 
 def _evaluation_data(loader: Any, args: Any) -> Any:
-    """The trainer's evaluation set, read by a loader of our own: the trainer's keeps count of who reads it, and hands out
-    a part of the data to each process."""
+    """The trainer's evaluation set, read by a loader of our own, for the trainer's keeps count of who reads it.
+
+    Of several processes that log together each has a part.
+    """
     dataset: Any = getattr(loader, "dataset", None)
-    while type(dataset).__name__ == "IterableDatasetShard":
+    if dataset is None:
+        return loader
+    together = _log_together(args)
+    while type(dataset).__name__ == "IterableDatasetShard" and not together:
         dataset = dataset.dataset
-    return loader if dataset is None else DataLoader(dataset, args.eval_batch_size, collate_fn=loader.collate_fn)
+    stream = isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__")
+    sampler = (
+        DistributedSampler(dataset, args.world_size, args.process_index, shuffle=False)
+        if together and not stream
+        else None
+    )
+    return DataLoader(dataset, args.eval_batch_size, sampler=sampler, collate_fn=loader.collate_fn)
 
 
 def _batched(data: Any, args: Any, model: Any, loader: Any) -> Any:

@@ -258,6 +258,43 @@ def test_a_training_that_fails_lets_go_of_the_directory(tmp_path: Path) -> None:
     fit(tmp_path, ActiVisCallback(log_dir=tmp_path), max_epochs=1)
 
 
+class Failed(pl.Callback):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def on_train_batch_start(self, trainer: Any, *others: Any) -> None:
+        if trainer.global_step == 5:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("stop"), KeyboardInterrupt()])
+def test_whatever_ends_a_training_the_directory_is_free(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises((ValueError, KeyboardInterrupt, SystemExit)):
+        fit(tmp_path, ActiVisCallback(log_dir=tmp_path), Failed(error))
+    fit(tmp_path, ActiVisCallback(log_dir=tmp_path, strict=True), max_epochs=1)
+    assert open_run(tmp_path).steps == [4]
+
+
+def test_ids_columns_and_probes(tmp_path: Path) -> None:
+    activis = ActiVisCallback(
+        log_dir=tmp_path,
+        strict=True,
+        layers=["head"],
+        id=[f"row {row}" for row in range(23)],
+        columns={"half": [row / 2 for row in range(23)]},
+        subsets={"late": "half > 8"},
+        probes=(X[:2], Y[:2]),
+    )
+    fit(tmp_path, activis, max_epochs=1)
+    snapshot = open_run(tmp_path).latest
+    assert snapshot.record.probes == 2
+    table = snapshot.instances.to_pylist()
+    assert [(row["id"], row["half"]) for row in table[:23]] == [
+        (f"row {row['half'] * 2:.0f}", row["half"]) for row in table[:23]
+    ]
+    assert {subset.name: subset.count for subset in snapshot.record.subsets}["late"] == 6
+
+
 def test_other_processes_log_nothing_and_sharded_models_are_refused(tmp_path: Path) -> None:
     class Strategy:
         zero_stage_3 = True

@@ -40,16 +40,21 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
 
 
-@pytest.fixture
-def tokenizer() -> Any:
-    words = Tokenizer(
+def words() -> Any:
+    """A tokenizer of whole words."""
+    known = Tokenizer(
         models.WordLevel({word: index for index, word in enumerate((*SPECIAL, *WORDS))}, unk_token="[UNK]")
     )
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
+    known.pre_tokenizer = pre_tokenizers.Whitespace()
+    known.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+        tokenizer_object=known, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
     )
+
+
+@pytest.fixture
+def tokenizer() -> Any:
+    return words()
 
 
 def bert(seed: int = 0, **options: Any) -> Any:
@@ -264,6 +269,49 @@ def test_what_the_first_evaluation_shows_to_be_wrong_stops_nobody(tmp_path: Path
     strict = ActiVisCallback(log_dir=tmp_path / "strict", layers=["nothing"], strict=True)
     with pytest.raises(ConfigurationError, match="'nothing' matches none"):
         trainer(bert(), tokenizer, tmp_path, strict).train()
+
+
+class Stopping(transformers.TrainerCallback):
+    """What may go wrong in a training."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **found: Any) -> None:
+        if state.global_step == 5:
+            raise ValueError("stop")
+
+
+def test_a_training_that_fails_lets_the_next_have_the_directory(tmp_path: Path, tokenizer: Any) -> None:
+    failed = ActiVisCallback(log_dir=tmp_path / "run", strict=True)
+    with pytest.raises(ValueError, match="stop"):
+        trainer(bert(), tokenizer, tmp_path, failed, Stopping()).train()
+    assert open_run(tmp_path / "run").steps == [4]
+    trainer(bert(), tokenizer, tmp_path, ActiVisCallback(log_dir=tmp_path / "run", strict=True)).train()
+    assert open_run(tmp_path / "run").steps == [4, 8]
+    two = [ActiVisCallback(log_dir=tmp_path / "run", data=examples(tokenizer)) for _ in range(2)]
+    with pytest.raises(ConfigurationError, match="Another logger is writing"):
+        trainer(bert(), tokenizer, tmp_path, *two).train()
+
+
+def test_ids_columns_and_probes(tmp_path: Path, tokenizer: Any) -> None:
+    rows = examples(tokenizer)
+    activis = ActiVisCallback(
+        log_dir=tmp_path / "run",
+        strict=True,
+        id=[f"question {row}" for row in range(len(rows))],
+        columns={"count": [len(text.split()) for text in QUESTIONS]},
+        subsets={"long": "count > 4"},
+        probes=rows[:2],
+    )
+    trainer(bert(), tokenizer, tmp_path, activis, max_steps=1).train()
+    snapshot = open_run(tmp_path / "run").latest
+    assert snapshot.record.probes == 2
+    table = snapshot.instances.to_pylist()
+    assert [row["id"] for row in table[7:]] == ["probe 1", "probe 2"]
+    assert [row["text"] for row in table[7:]] == QUESTIONS[:2]
+    for row in table[:7]:
+        place = int(row["id"].removeprefix("question "))
+        assert (row["text"], row["count"]) == (QUESTIONS[place], len(QUESTIONS[place].split()))
+    counts = {subset.name: subset.count for subset in snapshot.record.subsets}
+    assert counts["long"] == sum(len(text.split()) > 4 for text in QUESTIONS)
 
 
 def test_other_processes_log_nothing(tmp_path: Path, tokenizer: Any) -> None:

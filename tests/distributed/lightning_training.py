@@ -1,5 +1,7 @@
 """What torchrun starts: two processes of Lightning, with DistributedDataParallel and with fully_shard."""
 
+# ruff: noqa: E402
+
 import sys
 import warnings
 from pathlib import Path
