@@ -79,6 +79,26 @@ def test_a_request_that_takes_too_long_is_ended_and_says_the_limit(
     assert client.get(route, **QUESTIONS[route]).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("route", "name", "limit", "said"),
+    [
+        ("matrix", "query.matrix.MAX_CELLS", 5, "2 rows of 3 neurons are more than 5 cells"),
+        ("matrix", "query.rows.MAX_ROWS", 1, "At most 1 rows can be asked for at once; got 2"),
+        ("export", "query.export.MAX_ROWS", 16, "17 instances are more than 16"),
+        ("matrix", "serve.parameters.MAX_BODY", 50, "A request may have 50 bytes; got"),
+    ],
+)
+def test_limits_of_size_are_said(
+    client: Client, monkeypatch: pytest.MonkeyPatch, route: str, name: str, limit: int, said: str
+) -> None:
+    monkeypatch.setattr(f"tensorboard_activis.{name}", limit)
+    response = client.post(route, **QUESTIONS[route])
+    assert response.status_code == 413
+    error = json.loads(response.get_data())["error"]
+    assert error["kind"] == "too_large"
+    assert said in error["message"]
+
+
 def test_the_limit_is_of_one_request_alone() -> None:
     with time_limit(60):
         with time_limit(-1), pytest.raises(TooLargeError):

@@ -295,7 +295,7 @@ export interface NumberStatistics {
 /** Another column: how many values there are, and the most frequent ones. */
 export interface ValueStatistics {
   name: string;
-  type: "category" | "text" | "boolean";
+  type: "category" | "text" | "boolean" | "list";
   missing: number;
   distinct: number;
   values: { value: string | boolean; count: number }[];

@@ -101,7 +101,9 @@ function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
       .map(([label, value]) => ({ text: plain(value), label: plain(value), detail: label, caret: plain(value).length }))
       .filter(({ text }, i, list) => list.findIndex((other) => other.text === text) === i);
   }
-  return found.values.filter(({ value }) => String(value).toLowerCase().startsWith(prefix.toLowerCase())).slice(0, MOST).map(({ value, count }) => {
+  const fitting = found.values.filter(({ value }) => String(value).toLowerCase().startsWith(prefix.toLowerCase()));
+  if (fitting.length === 1 && fitting[0]!.value === prefix) return [];
+  return fitting.slice(0, MOST).map(({ value, count }) => {
     const text = typeof value === "boolean" ? (value ? "True" : "False") : quoted(value);
     return { text, label: String(value), detail: count.toLocaleString("en"), caret: text.length };
   });

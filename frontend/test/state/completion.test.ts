@@ -73,7 +73,7 @@ describe("completing an expression", () => {
   });
 
   it("offers nothing where nothing fits", () => {
-    for (const text of ['label == "HUM"|', '"part|" in label', "length > 3|", "label.|", "unknown == |", "(|", "1 + [2, |"]) expect(labels(text)).toEqual([]);
+    for (const text of ['label == "HUM"|', "label == hop|", '"part|" in label', "length > 3|", "label.|", "unknown == |", "(|", "1 + [2, |"]) expect(labels(text)).toEqual([]);
   });
 
   it("reads what the plugin answers", () => {
