@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, QueryError
-from tensorboard_activis.query import alignment, column_statistics, export, following, instances, neurons
+from tensorboard_activis.query import alignment, column_statistics, export, following, groups, instances, neurons
 from tensorboard_activis.query import matrix as matrices
 from tensorboard_activis.query import subset as subsets
 from tensorboard_activis.query.classes import row_of_id
@@ -180,6 +180,13 @@ class Snapshot(SnapshotReader):
         Raises NotFoundError, ExpressionError, QueryError.
         """
         return export.export_table(self, Page(expression, rows, order, descending))
+
+    def groups(self, by: str = "label", expression: str | None = None) -> pa.Table:
+        """Kept instances by the values of a column: value, count, right, wrong, mean score and loss; the largest first.
+
+        Raises NotFoundError, ExpressionError, QueryError.
+        """
+        return groups.groups(self, by, expression)
 
     def column_statistics(
         self, column: str | None = None, *, prefix: str = "", limit: int = 20

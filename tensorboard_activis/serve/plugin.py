@@ -59,6 +59,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/activation": of.numbers(questions.activation),
             "/where": of.numbers(questions.where),
             "/table": of.about(questions.instance_table),
+            "/groups": of.about(questions.instance_groups),
             "/export": of.respond(self._export),
             "/instance": of.about(questions.one_instance),
             "/neuron": route(self._neuron),

@@ -9,6 +9,7 @@ from tensorboard_activis.query import (
     column_statistics,
     columns,
     describe,
+    groups,
     instances,
     matrix,
     rows,
@@ -126,6 +127,12 @@ def where(snapshot: SnapshotReader, given: Parameters) -> Tensors:
 def instance_table(snapshot: SnapshotReader, given: Parameters) -> object:
     """The route `table`."""
     return table.table_page(snapshot, page(given))
+
+
+def instance_groups(snapshot: SnapshotReader, given: Parameters) -> object:
+    """The route `groups`."""
+    found = groups.groups(snapshot, given.optional_text("by") or "label", given.optional_text("expression"))
+    return {"groups": found.to_pylist()}
 
 
 def one_instance(snapshot: SnapshotReader, given: Parameters) -> object:

@@ -20,6 +20,7 @@ QUESTIONS: dict[str, dict] = {
     "activation": AT | {"layer": "head", "neuron": 1},
     "where": AT | {"expression": "correct"},
     "table": AT,
+    "groups": AT,
     "export": AT,
     "instance": AT | {"layer": "head", "row": 3},
     "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},

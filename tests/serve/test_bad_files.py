@@ -59,6 +59,7 @@ NEED_TABLE = {
     "column_statistics",
     "where",
     "table",
+    "groups",
     "export",
     "instance",
     "neuron",
