@@ -1,4 +1,4 @@
-"""Streaming statistics per subset and neuron, about a fixed pivot: the mean of the first batch.
+"""Streaming statistics per subset and neuron, about a fixed pivot: the median of a few values of the first batch.
 
 Sums of squares about zero lose what they are to measure: in float32 they gave a negative variance at mean 100. About a pivot
 near the data they do not, and they add up: over batches, and over processes, as Chan, Golub and LeVeque's rule has it ("Updating
@@ -17,6 +17,8 @@ Reduction = Callable[[np.ndarray], np.ndarray]
 
 #: So many values of a batch are worked on at a time, few enough for the processor's own memory.
 _BLOCK = 1 << 16
+#: The pivot is the middle one of so many.
+_FEW = 15
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Moments:
             self._count_missing(finite, groups)
             low, high = np.where(finite, activations, np.inf), np.where(finite, activations, -np.inf)
         if self._pivot is None:
-            self._pivot = _mean(activations, finite)
+            self._pivot = _middle(activations)
         if finite is not None:
             values = np.where(finite, activations, self._pivot.astype(np.float32))
         self._rows += groups.sizes
@@ -228,10 +230,12 @@ def _all_finite(values: np.ndarray) -> bool:
     return bool(np.isfinite(total)) or bool(np.isfinite(values).all())
 
 
-def _mean(values: np.ndarray, finite: np.ndarray | None) -> np.ndarray:
-    """Over the finite ones, [neurons]; float32 in float64's form, so that a value left out can stand on it exactly."""
-    if finite is None:
-        mean = values.mean(axis=0, dtype=np.float64)
-    else:
-        mean = np.where(finite, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(finite.sum(axis=0), 1)
-    return mean.astype(np.float32).astype(np.float64)
+def _middle(values: np.ndarray) -> np.ndarray:
+    """The middle one of a few finite values of each neuron, [neurons]: one that is far out must not take the digits of the others.
+
+    float32 in float64's form, so that a value left out can stand on it exactly.
+    """
+    few = np.sort(np.where(np.isfinite(values[:_FEW]), values[:_FEW], np.inf), axis=0)
+    count = np.isfinite(few).sum(axis=0)
+    middle = np.take_along_axis(few, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
+    return np.where(count > 0, middle, 0).astype(np.float64)

@@ -16,6 +16,19 @@ def groups(masks: np.ndarray) -> Groups:
     return Groups([np.flatnonzero(mask) for mask in masks], masks.shape[1])
 
 
+def test_one_value_that_is_far_out_spoils_no_other_subset() -> None:
+    """A mean as the pivot would lie so far out that the others' digits were lost."""
+    values = np.linspace(1, 2, 20, dtype=np.float32)[:, None]
+    values[3] = -3e38
+    moments = Moments(2, 1)
+    others = np.delete(np.arange(20), 3)
+    moments.add(values, [np.arange(20), others])
+    result = moments.statistics()
+    exact = values.astype(np.float64)
+    np.testing.assert_allclose(result.mean[:, 0], [exact.mean(), exact[others].mean()], rtol=1e-6)
+    np.testing.assert_allclose(result.std[:, 0], [exact.std(), exact[others].std()], rtol=1e-6)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 9), st.floats(-1e4, 1e4))
 def test_batches_and_merges_give_what_numpy_gives(seed: int, instances: int, batch: int, offset: float) -> None:
     random = np.random.default_rng(seed)

@@ -1,5 +1,6 @@
 """What goes wrong is told, before training where it can be, and never stops it."""
 
+import signal
 import warnings
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,31 @@ def test_an_interrupt_leaves_readable_files(tmp_path: Path, data: tuple[torch.Te
     assert open_run(tmp_path).steps == [0]
 
 
-def _interrupt(module: nn.Module, args: object, output: object) -> None:
-    raise KeyboardInterrupt
+def _interrupt(*args: object, **keywords: object) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "where", ["arrays.save_file", "arrays.os.fsync", "instances.pq.write_table", "events.os.fsync"]
+)
+def test_an_interrupt_while_writing_leaves_readable_files(
+    tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at any moment: what was there before is there, nothing half written is, and the directory is free again."""
+    wide = nn.Sequential(nn.Flatten(), nn.Linear(64, 3_000), nn.Linear(3_000, 3))  # so that arrays go to a file
+    with ActiVisLogger(tmp_path, wide, data, layers=["1", "2"]) as logger:
+        logger.log(0)
+        with monkeypatch.context() as patched:
+            patched.setattr(f"tensorboard_activis.write.{where}", _interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                logger.log(1)
+    run = open_run(tmp_path)
+    assert run.steps == [0]
+    assert run.latest.activations("1").shape == (41, 3_000)
+    assert not [path for path in (tmp_path / "activis").iterdir() if path.name.endswith(".partial")]
+    with ActiVisLogger(tmp_path, wide, data, layers=["1", "2"], strict=True) as logger:
+        logger.log(2)
+    assert open_run(tmp_path).steps == [0, 2]
 
 
 @pytest.mark.parametrize(

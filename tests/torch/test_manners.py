@@ -2,6 +2,8 @@
 
 import gc
 import random
+import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -110,3 +112,54 @@ def test_parameters_are_not_kept_in_a_graph(tmp_path: Path, data: tuple[torch.Te
             loss.backward()
         gradients.append([parameter.grad for parameter in model.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True) if a is not None and b is not None)
+
+
+def test_nothing_that_is_logged_has_a_gradient(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """Not even where the user's own hooks look, and no tensor of a graph is left behind."""
+    model, seen = Net(), []
+    model.fc.register_forward_hook(lambda module, args, output: seen.append(output.requires_grad))
+    with ActiVisLogger(tmp_path, model, data, strict=True) as logger:
+        gc.collect()
+        before = sum(_has_graph(found) for found in gc.get_objects())
+        logger.log(0)
+        gc.collect()
+        assert sum(_has_graph(found) for found in gc.get_objects()) == before
+    assert seen
+    assert not any(seen)
+
+
+def _has_graph(found: object) -> bool:
+    return issubclass(type(found), torch.Tensor) and found.grad_fn is not None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(None, False), (False, False), (True, True)])
+def test_the_progress_bar_is_quiet_where_nobody_looks(
+    tmp_path: Path,
+    data: tuple[torch.Tensor, torch.Tensor],
+    capsys: pytest.CaptureFixture[str],
+    progress: bool | None,
+    shown: bool,
+) -> None:
+    """What pytest captures is no terminal, as in a batch job: a bar would fill the log."""
+    with ActiVisLogger(tmp_path, Net(), batches(data), progress=progress, strict=True) as logger:
+        logger.log(0)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ("ActiVis" in err) == shown
+    if not shown:
+        assert err == ""
+
+
+def test_the_progress_bar_shows_itself_on_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        def __iter__(self):
+            for _ in range(3):
+                time.sleep(0.6)  # a pass of less than a second needs no bar
+                yield torch.ones(7, 1, 8, 8)
+
+    with ActiVisLogger(tmp_path, Net(), Slow(), strict=True) as logger:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        logger.log(0)
+    assert "ActiVis" in capsys.readouterr().err
