@@ -1,22 +1,24 @@
 """What reading a Parquet file would take, found in its page headers before anything is decompressed.
 
 A few bytes may stand for gigabytes: compressed zeros, or one value repeated. What the file's own metadata say of it may be a lie;
-the reader goes by the headers of its pages, and so does this. The format is that of apache/parquet-format: PageHeader, in Thrift's
-compact protocol.
+the reader goes by the headers of its pages, and so does this. The format is that of apache/parquet-format. It is read here because
+pyarrow's own view of a column's metadata ends the process where they contradict each other.
 """
 
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
-import pyarrow.parquet as pq
-
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.read.thrift import Compact, ThriftError, Value
 
+_MAGIC = b"PAR1"
+_MAX_FOOTER = 2 << 20
 _MAX_PAGES = 50_000
-_MAX_COLUMNS = 4_000
 #: Page headers carry statistics, which the writer cuts; nothing of ours comes near this.
 _MAX_HEADER = 1 << 16
-_DICTIONARY_PAGE = 2
+_DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = 0, 2, 3
 
 
 @dataclass(slots=True)
@@ -34,130 +36,100 @@ class Demand:
     dictionary: int = 0
 
 
-def demands(file: BinaryIO, metadata: pq.FileMetaData) -> dict[str, Demand]:
-    """By the column's path in the schema.
+@dataclass(slots=True)
+class Demands:
+    """Of a file: its number of rows, and its columns by their paths in the schema."""
+
+    rows: int
+    columns: dict[str, Demand] = field(default_factory=dict)
+
+
+def demands(file: BinaryIO) -> Demands:
+    """Reads footer and page headers.
 
     Raises:
-        UnreadableError: the pages are not where the metadata say, or too many.
+        UnreadableError: it is no Parquet file, or its pages are not where it says, or too many.
     """
-    if metadata.num_row_groups * metadata.num_columns > _MAX_PAGES or metadata.num_columns > _MAX_COLUMNS:
-        raise UnreadableError(f"it has {metadata.num_row_groups:,} parts of {metadata.num_columns:,} columns")
-    found: dict[str, Demand] = {}
-    pages = 0
-    for group in range(metadata.num_row_groups):
-        for index in range(metadata.num_columns):
-            chunk = metadata.row_group(group).column(index)
-            if chunk.file_path:
-                raise UnreadableError(f"its column {chunk.path_in_schema!r:.60} lies in another file")
-            demand = found.setdefault(chunk.path_in_schema, Demand())
-            start, end = _span(chunk)
-            while start < end:
-                header = _page_header(file, start)
-                start += header.length + header.compressed
-                pages += 1
-                if pages > _MAX_PAGES or start > end:
-                    raise UnreadableError("its pages are not where it says")
-                demand.uncompressed += header.uncompressed
-                if header.kind == _DICTIONARY_PAGE:
-                    demand.dictionary += header.uncompressed
-                else:
-                    demand.values += header.values
-    return found
-
-
-def _span(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
-    start = chunk.data_page_offset
-    first = chunk.dictionary_page_offset if chunk.has_dictionary_page else None
-    if first is not None and 0 < first < start:  # as the reader has it
-        start = first
-    if start < 0 or chunk.total_compressed_size < 0:
-        raise UnreadableError("its pages are not where it says")
-    return start, start + chunk.total_compressed_size
-
-
-@dataclass(slots=True)
-class _PageHeader:
-    kind: int
-    uncompressed: int
-    compressed: int
-    values: int
-    length: int
-
-
-def _page_header(file: BinaryIO, start: int) -> _PageHeader:
-    file.seek(start)
-    reader = _Compact(file.read(_MAX_HEADER))
     try:
-        fields = reader.struct()
-    except (IndexError, RecursionError) as error:
-        raise UnreadableError("one of its page headers is damaged") from error
-    values = 0
-    for number in (5, 7, 8):  # of a data page, a dictionary page, a data page of version 2
-        inner = fields.get(number)
-        if isinstance(inner, dict) and isinstance(inner.get(1), int):
-            values = max(values, inner[1])
-    sizes = [fields.get(number) for number in (1, 2, 3)]
-    if not all(isinstance(size, int) and 0 <= size < 1 << 31 for size in sizes):
-        raise UnreadableError("one of its page headers is damaged")
-    kind, uncompressed, compressed = (int(size) for size in sizes)  # type: ignore[call-overload]
-    return _PageHeader(kind, uncompressed, compressed, values, reader.position)
+        footer = _footer(file)
+        found = Demands(_integer(footer.get(3)))
+        pages = 0
+        for chunk in _chunks(footer):
+            metadata = _fields(chunk.get(3))
+            if chunk.get(1):
+                raise UnreadableError("a column lies in another file")
+            path = ".".join(_text(part) for part in _items(metadata.get(3)))
+            demand = found.columns.setdefault(path, Demand())
+            for header in _pages(file, metadata):
+                pages += 1
+                if pages > _MAX_PAGES:
+                    raise UnreadableError(f"it has more than {_MAX_PAGES:,} pages")
+                _count(demand, header)
+        return found
+    except ThriftError as error:
+        raise UnreadableError(f"its metadata are damaged: {error}") from error
 
 
-class _Compact:
-    """Thrift's compact protocol, as much as skips what is not asked for. Raises IndexError at the end of the bytes."""
+def _footer(file: BinaryIO) -> dict[int, Value]:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 8))
+    tail = file.read(8)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or length > min(size - 12, _MAX_FOOTER):
+        raise UnreadableError("it is no complete Parquet file")
+    file.seek(size - 8 - length)
+    return Compact(file.read(length)).struct()
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.position = 0
 
-    def struct(self, depth: int = 0) -> dict[int, object]:
-        """Fields by number: integers, and structs of these; everything else is None."""
-        if depth > 8:
-            raise RecursionError
-        fields: dict[int, object] = {}
-        number = 0
-        while kind := self._byte():
-            number = number + (kind >> 4) if kind >> 4 else self._integer()
-            fields[number] = self._value(kind & 15, depth)
-        return fields
+def _chunks(footer: dict[int, Value]) -> Iterator[dict[int, Value]]:
+    """Those of all columns in all row groups."""
+    for group in _items(footer.get(4)):
+        for chunk in _items(_fields(group).get(1)):
+            yield _fields(chunk)
 
-    def _value(self, kind: int, depth: int) -> object:
-        if kind in (1, 2):
-            return None
-        if kind == 3:
-            return self._byte()
-        if kind in (4, 5, 6):
-            return self._integer()
-        if kind == 7:
-            self._skip(8)
-            return None
-        if kind == 8:
-            self._skip(self._varint())
-            return None
-        if kind == 12:
-            return self.struct(depth + 1)
-        raise IndexError  # lists and maps are in no page header
 
-    def _byte(self) -> int:
-        self.position += 1
-        return self._data[self.position - 1]
+def _pages(file: BinaryIO, metadata: dict[int, Value]) -> Iterator[dict[int, Value]]:
+    """The headers of a column's pages in one row group."""
+    start, dictionary = _integer(metadata.get(9)), metadata.get(11)
+    if isinstance(dictionary, int) and 0 < dictionary < start:  # as the reader has it
+        start = dictionary
+    end = start + _integer(metadata.get(7))
+    while start < end:
+        file.seek(start)
+        reader = Compact(file.read(_MAX_HEADER))
+        header = reader.struct()
+        yield header
+        start += reader.position + _integer(header.get(3))
 
-    def _skip(self, count: int) -> None:
-        self.position += count
-        if self.position > len(self._data):
-            raise IndexError
 
-    def _varint(self) -> int:
-        found = shift = 0
-        while True:
-            byte = self._byte()
-            found |= (byte & 127) << shift
-            if byte < 128:
-                return found
-            shift += 7
-            if shift > 63:
-                raise IndexError
+def _count(demand: Demand, header: dict[int, Value]) -> None:
+    kind, uncompressed = _integer(header.get(1)), _integer(header.get(2))
+    demand.uncompressed += uncompressed
+    if kind == _DICTIONARY_PAGE:
+        demand.dictionary += uncompressed
+    elif kind in (_DATA_PAGE, _DATA_PAGE_V2):
+        demand.values += _integer(_fields(header.get(5 if kind == _DATA_PAGE else 8)).get(1))
 
-    def _integer(self) -> int:
-        found = self._varint()
-        return (found >> 1) ^ -(found & 1)
+
+def _integer(value: Value) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ThriftError("a number is missing or negative")
+    return value
+
+
+def _items(value: Value) -> list[Value]:
+    if not isinstance(value, list):
+        raise ThriftError("a list is missing")
+    return value
+
+
+def _fields(value: Value) -> dict[int, Value]:
+    if not isinstance(value, dict):
+        raise ThriftError("a part is missing")
+    return value
+
+
+def _text(value: Value) -> str:
+    if not isinstance(value, bytes):
+        raise ThriftError("a name is missing")
+    return value.decode(errors="replace")

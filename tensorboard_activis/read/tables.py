@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import open_own
-from tensorboard_activis.read.pages import Demand, demands
+from tensorboard_activis.read.pages import Demands, demands
 
 #: What a table may take in memory, whatever the size of its file, and how many times the size of a larger file.
 ROOM = 256 << 20
@@ -25,13 +25,14 @@ def read_table(path: Path) -> pa.Table:
     """
     try:
         with open_own(path) as file:
+            room = max(ROOM, _TIMES * os.fstat(file.fileno()).st_size)
+            wanted = demands(file)
+            _check_demands(wanted, room)
             # As a Python file: no map into memory that others may cut short while it is held.
             parquet = pq.ParquetFile(file, pre_buffer=False)
-            room = max(ROOM, _TIMES * os.fstat(file.fileno()).st_size)
-            wanted = demands(file, parquet.metadata)
-            _check_room(wanted, parquet.metadata.num_rows, room)
             schema = parquet.schema_arrow
-            packed = [name for name, one in wanted.items() if one.dictionary and one.values * one.dictionary > room]
+            columns = wanted.columns.items()
+            packed = [name for name, one in columns if one.dictionary and one.values * one.dictionary > room]
             if packed:
                 parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=packed)
             # Threads of the reader would outlive a request for no gain: the tables are small.
@@ -83,7 +84,7 @@ def check_room(size: int, what: str, room: int | None = None) -> None:
         raise UnreadableError(f"{what} would take {size:,} bytes of memory; {allowed:,} are allowed.")
 
 
-def _check_room(wanted: dict[str, Demand], rows: int, room: int) -> None:
-    uncompressed = sum(one.uncompressed for one in wanted.values())
-    values = sum(one.values for one in wanted.values())
-    check_room(max(uncompressed, 8 * values, rows), "it", room)
+def _check_demands(wanted: Demands, room: int) -> None:
+    uncompressed = sum(one.uncompressed for one in wanted.columns.values())
+    values = sum(one.values for one in wanted.columns.values())
+    check_room(max(uncompressed, 8 * values, wanted.rows), "it", room)

@@ -48,11 +48,13 @@ def test_whatever_the_writers_options_a_table_comes_back(tmp_path: Path, options
     pq.write_table(table(), tmp_path / "file", **options)
     assert read_table(tmp_path / "file").equals(table())
     with (tmp_path / "file").open("rb") as file:
-        metadata = pq.ParquetFile(file).metadata
-        found = demands(file, metadata)
-    chunks = [metadata.row_group(i).column(j) for i in range(metadata.num_row_groups) for j in range(len(found))]
-    assert len(chunks) == len(found) * metadata.num_row_groups
-    for name, demand in found.items():
+        found = demands(file)
+    metadata = pq.read_metadata(tmp_path / "file")
+    assert found.rows == metadata.num_rows == ROWS
+    columns = found.columns
+    chunks = [metadata.row_group(i).column(j) for i in range(metadata.num_row_groups) for j in range(len(columns))]
+    assert len(chunks) == metadata.num_columns * metadata.num_row_groups
+    for name, demand in columns.items():
         mine = [chunk for chunk in chunks if chunk.path_in_schema == name]
         assert demand.values == sum(chunk.num_values for chunk in mine)
         # The metadata count the pages' headers as well.
