@@ -1,0 +1,78 @@
+"""Every malformed run of the corpus: said as what it is, within two seconds, while the run beside it is answered as ever."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hostile.corpus import CASES, write_case
+from tests.records import small_data, write_run
+from tests.serve.client import Client
+
+#: As JSON and numbers: route, parameters beyond run and step.
+QUESTIONS: tuple[tuple[str, dict], ...] = (
+    ("snapshot", {}),
+    ("strips", {}),
+    ("matrix", {"layer": "head", "rows": [{"subset": "all"}, {"instance": 0}]}),
+    ("columns", {}),
+    ("table", {}),
+    ("instance", {"layer": "head", "row": 0}),
+    ("neuron", {"layer": "head", "neuron": 0, "rows": [{"subset": "all"}]}),
+    ("projection", {"layer": "head"}),
+    ("where", {"expression": "score > 0.5"}),
+    ("export", {}),
+    ("content", {"row": 0}),
+)
+UNCHANGING = tuple(one for one in QUESTIONS if one[0] in ("snapshot", "matrix", "table"))
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a good run answers when it is alone."""
+    logs = tmp_path_factory.mktemp("alone")
+    write_run(logs / "good", small_data())
+    client = Client(logs)
+    return {route: client.get(route, run="good", step=3, **more).get_data() for route, more in UNCHANGING}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_malformed_run_is_said_and_disturbs_no_other(tmp_path: Path, expected: dict[str, bytes], name: str) -> None:
+    case = CASES[name]
+    write_case(name, tmp_path / "bad")
+    write_run(tmp_path / "good", small_data())
+    client = Client(tmp_path)
+    said: list[str] = []
+
+    def ask(route: str, **parameters: Any) -> tuple[int, bytes]:
+        begun = time.process_time()
+        response = client.get(route, **parameters)
+        content = response.get_data()
+        assert time.process_time() - begun < 2, f"{route} {parameters}"
+        assert response.status_code in (200, 400, 404, 422), content[:300]
+        if response.content_type == "application/json":
+            said.append(content.decode())
+        return response.status_code, content
+
+    runs = json.loads(ask("runs")[1])["runs"]
+    bad, good = runs
+    assert (bad["name"], good["name"]) == ("bad", "good")
+    assert good["problems"] == []
+    assert [step["problem"] for step in good["steps"]] == [None]
+    ask("graph", run="bad")
+    for route, more in QUESTIONS:
+        ask(route, run="bad", step=case.step, **more)
+    assert re.search(case.said, "\n".join(said)), "\n".join(said)[:3000]
+
+    for step in case.whole:
+        if step in (1, 2):
+            for route, more in UNCHANGING:
+                assert ask(route, run="bad", step=step, **more)[0] == 200, (route, step, said[-1])
+    for route, more in UNCHANGING:
+        assert _without_times(ask(route, run="good", step=3, **more)[1]) == _without_times(expected[route])
+
+
+def _without_times(content: bytes) -> bytes:
+    return re.sub(rb'"wall_time":[0-9.]+', b"", content)
