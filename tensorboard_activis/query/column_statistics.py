@@ -14,6 +14,8 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 MAX_VALUES = 1_000
 #: Longer texts are content, nothing that anyone types.
 LONGEST = 200
+#: Whole numbers that lie closer together than this are listed one by one.
+MAX_FEW = 20
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -24,6 +26,7 @@ class NumberColumn:
     Attributes:
         missing: instances without a value; NaN counts as missing.
         quantiles: at 5, 25, 50, 75 and 95 percent, by linear interpolation.
+        values: (value, instances), ascending, of whole numbers with few values, such as classes; otherwise empty.
     """
 
     name: str
@@ -32,6 +35,7 @@ class NumberColumn:
     max: float
     mean: float
     quantiles: tuple[float, ...]
+    values: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +120,8 @@ def _numbers(name: str, column: pa.ChunkedArray) -> NumberColumn:
         nothing = float("nan")
         return NumberColumn(name, missing, nothing, nothing, nothing, (nothing,) * len(_SHARES))
     quantiles = tuple(float(value) for value in np.quantile(values, _SHARES))
-    return NumberColumn(name, missing, float(values.min()), float(values.max()), float(values.mean()), quantiles)
+    few: tuple[tuple[int, int], ...] = ()
+    if pa.types.is_integer(column.type) and values.max() - values.min() < MAX_FEW:
+        each, counts = np.unique(values, return_counts=True)
+        few = tuple((int(value), int(count)) for value, count in zip(each, counts, strict=True))
+    return NumberColumn(name, missing, float(values.min()), float(values.max()), float(values.mean()), quantiles, few)

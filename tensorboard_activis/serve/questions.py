@@ -93,6 +93,7 @@ def statistics_of_columns(snapshot: SnapshotReader, given: Parameters) -> object
                     "max": one.max,
                     "mean": one.mean,
                     "quantiles": list(one.quantiles),
+                    "values": [{"value": value, "count": count} for value, count in one.values],
                 }
             )
         else:

@@ -149,6 +149,32 @@ def test_an_expression_counts_and_becomes_a_row(board: str, open_tab: OpenTab, r
     expect(layer(tab, "head.fc2").get_by_role("grid")).to_have_attribute("aria-rowcount", "11")
 
 
+def test_an_expression_is_completed_by_keyboard(board: str, open_tab: OpenTab, complaints: list[str]) -> None:
+    tab = open_tab(board, AT_FIRST)
+    box = tab.get_by_role("combobox", name="Subset expression")
+    options = tab.get_by_role("listbox", name="Completions").get_by_role("option")
+    box.press_sequentially("lab")
+    expect(options).to_have_text([re.compile("^label"), re.compile("^label_score")])
+    expect(box).to_have_attribute("aria-expanded", "true")
+    box.press("ArrowDown")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    box.press("Enter")
+    expect(box).to_have_value("label")
+    box.press_sequentially(" == ")
+    expect(options).to_have_count(10)
+    box.press("ArrowDown")
+    box.press("Tab")
+    expect(box).to_have_value("label == 0")
+    expect(box).to_be_focused()
+    expect(tab.get_by_text(re.compile("^[0-9]+ of 899$"))).to_be_visible()
+    box.press_sequentially(" and co")
+    expect(options.first).to_contain_text("correct")
+    box.press("Escape")
+    expect(options).to_have_count(0)
+    expect(box).to_have_value(re.compile(" and co$"))
+    complaints.clear()  # what is half typed is refused
+
+
 def test_a_wrong_expression_is_explained_at_its_place(board: str, open_tab: OpenTab, complaints: list[str]) -> None:
     tab = open_tab(board, AT_FIRST)
     tab.get_by_role("combobox", name="Subset expression").fill("lable == 8")

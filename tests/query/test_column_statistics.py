@@ -48,6 +48,13 @@ def test_missing_numbers_and_infinities() -> None:
     assert np.isnan([nothing.min, nothing.max, nothing.mean, *nothing.quantiles]).all()
 
 
+def test_whole_numbers_with_few_values_are_listed() -> None:
+    assert of("x", x=pa.array([3, 1, 3, None, -2])).values == ((-2, 1), (1, 1), (3, 2))
+    assert of("x", x=pa.array([0, 19])).values == ((0, 1), (19, 1))
+    assert of("x", x=pa.array([0, 20])).values == ()
+    assert of("x", x=pa.array([1.0, 2.0])).values == ()
+
+
 @pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int8(), pa.string()), pa.large_string()])
 def test_values_by_how_often_they_occur_then_by_the_alphabet(kind: pa.DataType) -> None:
     texts = ["b", "Ab", None, "ab", "b", "c", "ab", "x" * (LONGEST + 1)]

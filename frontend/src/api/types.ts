@@ -290,6 +290,8 @@ export interface NumberStatistics {
   max: number | null;
   mean: number | null;
   quantiles: (number | null)[];
+  /** Of whole numbers with few values, ascending. */
+  values: { value: number; count: number }[];
 }
 
 /** Another column: how many values there are, and the most frequent ones. */

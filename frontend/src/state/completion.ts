@@ -93,7 +93,7 @@ export function completions(place: Place, known: Vocabulary, all = false): Compl
 function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
   const found = known.columns.find(({ name }) => name === column);
   if (!found) return [];
-  if (found.type === "number") {
+  if (found.type === "number" && found.values.length === 0) {
     if (prefix !== "" || found.min === null || found.max === null) return [];
     const [low, , middle, , high] = found.quantiles;
     const points: [string, number | null | undefined][] = [["least", found.min], ["5 %", low], ["median", middle], ["95 %", high], ["most", found.max]];
@@ -101,10 +101,11 @@ function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
       .map(([label, value]) => ({ text: plain(value), label: plain(value), detail: label, caret: plain(value).length }))
       .filter(({ text }, i, list) => list.findIndex((other) => other.text === text) === i);
   }
-  const fitting = found.values.filter(({ value }) => String(value).toLowerCase().startsWith(prefix.toLowerCase()));
-  if (fitting.length === 1 && fitting[0]!.value === prefix) return [];
+  const all: readonly { value: string | number | boolean; count: number }[] = found.values;
+  const fitting = all.filter(({ value }) => String(value).toLowerCase().startsWith(prefix.toLowerCase()));
+  if (fitting.length === 1 && String(fitting[0]!.value) === prefix) return [];
   return fitting.slice(0, MOST).map(({ value, count }) => {
-    const text = typeof value === "boolean" ? (value ? "True" : "False") : quoted(value);
+    const text = typeof value === "boolean" ? (value ? "True" : "False") : typeof value === "number" ? String(value) : quoted(value);
     return { text, label: String(value), detail: count.toLocaleString("en"), caret: text.length };
   });
 }

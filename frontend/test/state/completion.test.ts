@@ -6,7 +6,8 @@ import { complete, type Completion, completions, placeAt } from "../../src/state
 const KNOWN: Vocabulary = {
   columns: [
     { name: "label", type: "category", missing: 0, distinct: 3, values: [{ value: "HUM", count: 9 }, { value: "hop", count: 4 }, { value: 'a "b"', count: 1 }] },
-    { name: "length", type: "number", missing: 1, min: 2, max: 40.25, mean: 9, quantiles: [2, 5, 8.123456, 12, 30] },
+    { name: "length", type: "number", missing: 1, min: 2, max: 40.25, mean: 9, quantiles: [2, 5, 8.123456, 12, 30], values: [] },
+    { name: "stars", type: "number", missing: 0, min: 1, max: 12, mean: 4, quantiles: [1, 2, 3, 4, 5], values: [{ value: 1, count: 3 }, { value: 12, count: 6 }] },
     { name: "my text", type: "text", missing: 0, distinct: 2, values: [{ value: "one", count: 5 }, { value: "two", count: 3 }] },
     { name: "correct", type: "boolean", missing: 0, distinct: 2, values: [{ value: true, count: 8 }, { value: false, count: 2 }] },
   ],
@@ -41,7 +42,7 @@ describe("completing an expression", () => {
 
   it("offers everything when it is asked for", () => {
     expect(completions(placeAt("", 0)!, KNOWN, true).map(({ label }) => label)).toEqual(
-      ["label", "length", "my text", "correct", "len(…)", "lower(…)", "contains(…)", "and", "or", "not", "in"]);
+      ["label", "length", "stars", "my text", "correct", "len(…)", "lower(…)", "contains(…)", "and", "or", "not", "in"]);
   });
 
   it("puts the choice in the place of what is typed, also in the middle", () => {
@@ -61,6 +62,8 @@ describe("completing an expression", () => {
     expect(labels('label in ["HUM", |')).toEqual(["HUM", "hop", 'a "b"']);
     expect(labels("label not in [|")).toEqual(["HUM", "hop", 'a "b"']);
     expect(labels('label.isin(["h|')).toEqual(["HUM", "hop"]);
+    expect(labels("stars == |")).toEqual(["1", "12"]);
+    expect(chosen("stars == 1|", 1)).toBe("stars == 12|");
     expect(labels("length == |")).toEqual(["2", "8.123", "30", "40.25"]);
     expect(at("length == |").found.map(({ detail }) => detail)).toEqual(["least", "median", "95 %", "most"]);
   });
