@@ -1,5 +1,7 @@
 """Tables are read when they fit into memory; a few bytes that stand for gigabytes are refused before they are unpacked."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +127,37 @@ def test_long_names_of_classes_are_measured_before_they_are_repeated(
     predicted = int((small_data().logits.argmax(axis=1) == 0).sum())
     with pytest.raises(UnreadableError, match=rf"names of predicted classes would take {predicted * 9:,},\d+ bytes"):
         _ = open_run(tmp_path).latest.instances
+
+
+def test_texts_that_are_no_texts_are_damage(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["abcd", "efgh"]}), tmp_path / "file", compression="none", use_dictionary=False)
+    content = (tmp_path / "file").read_bytes()
+    (tmp_path / "file").write_bytes(content.replace(b"abcd", b"a\xff\xfed"))
+    with pytest.raises(UnreadableError, match="file cannot be read: .*UTF8"):
+        read_table(tmp_path / "file")
+
+
+def test_names_that_are_no_texts_are_damage(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["abcd"]}), tmp_path / "file", store_schema=False)
+    content = (tmp_path / "file").read_bytes()
+    (tmp_path / "file").write_bytes(content.replace(b"text", b"t\xff\xfet"))
+    with pytest.raises(UnreadableError, match="file cannot be read: "):
+        read_table(tmp_path / "file")
+
+
+def test_metadata_that_contradict_each_other_end_no_process(tmp_path: Path) -> None:
+    """pyarrow's view of a column's metadata would end it: the size statistics must fit the column's levels."""
+    pq.write_table(pa.table({"id": pa.array([1, 2, None])}), tmp_path / "file")
+    content = (tmp_path / "file").read_bytes()
+    required = content.replace(b"\x25\x02\x18\x02id", b"\x25\x00\x18\x02id")
+    assert required != content
+    (tmp_path / "file").write_bytes(required)
+    script = (
+        "import sys; from pathlib import Path; from tensorboard_activis.errors import UnreadableError\n"
+        "from tensorboard_activis.read.tables import read_table\n"
+        "try: read_table(Path(sys.argv[1])); print('read')\n"
+        "except UnreadableError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "file")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(("file cannot be read: ", "read"))
