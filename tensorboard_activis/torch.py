@@ -43,7 +43,8 @@ class ActiVisLogger:
             chooses: the logits, the outputs of repeated blocks, activations, and layers with weights.
         class_names: names of the classes, in the order of the model's outputs.
         subsets: more sets of instances to summarise, name -> expression, such as `{"unsure": "score < 0.5"}`.
-        sample: how many instances are kept one by one; None keeps all. Summaries are over all instances all the same.
+        sample: how many instances are kept one by one. None keeps all, in memory until the snapshot is written: 2 bytes per
+            neuron and instance. Summaries are over all instances all the same.
         reducer: how one number per neuron and instance is made of maps and sequences: "mean" (default; over the real
             positions where the batch has an `attention_mask`), "max", "first", "last", a function of float32
             [instances, neurons, positions] and a mask that gives [instances, neurons], or a dict of these by layer.

@@ -138,7 +138,7 @@ class ChannelsLast(nn.Module):
 def test_neurons_of_a_block_with_channels_last(tmp_path: Path) -> None:
     model, x = nn.Sequential(ChannelsLast()).eval(), torch.randn(INSTANCES, 6, 6, 6)
     snapshot = logged(tmp_path, model, x, "0.depthwise", "0.norm", "0.act", "0.narrow", "0/add", "0")
-    block = model[0]
+    block: Any = model[0]
     depth = block.depthwise(x)
     norm = block.norm(depth.permute(0, 2, 3, 1))
     act = block.act(block.wide(norm))
@@ -178,7 +178,8 @@ def test_neurons_over_tokens_and_over_time(tmp_path: Path) -> None:
 
 
 def test_channels_last_memory(tmp_path: Path) -> None:
-    model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()).eval().to(memory_format=torch.channels_last)
+    model: Any = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()).eval()
+    model.to(memory_format=torch.channels_last)
     x = torch.randn(INSTANCES, 3, 6, 7).to(memory_format=torch.channels_last)
     close(logged(tmp_path, model, x, "0"), "0", model[0](x).mean((2, 3)))
 
@@ -204,8 +205,8 @@ def test_gradient_checkpointing(tmp_path: Path, reentrant: bool) -> None:
 def test_layers_that_give_quantized_tensors(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = torch.ao.quantization.QuantWrapper(nn.Sequential(nn.Linear(4, 6), nn.ReLU())).eval()
-        model.qconfig = torch.ao.quantization.get_default_qconfig("fbgemm")  # type: ignore[assignment]
+        model: Any = torch.ao.quantization.QuantWrapper(nn.Sequential(nn.Linear(4, 6), nn.ReLU())).eval()
+        model.qconfig = torch.ao.quantization.get_default_qconfig("fbgemm")
         torch.ao.quantization.prepare(model, inplace=True)
         x = torch.randn(INSTANCES, 4)
         model(x)
