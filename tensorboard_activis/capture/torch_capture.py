@@ -1,11 +1,9 @@
 """Evaluation passes over a torch model: what is recorded is settled once, then taken from every pass."""
 
 import copy
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,11 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.layers import choose, feeds_relu, matching
+from tensorboard_activis.capture.layers import choose, feeds_relu
 from tensorboard_activis.capture.processes import Alone, Processes, rounds, shared
-from tensorboard_activis.capture.torch_batches import Batch, Batches, Texts, Unpack, transform
+from tensorboard_activis.capture.progress import with_bar
+from tensorboard_activis.capture.torch_batch import Batch, cut, on_processor, transform
+from tensorboard_activis.capture.torch_batches import Batches, Texts, Unpack
 from tensorboard_activis.capture.torch_buffers import share_buffers
 from tensorboard_activis.capture.torch_export import exported_graph
 from tensorboard_activis.capture.torch_graph import Tracer
@@ -24,7 +24,8 @@ from tensorboard_activis.capture.torch_instances import Instances, Reading, give
 from tensorboard_activis.capture.torch_modules import unwrap
 from tensorboard_activis.capture.torch_order import Order
 from tensorboard_activis.capture.torch_paths import Paths
-from tensorboard_activis.capture.torch_reduce import Reducer, check_reducer, reducer_name
+from tensorboard_activis.capture.torch_reduce import Reducer, reducer_name
+from tensorboard_activis.capture.torch_reducers import chosen_reducers
 from tensorboard_activis.capture.torch_sources import Recording
 from tensorboard_activis.capture.torch_state import device_of, dtype_of, is_lazy, is_sharded, untouched
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
@@ -104,7 +105,7 @@ class TorchCapture:
         self._paths = Paths(recording.graph, recording.calls)
         if graph == "export":
             self._paths = Paths(self._exported(recording, few, names), None)
-        reducers = _reducers(recording.graph, names, reducer)
+        reducers = chosen_reducers(recording.graph, names, reducer)
         self._sources = {name: recording.sources[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
         self.layers = tuple(self._info(name) for name in names)
@@ -131,7 +132,7 @@ class TorchCapture:
             share_buffers(model, self._processes)
             with ActivationHooks(model, self._sources, self._reducers) as hooks:
                 reading = self._instances.begin()
-                batches = self._own(_with_bar(self._data, progress and not self._processes.rank), reading)
+                batches = self._own(with_bar(self._data, progress and not self._processes.rank), reading)
                 for batch in rounds(self._processes, batches):
                     if batch is None:
                         self._idle(model)
@@ -188,8 +189,8 @@ class TorchCapture:
         add(self._rows(taken, moved.instances), probe=probe, **described)
 
         def inputs(few: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
-            cut = _cut(moved, _RECORDED) if few else moved
-            return cut.args, cut.kwargs, cut.instances
+            some = cut(moved, _RECORDED) if few else moved
+            return some.args, some.kwargs, some.instances
 
         if not self._sharded:  # all would have to record again when one does
             self._paths.follow(hooks.calls, model, inputs)
@@ -225,7 +226,7 @@ class TorchCapture:
 
     def _shared_first(self, own: Batch | None) -> tuple[Batch, bool]:
         """The first batch, of several processes the same on all, for what it decides must hold for all; and whose it is."""
-        sent = own if own is None or self._processes.size == 1 else _on_processor(own)
+        sent = own if own is None or self._processes.size == 1 else on_processor(own)
         found = shared(self._processes, sent)
         if found is None:
             raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
@@ -248,7 +249,7 @@ class TorchCapture:
         """
         model = self._initialised()
         batch = self._moved(first)
-        few = _cut(batch, _RECORDED)
+        few = cut(batch, _RECORDED)
         if few.instances < batch.instances:
             try:
                 return Tracer(model, few.instances).run(few.args, few.kwargs), few
@@ -324,66 +325,3 @@ class TorchCapture:
                 ActiVisWarning,
                 stacklevel=5,
             )
-
-
-def _reducers(
-    graph: schema.Graph, names: Sequence[str], reducer: Reducer | Mapping[str, Reducer] | None
-) -> dict[str, Reducer]:
-    if not isinstance(reducer, Mapping):
-        chosen: Reducer = "mean" if reducer is None else reducer
-        check_reducer(chosen)
-        return dict.fromkeys(names, chosen)
-    found: dict[str, Reducer] = dict.fromkeys(names, "mean")
-    for pattern, chosen in reducer.items():
-        check_reducer(chosen)
-        hits = [name for name in matching(graph, pattern) if name in found]
-        if not hits:
-            raise ConfigurationError(
-                f"reducer: {pattern!r} matches none of the recorded layers, which are {', '.join(names)}."
-            )
-        found.update(dict.fromkeys(hits, chosen))
-    return found
-
-
-def _on_processor(batch: Batch) -> Batch:
-    """The batch as another process can take it."""
-
-    def move(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.detach().cpu()
-
-    return replace(
-        batch,
-        args=transform(batch.args, move),
-        kwargs=transform(batch.kwargs, move),
-        labels=transform(batch.labels, move),
-        mask=None if batch.mask is None else move(batch.mask),
-        raw=transform(batch.raw, move),
-    )
-
-
-def _cut(batch: Batch, count: int) -> Batch:
-    """The first instances of a batch."""
-    if batch.instances <= count:
-        return batch
-
-    def cut(tensor: torch.Tensor) -> torch.Tensor:
-        axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
-        return tensor.narrow(axes[0], 0, count) if axes else tensor
-
-    mask = None if batch.mask is None else batch.mask[:count]
-    return Batch(transform(batch.args, cut), transform(batch.kwargs, cut), batch.labels, count, mask)
-
-
-def _with_bar(data: Batches, progress: bool | None) -> Any:
-    wanted = sys.stderr.isatty() if progress is None else progress
-    if not wanted:
-        return data
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return data
-    try:
-        total: int | None = len(data)
-    except TypeError:
-        total = None
-    return tqdm(data, desc="ActiVis", unit="batch", total=total, leave=False, delay=1 if progress is None else 0)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from tensorboard_activis.capture import ids
-from tensorboard_activis.capture.torch_batches import Batch, tensors
+from tensorboard_activis.capture.torch_batch import Batch, tensors
 
 
 class ContentIds:

@@ -10,7 +10,8 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Contents
 from tensorboard_activis.capture.given import Given, identities
 from tensorboard_activis.capture.thumbnails import CHANNELS
-from tensorboard_activis.capture.torch_batches import Batch, Batches, tensors
+from tensorboard_activis.capture.torch_batch import Batch, tensors
+from tensorboard_activis.capture.torch_batches import Batches
 from tensorboard_activis.capture.torch_identity import ContentIds
 from tensorboard_activis.capture.torch_labels import Labels, check_width
 from tensorboard_activis.capture.torch_order import Order, Positions

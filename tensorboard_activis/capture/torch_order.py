@@ -8,7 +8,8 @@ import numpy as np
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, IterableDataset, SequentialSampler, Subset
 
 from tensorboard_activis.capture.processes import Processes
-from tensorboard_activis.capture.torch_batches import Batch, Batches
+from tensorboard_activis.capture.torch_batch import Batch
+from tensorboard_activis.capture.torch_batches import Batches
 from tensorboard_activis.capture.torch_identity import ContentIds
 from tensorboard_activis.errors import ActiVisError
 
@@ -76,7 +77,7 @@ class Order:
     """
 
     def __init__(self, data: Batches, first: Batch | None, processes: Processes) -> None:
-        self._source = data.source
+        self._source: Any = data.source
         known = places(self._source)
         dealt = is_dealt(self._source)
         if known is not None and first is not None and first.instances != min(known.size, _batch_size(self._source)):

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler, TensorDataset
 
-from tensorboard_activis.capture.torch_batches import BATCH, Batch, Batches, tensors, transform
+from tensorboard_activis.capture.torch_batch import Batch, tensors, transform
+from tensorboard_activis.capture.torch_batches import BATCH, Batches
 from tensorboard_activis.errors import ConfigurationError
 
 X, Y = torch.randn(7, 3), torch.arange(7)

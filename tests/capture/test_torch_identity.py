@@ -2,7 +2,7 @@
 
 import torch
 
-from tensorboard_activis.capture.torch_batches import Batch
+from tensorboard_activis.capture.torch_batch import Batch
 from tensorboard_activis.capture.torch_identity import ContentIds
 
 
