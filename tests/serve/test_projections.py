@@ -77,7 +77,7 @@ def test_two_runs_lie_on_each_other(tmp_path: Path, cache: Path) -> None:
     write_run(tmp_path / "logs" / "run2", data, (5,))
     client = Client(tmp_path / "logs")
     xy, _ = laid_out(client, 5)
-    question = {"run": "run2", "step": 5, "layer": "head", "method": "tsne"}
+    question: dict = {"run": "run2", "step": 5, "layer": "head", "method": "tsne"}
     deadline = time.monotonic() + 60
     while True:
         tensors, metadata = client.numbers("projection", **question, like={"run": "run1", "step": 5})
@@ -98,7 +98,7 @@ def test_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return initial
 
     monkeypatch.setattr("tensorboard_activis.query.following.tsne", tsne)
-    question = {"run": "run1", "layer": "head", "method": "tsne"}
+    question: dict = {"run": "run1", "layer": "head", "method": "tsne"}
     responses = [client.get("projection", step=step, **question) for step in range(1, 12)]
     assert [response.status_code for response in responses].count(413) >= 1
     status, error = client.error("projection", step=11, **question)

@@ -143,7 +143,7 @@ def test_projections_of_two_runs_lie_on_each_other(tmp_path: Path) -> None:
     write_run(tmp_path / "run2", dataclasses.replace(data, activations=turned), (8,), sample=9)
     client = Client(tmp_path)
     like, _ = client.numbers("projection", **AT, layer="head")
-    question = {"run": "run2", "step": 8, "layer": "head"}
+    question: dict = {"run": "run2", "step": 8, "layer": "head"}
     free, before = client.numbers("projection", **question)
     found, metadata = client.numbers("projection", **question, like=AT)
     assert (metadata["aligned"], before["aligned"]) == (9, 0)
