@@ -1,6 +1,5 @@
 """Logging from Hugging Face's `Trainer`: add `ActiVisCallback` to `Trainer(callbacks=[...])`."""
 
-import inspect
 import os
 import socket
 import warnings
@@ -9,18 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.distributed as dist
-from accelerate.utils import broadcast_object_list
-from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
 from transformers import TrainerCallback
 from transformers.integrations.integration_utils import default_logdir
-from transformers.trainer_utils import RemoveColumnsCollator
 
 from tensorboard_activis.capture.processes import ElsewhereError
 from tensorboard_activis.capture.recorder import RunDirectory, check_options
-from tensorboard_activis.capture.torch_batches import LABEL_KEYS
 from tensorboard_activis.capture.torch_reduce import check_reducer
+from tensorboard_activis.capture.transformers_data import batched, decoder, evaluation_data, label_names
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.torch import ActiVisLogger
 
@@ -74,7 +69,7 @@ class ActiVisCallback(TrainerCallback):
         strict: bool = False,
     ) -> None:
         super().__init__()
-        if tokenizer is not None and _decoder(tokenizer) is None:
+        if tokenizer is not None and decoder(tokenizer) is None:
             raise ConfigurationError(
                 f"tokenizer must be a tokenizer, or a processor that has one; got a {type(tokenizer).__name__}."
             )
@@ -131,7 +126,7 @@ class ActiVisCallback(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **found: Any) -> None:
         if self._data is None:
-            self._data = _evaluation_data(found.get("eval_dataloader"), args)
+            self._data = evaluation_data(found.get("eval_dataloader"), args, shared=_log_together(args))
         # An evaluation set of several parts is evaluated part by part, at one step.
         if not (self._training and state.global_step == self._last_step):
             self._log(args, state, found)
@@ -180,19 +175,19 @@ class ActiVisCallback(TrainerCallback):
         if self._directory is None:
             self._directory = _shared_directory(self._log_dir, args)
         model = found["model"]
-        names = self._class_names if self._class_names is not None else _label_names(model)
+        names = self._class_names if self._class_names is not None else label_names(model)
         tokenizer = self._tokenizer if self._tokenizer is not None else found.get("processing_class")
         loaders = (found.get("train_dataloader"), found.get("eval_dataloader"))
         like = next((loader for loader in loaders if loader is not None), None)
         data, probes = (
-            each if each is None else _batched(each, args, model, like) for each in (self._data, self._probes)
+            each if each is None else batched(each, args, model, like) for each in (self._data, self._probes)
         )
         self._logger = ActiVisLogger(
             self._directory,
             model,
             data,
             class_names=names,
-            texts=_decoder(tokenizer),
+            texts=decoder(tokenizer),
             probes=probes,
             distributed=_log_together(args),
             **self._options,
@@ -228,7 +223,9 @@ def _check_sharding(args: Any, model: Any) -> None:
 def _shared_directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
     """That of the first process: the rule has the time in it, and the process's number."""
     found = [_directory(log_dir, args)]
-    return broadcast_object_list(found)[0] if _log_together(args) else found[0]
+    if _log_together(args):
+        dist.broadcast_object_list(found)
+    return found[0]
 
 
 def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
@@ -243,65 +240,3 @@ def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.Pa
     if written:
         return max(written, key=lambda path: path.stat().st_mtime_ns).parent
     return os.path.join(args.output_dir, default_logdir())
-
-
-def _evaluation_data(loader: Any, args: Any) -> Any:
-    """The trainer's evaluation set, read by a loader of our own, for the trainer's keeps count of who reads it.
-
-    Of several processes that log together each has a part.
-    """
-    dataset: Any = getattr(loader, "dataset", None)
-    if dataset is None:
-        return loader
-    together = _log_together(args)
-    while type(dataset).__name__ == "IterableDatasetShard" and not together:
-        dataset = dataset.dataset
-    stream = isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__")
-    sampler = (
-        DistributedSampler(dataset, args.world_size, args.process_index, shuffle=False)
-        if together and not stream
-        else None
-    )
-    return DataLoader(dataset, args.eval_batch_size, sampler=sampler, collate_fn=loader.collate_fn)
-
-
-def _batched(data: Any, args: Any, model: Any, loader: Any) -> Any:
-    """Examples in batches, as the trainer's loaders make them: columns that the model does not take are left out."""
-    examples = isinstance(data, list) and bool(data) and isinstance(data[0], Mapping)
-    whole = isinstance(data, (DataLoader, list, tuple, Mapping, torch.Tensor)) or not hasattr(data, "__getitem__")
-    if loader is None or (whole and not examples):
-        return data
-    collator = loader.collate_fn
-    if args.remove_unused_columns:
-        collator = collator.data_collator if isinstance(collator, RemoveColumnsCollator) else collator
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # of an adapter
-        columns = [*inspect.signature(inner.forward).parameters, *LABEL_KEYS, *(args.label_names or ())]
-        collator = RemoveColumnsCollator(collator, columns)
-    return DataLoader(data, args.eval_batch_size, collate_fn=collator)
-
-
-def _label_names(model: Any) -> list[str] | None:
-    """What the configuration of a classifier calls the classes; None if it has but the names that it is born with."""
-    names = getattr(getattr(model, "config", None), "id2label", None) or {}
-    found = [str(names[index]) for index in sorted(names)]
-    if not type(model).__name__.endswith("Classification") or len(set(found)) != len(found) or len(found) < 2:
-        return None
-    return None if all(name.startswith("LABEL_") for name in found) else found
-
-
-def _decoder(tokenizer: Any) -> Callable[[Any], list[str] | None] | None:
-    """A function of a batch that gives its texts; None where there is no tokenizer, but something for images, say."""
-    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
-    if not hasattr(tokenizer, "batch_decode"):
-        return None
-
-    def texts(batch: Any) -> list[str] | None:
-        ids = batch.get("input_ids") if isinstance(batch, Mapping) else None
-        if ids is None or ids.dim() != 2:
-            return None
-        mask = batch.get("attention_mask")
-        mask = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
-        rows = [row[real.bool()].tolist() for row, real in zip(ids, mask, strict=True)]
-        return list(tokenizer.batch_decode(rows, skip_special_tokens=True))
-
-    return texts

@@ -1,6 +1,7 @@
 """Several processes give the snapshot that one gives on the same data, however the data are dealt out."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tests.records import CLASSES, Data, small_data, small_graph, small_layers
 USER = {"odd": "number > 0 and id != 3"}
 
 
-def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], probes: int = 0, **options: object) -> None:
+def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], probes: int = 0, **options: Any) -> None:
     """One snapshot; `dealt` is per process the batches, each the positions of its instances."""
 
     def work(processes: Processes) -> None:
