@@ -77,7 +77,7 @@ class Order:
     """
 
     def __init__(self, data: Batches, first: Batch | None, processes: Processes) -> None:
-        self._source: Any = data.source
+        self._source = data.source
         known = places(self._source)
         dealt = is_dealt(self._source)
         if known is not None and first is not None and first.instances != min(known.size, _batch_size(self._source)):
@@ -98,7 +98,7 @@ class Order:
             )
         self.by_content = not (self._dealt or agreed or self._based)
         self.fixed = data.fixed_order or self._dealt
-        self.instances = len(self._source.dataset) if self._dealt else data.instances
+        self.instances = len(getattr(data.source, "dataset", ())) if self._dealt else data.instances
 
     def begin(self) -> "Positions":
         """The positions of one pass."""
