@@ -13,6 +13,7 @@ from tensorboard_activis.capture.keras_labels import Labels
 from tensorboard_activis.capture.keras_outputs import described, essence, gives_probabilities
 from tensorboard_activis.capture.keras_reduce import Reducer, check_reducer
 from tensorboard_activis.capture.keras_tap import Captured, Tap, targets
+from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import random_states
 from tensorboard_activis.errors import ConfigurationError
 
@@ -119,7 +120,7 @@ class KerasCapture:
         """
         with random_states(self._data.loaders):
             reading = self._instances.begin()
-            for batch in _with_bar(self._data.all, progress):
+            for batch in with_bar(self._data.all, progress, self._data.all.batches):
                 self._add(add, reading, batch)
             reading.end()
             reading = self._instances.begin_probes()
@@ -145,14 +146,3 @@ def _unusable(error: Exception, name: str, batch: Batch, form: str) -> Configura
         f"The model cannot be run on {name}, whose first batch is {described(batch.inputs)}: {essence(error)} "
         f"Pass {name} in the form that {form}."
     )
-
-
-def _with_bar(data: ArrayData | DatasetData, progress: bool | None) -> Any:
-    if progress is False:
-        return data
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return data
-    disable = False if progress else None
-    return tqdm(data, "ActiVis", data.batches, leave=False, delay=0 if progress else 1, disable=disable)
