@@ -100,6 +100,13 @@ def following_tsne(
     return layout
 
 
+def kept_tsne(snapshot: SnapshotReader, layer: str, kept: DiskCache) -> np.ndarray | None:
+    """The layout of equal activations that is kept on disk; None when there is none."""
+    activations = snapshot.activations(layer)
+    found = kept.get(_key(activations))
+    return found if _fits(found, activations) else None
+
+
 def _key(activations: np.ndarray) -> str:
     return content_key(activations, "tsne", version())
 

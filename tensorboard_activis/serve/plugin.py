@@ -84,9 +84,10 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         like = given.place("like")
         if like is not None:
             others = self._steps(of, *like)
-            mine, its = alignment.shared_rows(steps[-1], others[-1])
-            xy = alignment.procrustes(xy, self._layout(others, layer, method).xy, mine, its)
-            explained, aligned = alignment.turned_shares(xy, explained), len(mine)
+            if layer in others[-1].layers:
+                mine, its = alignment.shared_rows(steps[-1], others[-1])
+                xy = alignment.procrustes(xy, self._projections.at_hand(others, layer, method), mine, its)
+                explained, aligned = alignment.turned_shares(xy, explained), len(mine)
         metadata: dict[str, object] = {"method": method, "explained": list(explained), "aligned": aligned}
         if method == "tsne":
             metadata |= {"state": layout.state, "progress": layout.progress}

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.disk_cache import DiskCache, cache_directory
-from tensorboard_activis.query.following import comparable, following_pca, following_tsne
+from tensorboard_activis.query.following import comparable, following_pca, following_tsne, kept_tsne
 from tensorboard_activis.query.projection import Projection
 from tensorboard_activis.query.tsne import available
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -71,6 +71,16 @@ class Projections:
             return following_tsne(snapshots, layer, self._kept, self._before(snapshots, layer), job.report)
 
         return _layout(self._jobs.ask(key, work), start)
+
+    def at_hand(self, snapshots: Sequence[SnapshotReader], layer: str, method: str) -> np.ndarray:
+        """Places to turn another layout onto, without beginning anything: a finished t-SNE if it is wanted and there, else PCA's."""
+        last = snapshots[-1]
+        if method == "tsne" and available():
+            job = self._jobs.find(_key(last, layer))
+            found = job.result if job is not None and job.state == "done" else kept_tsne(last, layer, self._kept)
+            if found is not None:
+                return found
+        return self.pca(snapshots, layer).xy
 
     def _before(self, snapshots: Sequence[SnapshotReader], layer: str) -> np.ndarray | None:
         """The newest finished layout of an earlier step of this session; the disk may be full or switched off."""

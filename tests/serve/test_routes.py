@@ -153,6 +153,8 @@ def test_projections_of_two_runs_lie_on_each_other(tmp_path: Path) -> None:
     distance = [np.linalg.norm(each["xy"][mine] - like["xy"][its]) for each in (found, free)]
     assert distance[0] <= distance[1] + 1e-6
     np.testing.assert_allclose(np.linalg.norm(found["xy"], axis=1), np.linalg.norm(free["xy"], axis=1), rtol=1e-4)
+    _, alone = client.numbers("projection", **question | {"layer": "stem/relu"}, like=AT)
+    assert alone["aligned"] == 9
     assert client.error("projection", **question, like={"run": "run1"})[0] == 400
     assert client.error("projection", **question, like={"run": "gone", "step": 1})[0] == 404
     assert client.error("projection", **question, like="run1")[0] == 400

@@ -20,7 +20,8 @@ export function httpSource(base: string): Source {
     snapshot: (at, signal) => json("snapshot", { ...at }, signal),
     strips: (at, signal) => numbers("strips", { ...at }, signal, decodeStrips),
     matrix: (at, layer, rows, sort, statistic, signal) => numbers("matrix", { ...at, layer, rows, sort, statistics: [statistic] }, signal, decodeMatrix),
-    projection: (at, layer, method, signal, cancel) => numbers("projection", { ...at, layer, method, cancel }, signal, decodeProjection),
+    projection: (at, layer, method, signal, like, cancel) =>
+      numbers("projection", { ...at, layer, method, like, cancel }, signal, decodeProjection),
     activation: (at, layer, neuron, signal) => numbers("activation", { ...at, layer, neuron }, signal, decodeActivation),
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
     where: (at, expression, signal) => numbers("where", { ...at, expression }, signal, decodeWhere),

@@ -17,8 +17,8 @@ export interface Source {
   /** By the layer's index in the snapshot. */
   strips(at: At, signal: AbortSignal): Promise<Strip[]>;
   matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, statistic: Statistic, signal: AbortSignal): Promise<Matrix>;
-  /** A t-SNE goes on in the background: ask until it is done, or once with `cancel`. */
-  projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal, cancel?: boolean): Promise<Projection>;
+  /** A t-SNE goes on in the background: ask until it is done, or once with `cancel`. `like`: turned onto the layout there. */
+  projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal, like?: At, cancel?: boolean): Promise<Projection>;
   /** One neuron's activation on every kept instance. */
   activation(at: At, layer: string, neuron: number, signal: AbortSignal): Promise<Float32Array>;
   columns(at: At, signal: AbortSignal): Promise<Columns>;

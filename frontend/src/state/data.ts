@@ -5,7 +5,7 @@ import {
   type ProjectionMethod, type RowQuery, type Snapshot, type SortQuery, type Statistic, type Strip, type SubsetDetail, type Table,
   type TableQuery, type Vocabulary, type Where,
 } from "../api/types";
-import { at, compareAt } from "./place";
+import { at, compareAt, turnedOnto } from "./place";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { rowKey, rowQuery, type Row, type Sort } from "./rows";
 import { chosenRows, panel, sort, statistic } from "./view";
@@ -116,16 +116,27 @@ export const compareMatrixOf = perName((layer) => resource(() => matrixQuery(com
 export interface ProjectionQuery extends At {
   layer: string;
   method: ProjectionMethod;
+  /** Turned onto the layout there. */
+  like?: At;
 }
 
-const projections = new Requests(({ layer, method, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort), 64);
+const projections = new Requests(
+  ({ layer, method, like, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort, like), 64,
+);
+
+function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
+  const [here, beside] = [at.value, compareAt.value];
+  if (!here) return null;
+  const like = turnedOnto(here, beside);
+  return { ...here, layer, method, ...(like && { like }) };
+}
 
 /** How far the t-SNE of a layer is, 0 to 1, while one is computed. */
 export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
 const TSNE_EVERY_MS = 500;
 
 /** A t-SNE is asked for until it is done; nobody waiting any more (the abort) ends it on the server too. */
-async function followProjection(where: At, layer: string, method: ProjectionMethod, abort: AbortSignal): Promise<Projection> {
+async function followProjection(where: At, layer: string, method: ProjectionMethod, abort: AbortSignal, like?: At): Promise<Projection> {
   const tell = (share: number | null): void => {
     const next = new Map(tsneProgress.peek());
     if (share === null) next.delete(layer);
@@ -134,7 +145,7 @@ async function followProjection(where: At, layer: string, method: ProjectionMeth
   };
   try {
     for (;;) {
-      const answer = await currentSource().projection(where, layer, method, abort);
+      const answer = await currentSource().projection(where, layer, method, abort, like);
       if (answer.state === "done") return answer;
       if (answer.state === "cancelled") throw new ApiError("internal", "The t-SNE was cancelled elsewhere.");
       tell(answer.progress);
@@ -142,7 +153,7 @@ async function followProjection(where: At, layer: string, method: ProjectionMeth
       abort.throwIfAborted();
     }
   } catch (error) {
-    if (abort.aborted && method === "tsne") currentSource().projection(where, layer, method, new AbortController().signal, true).catch(() => undefined);
+    if (abort.aborted && method === "tsne") currentSource().projection(where, layer, method, new AbortController().signal, undefined, true).catch(() => undefined);
     throw error;
   } finally {
     if (method === "tsne") tell(null);
@@ -151,15 +162,15 @@ async function followProjection(where: At, layer: string, method: ProjectionMeth
 
 /** By the panel's own method. */
 export const projectionOf = perName((layer) =>
-  resource(() => (at.value ? { ...at.value, layer, method: panel(layer).method.value } : null), projections),
+  resource(() => projectionQuery(layer, panel(layer).method.value), projections),
 );
 
 /** What stands in while there is no other. */
-export const pcaOf = perName((layer) => resource(() => (at.value ? { ...at.value, layer, method: "pca" as const } : null), projections));
+export const pcaOf = perName((layer) => resource(() => projectionQuery(layer, "pca"), projections));
 
 /** The t-SNE of a layer while `wanted`, which need not be what is shown: it is computed while one looks at another picture. */
 export function tsneOf(layer: string, wanted: () => boolean): Resource<ProjectionQuery, Projection> {
-  return resource(() => (at.value && wanted() ? { ...at.value, layer, method: "tsne" as const } : null), projections);
+  return resource(() => (wanted() ? projectionQuery(layer, "tsne") : null), projections);
 }
 
 const wheres = new Requests(

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Runs, StepInfo } from "../../src/api/types";
 import { chooseRun } from "../../src/state/actions";
 import { setSource } from "../../src/state/data";
-import { at, compareAt, runs, runsError } from "../../src/state/place";
+import { at, compareAt, runs, runsError, turnedOnto } from "../../src/state/place";
 import { lookForRuns } from "../../src/state/poll";
 import { decode } from "../../src/state/url";
 import { chosenRun, chosenStep, compare } from "../../src/state/view";
@@ -73,5 +73,13 @@ describe("the place", () => {
     chosenStep.value = 10;
     chooseRun("b");
     expect([chosenRun.value, at.value]).toEqual(["b", { run: "b", step: 8 }]);
+  });
+
+  it("turns two runs' layouts onto that of the one that comes first, whichever is shown", () => {
+    const [one, two] = [{ run: "a", step: 3 }, { run: "b", step: 9 }];
+    expect(turnedOnto(one, two)).toBeUndefined();
+    expect(turnedOnto(two, one)).toEqual(one);
+    expect(turnedOnto(one, { run: "a", step: 9 })).toBeUndefined();
+    expect(turnedOnto(one, null)).toBeUndefined();
   });
 });

@@ -67,14 +67,15 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
   );
 }
 
-/** "PC1 27%" in the corners that the axes point to. */
+/** "PC1 27%" in the corners that the axes point to; without the name where they were turned onto another run's. */
 function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
-  const { value } = plot.answer.value;
+  const { value, query } = plot.answer.value;
   if (!value || value.method !== "pca" || value.explained.length < 2) return null;
+  const turned = query?.like !== undefined;
   return (
     <>
-      <span class="projection-axis y">PC2 {percent(value.explained[1], 0)}</span>
-      <span class="projection-axis x">PC1 {percent(value.explained[0], 0)}</span>
+      <span class="projection-axis y">{turned ? "" : "PC2 "}{percent(value.explained[1], 0)}</span>
+      <span class="projection-axis x">{turned ? "" : "PC1 "}{percent(value.explained[0], 0)}</span>
     </>
   );
 }
