@@ -73,7 +73,7 @@ class Projections:
         return _layout(self._jobs.ask(key, work), start)
 
     def at_hand(self, snapshots: Sequence[SnapshotReader], layer: str, method: str) -> np.ndarray:
-        """Places to turn another layout onto, without beginning anything: a finished t-SNE if it is wanted and there, else PCA's."""
+        """Places to turn another layout onto, without beginning anything: a finished t-SNE where it is wanted, else PCA's."""
         last = snapshots[-1]
         if method == "tsne" and available():
             job = self._jobs.find(_key(last, layer))
