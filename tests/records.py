@@ -67,8 +67,16 @@ def small_data(instances: int = 17, seed: int = 0) -> Data:
     )
 
 
-def write_run(log_dir: Path, data: Data, steps: tuple[int, ...] = (3,), *, batch: int = 7, **options: object) -> None:
-    """Logs the data at every step through the real recorder, in batches of unequal size."""
+def write_run(
+    log_dir: Path,
+    data: Data,
+    steps: tuple[int, ...] = (3,),
+    *,
+    batch: int = 7,
+    texts: list[str] | None = None,
+    **options: object,
+) -> None:
+    """Logs the data at every step through the real recorder, in batches of unequal size; texts are shown instead of pictures."""
     arguments: dict = {"class_names": CLASSES, "strict": True} | options
     recorder = Recorder(log_dir, small_graph(), small_layers(), **arguments)
     for step in steps:
@@ -77,7 +85,8 @@ def write_run(log_dir: Path, data: Data, steps: tuple[int, ...] = (3,), *, batch
                 rows = slice(start, start + batch)
                 evaluation.add(
                     {name: values[rows] for name, values in data.activations.items()},
-                    inputs=data.images[rows],
+                    inputs=None if texts else data.images[rows],
+                    texts=texts and texts[rows],
                     labels=data.labels[rows],
                     outputs=data.logits[rows],
                     ids=data.ids[rows].tolist(),

@@ -3,8 +3,8 @@ import type { LayerInfo, SubsetInfo, Task } from "../api/types";
 import { columns, layers, rows, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
-import { chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, scale, selection, type Scale } from "./view";
-import { run, step, steps } from "./place";
+import { chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, compare, scale, selection, type Scale, sort } from "./view";
+import { compareAt, run, runs, step, steps } from "./place";
 
 /** What is shown, derived from what was chosen and what there is. */
 
@@ -98,11 +98,16 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
     said.push(`There is no step ${chosenStep.value}; this is the nearest, ${step.value.step}.`);
   const newest = steps.value.at(-1);
   if (chosenStep.value === null && newest?.problem && step.value !== newest) said.push(`Step ${newest.step} cannot be shown, this is step ${step.value?.step}. ${newest.problem}`);
+  if (compare.value !== null && runs.value && !compareAt.value) said.push(`There is no run “${compare.value.run}” with activations to compare with.`);
   if (!shown) return said;
   const lost = chosenLayers.value?.filter((name) => !layers.value.has(name)) ?? [];
   if (lost.length > 0) said.push(`Not recorded at this step: ${lost.join(", ")}.`);
   const kept = new Set(rows.value.map(rowKey));
   const gone = chosenRows.value?.filter((row) => !kept.has(rowKey(row))) ?? [];
+  const [rule, what] = [sort.value, selection.value];
+  if ((rule.by === "row" && !kept.has(rule.a)) || (rule.by === "difference" && !(kept.has(rule.a) && kept.has(rule.b))))
+    said.push("The neurons stand by their index: what they were sorted by is not here.");
+  if (what?.kind === "instance" && what.row >= shown.kept + shown.probes) said.push(`There is no instance in row ${what.row} here.`);
   if (gone.length > 0) said.push(`Rows that are not here: ${gone.map(rowName).join(", ")}.`);
   return said;
 });

@@ -1,0 +1,282 @@
+"""How fast the tab is in the hand: headless Chromium with software graphics, on runs of the sizes that the design names.
+
+Usage: python benchmarks/browser.py [PART] [--minutes 30] [--runs DIRECTORY]
+PART: matrix, projection, hover, graph or memory; all but memory without it.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks._browser_runs import BLOCKS, write
+from tests.board import tensorboard
+from tests.chromium import launch
+
+TAB = 'iframe[src*="name=activis"]'
+#: Frames are counted in the tab's own window: `frames` are the times between them while something is going on.
+COUNT = """() => {
+  window.frames_ = [];
+  let last = performance.now();
+  window.counting = true;
+  const next = (now) => {
+    window.frames_.push(now - last);
+    last = now;
+    if (window.counting) requestAnimationFrame(next);
+  };
+  requestAnimationFrame((now) => { last = now; requestAnimationFrame(next); });
+}"""
+STOP = "() => { window.counting = false; return window.frames_; }"
+#: From a pointer event on an element until the frame after which everything that follows from it is drawn.
+ANSWER = """async ([selector, x, y]) => {
+  const element = document.querySelector(selector);
+  const box = element.getBoundingClientRect();
+  const event = (kind, dx) => element.dispatchEvent(new PointerEvent(kind,
+    {bubbles: true, clientX: box.left + x * box.width + dx, clientY: box.top + y * box.height, pointerType: "mouse"}));
+  const times = [];
+  for (let i = 0; i < 21; i++) {
+    await new Promise(requestAnimationFrame);
+    const started = performance.now();
+    event("pointermove", (i % 7) * 12);
+    await new Promise((done) => requestAnimationFrame(() => {
+      const port = new MessageChannel();
+      port.port1.onmessage = done;
+      port.port2.postMessage(0);
+    }));
+    times.push(performance.now() - started);
+  }
+  return times.slice(1);
+}"""
+
+
+def line(name: str, value: float, limit: float | None, unit: str = "ms") -> None:
+    against = "" if limit is None else f"   limit {limit:g} {unit}   {'ok' if value <= limit else 'MISSED'}"
+    print(f"{name:<72}{value:>9.1f} {unit}{against}", flush=True)
+
+
+class Tab:
+    """The tab on one run, and the measuring of it."""
+
+    def __init__(self, page: Page, board: str) -> None:
+        self.page = page
+        self._board = board
+
+    @property
+    def frame(self) -> FrameLocator:
+        return self.page.frame_locator(TAB)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        frame = next(frame for frame in self.page.frames if "name=activis" in frame.url)
+        return frame.evaluate(script, *arguments)
+
+    def open(self, run: str, state: str = "", *, until: str = "[role=grid] .matrix-row") -> float:
+        """Goes to a run; seconds from the tab's own start until what was waited for is there."""
+        self.page.goto("about:blank")
+        self.page.goto(f"{self._board}/#activis&p.activis.run={run}{state}")
+        self.frame.locator(until).first.wait_for(timeout=300_000)
+        taken = float(self.run("() => performance.now()")) / 1000
+        self.page.wait_for_timeout(2000)
+        return taken
+
+    def frames(self, work: Callable[[], None]) -> list[float]:
+        """Milliseconds between frames while something is done."""
+        self.run(COUNT)
+        work()
+        found: list[float] = self.run(STOP)
+        return found
+
+    def box(self, selector: str) -> tuple[float, float, float, float]:
+        found = self.frame.locator(selector).first.bounding_box()
+        assert found
+        return found["x"], found["y"], found["width"], found["height"]
+
+
+def slow_frame(times: list[float]) -> float:
+    """The 95th percentile."""
+    return quantiles(times, n=20)[-1]
+
+
+def matrix(tab: Tab) -> None:
+    """1,000 rows by 16,384 neurons."""
+    line("matrix 1,000 x 16,384: open", tab.open("matrix") * 1000, None)
+    x, y, width, height = tab.box(".matrix-body")
+
+    def wheel(dy: int) -> Callable[[], None]:
+        def work() -> None:
+            tab.page.mouse.move(x + width * 0.6, y + height * 0.5)
+            for _ in range(60):
+                tab.page.keyboard.down("Control")
+                tab.page.mouse.wheel(0, dy)
+                tab.page.keyboard.up("Control")
+                tab.page.wait_for_timeout(8)
+
+        return work
+
+    def pan() -> None:
+        tab.page.mouse.move(x + width * 0.8, y + height * 0.5)
+        tab.page.mouse.down()
+        for step in range(80):
+            tab.page.mouse.move(x + width * (0.8 - step * 0.006), y + height * (0.5 - step * 0.003))
+        tab.page.mouse.up()
+
+    line("  zoom in, slow frame", slow_frame(tab.frames(wheel(-60))), 20)
+    line("  pan, slow frame", slow_frame(tab.frames(pan)), 20)
+    line("  zoom out, slow frame", slow_frame(tab.frames(wheel(60))), 20)
+    line("  hover", median(tab.run(ANSWER, [".matrix-body", 0.5, 0.4])), 16.7)
+
+
+def projection(tab: Tab) -> None:
+    """100,000 points, and a million."""
+    for run, count, slow in (("points", "100,000", 20.0), ("million", "1,000,000", 66.7)):
+        line(f"projection {count}: open", tab.open(run, until=".projection-axis") * 1000, None)
+        x, y, width, height = tab.box(".projection-plot")
+
+        def zoom(x: float = x, y: float = y, width: float = width, height: float = height) -> None:
+            tab.page.mouse.move(x + width * 0.5, y + height * 0.5)
+            for step in range(40):
+                tab.page.mouse.wheel(0, -40 if step < 20 else 40)
+                tab.page.wait_for_timeout(8)
+
+        def pan(x: float = x, y: float = y, width: float = width, height: float = height) -> None:
+            tab.page.mouse.move(x + width * 0.7, y + height * 0.5)
+            tab.page.mouse.down(button="middle")
+            for step in range(60):
+                tab.page.mouse.move(x + width * (0.7 - step * 0.006), y + height * 0.5)
+            tab.page.mouse.up(button="middle")
+
+        line("  zoom, slow frame", slow_frame(tab.frames(zoom)), slow)
+        line("  pan, slow frame", slow_frame(tab.frames(pan)), slow)
+        line("  hover", median(tab.run(ANSWER, [".projection-plot", 0.4, 0.5])), 16.7 if run == "points" else None)
+
+        def lasso(x: float = x, y: float = y, width: float = width, height: float = height) -> None:
+            tab.page.mouse.move(x + width * 0.3, y + height * 0.3)
+            tab.page.mouse.down()
+            for across, down in ((0.7, 0.3), (0.7, 0.7), (0.3, 0.7)):
+                tab.page.mouse.move(x + width * across, y + height * down, steps=60)
+            tab.page.mouse.up()
+            tab.frame.get_by_text("picked").first.wait_for()
+
+        line("  lasso, longest frame", max(tab.frames(lasso)), 50 if run == "points" else None)
+
+
+def hover(tab: Tab) -> None:
+    """All four views follow the pointer, 10,000 instances."""
+    tab.open("hover", until=".projection-axis")
+    line(
+        "linked hover over four views, 10,000 instances: a cell",
+        median(tab.run(ANSWER, [".matrix-body", 0.5, 0.4])),
+        33,
+    )
+    line("  a class in C", median(tab.run(ANSWER, [".classes-scroll", 0.1, 0.1])), 33)
+
+
+def graph(tab: Tab) -> None:
+    """10,000 operators."""
+    line("graph of 10,000 operators: first picture", tab.open("graph", until="#graph-block0") * 1000, None)
+    drawn = """async (key) => {
+      const tree = document.querySelector("[role=tree]");
+      const item = document.getElementById(`graph-${key}`);
+      const started = performance.now();
+      item.dispatchEvent(new MouseEvent("dblclick", {bubbles: true}));
+      while (!document.querySelector(`[id^="graph-${key}."]`) && performance.now() < started + 10000) await new Promise(requestAnimationFrame);
+      const taken = performance.now() - started;
+      document.getElementById(`graph-${key}`).dispatchEvent(new MouseEvent("dblclick", {bubbles: true}));
+      return taken;
+    }"""
+    times = []
+    for block in range(3):
+        times.append(float(tab.run(drawn, f"block{block}")))
+        tab.page.wait_for_timeout(200)
+    line(f"  a group of {10_000 // BLOCKS} opens", median(times), 200)
+    tab.frame.get_by_role("button", name="Search the graph").click()
+    asked = """async (text) => {
+      const input = document.querySelector(".graph-search input, header input[type=search], header input");
+      const started = performance.now();
+      input.value = text;
+      input.dispatchEvent(new InputEvent("input", {bubbles: true}));
+      while (!/of \\d/.test(input.closest("header").textContent) && performance.now() < started + 10000) await new Promise(requestAnimationFrame);
+      return performance.now() - started;
+    }"""
+    line("  search", float(tab.run(asked, "op77")), 100)
+
+
+def memory(tab: Tab, minutes: float) -> None:
+    """The heap after scripted use, garbage collected, against that after the first round."""
+    tab.open("hover", until=".projection-axis")
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.send("HeapProfiler.enable")
+
+    def used() -> float:
+        session.send("HeapProfiler.collectGarbage")
+        return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
+
+    def round_of_use(number: int) -> None:
+        rows = tab.frame.locator(".matrix-label")
+        rows.nth(number % 8).click()
+        rows.nth((number + 3) % 8).click(modifiers=["Shift"])
+        tab.frame.locator(".list-row").nth(number % 4).click()
+        for radio in ("Confusion", "Table", "Classes"):
+            tab.frame.get_by_role("radio", name=radio).click()
+        tab.run(ANSWER, [".projection-plot", 0.4, 0.5])
+        box = tab.frame.get_by_role("textbox", name="Subset expression").or_(
+            tab.frame.get_by_role("combobox", name="Subset expression")
+        )
+        box.fill(f"score < 0.{number % 1000:03d}1")
+        tab.page.wait_for_timeout(700)
+        tab.frame.get_by_role("button", name="Remove").last.click()
+
+    for number in range(10):
+        round_of_use(number)
+    first, until, number = used(), time.monotonic() + minutes * 60, 10
+    while time.monotonic() < until:
+        round_of_use(number)
+        number += 1
+    grown = used() / first
+    line(f"memory after {minutes:g} minutes and {number} rounds, against the first ten", grown, 1.2, "x")
+
+
+@contextmanager
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("part", nargs="?", choices=("matrix", "projection", "hover", "graph", "memory"))
+    arguments.add_argument("--minutes", type=float, default=30)
+    arguments.add_argument("--runs", type=Path, help="where the runs are, or are to be kept")
+    chosen = arguments.parse_args()
+    parts: dict[str, Callable[[Tab], None]] = {
+        "matrix": matrix,
+        "projection": projection,
+        "hover": hover,
+        "graph": graph,
+    }
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        log_dir = chosen.runs or Path(temporary)
+        wanted = [chosen.part] if chosen.part else list(parts)
+        write(log_dir, wanted)
+        browser = launch(playwright)
+        with tensorboard(f"--logdir={log_dir}") as board:
+            for part in wanted:
+                with page(browser) as shown:
+                    if part == "memory":
+                        memory(Tab(shown, board), chosen.minutes)
+                    else:
+                        parts[part](Tab(shown, board))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
