@@ -59,7 +59,9 @@ def snapshot(request: pytest.FixtureRequest, tmp_path: Path) -> SnapshotReader:
     batch: dict[str, Any] = {name: asked.get(name) for name in ("outputs", "labels", "columns")}
     with recorder.snapshot(1) as evaluation:
         evaluation.add(data.activations, **batch)
-        some: dict[str, Any] = {name: None if values is None else values[:2] for name, values in batch.items() if name != "columns"}
+        some: dict[str, Any] = {
+            name: None if values is None else values[:2] for name, values in batch.items() if name != "columns"
+        }
         evaluation.add({name: values[:2] for name, values in data.activations.items()}, probe=True, **some)
     recorder.close()
     return open_run(tmp_path).latest

@@ -3,6 +3,7 @@
 import io
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tensorboard_activis.capture.recorder import Recorder
 from tests.records import CLASSES, small_data, small_graph, small_layers
 from tests.serve.client import Client
 
-AT = {"run": "run1", "step": 1}
+AT: dict[str, Any] = {"run": "run1", "step": 1}
 WAVES = np.random.default_rng(0).uniform(-1, 1, (17, 40)).astype(np.float32)
 
 
