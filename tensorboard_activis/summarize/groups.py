@@ -6,6 +6,7 @@ that hold a large part of the batch (all, correct, wrong) cut it into a few atom
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -25,13 +26,26 @@ class Block:
         rows: the batch's positions, in order.
         shared: (start, stop) of groups with several rows; their sum goes to the first of them.
         atoms: per atom its groups' first rows, a slice where they follow each other.
-        runs: (subset, row, count): rows that go to as many subsets, both counted upwards.
+        turns: (subsets, rows): the groups' first rows that go to as many small subsets, none of them twice in a turn.
     """
 
     rows: np.ndarray
     shared: list[tuple[int, int]]
     atoms: list[tuple[int, slice | np.ndarray]]
-    runs: list[tuple[int, int, int]]
+    turns: list[tuple[np.ndarray, slice | np.ndarray]]
+
+    @cached_property
+    def runs(self) -> list[tuple[int, int, int]]:
+        """The turns as (subset, row, count): rows that go to as many subsets, both counted upwards."""
+        found: list[tuple[int, int, int]] = []
+        for subset, rows in self.turns:
+            row = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+            first = np.ones(row.size, bool)
+            first[1:] = (row[1:] - row[:-1] != 1) | (subset[1:] - subset[:-1] != 1)
+            at = np.flatnonzero(first)
+            counts = np.append(at[1:], row.size) - at
+            found += zip(subset[at].tolist(), row[at].tolist(), counts.tolist(), strict=True)
+        return found
 
 
 class Groups:
@@ -73,7 +87,8 @@ class Groups:
         self._signature, self._pattern = signature[self._order], pattern[self._order]
         place = np.empty(instances, np.intp)
         place[self._order] = np.arange(instances)
-        self._pairs = np.stack([place[rows], subsets])  # (row in order, small subset that it is in)
+        turn = np.argsort(place[rows], kind="stable")
+        self._pairs = np.stack([place[rows], subsets])[:, turn]  # (row in order, small subset that it is in)
         starts = np.flatnonzero(_changes(self._pattern))
         self.atoms = starts.size
         self._atom = np.cumsum(_changes(self._pattern)) - 1
@@ -87,7 +102,7 @@ class Groups:
         return self._blocks[most]
 
     def scratch(self, rows: int, neurons: int) -> "Scratch":
-        """Memory for a block: used by one layer after the other."""
+        """Memory for a block of at most so many rows: used by one layer after the other, and by the batches that follow."""
         key = (rows, neurons)
         if key not in self._scratch:
             self._scratch[key] = Scratch(rows, neurons)
@@ -108,32 +123,33 @@ class Groups:
         atoms: list[list[tuple[int, slice | np.ndarray]]] = [[] for _ in edges]
         for low, high in pairwise(bounds):
             inside = firsts[low:high] % most
-            together = inside[-1] - inside[0] == inside.size - 1
-            rows = slice(int(inside[0]), int(inside[-1]) + 1) if together else inside
-            atoms[int(block[low])].append((int(atom[low]), rows))
+            atoms[int(block[low])].append((int(atom[low]), _rows(inside)))
 
         row, subset = self._pairs[:, changes[self._pairs[0]]]
-        turn = np.lexsort((row, subset, row // most))
-        row, subset = row[turn], subset[turn]
-        block = row // most
-        first = np.ones(row.size, bool)
-        first[1:] = (row[1:] - row[:-1] != 1) | (subset[1:] - subset[:-1] != 1) | (block[1:] != block[:-1])
-        at = np.flatnonzero(first)
-        counts = np.append(at[1:], row.size) - at
-        runs = _split(edges, block[at], subset[at], row[at] % most, counts)
+        turns: list[list[tuple[np.ndarray, slice | np.ndarray]]] = [[] for _ in edges]
+        while row.size:
+            number = row // most
+            now = np.zeros(row.size, bool)
+            now[np.unique(number * len(self.members) + subset, return_index=True)[1]] = True
+            bounds = np.searchsorted(number[now], edges).tolist()
+            for part, (low, high) in enumerate(pairwise(bounds)):
+                if low < high:
+                    turns[part].append((subset[now][low:high], _rows(row[now][low:high] % most)))
+            row, subset = row[~now], subset[~now]
         return [
             Block(self._order[start : start + most], *parts)
-            for start, *parts in zip(range(0, self.instances, most), shared, atoms, runs, strict=False)
+            for start, *parts in zip(range(0, self.instances, most), shared, atoms, turns, strict=False)
         ]
 
 
 class Scratch:
-    """Memory for the rows of a block: as they are, as deviations, and squared."""
+    """Memory for the rows of a block: as they are, as deviations, squared, and what subsets hold so far."""
 
     def __init__(self, rows: int, neurons: int) -> None:
         self.values = np.empty((rows, neurons), np.float32)
         self.deviation = np.empty((rows, neurons))
         self.squares = np.empty((rows, neurons))
+        self.held = {dtype: np.empty((rows, neurons), dtype) for dtype in (np.float32, np.float64)}
 
 
 def _changes(values: np.ndarray) -> np.ndarray:
@@ -148,6 +164,11 @@ def _atoms_in(members: np.ndarray, examples: np.ndarray, instances: int) -> np.n
     inside = np.zeros(instances, bool)
     inside[members] = True
     return np.flatnonzero(inside[examples])
+
+
+def _rows(found: np.ndarray) -> slice | np.ndarray:
+    """As a slice, which copies nothing, where they follow each other."""
+    return slice(int(found[0]), int(found[-1]) + 1) if (found[1:] - found[:-1] == 1).all() else found
 
 
 def _split(edges: np.ndarray, block: np.ndarray, *columns: np.ndarray) -> list[list[Any]]:

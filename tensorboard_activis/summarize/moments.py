@@ -17,6 +17,8 @@ Reduction = Callable[[np.ndarray], np.ndarray]
 
 #: So many values of a batch are worked on at a time, few enough for the processor's own memory.
 _BLOCK = 1 << 16
+#: Rows of at least so many values are added one by one, narrower ones together: numpy takes a microsecond for each call.
+_WIDE = 1024
 #: The pivot is the middle one of so many.
 _FEW = 15
 
@@ -76,7 +78,8 @@ class Moments:
         self._rows += groups.sizes
         atoms = _Atoms(groups.atoms, activations.shape[1])
         most = max(1, _BLOCK // max(1, activations.shape[1]))
-        memory = groups.scratch(min(most, groups.instances), activations.shape[1])
+        memory = groups.scratch(most, activations.shape[1])
+        narrow, wide = memory.held[np.float32], memory.held[np.float64]
         for block in groups.blocks(most):
             size = block.rows.size
             rows, deviation, squares = memory.values[:size], memory.deviation[:size], memory.squares[:size]
@@ -87,17 +90,17 @@ class Moments:
             np.multiply(deviation, deviation, out=squares)
             for sums, into, held in ((deviation, self._sum, atoms.sum), (squares, self._squares, atoms.squares)):
                 _share(sums, block, _shared(np.add, sums, block))
-                _spread(np.add, sums, block, held, into)
+                _spread(np.add, sums, block, held, into, wide)
             if low is not values:
                 np.take(low, block.rows, axis=0, out=rows, mode="clip")
             highest = _shared(np.maximum, rows, block)
             _share(rows, block, _shared(np.minimum, rows, block))
-            _spread(np.minimum, rows, block, atoms.min, self._min)
+            _spread(np.minimum, rows, block, atoms.min, self._min, narrow)
             if high is not low:
                 np.take(high, block.rows, axis=0, out=rows, mode="clip")
                 highest = _shared(np.maximum, rows, block)
             _share(rows, block, highest)
-            _spread(np.maximum, rows, block, atoms.max, self._max)
+            _spread(np.maximum, rows, block, atoms.max, self._max, narrow)
         for subset, inside in groups.large:
             self._sum[subset] += atoms.sum[inside].sum(axis=0)
             self._squares[subset] += atoms.squares[inside].sum(axis=0)
@@ -210,18 +213,29 @@ def _share(rows: np.ndarray, block: Block, reduced: list[np.ndarray]) -> None:
         rows[start] = row
 
 
-def _spread(ufunc: np.ufunc, rows: np.ndarray, block: Block, atoms: np.ndarray, subsets: np.ndarray) -> None:
+def _spread(
+    ufunc: np.ufunc, rows: np.ndarray, block: Block, atoms: np.ndarray, subsets: np.ndarray, memory: np.ndarray
+) -> None:
     """Takes the groups' first rows [instances, neurons] into their atoms and small subsets."""
     for atom, firsts in block.atoms:
         held = atoms[atom]
         ufunc(held, ufunc.reduce(rows[firsts], axis=0), out=held)
-    for subset, row, count in block.runs:
-        if count == 1:
-            held = subsets[subset]
-            ufunc(held, rows[row], out=held)
+    if rows.shape[1] >= _WIDE:
+        for subset, row, count in block.runs:
+            if count == 1:
+                held = subsets[subset]
+                ufunc(held, rows[row], out=held)
+            else:
+                held = subsets[subset : subset + count]
+                ufunc(held, rows[row : row + count], out=held)
+        return
+    for members, chosen in block.turns:
+        if members.size <= len(memory):
+            held = np.take(subsets, members, axis=0, out=memory[: members.size], mode="clip")
         else:
-            held = subsets[subset : subset + count]
-            ufunc(held, rows[row : row + count], out=held)
+            held = subsets[members]
+        ufunc(held, rows[chosen], out=held)
+        subsets[members] = held
 
 
 def _all_finite(values: np.ndarray) -> bool:

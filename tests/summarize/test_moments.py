@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tensorboard_activis.capture.processes import Processes
 from tensorboard_activis.summarize.groups import Groups
 from tensorboard_activis.summarize.moments import Moments
+from tests.processes import run_threads
 
 
 def groups(masks: np.ndarray) -> Groups:
@@ -65,7 +67,8 @@ def test_any_subsets_in_blocks_of_any_size(
     masks = random.random((subsets, instances)) < random.random((subsets, 1)) ** 3
     masks = np.concatenate([masks, masks[:1], random.integers(0, 4, instances) == np.arange(4)[:, None]])
     moments = Moments(len(masks), 5)
-    with patch("tensorboard_activis.summarize.moments._BLOCK", rows * 5):
+    where, wide = "tensorboard_activis.summarize.moments", data.draw(st.sampled_from([1, 1024]))
+    with patch(f"{where}._BLOCK", rows * 5), patch(f"{where}._WIDE", wide):
         for _ in range(2):  # a second batch adds to the first
             moments.add(values, groups(masks))
     result = moments.statistics()
@@ -77,6 +80,33 @@ def test_any_subsets_in_blocks_of_any_size(
             found = [getattr(result, name)[subset, neuron] for name in ("mean", "std", "min", "max")]
             expected = [known.mean(), known.std(), known.min(), known.max()] if known.size else [np.nan] * 4
             np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.booleans())
+def test_processes_add_up(seed: int, size: int, holes: bool) -> None:
+    """What each has seen, reduced over all; one of them may have seen nothing."""
+    random = np.random.default_rng(seed)
+    values = random.normal(1e3, 1, (20, 5)).astype(np.float32)
+    if holes:
+        values[3, 2] = np.nan
+    owner = random.integers(0, size, 20)
+    masks = random.random((3, 20)) < 0.5
+    whole = Moments(3, 5)
+    whole.add(values, groups(masks))
+
+    def work(processes: Processes) -> Moments:
+        mine = owner == processes.rank
+        moments = Moments(3, 5)
+        moments.add(values[mine], groups(masks[:, mine]))
+        moments.combine(processes.total, processes.lowest, processes.highest)
+        return moments
+
+    expected = whole.statistics()
+    for moments in run_threads(size, work):
+        assert moments.nan == int(holes)
+        result = moments.statistics()
+        for field in ("count", "mean", "std", "min", "max"):
+            np.testing.assert_allclose(getattr(result, field), getattr(expected, field), rtol=1e-6, err_msg=field)
 
 
 def test_no_negative_variance_far_from_zero() -> None:
