@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 
 import werkzeug
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.limits import TooLargeError
@@ -98,10 +99,12 @@ def parameters(request: werkzeug.Request) -> Parameters:
         return Parameters(request.args.to_dict(), texts=True)
     if request.method != "POST":
         raise QueryError(f"Only GET and POST are answered; got {request.method}.")
-    if (request.content_length or 0) > MAX_BODY:
-        raise TooLargeError(f"A request may have {MAX_BODY:,} bytes; got {request.content_length:,}.")
+    # Holds for bodies that do not say their length, too: they are read up to the limit.
+    request.max_content_length = MAX_BODY
     try:
         values = json.loads(request.get_data(cache=False) or b"{}")
+    except RequestEntityTooLarge as error:
+        raise TooLargeError(f"The body of a request may have {MAX_BODY:,} bytes.") from error
     except (ValueError, RecursionError) as error:
         raise QueryError(f"The body must be a JSON object: {error}.") from error
     if not isinstance(values, dict):

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from tensorboard_activis.framing import framed, records
 
@@ -78,7 +78,10 @@ def any_bytes(content: bytes, chance: random.Random) -> bytes:
 def message(content: bytes, kind: type[Message], chance: random.Random) -> bytes:
     """A proto message of which single fields lie."""
     found = kind()
-    found.ParseFromString(content)
+    try:
+        found.ParseFromString(content)
+    except DecodeError:  # it was changed before
+        return any_bytes(content, chance)
     for _ in range(chance.choice((1, 1, 1, 2, 5))):
         _lie(found, chance)
     return found.SerializeToString()

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.corpus import CASES, write_case
+from tensorboard_activis import codec
+from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.query.graph import describe_graph
+from tests.hostile.corpus import CASES, deep_graph, write_case
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 
@@ -76,3 +79,19 @@ def test_a_malformed_run_is_said_and_disturbs_no_other(tmp_path: Path, expected:
 
 def _without_times(content: bytes) -> bytes:
     return re.sub(rb'"wall_time":[0-9.]+', b"", content)
+
+
+@pytest.mark.parametrize(
+    ("depth", "said"), [(1_000_000, r"[0-9,]+ bytes; at most"), (200_000, "200,000 nodes; at most")]
+)
+def test_a_graph_that_is_too_deep_is_refused_at_once(depth: int, said: str) -> None:
+    blob = deep_graph(depth).SerializeToString()
+    begun = time.process_time()
+    with pytest.raises(UnreadableError, match=said):
+        codec.decode_graph(blob)
+    assert time.process_time() - begun < 2
+
+
+def test_a_graph_as_deep_as_is_allowed_is_answered() -> None:
+    described = describe_graph(codec.decode_graph(deep_graph(100_000).SerializeToString()))
+    assert len(described["nodes"]) == 100_000  # type: ignore[arg-type]

@@ -1,0 +1,89 @@
+"""What must not be in the package: ways from data to code."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "tensorboard_activis"
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if not path.name.endswith("_pb2.py")]
+
+#: Modules that turn bytes into objects or code, or start shells.
+FORBIDDEN_IMPORTS = {
+    "pickle",
+    "cPickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "yaml",
+    "code",
+    "codeop",
+    "pty",
+}
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "builtins.eval", "builtins.exec", "torch.load"} | {
+    "os.system",
+    "os.popen",
+    "os.execv",
+    "os.execvp",
+    "subprocess.getoutput",
+    "subprocess.getstatusoutput",
+}
+#: With the reason.
+ALLOWED = {
+    # Between the processes of one training, over torch.distributed, which does the same; never of a file or a request.
+    ("capture/processes.py", "imports pickle"),
+    ("capture/merging.py", "imports pickle"),
+}
+
+
+def ways(tree: ast.AST) -> Iterator[str]:
+    """Every way from data to code in a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (f"imports {one.name}" for one in node.names if one.name.split(".")[0] in FORBIDDEN_IMPORTS)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FORBIDDEN_IMPORTS:
+            yield f"imports {node.module}"
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in FORBIDDEN_CALLS:
+                yield f"calls {called}"
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            yield from (f"passes {name}" for name in ("shell", "allow_pickle") if given.get(name, "False") != "False")
+            if called in ("np.load", "numpy.load") and "allow_pickle" not in given:
+                yield "calls numpy.load without allow_pickle=False"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_way_from_data_to_code(path: Path) -> None:
+    name = path.relative_to(PACKAGE).as_posix()
+    found = {(name, way) for way in ways(ast.parse(path.read_text()))}
+    assert found - ALLOWED == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "import yaml",
+        "eval('1')",
+        "exec(text)",
+        "import os\nos.system('ls')",
+        "import subprocess\nsubprocess.run('ls', shell=True)",
+        "import numpy as np\nnp.load(path)",
+        "np.load(path, allow_pickle=True)",
+        "import torch\ntorch.load(path)",
+    ],
+)
+def test_each_way_would_be_found(source: str) -> None:
+    assert list(ways(ast.parse(source)))
+
+
+def test_pictures_are_never_opened_by_the_reading_half() -> None:
+    """Decoders of pictures are large; what was kept is handed to the browser as it is."""
+    reading = [path for path in MODULES if path.relative_to(PACKAGE).parts[0] in ("read", "query", "serve", "check")]
+    assert reading
+    assert [path.name for path in reading if "PIL" in path.read_text()] == []
