@@ -15,6 +15,7 @@ from tensorboard_activis.capture.keras_instances import Audio, Texts
 from tensorboard_activis.capture.keras_reduce import Reducer, check_reducer
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.schema import Graph, LayerInfo
 
 __all__ = ["ActiVisCallback"]
 
@@ -55,6 +56,10 @@ class ActiVisCallback(keras.callbacks.Callback):
         batch_size: instances per forward pass, when `x` is of arrays.
         progress: show a progress bar for a snapshot; None: if it takes long and the output is a terminal.
         strict: raise faults while logging instead of warning.
+
+    Attributes:
+        graph: of the model, as it is recorded; None before there is a model.
+        layers: what is recorded, in the order in which it runs; none before there is a model.
 
     Raises:
         ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
@@ -157,6 +162,14 @@ class ActiVisCallback(keras.callbacks.Callback):
         except BaseException:  # Ctrl-C: nobody will tell us of the end
             self.close()
             raise
+
+    @property
+    def graph(self) -> Graph | None:
+        return None if self._capture is None else self._capture.graph
+
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        return () if self._capture is None else self._capture.layers
 
     def close(self) -> None:
         """Close the files and let another callback have the directory; safe to call twice. `log` opens them anew."""
