@@ -9,6 +9,8 @@ from tensorboard_activis.errors import QueryError
 #: Statistics that may be drawn.
 STATISTICS = ("mean", "std", "max", "active")
 _STEPS = 254
+#: Differences beyond this would overflow float32.
+_LARGE = 1e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,27 @@ def to_bytes(values: np.ndarray, bounds: tuple[float, float] | None = None) -> C
         values: of any shape; NaN is what is not known.
         bounds: lowest and highest; those of the finite values when None.
     """
-    known = np.isfinite(values)
-    if bounds is None:
-        some = known.any()
-        bounds = (float(values[known].min()), float(values[known].max())) if some else (0.0, 0.0)
-    low, high = bounds
+    low, high = span(values) if bounds is None else bounds
     scale = _STEPS / (high - low) if high > low else 0.0
-    steps = np.clip(np.rint((np.where(known, values, low).astype(np.float64) - low) * scale), 0, _STEPS)
-    return Cells(np.where(known, steps + 1, 0).astype(np.uint8), low, high)
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = np.subtract(values, low, dtype=np.float32 if high - low < _LARGE else np.float64)
+        np.multiply(steps, scale, out=steps)
+        np.rint(steps, out=steps)
+        np.clip(steps, 0, _STEPS, out=steps)
+        np.add(steps, 1, out=steps)
+    steps[~np.isfinite(values)] = 0
+    return Cells(steps.astype(np.uint8), low, high)
+
+
+def span(values: np.ndarray) -> tuple[float, float]:
+    """The lowest and highest finite value; zeros without any."""
+    low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        known = values[np.isfinite(values)]
+        if not known.size:
+            return 0.0, 0.0
+        low, high = known.min(), known.max()
+    return float(low), float(high)
 
 
 def parse_window(window: object, neurons: int) -> slice:

@@ -61,9 +61,9 @@ def activation_matrix(snapshot: SnapshotReader, given: Parameters) -> Tensors:
         names = ("mean", "std", *(name for name in ("max", "active") if name in wanted), "error")
         tensors |= {name: getattr(found, name)[:, shown] for name in names}
     else:
-        # Of all columns, so that windows fit together.
-        bytes_ = cells.to_bytes(getattr(found, drawn), bounds)
-        tensors["cells"] = bytes_.values[:, shown]
+        values = getattr(found, drawn)
+        bytes_ = cells.to_bytes(values[:, shown], bounds or cells.span(values))  # of all columns: windows fit together
+        tensors["cells"] = bytes_.values
         metadata |= {"cells": drawn, "bounds": [bytes_.low, bytes_.high]}
     if found.effect is not None:
         tensors["effect"] = found.effect[shown]

@@ -12,7 +12,11 @@ from tensorboard_activis.query.cells import parse_bounds, parse_window, to_bytes
 
 @given(
     arrays.arrays(
-        np.float32, (3, 5), elements=st.floats(-1e6, 1e6, width=32) | st.sampled_from([np.nan, np.inf, -np.inf])
+        np.float32,
+        (3, 5),
+        elements=st.floats(-1e6, 1e6, width=32)
+        | st.floats(allow_nan=False, allow_infinity=False, width=32)
+        | st.sampled_from([np.nan, np.inf, -np.inf]),
     )
 )
 def test_a_byte_is_within_half_a_step(values: np.ndarray) -> None:
@@ -21,7 +25,7 @@ def test_a_byte_is_within_half_a_step(values: np.ndarray) -> None:
     assert found.values.dtype == np.uint8
     assert ((found.values == 0) == ~known).all()
     back = found.low + (found.values.astype(float) - 1) / 254 * (found.high - found.low)
-    assert np.abs(back - values)[known].max(initial=0) <= (found.high - found.low) / 508 + 1e-9 * 1e6
+    assert np.abs(back - values)[known].max(initial=0) <= (found.high - found.low) / 508 * (1 + 1e-4)
 
 
 def test_given_bounds_make_windows_fit_together() -> None:
