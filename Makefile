@@ -16,7 +16,7 @@ ARGS ?=
 DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: help demo test lint bench clean distclean screenshot gallery built test-python test-frontend test-browser browser
+.PHONY: help demo test lint bench nightly clean distclean screenshot gallery built test-python test-frontend test-browser browser
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [VENV=.venv]"
@@ -43,7 +43,13 @@ test-browser: $(VENV)/.stamp-test built browser
 	$(BIN)/python -m pytest tests/browser
 
 bench: $(VENV)/.stamp-test built ## the figures of the README, measured on this machine
-	for benchmark in benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+	for benchmark in $(filter-out benchmarks/load.py,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
+	$(BIN)/python -m tests.hostile.fuzz --inputs 1000000
+	$(BIN)/python -m tests.faults.kill --times 200
+	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/load.py --runs
 
 screenshot: $(VENV)/.stamp-test built browser ## take the README's pictures again
 	$(BIN)/python scripts/screenshot.py
