@@ -6,7 +6,7 @@ that hold a large part of the batch (all, correct, wrong) cut it into a few atom
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -70,7 +70,7 @@ class Groups:
         self._scratch: dict[tuple[int, int], Scratch] = {} if previous is None else previous._scratch
         self._blocks: dict[int, list[Block]] = {}
         # 64 random bits per subset: rows where their sums agree are in the same subsets.
-        keys = ranks(range(len(members)))
+        keys = _keys(len(members))
         large = np.flatnonzero(self.sizes > instances * _LARGE)
         pattern = np.zeros(instances, np.uint64)
         for subset in large.tolist():
@@ -164,6 +164,11 @@ def _atoms_in(members: np.ndarray, examples: np.ndarray, instances: int) -> np.n
     inside = np.zeros(instances, bool)
     inside[members] = True
     return np.flatnonzero(inside[examples])
+
+
+@lru_cache(maxsize=8)
+def _keys(count: int) -> np.ndarray:
+    return ranks(range(count))
 
 
 def _rows(found: np.ndarray) -> slice | np.ndarray:
