@@ -70,7 +70,7 @@ def test_a_slow_answer_leaves_the_old_picture(tmp_path: Path, open_tab: OpenTab,
         tab = open_tab(board)
         expect(grid(tab)).to_be_visible()
         late: list[Route] = []
-        page.route(re.compile(r"/plugin/activis/matrix\b.*step=1"), late.append)
+        page.route(re.compile(r"/plugin/activis/matrix\b.*step=1"), lambda route: late.append(route))
         tab.get_by_role("slider", name="Training step").press("Home")
         expect(at_step(tab, 1, 2)).to_be_visible()
         # The panel says that it loads, and shows what it had.

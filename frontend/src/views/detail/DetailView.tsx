@@ -27,7 +27,7 @@ import { close, openWithSubject, subject, togglePin } from "./subject";
 export function DetailView(): JSX.Element {
   const [instance] = useState(() => instanceOf(() => {
     const what = subject.value?.what;
-    return what?.kind === "instance" && detailLayer.value ? { layer: detailLayer.value, row: what.row } : null;
+    return what?.kind === "instance" && detailLayer.value && isThere(what.row) ? { layer: detailLayer.value, row: what.row } : null;
   }));
   const [neuron] = useState(() => neuronOf(() => {
     const what = subject.value?.what;
@@ -75,6 +75,8 @@ export function DetailView(): JSX.Element {
           <p class="hint">Without the snapshot there is no detail.</p>
         ) : !what ? (
           <p class="hint">Click an instance anywhere, a column of a matrix, or a row’s menu to see its detail here.</p>
+        ) : what.kind === "instance" && !isThere(what.row) ? (
+          <p class="hint">There is no such instance in this snapshot.</p>
         ) : what.kind === "instance" ? (
           <Loading load={current(instance.value)} what={`Instance ${instanceName(what.row)}`}>
             {(detail) => <InstanceBody detail={detail} layer={instance.value.query?.layer ?? ""} />}
@@ -97,6 +99,11 @@ export function DetailView(): JSX.Element {
     </>
   );
 }
+
+const isThere = (row: number): boolean => {
+  const shown = snapshot.value.value;
+  return !shown || row < shown.kept + shown.probes;
+};
 
 /** An older answer stays while the next one is awaited, but not beside a failure: it would be taken for what the title names. */
 const current = <Q, T>(load: Load<Q, T>): Load<Q, T> => (load.status === "failed" ? { ...load, value: null } : load);
