@@ -1,6 +1,8 @@
 """Images among the inputs, as small pictures to look at."""
 
 import io
+import threading
+from hashlib import blake2b
 
 import numpy as np
 from PIL import Image
@@ -9,6 +11,9 @@ from PIL import Image
 THUMBNAIL = 128
 #: Numbers of channels that are a picture's: grey, colours, colours and opacity.
 CHANNELS = (1, 3, 4)
+
+#: So many bytes of encoded pictures are kept: those of the sample come again with every snapshot.
+MOST_BYTES = 32 << 20
 
 
 class Thumbnails:
@@ -39,7 +44,7 @@ class Thumbnails:
         """PNG of every instance."""
         values = _as_images(inputs, self._channels).astype(np.float32)
         scaled = np.nan_to_num(np.clip((values - self._low) / self._range, 0, 1) * 255).round().astype(np.uint8)
-        return [_png(image[..., 0] if image.shape[-1] == 1 else image) for image in scaled]
+        return [_KEPT.of(image[..., 0] if image.shape[-1] == 1 else image) for image in scaled]
 
 
 def is_image(inputs: np.ndarray | None, channels: str) -> bool:
@@ -59,7 +64,35 @@ def _as_images(inputs: np.ndarray, channels: str) -> np.ndarray:
     return np.moveaxis(inputs, 1, -1) if channels == "first" else inputs
 
 
-def _png(image: np.ndarray) -> bytes:
+class _Encoded:
+    """PNG by what is in the picture; the oldest go when there are too many bytes.
+
+    Attributes:
+        held: bytes.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bytes] = {}
+        self.held = 0
+        self._lock = threading.Lock()
+
+    def of(self, image: np.ndarray) -> bytes:
+        key = blake2b(f"{image.shape}".encode() + image.tobytes(), digest_size=16).digest()
+        found = self._known.get(key)
+        if found is None:
+            found = _encoded(image)
+            with self._lock:
+                self.held += 0 if key in self._known else len(found)
+                self._known[key] = found
+                while self.held > MOST_BYTES and self._known:
+                    self.held -= len(self._known.pop(next(iter(self._known))))
+        return found
+
+
+_KEPT = _Encoded()
+
+
+def _encoded(image: np.ndarray) -> bytes:
     picture = Image.fromarray(image)
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     sink = io.BytesIO()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tensorboard_activis.capture import thumbnails
 from tensorboard_activis.capture.thumbnails import Thumbnails, is_image
 
 
@@ -62,3 +63,27 @@ def test_ink_is_bright_strokes_on_an_empty_ground() -> None:
 )
 def test_what_looks_like_images(shape: tuple[int, ...], channels: str, expected: bool) -> None:
     assert is_image(np.zeros(shape), channels) is expected
+
+
+def test_pictures_that_come_again_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, encoded = thumbnails._encoded, []
+
+    def counted(image: np.ndarray) -> bytes:
+        encoded.append(image)
+        return encode(image)
+
+    monkeypatch.setattr(thumbnails, "_encoded", counted)
+    images = np.random.default_rng(9).integers(0, 256, (5, 11, 9, 3)).astype(np.uint8)
+    first = Thumbnails(images, "last").encode(images)
+    again = Thumbnails(images, "last").encode(images[::-1])
+    assert again == first[::-1]
+    assert len(encoded) == 5
+    for image, png in zip(images, first, strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), image)
+    # Of more than there is room for, the oldest go.
+    monkeypatch.setattr(thumbnails, "MOST_BYTES", len(first[3]) + len(first[4]) + 10)
+    others = 255 - images[:1]
+    Thumbnails(others, "last").encode(others)
+    assert thumbnails._KEPT.held <= thumbnails.MOST_BYTES
+    Thumbnails(images, "last").encode(images[:1])
+    assert len(encoded) == 7
