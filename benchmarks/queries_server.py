@@ -1,0 +1,185 @@
+"""A real TensorBoard over HTTP on the run of 1,000,000 x 2,048: answers, memory, and four clients at once.
+
+Memory is what the server's processes hold beside mapped files (Anonymous in smaps_rollup; Linux only). The clients ask the same
+mix of questions, no question twice, first one of them, then four; meanwhile TensorBoard's own pages are asked for.
+
+Usage: python benchmarks/queries_server.py [SECONDS]   # for each of one client and four; 30 without it
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from statistics import median, quantiles
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks._synthetic import LAYER, NEURONS, STEP, runs
+from benchmarks._timing import line
+from tests.board import tensorboard
+
+INSTANCES = 1_000_000
+MEGABYTES = 500
+OWN_PAGES = ("", "data/environment", "data/runs", "data/plugins_listing")
+_asked = count(1)
+
+
+def url(address: str, route: str, **parameters: object) -> str:
+    """The address of a question about the one snapshot."""
+    given = {"run": ".", "step": STEP} | {name: value for name, value in parameters.items() if value is not None}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+    return f"{address}/data/plugin/activis/{route}?{urlencode(texts)}"
+
+
+def ask(where: str) -> float:
+    """Seconds until the whole answer is there. Raises HTTPError for any but 200."""
+    started = time.perf_counter()
+    with urlopen(where, timeout=120) as answer:
+        answer.read()
+    return time.perf_counter() - started
+
+
+def half() -> str:
+    """A subset of about half of the instances that nobody asked for before."""
+    return f"score < {0.5 + next(_asked) * 1e-5:.5f}"
+
+
+def matrix(address: str, prefix: int | None) -> str:
+    rows = [{"subset": "all"}, {"expression": half()}]
+    return url(address, "matrix", layer=LAYER, rows=rows, prefix=prefix, statistics=["mean", "std"])
+
+
+def neuron(address: str, prefix: int | None) -> str:
+    rows = [{"subset": "all"}, {"expression": half()}]
+    return url(address, "neuron", layer=LAYER, neuron=next(_asked) * 37 % NEURONS, rows=rows, prefix=prefix)
+
+
+#: What a user does: a subset is typed, seen at once, then exactly; neurons are looked at, instances listed.
+MIX: dict[str, Callable[[str], str]] = {
+    "matrix with a new subset, first answer": lambda address: matrix(address, 16_384),
+    "matrix with a new subset, exact": lambda address: matrix(address, None),
+    "one neuron, first answer": lambda address: neuron(address, 16_384),
+    "one neuron, exact": lambda address: neuron(address, None),
+    "instances of a text expression": lambda address: url(
+        address, "table", expression=f'"who" in text and {half()}', limit=50
+    ),
+    "instances of an expression, ordered": lambda address: url(
+        address, "table", expression=half(), order="loss", descending=True, limit=50
+    ),
+}
+LIMITS = {"matrix with a new subset, exact": 2_500, "one neuron, exact": 1_000, "instances of a text expression": None}
+
+
+def clients(address: str, number: int, duration: float) -> dict[str, list[float]]:
+    """Times of each kind of question, asked by so many clients at once for so long."""
+    found: dict[str, list[float]] = {name: [] for name in MIX}
+    problems: list[BaseException] = []
+    end = time.monotonic() + duration
+
+    def work(client: int) -> None:
+        kinds = list(MIX)
+        try:
+            for turn in count(client):
+                if time.monotonic() > end:
+                    return
+                kind = kinds[turn % len(kinds)]
+                found[kind].append(ask(MIX[kind](address)))
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise problems[0]
+    return found
+
+
+@contextmanager
+def own_pages(address: str) -> Iterator[list[float]]:
+    """Times of TensorBoard's own pages, asked for one after the other meanwhile."""
+    found: list[float] = []
+    over = threading.Event()
+
+    def work() -> None:
+        for turn in count():
+            if over.wait(0.2):
+                return
+            found.append(ask(f"{address}/{OWN_PAGES[turn % len(OWN_PAGES)]}"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield found
+    over.set()
+    thread.join()
+
+
+def processes(parent: str = "self") -> list[Path]:
+    """This process's descendants, as directories of /proc."""
+    pid = Path("/proc/self").resolve().name if parent == "self" else parent
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (directory / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[1] == pid:
+            found += [directory, *processes(directory.name)]
+    return found
+
+
+def anonymous_bytes() -> int:
+    """What the server's processes hold beside mapped files."""
+    total = 0
+    for directory in processes():
+        try:
+            lines = (directory / "smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
+    return total
+
+
+def p95(times: list[float]) -> float:
+    return quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
+
+
+def main(duration: float = 30) -> None:
+    with runs(INSTANCES) as (directory,), tensorboard(f"--logdir={directory}") as address:
+        while b'"step"' not in urlopen(f"{address}/data/plugin/activis/runs").read():
+            time.sleep(0.5)
+        at_start = anonymous_bytes() / 1e6
+        line("the snapshot's description, of a server just started", ask(url(address, "snapshot")))
+        for route in ("strips", "columns", "column_statistics"):
+            line(f"  then {route}", ask(url(address, route)))
+        line("  then PCA of 1,000,000", ask(url(address, "projection", layer=LAYER, method="pca")))
+        for question in MIX.values():
+            ask(question(address))
+        alone = clients(address, 1, duration)
+        with own_pages(address) as pages:
+            together = clients(address, 4, duration)
+        for kind in MIX:
+            limit = 50 if "first" in kind else LIMITS.get(kind)
+            line(f"{kind}: one client, median", median(alone[kind]), limit)
+        for kind in MIX:
+            line(f"{kind}: four clients, 95 %", p95(together[kind]), 4, "times", p95(alone[kind]))
+        every, of_one = (p95([each for times in found.values() for each in times]) for found in (together, alone))
+        line("all of these: four clients, 95 %", every, 4, "times", of_one)
+        line(f"TensorBoard's own pages meanwhile, the slowest of {len(pages)}", max(pages), 1_000)
+        held = anonymous_bytes() / 1e6
+        if held:
+            verdict = "ok" if held <= MEGABYTES else "MISSED"
+            print(f"memory of the server after all that: {held:,.0f} MB; limit {MEGABYTES} {verdict}")
+            print(f"  of it TensorBoard's, and TensorFlow's where that is installed, at the start: {at_start:,.0f} MB")
+
+
+if __name__ == "__main__":
+    main(*(float(argument) for argument in sys.argv[1:]))
