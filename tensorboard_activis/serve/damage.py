@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tensorboard_activis.blobs import event_files
+from tensorboard_activis.files import open_own
 from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
 
 #: A last record that is incomplete for so many seconds was not merely caught in the middle.
@@ -25,7 +27,11 @@ class DamageWatch:
     def problems(self, directory: Path) -> list[str]:
         """In words, what is wrong with the event files in a directory."""
         found = []
-        for path in sorted(directory.glob("*tfevents*")):
+        paths = event_files(directory)
+        # Of what was deleted nothing is kept: log directories live for months.
+        for gone in {path for path in self._files if path.parent == directory} - set(paths):
+            del self._files[gone]
+        for path in paths:
             try:
                 problem = self._problem(path)
             except OSError as error:
@@ -52,7 +58,7 @@ class DamageWatch:
         return None
 
     def _verify(self, path: Path, progress: _Progress) -> None:
-        with path.open("rb") as file:
+        with open_own(path) as file:
             file.seek(progress.verified)
             try:
                 for record in records(file):
