@@ -1,6 +1,7 @@
 """Activations from hooks against plain hooks that copy everything."""
 
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -72,6 +73,31 @@ def test_every_key_of_a_recording_can_be_taken() -> None:
     with untouched(model):
         names = list(record(model, (x[:7],), {}, 7).sources)
     assert set(taken(model, names, x)) == set(names)
+
+
+def test_functional_operators_by_hand() -> None:
+    """F.relu, + and attention are layers by the key of their node: attention has [instances, heads, positions, width]."""
+
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv = nn.Linear(6, 18)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            q, k, v = (part.unflatten(-1, (2, 3)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+            mixed = functional.scaled_dot_product_attention(q, k, v)
+            return functional.relu(mixed.transpose(1, 2).flatten(2) + x)
+
+    model: Any = nn.Sequential(Attends()).eval()
+    x = torch.randn(9, 5, 6)
+    found = taken(model, ["0/scaled_dot_product_attention", "0/add", "0/relu"], x)
+    with torch.no_grad():
+        q, k, v = (part.reshape(9, 5, 2, 3).permute(0, 2, 1, 3) for part in model[0].qkv(x).split(6, -1))
+        mixed = ((q @ k.mT) / 3**0.5).softmax(-1) @ v
+    joined = mixed.permute(0, 2, 1, 3).reshape(9, 5, 6) + x
+    torch.testing.assert_close(found["0/scaled_dot_product_attention"], mixed.mean((1, 2)))
+    torch.testing.assert_close(found["0/add"], joined.mean(1))
+    torch.testing.assert_close(found["0/relu"], joined.clamp(min=0).mean(1))
 
 
 def test_operators_in_modules_are_counted_with_constants_between() -> None:
