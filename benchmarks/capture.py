@@ -64,7 +64,7 @@ def hooked(
 
 
 def measure(
-    title: str, model: nn.Module, batches: Batches, few_limit: float | None, all_limit: float, repeats: int
+    title: str, model: nn.Module, batches: Batches, few_limit: float | None, all_limit: float | None, repeats: int
 ) -> None:
     """The table of one model."""
     from torch.utils.tensorboard import SummaryWriter
@@ -127,7 +127,7 @@ def main() -> None:
     images = [(torch.randn(64, 3, 32, 32), torch.randint(0, CLASSES, (64,))) for _ in range(3)]
     measure("ResNet-18 at 32 pixels", ResNet(), images, 1.05, 1.15, repeats)
     rows = [(torch.randn(256, 2048), torch.randint(0, CLASSES, (256,))) for _ in range(8)]
-    measure("4 x 2,048 perceptron", perceptron(), rows, 1.15, 1.15, repeats)
+    measure("4 x 2,048 perceptron", perceptron(), rows, 1.15, None, repeats)
 
 
 if __name__ == "__main__":
