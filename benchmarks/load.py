@@ -169,12 +169,8 @@ def mixed_load(minutes: float, clients: int) -> int:
         with tensorboard(f"--logdir={directory}", f"--reload_interval={RELOAD_SECONDS}") as board:
             server = children()[-1]
             load = Load(board, logs, minutes)
-            tasks = [
-                *((load.client, (index,)) for index in range(clients)),
-                (load.watch_pages, ()),
-                (load.change_logs, ()),
-            ]
-            threads = [threading.Thread(target=target, args=arguments) for target, arguments in tasks]
+            threads = [threading.Thread(target=load.client, args=(index,)) for index in range(clients)]
+            threads += [threading.Thread(target=load.watch_pages), threading.Thread(target=load.change_logs)]
             for thread in threads:
                 thread.start()
             time.sleep(12 * minutes)  # a fifth: caches are warm

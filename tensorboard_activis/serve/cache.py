@@ -35,5 +35,10 @@ class Cache(Generic[Value]):
                 self._weight -= gone
         return value
 
+    def peek(self, key: Hashable) -> Value | None:
+        """The value of the key if it is held; what is looked at is not used."""
+        with self._lock:
+            return self._held[key][0] if key in self._held else None
+
     def __len__(self) -> int:
         return len(self._held)

@@ -1,6 +1,7 @@
 """What TensorBoard does not tell: event files that are cut off or damaged, so that later snapshots are missing."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,12 @@ class DamageWatch:
     def __init__(self) -> None:
         self._files: dict[Path, _Progress] = {}
 
-    def problems(self, directory: Path) -> list[str]:
-        """In words, what is wrong with the event files in a directory."""
+    def problems(self, directory: Path, more: Callable[[], bool] = lambda: True) -> list[str]:
+        """In words, what is wrong with the event files in a directory.
+
+        Arguments:
+            more: whether there is time to read files that were not verified yet; without, they are taken to be fine.
+        """
         found = []
         paths = event_files(directory)
         # Of what was deleted nothing is kept: log directories live for months.
@@ -33,19 +38,21 @@ class DamageWatch:
             del self._files[gone]
         for path in paths:
             try:
-                problem = self._problem(path)
+                problem = self._problem(path, more)
             except OSError as error:
                 problem = f"{path.name} cannot be read: {error.strerror or error}."
             if problem:
                 found.append(problem)
         return found
 
-    def _problem(self, path: Path) -> str | None:
+    def _problem(self, path: Path, more: Callable[[], bool]) -> str | None:
         status = path.stat()
         progress = self._files.setdefault(path, _Progress())
         if status.st_size < progress.verified:  # another file under the same name
             progress = self._files[path] = _Progress()
         if progress.damage is None and status.st_size > progress.verified:
+            if not more():
+                return None
             self._verify(path, progress)
         if progress.damage:
             return progress.damage
@@ -59,12 +66,13 @@ class DamageWatch:
 
     def _verify(self, path: Path, progress: _Progress) -> None:
         with open_own(path) as file:
-            file.seek(progress.verified)
+            position = file.seek(progress.verified)
             try:
                 for record in records(file):
-                    progress.verified += OVERHEAD + len(record)
+                    position += OVERHEAD + len(record)
             except DamagedRecordError as error:
                 progress.damage = _damaged(path, error.position)
+            progress.verified = position
 
 
 def _damaged(path: Path, at: int) -> str:

@@ -1,7 +1,10 @@
 """TensorBoard's runs as ours: blobs from its data provider, arrays from the run's directory."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,10 @@ from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.damage import DamageWatch
 from tensorboard_activis.serve.directories import roots, run_directory, shown_name
 
+logger = logging.getLogger(__name__)
+
+#: So long a listing goes on reading snapshots that it does not know yet.
+LISTING_SECONDS = 1.0
 _ALL = 1_000_000
 _RECORD_BYTES = 256 << 20
 
@@ -32,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One announced snapshot: its record without arrays, or what is wrong with it."""
+    """One announced snapshot: its record without arrays, or what is wrong with it; neither when it was not read yet."""
 
     step: int
     wall_time: float
@@ -54,11 +61,44 @@ class Runs:
         self._graphs: Cache[schema.Graph] = Cache(32)
         self._readers: Cache[SnapshotReader] = Cache(16)
         self._damage = DamageWatch()
+        self._ahead = threading.Lock()
 
     # What there is
 
     def listing(self, request: Request) -> dict[str, object]:
-        """The answer of the route `runs`: a run that cannot be read says so and disturbs no other."""
+        """The answer of the route `runs`: a run that cannot be read says so and disturbs no other.
+
+        With very many snapshots the first answers know some of them by step and time only; the rest is read meanwhile.
+        """
+        end = time.monotonic() + LISTING_SECONDS
+        left_out = False
+
+        def more() -> bool:
+            nonlocal left_out
+            left_out |= time.monotonic() > end
+            return not left_out
+
+        answer = self._listing(request, more)
+        if left_out:
+            self._read_ahead(request)
+        return answer
+
+    def _read_ahead(self, request: Request) -> None:
+        """Goes through all snapshots in the background, so that the next listing knows them."""
+        if not self._ahead.acquire(blocking=False):
+            return
+
+        def work() -> None:
+            try:
+                self._listing(request, lambda: True)
+            except Exception:  # the next listing meets it again, and says it
+                logger.debug("Reading ahead ended", exc_info=True)
+            finally:
+                self._ahead.release()
+
+        threading.Thread(target=work, name="activis-ahead", daemon=True).start()
+
+    def _listing(self, request: Request, more: Callable[[], bool]) -> dict[str, object]:
         found = self._provider.list_blob_sequences(
             request.context, experiment_id=request.experiment, plugin_name=metadata.PLUGIN_NAME
         )
@@ -66,7 +106,7 @@ class Runs:
         described: dict[str, dict[str, object]] = {}
         for run in sorted(found, key=_natural):
             name = shown_name(run) if shown_name(run) not in described else run
-            described[name] = self._describe(request, run, name, found[run], blobs.get(run, {}))
+            described[name] = self._describe(request, run, name, found[run], blobs.get(run, {}), more)
         every = (run.run_name for run in self._provider.list_runs(request.context, experiment_id=request.experiment))
         others = sorted((run for run in every if run not in found and run not in described), key=_natural)
         return {"logdir": self.logdir, "runs": list(described.values()), "other_runs": others}
@@ -78,6 +118,7 @@ class Runs:
         name: str,
         tags: Mapping[str, provider.BlobSequenceTimeSeries],
         blobs: Mapping[str, Sequence[provider.BlobSequenceDatum]],
+        more: Callable[[], bool],
     ) -> dict[str, object]:
         problems: list[str] = []
         versions = {metadata.format_version(series.plugin_content) for series in tags.values()}
@@ -88,10 +129,10 @@ class Runs:
                 f"The directory of the run {name} cannot be found below {self.logdir}: large arrays are missing."
             )
         else:
-            problems += self._damage.problems(directory)
+            problems += self._damage.problems(directory, more)
         steps = []
         if not problems or metadata.FORMAT_VERSION in versions:
-            entries = self._current(request, blobs.get(metadata.SNAPSHOT_TAG, ()))
+            entries = self._current(request, blobs.get(metadata.SNAPSHOT_TAG, ()), more)
             for entry in entries.values():
                 brief = entry.brief
                 steps.append(
@@ -183,9 +224,14 @@ class Runs:
             return {}
         return found
 
-    def _current(self, request: Request, data: Sequence[provider.BlobSequenceDatum]) -> dict[int, _Entry]:
+    def _current(
+        self,
+        request: Request,
+        data: Sequence[provider.BlobSequenceDatum],
+        more: Callable[[], bool] = lambda: True,
+    ) -> dict[int, _Entry]:
         """What counts, by step ascending: the newest session wins, older sessions' later steps are superseded."""
-        entries = [self._entry(request, datum) for datum in data if datum.values]
+        entries = [self._entry(request, datum, more) for datum in data if datum.values]
         good = {(entry.brief.session, entry.step): entry for entry in entries if entry.brief is not None}
         briefs = current(entry.brief for entry in good.values() if entry.brief is not None)
         kept = {step: good[brief.session, step] for step, brief in briefs.items()}
@@ -194,8 +240,11 @@ class Runs:
                 kept.setdefault(entry.step, entry)
         return dict(sorted(kept.items()))
 
-    def _entry(self, request: Request, datum: provider.BlobSequenceDatum) -> _Entry:
+    def _entry(self, request: Request, datum: provider.BlobSequenceDatum, more: Callable[[], bool]) -> _Entry:
         key = datum.values[0].blob_key
+        known = self._entries.peek((request.experiment, key, datum.wall_time))
+        if known is None and not more():
+            return _Entry(datum.step, datum.wall_time, key, None, None)
 
         def make() -> _Entry:
             try:
