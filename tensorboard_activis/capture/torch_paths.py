@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from tensorboard_activis import schema
@@ -47,7 +48,7 @@ class Paths:
             inputs: args, kwargs and the number of instances of the batch that it ran on: of a few instances of it if True
                 is given. These take another path where it is the batch that decides; then all of it is recorded.
         """
-        if self._closed or calls in self._seen or len(self._graphs) >= MOST_PATHS:
+        if self._closed or calls in self._seen or len(self._graphs) >= MOST_PATHS or _several_processes():
             return
         self._note(calls)
         for few in (True, False):
@@ -75,3 +76,9 @@ class Paths:
 def _shape(graph: schema.Graph) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     ran = frozenset(node.key for node in graph.nodes if node.calls)
     return ran, frozenset((edge.source, edge.target) for edge in graph.edges)
+
+
+def _several_processes() -> bool:
+    """One process alone must not run a model whose parts wait for each other (FSDP)."""
+    distributed = torch.distributed
+    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
