@@ -130,6 +130,20 @@ def test_axe_finds_nothing_where_an_expression_is_wrong(
 
 
 @schemes
+def test_axe_finds_nothing_while_an_expression_is_completed(
+    board: str, open_tab: OpenTab, page: Page, complaints: list[str], scheme: str
+) -> None:
+    tab = open_tab(board, AT_FIRST)
+    settled(tab)
+    box = tab.get_by_role("combobox", name="Subset expression")
+    box.press_sequentially("la")
+    box.press("ArrowDown")
+    expect(tab.get_by_role("listbox", name="Completions").get_by_role("option").first).to_be_visible()
+    assert objections(page) == []
+    complaints.clear()  # what is half typed is refused
+
+
+@schemes
 def test_axe_finds_nothing_where_there_is_nothing(tmp_path: Path, open_tab: OpenTab, page: Page, scheme: str) -> None:
     with tensorboard(f"--logdir={tmp_path}") as board:
         tab = open_tab(board)
