@@ -76,7 +76,6 @@ def test_a_slow_answer_leaves_the_old_picture(tmp_path: Path, open_tab: OpenTab,
         # The panel says that it loads, and shows what it had.
         expect(tab.get_by_role("region", name="Layer head", exact=True).get_by_role("progressbar")).to_be_visible()
         expect(grid(tab).get_by_role("rowheader").first).to_be_visible()
-        page.unroute(re.compile(r"/plugin/activis/matrix\b.*step=1"))
         for route in late:
             route.continue_()
         expect(tab.get_by_role("region", name="Layer head", exact=True).get_by_role("progressbar")).to_have_count(0)
