@@ -1,7 +1,8 @@
 """Which instances of a batch are in which subset, arranged once per batch so that every layer's statistics are few operations.
 
-Instances in exactly the same subsets are one group: what is added to a class is the sum of a group, not every row. Subsets
-that hold a large part of the batch (all, correct, wrong) cut it into a few atoms, each of which is summed once for all of them.
+Instances in exactly the same subsets are one group: what is added to a class is the sum of a group, not every row; unless nearly
+every instance would be a group of its own. Subsets that hold a large part of the batch (all, correct, wrong) cut it into a few
+atoms, each of which is summed once for all of them.
 """
 
 from collections.abc import Sequence
@@ -85,6 +86,9 @@ class Groups:
 
         self._order = np.lexsort((signature, lowest, pattern))
         self._signature, self._pattern = signature[self._order], pattern[self._order]
+        if 2 * _changes(self._signature).sum() > instances:
+            # Hardly any two rows are in the same subsets, and to look for them costs more than it saves.
+            self._signature = np.arange(instances)
         place = np.empty(instances, np.intp)
         place[self._order] = np.arange(instances)
         turn = np.argsort(place[rows], kind="stable")
@@ -143,12 +147,11 @@ class Groups:
 
 
 class Scratch:
-    """Memory for the rows of a block: as they are, as deviations, squared, and what subsets hold so far."""
+    """Memory for the rows of a block: as they are, as deviations, and what subsets hold so far."""
 
     def __init__(self, rows: int, neurons: int) -> None:
         self.values = np.empty((rows, neurons), np.float32)
         self.deviation = np.empty((rows, neurons))
-        self.squares = np.empty((rows, neurons))
         self.held = {dtype: np.empty((rows, neurons), dtype) for dtype in (np.float32, np.float64)}
 
 

@@ -82,15 +82,18 @@ class Moments:
         narrow, wide = memory.held[np.float32], memory.held[np.float64]
         for block in groups.blocks(most):
             size = block.rows.size
-            rows, deviation, squares = memory.values[:size], memory.deviation[:size], memory.squares[:size]
+            rows, deviation = memory.values[:size], memory.deviation[:size]
             np.take(values, block.rows, axis=0, out=rows, mode="clip")
             # The difference is exact or nearly so: float64 has more than twice the digits.
             np.copyto(deviation, rows)
             np.subtract(deviation, self._pivot, out=deviation)
-            np.multiply(deviation, deviation, out=squares)
-            for sums, into, held in ((deviation, self._sum, atoms.sum), (squares, self._squares, atoms.squares)):
-                _share(sums, block, _shared(np.add, sums, block))
-                _spread(np.add, sums, block, held, into, wide)
+            firsts = [deviation[start].copy() for start, _ in block.shared]
+            _share(deviation, block, _shared(np.add, deviation, block))
+            _spread(np.add, deviation, block, atoms.sum, self._sum, wide)
+            _share(deviation, block, firsts)
+            np.multiply(deviation, deviation, out=deviation)
+            _share(deviation, block, _shared(np.add, deviation, block))
+            _spread(np.add, deviation, block, atoms.squares, self._squares, wide)
             if low is not values:
                 np.take(low, block.rows, axis=0, out=rows, mode="clip")
             highest = _shared(np.maximum, rows, block)
