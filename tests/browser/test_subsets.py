@@ -98,7 +98,7 @@ def test_from_a_brushed_distribution(board: str, open_tab: OpenTab, page: Page, 
 
 def test_from_a_confusion_cell_at_every_step(board: str, open_tab: OpenTab, runs: Path) -> None:
     snapshot = open_run(runs / FIRST).snapshot(60)
-    label, prediction = (np.asarray(snapshot.column(name)).astype(str) for name in ("label", "prediction"))
+    label, prediction = (snapshot.instances[name].to_pylist() for name in ("label", "prediction"))
     first, second = min((int(a), int(b)) for a, b in zip(label, prediction, strict=True) if a != b)
     tab = open_tab(board, AT_FIRST)
     settled(tab)
@@ -107,7 +107,7 @@ def test_from_a_confusion_cell_at_every_step(board: str, open_tab: OpenTab, runs
     for key in ["ArrowRight"] * (second + 1) + ["ArrowDown"] * first + ["Enter"]:
         box.press(key)
     pair = f'label == "{first}" and prediction == "{second}"'
-    expected = int(((label == str(first)) & (prediction == str(second))).sum())
+    expected = sum(str(a) == str(first) and str(b) == str(second) for a, b in zip(label, prediction, strict=True))
     add_picked(tab)
     name = f"{first} → {second}"
     expect(grid(tab).get_by_role("rowheader", name=f"{name}, n {expected}")).to_be_visible()
