@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from tensorboard_activis.query.codes import FINITE, VALUES, codes, count, highest, lowest, mean_ranks
 
@@ -15,7 +15,7 @@ def test_codes_stand_for_the_values_in_their_order() -> None:
     assert not FINITE[codes(EVERY)][~KNOWN].any()
     ascending = np.unique(EVERY[KNOWN])
     assert (np.diff(codes(ascending).astype(int)) > 0).all()
-    assert codes(np.float16([-0.0, 0.0]))[0] == codes(np.float16([0.0]))[0]
+    assert codes(np.array([-0.0, 0.0], np.float16))[0] == codes(np.float16([0.0]))[0]
     strided = np.arange(60, dtype=np.float16).reshape(12, 5)[:, 3]
     assert VALUES[codes(strided)].tolist() == strided.tolist()
 
@@ -41,7 +41,7 @@ def test_counts_and_ranks(values: np.ndarray) -> None:
     finite = values[np.isfinite(values)]
     counts = count(codes(values))
     assert counts.sum() == finite.size
-    assert counts[codes(np.float16([0.3]))[0]] == np.count_nonzero(finite == np.float16(0.3))
+    assert counts[codes(np.array([0.3], np.float16))[0]] == np.count_nonzero(finite == np.float16(0.3))
     assert mean_ranks(counts)[codes(finite)].tolist() == rankdata(finite).tolist()
 
 
