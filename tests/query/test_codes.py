@@ -15,7 +15,7 @@ def test_codes_stand_for_the_values_in_their_order() -> None:
     assert not FINITE[codes(EVERY)][~KNOWN].any()
     ascending = np.unique(EVERY[KNOWN])
     assert (np.diff(codes(ascending).astype(int)) > 0).all()
-    assert codes(np.array([-0.0, 0.0], np.float16))[0] == codes(np.float16([0.0]))[0]
+    assert codes(np.array([-0.0, 0.0], np.float16))[0] == codes(np.array([0.0], np.float16))[0]
     strided = np.arange(60, dtype=np.float16).reshape(12, 5)[:, 3]
     assert VALUES[codes(strided)].tolist() == strided.tolist()
 
