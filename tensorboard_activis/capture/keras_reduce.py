@@ -1,6 +1,6 @@
 """One number per neuron and instance, inside the backend's own computation, in float32."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -40,6 +40,15 @@ def reducer_of(name: str, reducer: Reducer | Mapping[str, Reducer] | None) -> Re
             return reducer[name]
         return next((value for glob, value in reducer.items() if fnmatchcase(name, glob)), "mean")
     return reducer or "mean"
+
+
+def check_matches(reducer: Reducer | Mapping[str, Reducer] | None, names: Sequence[str]) -> None:
+    """Raises ConfigurationError where a name or glob of `reducer` is that of no recorded layer."""
+    for pattern in reducer if isinstance(reducer, Mapping) else ():
+        if not any(name == pattern or fnmatchcase(name, pattern) for name in names):
+            raise ConfigurationError(
+                f"reducer: {pattern!r} matches none of the recorded layers, which are {', '.join(names)}."
+            )
 
 
 def reducer_name(reducer: Reducer, rank: int) -> str:

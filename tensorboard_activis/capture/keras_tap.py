@@ -16,7 +16,13 @@ from tensorboard_activis.capture import keras_calls
 from tensorboard_activis.capture.keras_data import as_array
 from tensorboard_activis.capture.keras_graph import Recording
 from tensorboard_activis.capture.keras_masks import Masks
-from tensorboard_activis.capture.keras_reduce import Reducer, reduce_activations, reducer_name, reducer_of
+from tensorboard_activis.capture.keras_reduce import (
+    Reducer,
+    check_matches,
+    reduce_activations,
+    reducer_name,
+    reducer_of,
+)
 from tensorboard_activis.capture.keras_replay import Seen, replay
 from tensorboard_activis.capture.layers import choose, feeds_relu
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -67,6 +73,7 @@ def targets(
         # A replay is for those who ask for it.
         observable = [name for name in names if name in recording.observable and name not in recording.replayed]
         names = observable if len(observable) == len(names) else [*observable, ""]
+    check_matches(reducer, names)
     found = []
     for name in names:
         if name not in recording.observable:

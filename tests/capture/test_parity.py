@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis import open_run
+from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.keras import ActiVisCallback
 from tensorboard_activis.torch import ActiVisLogger
 
@@ -118,3 +119,59 @@ def test_same_instances_are_kept(snapshots):
     for name in ours.layers:
         one, other = ours.activations(name).astype(float), theirs.activations(name).astype(float)
         np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-3)
+
+
+def spread(values: Any, mask: Any) -> Any:
+    """A reducer of the user's own, for either."""
+    if isinstance(values, torch.Tensor):
+        return values.amax(2) - values.amin(2)
+    return keras.ops.max(values, axis=2) - keras.ops.min(values, axis=2)
+
+
+@pytest.mark.parametrize("reducer", ["max", "first", "last", spread, {"conv1": "last", "relu*": "max"}])
+def test_reducers_mean_the_same(tmp_path, reducer):
+    model = keras_model()
+    for weights in model.weights:
+        weights.assign(weights + RANDOM.uniform(0.05, 0.2, size=weights.shape))
+    options: dict[str, Any] = {
+        "layers": ["conv1", "relu1", "relu2"],
+        "reducer": reducer,
+        "sample": None,
+        "strict": True,
+    }
+    callback = ActiVisCallback(tmp_path / "keras", IMAGES, LABELS, **options)
+    callback.set_model(model)
+    callback.log(1)
+    callback.close()
+    whole = torch.from_numpy(IMAGES.transpose(0, 3, 1, 2).copy()), torch.from_numpy(LABELS)
+    with ActiVisLogger(tmp_path / "torch", copied(model), whole, **options) as logger:
+        logger.log(1)
+    ours, theirs = open_run(tmp_path / "keras").latest, open_run(tmp_path / "torch").latest
+    maps = keras.Model(model.inputs, [model.get_layer(name).output for name in options["layers"]]).predict(
+        IMAGES, verbose=0
+    )
+    rows = np.asarray(ours.instances["id"])
+    for name, whole_map in zip(options["layers"], maps, strict=True):
+        one, other = ours.layers[name].info.reducer, theirs.layers[name].info.reducer
+        assert one == other
+        flat = whole_map[rows].reshape(60, -1, whole_map.shape[-1])
+        by_hand = {
+            "mean": flat.mean(1),
+            "max": flat.max(1),
+            "first": flat[:, 0],
+            "last": flat[:, -1],
+            "spread": np.ptp(flat, axis=1),
+        }[one]
+        for found in (ours, theirs):
+            np.testing.assert_allclose(found.activations(name).astype(float), by_hand, rtol=2e-3, atol=1e-3)
+
+
+def test_reducers_of_no_layer_are_refused_by_both(tmp_path):
+    callback = ActiVisCallback(tmp_path / "keras", IMAGES, LABELS, reducer={"relus*": "max"})
+    callback.set_model(keras_model())
+    with pytest.raises(ConfigurationError, match="'relus\\*' matches none of the recorded layers, which are relu1"):
+        callback.on_train_begin()
+    callback.close()
+    whole = torch.from_numpy(IMAGES.transpose(0, 3, 1, 2).copy()), torch.from_numpy(LABELS)
+    with pytest.raises(ConfigurationError, match="'relus\\*' matches none of"):
+        ActiVisLogger(tmp_path / "torch", Torch(), whole, reducer={"relus*": "max"})
