@@ -106,7 +106,7 @@ def test_from_a_confusion_cell_at_every_step(board: str, open_tab: OpenTab, runs
     box = tab.get_by_role("application", name=re.compile("^Label by prediction"))
     for key in ["ArrowRight"] * (second + 1) + ["ArrowDown"] * first + ["Enter"]:
         box.press(key)
-    pair = f'label == "{first}" and prediction == "{second}"'
+    pair = f"label == {first} and prediction == {second}"
     expected = sum(str(a) == str(first) and str(b) == str(second) for a, b in zip(label, prediction, strict=True))
     add_picked(tab)
     name = f"{first} → {second}"

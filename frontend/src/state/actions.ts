@@ -7,7 +7,7 @@ import { columns, layers, rows, snapshot, whereOf } from "./data";
 import { clearHover } from "./hover";
 import { picked, type Picked } from "./members";
 import { nearest, runs } from "./place";
-import { expressionKey, idExpression, instanceKey, rowKey, type Row, type RowKey, type Sort } from "./rows";
+import { expressionKey, idExpression, instanceKey, MOST_IDS, rowKey, type Row, type RowKey, type Sort } from "./rows";
 import {
   chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, compare, type Compare, type InstancesTab, instancesTab, panel, scale,
   type Scale, selection, type Selection, sort, statistic,
@@ -104,11 +104,18 @@ export function replaceRow(key: RowKey, row: Row & { kind: "expression" }): void
   });
 }
 
-/** What the picked instances are as a subset: what they have in common, else they themselves. Null: too many to be listed. */
-export function pickedExpression(): string | null {
+/** Whether the picked instances can be a row: they have something in common, or are few enough to be listed, or all but a few. */
+export function isListable(): boolean {
   const [set, known] = [picked.value, columns.value.value];
+  return !!set && !!known && (set.expression !== undefined || Math.min(set.rows.length, known.count - set.rows.length) <= MOST_IDS);
+}
+
+/** What the picked instances are as a subset: what they have in common, else they themselves. Null: too many to be listed. */
+function pickedExpression(): string | null {
+  const [set, known] = [picked.peek(), columns.peek().value];
   if (!set || !known) return null;
   if (set.expression !== undefined) return set.expression;
+  if (!isListable()) return null;
   const inside = new Set(set.rows);
   const others = known.ids.filter((_, row) => !inside.has(row));
   const numeric = snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number";

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
 import { STATISTICS } from "../../draw/matrixText";
-import { addExpressionRow, addPickedRow, addRow, pickedExpression, chooseScale, chooseStatistic, removeRow, resetRows } from "../../state/actions";
+import { addExpressionRow, addPickedRow, addRow, isListable, chooseScale, chooseStatistic, removeRow, resetRows } from "../../state/actions";
 import { compareAt } from "../../state/place";
 import { chosenRows, type CompareMode, compareMode, expression, scale, type Scale, statistic } from "../../state/view";
 import { classOfRow, hoveredRow, instanceName } from "../../state/chosen";
@@ -176,7 +176,7 @@ function additions(button: HTMLElement | null): Option<() => void>[] {
   if (anchor) options.push({ value: () => editSubset(anchor, text), label: "New subset …", detail: "by an expression, or of others" });
   const set = picked.value;
   if (set) {
-    const listed = pickedExpression() !== null;
+    const listed = isListable();
     options.push({ value: () => void addPickedRow(), label: set.name, detail: listed ? integer(set.rows.length) : TOO_MANY, heading: "Picked", disabled: !listed });
   }
   const subsets = (snapshot.value.value?.subsets ?? []).filter(({ name }) => !there.has(subsetKey(name)));

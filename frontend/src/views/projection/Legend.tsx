@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
 import { projectionWidth } from "../../layout/panes";
-import { addPickedRow, pick, pickedExpression } from "../../state/actions";
+import { addPickedRow, isListable, pick } from "../../state/actions";
 import { hoveredRow } from "../../state/chosen";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
@@ -63,7 +63,7 @@ export const TOO_MANY = `a row lists at most ${integer(MOST_IDS)}`;
 export function PickedBar(): JSX.Element | null {
   const set = picked.value;
   if (!set) return null;
-  const listed = pickedExpression() !== null;
+  const listed = isListable();
   return (
     <div class="picked-bar">
       <span><b>{integer(set.rows.length)}</b> picked</span>
