@@ -49,7 +49,9 @@ export function pointsPainter(plot: Plot): (surface: Surface) => void {
     }
     if (ground) sheet.pixels.set(ground);
     const style = { radius: litRadius(count) * ratio, alpha: 1, halo: { width: 0.9 * ratio, colour: fill } };
-    if (marked && marked.length === count) splat(sheet, xy, placing, strong, style, marked, plot.moving.value ? MOVING : Infinity);
+    // Very many that stand out cover each other's rings: without them they look the same and take a third of the time.
+    const own = marked && count > MANY && marked.reduce((sum, one) => sum + one, 0) > MANY ? { radius: pointRadius(count) * ratio, alpha: FULL } : style;
+    if (marked && marked.length === count) splat(sheet, xy, placing, strong, own, marked, plot.moving.value ? MOVING : Infinity);
     if (rings.length > 0) {
       const pins = new Uint8Array(count);
       for (const row of rings) pins[row] = 1;
