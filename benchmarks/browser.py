@@ -187,7 +187,8 @@ def graph(tab: Tab) -> None:
       const item = document.getElementById(`graph-${key}`);
       const started = performance.now();
       item.dispatchEvent(new MouseEvent("dblclick", {bubbles: true}));
-      while (!document.querySelector(`[id^="graph-${key}."]`) && performance.now() < started + 10000) await new Promise(requestAnimationFrame);
+      const opened = () => document.querySelector(`[id^="graph-${key}."]`);
+      while (!opened() && performance.now() < started + 10000) await new Promise(requestAnimationFrame);
       const taken = performance.now() - started;
       document.getElementById(`graph-${key}`).dispatchEvent(new MouseEvent("dblclick", {bubbles: true}));
       return taken;
@@ -203,7 +204,8 @@ def graph(tab: Tab) -> None:
       const started = performance.now();
       input.value = text;
       input.dispatchEvent(new InputEvent("input", {bubbles: true}));
-      while (!/of \\d/.test(input.closest("header").textContent) && performance.now() < started + 10000) await new Promise(requestAnimationFrame);
+      const answered = () => /of \\d/.test(input.closest("header").textContent);
+      while (!answered() && performance.now() < started + 10000) await new Promise(requestAnimationFrame);
       return performance.now() - started;
     }"""
     line("  search", float(tab.run(asked, "op77")), 100)

@@ -72,7 +72,8 @@ class Edge:
 class Graph:
     """The model: nested nodes in the order in which they ran, and the data flow between them.
 
-    `origin` says how it was found: "recorded" (forward passes), "exported" (torch.export), "functional", "symbolic" or "tree" (no edges).
+    `origin` says how it was found: "recorded" (forward passes), "exported" (torch.export), "functional", "symbolic" or "tree"
+    (no edges).
     """
 
     framework: str

@@ -88,7 +88,7 @@ class Groups:
         self._signature, self._pattern = signature[self._order], pattern[self._order]
         if 2 * _changes(self._signature).sum() > instances:
             # Hardly any two rows are in the same subsets, and to look for them costs more than it saves.
-            self._signature = np.arange(instances)
+            self._signature = np.arange(instances, dtype=np.uint64)
         place = np.empty(instances, np.intp)
         place[self._order] = np.arange(instances)
         turn = np.argsort(place[rows], kind="stable")
