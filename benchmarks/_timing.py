@@ -1,20 +1,14 @@
-"""Times of things that take turns, so that what else the machine does falls on all of them alike."""
+"""Times against limits: in milliseconds, or as so many times something else."""
 
-import time
 from collections.abc import Callable, Mapping
 from statistics import median
 
+from benchmarks._pairs import in_turns
+
 
 def seconds(works: Mapping[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
-    """The median of each, after one turn that does not count."""
-    found: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(repeats + 1):
-        for name, work in works.items():
-            started = time.perf_counter()
-            work()
-            if turn:
-                found[name].append(time.perf_counter() - started)
-    return {name: median(times) for name, times in found.items()}
+    """The median of each, taking turns, after one turn that does not count."""
+    return {name: median(times) for name, times in in_turns(works, repeats).items()}
 
 
 def line(name: str, taken: float, limit: float | None = None, unit: str = "ms", of: float | None = None) -> None:
