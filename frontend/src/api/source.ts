@@ -16,7 +16,8 @@ export interface Source {
   snapshot(at: At, signal: AbortSignal): Promise<Snapshot>;
   /** By the layer's index in the snapshot. */
   strips(at: At, signal: AbortSignal): Promise<Strip[]>;
-  matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, statistic: Statistic, signal: AbortSignal): Promise<Matrix>;
+  /** `prefix`: from so many instances, which is said with the numbers. */
+  matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, statistic: Statistic, signal: AbortSignal, prefix?: number): Promise<Matrix>;
   /** A t-SNE goes on in the background: ask until it is done, or once with `cancel`. `like`: turned onto the layout there. */
   projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal, like?: At, cancel?: boolean): Promise<Projection>;
   /** One neuron's activation on every kept instance. */

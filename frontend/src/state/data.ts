@@ -87,10 +87,16 @@ export interface MatrixQuery extends At {
   statistic: Statistic;
 }
 
-const matrices = new Requests(
-  ({ layer, rows, sort, statistic: shown, ...where }: MatrixQuery, abort): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, shown, abort),
-  48,
-);
+/** Of more instances than this, expressions are answered from the first of them at first: a uniform sample, as every prefix is. */
+const MANY = 65_536;
+const FIRST = 16_384;
+
+const matrices = new Requests(async ({ layer, rows, sort, statistic: shown, ...where }: MatrixQuery, abort, soon: (first: Matrix) => void): Promise<Matrix> => {
+  const asked = (prefix?: number): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, shown, abort, prefix);
+  const computed = rows.some((row) => "expression" in row) || shown === "active";
+  if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) soon(await asked(FIRST));
+  return asked();
+}, 48);
 
 function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
   if (!place || rows.value.length === 0) return null;

@@ -19,6 +19,9 @@ interface Flight<T> {
   promise: Promise<T>;
   abort: AbortController;
   waiting: number;
+  /** A first answer, while the exact one is under way. */
+  first: T | undefined;
+  hearers: Set<(first: T) => void>;
 }
 
 /** What the answers of one kind may hold in arrays. */
@@ -33,8 +36,9 @@ export class Requests<Q, T> {
   #bytes = 0;
   readonly #flights = new Map<string, Flight<T>>();
 
+  /** `load` may hand a first answer to `soon`, which is shown until the promise keeps its word. */
   constructor(
-    readonly load: (query: Q, signal: AbortSignal) => Promise<T>,
+    readonly load: (query: Q, signal: AbortSignal, soon: (first: T) => void) => Promise<T>,
     readonly keep = 32,
   ) {}
 
@@ -42,14 +46,17 @@ export class Requests<Q, T> {
     return this.#answers.get(key)?.value;
   }
 
-  /** Joins or starts the request. `leave` must be called once the caller no longer waits. */
-  fetch(query: Q, key: string): { promise: Promise<T>; leave: () => void } {
+  /** Joins or starts the request. `leave` must be called once the caller no longer waits; `hear` gets a first answer, if there is one. */
+  fetch(query: Q, key: string, hear: (first: T) => void = () => {}): { promise: Promise<T>; leave: () => void } {
     const flight = this.#flights.get(key) ?? this.#start(query, key);
     flight.waiting++;
+    flight.hearers.add(hear);
+    if (flight.first !== undefined) hear(flight.first);
     let left = false;
     const leave = (): void => {
       if (left) return;
       left = true;
+      flight.hearers.delete(hear);
       if (--flight.waiting === 0 && this.#flights.get(key) === flight) {
         this.#flights.delete(key);
         flight.abort.abort();
@@ -65,7 +72,13 @@ export class Requests<Q, T> {
 
   #start(query: Q, key: string): Flight<T> {
     const abort = new AbortController();
-    const promise = this.load(query, abort.signal).then((value) => {
+    const hearers = new Set<(first: T) => void>();
+    const soon = (first: T): void => {
+      if (abort.signal.aborted) return;
+      flight.first = first;
+      for (const hear of hearers) hear(first);
+    };
+    const promise = this.load(query, abort.signal, soon).then((value) => {
       this.#drop(key);
       const bytes = bytesOf(value);
       this.#answers.set(key, { value, bytes });
@@ -76,7 +89,7 @@ export class Requests<Q, T> {
       }
       return value;
     });
-    const flight: Flight<T> = { promise, abort, waiting: 0 };
+    const flight: Flight<T> = { promise, abort, waiting: 0, first: undefined, hearers };
     const land = (): void => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     };
@@ -117,7 +130,9 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
     }
     const token = asked;
     state.value = { ...state.peek(), status: "pending", error: null };
-    const flight = requests.fetch(q, key);
+    const flight = requests.fetch(q, key, (first) => {
+      if (token === asked) state.value = { status: "pending", value: first, query: q, error: null, retry };
+    });
     leave = flight.leave;
     flight.promise.then(
       (value) => {

@@ -54,6 +54,31 @@ describe("resource", () => {
     stop();
   });
 
+  it("shows a first answer until the exact one is there, to all who wait for it", async () => {
+    let exact: (value: string) => void = () => {};
+    let early: (value: string) => void = () => {};
+    const requests = new Requests<string, string>((_, __, first) => new Promise((answer) => void ((exact = answer), (early = first))));
+    const query = signal<string | null>("a");
+    const load = resource(() => query.value, requests);
+    const stop = effect(() => void load.value);
+    await soon();
+    early("about A");
+    expect(load.value).toMatchObject({ status: "pending", value: "about A", query: "a" });
+    const late = resource(() => query.value, requests);
+    const stopLate = effect(() => void late.value);
+    await soon();
+    expect(late.value).toMatchObject({ status: "pending", value: "about A", query: "a" });
+    exact("A");
+    await soon();
+    expect(load.value).toMatchObject({ status: "ready", value: "A", query: "a" });
+    query.value = "b";
+    query.value = null;
+    early("about B");
+    expect(load.value).toMatchObject({ status: "idle", value: null });
+    stop();
+    stopLate();
+  });
+
   it("asks nothing twice: neither what was answered nor what is under way", async () => {
     const { open, requests } = byHand();
     const query = signal("a");
