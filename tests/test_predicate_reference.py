@@ -218,7 +218,8 @@ def _hook(event: str, _: object) -> None:
 
 @pytest.fixture(scope="module")
 def audited() -> None:
-    """Python tells of everything that is executed, imported or opened."""
+    """Python tells of everything that is executed, imported or opened, once what the first use loads is there."""
+    compile_expression("id == 1", {"id": pa.int64()}).mask(pa.table({"id": [1, 2, 3]}))
     sys.addaudithook(_hook)
 
 

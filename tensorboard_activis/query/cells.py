@@ -9,8 +9,8 @@ from tensorboard_activis.errors import QueryError
 #: Statistics that may be drawn.
 STATISTICS = ("mean", "std", "max", "active")
 _STEPS = 254
-#: Differences beyond this would overflow float32.
-_LARGE = 1e38
+#: Differences outside of these would overflow float32, or vanish in it.
+_SMALL, _LARGE = 1e-30, 1e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def to_bytes(values: np.ndarray, bounds: tuple[float, float] | None = None) -> C
     low, high = span(values) if bounds is None else bounds
     scale = _STEPS / (high - low) if high > low else 0.0
     with np.errstate(invalid="ignore", over="ignore"):
-        steps = np.subtract(values, low, dtype=np.float32 if high - low < _LARGE else np.float64)
+        steps = np.subtract(values, low, dtype=np.float32 if _SMALL < high - low < _LARGE else np.float64)
         np.multiply(steps, scale, out=steps)
         np.rint(steps, out=steps)
         np.clip(steps, 0, _STEPS, out=steps)

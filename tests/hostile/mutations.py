@@ -156,6 +156,10 @@ def _scalar(field: Any, chance: random.Random, value: Any) -> Any:
         near = value + chance.choice((-1, 1, 2, 10))
     if field.type in (field.TYPE_INT32, field.TYPE_SINT32, field.TYPE_ENUM):
         return (near + 2**31) % 2**32 - 2**31
+    if field.type in (field.TYPE_UINT32, field.TYPE_FIXED32):
+        return near % 2**32
+    if field.type in (field.TYPE_UINT64, field.TYPE_FIXED64):
+        return near % 2**64
     return max(-(2**63), min(near, 2**63 - 1))
 
 

@@ -34,6 +34,11 @@ def test_given_bounds_make_windows_fit_together() -> None:
     assert (found.low, found.high) == (0, 2)
 
 
+def test_a_span_below_float32s_normal_numbers() -> None:
+    found = to_bytes(np.array([0, 1e-45, 3e-45], np.float32))
+    assert found.values.tolist() == [1, 128, 255]
+
+
 def test_nothing_known_and_nothing_that_differs() -> None:
     assert to_bytes(np.full((2, 3), np.nan)).values.tolist() == [[0] * 3] * 2
     found = to_bytes(np.full(4, 7.5))
