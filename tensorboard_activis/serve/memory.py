@@ -1,54 +1,19 @@
-"""What the allocators keep after large answers is given back: TensorBoard stays open for weeks."""
+"""What large answers took is given back to the system: TensorBoard stays open for weeks."""
 
 import ctypes
 import sys
-import threading
-import time
-from collections.abc import Callable
+from contextlib import suppress
 
-import pyarrow as pa
-
-#: Seconds between two times.
-_EVERY = 1.0
-
-_lock = threading.Lock()
-_last = -_EVERY
-_waiting = False
+#: glibc's name for the size from which a block of memory is the system's own (malloc.h).
+_M_MMAP_THRESHOLD = -3
+_LARGE = 1 << 20
 
 
-def _trim() -> Callable[[int], int] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        return ctypes.CDLL(None).malloc_trim  # type: ignore[no-any-return] # glibc's; musl has none
-    except (OSError, AttributeError):
-        return None
+def return_large_blocks() -> None:
+    """Has glibc return blocks of a megabyte and more as soon as they are freed; does nothing elsewhere.
 
-
-_TRIM = _trim()
-
-
-def give_back() -> bool:
-    """Returns unused memory to the system, at most once in a while: at once, or when its time comes; whether at once."""
-    global _last, _waiting
-    with _lock:
-        early = _last + _EVERY - time.monotonic()
-        if early > 0:
-            if not _waiting:  # or what the last of many answers leaves would stay until somebody asks again
-                _waiting = True
-                timer = threading.Timer(early, _give_back_later)
-                timer.daemon = True
-                timer.start()
-            return False
-        _last = time.monotonic()
-    pa.default_memory_pool().release_unused()
-    if _TRIM is not None:
-        _TRIM(0)
-    return True
-
-
-def _give_back_later() -> None:
-    global _waiting
-    with _lock:
-        _waiting = False
-    give_back()
+    Without it that size grows to 32 MB with what is asked for, and every thread that ever answered keeps up to 64 MB.
+    """
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):  # musl has no mallopt, nor the habit
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)

@@ -10,6 +10,7 @@ from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.query import alignment, export, graph, instances, neurons, rows
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import questions
+from tensorboard_activis.serve.memory import return_large_blocks
 from tensorboard_activis.serve.parameters import Parameters
 from tensorboard_activis.serve.projections import Layout, Projections
 from tensorboard_activis.serve.responses import (
@@ -31,6 +32,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     plugin_name = PLUGIN_NAME
 
     def __init__(self, context: base_plugin.TBContext) -> None:
+        return_large_blocks()
         self._runs = Runs(context)
         self._of_snapshots = SnapshotRoutes(self._runs)
         self._projections = Projections()

@@ -10,7 +10,6 @@ from tensorboard import plugin_util
 import tensorboard_activis
 from tensorboard_activis.query.limits import time_limit
 from tensorboard_activis.read.snapshot import SnapshotReader
-from tensorboard_activis.serve.memory import give_back
 from tensorboard_activis.serve.parameters import Parameters, parameters
 from tensorboard_activis.serve.responses import (
     error_response,
@@ -39,8 +38,6 @@ def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Res
                 return answer(request, of, given)
         except Exception as error:  # one bad request must not bring TensorBoard down
             return error_response(request, error)
-        finally:
-            give_back()
 
     return app
 
