@@ -9,6 +9,7 @@ import { subsetKey } from "../../state/rows";
 import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
 import { axisOver } from "./axis";
+import { barWidth } from "./bars";
 import { type Interval, Intervals } from "./Intervals";
 import { Tiles } from "./Tiles";
 
@@ -99,7 +100,7 @@ function Scores({ scores }: { scores: InstanceDetail["scores"] }): JSX.Element {
             <Swatch index={index} />
             <span class="cut">{name}</span>
             <span class="detail-score">
-              <span style={{ width: `${Math.max(1.5, Math.min(1, Math.abs(score)) * 76)}px`, background: classColour(index), opacity: score < 0.05 ? 0.6 : 1 }} />
+              <span style={{ width: barWidth(Math.min(1, Math.abs(score))), background: classColour(index), opacity: score < 0.05 ? 0.6 : 1 }} />
               <span class="second">{fixed(score)}</span>
             </span>
           </li>

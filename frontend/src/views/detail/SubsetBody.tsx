@@ -11,6 +11,7 @@ import { type RowKey, rowOfKey, rowQuery } from "../../state/rows";
 import { Loading } from "../controls/Loading";
 import { Swatch } from "../controls/Swatch";
 import { axisOver } from "./axis";
+import { barWidth } from "./bars";
 import { Intervals } from "./Intervals";
 
 /** A subset: how many, how well predicted, as what, and the neurons on which it differs most from the rest. */
@@ -78,7 +79,7 @@ function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
               <Swatch index={index} />
               <span class="cut">{name ?? labelName(-1)}</span>
               <span class="detail-score">
-                <span style={{ width: `${Math.max(1.5, (count / most) * 76)}px`, background: classColour(index) }} />
+                <span style={{ width: barWidth(count / most), background: classColour(index) }} />
                 <span class="second">{integer(count)}</span>
               </span>
             </li>

@@ -23,7 +23,7 @@ export function List(): JSX.Element | null {
   const plain = task !== "classification";
   const many = several(task);
   if (!known) return null;
-  const long = (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 4);
+  const long = (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 2);
   const keys = (event: KeyboardEvent): void => {
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
     const at = hover.peek().instance === undefined ? -1 : rows.indexOf(hover.peek().instance as number);
