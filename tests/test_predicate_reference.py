@@ -210,10 +210,15 @@ def test_agrees_with_the_reference(expression: Expression, rows: list[Row]) -> N
 
 _watched: list[str] | None = None
 
+# What pyarrow looks for at every value it converts, when it is not installed.
+_OF_PYARROW = ("dateutil", "pandas", "pytz")
 
-def _hook(event: str, _: object) -> None:
-    if _watched is not None and event in ("exec", "import", "open", "os.system", "subprocess.Popen", "socket.connect"):
-        _watched.append(event)
+
+def _hook(event: str, arguments: tuple[object, ...]) -> None:
+    if _watched is None or (event == "import" and str(arguments[0]).partition(".")[0] in _OF_PYARROW):
+        return
+    if event in ("exec", "import", "open", "os.system", "subprocess.Popen", "socket.connect"):
+        _watched.append(f"{event} {arguments[:1]}")
 
 
 @pytest.fixture(scope="module")
