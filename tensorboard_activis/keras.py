@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.keras_capture import EvaluationData, KerasCapture
-from tensorboard_activis.capture.keras_instances import Audio, Texts
-from tensorboard_activis.capture.keras_reduce import Reducer, check_reducer
+from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
+from tensorboard_activis.capture.keras.instances import Audio, Texts
+from tensorboard_activis.capture.keras.reduce import Reducer, check_reducer
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.schema import Graph, LayerInfo

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch.utils.data import DataLoader, DistributedSampler
 
 from tensorboard_activis.capture.recorder import check_options
-from tensorboard_activis.capture.torch_reduce import check_reducer
+from tensorboard_activis.capture.torch.reduce import check_reducer
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.torch import ActiVisLogger
 

@@ -18,9 +18,9 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.processes import ElsewhereError
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
-from tensorboard_activis.capture.torch_capture import TorchCapture
-from tensorboard_activis.capture.torch_processes import found
-from tensorboard_activis.capture.torch_reduce import torch_convert
+from tensorboard_activis.capture.torch.capture import TorchCapture
+from tensorboard_activis.capture.torch.processes import found
+from tensorboard_activis.capture.torch.reduce import torch_convert
 from tensorboard_activis.errors import ConfigurationError
 
 __all__ = ["ActiVisLogger"]

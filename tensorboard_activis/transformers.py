@@ -14,8 +14,8 @@ from transformers.integrations.integration_utils import default_logdir
 
 from tensorboard_activis.capture.processes import ElsewhereError
 from tensorboard_activis.capture.recorder import RunDirectory, check_options
-from tensorboard_activis.capture.torch_reduce import check_reducer
-from tensorboard_activis.capture.transformers_data import batched, decoder, evaluation_data, label_names
+from tensorboard_activis.capture.torch.reduce import check_reducer
+from tensorboard_activis.capture.torch.transformers_data import batched, decoder, evaluation_data, label_names
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.torch import ActiVisLogger
 

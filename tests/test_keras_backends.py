@@ -16,10 +16,10 @@ from tests.small_keras import NAMES, X, Y, network
 ROOT = pathlib.Path(__file__).parent.parent
 #: What may differ from one backend to the next.
 TESTS = (
-    "capture/test_keras_tap.py",
-    "capture/test_keras_replay.py",
-    "capture/test_keras_reduce.py",
-    "capture/test_keras_graph.py",
+    "capture/keras/test_tap.py",
+    "capture/keras/test_replay.py",
+    "capture/keras/test_reduce.py",
+    "capture/keras/test_graph.py",
     "test_keras.py::test_snapshots_of_fit_agree_with_predict",
     "test_keras.py::test_several_inputs_and_outputs_from_a_data_set",
     "test_keras.py::test_second_fit_goes_on",

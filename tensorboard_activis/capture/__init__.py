@@ -1,1 +1,1 @@
-"""From a model and its data to one number per neuron and instance. torch and keras are imported only here."""
+"""From a model and its data to one number per neuron and instance. Frameworks are imported in torch/ and keras/ only."""

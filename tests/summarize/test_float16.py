@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorboard_activis.capture.torch_reduce import torch_convert
+from tensorboard_activis.capture.torch.reduce import torch_convert
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert, to_float16
 
 both = pytest.mark.parametrize("convert", [numpy_convert, torch_convert])

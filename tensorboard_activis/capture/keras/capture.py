@@ -1,0 +1,148 @@
+"""Evaluation passes over a Keras model: the data are settled when the callback is made, the model when it is there."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.keras.data import ArrayData, Batch, DatasetData, evaluation_data, probe_data
+from tensorboard_activis.capture.keras.graph import record_graph
+from tensorboard_activis.capture.keras.instances import Audio, Described, Instances, Reading, Texts
+from tensorboard_activis.capture.keras.labels import Labels
+from tensorboard_activis.capture.keras.outputs import described, essence, gives_probabilities
+from tensorboard_activis.capture.keras.reduce import Reducer, check_reducer
+from tensorboard_activis.capture.keras.tap import Captured, Tap, targets
+from tensorboard_activis.capture.progress import with_bar
+from tensorboard_activis.capture.random_states import random_states
+from tensorboard_activis.errors import ConfigurationError
+
+
+class EvaluationData:
+    """The evaluation data of a callback, and what is said of them.
+
+    Arguments: see `ActiVisCallback`.
+
+    Raises:
+        ConfigurationError: they are empty or of no use, or do not fit each other.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int,
+        *,
+        class_names: Sequence[str] | None = None,
+        task: str | None = None,
+        id: Any = None,
+        columns: Any = None,
+        texts: Texts | None = None,
+        audio: Audio | None = None,
+        probes: Any = None,
+    ) -> None:
+        with random_states((x, probes)):
+            self.all: ArrayData | DatasetData = evaluation_data(x, y, batch_size)
+            self.probes = None if probes is None else probe_data(probes, batch_size)
+        self.described = Described(self.all, id, columns, texts, audio)
+        if not isinstance(self.all.labels, dict | list | tuple):
+            Labels(self.all.labels, class_names, task=task)
+        self.class_names, self.task = class_names, task
+        self.loaders = (*self.all.loaders, *(() if self.probes is None else self.probes.loaders))
+
+    def first(self) -> tuple[Batch, Batch | None]:
+        """The first batch, and the first of the probes.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        with random_states(self.loaders):
+            first = next(iter(self.all), None)
+            probe = None if self.probes is None else next(iter(self.probes), None)
+        if first is None:
+            raise ConfigurationError("x gives no batches. Pass the evaluation data, for instance the validation split.")
+        return first, probe
+
+
+class KerasCapture:
+    """A model and its evaluation data.
+
+    Arguments: see `ActiVisCallback`.
+
+    Attributes:
+        model: what this is of.
+        graph: of the model.
+        layers: what is recorded.
+        probabilities: whether the model's outputs are probabilities; None if its graph does not say so.
+
+    Raises:
+        ConfigurationError: the model does not run on the data, or a layer is not there.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        data: EvaluationData,
+        layers: Sequence[str] | None = None,
+        reducer: Reducer | Mapping[str, Reducer] | None = None,
+    ) -> None:
+        check_reducer(reducer)
+        self.model = model
+        self._data = data
+        first, probe = data.first()
+        specs = data.all.specs
+        try:
+            if not all(layer.built for layer in model._flatten_layers()):
+                model(keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), first.inputs))
+            recording = record_graph(model, specs, first.inputs)
+            chosen = targets(recording, layers, reducer)
+            self.tap = Tap(model, chosen, specs, eager=recording.graph.origin == "tree")
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise _unusable(error, "x", first, "model.fit gets") from error
+        captured = self._tried(first, "x", "model.fit gets")
+        if probe is not None:
+            self._tried(probe, "probes", "x has")
+        self.graph: schema.Graph = recording.graph
+        self.layers = tuple(target.info for target in chosen)
+        self.probabilities = gives_probabilities(recording.graph)
+        self._instances = Instances(
+            model, data.described, data.all, first, captured, data.class_names, data.task, self.probabilities
+        )
+
+    def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
+        """One evaluation pass, after which the model and all random states are as before.
+
+        Arguments:
+            add: called for each batch as the recorder's `Pass.add`.
+            progress: whether to show a bar; None: on a terminal, when it takes more than a second.
+        """
+        with random_states(self._data.loaders):
+            reading = self._instances.begin()
+            for batch in with_bar(self._data.all, progress, self._data.all.batches):
+                self._add(add, reading, batch)
+            reading.end()
+            reading = self._instances.begin_probes()
+            for batch in self._data.probes or ():
+                self._add(add, reading, batch, probe=True)
+
+    def _add(self, add: Callable[..., None], reading: Reading, batch: Batch, *, probe: bool = False) -> None:
+        facts = reading.of(batch)
+        captured = self.tap(batch.inputs)
+        add(captured.activations, probe=probe, **facts, **self._instances.of(batch, captured))
+
+    def _tried(self, batch: Batch, name: str, form: str) -> Captured:
+        try:
+            return self.tap(batch.inputs)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise _unusable(error, name, batch, form) from error
+
+
+def _unusable(error: Exception, name: str, batch: Batch, form: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The model cannot be run on {name}, whose first batch is {described(batch.inputs)}: {essence(error)} "
+        f"Pass {name} in the form that {form}."
+    )

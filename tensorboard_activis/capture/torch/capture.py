@@ -1,0 +1,327 @@
+"""Evaluation passes over a torch model: what is recorded is settled once, then taken from every pass."""
+
+import copy
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.layers import choose, feeds_relu
+from tensorboard_activis.capture.processes import Alone, Processes, rounds, shared
+from tensorboard_activis.capture.progress import with_bar
+from tensorboard_activis.capture.torch.batch import Batch, cut, on_processor, transform
+from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
+from tensorboard_activis.capture.torch.buffers import share_buffers
+from tensorboard_activis.capture.torch.export import exported_graph
+from tensorboard_activis.capture.torch.graph import Tracer
+from tensorboard_activis.capture.torch.hooks import ActivationHooks
+from tensorboard_activis.capture.torch.instances import Instances, Reading, gives_probabilities
+from tensorboard_activis.capture.torch.modules import unwrap
+from tensorboard_activis.capture.torch.order import Order
+from tensorboard_activis.capture.torch.paths import Paths
+from tensorboard_activis.capture.torch.reduce import Reducer, reducer_name
+from tensorboard_activis.capture.torch.reducers import chosen_reducers
+from tensorboard_activis.capture.torch.sources import Recording
+from tensorboard_activis.capture.torch.state import device_of, dtype_of, is_lazy, is_sharded, untouched
+from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
+
+#: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
+_RECORDED = 11
+
+
+class TorchCapture:
+    """A model and its evaluation data.
+
+    Arguments: see `ActiVisLogger`.
+
+        described: `task`, `id`, `columns` and `audio`.
+
+    Attributes:
+        layers: what is recorded.
+        probabilities: whether the model's outputs are probabilities; None if its graph does not say so.
+        first: what is known of a few instances, as `Pass.add` takes it, to be tried.
+
+    Raises:
+        ConfigurationError: the data are empty or of no use, the model does not run on them, or a layer is not there.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Any,
+        *,
+        layers: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        reducer: Reducer | Mapping[str, Reducer] | None = None,
+        unpack: Unpack | None = None,
+        texts: Texts | None = None,
+        graph: str = "recorded",
+        probes: Any = None,
+        processes: Processes | None = None,
+        **described: Any,
+    ) -> None:
+        self._processes = processes or Alone()
+        if graph not in ("recorded", "export"):
+            raise ConfigurationError(
+                f"graph must be 'recorded' (one forward pass) or 'export' (torch.export); got {graph!r}."
+            )
+        if not isinstance(model, nn.Module):
+            raise ConfigurationError(f"model must be a torch.nn.Module; got a {type(model).__name__}.")
+        self._model = unwrap(model)
+        if isinstance(self._model, torch.jit.ScriptModule):
+            raise ConfigurationError(
+                "model is a ScriptModule, whose inside cannot be seen. Give the module that it was made from."
+            )
+        if device_of(self._model).type == "meta":
+            raise ConfigurationError("model is on the meta device, so it has no values. Materialise it first.")
+        self._sharded = is_sharded(self._model)
+        if self._sharded and self._processes.size == 1:
+            raise ConfigurationError(
+                "The model's parameters are spread over several processes, so that one alone cannot run it. Make the logger on "
+                "all of them, each with its part of the data, and without distributed=False."
+            )
+        self._data = Batches(data, self._model, unpack, texts)
+        with untouched(self._model, (self._data.source,)):
+            own = self._first(self._data)
+            self._order = Order(self._data, own, self._processes)
+            first, mine = self._shared_first(own)
+            recording, few = self._recorded(first)
+            self._instances = Instances(
+                self._data, self._order, first, recording.output, few.instances, class_names=class_names, **described
+            )
+        self._few = few
+        self.first = self._instances.first(first, recording.output, few.instances) if mine else {}
+        self.probabilities = gives_probabilities(recording.graph)
+        if self._instances.problem:
+            warnings.warn(f"ActiVis: {self._instances.problem}", ActiVisWarning, stacklevel=4)
+        self._probes = None if probes is None else self._checked_probes(Batches(probes, self._model, unpack, texts))
+        self._warn_of_dropped()
+        names = choose(recording.graph, layers)
+        self._paths = Paths(recording.graph, recording.calls)
+        if graph == "export":
+            self._paths = Paths(self._exported(recording, few, names), None)
+        reducers = chosen_reducers(recording.graph, names, reducer)
+        self._sources = {name: recording.sources[name] for name in names}
+        self._reducers = {name: reducers[name] for name in names}
+        self.layers = tuple(self._info(name) for name in names)
+
+    @property
+    def graph(self) -> schema.Graph:
+        """Of the model: what all passes so far went through."""
+        return self._paths.graph
+
+    def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
+        """One evaluation pass, after which the model is as before.
+
+        Arguments:
+            add: called for each batch as the recorder's `Pass.add`.
+            progress: whether to show a bar; None: on a terminal, when it takes more than a second.
+
+        Raises:
+            ActiVisError: a layer did not run in the whole pass, or gave something else than before.
+        """
+        seen, absent = 0, Counter[str]()
+        loaders = (self._data.source, *([] if self._probes is None else [self._probes.source]))
+        with untouched(self._model, loaders):
+            model = self._initialised()
+            share_buffers(model, self._processes)
+            with ActivationHooks(model, self._sources, self._reducers) as hooks:
+                reading = self._instances.begin()
+                batches = self._own(with_bar(self._data, progress and not self._processes.rank), reading)
+                for batch in rounds(self._processes, batches):
+                    if batch is None:
+                        self._idle(model)
+                        add({layer.name: np.zeros((0, layer.neurons), np.float32) for layer in self.layers}, ids=[])
+                        continue
+                    # Operators are counted in one batch of a pass: this costs a little.
+                    self._add(add, hooks, model, batch, reading, absent, count_operators=not seen)
+                    seen += batch.instances
+                reading.end()
+                reading = self._instances.begin_probes()
+                for batch in rounds(self._processes, self._probes or ()):
+                    if batch is None:
+                        self._idle(model)
+                    else:
+                        self._add(add, hooks, model, batch, reading, Counter(), probe=True)
+        self._check_absent(absent, seen)
+
+    def _own(self, batches: Iterable[Batch], reading: Reading) -> Iterator[Batch]:
+        """The batches of which this process takes care."""
+        mine, size = self._order.share
+        for number, batch in enumerate(batches):
+            if number % size == mine:
+                yield batch
+            else:
+                reading.pass_over(batch)
+
+    def _idle(self, model: nn.Module) -> None:
+        """A forward pass of which nothing is kept, where the others' passes wait for it."""
+        if self._sharded:
+            model(*self._few.args, **self._few.kwargs)
+
+    def _add(
+        self,
+        add: Callable[..., None],
+        hooks: ActivationHooks,
+        model: nn.Module,
+        batch: Batch,
+        reading: Reading,
+        absent: Counter[str],
+        *,
+        count_operators: bool = False,
+        probe: bool = False,
+    ) -> None:
+        """One batch through the model."""
+        described = reading.of(batch)  # before the model sees it
+        moved = self._moved(batch)
+
+        def forward() -> Any:
+            return model(*moved.args, **moved.kwargs)
+
+        output, taken = hooks.run(forward, moved.instances, moved.mask, count_operators=count_operators)
+        absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in taken})
+        described |= self._instances.of(batch, output)
+        add(self._rows(taken, moved.instances), probe=probe, **described)
+
+        def inputs(few: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
+            some = cut(moved, _RECORDED) if few else moved
+            return some.args, some.kwargs, some.instances
+
+        if not self._sharded:  # all would have to record again when one does
+            self._paths.follow(hooks.calls, model, inputs)
+
+    def _rows(self, taken: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
+        """Per layer float32 [instances, neurons]; NaN where the batch went another way."""
+        return {
+            layer.name: taken[layer.name].numpy(force=True)
+            if layer.name in taken
+            else np.full((instances, layer.neurons), np.nan, np.float32)
+            for layer in self.layers
+        }
+
+    def _check_absent(self, absent: Mapping[str, int], seen: int) -> None:
+        names = [layer.name for layer in self.layers]
+        counts = self._processes.total(np.array([seen, *(absent.get(name, 0) for name in names)])).tolist()
+        for name, count in zip(names, counts[1:], strict=True):
+            if count and count == counts[0]:
+                raise ActiVisError(
+                    f"The layer {name!r} did not run in this evaluation. Leave it out of layers=, or name the module around it."
+                )
+
+    def _checked_probes(self, probes: Batches) -> Batches:
+        if not probes.fixed_order:
+            raise ConfigurationError(
+                "probes come shuffled or as a stream, so that they could not be told apart. Give them in a fixed order: as "
+                "whole tensors, a list of batches, or a DataLoader without shuffling."
+            )
+        with untouched(self._model, (probes.source,)):
+            if self._first(probes, "probes") is None:
+                raise ConfigurationError("probes is empty; leave it out, or give at least one instance.")
+        return probes
+
+    def _shared_first(self, own: Batch | None) -> tuple[Batch, bool]:
+        """The first batch, of several processes the same on all, for what it decides must hold for all; and whose it is."""
+        sent = own if own is None or self._processes.size == 1 else on_processor(own)
+        found = shared(self._processes, sent)
+        if found is None:
+            raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
+        return found, found is sent
+
+    def _first(self, data: Batches, name: str = "data") -> Batch | None:
+        try:
+            first = next(iter(data), None)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise ConfigurationError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
+        return first if first is not None and first.instances else None
+
+    def _recorded(self, first: Batch) -> tuple[Recording, Batch]:
+        """A forward pass over a few instances of the first batch; over all of them if the model cannot do with few.
+
+        Returns:
+            The recording, and what it is of.
+        """
+        model = self._initialised()
+        batch = self._moved(first)
+        few = cut(batch, _RECORDED)
+        if few.instances < batch.instances:
+            try:
+                return Tracer(model, few.instances).run(few.args, few.kwargs), few
+            except Exception:  # told below, if it was not the cut
+                pass
+        tracer = Tracer(model, batch.instances)
+        try:
+            return tracer.run(batch.args, batch.kwargs), batch
+        except Exception as error:
+            raise ConfigurationError(
+                f"The model's forward pass failed on the first batch of data, in {tracer.failed_in}: "
+                f"{type(error).__name__}: {error}. Check that data yields what the model takes; if a batch holds more, "
+                "give unpack=, a function of the batch that returns (inputs, labels)."
+            ) from error
+
+    def _exported(self, recording: Recording, batch: Batch, names: Sequence[str]) -> schema.Graph:
+        """What torch.export makes of the model; the recorded graph, with a warning, where it makes nothing of it."""
+        try:
+            with untouched(self._model, (self._data.source,)):
+                model = self._initialised()
+                return exported_graph(model, batch.args, batch.kwargs, batch.instances, recording, names)
+        except Exception as error:
+            said = str(error).strip().partition("\n")[0]
+            warnings.warn(
+                f"ActiVis: torch.export cannot export this model ({type(error).__name__}: {said}). Its graph is that of a "
+                "recorded forward pass, as without graph='export'.",
+                ActiVisWarning,
+                stacklevel=5,
+            )
+            return recording.graph
+
+    def _initialised(self) -> nn.Module:
+        """The model, or a copy while it has parameters that its first forward pass makes: that pass is the user's."""
+        return copy.deepcopy(self._model) if is_lazy(self._model) else self._model
+
+    def _moved(self, batch: Batch) -> Batch:
+        """The batch on the model's device; floating inputs of the model's own type, if it has one for all parameters."""
+        device, dtype = device_of(self._model), dtype_of(self._model)
+
+        def move(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)
+
+        mask = None if batch.mask is None else batch.mask.to(device)
+        return Batch(transform(batch.args, move), transform(batch.kwargs, move), batch.labels, batch.instances, mask)
+
+    def _info(self, name: str) -> schema.LayerInfo:
+        source = self._sources[name]
+        _, layout = source.layout.unfolded(source.shape, source.instances)
+        rank, batch = len(source.shape), layout.batch or 0
+        neurons = layout.resolved(rank)
+        sizes = list(source.shape)
+        width = sizes[neurons] if rank > 1 else 1
+        sizes[batch] = -1
+        node = next(node for node in self.graph.nodes if node.key == name)
+        dtype = node.outputs[0].dtype if node.outputs else "float32"
+        return schema.LayerInfo(
+            name=name,
+            neurons=width,
+            reducer=reducer_name(self._reducers[name], rank),
+            axis=max(neurons - (batch < neurons), 0),
+            shape=schema.Shape(tuple(sizes), dtype),
+            feeds_relu=feeds_relu(self.graph, name),
+        )
+
+    def _warn_of_dropped(self) -> None:
+        source: Any = self._data.source
+        size = getattr(source, "batch_size", None)
+        dataset = getattr(source, "dataset", None)
+        if getattr(source, "drop_last", False) and size and isinstance(dataset, Sized) and len(dataset) % size:
+            warnings.warn(
+                f"ActiVis: data has drop_last=True, so {len(dataset) % size} of its {len(dataset)} instances are in no "
+                "snapshot. Give a loader with drop_last=False.",
+                ActiVisWarning,
+                stacklevel=5,
+            )

@@ -1,0 +1,153 @@
+"""One number per neuron and instance, on the device that the activations are on, in float32."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from tensorboard_activis.capture.torch.axes import Layout
+from tensorboard_activis.capture.torch.modules import Leaf
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
+
+#: A user's own: takes float32 [instances, neurons, positions], and bool [instances, positions] that is False where there
+#: is no data; gives [instances, neurons].
+Reduce = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+Reducer = str | Reduce
+
+#: What `reducer` may be, besides a function.
+REDUCERS = ("mean", "max", "first", "last", "none")
+
+
+def torch_convert(values: np.ndarray) -> np.ndarray:
+    """float32 to float16, as `summarize.float16.Convert`."""
+    result: np.ndarray = torch.from_numpy(np.ascontiguousarray(values)).to(torch.float16).numpy()
+    return result
+
+
+def reducer_name(reducer: Reducer, rank: int) -> str:
+    """How the layer's reduction is recorded: "none" when every neuron has one number per instance already."""
+    if rank <= 2:
+        return "none"
+    return reducer if isinstance(reducer, str) else getattr(reducer, "__name__", type(reducer).__name__)
+
+
+def check_reducer(reducer: object) -> None:
+    """Refuses what is no reducer.
+
+    Raises:
+        ConfigurationError: see above.
+    """
+    if not callable(reducer) and reducer not in REDUCERS:
+        raise ConfigurationError(
+            f"reducer must be one of {', '.join(REDUCERS)}, a function of (values, mask), or a dict of these by layer "
+            f"name or glob; got {reducer!r}."
+        )
+
+
+def reduce_activations(
+    leaf: Leaf, layout: Layout, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
+) -> torch.Tensor:
+    """A copy, so that what runs next may overwrite the activations.
+
+    Arguments:
+        leaf: the raw output.
+        layout: its axes.
+        instances: how many there are.
+        reducer: what is done over all axes but instances and neurons.
+        mask: bool [instances, positions], False where there is no data; used if the output has an axis of that length.
+
+    Returns:
+        float32 [instances, neurons], on the same device.
+
+    Raises:
+        ActiVisError: the output does not have one row per instance.
+    """
+    if isinstance(leaf, PackedSequence):
+        leaf, lengths = pad_packed_sequence(leaf, batch_first=True)
+        positions = torch.arange(leaf.shape[1], device=leaf.device)
+        mask = positions < lengths.to(leaf.device)[:, None]
+    elif leaf.is_nested:
+        leaf, mask = _padded(leaf)
+    if leaf.is_quantized:
+        leaf = leaf.dequantize()
+    if leaf.is_complex():
+        leaf = leaf.abs()
+    if layout.folded and leaf.shape[0] % instances == 0:
+        shape, layout = layout.unfolded(leaf.shape, instances)
+        leaf = leaf.reshape(shape)
+    rank = leaf.dim()
+    batch = 0 if layout.batch is None else layout.batch
+    if rank == 0 or batch >= rank or leaf.shape[batch] != instances:
+        raise ActiVisError(
+            f"An output of shape {tuple(leaf.shape)} does not have one row for each of {instances} instances."
+        )
+    if rank == 1:
+        return leaf.to(torch.float32, copy=True)[:, None]
+    neurons = layout.resolved(rank)
+    if rank == 2:
+        values = leaf if batch == 0 else leaf.T
+        return values.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    others = [axis for axis in range(rank) if axis not in (batch, neurons)]
+    masked = mask is not None and any(leaf.shape[axis] == mask.shape[1] for axis in others)
+    if not masked and reducer == "mean":
+        reduced = leaf.mean(others, dtype=torch.float32) if leaf.is_floating_point() else leaf.float().mean(others)
+    elif not masked and reducer == "max":
+        reduced = leaf.amax(others).to(torch.float32)
+    else:
+        return _over_positions(leaf, batch, neurons, others, reducer, mask if masked else None)
+    return reduced if batch < neurons else reduced.T.contiguous()
+
+
+def _over_positions(
+    leaf: torch.Tensor, batch: int, neurons: int, others: list[int], reducer: Reducer, mask: torch.Tensor | None
+) -> torch.Tensor:
+    """The general case, on [instances, neurons, positions]."""
+    if mask is not None:
+        sequence = next(axis for axis in others if leaf.shape[axis] == mask.shape[1])
+        others = [sequence, *(axis for axis in others if axis != sequence)]
+    ordered = leaf.permute(batch, neurons, *others)
+    repeat = 1
+    for size in ordered.shape[3:]:
+        repeat *= size
+    values = ordered.reshape(ordered.shape[0], ordered.shape[1], -1).to(torch.float32)
+    real = None
+    if mask is not None:
+        real = mask.to(device=leaf.device, dtype=torch.bool).repeat_interleave(repeat, dim=1)
+    if callable(reducer):
+        reduced = reducer(values, real)
+        if reduced.shape != values.shape[:2]:
+            raise ActiVisError(
+                f"The reducer {reducer_name(reducer, 3)} gave {tuple(reduced.shape)} for values of shape "
+                f"{tuple(values.shape)}; [instances, neurons] = {tuple(values.shape[:2])} was expected."
+            )
+        return reduced.to(torch.float32)
+    if reducer == "none":
+        raise ActiVisError(
+            f"The reducer 'none' needs outputs of two axes; this layer gives {tuple(leaf.shape)}. Use 'mean' or 'max'."
+        )
+    if real is None:
+        real = torch.ones(values.shape[0], values.shape[2], dtype=torch.bool, device=values.device)
+    if reducer in ("first", "last"):
+        positions = torch.arange(real.shape[1], device=real.device)
+        # Not the number of real positions minus one: padding may be on the left.
+        chosen = (
+            torch.where(real, positions, real.shape[1]).amin(1).clamp(max=real.shape[1] - 1)
+            if reducer == "first"
+            else torch.where(real, positions, -1).amax(1).clamp(min=0)
+        )
+        reduced = values.gather(2, chosen[:, None, None].expand(-1, values.shape[1], 1))[:, :, 0]
+    elif reducer == "max":
+        reduced = values.masked_fill(~real[:, None], -torch.inf).amax(2)
+    else:
+        total = values.masked_fill(~real[:, None], 0).sum(2)
+        reduced = total / real.sum(1, keepdim=True)
+    return reduced.masked_fill(~real.any(1)[:, None], torch.nan)
+
+
+def _padded(leaf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    rows = leaf.unbind()
+    padded = torch.nested.to_padded_tensor(leaf, 0.0)
+    positions = torch.arange(padded.shape[1], device=padded.device)
+    lengths = torch.tensor([row.shape[0] for row in rows], device=padded.device)
+    return padded, positions < lengths[:, None]

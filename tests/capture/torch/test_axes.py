@@ -1,0 +1,108 @@
+"""Which axis of what a layer gives holds the instances and which the neurons, followed through models that ran once."""
+
+import torch
+from torch import nn
+
+from tensorboard_activis.capture.torch.axes import Layout
+from tensorboard_activis.capture.torch.graph import record
+from tensorboard_activis.capture.torch.sources import Recording
+from tensorboard_activis.capture.torch.state import untouched
+
+
+def recorded(model: nn.Module, *args: torch.Tensor, instances: int = 7) -> Recording:
+    with untouched(model):
+        return record(model, args, {}, instances)
+
+
+def sizes(recording: Recording, key: str) -> tuple[int, ...]:
+    return next(node.outputs[0].sizes for node in recording.graph.nodes if node.key == key)
+
+
+def test_axes_of_neurons_are_followed() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 5, 1)
+            self.norm = nn.LayerNorm(5)
+            self.act = nn.GELU()
+            self.time = nn.Conv1d(5, 6, 1)
+            self.tanh = nn.Tanh()
+            self.pool = nn.AdaptiveAvgPool1d(2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.act(self.norm(self.conv(x).permute(0, 2, 3, 1)))
+            return self.pool(self.tanh(self.time(x.flatten(1, 2).transpose(1, 2))))
+
+    recording = recorded(Mixed(), torch.randn(7, 3, 4, 2))
+    axis = {key: source.layout.neurons for key, source in recording.sources.items()}
+    assert axis["conv"] == 1
+    assert axis["norm"] == 3
+    assert axis["act"] == 3
+    assert axis["time"] == 1
+    assert axis["tanh"] == 1
+    assert axis["pool"] == 1
+
+
+def test_axes_of_instances_are_followed() -> None:
+    class TimeFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(3, 5)
+            self.act = nn.ReLU()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out, _ = self.lstm(x.transpose(0, 1))
+            return self.act(out)
+
+    recording = recorded(TimeFirst(), torch.randn(7, 4, 3))
+    assert recording.sources["act"].layout.batch == 1
+    assert recording.sources["act"].shape == (4, 7, 5)
+    assert sizes(recording, "act") == (4, -1, 5)
+
+
+def test_tokens_of_all_instances_in_one_row() -> None:
+    class Expert(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(3, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x.reshape(-1, 3)).relu().view(x.shape[0], -1, 5)
+
+    recording = recorded(Expert(), torch.randn(7, 4, 3))
+    assert recording.sources["inner"].layout == Layout(0, 1, folded=True)
+    assert recording.sources["inner"].shape == (7, 4, 5)
+    assert sizes(recording, "/relu") == (-1, 4, 5)
+    assert recording.sources[""].layout == Layout(0, 2)
+
+
+def test_axes_through_reshapes() -> None:
+    class Shuffle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 6, 1)
+            self.act = nn.ReLU()
+            self.heads = nn.Linear(6, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.conv(x)
+            x = self.act(x.view(7, 2, 3, 5, 4).transpose(1, 2).contiguous().view(7, 6, 5, 4))
+            x = self.heads(x.flatten(2).transpose(1, 2)).view(7, 20, 2, 4).transpose(1, 2) + 1
+            return x.transpose(1, 2).reshape(7, 20, 8) * 2
+
+    recording = recorded(Shuffle(), torch.randn(7, 3, 5, 4))
+    layouts = {key: source.layout for key, source in recording.sources.items()}
+    assert layouts["act"].resolved(4) == 1
+    assert layouts["/add"].batch == 0
+    assert layouts["/mul"].resolved(3) == 2
+
+
+def test_axes_through_modules_that_only_permute() -> None:
+    class Permute(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.permute(0, 3, 1, 2)
+
+    model = nn.Sequential(Permute(), nn.LayerNorm(5), Permute(), nn.ReLU())
+    recording = recorded(model, torch.randn(7, 2, 5, 6))
+    assert recording.sources["2"].layout == Layout(0, 1)
+    assert recording.sources["3"].layout == Layout(0, 1)
