@@ -1,4 +1,4 @@
-"""Pictures of every view and state of the tab, light and dark, 1280 and 1920 px wide, in real TensorBoard.
+"""Pictures of every view and state of the tab, light and dark, 1280 and 1920 px wide (some 1024), in real TensorBoard.
 
 Usage: make gallery, or: python scripts/gallery.py [--only PART] [--out DIRECTORY]; then open DIRECTORY/index.html.
 """
@@ -20,11 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.gallery_runs import write_all  # noqa: E402
-from scripts.gallery_shots import Shot, first_listed, link, views  # noqa: E402
+from scripts.gallery_shots import Shot, of_runs, views  # noqa: E402
 from tests.board import tensorboard  # noqa: E402
 from tests.chromium import launch  # noqa: E402
 
-SIZES = ((1280, 800), (1920, 1080))
+#: The smallest window that is promised; taken of some states only.
+NARROW = (1024, 768)
+SIZES = ((1280, 800), (1920, 1080), NARROW)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 Look = tuple[Literal["light", "dark"], tuple[int, int]]
 
@@ -42,13 +44,14 @@ def settle(page: Page, seconds: float = 20) -> None:
 
 
 @contextlib.contextmanager
-def late(page: Page, wanted: bool) -> Iterator[None]:
-    """Answers of the plugin about a snapshot come after the picture is taken."""
-    if not wanted:
+def answering(page: Page, what: str) -> Iterator[None]:
+    """What the plugin answers about a snapshot meanwhile: what it has, nothing, or errors."""
+    if what == "real":
         yield
         return
-    answers = re.compile(r"/plugin/activis/(graph|snapshot|strips|matrix|projection|columns|instance|neuron)\b")
-    page.route(answers, lambda route: None)  # never answered
+    error = {"error": {"kind": "unreadable", "message": "step-0000000040.safetensors is missing"}}
+    answers = re.compile(r"/plugin/activis/(graph|snapshot|strips|matrix|projection|columns|instance|neuron|where)\b")
+    page.route(answers, lambda route: route.fulfill(status=422, json=error) if what == "errors" else None)
     yield
     page.unroute(answers)
 
@@ -64,15 +67,18 @@ def take(browser: Browser, board: str, shots: list[Shot], out: Path, looks: list
         tab = page.frame_locator("iframe[src*='name=activis']")
         tab.locator(".app > *").first.wait_for()
         for shot in shots:
+            if width == NARROW[0] and not shot.narrow:
+                continue
             path = out / file_name(shot.name, scheme, width)
-            with late(page, shot.slow):
+            seconds = 1.2 if shot.answers == "none" else 20
+            with answering(page, shot.answers):
                 reset(page, shot.link)
-                settle(page, 1.2 if shot.slow else 20)
+                settle(page, seconds)
                 try:
                     shot.act(page, tab)
                 except Error as error:  # the other pictures are still wanted
                     print(f"{path.name}: {str(error).splitlines()[0]}", file=sys.stderr)
-                settle(page, 1.2 if shot.slow else 20)
+                settle(page, seconds)
                 page.wait_for_timeout(300)
                 page.screenshot(path=path)
         context.close()
@@ -83,13 +89,17 @@ def reset(page: Page, to: str) -> None:
     page.mouse.move(2, 2)
     frame = next(frame for frame in page.frames if "name=activis" in frame.url)
     page.evaluate("hash => { location.hash = hash }", to)
-    frame.evaluate("() => location.reload()")
+    frame.evaluate("() => { localStorage.removeItem('activis.panes'); location.reload(); }")
     page.wait_for_timeout(200)
     page.frame_locator("iframe[src*='name=activis']").locator(".app > *").first.wait_for()
 
 
 def file_name(name: str, scheme: str, width: int) -> str:
     return f"{name.replace(' ', '-').replace(',', '')}-{scheme}-{width}.png"
+
+
+def looks_of(name: str) -> list[str]:
+    return [file_name(name, scheme, width) for width, _ in SIZES for scheme in SCHEMES]
 
 
 def index(names: list[str], out: Path) -> None:
@@ -99,7 +109,7 @@ def index(names: list[str], out: Path) -> None:
         + "".join(f'<a href="{file}"><img loading="lazy" width="420" src="{file}" alt=""></a> ' for file in files)
         + "</p>"
         for name in names
-        if (files := [file_name(name, scheme, width) for width, _ in SIZES for scheme in SCHEMES])
+        if (files := [file for file in looks_of(name) if (out / file).exists()])
     ]
     out.joinpath("index.html").write_text(
         '<!doctype html><meta charset="utf-8"><title>Gallery</title>'
@@ -120,12 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         log_dir = chosen.runs or Path(temporary) / "logs"
         runs = sorted(path.name for path in log_dir.iterdir()) if log_dir.exists() else write_all(log_dir)
-        shots = views() + [Shot(f"run {name.split('-of-a')[0]}", link(run=name)) for name in runs]
-        shots += [
-            Shot(f"detail of {name}", link(run=name), first_listed)
-            for name in ("texts", "features", "sounds", "multilabel", "regression")
-            if name in runs
-        ]
+        shots = views() + of_runs(runs)
         names = [shot.name for shot in shots] + ["empty"]
         wanted = [shot for shot in shots if chosen.only in shot.name]
         browser = launch(playwright)
@@ -136,7 +141,7 @@ def main() -> None:
             nowhere = Path(temporary) / "empty"
             nowhere.mkdir()
             with tensorboard(f"--logdir={nowhere}") as board:
-                take(browser, board, [Shot("empty", "#activis")], chosen.out, looks)
+                take(browser, board, [Shot("empty", "#activis", narrow=True)], chosen.out, looks)
         browser.close()
         index(names, chosen.out)
     print(chosen.out / "index.html")

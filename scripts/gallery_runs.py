@@ -163,6 +163,11 @@ def states() -> dict[str, State]:
     }
     texts = [TEXTS[i % len(TEXTS)] for i in range(200)]
     tones = np.sin(np.arange(4000)[None] * (0.02 + 0.02 * labels[:60, None])).astype(np.float32)
+    sentences = [f"{'the quick fox jumps over the lazy dog of ' * 2}{i}".split()[: 3 + i % 9] for i in range(120)]
+    tags = np.full((120, 11), -100)
+    for row, sentence in enumerate(sentences):
+        tags[row, : len(sentence)] = [min(len(word) // 3, 2) for word in sentence]
+    guesses = np.eye(3, dtype=np.float32)[np.maximum(tags, 0)] * 2 + random.normal(size=(120, 11, 3)).astype(np.float32)
     flags = (random.random((899, 10)) < 0.15).astype(np.int64) | np.eye(10, dtype=np.int64)[labels]
     return {
         "digits": State(labels, plain, named),
@@ -210,6 +215,12 @@ def states() -> dict[str, State]:
         "multilabel": State(
             labels, {"inputs": images, "labels": flags}, {"class_names": named["class_names"], "task": "multilabel"}
         ),
+        "tokens": State(
+            np.array([len(sentence) % 3 for sentence in sentences]),
+            {"texts": sentences, "labels": tags, "outputs": guesses},
+            {"class_names": ["short", "middle", "long"], "subsets": {"with fox": '"fox" in words'}},
+            widths=WIDTHS | {"head.fc2": 3},
+        ),
         "ranking": State(
             labels,
             {"inputs": images, "labels": target, "outputs": (target + random.normal(size=899)).astype(np.float32)},
@@ -223,4 +234,7 @@ def write_all(log_dir: Path) -> list[str]:
     runs = states()
     for name, state in runs.items():
         write(log_dir / name, state)
-    return list(runs)
+    write(log_dir / "file-missing", State(runs["digits"].truth, runs["digits"].given, {"sample": None}))
+    for arrays in (log_dir / "file-missing" / "activis").glob("*.safetensors"):
+        arrays.unlink()
+    return [*runs, "file-missing"]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote
 
 from playwright.sync_api import FrameLocator, Page
@@ -39,8 +40,10 @@ class Shot:
     name: str
     link: str
     act: Callable[[Page, FrameLocator], None] = nothing
-    #: Whether nothing is answered.
-    slow: bool = False
+    #: What the server answers about snapshots: what it has, nothing, or errors.
+    answers: Literal["real", "none", "errors"] = "real"
+    #: Whether it is taken in a window of 1,024 px as well.
+    narrow: bool = False
 
 
 def hover_class(page: Page, tab: FrameLocator) -> None:
@@ -114,35 +117,95 @@ def first_listed(page: Page, tab: FrameLocator) -> None:
     tab.locator(".list-row").first.click()
 
 
+def first_tile(page: Page, tab: FrameLocator) -> None:
+    tab.locator(".grid-scroll [role=option]").first.click()
+
+
+def press(name: str) -> Act:
+    """Opens a menu, or whatever else the first button of this name opens."""
+    return lambda page, tab: tab.get_by_role("button", name=name).first.click()
+
+
+def point_at(selector: str, number: int = 0) -> Act:
+    """Lets the mouse rest on an element."""
+    return lambda page, tab: tab.locator(selector).nth(number).hover()
+
+
+def cell_hovered(page: Page, tab: FrameLocator) -> None:
+    tab.locator(".matrix-body").last.hover(position={"x": 200, "y": 30})
+
+
+def instance_hovered(page: Page, tab: FrameLocator) -> None:
+    tab.locator(".classes-scroll").hover(position={"x": 100, "y": 60})
+
+
+def step_hovered(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("slider", name="Training step").hover(position={"x": 60, "y": 10})
+
+
+def node_chosen(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("treeitem", name="conv Conv2d").first.click()
+
+
+def completed(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("combobox", name="Subset expression").press_sequentially("not correct and la")
+
+
+def drawers_closed(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("button", name="Close the drawer").click()
+    for name in ("Width of the graph", "Width of the instances"):
+        tab.get_by_role("separator", name=name).dblclick()
+
+
+def instances_over(page: Page, tab: FrameLocator) -> None:
+    """Opens what a narrow window keeps at the edge."""
+    edge = tab.get_by_role("button", name="Show or hide Instances")
+    if edge.count():
+        edge.click()
+
+
+def tsne_there(page: Page, tab: FrameLocator) -> None:
+    """The picture does not jump to a t-SNE that is computed: a click shows it."""
+    tab.get_by_role("radio", name="t-SNE").first.click()
+    tab.get_by_role("button", name="Cancel the t-SNE").wait_for(state="detached", timeout=60_000)
+    tab.get_by_role("radio", name="t-SNE").first.click()
+
+
 def views() -> list[Shot]:
     """The views on the run that has everything."""
 
     def shot(
-        name: str, act: Callable[[Page, FrameLocator], None] = nothing, slow: bool = False, **state: object
+        name: str,
+        act: Act = nothing,
+        answers: Literal["real", "none", "errors"] = "real",
+        narrow: bool = False,
+        **state: object,
     ) -> Shot:
-        return Shot(name, link(**({"run": RUN, "layers": LAYERS} | state)), act, slow)
+        return Shot(name, link(**({"run": RUN, "layers": LAYERS} | state)), act, answers, narrow)
 
     difference = {"by": "difference", "a": "s:8", "b": "s:3"}
     neuron = {"kind": "neuron", "layer": LAYERS[0], "neuron": 7}
     return [
-        Shot("first", link(run=RUN)),
+        Shot("first", link(run=RUN), narrow=True),
         shot("class hovered", hover_class),
         shot("cell by keyboard", hover_cell, rows=ROWS, sort=difference),
         shot("point hovered", hover_point, rows=ROWS),
         shot("lasso", lasso),
-        shot("instance and difference", rows=ROWS, sort=difference, selection={"kind": "instance", "row": 5}),
-        shot("neuron", selection=neuron),
+        shot(
+            "instance and difference", narrow=True, rows=ROWS, sort=difference, selection={"kind": "instance", "row": 5}
+        ),
+        shot("neuron", narrow=True, selection=neuron),
         shot("neuron brushed", brush, selection=neuron, rows=ROWS),
-        shot("subset", selection={"kind": "subset", "key": "s:8"}),
+        shot("subset", narrow=True, selection={"kind": "subset", "key": "s:8"}),
         shot("confusion", confusion_cell, tab="confusion"),
         shot("table", tab="table", rows=ROWS),
         shot("table filtered", filters, tab="table"),
         shot("row menu", row_menu),
-        shot("subset editor", editor, rows=ROWS),
+        shot("subset editor", editor, narrow=True, rows=ROWS),
         shot("sort menu", sort_menu, sort=difference),
         shot("graph search", search),
         shot("two runs", compare=["digits-again", None]),
-        shot("two steps, difference", compare=[RUN, 20], mode="difference"),
+        shot("two steps, difference", narrow=True, compare=[RUN, 20], mode="difference"),
         shot(
             "colour by rows",
             rows=ROWS,
@@ -155,10 +218,53 @@ def views() -> list[Shot]:
         shot("wrong expression", expression="lable == 8 and not correct"),
         shot(
             "link to what is gone",
+            narrow=True,
             step="55",
             layers=[*LAYERS, "body.9/relu"],
             rows=[["s", "8"], ["s", "eleven"], ["e", "colour == 3"]],
             selection={"kind": "neuron", "layer": "gone", "neuron": 3},
         ),
-        shot("loading", slow=True, step="40"),
+        shot("loading", answers="none", step="40"),
+        shot("server fails", answers="errors", narrow=True, step="40", selection=neuron),
+        shot("two runs, difference", compare=["digits-again", None], mode="difference", rows=ROWS),
+        shot("cell hovered", cell_hovered, rows=ROWS),
+        shot("instance hovered", instance_hovered),
+        shot("strip hovered", point_at("[data-key='body.2/relu'] image")),
+        shot("step hovered", step_hovered),
+        shot("node chosen", node_chosen),
+        shot("run menu", press("Run: ")),
+        shot("compare menu", press("Compare with: ")),
+        shot("rows menu", press("Add rows"), rows=ROWS),
+        shot("classes menu", press("Classes: ")),
+        shot("statistic menu", press("Statistic: ")),
+        shot("scale menu", press("Scale: ")),
+        shot("colour menu", press("Colour: ")),
+        shot("save menu", press("Save the matrix of ")),
+        shot("completions", completed),
+        shot("all drawers closed", drawers_closed, narrow=True),
+        shot("instances over", instances_over, narrow=True, rows=ROWS),
+        shot("t-SNE", tsne_there),
     ]
+
+
+#: Of these runs the drawer is shown as well: an instance, a neuron.
+DETAILS = {
+    "instance": ("texts", "features", "sounds", "multilabel", "tokens", "regression", "ranking", "thousand-classes"),
+    "neuron": ("texts", "features", "sounds", "regression", "three-instances", "dead-and-nan", "hundred-thousand"),
+}
+
+
+def of_runs(names: list[str]) -> list[Shot]:
+    """Every run as it opens, and details of those whose instances look different."""
+    shots = [Shot(f"run {name.split('-of-a')[0]}", link(run=name), narrow=name.startswith("long")) for name in names]
+    for run in names:
+        if run in DETAILS["instance"]:
+            shots.append(Shot(f"detail of {run}", link(run=run), first_listed))
+        if run in DETAILS["neuron"]:
+            selection = {"kind": "neuron", "layer": "body.1/relu", "neuron": 3}
+            shots.append(Shot(f"neuron of {run}", link(run=run, selection=selection)))
+        if run == "no-labels":
+            shots.append(Shot(f"detail of {run}", link(run=run), first_tile))
+        if run in ("texts", "tokens", "regression", "multilabel", "hundred-thousand"):
+            shots.append(Shot(f"table of {run}", link(run=run, tab="table")))
+    return shots
