@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tensorboard import errors as tensorboard_errors
 from tensorboard.context import RequestContext
@@ -22,6 +23,7 @@ from tensorboard_activis.serve.damage import DamageWatch
 from tensorboard_activis.serve.directories import roots, run_directory, shown_name
 
 logger = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 #: So long a listing goes on reading snapshots that it does not know yet.
 LISTING_SECONDS = 1.0
@@ -99,8 +101,10 @@ class Runs:
         threading.Thread(target=work, name="activis-ahead", daemon=True).start()
 
     def _listing(self, request: Request, more: Callable[[], bool]) -> dict[str, object]:
-        found = self._provider.list_blob_sequences(
-            request.context, experiment_id=request.experiment, plugin_name=metadata.PLUGIN_NAME
+        found = _settled(
+            lambda: self._provider.list_blob_sequences(
+                request.context, experiment_id=request.experiment, plugin_name=metadata.PLUGIN_NAME
+            )
         )
         blobs = self._blobs(request, None)
         described: dict[str, dict[str, object]] = {}
@@ -211,8 +215,8 @@ class Runs:
         self, request: Request, runs: Sequence[str] | None
     ) -> Mapping[str, Mapping[str, Sequence[provider.BlobSequenceDatum]]]:
         try:
-            found: Mapping[str, Mapping[str, Sequence[provider.BlobSequenceDatum]]] = (
-                self._provider.read_blob_sequences(
+            found: Mapping[str, Mapping[str, Sequence[provider.BlobSequenceDatum]]] = _settled(
+                lambda: self._provider.read_blob_sequences(
                     request.context,
                     experiment_id=request.experiment,
                     plugin_name=metadata.PLUGIN_NAME,
@@ -264,6 +268,21 @@ class Runs:
             return bytes(self._provider.read_blob(request.context, blob_key=key))
         except tensorboard_errors.PublicError as error:
             raise UnreadableError(f"TensorBoard has this snapshot no more: {error}. Reload the page.") from error
+
+
+def _settled(question: Callable[[], _Answer]) -> _Answer:
+    """Asks until TensorBoard's loader is not just adding to the very table that the answer is read from.
+
+    Its data provider goes through the tags of a run without a lock (`MultiplexerDataProvider._index`).
+    """
+    end = time.monotonic() + LISTING_SECONDS
+    while True:
+        try:
+            return question()
+        except RuntimeError as error:
+            if "changed size during iteration" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
 
 
 def _brief(record: schema.Snapshot) -> schema.Snapshot:

@@ -57,3 +57,43 @@ def test_one_run_that_is_asked_for_is_read_in_full(runs: Runs, monkeypatch: pyte
     monkeypatch.setattr("tensorboard_activis.serve.runs.LISTING_SECONDS", -1.0)
     assert [snapshot.step for snapshot in runs.snapshots(REQUEST, "b")] == list(STEPS)
     assert runs.snapshot(REQUEST, "a", 2).record.seen == 17
+
+
+class Growing(dict[str, int]):
+    """A table that its owner adds to the first few times that somebody goes through it."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(a=0, b=1)
+        self.times = times
+
+    def walk(self) -> None:
+        for _ in self:
+            if self.times:
+                self.times -= 1
+                self[f"tag {self.times}"] = 0
+
+
+@pytest.mark.parametrize("question", ["list_blob_sequences", "read_blob_sequences"])
+def test_tags_that_come_while_they_are_listed(runs: Runs, question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, answer = Growing(3), getattr(runs._provider, question)
+
+    def racing(*arguments: object, **options: object) -> object:
+        table.walk()
+        return answer(*arguments, **options)
+
+    monkeypatch.setattr(runs._provider, question, racing)
+    assert None not in losses(runs.listing(REQUEST))
+    assert table.times == 0
+
+
+def test_another_fault_of_the_provider_is_not_asked_again(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def failing(*arguments: object, **options: object) -> object:
+        asked.append(1)
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(runs._provider, "list_blob_sequences", failing)
+    with pytest.raises(RuntimeError, match="something else"):
+        runs.listing(REQUEST)
+    assert len(asked) == 1
