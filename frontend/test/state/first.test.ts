@@ -13,7 +13,7 @@ const settled = async (ready: () => boolean): Promise<void> => {
 
 /** The prefixes that matrices were asked from, in order. */
 const prefixes: (number | undefined)[] = [];
-let exact: () => void = () => {};
+let exact: (() => void) | undefined;
 let layer = "";
 const stops: (() => void)[] = [];
 
@@ -52,7 +52,8 @@ describe("a matrix of a million instances", () => {
     expect(matrixOf(layer).value.status).toBe("pending");
     expect(matrixOf(layer).value.query?.rows.at(-1)).toEqual({ expression: "score < 0.5" });
     expect(matrixOf(layer).value.value).not.toBe(declared);
-    exact();
+    await settled(() => exact !== undefined);
+    exact?.();
     await settled(() => matrixOf(layer).value.status === "ready");
   });
 });
