@@ -73,6 +73,7 @@ async function failure(route: string, response: Response): Promise<ApiError> {
     const { error } = (await response.json()) as { error: { kind: ErrorKind; message: string; position?: number | null } };
     return new ApiError(error.kind, error.message, error.position ?? null);
   } catch {
-    return new ApiError("internal", `TensorBoard answered "${response.status} ${response.statusText}" to ${route}.`);
+    // A proxy before a TensorBoard that is not there says so with one of these.
+    return new ApiError([502, 503, 504].includes(response.status) ? "unreachable" : "internal", `TensorBoard answered "${response.status} ${response.statusText}" to ${route}.`);
   }
 }

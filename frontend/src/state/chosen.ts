@@ -94,7 +94,7 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
   const shown = snapshot.value.value;
   if (chosenRun.value !== null && run.value && run.value.name !== chosenRun.value)
     said.push(`There is no run “${chosenRun.value}” with activations; this is ${run.value.name}.`);
-  if (chosenStep.value !== null && step.value && step.value.step !== chosenStep.value)
+  else if (chosenStep.value !== null && step.value && step.value.step !== chosenStep.value)
     said.push(`There is no step ${chosenStep.value}; this is the nearest, ${step.value.step}.`);
   const newest = steps.value.at(-1);
   if (chosenStep.value === null && newest?.problem && step.value !== newest) said.push(`Step ${newest.step} cannot be shown, this is step ${step.value?.step}. ${newest.problem}`);

@@ -24,6 +24,27 @@ interface Flight<T> {
   hearers: Set<(first: T) => void>;
 }
 
+let silent = false;
+const unanswered = new Set<() => void>();
+
+/** Nobody answers, or one who has just been started and has read nothing yet. */
+export function silence(): void {
+  silent = true;
+}
+
+/** Tries again what failed for that, once it is over. */
+export function whenAnswered(retry: () => void): void {
+  unanswered.add(retry);
+}
+
+export function answered(): void {
+  if (!silent) return;
+  silent = false;
+  const waiting = [...unanswered];
+  unanswered.clear();
+  for (const retry of waiting) retry();
+}
+
 /** What the answers of one kind may hold in arrays. */
 const MOST_BYTES = 200e6;
 
@@ -139,7 +160,11 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
         if (token === asked) state.value = { status: "ready", value, query: q, error: null, retry };
       },
       (error: unknown) => {
-        if (token === asked) state.value = { ...state.peek(), status: "failed", error: asApiError(error) };
+        if (token !== asked) return;
+        const said = asApiError(error);
+        state.value = { ...state.peek(), status: "failed", error: said };
+        if (said.kind === "unreachable") silence();
+        if (said.kind === "unreachable" || said.kind === "not_found") whenAnswered(retry);
       },
     );
   };

@@ -1,39 +1,55 @@
 import { batch, signal } from "@preact/signals";
+import type { At } from "../api/source";
+import { ApiError, type Runs } from "../api/types";
 import { holdPlace } from "./actions";
 import { currentSource } from "./data";
-import { asApiError } from "./loads";
+import { answered, asApiError, silence } from "./loads";
 import { at, looked, runs, runsError } from "./place";
 
 const EVERY_MS = 10_000;
+const SOON_MS = 3000;
 
 export const polling = signal(false);
+let soon: ReturnType<typeof setTimeout> | undefined;
+let missed = false;
 
-/** Looks at the log directory once. What the user looks at stays, even if newer steps have come. */
+/**
+ * Looks at the log directory once. What the user looks at stays, even if newer steps have come. It is missed twice before it is believed to
+ * be gone: a TensorBoard that has just been started has read little yet.
+ */
 export async function lookForRuns(): Promise<void> {
   if (polling.peek()) return;
   polling.value = true;
+  clearTimeout(soon);
   try {
     const found = await currentSource().runs(new AbortController().signal);
     const before = at.peek();
+    looked.value = Date.now();
+    const again = missed;
+    missed = before !== null && !has(found, before);
+    if (missed) silence();
+    else answered();
+    if (missed && (!again || !found.runs.some(({ steps }) => steps.length > 0))) {
+      runsError.value = again ? new ApiError("not_found", "TensorBoard lists no run with activations any more.") : null;
+      if (!again) soon = setTimeout(() => void lookForRuns(), SOON_MS);
+      return;
+    }
     batch(() => {
       runs.value = found;
       runsError.value = null;
-      looked.value = Date.now();
-      // at is read again here: with the new runs a place that nobody chose would have moved to the newest step.
+      // at is read again here: with the new runs a place that nobody chose would have moved. One that is gone stays wanted, which is said.
       const after = at.peek();
-      if (before && after && (after.run !== before.run || after.step !== before.step)) holdAt(before);
+      if (before && (after?.run !== before.run || after.step !== before.step)) holdPlace(before);
     });
   } catch (error) {
+    silence();
     runsError.value = asApiError(error);
   } finally {
     polling.value = false;
   }
 }
 
-function holdAt(before: { run: string; step: number }): void {
-  const still = runs.peek()?.runs.find(({ name }) => name === before.run)?.steps.some(({ step }) => step === before.step);
-  if (still) holdPlace(before);
-}
+const has = ({ runs: there }: Runs, { run, step }: At): boolean => there.some(({ name, steps }) => name === run && steps.some((one) => one.step === step));
 
 /** Looks every ten seconds while the tab is visible, and at once when TensorBoard reloads. Returns what stops it. */
 export function pollRuns(onReload: (look: () => void) => () => void): () => void {

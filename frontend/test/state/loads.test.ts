@@ -1,7 +1,7 @@
 import { effect, signal } from "@preact/signals";
 import { describe, expect, it } from "vitest";
 import { ApiError } from "../../src/api/types";
-import { Requests, resource } from "../../src/state/loads";
+import { answered, Requests, resource, silence } from "../../src/state/loads";
 
 /** Requests that are answered by hand, in any order. */
 function byHand() {
@@ -51,6 +51,26 @@ describe("resource", () => {
     open[2]?.answer("B");
     await soon();
     expect(load.value).toMatchObject({ status: "ready", value: "B", error: null });
+    stop();
+  });
+
+  it("asks again by itself for what was not answered, when somebody answers", async () => {
+    const { open, requests } = byHand();
+    const load = resource(() => "a", requests);
+    const stop = effect(() => void load.value);
+    await soon();
+    answered();
+    expect(open.length).toBe(1);
+    open[0]?.fail(new ApiError("unreachable", "nobody there"));
+    await soon();
+    answered();
+    expect(load.value.status).toBe("pending");
+    open[1]?.fail(new ApiError("internal", "its own fault"));
+    await soon();
+    silence();
+    answered();
+    expect(load.value).toMatchObject({ status: "failed", error: { message: "its own fault" } });
+    expect(open.length).toBe(2);
     stop();
   });
 

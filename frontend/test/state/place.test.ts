@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Runs, StepInfo } from "../../src/api/types";
 import { chooseRun } from "../../src/state/actions";
+import { notices } from "../../src/state/chosen";
 import { setSource } from "../../src/state/data";
 import { at, compareAt, runs, runsError, turnedOnto } from "../../src/state/place";
 import { lookForRuns } from "../../src/state/poll";
@@ -41,11 +42,41 @@ describe("the place", () => {
     chosenStep.value = 20;
     answer = async () => there(["a", [info(10, 1), info(24, 2)]]);
     await lookForRuns();
+    expect(at.value, "missed once").toEqual({ run: "a", step: 20 });
+    await lookForRuns();
     expect(at.value).toEqual({ run: "a", step: 24 });
     expect(chosenStep.value).toBe(20);
     answer = async () => there(["b", [info(3, 1)]]);
     await lookForRuns();
+    await lookForRuns();
     expect(at.value).toEqual({ run: "b", step: 3 });
+    expect(notices.value).toEqual(["There is no run “a” with activations; this is b."]);
+  });
+
+  it("comes back when it does, though nobody had chosen it", async () => {
+    answer = async () => there(["a", [info(10, 1), info(20, 2)]]);
+    await lookForRuns();
+    answer = async () => there(["b", [info(3, 1)]]);
+    await lookForRuns();
+    await lookForRuns();
+    expect(at.value).toEqual({ run: "b", step: 3 });
+    answer = async () => there(["a", [info(10, 1), info(20, 2), info(30, 3)]], ["b", [info(3, 1)]]);
+    await lookForRuns();
+    expect(at.value).toEqual({ run: "a", step: 20 });
+  });
+
+  it("stays while TensorBoard has just been started and knows no run", async () => {
+    answer = async () => there(["a", [info(10, 1)]]);
+    await lookForRuns();
+    answer = async () => there();
+    await lookForRuns();
+    expect(runsError.value).toBeNull();
+    await lookForRuns();
+    expect(at.value).toEqual({ run: "a", step: 10 });
+    expect(runsError.value?.message).toBe("TensorBoard lists no run with activations any more.");
+    answer = async () => there(["a", [info(10, 1)]]);
+    await lookForRuns();
+    expect(runsError.value).toBeNull();
   });
 
   it("keeps what was read when the server stops answering", async () => {
