@@ -16,6 +16,12 @@ export function Failure({ what, message, onRetry }: { what: string; message: str
   );
 }
 
+/** The same where there is little room. */
+export function Unread<Q, T>({ load: { status, error, retry } }: { load: Load<Q, T> }): JSX.Element | null {
+  if (status !== "failed") return null;
+  return <p class="unread second" role="alert">It could not be read. {error?.message}<br /><button type="button" class="button" onClick={retry}>Try again</button></p>;
+}
+
 interface Properties<Q, T> {
   load: Load<Q, T>;
   /** "The matrix of head.fc1": says what is awaited or failed. */

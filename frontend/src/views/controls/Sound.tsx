@@ -3,6 +3,7 @@ import { useRef, useState } from "preact/hooks";
 import { instanceName } from "../../state/chosen";
 import { contentUrl, soundOf } from "../../state/data";
 import { IconButton } from "./Icon";
+import { Unread } from "./Loading";
 
 /** A sound as its loudness over time, in the colour of the text. */
 export function Wave({ row, width, height }: { row: number; width: number; height: number }): JSX.Element {
@@ -27,6 +28,7 @@ export function Sound({ row }: { row: number }): JSX.Element {
   return (
     <div class="sound">
       <Wave row={row} width={120} height={48} />
+      <Unread load={soundOf(String(row)).value} />
       <IconButton icon={playing ? "pause" : "play"} label={playing ? "Stop the sound" : "Play the sound"} onClick={toggle} />
       {failed && <span class="caption">It could not be played.</span>}
       <audio ref={audio} src={contentUrl(row) ?? undefined} preload="none" onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onEnded={() => setPlaying(false)} />

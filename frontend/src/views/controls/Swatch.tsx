@@ -1,8 +1,10 @@
 import type { ComponentChildren, JSX } from "preact";
+import { useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { classOfRow, instanceName, labelName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { contentUrl, snapshot } from "../../state/data";
+import { whenAnswered } from "../../state/loads";
 import type { RowKey } from "../../state/rows";
 import { Wave } from "./Sound";
 
@@ -31,8 +33,16 @@ export function RowSwatch({ row }: { row: RowKey }): JSX.Element {
 /** An instance's picture, scaled without smoothing; strokes on an empty ground are inverted on a light page. Nothing when there is no image. */
 export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): JSX.Element | null {
   const url = contentUrl(row);
+  const [missed, setMissed] = useState<string | null>(null);
   if (!url) return null;
   if (snapshot.value.value?.content === "audio") return <Wave row={row} width={size} height={size} />;
   const ink = snapshot.value.value?.ink ?? false;
-  return <img class={`thumbnail${ink ? " ink" : ""}`} src={url} width={size} height={size} alt={`Content of ${instanceName(row)}`} loading="lazy" />;
+  if (missed === url) {
+    return <span class="thumbnail missing" role="img" aria-label={`${instanceName(row)} without its picture`} style={{ width: `${size}px`, height: `${size}px` }} />;
+  }
+  const fail = (): void => {
+    setMissed(url);
+    whenAnswered(() => setMissed(null));
+  };
+  return <img onError={fail} class={`thumbnail${ink ? " ink" : ""}`} src={url} width={size} height={size} alt={`Content of ${instanceName(row)}`} loading="lazy" />;
 }

@@ -6,6 +6,7 @@ import { fixed, short, signed } from "../../draw/format";
 import { columns, contentUrl, snapshot, textOf } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { subsetKey } from "../../state/rows";
+import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
 import { axisOver } from "./axis";
@@ -59,8 +60,8 @@ function Columns({ row }: { row: number }): JSX.Element {
 
 function Words({ row, numbers }: { row: number; numbers: boolean }): JSX.Element {
   const [text] = useState(() => textOf(() => row));
-  const { value, status } = text.value;
-  if (value === null) return <p class="detail-words">{status === "failed" ? "Its content could not be read." : ""}</p>;
+  const { value } = text.value;
+  if (value === null) return <Unread load={text.value} />;
   const fields = numbers ? parsed(value) : null;
   if (!fields) return <p class="detail-text" dir="auto" tabIndex={0}>{value}</p>;
   return <Fields fields={fields} />;

@@ -56,7 +56,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       <Canvas draw={points} />
       <Canvas draw={marks} aria-hidden />
       <Canvas draw={lasso} aria-hidden />
-      {plot.flat.value ? <p class="projection-note"><span>All instances lie at one place: this layer does not tell them apart.</span></p> : <Axes plot={plot} />}
+      {!columns.value.value && columns.value.status === "failed" ? <p class="projection-note"><span>Without the instances there is nothing to show.</span></p> : plot.flat.value ? <p class="projection-note"><span>All instances lie at one place: this layer does not tell them apart.</span></p> : <Axes plot={plot} />}
       <div class={`projection-tools${zoomed.value ? " zoomed" : ""}`}>
         {zoomed.value && <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />}
         <IconButton icon="download" label="Save the plot as PNG" onClick={save} />

@@ -46,6 +46,7 @@ export function Projection({ layer }: { layer: string }): JSX.Element {
 function Colour({ layer }: { layer: string }): JSX.Element {
   const { colour } = panel(layer);
   const options = colourOptions(colour.value);
+  if (options.length === 0) return <></>;
   const chosen = options.find(({ value }) => value === colour.value) ?? options[0];
   return (
     <Select label="Colour" plain value={chosen?.value ?? "label"} options={options} onChoose={(next) => (colour.value = next)}>

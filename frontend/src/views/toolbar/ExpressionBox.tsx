@@ -46,6 +46,8 @@ export function ExpressionBox(): JSX.Element {
   const found = whereOf(asked).value;
   const settled = typed === asked;
   const failed = settled && found.status === "failed" && asked.trim() !== "";
+  // Not the expression's fault.
+  const refused = found.error?.kind === "bad_request";
   const position = failed ? (found.error?.position ?? null) : null;
   const lead = asked.length - asked.trimStart().length;
   const scroll = (): void => {
@@ -128,9 +130,9 @@ export function ExpressionBox(): JSX.Element {
       {asked.trim() !== "" && found.status === "pending" && <div class="progress" role="progressbar" aria-label="Counting" />}
       {choices.length > 0 && <Completions found={choices} active={active} onChoose={choose} onPoint={setActive} />}
       {failed && (
-        <div id="expression-error" class={`expression-error${focused ? " focused" : ""}`} role="alert">
+        <div id="expression-error" class={`expression-error${focused || !refused ? " focused" : ""}`} role="alert">
           {found.error?.message}
-          {found.error?.kind === "unreachable" && <button type="button" class="button" onClick={found.retry}>Try again</button>}
+          {!refused && <button type="button" class="button" onClick={found.retry}>Try again</button>}
         </div>
       )}
     </div>
