@@ -9,10 +9,8 @@ import html
 import re
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
@@ -21,26 +19,15 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.gallery_runs import write_all  # noqa: E402
 from scripts.gallery_shots import Shot, of_runs, views  # noqa: E402
+from scripts.tab import Scheme, go_to, opened, settle, tab_of  # noqa: E402
 from tests.board import tensorboard  # noqa: E402
 from tests.chromium import launch  # noqa: E402
 
 #: The smallest window that is promised; taken of some states only.
 NARROW = (1024, 768)
 SIZES = ((1280, 800), (1920, 1080), NARROW)
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-Look = tuple[Literal["light", "dark"], tuple[int, int]]
-
-
-def settle(page: Page, seconds: float = 20) -> None:
-    """Waits until nothing loads any more."""
-    frame = next(frame for frame in page.frames if "name=activis" in frame.url)
-    until, quiet = time.monotonic() + seconds, 0
-    while quiet < 3 and time.monotonic() < until:
-        page.wait_for_timeout(150)
-        busy = frame.evaluate(
-            "() => document.querySelectorAll('[role=progressbar]').length > 0 || !document.querySelector('.app > *')"
-        )
-        quiet = 0 if busy else quiet + 1
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+Look = tuple[Scheme, tuple[int, int]]
 
 
 @contextlib.contextmanager
@@ -58,40 +45,25 @@ def answering(page: Page, what: str) -> Iterator[None]:
 
 def take(browser: Browser, board: str, shots: list[Shot], out: Path, looks: list[Look]) -> None:
     """Every picture in every size and scheme; one page each, for TensorBoard takes its time to start."""
-    for scheme, (width, height) in looks:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.goto(f"{board}/#activis")
-        page.wait_for_selector("iframe[src*='name=activis']")
-        tab = page.frame_locator("iframe[src*='name=activis']")
-        tab.locator(".app > *").first.wait_for()
-        for shot in shots:
-            if width == NARROW[0] and not shot.narrow:
-                continue
-            path = out / file_name(shot.name, scheme, width)
-            seconds = 1.2 if shot.answers == "none" else 20
-            with answering(page, shot.answers):
-                reset(page, shot.link)
-                settle(page, seconds)
-                try:
-                    shot.act(page, tab)
-                except Error as error:  # the other pictures are still wanted
-                    print(f"{path.name}: {str(error).splitlines()[0]}", file=sys.stderr)
-                settle(page, seconds)
-                page.wait_for_timeout(300)
-                page.screenshot(path=path)
-        context.close()
+    for scheme, size in looks:
+        with opened(browser, board, scheme, size) as page:
+            for shot in shots:
+                if size != NARROW or shot.narrow:
+                    take_one(page, shot, out / file_name(shot.name, scheme, size[0]))
 
 
-def reset(page: Page, to: str) -> None:
-    """Goes to a state as if the tab were opened with it: what the address does not say is forgotten."""
-    page.mouse.move(2, 2)
-    frame = next(frame for frame in page.frames if "name=activis" in frame.url)
-    page.evaluate("hash => { location.hash = hash }", to)
-    frame.evaluate("() => { localStorage.removeItem('activis.panes'); location.reload(); }")
-    page.wait_for_timeout(200)
-    page.frame_locator("iframe[src*='name=activis']").locator(".app > *").first.wait_for()
+def take_one(page: Page, shot: Shot, path: Path) -> None:
+    """The state, what is done there, the picture."""
+    seconds = 1.2 if shot.answers == "none" else 20
+    with answering(page, shot.answers):
+        go_to(page, shot.link)
+        settle(page, seconds)
+        try:
+            shot.act(page, tab_of(page))
+        except Error as error:  # the other pictures are still wanted
+            print(f"{path.name}: {str(error).splitlines()[0]}", file=sys.stderr)
+        settle(page, seconds)
+        page.screenshot(path=path)
 
 
 def file_name(name: str, scheme: str, width: int) -> str:

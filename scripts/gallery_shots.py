@@ -1,12 +1,12 @@
 """What the gallery shows: each view and state of the tab as a link, and what is then done with mouse and keys."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
 from playwright.sync_api import FrameLocator, Page
+
+from scripts.tab import link
 
 RUN = "digits"
 LAYERS = ["body.2/relu", "head.fc2"]
@@ -16,14 +16,6 @@ ROWS = [
     *[["s", str(digit)] for digit in range(10)],
     ["e", "score < 0.6 and not correct", "unsure and wrong", 12],
 ]
-
-
-def link(**state: object) -> str:
-    """The state as it stands in the address."""
-    words = {
-        quote(name, safe=""): value if isinstance(value, str) else json.dumps(value) for name, value in state.items()
-    }
-    return "#activis" + "".join(f"&p.activis.{name}={quote(value)}" for name, value in words.items())
 
 
 def nothing(page: Page, tab: FrameLocator) -> None:
@@ -229,13 +221,13 @@ def views() -> list[Shot]:
         shot("two runs, difference", compare=["digits-again", None], mode="difference", rows=ROWS),
         shot("cell hovered", cell_hovered, rows=ROWS),
         shot("instance hovered", instance_hovered),
-        shot("strip hovered", point_at("[data-key='body.2/relu'] image")),
+        shot("strip hovered", point_at("[data-key='stem/relu'] image")),
         shot("step hovered", step_hovered),
         shot("node chosen", node_chosen),
         shot("run menu", press("Run: ")),
         shot("compare menu", press("Compare with: ")),
         shot("rows menu", press("Add rows"), rows=ROWS),
-        shot("classes menu", press("Classes: ")),
+        shot("classes menu", press("10 classes")),
         shot("statistic menu", press("Statistic: ")),
         shot("scale menu", press("Scale: ")),
         shot("colour menu", press("Colour: ")),

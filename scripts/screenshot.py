@@ -3,18 +3,16 @@
 Usage: make screenshot, or: python scripts/screenshot.py [LOGDIR]   # LOGDIR: of an earlier demo; trained anew without it
 """
 
-import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal
-from urllib.parse import quote
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.tab import Scheme, go_to, link, opened, save, settle  # noqa: E402
 from tensorboard_activis import cli, open_run  # noqa: E402 - the checkout, not an installed version
 from tests.board import tensorboard  # noqa: E402
 from tests.chromium import launch  # noqa: E402
@@ -26,33 +24,21 @@ LAYERS = ["block2.relu", "head.fc1"]
 LABEL = 8
 
 
-def address(base: str, log_dir: Path) -> str:
-    """The link to the state that the pictures show: two layers, the difference of two classes, two instances."""
+def state(log_dir: Path) -> str:
+    """The state that the pictures show: two layers, the difference of two classes, two instances."""
     snapshot = open_run(log_dir / RUN).latest
     score = snapshot.column("score")
     wrong = snapshot.where(f"label == {LABEL} and not correct").nonzero()[0]
     right = snapshot.where(f"label == {LABEL} and correct").nonzero()[0]
     pinned = [max(rows, key=lambda row: score[row]) for rows in (wrong, right)]
     taken_for = snapshot.column("prediction")[pinned[0]]
-    rows = [["i", int(row)] for row in pinned] + [["s", str(label)] for label in range(10)]
-    state = {
-        "run": RUN,
-        "layers": json.dumps(LAYERS),
-        "rows": json.dumps(rows),
-        "sort": json.dumps({"by": "difference", "a": f"s:{LABEL}", "b": f"s:{taken_for}"}),
-        "selection": json.dumps({"kind": "instance", "row": int(pinned[0])}),
-    }
-    return f"{base}/#activis" + "".join(f"&p.activis.{name}={quote(value)}" for name, value in state.items())
-
-
-def take(page: Page, link: str, path: Path) -> None:
-    """Open the link and save what it shows, when all of it is drawn."""
-    page.goto(link)
-    page.wait_for_selector("iframe")
-    page.frames[-1].wait_for_selector("canvas")
-    page.wait_for_timeout(6000)  # the tab asks for news by and by, so its network is never idle
-    page.screenshot(path=path)
-    print(f"{path.relative_to(ROOT)}")
+    return link(
+        run=RUN,
+        layers=LAYERS,
+        rows=[["i", int(row)] for row in pinned] + [["s", str(label)] for label in range(10)],
+        sort={"by": "difference", "a": f"s:{LABEL}", "b": f"s:{taken_for}"},
+        selection={"kind": "instance", "row": int(pinned[0])},
+    )
 
 
 def main() -> None:
@@ -63,13 +49,12 @@ def main() -> None:
             sys.exit("screenshot: the demo failed, see above")
         with tensorboard("--logdir", str(log_dir)) as base, sync_playwright() as playwright:
             chromium = launch(playwright)
-            schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+            schemes: tuple[Scheme, ...] = ("light", "dark")
             for scheme in schemes:
-                page = chromium.new_page(
-                    viewport={"width": 1440, "height": 900}, color_scheme=scheme
-                )  # TensorBoard follows it
-                take(page, address(base, log_dir), IMAGES / f"demo-{scheme}.png")
-                page.close()
+                with opened(chromium, base, scheme, (1440, 900)) as page:
+                    go_to(page, state(log_dir))
+                    settle(page)
+                    save(page, IMAGES / f"demo-{scheme}.png")
             chromium.close()
 
 
