@@ -4,7 +4,6 @@ A snapshot is announced by its event; its files are complete before that. So a f
 snapshot in flight when its process died, and nobody can read it.
 """
 
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -12,15 +11,13 @@ from pathlib import Path
 from tensorboard_activis import metadata
 from tensorboard_activis.blobs import Blob, Flaw, event_files, scan
 
-_PARTIAL = re.compile(r"\.(.+)\.partial")
 #: Half a record at the end of an event file announces nothing; what other flaws hide might.
 _HARMLESS = {"torn"}
 
 
 def is_side_file(name: str) -> bool:
     """Whether a file of this name is ours, finished or begun, and no event file."""
-    begun = _PARTIAL.fullmatch(name)
-    return metadata.is_file_name(begun[1] if begun else name)
+    return metadata.is_file_name(name) or metadata.is_begun(name)
 
 
 def side_files(directory: Path) -> list[Path]:
@@ -48,7 +45,7 @@ def leftovers(directory: Path) -> list[Path]:
         OSError: the directory cannot be read.
     """
     files = side_files(directory)
-    begun = [path for path in files if _PARTIAL.fullmatch(path.name)]
+    begun = [path for path in files if metadata.is_begun(path.name)]
     finished = [path for path in files if path not in begun]
     if not finished:
         return begun

@@ -17,6 +17,7 @@ RUN_DIRECTORY = "activis"
 LOCK_FILE = ".lock"
 
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
+_BEGUN = re.compile(rf"\.(?:{_FILE_NAME.pattern}|events-[0-9a-z-]{{1,64}})\.partial")
 _FILE_NAME_IN_BYTES = re.compile(_FILE_NAME.pattern.encode("ascii"))
 
 
@@ -38,6 +39,21 @@ def snapshot_file(step: int, session: str, part: int = 0) -> str:
 def instances_file(content: bytes) -> str:
     """Name of the parquet file with this content: equal tables of instances share one file over all steps."""
     return f"instances-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
+
+
+def begun(name: str) -> str:
+    """Name of a file while it is written."""
+    return f".{name}.partial"
+
+
+def begun_events(session: str) -> str:
+    """Name of an event file while its beginning is written: not one that TensorBoard takes for events."""
+    return begun(f"events-{session}")
+
+
+def is_begun(name: str) -> bool:
+    """Whether it is one of these two."""
+    return _BEGUN.fullmatch(name) is not None
 
 
 def is_file_name(name: str) -> bool:

@@ -2,9 +2,7 @@
 
 import os
 import re
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from safetensors.numpy import save_file
 
 from tensorboard_activis import metadata, schema
 from tensorboard_activis.checksums import checksum, checksum_key
+from tensorboard_activis.write.replacing import replacing
 
 #: The event carries arrays up to this size in all: TensorBoard keeps every event of every run in memory.
 INLINE_BYTES = 64 * 1024
@@ -87,22 +86,3 @@ def _as_os_error(error: SafetensorError, path: Path) -> OSError:
     if number is None:
         return OSError(f"{path.name} cannot be written: {error}")
     return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Writes a whole file or nothing: the body writes to the path it is given, which is then synced and renamed."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        # safetensors makes files that their owner alone may read; colleagues shall see the run as they see its events.
-        partial.touch()
-        mode = stat.S_IMODE(partial.stat().st_mode)
-        yield partial
-        partial.chmod(mode)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise

@@ -10,7 +10,7 @@ from tensorboard_activis.errors import ActiVisWarning
 
 #: Machines that write to one directory may differ by so many seconds without a word.
 _TOLERANCE = 60.0
-_EVENT_FILE = re.compile(r"events\.out\.tfevents\.[0-9]{1,11}\..*\.([0-9a-f]{12})-[0-9a-f]+(?:\.[0-9]+)?")
+_EVENT_FILE = re.compile(r"events\.out\.tfevents\.[0-9]{1,11}\.(?:.*?\.)?([0-9a-f]{12})-[0-9a-f]+(?:\..*)?")
 _MILLISECOND = 0.001
 
 

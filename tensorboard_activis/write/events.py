@@ -13,13 +13,16 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 from tensorboard_activis import metadata
 from tensorboard_activis.framing import framed
 from tensorboard_activis.write.clock import Clock
+from tensorboard_activis.write.replacing import replacing
 
 
 class EventWriter:
     """Appends blobs to an event file of its own in `directory`, which must exist.
 
-    The file is made with the first blob: a logger that never logs leaves nothing behind. After a fault the next blob begins
-    another file: a reader may hold the first half of what was cut off again.
+    The file is made with the first blob: a logger that never logs leaves nothing behind. It appears as a whole, under its
+    name: a session's start makes TensorBoard forget later steps of earlier sessions, so it must not be there without the
+    snapshot that comes for them. After a fault the next blob begins another file: a reader may hold the first half of what
+    was cut off again.
 
     Attributes:
         path: the file that the next blob goes to.
@@ -30,14 +33,17 @@ class EventWriter:
         self._clock = clock or Clock(directory)
         self._file: io.FileIO | None = None
         self._count = 0
+        self._started = False
         self.path = self._next_path()
 
     def _next_path(self) -> Path:
-        """TensorBoard's Python loader reads the files of a directory in the order of their names."""
+        """TensorBoard's loaders read the files of a directory in the order of their names.
+
+        So the session comes before host and process: of two sessions in one second the later one may have the lower number.
+        """
         host = socket.gethostname().replace(os.sep, "-")
-        after = f".{self._count:06d}" if self._count else ""
-        start = f"{int(self._clock.now()):010d}"
-        return self._directory / f"events.out.tfevents.{start}.{host}.{os.getpid()}.{self._session}{after}"
+        start, count = f"{int(self._clock.now()):010d}", f"{self._count:06d}"
+        return self._directory / f"events.out.tfevents.{start}.{self._session}.{count}.{host}.{os.getpid()}"
 
     def write_blob(self, tag: str, step: int, blob: bytes, wall_time: float) -> None:
         """Appends one blob sequence of length 1; see `write_blobs`."""
@@ -46,9 +52,6 @@ class EventWriter:
     def write_blobs(self, blobs: Mapping[str, bytes], step: int, wall_time: float) -> None:
         """Appends a blob sequence of length 1 for each tag; they are on disk when this returns.
 
-        In one go: a session whose start was written makes TensorBoard forget later steps of earlier sessions, so it had better
-        have something to show for it.
-
         Raises:
             OSError: the disk is full, the directory is gone, … What was half written is cut off again.
         """
@@ -56,24 +59,33 @@ class EventWriter:
         self._append(b"".join(framed(event.SerializeToString()) for event in events), step)
 
     def _append(self, records: bytes, step: int) -> None:
-        if self._file is None or not self.path.exists():
+        try:
+            if self.path.exists():
+                self._extend(records)
+            else:
+                self.close()
+                begun = self._directory / metadata.begun_events(self._session)
+                with replacing(self.path, begun) as partial, io.FileIO(partial, "wb") as file:
+                    _write(file, self._preface(step) + records)
+                self._started = True
+        except BaseException:
             self.close()
+            self._count += 1
+            self.path = self._next_path()
+            raise
+
+    def _extend(self, records: bytes) -> None:
+        if self._file is None:
             self._file = io.FileIO(self.path, "ab")
         file = self._file
         whole = file.seek(0, os.SEEK_END)
         try:
-            _write(file, records if whole else self._preface(step) + records)
+            _write(file, records)
             os.fsync(file.fileno())
         except BaseException:
             # A torn record would stop TensorBoard's loaders at this place for good.
             with suppress(OSError):
                 file.truncate(whole)
-            with suppress(OSError):
-                if not whole:
-                    self.path.unlink()
-            self.close()
-            self._count += 1
-            self.path = self._next_path()
             raise
 
     def _preface(self, step: int) -> bytes:
@@ -81,7 +93,7 @@ class EventWriter:
         now = self._clock.now()
         version = event_pb2.Event(wall_time=now, file_version="brain.Event:2")
         found = framed(version.SerializeToString())
-        if not self._count:
+        if not self._started:
             # Of two events of one step TensorBoard's Python loader shows the older: a session's start makes it forget what
             # earlier sessions wrote from this step on.
             start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tensorboard_activis import metadata
-from tensorboard_activis.write.arrays import replacing
+from tensorboard_activis.write.replacing import replacing
 
 
 class InstanceWriter:

@@ -15,7 +15,8 @@ from tensorboard.data import server_ingester
 from tensorboard.plugins import base_plugin
 from tensorboard.util import grpc_util
 
-from tensorboard_activis.serve.runs import Request, Runs
+from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.runs import Runs
 
 _PATIENCE = 60.0
 

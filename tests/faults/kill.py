@@ -1,6 +1,6 @@
 """Kills logging processes at random moments, and looks whether everything that they announced is there, and right.
 
-python -m tests.faults.kill --times 200            # about half with PyTorch, half with Keras; several minutes
+python -m tests.faults.kill --times 200            # PyTorch alone, two processes of PyTorch, Keras; several minutes
 python -m tests.faults.kill --times 20 --face recorder --seed 7
 """
 
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +30,31 @@ from tests.faults import victim
 from tests.faults.board import steps_by_loader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-#: So many processes are killed in one run's directory, one after another.
+#: So often are processes killed in one run's directory, one after another.
 IN_A_ROW = 10
+#: Seconds that processes get to notice that another one is gone; those that had not found each other are ended at once.
+_NOTICE, _AT_ONCE = 30.0, 0.5
+
+
+@dataclass(frozen=True)
+class Kill:
+    """When, and which of the processes.
+
+    Attributes:
+        snapshots: so many are announced before; None: while the loggers are made.
+        share: of the time that the next one takes.
+    """
+
+    ranks: tuple[int, ...]
+    snapshots: int | None
+    share: float
+
+    @classmethod
+    def drawn(cls, chance: random.Random, size: int) -> "Kill":
+        """One of them or all, mostly when they log."""
+        ranks = tuple(range(size)) if chance.random() < 0.4 else (chance.randrange(size),)
+        snapshots = None if chance.random() < 0.1 else chance.randrange(4)
+        return cls(ranks, snapshots, chance.uniform(0, 1.2))
 
 
 @dataclass
@@ -44,13 +67,15 @@ class Figures:
     leftovers: int = 0
     torn: int = 0
     before_ready: int = 0
+    separated: int = 0
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
             f"{self.kills} kills ({self.before_ready} before the logger was ready), {self.announced:,} snapshots announced, "
             f"all complete and right; {self.unannounced} in flight were complete as well, {self.leftovers} files were left "
-            f"over and cleared, {self.torn} event files ended in half a record."
+            f"over and cleared, {self.torn} event files ended in half a record"
+            + (f", {self.separated} processes noticed that another was gone." if self.separated else ".")
         )
 
 
@@ -58,7 +83,9 @@ class Victims:
     """Processes of one face, one after another; see tests/faults/victim.py."""
 
     def __init__(self, face: str) -> None:
-        self.face = face
+        self.face, self.size = face, victim.SIZES[face]
+        #: Seconds that the last one took: to make the loggers (None), the first snapshot (0), a later one (1).
+        self._pace: dict[int | None, float] = {None: 0.5, 0: 0.5, 1: 0.1}
         command = [sys.executable, "-m", "tests.faults.victim", face]
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
@@ -71,40 +98,65 @@ class Victims:
             env=environment,
         )
 
-    def killed(self, log_dir: Path, seed: int, first: int, after: float) -> tuple[list[int], bool, list[str]]:
-        """The steps that a process announced before it was killed, whether it was ready by then, and faults that it met.
-
-        Arguments:
-            after: seconds from its start; it is given more until it was ready once, when negative.
-        """
+    def killed(self, log_dir: Path, seed: int, first: int, kill: Kill) -> "Killed":
+        """Has processes started, and kills them. They log from the step `first` on."""
         assert self._server.stdin is not None
         order = {"log_dir": str(log_dir), "seed": seed, "first": first}
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
-        announced: list[int] = []
-        faults: list[str] = []
-        ready = False
-        timer: threading.Timer | None = None
-        for kind, text in self._lines():
-            if kind == "started":
-                timer = threading.Timer(after, _kill, [int(text)])
-                timer.start()
-            elif kind == "announced":
-                announced.append(int(text))
-            elif kind == "fault":
-                faults.append(text)
-            ready |= kind == "ready"
-        if timer is not None:
-            timer.cancel()
-        return announced, ready, faults
+        found = Killed()
+        pids: dict[int, int] = {}
+        ready: set[int] = set()
+        timers: list[threading.Timer] = []
 
-    def _lines(self) -> Iterator[tuple[str, str]]:
+        def rest() -> None:
+            if found.ready:
+                found.faults.append(f"hung for {_NOTICE:.0f} s after another process was killed")
+            _kill(pids.values())
+
+        def strike() -> None:
+            found.struck = True
+            _kill(pids[rank] for rank in kill.ranks)
+            timers.append(threading.Timer(_NOTICE if found.ready else _AT_ONCE, rest))
+            timers[-1].start()
+
+        for rank, kind, text in self._lines():
+            if kind == "started":
+                pids[rank] = int(text)
+                begun = time.monotonic()
+            elif kind == "ready":
+                ready.add(rank)
+                found.ready = len(ready) == self.size
+                self._pace[None], begun = time.monotonic() - begun, time.monotonic()
+            elif kind == "announced":
+                # The first takes longer: models are traced.
+                count = int(text) + 1 - first
+                if count > found.announced:
+                    self._pace[min(found.announced, 1)], begun = time.monotonic() - begun, time.monotonic()
+                found.announced = max(count, found.announced)
+            elif kind == "fault" and found.struck and rank not in kill.ranks:
+                found.separated += text.startswith("SeparatedError: The other processes cannot be reached")
+            elif kind == "fault":
+                found.faults.append(text)
+            making = kill.snapshots is None and len(pids) == self.size
+            if not timers and (making or (found.ready and found.announced >= (kill.snapshots or 0))):
+                pace = self._pace[None if kill.snapshots is None else min(kill.snapshots, 1)]
+                timers.append(threading.Timer(kill.share * pace, strike))
+                timers[-1].start()
+        for timer in timers:
+            timer.cancel()
+        survivors = self.size - len(kill.ranks)
+        if found.ready and found.struck and found.separated != survivors:
+            found.faults.append(f"{found.separated} of {survivors} processes said that another was gone")
+        return found
+
+    def _lines(self) -> Iterator[tuple[int, str, str]]:
         assert self._server.stdout is not None
         for line in self._server.stdout:
-            kind, _, text = line.strip().partition(" ")
+            rank, kind, text = (*line.strip().split(" ", 2), "")[:3]
             if kind == "ended":
                 return
-            yield kind, text
+            yield int(rank), kind, text
         raise RuntimeError(f"The victims' server of {self.face} ended with {self._server.wait()}.")
 
     def close(self) -> None:
@@ -116,17 +168,30 @@ class Victims:
         self._server.wait()
 
 
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+@dataclass
+class Killed:
+    """What processes said before they were killed.
 
-
-def kill_in_a_row(victims: Victims, log_dir: Path, times: int, chance: random.Random, longest: float) -> Figures:
-    """Kills so many processes that log to one run, each taking over from the one before; checks after every one.
-
-    Arguments:
-        longest: seconds up to which a process may live.
+    Attributes:
+        announced: how many steps, from the first on. ready: whether all loggers were. struck: whether it came to killing.
+        separated: processes that were left and noticed. faults: what else they met.
     """
+
+    announced: int = 0
+    ready: bool = False
+    struck: bool = False
+    separated: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_in_a_row(victims: Victims, log_dir: Path, times: int, chance: random.Random) -> Figures:
+    """Kills so often processes that log to one run, each taking over from the one before; checks after every time."""
     figures = Figures()
     expected: dict[int, int] = {}  # step -> seed, what the run must hold
     directory = log_dir / "activis"
@@ -135,20 +200,18 @@ def kill_in_a_row(victims: Victims, log_dir: Path, times: int, chance: random.Ra
         last = max(expected, default=0)
         # Mostly it goes on, sometimes from an earlier checkpoint.
         first = last + 1 if chance.random() < 0.7 else max(1, last - 2)
-        left = (
-            {path.name for path in side_files(directory)} - _announced_files(directory) if directory.exists() else set()
-        )
-        said, ready, faults = victims.killed(log_dir, seed, first, chance.uniform(0, longest))
+        left = _left(directory)
+        kill = Kill.drawn(chance, victims.size)
+        found = victims.killed(log_dir, seed, first, kill)
         figures.kills += 1
-        figures.announced += len(said)
-        figures.before_ready += not ready
-        figures.leftovers += len(left) if ready else 0
-        figures.faults += faults
-        assert not faults, faults
-        if ready:
-            there = {path.name for path in side_files(directory)}
-            assert not left & there, f"left over by a process before, and not cleared: {left & there}"
-        expected = _check(directory, expected, seed, first, said, figures)
+        figures.announced += found.announced
+        figures.before_ready += not found.ready
+        figures.leftovers += len(left) if found.ready else 0
+        figures.separated += found.separated
+        assert not found.faults, (found, kill)
+        if found.ready:
+            assert not left & _left(directory), f"left over by a process before, and not cleared: {left}"
+        expected = _check(directory, expected, seed, list(range(first, first + found.announced)), first, figures)
     if directory.exists():
         held = Run(directory)
         assert all(_is_right(held, step, seed) for step, seed in expected.items()), "a later session changed a snapshot"
@@ -157,12 +220,17 @@ def kill_in_a_row(victims: Victims, log_dir: Path, times: int, chance: random.Ra
     return figures
 
 
-def _announced_files(directory: Path) -> set[str]:
-    return announced(found for path in event_files(directory) for found in scan(path)) or set()
+def _left(directory: Path) -> set[tuple[str, int, int]]:
+    """Files that no event names, and not another of the same name: tables are called after what is in them."""
+    if not directory.exists():
+        return set()
+    names = announced(found for path in event_files(directory) for found in scan(path)) or set()
+    files = [(path.name, path.stat()) for path in side_files(directory) if path.name not in names]
+    return {(name, status.st_ino, status.st_mtime_ns) for name, status in files}
 
 
 def _check(
-    directory: Path, before: dict[int, int], seed: int, first: int, said: list[int], figures: Figures
+    directory: Path, before: dict[int, int], seed: int, said: list[int], first: int, figures: Figures
 ) -> dict[int, int]:
     """What the run holds now, by step; what is new was compared with what its seed and step demand."""
     if not directory.exists():
@@ -208,14 +276,14 @@ def victims_of(face: str) -> Iterator[Victims]:
         victims.close()
 
 
-def run(face: str, times: int, seed: int, longest: float) -> Figures:
+def run(face: str, times: int, seed: int) -> Figures:
     """Kills so many processes of one face, in several runs' directories."""
     total = Figures()
     chance = random.Random(f"{face} {seed}")
     with victims_of(face) as victims:
         while total.kills < times:
             logs = Path(tempfile.mkdtemp())
-            found = kill_in_a_row(victims, logs / "run", min(IN_A_ROW, times - total.kills), chance, longest)
+            found = kill_in_a_row(victims, logs / "run", min(IN_A_ROW, times - total.kills), chance)
             for name, value in vars(found).items():
                 setattr(total, name, getattr(total, name) + value)
             shutil.rmtree(logs)
@@ -228,13 +296,12 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--face", choices=sorted(victim.FACES), action="append")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--longest", type=float, default=0.6, metavar="SECONDS", help="that a process may live")
     options = parser.parse_args()
-    faces = options.face or ["torch", "keras"]
+    faces = options.face or ["torch", "torch-2", "keras"]
     for index, face in enumerate(faces):
         times = options.times // len(faces) + (index < options.times % len(faces))
         begun = time.monotonic()
-        print(f"{face}: {run(face, times, options.seed, options.longest)} {time.monotonic() - begun:.0f} s", flush=True)
+        print(f"{face}: {run(face, times, options.seed)} {time.monotonic() - begun:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

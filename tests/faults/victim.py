@@ -1,20 +1,24 @@
-"""A process that logs snapshots until it is killed, and says of each that it was announced.
+"""Processes that log snapshots until they are killed, and say of each that it was announced.
 
-Run with the name of a face, it reads one order a line from its standard input and forks a process for each: frameworks are
-imported once. What is logged follows from seed and step alone, so that whoever kills it can tell what must be there.
+Run with the name of a face, it reads one order a line from its standard input and forks the processes of each: frameworks are
+imported once. What is logged follows from seed and step alone, so that whoever kills them can tell what must be there.
 """
 
 import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 INSTANCES, FEATURES, WIDTH, CLASSES = 300, 16, 128, 3
 #: The two layers that are recorded, by face.
 LAYERS = {"recorder": ("stem", "head"), "torch": ("relu", "head"), "keras": ("stem", "head")}
+#: Processes that log together, by face.
+SIZES = {"recorder": 1, "torch": 1, "keras": 1, "torch-2": 2}
 
 
 def inputs() -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +70,7 @@ def log_with_recorder(log_dir: Path, seed: int) -> Callable[[int], None]:
     return snapshot
 
 
-def log_with_torch(log_dir: Path, seed: int) -> Callable[[int], None]:
+def log_with_torch(log_dir: Path, seed: int, loader: Any = None) -> Callable[[int], None]:
     """`ActiVisLogger` on a network whose weights are those of the step."""
     import torch
     from torch import nn
@@ -79,7 +83,7 @@ def log_with_torch(log_dir: Path, seed: int) -> Callable[[int], None]:
     model.add_module("relu", nn.ReLU())
     model.add_module("head", nn.Linear(WIDTH, CLASSES, bias=False))
     data = tuple(map(torch.from_numpy, inputs()))
-    log = ActiVisLogger(log_dir, model, data, layers=list(LAYERS["torch"]), strict=True, progress=False)
+    log = ActiVisLogger(log_dir, model, loader or data, layers=list(LAYERS["torch"]), strict=True, progress=False)
 
     def snapshot(step: int) -> None:
         with torch.no_grad():
@@ -88,6 +92,15 @@ def log_with_torch(log_dir: Path, seed: int) -> Callable[[int], None]:
         log.log(step)
 
     return snapshot
+
+
+def log_with_ranks(log_dir: Path, seed: int) -> Callable[[int], None]:
+    """`log_with_torch` in each of several processes, to which the data are dealt out."""
+    import torch
+    from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+    data = TensorDataset(*map(torch.from_numpy, inputs()))
+    return log_with_torch(log_dir, seed, DataLoader(data, 40, sampler=DistributedSampler(data, shuffle=False)))
 
 
 def log_with_keras(log_dir: Path, seed: int) -> Callable[[int], None]:
@@ -114,45 +127,71 @@ FACES: Mapping[str, Callable[[Path, int], Callable[[int], None]]] = {
     "recorder": log_with_recorder,
     "torch": log_with_torch,
     "keras": log_with_keras,
+    "torch-2": log_with_ranks,
 }
-_IMPORTS = {"recorder": "capture.recorder", "torch": "torch", "keras": "keras"}
+_IMPORTS = {"recorder": "capture.recorder", "torch": "torch", "keras": "keras", "torch-2": "torch"}
 
 
-def say(text: str) -> None:
+def say(rank: int, text: str) -> None:
     """One line to whoever listens, at once."""
-    os.write(1, f"{text}\n".encode())
+    os.write(1, f"{rank} {text}\n".encode())
 
 
-def obey(face: str, order: dict) -> None:
+def obey(face: str, order: dict, rank: int, store: Callable[[], Any]) -> None:
     """Logs from the first step on without end."""
-    say(f"started {os.getpid()}")
+    say(rank, f"started {os.getpid()}")
     try:
+        if SIZES[face] > 1:
+            import torch.distributed as dist
+
+            dist.init_process_group(
+                "gloo", store=store(), rank=rank, world_size=SIZES[face], timeout=timedelta(seconds=20)
+            )
         snapshot = FACES[face](Path(order["log_dir"]), order["seed"])
-        say("ready")
+        say(rank, "ready")
         step = order["first"]
         while True:
             snapshot(step)
-            say(f"announced {step}")
+            say(rank, f"announced {step}")
             step += 1
     except BaseException as error:
-        say(f"fault {type(error).__name__}: {error}".replace("\n", " "))
+        say(rank, f"fault {type(error).__name__}: {error}".replace("\n", " "))
         raise
+
+
+def stores(face: str) -> Callable[[int], Callable[[], Any]]:
+    """By the number of an order, what makes the store by which its processes find each other; this one outlives them."""
+    if SIZES[face] == 1:
+        return lambda number: lambda: None
+    import torch.distributed as dist
+
+    port = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    _kept.append(port)
+    return lambda number: lambda: dist.PrefixStore(f"{number}", dist.TCPStore("127.0.0.1", port.port))
+
+
+_kept: list[Any] = []
 
 
 def main(face: str) -> None:
     """Serves until its input ends."""
     # What a process would import first: the killing shall hit the logging, not the import of a framework.
     __import__(f"tensorboard_activis.{_IMPORTS[face]}")
-    for line in sys.stdin:
+    store = stores(face)
+    for number, line in enumerate(sys.stdin):
         order = json.loads(line)
-        child = os.fork()
-        if not child:
-            try:
-                obey(face, order)
-            finally:
-                os._exit(1)
-        os.waitpid(child, 0)
-        say("ended")
+        children = []
+        for rank in range(SIZES[face]):
+            child = os.fork()
+            if not child:
+                try:
+                    obey(face, order, rank, store(number))
+                finally:
+                    os._exit(1)
+            children.append(child)
+        for child in children:
+            os.waitpid(child, 0)
+        say(0, "ended")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from tensorboard_activis import metadata
 from tensorboard_activis.framing import OVERHEAD, records
+from tensorboard_activis.write.clock import Clock, session_time
 from tensorboard_activis.write.events import EventWriter
 
 
@@ -32,6 +33,37 @@ def test_tensorboards_loader_reads_what_was_written(tmp_path: Path) -> None:
     assert value.metadata.plugin_data.content == b"1"
     assert [dim.size for dim in value.tensor.tensor_shape.dim] == [1]
     assert list(value.tensor.string_val) == [bytes(range(256)) * 400]
+
+
+def test_names_sort_by_session_whatever_the_process_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of processes sort as text, and begin again: of two sessions in one second the later must come later."""
+    monkeypatch.setattr("time.time", lambda: 1_700_000_000.5)
+    names = []
+    for pid, host in ((99_999, "b"), (100_000, "a"), (7, "0")):
+        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
+        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
+        clock = Clock(tmp_path)
+        writer = EventWriter(tmp_path, f"{session_time(clock.now())}-0a1b2c3d", clock)
+        writer.write_blob(metadata.GRAPH_TAG, 1, b"graph", 1.0)
+        names.append(writer.path.name)
+        writer.close()
+    assert sorted(names) == names
+    assert len({name.split(".")[3] for name in names}) == 1  # the same second
+
+
+def test_a_session_starts_where_its_first_file_could_not_be_written(
+    tmp_path: Path, full_after: Callable[[int], None]
+) -> None:
+    writer = EventWriter(tmp_path, "s")
+    full_after(5)
+    with pytest.raises(OSError, match="No space left"):
+        writer.write_blob(metadata.SNAPSHOT_TAG, 1, b"lost", 1.0)
+    assert list(tmp_path.iterdir()) == []
+    full_after(1 << 40)
+    writer.write_blob(metadata.SNAPSHOT_TAG, 2, b"kept", 2.0)
+    writer.close()
+    _, begun, snapshot = EventFileLoader(str(writer.path)).Load()
+    assert (begun.session_log.status, begun.step, snapshot.step) == (begun.session_log.START, 2, 2)
 
 
 def test_a_logger_that_never_logs_leaves_no_file(tmp_path: Path) -> None:
