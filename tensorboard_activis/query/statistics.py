@@ -13,6 +13,10 @@ from tensorboard_activis.query.workers import in_parts
 _EXACT = 1 << 21
 #: Rows that the pivot is the mean of.
 _PIVOT = 64
+#: Up to so many sets a product with each block costs less than to gather the rows of the same sets first.
+_FEW = 16
+#: Within so many deviations from zero a mean needs no pivot, and values are summed as they are.
+_NEAR = 2.0
 #: Beyond this square of a mean's distance from the pivot, in variances, rounding would be seen in a deviation's sixth digit.
 _FAR = 10.0
 
@@ -51,7 +55,8 @@ def statistics(activations: np.ndarray, sets: np.ndarray, *, finite: bool, extre
     neurons = activations.shape[1]
     if np.count_nonzero(sets) * neurons <= _EXACT:
         return _in_float64(activations, sets)
-    rows = _grouped(sets)
+    in_order = len(sets) <= _FEW and not extremes
+    rows = np.flatnonzero(sets.any(axis=0)) if in_order else _grouped(sets)
     pivot = _pivot(activations[np.sort(rows[:: max(1, rows.size // _PIVOT)])])
 
     def summed(parts: Iterable[Part], extremes: bool) -> Sums:
@@ -101,10 +106,14 @@ def _far_parts(sets: np.ndarray, far: np.ndarray, pivots: np.ndarray) -> Iterato
 
 
 def _pivot(half: np.ndarray) -> np.ndarray:
-    """Something among the finite values, float32 [neurons]."""
+    """Something among the finite values, float32 [neurons]; zero for all when none lies far from zero for its spread."""
     values = half.astype(np.float64)
     known = np.isfinite(values)
-    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    n = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, values, 0).sum(axis=0) / n
+    variance = np.where(known, (values - mean) ** 2, 0).sum(axis=0) / n
+    if (mean**2 <= _NEAR**2 * variance).all():
+        return np.zeros(mean.shape, np.float32)
     return mean.astype(np.float32)
 
 

@@ -72,6 +72,7 @@ def sum_part(activations: np.ndarray, sets: np.ndarray, part: Part, *, finite: b
     shape = (runs.number, len(part.pivot))
     missing, total, squares, positive = (np.zeros(shape) for _ in range(4))
     best = np.full(shape, _LEAST, np.int16)
+    about_pivot = part.pivot.any()
     for rows, bits in SCRATCH.blocks(activations, part.rows):
         if part.columns is not None:
             bits = bits[:, part.columns]
@@ -79,7 +80,8 @@ def sum_part(activations: np.ndarray, sets: np.ndarray, part: Part, *, finite: b
         half = bits.view(np.float16)
         bad = None if finite else not_finite(half)
         values = SCRATCH.widened(half)
-        np.subtract(values, part.pivot, out=values)
+        if about_pivot:
+            np.subtract(values, part.pivot, out=values)
         if bad is not None and bad.any():
             values[bad] = 0
             bits = np.where(bad, LOWEST, bits)
