@@ -74,6 +74,6 @@ async function failure(route: string, response: Response): Promise<ApiError> {
     return new ApiError(error.kind, error.message, error.position ?? null);
   } catch {
     // A proxy before a TensorBoard that is not there says so with one of these.
-    return new ApiError([502, 503, 504].includes(response.status) ? "unreachable" : "internal", `TensorBoard answered "${response.status} ${response.statusText}" to ${route}.`);
+    return new ApiError([502, 503, 504].includes(response.status) ? "unreachable" : "internal", `TensorBoard answered "${response.status} ${response.statusText}" to the request “${route}”.`);
   }
 }

@@ -16,7 +16,7 @@ describe("a request that fails", () => {
 
   it("says what a proxy answered instead", async () => {
     stub(() => Promise.resolve(new Response("<html>", { status: 502, statusText: "Bad Gateway" })));
-    await expect(source.graph("a", never)).rejects.toMatchObject({ kind: "unreachable", message: 'TensorBoard answered "502 Bad Gateway" to graph.' });
+    await expect(source.graph("a", never)).rejects.toMatchObject({ kind: "unreachable", message: 'TensorBoard answered "502 Bad Gateway" to the request “graph”.' });
   });
 
   it("is no failure when it was let go", async () => {

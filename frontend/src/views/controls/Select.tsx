@@ -15,16 +15,18 @@ interface Properties<T> {
   /** Without the filled ground, as "colour label" in a panel. */
   plain?: boolean;
   disabled?: boolean;
+  /** What was chosen is awaited. */
+  busy?: boolean;
 }
 
 /** A button that shows the choice and opens the list of options. */
-export function Select<T>({ label, value, options, onChoose, children, says, plain, disabled }: Properties<T>): JSX.Element {
+export function Select<T>({ label, value, options, onChoose, children, says, plain, disabled, busy }: Properties<T>): JSX.Element {
   const button = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
   const chosen = options.find((option) => option.value === value);
   return (
     <>
-      <button ref={button} type="button" class={`select${plain ? " plain" : ""}`} aria-haspopup="listbox" aria-expanded={open} disabled={disabled}
+      <button ref={button} type="button" class={`select${plain ? " plain" : ""}`} aria-haspopup="listbox" aria-expanded={open} aria-busy={busy} disabled={disabled}
         aria-label={`${label}: ${says ?? chosen?.label ?? ""}`} onClick={() => setOpen(!open)}
         onKeyDown={(event) => {
           if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -34,6 +36,7 @@ export function Select<T>({ label, value, options, onChoose, children, says, pla
         }}>
         <span class="select-value">{children ?? chosen?.content ?? chosen?.label}</span>
         <Icon name="dropDown" size={14} />
+        {busy && <span class="progress" />}
       </button>
       {open && button.current && (
         <Menu anchor={button.current} label={label} options={options} value={value} onChoose={onChoose} onClose={() => setOpen(false)} />

@@ -49,7 +49,8 @@ function Compared({ layer }: { layer: string }): JSX.Element | null {
   const name = other.run === here.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
   const load = compareMatrixOf(layer).value;
   const said = load.status === "failed" ? `${name} could not be read: ${load.error?.message ?? ""}`
-    : load.value && !modelOf(layer).value?.other ? `${name} has other neurons here`
+    : !load.value ? `${name} is loading`
+    : !modelOf(layer).value?.other ? `${name} has other neurons here`
     : compareMode.value === "both" ? `below: ${name}` : `minus ${name}`;
   return <CutText class="caption matrix-below">{said}</CutText>;
 }

@@ -5,6 +5,7 @@ import type { Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
 import { STATISTICS } from "../../draw/matrixText";
 import { addExpressionRow, addPickedRow, addRow, isListable, chooseScale, chooseStatistic, removeRow, resetRows } from "../../state/actions";
+import { awaits } from "../../state/awaited";
 import { compareAt } from "../../state/place";
 import { chosenRows, type CompareMode, compareMode, expression, scale, type Scale, statistic } from "../../state/view";
 import { classOfRow, hoveredRow, instanceName } from "../../state/chosen";
@@ -72,7 +73,7 @@ export function RowsBar(): JSX.Element {
         <Segmented<CompareMode> label="Comparison" value={compareMode.value} options={[{ value: "both", label: "both" }, { value: "difference", label: "difference" }]}
           onChoose={(mode) => (compareMode.value = mode)} />
       )}
-      <Select<Statistic> label="Statistic" value={statistic.value} onChoose={chooseStatistic}
+      <Select<Statistic> label="Statistic" value={statistic.value} busy={awaits((shown) => !!shown.statistic && shown.statistic !== statistic.value)} onChoose={chooseStatistic}
         options={(Object.keys(STATISTICS) as Statistic[]).map((value) => ({ value, label: STATISTICS[value].long }))}>
         {STATISTICS[statistic.value].short}
       </Select>

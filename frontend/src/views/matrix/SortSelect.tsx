@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { sortBy } from "../../state/actions";
-import { columns, rows, sortQuery } from "../../state/data";
+import { awaits } from "../../state/awaited";
+import { columns, type MatrixQuery, rows, sortQuery } from "../../state/data";
 import { labelName } from "../../state/chosen";
 import { rowKey, type RowKey, type Sort, subsetKey } from "../../state/rows";
 import { sort } from "../../state/view";
@@ -26,13 +27,16 @@ export function SortSelect(): JSX.Element {
     options.push({ value: JSON.stringify(by), label: text(by), content: <Content rule={by} />, heading: i ? undefined : "Row" });
   });
   return (
-    <Select label="Sort neurons by" value={JSON.stringify(rule)} options={options} onChoose={(chosen) => sortBy(JSON.parse(chosen) as Sort)}>
+    <Select busy={awaits(sortedElse)} label="Sort neurons by" value={JSON.stringify(rule)} options={options} onChoose={(chosen) => sortBy(JSON.parse(chosen) as Sort)}>
       <Content rule={rule} />
     </Select>
   );
 }
 
 const DETAILS: Record<string, string> = { index: "as in the layer", strongest: "largest in any row", clustered: "alike side by side" };
+
+const sortedElse = (shown: Partial<MatrixQuery>): boolean =>
+  shown.rows?.length === rows.value.length && JSON.stringify(shown.sort) !== JSON.stringify(sortQuery(sort.value, rows.value));
 
 /** By the index when the rows of the rule are not shown. */
 function shownRule(): Sort {

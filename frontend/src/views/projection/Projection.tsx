@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { closeLayer } from "../../state/actions";
+import { activationOf } from "../../state/data";
 import { picked } from "../../state/members";
 import { panel } from "../../state/view";
 import { IconButton } from "../controls/Icon";
@@ -49,7 +50,7 @@ function Colour({ layer }: { layer: string }): JSX.Element {
   if (options.length === 0) return <></>;
   const chosen = options.find(({ value }) => value === colour.value) ?? options[0];
   return (
-    <Select label="Colour" plain value={chosen?.value ?? "label"} options={options} onChoose={(next) => (colour.value = next)}>
+    <Select busy={colour.value.startsWith("neuron:") && activationOf(colour.value.slice(7)).value.status === "pending"} label="Colour" plain value={chosen?.value ?? "label"} options={options} onChoose={(next) => (colour.value = next)}>
       <span class="second projection-colour">colour</span> <b>{chosen?.label}</b>
     </Select>
   );

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { integer, percent } from "../../draw/format";
 import { chooseCompare, chooseRun } from "../../state/actions";
+import { awaits, awaitsOther } from "../../state/awaited";
 import { compareAt, run, runs, steps } from "../../state/place";
 import { compare, type Compare } from "../../state/view";
 import type { Option } from "../controls/Menu";
@@ -23,7 +24,7 @@ export function RunSelect(): JSX.Element {
   return (
     <div class="toolbar-group">
       <span class="second">Run</span>
-      <Select label="Run" value={run.value?.name ?? ""} options={options} onChoose={chooseRun} />
+      <Select label="Run" value={run.value?.name ?? ""} options={options} onChoose={chooseRun} busy={awaits((shown) => shown.run !== run.value?.name)} />
     </div>
   );
 }
@@ -54,7 +55,7 @@ export function CompareSelect(): JSX.Element {
   return (
     <div class="toolbar-group">
       <span class="second">Compare<span class="toolbar-with"> with</span></span>
-      <Select plain={!beside} label="Compare with" value={compare.value ? key(beside && beside.run !== here ? { run: beside.run, step: null } : compare.value) : NOTHING}
+      <Select plain={!beside} busy={awaitsOther()} label="Compare with" value={compare.value ? key(beside && beside.run !== here ? { run: beside.run, step: null } : compare.value) : NOTHING}
         says={beside ? `${beside.run === here ? "" : `${beside.run} `}step ${integer(beside.step)}` : "nothing"} options={options} onChoose={choose}>
         {beside ? (
           <>

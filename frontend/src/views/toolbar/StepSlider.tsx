@@ -3,9 +3,9 @@ import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { fixed, integer, percent } from "../../draw/format";
 import { chooseStep } from "../../state/actions";
-import { snapshot } from "../../state/data";
+import { awaits } from "../../state/awaited";
 import { pause, playing, stepBy, togglePlay } from "../../state/play";
-import { nearest, step, steps } from "../../state/place";
+import { nearest, run, step, steps } from "../../state/place";
 import { IconButton } from "../controls/Icon";
 
 /** Share of the way from the first to the last step. */
@@ -88,7 +88,7 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
             style={{ left: `${place.value(info.step) * 100}%` }} />
         ))}
         <span class="step-handle" style={{ left: `${x}%` }} />
-        {snapshot.value.status === "pending" && <div class="progress step-busy" role="progressbar" aria-label="The step is loading" />}
+        {awaits((shown) => shown.run === run.value?.name && shown.step !== step.value?.step) && <div class="progress step-busy" role="progressbar" aria-label="The step is loading" />}
       </div>
     </div>
   );
