@@ -126,6 +126,13 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
             "matrix",
             at | {"layer": "stem", "rows": rows, "sort": {"by": "strongest"}, "cells": "mean", "window": [1, 4]},
         ),
+        **{
+            f"matrix-{scale}.safetensors": (
+                "matrix",
+                at | {"layer": "stem", "rows": rows, "cells": "mean", "scale": scale},
+            )
+            for scale in ("z", "unit", "raw")
+        },
         "projection.safetensors": ("projection", at | {"layer": "head", "method": "pca"}),
         "table.json": ("table", at | {"order": "score", "descending": True, "limit": 5}),
         "instance.json": ("instance", wrong_at_first | {"layer": "stem", "row": FIRST_WRONG}),

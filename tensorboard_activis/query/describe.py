@@ -111,5 +111,5 @@ def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> dict[str, o
         "nonfinite": layer.nan + layer.inf,
         "clipped": layer.clipped,
     }
-    signed = bool((summary.min[0] < 0).any())
-    return described | {"signed": signed, "max_abs": strips.largest(summary), "warnings": warnings}
+    ends = {"signed": strips.is_signed(summary), "max_abs": strips.largest(summary)}
+    return described | ends | {"warnings": warnings}

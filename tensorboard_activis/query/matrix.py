@@ -9,7 +9,7 @@ from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.interval import half_width
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.query.rows import Row, check_instance, members, subset_index
-from tensorboard_activis.query.sorting import Sort, order
+from tensorboard_activis.query.sorting import Order, Sort, order
 from tensorboard_activis.query.statistics import statistics
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -77,12 +77,14 @@ def matrix(
     sort: Sort | None = None,
     prefix: int | None = None,
     wanted: Collection[str] = STATISTICS,
+    window: slice | None = None,
 ) -> Matrix:
     """Statistics of every neuron over each row: exact for declared subsets, from the sample for expressions.
 
     With `prefix`, from the first so many rows of the sample, which are a uniform sample themselves: a first answer that comes in
-    milliseconds however many there are. Single instances are what they are. Of a statistic that is not `wanted` there are NaN
-    where it would have to be computed.
+    milliseconds however many there are. Single instances are what they are. A statistic that is not `wanted` is NaN (`mean` and
+    `std` always come). With `window` only these neurons are computed; they stand by their index, whatever the sort, and `order`
+    is that of the index.
 
     Raises NotFoundError for a layer, subset or row that is not there, ExpressionError, TooLargeError beyond MAX_CELLS.
     """
@@ -94,19 +96,25 @@ def matrix(
         )
     complete = prefix is None or prefix >= snapshot.record.kept
     finite = recorded.nan == 0 and recorded.inf == 0
-    activations = snapshot.activations(layer)
-    mean, std, largest, active = (np.full((len(rows), neurons), np.nan) for _ in range(4))
-    error, count, n = np.zeros(mean.shape), np.zeros(mean.shape, np.int64), np.zeros(len(rows), np.int64)
-    sources = [Source("sample", 0, seen)] * len(rows)
+    columns = window or slice(0, neurons)
+    activations = snapshot.activations(layer)[:, columns]
+    shape = (len(rows), activations.shape[1])
     # Of a declared subset only the share of active ones has to be computed.
     summed = [
         i for i, row in enumerate(rows) if row.expression is not None or ("active" in wanted and row.instance is None)
     ]
+    # What is read is float32 already; a matrix of a thousand rows is not made larger than that.
+    precise = np.float64 if summed else np.float32
+    arrays = {name: np.full(shape, np.nan, precise) for name in STATISTICS[:2]}
+    arrays |= {name: np.full(shape, np.nan, np.float32) for name in STATISTICS[2:] if name in wanted}
+    error, count, n = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(len(rows), np.int64)
+    sources = [Source("sample", 0, seen)] * len(rows)
     if summed:
         kept = members(snapshot, [rows[i] for i in summed], None if complete else prefix)
         extremes = "max" in wanted or "active" in wanted
         found = statistics(activations[: kept.shape[1]], kept, finite=finite, extremes=extremes)
-        mean[summed], std[summed], largest[summed], active[summed] = found.mean, found.std, found.max, found.active
+        for name, array in arrays.items():
+            array[summed] = getattr(found, name)
         count[summed], n[summed] = found.count, np.count_nonzero(kept, axis=1)
         error[summed] = half_width(found.std, found.count, kept.shape[1] / max(1, seen))
     summary = snapshot.summary(layer) if any(row.subset is not None for row in rows) else None
@@ -114,31 +122,32 @@ def matrix(
         if row.instance is not None:
             here = check_instance(snapshot, row.instance)
             own = statistics(activations[here : here + 1], np.ones((1, 1), bool), finite=finite)
-            mean[index], std[index], largest[index], active[index] = own.mean[0], own.std[0], own.max[0], own.active[0]
+            for name, array in arrays.items():
+                array[index] = getattr(own, name)[0]
             count[index], n[index] = own.count[0], 1
             sources[index] = Source("instance", 1, seen)
         elif row.subset is not None and summary is not None:
             position = subset_index(snapshot, row.subset)
-            mean[index], std[index], largest[index] = (
-                summary.mean[position],
-                summary.std[position],
-                summary.max[position],
-            )
-            count[index], error[index] = summary.count[position], 0
+            for name in arrays.keys() - {"active"}:
+                arrays[name][index] = getattr(summary, name)[position, columns]
+            counted = summary.count[position]
+            count[index], error[index] = counted if counted.size == 1 else counted[columns], 0
             n[index] = snapshot.record.subsets[position].count
             sources[index] = Source("exact", int(n[index]), seen)
         else:
             sources[index] = Source("sample", int(n[index]), seen)
-    ordered = order(sort or Sort(), mean, std, count)
+    mean, std = arrays["mean"], arrays["std"]
+    ordered = Order(np.arange(neurons, dtype=np.int32)) if window else order(sort or Sort(), mean, std, count)
+    nothing = np.broadcast_to(np.float32(np.nan), shape)
     return Matrix(
-        mean=mean.astype(np.float32),
-        std=std.astype(np.float32),
-        max=largest.astype(np.float32),
-        active=active.astype(np.float32),
+        mean=mean.astype(np.float32, copy=False),
+        std=std.astype(np.float32, copy=False),
+        max=arrays.get("max", nothing),
+        active=arrays.get("active", nothing),
         n=n,
         order=ordered.order,
         optimal=ordered.optimal,
-        error=error.astype(np.float32),
+        error=error,
         complete=complete,
         effect=None if ordered.effect is None else ordered.effect.astype(np.float32),
         sources=tuple(sources),

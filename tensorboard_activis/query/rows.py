@@ -30,6 +30,12 @@ def parse_rows(rows: object) -> list[Row]:
     return [_parse_row(row) for row in rows]
 
 
+def reference(rows: Sequence[Row]) -> list[int]:
+    """Positions of the rows that set a scale: the sets, unless fewer than two of them are there; then all."""
+    sets = [index for index, row in enumerate(rows) if row.instance is None]
+    return sets if len(sets) > 1 else list(range(len(rows)))
+
+
 def _parse_row(row: object) -> Row:
     if isinstance(row, Mapping) and len(row) == 1:
         if isinstance(row.get("subset"), str):

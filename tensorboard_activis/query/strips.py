@@ -32,6 +32,11 @@ def largest(summary: SummaryArrays) -> float:
     return float(np.abs(ends).max()) if ends.size else 0.0
 
 
+def is_signed(summary: SummaryArrays) -> bool:
+    """Whether any activation lies below zero."""
+    return bool((summary.min[:1] < 0).any())
+
+
 def states(layer: schema.Layer, summary: SummaryArrays, seen: int) -> np.ndarray:
     """What is wrong with each neuron, uint8 [neurons]."""
     low, high = summary.min[0], summary.max[0]

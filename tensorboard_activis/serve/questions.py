@@ -1,5 +1,7 @@
 """The routes about one snapshot: parameters into a question to `query`, what was found into the shape of docs/http_api.md."""
 
+from typing import Any
+
 import numpy as np
 
 from tensorboard_activis.errors import QueryError
@@ -13,6 +15,7 @@ from tensorboard_activis.query import (
     instances,
     matrix,
     rows,
+    scales,
     sorting,
     strips,
     subset,
@@ -49,8 +52,11 @@ def activation_matrix(snapshot: SnapshotReader, given: Parameters) -> Tensors:
     layer = given.text("layer")
     window = cells.parse_window(given.structure("window"), snapshot.layer(layer).info.neurons)
     bounds = cells.parse_bounds(given.structure("bounds"))
-    found = matrix.matrix(snapshot, layer, asked, sort, prefix(given), wanted if drawn is None else (drawn,))
-    shown = found.order[window] if given.structure("window") is not None else slice(None)
+    kind = scales.parse_scale(given.optional_text("scale"))
+    # Neurons by their index are known before anything is computed: then the others need not be.
+    alone = window if sort.by == "index" and drawn is None and window.start < window.stop else None
+    found = matrix.matrix(snapshot, layer, asked, sort, prefix(given), wanted if drawn is None else (drawn,), alone)
+    shown = found.order[window] if given.structure("window") is not None and alone is None else slice(None)
     tensors = {"n": found.n, "order": found.order}
     metadata: dict[str, object] = {
         "rows": [{"source": one.source, "n": one.n, "of": one.of} for one in found.sources],
@@ -62,12 +68,29 @@ def activation_matrix(snapshot: SnapshotReader, given: Parameters) -> Tensors:
         tensors |= {name: getattr(found, name)[:, shown] for name in names}
     else:
         values = getattr(found, drawn)
-        bytes_ = cells.to_bytes(values[:, shown], bounds or cells.span(values))  # of all columns: windows fit together
-        tensors["cells"] = bytes_.values
+        if kind is None:
+            bytes_ = cells.to_bytes(
+                values[:, shown], bounds or cells.span(values)
+            )  # of all columns: windows fit together
+            tensors["cells"] = bytes_.values
+        else:
+            scale = scales.scale_of(values, kind, rows.reference(asked), **_ends(snapshot, layer, drawn, kind))
+            bytes_ = scales.scaled_cells(values, scale)
+            tensors["cells"] = bytes_.values[:, shown]
+            metadata["scale"] = {
+                name: getattr(scale, name)
+                for name in ("kind", "signed", "end", "above", "below", "missing", "all_zero")
+            }
         metadata |= {"cells": drawn, "bounds": [bytes_.low, bytes_.high]}
     if found.effect is not None:
         tensors["effect"] = found.effect[shown]
     return tensors, metadata
+
+
+def _ends(snapshot: SnapshotReader, layer: str, statistic: str, kind: str) -> dict[str, Any]:
+    """What is known of the ends of a scale: shares end at 1, and a layer with values below zero shows both ways."""
+    signed = statistic in ("mean", "max") and strips.is_signed(snapshot.summary(layer))
+    return {"signed": signed, "end": 1.0 if statistic == "active" and kind == "raw" else None}
 
 
 def instance_columns(snapshot: SnapshotReader, given: Parameters) -> Tensors:

@@ -131,6 +131,35 @@ def test_windows_and_cells(client: Client) -> None:
         assert client.error("matrix", **question, **wrong)[0] == 400
 
 
+def test_a_window_by_index_is_computed_alone(client: Client) -> None:
+    question = AT | {"layer": "stem/relu", "rows": [{"subset": "ant"}, {"expression": "score < 0.9"}, {"instance": 2}]}
+    whole, _ = client.numbers("matrix", **question)
+    window, _ = client.numbers("matrix", **question, window=[3, 4])
+    assert np.array_equal(window["order"], whole["order"])
+    for name in ("mean", "std", "max", "active", "error"):
+        np.testing.assert_allclose(window[name], whole[name][:, 3:4], rtol=1e-6)
+    nothing, _ = client.numbers("matrix", **question, window=[50, 60])
+    assert nothing["mean"].shape == (3, 0)
+
+
+def test_cells_on_a_scale(client: Client) -> None:
+    question = AT | {"layer": "stem/relu", "rows": [{"subset": "ant"}, {"subset": "bee"}, {"instance": 2}]}
+    question |= {"sort": {"by": "strongest"}}
+    mean = client.numbers("matrix", **question)[0]["mean"].astype(float)
+    drawn, metadata = client.numbers("matrix", **question, cells="mean", scale="z")
+    scale = metadata["scale"]
+    assert (scale["kind"], scale["signed"], metadata["bounds"]) == ("z", True, [-scale["end"], scale["end"]])
+    # Over the two subsets: what a single instance is does not change the colours of the others.
+    spread = mean[:2].std(axis=0)
+    z = np.where(spread > 0, (mean - mean[:2].mean(axis=0)) / np.where(spread > 0, spread, 1), 0)
+    z = np.clip(z, -scale["end"], scale["end"])
+    np.testing.assert_allclose((drawn["cells"] - 128.0) / 127 * scale["end"], z, atol=scale["end"] / 250)
+    window, _ = client.numbers("matrix", **question, cells="mean", scale="z", window=[1, 3])
+    assert np.array_equal(window["cells"], drawn["cells"][:, drawn["order"][1:3]])
+    assert client.numbers("matrix", **question, cells="active", scale="raw")[1]["scale"]["end"] == 1
+    assert client.error("matrix", **question, cells="mean", scale="log")[0] == 400
+
+
 def test_clustered_says_whether_it_is_optimal(client: Client) -> None:
     _, metadata = client.numbers("matrix", **QUESTIONS["matrix"], sort={"by": "clustered"})
     assert metadata["optimal"] is True
