@@ -45,7 +45,7 @@ def graph(widths: Mapping[str, int], classes: int, renamed: Mapping[str, str]) -
     ):
         parent = module.rpartition(".")[0]
         nodes.append(schema.Node(module, parent, "module", module.rpartition(".")[2], kind, (), parameters=9_000))
-    edges, before = [], "/input"
+    edges, before, carried = [], "/input", schema.Shape((-1, 1, 8, 8))
     for name, width in widths.items():
         module, _, operator = name.rpartition("/") if "/" in name else name.rpartition(".")
         shape = schema.Shape((-1, width, 4, 4) if "/" in name else (-1, width))
@@ -59,10 +59,10 @@ def graph(widths: Mapping[str, int], classes: int, renamed: Mapping[str, str]) -
             nodes.append(
                 schema.Node(own, module, kind, called, type_, (shape,), parameters=1_160 if kind == "module" else 0)
             )
-            edges.append(schema.Edge(before, own, shape))
-            before = own
+            edges.append(schema.Edge(before, own, carried))
+            before, carried = own, shape
     nodes.append(schema.Node("/output", "", "output", "output", "output", (schema.Shape((-1, classes)),)))
-    edges.append(schema.Edge(before, "/output", schema.Shape((-1, classes))))
+    edges.append(schema.Edge(before, "/output", carried))
     return schema.Graph("torch", "Net", tuple(nodes), tuple(edges))
 
 

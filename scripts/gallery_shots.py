@@ -78,7 +78,7 @@ def brush(page: Page, tab: FrameLocator) -> None:
 
 def confusion_cell(page: Page, tab: FrameLocator) -> None:
     box = tab.get_by_role("application", name="Label by prediction")
-    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
+    for key in ("ArrowRight", "ArrowRight", "Enter"):
         box.press(key)
 
 
@@ -131,12 +131,12 @@ def instance_hovered(page: Page, tab: FrameLocator) -> None:
     tab.locator(".classes-scroll").hover(position={"x": 100, "y": 60})
 
 
-def step_hovered(page: Page, tab: FrameLocator) -> None:
-    tab.get_by_role("slider", name="Training step").hover(position={"x": 60, "y": 10})
-
-
 def node_chosen(page: Page, tab: FrameLocator) -> None:
     tab.get_by_role("treeitem", name="conv Conv2d").first.click()
+
+
+def wrong_focused(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("combobox", name="Subset expression").focus()
 
 
 def completed(page: Page, tab: FrameLocator) -> None:
@@ -146,7 +146,7 @@ def completed(page: Page, tab: FrameLocator) -> None:
 def drawers_closed(page: Page, tab: FrameLocator) -> None:
     tab.get_by_role("button", name="Close the drawer").click()
     for name in ("Width of the graph", "Width of the instances"):
-        tab.get_by_role("separator", name=name).dblclick()
+        tab.get_by_role("separator", name=name).press("Enter")
 
 
 def instances_over(page: Page, tab: FrameLocator) -> None:
@@ -201,13 +201,13 @@ def views() -> list[Shot]:
         shot(
             "colour by rows",
             rows=ROWS,
-            panels={LAYERS[0]: {"c": "rows"}, LAYERS[1]: {"c": f"neuron:7 {LAYERS[0]}"}},
+            **{f"panel:{LAYERS[0]}": {"c": "rows"}, f"panel:{LAYERS[1]}": {"c": f"neuron:7 {LAYERS[0]}"}},
         ),
         shot("clustered, share active, 0 to 1", sort={"by": "clustered"}, statistic="active", scale="unit"),
-        shot("columns zoomed", panels={LAYERS[0]: {"v": [10, 20]}}),
+        shot("columns zoomed", **{f"panel:{LAYERS[0]}": {"v": [10, 20], "z": [2.5, 0.1, 0.2]}}),
         shot("four layers", layers=["stem/relu", "body.1/relu", *LAYERS]),
         shot("no layer", layers=[]),
-        shot("wrong expression", expression="lable == 8 and not correct"),
+        shot("wrong expression", wrong_focused, expression="lable == 8 and not correct"),
         shot(
             "link to what is gone",
             narrow=True,
@@ -222,7 +222,6 @@ def views() -> list[Shot]:
         shot("cell hovered", cell_hovered, rows=ROWS),
         shot("instance hovered", instance_hovered),
         shot("strip hovered", point_at("[data-key='stem/relu'] image")),
-        shot("step hovered", step_hovered),
         shot("node chosen", node_chosen),
         shot("run menu", press("Run: ")),
         shot("compare menu", press("Compare with: ")),
