@@ -9,6 +9,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.recorder import Recorder
 
 OPERATORS = 10_000
+STEPS_OF_MEMORY = (1, 2, 3)
 BLOCKS = 40
 _BATCH = 4096
 #: Of each part: run, instances, classes, neurons.
@@ -16,7 +17,7 @@ _RUNS = {
     "matrix": [("matrix", 1_000, 1_000, 16_384)],
     "projection": [("points", 100_000, 10, 32), ("million", 1_000_000, 10, 8)],
     "hover": [("hover", 10_000, 10, 512)],
-    "memory": [("hover", 10_000, 10, 512)],
+    "memory": [("memory", 5_000, 10, 256)],
     "graph": [("graph", 200, 10, 64)],
 }
 
@@ -25,7 +26,8 @@ def write(log_dir: Path, parts: Iterable[str]) -> None:
     """Writes the runs that these parts need and that are not there yet."""
     for name, instances, classes, neurons in (run for part in parts for run in _RUNS[part]):
         if not (log_dir / name).exists():
-            _write(log_dir / name, instances, classes, neurons, OPERATORS if name == "graph" else 12)
+            steps = STEPS_OF_MEMORY if name == "memory" else (1,)
+            _write(log_dir / name, instances, classes, neurons, OPERATORS if name == "graph" else 12, steps)
 
 
 def _graph(operators: int, neurons: int, classes: int) -> schema.Graph:
@@ -52,7 +54,9 @@ def _graph(operators: int, neurons: int, classes: int) -> schema.Graph:
     return schema.Graph("torch", "Net", tuple(nodes), tuple(edges))
 
 
-def _write(log_dir: Path, instances: int, classes: int, neurons: int, operators: int) -> None:
+def _write(
+    log_dir: Path, instances: int, classes: int, neurons: int, operators: int, steps: Iterable[int] = (1,)
+) -> None:
     random = np.random.default_rng(0)
     labels = np.arange(instances) % classes
     patterns = random.normal(size=(classes, neurons)).astype(np.float32)
@@ -68,12 +72,12 @@ def _write(log_dir: Path, instances: int, classes: int, neurons: int, operators:
         sample=None,
         strict=True,
     )
-    with recorder.guard(1), recorder.snapshot(1) as evaluation:
-        for start in range(0, instances, _BATCH):
-            own = labels[start : start + _BATCH]
-            features = patterns[own] + random.normal(size=(len(own), neurons)).astype(np.float32)
-            scores = np.eye(classes, dtype=np.float32)[own] * 2 + random.normal(size=(len(own), classes)).astype(
-                np.float32
-            )
-            evaluation.add({"features": features, "head": scores[:, :10]}, labels=own, outputs=scores)
+    for step in steps:
+        with recorder.guard(step), recorder.snapshot(step) as evaluation:
+            for start in range(0, instances, _BATCH):
+                own = labels[start : start + _BATCH]
+                noise = random.normal(size=(len(own), neurons + classes)).astype(np.float32)
+                scores = np.eye(classes, dtype=np.float32)[own] * 2 + noise[:, neurons:]
+                activations = {"features": patterns[own] + noise[:, :neurons], "head": scores[:, :10]}
+                evaluation.add(activations, labels=own, outputs=scores)
     recorder.close()

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._browser_memory import Watch, one_round
 from benchmarks._browser_runs import BLOCKS, write
 from tests.board import tensorboard
 from tests.chromium import launch
@@ -212,38 +213,22 @@ def graph(tab: Tab) -> None:
 
 
 def memory(tab: Tab, minutes: float) -> None:
-    """The heap after scripted use, garbage collected, against that after the first round."""
-    tab.open("hover", until=".projection-axis")
-    session = tab.page.context.new_cdp_session(tab.page)
-    session.send("HeapProfiler.enable")
-
-    def used() -> float:
-        session.send("HeapProfiler.collectGarbage")
-        return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
-
-    def round_of_use(number: int) -> None:
-        rows = tab.frame.locator(".matrix-label")
-        rows.nth(number % 8).click()
-        rows.nth((number + 3) % 8).click(modifiers=["Shift"])
-        tab.frame.locator(".list-row").nth(number % 4).click()
-        for radio in ("Confusion", "Table", "Classes"):
-            tab.frame.get_by_role("radio", name=radio).click()
-        tab.run(ANSWER, [".projection-plot", 0.4, 0.5])
-        box = tab.frame.get_by_role("textbox", name="Subset expression").or_(
-            tab.frame.get_by_role("combobox", name="Subset expression")
-        )
-        box.fill(f"score < 0.{number % 1000:03d}1")
-        tab.page.wait_for_timeout(700)
-        tab.frame.get_by_role("button", name="Remove").last.click()
-
-    for number in range(10):
-        round_of_use(number)
-    first, until, number = used(), time.monotonic() + minutes * 60, 10
-    while time.monotonic() < until:
-        round_of_use(number)
+    """What the page holds at the end of scripted use, against what it held after its first minute."""
+    tab.open("memory", until=".projection-axis")
+    watch, number, first = Watch(tab.page), 0, None
+    started = time.monotonic()
+    while first is None or time.monotonic() < started + minutes * 60:
+        one_round(tab.page, tab.frame, number)
         number += 1
-    grown = used() / first
-    line(f"memory after {minutes:g} minutes and {number} rounds, against the first ten", grown, 1.2, "x")
+        if first is None and time.monotonic() > started + 60:
+            first = watch.held()
+            print(f"after {number} rounds: {first}", flush=True)
+    last = watch.held()
+    print(f"after {number} rounds: {last}", flush=True)
+    print(f"memory of the tab after {minutes:g} minutes and {number} rounds, against its first minute:")
+    line("  heap", last.heap / first.heap, 1.2, "x")
+    line("  nodes", last.nodes / first.nodes, 1.2, "x")
+    line("  listeners", last.listeners / first.listeners, 1.2, "x")
 
 
 @contextmanager
