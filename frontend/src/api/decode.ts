@@ -1,6 +1,6 @@
 import { readSafetensors, type Tensor, type Tensors } from "./safetensors";
 import {
-  ApiError, type Columns, type ExtraColumn, type Matrix, type Projection, type RowSource, type Strip, type Where,
+  ApiError, type CellScale, type Columns, type ExtraColumn, type Matrix, type Projection, type RowSource, type Strip, type Where,
 } from "./types";
 
 /** Answers in safetensors, decoded. Each throws ApiError when the answer lacks what docs/http_api.md promises. */
@@ -18,20 +18,24 @@ const NOTHING = new Float32Array();
 
 export function decodeMatrix(buffer: ArrayBuffer): Matrix {
   const answer = readSafetensors(buffer);
-  const [count = 0, neurons = 0] = tensor(answer, "mean").shape;
-  const metadata = answer.metadata as { rows?: RowSource[] };
+  const metadata = answer.metadata as { rows?: RowSource[]; scale?: CellScale };
+  const { scale = null } = metadata;
+  const [count = 0, neurons = 0] = tensor(answer, scale ? "cells" : "mean").shape;
+  const given = (name: string): Float32Array => (answer.tensors.has(name) ? float32(answer, name) : NOTHING);
   const n = tensor(answer, "n").data;
   if (metadata.rows?.length !== count) throw missing("rows in its metadata");
   return {
     count,
     neurons,
-    mean: float32(answer, "mean"),
-    std: float32(answer, "std"),
-    max: answer.tensors.has("max") ? float32(answer, "max") : NOTHING,
-    active: answer.tensors.has("active") ? float32(answer, "active") : NOTHING,
+    mean: given("mean"),
+    std: given("std"),
+    max: given("max"),
+    active: given("active"),
     n: n instanceof Float64Array ? n : Float64Array.from(n),
     order: int32(answer, "order"),
     effect: answer.tensors.has("effect") ? float32(answer, "effect") : null,
+    cells: scale && uint8(answer, "cells"),
+    scale,
     rows: metadata.rows,
   };
 }

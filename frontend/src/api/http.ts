@@ -19,8 +19,8 @@ export function httpSource(base: string): Source {
     graph: (run, signal) => json("graph", { run }, signal),
     snapshot: (at, signal) => json("snapshot", { ...at }, signal),
     strips: (at, signal) => numbers("strips", { ...at }, signal, decodeStrips),
-    matrix: (at, layer, rows, sort, statistic, signal, prefix) =>
-      numbers("matrix", { ...at, layer, rows, sort, statistics: [statistic], prefix }, signal, decodeMatrix),
+    matrix: (at, layer, rows, sort, statistic, signal, part) =>
+      numbers("matrix", { ...at, layer, rows, sort, ...(part?.scale ? { cells: statistic } : { statistics: [statistic] }), ...part }, signal, decodeMatrix),
     projection: (at, layer, method, signal, like, cancel) =>
       numbers("projection", { ...at, layer, method, like, cancel }, signal, decodeProjection),
     activation: (at, layer, neuron, signal) => numbers("activation", { ...at, layer, neuron }, signal, decodeActivation),

@@ -1,5 +1,5 @@
 import type {
-  Columns, Graph, InstanceDetail, Matrix, NeuronDetail, Projection, ProjectionMethod, RowQuery, Runs, Snapshot, SortQuery, Statistic, Strip, Table,
+  Columns, Graph, InstanceDetail, Matrix, MatrixScaleKind, NeuronDetail, Projection, ProjectionMethod, RowQuery, Runs, Snapshot, SortQuery, Statistic, Strip, Table,
   SubsetDetail, TableQuery, Vocabulary, Where,
 } from "./types";
 
@@ -9,6 +9,13 @@ export interface At {
   step: number;
 }
 
+/** `prefix`: from so many instances, which is said with the numbers; `scale`: bytes on it; `window`: of these neurons alone, sorted by index. */
+export interface MatrixPart {
+  prefix?: number | undefined;
+  scale?: MatrixScaleKind | undefined;
+  window?: [number, number] | undefined;
+}
+
 /** Where answers come from: the plugin's routes (`http.ts`) or computed ones (`fixture.ts`). All throw ApiError. */
 export interface Source {
   runs(signal: AbortSignal): Promise<Runs>;
@@ -16,8 +23,7 @@ export interface Source {
   snapshot(at: At, signal: AbortSignal): Promise<Snapshot>;
   /** By the layer's index in the snapshot. */
   strips(at: At, signal: AbortSignal): Promise<Strip[]>;
-  /** `prefix`: from so many instances, which is said with the numbers. */
-  matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, statistic: Statistic, signal: AbortSignal, prefix?: number): Promise<Matrix>;
+  matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, statistic: Statistic, signal: AbortSignal, part?: MatrixPart): Promise<Matrix>;
   /** A t-SNE goes on in the background: ask until it is done, or once with `cancel`. `like`: turned onto the layout there. */
   projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal, like?: At, cancel?: boolean): Promise<Projection>;
   /** One neuron's activation on every kept instance. */

@@ -143,6 +143,21 @@ export interface RowSource {
   of: number;
 }
 
+export type MatrixScaleKind = "z" | "unit" | "raw";
+
+/** Of bytes to be drawn: 0 where nothing is known, else 1 to 255 from −end (signed) or 0 to end. */
+export interface CellScale {
+  kind: MatrixScaleKind;
+  signed: boolean;
+  end: number;
+  /** Whether something lies beyond the ends. */
+  above: boolean;
+  below: boolean;
+  /** How many values are not finite. */
+  missing: number;
+  all_zero: boolean;
+}
+
 /** Statistics are row-major [rows, neurons] in index order, max and active only when asked for; `order` lists neurons in sorted order; `effect` is Hedges' g in index order. */
 export interface Matrix {
   count: number;
@@ -154,6 +169,9 @@ export interface Matrix {
   n: Float64Array;
   order: Int32Array;
   effect: Float32Array | null;
+  /** Instead of the statistics, which are then empty: bytes [rows, neurons] in index order, and their scale. */
+  cells: Uint8Array | null;
+  scale: CellScale | null;
   rows: RowSource[];
 }
 

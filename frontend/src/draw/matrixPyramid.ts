@@ -12,7 +12,8 @@ export class Pyramid {
   readonly #starts: number[] = [0];
 
   constructor(
-    readonly values: Float32Array,
+    /** [rows, neurons]; bytes are on the scale already. */
+    readonly values: Float32Array | Uint8Array,
     readonly order: Int32Array,
     readonly scale: MatrixScale,
   ) {
@@ -38,7 +39,8 @@ export class Pyramid {
     const cells = new Int8Array(this.#starts.at(-1)! + 1);
     for (let place = 0; place < neurons; place++) {
       const neuron = order[place]!;
-      cells[place] = quantise(onScale(scale, values[row * neurons + neuron]!, neuron) / scale.end);
+      const value = values[row * neurons + neuron]!;
+      cells[place] = values instanceof Uint8Array ? levelOf(value, scale.signed) : quantise(onScale(scale, value, neuron) / scale.end);
     }
     for (let level = 1, size = neurons; level < this.#starts.length; level++) {
       const [below, own] = [this.#starts[level - 1]!, this.#starts[level]!];
@@ -54,6 +56,11 @@ export class Pyramid {
 
 export function quantise(share: number): number {
   return Number.isNaN(share) ? MISSING : Math.round(Math.max(-1, Math.min(1, share)) * 127);
+}
+
+/** Of a byte that is 0 where nothing is known, else 1 to 255 from −end (signed) or 0 to end. */
+export function levelOf(byte: number, signed: boolean): number {
+  return byte === 0 ? MISSING : signed ? byte - 128 : (byte - 1) >> 1;
 }
 
 /** Missing loses against everything; of two that are equally far from zero, the greater wins. */

@@ -1,3 +1,4 @@
+import type { CellScale } from "../api/types";
 import { roundEnd } from "./colormap";
 
 /** A neuron's value on a matrix's scale is (value − offset) × factor, and `end` of that is the end of the colours. */
@@ -30,6 +31,11 @@ interface Question {
   signed: boolean;
   /** A fixed end (shares end at 1), else the 99th percentile, rounded. */
   end?: number;
+}
+
+/** Of a picture that came as bytes. */
+export function drawnScale(scale: CellScale, size: number): MatrixScale {
+  return { ...scale, allZero: scale.all_zero, allMissing: scale.missing > 0 && scale.missing === size, offset: null, factor: null };
 }
 
 const MOST_SAMPLES = 50_000;

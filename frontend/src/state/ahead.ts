@@ -1,6 +1,7 @@
 import { effect } from "@preact/signals";
 import { openLayers } from "./chosen";
-import { columns, graph, matrixOf, projectionOf, snapshot, strips } from "./data";
+import { columns, graph, projectionOf, snapshot, strips } from "./data";
+import { matrixOf } from "./matrices";
 
 /** Asks for what the open views will need as soon as it can be asked for, without waiting for them to be drawn. Returns what stops it. */
 export function askAhead(): () => void {

@@ -1,5 +1,6 @@
 import { openLayers } from "./chosen";
-import { compareMatrixOf, type MatrixQuery, matrixOf, snapshot } from "./data";
+import { snapshot } from "./data";
+import { compareMatrixOf, type MatrixQuery, matrixOf } from "./matrices";
 import { compareAt } from "./place";
 
 /** Whether open views wait for an answer that differs from what they show in this: the control that asked for it shows that. */

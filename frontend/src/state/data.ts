@@ -1,14 +1,14 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { At, Source } from "../api/source";
 import {
-  ApiError, type Columns, type Graph, type InstanceDetail, type LayerInfo, type Matrix, type NeuronDetail, type Projection,
-  type ProjectionMethod, type RowQuery, type Snapshot, type SortQuery, type Statistic, type Strip, type SubsetDetail, type Table,
+  ApiError, type Columns, type Graph, type InstanceDetail, type LayerInfo, type NeuronDetail, type Projection,
+  type ProjectionMethod, type RowQuery, type Snapshot, type Strip, type SubsetDetail, type Table,
   type TableQuery, type Vocabulary, type Where,
 } from "../api/types";
 import { at, compareAt, turnedOnto } from "./place";
 import { perName, Requests, type Resource, resource } from "./loads";
-import { rowKey, rowQuery, type Row, type Sort } from "./rows";
-import { chosenRows, panel, sort, statistic } from "./view";
+import { rowQuery, type Row } from "./rows";
+import { chosenRows, panel } from "./view";
 
 /** Everything that is fetched, as resources. Views read these; none of them fetches. */
 
@@ -78,46 +78,6 @@ function defaultRows(shown: Snapshot): Row[] {
   const probes = Array.from({ length: Math.min(shown.probes, MOST_PROBES) }, (_, i): Row => ({ kind: "instance", row: shown.kept + i }));
   return [...probes, ...chosen.map(({ name }): Row => ({ kind: "subset", name }))];
 }
-
-export interface MatrixQuery extends At {
-  layer: string;
-  rows: RowQuery[];
-  sort: SortQuery;
-  /** What is shown of the rows; the answer has means and deviations besides. */
-  statistic: Statistic;
-}
-
-/** Of more instances than this, expressions are answered from the first of them at first: a uniform sample, as every prefix is. */
-const MANY = 65_536;
-const FIRST = 16_384;
-
-const matrices = new Requests(async ({ layer, rows, sort, statistic: shown, ...where }: MatrixQuery, abort, soon: (first: Matrix) => void): Promise<Matrix> => {
-  const asked = (prefix?: number): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, shown, abort, prefix);
-  const computed = rows.some((row) => "expression" in row) || shown === "active";
-  if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) soon(await asked(FIRST));
-  return asked();
-}, 48);
-
-function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
-  if (!place || rows.value.length === 0) return null;
-  return { ...place, layer, rows: rows.value.map(rowQuery), sort: sortQuery(sort.value, rows.value), statistic: statistic.value };
-}
-
-/** A sort by a row that is not shown (any more) falls back to the index. */
-export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
-  const place = (key: string): number => shown.findIndex((row) => rowKey(row) === key);
-  switch (rule.by) {
-    case "row": return place(rule.a) < 0 ? { by: "index" } : { by: "row", a: place(rule.a) };
-    case "difference": {
-      const [a, b] = [place(rule.a), place(rule.b)];
-      return a < 0 || b < 0 ? { by: "index" } : { by: "difference", a, b };
-    }
-    default: return { by: rule.by };
-  }
-}
-
-export const matrixOf = perName((layer) => resource(() => matrixQuery(at.value, layer), matrices));
-export const compareMatrixOf = perName((layer) => resource(() => matrixQuery(compareAt.value, layer), matrices));
 
 export interface ProjectionQuery extends At {
   layer: string;

@@ -12,6 +12,8 @@ import subset from "../../fixtures/subset.json";
 import table from "../../fixtures/table.json";
 import { httpSource } from "../../src/api/http";
 import type { At } from "../../src/api/source";
+import { levelOf, quantise } from "../../src/draw/matrixPyramid";
+import { matrixScale, onScale } from "../../src/draw/matrixScale";
 import {
   ApiError, type Graph, type InstanceDetail, type NeuronDetail, type RowQuery, type Runs, type Snapshot, type SortQuery, type SubsetDetail, type Table,
   type Vocabulary,
@@ -116,6 +118,24 @@ describe("recorded answers", () => {
     if (name !== "matrix-difference.safetensors") return expect(matrix.effect).toBeNull();
     const inOrder = Array.from(matrix.order, (neuron) => matrix.effect?.[neuron] ?? NaN);
     expect(inOrder).toEqual(inOrder.toSorted((a, b) => b - a));
+  });
+
+  it.each(["z", "unit", "raw"] as const)("matrix-%s has the colours that its numbers have", async (kind) => {
+    answerWith("matrix.safetensors");
+    const numbers = await ask.matrix(parameters("matrix.safetensors"));
+    answerWith(`matrix-${kind}.safetensors`);
+    const { cells, scale, neurons, count, mean } = await ask.matrix(parameters(`matrix-${kind}.safetensors`));
+    if (!cells || !scale) return expect.fail("no cells");
+    expect([count, neurons, cells.length, mean.length]).toEqual([numbers.count, numbers.neurons, numbers.mean.length, 0]);
+    const signed = snapshot.layers.find(({ name }) => name === "stem")?.signed ?? false;
+    const own = matrixScale({ values: numbers.mean, neurons, count, kind, reference: [0, 1, 2, 3, 4], signed });
+    const { end, above, below, missing, allZero } = own;
+    expect(scale).toMatchObject({ kind, signed: own.signed, above, below, missing, all_zero: allZero });
+    expect(scale.end).toBeCloseTo(end, 6);
+    const levels = Array.from(numbers.mean, (value, i) => quantise(onScale(own, value, i % neurons) / end));
+    const farthest = Math.max(...Array.from(cells, (byte, i) => Math.abs(levelOf(byte, scale.signed) - levels[i]!)));
+    expect(farthest).toBeLessThanOrEqual(1);
+    expect(new Set(levels).size).toBeGreaterThan(5);
   });
 
   it("places and finds instances", async () => {

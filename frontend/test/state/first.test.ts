@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../src/api/fixture/source";
 import type { Matrix } from "../../src/api/types";
 import { addExpressionRow } from "../../src/state/actions";
-import { matrixOf, rows, setSource, snapshot } from "../../src/state/data";
+import { rows, setSource, snapshot } from "../../src/state/data";
+import { matrixOf } from "../../src/state/matrices";
 import { lookForRuns } from "../../src/state/poll";
 
 const settled = async (ready: () => boolean): Promise<void> => {
@@ -22,7 +23,8 @@ beforeAll(async () => {
   setSource({
     ...source,
     snapshot: async (at, abort) => ({ ...(await source.snapshot(at, abort)), kept: 1_000_000, seen: 1_000_000 }),
-    matrix: async (at, name, asked, sort, statistic, abort, prefix) => {
+    matrix: async (at, name, asked, sort, statistic, abort, part) => {
+      const prefix = part?.prefix;
       prefixes.push(prefix);
       const found = await source.matrix(at, name, asked, sort, statistic, abort);
       if (prefix === undefined && asked.some((row) => "expression" in row)) await new Promise<void>((resolve) => void (exact = resolve));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sortQuery } from "../../src/state/data";
+import { sortQuery } from "../../src/state/matrices";
 import { combined, idExpression, negated, rangeExpression, type Row, rowKey, rowOfKey } from "../../src/state/rows";
 
 const ROWS: Row[] = [

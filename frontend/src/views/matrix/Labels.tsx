@@ -11,7 +11,7 @@ import { RowSwatch, Thumbnail } from "../controls/Swatch";
 import { CutText } from "./CutText";
 import { dragRow, drop } from "./reorder";
 import { nameOf, openRowMenu, RowName } from "./RowMenu";
-import { type MatrixModel, px, rowAt, type Stage, verdict } from "./stage";
+import { cellOf, type MatrixModel, px, rowAt, type Stage, verdict } from "./stage";
 
 /** The names of one block's rows beside the cells; only those that are seen are there. */
 export function Labels({ stage, block }: { stage: Stage; block: "pinned" | "subsets" }): JSX.Element | null {
@@ -89,10 +89,10 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
 function FocusedCell({ stage, model, at, place, name }: { stage: Stage; model: MatrixModel; at: number; place: number; name: RowKey }): JSX.Element {
   const { matrix, statistic } = model;
   const neuron = matrix.order[place] ?? 0;
-  const value = matrix[statistic][at * matrix.neurons + neuron] ?? NaN;
+  const own = cellOf(stage, model, at, neuron);
   return (
     <div role="gridcell" id={`${stage.layer}-cell`} aria-colindex={place + 2} class="hidden-text">
-      Neuron {neuron}, {nameOf(name)}, {STATISTICS[statistic].long} {statisticText(statistic, value)}
+      Neuron {neuron}, {nameOf(name)}, {STATISTICS[statistic].long} {own ? statisticText(statistic, own.value) : "…"}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { layerCaption, layerWarnings } from "../../draw/matrixText";
-import { compareMatrixOf, graph, layers, snapshot } from "../../state/data";
+import { graph, layers, snapshot } from "../../state/data";
+import { compareMatrixOf } from "../../state/matrices";
 import { at, compareAt } from "../../state/place";
 import { compareMode } from "../../state/view";
 import { Failure } from "../controls/Loading";

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { tick } from "../../draw/format";
-import { onScale } from "../../draw/matrixScale";
+import { MISSING } from "../../draw/matrixPyramid";
 import { hoveredRow } from "../../state/chosen";
 import { hover } from "../../state/hover";
 import { modelOf } from "./stage";
@@ -37,8 +37,8 @@ function hoveredShare(layer: string): number | null {
   if (over !== layer || neuron === undefined || key === null || !model) return null;
   const row = model.keys.indexOf(key);
   if (row < 0) return null;
-  const { signed, end } = model.scale;
-  const value = onScale(model.scale, model.pyramid.values[row * model.matrix.neurons + neuron] ?? NaN, neuron) / end;
-  if (Number.isNaN(value)) return null;
-  return signed ? (Math.max(-1, Math.min(1, value)) + 1) / 2 : Math.max(0, Math.min(1, value));
+  const place = model.places[neuron] ?? 0;
+  const level = model.pyramid.peak(row, place, place + 1);
+  if (level === MISSING) return null;
+  return model.scale.signed ? (level / 127 + 1) / 2 : Math.max(0, level / 127);
 }

@@ -7,8 +7,9 @@ import { frameRow, markColumn, paintEffect, paintIds, paintPlace, ringCell } fro
 import { tokens } from "../../draw/theme";
 import { hoveredRow } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
-import { matrixOf, rows } from "../../state/data";
+import { rows } from "../../state/data";
 import { clearHover, hover } from "../../state/hover";
+import { matrixOf } from "../../state/matrices";
 import { selection } from "../../state/view";
 import { Loading } from "../controls/Loading";
 import { Labels } from "./Labels";

@@ -11,7 +11,7 @@ import type { RowKey } from "../../state/rows";
 import { Tooltip } from "../controls/Tooltip";
 import { drop } from "./reorder";
 import { nameOf } from "./RowMenu";
-import { type MatrixModel, rowAt, type Stage, verdict } from "./stage";
+import { cellOf, type MatrixModel, rowAt, type Stage, verdict } from "./stage";
 
 /** Says what the pointed cell holds and where that number comes from; with A and B also the other row's and the effect size. */
 export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement | null }): JSX.Element | null {
@@ -35,7 +35,7 @@ export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement
   ];
   return (
     <Tooltip anchor={anchor} avoid={avoid}>
-      <div class="second matrix-tip">{at < 0 ? <Column model={model} neuron={neuron} /> : <Cell model={model} neuron={neuron} at={at} />}</div>
+      <div class="second matrix-tip">{at < 0 ? <Column model={model} neuron={neuron} /> : <Cell stage={stage} model={model} neuron={neuron} at={at} />}</div>
     </Tooltip>
   );
 }
@@ -47,38 +47,39 @@ function Column({ model, neuron }: { model: MatrixModel; neuron: number }): JSX.
   return <><B>Neuron {neuron}</B>{d !== undefined && <> · effect size {nameAt(model, model.a)} − {nameAt(model, model.b)}: <B>{effectText(d)}</B></>}</>;
 }
 
-function Cell({ model, neuron, at }: { model: MatrixModel; neuron: number; at: number }): JSX.Element {
+function Cell({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel; neuron: number; at: number }): JSX.Element {
   const { matrix, statistic, scale, keys } = model;
-  const i = at * matrix.neurons + neuron;
-  const value = matrix[statistic][i] ?? NaN;
+  const own = cellOf(stage, model, at, neuron);
+  const value = own?.value ?? NaN;
+  const words = own ? (Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)) : "…";
   const key = keys[at] ?? "";
   const { kept = 0, seen = 0 } = snapshot.value.value ?? {};
   const source = matrix.rows[at];
-  const scaled = model.difference || scale.kind === "raw" || !Number.isFinite(value) ? "" : ` · ${scale.kind === "z" ? `z ${signed(onScale(scale, value, neuron))}` : `${fixed(onScale(scale, value, neuron))} of its range`}`;
+  const scaled = model.difference || !scale.factor || !Number.isFinite(value) ? "" : ` · ${scale.kind === "z" ? `z ${signed(onScale(scale, value, neuron))}` : `${fixed(onScale(scale, value, neuron))} of its range`}`;
   if (key.startsWith("i:")) {
     const said = verdict(Number(key.slice(2)));
     return <>
-      <B>Neuron {neuron}</B> · <B>{nameOf(key)}</B> · <B>{Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)}</B>
+      <B>Neuron {neuron}</B> · <B>{nameOf(key)}</B> · <B>{words}</B>
       {scaled}{said && ` · ${said.text}`}
-      <Other model={model} neuron={neuron} at={at} />
+      <Other stage={stage} model={model} neuron={neuron} at={at} />
     </>;
   }
   const empty = matrix.n[at] === 0;
-  const from = source && provenance(source, matrix.std[i] ?? NaN, kept, seen);
+  const from = source && provenance(source, own?.deviation ?? NaN, kept, seen);
   return <>
     <B>Neuron {neuron}</B> · <RowWords name={key} /> · {STATISTICS[statistic].short}{" "}
-    <B>{Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)}</B>
+    <B>{words}</B>
     {empty ? " · no instances" : <>
       {statistic === "mean" && from?.error}
-      {scaled}{statistic !== "std" && ` · sd ${short(matrix.std[i])}`}
+      {scaled}{statistic !== "std" && ` · sd ${own ? short(own.deviation) : "…"}`}
       {from && `${from.error || from.origin.startsWith("from") ? ", " : " · "}${from.origin}`}
     </>}
-    <Other model={model} neuron={neuron} at={at} />
+    <Other stage={stage} model={model} neuron={neuron} at={at} />
   </>;
 }
 
 /** The second line: the other one of A and B, or both of them, and the effect size. */
-function Other({ model, neuron, at }: { model: MatrixModel; neuron: number; at: number }): JSX.Element | null {
+function Other({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel; neuron: number; at: number }): JSX.Element | null {
   const { matrix, statistic, a, b, keys, other: compared } = model;
   if (compared) {
     const [own, its] = [matrix, compared].map((one) => one[statistic][at * matrix.neurons + neuron] ?? NaN) as [number, number];
@@ -93,10 +94,14 @@ function Other({ model, neuron, at }: { model: MatrixModel; neuron: number; at: 
   const d = matrix.effect?.[neuron];
   if (d === undefined || a < 0 || b < 0) return null;
   const others = at === a ? [b] : at === b ? [a] : [a, b];
+  const own = (other: number): string => {
+    const its = cellOf(stage, model, other, neuron);
+    return its ? statisticText(statistic, its.value) : "…";
+  };
   return (
     <div>
       {others.map((other) => (
-        <><RowWords name={keys[other] ?? ""} plain />: {STATISTICS[statistic].short} <B>{statisticText(statistic, matrix[statistic][other * matrix.neurons + neuron] ?? NaN)}</B> · </>
+        <><RowWords name={keys[other] ?? ""} plain />: {STATISTICS[statistic].short} <B>{own(other)}</B> · </>
       ))}
       effect size <B>{effectText(d)}</B>
     </div>

@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
 import { sortBy } from "../../state/actions";
 import { awaits } from "../../state/awaited";
-import { columns, type MatrixQuery, rows, sortQuery } from "../../state/data";
+import { columns, rows } from "../../state/data";
+import { type MatrixQuery, sortQuery } from "../../state/matrices";
 import { labelName } from "../../state/chosen";
 import { rowKey, type RowKey, type Sort, subsetKey } from "../../state/rows";
 import { sort } from "../../state/view";

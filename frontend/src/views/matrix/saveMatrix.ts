@@ -7,6 +7,7 @@ import { STATISTICS } from "../../draw/matrixText";
 import { tokens } from "../../draw/theme";
 import { matrixShape, placeToX, tickStep } from "../../layout/matrix";
 import { colourOf } from "../../state/colours";
+import { allNumbers } from "../../state/matrices";
 import { at } from "../../state/place";
 import type { Option } from "../controls/Menu";
 import { csvLine, saveBlob, saveSvg, saveText } from "../controls/save";
@@ -21,9 +22,12 @@ export function saveOptions(layer: string): Option<() => void>[] {
   return [
     { value: () => model && void saveRaster(`${name}.png`, picture(layer, model)), label: "PNG", detail: "the matrix as a picture", disabled },
     { value: () => model && saveSvg(`${name}.svg`, picture(layer, model)), label: "SVG", detail: "the matrix as shapes", disabled },
-    { value: () => model && saveText(`${name}.csv`, table(model)), label: "CSV", detail: `a line per neuron`, disabled },
+    { value: () => model && void numbered(model).then((all) => saveText(`${name}.csv`, table(all))), label: "CSV", detail: `a line per neuron`, disabled },
   ];
 }
+
+/** A picture that came as bytes gets its numbers now. */
+const numbered = async (model: MatrixModel): Promise<MatrixModel> => (model.matrix.cells ? { ...model, matrix: await allNumbers(model.asked) } : model);
 
 /** A line per neuron in the order shown, a column per row. */
 export function table({ matrix, keys, statistic }: MatrixModel): string {

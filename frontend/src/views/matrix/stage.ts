@@ -2,10 +2,12 @@ import { computed, type ReadonlySignal, signal, type Signal } from "@preact/sign
 import type { Matrix, RowQuery, Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
 import { Pyramid } from "../../draw/matrixPyramid";
-import { type MatrixScale, matrixScale } from "../../draw/matrixScale";
+import { drawnScale, type MatrixScale, matrixScale } from "../../draw/matrixScale";
 import { clampView, type Hit, LABELS, matrixShape, type MatrixShape } from "../../layout/matrix";
 import { labelName, rowName, scaleOf, subsetsByName } from "../../state/chosen";
-import { columns, compareMatrixOf, layers, type MatrixQuery, matrixOf, rows, snapshot } from "../../state/data";
+import { columns, layers, rows, snapshot } from "../../state/data";
+import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../state/matrices";
+import type { Resource } from "../../state/loads";
 import { compareAt } from "../../state/place";
 import { expressionKey, instanceKey, type RowKey, subsetKey } from "../../state/rows";
 import { type ColumnView, compareMode, panel } from "../../state/view";
@@ -13,6 +15,8 @@ import { type ColumnView, compareMode, panel } from "../../state/view";
 /** One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its own labels. */
 export interface MatrixModel {
   matrix: Matrix;
+  /** What the matrix answers. */
+  asked: MatrixQuery;
   keys: RowKey[];
   /** Places in the matrix of the rows of single instances and of the others. */
   pinned: number[];
@@ -49,6 +53,8 @@ export interface Stage {
   model: ReadonlySignal<MatrixModel | null>;
   shape: ReadonlySignal<MatrixShape | null>;
   view: ReadonlySignal<ColumnView>;
+  /** The numbers under pointer or keyboard, of a picture that came without. */
+  numbers: Resource<MatrixQuery, Matrix>;
 }
 
 const models = new Map<string, ReadonlySignal<MatrixModel | null>>();
@@ -63,23 +69,24 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
     const compared = computed(() => (compareAt.value ? compareMatrixOf(layer).value.value : null));
     models.set(layer, (found = computed(() => {
       const [matrix, asked, other] = [answer.value, query.value, compared.value];
-      const alike = other && matrix && asked && other.neurons === matrix.neurons && other.count === matrix.count && other[asked.statistic].length > 0 ? other : null;
+      const alike = other && matrix && asked && !matrix.cells && other.neurons === matrix.neurons && other.count === matrix.count && other[asked.statistic].length > 0 ? other : null;
       return matrix && asked ? model(layer, matrix, asked, alike) : null;
     })));
   }
   return found;
 }
 
-function model(layer: string, matrix: Matrix, { rows: queried, sort: by, statistic: shown }: MatrixQuery, other: Matrix | null): MatrixModel {
+function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix | null): MatrixModel {
+  const { rows: queried, sort: by, statistic: shown } = asked;
   const sort: { by: string; a?: number; b?: number } = by;
   const info = layers.value.get(layer);
   const keys = queried.slice(0, matrix.count).map(keyOf);
   const pinned = keys.flatMap((key, i) => (key.startsWith("i:") ? [i] : []));
   const subsets = keys.flatMap((key, i) => (key.startsWith("i:") ? [] : [i]));
   const difference = other !== null && compareMode.value === "difference";
-  const values = difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown];
-  const scale = matrixScale({
-    values, neurons: matrix.neurons, count: matrix.count, kind: difference ? "raw" : info ? scaleOf(info) : "z",
+  const values = matrix.cells ?? (difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown]);
+  const scale = matrix.scale ? drawnScale(matrix.scale, matrix.count * matrix.neurons) : matrixScale({
+    values: values as Float32Array, neurons: matrix.neurons, count: matrix.count, kind: difference ? "raw" : info ? scaleOf(info) : "z",
     reference: subsets.length > 1 ? subsets : [...pinned, ...subsets],
     signed: difference || ((info?.signed ?? false) && (shown === "mean" || shown === "max")),
     end: shown === "active" && !difference ? 1 : undefined,
@@ -88,7 +95,7 @@ function model(layer: string, matrix: Matrix, { rows: queried, sort: by, statist
   matrix.order.forEach((neuron, place) => (places[neuron] = place));
   const pyramid = new Pyramid(values, matrix.order, scale);
   return {
-    matrix, keys, pinned, subsets, places, statistic: shown, scale, pyramid, other, difference,
+    matrix, asked, keys, pinned, subsets, places, statistic: shown, scale, pyramid, other, difference,
     pyramids: other && !difference ? [pyramid, new Pyramid(other[shown], matrix.order, scale)] : [pyramid],
     a: sort.by === "row" || sort.by === "difference" ? (sort.a ?? -1) : -1, b: sort.by === "difference" ? (sort.b ?? -1) : -1,
   };
@@ -114,7 +121,29 @@ export function stageOf(layer: string): Stage {
     const neurons = model.value?.matrix.neurons ?? 1;
     return clampView(panel(layer).columns.value ?? { first: 0, span: neurons }, neurons);
   });
-  return { layer, size, scroll: signal({ pinned: 0, subsets: 0 }), pointed: signal(null), cursor: signal(null), model, shape, view };
+  const [pointed, cursor] = [signal<Spot | null>(null), signal<Spot | null>(null)];
+  const numbers = numbersOf(() => {
+    const [spot, now] = [pointed.value ?? cursor.value, model.value];
+    const neuron = now && spot ? now.matrix.order[spot.place] : undefined;
+    if (!now?.matrix.cells || !spot || neuron === undefined) return null;
+    const { scale: _, ...asked } = now.asked;
+    const rows = [...new Set([rowAt(now, spot), now.a, now.b])].flatMap((at) => asked.rows[at] ?? []);
+    return rows.length > 0 ? { ...asked, rows, sort: { by: "index" }, window: [neuron, neuron + 1] } : null;
+  });
+  return { layer, size, scroll: signal({ pinned: 0, subsets: 0 }), pointed, cursor, model, shape, view, numbers };
+}
+
+/** One row's value and deviation on a neuron; null until they are there, where the picture came without numbers. */
+export function cellOf({ numbers }: Stage, { matrix, asked, statistic }: MatrixModel, at: number, neuron: number): { value: number; deviation: number } | null {
+  let [from, i] = [matrix, at * matrix.neurons + neuron];
+  if (matrix.cells) {
+    const { value, query } = numbers.value;
+    if (!value || query?.window?.[0] !== neuron || query.statistic !== statistic || query.step !== asked.step || query.run !== asked.run) return null;
+    const own = JSON.stringify(asked.rows[at]);
+    [from, i] = [value, query.rows.findIndex((row) => JSON.stringify(row) === own)];
+    if (i < 0) return null;
+  }
+  return { value: from[statistic][i] ?? NaN, deviation: from.std[i] ?? NaN };
 }
 
 export function rowAt({ pinned, subsets }: MatrixModel, { block, row }: Spot): number {
