@@ -19,7 +19,7 @@ export const classIndex = (name: unknown): number => snapshot.value.value?.class
 /** One instance in one layer: content, scores, neighbours, and why it is not taken for what it is. */
 export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
   const { row, scores, neighbours } = detail;
-  const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: `distance ${short(distance)}` }));
+  const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: short(distance), what: "distance " }));
   return (
     <div class={`detail-body detail-instance${snapshot.value.value?.content === "text" ? " words" : ""}${scores.length === 0 ? " unscored" : ""}`}>
       <section class="detail-section">
@@ -62,6 +62,7 @@ function Words({ row, numbers }: { row: number; numbers: boolean }): JSX.Element
   const [text] = useState(() => textOf(() => row));
   const { value } = text.value;
   if (value === null) return <Unread load={text.value} />;
+  if (value === "") return <p class="detail-words">The text is empty.</p>;
   const fields = numbers ? parsed(value) : null;
   if (!fields) return <p class="detail-text" dir="auto" tabIndex={0}>{value}</p>;
   return <Fields fields={fields} />;

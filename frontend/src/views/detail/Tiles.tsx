@@ -12,8 +12,9 @@ export interface Tile {
   row: number;
   label: Cell;
   prediction: Cell;
-  /** For screen readers: "distance 3.1". */
+  /** "3.1", and for screen readers what that is. */
   told: string;
+  what?: string;
 }
 
 /** Instances as small pictures with their label, or "label → prediction" where it is wrong; without pictures as a list. A click pins. */
@@ -28,11 +29,11 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
   if (tiles.length === 0) return <p class="detail-words">{none}</p>;
   return (
     <div class={pictures ? `detail-tiles${long ? " long" : ""}` : `detail-lines${texts ? " said" : ""}`}>
-      {tiles.map(({ row, label, prediction, told }) => {
+      {tiles.map(({ row, label, prediction, told, what = "" }) => {
         const wrong = label !== null && prediction !== null && label !== prediction && task === "classification";
         const name = label === null ? (prediction === null ? instanceName(row) : named(prediction)) : wrong ? `${label} → ${prediction}` : named(label);
         return (
-          <button key={row} type="button" class={`detail-tile${hover.value.instance === row ? " lit" : ""}`} aria-label={pictures ? `${instanceName(row)}, ${name}, ${told}` : undefined}
+          <button key={row} type="button" class={`detail-tile${hover.value.instance === row ? " lit" : ""}`} aria-label={pictures ? `${instanceName(row)}, ${name}, ${what}${told}` : undefined}
             onClick={() => clickInstance(row)} onPointerEnter={() => setHover({ instance: row })} onPointerLeave={clearHover}>
             {pictures ? <Thumbnail row={row} size={long ? 28 : 36} /> : <span class="value">{instanceName(row)}</span>}{" "}
             {long && wrong ? (
