@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.blobs import Blobs, read_blobs
@@ -10,16 +11,26 @@ from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 
-def current(snapshots: Iterable[schema.Snapshot]) -> dict[int, schema.Snapshot]:
+class _Logged(Protocol):
+    @property
+    def session(self) -> str: ...
+    @property
+    def step(self) -> int: ...
+
+
+_Snapshot = TypeVar("_Snapshot", bound=_Logged)
+
+
+def current(snapshots: Iterable[_Snapshot]) -> dict[int, _Snapshot]:
     """Of several sessions in one directory, what counts: by step, ascending.
 
     The newest session wins a step, and what an older one logged from the newer one's first step on is superseded, as after
     resuming from a checkpoint.
     """
-    sessions: dict[str, list[schema.Snapshot]] = {}
+    sessions: dict[str, list[_Snapshot]] = {}
     for snapshot in snapshots:
         sessions.setdefault(snapshot.session, []).append(snapshot)
-    kept: dict[int, schema.Snapshot] = {}
+    kept: dict[int, _Snapshot] = {}
     for session in sorted(sessions):
         first = min(snapshot.step for snapshot in sessions[session])
         kept = {step: snapshot for step, snapshot in kept.items() if step < first}

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ExpressionError, NotFoundError
 from tensorboard_activis.predicate import compile_expression
-from tensorboard_activis.read.arrays import read_array
+from tensorboard_activis.read.arrays import check_array, read_array
 from tensorboard_activis.read.instances import read_instances, with_outcome
 
 
@@ -74,15 +74,24 @@ class SnapshotReader:
         return self.layers[name]
 
     def activations(self, layer: str) -> np.ndarray:
-        """float16 [instances, neurons], memory-mapped and read-only."""
+        """float16 [instances, neurons], read-only; memory-mapped where they are large."""
         return read_array(self._directory, self.layer(layer).activations)
 
-    def summary(self, layer: str) -> SummaryArrays:
-        """The layer's statistics over every declared subset."""
+    def check_activations(self, layer: str) -> None:
+        """That they are there, without reading them. Raises UnreadableError, NotFoundError."""
+        check_array(self._directory, self.layer(layer).activations)
+
+    def summary(self, layer: str, subsets: int | None = None) -> SummaryArrays:
+        """The layer's statistics over every declared subset, or over the first so many; the very first is all instances."""
         summary = self.layer(layer).summary
         fields = (summary.count, summary.mean, summary.std, summary.min, summary.max)
-        names = tuple(subset.name for subset in self.record.subsets)
-        return SummaryArrays(names, *(read_array(self._directory, field) for field in fields))
+        return SummaryArrays(
+            self._subsets[:subsets], *(read_array(self._directory, field, subsets) for field in fields)
+        )
+
+    @cached_property
+    def _subsets(self) -> tuple[str, ...]:
+        return tuple(subset.name for subset in self.record.subsets)
 
     def column(self, name: str) -> np.ndarray:
         """One column of what changes from step to step, as an array: see `schema.Snapshot.columns`.
@@ -106,6 +115,12 @@ class SnapshotReader:
     def _table(self) -> pa.Table:
         """Held, so that other steps find it."""
         return read_instances(self._directory, self.record)
+
+    @property
+    def table_bytes(self) -> int:
+        """What the tables that were read so far take; where steps share one, each counts it."""
+        held: pa.Table | None = self.__dict__.get("instances", self.__dict__.get("_table"))
+        return 0 if held is None else int(held.nbytes)
 
     def neuron(self, layer: str, index: int) -> np.ndarray:
         """Activations of one neuron, float16 [instances].

@@ -28,12 +28,14 @@ class Cache(Generic[Value]):
         with self._lock:
             if key in self._held:
                 return self._held[key][0]
-            self._held[key] = (value, weight)
-            self._weight += weight
-            while self._weight > self._limit and len(self._held) > 1:
-                _, (_, gone) = self._held.popitem(last=False)
-                self._weight -= gone
+            self._keep(key, value, weight)
         return value
+
+    def put(self, key: Hashable, value: Value, weight: int) -> None:
+        """Keeps a value in the place of the one that the key had."""
+        with self._lock:
+            self._weight -= self._held.pop(key, (value, 0))[1]
+            self._keep(key, value, weight)
 
     def peek(self, key: Hashable) -> Value | None:
         """The value of the key if it is held; what is looked at is not used."""
@@ -42,3 +44,10 @@ class Cache(Generic[Value]):
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def _keep(self, key: Hashable, value: Value, weight: int) -> None:
+        self._held[key] = (value, weight)
+        self._weight += weight
+        while self._weight > self._limit and len(self._held) > 1:
+            _, (_, gone) = self._held.popitem(last=False)
+            self._weight -= gone

@@ -1,7 +1,7 @@
 """What TensorBoard does not tell: event files that are cut off or damaged, so that later snapshots are missing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,12 @@ class DamageWatch:
     """Verifies the event files of our directories; what was verified once is not read again."""
 
     def __init__(self) -> None:
-        self._files: dict[Path, _Progress] = {}
+        self._files: dict[Path, dict[Path, _Progress]] = {}
+
+    def keep(self, directories: Iterable[Path | None]) -> None:
+        """Forgets all others: log directories live for months, and runs go."""
+        for gone in set(self._files) - set(directories):
+            self._files.pop(gone, None)
 
     def problems(self, directory: Path, more: Callable[[], bool] = lambda: True) -> list[str]:
         """In words, what is wrong with the event files in a directory.
@@ -33,23 +38,21 @@ class DamageWatch:
         """
         found = []
         paths = event_files(directory)
-        # Of what was deleted nothing is kept: log directories live for months.
-        for gone in {path for path in self._files if path.parent == directory} - set(paths):
-            del self._files[gone]
+        before = self._files.get(directory, {})
+        watched = self._files[directory] = {path: before.get(path, _Progress()) for path in paths}
         for path in paths:
             try:
-                problem = self._problem(path, more)
+                problem = self._problem(path, watched, more)
             except OSError as error:
                 problem = f"{path.name} cannot be read: {error.strerror or error}."
             if problem:
                 found.append(problem)
         return found
 
-    def _problem(self, path: Path, more: Callable[[], bool]) -> str | None:
-        status = path.stat()
-        progress = self._files.setdefault(path, _Progress())
+    def _problem(self, path: Path, watched: dict[Path, _Progress], more: Callable[[], bool]) -> str | None:
+        status, progress = path.stat(), watched[path]
         if status.st_size < progress.verified:  # another file under the same name
-            progress = self._files[path] = _Progress()
+            progress = watched[path] = _Progress()
         if progress.damage is None and status.st_size > progress.verified:
             if not more():
                 return None

@@ -10,6 +10,7 @@ from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.query import alignment, export, graph, instances, neurons, rows
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import questions
+from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.memory import return_large_blocks
 from tensorboard_activis.serve.parameters import Parameters
 from tensorboard_activis.serve.projections import Layout, Projections
@@ -22,7 +23,7 @@ from tensorboard_activis.serve.responses import (
     unchanged_response,
 )
 from tensorboard_activis.serve.routes import SnapshotRoutes, etag_of, route
-from tensorboard_activis.serve.runs import Request, Runs
+from tensorboard_activis.serve.runs import Runs
 from tensorboard_activis.serve.static_files import static_response
 
 
@@ -71,7 +72,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         }
 
     def _list_runs(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        return json_response(request, self._runs.listing(of))
+        return bytes_response(request, self._runs.listing_text(of), "application/json")
 
     def _graph(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
         return json_response(request, graph.describe_graph(self._runs.graph(of, given.text("run"))))

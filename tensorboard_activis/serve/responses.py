@@ -30,10 +30,15 @@ def json_response(
     request: werkzeug.Request, value: object, code: int = 200, etag: str | None = None
 ) -> werkzeug.Response:
     """A JSON answer; NaN and infinities are null."""
-    text = json.dumps(finite(value), allow_nan=False, separators=(",", ":"))
+    text = encode_json(value)
     if code != 200:
         return http_util.Respond(request, text, "application/json", code=code)
-    return _respond(request, text.encode(), "application/json", etag)
+    return _respond(request, text, "application/json", etag)
+
+
+def encode_json(value: object) -> bytes:
+    """As text; NaN and infinities are null."""
+    return json.dumps(finite(value), allow_nan=False, separators=(",", ":")).encode()
 
 
 def safetensors_response(
@@ -52,7 +57,7 @@ def encode_safetensors(tensors: Mapping[str, np.ndarray], metadata: object) -> b
 def bytes_response(
     request: werkzeug.Request, content: bytes | str, content_type: str, etag: str | None = None
 ) -> werkzeug.Response:
-    """An image or a text."""
+    """An image, or a text that is written already."""
     return _respond(request, content if isinstance(content, bytes) else content.encode(), content_type, etag)
 
 

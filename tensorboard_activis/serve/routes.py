@@ -10,6 +10,7 @@ from tensorboard import plugin_util
 import tensorboard_activis
 from tensorboard_activis.query.limits import time_limit
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.parameters import Parameters, parameters
 from tensorboard_activis.serve.responses import (
     error_response,
@@ -17,7 +18,7 @@ from tensorboard_activis.serve.responses import (
     safetensors_response,
     unchanged_response,
 )
-from tensorboard_activis.serve.runs import Request, Runs
+from tensorboard_activis.serve.runs import Runs
 
 #: Seconds that one request may take; what takes longer belongs into a job.
 TIME_LIMIT = 60.0

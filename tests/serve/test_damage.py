@@ -27,7 +27,7 @@ def test_files_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     first, second = sorted(directory.glob("*tfevents*"))
     first.unlink()
     assert watch.problems(directory) == []
-    assert list(watch._files) == [second]
+    assert list(watch._files[directory]) == [second]
 
 
 def test_a_directory_that_is_gone_is_no_damage_and_is_forgotten(tmp_path: Path) -> None:
@@ -39,4 +39,6 @@ def test_a_directory_that_is_gone_is_no_damage_and_is_forgotten(tmp_path: Path) 
         path.unlink()
     directory.rmdir()
     assert watch.problems(directory) == []
+    assert watch._files == {directory: {}}
+    watch.keep([None])
     assert watch._files == {}

@@ -1,16 +1,21 @@
 """Listing very many snapshots: what is not read yet is there by step, and known soon after."""
 
 import argparse
+import json
+import os
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from tensorboard.context import RequestContext
+from tensorboard.data.provider import BlobSequenceTimeSeries, RunTagFilter
 from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.blobs import Blob, event_files, scan
-from tensorboard_activis.serve.runs import Request, Runs
+from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.listing import SETTLED_SECONDS
+from tensorboard_activis.serve.runs import Runs
 from tests.hostile.served import Provider
 from tests.records import small_data, write_run
 
@@ -41,7 +46,7 @@ def test_with_time_everything_is_known_at_once(runs: Runs) -> None:
 
 
 def test_without_time_snapshots_are_known_by_step_and_soon_in_full(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tensorboard_activis.serve.runs.LISTING_SECONDS", -1.0)
+    monkeypatch.setattr("tensorboard_activis.serve.listing.LISTING_SECONDS", -1.0)
     assert losses(runs.listing(REQUEST)) == [None] * 6
     end = time.monotonic() + 30
     while None in losses(runs.listing(REQUEST)) and time.monotonic() < end:
@@ -54,7 +59,7 @@ def test_without_time_snapshots_are_known_by_step_and_soon_in_full(runs: Runs, m
 
 
 def test_one_run_that_is_asked_for_is_read_in_full(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tensorboard_activis.serve.runs.LISTING_SECONDS", -1.0)
+    monkeypatch.setattr("tensorboard_activis.serve.listing.LISTING_SECONDS", -1.0)
     assert [snapshot.step for snapshot in runs.snapshots(REQUEST, "b")] == list(STEPS)
     assert runs.snapshot(REQUEST, "a", 2).record.seen == 17
 
@@ -75,13 +80,13 @@ class Growing(dict[str, int]):
 
 @pytest.mark.parametrize("question", ["list_blob_sequences", "read_blob_sequences"])
 def test_tags_that_come_while_they_are_listed(runs: Runs, question: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    table, answer = Growing(3), getattr(runs._provider, question)
+    table, answer = Growing(3), getattr(runs._announced._provider, question)
 
     def racing(*arguments: object, **options: object) -> object:
         table.walk()
         return answer(*arguments, **options)
 
-    monkeypatch.setattr(runs._provider, question, racing)
+    monkeypatch.setattr(runs._announced._provider, question, racing)
     assert None not in losses(runs.listing(REQUEST))
     assert table.times == 0
 
@@ -93,7 +98,109 @@ def test_another_fault_of_the_provider_is_not_asked_again(runs: Runs, monkeypatc
         asked.append(1)
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(runs._provider, "list_blob_sequences", failing)
+    monkeypatch.setattr(runs._announced._provider, "list_blob_sequences", failing)
     with pytest.raises(RuntimeError, match="something else"):
         runs.listing(REQUEST)
     assert len(asked) == 1
+
+
+@pytest.fixture
+def asked(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Of which runs the announcements were asked for; nobody wrote to them for a long time."""
+    age(tmp_path)
+    found: list[list[str]] = []
+    answer = runs._announced._provider.read_blob_sequences
+
+    def listening(*arguments: object, run_tag_filter: RunTagFilter, **options: object) -> object:
+        found.append(sorted(run_tag_filter.runs))
+        return answer(*arguments, run_tag_filter=run_tag_filter, **options)
+
+    monkeypatch.setattr(runs._announced._provider, "read_blob_sequences", listening)
+    return found
+
+
+def counted(runs: Runs) -> dict[str, int]:
+    """Steps by run."""
+    return {run["name"]: len(run["steps"]) for run in json.loads(runs.listing_text(REQUEST))["runs"]}
+
+
+def age(directory: Path, seconds: float = 2 * SETTLED_SECONDS) -> None:
+    for path in (directory, *directory.rglob("*")):
+        os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_a_run_that_did_not_change_is_not_looked_through_again(runs: Runs, asked: list[list[str]]) -> None:
+    first = runs.listing_text(REQUEST)
+    assert json.loads(first) == runs.listing(REQUEST)
+    assert runs.listing_text(REQUEST) is first
+    assert asked == [["a/activis", "b/activis"]]
+
+
+def test_a_run_that_was_just_written_to_is_looked_through_again(
+    runs: Runs, asked: list[list[str]], tmp_path: Path
+) -> None:
+    (event_file,) = event_files(tmp_path / "b" / "activis")
+    os.utime(event_file)
+    for _ in range(2):
+        assert None not in losses(runs.listing(REQUEST))
+    assert asked == [["a/activis", "b/activis"], ["b/activis"]]
+
+
+def test_a_file_that_goes_is_missed_and_one_that_comes_back_is_found(
+    runs: Runs, asked: list[list[str]], tmp_path: Path
+) -> None:
+    before = runs.listing_text(REQUEST)
+    (table,) = (tmp_path / "a" / "activis").glob("*.parquet")
+    table.rename(tmp_path / "away")
+    after = json.loads(runs.listing_text(REQUEST))
+    assert [step["problem"] is None for run in after["runs"] for step in run["steps"]] == [False] * 3 + [True] * 3
+    (tmp_path / "away").rename(table)
+    assert runs.listing_text(REQUEST) == before
+    assert asked == [["a/activis", "b/activis"], ["a/activis"], ["a/activis"]]
+
+
+def test_what_a_file_system_does_not_tell_is_noticed_in_the_end(
+    runs: Runs, asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.listing(REQUEST)
+    (table,) = (tmp_path / "a" / "activis").glob("*.parquet")
+    table.unlink()
+    age(tmp_path)
+    monkeypatch.setattr("tensorboard_activis.serve.listing.DESCRIBED_SECONDS", 0.0)
+    assert "is missing" in json.dumps(runs.listing(REQUEST)["runs"])
+
+
+def test_an_announcement_is_seen_although_the_files_say_nothing(runs: Runs, asked: list[list[str]]) -> None:
+    runs.listing(REQUEST)
+    provider = runs._announced._provider
+    provider._runs["b/activis"].pop()
+    assert counted(runs) == {"a": 3, "b": 3}  # the test's provider says the same of any number
+    answer = provider.list_blob_sequences
+
+    def grown(*arguments: object, **options: object) -> dict[str, dict[str, BlobSequenceTimeSeries]]:
+        found = answer(*arguments, **options)
+        tags = {
+            tag: BlobSequenceTimeSeries(
+                max_step=9,
+                max_wall_time=1.0,
+                max_length=1,
+                plugin_content=one.plugin_content,
+                description="",
+                display_name="",
+            )
+            for tag, one in found["b/activis"].items()
+        }
+        return found | {"b/activis": tags}
+
+    provider.list_blob_sequences = grown
+    assert counted(runs) == {"a": 3, "b": 2}
+    assert asked[1:] == [["b/activis"]]
+
+
+def test_runs_that_come_and_go(runs: Runs, asked: list[list[str]]) -> None:
+    runs.listing(REQUEST)
+    provider = runs._announced._provider
+    gone = provider._runs.pop("a/activis")
+    assert counted(runs) == {"b": 3}
+    provider._runs["a/activis"] = gone
+    assert None not in losses(runs.listing(REQUEST))

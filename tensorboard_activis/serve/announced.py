@@ -1,0 +1,194 @@
+"""What TensorBoard's data provider holds of ours: graphs and snapshots, decoded once and kept in caches with a bound."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tensorboard import errors as tensorboard_errors
+from tensorboard.context import RequestContext
+from tensorboard.data import provider
+
+from tensorboard_activis import codec, metadata, schema
+from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.read.run import current
+from tensorboard_activis.serve.cache import Cache
+
+#: Bytes of what is kept: of snapshots in a few words, of whole records, and of graphs.
+_BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 256 << 20, 64 << 20
+#: What objects take about, beside their texts and numbers.
+_BRIEF, _LAYER, _COLUMN, _SUBSET, _NODE, _EDGE = 900, 3_000, 500, 300, 1_000, 400
+_EVERY = 1_000_000
+_PATIENCE = 1.0
+
+Series = Mapping[str, provider.BlobSequenceTimeSeries]
+Data = Mapping[str, Sequence[provider.BlobSequenceDatum]]
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Whose data a request may see: TensorBoard's request context and experiment."""
+
+    context: RequestContext
+    experiment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a listing says of a snapshot; `files` are those that it needs."""
+
+    session: str
+    step: int
+    wall_time: float
+    accuracy: float | None
+    loss: float | None
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One announced snapshot: in a few words, or what is wrong with it; neither when it was not read yet."""
+
+    step: int
+    wall_time: float
+    key: str
+    brief: Brief | None
+    problem: str | None
+
+
+class Announced:
+    """Asks the provider. Nothing is remembered but what blobs decode to: runs may come, grow and go."""
+
+    def __init__(self, source: provider.DataProvider) -> None:
+        self._provider = source
+        self._entries: Cache[Entry] = Cache(_BRIEF_BYTES)
+        self._records: Cache[schema.Snapshot] = Cache(_RECORD_BYTES)
+        self._graphs: Cache[schema.Graph] = Cache(_GRAPH_BYTES)
+
+    def run_names(self, request: Request) -> list[str]:
+        """Every run that TensorBoard knows."""
+        return [run.run_name for run in self._provider.list_runs(request.context, experiment_id=request.experiment)]
+
+    def series(self, request: Request) -> Mapping[str, Series]:
+        """By run and tag of ours, how far each goes: what changes when anything is announced."""
+        found: Mapping[str, Series] = _settled(
+            lambda: self._provider.list_blob_sequences(
+                request.context, experiment_id=request.experiment, plugin_name=metadata.PLUGIN_NAME
+            )
+        )
+        return found
+
+    def data(self, request: Request, runs: Sequence[str]) -> Mapping[str, Data]:
+        """By run and tag, all that was announced in these runs; what is not there is left out."""
+        if not runs:
+            return {}
+        try:
+            found: Mapping[str, Data] = _settled(
+                lambda: self._provider.read_blob_sequences(
+                    request.context,
+                    experiment_id=request.experiment,
+                    plugin_name=metadata.PLUGIN_NAME,
+                    downsample=_EVERY,
+                    run_tag_filter=provider.RunTagFilter(runs=runs),
+                )
+            )
+        except tensorboard_errors.NotFoundError:
+            return {}
+        return found
+
+    def current(self, request: Request, data: Data, more: Callable[[], bool] = lambda: True) -> dict[int, Entry]:
+        """What counts, by step ascending: the newest session wins, older sessions' later steps are superseded.
+
+        Arguments:
+            more: whether there is time to read snapshots that are not known yet.
+        """
+        announced = data.get(metadata.SNAPSHOT_TAG, ())
+        entries = [self._entry(request, datum, more) for datum in announced if datum.values]
+        good = {(entry.brief.session, entry.step): entry for entry in entries if entry.brief is not None}
+        briefs = current(entry.brief for entry in good.values() if entry.brief is not None)
+        kept = {step: good[brief.session, step] for step, brief in briefs.items()}
+        for entry in entries:
+            if entry.brief is None:
+                kept.setdefault(entry.step, entry)
+        return dict(sorted(kept.items()))
+
+    def record(self, request: Request, entry: Entry) -> schema.Snapshot:
+        """The whole snapshot. Raises UnreadableError."""
+        name = request.experiment, entry.key, entry.wall_time
+        return self._records.get(name, lambda: self._decoded(request, entry.key), _record_weight)
+
+    def graph(self, request: Request, data: Data) -> schema.Graph | None:
+        """The run's newest graph, if there is one. Raises UnreadableError."""
+        announced = [datum for datum in data.get(metadata.GRAPH_TAG, ()) if datum.values]
+        if not announced:
+            return None
+        newest = max(announced, key=lambda datum: datum.wall_time)
+        key = newest.values[0].blob_key
+        name = request.experiment, key, newest.wall_time
+        return self._graphs.get(name, lambda: codec.decode_graph(self._blob(request, key)), _graph_weight)
+
+    def _entry(self, request: Request, datum: provider.BlobSequenceDatum, more: Callable[[], bool]) -> Entry:
+        key = datum.values[0].blob_key
+        name = (request.experiment, key, datum.wall_time)
+        known = self._entries.peek(name)
+        if known is None and not more():
+            return Entry(datum.step, datum.wall_time, key, None, None)
+
+        def make() -> Entry:
+            try:
+                record = self._decoded(request, key)
+            except UnreadableError as error:
+                return Entry(datum.step, datum.wall_time, key, None, str(error))
+            return Entry(record.step, datum.wall_time, key, _brief(record), None)
+
+        return self._entries.get(name, make, _entry_weight)
+
+    def _decoded(self, request: Request, key: str) -> schema.Snapshot:
+        return codec.decode_snapshot(self._blob(request, key))
+
+    def _blob(self, request: Request, key: str) -> bytes:
+        try:
+            return bytes(self._provider.read_blob(request.context, blob_key=key))
+        except tensorboard_errors.PublicError as error:
+            raise UnreadableError(f"TensorBoard has this snapshot no more: {error}. Reload the page.") from error
+
+
+def _brief(record: schema.Snapshot) -> Brief:
+    files = [*record.instances, *(name for layer in record.layers for name in layer.activations.files)]
+    accuracy, loss = record.metrics.get("accuracy"), record.metrics.get("loss")
+    return Brief(record.session, record.step, record.wall_time, accuracy, loss, tuple(dict.fromkeys(files)))
+
+
+def _entry_weight(entry: Entry) -> int:
+    names = entry.brief.files if entry.brief else (entry.problem or "",)
+    return _BRIEF + len(entry.key) + sum(60 + len(name) for name in names)
+
+
+def _record_weight(record: schema.Snapshot) -> int:
+    arrays = list(record.columns.values())
+    for layer in record.layers:
+        one = layer.summary
+        arrays += [layer.activations, one.count, one.mean, one.std, one.min, one.max]
+    inline = sum(len(array.inline) for array in arrays)
+    objects = _LAYER * len(record.layers) + _COLUMN * len(record.columns) + _SUBSET * len(record.subsets)
+    return inline + objects + sum(60 + len(name) for name in record.class_names)
+
+
+def _graph_weight(graph: schema.Graph) -> int:
+    return _NODE * len(graph.nodes) + _EDGE * len(graph.edges)
+
+
+def _settled(question: Callable[[], _Answer]) -> _Answer:
+    """Asks until TensorBoard's loader is not just adding to the very table that the answer is read from.
+
+    Its data provider goes through the tags of a run without a lock (`MultiplexerDataProvider._index`).
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return question()
+        except RuntimeError as error:
+            if "changed size during iteration" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.005)

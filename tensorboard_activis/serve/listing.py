@@ -1,0 +1,218 @@
+"""What runs and steps there are. Every open tab asks it again and again: a run that did not change costs next to nothing."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tensorboard_activis import metadata
+from tensorboard_activis.blobs import event_files
+from tensorboard_activis.serve.announced import Announced, Data, Entry, Request, Series
+from tensorboard_activis.serve.cache import Cache
+from tensorboard_activis.serve.damage import DamageWatch
+from tensorboard_activis.serve.directories import Root, run_directory, shown_name
+from tensorboard_activis.serve.responses import encode_json
+
+logger = logging.getLogger(__name__)
+
+#: So long a listing goes on reading snapshots that it does not know yet.
+LISTING_SECONDS = 1.0
+#: A run that nobody wrote to for so many seconds is described again only when something about it changes.
+SETTLED_SECONDS = 120.0
+#: And after so many anyway: there are file systems that do not tell when a file went.
+DESCRIBED_SECONDS = 600.0
+#: Bytes of descriptions that are kept, and about what a step takes of them.
+_BYTES, _STEP = 128 << 20, 500
+
+
+Progress = Callable[[], bool]
+#: Name, time of the last change (ns) and size.
+_File = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """What shows that a run changed, had by looking at its directory and its event files only.
+
+    `files` are the directory itself and its event files; `series` how far TensorBoard has read them.
+    """
+
+    series: Series
+    directory: Path | None
+    files: tuple[_File, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    signs: _Signs
+    at: float
+    answer: dict[str, object]
+
+
+class Listing:
+    """The answer of the route `runs`: a run that cannot be read says so and disturbs no other."""
+
+    def __init__(self, announced: Announced, logdir: str, roots: list[Root]) -> None:
+        self._announced = announced
+        self._logdir, self._roots = logdir, roots
+        self._damage = DamageWatch()
+        self._described: Cache[_Described] = Cache(_BYTES)
+        self._encoded: tuple[dict[str, object], bytes] = {}, b""
+        self._ahead = threading.Lock()
+
+    def answer(self, request: Request) -> dict[str, object]:
+        """All runs and their steps.
+
+        With very many snapshots the first answers know some of them by step and time only; the rest is read meanwhile.
+        """
+        end = time.monotonic() + LISTING_SECONDS
+        left_out = False
+
+        def more() -> bool:
+            nonlocal left_out
+            left_out |= time.monotonic() > end
+            return not left_out
+
+        answer = self._answer(request, more)
+        if left_out:
+            self._read_ahead(request)
+        return answer
+
+    def text(self, request: Request) -> bytes:
+        """The answer as JSON, written anew only when it changed."""
+        answer = self.answer(request)
+        before, text = self._encoded
+        if answer != before:
+            text = encode_json(answer)
+            self._encoded = answer, text
+        return text
+
+    def _read_ahead(self, request: Request) -> None:
+        """Goes through all snapshots in the background, so that the next listing knows them."""
+        if not self._ahead.acquire(blocking=False):
+            return
+
+        def work() -> None:
+            try:
+                self._answer(request, lambda: True)
+            except Exception:  # the next listing meets it again, and says it
+                logger.debug("Reading ahead ended", exc_info=True)
+            finally:
+                self._ahead.release()
+
+        threading.Thread(target=work, name="activis-ahead", daemon=True).start()
+
+    def _answer(self, request: Request, more: Progress) -> dict[str, object]:
+        found = self._announced.series(request)
+        before = {run: self._described.peek((request.experiment, run)) for run in found}
+        signs = {run: self._signs(run, found[run], before[run]) for run in found}
+        known = {run: one.answer for run, one in before.items() if one is not None and _holds(one, signs[run])}
+        self._damage.keep(one.directory for one in signs.values())
+        data = self._announced.data(request, [run for run in found if run not in known])
+        described: dict[str, dict[str, object]] = {}
+        for run in sorted(found, key=_natural):
+            name = shown_name(run) if shown_name(run) not in described else run
+            answer = known.get(run) or self._describe(request, run, signs[run], data.get(run, {}), more)
+            described[name] = {"name": name, **answer}
+        every = self._announced.run_names(request)
+        others = sorted((run for run in every if run not in found and run not in described), key=_natural)
+        return {"logdir": self._logdir, "runs": list(described.values()), "other_runs": others}
+
+    def _signs(self, run: str, series: Series, before: _Described | None) -> _Signs:
+        directory = run_directory(run, self._roots)
+        return _Signs(
+            series, directory, () if directory is None else _files(directory, before.signs.files if before else ())
+        )
+
+    def _describe(self, request: Request, run: str, signs: _Signs, data: Data, more: Progress) -> dict[str, object]:
+        at, complete = time.time(), True
+
+        def in_time() -> bool:
+            nonlocal complete
+            complete &= more()
+            return complete
+
+        versions = {metadata.format_version(series.plugin_content) for series in signs.series.values()}
+        problems = [metadata.newer_version(version) for version in versions if version != metadata.FORMAT_VERSION]
+        if signs.directory is None:
+            problems.append(
+                f"The directory of the run {shown_name(run)} cannot be found below {self._logdir}: large arrays are missing."
+            )
+        else:
+            problems += self._damage.problems(signs.directory, in_time)
+        steps = []
+        if not problems or metadata.FORMAT_VERSION in versions:
+            names = _names(signs.directory)
+            for entry in self._announced.current(request, data, in_time).values():
+                steps.append(_step(entry, names))
+        answer: dict[str, object] = {"problems": problems, "steps": steps}
+        if complete:
+            described = _Described(signs, at, answer)
+            self._described.put((request.experiment, run), described, _STEP * (1 + len(steps) + len(signs.files)))
+        return answer
+
+
+def _holds(described: _Described, signs: _Signs) -> bool:
+    """Whether a run is still as it was described: nothing changed since, nor so shortly before that it might not show."""
+    changed = max((time_ns for _, time_ns, _ in signs.files), default=0) / 1e9
+    return (
+        described.signs == signs
+        and changed < described.at - SETTLED_SECONDS
+        and time.time() - described.at < DESCRIBED_SECONDS
+    )
+
+
+def _files(directory: Path, before: tuple[_File, ...]) -> tuple[_File, ...]:
+    """The directory and its event files, whose names are looked for only when the directory changed."""
+    here = _file(directory, "")
+    same = bool(before) and before[0] == here
+    names = [name for name, _, _ in before[1:]] if same else [path.name for path in event_files(directory)]
+    return here, *(_file(directory, name) for name in names)
+
+
+def _file(directory: Path, name: str) -> _File:
+    try:
+        status = os.stat(os.path.join(directory, name))
+    except OSError:
+        return name, 0, 0
+    return name, status.st_mtime_ns, status.st_size
+
+
+def _names(directory: Path | None) -> set[str] | None:
+    """The files in it; None when it cannot be read."""
+    if directory is None:
+        return None
+    try:
+        with os.scandir(directory) as found:
+            return {one.name for one in found if one.is_file()}
+    except OSError:
+        return set()
+
+
+def _step(entry: Entry, names: set[str] | None) -> dict[str, object]:
+    brief, problem = entry.brief, entry.problem
+    missing = [name for name in brief.files if name not in names] if brief and names is not None else []
+    if missing:
+        problem = f"{', '.join(missing)} is missing. It lay beside the event file; was the run copied without it?"
+    return {
+        "step": entry.step,
+        "wall_time": brief.wall_time if brief else entry.wall_time,
+        "accuracy": brief.accuracy if brief else None,
+        "loss": brief.loss if brief else None,
+        "problem": problem,
+    }
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Sorts run10 after run9."""
+    digits = "0123456789"
+    parts: list[str] = []
+    for character in name:
+        if parts and (parts[-1][-1] in digits) == (character in digits):
+            parts[-1] += character
+        else:
+            parts.append(character)
+    return [(0, int(part), "") if part[0] in digits else (1, 0, part) for part in parts]
