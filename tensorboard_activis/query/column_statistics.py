@@ -105,7 +105,7 @@ def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> Nu
     matching = pa.table({"value": values, "count": numbers}).filter(keep)
     first = matching.take(
         pc.select_k_unstable(matching, limit, [("count", "descending"), ("value", "ascending")])
-        if limit
+        if limit and matching.num_rows  # of nothing, pyarrow 18 makes nothing that Python could hold
         else pa.array([], pa.int64())
     )
     pairs = zip(first.column("value").to_pylist(), first.column("count").to_pylist(), strict=True)
