@@ -16,7 +16,8 @@ export function drawMarks(context: CanvasRenderingContext2D, classes: Classes, b
       for (let i = from, mark = 0; i < to; i += per, mark++) {
         const row = rows[i] as number;
         const { x, y } = markAt(classes, block, side, mark);
-        const stands = !lit || rows.subarray(i, Math.min(to, i + per)).some((its) => lit[its] === 1);
+        let stands = !lit;
+        for (let k = i; lit && !stands && k < to && k < i + per; k++) stands = lit[rows[k] as number] === 1;
         context.globalAlpha = look.strength(row) * (stands ? 1 : DIM);
         context.fillStyle = look.colour(row);
         context.beginPath();

@@ -78,26 +78,21 @@ export interface Style {
 }
 
 /** px = x0 + x * scale, py = y0 - y * scale, in device pixels. */
-interface Placing {
+export interface Placing {
   x0: number;
   y0: number;
   scale: number;
 }
 
-/**
- * Blends the instances for which `chosen` is 1 (null: all) and whose colour is not 0, in order, up to `limit`.
- * `colours` is a pixel per instance.
- */
-export function splat(
-  sheet: Sheet, xy: Float32Array, { x0, y0, scale }: Placing, colours: Uint32Array, style: Style, chosen: Uint8Array | null, limit = Infinity,
-): void {
+/** Blends the instances for which `chosen` is 1 (null: all) and whose colour is not 0, in order. `colours` is a pixel per instance. */
+export function splat(sheet: Sheet, xy: Float32Array, { x0, y0, scale }: Placing, colours: Uint32Array, style: Style, chosen: Uint8Array | null): void {
   const disc = kernelOf(style.radius, style.alpha);
   const around = style.halo && kernelOf(style.radius + style.halo.width, 1);
   const reach = style.radius + 2;
-  const count = Math.min(xy.length >> 1, limit);
-  for (let row = 0; row < count; row++) {
+  for (let row = 0; row < xy.length >> 1; row++) {
+    if (chosen && chosen[row] !== 1) continue;
     const colour = colours[row] as number;
-    if (colour === 0 || (chosen && chosen[row] !== 1)) continue;
+    if (colour === 0) continue;
     const px = x0 + (xy[2 * row] as number) * scale;
     const py = y0 - (xy[2 * row + 1] as number) * scale;
     if (!(px > -reach && py > -reach && px < sheet.width + reach && py < sheet.height + reach)) continue;

@@ -33,11 +33,17 @@ export function membersOf(key: RowKey): Uint8Array | null {
 function declared({ label, correct, count }: Columns, _: Snapshot, kind: string, index: number): Uint8Array | null {
   switch (kind) {
     case "all": return new Uint8Array(count).fill(1);
-    case "class": return Uint8Array.from(label, (value) => Number(value === index));
-    case "correct": return Uint8Array.from(correct, (value) => Number(value === 1));
-    case "wrong": return Uint8Array.from(correct, (value) => Number(value === 0));
+    case "class": return equal(label, index);
+    case "correct": return equal(correct, 1);
+    case "wrong": return equal(correct, 0);
     default: return null;
   }
+}
+
+function equal(values: ArrayLike<number>, wanted: number): Uint8Array {
+  const members = new Uint8Array(values.length);
+  for (let row = 0; row < members.length; row++) if (values[row] === wanted) members[row] = 1;
+  return members;
 }
 
 export function only({ count }: Columns, rows: Iterable<number>): Uint8Array {

@@ -11,6 +11,8 @@ describe("groups", () => {
   });
   test("values that are missing sort last, equal ones by row", () => {
     expect([...byFalling(Int32Array.from([0, 1, 2, 3, 4]), [NaN, 2, 5, 2, -1])]).toEqual([2, 1, 3, 4, 0]);
+    const values = [-0.5, 1e-40, 0, -0, Infinity, -Infinity, -1e-40, 3.25e8];
+    expect([...byFalling(Int32Array.from(values.keys()), values)]).toEqual([4, 7, 1, 2, 3, 6, 0, 5]);
   });
   test("targets fall into bins between round edges, the largest into the last", () => {
     const { edges, groups } = byTarget([0.1, 4.9, 2.5, 5, 0.3], [0, 1, 2, -3, 5]);

@@ -90,6 +90,16 @@ describe("lasso", () => {
     expect([...inside([0, 0, 1, 1], places)]).toEqual([]);
     expect([...inside([-0.5, -0.5, 3, -0.5, 3, 3, -0.5, 3], places, (row) => row !== 2)]).toEqual([0, 1, 4]);
   });
+  test("holds what is inside of a circle of many corners, wherever it lies", () => {
+    const next = random(3);
+    const many = Float32Array.from({ length: 4000 }, () => 6 * next() - 3);
+    const circle = Array.from({ length: 800 }, (_, i) => (i % 2 === 0 ? 0.5 + 2 * Math.cos((i * Math.PI) / 400) : 2 * Math.sin(((i - 1) * Math.PI) / 400)));
+    const away = (row: number): number => Math.hypot(many[2 * row]! - 0.5, many[2 * row + 1]!);
+    const clear = Array.from({ length: 2000 }, (_, row) => row).filter((row) => Math.abs(away(row) - 2) > 0.001);
+    expect(clear.length).toBeGreaterThan(1900);
+    const found = new Set(inside(circle, many));
+    expect(clear.filter((row) => found.has(row))).toEqual(clear.filter((row) => away(row) < 2));
+  });
   test("adds to and removes from what was picked", () => {
     const before = Int32Array.from([1, 4]);
     expect([...joined(before, Int32Array.from([0, 4, 10]), "add")]).toEqual([0, 1, 4, 10]);

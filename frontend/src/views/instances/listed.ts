@@ -1,6 +1,6 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { byFalling } from "../../layout/classes";
-import { classOfRow, hoveredRow, isProbe, labelName, rowName } from "../../state/chosen";
+import { classOfRow, hoveredRow, labelName, rowName } from "../../state/chosen";
 import { columns, rows, snapshot } from "../../state/data";
 import { membersOf, picked } from "../../state/members";
 import { rowKey, rowOfKey, type RowKey } from "../../state/rows";
@@ -53,9 +53,14 @@ export const listed: ReadonlySignal<Listed> = computed(() => {
   if (!known) return { title: "", rows: NONE };
   const found = unsorted();
   const { by, descending } = listSort.value;
-  const sorted = byFalling(found.rows.slice(), known[by]);
-  const ordered = descending ? sorted : sorted.reverse();
-  return { title: found.title, rows: Int32Array.from([...ordered.filter(isProbe), ...ordered.filter((row) => !isProbe(row))]) };
+  const rows = byFalling(found.rows, known[by]);
+  if (!descending) rows.reverse();
+  // Probes first: they were asked for.
+  const kept = snapshot.value.value?.kept ?? Infinity;
+  const probes = rows.filter((row) => row >= kept);
+  rows.set(rows.filter((row) => row < kept), probes.length);
+  rows.set(probes);
+  return { title: found.title, rows };
 });
 
 /** A number or a letter alone does not say that it is a class. */
@@ -64,7 +69,11 @@ const classTitle = (name: string): string => (name.length <= 3 ? `Class ${name}`
 function unsorted(): Listed {
   const known = columns.value.value;
   if (!known) return { title: "", rows: NONE };
-  const all = (test: (row: number) => boolean): Int32Array => Int32Array.from({ length: known.count }, (_, row) => row).filter(test);
+  const all = (test: (row: number) => boolean): Int32Array => {
+    const rows: number[] = [];
+    for (let row = 0; row < known.count; row++) if (test(row)) rows.push(row);
+    return Int32Array.from(rows);
+  };
   const what = subject.value;
   if (what?.kind === "picked" && picked.value) return { title: picked.value.name === "lasso" ? "Picked" : picked.value.name, rows: picked.value.rows };
   const members = what?.kind === "row" ? membersOf(what.key) : null;

@@ -126,15 +126,22 @@ export function pixelsOf(colouring: Colouring, hidden: ReadonlySet<number>, stro
     const table = colouring.groups.map(({ colour, shown }, group) =>
       hidden.has(group) && !strong ? 0 : shown || strong ? packColour(colour) : none,
     );
-    return Uint32Array.from(colouring.of, (group) => (group < 0 ? none : (table[group] ?? none)));
+    return pixels(colouring.of, (group) => (group < 0 ? none : (table[group] ?? none)));
   }
   const { values, low, high } = colouring;
   // Zero is the page itself on this map; a point there must still be seen.
   const seen = (share: number): number => (share < 0 ? -0.14 : 0.14) + 0.86 * share;
   const steps = Array.from({ length: 128 }, (_, i) => packColour(mapColour(seen(low < 0 ? (i / 127) * 2 - 1 : i / 127))));
-  return Uint32Array.from(values, (value) =>
+  return pixels(values, (value) =>
     Number.isFinite(value) ? (steps[Math.round(Math.max(0, Math.min(1, (value - low) / (high - low || 1))) * 127)] as number) : none,
   );
+}
+
+/** What `Uint32Array.from` does, in a tenth of its time. */
+function pixels(values: ArrayLike<number>, pixel: (value: number) => number): Uint32Array {
+  const found = new Uint32Array(values.length);
+  for (let row = 0; row < found.length; row++) found[row] = pixel(values[row] as number);
+  return found;
 }
 
 /** What can be coloured by, for the select; a neuron once it is selected anywhere, or chosen here. */

@@ -1,4 +1,5 @@
 import type { Surface } from "../../draw/Canvas";
+import { cloud } from "../../draw/cloud";
 import { packColour, splat } from "../../draw/points";
 import { tokens } from "../../draw/theme";
 import type { Frame } from "../../layout/projection";
@@ -14,8 +15,6 @@ const DIM = 0.26;
 const FULL = 0.72;
 /** Many points lie on each other: the more there are, the fainter each is. */
 const fullAlpha = (count: number): number => Math.max(0.12, Math.min(FULL, FULL * Math.sqrt(8000 / count)));
-/** While the picture moves, this many stand for all: rows are in hash order, so the first ones are a fair sample. */
-const MOVING = 150_000;
 /** From here on points are drawn smaller, for the picture's sake as for the time's. */
 const MANY = 20_000;
 
@@ -40,18 +39,22 @@ export function pointsPainter(plot: Plot): (surface: Surface) => void {
     if (!image || image.width !== w || image.height !== h) [image, ground] = [context.createImageData(w, h), new Uint32Array(w * h)];
     const sheet = { pixels: new Uint32Array(image.data.buffer), width: w, height: h };
     const placing = { x0: frame.x0 * ratio, y0: frame.y0 * ratio, scale: frame.scale * ratio };
-    const now = [xy, frame, pixels, fill, marked === null, plot.moving.value && count > MOVING, w, h, ratio];
+    const now = [xy, frame, pixels, fill, marked === null, w, h, ratio];
+    const small = (alpha: number) => ({ radius: pointRadius(count) * ratio, alpha });
     if (now.some((value, i) => value !== drawn[i]) && ground) {
       drawn = now;
       ground.fill(fill);
-      splat({ pixels: ground, width: w, height: h }, xy, placing, pixels, { radius: pointRadius(count) * ratio, alpha: marked ? Math.min(DIM, fullAlpha(count) / 2) : fullAlpha(count) }, null,
-        plot.moving.value ? MOVING : Infinity);
+      (count > MANY ? cloud : splat)(
+        { pixels: ground, width: w, height: h }, xy, placing, pixels, small(marked ? Math.min(DIM, fullAlpha(count) / 2) : fullAlpha(count)), null);
     }
     if (ground) sheet.pixels.set(ground);
     const style = { radius: litRadius(count) * ratio, alpha: 1, halo: { width: 0.9 * ratio, colour: fill } };
-    // Very many that stand out cover each other's rings: without them they look the same and take a third of the time.
-    const own = marked && count > MANY && marked.reduce((sum, one) => sum + one, 0) > MANY ? { radius: pointRadius(count) * ratio, alpha: FULL } : style;
-    if (marked && marked.length === count) splat(sheet, xy, placing, strong, own, marked, plot.moving.value ? MOVING : Infinity);
+    if (marked && marked.length === count) {
+      // Very many that stand out would cover each other's rings, and each other.
+      const out = countOf(marked);
+      if (out > MANY / 5 && count > MANY) cloud(sheet, xy, placing, strong, small(fullAlpha(out)), marked);
+      else splat(sheet, xy, placing, strong, style, marked);
+    }
     if (rings.length > 0) {
       const pins = new Uint8Array(count);
       for (const row of rings) pins[row] = 1;
@@ -59,6 +62,12 @@ export function pointsPainter(plot: Plot): (surface: Surface) => void {
     }
     context.putImageData(image, 0, 0);
   };
+}
+
+function countOf(members: Uint8Array): number {
+  let count = 0;
+  for (let row = 0; row < members.length; row++) count += members[row] as number;
+  return count;
 }
 
 /** Names and rings, above the points: clusters, pinned and hovered instances. */

@@ -1,4 +1,4 @@
-import { batch, computed, effect, type ReadonlySignal, signal, type Signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal, type Signal } from "@preact/signals";
 import { type Bounds, between, betweenBounds, boundsOf, ease, frameOf, type Frame, isPoint } from "../../layout/projection";
 import { gridOf, type Grid } from "../../layout/projectionGrid";
 import { clusters, type Cluster } from "../../layout/projectionLabels";
@@ -26,8 +26,6 @@ export interface Plot {
   clusters: ReadonlySignal<Cluster[]>;
   /** All instances lie at one place: nothing is to be seen. */
   flat: ReadonlySignal<boolean>;
-  /** While the picture moves, fewer points may stand for all. */
-  moving: Signal<boolean>;
   /** Whether an instance is drawn, so that it can be pointed at. */
   counts: (row: number) => boolean;
   /** Starts following the answers; returns what stops it. */
@@ -48,7 +46,6 @@ export function makePlot(layer: string): Plot {
   const shown = signal<{ xy: Float32Array; bounds: Bounds } | null>(null);
   const size = signal({ width: 0, height: 0 });
   const hidden = signal<ReadonlySet<number>>(new Set());
-  const moving = signal(false);
   const xy = computed(() => shown.value?.xy ?? null);
   // While a neuron's values are on their way the colours stay as they were.
   let last: Colouring | null = null;
@@ -77,10 +74,7 @@ export function makePlot(layer: string): Plot {
       const step = (now: number): void => {
         const t = Math.min(1, Math.max(0, now - start) / MOVE_MS);
         const e = ease(t);
-        batch(() => {
-          moving.value = t < 1;
-          shown.value = t < 1 ? { xy: between(from.xy, to.xy, e, new Float32Array(to.xy.length)), bounds: betweenBounds(from.bounds, to.bounds, e) } : to;
-        });
+        shown.value = t < 1 ? { xy: between(from.xy, to.xy, e, new Float32Array(to.xy.length)), bounds: betweenBounds(from.bounds, to.bounds, e) } : to;
         if (t < 1) frame = requestAnimationFrame(step);
       };
       frame = requestAnimationFrame(step);
@@ -92,7 +86,7 @@ export function makePlot(layer: string): Plot {
   };
 
   return {
-    layer, answer, xy, size, colouring, hidden, pixels, moving, follow, flat,
+    layer, answer, xy, size, colouring, hidden, pixels, follow, flat,
     frame: computed(() => {
       const [what, { width, height }] = [shown.value, size.value];
       return what && width > 0 && height > 0 ? frameOf(what.bounds, width, height, state.zoom.value) : null;

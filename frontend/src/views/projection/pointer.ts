@@ -11,8 +11,6 @@ import type { Plot } from "./plot";
 /** How near the pointer must be to a point, in pixels, and how far it may move and still be a click. */
 const NEAR = 10;
 const STILL = 4;
-/** After this rest the whole picture is drawn again. */
-const REST_MS = 150;
 
 interface Handlers {
   onPointerDown: (event: PointerEvent) => void;
@@ -37,16 +35,10 @@ export function plotPointer(
   let drag: Drag | null = null;
   let over = false;
   let space = false;
-  let resting = 0;
 
   const local = (event: MouseEvent): { x: number; y: number } => {
     const box = element.current?.getBoundingClientRect();
     return { x: event.clientX - (box?.left ?? 0), y: event.clientY - (box?.top ?? 0) };
-  };
-  const moves = (): void => {
-    plot.moving.value = true;
-    clearTimeout(resting);
-    resting = window.setTimeout(() => (plot.moving.value = false), REST_MS);
   };
   const rowAt = (x: number, y: number): number => {
     const [frame, grid] = [plot.frame.peek(), plot.grid.peek()];
@@ -55,12 +47,10 @@ export function plotPointer(
   const pan = (dx: number, dy: number): void => {
     const { width, height } = plot.size.peek();
     zoom.value = panBy(zoom.peek(), dx, dy, width, height);
-    moves();
   };
   const scaleAt = (factor: number, x: number, y: number): void => {
     const { width, height } = plot.size.peek();
     zoom.value = zoomAt(zoom.peek(), factor, x, y, width, height);
-    moves();
   };
   const draw = (x: number, y: number): void => {
     const frame = plot.frame.peek();
@@ -167,7 +157,6 @@ export function plotPointer(
     window.addEventListener("keydown", key);
     window.addEventListener("keyup", key);
     return () => {
-      clearTimeout(resting);
       box?.removeEventListener("wheel", wheel);
       box?.removeEventListener("pointerenter", enter);
       box?.removeEventListener("pointerleave", leave);
