@@ -2,7 +2,7 @@ import type { Graph } from "../api/types";
 import { layBranches } from "./graphDagre";
 import type { Drawing } from "./graphDrawing";
 import { buildFlows, type Flow } from "./graphFlow";
-import { type Branching, layoutGraph } from "./graphLayout";
+import { type Branching, layoutGraph, type Page } from "./graphLayout";
 import { buildTree, type Tree } from "./graphTree";
 
 /**
@@ -12,7 +12,7 @@ import { buildTree, type Tree } from "./graphTree";
  */
 export type Question =
   | { kind: "graph"; graph: Graph; recorded: string[] }
-  | { kind: "layout"; number: number; open: string[]; pages: [string, number][]; width: number };
+  | { kind: "layout"; number: number; open: string[]; pages: [string, Page][]; width: number };
 
 export type Answer = { number: number; drawing: Drawing } | { number: number; problem: string };
 

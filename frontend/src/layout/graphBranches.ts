@@ -46,12 +46,18 @@ export function placeBranches(inner: Branches, group: TreeNode, room: Room, boxe
     const centre = answer.centres[i];
     if (!centre || i === entry || i === exit) return null;
     const x = left + centre.x - plan.wish / 2;
-    return placePlan(plan, { x, y: room.y + centre.y - plan.height / 2, width: plan.wish, level: room.level }, x + 14, boxes, edges);
+    return placePlan(plan, { x, y: room.y + centre.y - plan.height / 2, width: plan.wish, level: room.level, most: room.most }, x + 14, boxes, edges);
   });
   inner.edges.forEach(({ from, to, bundle, labelled }, i) => {
     const line = answer.lines[i];
     if (!line || line.points.length < 2) return;
     const points = line.points.map(({ x, y }) => ({ x: left + x, y: room.y + y }));
+    // Down out of the box: a line to far aside would run over its words.
+    const [start, next, box] = [points[0], points[1], placed[from]];
+    if (box && start && next && next.y > box.y + box.height) {
+      start.x = Math.max(box.x + 8, Math.min(box.x + box.width - 8, start.x));
+      start.y = box.y + box.height;
+    }
     const { path, angle } = bend(points);
     const tip = points.at(-1) as { x: number; y: number };
     edges.push({

@@ -11,17 +11,20 @@ export const layBranches: LayBranches = (sizes, edges): Branching => {
     graph.setEdge(String(from), String(to), labelWidth > 0 ? { width: labelWidth, height: 12, labelpos: "r", labeloffset: 4 } : { width: 0, height: 0 });
   }
   layout(graph);
-  const at = graph.graph() as { width?: number; height?: number };
+  const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
+  const places = sizes.map((_, i) => graph.node(String(i)) as { x: number; y: number });
+  // What ran first stands on the left: dagre's order is as good either way round.
+  const order = places.reduce((sum, { x, y }, i) => sum + (places[i + 1]?.y === y ? Math.sign((places[i + 1]?.x ?? x) - x) : 0), 0);
+  const turned = ({ x, y }: { x: number; y: number }): { x: number; y: number } => ({ x: order < 0 ? width - x : x, y });
   return {
-    width: Math.ceil(at.width ?? 0),
-    height: Math.ceil(at.height ?? 0),
-    centres: sizes.map((_, i) => {
-      const { x = 0, y = 0 } = graph.node(String(i)) as { x?: number; y?: number };
-      return { x, y };
-    }),
+    width: Math.ceil(width),
+    height: Math.ceil(height),
+    centres: places.map(turned),
     lines: edges.map(({ from, to, labelWidth }) => {
       const { points = [], x, y } = (graph.edge(String(from), String(to)) ?? {}) as { points?: { x: number; y: number }[]; x?: number; y?: number };
-      return { points, label: labelWidth > 0 && x !== undefined && y !== undefined ? { x, y } : null };
+      const { x: middle } = turned({ x: x ?? 0, y: 0 });
+      // The line keeps to the other side of its words then.
+      return { points: points.map(turned), label: labelWidth > 0 && y !== undefined ? { x: order < 0 ? middle - 4 : middle, y } : null };
     }),
   };
 };

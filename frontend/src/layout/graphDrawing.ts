@@ -16,8 +16,9 @@ export interface Box {
   rail: number;
   /** How many open modules it lies in. */
   level: number;
-  /** For `more`: children of the module `key` that are not shown. */
+  /** For `more`: children of the module `key` that are not shown, before or after those that are. */
   hidden?: number;
+  before?: boolean;
 }
 
 export interface EdgeLabel {

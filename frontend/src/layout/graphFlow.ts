@@ -62,18 +62,20 @@ export function buildFlows(graph: Graph, { byKey }: Tree): Map<string, Flow> {
   ]));
 }
 
-/** The flow when only the first `shown` of `all` children are there; what is hidden stands at place `shown`, behind "show more". */
-export function cutFlow(flow: Flow, shown: number, all: number): Flow {
-  if (shown >= all) return flow;
+/** The flow when only the children from `first` to before `end` of `all` are there; what is hidden before and after has a place of its own each. */
+export function cutFlow(flow: Flow, first: number, end: number, all: number): Flow {
+  if (first === 0 && end >= all) return flow;
+  const lead = first > 0 ? first - 1 : 0;
+  const placeOf = (place: number): number => Math.max(lead, Math.min(place, end)) - lead;
   const merged = new Map<string, Bundle>();
   for (const bundle of flow.bundles) {
-    const [from, to] = [Math.min(bundle.from, shown), Math.min(bundle.to, shown)];
+    const [from, to] = [placeOf(bundle.from), placeOf(bundle.to)];
     const known = merged.get(`${from}>${to}`);
     if (from === to) continue;
     if (!known) merged.set(`${from}>${to}`, { ...bundle, from, to });
     else Object.assign(known, { count: known.count + bundle.count, sizes: known.sizes?.join() === bundle.sizes?.join() ? known.sizes : null, branch: known.branch && bundle.branch });
   }
-  const cut = (places: Set<number>): Set<number> => new Set(Array.from(places, (place) => Math.min(place, shown)));
+  const cut = (places: Set<number>): Set<number> => new Set(Array.from(places, placeOf));
   return { bundles: [...merged.values()], ins: cut(flow.ins), outs: cut(flow.outs) };
 }
 

@@ -24,13 +24,16 @@ export type LayBranches = (sizes: { width: number; height: number }[], edges: Br
 
 export interface Request {
   open: ReadonlySet<string>;
-  /** Pages of children shown per module, where there is more than one. */
-  pages: ReadonlyMap<string, number>;
+  /** Which children are shown of modules that have more than a page of them. */
+  pages: ReadonlyMap<string, Page>;
   /** Of the pane. */
   width: number;
 }
 
 export const PAGE_BRANCHES = 60;
+
+/** The page that holds the child at this place, and so many more before and after it. */
+export type Page = readonly [at: number, before: number, after: number];
 
 /** A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands alone. */
 export interface Plan {
@@ -41,6 +44,7 @@ export interface Plan {
   height: number;
   inner: Inner | null;
   hidden?: number;
+  before?: boolean;
 }
 
 export interface Branches {
@@ -62,49 +66,72 @@ interface Columns {
 
 type Inner = Columns | Branches;
 
+/** So many boxes that branch are laid out once more to fit. */
+const FEW = 24;
+
 const NONE: Flow = { bundles: [], ins: new Set(), outs: new Set() };
 
 /** Lays out the open modules, each by itself, from the inside out. `branches` remembers what dagre answered, by module and sizes. */
 export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, request: Request, lay: LayBranches, branches: Map<string, Branching>): Drawing {
   const planGroup = (group: TreeNode): Inner => {
     const flow = flows.get(group.key) ?? NONE;
-    const shown = PAGE * (request.pages.get(group.key) ?? 1);
-    const cut = cutFlow(flow, shown, group.children.length);
-    const count = Math.min(group.children.length, shown + 1);
-    const column = asColumn(cut, count);
+    const all = group.children;
+    const pageOf = (size: number): [number, number] => {
+      const [at, before, after] = request.pages.get(group.key) ?? [0, 0, 0];
+      const page = Math.floor(at / size);
+      return [Math.max(0, page - before) * size, Math.min(all.length, (page + 1 + after) * size)];
+    };
+    const more = (hidden: number, before: boolean): Plan[] =>
+      hidden > 0 ? [{ item: group, form: "more", least: 120, wish: 170, height: ROW, inner: null, hidden, before }] : [];
+    const planChildren = ([first, end]: [number, number], form: "row" | "card"): Plan[] =>
+      [...more(first, true), ...all.slice(first, end).map((child) => plan(child, form)), ...more(all.length - end, false)];
+    const many = pageOf(PAGE);
+    // Parts of an output stand below each other: nothing flows among them.
+    const parts = all.length > 0 && all.every(({ kind }) => kind === "output");
+    const column = asColumn(parts ? NONE : cutFlow(flow, ...many, all.length), many[1] - many[0] + Number(many[0] > 0) + Number(many[1] < all.length));
     if (column) {
-      const plans = planChildren(group, shown, "row");
+      const plans = planChildren(many, "row");
       return { kind: "column", plans, column, gaps: column.order.map((place, i) => gapAfter(plans, column, place, i, group.parent === null)) };
     }
-    const few = PAGE_BRANCHES * (request.pages.get(group.key) ?? 1);
-    const plans = planChildren(group, few, "card");
-    const size = branchesSize(plans, cutFlow(flow, few, group.children.length), group.parent === null);
-    const sizes = size.plans.map(({ wish, height }) => ({ width: wish, height }));
-    const key = `${group.key} ${sizes.map(({ width, height }) => `${width}x${height}`).join()}`;
-    let answer = branches.get(key);
-    if (!answer) branches.set(key, (answer = lay(sizes, size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth })))));
-    return { ...size, kind: "branches", answer };
-  };
-  const planChildren = (group: TreeNode, shown: number, form: "row" | "card"): Plan[] => {
-    const all = group.children;
-    const plans = all.slice(0, shown).map((child) => plan(child, form));
-    if (shown < all.length) plans.push({ item: group, form: "more", least: 120, wish: 170, height: ROW, inner: null, hidden: all.length - shown });
-    return plans;
+    const few = pageOf(PAGE_BRANCHES);
+    const plans = planChildren(few, "card");
+    const size = branchesSize(plans, cutFlow(flow, ...few, all.length), group.parent === null);
+    // As wide as their words; where that is wider than the pane narrower, as far as it helps.
+    const layAt = (part: number): { widths: number[]; answer: Branching } => {
+      const widths = size.plans.map(({ least, wish }) => Math.round(Math.min(least, wish) + Math.max(0, wish - least) * part));
+      const key = `${group.key} ${few[0]} ${size.plans.map(({ height }, i) => `${widths[i]}x${height}`).join()}`;
+      let answer = branches.get(key);
+      if (!answer) {
+        const sizes = size.plans.map(({ height }, i) => ({ width: widths[i] ?? 0, height }));
+        branches.set(key, (answer = lay(sizes, size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth })))));
+      }
+      return { widths, answer };
+    };
+    const room = request.width - 2 * MARGIN - 2 * INSET * (group.depth + 1);
+    let laid = layAt(1);
+    if (laid.answer.width > room) {
+      const [most, least] = [laid.answer.width, layAt(0)];
+      const part = (room - least.answer.width) / (most - least.answer.width);
+      laid = part > 0 && part < 1 && plans.length <= FEW ? layAt(Math.floor(part * 8) / 8) : least;
+    }
+    size.plans.forEach((one, i) => void (one.wish = laid.widths[i] ?? one.wish));
+    return { ...size, kind: "branches", answer: laid.answer };
   };
   const plan = (item: TreeNode, alone: "row" | "card"): Plan => {
     const wish = wishOf(item);
     if (!isGroup(item)) {
       const height = alone === "row" ? (item.recorded ? ROW_RECORDED : ROW) : item.recorded ? CLOSED_STRIP : CLOSED;
-      return { item, form: alone, least: 110, wish, height, inner: null };
+      return { item, form: alone, least: 96, wish, height, inner: null };
     }
     if (!request.open.has(item.key)) {
       const height = (item.inside > 0 ? CLOSED_STRIP : CLOSED) + (isStacked(item) ? SHEETS : 0);
-      return { item, form: "closed", least: 120, wish, height, inner: null };
+      return { item, form: "closed", least: 100, wish, height, inner: null };
     }
     const inner = planGroup(item);
     const head = item.recorded ? HEADER + ROW_RECORDED - ROW : HEADER;
     const size = innerSize(inner);
-    return { item, form: "open", least: Math.max(130, size.least + 2 * INSET), wish: Math.max(wish, size.wish + 2 * INSET), height: head + size.height, inner };
+    const width = Math.max(wish, size.wish + 2 * INSET);
+    return { item, form: "open", least: inner.kind === "column" ? Math.max(130, size.least + 2 * INSET) : width, wish: width, height: head + size.height, inner };
   };
 
   const boxes: Box[] = [];
@@ -112,13 +139,14 @@ export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, reques
   const inner = planGroup(tree.root);
   const size = innerSize(inner);
   const width = Math.max(request.width, size.least + 2 * MARGIN);
-  placeInner(inner, tree.root, { x: MARGIN, y: MARGIN_TOP, width: width - 2 * MARGIN, level: 0 }, boxes, edges);
+  const most = request.width - 2 * MARGIN;
+  placeInner(inner, tree.root, { x: MARGIN, y: MARGIN_TOP, width: width - 2 * MARGIN, level: 0, most }, boxes, edges);
   return { width, height: MARGIN_TOP + size.height - 2 * FOOT, boxes, edges };
 }
 
 /** About as wide as its words; the view cuts what does not fit. */
 function wishOf(item: TreeNode): number {
-  const words = item.name.length * 6.6 + (item.type === item.name ? 0 : item.type.length * 5.9 + 10) + (item.inside > 0 ? 40 : 8);
+  const words = item.name.length * 6.6 + (item.name.startsWith(item.type) ? 0 : item.type.length * 5.9 + 10) + (item.inside > 0 ? 40 : 8);
   return Math.round(Math.max(90, Math.min(isGroup(item) ? 150 : 180, 34 + words)));
 }
 
@@ -158,12 +186,14 @@ export interface Room {
   y: number;
   width: number;
   level: number;
+  /** What has less to show is no wider than this, for it to be read without scrolling. */
+  most: number;
 }
 
 /** Places one node and all that is open in it. Returns its box. */
 export function placePlan(plan: Plan, room: Room, rail: number, boxes: Box[], edges: Edge[]): Box {
-  const { item, form, height, inner, hidden } = plan;
-  const box: Box = { key: item.key, form, x: room.x, y: room.y, width: room.width, height, rail, level: room.level, ...(hidden ? { hidden } : {}) };
+  const { item, form, height, inner, hidden, before } = plan;
+  const box: Box = { key: item.key, form, x: room.x, y: room.y, width: room.width, height, rail, level: room.level, ...(hidden ? { hidden, before } : {}) };
   boxes.push(box);
   if (inner) {
     const head = item.recorded ? HEADER + ROW_RECORDED - ROW : HEADER;
@@ -188,7 +218,9 @@ function placeColumn({ plans, column, gaps }: Columns, group: TreeNode, room: Ro
     const plan = plans[place];
     if (!plan) return;
     const line = isLine(plan);
-    const own = line ? { ...room, y } : { ...room, y, x: room.x + inset, width: room.width - inset - (outermost ? 0 : INSET) };
+    const sides = line ? 0 : inset + (outermost ? 0 : INSET);
+    const width = Math.min(room.width, Math.max(room.most, plan.wish + sides)) - sides;
+    const own = { ...room, y, x: line ? room.x : room.x + inset, width, most: room.most - sides };
     placed.push(placePlan(plan, own, line ? rail : own.x + RAIL, boxes, edges));
     y += plan.height + (gaps[i] ?? 0);
   });

@@ -40,8 +40,10 @@ describe("bundles", () => {
   });
 
   it("bends the edges of hidden children to what stands for them", () => {
-    const cut = cutFlow(chain([0, 1], [1, 2], [2, 3], [1, 3]), 2, 4);
-    expect(ends(cut.bundles)).toEqual(["0>1:1", "1>2:2"]);
+    const flow = chain([0, 1], [1, 2], [2, 3], [1, 3]);
+    expect(ends(cutFlow(flow, 0, 2, 4).bundles)).toEqual(["0>1:1", "1>2:2"]);
+    expect(ends(cutFlow({ ...flow, ins: new Set([0, 3]) }, 2, 3, 4).bundles)).toEqual(["0>1:1", "1>2:1", "0>2:1"]);
+    expect([...cutFlow({ ...flow, ins: new Set([0, 3]) }, 2, 3, 4).ins]).toEqual([0, 2]);
   });
 });
 

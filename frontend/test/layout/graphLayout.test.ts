@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { layBranches } from "../../src/layout/graphDagre";
 import type { Box, Drawing } from "../../src/layout/graphDrawing";
 import { buildFlows } from "../../src/layout/graphFlow";
-import { type Branching, layoutGraph, PAGE_BRANCHES } from "../../src/layout/graphLayout";
+import { type Branching, layoutGraph, type Page, PAGE_BRANCHES } from "../../src/layout/graphLayout";
 import { buildTree, PAGE } from "../../src/layout/graphTree";
 import type { Graph } from "../../src/api/types";
 import { graphOf, largeGraph, type Spec } from "./graphs";
 
-function draw(graph: Graph, open: string[], { recorded = [], pages = [], width = 246 }: { recorded?: string[]; pages?: [string, number][]; width?: number } = {}): Drawing {
+function draw(graph: Graph, open: string[], { recorded = [], pages = [], width = 246 }: { recorded?: string[]; pages?: [string, Page][]; width?: number } = {}): Drawing {
   const tree = buildTree(graph, recorded);
   return layoutGraph(tree, buildFlows(graph, tree), { open: new Set(open), pages: new Map(pages), width }, layBranches, new Map<string, Branching>());
 }
@@ -70,6 +70,30 @@ describe("branches", () => {
     expect(Math.max(...drawing.boxes.map((one) => one.x + one.width))).toBeLessThanOrEqual(drawing.width);
   });
 
+  it("make their boxes narrower where the pane has no room for their words", () => {
+    const long: Spec[] = [["x", "input"], ["a_rather_long_name", "Linear"], ["another_long_name", "Linear"], ["cat", "cat"]];
+    const graph = graphOf(long, ["x>a_rather_long_name>cat", "x>another_long_name>cat"]);
+    const [narrow, wide] = [draw(graph, []), draw(graph, [], { width: 600 })];
+    expect(narrow.width).toBe(246);
+    // 34 beside the words, 18 and 17 letters of 6.6, 6 of the type's 5.9 and 10 between, 8 at the end; at most 180.
+    expect(wide.boxes.map(({ width }) => width)).toEqual([90, 180, 180, 90]);
+    for (const drawing of [narrow, wide]) expect(apart(box(drawing, "a_rather_long_name"), box(drawing, "another_long_name"))).toBe(true);
+  });
+
+  it("that are wider than the pane leave what is above them within it", () => {
+    const ways = Array.from({ length: 5 }, (_, i): Spec => [`way${i}`, "Linear"]);
+    const graph = graphOf([["x", "input"], ["fc", "Linear"], ["all", "All", [...ways, ["cat", "cat"]]]], ways.map(([name]) => `x>fc>all.${name}>all.cat`));
+    const drawing = draw(graph, ["all"]);
+    expect(drawing.width).toBeGreaterThan(5 * 96);
+    expect(box(drawing, "fc")).toMatchObject({ x: 12, width: 222 });
+    expect(box(drawing, "all").width).toBe(drawing.width - 24);
+  });
+
+  it("are none among the parts of an output", () => {
+    const graph = graphOf([["x", "input"], ["lstm", "LSTM", [["[0]", "output"], ["[1]", "output"], ["[2]", "output"]]]], ["x>lstm.[0]", "x>lstm.[1]", "x>lstm.[2]"]);
+    expect(draw(graph, ["lstm"]).boxes.slice(2).map(({ form, x, width }) => [form, x, width])).toEqual(Array(3).fill(["row", 12, 222]));
+  });
+
   it("draws a skip of a residual block beside its column", () => {
     const graph = graphOf([["x", "input"], ["res", "Res", [["conv", "Conv2d"], ["bn", "BatchNorm2d"], ["add", "add"]]]], ["x>res.conv>res.bn>res.add", "x>res.add"]);
     const drawing = draw(graph, ["res"]);
@@ -102,7 +126,13 @@ describe("size", () => {
     const first = draw(graph, ["all"]);
     expect(first.boxes).toHaveLength(1 + PAGE + 1);
     expect(first.boxes.at(-1)).toMatchObject({ form: "more", key: "all", hidden: PAGE + 5 });
-    expect(draw(graph, ["all"], { pages: [["all", 3]] }).boxes).toHaveLength(1 + 2 * PAGE + 5);
+    expect(draw(graph, ["all"], { pages: [["all", [0, 0, 2]]] }).boxes).toHaveLength(1 + 2 * PAGE + 5);
+    const second = draw(graph, ["all"], { pages: [["all", [PAGE + 7, 0, 0]]] });
+    expect(keys(second).slice(1, 4)).toEqual(["all", `all.op${PAGE}`, `all.op${PAGE + 1}`]);
+    expect(second.boxes.filter(({ form }) => form === "more")).toMatchObject([{ hidden: PAGE, before: true }, { hidden: 5, before: false }]);
+    // What is hidden still feeds what is shown, and is fed by it.
+    expect(second.edges).toHaveLength(PAGE + 1);
+    expect(draw(graph, ["all"], { pages: [["all", [PAGE + 7, 1, 1]]] }).boxes).toHaveLength(1 + 2 * PAGE + 5);
   });
 
   it("draws 10,000 operators within 1 s and opens a module within 200 ms", () => {

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { detailLayer } from "../../state/chosen";
 import { graph, snapshot } from "../../state/data";
 import { run } from "../../state/place";
@@ -88,16 +88,27 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
   }, []);
   const now = shown.value;
   const at = scale.value;
-  // A tall drawing leaves room for the minimap beside it. Its height does not depend on its width.
+  // A tall drawing has its minimap beside it, a wide one below it. What is laid out narrower does not get less tall.
+  const wide = now !== null && now.drawing.width > room.width * 1.3;
   const tall = now !== null && now.drawing.height > room.height * 1.6;
   useEffect(() => {
-    width.value = Math.max(0, room.width - (tall ? 32 : 0));
-  }, [room.width, tall]);
+    width.value = Math.max(0, room.width - (tall && !wide ? 32 : 0));
+  }, [room.width, tall, wide]);
+  const before = useRef<Shown | null>(null);
+  // Before the picture is shown: what was opened or closed stays where it is. At first the way in is in sight.
+  useLayoutEffect(() => {
+    const [old, element] = [before.current, pane.current];
+    before.current = now;
+    if (!now || !element) return;
+    const key = current.peek() ?? "";
+    const [was, is, first] = [old?.boxes.get(key), now.boxes.get(key), now.drawing.boxes[0]];
+    if (old?.tree !== now.tree) element.scrollLeft = first && first.x + 120 > element.clientWidth ? first.x + (first.width - element.clientWidth) / 2 : 0;
+    else if (was && is && was.y * at >= element.scrollTop && was.y * at < element.scrollTop + element.clientHeight) {
+      element.scrollLeft += (is.x - was.x) * at;
+      element.scrollTop += (is.y - was.y) * at;
+    }
+  }, [now]);
   useEffect(look, [now, at]);
-  // What is wider than the pane is first seen from its middle.
-  useEffect(() => {
-    if (now && pane.current) pane.current.scrollLeft = (pane.current.scrollWidth - pane.current.clientWidth) / 2;
-  }, [now?.tree]);
   useEffect(() => {
     if (!now) return;
     const first = now.drawing.boxes[0];
@@ -113,16 +124,20 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
   };
   const item = now?.tree.byKey.get(chosen.value ?? detailLayer.value ?? "");
   const asked = chosen.value !== null && item !== undefined;
-  const spare = now ? room.height - now.drawing.height * at : 0;
+  const spare = now ? room.height - now.drawing.height * at - (wide ? 90 : 0) : 0;
   const beside = item && ((asked && !item.recorded) || spare >= 170);
-  const large = now && seen && (tall || now.drawing.height > seen.height * 1.6 || now.drawing.width > seen.width * 1.4);
   return (
     <div class="graph-outer" ref={outer}>
-      <div class="graph-pane" ref={pane} onScroll={look}>
-        {now && <Picture shown={now} sight={seen && { top: seen.y - 300, bottom: seen.y + seen.height + 300 }} onKeyDown={(event) => onTreeKey(event, now, zoom)} />}
-        {now?.drawing.boxes.length === 0 && <p class="hint">This run has no graph.</p>}
+      <div class={`graph-sight${wide ? " wide" : ""}`}>
+        <div class="graph-pane" ref={pane} onScroll={look}>
+          {now && <Picture shown={now} sight={seen && { top: seen.y - 300, bottom: seen.y + seen.height + 300 }} onKeyDown={(event) => onTreeKey(event, now, zoom)} />}
+          {now?.drawing.boxes.length === 0 && <p class="hint">This run has no graph.</p>}
+        </div>
+        {seen && (tall || wide) && (
+          <Minimap shown={now} seen={seen} room={wide ? { width: room.width - 24, height: 72 } : { width: 20, height: 172 }}
+            onGo={(x, y) => pane.current?.scrollTo(x * at - pane.current.clientWidth / 2, y * at - pane.current.clientHeight / 2)} />
+        )}
       </div>
-      {large && <div class="graph-minimap-place"><Minimap shown={now} seen={seen} onGo={(x, y) => pane.current?.scrollTo(x * at - pane.current.clientWidth / 2, y * at - pane.current.clientHeight / 2)} /></div>}
       {beside && now && <NodeDetail item={item} tree={now.tree} closable={asked} />}
     </div>
   );

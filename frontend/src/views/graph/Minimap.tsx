@@ -12,13 +12,18 @@ export interface Seen {
   height: number;
 }
 
-const SIZE = 96;
+interface Props {
+  shown: Shown;
+  seen: Seen;
+  room: { width: number; height: number };
+  onGo: (x: number, y: number) => void;
+}
 
 /** The whole drawing, small, with a frame around what is in sight. A press goes there. */
-export function Minimap({ shown, seen, onGo }: { shown: Shown; seen: Seen; onGo: (x: number, y: number) => void }): JSX.Element {
+export function Minimap({ shown, seen, room, onGo }: Props): JSX.Element {
   const { drawing } = shown;
-  const factor = Math.min((SIZE * 0.75) / drawing.width, (SIZE * 1.8) / drawing.height);
-  // A long column would be a thread: it is drawn wider than it is.
+  const factor = Math.min(room.width / drawing.width, room.height / drawing.height);
+  // A long column would be a thread, a wide graph a line: they are drawn thicker than they are.
   const [width, height] = [Math.max(20, drawing.width * factor), Math.max(20, drawing.height * factor)];
   const [fx, fy] = [width / drawing.width, height / drawing.height];
   const draw = useCallback(({ context }: Surface) => {

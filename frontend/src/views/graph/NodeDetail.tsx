@@ -23,7 +23,7 @@ export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tre
   return (
     <section class="graph-detail" aria-label="Node">
       <div class="graph-detail-title">
-        <h3 class="cut">{node ? item.key || item.name : item.name}</h3>
+        <h3>{node ? item.key || item.name : item.name}</h3>
         {closable && <IconButton icon="close" label="Close the node's detail" size={14} onClick={() => (chosen.value = null)} />}
       </div>
       <dl>

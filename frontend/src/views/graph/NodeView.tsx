@@ -6,7 +6,7 @@ import { isGroup, isStacked, recordedIn, type TreeNode } from "../../layout/grap
 import { openLayers } from "../../state/chosen";
 import { layers } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
-import { boxKey, choose, current, found, isOpenGroup, showMore, toggleOpen } from "./state";
+import { boxKey, choose, chosen, current, found, isOpenGroup, showMore, toggleOpen } from "./state";
 import { STATES, stripOf, stripPicture } from "./strips";
 import { cut, widthOf } from "./text";
 import { hideTip, showTip } from "./tip";
@@ -17,7 +17,8 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
   const colours = tokens.value;
   const key = boxKey(box);
   const marked = item.recorded && form !== "more" && openLayers.value.includes(item.key);
-  const hit = found.value?.keys.includes(key) ? (found.value.keys[found.value.at] === key ? colours.accent : colours.text2) : null;
+  const hits = found.value;
+  const hit = hits?.all.has(key) ? (hits.keys[hits.at] === key ? colours.accent : colours.text2) : null;
   const group = form === "open" || form === "closed";
   const headHeight = form === "open" ? (item.recorded ? 34 : 22) : height;
   const words = (
@@ -25,13 +26,13 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
       <Ground box={box} item={item} />
       {marked && <Mark box={box} item={item} />}
       {hit && <rect x={x + 2} y={y + 1} width={width - 4} height={headHeight - 2} rx={4} fill="none" stroke={hit} stroke-width={hit === colours.accent ? 2 : 1} />}
-      {form === "more" ? <More box={box} item={item} /> : group ? <Module box={box} item={item} marked={marked} /> : <Layer box={box} item={item} marked={marked} />}
-      <rect class="graph-focus" x={x + 1} y={y + 1} width={width - 2} height={headHeight - 2} rx={4} fill="none" stroke="none" />
+      {form === "more" ? <More box={box} /> : group ? <Module box={box} item={item} marked={marked} /> : <Layer box={box} item={item} marked={marked} />}
+      <rect class="graph-focus" x={x + 1} y={y + 1} width={width - 2} height={headHeight - 2} rx={4} fill="none" stroke={chosen.value === key ? colours.text2 : "none"} />
     </>
   );
   const act = (event: MouseEvent): void => {
     const toggle = (event.target as Element).closest("[data-toggle]");
-    if (form === "more") showMore(item.key);
+    if (form === "more") showMore(box);
     else if (toggle) toggleOpen(item.key);
     else choose(item);
   };
@@ -48,7 +49,7 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
 
 /** Its words are its name; this says them in full, with what the picture shows besides. */
 function spoken(box: Box, item: TreeNode, marked: boolean): string {
-  if (box.form === "more") return `Show more: ${integer(box.hidden)} hidden in ${item.name}`;
+  if (box.form === "more") return `${integer(box.hidden)} hidden in ${item.name}`;
   const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
   const parts = [item.key || item.name, item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type)];
   if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
@@ -102,7 +103,7 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
   const weight = item.recorded ? 500 : 400;
   const name = cut(item.name, right - left - numberWidth, 12, weight);
   const nameEnd = left + widthOf(name, 12, weight);
-  const typed = cut(type, right - numberWidth - nameEnd - 10, 11);
+  const typed = cut(type, right - numberWidth - nameEnd - 10, 11, 400, 5);
   const branch = item.node?.branch ? "1.6 1.4" : undefined;
   const whole = name === item.name && typed === type;
   return (
@@ -133,15 +134,18 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
   const wide = form === "open";
   const left = rail + (item.recorded ? 12 : 0);
   const alone = item.recorded && (wide || item.inside === 1);
-  const told = alone ? integer(layers.value.get(item.key)?.neurons) : wide || item.inside === 0 ? "" : `${integer(item.inside)} recorded`;
+  const number = alone ? integer(layers.value.get(item.key)?.neurons) : wide || item.inside === 0 ? "" : integer(item.inside);
+  // Narrow between branches: the number alone.
+  const told = number && !alone && right - left - widthOf(item.name, 12, 500) > 72 ? `${number} recorded` : number;
   const toldWidth = told ? widthOf(told, 12) + 8 : 0;
   const name = cut(item.name, right - left - toldWidth, 12, 500);
   const nameEnd = left + widthOf(name, 12, 500);
   const type = wide ? "" : typeText(item);
   // How many there are is not cut off.
   const times = / × \d+$/.exec(type)?.[0] ?? "";
-  const kind = cut(type.slice(0, type.length - times.length), right - toldWidth - nameEnd - 7 - widthOf(times, 11), 11);
-  const typed = kind + (kind ? times : times.trimStart());
+  const free = right - toldWidth - nameEnd - 7 - widthOf(times, 11);
+  const kind = cut(type.slice(0, type.length - times.length), free, 11, 400, 5);
+  const typed = free < 0 ? "" : kind + (kind ? times : times.trimStart());
   const arrow = wide ? `M${rail - 12} ${middle - 1.5}h6l-3 3.5z` : `M${rail - 10.5} ${middle - 3}v6l3.5-3z`;
   const inside = wide || item.inside === 0 ? [] : recordedIn(item, Math.floor((right - rail) / 4));
   const own = wide && item.recorded ? [item.key] : inside;
@@ -195,12 +199,12 @@ function Tick({ name, x, y, width, neurons }: { name: string; x: number; y: numb
   return <path d={`M${at - 2.75} ${y - 1.5}h5.5l-2.75 3.75z`} fill={tokens.value.accent} stroke={tokens.value.background} stroke-width={0.75} paint-order="stroke" />;
 }
 
-function More({ box: { y, rail, hidden = 0 } }: { box: Box; item: TreeNode }): JSX.Element {
+function More({ box: { y, rail, hidden = 0, before } }: { box: Box }): JSX.Element {
   const colours = tokens.value;
   return (
     <>
       <path d={`M${rail - 3} ${y + 10.5}h6m-3-3v6`} stroke={colours.text2} stroke-width={1.25} fill="none" />
-      <text x={rail + 12} y={y + 14.7} font-size={12} font-weight={500} fill={colours.text2}>Show more of {integer(hidden)}</text>
+      <text x={rail + 12} y={y + 14.7} font-size={12} font-weight={500} fill={colours.text2}>Show more of {integer(hidden)}{before ? " before" : ""}</text>
     </>
   );
 }
@@ -212,6 +216,6 @@ export function typeText(item: TreeNode): string {
   const { attributes } = item.node ?? {};
   const kernel = /conv/i.test(item.type) && !isGroup(item) ? (attributes?.["kernel"] ?? attributes?.["kernel_size"] ?? "") : "";
   const type = /^\d+(×\d+)*$/.test(kernel) ? `${item.type} ${kernel}` : item.type;
-  return type === item.name || item.kind === "input" || item.kind === "output" ? "" : type;
+  return item.name.startsWith(type) || item.kind === "input" || item.kind === "output" ? "" : type;
 }
 

@@ -38,7 +38,7 @@ export function Picture({ shown, sight, onKeyDown }: { shown: Shown; sight: Sigh
         ))}
       </g>
       <g aria-hidden="true" pointer-events="none">
-        {edges.map((edge) => (inSight(edge, shown, seen) ? <EdgeView key={`${edge.from} ${edge.to} ${edge.path}`} edge={edge} /> : null))}
+        {edges.map((edge) => (inSight(edge, shown, seen) ? <EdgeView key={`${edge.from} ${edge.to} ${edge.path}`} edge={edge} level={Math.max(...[edge.from, edge.to].map((key) => shown.boxes.get(key)?.level ?? 0))} /> : null))}
       </g>
     </svg>
   );
@@ -50,13 +50,17 @@ function inSight({ from, to }: Edge, { boxes }: Shown, seen: (top: number, botto
   return seen(Math.min(a.y, b.y), Math.max(a.y + a.height, b.y + b.height));
 }
 
-function EdgeView({ edge: { path, tip, label, branch } }: { edge: Edge }): JSX.Element {
+function EdgeView({ edge: { path, tip, label, branch }, level }: { edge: Edge; level: number }): JSX.Element {
   const colours = tokens.value;
   return (
     <>
       <path d={path} fill="none" stroke={colours.outline} stroke-width={1.25} stroke-dasharray={branch ? DASHES : undefined} />
       {tip && <path d="M-4.5-3.5L0 0L-4.5 3.5" transform={`translate(${tip.x} ${tip.y}) rotate(${tip.angle})`} fill="none" stroke={colours.outline} stroke-width={1.25} />}
-      {label && <text x={label.x} y={label.y + 4} font-size={11} fill={colours.text3}>{labelText(label)}</text>}
+      {label && (
+        <text x={label.x} y={label.y + 4} font-size={11} fill={colours.text3} stroke={level % 2 === 1 ? colours.fill : colours.background} stroke-width={3} paint-order="stroke">
+          {labelText(label)}
+        </text>
+      )}
     </>
   );
 }

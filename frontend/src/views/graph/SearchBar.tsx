@@ -8,18 +8,19 @@ import { current, found, reveal, tree, wanted } from "./state";
 export function SearchBar({ onClose }: { onClose: () => void }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.focus(), []);
-  const show = (query: string, keys: string[], at: number): void => {
-    found.value = { query, keys, at };
+  const show = (query: string, keys: string[], all: Set<string>, at: number): void => {
+    found.value = { query, keys, all, at };
     const item = tree.peek()?.byKey.get(keys[at] ?? "");
     if (item) reveal(item);
   };
   const search = (query: string): void => {
     const there = tree.peek();
-    show(query, there ? searchTree(there, query).map(({ key }) => key) : [], 0);
+    const keys = there ? searchTree(there, query).map(({ key }) => key) : [];
+    show(query, keys, new Set(keys), 0);
   };
   const step = (by: number): void => {
     const now = found.peek();
-    if (now && now.keys.length > 0) show(now.query, now.keys, (now.at + by + now.keys.length) % now.keys.length);
+    if (now && now.keys.length > 0) show(now.query, now.keys, now.all, (now.at + by + now.keys.length) % now.keys.length);
   };
   const close = (back: boolean): void => {
     found.value = null;

@@ -20,7 +20,7 @@ export function onTreeKey(event: KeyboardEvent, shown: Shown, zoom: (by: number 
     return up ? shown.boxes.get(up.key) : undefined;
   };
   const act = (): void => {
-    if (box.form === "more") showMore(box.key);
+    if (box.form === "more") showMore(box);
     else if (item) choose(item);
   };
   const group: TreeNode | null = item && box.form !== "more" && isGroup(item) ? item : null;

@@ -4,14 +4,15 @@ import workerAddress from "../../layout/graph.worker.ts?worker&url";
 import type { Answer, Layouts, Question } from "../../layout/graph.worker";
 import type { Box, Drawing } from "../../layout/graphDrawing";
 import type { Flow } from "../../layout/graphFlow";
-import { ancestors, buildTree, isGroup, openAtFirst, PAGE, type Tree, type TreeNode } from "../../layout/graphTree";
+import type { Page } from "../../layout/graphLayout";
+import { ancestors, buildTree, isGroup, openAtFirst, type Tree, type TreeNode } from "../../layout/graphTree";
 import { toggleLayer } from "../../state/actions";
 import { graph, snapshot } from "../../state/data";
 import { openModules } from "../../state/view";
 
 /** What the graph view remembers of its own: what is open, what is chosen, how it is zoomed; and the drawing that the worker makes of it. */
 
-const pages = signal<ReadonlyMap<string, number>>(new Map());
+const pages = signal<ReadonlyMap<string, Page>>(new Map());
 /** Of the pane; 0 while it is not there. */
 export const width = signal(0);
 export const scale = signal(1);
@@ -21,7 +22,7 @@ export const current = signal<string | null>(null);
 export const chosen = signal<string | null>(null);
 /** A node that is to be scrolled to once it is drawn; `focus`: it gets the keyboard too. */
 export const wanted = signal<{ key: string; focus: boolean } | null>(null);
-export const found = signal<{ query: string; keys: string[]; at: number } | null>(null);
+export const found = signal<{ query: string; keys: string[]; all: Set<string>; at: number } | null>(null);
 export const problem = signal<string | null>(null);
 
 interface Built {
@@ -121,7 +122,7 @@ export function followLayout(): () => void {
 }
 
 /** A "show more" belongs to its module but is a box of its own. */
-export const boxKey = (box: Box): string => (box.form === "more" ? `${box.key}+more` : box.key);
+export const boxKey = ({ form, key, before }: Box): string => (form === "more" ? `${key}+${before ? "before" : "more"}` : key);
 
 export function setOpen(key: string, wide: boolean): void {
   const next = new Set(open.peek());
@@ -131,11 +132,13 @@ export function setOpen(key: string, wide: boolean): void {
 }
 
 export function toggleOpen(key: string): void {
+  current.value = key;
   setOpen(key, !open.peek().has(key));
 }
 
-export function showMore(key: string): void {
-  pages.value = new Map(pages.peek()).set(key, (pages.peek().get(key) ?? 1) + 1);
+export function showMore({ key, before }: Box): void {
+  const [at, lead, tail] = pages.peek().get(key) ?? [0, 0, 0];
+  pages.value = new Map(pages.peek()).set(key, before ? [at, lead + 1, tail] : [at, lead, tail + 1]);
 }
 
 /** What a click does: a recorded layer's panel opens or closes, and the node is the one whose detail is shown. */
@@ -152,14 +155,11 @@ export function reveal(item: TreeNode, focus = false): void {
   batch(() => {
     const next = new Set(open.peek());
     const paged = new Map(pages.peek());
+    const boxes = shown.peek()?.boxes;
     for (const up of ancestors(item)) next.add(up.key);
-    for (const inner of [...ancestors(item), item]) {
-      const page = Math.ceil((inner.place + 1) / PAGE);
-      const group = inner.parent?.key;
-      if (group !== undefined && page > (paged.get(group) ?? 1)) paged.set(group, page);
-    }
+    for (const inner of [...ancestors(item), item]) if (inner.parent && !boxes?.has(inner.key)) paged.set(inner.parent.key, [inner.place, 0, 0]);
     if (next.size !== open.peek().size) openModules.value = [...next];
-    if (paged.size > 0) pages.value = paged;
+    pages.value = paged;
     current.value = item.key;
     wanted.value = { key: item.key, focus };
   });

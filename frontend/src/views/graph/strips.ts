@@ -3,7 +3,7 @@ import type { Strip } from "../../api/types";
 import { mapIndex, mapPixels } from "../../draw/colormap";
 import { hexToRgb } from "../../draw/oklab";
 import { theme, tokens } from "../../draw/theme";
-import { snapshot, strips } from "../../state/data";
+import { graph, snapshot, strips } from "../../state/data";
 
 /** Heat strips as pictures: one pixel per neuron (or per group of neurons, when there are more than fit), four rows for the marks of states. */
 
@@ -14,10 +14,14 @@ const [ZERO, CONSTANT, NONFINITE] = [1, 2, 3];
 export const stripOf: ReadonlySignal<Map<string, Strip>> = computed(() => {
   const [answers, layers] = [strips.value.value, snapshot.value.value?.layers ?? []];
   const found = new Map<string, Strip>();
-  layers.forEach(({ name, neurons }, i) => {
+  const branches = new Set(graph.value.value?.nodes.filter(({ branch }) => branch).map(({ key }) => key));
+  layers.forEach(({ name, neurons, warnings }, i) => {
     const strip = answers?.[i];
     // While a step or run changes, the strips may still be those of the one before.
-    if (strip && strip.mean.length === neurons) found.set(name, strip);
+    if (!strip || strip.mean.length !== neurons) return;
+    // Instances that went another way are NaN in every neuron: that is nothing to warn of.
+    const away = branches.has(name) && warnings.nonfinite % neurons === 0;
+    found.set(name, away ? { ...strip, state: strip.state.map((state) => (state === NONFINITE ? 0 : state)) } : strip);
   });
   return found;
 });

@@ -18,8 +18,8 @@ export function widthOf(text: string, size: number, weight = 400): number {
   return width;
 }
 
-/** The text, or as much of it as fits with an ellipsis; empty when not even three letters do. */
-export function cut(text: string, room: number, size: number, weight = 400): string {
+/** The text, or as much of it as fits with an ellipsis; empty when not even `least` letters do. */
+export function cut(text: string, room: number, size: number, weight = 400, least = 3): string {
   if (widthOf(text, size, weight) <= room) return text;
   let [low, high] = [0, text.length];
   while (low < high) {
@@ -27,5 +27,5 @@ export function cut(text: string, room: number, size: number, weight = 400): str
     if (widthOf(`${text.slice(0, middle)}…`, size, weight) <= room) low = middle;
     else high = middle - 1;
   }
-  return low < 3 ? "" : `${text.slice(0, low)}…`;
+  return low < least ? "" : `${text.slice(0, low)}…`;
 }
