@@ -1,24 +1,20 @@
 """Records to and from proto messages. Decoding trusts nothing: what a record promises is checked here, once."""
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
 from tensorboard_activis import activis_pb2 as pb
 from tensorboard_activis import metadata, schema
+from tensorboard_activis.bounds import MAX_BLOB, check_graph, check_snapshot
 from tensorboard_activis.errors import ActiVisError, UnreadableError
 
 #: Types an array may have, with the bytes of one element.
 DTYPES = {name: np.dtype(name).itemsize for name in ("float16", "float32", "float64", "int32", "int64", "uint8")}
 
-#: Two bytes of a message may become a hundred in memory, so this is what decoding one may take of a gigabyte.
-MAX_BLOB = 12 << 20
 _MAX_ELEMENTS = 2**48
-_MAX_NODES, _MAX_EDGES, _MAX_OUTPUTS = 100_000, 400_000, 400_000
-_MAX_LAYERS, _MAX_SUBSETS, _MAX_COLUMNS = 10_000, 100_000, 4_000
-#: Rows and neurons of arrays that hold nothing: no bytes stand behind them.
-_MAX_ROWS, _MAX_NEURONS = 50_000_000, 1 << 24
+_MAX_AXES = 64
 
 
 def encode_graph(graph: schema.Graph) -> bytes:
@@ -52,8 +48,7 @@ def decode_graph(blob: bytes) -> schema.Graph:
     """
     message = pb.Graph()
     _parse(message, blob, "graph")
-    _check_counts("graph", nodes=(len(message.nodes), _MAX_NODES), edges=(len(message.edges), _MAX_EDGES))
-    _check_counts("graph", outputs=(sum(len(node.outputs) for node in message.nodes), _MAX_OUTPUTS))
+    check_graph(message)
     nodes = tuple(
         schema.Node(
             key=node.key,
@@ -125,8 +120,6 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
     message = pb.Snapshot()
     _parse(message, blob, "snapshot")
     kept, subsets = message.kept, len(message.subsets)
-    for name in message.instances:
-        _check_file(name)
     if not 0 <= kept <= message.seen:
         raise UnreadableError(
             f"The snapshot of step {message.step} says that {kept} of {message.seen} instances were kept."
@@ -134,22 +127,17 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
     if message.probes < 0:
         raise UnreadableError(f"The snapshot of step {message.step} says that it has {message.probes} probes.")
     rows = kept + message.probes
-    _check_counts(
-        f"snapshot of step {message.step}",
-        instances=(rows, _MAX_ROWS),
-        layers=(len(message.layers), _MAX_LAYERS),
-        subsets=(subsets, _MAX_SUBSETS),
-        columns=(len(message.columns), _MAX_COLUMNS),
-    )
+    check_snapshot(message)
+    _check_files("table of instances", message.instances)
     if message.layers and not subsets:
         raise UnreadableError(
             f"The snapshot of step {message.step} has layers but no subset that they are summed up over."
         )
     columns = {}
     for column in message.columns:
-        array = _to_array(column.values, f"column {column.name!r}")
+        array = _to_array(column.values, f"column {column.name!r:.200}")
         if not array.shape or array.shape[0] != rows:
-            raise UnreadableError(f"Column {column.name!r} has shape {array.shape}; {rows} instances were kept.")
+            raise UnreadableError(f"Column {column.name!r:.200} has shape {array.shape}; {rows} instances were kept.")
         columns[column.name] = array
     return schema.Snapshot(
         step=message.step,
@@ -171,18 +159,20 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
 
 def _to_layer(message: pb.Layer, rows: int, subsets: int) -> schema.Layer:
     name, neurons = message.name, message.neurons
-    _check_counts(f"layer {name!r}", neurons=(neurons, _MAX_NEURONS))
-    activations = _to_array(message.activations, f"layer {name!r}")
+    activations = _to_array(message.activations, f"layer {name!r:.200}")
     if activations.dtype != "float16" or activations.shape != (rows, neurons):
         raise UnreadableError(
-            f"Layer {name!r} has activations of {activations.dtype} {activations.shape}; float16 {(rows, neurons)} was expected."
+            f"Layer {name!r:.200} has activations of {activations.dtype} {activations.shape}; float16 {(rows, neurons)} was "
+            "expected."
         )
     fields = {}
     for field in ("count", "mean", "std", "min", "max"):
-        array = _to_array(getattr(message.summary, field), f"{field} of layer {name!r}")
+        array = _to_array(getattr(message.summary, field), f"{field} of layer {name!r:.200}")
         shapes = [(subsets, neurons), (subsets, 1)] if field == "count" else [(subsets, neurons)]
         if array.shape not in shapes:
-            raise UnreadableError(f"The {field} of layer {name!r} has shape {array.shape}; {shapes[0]} was expected.")
+            raise UnreadableError(
+                f"The {field} of layer {name!r:.200} has shape {array.shape}; {shapes[0]} was expected."
+            )
         fields[field] = array
     info = schema.LayerInfo(
         name, neurons, message.reducer, message.axis, _to_shape(message.shape), feeds_relu=message.feeds_relu
@@ -194,17 +184,15 @@ def _to_layer(message: pb.Layer, rows: int, subsets: int) -> schema.Layer:
 
 def _serialized(message: pb.Graph | pb.Snapshot, what: str) -> bytes:
     blob: bytes = message.SerializeToString(deterministic=True)
+    try:
+        check_graph(message) if isinstance(message, pb.Graph) else check_snapshot(message)
+    except UnreadableError as error:
+        raise ActiVisError(f"{error} Record less.") from error
     if len(blob) > MAX_BLOB:
         raise ActiVisError(
             f"The {what} takes {len(blob):,} bytes, and only {MAX_BLOB:,} can be read back. Record less."
         )
     return blob
-
-
-def _check_counts(what: str, **counts: tuple[int, int]) -> None:
-    for name, (count, most) in counts.items():
-        if count > most:
-            raise UnreadableError(f"The {what} says that it has {count:,} {name}; at most {most:,} are read.")
 
 
 def _parse(message: pb.Graph | pb.Snapshot, blob: bytes, what: str) -> None:
@@ -221,6 +209,8 @@ def _shape(shape: schema.Shape) -> pb.Shape:
 
 
 def _to_shape(message: pb.Shape) -> schema.Shape:
+    if len(message.sizes) > _MAX_AXES:
+        raise UnreadableError(f"A tensor has {len(message.sizes):,} axes; at most {_MAX_AXES} are read.")
     return schema.Shape(tuple(message.sizes), message.dtype)
 
 
@@ -229,25 +219,30 @@ def _array(array: schema.Array) -> pb.Array:
 
 
 def _to_array(message: pb.Array, what: str) -> schema.Array:
-    shape = tuple(message.shape)
-    if message.dtype not in DTYPES:
-        raise UnreadableError(f"The array of {what} has type {message.dtype!r}; allowed are {', '.join(DTYPES)}.")
-    if any(size < 0 for size in shape) or len(shape) > 8 or math.prod(max(1, n) for n in shape) > _MAX_ELEMENTS:
+    dtype, sizes = message.dtype, message.shape
+    if dtype not in DTYPES:
+        raise UnreadableError(f"The array of {what} has type {dtype!r:.80}; allowed are {', '.join(DTYPES)}.")
+    shape = tuple(sizes[:9])
+    values = claimed = 1
+    for size in shape:
+        values *= size
+        claimed *= max(size, 1)
+    if len(shape) > 8 or min(shape, default=0) < 0 or claimed > _MAX_ELEMENTS:
         raise UnreadableError(f"The array of {what} has the impossible shape {shape}.")
-    if not message.files:
-        size = math.prod(shape) * DTYPES[message.dtype]
-        if len(message.inline) != size:
-            raise UnreadableError(f"The array of {what} has {len(message.inline)} bytes; {size} were expected.")
-    for name in message.files:
-        _check_file(name)
-    if len(set(message.files)) < len(message.files):
-        raise UnreadableError(f"The array of {what} names a file twice.")
-    return schema.Array(message.dtype, shape, message.inline, message.tensor, tuple(message.files))
+    files, inline = tuple(message.files), message.inline
+    if files:
+        _check_files(f"array of {what}", files)
+    elif len(inline) != values * DTYPES[dtype]:
+        raise UnreadableError(f"The array of {what} has {len(inline)} bytes; {values * DTYPES[dtype]} were expected.")
+    return schema.Array(dtype, shape, inline, message.tensor, files)
 
 
-def _check_file(name: str) -> None:
-    if not metadata.is_file_name(name):
-        raise UnreadableError(f"A snapshot refers to the file {name!r}, which is not a name that we write.")
+def _check_files(what: str, names: Sequence[str]) -> None:
+    for name in names:
+        if not metadata.is_file_name(name):
+            raise UnreadableError(f"A snapshot refers to the file {name!r:.200}, which is not a name that we write.")
+    if len(set(names)) < len(names):
+        raise UnreadableError(f"The {what} names a file twice.")
 
 
 def _check_tree(nodes: tuple[schema.Node, ...], edges: tuple[schema.Edge, ...]) -> None:
@@ -255,7 +250,7 @@ def _check_tree(nodes: tuple[schema.Node, ...], edges: tuple[schema.Edge, ...]) 
     parents: dict[str, str | None] = {}
     for node in nodes:
         if node.key in parents:
-            raise UnreadableError(f"The graph has two nodes with the key {node.key!r}.")
+            raise UnreadableError(f"The graph has two nodes with the key {node.key!r:.200}.")
         parents[node.key] = node.parent
     rooted: set[str] = set()
     for key in parents:
@@ -263,13 +258,13 @@ def _check_tree(nodes: tuple[schema.Node, ...], edges: tuple[schema.Edge, ...]) 
         at: str | None = key
         while at is not None and at not in rooted:
             if at not in parents:
-                raise UnreadableError(f"The graph's node {path[-1]!r} lies in {at!r}, which is not there.")
+                raise UnreadableError(f"The graph's node {path[-1]!r:.200} lies in {at!r:.200}, which is not there.")
             if len(path) > len(parents):
-                raise UnreadableError(f"The graph's node {key!r} lies within itself.")
+                raise UnreadableError(f"The graph's node {key!r:.200} lies within itself.")
             path.append(at)
             at = parents[at]
         rooted.update(path)
     for edge in edges:
         for key in (edge.source, edge.target):
             if key not in parents:
-                raise UnreadableError(f"An edge of the graph ends at {key!r}, which is not there.")
+                raise UnreadableError(f"An edge of the graph ends at {key!r:.200}, which is not there.")

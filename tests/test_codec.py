@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorboard_activis import activis_pb2 as pb
-from tensorboard_activis import codec, schema
+from tensorboard_activis import bounds, codec, schema
 from tensorboard_activis.errors import ActiVisError, UnreadableError
 from tests.records import small_graph
 
@@ -168,7 +168,19 @@ HOLLOW = pb.Layer(
         (pb.Graph(model="x" * (13 << 20)), r"13,\d+,\d+ bytes; at most 12,582,912 are read"),
         (pb.Snapshot(seen=2**40, kept=2**40), "1,099,511,627,776 instances; at most 50,000,000 are read"),
         (pb.Snapshot(seen=1, kept=1, probes=2**40), "1,099,511,627,777 instances"),
-        (pb.Snapshot(layers=[HOLLOW] * 10_001, subsets=[pb.Subset()]), "10,001 layers"),
+        (pb.Graph(nodes=[pb.Node(attributes=dict.fromkeys(map(str, range(400_001)), ""))]), "400,001 attributes"),
+        (pb.Graph(nodes=[pb.Node(outputs=[pb.Shape(sizes=[1] * 65)])]), "65 axes; at most 64"),
+        (pb.Snapshot(layers=[HOLLOW] * 5_001, subsets=[pb.Subset()]), "5,001 layers"),
+        (pb.Snapshot(class_names=[""] * 1_000_001), "1,000,001 classes"),
+        (pb.Snapshot(notes=[""] * 10_001), "10,001 notes"),
+        (pb.Snapshot(metrics=dict.fromkeys(map(str, range(1_001)), 0.0)), "1,001 metrics"),
+        (pb.Snapshot(instances=["instances-a.parquet"] * 2), "table of instances names a file twice"),
+        (pb.Snapshot(instances=[f"instances-{i}.parquet" for i in range(1_001)]), "1,001 files"),
+        (
+            pb.Snapshot(layers=[pb.Layer(activations=pb.Array(files=["x"] * 60_001))], subsets=[pb.Subset()]),
+            "60,001 references",
+        ),
+        (pb.Snapshot(layers=[pb.Layer(neurons=2**23)] * 3, subsets=[pb.Subset()]), "25,165,824 neurons"),
         (pb.Snapshot(subsets=[pb.Subset()] * 100_001), "100,001 subsets"),
         (pb.Snapshot(columns=[pb.Column()] * 4_001), "4,001 columns"),
         (pb.Snapshot(layers=[pb.Layer(neurons=2**40)], subsets=[pb.Subset()]), "1,099,511,627,776 neurons"),
@@ -182,6 +194,9 @@ def test_giant_counts_are_refused_before_anything_is_made_of_them(message: pb.Gr
 
 
 def test_what_could_not_be_read_back_is_not_written() -> None:
-    graph = dataclasses.replace(small_graph(), model="x" * codec.MAX_BLOB)
+    graph = dataclasses.replace(small_graph(), model="x" * bounds.MAX_BLOB)
     with pytest.raises(ActiVisError, match="only 12,582,912 can be read back. Record less."):
+        codec.encode_graph(graph)
+    graph = dataclasses.replace(small_graph(), nodes=small_graph().nodes[:1] * 100_001, edges=())
+    with pytest.raises(ActiVisError, match="100,001 nodes; at most 100,000 are read. Record less."):
         codec.encode_graph(graph)

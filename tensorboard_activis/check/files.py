@@ -7,7 +7,7 @@ from tensorboard_activis.check.report import Report
 from tensorboard_activis.checksums import checksum, checksum_key
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import open_own
-from tensorboard_activis.read.arrays import read_file
+from tensorboard_activis.read.arrays import whole_file
 from tensorboard_activis.read.tables import read_table
 
 
@@ -22,14 +22,15 @@ def check_file(path: Path, report: Report) -> bool:
 
 
 def _check_arrays(path: Path, report: Report) -> None:
-    tensors, given = read_file(path)
+    file = whole_file(path)
+    tensors, given = file.header.tensors, file.header.metadata
     missing = [name for name in tensors if checksum_key(name) not in given]
     if missing:
         report.unverified += 1
     wrong = [
         name
-        for name, tensor in tensors.items()
-        if name not in missing and checksum(tensor) != given[checksum_key(name)]
+        for name in tensors
+        if name not in missing and checksum(file.read(file.tensor(name))) != given[checksum_key(name)]
     ]
     if wrong:
         report.add(

@@ -97,8 +97,8 @@ def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> dict[str, o
         },
     }
     try:
-        summary = snapshot.summary(info.name)
-        snapshot.activations(info.name)
+        summary = snapshot.summary(info.name, 1)
+        snapshot.check_activations(info.name)
     except ActiVisError as error:
         return described | {"problem": str(error)}
     if not len(snapshot.record.subsets):

@@ -53,7 +53,7 @@ def states(layer: schema.Layer, summary: SummaryArrays, seen: int) -> np.ndarray
 
 def strip(snapshot: SnapshotReader, layer: str) -> Strip:
     """One layer's strip. Raises NotFoundError, UnreadableError."""
-    summary = snapshot.summary(layer)
+    summary = snapshot.summary(layer, 1)
     scale = largest(summary)
     mean = np.nan_to_num(summary.mean[0], nan=0.0, posinf=0.0, neginf=0.0)
     values = (mean / scale if scale > 0 else np.zeros_like(mean)).astype(np.float32)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.read.arrays import listed
 from tensorboard_activis.read.tables import check_room, read_table
 
 #: Columns of a snapshot that are columns of the table of instances; the others hold several values per instance.
@@ -32,10 +33,10 @@ def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
     table = _shared(directory, snapshot.instances)
     if table.num_rows != snapshot.rows or "id" not in table.column_names:
         raise UnreadableError(
-            f"{', '.join(snapshot.instances)}: {table.num_rows} rows with the columns {', '.join(table.column_names)}; "
+            f"{listed(snapshot.instances)}: {table.num_rows} rows with the columns {', '.join(table.column_names)!s:.300}; "
             f"the snapshot says {snapshot.rows} rows, and each needs an id."
         )
-    _check(table, ", ".join(snapshot.instances))
+    _check(table, listed(snapshot.instances))
     return table
 
 
@@ -52,7 +53,7 @@ def _shared(directory: Path, names: tuple[str, ...]) -> pa.Table:
     try:
         table = pa.concat_tables([read_table(path) for path in paths]).unify_dictionaries()
     except pa.ArrowException as error:
-        raise UnreadableError(f"{', '.join(names)} do not fit together: {error}.") from error
+        raise UnreadableError(f"{listed(names)} do not fit together: {error}.") from error
     if key is not None:
         with _LOCK:
             _READ[key] = table

@@ -29,7 +29,7 @@ from tensorboard_activis import codec, metadata
 from tensorboard_activis.blobs import Blob, scan
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import ActiVisError
-from tensorboard_activis.read.arrays import read_file
+from tensorboard_activis.read.arrays import whole_file
 from tensorboard_activis.read.tables import read_table
 from tests.hostile import mutations
 from tests.hostile.seeds import Seed, seeds
@@ -229,7 +229,7 @@ def _with_file(seed: Seed, chance: random.Random, kind: str, change: Callable[[b
     if not names:
         return _lying_blob(seed, chance)
     name = mutations.pick(names, chance)
-    read = read_table if name.endswith(".parquet") else read_file
+    read = read_table if name.endswith(".parquet") else whole_file
     changed = Seed(seed.name, seed.blobs, seed.events, seed.files | {name: change(seed.files[name])})
     return Hostile(changed, lambda directory: read(directory / name))
 

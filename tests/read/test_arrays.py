@@ -9,7 +9,9 @@ from safetensors.numpy import save_file
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.arrays import read_array, read_file
+from tensorboard_activis.files import open_own
+from tensorboard_activis.read import array_file
+from tensorboard_activis.read.arrays import read_array, whole_file
 
 NAME = "step-0000000001-s.safetensors"
 VALUES = np.arange(35, dtype=np.float16).reshape(7, 5)
@@ -37,8 +39,10 @@ def test_shards_that_do_not_fit_are_not_copied(tmp_path: Path) -> None:
         UnreadableError, match=r"float16 \(7, 5\), float16 \(7, 3\); the snapshot says float16 \(14, 5\)"
     ):
         read_array(tmp_path, filed("x", "y", shape=(14, 5)))
-    with pytest.raises(UnreadableError, match=r"float16 \(7, 5\), …; the snapshot says float16 \(7, 5\)"):
-        read_array(tmp_path, filed(*["x"] * 5000))
+    with pytest.raises(
+        UnreadableError, match=r"x, x, x, x and 496 more is float16 .*\(7, 5\), …; the snapshot says float16 \(7, 5\)"
+    ):
+        read_array(tmp_path, filed(*["x"] * 500))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,10 @@ def test_a_lying_entry_is_refused(tmp_path: Path, entry: dict) -> None:
         (b"\xff\xfe", "damaged header"),
         (b'{"a": ' + b"9" * 5000 + b"}", "damaged header"),
         (b"[1, 2]", "no JSON object"),
-        (b'{"a": 3}', "no tensor 'a'"),
+        (b'{"b": 3}', "no tensor 'a'"),
+        (b'{"__metadata__": {}}', "no tensor 'a'"),
+        (b'{"a": 3}', "describes 'a' as 3, which does not fit"),
+        (b'{"a": ' + b"[" * 800 + b"]" * 800 + b"}", "describes 'a' as"),
         (b" " * (5 << 20), "not a complete safetensors file"),
     ],
 )
@@ -93,11 +100,40 @@ def test_a_file_of_no_use_for_its_array(tmp_path: Path) -> None:
 
 def test_all_of_a_file(tmp_path: Path) -> None:
     save_file({"a": VALUES, "b": np.arange(3)}, tmp_path / NAME, {"key": "value"})
-    tensors, metadata = read_file(tmp_path / NAME)
-    assert metadata == {"key": "value"}
-    np.testing.assert_array_equal(tensors["a"], VALUES)
-    assert tensors["b"].tolist() == [0, 1, 2]
-    with (tmp_path / NAME).open("ab") as file:
-        file.write(b"more")
-    with pytest.raises(UnreadableError, match="bytes, of which its header explains"):
-        read_file(tmp_path / NAME)
+    file = whole_file(tmp_path / NAME)
+    assert file.header.metadata == {"key": "value"}
+    np.testing.assert_array_equal(file.read(file.tensor("a")), VALUES)
+    assert file.read(file.tensor("b")).tolist() == [0, 1, 2]
+    with (tmp_path / NAME).open("ab") as more:
+        more.write(b"more")
+    with pytest.raises(UnreadableError, match="bytes, of which its header explains [0-9,]+, each once"):
+        whole_file(tmp_path / NAME)
+
+
+def test_arrays_that_lie_upon_each_other(tmp_path: Path) -> None:
+    entry = {"dtype": "F16", "shape": [7, 5], "data_offsets": [0, 70]}
+    write(tmp_path / NAME, {"a": entry, "b": entry})
+    with pytest.raises(UnreadableError, match="bytes, of which its header explains [0-9,]+, each once"):
+        whole_file(tmp_path / NAME)
+
+
+def test_shards_are_put_together_within_bounds(tmp_path: Path) -> None:
+    """Files with holes claim gigabytes and take nothing of the disk."""
+    for name in ("x", "y"):
+        header = {"a": {"dtype": "F16", "shape": [2**20, 200], "data_offsets": [0, 2**20 * 400]}}
+        write(tmp_path / name, header, b"")
+        with (tmp_path / name).open("r+b") as file:
+            file.truncate(file.seek(0, 2) + 2**20 * 400)
+    with pytest.raises(UnreadableError, match=r"in 2 files and would take 838,860,800 bytes .* Keep a smaller sample"):
+        read_array(tmp_path, filed("x", "y", shape=(2**21, 200)))
+
+
+def test_thousands_of_arrays_of_one_file_open_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its header grows with their number: read for each of them, they would take the square of it."""
+    opened: list[Path] = []
+    monkeypatch.setattr(array_file, "open_own", lambda path: opened.append(path) or open_own(path))
+    save_file({f"layer {index}": np.full((7, 5), index, np.float16) for index in range(3_000)}, tmp_path / NAME)
+    for index in range(0, 3_000, 100):
+        found = read_array(tmp_path, schema.Array("float16", (7, 5), tensor=f"layer {index}", files=(NAME,)))
+        assert found[0, 0] == np.float16(index)
+    assert len(opened) == 2  # for the header, and for what it says

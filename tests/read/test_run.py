@@ -64,8 +64,12 @@ def test_where_is_over_the_sample_in_its_order(tmp_path: Path) -> None:
 def test_large_arrays_are_mapped_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", 0)
     write_run(tmp_path / "run", small_data(), sample=None)
+    read = open_run(tmp_path / "run").latest.activations("head")
+    assert not isinstance(read, np.memmap)
+    monkeypatch.setattr("tensorboard_activis.read.array_file.MAPPED", 50)
     activations = open_run(tmp_path / "run").latest.activations("head")
     assert isinstance(activations, np.memmap)
+    np.testing.assert_array_equal(activations, read)
     with pytest.raises(ValueError, match="read-only"):
         activations[0, 0] = 1
 

@@ -1,0 +1,61 @@
+"""How much a graph or a snapshot may hold. Two bytes of a message become a hundred in memory, and many more in an answer."""
+
+from collections.abc import Iterator
+
+from tensorboard_activis import activis_pb2 as pb
+from tensorboard_activis.errors import UnreadableError
+
+#: Bytes of a message: what decoding one may take of a gigabyte.
+MAX_BLOB = 12 << 20
+_MAX_NODES, _MAX_EDGES, _MAX_OUTPUTS, _MAX_ATTRIBUTES = 100_000, 400_000, 400_000, 400_000
+_MAX_LAYERS, _MAX_SUBSETS, _MAX_COLUMNS, _MAX_CLASSES = 5_000, 100_000, 4_000, 1_000_000
+_MAX_NOTES, _MAX_METRICS = 10_000, 1_000
+#: Files of a table of instances, and how often all arrays of a snapshot may refer to files.
+_MAX_FILES, _MAX_REFERENCES = 1_000, 60_000
+#: Rows of arrays that hold nothing, for no bytes stand behind them; and neurons of all layers.
+_MAX_ROWS, _MAX_NEURONS = 50_000_000, 1 << 24
+
+
+def check_graph(message: pb.Graph) -> None:
+    """That nothing in it is beyond its bound. Raises UnreadableError."""
+    _check("graph", nodes=(len(message.nodes), _MAX_NODES), edges=(len(message.edges), _MAX_EDGES))
+    _check(
+        "graph",
+        outputs=(sum(len(node.outputs) for node in message.nodes), _MAX_OUTPUTS),
+        attributes=(sum(len(node.attributes) for node in message.nodes), _MAX_ATTRIBUTES),
+    )
+
+
+def check_snapshot(message: pb.Snapshot) -> None:
+    """That nothing in it is beyond its bound. Raises UnreadableError."""
+    what = f"snapshot of step {message.step}"
+    _check(
+        what,
+        instances=(message.kept + message.probes, _MAX_ROWS),
+        layers=(len(message.layers), _MAX_LAYERS),
+        subsets=(len(message.subsets), _MAX_SUBSETS),
+        columns=(len(message.columns), _MAX_COLUMNS),
+        classes=(len(message.class_names), _MAX_CLASSES),
+        notes=(len(message.notes), _MAX_NOTES),
+        metrics=(len(message.metrics), _MAX_METRICS),
+        files=(len(message.instances), _MAX_FILES),
+    )
+    _check(
+        what,
+        neurons=(sum(max(0, layer.neurons) for layer in message.layers), _MAX_NEURONS),
+        references=(sum(len(array.files) for array in _arrays(message)), _MAX_REFERENCES),
+    )
+
+
+def _arrays(message: pb.Snapshot) -> Iterator[pb.Array]:
+    for column in message.columns:
+        yield column.values
+    for layer in message.layers:
+        summary = layer.summary
+        yield from (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max)
+
+
+def _check(what: str, **counts: tuple[int, int]) -> None:
+    for name, (count, most) in counts.items():
+        if count > most:
+            raise UnreadableError(f"The {what} says that it has {count:,} {name}; at most {most:,} are read.")
