@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorboard_activis.query.classes import is_classes, label_values
 from tensorboard_activis.query.disk_cache import DiskCache, content_key
+from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.query.projection import Projection, fix_signs, follow, pca
 from tensorboard_activis.query.tsne import tsne, version
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -43,6 +44,7 @@ def following_pca(snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = 
     before = before[max(0, len(before) - _BUDGET // values) :]
     previous: Projection | None = None
     for snapshot in [*before, last]:
+        check_time()
         key = (snapshot.record.session, snapshot.record.step, layer, previous is not None)
         previous = keep(key, partial(_project, snapshot, layer, previous))
     assert previous is not None

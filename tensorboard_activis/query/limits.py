@@ -2,12 +2,29 @@
 
 import contextvars
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from tensorboard_activis.errors import QueryError
 
-_deadline: contextvars.ContextVar[tuple[float, float] | None] = contextvars.ContextVar("deadline", default=None)
+#: Seconds between two looks for whether somebody still waits.
+_LOOK = 0.1
+
+
+@dataclass(slots=True)
+class _Limit:
+    seconds: float
+    end: float
+    gone: Callable[[], bool]
+    next_look: float = 0.0
+
+
+_limit: contextvars.ContextVar[_Limit | None] = contextvars.ContextVar("limit", default=None)
+
+
+class AbandonedError(Exception):
+    """Nobody waits for the answer any more: the browser went on, or was closed."""
 
 
 class TooLargeError(QueryError):
@@ -15,20 +32,27 @@ class TooLargeError(QueryError):
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Within it, and in this thread, `check_time` raises once so many seconds have passed."""
-    token = _deadline.set((time.monotonic() + seconds, seconds))
+def time_limit(seconds: float, gone: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Within it, and in this thread, `check_time` raises once so many seconds have passed, or who asked has `gone`."""
+    token = _limit.set(_Limit(seconds, time.monotonic() + seconds, gone))
     try:
         yield
     finally:
-        _deadline.reset(token)
+        _limit.reset(token)
 
 
 def check_time() -> None:
-    """Called between the parts of long work. Raises TooLargeError beyond `time_limit`; without one, never."""
-    limit = _deadline.get()
-    if limit is not None and time.monotonic() > limit[0]:
+    """Called between the parts of long work. Raises TooLargeError and AbandonedError within `time_limit`; without one, never."""
+    limit = _limit.get()
+    if limit is None:
+        return
+    now = time.monotonic()
+    if now > limit.end:
         raise TooLargeError(
-            f"The answer takes longer than {limit[1]:g} seconds, the limit of one request. Ask for fewer rows, "
+            f"The answer takes longer than {limit.seconds:g} seconds, the limit of one request. Ask for fewer rows, "
             "or for a first answer from a part of the instances with prefix."
         )
+    if now > limit.next_look:
+        limit.next_look = now + _LOOK
+        if limit.gone():
+            raise AbandonedError

@@ -68,6 +68,14 @@ def tsne(
     share = 1.0 if fitted == instances else 1 - _PLACING
     layout = np.full((instances, 2), np.nan)
     perplexity = min(30.0, max(1.0, (fitted - 1) / 3))
+
+    def goes_on(done: float) -> bool:
+        return report is None or report(done, _centred(layout))
+
+    # Finding neighbours takes long and asks nobody.
+    layout[:fitted] = initial[:fitted]
+    if not goes_on(0.0):
+        return _centred(layout)
     affinities = openTSNE.affinity.PerplexityBasedNN(points[:fitted], perplexity=perplexity, n_jobs=1, random_state=0)
     embedding = openTSNE.TSNEEmbedding(
         openTSNE.initialization.rescale(np.asarray(initial[:fitted], np.float64)),
@@ -76,10 +84,6 @@ def tsne(
         n_jobs=1,
         random_state=0,
     )
-
-    def goes_on(done: float) -> bool:
-        return report is None or report(done, _centred(layout))
-
     try:
         for before, iterations, exaggeration, momentum in ((0, _EARLY, 12, 0.5), (_EARLY, _LATE, None, 0.8)):
 

@@ -11,6 +11,7 @@ from tensorboard.data import provider
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.run import current
 from tensorboard_activis.serve.cache import Cache
 
@@ -136,6 +137,7 @@ class Announced:
             return Entry(datum.step, datum.wall_time, key, None, None)
 
         def make() -> Entry:
+            check_time()
             try:
                 record = self._decoded(request, key)
             except UnreadableError as error:

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -17,7 +18,10 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 QUEUE = 8
-KEPT = 32
+#: Results that are kept, and their bytes.
+KEPT, KEPT_BYTES = 32, 128 << 20
+#: A job that nobody asks about for so many seconds ends: its tab was closed. A hidden tab asks once a minute.
+ABANDONED_SECONDS = 180.0
 
 
 @dataclass(slots=True)
@@ -29,17 +33,29 @@ class Job(Generic[Result]):
     result: Result | None = None
     problem: str | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
+    asked: float = field(default_factory=time.monotonic)
 
     def report(self, progress: float, result: Result) -> bool:
         """Called by the work as it goes; whether it shall go on."""
         self.progress, self.result = progress, result
+        return self.wanted()
+
+    def wanted(self) -> bool:
+        """Whether somebody still waits for it."""
+        if time.monotonic() - self.asked > ABANDONED_SECONDS:
+            self.cancelled.set()
         return not self.cancelled.is_set()
 
 
 class Jobs(Generic[Result]):
-    """Jobs by key, run one after another in one thread that ends when there is nothing to do."""
+    """Jobs by key, run one after another in one thread that ends when there is nothing to do.
 
-    def __init__(self) -> None:
+    Args:
+        weigh: bytes of a result.
+    """
+
+    def __init__(self, weigh: Callable[[Result], int] = lambda result: 0) -> None:
+        self._weigh = weigh
         self._jobs: OrderedDict[Hashable, Job[Result]] = OrderedDict()
         self._queue: list[tuple[Job[Result], Callable[[Job[Result]], Result]]] = []
         self._lock = threading.Lock()
@@ -52,21 +68,28 @@ class Jobs(Generic[Result]):
         """
         with self._lock:
             job = self._jobs.get(key)
-            if job is not None and job.state not in ("failed", "cancelled"):
+            if job is not None and job.state not in ("failed", "cancelled") and not job.cancelled.is_set():
+                job.asked = time.monotonic()
                 self._jobs.move_to_end(key)
                 return job
             if len(self._queue) >= QUEUE:
                 raise TooLargeError(f"{QUEUE} layouts wait to be computed already. Wait for one, or cancel one.")
             job = self._jobs[key] = Job()
             self._queue.append((job, work))
-            for old in [key for key, one in self._jobs.items() if one.state not in ("queued", "running")]:
-                if len(self._jobs) <= KEPT:
-                    break
-                del self._jobs[old]
+            self._forget_old()
             if not self._working:
                 self._working = True
                 threading.Thread(target=self._work, name="activis-jobs", daemon=True).start()
             return job
+
+    def _forget_old(self) -> None:
+        weights = {key: 0 if job.result is None else self._weigh(job.result) for key, job in self._jobs.items()}
+        total = sum(weights.values())
+        for key in [key for key, job in self._jobs.items() if job.state not in ("queued", "running")]:
+            if len(self._jobs) <= KEPT and total <= KEPT_BYTES:
+                break
+            total -= weights[key]
+            del self._jobs[key]
 
     def find(self, key: Hashable) -> Job[Result] | None:
         """The job of this key, if there is one."""
@@ -97,6 +120,9 @@ class Jobs(Generic[Result]):
                     self._working = False
                     return
                 job, work = self._queue.pop(0)
+                if not job.wanted():
+                    job.state = "cancelled"
+                    continue
                 job.state = "running"
             try:
                 result = work(job)
@@ -107,7 +133,7 @@ class Jobs(Generic[Result]):
                 self._finish(job, "failed", f"{type(error).__name__}: {error}")
             else:
                 job.result = result
-                self._finish(job, "done", None)
+                self._finish(job, "cancelled" if job.cancelled.is_set() else "done", None)
 
     def _finish(self, job: Job[Result], state: str, problem: str | None) -> None:
         with self._lock:

@@ -37,7 +37,7 @@ class Projections:
     """PCA follows the signs of the step before; t-SNE begins where the step before ended, or at PCA's places."""
 
     def __init__(self) -> None:
-        self._jobs: Jobs[np.ndarray] = Jobs()
+        self._jobs: Jobs[np.ndarray] = Jobs(lambda xy: xy.nbytes)
         self._cache: Cache[Projection] = Cache(_BYTES)
         self._kept = DiskCache(cache_directory())
 

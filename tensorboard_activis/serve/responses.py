@@ -74,6 +74,11 @@ def unchanged_response(request: werkzeug.Request, etag: str) -> werkzeug.Respons
     return http_util.Respond(request, b"", "application/octet-stream", code=304, headers=[_etag(etag)])
 
 
+def unheard_response(request: werkzeug.Request) -> werkzeug.Response:
+    """For a log, if anybody: the client closed the connection before the answer was there."""
+    return http_util.Respond(request, b"", "text/plain", code=499)
+
+
 def _respond(request: werkzeug.Request, content: bytes, content_type: str, etag: str | None) -> werkzeug.Response:
     """What is not named by what it depends on is named by its content."""
     if etag is None:

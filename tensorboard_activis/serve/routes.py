@@ -8,7 +8,7 @@ import werkzeug
 from tensorboard import plugin_util
 
 import tensorboard_activis
-from tensorboard_activis.query.limits import time_limit
+from tensorboard_activis.query.limits import AbandonedError, time_limit
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.parameters import Parameters, parameters
@@ -17,8 +17,10 @@ from tensorboard_activis.serve.responses import (
     json_response,
     safetensors_response,
     unchanged_response,
+    unheard_response,
 )
 from tensorboard_activis.serve.runs import Runs
+from tensorboard_activis.serve.waiting import gone
 
 #: Seconds that one request may take; what takes longer belongs into a job.
 TIME_LIMIT = 60.0
@@ -35,8 +37,10 @@ def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Res
         try:
             given = parameters(request)
             of = Request(plugin_util.context(request.environ), plugin_util.experiment_id(request.environ))
-            with time_limit(TIME_LIMIT):
+            with time_limit(TIME_LIMIT, gone(request.environ)):
                 return answer(request, of, given)
+        except AbandonedError:
+            return unheard_response(request)
         except Exception as error:  # one bad request must not bring TensorBoard down
             return error_response(request, error)
 

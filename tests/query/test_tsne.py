@@ -35,6 +35,16 @@ def test_groups_stay_together() -> None:
     assert told[-1] == 1
 
 
+def test_neighbours_are_not_looked_for_when_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("it took long")
+
+    monkeypatch.setattr("openTSNE.affinity.PerplexityBasedNN", never)
+    initial = np.arange(120, dtype=np.float32).reshape(60, 2)
+    layout = module.tsne(sample(), initial, lambda done, xy: False)
+    np.testing.assert_allclose(layout, initial - initial.mean(axis=0))
+
+
 def test_stops_when_told_to() -> None:
     told: list[float] = []
 

@@ -2,12 +2,13 @@
 
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from tensorboard_activis.query.limits import TooLargeError, time_limit
+from tensorboard_activis.query.limits import AbandonedError, TooLargeError, time_limit
 from tensorboard_activis.query.workers import THREADS, in_parts
 
 
@@ -66,6 +67,25 @@ def test_an_error_ends_the_query_and_nothing_else() -> None:
 def test_the_time_limit_of_a_request_ends_it_between_parts() -> None:
     with time_limit(-1), pytest.raises(TooLargeError, match="longer than -1 seconds"):
         list(in_parts(lambda part: part, range(3)))
+
+
+def test_a_query_that_nobody_waits_for_ends_between_parts() -> None:
+    done: list[int] = []
+    waits = [True]
+
+    def work(part: int) -> None:
+        done.append(part)
+        if part == 3:
+            waits[0] = False
+        time.sleep(0.02)
+
+    with time_limit(60, lambda: not waits[0]), pytest.raises(AbandonedError):
+        list(in_parts(work, range(1000)))
+    assert 3 in done
+    assert len(done) < 200
+    count = len(done)
+    time.sleep(0.1)
+    assert len(done) <= count + THREADS
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

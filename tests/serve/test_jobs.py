@@ -66,6 +66,42 @@ def test_waiting_jobs_are_bounded_and_can_be_cancelled() -> None:
     assert jobs.cancel("nothing") is None
 
 
+def test_a_job_that_nobody_asks_for_ends_and_can_be_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tensorboard_activis.serve.jobs.ABANDONED_SECONDS", 0.3)
+    jobs: Jobs[int] = Jobs()
+    go, begun = threading.Event(), []
+
+    def work(job: Job[int]) -> int:
+        begun.append(job)
+        while job.report(0.1, 0) and not go.is_set():
+            time.sleep(0.005)
+        return 3
+
+    job, waiting = jobs.ask("a", work), jobs.ask("b", work)
+    end = time.monotonic() + 1
+    while time.monotonic() < end:  # its tab is open
+        assert jobs.ask("a", work) is job
+        time.sleep(0.01)
+    assert job.state == "running"
+    until(lambda: job.state == "cancelled")
+    until(lambda: waiting.state == "cancelled")
+    assert begun == [job]
+    go.set()
+    again = jobs.ask("a", work)
+    until(lambda: again.state == "done")
+    assert again.result == 3
+
+
+def test_results_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tensorboard_activis.serve.jobs.KEPT_BYTES", 25)
+    jobs: Jobs[str] = Jobs(len)
+    for key in "abc":
+        job = jobs.ask(key, lambda job: 10 * "x")
+        until(lambda job=job: job.state == "done")  # type: ignore[misc]
+    jobs.ask("d", lambda job: "x")
+    assert [key for key in "abc" if jobs.find(key)] == ["b", "c"]
+
+
 @pytest.mark.parametrize(("error", "problem"), [(ActiVisError("no"), "no"), (KeyError("x"), "KeyError: 'x'")])
 def test_a_failed_job_says_why_and_can_be_asked_again(error: Exception, problem: str) -> None:
     jobs: Jobs[int] = Jobs()
