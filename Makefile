@@ -44,14 +44,14 @@ test-browser: $(VENV)/.stamp-test built browser
 
 bench: $(VENV)/.stamp-test $(VENV)/.stamp-bench built ## the figures of the README and of benchmarks/README.md, on this machine
 	runs=$$(mktemp -d); trap 'rm -rf "$$runs"' EXIT; \
-	for benchmark in $(filter-out benchmarks/load.py,$(wildcard benchmarks/[a-z]*.py)); do \
+	for benchmark in $(filter-out benchmarks/load%,$(wildcard benchmarks/[a-z]*.py)); do \
 		echo "== $$benchmark"; ACTIVIS_BENCHMARK_RUNS="$$runs" $(BIN)/python "$$benchmark"; done
 
 nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
 	$(BIN)/python -m tests.hostile.fuzz --inputs 1000000
 	$(BIN)/python -m tests.faults.kill --times 200
 	$(BIN)/python benchmarks/load.py
-	$(BIN)/python benchmarks/load.py --runs
+	$(BIN)/python benchmarks/load_runs.py
 
 screenshot: $(VENV)/.stamp-test built browser ## take the README's pictures again
 	$(BIN)/python scripts/screenshot.py

@@ -2,7 +2,6 @@
 
     python benchmarks/load.py                    # 16 clients for 10 minutes
     python benchmarks/load.py --minutes 1 --clients 8
-    python benchmarks/load.py --runs             # instead: 200 runs x 50 snapshots x 10 layers
 
 Prints answers, errors, the slowest of TensorBoard's own pages, and the server's memory, threads and open files at the end of the
 first fifth and at the end: these must not grow.
@@ -11,15 +10,12 @@ first fifth and at the end: these must not grow.
 import argparse
 import json
 import random
-import shutil
 import statistics
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -27,58 +23,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-
-from tensorboard_activis import schema  # noqa: E402
-from tensorboard_activis.capture.recorder import Recorder  # noqa: E402
+from benchmarks._load_logs import Logs, get  # noqa: E402
 from tests.board import tensorboard  # noqa: E402
 from tests.faults.process import Usage, children  # noqa: E402
 
 #: Pages of TensorBoard itself: they must not wait for us.
 PAGES = ("", "data/environment", "data/plugins_listing", "data/runs")
 RELOAD_SECONDS = 5
-
-
-class Logs:
-    """Runs of several sizes, written by the real recorder."""
-
-    def __init__(self, directory: Path, layers: int = 4, neurons: int = 64, instances: int = 400) -> None:
-        self.directory = directory
-        shape = schema.Shape((-1, neurons))
-        names = [f"layer{index}" for index in range(layers)]
-        nodes = [
-            schema.Node("", None, "module", "Net", "Net"),
-            *(schema.Node(n, "", "module", n, "Linear") for n in names),
-        ]
-        self._graph = schema.Graph("torch", "Net", tuple(nodes), ())
-        self._layers = [schema.LayerInfo(name, neurons, "none", 0, shape) for name in names]
-        random_ = np.random.default_rng(0)
-        self._values = random_.normal(size=(instances, neurons)).astype(np.float32)
-        self._labels = random_.integers(0, 10, instances)
-
-    def write(self, run: str, steps: int) -> None:
-        """A run of so many snapshots."""
-        log = Recorder(self.directory / run, self._graph, self._layers, strict=True)
-        for step in range(steps):
-            with log.snapshot(step) as evaluation:
-                values = {layer.name: self._values + 0.01 * step for layer in self._layers}
-                evaluation.add(values, labels=self._labels, outputs=self._values[:, :10])
-        log.close()
-
-    def remove(self, run: str) -> None:
-        """As a user does it."""
-        shutil.rmtree(self.directory / run, ignore_errors=True)
-
-
-def get(address: str) -> tuple[int, bytes, float]:
-    """Status, body, seconds."""
-    begun = time.monotonic()
-    try:
-        with urllib.request.urlopen(address, timeout=60) as answer:
-            return answer.status, answer.read(), time.monotonic() - begun
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(), time.monotonic() - begun
 
 
 def question(chance: random.Random, run: str, step: int) -> str:
@@ -121,14 +72,14 @@ class Load:
         """Asks about what `runs` lists, as a tab does."""
         chance = random.Random(seed)
         while time.monotonic() < self._end:
-            status, body, _ = get(f"{self._board}/data/plugin/activis/runs")
+            status, body, _, _ = get(f"{self._board}/data/plugin/activis/runs")
             listed = [(run["name"], step["step"]) for run in json.loads(body)["runs"] for step in run["steps"]]
             self._note("runs", status, body, ok={200})
             for _ in range(10):
                 if not listed or time.monotonic() > self._end:
                     break
                 run, step = chance.choice(listed)
-                status, body, seconds = get(f"{self._board}/{question(chance, run, step)}")
+                status, body, seconds, _ = get(f"{self._board}/{question(chance, run, step)}")
                 # A run that has gone meanwhile is not there; its files went before TensorBoard noticed.
                 self._note("answers", status, body, ok={200} if run.startswith("stays") else {200, 404, 422})
                 with self._lock:
@@ -138,7 +89,7 @@ class Load:
         """How long TensorBoard's own pages take meanwhile."""
         while time.monotonic() < self._end:
             for page in PAGES:
-                status, body, seconds = get(f"{self._board}/{page}")
+                status, body, seconds, _ = get(f"{self._board}/{page}")
                 self._note("pages", status, body, ok={200})
                 with self._lock:
                     self.pages.append(seconds)
@@ -190,56 +141,13 @@ def mixed_load(minutes: float, clients: int) -> int:
     return 1 if load.errors else 0
 
 
-def many_runs(runs: int = 200, steps: int = 50, layers: int = 10) -> int:
-    """First and later answers of `runs`, and what reloading takes of a core while nothing happens."""
-    with tempfile.TemporaryDirectory() as directory:
-        logs = Logs(Path(directory), layers=layers, neurons=32, instances=100)
-        logs.write("run0", steps)
-        for index in range(1, runs):
-            shutil.copytree(Path(directory) / "run0", Path(directory) / f"run{index}")
-        with tensorboard(f"--logdir={directory}", f"--reload_interval={RELOAD_SECONDS}") as board:
-            server = children()[-1]
-            waited = time.monotonic()
-            while True:  # until TensorBoard has read all of it
-                body = get(f"{board}/data/plugin/activis/runs")[1]
-                listed = [len(run["steps"]) for run in json.loads(body)["runs"]]
-                if len(listed) == runs and min(listed) == steps:
-                    break
-                time.sleep(0.2)
-            read = time.monotonic() - waited
-            # As for a user who opens the tab on a TensorBoard that has read everything and was asked nothing yet.
-            with tensorboard(f"--logdir={directory}", "--reload_interval=0") as other:
-                while len(json.loads(get(f"{other}/data/runs")[1])) < runs:
-                    time.sleep(0.5)
-                time.sleep(5)
-                _, _, first = get(f"{other}/data/plugin/activis/runs")
-                picture = sum(get(f"{other}/{one}")[2] for one in _picture())
-            again = statistics.median(get(f"{board}/data/plugin/activis/runs")[2] for _ in range(5))
-            before, begun = Usage.of(server), time.monotonic()
-            time.sleep(30)
-            share = (Usage.of(server).seconds - before.seconds) / (time.monotonic() - begun)
-    print(f"{runs} runs x {steps} snapshots x {layers} layers; TensorBoard had read all of it after {read:.0f} s")
-    print(f"  first answer of runs: {first:.2f} s; with graph, snapshot, strips and a matrix: {first + picture:.2f} s")
-    print(f"  runs again: median {again:.3f} s; reloading takes {100 * share:.1f} % of a core")
-    return 0
-
-
-def _picture() -> list[str]:
-    rows = urllib.parse.quote('[{"subset": "all"}]')
-    return [
-        f"data/plugin/activis/{route}?run=run0&step=0&layer=layer0&rows={rows}"
-        for route in ("graph", "snapshot", "strips", "matrix")
-    ]
-
-
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--runs", action="store_true")
     options = parser.parse_args()
-    return many_runs() if options.runs else mixed_load(options.minutes, options.clients)
+    return mixed_load(options.minutes, options.clients)
 
 
 if __name__ == "__main__":

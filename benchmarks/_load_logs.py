@@ -1,0 +1,71 @@
+"""Log directories for the measurements of load, and how one asks TensorBoard about them."""
+
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.recorder import Recorder
+
+
+class Logs:
+    """Runs of several sizes, written by the real recorder."""
+
+    def __init__(self, directory: Path, layers: int = 4, neurons: int = 64, instances: int = 400) -> None:
+        self.directory = directory
+        shape = schema.Shape((-1, neurons))
+        names = [f"layer{index}" for index in range(layers)]
+        nodes = [
+            schema.Node("", None, "module", "Net", "Net"),
+            *(schema.Node(n, "", "module", n, "Linear") for n in names),
+        ]
+        self._graph = schema.Graph("torch", "Net", tuple(nodes), ())
+        self._layers = [schema.LayerInfo(name, neurons, "none", 0, shape) for name in names]
+        random_ = np.random.default_rng(0)
+        self._values = random_.normal(size=(instances, neurons)).astype(np.float32)
+        self._labels = random_.integers(0, 10, instances)
+
+    def write(self, run: str, steps: int) -> None:
+        """A run of so many snapshots."""
+        with self.growing(run) as snapshots:
+            for _ in range(steps):
+                next(snapshots)
+
+    @contextmanager
+    def growing(self, run: str) -> Iterator[Iterator[int]]:
+        """A run that has one snapshot more whenever the next step is asked for."""
+        log = Recorder(self.directory / run, self._graph, self._layers, strict=True)
+
+        def snapshots() -> Iterator[int]:
+            step = 0
+            while True:
+                with log.snapshot(step) as evaluation:
+                    values = {layer.name: self._values + 0.01 * step for layer in self._layers}
+                    evaluation.add(values, labels=self._labels, outputs=self._values[:, :10])
+                yield step
+                step += 1
+
+        yield snapshots()
+        log.close()
+
+    def remove(self, run: str) -> None:
+        """As a user does it."""
+        shutil.rmtree(self.directory / run, ignore_errors=True)
+
+
+def get(address: str, etag: str | None = None) -> tuple[int, bytes, float, str | None]:
+    """Status, body, seconds and name (`ETag`) of an answer; 304 when it is still the one that is known by this name."""
+    asked = urllib.request.Request(address, headers={} if etag is None else {"If-None-Match": etag})
+    begun = time.monotonic()
+    try:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return answer.status, answer.read(), time.monotonic() - begun, answer.headers["ETag"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), time.monotonic() - begun, error.headers["ETag"]
