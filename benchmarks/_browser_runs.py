@@ -1,6 +1,6 @@
 """Runs of the sizes that the browser benchmarks name, written by the real recorder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,10 @@ _RUNS = {
     "hover": [("hover", 10_000, 10, 512)],
     "memory": [("memory", 5_000, 10, 256)],
     "graph": [("graph", 200, 10, 64)],
+    "first": [("layers", 10_000, 10, 2_048)],
 }
+#: Layers below `features` in the run "layers": with `head`, twenty of a network whose layers become wider.
+_BELOW = {f"stage{i // 3}.conv{i % 3}": 64 << i // 4 for i in range(18)}
 
 
 def write(log_dir: Path, parts: Iterable[str]) -> None:
@@ -27,11 +30,13 @@ def write(log_dir: Path, parts: Iterable[str]) -> None:
     for name, instances, classes, neurons in (run for part in parts for run in _RUNS[part]):
         if not (log_dir / name).exists():
             steps = STEPS_OF_MEMORY if name == "memory" else (1,)
-            _write(log_dir / name, instances, classes, neurons, OPERATORS if name == "graph" else 12, steps)
+            widths = {**(_BELOW if name == "layers" else {}), "features": neurons, "head": 10}
+            _write(log_dir / name, instances, classes, widths, OPERATORS if name == "graph" else 12, steps)
 
 
-def _graph(operators: int, neurons: int, classes: int) -> schema.Graph:
-    """Operators one after the other, in blocks of equal size; the last two are recorded."""
+def _graph(operators: int, widths: Mapping[str, int]) -> schema.Graph:
+    """Operators one after the other, in blocks of equal size, then the recorded layers."""
+    neurons = widths["features"]
     shape = (schema.Shape((-1, neurons)),)
     nodes = [
         schema.Node("", None, "module", "Net", "Net", shape),
@@ -47,7 +52,7 @@ def _graph(operators: int, neurons: int, classes: int) -> schema.Graph:
             )
             edges.append(schema.Edge(before, key, shape[0]))
             before = key
-    for name, width in (("features", neurons), ("head", classes)):
+    for name, width in widths.items():
         nodes.append(schema.Node(name, "", "module", name, "Linear", (schema.Shape((-1, width)),)))
         edges.append(schema.Edge(before, name, shape[0]))
         before = name
@@ -55,18 +60,17 @@ def _graph(operators: int, neurons: int, classes: int) -> schema.Graph:
 
 
 def _write(
-    log_dir: Path, instances: int, classes: int, neurons: int, operators: int, steps: Iterable[int] = (1,)
+    log_dir: Path, instances: int, classes: int, widths: Mapping[str, int], operators: int, steps: Iterable[int] = (1,)
 ) -> None:
     random = np.random.default_rng(0)
     labels = np.arange(instances) % classes
-    patterns = random.normal(size=(classes, neurons)).astype(np.float32)
-    layers = [
-        schema.LayerInfo("features", neurons, "none", 0, schema.Shape((-1, neurons))),
-        schema.LayerInfo("head", 10, "none", 0, schema.Shape((-1, 10))),
-    ]
+    total = sum(widths.values()) - widths["head"]
+    patterns = random.normal(size=(classes, total)).astype(np.float32)
+    ends = np.cumsum(list(widths.values()))[:-2]
+    layers = [schema.LayerInfo(name, width, "none", 0, schema.Shape((-1, width))) for name, width in widths.items()]
     recorder = Recorder(
         log_dir,
-        _graph(operators, neurons, 10),
+        _graph(operators, widths),
         layers,
         class_names=[f"class {index}" for index in range(classes)],
         sample=None,
@@ -76,8 +80,9 @@ def _write(
         with recorder.guard(step), recorder.snapshot(step) as evaluation:
             for start in range(0, instances, _BATCH):
                 own = labels[start : start + _BATCH]
-                noise = random.normal(size=(len(own), neurons + classes)).astype(np.float32)
-                scores = np.eye(classes, dtype=np.float32)[own] * 2 + noise[:, neurons:]
-                activations = {"features": patterns[own] + noise[:, :neurons], "head": scores[:, :10]}
+                noise = random.normal(size=(len(own), total + classes)).astype(np.float32)
+                scores = np.eye(classes, dtype=np.float32)[own] * 2 + noise[:, total:]
+                hidden = np.split(patterns[own] + noise[:, :total], ends, axis=1)
+                activations = dict(zip(widths, [*hidden, scores[:, :10]], strict=True))
                 evaluation.add(activations, labels=own, outputs=scores)
     recorder.close()

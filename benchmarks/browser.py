@@ -1,7 +1,7 @@
 """How fast the tab is in the hand: headless Chromium with software graphics, on runs of the sizes that the design names.
 
 Usage: python benchmarks/browser.py [PART] [--minutes 30] [--runs DIRECTORY]
-PART: matrix, projection, hover, graph or memory; all but memory without it.
+PART: matrix, first, projection, hover, graph or memory; all but memory without it.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, Request, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -70,6 +70,12 @@ class Tab:
     def __init__(self, page: Page, board: str) -> None:
         self.page = page
         self._board = board
+        self._asked: list[Request] = []
+        page.on("requestfinished", lambda request: self._asked.append(request))
+
+    def megabytes(self) -> float:
+        """Numbers that came over the wire since the run was opened."""
+        return sum(map(_numbers, self._asked)) / 1e6
 
     @property
     def frame(self) -> FrameLocator:
@@ -82,6 +88,7 @@ class Tab:
     def open(self, run: str, state: str = "", *, until: str = "[role=grid] .matrix-row") -> float:
         """Goes to a run; seconds from the tab's own start until what was waited for is there."""
         self.page.goto("about:blank")
+        self._asked.clear()
         self.page.goto(f"{self._board}/#activis&p.activis.run={run}{state}")
         self.frame.locator(until).first.wait_for(timeout=300_000)
         taken = float(self.run("() => performance.now()")) / 1000
@@ -101,6 +108,13 @@ class Tab:
         return found["x"], found["y"], found["width"], found["height"]
 
 
+def _numbers(request: Request) -> int:
+    """Bytes of an answer in numbers; 0 of others."""
+    response = request.response() if "/data/plugin/activis/" in request.url else None
+    kind = response.header_value("content-type") if response else None
+    return request.sizes()["responseBodySize"] if kind == "application/octet-stream" else 0
+
+
 def slow_frame(times: list[float]) -> float:
     """The 95th percentile."""
     return quantiles(times, n=20)[-1]
@@ -108,8 +122,10 @@ def slow_frame(times: list[float]) -> float:
 
 def matrix(tab: Tab) -> None:
     """1,000 rows by 16,384 neurons."""
-    line("matrix 1,000 x 16,384: open", tab.open("matrix") * 1000, None)
-    x, y, width, height = tab.box(".matrix-body")
+    panel = '[aria-label="Layer features"] '
+    line("matrix 1,000 x 16,384: open", tab.open("matrix", until=f"{panel}.matrix-row") * 1000, None)
+    line("  numbers for the first picture", tab.megabytes(), None, "MB")
+    x, y, width, height = tab.box(f"{panel}.matrix-body")
 
     def wheel(dy: int) -> Callable[[], None]:
         def work() -> None:
@@ -132,7 +148,15 @@ def matrix(tab: Tab) -> None:
     line("  zoom in, slow frame", slow_frame(tab.frames(wheel(-60))), 20)
     line("  pan, slow frame", slow_frame(tab.frames(pan)), 20)
     line("  zoom out, slow frame", slow_frame(tab.frames(wheel(60))), 20)
-    line("  hover", median(tab.run(ANSWER, [".matrix-body", 0.5, 0.4])), 16.7)
+    line("  hover", median(tab.run(ANSWER, [f"{panel}.matrix-body", 0.5, 0.4])), 16.7)
+
+
+def first(tab: Tab) -> None:
+    """20 layers and 10,000 instances: from the tab's start until both panels stand."""
+    both = ".layer-panel:has(.matrix-legend):has(.projection-axis) ~ .layer-panel:has(.matrix-legend):has(.projection-axis)"
+    times = [tab.open("layers", until=both) * 1000 for _ in range(6)][1:]  # without the server's own first time
+    line("20 layers, 10,000 instances: first picture", median(times), 1500)
+    line("  numbers for it", tab.megabytes(), 1, "MB")
 
 
 def projection(tab: Tab) -> None:
@@ -240,12 +264,13 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("part", nargs="?", choices=("matrix", "projection", "hover", "graph", "memory"))
+    arguments.add_argument("part", nargs="?", choices=("matrix", "first", "projection", "hover", "graph", "memory"))
     arguments.add_argument("--minutes", type=float, default=30)
     arguments.add_argument("--runs", type=Path, help="where the runs are, or are to be kept")
     chosen = arguments.parse_args()
     parts: dict[str, Callable[[Tab], None]] = {
         "matrix": matrix,
+        "first": first,
         "projection": projection,
         "hover": hover,
         "graph": graph,
