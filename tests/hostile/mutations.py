@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
+from tensorboard_activis.bounds import MAX_BLOB
 from tensorboard_activis.framing import framed, records
 
 INTEGERS = (0, 1, -1, 2, 3, 7, 255, 2**15, 2**24, 2**31 - 1, 2**31, -(2**31), 2**32, 2**40, 2**53, 2**63 - 1, -(2**63))
@@ -48,6 +49,9 @@ TEXTS = (
     "U99999999",
     "step-0000000001-0-0.safetensors",
 )
+
+#: Bytes; no message of more than half as many is decoded.
+_LARGE = 2 * MAX_BLOB
 
 
 def any_bytes(content: bytes, chance: random.Random) -> bytes:
@@ -121,8 +125,8 @@ def _lie_in_list(value: Any, chance: random.Random) -> None:
     elif chance.random() < 0.4:
         del value[chance.randrange(len(value))]
     else:
-        copies = chance.choice((1, 1, 3, 200, 3_000))
-        value.extend([chance.choice(value)] * copies)
+        copies, one = chance.choice((1, 1, 3, 200, 3_000)), chance.choice(value)
+        value.extend([one] * _few(copies, one.ByteSize()))
 
 
 def _lie_in_scalars(value: Any, field: Any, chance: random.Random) -> None:
@@ -132,9 +136,15 @@ def _lie_in_scalars(value: Any, field: Any, chance: random.Random) -> None:
     elif kind == 1 and value:
         value[chance.randrange(len(value))] = _scalar(field, chance, value[0])
     elif kind == 2 and value:
-        value.extend(list(value) * chance.choice((1, 5, 500)))
+        size = sum(len(one) for one in value if isinstance(one, (str, bytes)))
+        value.extend(list(value) * _few(chance.choice((1, 5, 500)), size))
     else:
         value.append(_scalar(field, chance, value[0] if value else None))
+
+
+def _few(copies: int, size: int) -> int:
+    """As many as make a message that is too large by far: with more the memory would be the fuzzer's own."""
+    return min(copies, 1 + (_LARGE // max(1, size)))
 
 
 def _lie_in_map(value: Any, entry: Any, chance: random.Random) -> None:
