@@ -14,6 +14,7 @@ from transformers.integrations.integration_utils import default_logdir
 
 from tensorboard_activis.capture.processes import ElsewhereError
 from tensorboard_activis.capture.recorder import RunDirectory, check_options
+from tensorboard_activis.capture.torch.processes import told
 from tensorboard_activis.capture.torch.reduce import check_reducer
 from tensorboard_activis.capture.torch.transformers_data import batched, decoder, evaluation_data, label_names
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
@@ -222,10 +223,8 @@ def _check_sharding(args: Any, model: Any) -> None:
 
 def _shared_directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
     """That of the first process: the rule has the time in it, and the process's number."""
-    found = [_directory(log_dir, args)]
-    if _log_together(args):
-        dist.broadcast_object_list(found)
-    return found[0]
+    found = _directory(log_dir, args)
+    return told(os.fspath(found)) if _log_together(args) else found
 
 
 def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:

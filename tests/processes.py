@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tensorboard_activis.capture.parcels import Parcel
 from tensorboard_activis.capture.processes import ElsewhereError, Processes
 
 T = TypeVar("T")
@@ -26,8 +27,8 @@ class Threads:
     def gather(self, data: bytes) -> list[bytes]:
         return self._all(data)
 
-    def exchange(self, parts: Sequence[bytes]) -> list[bytes]:
-        return [given[self.rank] for given in self._all(list(parts))]
+    def exchange(self, parts: Sequence[Parcel]) -> list[memoryview]:
+        return [memoryview(b"".join(given[self.rank])) for given in self._all(list(parts))]
 
     def total(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(sum(self._all(values)))

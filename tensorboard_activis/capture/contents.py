@@ -34,6 +34,18 @@ class Contents:
         self._texts: bool | None = None
         self._user = UserColumns()
 
+    @property
+    def decided(self) -> tuple[Any, ...]:
+        """What the first batch decided, for `decide_as` on another process."""
+        thumbnails = None if self._thumbnails is None else self._thumbnails.decided
+        return thumbnails, None if self._clips is None else self._clips.given_rate, self._texts, self._user.kinds
+
+    def decide_as(self, decided: tuple[Any, ...]) -> None:
+        """Decides as another process did, instead of by a first batch."""
+        thumbnails, rate, self._texts, self._user.kinds = decided
+        self._thumbnails = None if thumbnails is None else Thumbnails.like(thumbnails)
+        self._clips = None if rate is None else Clips(rate)
+
     def facts(
         self,
         count: int,

@@ -152,10 +152,12 @@ class Pass:
         seen = self.gathered
         if decide is not None and self._processes.size > 1:
             decide()
-        mine = None if decide is None else (seen.outcomes, seen.contents)
+        mine = None if decide is None else (seen.outcomes.decided, seen.contents.decided)
         found = shared(self._processes, mine)
         if found is not None:
-            seen.outcomes, seen.contents = found
+            if found is not mine:
+                seen.outcomes.decide_as(found[0])
+                seen.contents.decide_as(found[1])
             self._settled = True
 
     def _decide(

@@ -1,11 +1,11 @@
 """What several processes have gathered, as if one had seen it all."""
 
-import pickle
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
+from tensorboard_activis.capture.parcels import packed, unpacked
 from tensorboard_activis.capture.processes import Processes
 from tensorboard_activis.capture.publication import Gathered, Rows
 from tensorboard_activis.capture.together import with_probes
@@ -58,10 +58,10 @@ def spread(processes: Processes, gathered: Gathered, size: int | None) -> Rows:
 
 def _alike(processes: Processes, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same columns in the same order on all: a process that had no data has them without rows."""
-    empty = pickle.dumps({name: values[:0] for name, values in kept.items()})
+    empty = b"".join(packed({name: values[:0] for name, values in kept.items()}))
     known: dict[str, np.ndarray] = {}
     for data in processes.gather(empty):
-        for name, values in pickle.loads(data).items():
+        for name, values in unpacked(data).items():
             known.setdefault(name, values)
     return {name: kept.get(name, values) for name, values in known.items()}
 
@@ -71,13 +71,15 @@ def _exchanged(
 ) -> np.ndarray:
     """Rows [instances, ...] of this process's part: those whose places are within its bounds, in their order."""
     mine = places[processes.rank]
-    parts = []
-    for low, high in pairwise(bounds):
-        parts.append(pickle.dumps(values[(mine >= low) & (mine < high)], protocol=5))
-    received = np.concatenate([pickle.loads(data) for data in processes.exchange(parts)])
+    parts = [packed(values[(mine >= low) & (mine < high)]) for low, high in pairwise(bounds)]
+    received = [unpacked(data) for data in processes.exchange(parts)]
     low, high = bounds[processes.rank], bounds[processes.rank + 1]
-    order = np.concatenate([place[(place >= low) & (place < high)] for place in places])
-    return received[np.argsort(order)]
+    # Of whole numbers in one part and some missing in another, say.
+    like = np.concatenate([rows[:0] for rows in received])
+    found = np.empty((high - low, *like.shape[1:]), like.dtype)
+    for rows, place in zip(received, places, strict=True):
+        found[place[(place >= low) & (place < high)] - low] = rows
+    return found
 
 
 def _lines(text: bytes) -> list[str]:

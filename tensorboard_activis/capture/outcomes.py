@@ -87,6 +87,16 @@ class Outcomes:
             return several(outputs, labels, probabilities=bool(self._probabilities))
         return ranked(outputs, labels, groups) if self.task == "ranking" else numbers(outputs, labels)
 
+    @property
+    def decided(self) -> tuple[str | None, int, bool, bool | None]:
+        """What the first batch decided, for `decide_as` on another process."""
+        return self.task, self.classes, self.labelled, self._probabilities
+
+    def decide_as(self, decided: tuple[str | None, int, bool, bool | None]) -> None:
+        """Decides as another process did, instead of by a first batch."""
+        self.task, self.classes, self.labelled, self._probabilities = decided
+        self._decided = True
+
     def _unpredicted(self, labels: np.ndarray | None) -> Outcome:
         """Labels without predictions: embeddings whose classes are known, say."""
         if labels is None or labels.ndim != 1:

@@ -4,13 +4,13 @@ All of them call the same methods in the same order. A process that meets a faul
 there the others learn of it, and all leave at the same place.
 """
 
-import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from tensorboard_activis.capture.parcels import Describe, Make, Parcel, packed, unpacked
 from tensorboard_activis.errors import ActiVisError
 
 T = TypeVar("T")
@@ -44,8 +44,8 @@ class Processes(Protocol):
     def gather(self, data: bytes) -> list[bytes]:
         """What each of them gave, in order of rank."""
 
-    def exchange(self, parts: Sequence[bytes]) -> list[bytes]:
-        """One part for each of them; gives what each of them had for this one, in order of rank."""
+    def exchange(self, parts: Sequence[Parcel]) -> list[memoryview]:
+        """One parcel for each of them; gives what each of them had for this one, in order of rank."""
 
     def total(self, values: np.ndarray) -> np.ndarray:
         """The sum over processes of arrays of one shape and dtype, element by element."""
@@ -78,9 +78,9 @@ class Alone:
         """This process's own."""
         return [data]
 
-    def exchange(self, parts: Sequence[bytes]) -> list[bytes]:
+    def exchange(self, parts: Sequence[Parcel]) -> list[memoryview]:
         """This process's own."""
-        return list(parts)
+        return [memoryview(b"".join(part)) for part in parts]
 
     def total(self, values: np.ndarray) -> np.ndarray:
         """The values."""
@@ -99,15 +99,21 @@ class Alone:
         return nullcontext()
 
 
-def shared(processes: Processes, value: T | None) -> T | None:
-    """The value of the first process that has one, on all of them; it must be possible to pickle it."""
+def shared(
+    processes: Processes, value: T | None, describe: Describe = lambda value: None, make: Make | None = None
+) -> T | None:
+    """The value of the first process that has one, on all of them; see `packed` for what it may be.
+
+    Raises:
+        UnsendableError: it is something else.
+    """
     holders = processes.gather(b"" if value is None else b"\1")
     first = next((rank for rank, holds in enumerate(holders) if holds), None)
     if first is None or processes.size == 1:
         return value
-    data = pickle.dumps(value) if first == processes.rank else b""
-    received = processes.exchange([data] * processes.size)[first]
-    found: T = value if first == processes.rank else pickle.loads(received)  # type: ignore[assignment]
+    parcel = packed(value, describe) if first == processes.rank else []
+    received = processes.exchange([parcel] * processes.size)[first]
+    found: T = value if first == processes.rank else unpacked(received, make)  # type: ignore[assignment]
     return found
 
 

@@ -18,11 +18,15 @@ class Clips:
 
     Arguments:
         rate: values per second.
+
+    Attributes:
+        given_rate: the same.
     """
 
     def __init__(self, rate: int) -> None:
         if isinstance(rate, bool) or not isinstance(rate, (int, np.integer)) or not 0 < rate <= 1_000_000:
             raise ActiVisError(f"The sample rate of audio must be a whole number of values per second; got {rate!r}.")
+        self.given_rate = int(rate)
         self._every = max(1, -(-int(rate) // RATE) if rate > RATE * 1.5 else 1)
         self._rate = int(rate) // self._every
         self._most = SECONDS * int(rate)

@@ -40,6 +40,18 @@ class Thumbnails:
         )
         self.ink = images.shape[-1] == 1 and float(np.median(border)) <= low + 0.05 * self._range
 
+    @property
+    def decided(self) -> tuple[str, float, float, bool]:
+        """What the first batch decided."""
+        return self._channels, self._low, self._range, self.ink
+
+    @classmethod
+    def like(cls, decided: tuple[str, float, float, bool]) -> "Thumbnails":
+        """One that decided the same, on another process."""
+        found = cls.__new__(cls)
+        found._channels, found._low, found._range, found.ink = decided
+        return found
+
     def encode(self, inputs: np.ndarray) -> list[bytes]:
         """PNG of every instance."""
         values = _as_images(inputs, self._channels).astype(np.float32)

@@ -32,10 +32,14 @@ def check_names(columns: Mapping[str, Any]) -> None:
 
 
 class UserColumns:
-    """Takes columns batch by batch and holds them to be what they were in the first."""
+    """Takes columns batch by batch and holds them to be what they were in the first.
+
+    Attributes:
+        kinds: by name what they hold, see `_column`; None before the first batch.
+    """
 
     def __init__(self) -> None:
-        self._kinds: dict[str, str | None] | None = None
+        self.kinds: dict[str, str | None] | None = None
 
     def of(self, columns: Mapping[str, Any] | None, count: int, *, partly: bool = False) -> dict[str, np.ndarray]:
         """Columns of a batch: int64, float64 (NaN: missing), bool, or object of texts or truth values and None.
@@ -51,22 +55,22 @@ class UserColumns:
                 f"columns must map names to one value per instance; a batch gave a {type(columns).__name__}."
             )
         check_names(columns)
-        if self._kinds is None:
-            self._kinds = dict.fromkeys(columns)
-        if set(columns) != set(self._kinds) and not (partly and set(columns) < set(self._kinds)):
+        if self.kinds is None:
+            self.kinds = dict.fromkeys(columns)
+        if set(columns) != set(self.kinds) and not (partly and set(columns) < set(self.kinds)):
             raise ActiVisError(
-                f"A batch has the columns {_listed(columns)}, the ones before had {_listed(self._kinds)}. Give the same for "
+                f"A batch has the columns {_listed(columns)}, the ones before had {_listed(self.kinds)}. Give the same for "
                 "every batch; None stands for a value that is missing."
             )
         found = {}
         for name, given in columns.items():
             kind, values = _column(name, given, count)
-            known = self._kinds[name]
+            known = self.kinds[name]
             if known is not None and kind is not None and kind != known:
                 raise ActiVisError(
                     f"The column {name!r} held {known} at first; now there are {kind}. Convert it to one."
                 )
-            self._kinds[name] = known or kind
+            self.kinds[name] = known or kind
             found[printable(name)] = values
         return found
 

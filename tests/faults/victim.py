@@ -163,8 +163,9 @@ def stores(face: str) -> Callable[[int], Callable[[], Any]]:
     """By the number of an order, what makes the store by which its processes find each other; this one outlives them."""
     if SIZES[face] == 1:
         return lambda number: lambda: None
-    import torch.distributed as dist
+    import torch.distributed
 
+    dist: Any = torch.distributed
     port = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     _kept.append(port)
     return lambda number: lambda: dist.PrefixStore(f"{number}", dist.TCPStore("127.0.0.1", port.port))

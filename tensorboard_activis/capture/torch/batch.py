@@ -8,6 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from tensorboard_activis.capture.parcels import UnsendableError, packed
+from tensorboard_activis.capture.processes import Processes, shared
+from tensorboard_activis.capture.torch.parcels import MAKE, describe
+from tensorboard_activis.errors import ConfigurationError
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -67,17 +72,26 @@ def cut(batch: Batch, count: int) -> Batch:
     return Batch(transform(batch.args, shorten), transform(batch.kwargs, shorten), batch.labels, count, mask)
 
 
-def on_processor(batch: Batch) -> Batch:
-    """The batch as another process can take it."""
+def shared_batch(processes: Processes, own: Batch | None) -> Batch | None:
+    """The batch of the first process that has one, on all of them; on the others without texts and what the loader gave.
 
-    def move(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.detach().cpu()
-
-    return replace(
-        batch,
-        args=transform(batch.args, move),
-        kwargs=transform(batch.kwargs, move),
-        labels=transform(batch.labels, move),
-        mask=None if batch.mask is None else move(batch.mask),
-        raw=transform(batch.raw, move),
-    )
+    Raises:
+        ConfigurationError: this process has none, and that of the first cannot be sent.
+    """
+    if processes.size == 1:
+        return own
+    sent = None if own is None else (own.args, own.kwargs, own.labels, own.instances, own.mask)
+    try:
+        sendable = sent is None or bool(packed(sent, describe))
+    except UnsendableError:
+        sendable = False
+    if processes.any(not sendable):
+        if own is None:
+            raise ConfigurationError(
+                "This process has no data, and needs a batch of another one to know what the model is given. What batches hold "
+                "is more than tensors, numpy arrays, numbers and texts, in lists, tuples and dicts, and cannot be sent. Give "
+                "every process some data."
+            )
+        return own
+    found = shared(processes, sent, describe, MAKE)
+    return own if found is sent or found is None else Batch(*found)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis.capture.processes import Processes, shared
+from tensorboard_activis.capture.torch.parcels import MAKE, describe
 
 
 def share_buffers(model: nn.Module, processes: Processes) -> None:
@@ -19,7 +20,7 @@ def share_buffers(model: nn.Module, processes: Processes) -> None:
     common = set.intersection(*told)
     wanted = sorted(line.partition(" ")[2] for line in told[0] - common)
     first = {name: buffers[name].detach().cpu() for name in wanted} if processes.rank == 0 else None
-    found = shared(processes, first) or {}
+    found = shared(processes, first, describe, MAKE) or {}
     with torch.no_grad():
         for name, value in found.items():
             if processes.rank and name in buffers and buffers[name].shape == value.shape:

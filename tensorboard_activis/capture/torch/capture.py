@@ -12,9 +12,9 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.layers import choose, feeds_relu
-from tensorboard_activis.capture.processes import Alone, Processes, rounds, shared
+from tensorboard_activis.capture.processes import Alone, Processes, rounds
 from tensorboard_activis.capture.progress import with_bar
-from tensorboard_activis.capture.torch.batch import Batch, cut, on_processor, transform
+from tensorboard_activis.capture.torch.batch import Batch, cut, shared_batch, transform
 from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
 from tensorboard_activis.capture.torch.buffers import share_buffers
 from tensorboard_activis.capture.torch.export import exported_graph
@@ -226,11 +226,10 @@ class TorchCapture:
 
     def _shared_first(self, own: Batch | None) -> tuple[Batch, bool]:
         """The first batch, of several processes the same on all, for what it decides must hold for all; and whose it is."""
-        sent = own if own is None or self._processes.size == 1 else on_processor(own)
-        found = shared(self._processes, sent)
+        found = shared_batch(self._processes, own)
         if found is None:
             raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
-        return found, found is sent
+        return found, found is own
 
     def _first(self, data: Batches, name: str = "data") -> Batch | None:
         try:

@@ -76,7 +76,7 @@ class Instances:
         if self.problem and task not in (None, "none"):
             raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
         self._causal = self._labels.kind == "positions" and _repeats(first)
-        if audio is not None:
+        if audio is not None and first.raw is not None:  # not another process's
             self._sound(first)
 
     def begin(self) -> "Reading":

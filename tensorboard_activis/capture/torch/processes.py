@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from tensorboard_activis.capture.parcels import Parcel
 from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, SeparatedError
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 
@@ -47,15 +48,14 @@ class TorchProcesses:
 
     def gather(self, data: bytes) -> list[bytes]:
         """What each of them gave, in order of rank."""
-        return self.exchange([data] * self.size)
+        return [bytes(found) for found in self.exchange([[data]] * self.size)]
 
-    def exchange(self, parts: Sequence[bytes]) -> list[bytes]:
-        """One part for each of them; gives what each of them had for this one, in order of rank."""
-        sent = [len(part) for part in parts]
-        sizes = self._headers(*sent)
+    def exchange(self, parts: Sequence[Parcel]) -> list[memoryview]:
+        """One parcel for each of them; gives what each of them had for this one, in order of rank."""
+        sizes = self._headers(*(_size(part) for part in parts))
         received = [sizes[rank * self.size + self.rank] for rank in range(self.size)]
         if not any(sizes):
-            return [b""] * self.size
+            return [memoryview(b"")] * self.size
         return self._bytes(parts, received)
 
     def total(self, values: np.ndarray) -> np.ndarray:
@@ -126,16 +126,22 @@ class TorchProcesses:
         sizes[self.rank] = len(text)
         with self._connected():
             dist.all_reduce(sizes, group=self._group)
-        texts = self._bytes([text] * self.size, sizes.tolist())
+        texts = self._bytes([[text]] * self.size, sizes.tolist())
         rank = status.index(_FAULT)
-        raise ElsewhereError(f"Process {rank} of {self.size} met a fault. {texts[rank].decode()}")
+        raise ElsewhereError(f"Process {rank} of {self.size} met a fault. {bytes(texts[rank]).decode()}")
 
-    def _bytes(self, parts: Sequence[bytes], received: list[int]) -> list[bytes]:
-        sent = torch.from_numpy(np.frombuffer(b"".join(parts), np.uint8).copy())
+    def _bytes(self, parts: Sequence[Parcel], received: list[int]) -> list[memoryview]:
+        """What the others had for this one, as views of one piece of memory."""
+        sizes = [_size(part) for part in parts]
+        sent = np.empty(sum(sizes), np.uint8)
+        at = 0
+        for buffer in (buffer for part in parts for buffer in part):
+            sent[at : at + len(buffer)] = np.frombuffer(buffer, np.uint8)
+            at += len(buffer)
         into = torch.empty(sum(received), dtype=torch.uint8)
         with self._connected():
-            dist.all_to_all_single(into, sent, received, [len(part) for part in parts], group=self._group)
-        whole = into.numpy().tobytes()
+            dist.all_to_all_single(into, torch.from_numpy(sent), received, sizes, group=self._group)
+        whole: memoryview = into.numpy().data
         ends = np.cumsum(received).tolist()
         return [whole[end - size : end] for size, end in zip(received, ends, strict=True)]
 
@@ -192,6 +198,23 @@ def found(log_dir: str | os.PathLike[str], distributed: bool | None) -> Processe
         f"Of {dist.get_world_size()} processes only {', '.join(there)} made a logger for {log_dir} in time. Make it on all of "
         "them, at the same place and for the same directory; or on one of them, with distributed=False."
     )
+
+
+def told(text: str) -> str:
+    """What the first process of the default group says, on all of them; all must ask at the same place.
+
+    Through the store by which they found each other: that needs no device, whatever the group's backend is.
+    """
+    store = dist.distributed_c10d._get_default_store()
+    _made["told"] += 1
+    name = f"activis/told/{_made['told']}"
+    if dist.get_rank() == 0:
+        store.set(name, text)
+    return bytes(store.get(name)).decode()
+
+
+def _size(parcel: Parcel) -> int:
+    return sum(map(len, parcel))
 
 
 def _decision(name: str, patience: float) -> str:

@@ -1,0 +1,163 @@
+"""What is sent to another process comes out as it went in, and holds nothing but data."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from torch.nn.utils.rnn import PackedSequence, pack_sequence
+
+from tensorboard_activis.capture.parcels import Parcel, UnsendableError, packed, unpacked
+from tensorboard_activis.capture.torch.parcels import MAKE, describe
+
+TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)  # lone surrogates as well
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.binary(max_size=100)
+NUMBERS = (
+    arrays.boolean_dtypes()
+    | arrays.integer_dtypes(endianness="?")
+    | arrays.floating_dtypes(endianness="?")
+    | arrays.complex_number_dtypes()
+    | arrays.unicode_string_dtypes(max_len=4)
+    | arrays.datetime64_dtypes(max_period="s", min_period="ns")
+)
+ARRAYS = arrays.arrays(NUMBERS, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+HASHABLE = st.none() | st.booleans() | st.integers() | TEXTS | st.binary(max_size=9)
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    few = st.lists(inner, max_size=4)
+    return (
+        few
+        | few.map(tuple)
+        | st.dictionaries(HASHABLE, inner, max_size=4)
+        | st.sets(HASHABLE, max_size=4)
+        | st.frozensets(HASHABLE, max_size=4)
+        | st.tuples(few).map(lambda held: objects(held[0]))
+    )
+
+
+def objects(values: list[Any]) -> np.ndarray:
+    found = np.empty(len(values), object)
+    for place, value in enumerate(values):
+        found[place] = value
+    return found
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal, of one type, and NaN is NaN."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, np.ndarray):
+        if (a.dtype, a.shape) != (b.dtype, b.shape):
+            return False
+        return (
+            all(map(same, a.ravel().tolist(), b.ravel().tolist())) if a.dtype == object else a.tobytes() == b.tobytes()
+        )
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return same(list(a), list(b)) and same(list(a.values()), list(b.values()))
+    return a == b or (isinstance(a, float) and math.isnan(a) and math.isnan(b)) or np.isnat(a)
+
+
+def sent(parcel: Parcel) -> Any:
+    return unpacked(b"".join(parcel))
+
+
+@given(st.recursive(PLAIN | ARRAYS, nested, max_leaves=12))
+def test_every_value_arrives_as_it_was(value: Any) -> None:
+    assert same(sent(packed(value)), value)
+
+
+@given(NUMBERS, st.integers(0, 3))
+def test_scalars_of_numpy(dtype: np.dtype[Any], number: int) -> None:
+    value = np.array(number).astype(dtype)[()]
+    found = sent(packed([value]))[0]
+    assert type(found) is type(value)
+    assert found == value
+
+
+def test_what_rows_are_made_of() -> None:
+    rows = {
+        "image": objects([b"\x89PNG", b"", b"\0" * 300]),
+        "words": objects([["a", "b"], [], None]),
+        "label": objects([np.array([1, 2], np.int32), np.array([], np.int32)]),
+        "name": objects(["a", None, "\ud800"]),
+        "strided": np.arange(24).reshape(4, 6)[::2, ::3],
+        "turned": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    }
+    assert same(sent(packed(rows)), rows)
+
+
+def test_arrays_are_neither_copied_to_be_sent_nor_when_they_arrive() -> None:
+    rows = np.arange(1000, dtype=np.float32).reshape(10, 100)
+    parcel = packed({"rows": rows, "more": rows[:3]})
+    assert sum(np.shares_memory(np.frombuffer(buffer, np.uint8), rows) for buffer in parcel) == 2
+    data = np.frombuffer(b"".join(parcel), np.uint8)
+    found = unpacked(data.data)
+    assert all(np.shares_memory(array, data) for array in found.values())
+    starts = [array.__array_interface__["data"][0] - data.__array_interface__["data"][0] for array in found.values()]
+    assert all(start % 64 == 0 for start in starts)
+
+
+class Thing:
+    """Could do anything when it is made."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Thing(), [{"a": Thing()}], Path(), print, Thing, objects([Thing()]), np.zeros(2, "i4,f8"), torch.zeros(2)],
+    ids=lambda value: type(value).__name__,
+)
+def test_anything_else_is_refused(value: Any) -> None:
+    with pytest.raises(UnsendableError, match="cannot be sent to another process"):
+        packed(value)
+
+
+def test_a_parcel_that_was_cut_off_is_no_value() -> None:
+    data = b"".join(packed(np.arange(100)))
+    with pytest.raises(ValueError, match="128 bytes of contents; 800 are named"):
+        unpacked(data[:192])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn, torch.int8, torch.bool, torch.complex64])
+def test_tensors_of_types_that_numpy_has_and_has_not(dtype: torch.dtype) -> None:
+    tensor = torch.arange(-3, 9).reshape(3, 4).to(dtype)
+    value = {"turned": tensor.T, "none": tensor[:0], "one": tensor[1, 2]}
+    found = unpacked(b"".join(packed(value, describe)), MAKE)
+    for name, one in value.items():
+        assert (found[name].dtype, found[name].shape) == (dtype, one.shape)
+        assert torch.equal(found[name].to(torch.complex64), one.to(torch.complex64))
+    found["turned"].zero_()  # of its own
+
+
+def test_a_tensor_is_sent_without_its_gradients() -> None:
+    tensor = torch.arange(3.0).requires_grad_() * 2
+    (found,) = unpacked(b"".join(packed([tensor], describe)), MAKE)
+    assert found.tolist() == [0, 2, 4]
+    assert not found.requires_grad
+
+
+def test_packed_sequences() -> None:
+    value = pack_sequence([torch.arange(3), torch.arange(5), torch.arange(2)], enforce_sorted=False)
+    found = unpacked(b"".join(packed((value,), describe)), MAKE)[0]
+    assert type(found) is PackedSequence
+    assert [part.tolist() for part in found] == [part.tolist() for part in value]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.eye(3).to_sparse(),
+        torch.zeros(3, device="meta"),
+        torch.nested.nested_tensor([torch.zeros(2)], layout=torch.jagged),
+    ],
+)
+def test_tensors_without_plain_values_are_refused(tensor: torch.Tensor) -> None:
+    with pytest.raises(UnsendableError, match=r"Tensor cannot be sent"):
+        packed([tensor], describe)
