@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { detailLayer } from "../../state/chosen";
 import { graph, snapshot } from "../../state/data";
 import { run } from "../../state/place";
@@ -122,6 +122,11 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
     if (by === null) fit();
     else scale.value = clampScale(scale.peek() * by);
   };
+  // Drawn anew only every so many pixels of scrolling.
+  const [left, top] = [seen?.x ?? 0, Math.floor((seen?.y ?? 0) / 256) * 256];
+  const picture = useMemo(() => now && (
+    <Picture shown={now} sight={seen && { left, top: top - 300, bottom: top + seen.height + 556 }} onKeyDown={(event) => onTreeKey(event, now, zoom)} />
+  ), [now, left, top, seen?.height]);
   const item = now?.tree.byKey.get(chosen.value ?? detailLayer.value ?? "");
   const asked = chosen.value !== null && item !== undefined;
   const spare = now ? room.height - now.drawing.height * at - (wide ? 90 : 0) : 0;
@@ -130,7 +135,7 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
     <div class="graph-outer" ref={outer}>
       <div class={`graph-sight${wide ? " wide" : ""}`}>
         <div class="graph-pane" ref={pane} onScroll={look}>
-          {now && <Picture shown={now} sight={seen && { top: seen.y - 300, bottom: seen.y + seen.height + 300 }} onKeyDown={(event) => onTreeKey(event, now, zoom)} />}
+          {picture}
           {now?.drawing.boxes.length === 0 && <p class="hint">This run has no graph.</p>}
         </div>
         {seen && (tall || wide) && (

@@ -1,3 +1,4 @@
+import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { count, fixed, integer } from "../../draw/format";
 import { tokens } from "../../draw/theme";
@@ -16,18 +17,22 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
   const { form, x, y, width, height } = box;
   const colours = tokens.value;
   const key = boxKey(box);
-  const marked = item.recorded && form !== "more" && openLayers.value.includes(item.key);
-  const hits = found.value;
-  const hit = hits?.all.has(key) ? (hits.keys[hits.at] === key ? colours.accent : colours.text2) : null;
+  // Of hundreds of nodes only those are drawn again for which something changes.
+  const open = useComputed(() => openLayers.value.includes(item.key));
+  const mark = useComputed(() => (found.value?.all.has(key) ? (found.value.keys[found.value.at] === key ? 2 : 1) : Number(chosen.value === key)));
+  const here = useComputed(() => current.value === key);
+  const marked = item.recorded && form !== "more" && open.value;
   const group = form === "open" || form === "closed";
   const headHeight = form === "open" ? (item.recorded ? 34 : 22) : height;
   const words = (
     <>
       <Ground box={box} item={item} />
       {marked && <Mark box={box} item={item} />}
-      {hit && <rect x={x + 2} y={y + 1} width={width - 4} height={headHeight - 2} rx={4} fill="none" stroke={hit} stroke-width={hit === colours.accent ? 2 : 1} />}
+      {mark.value ? (
+        <rect x={x + 2} y={y + 1} width={width - 4} height={headHeight - 2} rx={4} fill="none" stroke={mark.value === 2 ? colours.accent : colours.text2} stroke-width={mark.value} />
+      ) : null}
       {form === "more" ? <More box={box} /> : group ? <Module box={box} item={item} marked={marked} /> : <Layer box={box} item={item} marked={marked} />}
-      <rect class="graph-focus" x={x + 1} y={y + 1} width={width - 2} height={headHeight - 2} rx={4} fill="none" stroke={chosen.value === key ? colours.text2 : "none"} />
+      <rect class="graph-focus" x={x + 1} y={y + 1} width={width - 2} height={headHeight - 2} rx={4} fill="none" stroke="none" />
     </>
   );
   const act = (event: MouseEvent): void => {
@@ -39,7 +44,7 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
   return (
     <g role="treeitem" id={`graph-${key}`} data-key={key} aria-description={spoken(box, item, marked)} aria-level={box.level + 1} aria-setsize={siblings}
       aria-posinset={place + 1} aria-expanded={group ? isOpenGroup(item) : undefined} aria-selected={marked}
-      tabindex={current.value === key ? 0 : -1} class="graph-node" onClick={act}
+      tabindex={here.value ? 0 : -1} class="graph-node" onClick={act}
       onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}
       onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })} onPointerLeave={() => (clearHover(), hideTip())}>
       {words}
@@ -78,11 +83,12 @@ function Ground({ box: { form, x, y, width, height, level }, item }: { box: Box;
 function Mark({ box: { form, x, y, width, height }, item }: { box: Box; item: TreeNode }): JSX.Element {
   const colours = tokens.value;
   const tall = form === "row" ? 33 : form === "open" ? 33 : height - (form === "closed" && isStacked(item) ? SHEETS : 0) - 1;
+  // Not to come between the two clicks of a double click.
   return (
-    <>
+    <g pointer-events="none">
       <rect x={x + 4} y={y + 0.5} width={width - 8} height={tall} rx={4} fill={colours.accentWash} />
       <rect x={x} y={y + 2.5} width={3} height={tall - 4} rx={1.5} fill={colours.accentFill} />
-    </>
+    </g>
   );
 }
 

@@ -14,6 +14,7 @@ export const DASHES = "2.5 2.5";
 const ALL = 500;
 
 export interface Sight {
+  left: number;
   top: number;
   bottom: number;
 }
@@ -26,7 +27,10 @@ export function Picture({ shown, sight, onKeyDown }: { shown: Shown; sight: Sigh
   const there: { box: Box; item: TreeNode }[] = [];
   for (const box of boxes) {
     const item = tree.byKey.get(box.key) ?? (box.key === tree.root.key ? tree.root : undefined);
-    if (item && seen(box.y, box.y + box.height)) there.push({ box, item });
+    if (!item || !seen(box.y, box.y + box.height)) continue;
+    // The title of a module that is wider than the pane stays in sight.
+    const aside = box.form === "open" && sight ? Math.max(0, Math.min(sight.left - box.x, box.width - 160)) : 0;
+    there.push({ box: aside ? { ...box, rail: box.rail + aside } : box, item });
   }
   const at = scale.value;
   return (

@@ -154,12 +154,12 @@ export function choose(item: TreeNode): void {
 export function reveal(item: TreeNode, focus = false): void {
   batch(() => {
     const next = new Set(open.peek());
-    const paged = new Map(pages.peek());
+    const paged = new Map<string, Page>();
     const boxes = shown.peek()?.boxes;
     for (const up of ancestors(item)) next.add(up.key);
     for (const inner of [...ancestors(item), item]) if (inner.parent && !boxes?.has(inner.key)) paged.set(inner.parent.key, [inner.place, 0, 0]);
     if (next.size !== open.peek().size) openModules.value = [...next];
-    pages.value = paged;
+    if (paged.size > 0) pages.value = new Map([...pages.peek(), ...paged]);
     current.value = item.key;
     wanted.value = { key: item.key, focus };
   });
