@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,16 @@ logger = logging.getLogger(__name__)
 VARIABLE = "TENSORBOARD_ACTIVIS_CACHE"
 LIMIT_BYTES = 512 << 20
 _HASHED_AT_ONCE = 16 << 20
+#: What is being written; after so many seconds, what a killed process left.
+_PART, _LEFT_SECONDS = ".part", 3600.0
+_HEADER = 128
 
 
 def cache_directory() -> Path | None:
     """Where computed arrays are kept: never the log directory, which may be read-only or shared. None when switched off."""
     named = os.environ.get(VARIABLE)
     if named is not None:
-        return Path(named).expanduser() if named else None
+        return Path(os.path.expanduser(named)) if named else None  # the method raises where there is no such user
     try:
         home = Path.home()
     except RuntimeError:  # a user without a home
@@ -49,7 +53,8 @@ def content_key(array: np.ndarray, *words: object) -> str:
 class DiskCache:
     """Arrays by key, in one directory, up to a number of bytes: what was used longest ago goes first.
 
-    It only ever saves time: a full or read-only disk, or a damaged file, is as if nothing had been kept.
+    Several processes may share it. It only ever saves time: a full or read-only disk, or a damaged file, is as if nothing had
+    been kept.
     """
 
     def __init__(self, directory: Path | None, limit: int = LIMIT_BYTES) -> None:
@@ -63,10 +68,12 @@ class DiskCache:
             return None
         path = self._directory / f"{key}.npy"
         try:
-            array: np.ndarray = np.load(path, allow_pickle=False)
-            os.utime(path)
-        except (OSError, ValueError, EOFError):
+            with path.open("rb") as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
+        except Exception:  # there is none, or numpy says in one of many ways that it is no array
             return None
+        with contextlib.suppress(OSError):  # a cache that is only read
+            os.utime(path)
         return array
 
     def put(self, key: str, array: np.ndarray) -> None:
@@ -76,8 +83,8 @@ class DiskCache:
         temporary = None
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._make_room(array.nbytes)
-            with tempfile.NamedTemporaryFile(dir=self._directory, prefix=".", suffix=".part", delete=False) as file:
+            self._make_room(array.nbytes + _HEADER)
+            with tempfile.NamedTemporaryFile(dir=self._directory, prefix=".", suffix=_PART, delete=False) as file:
                 temporary = Path(file.name)
                 np.save(file, array, allow_pickle=False)
             os.replace(temporary, self._directory / f"{key}.npy")
@@ -94,14 +101,19 @@ class DiskCache:
     def _make_room(self, needed: int) -> None:
         assert self._directory is not None
         held = []
-        for path in self._directory.glob("*.npy"):
+        for path in [*self._directory.glob("*.npy"), *self._directory.glob(f".*{_PART}")]:
             with contextlib.suppress(OSError):  # another process removed it
                 status = path.stat()
-                held.append((status.st_mtime_ns, status.st_size, path))
+                if path.suffix == _PART and status.st_mtime < time.time() - _LEFT_SECONDS:
+                    path.unlink()
+                else:
+                    held.append((status.st_mtime_ns, status.st_size, path))
         total = sum(size for _, size, _ in held) + needed
         for _, size, path in sorted(held):
             if total <= self._limit:
                 break
+            if path.suffix == _PART:  # somebody writes it
+                continue
             with contextlib.suppress(OSError):
                 path.unlink()
             total -= size

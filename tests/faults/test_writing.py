@@ -9,8 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ import pytest
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.leftovers import leftovers
 from tensorboard_activis.read.run import open_run
+from tests.faults.mounts import mounted, needs_linux
 from tests.faults.victim import INSTANCES, activations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -86,24 +85,6 @@ def assert_right(log_dir: Path, steps: list[int]) -> None:
             np.testing.assert_allclose(snapshot.activations(layer), expected[rows], rtol=2e-3, atol=2e-3)
     assert check_directory(log_dir / "activis").problems == []
     assert leftovers(log_dir / "activis") == []
-
-
-@contextmanager
-def mounted(options: str) -> Iterator[Path]:
-    """A file system of its own in memory."""
-    point = Path(tempfile.mkdtemp())
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(point)], capture_output=True, check=False)
-    if done.returncode:
-        point.rmdir()
-        pytest.skip(f"a file system of its own cannot be mounted here: {done.stderr.decode().strip()}")
-    try:
-        yield point
-    finally:
-        subprocess.run(["umount", "-l", str(point)], check=True)
-        point.rmdir()
-
-
-needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
 
 
 @needs_linux

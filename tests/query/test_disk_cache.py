@@ -2,12 +2,17 @@
 
 import logging
 import os
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tensorboard_activis.query.disk_cache import VARIABLE, DiskCache, cache_directory, content_key
+from tests.faults.mounts import mounted, needs_linux
 
 ARRAY = np.arange(14, dtype=np.float32).reshape(7, 2)
 
@@ -78,10 +83,107 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert cache.get("a") is None
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"no array", b"\x93NUMPY\x01\x00\xff\xff{"])
+def header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"no array",
+        b"PK\x03\x04",
+        b"\x93NUMPY\x01\x00\xff\xff{",
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (7,)}") + b"too short",
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (10**15,)}"),
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000,)}"),
+        header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}") + b"cos\nsystem\n",
+        header("("),
+        header("\0"),
+    ],
+)
 def test_a_damaged_file_is_as_if_nothing_were_kept(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "k.npy").write_bytes(content)
     assert DiskCache(tmp_path).get("k") is None
+
+
+def test_a_directory_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path / "cache")
+    cache.put("a", ARRAY)
+    shutil.rmtree(tmp_path / "cache")
+    assert cache.get("a") is None
+    cache.put("a", ARRAY)
+    np.testing.assert_array_equal(cache.get("a"), ARRAY)
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    for name, seconds in ((".old.part", 7200), (".new.part", 0)):
+        (tmp_path / name).write_bytes(bytes(50))
+        os.utime(tmp_path / name, (time.time() - seconds,) * 2)
+    cache = DiskCache(tmp_path, limit=2 * (128 + ARRAY.nbytes))
+    for key in "abc":
+        cache.put(key, ARRAY)
+    found = {path.name for path in tmp_path.iterdir()}
+    assert (".old.part" in found, ".new.part" in found) == (False, True)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2 * (128 + ARRAY.nbytes)
+
+
+@needs_linux
+def test_a_real_disk_that_is_full_and_has_room_again(caplog: pytest.LogCaptureFixture) -> None:
+    with mounted("size=64k") as disk, caplog.at_level(logging.WARNING):
+        cache = DiskCache(disk / "cache")
+        cache.put("before", ARRAY)
+        (disk / "filler").write_bytes(bytes(40_000))
+        for key in "ab":
+            cache.put(key, np.zeros(10_000, np.float32))
+        assert [path.name for path in (disk / "cache").iterdir()] == ["before.npy"]
+        np.testing.assert_array_equal(cache.get("before"), ARRAY)
+        assert len(caplog.records) == 1
+        (disk / "filler").unlink()
+        cache.put("after", np.zeros(10_000, np.float32))
+        assert cache.get("after") is not None
+
+
+@needs_linux
+def test_a_disk_that_is_mounted_for_reading_only() -> None:
+    with mounted("size=64k") as disk:
+        DiskCache(disk).put("a", ARRAY)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        cache = DiskCache(disk)
+        np.testing.assert_array_equal(cache.get("a"), ARRAY)
+        cache.put("b", ARRAY)
+        assert cache.get("b") is None
+
+
+#: Keeps and looks for arrays whose every value is their key, in too little room.
+SHARING = """
+import sys
+from pathlib import Path
+import numpy as np
+from tensorboard_activis.query.disk_cache import DiskCache
+cache, found = DiskCache(Path(sys.argv[1]), limit=5_000), 0
+for turn in range(400):
+    key = (7 * turn + int(sys.argv[2])) % 20
+    cache.put(str(key), np.full(250, key, np.float32))
+    got = cache.get(str((key + 3) % 20))
+    if got is not None:
+        found += 1
+        assert got.shape == (250,) and (got == (key + 3) % 20).all(), got
+print(found)
+"""
+
+
+def test_two_processes_share_it(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen([sys.executable, "-c", SHARING, str(tmp_path), str(seed)], stdout=-1, stderr=-1, text=True)
+        for seed in (1, 2)
+    ]
+    ended = [(*process.communicate(timeout=100), process.returncode) for process in processes]
+    assert [(errors, status) for _, errors, status in ended] == [("", 0)] * 2
+    assert all(int(found) > 0 for found, _, _ in ended)
+    DiskCache(tmp_path, limit=5_000).put("last", np.full(250, 0, np.float32))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 5_000
 
 
 def test_no_code_is_unpickled(tmp_path: Path) -> None:
@@ -92,6 +194,8 @@ def test_no_code_is_unpickled(tmp_path: Path) -> None:
 def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     assert cache_directory() == tmp_path
+    monkeypatch.setenv(VARIABLE, "~there-is-no-such-user/cache")
+    assert cache_directory() == Path("~there-is-no-such-user/cache")
     monkeypatch.setenv(VARIABLE, "")
     assert cache_directory() is None
     cache = DiskCache(cache_directory())
