@@ -1,8 +1,10 @@
 """Log directories for the measurements of load, and how one asks TensorBoard about them."""
 
 import shutil
+import socket
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +62,10 @@ class Logs:
 
 
 def get(address: str, etag: str | None = None) -> tuple[int, bytes, float, str | None]:
-    """Status, body, seconds and name (`ETag`) of an answer; 304 when it is still the one that is known by this name."""
+    """Status, body, seconds and name (`ETag`) of an answer; 304 when it is still the one that is known by this name.
+
+    Status 0: there was no answer, and the body says why.
+    """
     asked = urllib.request.Request(address, headers={} if etag is None else {"If-None-Match": etag})
     begun = time.monotonic()
     try:
@@ -69,3 +74,13 @@ def get(address: str, etag: str | None = None) -> tuple[int, bytes, float, str |
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read(), time.monotonic() - begun, error.headers["ETag"]
+    except OSError as error:
+        return 0, str(error).encode(), time.monotonic() - begun, None
+
+
+def hang_up(address: str, after: float) -> None:
+    """Asks, and closes the connection after so many seconds, as a browser does whose user moves on."""
+    parts = urllib.parse.urlsplit(address)
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+        time.sleep(after)

@@ -3,12 +3,13 @@
     python benchmarks/load.py                    # 16 clients for 10 minutes
     python benchmarks/load.py --minutes 1 --clients 8
 
-Prints answers, errors, the slowest of TensorBoard's own pages, and the server's memory, threads and open files at the end of the
-first fifth and at the end: these must not grow.
+Every tenth request is given up by its client. Prints answers, errors, how long TensorBoard's own pages take, and the server's
+memory, threads and open files ten times on the way, the last time when nobody asks any more: these must not grow.
 """
 
 import argparse
 import json
+import os
 import random
 import statistics
 import sys
@@ -23,13 +24,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks._load_logs import Logs, get  # noqa: E402
+from benchmarks._load_logs import Logs, get, hang_up  # noqa: E402
 from tests.board import tensorboard  # noqa: E402
 from tests.faults.process import Usage, children  # noqa: E402
 
 #: Pages of TensorBoard itself: they must not wait for us.
 PAGES = ("", "data/environment", "data/plugins_listing", "data/runs")
 RELOAD_SECONDS = 5
+#: What the server uses is looked at so many times.
+PARTS = 10
 
 
 def question(chance: random.Random, run: str, step: int) -> str:
@@ -50,6 +53,7 @@ def question(chance: random.Random, run: str, step: int) -> str:
         ("instance", {"layer": layer, "row": chance.randrange(400)}),
         ("neuron", {"layer": layer, "neuron": chance.randrange(64), "rows": rows}),
         ("projection", {"layer": layer}),
+        ("projection", {"layer": layer, "method": "tsne", "cancel": json.dumps(chance.random() < 0.3)}),
         ("export", {}),
     ]
     route, more = chance.choice(questions)
@@ -73,15 +77,23 @@ class Load:
         chance = random.Random(seed)
         while time.monotonic() < self._end:
             status, body, _, _ = get(f"{self._board}/data/plugin/activis/runs")
-            listed = [(run["name"], step["step"]) for run in json.loads(body)["runs"] for step in run["steps"]]
             self._note("runs", status, body, ok={200})
+            if status != 200:
+                continue
+            listed = [(run["name"], step["step"]) for run in json.loads(body)["runs"] for step in run["steps"]]
             for _ in range(10):
                 if not listed or time.monotonic() > self._end:
                     break
                 run, step = chance.choice(listed)
-                status, body, seconds, _ = get(f"{self._board}/{question(chance, run, step)}")
+                address = f"{self._board}/{question(chance, run, step)}"
+                if chance.random() < 0.1:
+                    hang_up(address, 0.2 * chance.random())
+                    self._note("given up", 200, b"", ok={200})
+                    continue
+                status, body, seconds, _ = get(address)
                 # A run that has gone meanwhile is not there; its files went before TensorBoard noticed.
-                self._note("answers", status, body, ok={200} if run.startswith("stays") else {200, 404, 422})
+                ok = {200} if run.startswith("stays") else {200, 404, 422}
+                self._note("answers", status, body, ok | ({413} if "tsne" in address else set()))
                 with self._lock:
                     self.answers.append(seconds)
 
@@ -112,30 +124,44 @@ class Load:
 
 
 def mixed_load(minutes: float, clients: int) -> int:
-    """Prints the figures; the exit status."""
+    """Prints the figures; 1 when there was an error."""
     with tempfile.TemporaryDirectory() as directory:
-        logs = Logs(Path(directory))
+        os.environ["TENSORBOARD_ACTIVIS_CACHE"] = f"{directory}/cache"
+        logs = Logs(Path(directory) / "logs")
         for index in range(4):
             logs.write(f"stays{index}", 5)
-        with tensorboard(f"--logdir={directory}", f"--reload_interval={RELOAD_SECONDS}") as board:
+        with tensorboard(f"--logdir={logs.directory}", f"--reload_interval={RELOAD_SECONDS}") as board:
             server = children()[-1]
             load = Load(board, logs, minutes)
             threads = [threading.Thread(target=load.client, args=(index,)) for index in range(clients)]
             threads += [threading.Thread(target=load.watch_pages), threading.Thread(target=load.change_logs)]
             for thread in threads:
                 thread.start()
-            time.sleep(12 * minutes)  # a fifth: caches are warm
-            early = Usage.of(server)
+            used = []
+            for _ in range(PARTS - 1):
+                time.sleep(60 * minutes / PARTS)
+                used.append(Usage.of(server))
             for thread in threads:
                 thread.join()
-            time.sleep(2)
-            late = Usage.of(server)
+            time.sleep(5)
+            used.append(Usage.of(server))
+            idle = used[-1].seconds
+            time.sleep(20)
+            idle = (Usage.of(server).seconds - idle) / 20
     answers, pages = sorted(load.answers), sorted(load.pages)
-    print(f"{clients} clients, {minutes:g} min: {sum(load.counted.values()):,} answers, {len(load.errors)} errors")
-    print(f"  ours: median {statistics.median(answers):.3f} s, slowest {answers[-1]:.2f} s")
-    print(f"  TensorBoard's own pages: median {statistics.median(pages):.3f} s, slowest {pages[-1]:.2f} s")
-    print(f"  server at the end of the first fifth: {early}")
-    print(f"  server at the end:                    {late}")
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(load.counted.items()))
+    print(
+        f"{clients} clients, {minutes:g} min, load of the machine {os.getloadavg()[1]:.1f}: {counts}; {len(load.errors)} errors"
+    )
+    for name, seconds in (("ours", answers), ("TensorBoard's own pages", pages)):
+        late = sum(one > 1 for one in seconds)
+        print(
+            f"  {name}: median {statistics.median(seconds):.3f} s, 99 % below {seconds[int(0.99 * len(seconds))]:.2f} s, "
+            f"slowest {seconds[-1]:.2f} s, {late:,} of {len(seconds):,} above 1 s"
+        )
+    for part, one in enumerate(used, 1):
+        print(f"  server after {part * 100 // PARTS} %: {one}")
+    print(f"  server once nobody asks: {100 * idle:.1f} % of a core")
     for error in load.errors[:5]:
         print("  error:", error)
     return 1 if load.errors else 0
