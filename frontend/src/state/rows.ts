@@ -39,6 +39,11 @@ export function rowQuery(row: Row): RowQuery {
   }
 }
 
+export function keyOf(row: RowQuery): RowKey {
+  if ("subset" in row) return subsetKey(row.subset);
+  return "expression" in row ? expressionKey(row.expression) : instanceKey(row.instance);
+}
+
 /** How the neurons are sorted; a and b are keys of rows. */
 export type Sort =
   | { by: "index" }

@@ -7,19 +7,22 @@ import { tokens } from "../../draw/theme";
 import { kept, togglePane } from "../../layout/panes";
 import { chooseDetailLayer, select } from "../../state/actions";
 import { classOfRow, detailLayer, instanceName, labelName, openLayers, rowName, several, subsetsByName } from "../../state/chosen";
-import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot } from "../../state/data";
+import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
 import type { Load } from "../../state/loads";
 import { at } from "../../state/place";
-import { type RowKey, rowKey, rowOfKey } from "../../state/rows";
+import { type RowKey, rowKey, rowOfKey, rowQuery } from "../../state/rows";
 import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
-import { savePane } from "../controls/save";
+import type { Option } from "../controls/Menu";
+import { savePane, saveText } from "../controls/save";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch } from "../controls/Swatch";
+import { MenuButton } from "../matrix/MenuButton";
 import { classIndex, InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { NeuronBody } from "./NeuronBody";
+import { detailCsv } from "./saveDetail";
 import { SubsetBody, subsetColour } from "./SubsetBody";
 import { close, openWithSubject, subject, togglePin } from "./subject";
 
@@ -32,6 +35,11 @@ export function DetailView(): JSX.Element {
   const [neuron] = useState(() => neuronOf(() => {
     const what = subject.value?.what;
     return what?.kind === "neuron" && layers.value.has(what.layer) ? { layer: what.layer, neuron: what.neuron } : null;
+  }));
+  const [subset] = useState(() => subsetOf(() => {
+    const what = subject.value?.what;
+    const row = what?.kind === "subset" ? rowOfKey(what.key) : null;
+    return row && row.kind !== "instance" && detailLayer.value ? { layer: detailLayer.value, row: rowQuery(row) } : null;
   }));
   useEffect(openWithSubject, []);
   const now = subject.value;
@@ -62,7 +70,7 @@ export function DetailView(): JSX.Element {
           </span>
         )}
         {what && !closed && <LayerChoice layer={what.kind === "neuron" ? what.layer : detailLayer.value} />}
-        {what && !closed && <IconButton icon="download" label="Save the detail as PNG" onClick={() => void savePane(`detail-${at.peek()?.step}.png`, document.querySelector(".pane.detail"))} />}
+        {what && !closed && <MenuButton icon="download" label="Save the detail" options={() => saveOptions((what.kind === "instance" ? instance : what.kind === "neuron" ? neuron : subset).peek().value)} />}
         {what && <IconButton icon="pin" label={detailPinned.value ? "Let the drawer follow what is clicked" : "Keep this in the drawer"} pressed={detailPinned.value} onClick={togglePin} />}
         {closed ? (
           <IconButton icon="expandLess" label="Open the drawer" onClick={() => togglePane("detail", false)} />
@@ -93,7 +101,7 @@ export function DetailView(): JSX.Element {
             </Loading>
           )
         ) : (
-          detailLayer.value && <SubsetBody row={what.key} layer={detailLayer.value} />
+          <SubsetBody load={current(subset.value)} />
         )
       )}
     </>
@@ -104,6 +112,14 @@ const isThere = (row: number): boolean => {
   const shown = snapshot.value.value;
   return !shown || row < shown.kept + shown.probes;
 };
+
+function saveOptions(detail: object | null): Option<() => void>[] {
+  const name = `detail-step-${at.peek()?.step}`;
+  return [
+    { value: () => void savePane(`${name}.png`, document.querySelector(".pane.detail")), label: "PNG", detail: "the drawer as a picture" },
+    { value: () => detail && saveText(`${name}.csv`, detailCsv(detail)), label: "CSV", detail: "its numbers", disabled: !detail },
+  ];
+}
 
 /** An older answer stays while the next one is awaited, but not beside a failure: it would be taken for what the title names. */
 const current = <Q, T>(load: Load<Q, T>): Load<Q, T> => (load.status === "failed" ? { ...load, value: null } : load);

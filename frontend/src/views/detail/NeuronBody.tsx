@@ -10,7 +10,7 @@ import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
-import { expressionKey, instanceKey, rangeExpression, type RowKey, rowKey, subsetKey } from "../../state/rows";
+import { keyOf, rangeExpression, rowKey, subsetKey } from "../../state/rows";
 import { step } from "../../state/place";
 import { IconButton } from "../controls/Icon";
 import { RowSwatch, Swatch } from "../controls/Swatch";
@@ -42,11 +42,6 @@ export function NeuronBody({ detail, layer, asked }: { detail: NeuronDetail; lay
 }
 
 const tile = ({ value, ...driver }: Driver): Tile => ({ ...driver, told: short(value) });
-
-function keyOf(row: RowQuery): RowKey {
-  if ("subset" in row) return subsetKey(row.subset);
-  return "expression" in row ? expressionKey(row.expression) : instanceKey(row.instance);
-}
 
 /** Of a line, where there is room; so many lines as a drawer of usual height can hold get narrower instead of scrolled. */
 const HEIGHT = 16;

@@ -1,13 +1,13 @@
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import type { MeanStd, RowQuery, SubsetDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { labelName, subsetsByName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
-import { snapshot, subsetOf } from "../../state/data";
-import { type RowKey, rowOfKey, rowQuery } from "../../state/rows";
+import { snapshot } from "../../state/data";
+import type { Load } from "../../state/loads";
+import { keyOf, type RowKey } from "../../state/rows";
 import { Loading } from "../controls/Loading";
 import { Swatch } from "../controls/Swatch";
 import { axisOver } from "./axis";
@@ -15,31 +15,23 @@ import { barWidth } from "./bars";
 import { Intervals } from "./Intervals";
 
 /** A subset: how many, how well predicted, as what, and the neurons on which it differs most from the rest. */
-export function SubsetBody({ row, layer }: { row: RowKey; layer: string }): JSX.Element {
-  const [details] = useState(() => new Map<string, ReturnType<typeof subsetOf>>());
-  const key = `${row} ${layer}`;
-  let load = details.get(key);
-  if (!load) details.set(key, (load = subsetOf(() => queryOf(row, layer))));
-  const detail = load.value.value;
+export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery }, SubsetDetail> }): JSX.Element {
+  const { value: detail, query } = load;
+  const row = query ? keyOf(query.row) : "";
   return (
     <div class="detail-body detail-subset">
       {detail && <Facts row={row} detail={detail} />}
       {detail && <Predicted detail={detail} />}
-      <Loading load={load.value} what="The subset">
+      <Loading load={load} what="The subset">
         {(found) =>
           subsetsByName.value.get(row.slice(2))?.kind === "all" ? (
             <p class="detail-words">These are all instances: there is no rest to tell them from.</p>
           ) : (
-            <Distinguishing detail={found} row={row} layer={load.value.query?.layer ?? layer} />
+            <Distinguishing detail={found} row={row} layer={query?.layer ?? ""} />
           )}
       </Loading>
     </div>
   );
-}
-
-function queryOf(key: RowKey, layer: string): { layer: string; row: RowQuery } | null {
-  const row = rowOfKey(key);
-  return row && row.kind !== "instance" ? { layer, row: rowQuery(row) } : null;
 }
 
 function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Element {

@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, signal, type Signal } from "@preact/signals";
-import type { Matrix, RowQuery, Statistic } from "../../api/types";
+import type { Matrix, Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
 import { Pyramid } from "../../draw/matrixPyramid";
 import { drawnScale, type MatrixScale, matrixScale } from "../../draw/matrixScale";
@@ -9,7 +9,7 @@ import { columns, layers, rows, snapshot } from "../../state/data";
 import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../state/matrices";
 import type { Resource } from "../../state/loads";
 import { compareAt } from "../../state/place";
-import { expressionKey, instanceKey, type RowKey, subsetKey } from "../../state/rows";
+import { keyOf, type RowKey } from "../../state/rows";
 import { type ColumnView, compareMode, panel } from "../../state/view";
 
 /** One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its own labels. */
@@ -99,11 +99,6 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
     pyramids: other && !difference ? [pyramid, new Pyramid(other[shown], matrix.order, scale)] : [pyramid],
     a: sort.by === "row" || sort.by === "difference" ? (sort.a ?? -1) : -1, b: sort.by === "difference" ? (sort.b ?? -1) : -1,
   };
-}
-
-function keyOf(row: RowQuery): RowKey {
-  if ("subset" in row) return subsetKey(row.subset);
-  return "expression" in row ? expressionKey(row.expression) : instanceKey(row.instance);
 }
 
 export function stageOf(layer: string): Stage {
