@@ -8,10 +8,10 @@ export const STATISTICS: Record<Statistic, { short: string; long: string }> = {
   active: { short: "active", long: "share active" },
 };
 
-/** "ReLU · 48 neurons · spatial mean · all 899 kept". */
-export function layerCaption(layer: LayerInfo, type: string | undefined, { kept, seen }: Pick<Snapshot, "kept" | "seen">): string {
+/** "ReLU", "48 neurons", "spatial mean", "all 899 kept". */
+export function layerFacts(layer: LayerInfo, type: string | undefined, { kept, seen }: Pick<Snapshot, "kept" | "seen">): string[] {
   const keeping = kept >= seen ? `all ${integer(kept)} kept` : `${integer(kept)} of ${integer(seen)} kept`;
-  return [type, count(layer.neurons, "neuron"), reducerName(layer), keeping].filter(Boolean).join(" · ");
+  return [type ?? "", count(layer.neurons, "neuron"), reducerName(layer), keeping].filter(Boolean);
 }
 
 /** What made one number of a neuron's many: over space, or over positions of a sequence. Nothing where it had one anyway. */

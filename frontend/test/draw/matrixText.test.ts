@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { effectText, layerCaption, layerWarnings, provenance, reducerName, statisticText } from "../../src/draw/matrixText";
+import { effectText, layerFacts, layerWarnings, provenance, reducerName, statisticText } from "../../src/draw/matrixText";
 
 const layer = {
   name: "block2.relu", neurons: 48, reducer: "mean", axis: 0, sizes: [-1, 48, 4, 4], signed: false, max_abs: 3, problem: null,
   warnings: { all_zero: 0, constant: 0, never_above_zero: 0, nonfinite: 0, clipped: 0 },
 };
 
-describe("layerCaption", () => {
+describe("layerFacts", () => {
   it("says type, neurons, reducer and how much is kept", () => {
-    expect(layerCaption(layer, "ReLU", { kept: 899, seen: 899 })).toBe("ReLU · 48 neurons · spatial mean · all 899 kept");
-    expect(layerCaption({ ...layer, neurons: 1, sizes: [-1, 1], reducer: "none" }, undefined, { kept: 1000, seen: 50_000 }))
-      .toBe("1 neuron · 1,000 of 50,000 kept");
+    expect(layerFacts(layer, "ReLU", { kept: 899, seen: 899 })).toEqual(["ReLU", "48 neurons", "spatial mean", "all 899 kept"]);
+    expect(layerFacts({ ...layer, neurons: 1, sizes: [-1, 1], reducer: "none" }, undefined, { kept: 1000, seen: 50_000 }))
+      .toEqual(["1 neuron", "1,000 of 50,000 kept"]);
   });
 
   it("names reducers by what they reduce", () => {

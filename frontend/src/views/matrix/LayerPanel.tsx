@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { layerCaption, layerWarnings } from "../../draw/matrixText";
+import { layerFacts, layerWarnings } from "../../draw/matrixText";
 import { graph, layers, snapshot } from "../../state/data";
 import { compareMatrixOf } from "../../state/matrices";
 import { at, compareAt } from "../../state/place";
@@ -7,6 +7,7 @@ import { compareMode } from "../../state/view";
 import { Failure } from "../controls/Loading";
 import { Projection } from "../projection/Projection";
 import { CutText } from "./CutText";
+import { LayerAbout } from "./LayerAbout";
 import { Legend } from "./Legend";
 import { Matrix } from "./Matrix";
 import { MenuButton } from "./MenuButton";
@@ -18,19 +19,12 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   const info = layers.value.get(layer);
   const shown = snapshot.value.value;
   const type = graph.value.value?.nodes.find(({ key }) => key === layer)?.type;
-  const warnings = info ? layerWarnings(info) : [];
   return (
     <section class="layer-panel" aria-label={`Layer ${layer}`}>
       <div class="layer-matrix">
         <header class={`panel-header matrix-header${compareAt.value ? " comparing" : ""}`}>
           <h3 class="matrix-title"><CutText>{layer}</CutText></h3>
-          {info && shown && (
-            <>
-              <CutText class="caption matrix-about">{layerCaption(info, type, shown)}</CutText>
-              {warnings.length > 0 && <CutText class="caption accent matrix-warning">{warnings.join(", ")}</CutText>}
-            </>
-          )}
-          <Compared layer={layer} />
+          {info && shown && <LayerAbout facts={[...compared(layer), ...layerFacts(info, type, shown)]} warnings={layerWarnings(info)} />}
           <span class="spring" />
           <span class="matrix-save"><MenuButton label={`Save the matrix of ${layer}`} icon="download" options={() => saveOptions(layer)} /></span>
           <Legend layer={layer} />
@@ -43,15 +37,14 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
 }
 
 /** While comparing: which half of a row is which. */
-function Compared({ layer }: { layer: string }): JSX.Element | null {
+function compared(layer: string): string[] {
   const other = compareAt.value;
   const here = at.value;
-  if (!other || !here) return null;
+  if (!other || !here) return [];
   const name = other.run === here.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
   const load = compareMatrixOf(layer).value;
-  const said = load.status === "failed" ? `${name} could not be read: ${load.error?.message ?? ""}`
-    : !load.value ? `${name} is loading`
-    : !modelOf(layer).value?.other ? `${name} has other neurons here`
-    : compareMode.value === "both" ? `below: ${name}` : `minus ${name}`;
-  return <CutText class="caption matrix-below">{said}</CutText>;
+  if (load.status === "failed") return [`${name} could not be read: ${load.error?.message ?? ""}`];
+  const model = modelOf(layer).value;
+  if (!load.value || model?.matrix.cells) return [`${name} is loading`];
+  return [!model?.other ? `${name} has other neurons here` : compareMode.value === "both" ? `below: ${name}` : `minus ${name}`];
 }
