@@ -1,9 +1,9 @@
-import type { Vocabulary } from "../api/types";
+import type { LayerInfo, Vocabulary } from "../api/types";
 import { type Token, tokens } from "./expression";
 
-/** What may be completed at the caret: a name, or a value of a column. `start` to `end` is what a choice replaces. */
+/** What may be completed at the caret: a name, a value of a column, or a layer. `start` to `end` is what a choice replaces. */
 export interface Place {
-  kind: "name" | "value";
+  kind: "name" | "value" | "layer";
   start: number;
   end: number;
   /** What stands there so far, without quotes. */
@@ -37,15 +37,21 @@ export function placeAt(text: string, caret: number): Place | null {
     const closed = word.text.length > 1 && word.text.endsWith(word.text[0]!);
     if (closed && caret === word.start + word.text.length) return null;
     const column = columnBefore(before);
-    return column === null ? null : { kind: "value", start: word.start, end: word.start + word.text.length, prefix: text.slice(word.start + 1, caret), column };
+    const layer = inNeuron(before);
+    return column === null && !layer ? null
+      : { kind: layer ? "layer" : "value", start: word.start, end: word.start + word.text.length, prefix: text.slice(word.start + 1, caret), column };
   }
   if (word && word.kind !== "name" && word.kind !== "keyword" && word.kind !== "number") return null;
   const [start, end] = word ? [word.start, word.start + word.text.length] : [caret, caret];
   const prefix = text.slice(start, caret);
   const column = columnBefore(before);
   if (column !== null) return { kind: "value", start, end, prefix, column };
+  if (inNeuron(before)) return { kind: "layer", start, end, prefix, column };
   return word?.kind === "number" || before.at(-1)?.text === "." ? null : { kind: "name", start, end, prefix, column: null };
 }
+
+/** Whether a layer's name comes next: after `neuron(`. */
+const inNeuron = (before: readonly Token[]): boolean => before.at(-2)?.text === "neuron" && before.at(-1)?.text === "(";
 
 /** The column that a value at the end of these tokens is compared with: after `label ==`, `label in [`, `col("a b") !=`. */
 function columnBefore(before: readonly Token[]): string | null {
@@ -74,7 +80,11 @@ function columnAt(before: readonly Token[]): string | null {
 }
 
 /** What fits the place, the likeliest first. Nothing is offered for an empty name, unless all is asked for. */
-export function completions(place: Place, known: Vocabulary, all = false): Completion[] {
+export function completions(place: Place, known: Vocabulary, all = false, layers: readonly Pick<LayerInfo, "name" | "neurons">[] = []): Completion[] {
+  if (place.kind === "layer") {
+    return layers.filter(({ name }) => name !== place.prefix && name.toLowerCase().includes(place.prefix.toLowerCase()))
+      .map(({ name, neurons }) => ({ text: quoted(name), label: name, detail: `${neurons} neurons`, caret: quoted(name).length }));
+  }
   if (place.kind === "value") return values(place, known);
   if (place.prefix === "" && !all) return [];
   const fits = (name: string): boolean => name.toLowerCase().startsWith(place.prefix.toLowerCase());

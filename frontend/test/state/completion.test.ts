@@ -14,12 +14,14 @@ const KNOWN: Vocabulary = {
   functions: [{ name: "len", arguments: ["text"] }, { name: "lower", arguments: ["text"] }, { name: "contains", arguments: ["text", '"part"'] }],
 };
 
+const LAYERS = [{ name: "stem.relu", neurons: 16 }, { name: "head.fc1", neurons: 64 }, { name: "head.fc2", neurons: 10 }];
+
 /** The caret is at the bar. */
 function at(marked: string): { text: string; found: Completion[]; place: ReturnType<typeof placeAt> } {
   const caret = marked.indexOf("|");
   const text = marked.replace("|", "");
   const place = placeAt(text, caret);
-  return { text, place, found: place ? completions(place, KNOWN) : [] };
+  return { text, place, found: place ? completions(place, KNOWN, false, LAYERS) : [] };
 }
 
 const labels = (marked: string): string[] => at(marked).found.map(({ label }) => label);
@@ -38,6 +40,16 @@ describe("completing an expression", () => {
     expect(labels("|")).toEqual([]);
     expect(labels("label|")).toEqual([]);
     expect(labels("zz|")).toEqual([]);
+  });
+
+  it("offers layers where a neuron's layer is named", () => {
+    expect(labels('neuron("|')).toEqual(["stem.relu", "head.fc1", "head.fc2"]);
+    expect(labels("score > 1 and neuron(|")).toEqual(["stem.relu", "head.fc1", "head.fc2"]);
+    expect(labels('neuron("FC|", 3) > 1')).toEqual(["head.fc1", "head.fc2"]);
+    expect(labels('neuron("head.fc1|')).toEqual([]);
+    expect(labels('neuron("head.fc1", 3) > |')).toEqual([]);
+    expect(chosen('neuron("he|", 3) > 1', 1)).toBe('neuron("head.fc2"|, 3) > 1');
+    expect(at('neuron("re|').found[0]?.detail).toBe("16 neurons");
   });
 
   it("offers everything when it is asked for", () => {

@@ -153,7 +153,7 @@ function useOffered(text: string, caret: number, offer: "closed" | "typed" | "al
   }, [long, prefix]);
   const more = long === null ? undefined : typedValues.value.value?.columns;
   if (!place || !known) return [];
-  return completions(place, more ? { ...known, columns: more } : known, offer === "all");
+  return completions(place, more ? { ...known, columns: more } : known, offer === "all", snapshot.value.value?.layers);
 }
 
 function placeholder(): string {
