@@ -1,10 +1,12 @@
-"""Tests the reading and writing halves with the oldest versions that pyproject.toml admits, in an environment of their own.
+"""Tests the reading and writing halves with the oldest or the newest versions that pyproject.toml admits, in a fresh environment.
 
-    python scripts/lowest_versions.py            # the newest ones are what `make test` installs
+    python scripts/versions.py lowest
+    python3.13 scripts/versions.py newest        # with the interpreter that is to be tested
 
-Frameworks are left out: they are tested in the versions of constraints.txt.
+Frameworks are left out: they are tested by `make test`, in the versions of constraints.txt.
 """
 
+import argparse
 import re
 import subprocess
 import sys
@@ -25,8 +27,7 @@ TESTS = (
     "tests/query",
     "tests/summarize/test_moments.py",
     "tests/summarize/test_sample.py",
-    "tests/serve/test_plugin.py",
-    "tests/serve/test_http.py",
+    "tests/serve",
     "tests/capture/test_recorder.py",
 )
 
@@ -41,18 +42,21 @@ def lowest(requirement: str) -> str:
 
 def main() -> int:
     """The status of pytest."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("end", choices=("lowest", "newest"))
+    given, arguments = parser.parse_known_args()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [lowest(requirement) for requirement in project["dependencies"]]
-    print("with", ", ".join(wanted), flush=True)
+    wanted = [lowest(one) if given.end == "lowest" else one for one in project["dependencies"]]
     with tempfile.TemporaryDirectory() as directory:
         venv.create(directory, with_pip=True)
         python: str = str(Path(directory) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
         # setuptools: tensorboard needs its pkg_resources up to some version.
         tools = ["pytest", "hypothesis", "scipy", "scikit-learn", "setuptools<81"]
-        install = [python, "-m", "pip", "install", "-q", *wanted, *tools]
-        subprocess.run(install, check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *wanted, *tools], check=True)
+        print(f"Python {sys.version.split()[0]} with", flush=True)
+        subprocess.run([python, "-m", "pip", "list"], check=True)
         # Old packages warn of what has come since; that is theirs.
-        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default", *TESTS, *sys.argv[1:]]
+        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default", *TESTS, *arguments]
         return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
