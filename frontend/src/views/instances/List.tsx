@@ -8,7 +8,7 @@ import { clearHover, hover, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
 import { ClassName, Thumbnail } from "../controls/Swatch";
 import { errorsOf } from "./look";
-import { followSubject, type ListColumn, listed, listSort } from "./listed";
+import { chosenSort, followSubject, type ListColumn, listed, listSort } from "./listed";
 import { useWindow } from "./window";
 
 const LINE = 21;
@@ -45,7 +45,7 @@ export function List(): JSX.Element | null {
         <Head by={many ? "loss" : task === "ranking" ? "score" : "prediction"}>{many ? "loss" : task === "ranking" ? "score" : "pred."}</Head>
         {!plain && <Head by="score">score</Head>}
         {!plain && <Head by="label_score">p(label)</Head>}
-        {plain && <span class="list-score">{many ? "" : task === "ranking" ? "placed" : "error"}</span>}
+        {plain && (many ? <span /> : <Head by="error">{task === "ranking" ? "placed" : "error"}</Head>)}
       </div>
       {rows.length === 0 && <p class="list-empty">{title === "Wrong" ? "None is wrong." : "None is kept."}</p>}
       <div ref={ref} class="list-scroll" tabIndex={0} role="listbox" aria-label={title} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover}
@@ -79,8 +79,8 @@ function Head({ by, children }: { by: ListColumn; children: string }): JSX.Eleme
   const now = listSort.value;
   const here = now.by === by;
   return (
-    <button type="button" class={`list-${by === "label_score" ? "score" : by} head`} aria-label={`Sort by ${children}`}
-      onClick={() => (listSort.value = { by, descending: here ? !now.descending : true })}>
+    <button type="button" class={`list-${by === "label_score" || by === "error" ? "score" : by} head`} aria-label={`Sort by ${children}`}
+      onClick={() => (chosenSort.value = { by, descending: here ? !now.descending : true })}>
       {children}
       {here ? (now.descending ? " ↓" : " ↑") : ""}
     </button>

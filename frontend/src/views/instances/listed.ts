@@ -1,16 +1,19 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { byFalling } from "../../layout/classes";
-import { classOfRow, hoveredRow, labelName, rowName } from "../../state/chosen";
+import { classOfRow, hoveredRow, labelName, numeric, rowName } from "../../state/chosen";
 import { columns, rows, snapshot } from "../../state/data";
 import { membersOf, picked } from "../../state/members";
 import { rowKey, rowOfKey, type RowKey } from "../../state/rows";
 import { selection } from "../../state/view";
+import { errorsOf } from "./look";
 
 /** Which instances the list under the classes shows: what was last pointed at. It stays when the pointer leaves, or nobody could reach the list. */
 type Subject = { kind: "row"; key: RowKey } | { kind: "picked" } | null;
 
-export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss";
-export const listSort = signal<{ by: ListColumn; descending: boolean }>({ by: "score", descending: true });
+export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss" | "error";
+/** null: by what surprises most, the surest or the farthest off. */
+export const chosenSort = signal<{ by: ListColumn; descending: boolean } | null>(null);
+export const listSort = computed(() => chosenSort.value ?? { by: numeric(snapshot.value.value?.task) ? "error" as const : "score" as const, descending: true });
 
 const subject = signal<Subject>(null);
 
@@ -53,7 +56,7 @@ export const listed: ReadonlySignal<Listed> = computed(() => {
   if (!known) return { title: "", rows: NONE };
   const found = unsorted();
   const { by, descending } = listSort.value;
-  const rows = byFalling(found.rows, known[by]);
+  const rows = byFalling(found.rows, by === "error" ? (errorsOf.value?.map(Math.abs) ?? []) : known[by]);
   if (!descending) rows.reverse();
   // Probes first: they were asked for.
   const kept = snapshot.value.value?.kept ?? Infinity;

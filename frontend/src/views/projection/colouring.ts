@@ -32,7 +32,7 @@ export interface Group {
 }
 
 /** More cannot be told apart by colour. */
-const MOST = 20;
+export const MOST = 20;
 
 export function colouringBy(by: ColourBy): Colouring | null {
   const [known, shown] = [columns.value.value, snapshot.value.value];
