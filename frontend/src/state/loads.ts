@@ -25,7 +25,8 @@ interface Flight<T> {
 }
 
 let silent = false;
-const unanswered = new Set<() => void>();
+/** What failed, by how it is tried again: by itself, or only when it is asked for. */
+const unanswered = new Map<() => void, boolean>();
 
 /** Nobody answers, or one who has just been started and has read nothing yet. */
 export function silence(): void {
@@ -33,16 +34,21 @@ export function silence(): void {
 }
 
 /** Tries again what failed for that, once it is over. */
-export function whenAnswered(retry: () => void): void {
-  unanswered.add(retry);
+export function whenAnswered(retry: () => void, byItself = true): void {
+  unanswered.set(retry, byItself);
 }
 
 export function answered(): void {
-  if (!silent) return;
+  if (silent) tryAgain(true);
   silent = false;
-  const waiting = [...unanswered];
-  unanswered.clear();
-  for (const retry of waiting) retry();
+}
+
+function tryAgain(byItself: boolean): void {
+  for (const [retry, own] of [...unanswered]) {
+    if (byItself && !own) continue;
+    unanswered.delete(retry);
+    retry();
+  }
 }
 
 /** What the answers of one kind may hold in arrays. */
@@ -126,7 +132,9 @@ export class Requests<Q, T> {
  */
 export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>): Resource<Q, T> {
   const attempt = signal(0);
-  const retry = (): void => void attempt.value++;
+  const again = (): void => void attempt.value++;
+  // One button for all that failed.
+  const retry = (): void => tryAgain(false);
   let watched = false;
   let stop: (() => void) | null = null;
   let leave: (() => void) | null = null;
@@ -134,10 +142,10 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
 
   const follow = (): void => {
     const q = query();
-    const again = attempt.value;
+    const times = attempt.value;
     const key = q === null ? null : JSON.stringify(q);
-    if (`${again}${key}` === asked) return;
-    asked = `${again}${key}`;
+    if (`${times}${key}` === asked) return;
+    asked = `${times}${key}`;
     leave?.();
     leave = null;
     if (q === null || key === null) {
@@ -164,7 +172,7 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
         const said = asApiError(error);
         state.value = { ...state.peek(), status: "failed", error: said };
         if (said.kind === "unreachable") silence();
-        if (said.kind === "unreachable" || said.kind === "not_found") whenAnswered(retry);
+        whenAnswered(again, said.kind === "unreachable" || said.kind === "not_found");
       },
     );
   };
