@@ -49,13 +49,21 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One announced snapshot: in a few words, or what is wrong with it; neither when it was not read yet."""
+    """One announced snapshot: in a few words, or what is wrong with it; neither when it was not read yet.
+
+    What is wrong may not be `lasting`: TensorBoard may be about to forget the snapshot, or to read it again.
+    """
 
     step: int
     wall_time: float
     key: str
     brief: Brief | None
     problem: str | None
+    lasting: bool = True
+
+
+class _NotThereError(UnreadableError):
+    """TensorBoard announced a blob, and has none."""
 
 
 class Announced:
@@ -140,11 +148,16 @@ class Announced:
             check_time()
             try:
                 record = self._decoded(request, key)
+            except _NotThereError:
+                raise
             except UnreadableError as error:
                 return Entry(datum.step, datum.wall_time, key, None, str(error))
             return Entry(record.step, datum.wall_time, key, _brief(record), None)
 
-        return self._entries.get(name, make, _entry_weight)
+        try:
+            return self._entries.get(name, make, _entry_weight)
+        except _NotThereError as error:
+            return Entry(datum.step, datum.wall_time, key, None, str(error), lasting=False)
 
     def _decoded(self, request: Request, key: str) -> schema.Snapshot:
         return codec.decode_snapshot(self._blob(request, key))
@@ -152,8 +165,14 @@ class Announced:
     def _blob(self, request: Request, key: str) -> bytes:
         try:
             return bytes(self._provider.read_blob(request.context, blob_key=key))
+        except tensorboard_errors.InvalidArgumentError as error:
+            # Its names of blobs are JSON, which it takes apart only where nothing is escaped.
+            raise UnreadableError(
+                "TensorBoard's fast loader cannot give what lies in a directory whose name holds a quotation mark, a backslash or "
+                f"a control character ({error!s:.200}). Rename the run's directory, or start TensorBoard with --load_fast=false."
+            ) from error
         except tensorboard_errors.PublicError as error:
-            raise UnreadableError(f"TensorBoard has this snapshot no more: {error}. Reload the page.") from error
+            raise _NotThereError(f"TensorBoard has this snapshot no more: {error}. Reload the page.") from error
 
 
 def _brief(record: schema.Snapshot) -> Brief:

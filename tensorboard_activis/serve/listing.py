@@ -147,6 +147,7 @@ class Listing:
         if not problems or metadata.FORMAT_VERSION in versions:
             names = _names(signs.directory)
             for entry in self._announced.current(request, data, in_time).values():
+                complete &= entry.lasting
                 steps.append(_step(entry, names))
         answer: dict[str, object] = {"problems": problems, "steps": steps}
         if complete:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tensorboard.context import RequestContext
 from tensorboard.data.provider import BlobSequenceTimeSeries, RunTagFilter
+from tensorboard.errors import NotFoundError
 from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.blobs import Blob, event_files, scan
@@ -203,4 +204,18 @@ def test_runs_that_come_and_go(runs: Runs, asked: list[list[str]]) -> None:
     gone = provider._runs.pop("a/activis")
     assert counted(runs) == {"b": 3}
     provider._runs["a/activis"] = gone
+    assert None not in losses(runs.listing(REQUEST))
+
+
+def test_a_blob_that_is_not_there_for_a_moment_is_asked_for_again(
+    runs: Runs, asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*arguments: object, blob_key: str) -> bytes:
+        raise NotFoundError(blob_key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs._announced._provider, "read_blob", absent)
+        problems = [step["problem"] for run in json.loads(runs.listing_text(REQUEST))["runs"] for step in run["steps"]]
+        assert len(problems) == 6
+        assert all("has this snapshot no more" in problem for problem in problems)
     assert None not in losses(runs.listing(REQUEST))
