@@ -61,7 +61,7 @@ class Listing:
         self._damage = DamageWatch()
         self._described: Cache[_Described] = Cache(_BYTES)
         self._encoded: tuple[dict[str, object], bytes] = {}, b""
-        self._ahead = threading.Lock()
+        self._reading, self._ahead = threading.Lock(), threading.Lock()
 
     def answer(self, request: Request) -> dict[str, object]:
         """All runs and their steps.
@@ -69,14 +69,22 @@ class Listing:
         With very many snapshots the first answers know some of them by step and time only; the rest is read meanwhile.
         """
         end = time.monotonic() + LISTING_SECONDS
+        reads: bool | None = None
         left_out = False
 
         def more() -> bool:
-            nonlocal left_out
-            left_out |= time.monotonic() > end
+            # Of several that ask at once one reads, and the others wait for it; while the rest is read, nobody does.
+            nonlocal reads, left_out
+            if reads is None:
+                reads = not self._ahead.locked() and self._reading.acquire(timeout=max(0, end - time.monotonic()))
+            left_out |= not reads or time.monotonic() > end
             return not left_out
 
-        answer = self._answer(request, more)
+        try:
+            answer = self._answer(request, more)
+        finally:
+            if reads:
+                self._reading.release()
         if left_out:
             self._read_ahead(request)
         return answer

@@ -219,3 +219,25 @@ def test_a_blob_that_is_not_there_for_a_moment_is_asked_for_again(
         assert len(problems) == 6
         assert all("has this snapshot no more" in problem for problem in problems)
     assert None not in losses(runs.listing(REQUEST))
+
+
+def test_of_many_that_ask_at_once_one_reads(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    answer = runs._announced._provider.read_blob
+    monkeypatch.setattr("tensorboard_activis.serve.listing.LISTING_SECONDS", 60.0)
+
+    def slow(*arguments: object, blob_key: str) -> bytes:
+        read.append(blob_key)
+        time.sleep(0.01)
+        return bytes(answer(*arguments, blob_key=blob_key))
+
+    monkeypatch.setattr(runs._announced._provider, "read_blob", slow)
+    answers: list[list[float | None]] = []
+    clients = [threading.Thread(target=lambda: answers.append(losses(runs.listing(REQUEST)))) for _ in range(8)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    assert len(answers) == 8
+    assert all(None not in one for one in answers)
+    assert len(read) == len(set(read)) == 6
