@@ -44,13 +44,34 @@ def leftovers(directory: Path) -> list[Path]:
     Raises:
         OSError: the directory cannot be read.
     """
+    begun, finished = _unannounced(directory)
+    # A killed process leaves one snapshot. Where more of one session are not named, it is their events that are missing.
+    steps: dict[str, set[int]] = {}
+    for path in finished:
+        step, session = metadata.snapshot_of(path.name) or (0, "")
+        steps.setdefault(session, set()).add(step)
+    if any(len(of_one) > 1 for of_one in steps.values()):
+        return begun
+    return begun + finished
+
+
+def orphans(directory: Path) -> list[Path]:
+    """Files whose events are gone: what was announced once, or is on its way here.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    found = set(leftovers(directory))
+    return [path for path in _unannounced(directory)[1] if path not in found]
+
+
+def _unannounced(directory: Path) -> tuple[list[Path], list[Path]]:
+    """Files that were begun, and those that were finished of which it is certain that no event names them."""
     files = side_files(directory)
     begun = [path for path in files if metadata.is_begun(path.name)]
     finished = [path for path in files if path not in begun]
-    if not finished:
-        return begun
-    names = announced(found for path in event_files(directory) for found in scan(path))
-    return begun + [path for path in finished if names is not None and path.name not in names]
+    names = announced(found for path in event_files(directory) for found in scan(path)) if finished else None
+    return begun, [path for path in finished if names is not None and path.name not in names]
 
 
 def clear(directory: Path) -> list[Path]:

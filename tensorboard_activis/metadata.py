@@ -17,6 +17,7 @@ RUN_DIRECTORY = "activis"
 LOCK_FILE = ".lock"
 
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
+_SNAPSHOT_FILE = re.compile(r"step-([0-9]{10,20})-([0-9a-f]{12}-[0-9a-f]{8}|[0-9a-z-]+?)(?:-[0-9]{4,})?\.safetensors")
 _BEGUN = re.compile(rf"\.(?:{_FILE_NAME.pattern}|events-[0-9a-z-]{{1,64}})\.partial")
 _FILE_NAME_IN_BYTES = re.compile(_FILE_NAME.pattern.encode("ascii"))
 
@@ -34,6 +35,12 @@ def format_version(content: bytes) -> int | None:
 def snapshot_file(step: int, session: str, part: int = 0) -> str:
     """Name of the safetensors file with the large arrays of one snapshot, or of the part that one process of several writes."""
     return f"step-{step:010d}-{session}{f'-{part:04d}' if part else ''}.safetensors"
+
+
+def snapshot_of(name: str) -> tuple[int, str] | None:
+    """Step and session of such a name; None if it is another's."""
+    found = _SNAPSHOT_FILE.fullmatch(name)
+    return (int(found[1]), found[2]) if found else None
 
 
 def instances_file(content: bytes) -> str:

@@ -1,5 +1,6 @@
 """The framework-free half of every callback: a directory of its own, one snapshot per pass, faults that stop nobody."""
 
+import operator
 import os
 import secrets
 import warnings
@@ -61,6 +62,21 @@ def check_options(
             f"task must be one of {', '.join(TASKS)}, or None to decide by the data; got {task!r}."
         )
     Given(id, columns)
+
+
+def checked_step(step: Any) -> int:
+    """The step as an int.
+
+    Raises:
+        ActiVisError: it is no whole number that an event can hold.
+    """
+    try:
+        number = operator.index(step)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 2**63:
+        raise ActiVisError(f"step must be a whole number, 0 or more; got {step!r}.")
+    return number
 
 
 class RunDirectory:
@@ -187,6 +203,7 @@ class Recorder:
     @contextmanager
     def snapshot(self, step: int) -> Iterator[Pass]:
         """Collects a snapshot in the body and publishes it when the body ends well; otherwise nothing is published."""
+        step = checked_step(step)
         arrays = ArrayWriter(self._directory.path, step, self._session, self._processes.rank)
         try:
             with self._processes.together():
@@ -195,24 +212,50 @@ class Recorder:
                 # A directory that was deleted under us comes back: later snapshots should not be lost as well.
                 self._directory.restore()
                 record = evaluation.finish(arrays, self._instances, self._session)
-                if self._processes.rank == 0:
-                    self._publish(record)
         except SeparatedError:
-            raise  # the first process may have written the event that names this one's file
-        except Exception:
-            arrays.discard()
+            raise  # the first process may be past this place, and write the event that names this one's file
+        except BaseException:
+            arrays.discard()  # then none is
             raise
+        if self._processes.rank:
+            with self._processes.together():
+                pass
+        else:
+            self._publish(record, arrays)
         self._reported.clear()
 
-    def _publish(self, record: schema.Snapshot) -> None:
-        """Last, when every file that the record names is complete."""
+    def _publish(self, record: schema.Snapshot, arrays: ArrayWriter) -> None:
+        """In the first process, when every file that the record names is complete; the others wait for it."""
+        announced = False
+        try:
+            with self._processes.together():
+                try:
+                    self._announce(record)
+                    announced = True
+                except BaseException:
+                    if not self._events.reached:
+                        arrays.discard(record)
+                    raise
+        except (ElsewhereError, SeparatedError):
+            if not announced:
+                raise  # otherwise it is there; what another process met since concerns the next one
+
+    def _announce(self, record: schema.Snapshot) -> None:
         graph = codec.encode_graph(self.graph)
         wall_time = max(record.wall_time, self._started)  # of two graphs the one written later counts
         blobs = {metadata.GRAPH_TAG: graph, metadata.SNAPSHOT_TAG: codec.encode_snapshot(record)}
-        if graph == self._written_graph and self._events.path.exists():
+        lost = self._events.is_lost
+        if graph == self._written_graph and self._events.path.exists() and not lost:
             del blobs[metadata.GRAPH_TAG]
         self._events.write_blobs(blobs, record.step, wall_time)
         self._written_graph = graph
+        if lost:
+            warnings.warn(
+                f"ActiVis: {self._events.path.parent} was deleted or moved while it was logged to, or what was in it. "
+                "Snapshots up to now are gone from there; this one and later ones are written to a new one.",
+                ActiVisWarning,
+                stacklevel=6,
+            )
 
     @contextmanager
     def guard(self, step: int) -> Iterator[None]:

@@ -13,7 +13,7 @@ from tensorboard_activis.check.events import check_events
 from tensorboard_activis.check.files import check_file
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.check.snapshots import Table, check_snapshot, named_files
-from tensorboard_activis.leftovers import leftovers
+from tensorboard_activis.leftovers import leftovers, orphans
 from tensorboard_activis.read.run import current
 
 #: A file that was touched within so many seconds is perhaps being copied here.
@@ -54,6 +54,12 @@ def _measure(paths: list[Path], report: Report) -> None:
 
 def _check_leftovers(report: Report, repair: bool) -> None:
     with _held(report.directory) as free:
+        if free and (lost := orphans(report.directory)):
+            report.add(
+                f"{lost[0].name}{f' and {len(lost) - 1} more files' if len(lost) > 1 else ''}",
+                "No event names them, but a killed process leaves one snapshot, not several: their event file is missing.",
+                "All of it, when the event file (events.out.tfevents.…) is put back beside them.",
+            )
         report.leftovers = leftovers(report.directory)
         if not report.leftovers:
             return
@@ -92,7 +98,9 @@ def _held(directory: Path) -> Iterator[bool]:
 
 
 def _modified(path: Path) -> float:
+    """When it was written here: copies keep the time of what was copied, but not that of the entry."""
     try:
-        return path.stat().st_mtime
+        status = path.stat()
+        return max(status.st_mtime, status.st_ctime)
     except OSError:
         return time.time()

@@ -70,11 +70,15 @@ class ArrayWriter:
             except SafetensorError as error:
                 raise _as_os_error(error, partial) from error
 
-    def discard(self) -> None:
-        """Removes what `close` wrote, when no event came to name it."""
-        if self._tensors:
+    def discard(self, record: schema.Snapshot | None = None) -> None:
+        """Removes what `close` wrote, when no event came to name it; with a record, also what other processes wrote for it."""
+        names = {self.name} if self._tensors else set()
+        if record is not None:
+            names |= {name for layer in record.layers for name in layer.activations.files}
+            names |= {name for column in record.columns.values() for name in column.files}
+        for name in names:
             with suppress(OSError):
-                (self.directory / self.name).unlink()
+                (self.directory / name).unlink()
 
     def _checksums(self) -> dict[str, str]:
         return {checksum_key(name): checksum(array) for name, array in self._tensors.items()}

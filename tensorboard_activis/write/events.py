@@ -26,6 +26,7 @@ class EventWriter:
 
     Attributes:
         path: the file that the next blob goes to.
+        reached: whether the last blobs are in a file. False after a fault, unless they could not be taken back.
     """
 
     def __init__(self, directory: Path, session: str, clock: Clock | None = None) -> None:
@@ -33,7 +34,8 @@ class EventWriter:
         self._clock = clock or Clock(directory)
         self._file: io.FileIO | None = None
         self._count = 0
-        self._started = False
+        self._started = self.reached = False
+        self._last: Path | None = None
         self.path = self._next_path()
 
     def _next_path(self) -> Path:
@@ -45,6 +47,11 @@ class EventWriter:
         start, count = f"{int(self._clock.now()):010d}", f"{self._count:06d}"
         return self._directory / f"events.out.tfevents.{start}.{self._session}.{count}.{host}.{os.getpid()}"
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the file that was written last is not there any more."""
+        return self._last is not None and not self._last.exists()
+
     def write_blob(self, tag: str, step: int, blob: bytes, wall_time: float) -> None:
         """Appends one blob sequence of length 1; see `write_blobs`."""
         self.write_blobs({tag: blob}, step, wall_time)
@@ -55,6 +62,7 @@ class EventWriter:
         Raises:
             OSError: the disk is full, the directory is gone, … What was half written is cut off again.
         """
+        self.reached = False
         events = [_event(tag, blob, step, wall_time) for tag, blob in blobs.items()]
         self._append(b"".join(framed(event.SerializeToString()) for event in events), step)
 
@@ -63,22 +71,36 @@ class EventWriter:
             if self.path.exists():
                 self._extend(records)
             else:
-                self.close()
-                begun = self._directory / metadata.begun_events(self._session)
-                with replacing(self.path, begun) as partial, io.FileIO(partial, "wb") as file:
-                    _write(file, self._preface(step) + records)
-                self._started = True
+                self._begin(records, step)
+            self._last = self.path
         except BaseException:
             self.close()
             self._count += 1
             self.path = self._next_path()
             raise
 
+    def _begin(self, records: bytes, step: int) -> None:
+        self.close()
+        self._started &= not self.is_lost
+        content = self._preface(step) + records
+        begun = self._directory / metadata.begun_events(self._session)
+        try:
+            with replacing(self.path, begun) as partial, io.FileIO(partial, "wb") as file:
+                _write(file, content)
+                self.reached = True
+        except BaseException:
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)  # an interrupt comes as late as it likes
+                self.reached = False
+            raise
+        self._started = True
+
     def _extend(self, records: bytes) -> None:
         if self._file is None:
             self._file = io.FileIO(self.path, "ab")
         file = self._file
         whole = file.seek(0, os.SEEK_END)
+        self.reached = True
         try:
             _write(file, records)
             os.fsync(file.fileno())
@@ -86,6 +108,7 @@ class EventWriter:
             # A torn record would stop TensorBoard's loaders at this place for good.
             with suppress(OSError):
                 file.truncate(whole)
+                self.reached = False
             raise
 
     def _preface(self, step: int) -> bytes:

@@ -1,5 +1,7 @@
 """Several processes give the snapshot that one gives on the same data, however the data are dealt out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tensorboard_activis.capture.contents import Contents
+from tensorboard_activis.capture.outcomes import Outcomes
+from tensorboard_activis.capture.parcels import packed, unpacked
 from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, rounds, shared
 from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.write.events import EventWriter
 from tests.processes import run_threads
 from tests.records import CLASSES, Data, small_data, small_graph, small_layers
 
@@ -146,6 +153,95 @@ def test_a_fault_in_one_process_loses_the_snapshot_in_all(tmp_path: Path) -> Non
     assert isinstance(second, ValueError)
     assert not list((tmp_path / "activis").glob("*events*"))
     assert not list((tmp_path / "activis").glob("*.safetensors"))
+
+
+def logged(processes: Processes, log_dir: Path) -> Exception | None:
+    """What a snapshot of one instance for each process raises."""
+    recorder = Recorder(log_dir, small_graph(), small_layers(), strict=True, processes=processes)
+    try:
+        with recorder.guard(1), recorder.snapshot(1) as evaluation:
+            rows = slice(processes.rank, processes.rank + 1)
+            evaluation.add(
+                {name: values[rows] for name, values in small_data().activations.items()}, ids=[processes.rank]
+            )
+    except Exception as error:
+        return error
+    finally:
+        recorder.close()
+    return None
+
+
+def test_where_the_event_cannot_be_written_the_files_of_all_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", 0)
+    found: list[str] = []
+
+    def refused(writer: EventWriter, *_given: object) -> None:
+        found.extend(path.name for path in (tmp_path / "activis").glob("step-*"))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(EventWriter, "write_blobs", refused)
+    (tmp_path / "activis").mkdir()
+    first, second = run_threads(2, lambda processes: logged(processes, tmp_path))
+    assert isinstance(first, OSError)
+    assert isinstance(second, ElsewhereError)
+    assert len(found) == 2
+    assert not list((tmp_path / "activis").glob("step-*"))
+
+
+def test_what_another_process_meets_after_the_event_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ctrl-C, which all of them get: the files that the event names stay."""
+    monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", 0)
+
+    def work(processes: Processes) -> Exception | None:
+        together, calls = processes.together, iter(range(9))
+
+        @contextmanager
+        def interrupted() -> Iterator[None]:
+            with together():
+                yield
+                if next(calls) and processes.rank == 1:
+                    raise ValueError("interrupted")
+
+        monkeypatch.setattr(processes, "together", interrupted)
+        return logged(processes, tmp_path)
+
+    (tmp_path / "activis").mkdir()
+    first, second, third = run_threads(3, work)
+    assert first is None
+    assert str(second) == "interrupted"
+    assert isinstance(third, ElsewhereError)
+    latest = open_run(tmp_path).latest
+    assert sorted(latest.instances["id"].to_pylist()) == [0, 1, 2]
+    assert latest.activations("head").shape == (3, 3)
+    assert check_directory(tmp_path / "activis").problems == []
+
+
+def test_what_the_first_batch_decides_holds_for_the_others() -> None:
+    """Whose own first batch would decide otherwise: dim pictures would be made bright, the rate of sounds another."""
+    first, other = Contents(), Contents()
+    bright, dim = (np.arange(64, dtype=np.float32).reshape(1, 8, 8, 1) * factor for factor in (4, 0.01))
+    sound = np.sin(np.arange(4_000) / 9)[None]
+    for contents, images, rate in ((first, bright, 8_000), (other, dim, 44_100)):
+        contents.facts(1, texts=None, columns={"n": [1]})
+        contents.looks(np.array([0]), inputs=images)
+        contents.looks(np.array([0]), audio=(sound, rate))
+    other.decide_as(unpacked(b"".join(packed(first.decided))))
+    for look in ({"inputs": dim}, {"audio": (sound, 8_000)}):
+        expected, found = (contents.looks(np.array([0]), **look) for contents in (first, other))  # type: ignore[arg-type]
+        assert {name: values.tolist() for name, values in found.items()} == {
+            name: values.tolist() for name, values in expected.items()
+        }
+        assert expected
+    with pytest.raises(ActiVisError, match="held numbers at first"):
+        other.facts(1, columns={"n": ["text"]})
+
+    outcomes, same = Outcomes(None), Outcomes(None)
+    outcomes.of(np.array([[0.25, 0.75]]), np.array([1]))
+    same.decide_as(unpacked(b"".join(packed(outcomes.decided))))
+    assert (same.task, same.classes, same.labelled) == ("classification", 2, True)
+    assert same.of(np.array([[0.9, 0.1]]), np.array([0])).columns["score"] == pytest.approx([0.9])  # not softmaxed
 
 
 def test_a_value_is_that_of_the_first_process_that_has_one() -> None:

@@ -1,14 +1,17 @@
 """One pass gives one snapshot, whole or not at all; faults stop nobody; directories belong to one logger."""
 
 import os
+import shutil
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
+from tensorboard_activis.leftovers import leftovers
 from tensorboard_activis.query.describe import describe_content
 from tensorboard_activis.query.instances import content
 from tensorboard_activis.read.run import open_run
@@ -86,17 +89,66 @@ def test_ctrl_c_is_not_swallowed(tmp_path: Path) -> None:
 def test_a_directory_deleted_under_the_logger_comes_back(tmp_path: Path) -> None:
     data = small_data()
     log = recorder(tmp_path)
-    for step in (1, 2):
+
+    def write(step: int) -> None:
         with log.guard(step), log.snapshot(step) as evaluation:
             evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
-        if step == 1:
-            for file in (tmp_path / "activis").iterdir():
-                file.unlink()
-            (tmp_path / "activis").rmdir()
+
+    write(1)
+    shutil.rmtree(tmp_path / "activis")
+    with pytest.warns(ActiVisWarning, match="activis was deleted or moved while it was logged to"):
+        write(2)
+    write(3)
     log.close()
     run = open_run(tmp_path)
-    assert run.steps == [2]
+    assert run.steps == [2, 3]
     assert run.graph == small_graph()
+
+
+@pytest.mark.parametrize("step", [-1, 2**63, 1.5, "3", None])
+def test_steps_that_no_event_can_hold(tmp_path: Path, step: Any) -> None:
+    log = recorder(tmp_path)
+    with (
+        pytest.warns(ActiVisWarning, match="step must be a whole number, 0 or more; got"),
+        log.guard(step),
+        log.snapshot(step),
+    ):
+        pass
+    log.close()
+    assert not list((tmp_path / "activis").glob("*tfevents*"))
+
+
+@pytest.mark.parametrize("step", [0, np.int64(7), 2**63 - 1])
+def test_steps_that_an_event_can_hold(tmp_path: Path, step: Any) -> None:
+    write_run(tmp_path, small_data(4_000), (step,), batch=500, sample=None)
+    run = open_run(tmp_path)
+    assert run.steps == [int(step)]
+    assert run.latest.activations("head").shape == (4_000, 3)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupt_at_the_last_moment_leaves_all_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Ctrl-C when the event is on disk: its files stay. Just before: they go."""
+    monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", 0)
+    data = small_data()
+    log = recorder(tmp_path)
+    write_blobs = log._events.write_blobs
+
+    def interrupted(*given: Any) -> None:
+        if when == "after":
+            write_blobs(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(log._events, "write_blobs", interrupted)
+    with pytest.raises(KeyboardInterrupt), log.guard(1), log.snapshot(1) as evaluation:
+        evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+    log.close()
+    assert len(list((tmp_path / "activis").glob("step-*"))) == (when == "after")
+    if when == "after":
+        assert open_run(tmp_path).latest.activations("head").shape == (17, 3)
+        assert leftovers(tmp_path / "activis") == []
 
 
 @pytest.mark.parametrize(

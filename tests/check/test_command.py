@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -252,23 +253,26 @@ def _without_checksums(content: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text + content[8 + length :]
 
 
-def aged(*paths: Path) -> None:
-    for path in paths:
-        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 3600))
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour has gone by."""
+    real = time.time
+    monkeypatch.setattr("tensorboard_activis.check.directory.time.time", lambda: real() + 3600)
 
 
-def leave(run: Path) -> tuple[Path, Path]:
-    """What a killed process leaves: a file that it finished and one that it began."""
-    paths = run / LEFT, run / f".{LEFT}.partial"
+def leave(run: Path) -> tuple[Path, ...]:
+    """What two killed processes leave: files that they finished and files that they began."""
+    begun = run / f".{LEFT}.partial", run / ".events-0123456789ab-0123abcd.partial"
+    paths = run / LEFT, run / LEFT.replace(".", "-0001."), *begun
     for path in paths:
         path.write_bytes(b"left")
     return paths
 
 
+@pytest.mark.usefixtures("later")
 def test_leftovers_are_named_and_removed_on_demand_only(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = content_of(run)
     left = leave(run)
-    aged(*left)
     assert run_check(run) == 0
     out = capsys.readouterr().out
     assert f"  leftover  {LEFT}: a process was killed before it announced it" in out
@@ -281,28 +285,47 @@ def test_leftovers_are_named_and_removed_on_demand_only(run: Path, capsys: pytes
 
 def test_young_leftovers_stay(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     left = leave(run)
+    for path in left:
+        os.utime(path, (0, 0))  # as `cp -a` and rsync do
     assert run_check(run, repair=True) == 0
     assert "touched less than 60 seconds ago" in capsys.readouterr().out
     assert all(path.exists() for path in left)
 
 
+@pytest.mark.usefixtures("later")
 def test_nothing_is_removed_under_a_live_logger(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     left = leave(run)
     log = Recorder(run.parent, small_graph(), small_layers())
     left = leave(run)
-    aged(*left)
     assert run_check(run, repair=True) == 0
     assert "leftover" not in capsys.readouterr().out
     assert all(path.exists() for path in left)
     log.close()
 
 
+@pytest.mark.usefixtures("later")
 def test_where_events_are_damaged_finished_files_stay(run: Path) -> None:
     left = leave(run)
-    aged(*left)
     _damage_record(run)
     assert run_check(run, repair=True) == 1
-    assert [path.exists() for path in left] == [True, False]
+    assert [path.exists() for path in left] == [True, True, False, False]
+
+
+@pytest.mark.usefixtures("later")
+def test_files_whose_events_are_gone_are_no_leftovers(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As when a run was copied without its event file, or that was removed by mistake; also by the next logger."""
+    events = one(run, "*tfevents*")
+    kept = events.read_bytes()
+    events.unlink()
+    left = leave(run)
+    assert run_check(run, repair=True) == 1
+    assert "killed process leaves one snapshot, not several: their event file is missing" in capsys.readouterr().out
+    assert [path.exists() for path in left] == [True, True, False, False]
+    Recorder(run.parent, small_graph(), small_layers()).close()
+    events.write_bytes(kept)
+    assert run_check(run, repair=True) == 0
+    assert not any(path.exists() for path in left)
+    assert open_run(run).snapshot(2).activations("head").shape == (17, 3)
 
 
 def test_a_copy_of_a_live_run_is_checked_on_its_own(run: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.leftovers import leftovers
 from tensorboard_activis.read.run import open_run
+from tests.faults.board import steps_by_loader
 from tests.faults.mounts import mounted, needs_linux
 from tests.faults.victim import INSTANCES, activations
 
@@ -71,6 +72,12 @@ def assert_lost_once(said: dict[str, list[str]], cause: str) -> None:
     (warning,) = said["2"]
     assert warning.startswith("ActiVis lost the snapshot of step 2; training goes on. ")
     assert cause in warning
+
+
+def assert_said_once(said: dict[str, list[str]], what: str) -> None:
+    assert said["1"] == said["3"] == said["4"] == []
+    (warning,) = said["2"]
+    assert what in warning
 
 
 def assert_right(log_dir: Path, steps: list[int]) -> None:
@@ -150,19 +157,33 @@ def test_rights_that_are_lost() -> None:
 @pytest.mark.parametrize("what", ["log_dir", "log_dir / 'activis'"])
 def test_a_directory_that_is_deleted_costs_what_was_in_it(tmp_path: Path, what: str) -> None:
     said = logged_through(tmp_path / "run", f"shutil.rmtree({what})", "")
-    assert said == {"1": [], "2": [], "3": [], "4": []}
+    assert_said_once(said, "was deleted or moved while it was logged to")
     assert_right(tmp_path / "run", [2, 3, 4])
+
+
+def test_an_event_file_that_is_deleted_costs_what_was_in_it(tmp_path: Path) -> None:
+    """What an earlier session logged stays, and is superseded as before, under TensorBoard's loaders as well."""
+    logged_through(tmp_path / "run", "", "")
+    fault = "max((log_dir / 'activis').glob('*tfevents*')).unlink()"
+    said = logged_through(tmp_path / "run", fault, "")
+    assert_said_once(said, "was deleted or moved while it was logged to, or what was in it")
+    shown = steps_by_loader(tmp_path, "run", {1, 2, 3, 4})
+    assert shown == {"Python's loader": [1, 2, 3, 4], "RustBoard": [1, 2, 3, 4]}
+    first, second = (open_run(tmp_path / "run").snapshot(step).record for step in (1, 2))
+    assert first.session < second.session
 
 
 def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
     said = logged_through(tmp_path / "run", 'shutil.rmtree(log_dir); log_dir.write_text("")', "log_dir.unlink()")
-    assert_lost_once(said, "Error")
+    (warning,) = said.pop("4")
+    assert "was deleted or moved while it was logged to" in warning
+    assert_lost_once(said | {"4": []}, "Not a directory")
     assert_right(tmp_path / "run", [4])
 
 
 def test_a_directory_that_is_renamed_goes_on_under_the_old_name(tmp_path: Path) -> None:
     said = logged_through(tmp_path / "run", 'log_dir.rename(log_dir.with_name("renamed"))', "")
-    assert said == {"1": [], "2": [], "3": [], "4": []}
+    assert_said_once(said, "was deleted or moved while it was logged to")
     assert_right(tmp_path / "renamed", [1])
     assert_right(tmp_path / "run", [2, 3, 4])
 
