@@ -48,6 +48,12 @@ export function withClassNames(read: Snapshot): Snapshot {
   return { ...read, class_names: Array.from({ length: Math.max(-1, ...indices) + 1 }, (_, i) => String(i)) };
 }
 
+/** The place of what depends on a snapshot's rows and layers: another run's are not known before its snapshot is there. */
+export const shownAt: ReadonlySignal<At | null> = computed(() => {
+  const { query } = snapshot.value;
+  return query && query.run !== at.value?.run ? query : at.value;
+});
+
 /** The layers of the snapshot that is shown, by name. */
 export const layers: ReadonlySignal<Map<string, LayerInfo>> = computed(
   () => new Map((snapshot.value.value?.layers ?? []).map((layer) => [layer.name, layer])),
@@ -91,7 +97,7 @@ const projections = new Requests(
 );
 
 function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
-  const [here, beside] = [at.value, compareAt.value];
+  const [here, beside] = [shownAt.value, compareAt.value];
   if (!here) return null;
   const like = turnedOnto(here, beside);
   return { ...here, layer, method, ...(like && { like }) };
@@ -146,7 +152,7 @@ const wheres = new Requests(
 
 /** The kept instances for which an expression is true; nothing is asked for an empty one. */
 export const whereOf = perName((expression) =>
-  resource(() => (at.value && expression.trim() ? { ...at.value, expression: expression.trim() } : null), wheres),
+  resource(() => (shownAt.value && expression.trim() ? { ...shownAt.value, expression: expression.trim() } : null), wheres),
 );
 
 const tables = new Requests(
@@ -157,7 +163,7 @@ const tables = new Requests(
 /** A table resource of a view's own: `query` reads the signals of that view. */
 export function tableOf(query: () => TableQuery | null): Resource<At & TableQuery, Table> {
   return resource(() => {
-    const [place, asked] = [at.value, query()];
+    const [place, asked] = [shownAt.value, query()];
     return place && asked ? { ...place, ...asked } : null;
   }, tables);
 }
@@ -179,7 +185,7 @@ export const activationOf = perName((name) =>
   resource(() => {
     const [, neuron, layer] = /^(\d+) (.*)$/s.exec(name) ?? [];
     const known = layer === undefined ? undefined : layers.value.get(layer);
-    return at.value && known && Number(neuron) < known.neurons ? { ...at.value, layer: known.name, neuron: Number(neuron) } : null;
+    return shownAt.value && known && Number(neuron) < known.neurons ? { ...shownAt.value, layer: known.name, neuron: Number(neuron) } : null;
   }, activationAnswers),
 );
 
@@ -188,7 +194,7 @@ const texts = new Requests(({ row, ...where }: At & { row: number }, abort): Pro
 /** Detail of one instance in one layer, for a subject that signals name. */
 export function instanceOf(subject: () => { layer: string; row: number } | null): Resource<At & { layer: string; row: number }, InstanceDetail> {
   return resource(() => {
-    const [place, asked] = [at.value, subject()];
+    const [place, asked] = [shownAt.value, subject()];
     return place && asked ? { ...place, ...asked } : null;
   }, instances);
 }
@@ -196,7 +202,7 @@ export function instanceOf(subject: () => { layer: string; row: number } | null)
 /** Detail of one neuron over the rows shown. */
 export function neuronOf(subject: () => { layer: string; neuron: number } | null): Resource<unknown, NeuronDetail> {
   return resource(() => {
-    const [place, asked] = [at.value, subject()];
+    const [place, asked] = [shownAt.value, subject()];
     return place && asked ? { ...place, ...asked, rows: rows.value.map(rowQuery) } : null;
   }, neurons);
 }
@@ -204,7 +210,7 @@ export function neuronOf(subject: () => { layer: string; neuron: number } | null
 /** Content that is not an image. */
 export function textOf(row: () => number | null): Resource<At & { row: number }, string> {
   return resource(() => {
-    const [place, asked] = [at.value, row()];
+    const [place, asked] = [shownAt.value, row()];
     return place && asked !== null ? { ...place, row: asked } : null;
   }, texts);
 }
@@ -212,14 +218,14 @@ export function textOf(row: () => number | null): Resource<At & { row: number },
 const sounds = new Requests(({ row, ...where }: At & { row: number }, abort) => currentSource().sound(where, row, abort), 512);
 
 /** How a sound looks, by the instance's row. */
-export const soundOf = perName((row) => resource(() => (at.value ? { ...at.value, row: Number(row) } : null), sounds));
+export const soundOf = perName((row) => resource(() => (shownAt.value ? { ...shownAt.value, row: Number(row) } : null), sounds));
 
 /** Whether instances have a picture to be known by: an image, or how their sound looks. */
 export const pictured: ReadonlySignal<boolean> = computed(() => ["image", "audio"].includes(snapshot.value.value?.content ?? ""));
 
 /** Address of an instance's image or sound; null while there is none. */
 export function contentUrl(row: number): string | null {
-  return at.value && pictured.value ? currentSource().contentUrl(at.value, row) : null;
+  return shownAt.value && pictured.value ? currentSource().contentUrl(shownAt.value, row) : null;
 }
 
 const subsets = new Requests(
@@ -230,7 +236,7 @@ const subsets = new Requests(
 /** A subset against the rest in one layer. */
 export function subsetOf(subject: () => { layer: string; row: RowQuery } | null): Resource<At & { layer: string; row: RowQuery }, SubsetDetail> {
   return resource(() => {
-    const [place, asked] = [at.value, subject()];
+    const [place, asked] = [shownAt.value, subject()];
     return place && asked ? { ...place, ...asked } : null;
   }, subsets);
 }
@@ -242,12 +248,12 @@ const statistics = new Requests(
 );
 
 /** What an expression can be completed with. */
-export const vocabulary = resource(() => at.value, statistics);
+export const vocabulary = resource(() => shownAt.value, statistics);
 
 /** The most frequent values of one column that begin with a prefix. */
 export function valuesOf(subject: () => { column: string; prefix: string } | null): Resource<At & { column?: string; prefix?: string }, Vocabulary> {
   return resource(() => {
-    const [place, asked] = [at.value, subject()];
+    const [place, asked] = [shownAt.value, subject()];
     return place && asked ? { ...place, ...asked } : null;
   }, statistics);
 }

@@ -1,9 +1,9 @@
 import type { At } from "../api/source";
 import type { Matrix, MatrixScaleKind, RowQuery, SortQuery, Statistic } from "../api/types";
 import { scaleOf } from "./chosen";
-import { currentSource, layers, rows, snapshot } from "./data";
+import { currentSource, layers, rows, shownAt, snapshot } from "./data";
 import { perName, Requests, type Resource, resource } from "./loads";
-import { at, compareAt } from "./place";
+import { compareAt } from "./place";
 import { rowKey, rowQuery, type Row, type Sort } from "./rows";
 import { sort, statistic } from "./view";
 
@@ -63,7 +63,7 @@ export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
   }
 }
 
-export const matrixOf = perName((layer) => resource(() => matrixQuery(at.value, layer), matrices));
+export const matrixOf = perName((layer) => resource(() => matrixQuery(shownAt.value, layer), matrices));
 export const compareMatrixOf = perName((layer) => resource(() => matrixQuery(compareAt.value, layer), matrices));
 
 /** Numbers of some rows and neurons of a picture that came as bytes. */

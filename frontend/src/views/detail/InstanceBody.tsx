@@ -9,6 +9,7 @@ import { subsetKey } from "../../state/rows";
 import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
+import { fieldsOf } from "../instances/InstanceLine";
 import { axisOver } from "./axis";
 import { barWidth } from "./bars";
 import { type Interval, Intervals } from "./Intervals";
@@ -21,7 +22,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
   const { row, scores, neighbours } = detail;
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: short(distance), what: "distance " }));
   return (
-    <div class={`detail-body detail-instance${snapshot.value.value?.content === "text" ? " words" : ""}${scores.length === 0 ? " unscored" : ""}`}>
+    <div class={`detail-body detail-instance${["text", "numbers"].includes(snapshot.value.value?.content ?? "") ? " words" : ""}${scores.length === 0 ? " unscored" : ""}`}>
       <section class="detail-section">
         <h3>Content</h3>
         <Content key={row} row={row} />
@@ -63,7 +64,7 @@ function Words({ row, numbers }: { row: number; numbers: boolean }): JSX.Element
   const { value } = text.value;
   if (value === null) return <Unread load={text.value} />;
   if (value === "") return <p class="detail-words">The text is empty.</p>;
-  const fields = numbers ? parsed(value) : null;
+  const fields = numbers ? fieldsOf(value) : null;
   if (!fields) return <p class="detail-text" dir="auto" tabIndex={0}>{value}</p>;
   return <Fields fields={fields} />;
 }
@@ -79,17 +80,6 @@ function Fields({ fields }: { fields: [string, string][] }): JSX.Element {
       ))}
     </dl>
   );
-}
-
-/** Numbers with their names, or their places. */
-function parsed(text: string): [string, string][] | null {
-  try {
-    const found: unknown = JSON.parse(text);
-    if (typeof found !== "object" || found === null) return null;
-    return Object.entries(found).slice(0, 500).map(([name, value]) => [name, typeof value === "number" ? short(value) : String(value)]);
-  } catch {
-    return null;
-  }
 }
 
 function Scores({ scores }: { scores: InstanceDetail["scores"] }): JSX.Element {

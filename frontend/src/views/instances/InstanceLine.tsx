@@ -33,13 +33,24 @@ export function InstanceLine({ row }: { row: number }): JSX.Element {
             )}
           </>
         )}
-        {shown?.content === "text" && <TextOf row={row} />}
+        {(shown?.content === "text" || shown?.content === "numbers") && <TextOf row={row} />}
       </span>
     </span>
   );
 }
 
 const LONGEST = 140;
+
+/** Numbers with their names, or their places. */
+export function fieldsOf(text: string): [string, string][] | null {
+  try {
+    const found: unknown = JSON.parse(text);
+    if (typeof found !== "object" || found === null) return null;
+    return Object.entries(found).slice(0, 500).map(([name, value]) => [name, typeof value === "number" ? short(value) : String(value)]);
+  } catch {
+    return null;
+  }
+}
 
 function TextOf({ row }: { row: number }): JSX.Element {
   const [wanted] = useState(() => signal<number | null>(row));
@@ -48,6 +59,7 @@ function TextOf({ row }: { row: number }): JSX.Element {
     return computed(() => (answer.value.query?.row === wanted.value ? answer.value.value : null));
   });
   wanted.value = row;
-  const whole = text.value ?? "…";
+  const fields = snapshot.value.value?.content === "numbers" && text.value ? fieldsOf(text.value) : null;
+  const whole = fields?.map((field) => field.join(" ")).join(" · ") ?? text.value ?? "…";
   return <span class="instance-text">{whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole}</span>;
 }
