@@ -9,8 +9,8 @@ describe("words of the graph", () => {
     expect(labelText({ count: 2, sizes: [-1, 7] })).toBe("2 × 7");
     expect(labelText({ count: 3, sizes: null })).toBe("3 tensors");
   });
-  it("say attributes short: true ones by name, false ones not at all, nor what the shapes say", () => {
-    expect(attributeText({ kernel: "3×3", bias: "yes", return_sequences: "False", "out features": "64" })).toBe("kernel 3×3, bias");
+  it("say attributes short and in order: true ones by name, false ones not at all, nor what the shapes say", () => {
+    expect(attributeText({ kernel: "3×3", bias: "yes", return_sequences: "False", "out features": "64" })).toBe("bias, kernel 3×3");
   });
 });
 

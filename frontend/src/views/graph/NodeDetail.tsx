@@ -60,5 +60,6 @@ export function attributeText(attributes: Record<string, string>): string {
   return Object.entries(attributes)
     .filter(([name]) => !/^(in|out)[_ ](features|channels)$/.test(name))
     .flatMap(([name, value]) => (/^(yes|true)$/i.test(value) ? [name] : /^(no|false|none)$/i.test(value) ? [] : [`${name.replaceAll("_", " ")} ${value}`]))
+    .sort()
     .join(", ");
 }

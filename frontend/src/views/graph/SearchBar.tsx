@@ -10,7 +10,8 @@ export function SearchBar({ onClose }: { onClose: () => void }): JSX.Element {
   useEffect(() => input.current?.focus(), []);
   const show = (query: string, keys: string[], all: Set<string>, at: number): void => {
     found.value = { query, keys, all, at };
-    const item = tree.peek()?.byKey.get(keys[at] ?? "");
+    const key = keys[at];
+    const item = key === undefined ? undefined : tree.peek()?.byKey.get(key);
     if (item) reveal(item);
   };
   const search = (query: string): void => {
