@@ -16,7 +16,7 @@ ARGS ?=
 DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: help demo test lint bench nightly clean distclean screenshot gallery built test-python test-frontend test-browser browser
+.PHONY: help demo test lint bench nightly clean distclean screenshot gallery walkthrough built test-python test-frontend test-browser browser
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [VENV=.venv]"
@@ -58,6 +58,9 @@ screenshot: $(VENV)/.stamp-test built browser ## take the README's pictures agai
 
 gallery: $(VENV)/.stamp-test built browser ## pictures of every view and state, light and dark, in gallery/index.html
 	$(BIN)/python scripts/gallery.py $(ARGS)
+
+walkthrough: $(VENV)/.stamp-test built browser ## take the pictures of docs/walkthrough.md again: make walkthrough ARGS=path/to/trec
+	$(BIN)/python scripts/walkthrough.py $(ARGS)
 
 clean: ## remove what was built and cached; keeps the environment and logs
 	rm -rf build dist *.egg-info tensorboard_activis/serve/static tensorboard_activis/activis_pb2.py tensorboard_activis/activis_pb2.pyi \

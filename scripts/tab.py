@@ -4,11 +4,12 @@ import contextlib
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Frame, FrameLocator, Page
 
@@ -49,11 +50,16 @@ def _frame(page: Page) -> Frame:
     return next(frame for frame in page.frames if "name=activis" in frame.url)
 
 
-def go_to(page: Page, state: str) -> None:
-    """Goes to a state as if the tab were opened with it: what the address does not say is forgotten."""
+def go_to(page: Page, state: str, panes: Mapping[str, int] | None = None) -> None:
+    """Goes to a state as if the tab were opened with it: what the address does not say is forgotten.
+
+    Args:
+        panes: sizes of panes that the user has dragged, in pixels: graph, instances, detail, projection.
+    """
     page.mouse.move(2, 2)
     page.evaluate("hash => { location.hash = hash }", state)
-    _frame(page).evaluate("() => { localStorage.removeItem('activis.panes'); location.reload(); }")
+    kept = json.dumps(panes) if panes else "{}"
+    _frame(page).evaluate("kept => { localStorage.setItem('activis.panes', kept); location.reload(); }", kept)
     page.wait_for_timeout(200)
     tab_of(page).locator(".app > *").first.wait_for()
 
@@ -68,7 +74,28 @@ def settle(page: Page, seconds: float = 20) -> None:
 
 
 def save(page: Page, path: Path, **options: Any) -> None:
-    """A picture in 256 colours: a third of the bytes, and no difference to see."""
-    picture = Image.open(io.BytesIO(page.screenshot(**options))).convert("RGB")
+    """A picture in 256 colours: a third of the bytes, and hardly a difference to see."""
+    pixels = np.asarray(Image.open(io.BytesIO(page.screenshot(**options))).convert("RGB"))
+    colours, places, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    palette, nearest = _palette(colours.astype(np.int32), counts)
+    small = Image.fromarray(nearest[places].reshape(pixels.shape[:2]))
+    small.putpalette(palette.astype(np.uint8).tobytes())
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    small.save(path, optimize=True)
+
+
+def _palette(colours: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most 256 of the colours [count, 3], and the place of the nearest of them for each [count].
+
+    Those that are there most, and then always the one that is furthest from all. By share alone, as Pillow chooses, the
+    small swatches of classes would change their colours.
+    """
+    palette = colours[np.argsort(-counts, kind="stable")[:96]]
+    distances = ((colours[:, None] - palette) ** 2).sum(axis=2)
+    nearest, apart = distances.argmin(axis=1), distances.min(axis=1)
+    while len(palette) < 256 and apart.any():
+        palette = np.concatenate([palette, colours[apart.argmax()][None]])
+        distance = ((colours - palette[-1]) ** 2).sum(axis=1)
+        nearest[distance < apart] = len(palette) - 1
+        apart = np.minimum(apart, distance)
+    return palette, nearest.astype(np.uint8)

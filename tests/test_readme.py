@@ -27,10 +27,32 @@ def test_targets_of_make_exist():
     assert {one or other for one, other in named} <= targets
 
 
-def test_links_lead_to_files():
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("https://")]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", ["README.md", "docs/walkthrough.md", "benchmarks/README.md"])
+def test_links_lead_to_files(page: str):
+    """Pictures are links as well."""
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text())
+    here = [link for link in links if not link.startswith("https://")]
+    assert here or page.startswith("benchmarks")
+    assert [link for link in here if not ((ROOT / page).parent / link).is_file()] == []
+
+
+def test_pictures_are_shown_and_small():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    shown = {
+        (page.parent / link).resolve()
+        for page in pages
+        for link in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text())
+    }
+    pictures = set((ROOT / "docs" / "images").iterdir())
+    assert {path for path in shown if path.suffix == ".png"} <= pictures
+    assert {path.name for path in pictures - shown} <= {"demo-dark.png"}
+    assert {path.name: path.stat().st_size for path in pictures if path.stat().st_size > 200_000} == {}
+
+
+def test_targets_that_the_pages_name_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for page in [*(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]:
+        assert set(re.findall(r"`make ([a-z-]+)", page.read_text())) <= targets, page
 
 
 @pytest.mark.parametrize("name", ["keras", "lightning", "transformers"])
