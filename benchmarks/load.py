@@ -31,6 +31,8 @@ from tests.faults.process import Usage, children  # noqa: E402
 #: Pages of TensorBoard itself: they must not wait for us.
 PAGES = ("", "data/environment", "data/plugins_listing", "data/runs")
 RELOAD_SECONDS = 5
+#: TensorBoard's pages while nobody else asks, which are the peer.
+ALONE_SECONDS = 20
 #: What the server uses is looked at so many times.
 PARTS = 10
 
@@ -70,7 +72,8 @@ class Load:
         self.counted: Counter[str] = Counter()
         self.errors: list[str] = []
         self.pages: list[float] = []
-        self.answers: list[float] = []
+        self.alone: list[float] = []
+        self.answers: list[tuple[float, str]] = []
 
     def client(self, seed: int) -> None:
         """Asks about what `runs` lists, as a tab does."""
@@ -95,16 +98,16 @@ class Load:
                 ok = {200} if run.startswith("stays") else {200, 404, 422}
                 self._note("answers", status, body, ok | ({413} if "tsne" in address else set()))
                 with self._lock:
-                    self.answers.append(seconds)
+                    self.answers.append((seconds, urllib.parse.urlsplit(address).path.rpartition("/")[2]))
 
-    def watch_pages(self) -> None:
-        """How long TensorBoard's own pages take meanwhile."""
-        while time.monotonic() < self._end:
+    def watch_pages(self, end: float | None = None) -> None:
+        """How long TensorBoard's own pages take meanwhile; until `end`, while nobody else asks."""
+        taken = self.pages if end is None else self.alone
+        while time.monotonic() < (end or self._end):
             for page in PAGES:
                 status, body, seconds, _ = get(f"{self._board}/{page}")
                 self._note("pages", status, body, ok={200})
-                with self._lock:
-                    self.pages.append(seconds)
+                taken.append(seconds)
             time.sleep(0.5)
 
     def change_logs(self) -> None:
@@ -132,7 +135,8 @@ def mixed_load(minutes: float, clients: int) -> int:
             logs.write(f"stays{index}", 5)
         with tensorboard(f"--logdir={logs.directory}", f"--reload_interval={RELOAD_SECONDS}") as board:
             server = children()[-1]
-            load = Load(board, logs, minutes)
+            load = Load(board, logs, minutes + ALONE_SECONDS / 60)
+            load.watch_pages(time.monotonic() + ALONE_SECONDS)
             threads = [threading.Thread(target=load.client, args=(index,)) for index in range(clients)]
             threads += [threading.Thread(target=load.watch_pages), threading.Thread(target=load.change_logs)]
             for thread in threads:
@@ -148,23 +152,32 @@ def mixed_load(minutes: float, clients: int) -> int:
             idle = used[-1].seconds
             time.sleep(20)
             idle = (Usage.of(server).seconds - idle) / 20
-    answers, pages = sorted(load.answers), sorted(load.pages)
+    slowest: dict[str, float] = {}
+    for seconds, route in load.answers:
+        slowest[route] = max(seconds, slowest.get(route, 0))
     counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(load.counted.items()))
     print(
         f"{clients} clients, {minutes:g} min, load of the machine {os.getloadavg()[1]:.1f}: {counts}; {len(load.errors)} errors"
     )
-    for name, seconds in (("ours", answers), ("TensorBoard's own pages", pages)):
-        late = sum(one > 1 for one in seconds)
-        print(
-            f"  {name}: median {statistics.median(seconds):.3f} s, 99 % below {seconds[int(0.99 * len(seconds))]:.2f} s, "
-            f"slowest {seconds[-1]:.2f} s, {late:,} of {len(seconds):,} above 1 s"
-        )
+    _print_times("TensorBoard's own pages before", load.alone)
+    _print_times("TensorBoard's own pages meanwhile", load.pages)
+    _print_times("ours", [seconds for seconds, _ in load.answers])
+    print("  slowest by route:", ", ".join(f"{route} {one:.2f} s" for route, one in sorted(slowest.items())))
     for part, one in enumerate(used, 1):
         print(f"  server after {part * 100 // PARTS} %: {one}")
     print(f"  server once nobody asks: {100 * idle:.1f} % of a core")
     for error in load.errors[:5]:
         print("  error:", error)
     return 1 if load.errors else 0
+
+
+def _print_times(name: str, seconds: list[float]) -> None:
+    found = sorted(seconds)
+    late = sum(one > 1 for one in found)
+    print(
+        f"  {name}: median {statistics.median(found):.3f} s, 99 % below {found[int(0.99 * len(found))]:.2f} s, "
+        f"slowest {found[-1]:.2f} s, {late:,} of {len(found):,} above 1 s"
+    )
 
 
 def main() -> int:

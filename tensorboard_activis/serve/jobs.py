@@ -31,7 +31,7 @@ class Job(Generic[Result]):
     state: str = "queued"
     progress: float = 0.0
     result: Result | None = None
-    problem: str | None = None
+    problem: Exception | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     asked: float = field(default_factory=time.monotonic)
 
@@ -126,16 +126,15 @@ class Jobs(Generic[Result]):
                 job.state = "running"
             try:
                 result = work(job)
-            except ActiVisError as error:
-                self._finish(job, "failed", str(error))
             except Exception as error:
-                logger.exception("A layout failed")
-                self._finish(job, "failed", f"{type(error).__name__}: {error}")
+                if not isinstance(error, ActiVisError):
+                    logger.exception("A layout failed")
+                self._finish(job, "failed", error)
             else:
                 job.result = result
                 self._finish(job, "cancelled" if job.cancelled.is_set() else "done", None)
 
-    def _finish(self, job: Job[Result], state: str, problem: str | None) -> None:
+    def _finish(self, job: Job[Result], state: str, problem: Exception | None) -> None:
         with self._lock:
             if job.state != "cancelled":
                 job.state, job.problem = state, problem

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorboard_activis.errors import QueryError
+from tensorboard_activis.errors import ActiVisError, QueryError
 from tensorboard_activis.query.disk_cache import DiskCache, cache_directory
 from tensorboard_activis.query.following import comparable, following_pca, following_tsne, kept_tsne
 from tensorboard_activis.query.projection import Projection
@@ -52,7 +52,8 @@ class Projections:
     def tsne(self, snapshots: Sequence[SnapshotReader], layer: str, *, cancel: bool = False) -> Layout:
         """The layout of the last of these snapshots as far as it is, begun when it is asked for first.
 
-        Raises NotFoundError, QueryError when t-SNE is not installed or failed, TooLargeError when too many wait.
+        Raises QueryError when t-SNE is not installed or failed, TooLargeError when too many wait, and what the job met:
+        NotFoundError, UnreadableError.
         """
         last = snapshots[-1]
         start = self.pca(snapshots, layer).xy
@@ -65,7 +66,9 @@ class Projections:
         job = self._jobs.find(key)
         if job is not None and job.state == "failed":
             self._jobs.forget(key)
-            raise QueryError(f"t-SNE failed: {job.problem}")
+            if isinstance(job.problem, ActiVisError):
+                raise job.problem
+            raise QueryError(f"t-SNE failed: {type(job.problem).__name__}: {job.problem}")
 
         def work(job: Job[np.ndarray]) -> np.ndarray:
             return following_tsne(snapshots, layer, self._kept, self._before(snapshots, layer), job.report)

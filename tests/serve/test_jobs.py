@@ -102,8 +102,8 @@ def test_results_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [key for key in "abc" if jobs.find(key)] == ["b", "c"]
 
 
-@pytest.mark.parametrize(("error", "problem"), [(ActiVisError("no"), "no"), (KeyError("x"), "KeyError: 'x'")])
-def test_a_failed_job_says_why_and_can_be_asked_again(error: Exception, problem: str) -> None:
+@pytest.mark.parametrize("error", [ActiVisError("no"), KeyError("x")])
+def test_a_failed_job_says_why_and_can_be_asked_again(error: Exception) -> None:
     jobs: Jobs[int] = Jobs()
 
     def fail(job: Job[int]) -> int:
@@ -111,7 +111,7 @@ def test_a_failed_job_says_why_and_can_be_asked_again(error: Exception, problem:
 
     job = jobs.ask("a", fail)
     until(lambda: job.state == "failed")
-    assert job.problem == problem
+    assert job.problem is error
     again = jobs.ask("a", lambda job: 1)
     until(lambda: again.state == "done")
 
