@@ -225,7 +225,9 @@ export const pictured: ReadonlySignal<boolean> = computed(() => ["image", "audio
 
 /** Address of an instance's image or sound; null while there is none. */
 export function contentUrl(row: number): string | null {
-  return shownAt.value && pictured.value ? currentSource().contentUrl(shownAt.value, row) : null;
+  const [place, known] = [shownAt.value, columns.value.query];
+  // While the rows are still another run's they have no picture in this one.
+  return place && pictured.value && (!known || known.run === place.run) ? currentSource().contentUrl(place, row) : null;
 }
 
 const subsets = new Requests(

@@ -3,13 +3,13 @@ import { useState } from "preact/hooks";
 import type { ContrastNeuron, InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { fixed, short, signed } from "../../draw/format";
-import { columns, contentUrl, snapshot, textOf } from "../../state/data";
+import { contentUrl, pictured, snapshot, textOf } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { subsetKey } from "../../state/rows";
 import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
-import { fieldsOf } from "../instances/InstanceLine";
+import { columnFields, fieldsOf } from "../instances/InstanceLine";
 import { axisOver } from "./axis";
 import { barWidth } from "./bars";
 import { type Interval, Intervals } from "./Intervals";
@@ -22,7 +22,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
   const { row, scores, neighbours } = detail;
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: short(distance), what: "distance " }));
   return (
-    <div class={`detail-body detail-instance${["text", "numbers"].includes(snapshot.value.value?.content ?? "") ? " words" : ""}${scores.length === 0 ? " unscored" : ""}`}>
+    <div class={`detail-body detail-instance${pictured.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}`}>
       <section class="detail-section">
         <h3>Content</h3>
         <Content key={row} row={row} />
@@ -52,10 +52,7 @@ function Content({ row }: { row: number }): JSX.Element {
 
 /** What is known of an instance that has nothing to be seen: the user's own columns. */
 function Columns({ row }: { row: number }): JSX.Element {
-  const fields = [...(columns.value.value?.extra ?? [])].map(([name, { values, categories }]): [string, string] => {
-    const value = values[row];
-    return [name, categories ? (categories[value ?? -1] ?? "–") : short(value)];
-  });
+  const fields = columnFields(row);
   return fields.length > 0 ? <Fields fields={fields} /> : <p class="detail-words">No content was recorded.</p>;
 }
 

@@ -5,6 +5,7 @@ import { short, tick } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { selectNeuron } from "../../state/actions";
 import { clearHover, hover, setHover } from "../../state/hover";
+import { CutText } from "../matrix/CutText";
 import { type Axis, place, thinned } from "./axis";
 
 export interface Interval {
@@ -43,7 +44,7 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
   return (
     <section class="detail-section detail-intervals" ref={element} aria-label={title}>
       <h3>
-        <span class="cut">{title}</span>
+        <CutText>{title}</CutText>
         <span class="detail-heads">{intervals.length > 0 && heads.map((head) => <span class="caption number">{head}</span>)}</span>
       </h3>
       {intervals.length === 0 ? (

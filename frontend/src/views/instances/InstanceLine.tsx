@@ -33,13 +33,21 @@ export function InstanceLine({ row }: { row: number }): JSX.Element {
             )}
           </>
         )}
-        {(shown?.content === "text" || shown?.content === "numbers") && <TextOf row={row} />}
+        {shown?.content === "text" || shown?.content === "numbers" ? <TextOf row={row} /> : shown?.content === null && <Said text={inLine(columnFields(row))} />}
       </span>
     </span>
   );
 }
 
 const LONGEST = 140;
+
+const Said = ({ text }: { text: string }): JSX.Element => <span class="instance-text">{text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}</span>;
+const inLine = (fields: [string, string][]): string => fields.map((field) => field.join(" ")).join(" · ");
+
+/** The user's own columns. */
+export function columnFields(row: number): [string, string][] {
+  return [...(columns.value.value?.extra ?? [])].map(([name, { values, categories }]) => [name, categories ? (categories[values[row] ?? -1] ?? "–") : short(values[row])]);
+}
 
 /** Numbers with their names, or their places. */
 export function fieldsOf(text: string): [string, string][] | null {
@@ -60,6 +68,5 @@ function TextOf({ row }: { row: number }): JSX.Element {
   });
   wanted.value = row;
   const fields = snapshot.value.value?.content === "numbers" && text.value ? fieldsOf(text.value) : null;
-  const whole = fields?.map((field) => field.join(" ")).join(" · ") ?? text.value ?? "…";
-  return <span class="instance-text">{whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole}</span>;
+  return <Said text={fields ? inLine(fields) : (text.value ?? "…")} />;
 }
