@@ -103,7 +103,7 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
           <div id={`menu-${index}`} data-index={index} role="option" aria-selected={option.value === value} aria-disabled={option.disabled}
             class={`menu-option${index === active ? " active" : ""}`} onPointerEnter={() => !option.disabled && setActive(index)}
             onClick={() => choose(index)}>
-            <span class="menu-label">{option.content ?? option.label}</span>
+            <span class="menu-label">{option.content ?? <span class="cut">{option.label}</span>}</span>
             {option.detail !== undefined && <span class="menu-detail">{option.detail}</span>}
           </div>
         </Fragment>

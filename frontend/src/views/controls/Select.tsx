@@ -34,7 +34,7 @@ export function Select<T>({ label, value, options, onChoose, children, says, pla
             setOpen(true);
           }
         }}>
-        <span class="select-value">{children ?? chosen?.content ?? chosen?.label}</span>
+        <span class="select-value">{children ?? chosen?.content ?? <span class="cut">{chosen?.label}</span>}</span>
         <Icon name="dropDown" size={14} />
         {busy && <span class="progress" />}
       </button>
