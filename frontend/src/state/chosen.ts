@@ -93,7 +93,10 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
   const said: string[] = [];
   const shown = snapshot.value.value;
   if (chosenRun.value !== null && run.value && run.value.name !== chosenRun.value)
-    said.push(`There is no run “${chosenRun.value}” with activations; this is ${run.value.name}.`);
+    said.push(
+      `There is no run “${chosenRun.value}” with activations; this is ${run.value.name}.`,
+      ...(runs.value?.runs.find(({ name }) => name === chosenRun.value)?.problems ?? []),
+    );
   else if (chosenStep.value !== null && step.value && step.value.step !== chosenStep.value)
     said.push(`There is no step ${chosenStep.value}; this is the nearest, ${step.value.step}.`);
   const newest = steps.value.at(-1);

@@ -17,7 +17,7 @@ export function RunSelect(): JSX.Element {
     return {
       value: info.name,
       label: info.name,
-      detail: usable ? `${info.steps.length} steps${last?.accuracy == null ? "" : ` · ${percent(last.accuracy)}`}` : "nothing readable",
+      detail: usable ? `${info.steps.length} steps${last?.accuracy == null ? "" : ` · ${percent(last.accuracy)}`}` : info.problems[0] ?? "nothing readable",
       disabled: !usable,
     };
   });
