@@ -1,5 +1,6 @@
 """t-SNE through the routes: kept on disk over restarts, begun from the step before, bounded, cancelled."""
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tensorboard_activis.errors import UnreadableError
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 
@@ -106,3 +108,30 @@ def test_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "8 layouts wait" in error["message"]
     for step in range(1, 12):
         assert client.get("projection", step=step, cancel=True, **question).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (UnreadableError("the file is missing"), 422, "the file is missing"),
+        (ValueError("odd"), 400, "t-SNE failed: ValueError: odd"),
+    ],
+)
+def test_a_layout_that_fails_says_what_it_met_and_can_be_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, said: str
+) -> None:
+    write_run(tmp_path / "run1", small_data(), (5,))
+    client = Client(tmp_path)
+
+    def fail(*_: object) -> np.ndarray:
+        raise error
+
+    monkeypatch.setattr("tensorboard_activis.query.following.tsne", fail)
+    question: dict = {"run": "run1", "step": 5, "layer": "head", "method": "tsne"}
+    deadline = time.monotonic() + 60
+    while (response := client.get("projection", **question)).status_code == 200 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert response.status_code == status
+    assert json.loads(response.get_data())["error"]["message"] == said
+    monkeypatch.undo()
+    assert laid_out(client, 5)[0].shape == (17, 2)
