@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.capture.evaluation import Pass
+from tensorboard_activis.capture.forks import forget, keep_from_children
 from tensorboard_activis.capture.given import Given
 from tensorboard_activis.capture.outcomes import TASKS
 from tensorboard_activis.capture.printable import printable
@@ -116,6 +117,7 @@ class RunDirectory:
         self.path.mkdir(parents=True, exist_ok=True)
         if not self._held or (self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists()):
             return
+        forget(self)
         self._lock.release()
         try:
             self._lock.acquire()
@@ -123,9 +125,11 @@ class RunDirectory:
             raise ConfigurationError(
                 f"Another logger is writing to {self.path.parent}. Close it first, or give this one a log_dir of its own."
             ) from error
+        keep_from_children(self, self.path / metadata.LOCK_FILE)
 
     def close(self) -> None:
         """Lets another logger have it; safe to call twice."""
+        forget(self)
         self._lock.release()
 
 
