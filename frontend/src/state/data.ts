@@ -225,9 +225,9 @@ export const pictured: ReadonlySignal<boolean> = computed(() => ["image", "audio
 
 /** Address of an instance's image or sound; null while there is none. */
 export function contentUrl(row: number): string | null {
-  const [place, known] = [shownAt.value, columns.value.query];
+  const [place, { query: known, value }] = [shownAt.value, columns.value];
   // While the rows are still another run's they have no picture in this one.
-  return place && pictured.value && (!known || known.run === place.run) ? currentSource().contentUrl(place, row) : null;
+  return place && pictured.value && row < (value?.count ?? Infinity) && (!known || known.run === place.run) ? currentSource().contentUrl(place, row) : null;
 }
 
 const subsets = new Requests(
