@@ -9,8 +9,10 @@ import { layers } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { boxKey, choose, chosen, current, found, isOpenGroup, showMore, toggleOpen } from "./state";
 import { STATES, stripOf, stripPicture } from "./strips";
-import { cut, widthOf } from "./text";
+import { cut, widthOf } from "../../draw/text";
 import { hideTip, showTip } from "./tip";
+
+let waiting: ReturnType<typeof setTimeout> | undefined;
 
 /** One node of the drawing: ground, dot, words, strip. All colours are attributes, so that a saved picture carries them. */
 export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeNode; place: number; siblings: number }): JSX.Element {
@@ -39,7 +41,11 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
     const toggle = (event.target as Element).closest("[data-toggle]");
     if (form === "more") showMore(box);
     else if (toggle) toggleOpen(item.key);
-    else choose(item);
+    else if (group) {
+      // It may be the first of two.
+      clearTimeout(waiting);
+      if (event.detail < 2) waiting = setTimeout(() => choose(item), 250);
+    } else choose(item);
   };
   return (
     <g role="treeitem" id={`graph-${key}`} data-key={key} aria-description={spoken(box, item, marked)} aria-level={box.level + 1} aria-setsize={siblings}

@@ -5,7 +5,7 @@ import type { Box, Edge, EdgeLabel } from "../../layout/graphDrawing";
 import type { TreeNode } from "../../layout/graphTree";
 import { NodeView } from "./NodeView";
 import { boxKey, scale, type Shown } from "./state";
-import { FONT } from "./text";
+import { FONT } from "../../draw/text";
 
 /** Of what is not in every forward pass. */
 export const DASHES = "2.5 2.5";

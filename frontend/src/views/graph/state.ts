@@ -146,6 +146,8 @@ export function choose(item: TreeNode): void {
   batch(() => {
     chosen.value = item.key;
     current.value = item.key;
+    // Its detail takes room from the drawing: it stays in sight.
+    wanted.value = { key: item.key, focus: true };
     if (item.recorded) toggleLayer(item.key);
   });
 }
