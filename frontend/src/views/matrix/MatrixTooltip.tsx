@@ -15,9 +15,9 @@ import { cellOf, type MatrixModel, rowAt, type Stage, verdict } from "./stage";
 
 /** Says what the pointed cell holds and where that number comes from; with A and B also the other row's and the effect size. */
 export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement | null }): JSX.Element | null {
-  const spot = stage.pointed.value ?? stage.cursor.value;
+  const spot = stage.told.value;
   const [shape, model, view] = [stage.shape.value, stage.model.value, stage.view.value];
-  if (!spot || spot.place < 0 || !shape || !model || !body || drop.value) return null;
+  if (!spot || !shape || !model || !body || drop.value) return null;
   const neuron = model.matrix.order[spot.place];
   if (neuron === undefined) return null;
   const ground = body.getBoundingClientRect();
@@ -110,7 +110,7 @@ function Other({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel;
 
 function RowWords({ name, plain }: { name: RowKey; plain?: boolean }): JSX.Element {
   const words = nameOf(name);
-  const own = classOfRow(name) >= 0 ? "class " : "";
+  const own = classOfRow(name) >= 0 && !words.startsWith("class ") ? "class " : "";
   return <>{own}{plain ? words : <B>{words.length > 40 ? `${words.slice(0, 39)}…` : words}</B>}</>;
 }
 

@@ -50,6 +50,8 @@ export interface Stage {
   pointed: Signal<Spot | null>;
   /** Where the keyboard is; `place` -1 is the row's name. */
   cursor: Signal<Spot | null>;
+  /** The cell or column that is explained: under the pointer, else where the keyboard is. */
+  told: ReadonlySignal<Spot | null>;
   model: ReadonlySignal<MatrixModel | null>;
   shape: ReadonlySignal<MatrixShape | null>;
   view: ReadonlySignal<ColumnView>;
@@ -117,15 +119,16 @@ export function stageOf(layer: string): Stage {
     return clampView(panel(layer).columns.value ?? { first: 0, span: neurons }, neurons);
   });
   const [pointed, cursor] = [signal<Spot | null>(null), signal<Spot | null>(null)];
+  const told = computed(() => [pointed.value, cursor.value].find((spot) => spot && spot.place >= 0) ?? null);
   const numbers = numbersOf(() => {
-    const [spot, now] = [pointed.value ?? cursor.value, model.value];
+    const [spot, now] = [told.value, model.value];
     const neuron = now && spot ? now.matrix.order[spot.place] : undefined;
     if (!now?.matrix.cells || !spot || neuron === undefined) return null;
     const { scale: _, ...asked } = now.asked;
     const rows = [...new Set([rowAt(now, spot), now.a, now.b])].flatMap((at) => asked.rows[at] ?? []);
     return rows.length > 0 ? { ...asked, rows, sort: { by: "index" }, window: [neuron, neuron + 1] } : null;
   });
-  return { layer, size, scroll: signal({ pinned: 0, subsets: 0 }), pointed, cursor, model, shape, view, numbers };
+  return { layer, size, scroll: signal({ pinned: 0, subsets: 0 }), pointed, cursor, told, model, shape, view, numbers };
 }
 
 /** One row's value and deviation on a neuron; null until they are there, where the picture came without numbers. */
