@@ -17,12 +17,8 @@ interface Kernel {
 }
 
 const PLACES = 4;
-const kernels = new Map<string, Kernel>();
 
 export function kernelOf(radius: number, alpha: number): Kernel {
-  const key = `${radius} ${alpha}`;
-  const known = kernels.get(key);
-  if (known) return known;
   // No middle lies nearer to its pixel's edge than an eighth of it.
   const reach = Math.max(1, Math.ceil(radius + 0.875) - 1);
   const side = 2 * reach + 1;
@@ -34,10 +30,7 @@ export function kernelOf(radius: number, alpha: number): Kernel {
       weights[place * side * side + k] = Math.round(256 * alpha * Math.max(0, Math.min(1, radius + 0.5 - distance)));
     }
   }
-  const made = { reach, side, weights };
-  if (kernels.size > 64) kernels.clear();
-  kernels.set(key, made);
-  return made;
+  return { reach, side, weights };
 }
 
 export interface Sheet {

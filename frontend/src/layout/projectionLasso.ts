@@ -2,8 +2,6 @@
 
 export type LassoMode = "new" | "add" | "remove";
 
-const BANDS = 256;
-
 /** Rows whose place is inside of the closed polygon (x and y in turn, in the plane of `xy`), by the even-odd rule; in rising order. */
 export function inside(polygon: readonly number[], xy: Float32Array, counts: (row: number) => boolean = () => true): Int32Array {
   const corners = polygon.length >> 1;
@@ -16,20 +14,12 @@ export function inside(polygon: readonly number[], xy: Float32Array, counts: (ro
     low = Math.min(low, path[2 * k + 1] as number);
     high = Math.max(high, path[2 * k + 1] as number);
   }
-  // A point is asked of those edges only that pass its height.
-  const band = (y: number): number => Math.min(BANDS - 1, Math.floor(((y - low) / (high - low)) * BANDS) || 0);
-  const edges = Array.from({ length: BANDS }, (): number[] => []);
-  for (let k = 0; k < corners; k++) {
-    const [a, b] = [band(path[2 * k + 1] as number), band(path[(2 * k + 3) % path.length] as number)];
-    for (let at = Math.min(a, b); at <= Math.max(a, b); at++) edges[at]!.push(k);
-  }
   const found: number[] = [];
   for (let row = 0; row < xy.length >> 1; row++) {
     const [x, y] = [xy[2 * row] as number, xy[2 * row + 1] as number];
     if (!(x >= left && x <= right && y >= low && y <= high) || !counts(row)) continue;
     let odd = false;
-    for (const k of edges[band(y)] as number[]) {
-      const j = k + 1 < corners ? k + 1 : 0;
+    for (let k = 0, j = corners - 1; k < corners; j = k++) {
       const [ay, by] = [path[2 * k + 1] as number, path[2 * j + 1] as number];
       if (ay > y === by > y) continue;
       const [ax, bx] = [path[2 * k] as number, path[2 * j] as number];

@@ -5,6 +5,7 @@ import { Canvas, type Surface } from "../../draw/Canvas";
 import { mapGradient } from "../../draw/colormap";
 import { integer, percent, short, tick } from "../../draw/format";
 import { drawMarkRing, drawMarks } from "../../draw/marks";
+import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Block, type Hit, hitAt, layOut, PAD, placeOf, visible } from "../../layout/classes";
 import { wide } from "../../layout/panes";
@@ -18,7 +19,6 @@ import { Swatch } from "../controls/Swatch";
 import { Tooltip } from "../controls/Tooltip";
 import { InstanceLine } from "./InstanceLine";
 import { type Grouped, grouped } from "./look";
-import { textWidth } from "./textWidth";
 
 type Blocked = Exclude<Grouped, { task: "none" }>;
 
@@ -35,7 +35,7 @@ export function Classes(): JSX.Element {
     const laid = computed(() => {
       const now = shown.value;
       if (!now || width.value === 0) return null;
-      const names = Math.min(84, Math.max(20, ...now.names.slice(0, 2000).map((name) => textWidth(name, "500 12px"))));
+      const names = Math.min(84, Math.max(20, ...now.names.slice(0, 2000).map((name) => widthOf(name, 12, 500))));
       const label = Math.max(44, now.task === "classification" ? names + 13 + 8 : names + 8);
       return layOut(now.groups, width.value, wide.value ? 9 : 7, label, now.task === "classification" && now.judged, pages.value);
     });
@@ -114,7 +114,7 @@ export function Classes(): JSX.Element {
   const per = laid?.blocks.find(({ right }) => right.per > 1)?.right.per;
   return (
     <>
-      <Heads now={now} label={laid?.rightX ?? 56} wrong={laid && laid.wrongColumns > 0 ? laid.wrongX : null} narrow={!!laid && now?.task === "classification" && laid.wrongColumns * laid.pitch + 4 < textWidth(`Wrong ${integer(now.wrong)}`, "500 11px")} per={per} />
+      <Heads now={now} label={laid?.rightX ?? 56} wrong={laid && laid.wrongColumns > 0 ? laid.wrongX : null} narrow={!!laid && now?.task === "classification" && laid.wrongColumns * laid.pitch + 4 < widthOf(`Wrong ${integer(now.wrong)}`, 11, 500)} per={per} />
       <div class="classes" style={laid ? { "--classes": `${laid.height}px` } : {}}>
         <Canvas draw={marks} aria-hidden />
         <Canvas draw={rings} aria-hidden />
@@ -207,7 +207,7 @@ function Label({ now, block, width, onPage }: { now: Blocked; block: Block; widt
         onClick={() => key !== null && select({ kind: "subset", key })} onFocus={() => key !== null && setHover({ row: key })} onBlur={clearHover}>
         <span class="classes-name">
           {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
-          <b class="cut" title={name}>{name}</b>
+          <b class="cut" title={`${name}: ${says}`}>{name}</b>
         </span>
         <span class="classes-share">{second}</span>
       </button>

@@ -5,6 +5,7 @@ import { Canvas, type Surface } from "../../draw/Canvas";
 import { classColour } from "../../draw/classes";
 import { mapColour } from "../../draw/colormap";
 import { count, integer, percent } from "../../draw/format";
+import { cut, FONT, widthOf } from "../../draw/text";
 import { theme, tokens } from "../../draw/theme";
 import { cellAt, type CellHit, confusion, type ConfusionLayout, layOutConfusion, mostConfused, rowsIn } from "../../layout/confusion";
 import { pick, pickWhere } from "../../state/actions";
@@ -16,7 +17,6 @@ import { expressionKey, subsetKey } from "../../state/rows";
 import { Tooltip } from "../controls/Tooltip";
 import { called } from "./listed";
 import { predictedAs } from "./look";
-import { textWidth } from "./textWidth";
 
 interface Matrix {
   classes: number;
@@ -45,7 +45,7 @@ export function Confusion(): JSX.Element {
   const laid = useMemo(() => computed(() => {
     const now = matrix.value;
     if (!now || size.value.width === 0) return null;
-    const names = Math.max(8, ...Array.from({ length: Math.min(now.classes, 2000) }, (_, i) => textWidth(labelName(i), "500 12px")));
+    const names = Math.max(8, ...Array.from({ length: Math.min(now.classes, 2000) }, (_, i) => widthOf(labelName(i), 12, 500)));
     return layOutConfusion(now.classes, size.value.width, names);
   }), []);
   useLayoutEffect(() => {
@@ -190,7 +190,7 @@ function paint({ context, width, height, ratio }: Surface, { counts, classes, mo
   context.clip();
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.font = '400 11px Roboto, "Helvetica Neue", Arial, sans-serif';
+  context.font = `11px ${FONT}`;
   for (let r = r0; r < r1; r++) {
     for (let c = c0; c < c1; c++) {
       const value = counts[r * classes + c] as number;
@@ -227,7 +227,7 @@ function names(
 ): void {
   const colours = tokens.value;
   context.textBaseline = "middle";
-  context.font = '400 11px Roboto, "Helvetica Neue", Arial, sans-serif';
+  context.font = `11px ${FONT}`;
   context.fillStyle = colours.text2;
   context.textAlign = "left";
   context.fillText("predicted →", left, 11);
@@ -235,9 +235,10 @@ function names(
   // Names of cells that are too low for a line each: as many as fit.
   const every = Math.ceil(13 / cell);
   const write = (index: number, across: boolean, room: number): void => {
-    context.font = `${strong(index, across) ? 500 : 400} 12px Roboto, "Helvetica Neue", Arial, sans-serif`;
-    context.fillStyle = strong(index, across) ? colours.text : colours.text2;
-    context.fillText(cut(context, labelName(index), room), 0, 0.5);
+    const weight = strong(index, across) ? 500 : 400;
+    context.font = `${weight} 12px ${FONT}`;
+    context.fillStyle = weight > 400 ? colours.text : colours.text2;
+    context.fillText(cut(labelName(index), room, 12, weight, 1), 0, 0.5);
   };
   context.save();
   context.beginPath();
@@ -273,11 +274,4 @@ function names(
     context.restore();
   }
   context.restore();
-}
-
-function cut(context: CanvasRenderingContext2D, text: string, room: number): string {
-  if (context.measureText(text).width <= room) return text;
-  let end = text.length;
-  while (end > 1 && context.measureText(`${text.slice(0, end)}…`).width > room) end--;
-  return `${text.slice(0, end)}…`;
 }

@@ -5,12 +5,10 @@ import { projectionWidth } from "../../layout/panes";
 import { addPickedRow, isListable, pick } from "../../state/actions";
 import { hoveredRow } from "../../state/chosen";
 import { clearHover, setHover } from "../../state/hover";
-import { rows } from "../../state/data";
 import { picked } from "../../state/members";
 import { MOST_IDS } from "../../state/rows";
 import { IconButton } from "../controls/Icon";
 import { CutText } from "../matrix/CutText";
-import { MOST } from "./colouring";
 import type { Plot } from "./plot";
 
 /** What the colours mean. An entry hovers its group, and a click switches it off and on again. */
@@ -53,7 +51,7 @@ export function Legend({ plot }: { plot: Plot }): JSX.Element {
           </button>
         );
       })}
-      {grey > 0 && <span class="projection-grey">{entries.length > 0 ? `${integer(grey)} more in grey` : `${integer(grey)} classes${rows.value.length > MOST ? ", too many to colour: point at one" : ": those with a row are coloured"}`}</span>}
+      {grey > 0 && <span class="projection-grey">{entries.length > 0 ? `${integer(grey)} more in grey` : `${integer(grey)} classes, too many to colour: point at one`}</span>}
     </div>
   );
 }

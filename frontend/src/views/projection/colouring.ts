@@ -32,7 +32,7 @@ export interface Group {
 }
 
 /** More cannot be told apart by colour. */
-export const MOST = 20;
+const MOST = 20;
 
 export function colouringBy(by: ColourBy): Colouring | null {
   const [known, shown] = [columns.value.value, snapshot.value.value];

@@ -1,6 +1,7 @@
 import type { Surface } from "../../draw/Canvas";
 import { cloud } from "../../draw/cloud";
 import { packColour, splat } from "../../draw/points";
+import { FONT, widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import type { Frame } from "../../layout/projection";
 import { aroundMiddle, besidePoint, place } from "../../layout/projectionLabels";
@@ -84,9 +85,8 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
   const key = hoveredRow.value;
   const wishes: (Parameters<typeof place>[0][number] & { text: string; font: string; colour: string })[] = [];
   const wish = (text: string, weight: number, size: number, colour: string, x: number, y: number, around: (w: number, h: number) => [number, number][]): void => {
-    const font = `${weight} ${size}px Roboto, "Helvetica Neue", Arial, sans-serif`;
-    context.font = font;
-    const box = context.measureText(text).width;
+    const font = `${weight} ${size}px ${FONT}`;
+    const box = widthOf(text, size, weight);
     wishes.push({ text, font, colour, x, y, width: box, height: size, offsets: around(box, size + 2) });
   };
   const kept = (x: number, y: number, w: number, h: number): void => void wishes.push({ text: "", font: "", colour: "", x, y, width: w, height: h, offsets: [[0, 0]] });

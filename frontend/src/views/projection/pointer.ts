@@ -54,7 +54,10 @@ export function plotPointer(
   };
   const draw = (x: number, y: number): void => {
     const frame = plot.frame.peek();
-    if (frame) line.value = [...line.peek(), ...toPlace(frame, x, y)];
+    if (!frame) return;
+    const [before, place] = [line.peek(), toPlace(frame, x, y)];
+    // Corners nearer than that are not seen, and every one is asked of every point.
+    if (before.length === 0 || Math.hypot(place[0] - before.at(-2)!, place[1] - before.at(-1)!) * frame.scale >= 3) line.value = [...before, ...place];
   };
   const closeLasso = (mode: LassoMode): void => {
     const xy = plot.xy.peek();
