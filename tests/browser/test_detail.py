@@ -1,0 +1,229 @@
+"""The drawer says what numpy, scipy and scikit-learn find in the files: of a neuron, of an instance, of a subset."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import FrameLocator, Locator, Page, expect
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from tensorboard_activis import open_run
+from tests.browser.conftest import OpenTab
+from tests.browser.test_bad_input import drawer, go, link
+from tests.browser.test_tour import FIRST, layer, settled
+
+LAYER = "block2.relu"
+
+
+def numbers(text: str) -> list[float]:
+    return [float(one) for one in re.findall(r"[-+]?\d*\.?\d+(?:e-?\d+)?", text.replace("−", "-").replace(",", ""))]
+
+
+def hedges(ours: np.ndarray, rest: np.ndarray) -> float:
+    """Hedges' g, with the usual approximation of its factor."""
+    degrees = len(ours) + len(rest) - 2
+    pooled = np.sqrt((len(ours) * ours.var() + len(rest) * rest.var()) / degrees)
+    return float((ours.mean() - rest.mean()) / pooled * (1 - 3 / (4 * degrees - 1)))
+
+
+def section(tab: FrameLocator, name: str | re.Pattern[str]) -> Locator:
+    return drawer(tab).get_by_role("region", name=name)
+
+
+def saved(page: Page, tab: FrameLocator, tmp_path: Path) -> list[list[str]]:
+    """The drawer's numbers, as saved."""
+    drawer(tab).get_by_role("button", name="Save the detail").click()
+    with page.expect_download() as download:
+        tab.get_by_role("option", name="CSV").click()
+    download.value.save_as(tmp_path / "detail.csv")
+    return list(csv.reader((tmp_path / "detail.csv").read_text(encoding="utf-8").splitlines()))
+
+
+def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_path: Path) -> None:
+    run = open_run(runs / FIRST)
+    snapshot = run.snapshot(60)
+    table = snapshot.instances
+    ids, labels, predictions = (
+        np.array([str(one) for one in table[name].to_pylist()]) for name in ("id", "label", "prediction")
+    )
+    values = snapshot.activations(LAYER).astype(np.float64)
+    state = {"run": FIRST, "layers": [LAYER, "head.fc2"], "detail": LAYER}
+    neuron = 7
+
+    tab = open_tab(board, link(**state, selection={"kind": "neuron", "layer": LAYER, "neuron": neuron}))
+    settled(tab)
+    own = values[:, neuron]
+
+    # Distribution: a line per row, with its mean; bars of all rows on the same axis.
+    lines = section(tab, "Distribution per row").locator(".detail-line")
+    expect(lines).to_have_count(10)
+    for index, line in enumerate(lines.all_inner_texts()):
+        count, mean, spread = numbers(line.split("instances")[0])[-1], *numbers(line.split("mean")[1])[:2]
+        members = own[labels == str(index)]
+        assert count == len(members)
+        np.testing.assert_allclose([mean, spread], [members.mean(), members.std()], rtol=0.01, atol=0.006)
+
+    # The instances that drive it most and least, with their content.
+    order = np.argsort(-own, kind="stable")
+    for heading, expected in (("Drive it most", order[:8]), ("Least", order[::-1][:8])):
+        tiles = drawer(tab).locator(".detail-section").filter(has=tab.get_by_role("heading", name=heading))
+        found = [
+            re.match(r"#(\S+),", name or "")
+            for name in tiles.get_by_role("button").evaluate_all(
+                "all => all.map(one => one.getAttribute('aria-label'))"
+            )
+        ]
+        shown = [float(own[ids == match[1]][0]) for match in found if match]
+        np.testing.assert_allclose(shown, own[expected])
+        expect(tiles.get_by_role("img", name="Content of")).to_have_count(8)
+
+    # Selectivity: AUC, effect size and n of every class, the most selective first.
+    classes = [
+        line.split() for line in section(tab, "Selectivity per class").locator(".detail-class").all_inner_texts()
+    ]
+    assert len(classes) == 10
+    assert [float(one[1]) for one in classes] == sorted((float(one[1]) for one in classes), reverse=True)
+    for name, auc, effect, count in classes:
+        inside = labels == name
+        assert int(count) == inside.sum()
+        assert abs(float(auc) - roc_auc_score(inside, own)) < 0.006
+        assert abs(numbers(effect)[0] - hedges(own[inside], own[~inside])) < 0.06
+
+    # Its change over the steps; a click goes to a step, and so do arrow keys.
+    means = [run.snapshot(step).activations(LAYER)[:, neuron].astype(np.float64).mean() for step in (20, 60)]
+    told = section(tab, "Change over the steps").get_by_role("img").get_attribute("aria-label")
+    first, step, last, end = numbers(told or "")
+    assert (step, end) == (20, 60)
+    np.testing.assert_allclose([first, last], means, rtol=0.02)
+    rows = saved(page, tab, tmp_path)
+    assert ["class", "auc", "d", "n"] in rows
+    assert [row for row in rows if row[:1] == ["60"]], "the steps are saved too"
+
+    # An error: content, scores, neighbours, and why it was not taken for what it is.
+    wrong = int(np.flatnonzero(labels != predictions)[0])
+    go(page, tab, link(**state, selection={"kind": "instance", "row": wrong}))
+    title = drawer(tab).locator("header")
+    for text in (f"Instance #{ids[wrong]}", "wrong"):
+        expect(title).to_contain_text(text)
+    expect(drawer(tab).get_by_role("img", name=f"Content of #{ids[wrong]}").first).to_be_visible()
+    scores = [numbers(line)[-1] for line in drawer(tab).locator(".detail-scores li").all_inner_texts()]
+    assert scores == sorted(scores, reverse=True)
+    assert abs(scores[0] - table["score"][wrong].as_py()) < 0.006
+
+    apart = np.sqrt(((values - values[wrong]) ** 2).sum(axis=1))
+    apart[wrong] = np.inf
+    near = drawer(tab).locator(".detail-section").filter(has=tab.get_by_role("heading", name="Nearest neighbours"))
+    tiles = near.get_by_role("button")
+    expect(tiles).to_have_count(8)
+    for tile, row in zip(tiles.all(), np.argsort(apart, kind="stable")[:8], strict=True):
+        called = labels[row] if labels[row] == predictions[row] else f"{labels[row]} → {predictions[row]}"
+        expect(tile).to_have_accessible_name(re.compile(rf"^#{ids[row]}, {called}, distance "))
+        assert abs(numbers(tile.get_attribute("aria-label") or "")[-1] - apart[row]) < 0.02 * apart[row]
+
+    label, taken = labels[wrong], predictions[wrong]
+    ours, theirs = values[labels == label], values[labels == taken]
+    spread = np.minimum(ours.std(axis=0), theirs.std(axis=0))
+    usable = spread > 0.02 * max(ours.std(axis=0).max(), theirs.std(axis=0).max())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z_own = np.where(usable, (values[wrong] - ours.mean(axis=0)) / ours.std(axis=0), 0)
+        z_taken = np.where(usable, (values[wrong] - theirs.mean(axis=0)) / theirs.std(axis=0), 9)
+    effects = np.array([abs(hedges(ours[:, i], theirs[:, i])) if usable[i] else 0 for i in range(values.shape[1])])
+    sides = (np.abs(z_taken) <= 1) & (np.abs(z_own) >= 1) & (effects >= 1)
+    for heading, strength in (
+        (f"Why not {label}: far from its own class", np.abs(z_own)),
+        (f"Why {taken}: where it sides with {taken}", np.where(sides, effects, 0)),
+    ):
+        expected = [int(i) for i in np.argsort(-strength, kind="stable")[:6] if strength[i] > 0]
+        listed = section(tab, heading).get_by_role("button")
+        expect(listed).to_have_count(len(expected))
+        if not expected:
+            expect(section(tab, heading)).to_contain_text("No neuron")
+        for line, index in zip(listed.all(), expected, strict=True):
+            # "Neuron 50, value 5.62, mean 2.70 against 8.85, +2.6 −2.2"
+            found = numbers(line.inner_text())
+            wanted = [
+                index,
+                values[wrong, index],
+                ours[:, index].mean(),
+                theirs[:, index].mean(),
+                z_own[index],
+                z_taken[index],
+            ]
+            np.testing.assert_allclose(found, wanted, rtol=0.02, atol=0.06)
+        # Two intervals a neuron, mean ± sd of either class, and the instance's own value as a diamond.
+        expect(section(tab, heading).locator("svg rect")).to_have_count(4 * len(expected))
+        expect(section(tab, heading).locator("svg path[paint-order]")).to_have_count(len(expected))
+
+    # A neuron of the lists is its neuron everywhere; a click opens it. A neighbour, clicked, is pinned.
+    listed.first.hover() if expected else None
+    tiles.first.click()
+    nearest = ids[np.argmin(apart)]
+    expect(drawer(tab).get_by_role("heading", name=f"Instance #{nearest}")).to_be_visible()
+    expect(layer(tab, LAYER).get_by_role("rowheader", name=re.compile(f"^#{nearest}\\b"))).to_be_visible()
+
+    # A subset: how many, how well predicted, as what, and its most distinguishing neurons.
+    go(page, tab, link(**state, selection={"kind": "subset", "key": f"s:{label}"}))
+    inside = labels == label
+    facts = drawer(tab).locator(".detail-facts")
+    expect(facts).to_contain_text(f"instances{inside.sum()} of 899 seen")
+    expect(facts).to_contain_text(f"accuracy{(labels == predictions)[inside].mean() * 100:.1f}%")
+    counts = {name: int((predictions[inside] == name).sum()) for name in set(predictions[inside])}
+    as_what = [line.split() for line in drawer(tab).locator(".detail-scores li").all_inner_texts()]
+    assert [int(count) for _, count in as_what] == sorted(counts.values(), reverse=True)[:5]
+    assert all(counts[name] == int(count) for name, count in as_what)
+    effects = np.array(
+        [hedges(values[inside, i], values[~inside, i]) if values[:, i].std() else 0 for i in range(values.shape[1])]
+    )
+    tested = np.flatnonzero(values.std(axis=0))
+    chance = stats.ttest_ind(values[inside][:, tested], values[~inside][:, tested], equal_var=False).pvalue
+    rates = dict(zip(tested.tolist(), stats.false_discovery_control(chance), strict=True))
+    listed = section(tab, "Differs most from the rest").get_by_role("button")
+    expect(listed).to_have_count(6)
+    for line, index in zip(listed.all(), np.argsort(-np.abs(effects), kind="stable")[:6], strict=True):
+        told, _, share = line.inner_text().rpartition("\n")
+        assert numbers(told)[0] == index
+        assert abs(numbers(told)[-1] - effects[index]) < 0.06
+        assert (share.strip() == "<.001") == (rates[int(index)] < 0.001)
+
+
+def test_what_the_drawer_is_about(board: str, open_tab: OpenTab, page: Page) -> None:
+    tab = open_tab(board, link(run=FIRST, layers=[LAYER, "head.fc2"]))
+    settled(tab)
+    # Before anyone clicks: the surest error, in the last open layer. Its layer is chosen in the title.
+    heading = drawer(tab).get_by_role("heading", name=re.compile("^Instance "))
+    expect(drawer(tab)).to_contain_text("the surest error")
+    drawer(tab).get_by_role("button", name="Layer of the detail: head.fc2").click()
+    tab.get_by_role("option", name=LAYER).click()
+    expect(drawer(tab).get_by_role("button", name=f"Layer of the detail: {LAYER}")).to_be_visible()
+
+    # Kept in the drawer, it stays whatever is clicked.
+    held = heading.inner_text()
+    drawer(tab).get_by_role("button", name="Keep this in the drawer").click()
+    wrong = tab.get_by_role("listbox", name="Wrong").get_by_role("option")
+    wrong.nth(2).click()
+    expect(heading).to_have_text(held)
+    drawer(tab).get_by_role("button", name="Let the drawer follow what is clicked").click()
+    expect(heading).not_to_have_text(held)
+
+    # Closed, it is its title line; a click on something opens it again.
+    drawer(tab).get_by_role("button", name="Close the drawer").click()
+    box = drawer(tab).bounding_box()
+    assert box
+    assert box["height"] <= 34
+    wrong.nth(1).click()
+    expect(heading).to_be_visible()
+
+    # Without a neuron that sides with the predicted class, words say so.
+    empty = re.compile("No neuron sides with|The prediction is right")
+    for entry in (3, 4, 5, 6, 7):
+        if drawer(tab).get_by_text(empty).count():
+            break
+        wrong.nth(entry).click()
+        page.wait_for_timeout(500)
+    else:
+        # A right one has neither list.
+        tab.get_by_role("application", name="Projection of head.fc2").press("ArrowRight")
+        tab.get_by_role("application", name="Projection of head.fc2").press("Enter")
+    expect(drawer(tab).get_by_text(empty).first).to_be_visible()
