@@ -19,6 +19,13 @@ EPOCHS = 3
 # An expectation waits: machines that test are busy.
 expect.set_options(timeout=30_000)
 
+#: In every frame: the tab's violations are said in words that the page's listener below knows, wherever they come from.
+POLICY = """
+if (location.search.includes("name=activis"))
+  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, sample }) =>
+    console.error(`activis: Content Security Policy: ${violatedDirective} ${blockedURI} ${sourceFile} ${sample}`));
+"""
+
 #: Opens the ActiVis tab of a TensorBoard, with some state in the address, and gives the tab's frame.
 OpenTab = Callable[..., FrameLocator]
 
@@ -73,6 +80,7 @@ def page(
 ) -> Iterator[Page]:
     """A page of 1440 x 900; whatever it complains about fails the test: errors, failed requests, policy violations."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
+    context.add_init_script(POLICY)
     page = context.new_page()
     page.set_default_timeout(30_000)
 
