@@ -41,7 +41,7 @@ def activations(seed: int, step: int) -> tuple[np.ndarray, np.ndarray]:
     return hidden, hidden @ second
 
 
-def log_with_recorder(log_dir: Path, seed: int) -> Callable[[int], None]:
+def log_with_recorder(log_dir: Path, seed: int, strict: bool = True) -> Callable[[int], None]:
     """The framework-free half alone."""
     from tensorboard_activis import schema
     from tensorboard_activis.capture.recorder import Recorder
@@ -53,7 +53,7 @@ def log_with_recorder(log_dir: Path, seed: int) -> Callable[[int], None]:
         schema.LayerInfo(name, width, "none", 0, shape)
         for name, width in zip(LAYERS["recorder"], (WIDTH, CLASSES), strict=True)
     ]
-    log = Recorder(log_dir, schema.Graph("torch", "Net", tuple(nodes), ()), layers, strict=True)
+    log = Recorder(log_dir, schema.Graph("torch", "Net", tuple(nodes), ()), layers, strict=strict)
     x, labels = inputs()
 
     def snapshot(step: int) -> None:
@@ -70,7 +70,7 @@ def log_with_recorder(log_dir: Path, seed: int) -> Callable[[int], None]:
     return snapshot
 
 
-def log_with_torch(log_dir: Path, seed: int, loader: Any = None) -> Callable[[int], None]:
+def log_with_torch(log_dir: Path, seed: int, strict: bool = True, loader: Any = None) -> Callable[[int], None]:
     """`ActiVisLogger` on a network whose weights are those of the step."""
     import torch
     from torch import nn
@@ -83,7 +83,7 @@ def log_with_torch(log_dir: Path, seed: int, loader: Any = None) -> Callable[[in
     model.add_module("relu", nn.ReLU())
     model.add_module("head", nn.Linear(WIDTH, CLASSES, bias=False))
     data = tuple(map(torch.from_numpy, inputs()))
-    log = ActiVisLogger(log_dir, model, loader or data, layers=list(LAYERS["torch"]), strict=True, progress=False)
+    log = ActiVisLogger(log_dir, model, loader or data, layers=list(LAYERS["torch"]), strict=strict, progress=False)
 
     def snapshot(step: int) -> None:
         with torch.no_grad():
@@ -94,16 +94,16 @@ def log_with_torch(log_dir: Path, seed: int, loader: Any = None) -> Callable[[in
     return snapshot
 
 
-def log_with_ranks(log_dir: Path, seed: int) -> Callable[[int], None]:
+def log_with_ranks(log_dir: Path, seed: int, strict: bool = True) -> Callable[[int], None]:
     """`log_with_torch` in each of several processes, to which the data are dealt out."""
     import torch
     from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
     data = TensorDataset(*map(torch.from_numpy, inputs()))
-    return log_with_torch(log_dir, seed, DataLoader(data, 40, sampler=DistributedSampler(data, shuffle=False)))
+    return log_with_torch(log_dir, seed, strict, DataLoader(data, 40, sampler=DistributedSampler(data, shuffle=False)))
 
 
-def log_with_keras(log_dir: Path, seed: int) -> Callable[[int], None]:
+def log_with_keras(log_dir: Path, seed: int, strict: bool = True) -> Callable[[int], None]:
     """`ActiVisCallback` on a network whose weights are those of the step."""
     import keras
 
@@ -112,7 +112,7 @@ def log_with_keras(log_dir: Path, seed: int) -> Callable[[int], None]:
     stem = keras.layers.Dense(WIDTH, activation="relu", use_bias=False, name="stem")
     head = keras.layers.Dense(CLASSES, use_bias=False, name="head")
     model = keras.Sequential([keras.Input((FEATURES,)), stem, head])
-    log = ActiVisCallback(log_dir, *inputs(), layers=list(LAYERS["keras"]), strict=True, progress=False)
+    log = ActiVisCallback(log_dir, *inputs(), layers=list(LAYERS["keras"]), strict=strict, progress=False)
     log.set_model(model)
 
     def snapshot(step: int) -> None:
@@ -123,7 +123,7 @@ def log_with_keras(log_dir: Path, seed: int) -> Callable[[int], None]:
     return snapshot
 
 
-FACES: Mapping[str, Callable[[Path, int], Callable[[int], None]]] = {
+FACES: Mapping[str, Callable[..., Callable[[int], None]]] = {
     "recorder": log_with_recorder,
     "torch": log_with_torch,
     "keras": log_with_keras,
