@@ -1,16 +1,16 @@
 """What no user wishes for: runs that vanish, servers that are slow, fail or restart, old links, markup, endless texts, two tabs."""
 
-import json
 import re
 import shutil
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 from playwright.sync_api import FrameLocator, Locator, Page, Route, expect
 
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
+from tests.browser.links import drawer, go, link
+from tests.browser.test_accessibility import objections
 from tests.browser.test_states import MARKUP, at_step, grid, reload
 from tests.browser.test_tour import row
 from tests.records import Data, small_data, write_run
@@ -24,26 +24,8 @@ def panel(tab: FrameLocator) -> Locator:
     return tab.get_by_role("region", name="Layer head", exact=True)
 
 
-def drawer(tab: FrameLocator) -> Locator:
-    return tab.get_by_role("region", name="Detail", exact=True)
-
-
 def notices(tab: FrameLocator) -> Locator:
     return tab.locator(".notices")
-
-
-def link(**state: object) -> str:
-    """State as it stands in the address."""
-    words = {name: value if isinstance(value, str) else json.dumps(value) for name, value in state.items()}
-    return "".join(f"&p.activis.{quote(name)}={quote(value)}" for name, value in words.items())
-
-
-def go(page: Page, tab: FrameLocator, state: str) -> None:
-    """Opens the tab anew, in another state."""
-    frame = next(frame for frame in page.frames if "name=activis" in frame.url)
-    page.evaluate("hash => { location.hash = hash }", f"#activis{state}")
-    frame.evaluate("() => location.reload()")
-    expect(tab.get_by_role("grid").first).to_be_visible()
 
 
 def test_what_disappears_under_the_user(tmp_path: Path, open_tab: OpenTab, page: Page, complaints: list[str]) -> None:
@@ -111,6 +93,7 @@ def test_a_slow_server(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
         expect(panel(tab).get_by_role("progressbar", name="The matrix of head is loading")).to_be_visible()
         expect(panel(tab).get_by_role("progressbar", name="The projection of head is loading")).to_be_visible()
         expect(old).to_have_count(3)
+        assert objections(page) == []
         release()
         expect(at_step(tab, 1, 2)).to_be_visible()
 
@@ -157,6 +140,7 @@ def test_a_server_that_fails(tmp_path: Path, open_tab: OpenTab, page: Page, comp
             expect(said).to_contain_text("500 Internal Server Error")
         expect(drawer(tab)).to_contain_text("Without the snapshot there is no detail.")
         page.unroute(everything)
+        assert objections(page) == []
         # One button for all that failed.
         tab.get_by_role("alert").filter(has_text="The graph").get_by_role("button", name="Try again").click()
         expect(tab.get_by_role("alert")).to_have_count(0)
@@ -208,6 +192,7 @@ def test_a_server_that_is_restarted(tmp_path: Path, open_tab: OpenTab, page: Pag
     expect(failed.first.get_by_role("button", name="Try again")).to_be_visible()
     expect(grid(tab).get_by_role("rowheader")).to_have_count(3)
     expect(notices(tab)).to_contain_text("What is shown here was read before.")
+    assert objections(page) == []
     with tensorboard(f"--logdir={tmp_path}", f"--port={port}"):
         # Nobody clicks.
         expect(tab.get_by_role("alert")).to_have_count(0, timeout=60_000)
@@ -261,6 +246,8 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
         expect(tab.get_by_role("button", name="Statistic: mean")).to_be_visible()
         expect(tab.get_by_role("button", name="Scale: raw")).to_be_visible()
         expect(tab.get_by_role("radio", name="Table")).to_be_checked()
+        page.evaluate("document.body.classList.add('dark-mode')")
+        assert objections(page) == []
         tab.get_by_role("button", name="Dismiss").click()
         expect(notices(tab)).to_have_count(0)
 

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from tensorboard_activis import open_run
 from tests.browser.conftest import OpenTab
-from tests.browser.test_bad_input import drawer, go, link
+from tests.browser.links import drawer, go, link
 from tests.browser.test_tour import FIRST, layer, settled
 
 LAYER = "block2.relu"
