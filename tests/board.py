@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SECONDS_TO_START = 120
+_SECONDS_TO_START = 300
 
 
 @contextmanager
