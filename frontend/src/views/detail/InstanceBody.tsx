@@ -4,14 +4,12 @@ import type { ContrastNeuron, InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { fixed, short, signed } from "../../draw/format";
 import { contentUrl, pictured, snapshot, textOf } from "../../state/data";
-import { clearHover, setHover } from "../../state/hover";
-import { subsetKey } from "../../state/rows";
 import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
 import { columnFields, fieldsOf } from "../instances/InstanceLine";
 import { axisOver } from "./axis";
-import { barWidth } from "./bars";
+import { Bars } from "./Bars";
 import { type Interval, Intervals } from "./Intervals";
 import { Tiles } from "./Tiles";
 
@@ -30,7 +28,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
       {scores.length > 0 && (
         <section class="detail-section">
           <h3>Scores{scores.length > 5 && <span class="second"> 5 highest</span>}</h3>
-          <Scores scores={scores.slice(0, 5)} />
+          <Bars bars={scores.slice(0, 5).map(({ class: name, score }) => ({ name, index: classIndex(name), share: Math.min(1, Math.abs(score)), told: fixed(score) }))} />
         </section>
       )}
       <section class="detail-section">
@@ -76,26 +74,6 @@ function Fields({ fields }: { fields: [string, string][] }): JSX.Element {
         </>
       ))}
     </dl>
-  );
-}
-
-function Scores({ scores }: { scores: InstanceDetail["scores"] }): JSX.Element {
-  return (
-    <ul class="detail-scores">
-      {scores.map(({ class: name, score }) => {
-        const index = classIndex(name);
-        return (
-          <li key={name} onPointerEnter={() => setHover({ row: subsetKey(name) })} onPointerLeave={clearHover}>
-            <Swatch index={index} />
-            <span class="cut">{name}</span>
-            <span class="detail-score">
-              <span style={{ width: barWidth(Math.min(1, Math.abs(score))), background: classColour(index), opacity: score < 0.05 ? 0.6 : 1 }} />
-              <span class="second">{fixed(score)}</span>
-            </span>
-          </li>
-        );
-      })}
-    </ul>
   );
 }
 

@@ -9,9 +9,8 @@ import { snapshot } from "../../state/data";
 import type { Load } from "../../state/loads";
 import { keyOf, type RowKey } from "../../state/rows";
 import { Loading } from "../controls/Loading";
-import { Swatch } from "../controls/Swatch";
 import { axisOver } from "./axis";
-import { barWidth } from "./bars";
+import { Bars } from "./Bars";
 import { Intervals } from "./Intervals";
 
 /** A subset: how many, how well predicted, as what, and the neurons on which it differs most from the rest. */
@@ -63,21 +62,9 @@ function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
   return (
     <section class="detail-section">
       <h3>Predicted as</h3>
-      <ul class="detail-scores">
-        {sorted.slice(0, 5).map(([name, count]) => {
-          const index = name === null ? -1 : names.indexOf(name);
-          return (
-            <li key={name}>
-              <Swatch index={index} />
-              <span class="cut">{name ?? labelName(-1)}</span>
-              <span class="detail-score">
-                <span style={{ width: barWidth(count / most), background: classColour(index) }} />
-                <span class="second">{integer(count)}</span>
-              </span>
-            </li>
-          );
-        })}
-      </ul>
+      <Bars bars={sorted.slice(0, 5).map(([name, count]) => (
+        { name: name ?? labelName(-1), index: name === null ? -1 : names.indexOf(name), share: count / most, told: integer(count) }
+      ))} />
     </section>
   );
 }
