@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import werkzeug
@@ -38,7 +39,16 @@ def json_response(
 
 def encode_json(value: object) -> bytes:
     """As text; NaN and infinities are null."""
-    return json.dumps(finite(value), allow_nan=False, separators=(",", ":")).encode()
+    return _json(value).encode()
+
+
+def _json(value: object) -> str:
+    dumps = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+    try:
+        return dumps(value)
+    except (TypeError, ValueError):
+        # Numbers that JSON does not know. Most answers have none, and looking for them takes several times as long as this.
+        return dumps(finite(value))
 
 
 def safetensors_response(
@@ -51,7 +61,7 @@ def safetensors_response(
 def encode_safetensors(tensors: Mapping[str, np.ndarray], metadata: object) -> bytes:
     """Arrays and metadata as one safetensors file."""
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    return save(arrays, {"json": json.dumps(finite(metadata), allow_nan=False)})
+    return save(arrays, {"json": _json(metadata)})
 
 
 def bytes_response(
