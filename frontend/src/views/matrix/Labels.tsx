@@ -69,12 +69,12 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
       style={{ top: px(row * box.rowHeight), height: px(box.rowHeight), width: px(stage.shape.value!.left) }}>
       <div role="rowheader" id={`${stage.layer}-row-${at}`} class={`matrix-label${here === -1 ? " focused" : ""}`} tabIndex={-1}
         aria-label={`${nameOf(key)}${letter && `, ${letter}`}${said ? `, ${said.text}` : `, n ${integer(model.matrix.n[at])}`}`}
-        onClick={(event) => clickRowName(key, event.shiftKey)} onContextMenu={(event) => openRowMenu(event, key, "label")}
+        onClick={(event) => clickRowName(key, event.shiftKey)} onContextMenu={(event) => openRowMenu(event, key, `in ${stage.layer}`)}
         onPointerDown={(event) => dragRow(event, key, event.currentTarget.closest<HTMLElement>(".matrix-rows")!, "y")}>
         <span class="matrix-sign" onClick={(event) => instance >= 0 && (event.stopPropagation(), clickInstance(instance))}>
           {instance >= 0 ? <Thumbnail row={instance} size={17} /> : <RowSwatch row={key} />}
         </span>
-        <CutText class="matrix-name"><RowName row={key} where="label" /></CutText>
+        <CutText class="matrix-name"><RowName row={key} where={`in ${stage.layer}`} /></CutText>
         {letter && <b class="accent matrix-letter">{letter}</b>}
         <span class="spring" />
         {said ? <span class={`matrix-side cut${said.wrong ? " accent" : ""}`}>{said.text}</span>

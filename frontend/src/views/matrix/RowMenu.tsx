@@ -10,7 +10,8 @@ import { Menu, type Option } from "../controls/Menu";
 import { moveBy } from "./reorder";
 import { editSubset, expressionOf } from "./SubsetEditor";
 
-type Where = "chip" | "label";
+/** A chip, or the names in one layer's panel. */
+type Where = "chip" | `in ${string}`;
 
 const open = signal<{ key: RowKey; anchor: HTMLElement; where: Where } | null>(null);
 /** The row whose name is being typed, and where. */
@@ -55,7 +56,7 @@ export function RowMenu(): JSX.Element | null {
       detail: a && a !== key ? `${nameOf(a)} − ${nameOf(key)}` : "B", disabled: a === null || a === key,
     },
     { value: () => showInDetail(key), label: "Show in detail" },
-    ...(key.startsWith("e:") ? [{ value: () => void (renaming.value = { key, where }), label: "Rename", detail: where === "label" ? "F2" : undefined }] : []),
+    ...(key.startsWith("e:") ? [{ value: () => void (renaming.value = { key, where }), label: "Rename", detail: where !== "chip" ? "F2" : undefined }] : []),
     ...(expression === null ? [] : [
       { value: () => editSubset(anchor, expression, nameOf(key), key), label: key.startsWith("e:") ? "Edit or combine …" : "Edit or combine a copy …", detail: "and, or, not" },
       { value: () => addExpressionRow(negated(expression), `not ${nameOf(key)}`), label: "Add the rest as a row", detail: "not" },

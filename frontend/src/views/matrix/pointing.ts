@@ -179,14 +179,14 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     Enter: () => (neuron === undefined ? key !== undefined && clickRowName(key, event.shiftKey) : selectNeuron(stage.layer, neuron)),
     " ": () => key !== undefined && clickRowName(key, event.shiftKey),
     Delete: () => key !== undefined && removeRow(key),
-    F2: () => key?.startsWith("e:") && (renaming.value = { key, where: "label" }),
+    F2: () => key?.startsWith("e:") && (renaming.value = { key, where: `in ${stage.layer}` }),
     "+": zoom(1.5), "=": zoom(1.5), "-": zoom(1 / 1.5), "0": () => (panel(stage.layer).columns.value = null),
     Escape: () => (event.currentTarget as HTMLElement).blur(),
     ContextMenu: () => menu(), F10: () => event.shiftKey && menu(),
   };
   const menu = (): void => {
     const anchor = label();
-    if (anchor && key !== undefined) openRowMenu({ preventDefault: () => event.preventDefault(), currentTarget: anchor } as unknown as Event, key, "label");
+    if (anchor && key !== undefined) openRowMenu({ preventDefault: () => event.preventDefault(), currentTarget: anchor } as unknown as Event, key, `in ${stage.layer}`);
   };
   const act = does[event.key];
   if (!act) return;
