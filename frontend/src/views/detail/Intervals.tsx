@@ -61,16 +61,17 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
             <text x={0} y={height + 13} class="detail-tick">neuron</text>
             {intervals.map((interval, i) => <Marks key={interval.neuron} interval={interval} y={TOP + i * ROW} x={x} colours={colours} />)}
           </svg>
-          {intervals.map(({ neuron, numbers, value, own, other }, i) => (
-            <button key={neuron} type="button" class={`detail-interval${at === layer && pointed === neuron ? " lit" : ""}`} style={{ top: `${i * ROW}px` }}
-              onClick={() => selectNeuron(layer, neuron)} onPointerEnter={() => setHover({ layer, neuron })} onPointerLeave={clearHover}>
+          {intervals.map(({ neuron, numbers, value, own, other }, i) => {
+            const point = (): void => setHover({ layer, neuron });
+            return <button key={neuron} type="button" class={`detail-interval${at === layer && pointed === neuron ? " lit" : ""}`} style={{ top: `${i * ROW}px` }}
+              onClick={() => selectNeuron(layer, neuron)} onPointerEnter={point} onPointerLeave={clearHover} onFocus={point} onBlur={clearHover}>
               <span class="spring">
                 <span class="hidden-text">Neuron </span>{neuron}
                 <span class="hidden-text">{`${value === undefined ? "" : `, value ${short(value)}`}, mean ${short(own.mean)} against ${short(other.mean)}, `}</span>
               </span>
               {numbers.map((number, j) => <span key={j} class={`number${j > 0 ? " second" : ""}`}>{number}</span>)}
-            </button>
-          ))}
+            </button>;
+          })}
         </div>
       )}
     </section>

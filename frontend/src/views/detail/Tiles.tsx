@@ -32,9 +32,10 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
       {tiles.map(({ row, label, prediction, told, what = "" }) => {
         const wrong = label !== null && prediction !== null && label !== prediction && task === "classification";
         const name = label === null ? (prediction === null ? instanceName(row) : named(prediction)) : wrong ? `${label} → ${prediction}` : named(label);
+        const point = (): void => setHover({ instance: row });
         return (
           <button key={row} type="button" class={`detail-tile${hover.value.instance === row ? " lit" : ""}`} aria-label={pictures ? `${instanceName(row)}, ${name}, ${what}${told}` : undefined}
-            onClick={() => clickInstance(row)} onPointerEnter={() => setHover({ instance: row })} onPointerLeave={clearHover}>
+            onClick={() => clickInstance(row)} onPointerEnter={point} onPointerLeave={clearHover} onFocus={point} onBlur={clearHover}>
             {pictures ? <Thumbnail row={row} size={long ? 28 : 36} /> : <span class="value">{instanceName(row)}</span>}{" "}
             {long && wrong ? (
               <span class="accent cut" dir="auto"><span class="cut">{label}</span><br /><span class="cut">→ {prediction}</span></span>
