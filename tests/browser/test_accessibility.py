@@ -7,8 +7,10 @@ from typing import Literal
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
+from scripts.gallery_runs import states, write
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
+from tests.browser.links import go, link
 from tests.browser.test_tour import AT_FIRST, layer, node, row, settled
 from tests.records import small_data, write_run
 
@@ -163,3 +165,29 @@ def test_axe_finds_nothing_where_a_file_is_missing(
         expect(tab.get_by_text("is missing").first).to_be_visible()
         assert objections(page) == []
         complaints.clear()
+
+
+#: Runs whose instances, names or numbers are of another kind than the demo's.
+KINDS = ("texts", "features", "sounds", "regression", "no-labels", "multilabel", "dead-and-nan", "right-to-left-עברית")
+
+
+def test_axe_finds_nothing_whatever_there_is_to_see(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
+    runs = states()
+    for name in KINDS:
+        write(tmp_path / name, runs[name])
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        tab = open_tab(board, link(run=KINDS[0]))
+        expect(tab.get_by_role("grid").first).to_be_visible(timeout=120_000)
+        found = {}
+        for name in KINDS:
+            # An instance and the classes in light, a neuron and the table in dark; TensorBoard's theme is followed at once.
+            for dark, subject, view in (
+                (False, {"kind": "instance", "row": 1}, "classes"),
+                (True, {"kind": "neuron", "layer": "body.2/relu", "neuron": 3}, "table"),
+            ):
+                page.evaluate("dark => document.body.classList.toggle('dark-mode', dark)", dark)
+                go(page, tab, link(run=name, layers=["body.2/relu", "head.fc2"], selection=subject, tab=view))
+                expect(tab.get_by_role("heading", name=re.compile("^(Instance|Neuron) "))).to_be_visible()
+                expect(tab.get_by_role("progressbar")).to_have_count(0)
+                found[name, view] = objections(page)
+        assert found == {state: [] for state in found}
