@@ -8,7 +8,7 @@ from tensorboard_activis.errors import UnreadableError
 #: Bytes of a message: what decoding one may take of a gigabyte.
 MAX_BLOB = 12 << 20
 _MAX_NODES, _MAX_EDGES, _MAX_OUTPUTS, _MAX_ATTRIBUTES = 100_000, 400_000, 400_000, 400_000
-_MAX_LAYERS, _MAX_SUBSETS, _MAX_COLUMNS, _MAX_CLASSES = 5_000, 100_000, 4_000, 1_000_000
+_MAX_LAYERS, _MAX_SUBSETS, _MAX_COLUMNS, _MAX_CLASSES = 5_000, 20_000, 4_000, 1_000_000
 _MAX_NOTES, _MAX_METRICS = 10_000, 1_000
 #: Files of a table of instances, and how often all arrays of a snapshot may refer to files.
 _MAX_FILES, _MAX_REFERENCES = 1_000, 60_000

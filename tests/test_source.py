@@ -1,6 +1,7 @@
 """What must not be in the package: ways from data to code."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ FORBIDDEN_IMPORTS = {
     "pty",
 }
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "builtins.eval", "builtins.exec", "torch.load"} | {
+    "asyncio.create_subprocess_shell",
     "os.system",
     "os.popen",
     "os.execv",
@@ -45,6 +47,9 @@ def ways(tree: ast.AST) -> Iterator[str]:
             yield from (f"imports {one.name}" for one in node.names if one.name.split(".")[0] in FORBIDDEN_IMPORTS)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FORBIDDEN_IMPORTS:
             yield f"imports {node.module}"
+        elif isinstance(node, ast.ImportFrom):
+            names = (f"{node.module}.{one.name}" for one in node.names)
+            yield from (f"imports {name}" for name in names if name in FORBIDDEN_CALLS)
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             if called in FORBIDDEN_CALLS or called.rpartition(".")[2] in FORBIDDEN_METHODS:
@@ -69,6 +74,8 @@ def test_no_way_from_data_to_code(path: Path) -> None:
         "eval('1')",
         "exec(text)",
         "import os\nos.system('ls')",
+        "from os import system",
+        "from torch import load",
         "import subprocess\nsubprocess.run('ls', shell=True)",
         "import numpy as np\nnp.load(path)",
         "np.load(path, allow_pickle=True)",
@@ -78,6 +85,21 @@ def test_no_way_from_data_to_code(path: Path) -> None:
 )
 def test_each_way_would_be_found(source: str) -> None:
     assert list(ways(ast.parse(source)))
+
+
+#: Ways from texts to markup or code in the tab; its views make elements and texts of them, never markup.
+MARKUP = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|srcdoc|DOMParser|createContextualFragment"
+    r"|\beval\(|new Function|setTimeout\(\s*[\"'`]|javascript:"
+)
+
+
+def test_no_way_from_text_to_markup_in_the_tab() -> None:
+    sources = list((PACKAGE.parent / "frontend" / "src").rglob("*.ts*"))
+    assert len(sources) > 50
+    found = {path.name: MARKUP.findall(path.read_text()) for path in sources}
+    assert {name: ways for name, ways in found.items() if ways} == {}
+    assert MARKUP.search("element.innerHTML = text")
 
 
 def test_pictures_are_never_opened_by_the_reading_half() -> None:

@@ -352,7 +352,7 @@ def numbers_that_are_none(directory: Path) -> None:
     def change(message: pb.Snapshot) -> None:
         message.wall_time = float("nan")
         for name in ("accuracy", "loss"):
-            message.metrics[name] = float("inf")
+            message.metrics.add(name=name, value=float("inf"))
 
     _snapshot(directory, change)
 

@@ -97,9 +97,6 @@ def _lie(found: Message, chance: random.Random) -> None:
         fields = list(here.DESCRIPTOR.fields)
         field = chance.choice(fields)
         value = getattr(here, field.name)
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            _lie_in_map(value, field.message_type, chance)
-            return
         if field.message_type is not None:
             if not field.is_repeated:
                 if chance.random() < 0.1:
@@ -145,11 +142,6 @@ def _lie_in_scalars(value: Any, field: Any, chance: random.Random) -> None:
 def _few(copies: int, size: int) -> int:
     """As many as make a message that is too large by far: with more the memory would be the fuzzer's own."""
     return min(copies, 1 + (_LARGE // max(1, size)))
-
-
-def _lie_in_map(value: Any, entry: Any, chance: random.Random) -> None:
-    key = chance.choice((*TEXTS, *value))
-    value[key] = _scalar(entry.fields_by_name["value"], chance, None)
 
 
 def _scalar(field: Any, chance: random.Random, value: Any) -> Any:
