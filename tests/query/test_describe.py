@@ -28,10 +28,10 @@ def test_a_snapshot(snapshot: SnapshotReader, data: Data) -> None:
 
 
 def test_damage_is_a_problem_not_an_error(snapshot: SnapshotReader) -> None:
-    def broken(name: str) -> np.ndarray:
+    def broken(name: str) -> None:
         raise UnreadableError("the file is missing")
 
-    setattr(snapshot, "activations", broken)  # noqa: B010
+    setattr(snapshot, "check_activations", broken)  # noqa: B010
     found = describe_snapshot(snapshot)
     assert found["problems"] == [f"Layer {name}: the file is missing" for name in (LAYER, "head")]
 
