@@ -95,9 +95,10 @@ def page(
         if "/plugin/activis/" in response.url and response.status >= 400:
             complaints.append(f"{response.status} {response.url}")
 
-    page.on("console", on_message)
-    page.on("response", on_response)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    # Of every page and popup that a test opens.
+    context.on("console", on_message)
+    context.on("response", on_response)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
     failed = request.session.testsfailed
     yield page
     if request.session.testsfailed > failed or complaints:
