@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Locator
 
+from tensorboard_activis.capture.recorder import Recorder
 from tests.board import tensorboard
-from tests.records import Data, small_data, write_run
+from tests.records import Data, small_data, small_graph, small_layers, write_run
 
 #: In every frame: each canvas keeps the words that were last written on it, and where.
 WORDS = """
@@ -53,6 +54,15 @@ def classes(count: int, instances: int, wrong: int = 0) -> Data:
     return data_of(labels, np.eye(count)[predicted] * sure)
 
 
+def write_pictures(log_dir: Path) -> None:
+    """A run of 23 pictures without labels and without outputs."""
+    data = small_data(23)
+    recorder = Recorder(log_dir, small_graph(), small_layers(), strict=True)
+    with recorder.guard(3), recorder.snapshot(3) as evaluation:
+        evaluation.add(dict(data.activations), inputs=data.images, ids=data.ids.tolist(), channels="first")
+    recorder.close()
+
+
 def write_tasks(log_dir: Path) -> None:
     """A run per task, and of few and many classes."""
     random = np.random.default_rng(0)
@@ -63,7 +73,7 @@ def write_tasks(log_dir: Path) -> None:
     write_run(log_dir / "regression", data_of(target, target + error), **numbers)
     write_run(log_dir / "ranking", data_of(target, target + error), task="ranking", **numbers)
     write_run(log_dir / "multilabel", data_of(flags, flags * 4 - 2 + error[:30, None] * 6), task="multilabel")
-    write_run(log_dir / "unlabelled", data_of(np.full(23, -1), random.normal(size=(23, 3))))
+    write_pictures(log_dir / "unlabelled")
     for count in (15, 30):
         names = [f"kind {index}" for index in range(count)]
         write_run(log_dir / f"{count}-classes", classes(count, 4 * count), class_names=names, sample=None)

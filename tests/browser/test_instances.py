@@ -1,0 +1,262 @@
+"""View C: classes, confusion, table and list, on the demo's run and on runs of every task."""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import FrameLocator, Locator, Page, expect
+
+from tensorboard_activis import open_run
+from tests.browser.conftest import OpenTab
+from tests.browser.recorded import pixels, tasks_board
+from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
+
+
+@pytest.fixture(scope="module")
+def task_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tasks")
+
+
+@pytest.fixture(scope="module")
+def tasks(task_runs: Path) -> Iterator[str]:
+    with tasks_board(task_runs) as address:
+        yield address
+
+
+def pane(tab: FrameLocator) -> Locator:
+    return tab.get_by_role("region", name="Instances", exact=True)
+
+
+def block(tab: FrameLocator, name: str) -> Locator:
+    return pane(tab).get_by_role("button", name=re.compile(rf"^{re.escape(name)}\s"))
+
+
+def listed(tab: FrameLocator) -> list[str]:
+    """Names of the instances in the list, as many as are drawn."""
+    return pane(tab).get_by_role("listbox").locator(".list-name").all_inner_texts()
+
+
+def test_classes_and_the_list(board: str, open_tab: OpenTab, runs: Path) -> None:
+    snapshot = open_run(runs / FIRST).snapshot(60)
+    table = snapshot.instances.to_pydict()
+    correct, score = np.array(table["correct"]), np.array(table["score"])
+    label, prediction = (np.array(table[name]).astype(int) for name in ("label", "prediction"))
+    names = np.array([f"#{key}" for key in table["id"]])
+    tab = open_tab(board, AT_FIRST)
+    settled(tab)
+
+    # Right on the left, wrong on the right: how many, and how many of each class.
+    expect(pane(tab)).to_contain_text(f"Right {correct.sum()}")
+    expect(pane(tab)).to_contain_text(f"Wrong {(~correct).sum()}")
+    for digit in range(10):
+        if digit == 6:  # blocks that are out of sight are not made
+            pane(tab).locator(".classes-scroll").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+        own = correct[label == digit]
+        expect(block(tab, str(digit))).to_have_accessible_description(
+            re.compile(f"^{own.sum()} right, {(~own).sum()} wrong")
+        )
+        expect(block(tab, str(digit))).to_contain_text(f"{100 * own.mean():.1f}%")
+
+    pane(tab).locator(".classes-scroll").evaluate("box => box.scrollTo(0, 0)")
+    # Marks stand by falling score, and have the colour of what was predicted, stronger for a higher score.
+    digit = int(label[np.flatnonzero(~correct)[0]])
+    right = np.flatnonzero(correct & (label == digit))
+    wrong = np.flatnonzero(~correct & (label == digit))
+    right, wrong = (rows[np.argsort(-score[rows], kind="stable")] for rows in (right, wrong))
+    palette = ["2037ae", "8e9c0f", "8b356c", "079ee3", "966b51", "525105", "695ed9", "47036d", "e55ba4", "5b0b19"]
+    picture = pixels(pane(tab).locator("canvas").first).astype(int)
+    name = block(tab, str(digit))
+    at, frame = name.bounding_box(), pane(tab).locator("canvas").first.bounding_box()
+    assert at
+    assert frame
+    top = at["y"] - frame["y"] + 5
+    for rows, head in ((right, 1), (wrong, 2)):
+        edge = pane(tab).locator(".classes-heads > span").nth(head).bounding_box()
+        assert edge
+        for place, one in enumerate(rows[:3]):
+            strength = 0.45 + 0.55 * max(0, score[one] - 0.1) / 0.9
+            found = picture[int(top) + 3, int(edge["x"] - frame["x"]) + 7 * place + 3]
+            assert np.abs(found[:3] - list(bytes.fromhex(palette[prediction[one]]))).max() < 4
+            assert abs(found[3] / 255 - strength) < 0.02
+
+    # By keyboard in the same order; what is hovered is hovered in the projection, too.
+    name.focus()
+    said = tab.get_by_role("status").filter(has_text="predicted").first
+    for one in right[:3]:
+        name.press("ArrowRight")
+        expect(said).to_have_text(f"{names[one]}, label {digit}, predicted {prediction[one]}")
+
+    # The list below: the wrong ones of the class that was pointed at, the surest first; it stays when the pointer leaves.
+    tab.get_by_role("heading", name="Instances").hover()
+    assert listed(tab)[: min(5, len(wrong))] == list(names[wrong][:5])
+    expect(pane(tab).get_by_role("listbox")).to_have_accessible_name(f"Class {digit}, wrong")
+    row(layer(tab, "head.fc2"), "3").hover()
+    expect(pane(tab).get_by_role("listbox")).to_have_accessible_name(re.compile("^Class 3"))
+    pane(tab).get_by_role("button", name="Sort by p(label)").click()
+    expect(pane(tab).get_by_role("button", name="Sort by p(label)")).to_have_text("p(label) ↓")
+
+    # A click in it pins and shows in the drawer.
+    first = pane(tab).get_by_role("listbox").get_by_role("option").first
+    clicked = listed(tab)[0]
+    first.click()
+    expect(tab.get_by_role("button", name=re.compile(f"Remove {clicked}"))).to_be_visible()
+    expect(tab.get_by_role("region", name="Detail", exact=True)).to_contain_text(clicked)
+    # A click on a class shows the class.
+    block(tab, "7").click()
+    expect(tab.get_by_role("region", name="Detail", exact=True)).to_contain_text("7")
+
+
+def test_marks_are_binned_and_paged(tasks: str, open_tab: OpenTab, page: Page) -> None:
+    tab = open_tab(tasks, "&p.activis.run=crowd")
+    expect(pane(tab)).to_contain_text("Right 500")
+    expect(pane(tab)).to_contain_text("≤ 10 each")
+    later = pane(tab).get_by_role("button", name="Later wrong ones of much")
+    pages = pane(tab).locator(".classes-pager")
+    shown = re.fullmatch(r"\s*1–(\d+) of 100\s*", pages.inner_text())
+    assert shown
+    later.click()
+    expect(pages).to_contain_text(f"{int(shown[1]) + 1}–{min(100, 2 * int(shown[1]))} of 100")
+    # A mark that stands for several picks them.
+    box = block(tab, "much").bounding_box()
+    assert box
+    edge = pane(tab).locator(".classes-heads span").nth(1).bounding_box()
+    assert edge
+    page.mouse.move(edge["x"] + 3, box["y"] + 8)
+    expect(tab.get_by_role("tooltip")).to_have_text("10 instances: a click picks them")
+    page.mouse.down()
+    page.mouse.up()
+    expect(pane(tab).get_by_text("10 picked")).to_be_visible()
+
+
+def test_the_table(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_path: Path) -> None:
+    snapshot = open_run(runs / FIRST).snapshot(60)
+    records = snapshot.instances.to_pylist()
+    tab = open_tab(board, AT_FIRST)
+    settled(tab)
+    pane(tab).get_by_role("radio", name="Table").click()
+    grid = pane(tab).get_by_role("grid", name="Instances")
+    expect(grid).to_have_attribute("aria-rowcount", "899")
+    ids = grid.locator(".table-id")
+
+    # Thumbnails; sorted by a click, the other way by a second, as before by a third.
+    expect(grid.get_by_role("img").first).to_be_visible()
+    head = grid.get_by_role("columnheader", name="score")
+    by_score = sorted((record["score"] for record in records), reverse=True)
+    cells = grid.get_by_role("row").nth(1).get_by_role("gridcell")
+    place = [cell.inner_text() for cell in grid.get_by_role("columnheader").all()].index("score")
+    for direction, value in (("descending", by_score[0]), ("ascending", by_score[-1])):
+        head.get_by_role("button").click()
+        expect(head).to_have_attribute("aria-sort", direction)
+        expect(cells.nth(place)).to_have_text(f"{value:.2f}")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "none")
+    expect(ids.first).to_have_text(f"#{records[0]['id']}")
+
+    # The last page comes when it is scrolled to.
+    grid.evaluate("grid => grid.scrollTo(0, grid.scrollHeight)")
+    expect(ids.filter(has_text=re.compile(f"^#{records[-1]['id']}$"))).to_be_visible()
+
+    # Searched for an id, or an expression; filtered by columns, several at once.
+    search = pane(tab).get_by_role("textbox", name="Search the instances")
+    search.fill(str(records[5]["id"]))
+    expect(ids.filter(has_text=re.compile(f"^#{records[5]['id']}$"))).to_be_visible()
+    search.fill("score < 0.5")
+    unsure = int(snapshot.where("score < 0.5").sum())
+    expect(pane(tab)).to_contain_text(f"{unsure} of 899")
+    search.fill("")
+    pane(tab).get_by_role("button", name="Filter").click()
+    pane(tab).get_by_role("textbox", name="Filter by label").fill("8")
+    pane(tab).get_by_role("textbox", name="Filter by score").fill("< 0.9")
+    both = int(snapshot.where("label == 8 and score < 0.9").sum())
+    expect(pane(tab)).to_contain_text(f"{both} of 899")
+    expect(grid).to_have_attribute("aria-rowcount", str(both))
+
+    # Marked ones are picked, and go out as CSV.
+    first = next(record["id"] for record in records if str(record["label"]) == "8" and record["score"] < 0.9)
+    expect(ids.first).to_have_text(f"#{first}")
+    wanted = [ids.nth(place).inner_text() for place in (0, 2)]
+    for place in (0, 2):
+        grid.get_by_role("checkbox").nth(place).click()
+    expect(pane(tab).get_by_text("2 picked")).to_be_visible()
+    pane(tab).get_by_role("button", name="Save the instances").click()
+    with page.expect_download() as download:
+        tab.get_by_role("option", name=re.compile("CSV")).click()
+    download.value.save_as(tmp_path / "picked.csv")
+    lines = list(csv.DictReader((tmp_path / "picked.csv").read_text(encoding="utf-8").splitlines()))
+    assert {f"#{line['id']}" for line in lines} == set(wanted)
+    assert {line["label"] for line in lines} == {"8"}
+
+
+def test_numbers_stand_in_bins(tasks: str, open_tab: OpenTab, task_runs: Path) -> None:
+    tab = open_tab(tasks, "&p.activis.run=regression")
+    expect(pane(tab).get_by_role("radio")).to_have_text(["Bins", "Table"])
+    table = open_run(task_runs / "regression").latest.instances.to_pydict()
+    error = np.array(table["prediction"]) - np.array(table["label"])
+    # From -2 to 3 in tenths, at round edges.
+    expect(block(tab, "−2 to −1.5")).to_be_visible()
+    expect(block(tab, "2.5–3")).to_be_visible()
+    held = (np.array(table["label"]) >= 2.5).sum()
+    expect(block(tab, "2.5–3")).to_have_accessible_description(re.compile(f"^{held} instances"))
+    expect(pane(tab).locator(".classes-scale")).to_have_text(re.compile(r"^error −\d.* \d"))
+    # The farthest off first.
+    order = np.argsort(-np.abs(error), kind="stable")
+    expect(pane(tab).get_by_role("listbox").get_by_role("option").first).to_be_visible()
+    assert listed(tab)[:5] == [f"#{table['id'][one]}" for one in order[:5]]
+    # Signed: brown below, blue above; the first mark of a bin is the one that is most too high.
+    canvas = pane(tab).locator("canvas").first
+    at, frame = block(tab, "−2 to −1.5").bounding_box(), canvas.bounding_box()
+    edge = pane(tab).locator(".classes-heads span").nth(1).bounding_box()
+    assert at
+    assert frame
+    assert edge
+    own = np.sort(error[np.array(table["label"]) < -1.5])[::-1]
+    picture = pixels(canvas)[..., :3].astype(int)
+    for place in (0, len(own) - 1):
+        red, _, blue = picture[int(at["y"] - frame["y"]) + 8, int(edge["x"] - frame["x"]) + 3 + 7 * place]
+        assert np.sign(blue - red) == np.sign(own[place])
+
+    tab = open_tab(tasks, "&p.activis.run=ranking")
+    expect(pane(tab).get_by_role("radio")).to_have_text(["Bins", "Table"])
+    expect(pane(tab).get_by_role("button", name="Sort by placed")).to_be_visible()
+
+
+def test_without_classes(tasks: str, open_tab: OpenTab, task_runs: Path) -> None:
+    # No labels: the pictures side by side.
+    tab = open_tab(tasks, "&p.activis.run=unlabelled")
+    expect(pane(tab).get_by_role("radio")).to_have_text(["Grid", "Table"])
+    cells = pane(tab).get_by_role("listbox", name="Instances").get_by_role("option")
+    expect(cells).to_have_count(23)
+    cells.nth(4).hover()
+    expect(cells.nth(4)).to_have_class(re.compile("here"))
+    name = cells.nth(4).get_attribute("aria-label") or ""
+    cells.nth(4).click()
+    expect(tab.get_by_role("button", name=re.compile(f"Remove {name}"))).to_be_visible()
+
+    # Several labels: right where all of them are, wrong where one is not.
+    tab = open_tab(tasks, "&p.activis.run=multilabel")
+    correct = np.array(open_run(task_runs / "multilabel").latest.instances["correct"].to_pylist())
+    expect(pane(tab).get_by_role("radio")).to_have_text(["Right, wrong", "Table"])
+    expect(pane(tab)).to_contain_text(f"Right {correct.sum()}")
+    expect(pane(tab)).to_contain_text(f"Wrong {(~correct).sum()}")
+    assert 0 < correct.sum() < len(correct)
+
+
+def test_texts_are_shown_where_they_are_hovered(tasks: str, open_tab: OpenTab, page: Page) -> None:
+    tab = open_tab(tasks, "&p.activis.run=texts")
+    expect(pane(tab)).to_contain_text("Wrong 6")
+    box = block(tab, "ant").bounding_box()
+    edge = pane(tab).locator(".classes-heads span").nth(2).bounding_box()
+    assert box
+    assert edge
+    page.mouse.move(edge["x"] + 3, box["y"] + 8)
+    # Content, label, prediction and score: of class ant, row 0 is the surest that was wrong.
+    expect(tab.get_by_role("tooltip")).to_have_text(
+        re.compile(r"^#100 · ant → bee · score \d\.\d\d<b>question 0</b> of a user$")
+    )
+    pane(tab).get_by_role("radio", name="Table").click()
+    expect(pane(tab).get_by_role("gridcell", name="<b>question 3</b> of a user")).to_be_visible()
+    pane(tab).get_by_role("textbox", name="Search the instances").fill("question 17")
+    expect(pane(tab)).to_contain_text("1 of 24")
