@@ -76,12 +76,16 @@ def write(log_dir: Path) -> None:
     maps = _shape(len(SLOPES), 5, 3)
     recorded = ("stem.relu", "blocks.0/relu", "blocks.1/relu", "blocks.2/relu")
     layers = [schema.LayerInfo(name, len(SLOPES), "mean", 0, maps) for name in recorded]
+    layers.append(schema.LayerInfo("sometimes", 22, "none", 0, _shape(22)))
     layers.append(schema.LayerInfo("head", 3, "none", 0, _shape(3)))
     stem = np.arange(INSTANCES, dtype=np.float32)[:, None] * np.array(SLOPES, np.float32)
     stem[:, CONSTANT] = 1
     stem[4, BROKEN] = np.nan
     random = np.random.default_rng(0)
     values = {name: random.normal(size=stem.shape).astype(np.float32) for name in recorded} | {"stem.relu": stem}
+    # Every other instance goes another way.
+    values["sometimes"] = random.normal(size=(INSTANCES, 22)).astype(np.float32)
+    values["sometimes"][::2] = np.nan
     labels = np.arange(INSTANCES) % 3
     values["head"] = np.eye(3, dtype=np.float32)[labels] + random.normal(scale=0.1, size=(INSTANCES, 3)).astype(
         np.float32
