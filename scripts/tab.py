@@ -19,9 +19,10 @@ _BUSY = "() => document.querySelectorAll('[role=progressbar]').length > 0 || !do
 
 
 def link(**state: object) -> str:
-    """The state as it stands in the address."""
+    """The state as the tab writes it into the address; what is written otherwise it would write anew."""
     words = {
-        quote(name, safe=""): value if isinstance(value, str) else json.dumps(value) for name, value in state.items()
+        quote(name, safe=""): value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        for name, value in state.items()
     }
     return "#activis" + "".join(f"&p.activis.{name}={quote(value)}" for name, value in words.items())
 
@@ -64,7 +65,7 @@ def go_to(page: Page, state: str, panes: Mapping[str, int] | None = None) -> Non
     tab_of(page).locator(".app > *").first.wait_for()
 
 
-def settle(page: Page, seconds: float = 20) -> None:
+def settle(page: Page, seconds: float = 120) -> None:
     """Waits until nothing loads any more."""
     frame, until, quiet = _frame(page), time.monotonic() + seconds, 0
     while quiet < 3 and time.monotonic() < until:

@@ -162,7 +162,7 @@ def take(page: Page, picture: Picture) -> None:
     """Opens the state, waits until it stands still, saves it."""
     page.set_viewport_size({"width": 1440, "height": picture.height})
     go_to(page, picture.link, panes={"graph": picture.graph} if picture.graph else {})
-    settle(page, 120)
+    settle(page)
     if tab_of(page).get_by_role("button", name="Try again").count():
         sys.exit(f"walkthrough: {picture.name}: something failed in the tab; its picture is not taken")
     boxes = [box for pane in picture.panes if (box := tab_of(page).locator(f".{pane}").bounding_box())]
