@@ -120,8 +120,9 @@ def test_rows_are_added_ordered_named_and_removed(board: str, open_tab: OpenTab,
     # An expression becomes a row, is renamed, and is removed; so is a class.
     box = tab.get_by_role("combobox", name="Subset expression")
     box.fill("score < 0.5")
-    box.press("Enter")
     unsure = int(snapshot.where("score < 0.5").sum())
+    expect(tab.get_by_text(f"{unsure} of 899")).to_be_visible()
+    box.press("Enter")
     row(panels[0], "score < 0.5").click(button="right")
     tab.get_by_role("option", name="Rename").click()
     field = tab.get_by_role("textbox", name="Name of the row")
