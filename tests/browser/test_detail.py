@@ -2,19 +2,22 @@
 
 import csv
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import FrameLocator, Locator, Page, expect
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 from sklearn.metrics import roc_auc_score
 
 from tensorboard_activis import open_run
+from tensorboard_activis.read.run import Run
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, go, link
 from tests.browser.test_tour import FIRST, layer, settled
 
 LAYER = "block2.relu"
+NEURON = 7
 
 
 def numbers(text: str) -> list[float]:
@@ -41,27 +44,37 @@ def saved(page: Page, tab: FrameLocator, tmp_path: Path) -> list[list[str]]:
     return list(csv.reader((tmp_path / "detail.csv").read_text(encoding="utf-8").splitlines()))
 
 
-def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_path: Path) -> None:
-    run = open_run(runs / FIRST)
+@dataclass(frozen=True)
+class Truth:
+    """What the files hold of the run's last step, and of the layer; the first axis is instances."""
+
+    run: Run
+    ids: np.ndarray
+    labels: np.ndarray
+    predictions: np.ndarray
+    scores: np.ndarray
+    values: np.ndarray
+
+
+def read(log_dir: Path) -> Truth:
+    run = open_run(log_dir)
     snapshot = run.snapshot(60)
-    table = snapshot.instances
     ids, labels, predictions = (
-        np.array([str(one) for one in table[name].to_pylist()]) for name in ("id", "label", "prediction")
+        np.array([str(one) for one in snapshot.instances[name].to_pylist()]) for name in ("id", "label", "prediction")
     )
     values = snapshot.activations(LAYER).astype(np.float64)
-    state = {"run": FIRST, "layers": [LAYER, "head.fc2"], "detail": LAYER}
-    neuron = 7
+    return Truth(run, ids, labels, predictions, np.array(snapshot.instances["score"].to_pylist()), values)
 
-    tab = open_tab(board, link(**state, selection={"kind": "neuron", "layer": LAYER, "neuron": neuron}))
-    settled(tab)
-    own = values[:, neuron]
+
+def check_neuron(tab: FrameLocator, truth: Truth) -> None:
+    own = truth.values[:, NEURON]
 
     # Distribution: a line per row, with its mean; bars of all rows on the same axis.
     lines = section(tab, "Distribution per row").locator(".detail-line")
     expect(lines).to_have_count(10)
-    for index, line in enumerate(lines.all_inner_texts()):
-        count, mean, spread = numbers(line.split("instances")[0])[-1], *numbers(line.split("mean")[1])[:2]
-        members = own[labels == str(index)]
+    for index, told in enumerate(lines.all_inner_texts()):
+        count, mean, spread = numbers(told.split("instances")[0])[-1], *numbers(told.split("mean")[1])[:2]
+        members = own[truth.labels == str(index)]
         assert count == len(members)
         np.testing.assert_allclose([mean, spread], [members.mean(), members.std()], rtol=0.01, atol=0.006)
 
@@ -75,7 +88,7 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
                 "all => all.map(one => one.getAttribute('aria-label'))"
             )
         ]
-        shown = [float(own[ids == match[1]][0]) for match in found if match]
+        shown = [float(own[truth.ids == match[1]][0]) for match in found if match]
         np.testing.assert_allclose(shown, own[expected])
         expect(tiles.get_by_role("img", name="Content of")).to_have_count(8)
 
@@ -85,32 +98,30 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
     ]
     assert len(classes) == 10
     assert [float(one[1]) for one in classes] == sorted((float(one[1]) for one in classes), reverse=True)
-    for name, auc, effect, count in classes:
-        inside = labels == name
-        assert int(count) == inside.sum()
+    for name, auc, effect, size in classes:
+        inside = truth.labels == name
+        assert int(size) == inside.sum()
         assert abs(float(auc) - roc_auc_score(inside, own)) < 0.006
         assert abs(numbers(effect)[0] - hedges(own[inside], own[~inside])) < 0.06
 
-    # Its change over the steps; a click goes to a step, and so do arrow keys.
-    means = [run.snapshot(step).activations(LAYER)[:, neuron].astype(np.float64).mean() for step in (20, 60)]
-    told = section(tab, "Change over the steps").get_by_role("img").get_attribute("aria-label")
-    first, step, last, end = numbers(told or "")
+    # Its change over the steps.
+    means = [truth.run.snapshot(step).activations(LAYER)[:, NEURON].astype(np.float64).mean() for step in (20, 60)]
+    change = section(tab, "Change over the steps").get_by_role("img").get_attribute("aria-label")
+    first, step, last, end = numbers(change or "")
     assert (step, end) == (20, 60)
     np.testing.assert_allclose([first, last], means, rtol=0.02)
-    rows = saved(page, tab, tmp_path)
-    assert ["class", "auc", "d", "n"] in rows
-    assert [row for row in rows if row[:1] == ["60"]], "the steps are saved too"
 
+
+def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:
+    labels, predictions, values = truth.labels, truth.predictions, truth.values
     # An error: content, scores, neighbours, and why it was not taken for what it is.
-    wrong = int(np.flatnonzero(labels != predictions)[0])
-    go(page, tab, link(**state, selection={"kind": "instance", "row": wrong}))
     title = drawer(tab).locator("header")
-    for text in (f"Instance #{ids[wrong]}", "wrong"):
+    for text in (f"Instance #{truth.ids[wrong]}", "wrong"):
         expect(title).to_contain_text(text)
-    expect(drawer(tab).get_by_role("img", name=f"Content of #{ids[wrong]}").first).to_be_visible()
+    expect(drawer(tab).get_by_role("img", name=f"Content of #{truth.ids[wrong]}").first).to_be_visible()
     scores = [numbers(line)[-1] for line in drawer(tab).locator(".detail-scores li").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
-    assert abs(scores[0] - table["score"][wrong].as_py()) < 0.006
+    assert abs(scores[0] - truth.scores[wrong]) < 0.006
 
     apart = np.sqrt(((values - values[wrong]) ** 2).sum(axis=1))
     apart[wrong] = np.inf
@@ -119,7 +130,7 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
     expect(tiles).to_have_count(8)
     for tile, row in zip(tiles.all(), np.argsort(apart, kind="stable")[:8], strict=True):
         called = labels[row] if labels[row] == predictions[row] else f"{labels[row]} → {predictions[row]}"
-        expect(tile).to_have_accessible_name(re.compile(rf"^#{ids[row]}, {called}, distance "))
+        expect(tile).to_have_accessible_name(re.compile(rf"^#{truth.ids[row]}, {called}, distance "))
         assert abs(numbers(tile.get_attribute("aria-label") or "")[-1] - apart[row]) < 0.02 * apart[row]
 
     label, taken = labels[wrong], predictions[wrong]
@@ -135,14 +146,14 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
         (f"Why not {label}: far from its own class", np.abs(z_own)),
         (f"Why {taken}: where it sides with {taken}", np.where(sides, effects, 0)),
     ):
-        expected = [int(i) for i in np.argsort(-strength, kind="stable")[:6] if strength[i] > 0]
+        places = [int(i) for i in np.argsort(-strength, kind="stable")[:6] if strength[i] > 0]
         listed = section(tab, heading).get_by_role("button")
-        expect(listed).to_have_count(len(expected))
-        if not expected:
+        expect(listed).to_have_count(len(places))
+        if not places:
             expect(section(tab, heading)).to_contain_text("No neuron")
-        for line, index in zip(listed.all(), expected, strict=True):
+        for line, index in zip(listed.all(), places, strict=True):
             # "Neuron 50, value 5.62, mean 2.70 against 8.85, +2.6 −2.2"
-            found = numbers(line.inner_text())
+            told = numbers(line.inner_text())
             wanted = [
                 index,
                 values[wrong, index],
@@ -151,20 +162,21 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
                 z_own[index],
                 z_taken[index],
             ]
-            np.testing.assert_allclose(found, wanted, rtol=0.02, atol=0.06)
+            np.testing.assert_allclose(told, wanted, rtol=0.02, atol=0.06)
         # Two intervals a neuron, mean ± sd of either class, and the instance's own value as a diamond.
-        expect(section(tab, heading).locator("svg rect")).to_have_count(4 * len(expected))
-        expect(section(tab, heading).locator("svg path[paint-order]")).to_have_count(len(expected))
+        expect(section(tab, heading).locator("svg rect")).to_have_count(4 * len(places))
+        expect(section(tab, heading).locator("svg path[paint-order]")).to_have_count(len(places))
 
-    # A neuron of the lists is its neuron everywhere; a click opens it. A neighbour, clicked, is pinned.
-    listed.first.hover() if expected else None
+    # A neighbour, clicked, is pinned.
     tiles.first.click()
-    nearest = ids[np.argmin(apart)]
+    nearest = truth.ids[np.argmin(apart)]
     expect(drawer(tab).get_by_role("heading", name=f"Instance #{nearest}")).to_be_visible()
     expect(layer(tab, LAYER).get_by_role("rowheader", name=re.compile(f"^#{nearest}\\b"))).to_be_visible()
 
+
+def check_subset(tab: FrameLocator, truth: Truth, label: str) -> None:
+    labels, predictions, values = truth.labels, truth.predictions, truth.values
     # A subset: how many, how well predicted, as what, and its most distinguishing neurons.
-    go(page, tab, link(**state, selection={"kind": "subset", "key": f"s:{label}"}))
     inside = labels == label
     facts = drawer(tab).locator(".detail-facts")
     expect(facts).to_contain_text(f"instances{inside.sum()} of 899 seen")
@@ -186,6 +198,25 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
         assert numbers(told)[0] == index
         assert abs(numbers(told)[-1] - effects[index]) < 0.06
         assert (share.strip() == "<.001") == (rates[int(index)] < 0.001)
+
+
+def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_path: Path) -> None:
+    truth = read(runs / FIRST)
+    state = {"run": FIRST, "layers": [LAYER, "head.fc2"], "detail": LAYER}
+    tab = open_tab(board, link(**state, selection={"kind": "neuron", "layer": LAYER, "neuron": NEURON}))
+    settled(tab)
+    check_neuron(tab, truth)
+    rows = saved(page, tab, tmp_path)
+    assert ["class", "auc", "d", "n"] in rows
+    assert [row for row in rows if row[:1] == ["60"]], "the steps are saved too"
+
+    wrong = int(np.flatnonzero(truth.labels != truth.predictions)[0])
+    go(page, tab, link(**state, selection={"kind": "instance", "row": wrong}))
+    check_error(tab, truth, wrong)
+
+    label = str(truth.labels[wrong])
+    go(page, tab, link(**state, selection={"kind": "subset", "key": f"s:{label}"}))
+    check_subset(tab, truth, label)
 
 
 def test_what_the_drawer_is_about(board: str, open_tab: OpenTab, page: Page) -> None:

@@ -76,17 +76,12 @@ def test_panes_resize_collapse_and_remember(board: str, open_tab: OpenTab, page:
 
     # From 1,024 px to 4K nothing lies on anything else; C goes first, then the projection goes under its matrix.
     plot, grid = (layer(tab, "stem.relu").get_by_role(role).first for role in ("application", "grid"))
-    for size in (
-        {"width": 3840, "height": 2160},
-        {"width": 1280, "height": 800},
-        {"width": 1270, "height": 800},
-        {"width": 1024, "height": 768},
-    ):
-        page.set_viewport_size(size)
+    for wide, high in ((3840, 2160), (1280, 800), (1270, 800), (1024, 768)):
+        page.set_viewport_size({"width": wide, "height": high})
         page.wait_for_timeout(300)
-        assert tab.locator("body").evaluate(OVERLAPS) == [], size
-        assert (width(instances) <= 28) == (size["width"] < 1280)
-        assert (top(plot) > top(grid) + 100) == (size["width"] < 1100)
+        assert tab.locator("body").evaluate(OVERLAPS) == [], wide
+        assert (width(instances) <= 28) == (wide < 1280)
+        assert (top(plot) > top(grid) + 100) == (wide < 1100)
     tab.get_by_role("button", name="Show or hide Instances").click()
     expect(tab.get_by_role("listbox", name="Wrong")).to_be_visible()
     assert tab.locator("body").evaluate(OVERLAPS) == []
