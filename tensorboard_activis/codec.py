@@ -128,14 +128,14 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         raise UnreadableError(f"The snapshot of step {message.step} says that it has {message.probes} probes.")
     rows = kept + message.probes
     check_snapshot(message)
-    _check_files("table of instances", message.instances)
+    _check_files(message.instances, "table of instances")
     if message.layers and not subsets:
         raise UnreadableError(
             f"The snapshot of step {message.step} has layers but no subset that they are summed up over."
         )
     columns = {}
     for column in message.columns:
-        array = _to_array(column.values, f"column {column.name!r:.200}")
+        array = _to_array(column.values, "column", column.name)
         if not array.shape or array.shape[0] != rows:
             raise UnreadableError(f"Column {column.name!r:.200} has shape {array.shape}; {rows} instances were kept.")
         columns[column.name] = array
@@ -159,15 +159,15 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
 
 def _to_layer(message: pb.Layer, rows: int, subsets: int) -> schema.Layer:
     name, neurons = message.name, message.neurons
-    activations = _to_array(message.activations, f"layer {name!r:.200}")
+    activations = _to_array(message.activations, "layer", name)
     if activations.dtype != "float16" or activations.shape != (rows, neurons):
         raise UnreadableError(
             f"Layer {name!r:.200} has activations of {activations.dtype} {activations.shape}; float16 {(rows, neurons)} was "
             "expected."
         )
-    fields = {}
+    fields, summary = {}, message.summary
     for field in ("count", "mean", "std", "min", "max"):
-        array = _to_array(getattr(message.summary, field), f"{field} of layer {name!r:.200}")
+        array = _to_array(getattr(summary, field), f"{field} of layer", name)
         shapes = [(subsets, neurons), (subsets, 1)] if field == "count" else [(subsets, neurons)]
         if array.shape not in shapes:
             raise UnreadableError(
@@ -218,31 +218,35 @@ def _array(array: schema.Array) -> pb.Array:
     return pb.Array(dtype=array.dtype, shape=array.shape, inline=array.inline, tensor=array.tensor, files=array.files)
 
 
-def _to_array(message: pb.Array, what: str) -> schema.Array:
+def _to_array(message: pb.Array, of: str, name: str) -> schema.Array:
     dtype, sizes = message.dtype, message.shape
     if dtype not in DTYPES:
-        raise UnreadableError(f"The array of {what} has type {dtype!r:.80}; allowed are {', '.join(DTYPES)}.")
+        raise UnreadableError(
+            f"The array of {of} {name!r:.200} has type {dtype!r:.80}; allowed are {', '.join(DTYPES)}."
+        )
     shape = tuple(sizes[:9])
     values = claimed = 1
     for size in shape:
         values *= size
         claimed *= max(size, 1)
     if len(shape) > 8 or min(shape, default=0) < 0 or claimed > _MAX_ELEMENTS:
-        raise UnreadableError(f"The array of {what} has the impossible shape {shape}.")
+        raise UnreadableError(f"The array of {of} {name!r:.200} has the impossible shape {shape}.")
     files, inline = tuple(message.files), message.inline
     if files:
-        _check_files(f"array of {what}", files)
+        _check_files(files, f"array of {of}", name)
     elif len(inline) != values * DTYPES[dtype]:
-        raise UnreadableError(f"The array of {what} has {len(inline)} bytes; {values * DTYPES[dtype]} were expected.")
+        raise UnreadableError(
+            f"The array of {of} {name!r:.200} has {len(inline)} bytes; {values * DTYPES[dtype]} were expected."
+        )
     return schema.Array(dtype, shape, inline, message.tensor, files)
 
 
-def _check_files(what: str, names: Sequence[str]) -> None:
-    for name in names:
-        if not metadata.is_file_name(name):
-            raise UnreadableError(f"A snapshot refers to the file {name!r:.200}, which is not a name that we write.")
-    if len(set(names)) < len(names):
-        raise UnreadableError(f"The {what} names a file twice.")
+def _check_files(names: Sequence[str], of: str, name: str | None = None) -> None:
+    for file in names:
+        if not metadata.is_file_name(file):
+            raise UnreadableError(f"A snapshot refers to the file {file!r:.200}, which is not a name that we write.")
+    if len(names) > 1 and len(set(names)) < len(names):
+        raise UnreadableError(f"The {of}{f' {name!r:.200}' if name is not None else ''} names a file twice.")
 
 
 def _check_tree(nodes: tuple[schema.Node, ...], edges: tuple[schema.Edge, ...]) -> None:
