@@ -16,7 +16,7 @@ from tensorboard_activis.read.run import current
 from tensorboard_activis.serve.cache import Cache
 
 #: Bytes of what is kept: of snapshots in a few words, of whole records, and of graphs.
-_BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 64 << 20, 64 << 20
+_BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 32 << 20, 64 << 20
 #: What objects take about, beside their texts and numbers.
 _BRIEF, _LAYER, _COLUMN, _SUBSET, _NODE, _EDGE = 900, 3_000, 500, 300, 1_000, 400
 _EVERY = 1_000_000
