@@ -52,6 +52,7 @@ nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs
 	$(BIN)/python -m tests.faults.kill --times 200
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/load_runs.py
+	$(BIN)/python scripts/versions.py lowest
 
 screenshot: $(VENV)/.stamp-test built browser ## take the README's pictures again
 	$(BIN)/python scripts/screenshot.py
