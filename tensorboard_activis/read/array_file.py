@@ -59,6 +59,7 @@ class ArrayFile:
     Attributes:
         name: without its directory.
         header: what it says.
+        identity: by which another file of its name, or a change of it, is told.
 
     Raises:
         UnreadableError: it is missing, is no file of arrays, or none of the run's own.
@@ -66,12 +67,12 @@ class ArrayFile:
 
     def __init__(self, path: Path) -> None:
         self.name, self._path = path.name, path
-        self._identity, found = _known(path)
+        self.identity, found = _known(path)
         if found is None:
             with _opened(path) as file:
-                self._identity = identity(os.fstat(file.fileno()))
+                self.identity = identity(os.fstat(file.fileno()))
                 found = _header(file, path.name)
-            _headers.hold(self._identity, found, found.start)
+            _headers.hold(self.identity, found, found.start)
         self.header = found
 
     def tensor(self, name: str) -> Tensor:
@@ -112,13 +113,17 @@ class ArrayFile:
         except ValueError as error:
             raise UnreadableError(f"{self.name} was cut short while it was read.") from error
 
+    def stored(self) -> int:
+        """Bytes that the file takes of its disk, fewer than its size where it has holes."""
+        return self._content().stored()
+
     def _content(self) -> OpenFile:
-        found = _open.get(self._identity)
+        found = _open.get(self.identity)
         if found is None:
             found = OpenFile(_opened(self._path))
-            if found.identity != self._identity:
+            if found.identity != self.identity:
                 raise UnreadableError(f"{self.name} was changed while it was read. Ask again.")
-            _open.hold(self._identity, found)
+            _open.hold(self.identity, found)
         return found
 
 

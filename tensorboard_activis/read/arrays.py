@@ -8,9 +8,7 @@ import numpy as np
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.array_file import ArrayFile, Tensor
-
-#: Bytes of an array that lies in several files: it is put together in memory.
-_MAX_JOINED = 512 << 20
+from tensorboard_activis.read.joined import joined
 
 
 def read_array(directory: Path, array: schema.Array, rows: int | None = None) -> np.ndarray:
@@ -25,7 +23,7 @@ def read_array(directory: Path, array: schema.Array, rows: int | None = None) ->
     if len(parts) == 1:
         ((file, tensor),) = parts
         return file.read(tensor, rows)
-    return _joined(array, parts)[:rows]
+    return joined(array, parts)[:rows]
 
 
 def check_array(directory: Path, array: schema.Array) -> None:
@@ -66,18 +64,6 @@ def _located(directory: Path, array: schema.Array) -> list[tuple[ArrayFile, Tens
             f"{array.tensor!r:.200} in {listed(array.files)} is {found}; the snapshot says {array.dtype} {array.shape}."
         )
     return list(zip(files, parts, strict=True))
-
-
-def _joined(array: schema.Array, parts: Sequence[tuple[ArrayFile, Tensor]]) -> np.ndarray:
-    size = sum(tensor.end - tensor.begin for _, tensor in parts)
-    if size > _MAX_JOINED:
-        raise UnreadableError(
-            f"{array.tensor!r:.200} lies in {len(parts)} files and would take {size:,} bytes of memory; {_MAX_JOINED:,} are "
-            "allowed. Keep a smaller sample, or evaluate in one process."
-        )
-    joined = np.concatenate([file.read(tensor) for file, tensor in parts])
-    joined.flags.writeable = False
-    return joined
 
 
 def listed(names: Sequence[str]) -> str:

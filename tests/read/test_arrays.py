@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import open_own
-from tensorboard_activis.read import array_file
+from tensorboard_activis.read import array_file, joined
 from tensorboard_activis.read.arrays import read_array, whole_file
 
 NAME = "step-0000000001-s.safetensors"
@@ -117,6 +117,35 @@ def test_arrays_that_lie_upon_each_other(tmp_path: Path) -> None:
         whole_file(tmp_path / NAME)
 
 
+def test_large_shards_are_put_together_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every question would copy gigabytes; they are mapped as those of one file are, and a new file is another array."""
+    monkeypatch.setattr(joined, "MAPPED", 64)
+    monkeypatch.setattr(joined, "_PIECE", 16)
+    for name, rows in (("x", slice(0, 4)), ("y", slice(4, 7))):
+        save_file({"b": np.ones(3), "a": VALUES[rows]}, tmp_path / name)
+    found = read_array(tmp_path, filed("x", "y"))
+    assert isinstance(found, np.memmap)
+    assert not found.flags.writeable
+    np.testing.assert_array_equal(found, VALUES)
+    assert np.shares_memory(read_array(tmp_path, filed("x", "y")), found)
+    save_file({"a": -VALUES[4:]}, tmp_path / "z")
+    (tmp_path / "z").replace(tmp_path / "y")
+    np.testing.assert_array_equal(read_array(tmp_path, filed("x", "y")), np.concatenate([VALUES[:4], -VALUES[4:]]))
+    np.testing.assert_array_equal(found, VALUES)
+
+
+def test_no_room_to_put_shards_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joined, "MAPPED", 64)
+    monkeypatch.setattr(joined.tempfile, "tempdir", str(tmp_path / "not there"))
+    for name, rows in (("x", slice(0, 4)), ("y", slice(4, 7))):
+        save_file({"a": VALUES[rows]}, tmp_path / name)
+    with pytest.raises(UnreadableError, match="cannot be put together in .*not there: No such file.* set TMPDIR"):
+        read_array(tmp_path, filed("x", "y"))
+    monkeypatch.setattr(joined, "_MAX_JOINED", 69)
+    with pytest.raises(UnreadableError, match="in 2 files of 70 bytes together; 69 are allowed. Keep a smaller sample"):
+        read_array(tmp_path, filed("x", "y"))
+
+
 def test_shards_are_put_together_within_bounds(tmp_path: Path) -> None:
     """Files with holes claim gigabytes and take nothing of the disk."""
     for name in ("x", "y"):
@@ -124,7 +153,9 @@ def test_shards_are_put_together_within_bounds(tmp_path: Path) -> None:
         write(tmp_path / name, header, b"")
         with (tmp_path / name).open("r+b") as file:
             file.truncate(file.seek(0, 2) + 2**20 * 400)
-    with pytest.raises(UnreadableError, match=r"in 2 files and would take 838,860,800 bytes .* Keep a smaller sample"):
+    with pytest.raises(
+        UnreadableError, match=r"in 2 files and would have 838,860,800 bytes, of which they store [0-9,]+\.$"
+    ):
         read_array(tmp_path, filed("x", "y", shape=(2**21, 200)))
 
 
