@@ -1,4 +1,4 @@
-"""Arrays that lie in several files, a part of each process: small ones are put together in memory, others in a file without a name."""
+"""Arrays that lie in several files, a part of each process: put together in memory, or in a file without a name."""
 
 import tempfile
 import threading

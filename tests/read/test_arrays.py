@@ -1,7 +1,9 @@
 """Files of arrays are believed only as far as they go."""
 
 import json
+import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -136,7 +138,7 @@ def test_large_shards_are_put_together_once(tmp_path: Path, monkeypatch: pytest.
 
 def test_no_room_to_put_shards_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(joined, "MAPPED", 64)
-    monkeypatch.setattr(joined.tempfile, "tempdir", str(tmp_path / "not there"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
     for name, rows in (("x", slice(0, 4)), ("y", slice(4, 7))):
         save_file({"a": VALUES[rows]}, tmp_path / name)
     with pytest.raises(UnreadableError, match="cannot be put together in .*not there: No such file.* set TMPDIR"):
@@ -162,7 +164,12 @@ def test_shards_are_put_together_within_bounds(tmp_path: Path) -> None:
 def test_thousands_of_arrays_of_one_file_open_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its header grows with their number: read for each of them, they would take the square of it."""
     opened: list[Path] = []
-    monkeypatch.setattr(array_file, "open_own", lambda path: opened.append(path) or open_own(path))
+
+    def opens(path: Path) -> BinaryIO:
+        opened.append(path)
+        return open_own(path)
+
+    monkeypatch.setattr(array_file, "open_own", opens)
     save_file({f"layer {index}": np.full((7, 5), index, np.float16) for index in range(3_000)}, tmp_path / NAME)
     for index in range(0, 3_000, 100):
         found = read_array(tmp_path, schema.Array("float16", (7, 5), tensor=f"layer {index}", files=(NAME,)))
