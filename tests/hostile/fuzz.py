@@ -12,7 +12,6 @@ import faulthandler
 import mmap
 import os
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -32,6 +31,7 @@ from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.read.arrays import whole_file
 from tensorboard_activis.read.tables import read_table
 from tests.hostile import mutations
+from tests.hostile.peak import peak_megabytes
 from tests.hostile.seeds import Seed, seeds
 from tests.hostile.served import Served
 
@@ -266,8 +266,8 @@ def run(inputs: int, seed: int, first: int, *, keep_going: bool, at: mmap.mmap) 
                 if number % _WATCH == 0:
                     faulthandler.dump_traceback_later(_WATCH_SECONDS, exit=True)
                 counted[fuzzer.try_one(number, seed)] += 1
-                if _peak() > MEGABYTES:
-                    raise Fault(f"took {_peak():.0f} MB of memory")
+                if peak_megabytes() > MEGABYTES:
+                    raise Fault(f"took {peak_megabytes():.0f} MB of memory")
             except Exception as error:
                 print(f"input {number} of seed {seed} ({fuzzer.input(number, seed)[0]}): {error}", file=sys.stderr)
                 if not keep_going:
@@ -276,11 +276,6 @@ def run(inputs: int, seed: int, first: int, *, keep_going: bool, at: mmap.mmap) 
                 counted["FAULTS"] += 1
         faulthandler.cancel_dump_traceback_later()
     return counted
-
-
-def _peak() -> float:
-    """Megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> int:

@@ -26,8 +26,9 @@ STUFFED = {
     "shapes": "pb.Snapshot, stuffed(pb.Snapshot(columns=[pb.Column(values=pb.Array(dtype='int32', shape=[1] * HALF))]))",
 }
 DECODE = """
-import resource, time
+import time
 from tensorboard_activis import activis_pb2 as pb, bounds, codec
+from tests.hostile.peak import peak_megabytes
 from tensorboard_activis.errors import UnreadableError
 
 HALF = (bounds.MAX_BLOB - 100) // 2 - 5
@@ -38,12 +39,11 @@ def stuffed(message):
 kind, blob = {stuffed}
 blob = bytes(blob)
 assert 0.4 * bounds.MAX_BLOB < len(blob) <= bounds.MAX_BLOB, len(blob)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 begun = time.process_time()
 try:
     (codec.decode_graph if kind is pb.Graph else codec.decode_snapshot)(blob)
 except UnreadableError as error:
-    print(time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, error)
+    print(time.process_time() - begun, peak_megabytes(), error)
 """
 
 
@@ -60,10 +60,11 @@ def test_a_message_of_nothing_but_one_thing_is_refused(what: str) -> None:
 
 #: Each layer has statistics of every subset, and none of them a neuron; or a thousand, in a file that is not there.
 CROWDED = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 from tensorboard_activis import activis_pb2 as pb, metadata
 from tensorboard_activis.blobs import Blob
+from tests.hostile.peak import peak_megabytes
 from tests.hostile.served import Served
 
 def layer(index, subsets, neurons):
@@ -83,7 +84,7 @@ served = Served(logs, {{"bad/activis": [Blob(metadata.SNAPSHOT_TAG, 1, 1.0, reco
 for route in ("runs", "snapshot", "strips"):
     begun = time.process_time()
     status, _ = served.ask(route, run="bad", step=1)
-    print(route, status, time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(route, status, time.process_time() - begun, peak_megabytes())
 """
 
 
