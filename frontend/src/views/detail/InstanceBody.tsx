@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { ContrastNeuron, InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { fixed, short, signed } from "../../draw/format";
+import { detailHeight } from "../../layout/panes";
 import { contentUrl, pictured, snapshot, textOf } from "../../state/data";
 import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
@@ -93,7 +94,10 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
       </section>
     );
   }
-  const { own, predicted, far_from_own: far, sides_with_predicted: sides } = contrast;
+  const { own, predicted } = contrast;
+  // A low drawer shows one line less, for the axis below them.
+  const most = detailHeight.value < 190 ? 5 : 6;
+  const [far, sides] = [contrast.far_from_own.slice(0, most), contrast.sides_with_predicted.slice(0, most)];
   const axis = axisOver([...far, ...sides].flatMap(({ value, own: a, predicted: b }) => [value, a.mean - a.std, a.mean + a.std, b.mean - b.std, b.mean + b.std]));
   const shared = {
     layer, axis, colours: [classColour(classIndex(own)), classColour(classIndex(predicted))] as [string, string],

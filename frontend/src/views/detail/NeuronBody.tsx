@@ -176,7 +176,7 @@ function Steps({ steps }: { steps: NeuronDetail["steps"] }): JSX.Element {
     <section class="detail-section" ref={element} aria-label="Change over the steps">
       <h3>Over the steps <span class="second">mean ± sd</span></h3>
       {known.length < 2 ? (
-        <p class="detail-words">There is only one step.</p>
+        <p class="detail-words">{steps.length < 2 ? "There is only one step." : "No two steps have a mean."}</p>
       ) : (
         <svg width={width} height={height + 18} role="img" aria-label={`Mean from ${short(known[0]?.mean)} at step ${known[0]?.step} to ${short(known.at(-1)?.mean)} at step ${known.at(-1)?.step}`}
           class="detail-steps"

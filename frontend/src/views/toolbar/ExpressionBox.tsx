@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Task } from "../../api/types";
 import { integer } from "../../draw/format";
 import { addExpressionRow } from "../../state/actions";
 import { complete, type Completion, completions, placeAt } from "../../state/completion";
@@ -156,11 +157,14 @@ function useOffered(text: string, caret: number, offer: "closed" | "typed" | "al
   return completions(place, more ? { ...known, columns: more } : known, offer === "all", snapshot.value.value?.layers);
 }
 
+/** An example for tasks whose instances are neither right nor wrong. */
+const WITHOUT_CORRECT: Partial<Record<Task, string>> = { regression: "loss > 1", ranking: "score > 0", none: "id < 100" };
+
 function placeholder(): string {
   const shown = snapshot.value.value;
   const first = shown?.subsets.find(({ kind, expression }) => kind === "class" && expression.length <= 24);
   if (first) return `A subset, as in ${first.expression} and not correct`;
-  return `A subset, as in ${shown?.task === "regression" ? "loss > 1" : shown?.task === "none" ? "id < 100" : "not correct"}`;
+  return `A subset, as in ${(shown && WITHOUT_CORRECT[shown.task]) ?? "not correct"}`;
 }
 
 /** The words in their colours; the one at `wrong` is underlined. A place past the end is marked there. */
