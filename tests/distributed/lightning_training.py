@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -86,3 +87,6 @@ if __name__ == "__main__":
         callback = ActiVisCallback(layers=layers, subsets=SUBSETS, sample=11, strict=True, probes=(X[:2], Y[:2]))
         train(directory / name, module(), strategy(), callback)
         train(directory / name, module(), strategy())
+    # A group that is left to the interpreter's end may end the process with it.
+    dist.barrier()
+    dist.destroy_process_group()

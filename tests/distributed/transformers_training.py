@@ -74,3 +74,6 @@ if __name__ == "__main__":
         callback = ActiVisCallback(log_dir=where, layers=LAYERS, sample=5, strict=True)
         train(directory, name, evaluated, rows, callback)
     train(directory, "set", rows, rows)
+    # A group that is left to the interpreter's end may end the process with it.
+    dist.barrier()
+    dist.destroy_process_group()

@@ -166,10 +166,12 @@ cache, found = DiskCache(Path(sys.argv[1]), limit=5_000), 0
 for turn in range(400):
     key = (7 * turn + int(sys.argv[2])) % 20
     cache.put(str(key), np.full(250, key, np.float32))
-    got = cache.get(str((key + 3) % 20))
-    if got is not None:
-        found += 1
-        assert got.shape == (250,) and (got == (key + 3) % 20).all(), got
+    # What it kept the turn before, and what the other may have kept.
+    for other in ((key - 7) % 20, (key + 3) % 20):
+        got = cache.get(str(other))
+        if got is not None:
+            found += 1
+            assert got.shape == (250,) and (got == other).all(), got
 print(found)
 """
 
