@@ -13,8 +13,9 @@ from tensorboard_activis.query.workers import in_parts
 _EXACT = 1 << 21
 #: Rows that the pivot is the mean of.
 _PIVOT = 64
-#: Up to so many sets a product with each block costs less than to gather the rows of the same sets first.
-_FEW = 16
+#: Up to so many sets of so few rows a product with each block costs less than to gather the rows of the same sets first: then few
+#: of them are in the same ones.
+_FEW_SETS, _FEW_ROWS = 16, 1 << 16
 #: Within so many deviations from zero a mean needs no pivot, and values are summed as they are.
 _NEAR = 2.0
 #: Beyond this square of a mean's distance from the pivot, in variances, rounding would be seen in a deviation's sixth digit.
@@ -55,7 +56,7 @@ def statistics(activations: np.ndarray, sets: np.ndarray, *, finite: bool, extre
     neurons = activations.shape[1]
     if np.count_nonzero(sets) * neurons <= _EXACT:
         return _in_float64(activations, sets)
-    in_order = len(sets) <= _FEW and not extremes
+    in_order = len(sets) <= _FEW_SETS and sets.shape[1] <= _FEW_ROWS and not extremes
     rows = np.flatnonzero(sets.any(axis=0)) if in_order else _grouped(sets)
     pivot = _pivot(activations[np.sort(rows[:: max(1, rows.size // _PIVOT)])])
 
