@@ -121,7 +121,11 @@ async function followProjection(where: At, layer: string, method: ProjectionMeth
       if (answer.state === "done") return answer;
       if (answer.state === "cancelled") throw new ApiError("internal", "The t-SNE was cancelled elsewhere.");
       tell(answer.progress);
-      await new Promise<void>((resolve) => setTimeout(resolve, TSNE_EVERY_MS));
+      // Ends at once when it is cancelled: the server is to hear of it before anybody asks for the same again.
+      await new Promise((resolve) => {
+        setTimeout(resolve, TSNE_EVERY_MS);
+        abort.addEventListener("abort", resolve, { once: true });
+      });
       abort.throwIfAborted();
     }
   } catch (error) {
