@@ -14,12 +14,21 @@ export function inside(polygon: readonly number[], xy: Float32Array, counts: (ro
     low = Math.min(low, path[2 * k + 1] as number);
     high = Math.max(high, path[2 * k + 1] as number);
   }
+  // A point is held only against the edges at its height: of a long line few of many.
+  const scale = corners / (high - low || 1);
+  const band = (y: number): number => Math.min(corners - 1, Math.floor((y - low) * scale));
+  const edges = Array.from({ length: corners }, (): number[] => []);
+  for (let k = 0, j = corners - 1; k < corners; j = k++) {
+    const ends = [band(path[2 * k + 1] as number), band(path[2 * j + 1] as number)];
+    for (let at = Math.min(...ends); at <= Math.max(...ends); at++) edges[at]!.push(k);
+  }
   const found: number[] = [];
   for (let row = 0; row < xy.length >> 1; row++) {
     const [x, y] = [xy[2 * row] as number, xy[2 * row + 1] as number];
     if (!(x >= left && x <= right && y >= low && y <= high) || !counts(row)) continue;
     let odd = false;
-    for (let k = 0, j = corners - 1; k < corners; j = k++) {
+    for (const k of edges[band(y)]!) {
+      const j = (k || corners) - 1;
       const [ay, by] = [path[2 * k + 1] as number, path[2 * j + 1] as number];
       if (ay > y === by > y) continue;
       const [ax, bx] = [path[2 * k] as number, path[2 * j] as number];
