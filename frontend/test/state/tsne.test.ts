@@ -1,0 +1,47 @@
+import { effect, signal } from "@preact/signals";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fixtureSource } from "../../src/api/fixture/source";
+import { setSource, snapshot, tsneOf, tsneProgress } from "../../src/state/data";
+import { lookForRuns } from "../../src/state/poll";
+
+const settled = async (ready: () => boolean): Promise<void> => {
+  for (let i = 0; i < 200 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(ready()).toBe(true);
+};
+
+/** What the server heard of the t-SNE, in order; it is never done. */
+const heard: ("ask" | "cancel")[] = [];
+const wanted = signal(false);
+const stops: (() => void)[] = [];
+
+beforeAll(async () => {
+  const source = fixtureSource();
+  setSource({
+    ...source,
+    projection: async (at, layer, method, abort, like, cancel) => {
+      const found = await source.projection(at, layer, "pca", abort, like);
+      if (method !== "tsne") return found;
+      heard.push(cancel ? "cancel" : "ask");
+      return { ...found, state: cancel ? "cancelled" : "running", progress: 0.2 };
+    },
+  });
+  await lookForRuns();
+  stops.push(effect(() => void snapshot.value));
+  await settled(() => snapshot.value.status === "ready");
+  const tsne = tsneOf("head.fc1", () => wanted.value);
+  stops.push(effect(() => void tsne.value));
+});
+afterAll(() => stops.forEach((stop) => stop()));
+
+describe("a t-SNE that is computed", () => {
+  it("is cancelled before the same one is asked for again", async () => {
+    wanted.value = true;
+    await settled(() => tsneProgress.value.get("head.fc1") === 0.2);
+    heard.length = 0;
+    wanted.value = false;
+    await new Promise((resolve) => setTimeout(resolve));
+    wanted.value = true;
+    await settled(() => heard.length >= 2);
+    expect(heard.slice(0, 2)).toEqual(["cancel", "ask"]);
+  });
+});
