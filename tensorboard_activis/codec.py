@@ -1,6 +1,8 @@
 """Records to and from proto messages. Decoding trusts nothing: what a record promises is checked here, once."""
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -14,7 +16,8 @@ from tensorboard_activis.errors import ActiVisError, UnreadableError
 DTYPES = {name: np.dtype(name).itemsize for name in ("float16", "float32", "float64", "int32", "int64", "uint8")}
 
 _MAX_ELEMENTS = 2**48
-_MAX_AXES = 64
+#: Of a tensor that flowed through the model, and of an array of ours.
+_MAX_AXES, _MAX_ARRAY_AXES = 64, 8
 
 
 def encode_graph(graph: schema.Graph) -> bytes:
@@ -219,17 +222,13 @@ def _array(array: schema.Array) -> pb.Array:
 
 
 def _to_array(message: pb.Array, of: str, name: str) -> schema.Array:
-    dtype, sizes = message.dtype, message.shape
+    dtype, shape = message.dtype, tuple(message.shape[: _MAX_ARRAY_AXES + 1])
     if dtype not in DTYPES:
         raise UnreadableError(
             f"The array of {of} {name!r:.200} has type {dtype!r:.80}; allowed are {', '.join(DTYPES)}."
         )
-    shape = tuple(sizes[:9])
-    values = claimed = 1
-    for size in shape:
-        values *= size
-        claimed *= max(size, 1)
-    if len(shape) > 8 or min(shape, default=0) < 0 or claimed > _MAX_ELEMENTS:
+    values = _values(shape)
+    if values is None:
         raise UnreadableError(f"The array of {of} {name!r:.200} has the impossible shape {shape}.")
     files, inline = tuple(message.files), message.inline
     if files:
@@ -239,6 +238,15 @@ def _to_array(message: pb.Array, of: str, name: str) -> schema.Array:
             f"The array of {of} {name!r:.200} has {len(inline)} bytes; {values * DTYPES[dtype]} were expected."
         )
     return schema.Array(dtype, shape, inline, message.tensor, files)
+
+
+@lru_cache(1024)  # Thousands of layers share a few shapes.
+def _values(shape: tuple[int, ...]) -> int | None:
+    """How many an array of this shape has; None when none can have it."""
+    claimed = math.prod(max(1, size) for size in shape)
+    if len(shape) > _MAX_ARRAY_AXES or min(shape, default=0) < 0 or claimed > _MAX_ELEMENTS:
+        return None
+    return math.prod(shape)
 
 
 def _check_files(names: Sequence[str], of: str, name: str | None = None) -> None:

@@ -17,13 +17,13 @@ def read_array(directory: Path, array: schema.Array, rows: int | None = None) ->
     Raises:
         UnreadableError: a file is missing, shorter than its header says, or holds something else than the record says.
     """
-    if not array.files:
-        return np.frombuffer(array.inline, array.dtype).reshape(array.shape)[:rows]
-    parts = _located(directory, array)
-    if len(parts) == 1:
-        ((file, tensor),) = parts
-        return file.read(tensor, rows)
-    return joined(array, parts)[:rows]
+    return read_arrays(directory, [array], rows)[0]
+
+
+def read_arrays(directory: Path, arrays: Sequence[schema.Array], rows: int | None = None) -> list[np.ndarray]:
+    """Several arrays, each as `read_array`; a file that holds many of them is looked up once."""
+    known: dict[str, ArrayFile] = {}
+    return [_read(directory, array, rows, known) for array in arrays]
 
 
 def check_array(directory: Path, array: schema.Array) -> None:
@@ -33,7 +33,7 @@ def check_array(directory: Path, array: schema.Array) -> None:
         UnreadableError: as `read_array`.
     """
     if array.files:
-        _located(directory, array)
+        _located(directory, array, {})
 
 
 def whole_file(path: Path) -> ArrayFile:
@@ -51,9 +51,22 @@ def whole_file(path: Path) -> ArrayFile:
     return file
 
 
-def _located(directory: Path, array: schema.Array) -> list[tuple[ArrayFile, Tensor]]:
+def _read(directory: Path, array: schema.Array, rows: int | None, known: dict[str, ArrayFile]) -> np.ndarray:
+    if not array.files:
+        return np.frombuffer(array.inline, array.dtype).reshape(array.shape)[:rows]
+    parts = _located(directory, array, known)
+    if len(parts) == 1:
+        ((file, tensor),) = parts
+        return file.read(tensor, rows)
+    return joined(array, parts)[:rows]
+
+
+def _located(directory: Path, array: schema.Array, known: dict[str, ArrayFile]) -> list[tuple[ArrayFile, Tensor]]:
     """Its parts, which make it up; compared before anything is read."""
-    files = [ArrayFile(directory / name) for name in array.files]
+    for name in array.files:
+        if name not in known:
+            known[name] = ArrayFile(directory / name)
+    files = [known[name] for name in array.files]
     parts = [file.tensor(array.tensor) for file in files]
     shape = parts[0].shape
     if len(parts) > 1 and all(part.shape[1:] == shape[1:] and part.shape for part in parts):

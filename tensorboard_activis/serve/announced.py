@@ -18,7 +18,7 @@ from tensorboard_activis.serve.cache import Cache
 #: Bytes of what is kept: of snapshots in a few words, of whole records, and of graphs.
 _BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 32 << 20, 64 << 20
 #: What objects take about, beside their texts and numbers.
-_BRIEF, _LAYER, _COLUMN, _SUBSET, _NODE, _EDGE = 900, 3_000, 500, 300, 1_000, 400
+_BRIEF, _LAYER, _COLUMN, _SUBSET, _NODE, _EDGE, _NAME = 900, 3_000, 500, 300, 1_000, 400, 100
 _EVERY = 1_000_000
 _PATIENCE = 1.0
 
@@ -124,8 +124,7 @@ class Announced:
 
     def record(self, request: Request, entry: Entry) -> schema.Snapshot:
         """The whole snapshot. Raises UnreadableError."""
-        name = request.experiment, entry.key, entry.wall_time
-        return self._records.get(name, lambda: self._decoded(request, entry.key), _record_weight)
+        return self._record(request, (request.experiment, entry.key, entry.wall_time))
 
     def graph(self, request: Request, data: Data) -> schema.Graph | None:
         """The run's newest graph, if there is one. Raises UnreadableError."""
@@ -147,7 +146,7 @@ class Announced:
         def make() -> Entry:
             check_time()
             try:
-                record = self._decoded(request, key)
+                record = self._record(request, name)
             except _NotThereError:
                 raise
             except UnreadableError as error:
@@ -159,8 +158,8 @@ class Announced:
         except _NotThereError as error:
             return Entry(datum.step, datum.wall_time, key, None, str(error), lasting=False)
 
-    def _decoded(self, request: Request, key: str) -> schema.Snapshot:
-        return codec.decode_snapshot(self._blob(request, key))
+    def _record(self, request: Request, name: tuple[str, str, float]) -> schema.Snapshot:
+        return self._records.get(name, lambda: codec.decode_snapshot(self._blob(request, name[1])), _record_weight)
 
     def _blob(self, request: Request, key: str) -> bytes:
         try:
@@ -191,7 +190,7 @@ def _record_weight(record: schema.Snapshot) -> int:
     for layer in record.layers:
         one = layer.summary
         arrays += [layer.activations, one.count, one.mean, one.std, one.min, one.max]
-    inline = sum(len(array.inline) for array in arrays)
+    inline = sum(len(array.inline) + _NAME * len(array.files) for array in arrays)
     objects = _LAYER * len(record.layers) + _COLUMN * len(record.columns) + _SUBSET * len(record.subsets)
     return inline + objects + sum(60 + len(name) for name in record.class_names)
 
