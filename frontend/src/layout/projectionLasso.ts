@@ -1,51 +1,45 @@
+import type { Grid } from "./projectionGrid";
+
 /** What lies inside of a drawn line, and how it joins what was picked before. */
 
 export type LassoMode = "new" | "add" | "remove";
 
-/** Rows whose place is inside of the closed polygon (x and y in turn, in the plane of `xy`), by the even-odd rule; in rising order. */
-export function inside(polygon: readonly number[], xy: Float32Array, counts: (row: number) => boolean = () => true): Int32Array {
-  const corners = polygon.length >> 1;
-  if (corners < 3) return new Int32Array(0);
-  const path = Float64Array.from(polygon);
-  let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (let k = 0; k < corners; k++) {
-    left = Math.min(left, path[2 * k] as number);
-    right = Math.max(right, path[2 * k] as number);
-    low = Math.min(low, path[2 * k + 1] as number);
-    high = Math.max(high, path[2 * k + 1] as number);
-  }
-  // A point is held only against the edges at its height: of a long line few of many.
-  const scale = corners / (high - low || 1);
-  const band = (y: number): number => Math.min(corners - 1, Math.floor((y - low) * scale));
-  const edges = Array.from({ length: corners }, (): number[] => []);
-  for (let k = 0, j = corners - 1; k < corners; j = k++) {
-    const ends = [band(path[2 * k + 1] as number), band(path[2 * j + 1] as number)];
-    for (let at = Math.min(...ends); at <= Math.max(...ends); at++) edges[at]!.push(k);
-  }
-  const found: number[] = [];
-  for (let row = 0; row < xy.length >> 1; row++) {
-    const [x, y] = [xy[2 * row] as number, xy[2 * row + 1] as number];
-    if (!(x >= left && x <= right && y >= low && y <= high) || !counts(row)) continue;
-    let odd = false;
-    for (const k of edges[band(y)]!) {
-      const j = (k || corners) - 1;
-      const [ay, by] = [path[2 * k + 1] as number, path[2 * j + 1] as number];
-      if (ay > y === by > y) continue;
-      const [ax, bx] = [path[2 * k] as number, path[2 * j] as number];
-      if (x < ax + ((y - ay) / (by - ay)) * (bx - ax)) odd = !odd;
+/** Turns over the places left of an edge, at its height. */
+function flip({ xy, bounds, size, columns, lines, starts, rows }: Grid, members: Uint8Array, ax: number, ay: number, bx: number, by: number): void {
+  const lineOf = (y: number): number => Math.max(0, Math.min(lines - 1, Math.floor((y - bounds.low) / size)));
+  const end = Math.max(0, Math.min(columns, Math.floor((Math.max(ax, bx) - bounds.left) / size) + 1));
+  for (let line = lineOf(Math.min(ay, by)); line <= lineOf(Math.max(ay, by)); line++) {
+    const to = starts[line * columns + end] as number;
+    for (let k = starts[line * columns] as number; k < to; k++) {
+      const row = rows[k] as number;
+      const y = xy[2 * row + 1] as number;
+      if (ay > y !== by > y && (xy[2 * row] as number) < ax + ((y - ay) / (by - ay)) * (bx - ax)) members[row]! ^= 1;
     }
-    if (odd) found.push(row);
   }
-  return Int32Array.from(found);
 }
 
-/** Sorted, each row once. */
-export function joined(before: Int32Array, drawn: Int32Array, mode: LassoMode): Int32Array {
-  if (mode === "new") return drawn;
-  const rows = new Set(before);
-  for (const row of drawn) {
-    if (mode === "add") rows.add(row);
-    else rows.delete(row);
-  }
-  return Int32Array.from(rows).sort();
+/**
+ * Follows a line while it is drawn: given the line so far (x and y in turn, in the plane of the grid), closed or not, a byte per row, 1 where an odd
+ * number of its edges is to the right. Of a closed line that is what lies inside, by the even-odd rule; the work was done while it was drawn.
+ */
+export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
+  let members = new Uint8Array(0);
+  let at: Grid | null = null;
+  let traced = 0;
+  return (line, grid) => {
+    if (grid !== at || line.length < traced) [at, members, traced] = [grid, new Uint8Array(grid.xy.length >> 1), 2];
+    for (; traced < line.length; traced += 2) flip(grid, members, ...(line.slice(traced - 2, traced + 2) as [number, number, number, number]));
+    return members;
+  };
+}
+
+/** The rows of the members (a byte per row) with or without those picked before; in rising order. */
+export function joined(before: Int32Array, members: Uint8Array, mode: LassoMode): Int32Array {
+  const all = mode === "remove" ? new Uint8Array(members.length) : members.slice();
+  if (mode !== "new") for (let i = 0; i < before.length; i++) all[before[i]!] = mode === "add" ? 1 : 1 - members[before[i]!]!;
+  let count = 0;
+  for (let row = 0; row < all.length; row++) count += all[row]!;
+  const rows = new Int32Array(count);
+  for (let row = 0, to = 0; to < count; row++) if (all[row] === 1) rows[to++] = row;
+  return rows;
 }

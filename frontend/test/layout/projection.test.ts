@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { between, boundsOf, frameOf, isPoint, panBy, toPlace, zoomAt } from "../../src/layout/projection";
 import { gridOf, nearest, towards } from "../../src/layout/projectionGrid";
 import { aroundMiddle, besidePoint, clusters, place } from "../../src/layout/projectionLabels";
-import { inside, joined } from "../../src/layout/projectionLasso";
+import { joined, tracer } from "../../src/layout/projectionLasso";
 import { random } from "../../src/api/fixture/data";
 
 const WHOLE = { scale: 1, x: 0, y: 0 };
@@ -84,27 +84,42 @@ describe("nearest", () => {
 
 describe("lasso", () => {
   const places = Float32Array.from([0, 0, 2, 2, 1, 0.5, -1, 0, 2.9, 2.9]);
+  const within = (line: number[], xy: Float32Array): number[] => [...joined(new Int32Array(0), tracer()([...line, ...line.slice(0, 2)], gridOf(xy)), "new")];
   test("holds what is inside, also in a hollow shape", () => {
-    expect([...inside([-0.5, -0.5, 3, -0.5, 3, 3, -0.5, 3], places)]).toEqual([0, 1, 2, 4]);
-    expect([...inside([-2, -1, 3, -1, 3, 3, 2.5, 3, 2.5, -0.5, -0.5, -0.5, -0.5, 1, -2, 1], places)]).toEqual([3, 4]);
-    expect([...inside([0, 0, 1, 1], places)]).toEqual([]);
-    expect([...inside([-0.5, -0.5, 3, -0.5, 3, 3, -0.5, 3], places, (row) => row !== 2)]).toEqual([0, 1, 4]);
+    expect(within([-0.5, -0.5, 3, -0.5, 3, 3, -0.5, 3], places)).toEqual([0, 1, 2, 4]);
+    expect(within([-2, -1, 3, -1, 3, 3, 2.5, 3, 2.5, -0.5, -0.5, -0.5, -0.5, 1, -2, 1], places)).toEqual([3, 4]);
+    expect(within([0, 0, 1, 1], places)).toEqual([]);
+    expect(within([], places)).toEqual([]);
   });
-  test("holds what is inside of a circle of many corners, wherever it lies", () => {
+  test("holds what is inside of a circle of many corners, wherever it lies, and what has no place never", () => {
     const next = random(3);
-    const many = Float32Array.from({ length: 4000 }, () => 6 * next() - 3);
+    const many = Float32Array.from({ length: 4000 }, (_, i) => (i >> 1 === 77 ? NaN : 6 * next() - 3));
     const circle = Array.from({ length: 800 }, (_, i) => (i % 2 === 0 ? 0.5 + 2 * Math.cos((i * Math.PI) / 400) : 2 * Math.sin(((i - 1) * Math.PI) / 400)));
     const away = (row: number): number => Math.hypot(many[2 * row]! - 0.5, many[2 * row + 1]!);
-    const clear = Array.from({ length: 2000 }, (_, row) => row).filter((row) => Math.abs(away(row) - 2) > 0.001);
+    const clear = Array.from({ length: 2000 }, (_, row) => row).filter((row) => !(Math.abs(away(row) - 2) <= 0.001));
     expect(clear.length).toBeGreaterThan(1900);
-    const found = new Set(inside(circle, many));
+    const found = new Set(within(circle, many));
     expect(clear.filter((row) => found.has(row))).toEqual(clear.filter((row) => away(row) < 2));
   });
+  test("drawn corner by corner is the same, and begins anew with a new line or at other places", () => {
+    const square = [-0.5, -0.5, 3, -0.5, 3, 3, -0.5, 3, -0.5, -0.5];
+    const [grid, moved] = [gridOf(places), gridOf(places.map((x) => x + 2))];
+    const trace = tracer();
+    for (let corners = 1; corners < 5; corners++) trace(square.slice(0, 2 * corners), grid);
+    expect([...trace(square, grid)]).toEqual([1, 1, 1, 0, 1]);
+    trace([9, 9, 8, 9], grid);
+    expect([...trace(square.map((x) => x - 1.5), grid)]).toEqual([1, 0, 1, 1, 0]);
+    for (let corners = 1; corners < 5; corners++) trace(square.slice(0, 2 * corners), grid);
+    // Rows 0 to 4 now lie at (2, 2), (4, 4), (3, 2.5), (1, 2) and (4.9, 4.9).
+    expect([...trace(square, moved)]).toEqual([1, 0, 0, 1, 0]);
+  });
   test("adds to and removes from what was picked", () => {
-    const before = Int32Array.from([1, 4]);
-    expect([...joined(before, Int32Array.from([0, 4, 10]), "add")]).toEqual([0, 1, 4, 10]);
-    expect([...joined(before, Int32Array.from([0, 4]), "remove")]).toEqual([1]);
-    expect([...joined(before, Int32Array.from([3]), "new")]).toEqual([3]);
+    const before = Int32Array.from([4, 1]);
+    const drawn = Uint8Array.from([1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
+    expect([...joined(before, drawn, "add")]).toEqual([0, 1, 4, 10]);
+    expect([...joined(before, drawn, "remove")]).toEqual([1]);
+    expect([...joined(before, drawn, "new")]).toEqual([0, 4, 10]);
+    expect([...joined(Int32Array.from([70, 2]), drawn, "add")]).toEqual([0, 2, 4, 10]);
   });
 });
 

@@ -4,8 +4,9 @@ import { type Direction, nearest, towards } from "../../layout/projectionGrid";
 import { toPlace } from "../../layout/projection";
 import { joined } from "../../layout/projectionLasso";
 import { clickInstance, pick } from "../../state/actions";
+import { columns } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
-import { picked } from "../../state/members";
+import { only, picked } from "../../state/members";
 import { panel, WHOLE } from "../../state/view";
 import type { Plot } from "./plot";
 
@@ -41,8 +42,9 @@ export function plotKeys(plot: Plot, own: Signal<boolean>): (event: KeyboardEven
     } else if (direction) go(direction);
     else if (event.key === "Enter" && instance !== undefined) {
       const mode = event.shiftKey ? "add" : event.altKey ? "remove" : null;
-      if (mode) pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), Int32Array.of(instance), mode) });
-      else clickInstance(instance);
+      const known = columns.peek().value;
+      if (mode && known) pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), only(known, [instance]), mode) });
+      if (!mode) clickInstance(instance);
     } else if (event.key === "+" || event.key === "=") scaled(1.4);
     else if (event.key === "-") scaled(1 / 1.4);
     else if (event.key === "0") zoom.value = WHOLE;

@@ -1,7 +1,7 @@
 import type { Signal } from "@preact/signals";
 import { panBy, toPlace, zoomAt } from "../../layout/projection";
 import { nearest } from "../../layout/projectionGrid";
-import { inside, joined, type LassoMode } from "../../layout/projectionLasso";
+import { joined, type LassoMode, tracer } from "../../layout/projectionLasso";
 import { clickInstance, pick } from "../../state/actions";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
@@ -35,6 +35,7 @@ export function plotPointer(
   let drag: Drag | null = null;
   let over = false;
   let space = false;
+  const trace = tracer();
 
   const local = (event: MouseEvent): { x: number; y: number } => {
     const box = element.current?.getBoundingClientRect();
@@ -53,17 +54,20 @@ export function plotPointer(
     zoom.value = zoomAt(zoom.peek(), factor, x, y, width, height);
   };
   const draw = (x: number, y: number): void => {
-    const frame = plot.frame.peek();
-    if (!frame) return;
+    const [frame, grid] = [plot.frame.peek(), plot.grid.peek()];
+    if (!frame || !grid) return;
     const [before, place] = [line.peek(), toPlace(frame, x, y)];
-    // Corners nearer than that are not seen, and every one is asked of every point.
-    if (before.length === 0 || Math.hypot(place[0] - before.at(-2)!, place[1] - before.at(-1)!) * frame.scale >= 3) line.value = [...before, ...place];
+    // Corners nearer than that are not seen.
+    if (before.length > 0 && Math.hypot(place[0] - before.at(-2)!, place[1] - before.at(-1)!) * frame.scale < 3) return;
+    line.value = [...before, ...place];
+    trace(line.peek(), grid);
   };
   const closeLasso = (mode: LassoMode): void => {
-    const xy = plot.xy.peek();
-    const drawn = line.peek();
+    const [grid, drawn] = [plot.grid.peek(), line.peek()];
     line.value = [];
-    if (xy) pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), inside(drawn, xy, plot.counts), mode) });
+    if (!grid) return;
+    const members = trace([...drawn, ...drawn.slice(0, 2)], grid).map((member, row) => member && +plot.counts(row));
+    pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), members, mode) });
   };
   const twoFingers = (event: PointerEvent, now: { x: number; y: number }): void => {
     const before = [...fingers.values()];
