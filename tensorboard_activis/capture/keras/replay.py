@@ -11,7 +11,7 @@ import keras
 from keras.src.backend import set_keras_mask
 
 from tensorboard_activis.capture.keras import calls as keras_calls
-from tensorboard_activis.capture.keras.graph import Recorder
+from tensorboard_activis.capture.keras.graph_recorder import Recorder
 from tensorboard_activis.capture.keras.masks import Masks
 from tensorboard_activis.capture.keras.nodes import Draft
 from tensorboard_activis.capture.keras.symbolic import run_symbolically

@@ -4,21 +4,19 @@ Keras's operators, `keras.ops.relu` or `+`, show themselves only here: on tensor
 """
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from tensorboard_activis.capture.keras import calls as keras_calls
+from tensorboard_activis.capture.keras.graph_recorder import Recorder
 from tensorboard_activis.capture.keras.nodes import data_inputs
-
-if TYPE_CHECKING:
-    from tensorboard_activis.capture.keras.graph import Recorder
 
 # Operators that Keras inserts by itself between layers; no reader of a graph looks for them.
 _TRANSPARENT = {"Cast", "ConvertToTensor"}
 
 
-def run_symbolically(recorder: "Recorder", model: Any, inputs: Any) -> Any:
+def run_symbolically(recorder: Recorder, model: Any, inputs: Any) -> Any:
     """Call `model` on KerasTensors and tell `recorder` of every call in it. Raises whatever the model raises.
 
     Returns:
@@ -45,7 +43,7 @@ def run_symbolically(recorder: "Recorder", model: Any, inputs: Any) -> Any:
     return outputs
 
 
-def _call(recorder: "Recorder", operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _call(recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     inputs = [tensor for tensor in data_inputs(args, kwargs) if isinstance(tensor, keras.KerasTensor)]
     parent = recorder.names.parent.key if recorder.names.stack else None
     if id(operation) not in recorder.known:  # made by `keras.ops` just now
@@ -76,7 +74,7 @@ def _call(recorder: "Recorder", operation: Any, args: tuple[Any, ...], kwargs: d
 
 
 def _operator(
-    recorder: "Recorder", operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: list[Any]
+    recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: list[Any]
 ) -> Any:
     outputs = recorder.result(operation, args, kwargs)
     if type(operation).__name__ in _TRANSPARENT:

@@ -5,19 +5,17 @@ backend has no such graph, the model runs once on data and the layers are known 
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 
 from tensorboard_activis.capture.keras import calls as keras_calls
+from tensorboard_activis.capture.keras.graph_recorder import Recorder
 from tensorboard_activis.capture.keras.nodes import data_inputs
 
-if TYPE_CHECKING:
-    from tensorboard_activis.capture.keras.graph import Recorder
 
-
-def run_traced(recorder: "Recorder", model: Any, inputs: Any) -> None:
+def run_traced(recorder: Recorder, model: Any, inputs: Any) -> None:
     """Trace `model` with TensorFlow and tell `recorder` of every layer's call. Raises whatever the model raises.
 
     Arguments:
@@ -32,7 +30,7 @@ def run_traced(recorder: "Recorder", model: Any, inputs: Any) -> None:
     tf.function(forward, autograph=False).get_concrete_function(specs)
 
 
-def run_on_data(recorder: "Recorder", model: Any, batch: Any) -> None:
+def run_on_data(recorder: Recorder, model: Any, batch: Any) -> None:
     """Run `model` eagerly on a batch of arrays; no edges. Raises whatever the model raises."""
     _Observer(recorder, model, _NoFlow()).run(keras.tree.map_structure(keras.ops.convert_to_tensor, batch))
 
@@ -85,7 +83,7 @@ class _Flow:
 class _Observer:
     """Runs a model and tells the recorder of the calls in it."""
 
-    def __init__(self, recorder: "Recorder", model: Any, flow: _Flow | _NoFlow) -> None:
+    def __init__(self, recorder: Recorder, model: Any, flow: _Flow | _NoFlow) -> None:
         self._recorder, self._model, self._flow = recorder, model, flow
         self._open: list[Any] = []
 
