@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, Request, sync_playw
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._browser_memory import Watch, one_round
+from benchmarks._browser_memory import CYCLE, Held, Watch, middle, one_round
 from benchmarks._browser_runs import BLOCKS, OPERATORS, write
 from tests.board import tensorboard
 from tests.chromium import launch
@@ -249,19 +249,16 @@ def graph(tab: Tab) -> None:
 
 
 def memory(tab: Tab, minutes: float) -> None:
-    """What the page holds at the end of scripted use, against what it held after its first minute."""
+    """What the page holds in the last rounds of scripted use, against what it held in as many first ones."""
     tab.open("memory", until=".projection-axis")
-    watch, number, first = Watch(tab.page), 0, None
+    watch, rounds = Watch(tab.page), list[Held]()
     started = time.monotonic()
-    while first is None or time.monotonic() < started + minutes * 60:
-        one_round(tab.page, tab.frame, number)
-        number += 1
-        if first is None and time.monotonic() > started + 60:
-            first = watch.held()
-            print(f"after {number} rounds: {first}", flush=True)
-    last = watch.held()
-    print(f"after {number} rounds: {last}", flush=True)
-    print(f"memory of the tab after {minutes:g} minutes and {number} rounds, against its first minute:")
+    while len(rounds) < 2 * CYCLE or time.monotonic() < started + minutes * 60:
+        one_round(tab.page, tab.frame, len(rounds))
+        rounds.append(watch.held())
+    first, last = middle(rounds[:CYCLE]), middle(rounds[-CYCLE:])
+    print(f"medians of {CYCLE} rounds: first {first}, last {last}")
+    print(f"memory of the tab after {minutes:g} minutes and {len(rounds)} rounds, against its first {CYCLE} rounds:")
     line("  heap", last.heap / first.heap, 1.2, "x")
     line("  nodes", last.nodes / first.nodes, 1.2, "x")
     line("  listeners", last.listeners / first.listeners, 1.2, "x")
