@@ -228,6 +228,7 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
                 statistic="median",
                 tab="table",
                 scale="raw",
+                expression="lable == 3",
             ),
         )
         # Said: all that is gone. Kept: all the rest.
@@ -238,6 +239,7 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
             "no run “other”",
             "There is no instance in row 5000 here.",
             "by their index",
+            "The link’s expression cannot be used. At character 1: there is no column lable.",
         ):
             expect(notices(tab)).to_contain_text(said)
         expect(grid(tab)).to_have_attribute("aria-rowcount", "2")

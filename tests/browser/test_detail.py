@@ -35,6 +35,12 @@ def section(tab: FrameLocator, name: str | re.Pattern[str]) -> Locator:
     return drawer(tab).get_by_role("region", name=name)
 
 
+def bottom(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box
+    return box["y"] + box["height"]
+
+
 def saved(page: Page, tab: FrameLocator, tmp_path: Path) -> list[list[str]]:
     """The drawer's numbers, as saved."""
     drawer(tab).get_by_role("button", name="Save the detail").click()
@@ -143,7 +149,7 @@ def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:
     effects = np.array([abs(hedges(ours[:, i], theirs[:, i])) if usable[i] else 0 for i in range(values.shape[1])])
     sides = (np.abs(z_taken) <= 1) & (np.abs(z_own) >= 1) & (effects >= 1)
     for heading, strength in (
-        (f"Why not {label}: far from its own class", np.abs(z_own)),
+        (f"Why not {label}: far from its class", np.abs(z_own)),
         (f"Why {taken}: where it sides with {taken}", np.where(sides, effects, 0)),
     ):
         places = [int(i) for i in np.argsort(-strength, kind="stable")[:6] if strength[i] > 0]
@@ -217,6 +223,21 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
     label = str(truth.labels[wrong])
     go(page, tab, link(**state, selection={"kind": "subset", "key": f"s:{label}"}))
     check_subset(tab, truth, label)
+
+    # In the lowest drawer, too, no axis is cut off.
+    page.set_viewport_size({"width": 1280, "height": 800})
+    for selection in (
+        {"kind": "subset", "key": f"s:{label}"},
+        {"kind": "instance", "row": wrong},
+        {"kind": "neuron", "layer": LAYER, "neuron": NEURON},
+    ):
+        go(page, tab, link(**state, selection=selection))
+        settled(tab)
+        ticks = drawer(tab).locator("svg .detail-tick")
+        expect(ticks.first).to_be_visible()
+        box = drawer(tab).bounding_box()
+        assert box
+        assert max(bottom(tick) for tick in ticks.all()) <= box["y"] + box["height"]
 
 
 def test_what_the_drawer_is_about(board: str, open_tab: OpenTab, page: Page) -> None:

@@ -16,6 +16,8 @@ from tests.browser.conftest import OpenTab
 
 #: The accent colour, in light.
 ACCENT = "#b84300"
+#: The accent that fills, in light.
+BAR = "#f57c00"
 #: Of an open module; its middle is another node's.
 TITLE: Position = {"x": 40, "y": 10}
 #: What the graph says of what is not in every forward pass.
@@ -117,6 +119,13 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
     panel = tab.get_by_role("region", name="Layer stem.relu", exact=True)
     expect(panel).to_be_visible()
     expect(node(tab, "stem.relu")).to_have_attribute("aria-selected", "true")
+    # Closed over it, the module bears the bar.
+    bar = node(tab, "stem").locator(f'rect[fill="{BAR}"]')
+    expect(bar).to_have_count(0)
+    node(tab, "stem").dblclick(position=TITLE)
+    expect(bar).to_have_count(1)
+    expect(node(tab, "stem")).to_have_attribute("aria-description", re.compile("panel open"))
+    node(tab, "stem").dblclick()
     node(tab, "stem.relu").click(position={"x": 60, "y": 10})
     expect(panel).to_have_count(0)
     expect(node(tab, "stem.relu")).to_have_attribute("aria-selected", "false")

@@ -83,8 +83,16 @@ def test_panes_resize_collapse_and_remember(board: str, open_tab: OpenTab, page:
         assert (width(instances) <= 28) == (wide < 1280)
         assert (top(plot) > top(grid) + 100) == (wide < 1100)
     tab.get_by_role("button", name="Show or hide Instances").click()
-    expect(tab.get_by_role("listbox", name="Wrong")).to_be_visible()
+    wrong = tab.get_by_role("listbox", name="Wrong")
+    expect(wrong).to_be_visible()
     assert tab.locator("body").evaluate(OVERLAPS) == []
+
+    # Closed by the keyboard, C takes the hover on its list with it.
+    wrong.get_by_role("option").nth(1).hover()
+    expect(tab.locator(".projection-entry.dim")).not_to_have_count(0)
+    tab.get_by_role("separator", name="Width of the instances").press("Enter")
+    expect(wrong).to_have_count(0)
+    expect(tab.locator(".projection-entry.dim")).to_have_count(0)
 
 
 def test_nothing_is_fetched_twice(board: str, open_tab: OpenTab, page: Page) -> None:

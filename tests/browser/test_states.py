@@ -73,6 +73,8 @@ def test_a_missing_file_is_named_and_the_rest_works(
     with tensorboard(f"--logdir={tmp_path}") as board:
         tab = open_tab(board, "&p.activis.run=broken")
         expect(tab.get_by_text(f"{missing.name} is missing").first).to_be_visible()
+        # Columns and layers lack it, too: one cause, one line.
+        expect(tab.locator(".notices p")).to_have_count(1)
         expect(tab.get_by_role("tree", name="Layers of the model")).to_contain_text("head")
         tab.get_by_role("button", name="Run: broken").click()
         tab.get_by_role("option", name="whole").click()

@@ -1,5 +1,6 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { LayerInfo, SubsetInfo, Task } from "../api/types";
+import { alike } from "../draw/format";
 import { columns, layers, rows, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
@@ -55,11 +56,13 @@ export const numeric = (task: Task | undefined): boolean => task === "regression
 /** Whether an instance has several labels, which no list of classes can hold. */
 export const several = (task: Task | undefined): boolean => task === "multilabel" || task === "tokens";
 
+const target = computed(() => alike(columns.value.value?.label ?? []));
+
 /** Name of a class, or the number itself where there are no classes; "–" for none. */
 export function labelName(value: number | undefined): string {
   const shown = snapshot.value.value;
   if (value === undefined || Number.isNaN(value)) return "–";
-  if (numeric(shown?.task)) return value.toPrecision(3).replace("-", "−");
+  if (numeric(shown?.task)) return target.value(value);
   return value < 0 ? "–" : (shown?.class_names[value] ?? String(value));
 }
 

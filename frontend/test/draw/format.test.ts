@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { count, fixed, integer, percent, short, signed, sizes, tick } from "../../src/draw/format";
+import { alike, count, fixed, integer, percent, short, signed, sizes, tick } from "../../src/draw/format";
 
 describe("numbers", () => {
   it.each([
@@ -9,4 +9,12 @@ describe("numbers", () => {
     [percent(null), "–"], [sizes([-1, 16, 8, 8]), "16×8×8"], [sizes([-1]), "scalar"], [count(1, "class", "classes"), "1 class"],
     [count(10, "class", "classes"), "10 classes"],
   ])("%s is %s", (got, expected) => expect(got).toBe(expected));
+
+  it.each([
+    ["the middle of 0.006, 0.08, 0.35 has three decimals", [0.35, 0.006, 0.08, null], ["0.350", "0.006", "0.080", "–"]],
+    ["numbers around three have two, and a large one as many", [2.66, -3.1, 0.197, 1234.5], ["2.66", "−3.10", "0.20", "1234.50"]],
+    ["whole numbers have none", [3, 12_000, 0], ["3", "12,000", "0"]],
+    ["what is too large to be read is short", [0.5, 0.7, 2.5e7, NaN], ["0.50", "0.70", "2.5e7", "NaN"]],
+    ["there is nothing to go by", [0, NaN, null], ["0", "NaN", "–"]],
+  ])("of a column stand under each other: %s", (_, values, expected) => expect(values.map(alike(values))).toEqual(expected));
 });

@@ -13,7 +13,7 @@ export function Wave({ row, width, height }: { row: number; width: number; heigh
   const x = (bin: number): string => (((bin + 0.5) / bins) * width).toFixed(1);
   const bars = Array.from({ length: bins }, (_, bin) => `M${x(bin)} ${y(peaks![2 * bin + 1]! + 0.03)}V${y(peaks![2 * bin]! - 0.03)}`).join("");
   return (
-    <svg class="thumbnail wave" width={width} height={height} role="img" aria-label={`Sound of ${instanceName(row)}`}>
+    <svg class="thumbnail wave" width={width} height={height} viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={`Sound of ${instanceName(row)}`}>
       <path d={bars} stroke="currentColor" stroke-width={Math.max(0.6, (width / bins) * 0.7)} />
     </svg>
   );

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { InstanceDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
-import { integer, percent } from "../../draw/format";
+import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { kept, togglePane } from "../../layout/panes";
 import { chooseDetailLayer, select } from "../../state/actions";
@@ -139,6 +139,7 @@ function InstanceTitle({ row, suggested, detail }: { row: number; suggested: boo
       {several(snapshot.value.value?.task) && detail?.row === row ? (
         <span class="detail-pair cut"><span class="second">labels</span> <b class="cut">{detail.label || "none"}</b> <span class="second">predicted</span> <b class="cut">{detail.prediction || "none"}</b></span>
       ) : <>{named("label", label)}{named("predicted", prediction)}</>}
+      {snapshot.value.value?.task === "ranking" && <span class="detail-pair"><span class="second">score</span> <b>{short(known?.score[row])}</b></span>}
       {verdict === 0 && <b class="accent">wrong</b>}
       {verdict === 1 && <span class="second">right</span>}
       {suggested && <span class="caption cut">the surest error</span>}

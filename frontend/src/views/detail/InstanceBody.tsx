@@ -2,8 +2,8 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { ContrastNeuron, InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
-import { fixed, short, signed } from "../../draw/format";
-import { detailHeight } from "../../layout/panes";
+import { alike, fixed, signed } from "../../draw/format";
+import { several } from "../../state/chosen";
 import { contentUrl, pictured, snapshot, textOf } from "../../state/data";
 import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
@@ -11,7 +11,7 @@ import { Swatch, Thumbnail } from "../controls/Swatch";
 import { columnFields, fieldsOf } from "../instances/InstanceLine";
 import { axisOver } from "./axis";
 import { Bars } from "./Bars";
-import { type Interval, Intervals } from "./Intervals";
+import { type Interval, Intervals, mostLines } from "./Intervals";
 import { Tiles } from "./Tiles";
 
 export const classIndex = (name: unknown): number => snapshot.value.value?.class_names.indexOf(String(name)) ?? -1;
@@ -19,7 +19,8 @@ export const classIndex = (name: unknown): number => snapshot.value.value?.class
 /** One instance in one layer: content, scores, neighbours, and why it is not taken for what it is. */
 export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
   const { row, scores, neighbours } = detail;
-  const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: short(distance), what: "distance " }));
+  const far = alike(neighbours.map(({ distance }) => distance));
+  const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: far(distance), what: "distance " }));
   return (
     <div class={`detail-body detail-instance${pictured.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}`}>
       <section class="detail-section">
@@ -87,16 +88,17 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
         <p class="detail-words">
           {correct === true
             ? "The prediction is right. For a wrong one, the neurons stand here on which it is far from its own class, and those on which it sides with the predicted one."
-            : label === null || snapshot.value.value?.task !== "classification"
-              ? "This compares an instance's class with the predicted one; here there are no classes to compare."
-              : "Its class or the predicted one has too few instances to compare with."}
+            : several(snapshot.value.value?.task)
+              ? "This compares an instance's class with the predicted one; here an instance has several."
+              : label === null || snapshot.value.value?.task !== "classification"
+                ? "This compares an instance's class with the predicted one; here there are no classes to compare."
+                : "Its class or the predicted one has too few instances to compare with."}
         </p>
       </section>
     );
   }
   const { own, predicted } = contrast;
-  // A low drawer shows one line less, for the axis below them.
-  const most = detailHeight.value < 190 ? 5 : 6;
+  const most = mostLines();
   const [far, sides] = [contrast.far_from_own.slice(0, most), contrast.sides_with_predicted.slice(0, most)];
   const axis = axisOver([...far, ...sides].flatMap(({ value, own: a, predicted: b }) => [value, a.mean - a.std, a.mean + a.std, b.mean - b.std, b.mean + b.std]));
   const shared = {
@@ -106,9 +108,9 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
   };
   return (
     <>
-      <Intervals {...shared} title={`Why not ${own}: far from its own class`} intervals={far.map(interval)}
+      <Intervals {...shared} title={[`Why not ${own}`, ": far from its class"]} intervals={far.map(interval)}
         empty={`In this layer no neuron is far from what class ${own} does.`} />
-      <Intervals {...shared} title={`Why ${predicted}: where it sides with ${predicted}`} intervals={sides.map(interval)}
+      <Intervals {...shared} title={[`Why ${predicted}`, `: where it sides with ${predicted}`]} intervals={sides.map(interval)}
         empty={`No neuron sides with ${predicted}: none is within one deviation of ${predicted}, at least one away from ${own}, and tells the two classes apart.`} />
     </>
   );

@@ -2,7 +2,9 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { MeanStd } from "../../api/types";
 import { short, tick } from "../../draw/format";
+import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
+import { detailHeight } from "../../layout/panes";
 import { selectNeuron } from "../../state/actions";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { CutText } from "../matrix/CutText";
@@ -19,7 +21,8 @@ export interface Interval {
 }
 
 interface Properties {
-  title: string;
+  /** What it is, and what is said where there is room. */
+  title: [short: string, more: string];
   heads: ComponentChildren[];
   layer: string;
   intervals: readonly Interval[];
@@ -32,19 +35,24 @@ interface Properties {
 }
 
 const ROW = 18;
+
+/** A low drawer shows one line less, for the axis below them. */
+export const mostLines = (): number => (detailHeight.value < 190 ? 5 : 6);
+
 const [TOP, NUMBER] = [9, 40];
 
 /** Neurons, each with mean ± sd of two groups and the value of the instance, on one axis. A click opens the neuron. */
 export function Intervals({ title, heads, layer, intervals, axis, colours, empty, most = 0 }: Properties): JSX.Element {
   const [element, width] = useWidth();
   const { neuron: pointed, layer: at } = hover.value;
+  const whole = title.join("");
   const [left, right] = [NUMBER + 12, Math.max(NUMBER + 60, width - NUMBER * heads.length - 12)];
   const height = TOP + Math.max(most, intervals.length) * ROW - 6;
   const x = (value: number): number => place(axis, value, left, right);
   return (
-    <section class="detail-section detail-intervals" ref={element} aria-label={title}>
-      <h3>
-        <CutText>{title}</CutText>
+    <section class="detail-section detail-intervals" ref={element} aria-label={whole}>
+      <h3 title={whole}>
+        <CutText>{widthOf(whole, 12, 500) > width - NUMBER * heads.length ? title[0] : whole}</CutText>
         <span class="detail-heads">{intervals.length > 0 && heads.map((head) => <span class="caption number">{head}</span>)}</span>
       </h3>
       {intervals.length === 0 ? (

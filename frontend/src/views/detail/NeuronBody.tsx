@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { Driver, NeuronDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
-import { fixed, integer, short, signed, tick } from "../../draw/format";
+import { alike, fixed, integer, short, signed, tick } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { detailHeight } from "../../layout/panes";
 import { chooseStep } from "../../state/actions";
@@ -65,6 +65,7 @@ function Distributions({ detail, layer, asked }: { detail: NeuronDetail; layer: 
   const line = lineHeight(detail.rows.length, detailHeight.value - 79);
   const height = detail.rows.length * line;
   const drawn = drawnOn(layer, detail.neuron);
+  const told = alike(detail.rows.map(({ mean }) => mean));
   const middle = detail.rows.find(({ mean }) => mean !== null)?.mean ?? (low + high) / 2;
   return (
     <section class="detail-section detail-grow" ref={element} aria-label="Distribution per row">
@@ -109,7 +110,7 @@ function Distributions({ detail, layer, asked }: { detail: NeuronDetail; layer: 
                 <span class="cut" style={{ maxWidth: `${names - 20}px` }}>{name}</span>
                 <span class="hidden-text">, {integer(n)} instances, mean {short(mean)}, standard deviation {short(std)}</span>
                 <span class="spring" />
-                <span class="number second" aria-hidden="true">{short(mean)}</span>
+                <span class="number second" aria-hidden="true">{told(mean)}</span>
               </div>
             );
           })}
@@ -163,7 +164,7 @@ function Steps({ steps }: { steps: NeuronDetail["steps"] }): JSX.Element {
   const [element, width] = useWidth();
   const known = steps.filter((one): one is { step: number; mean: number; std: number } => one.mean !== null && one.std !== null);
   const axis = axisOver(known.flatMap(({ mean, std }) => [mean - std, mean + std]), 4);
-  const height = 106;
+  const height = Math.min(106, detailHeight.value - 88);
   const [first, last] = [steps[0]?.step ?? 0, steps.at(-1)?.step ?? 1];
   const [left, right] = [30, Math.max(60, width - 8)];
   const x = (value: number): number => (first === last ? (left + right) / 2 : left + ((value - first) / (last - first)) * (right - left));

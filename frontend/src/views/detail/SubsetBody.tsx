@@ -11,7 +11,7 @@ import { keyOf, type RowKey } from "../../state/rows";
 import { Loading } from "../controls/Loading";
 import { axisOver } from "./axis";
 import { Bars } from "./Bars";
-import { Intervals } from "./Intervals";
+import { Intervals, mostLines } from "./Intervals";
 
 /** A subset: how many, how well predicted, as what, and the neurons on which it differs most from the rest. */
 export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery }, SubsetDetail> }): JSX.Element {
@@ -75,22 +75,21 @@ export function subsetColour(row: RowKey): string {
   return index < 0 ? tokens.value.text : classColour(index);
 }
 
-const MOST = 6;
-
 function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: RowKey; layer: string }): JSX.Element {
   const known = ({ mean, std }: { mean: number | null; std: number | null }): MeanStd => ({ mean: mean ?? NaN, std: std ?? NaN });
   const list = detail.neurons.map(({ neuron, effect, q, own, rest }) => (
     { neuron, numbers: [signed(effect ?? undefined), share(q)], own: known(own), other: known(rest) }
   ));
+  const most = mostLines();
   const axis = axisOver(list.flatMap(({ own, other }) => [own, other].flatMap(({ mean, std }) => [mean - std, mean + std])));
   const shared = {
-    axis, layer, most: Math.min(MOST, list.length), heads: [<i title="Hedges' g: difference of the means in pooled deviations">g</i>, <i title="Share of false findings (Benjamini-Hochberg)">q</i>],
+    axis, layer, most: Math.min(most, list.length), heads: [<i title="Hedges' g: difference of the means in pooled deviations">g</i>, <i title="Share of false findings (Benjamini-Hochberg)">q</i>],
     empty: "No neuron of this layer tells it from the rest.", colours: [subsetColour(row), tokens.value.text3] as [string, string],
   };
   return (
     <div class="detail-two">
-      <Intervals {...shared} title="Differs most from the rest" intervals={list.slice(0, MOST)} />
-      {list.length > MOST && <Intervals {...shared} title="and next" intervals={list.slice(MOST)} />}
+      <Intervals {...shared} title={["Differs most", " from the rest"]} intervals={list.slice(0, most)} />
+      {list.length > most && <Intervals {...shared} title={["and next", ""]} intervals={list.slice(most, 2 * most)} />}
     </div>
   );
 }

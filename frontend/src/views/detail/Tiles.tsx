@@ -25,7 +25,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
   const named = (value: Cell): string => (numeric(task) && typeof value === "number" ? labelName(value) : String(value));
   // Names of more than a few letters stand beside their picture, in two lines where it is wrong.
   const long = pictures && tiles.some(({ label, prediction }) =>
-    [label, prediction].some((value) => value !== null && named(value).length > 4) || (label !== prediction && label !== null && prediction !== null && task === "classification" && `${label}${prediction}`.length > 3));
+    [label, prediction].some((value) => value !== null && named(value).length > (numeric(task) ? 5 : 4)) || (label !== prediction && label !== null && prediction !== null && task === "classification" && `${label}${prediction}`.length > 3));
   if (tiles.length === 0) return <p class="detail-words">{none}</p>;
   return (
     <div class={pictures ? `detail-tiles${long ? " long" : ""}` : `detail-lines${texts ? " said" : ""}`}>

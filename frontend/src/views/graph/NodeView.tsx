@@ -21,6 +21,7 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
   const key = boxKey(box);
   // Of hundreds of nodes only those are drawn again for which something changes.
   const open = useComputed(() => openLayers.value.includes(item.key));
+  const holds = useComputed(() => box.form === "closed" && recordedIn(item).some((name) => openLayers.value.includes(name)));
   const mark = useComputed(() => (found.value?.all.has(key) ? (found.value.keys[found.value.at] === key ? 2 : 1) : Number(chosen.value === key)));
   const here = useComputed(() => current.value === key);
   const marked = item.recorded && form !== "more" && open.value;
@@ -29,7 +30,7 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
   const words = (
     <>
       <Ground box={box} item={item} />
-      {marked && <Mark box={box} item={item} />}
+      {(marked || holds.value) && <Mark box={box} item={item} own={marked} />}
       {mark.value ? (
         <rect x={x + 2} y={y + 1} width={width - 4} height={headHeight - 2} rx={4} fill="none" stroke={mark.value === 2 ? colours.accent : colours.text2} stroke-width={mark.value} />
       ) : null}
@@ -48,7 +49,7 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
     } else choose(item);
   };
   return (
-    <g role="treeitem" id={`graph-${key}`} data-key={key} aria-description={spoken(box, item, marked)} aria-level={box.level + 1} aria-setsize={siblings}
+    <g role="treeitem" id={`graph-${key}`} data-key={key} aria-description={spoken(box, item, marked || holds.value)} aria-level={box.level + 1} aria-setsize={siblings}
       aria-posinset={place + 1} aria-expanded={group ? isOpenGroup(item) : undefined} aria-selected={marked}
       tabindex={here.value ? 0 : -1} class="graph-node" onClick={act}
       onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}
@@ -64,7 +65,7 @@ function spoken(box: Box, item: TreeNode, marked: boolean): string {
   const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
   const parts = [item.key || item.name, item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type)];
   if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
-  else if (item.inside > 0) parts.push(`${item.inside} recorded inside`);
+  else if (item.inside > 0) parts.push(`${item.inside} recorded inside`, ...(marked ? ["panel open"] : []));
   if (item.node?.branch) parts.push("not in every forward pass");
   return parts.filter((part, i) => part && (i === 0 || part !== item.name)).join(", ");
 }
@@ -85,14 +86,14 @@ function Ground({ box: { form, x, y, width, height, level }, item }: { box: Box;
   );
 }
 
-/** Open in B: accent bar and wash. */
-function Mark({ box: { form, x, y, width, height }, item }: { box: Box; item: TreeNode }): JSX.Element {
+/** Open in B: accent bar and wash; of a closed module that holds an open layer the bar alone. */
+function Mark({ box: { form, x, y, width, height }, item, own }: { box: Box; item: TreeNode; own: boolean }): JSX.Element {
   const colours = tokens.value;
   const tall = form === "row" ? 33 : form === "open" ? 33 : height - (form === "closed" && isStacked(item) ? SHEETS : 0) - 1;
   // Not to come between the two clicks of a double click.
   return (
     <g pointer-events="none">
-      <rect x={x + 4} y={y + 0.5} width={width - 8} height={tall} rx={4} fill={colours.accentWash} />
+      {own && <rect x={x + 4} y={y + 0.5} width={width - 8} height={tall} rx={4} fill={colours.accentWash} />}
       <rect x={x} y={y + 2.5} width={3} height={tall - 4} rx={1.5} fill={colours.accentFill} />
     </g>
   );
@@ -192,7 +193,8 @@ function StripView({ name, x, y, width }: { name: string; x: number; y: number; 
     const neuron = Math.max(0, Math.min(strip.mean.length - 1, Math.floor(((event.clientX - at.left) / at.width) * strip.mean.length)));
     setHover({ layer: name, neuron });
     const state = STATES[strip.state[neuron] ?? 0];
-    showTip(element, `${name} · neuron ${neuron} · ${fixed(strip.mean[neuron])}${state ? ` · ${state}` : ""}`);
+    // Beside the node: its name stays to be seen.
+    showTip(element.closest("g")!, `${name} · neuron ${neuron} · ${fixed(strip.mean[neuron])}${state ? ` · ${state}` : ""}`);
   };
   return (
     <>

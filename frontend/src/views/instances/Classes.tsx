@@ -11,6 +11,7 @@ import { type Block, type Hit, hitAt, layOut, PAD, placeOf, visible } from "../.
 import { wide } from "../../layout/panes";
 import { clickInstance, pick, select } from "../../state/actions";
 import { hoveredRow, pinned, subsetsByName } from "../../state/chosen";
+import { snapshot } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { lit } from "../../state/members";
 import { subsetKey } from "../../state/rows";
@@ -166,7 +167,7 @@ function Heads({ now, label, wrong, narrow, per }: { now: Blocked | null; label:
       <div class="classes-heads">
         <span>Target</span>
         <span style={{ left: `${label}px` }}>Instances{note}</span>
-        <span class="classes-scale">error {tick(-now.end)} <i style={{ background: mapGradient(true) }} /> {tick(now.end)}</span>
+        <span class="classes-scale">{snapshot.value.value?.task === "ranking" ? "placed" : "error"} {tick(-now.end)} <i style={{ background: mapGradient(true) }} /> {tick(now.end)}</span>
       </div>
     );
   }

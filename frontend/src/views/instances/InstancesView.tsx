@@ -1,9 +1,11 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
 import { integer } from "../../draw/format";
 import { chooseTab } from "../../state/actions";
 import { numeric, several } from "../../state/chosen";
 import { columns, currentSource, snapshot, whereOf } from "../../state/data";
+import { clearHover } from "../../state/hover";
 import { asApiError } from "../../state/loads";
 import { picked } from "../../state/members";
 import { at } from "../../state/place";
@@ -30,6 +32,8 @@ export function InstancesView(): JSX.Element {
     { value: "table" as const, label: "Table" },
   ];
   const tab = tabs.some(({ value }) => value === instancesTab.value) ? instancesTab.value : "classes";
+  // Closed by the keyboard, it is not left by the pointer.
+  useEffect(() => clearHover, []);
   return (
     <>
       <header class="pane-header instances-header">

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
-import { fixed, integer, short, signed } from "../../draw/format";
+import { useEffect, useMemo } from "preact/hooks";
+import { alike, fixed, integer, signed } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
 import { instanceName, labelName, pinned, several } from "../../state/chosen";
-import { columns, snapshot } from "../../state/data";
+import { columns, pictured, snapshot } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
 import { ClassName, Thumbnail } from "../controls/Swatch";
@@ -22,8 +22,11 @@ export function List(): JSX.Element | null {
   const task = snapshot.value.value?.task;
   const plain = task !== "classification";
   const many = several(task);
+  const third = useMemo(() => alike((many ? known?.loss : task === "ranking" ? known?.score : errorsOf.value) ?? []), [known, task]);
   if (!known) return null;
   const long = (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 2);
+  // Names that would all be cut alike take the room of what has no picture.
+  const longest = long && !pictured.value && (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 6);
   const keys = (event: KeyboardEvent): void => {
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
     const at = hover.peek().instance === undefined ? -1 : rows.indexOf(hover.peek().instance as number);
@@ -38,7 +41,7 @@ export function List(): JSX.Element | null {
     event.preventDefault();
   };
   return (
-    <section class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}`} aria-label={`${title}: ${rows.length} instances`}>
+    <section class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}${longest ? " longest" : ""}`} aria-label={`${title}: ${rows.length} instances`}>
       <div class="list-head">
         <span class="list-title cut"><b title={title}>{title}</b> <span class="second">{integer(rows.length)}</span></span>
         <Head by={many ? "score" : "label"}>{many ? "score" : "label"}</Head>
@@ -62,10 +65,10 @@ export function List(): JSX.Element | null {
                   <span class="cut">{instanceName(row)}</span>
                 </span>
                 <span class="list-label cut" title={long ? labelName(known.label[row]) : undefined}>{many ? fixed(known.score[row]) : labelName(known.label[row])}</span>
-                <span class="list-prediction">{many ? short(known.loss[row]) : task === "ranking" ? short(known.score[row]) : plain ? labelName(known.prediction[row]) : <ClassName index={known.prediction[row] as number} />}</span>
+                <span class="list-prediction">{many ? third(known.loss[row]) : task === "ranking" ? third(known.score[row]) : plain ? labelName(known.prediction[row]) : <ClassName index={known.prediction[row] as number} />}</span>
                 {!plain && <span class="list-score">{fixed(known.score[row])}</span>}
                 {!plain && <span class="list-score second">{fixed(known.label_score[row])}</span>}
-                {plain && <span class="list-score second">{many ? "" : task === "ranking" ? signed(errorsOf.value?.[row]) : short(errorsOf.value?.[row])}</span>}
+                {plain && <span class="list-score second">{many ? "" : task === "ranking" ? signed(errorsOf.value?.[row], 2) : third(errorsOf.value?.[row])}</span>}
               </div>
             );
           })}

@@ -2,9 +2,9 @@ import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Cell, ColumnInfo, TableQuery, TableRow } from "../../api/types";
-import { fixed, integer, short } from "../../draw/format";
+import { alike, fixed, integer, short } from "../../draw/format";
 import { clickInstance, pick } from "../../state/actions";
-import { instanceName, subsetsByName } from "../../state/chosen";
+import { instanceName, numeric, subsetsByName } from "../../state/chosen";
 import { columns, pictured, snapshot, tableOf } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
@@ -159,7 +159,13 @@ const wrongOf = (name: string): string | undefined => {
   const filter = filters.value.get(name);
   return filter && "wrong" in filter ? filter.wrong : undefined;
 };
-const isNumber = (column: ColumnInfo): boolean => column.type === "number" && column.name !== "id" && column.name !== "label" && column.name !== "prediction";
+const isNumber = ({ type, name }: ColumnInfo): boolean => type === "number" && name !== "id" && (numeric(snapshot.value.value?.task) || (name !== "label" && name !== "prediction"));
+
+/** How numbers of a column are written: all with the same decimals. */
+const written = computed(() => {
+  const known = columns.value.value;
+  return new Map(shownColumns.value.map(({ name }) => [name, alike(known?.[name as "loss"] ?? known?.extra.get(name)?.values ?? [])]));
+});
 
 function Head({ column }: { column: ColumnInfo }): JSX.Element {
   const rule = order.value;
@@ -200,7 +206,7 @@ function Value({ record, column }: { record: TableRow; column: ColumnInfo }): JS
     return <span role="gridcell" class="cut"><ClassName index={known.prediction[record.row] as number} /></span>;
   }
   if (column.name === "score" || column.name === "label_score") return <span role="gridcell" class="number">{fixed(value as number | null)}</span>;
-  if (typeof value === "number") return <span role="gridcell" class={isNumber(column) ? "number" : "cut"}>{Number.isInteger(value) ? integer(value) : short(value)}</span>;
+  if (typeof value === "number") return <span role="gridcell" class={isNumber(column) ? "number" : "cut"}>{(isNumber(column) ? written.value.get(column.name) ?? short : integer)(value)}</span>;
   return <span role="gridcell" class="cut" title={typeof value === "string" && value.length > 12 ? value : undefined} dir="auto">{value === null ? "–" : value === true ? "yes" : value === false ? "no" : value}</span>;
 }
 

@@ -105,7 +105,7 @@ function ClassesChip(): JSX.Element {
   return (
     <span class="chip">
       <MenuButton label={`Classes: ${there.size} of ${all.length} shown`} class="chip-body" options={options}>
-        label <span class="second count">{there.size === all.length ? all.length : `${there.size} of ${all.length}`} classes</span>
+        label <span class="second count">{there.size < all.length && `${integer(there.size)} of `}{integer(all.length)} classes</span>
       </MenuButton>
     </span>
   );

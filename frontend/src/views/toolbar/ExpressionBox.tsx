@@ -19,6 +19,9 @@ const PAUSE_MS = 180;
 const typedValue = signal<{ column: string; prefix: string } | null>(null);
 const typedValues = valuesOf(() => typedValue.value);
 
+/** Whether the expression was typed here, not brought by a link: then the box alone says what is wrong. */
+export const typedHere = signal(false);
+
 /** The subset language: coloured and completed while typed, counted, and made a row. What is wrong is said under it, with the place marked. */
 export function ExpressionBox(): JSX.Element {
   const [typed, setTyped] = useState(expression.value);
@@ -41,7 +44,9 @@ export function ExpressionBox(): JSX.Element {
 
   // The back button and links change the expression from outside.
   useEffect(() => {
-    if (document.activeElement !== input.current) setTyped(asked);
+    if (document.activeElement === input.current || typed === asked) return;
+    setTyped(asked);
+    typedHere.value = false;
   }, [asked]);
 
   const found = whereOf(asked).value;
@@ -56,6 +61,7 @@ export function ExpressionBox(): JSX.Element {
   };
   const change = (text: string): void => {
     setTyped(text);
+    typedHere.value = true;
     clearTimeout(timer.current);
     timer.current = window.setTimeout(() => (expression.value = text), PAUSE_MS);
     requestAnimationFrame(scroll);

@@ -3,11 +3,12 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { hostWindow } from "../../api/host";
 import { notices } from "../../state/chosen";
-import { snapshot } from "../../state/data";
+import { snapshot, whereOf } from "../../state/data";
 import { run, runsError, step } from "../../state/place";
+import { expression } from "../../state/view";
 import { copyText } from "../controls/copy";
 import { Icon, IconButton } from "../controls/Icon";
-import { ExpressionBox } from "./ExpressionBox";
+import { ExpressionBox, typedHere } from "./ExpressionBox";
 import { CompareSelect, RunSelect } from "./Runs";
 import { StepSlider } from "./StepSlider";
 
@@ -50,7 +51,10 @@ function Notices(): JSX.Element | null {
   const said = [...notices.value, ...(run.value?.problems ?? []), ...(shown?.problems ?? []), ...(shown?.notes ?? [])];
   if (step.value?.problem != null) said.unshift(step.value.problem);
   if (runsError.value) said.unshift(`${runsError.value.message} What is shown here was read before.`);
-  const left = said.filter((text) => !dismissed.value.has(text));
+  const { error } = whereOf(expression.value).value;
+  if (!typedHere.value && error?.kind === "bad_request") said.push(`The link’s expression cannot be used. ${error.message}`);
+  // One line per cause: what a missing file takes with it says so in its place.
+  const left = said.filter((text) => !dismissed.value.has(text) && !said.some((cause) => cause !== text && text.endsWith(cause)));
   if (left.length === 0) return null;
   return (
     <div class="notices" role="status">
