@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
+from tensorboard_activis.query.classes import row_of_id
 from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -14,7 +15,7 @@ MAX_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as it was asked for; one of the three is set."""
+    """One row as it was asked for; one of the three is set, none for what another snapshot has and this one has not."""
 
     subset: str | None = None
     expression: str | None = None
@@ -70,6 +71,30 @@ def check_instance(snapshot: SnapshotReader, row: int) -> int:
     return row
 
 
+def rows_here(snapshot: SnapshotReader, there: SnapshotReader, rows: Sequence[Row]) -> list[Row]:
+    """Rows of another snapshot as they are in this one: subsets by name, instances by id, expressions as they are.
+
+    What is not here is `Row()`: nothing is known of it. Raises NotFoundError for what is not there either.
+    """
+    if snapshot.record.instances == there.record.instances and snapshot.record.subsets == there.record.subsets:
+        return list(rows)
+    names = {subset.name for subset in snapshot.record.subsets}
+
+    def here(row: Row) -> Row:
+        if row.subset is not None and row.subset not in names:
+            subset_index(there, row.subset)
+            return Row()
+        if row.instance is None:
+            return row
+        identity = there.instances.column("id")[check_instance(there, row.instance)].as_py()
+        try:
+            return Row(instance=row_of_id(snapshot, identity))
+        except NotFoundError:
+            return Row()
+
+    return [here(row) for row in rows]
+
+
 def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = None) -> np.ndarray:
     """Which instances of the sample each row stands for, bool [rows, instances]; with `prefix` only of the first so many.
 
@@ -85,8 +110,8 @@ def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = 
             mask[position : position + 1] = True
         elif row.expression is not None:
             mask[:] = snapshot.where(row.expression, kept)
-        else:
-            subset = snapshot.record.subsets[subset_index(snapshot, row.subset or "")]
+        elif row.subset is not None:
+            subset = snapshot.record.subsets[subset_index(snapshot, row.subset)]
             if subset.kind == "all":
                 mask[:] = True
                 continue

@@ -55,7 +55,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/graph": route(self._graph),
             "/snapshot": of.about(questions.snapshot_description),
             "/strips": of.numbers(questions.heat_strips),
-            "/matrix": of.numbers(questions.activation_matrix),
+            "/matrix": route(self._matrix),
             "/projection": route(self._projection),
             "/columns": of.numbers(questions.instance_columns),
             "/column_statistics": of.about(questions.statistics_of_columns),
@@ -76,6 +76,15 @@ class ActiVisPlugin(base_plugin.TBPlugin):
 
     def _graph(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
         return json_response(request, graph.describe_graph(self._runs.graph(of, given.text("run"))))
+
+    def _matrix(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
+        snapshot = self._of_snapshots.snapshot(of, given)
+        place = given.place("rows_of")
+        there = None if place is None else self._runs.snapshot(of, *place)
+        etag = etag_of(request, given, [snapshot] if there is None else [snapshot, there])
+        if etag in request.if_none_match:
+            return unchanged_response(request, etag)
+        return safetensors_response(request, *questions.activation_matrix(snapshot, given, there), etag)
 
     def _projection(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
         layer, method = given.text("layer"), given.optional_text("method") or "pca"

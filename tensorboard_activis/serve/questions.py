@@ -41,9 +41,11 @@ def heat_strips(snapshot: SnapshotReader, given: Parameters) -> Tensors:
     return tensors, {}
 
 
-def activation_matrix(snapshot: SnapshotReader, given: Parameters) -> Tensors:
-    """The route `matrix`."""
+def activation_matrix(snapshot: SnapshotReader, given: Parameters, there: SnapshotReader | None = None) -> Tensors:
+    """The route `matrix`; its rows are those of another snapshot when one is given."""
     asked = rows.parse_rows(given.structure("rows"))
+    if there is not None:
+        asked = rows.rows_here(snapshot, there, asked)
     sort = sorting.parse_sort(given.structure("sort"), len(asked))
     wanted = matrix.parse_statistics(given.structure("statistics"))
     drawn = given.optional_text("cells")

@@ -1,13 +1,16 @@
 """Rows from JSON, and the instances that they stand for."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.query.limits import TooLargeError
-from tensorboard_activis.query.rows import Row, members, parse_rows
+from tensorboard_activis.query.rows import Row, members, parse_rows, rows_here
+from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
-from tests.records import Data
+from tests.records import Data, small_data, write_run
 
 
 def test_rows_from_json() -> None:
@@ -63,3 +66,19 @@ def test_what_is_not_there(snapshot: SnapshotReader) -> None:
         members(snapshot, [Row(subset="dog")])
     with pytest.raises(NotFoundError, match="0 to 16"):
         members(snapshot, [Row(instance=17)])
+
+
+def test_rows_of_another_snapshot_are_the_same_instances_by_id(snapshot: SnapshotReader, tmp_path: Path) -> None:
+    write_run(tmp_path, small_data(), sample=7, subsets={"sure": "score > 0.6"})
+    here = open_run(tmp_path).latest
+    ids, others = (each.instances.column("id").to_pylist() for each in (here, snapshot))
+    gone = next(row for row, identity in enumerate(others) if identity not in ids)
+    asked = [Row(subset="bee"), Row(subset="unsure"), Row(expression="label == 1"), Row(instance=gone)]
+    assert rows_here(here, snapshot, asked) == [asked[0], Row(), asked[2], Row()]
+    kept = rows_here(here, snapshot, [Row(instance=others.index(identity)) for identity in ids])
+    assert [row.instance for row in kept] == list(range(7))
+    assert not members(here, [Row()]).any()
+    assert rows_here(snapshot, snapshot, asked) == asked
+    for lost in (Row(subset="dog"), Row(instance=17)):
+        with pytest.raises(NotFoundError):
+            rows_here(here, snapshot, [lost])

@@ -189,6 +189,27 @@ def test_projections_of_two_runs_lie_on_each_other(tmp_path: Path) -> None:
     assert client.error("projection", **question, like="run1")[0] == 400
 
 
+def test_rows_of_another_run_are_the_same_instances(tmp_path: Path) -> None:
+    data = small_data()
+    write_run(tmp_path / "run1", data, (5,))
+    write_run(tmp_path / "run2", data, (8,), sample=9)
+    client = Client(tmp_path)
+    place: dict = {"run": "run2", "step": 8}
+    ids, others = (client.numbers("columns", **where)[0]["id"].tolist() for where in (AT, place))
+    rows = [{"instance": row} for row in range(17)]
+    statistics = ["mean", "std", "max", "active"]
+    found, metadata = client.numbers("matrix", **place, layer="head", rows=rows, rows_of=AT, statistics=statistics)
+    assert len(others) == 9
+    for row, identity in enumerate(ids):
+        here = identity in others
+        assert found["n"][row] == metadata["rows"][row]["n"] == int(here)
+        expected = data.activations["head"][identity - 100].astype(np.float16) if here else [np.nan] * 3
+        np.testing.assert_array_equal(found["mean"][row], expected)
+        assert np.isnan(found["active"][row]).all() != here
+    for wrong, status in (({"run": "gone", "step": 1}, 404), ("run1", 400)):
+        assert client.error("matrix", **place, layer="head", rows=rows, rows_of=wrong)[0] == status
+
+
 def test_column_statistics(client: Client) -> None:
     answer = client.json("column_statistics", **AT)
     found = {one["name"]: one for one in answer["columns"]}
