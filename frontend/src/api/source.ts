@@ -9,11 +9,15 @@ export interface At {
   step: number;
 }
 
-/** `prefix`: from so many instances, which is said with the numbers; `scale`: bytes on it; `window`: of these neurons alone, sorted by index. */
+/**
+ * `prefix`: from so many instances, which is said with the numbers; `scale`: bytes on it; `window`: of these neurons alone, sorted by
+ * index; `rows_of`: the rows are those of that snapshot, its instances the ones with the same ids here.
+ */
 export interface MatrixPart {
   prefix?: number | undefined;
   scale?: MatrixScaleKind | undefined;
   window?: [number, number] | undefined;
+  rows_of?: At | undefined;
 }
 
 /** Where answers come from: the plugin's routes (`http.ts`) or computed ones (`fixture.ts`). All throw ApiError. */

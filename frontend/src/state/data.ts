@@ -30,16 +30,13 @@ export const graph = resource(
 );
 
 const snapshots = new Requests(async (q: At, abort): Promise<Snapshot> => withClassNames(await currentSource().snapshot(q, abort)), 64);
-const columnAnswers = new Requests((q: At, abort): Promise<Columns> => currentSource().columns(q, abort), 16);
 
 export const snapshot = resource(() => at.value, snapshots);
-export const compareSnapshot = resource(() => compareAt.value, snapshots);
 export const strips: Resource<At, Strip[]> = resource(
   () => at.value,
   new Requests((q: At, abort) => currentSource().strips(q, abort), 32),
 );
-export const columns = resource(() => at.value, columnAnswers);
-export const compareColumns = resource(() => compareAt.value, columnAnswers);
+export const columns = resource(() => at.value, new Requests((q: At, abort): Promise<Columns> => currentSource().columns(q, abort), 16));
 
 /** Classes that nobody named are called by their index, as their subsets are: "0", "1", … */
 export function withClassNames(read: Snapshot): Snapshot {

@@ -17,6 +17,8 @@ export interface MatrixQuery extends At {
   scale?: MatrixScaleKind;
   /** Of these neurons alone. */
   window?: [number, number];
+  /** The rows are those of this snapshot. */
+  rows_of?: At;
 }
 
 /** More cells than this come as bytes on the server's scale, and their numbers when they are pointed at. */
@@ -28,8 +30,8 @@ const REST_MS = 40;
 const MANY = 65_536;
 const FIRST = 16_384;
 
-const matrices = new Requests(async ({ layer, rows, sort, statistic: shown, scale, window, ...where }: MatrixQuery, abort, soon: (first: Matrix) => void): Promise<Matrix> => {
-  const asked = (prefix?: number): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, shown, abort, { prefix, scale, window });
+const matrices = new Requests(async ({ layer, rows, sort, statistic: shown, scale, window, rows_of, ...where }: MatrixQuery, abort, soon: (first: Matrix) => void): Promise<Matrix> => {
+  const asked = (prefix?: number): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, shown, abort, { prefix, scale, window, rows_of });
   if (window) {
     await new Promise((resolve) => setTimeout(resolve, REST_MS));
     abort.throwIfAborted();
@@ -64,7 +66,11 @@ export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
 }
 
 export const matrixOf = perName((layer) => resource(() => matrixQuery(shownAt.value, layer), matrices));
-export const compareMatrixOf = perName((layer) => resource(() => matrixQuery(compareAt.value, layer), matrices));
+/** The same rows elsewhere, whatever they are sorted by: the order is that of what is shown. */
+export const compareMatrixOf = perName((layer) => resource((): MatrixQuery | null => {
+  const [query, here] = [matrixQuery(compareAt.value, layer), shownAt.value];
+  return query && here && { ...query, sort: { by: "index" }, rows_of: here };
+}, matrices));
 
 /** Numbers of some rows and neurons of a picture that came as bytes. */
 export const numbersOf = (query: () => MatrixQuery | null): Resource<MatrixQuery, Matrix> => resource(query, matrices);

@@ -84,6 +84,7 @@ function Other({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel;
   if (compared) {
     const [own, its] = [matrix, compared].map((one) => one[statistic][at * matrix.neurons + neuron] ?? NaN) as [number, number];
     const place = compareAt.value;
+    if (compared.n[at] === 0) return <div>{place?.run}, step {place?.step}: not there</div>;
     return (
       <div>
         {place?.run}, step {place?.step}: {STATISTICS[statistic].short} <B>{statisticText(statistic, its)}</B> · difference{" "}
