@@ -23,10 +23,28 @@ export function savePng(name: string, layers: readonly HTMLCanvasElement[], back
   whole.toBlob((blob) => blob && saveBlob(name, blob));
 }
 
-export function saveSvg(name: string, svg: SVGSVGElement): void {
-  const copy = svg.cloneNode(true) as SVGSVGElement;
+/** The text of a drawing that stands alone. */
+function markup(svg: Element): string {
+  const copy = svg.cloneNode(true) as Element;
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  saveBlob(name, new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }));
+  return new XMLSerializer().serializeToString(copy);
+}
+
+export function saveSvg(name: string, svg: SVGSVGElement): void {
+  saveBlob(name, new Blob([markup(svg)], { type: "image/svg+xml" }));
+}
+
+/** At twice its size, for sharp words. The drawing comes as a data address: TensorBoard's policy allows those. */
+export async function saveRaster(name: string, svg: SVGSVGElement | string): Promise<void> {
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(typeof svg === "string" ? svg : markup(svg))}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  // Browsers refuse canvases beyond these sizes.
+  const ratio = Math.min(2, 16_000 / Math.max(image.width, image.height));
+  [canvas.width, canvas.height] = [Math.round(image.width * ratio), Math.round(image.height * ratio)];
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((blob) => blob && saveBlob(name, blob));
 }
 
 /**
@@ -52,13 +70,7 @@ export async function savePane(name: string, pane: Element | null): Promise<void
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" data-theme="${root.dataset["theme"] ?? ""}" style="${words(variables)}">`
     + `<style>${words(css)}</style><foreignObject width="100%" height="100%"><div xmlns="http://www.w3.org/1999/xhtml" class="${classes}">`
     + `${new XMLSerializer().serializeToString(copy)}</div></foreignObject></svg>`;
-  const image = new Image();
-  image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
-  await image.decode();
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [width * 2, height * 2];
-  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
-  canvas.toBlob((blob) => blob && saveBlob(name, blob));
+  await saveRaster(name, svg);
 }
 
 /** What a canvas or an image shows now, at its place. */
@@ -82,6 +94,9 @@ export function csvLine(cells: readonly (string | number | boolean | null | unde
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   }).join(",");
 }
+
+/** As many digits as a float32 has. */
+export const digits = (value: number): number => Number(value.toPrecision(7));
 
 export function saveBlob(name: string, blob: Blob): void {
   const link = document.createElement("a");

@@ -10,7 +10,7 @@ import { colourOf } from "../../state/colours";
 import { allNumbers } from "../../state/matrices";
 import { at } from "../../state/place";
 import type { Option } from "../controls/Menu";
-import { csvLine, saveBlob, saveSvg, saveText } from "../controls/save";
+import { csvLine, digits, saveRaster, saveSvg, saveText } from "../controls/save";
 import { nameOf } from "./RowMenu";
 import { type MatrixModel, modelOf, verdict } from "./stage";
 
@@ -136,18 +136,3 @@ function cellImage({ pyramid }: MatrixModel, rows: readonly number[]): string {
   });
   return canvas.toDataURL();
 }
-
-/** At twice its size, for sharp text. The picture comes as a data address: TensorBoard's policy allows those. */
-async function saveRaster(name: string, svg: SVGSVGElement): Promise<void> {
-  const image = new Image();
-  svg.setAttribute("xmlns", SPACE);
-  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
-  await image.decode();
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [image.width * 2, image.height * 2];
-  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
-  canvas.toBlob((blob) => blob && saveBlob(name, blob));
-}
-
-/** As many digits as a float32 has. */
-const digits = (value: number): number => Number(value.toPrecision(7));

@@ -3,19 +3,19 @@ import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas } from "../../draw/Canvas";
 import { percent } from "../../draw/format";
-import { tokens } from "../../draw/theme";
 import { instanceName, labelName } from "../../state/chosen";
 import { columns } from "../../state/data";
 import { hover } from "../../state/hover";
 import { panel, WHOLE } from "../../state/view";
 import { IconButton } from "../controls/Icon";
-import { savePng } from "../controls/save";
 import { Tooltip } from "../controls/Tooltip";
 import { InstanceLine } from "../instances/InstanceLine";
+import { MenuButton } from "../matrix/MenuButton";
 import { paintLasso, paintMarks, pointsPainter } from "./drawPlot";
 import { plotKeys } from "./keys";
 import type { Plot as PlotState } from "./plot";
 import { plotPointer } from "./pointer";
+import { saveOptions } from "./savePlot";
 
 /** The plot: points, names and rings above them, and what is done with the pointer and the keys. */
 export function Plot({ plot }: { plot: PlotState }): JSX.Element {
@@ -29,10 +29,6 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
   const marks = useCallback((surface: Parameters<typeof paintMarks>[1]) => paintMarks(plot, surface), [plot]);
   const lasso = useCallback((surface: Parameters<typeof paintLasso>[0]) => plot.frame.value && paintLasso(surface, line.value, plot.frame.value), [plot]);
   const pointer = useMemo(() => plotPointer(plot, element, line, own), [plot]);
-  const save = (): void => {
-    const canvases = element.current?.querySelectorAll("canvas");
-    if (canvases) savePng(`projection-${layer}.png`, [...canvases], tokens.peek().fill);
-  };
   const zoomed = useComputed(() => panel(layer).zoom.value.scale > 1);
 
   useEffect(() => {
@@ -59,7 +55,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       {!columns.value.value && columns.value.status === "failed" ? <p class="projection-note"><span>Without the instances there is nothing to show.</span></p> : plot.flat.value ? <p class="projection-note"><span>All instances lie at one place: this layer does not tell them apart.</span></p> : <Axes plot={plot} />}
       <div class={`projection-tools${zoomed.value ? " zoomed" : ""}`}>
         {zoomed.value && <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />}
-        <IconButton icon="download" label="Save the plot as PNG" onClick={save} />
+        <MenuButton icon="download" label={`Save the projection of ${layer}`} options={() => saveOptions(plot, element.current)} />
       </div>
       {own.value && line.value.length === 0 && <Explained plot={plot} box={element} />}
       <Said />

@@ -93,9 +93,11 @@ export function plotPointer(
     line.value = [];
   };
 
+  const onTools = ({ target }: Event): boolean => target instanceof Element && target.closest(".projection-tools") !== null;
+
   const handlers: Handlers = {
     onPointerDown(event) {
-      if (event.target instanceof Element && event.target.closest("button")) return;
+      if (onTools(event)) return;
       const { x, y } = local(event);
       if (event.pointerType === "touch") fingers.set(event.pointerId, { x, y });
       if (fingers.size === 2) {
@@ -113,7 +115,7 @@ export function plotPointer(
       const { x, y } = local(event);
       if (fingers.size === 2 && fingers.has(event.pointerId)) return twoFingers(event, { x, y });
       if (!drag) {
-        const row = rowAt(x, y);
+        const row = onTools(event) ? -1 : rowAt(x, y);
         own.value = row >= 0;
         return row >= 0 ? setHover({ instance: row }) : clearHover();
       }

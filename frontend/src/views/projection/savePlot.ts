@@ -1,0 +1,27 @@
+import { tokens } from "../../draw/theme";
+import { labelName } from "../../state/chosen";
+import { columns } from "../../state/data";
+import { at } from "../../state/place";
+import type { Option } from "../controls/Menu";
+import { csvLine, digits, savePng, saveText } from "../controls/save";
+import type { Plot } from "./plot";
+
+/** What the plot's save menu offers: the picture, and where every instance lies. */
+export function saveOptions({ layer, answer }: Plot, box: Element | null): Option<() => void>[] {
+  const { value } = answer.peek();
+  const name = `projection-${layer}-step-${at.peek()?.step ?? ""}`;
+  return [
+    { value: () => savePng(`${name}.png`, [...(box?.querySelectorAll("canvas") ?? [])], tokens.peek().fill), label: "PNG", detail: "the plot as a picture" },
+    { value: () => value && saveText(`${name}.csv`, table(value.xy)), label: "CSV", detail: "a line per instance", disabled: !value },
+  ];
+}
+
+/** Places as the layer's projection has them, not as a step moves them. */
+function table(xy: Float32Array): string {
+  const known = columns.peek().value;
+  const lines = [csvLine(["id", "label", "prediction", "x", "y"])];
+  for (let row = 0; 2 * row < xy.length; row++) {
+    lines.push(csvLine([known?.ids[row], labelName(known?.label[row]), labelName(known?.prediction[row]), digits(xy[2 * row]!), digits(xy[2 * row + 1]!)]));
+  }
+  return `${lines.join("\n")}\n`;
+}
