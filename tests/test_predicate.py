@@ -225,18 +225,18 @@ def test_errors_name_place_and_remedy(expression: str, position: int, message: s
     ],
 )
 def test_hostile_input_is_refused_at_once(expression: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     for columns in (TYPES, None):
         with pytest.raises(ExpressionError):
             compile_expression(expression, columns).mask(TABLE)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_catastrophic_patterns_run_in_linear_time() -> None:
     table = pa.table({"text": ["a" * 50_000 + "b"] * 5})
-    start = time.monotonic()
+    start = time.process_time()
     assert not compile_expression('matches(text, "^(a+)+$")', {"text": pa.string()}).mask(table).any()
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_long_lists_and_many_terms_are_fine() -> None:
