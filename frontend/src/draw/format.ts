@@ -60,6 +60,11 @@ export function sizes(values: readonly number[]): string {
   return own.map((size) => (size < 0 ? "?" : String(size))).join("×") || "scalar";
 }
 
+/** "8 → 3". A name that is written from right to left keeps its side: unisolated, two of them would change places. */
+export function arrow(from: string, to: string): string {
+  return [from, to].map((name) => (/[\u0590-\u08ff]/.test(name) ? `\u2068${name}\u2069` : name)).join(" → ");
+}
+
 /** "3 classes", "1 class": English plurals of the words that this page uses. */
 export function count(value: number, one: string, many = `${one}s`): string {
   return `${integer(value)} ${value === 1 ? one : many}`;

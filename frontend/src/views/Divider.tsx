@@ -36,13 +36,14 @@ export function Divider({ label, axis, size, grows, onResize, onToggle }: Proper
     else return;
     event.preventDefault();
   };
+  const shut = size < 40;
   return (
     <div class={`divider ${axis}`} role="separator" tabIndex={0} aria-label={label} aria-orientation={axis === "x" ? "vertical" : "horizontal"}
       aria-valuenow={Math.round(size)} aria-valuemin={0} aria-valuemax={4000} onPointerDown={onPointerDown} onKeyDown={onKeyDown}
       onDblClick={onToggle}>
       {onToggle && (
-        <span class="divider-toggle" title="Collapse" onPointerDown={(event) => event.stopPropagation()} onClick={onToggle}>
-          <Icon name={axis === "y" ? "expandMore" : grows > 0 ? "chevronLeft" : "chevronRight"} size={12} />
+        <span class="divider-toggle" title={shut ? "Open" : "Collapse"} onPointerDown={(event) => event.stopPropagation()} onClick={onToggle}>
+          <Icon name={axis === "y" ? (shut ? "expandLess" : "expandMore") : grows > 0 === shut ? "chevronRight" : "chevronLeft"} size={12} />
         </span>
       )}
     </div>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { alike, count, fixed, integer, percent, short, signed, sizes, tick } from "../../src/draw/format";
+import { alike, arrow, count, fixed, integer, percent, short, signed, sizes, tick } from "../../src/draw/format";
 
 describe("numbers", () => {
   it.each([
@@ -9,6 +9,11 @@ describe("numbers", () => {
     [percent(null), "–"], [sizes([-1, 16, 8, 8]), "16×8×8"], [sizes([-1]), "scalar"], [count(1, "class", "classes"), "1 class"],
     [count(10, "class", "classes"), "10 classes"],
   ])("%s is %s", (got, expected) => expect(got).toBe(expected));
+
+  it("of two names read from left to right, whatever their letters", () => {
+    expect(arrow("8", "3")).toBe("8 → 3");
+    expect(arrow("כלב", "cat")).toBe("\u2068כלב\u2069 → cat");
+  });
 
   it.each([
     ["the middle of 0.006, 0.08, 0.35 has three decimals", [0.35, 0.006, 0.08, null], ["0.350", "0.006", "0.080", "–"]],

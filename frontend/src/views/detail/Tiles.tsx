@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Cell } from "../../api/types";
+import { arrow } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
 import { instanceName, labelName, numeric } from "../../state/chosen";
 import { pictured, snapshot, tableOf } from "../../state/data";
@@ -31,16 +32,16 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
     <div class={pictures ? `detail-tiles${long ? " long" : ""}` : `detail-lines${texts ? " said" : ""}`}>
       {tiles.map(({ row, label, prediction, told, what = "" }) => {
         const wrong = label !== null && prediction !== null && label !== prediction && task === "classification";
-        const name = label === null ? (prediction === null ? instanceName(row) : named(prediction)) : wrong ? `${label} → ${prediction}` : named(label);
+        const name = label === null ? (prediction === null ? instanceName(row) : named(prediction)) : wrong ? arrow(String(label), String(prediction)) : named(label);
         const point = (): void => setHover({ instance: row });
         return (
           <button key={row} type="button" class={`detail-tile${hover.value.instance === row ? " lit" : ""}`} aria-label={pictures ? `${instanceName(row)}, ${name}, ${what}${told}` : undefined}
             onClick={() => clickInstance(row)} onPointerEnter={point} onPointerLeave={clearHover} onFocus={point} onBlur={clearHover}>
             {pictures ? <Thumbnail row={row} size={long ? 28 : 36} /> : <span class="value">{instanceName(row)}</span>}{" "}
             {long && wrong ? (
-              <span class="accent cut" dir="auto"><span class="cut">{label}</span><br /><span class="cut">→ {prediction}</span></span>
+              <span class="accent cut"><bdi class="cut">{label}</bdi><br /><span class="cut">→ <bdi>{prediction}</bdi></span></span>
             ) : (
-              <span class={wrong ? "accent cut" : "cut"} dir="auto">{name}</span>
+              <span class={wrong ? "accent cut" : "cut"}>{name}</span>
             )}
             {" "}
             {!pictures && <span class={texts ? "cut second detail-said" : "caption"} dir="auto">{texts?.get(row) ?? told}</span>}

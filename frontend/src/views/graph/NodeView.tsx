@@ -21,16 +21,17 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
   const key = boxKey(box);
   // Of hundreds of nodes only those are drawn again for which something changes.
   const open = useComputed(() => openLayers.value.includes(item.key));
-  const holds = useComputed(() => box.form === "closed" && recordedIn(item).some((name) => openLayers.value.includes(name)));
+  const holds = useComputed(() => recordedIn(item).some((name) => openLayers.value.includes(name)));
   const mark = useComputed(() => (found.value?.all.has(key) ? (found.value.keys[found.value.at] === key ? 2 : 1) : Number(chosen.value === key)));
   const here = useComputed(() => current.value === key);
   const marked = item.recorded && form !== "more" && open.value;
+  const holding = form === "closed" && holds.value;
   const group = form === "open" || form === "closed";
   const headHeight = form === "open" ? (item.recorded ? 34 : 22) : height;
   const words = (
     <>
       <Ground box={box} item={item} />
-      {(marked || holds.value) && <Mark box={box} item={item} own={marked} />}
+      {(marked || holding) && <Mark box={box} item={item} own={marked} />}
       {mark.value ? (
         <rect x={x + 2} y={y + 1} width={width - 4} height={headHeight - 2} rx={4} fill="none" stroke={mark.value === 2 ? colours.accent : colours.text2} stroke-width={mark.value} />
       ) : null}
@@ -49,7 +50,7 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
     } else choose(item);
   };
   return (
-    <g role="treeitem" id={`graph-${key}`} data-key={key} aria-description={spoken(box, item, marked || holds.value)} aria-level={box.level + 1} aria-setsize={siblings}
+    <g role="treeitem" id={`graph-${key}`} data-key={key} aria-description={spoken(box, item, marked || holding)} aria-level={box.level + 1} aria-setsize={siblings}
       aria-posinset={place + 1} aria-expanded={group ? isOpenGroup(item) : undefined} aria-selected={marked}
       tabindex={here.value ? 0 : -1} class="graph-node" onClick={act}
       onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}

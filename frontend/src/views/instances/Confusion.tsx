@@ -4,7 +4,7 @@ import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas, type Surface } from "../../draw/Canvas";
 import { classColour } from "../../draw/classes";
 import { mapColour } from "../../draw/colormap";
-import { count, integer, percent } from "../../draw/format";
+import { arrow, count, integer, percent } from "../../draw/format";
 import { cut, FONT, widthOf } from "../../draw/text";
 import { theme, tokens } from "../../draw/theme";
 import { cellAt, type CellHit, confusion, type ConfusionLayout, layOutConfusion, mostConfused, rowsIn } from "../../layout/confusion";
@@ -137,7 +137,7 @@ function keyOf({ label, prediction }: CellHit): string | null {
 
 function nameOf({ label, prediction }: CellHit): string {
   if (prediction === null) return `label ${labelName(label ?? -1)}`;
-  return label === null ? `predicted ${labelName(prediction)}` : `${labelName(label)} → ${labelName(prediction)}`;
+  return label === null ? `predicted ${labelName(prediction)}` : arrow(labelName(label), labelName(prediction));
 }
 
 function explain({ counts, classes, totals }: Matrix, { label, prediction }: CellHit): string {

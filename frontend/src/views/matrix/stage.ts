@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, signal, type Signal } from "@preact/signals";
 import type { Matrix, Statistic } from "../../api/types";
-import { integer, short } from "../../draw/format";
+import { arrow, integer, short } from "../../draw/format";
 import { Pyramid } from "../../draw/matrixPyramid";
 import { drawnScale, type MatrixScale, matrixScale } from "../../draw/matrixScale";
 import { clampView, type Hit, LABELS, matrixShape, type MatrixShape } from "../../layout/matrix";
@@ -164,7 +164,7 @@ export function verdict(row: number): { text: string; wrong: boolean } | null {
   if (label === "–" && prediction === "–") return null;
   // A ranking has no prediction on the label's scale, but a score.
   if (snapshot.value.value?.task === "ranking") return { text: `score ${short(known.score[row])}`, wrong: false };
-  return { text: prediction === "–" ? label : `${label} → ${prediction}`, wrong: known.correct[row] === 0 };
+  return { text: prediction === "–" ? label : arrow(label, prediction), wrong: known.correct[row] === 0 };
 }
 
 /** Width of the row labels: the same in all panels, because it follows from the rows alone. */
