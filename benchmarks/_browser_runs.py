@@ -11,11 +11,13 @@ from tensorboard_activis.capture.recorder import Recorder
 OPERATORS = 10_000
 STEPS_OF_MEMORY = (1, 2, 3)
 BLOCKS = 40
+MILLION = 1_000_000
 _BATCH = 4096
 #: Of each part: run, instances, classes, neurons.
 _RUNS = {
     "matrix": [("matrix", 1_000, 1_000, 16_384)],
-    "projection": [("points", 100_000, 10, 32), ("million", 1_000_000, 10, 8)],
+    "projection": [("points", 100_000, 10, 32), ("million", MILLION, 10, 8)],
+    "table": [("million", MILLION, 10, 8)],
     "hover": [("hover", 10_000, 10, 512)],
     "memory": [("memory", 5_000, 10, 256)],
     "graph": [("graph", 200, 10, 64)],

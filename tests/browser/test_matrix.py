@@ -1,4 +1,4 @@
-"""View B: rows, order, statistics, scales, what the tooltip says, comparison; and a matrix too large to come as numbers."""
+"""View B: rows, order, statistics, scales, what the tooltip says; and a matrix too large to come as numbers."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from tensorboard_activis import open_run, schema
 from tensorboard_activis.capture.recorder import Recorder
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
-from tests.browser.test_tour import AT_FIRST, FIRST, SECOND, layer, row, settled
+from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 
 LAYERS = ("block2.relu", "head.fc2")
 CLASSES = [str(digit) for digit in range(10)]
@@ -257,45 +257,6 @@ def test_order_statistic_scale_and_tooltip(
     np.testing.assert_allclose(np.array(lines[1:], float)[:, 1:], mean.T, rtol=1e-6)
     assert (tmp_path / "png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "svg").read_text().count("<rect") > 480
-
-
-def test_two_runs_and_two_steps_beside_each_other(board: str, open_tab: OpenTab, page: Page, runs: Path) -> None:
-    here, there, before = (
-        open_run(runs / name).snapshot(step).summary("block2.relu")
-        for name, step in ((FIRST, 60), (SECOND, 60), (FIRST, 20))
-    )
-    tab = open_tab(board, state(layers=LAYERS, compare=[SECOND, None], sort={"by": "row", "a": "s:8"}))
-    settled(tab)
-    panel = layer(tab, "block2.relu")
-    own = here.mean[here.subsets.index("8")].astype(float)
-    order = np.argsort(-own, kind="stable")
-    best = int(order[0])
-
-    def said(name: str, other: float) -> None:
-        """The cell of class 8 and its strongest neuron here, and the same neuron there: one order for both."""
-        point(page, cell(panel, "s:8", 0, 48))
-        tip = tab.get_by_role("tooltip")
-        expect(tip).to_contain_text(f"Neuron {best} · class 8 · mean {own[best]:.2f}")
-        difference = f"{own[best] - other:+.2f}".replace("-", "−")
-        expect(tip).to_contain_text(f"{name}: mean {other:.2f} · difference {difference}")
-        page.mouse.move(2, 2)
-
-    expect(panel.get_by_role("group", name=re.compile(f"^below: {SECOND}, step 60"))).to_be_visible()
-    said(f"{SECOND}, step 60", float(there.mean[there.subsets.index("8"), best]))
-
-    # The difference has colours about zero: as far as the 99th percentile of what lies between the two.
-    tab.get_by_role("radio", name="difference").click()
-    expect(panel.get_by_role("group", name=re.compile(f"^minus {SECOND}, step 60"))).to_be_visible()
-    rows = [here.subsets.index(name) for name in CLASSES]
-    apart = np.abs(here.mean[rows].astype(float) - there.mean[[there.subsets.index(name) for name in CLASSES]])
-    end = readable(float(np.sort(apart, axis=None)[math.ceil(0.99 * apart.size) - 1]))
-    expect(panel.get_by_role("img", name=f"Colours from −{end:g} to {end:g}")).to_be_visible()
-    said(f"{SECOND}, step 60", float(there.mean[there.subsets.index("8"), best]))
-
-    # Another step of the same run.
-    choose(tab, "Compare with", rf"{FIRST}.*20|step 20")
-    expect(panel.get_by_role("group", name=re.compile("^minus step 20"))).to_be_visible()
-    said(f"{FIRST}, step 20", float(before.mean[before.subsets.index("8"), best]))
 
 
 def write_large(log_dir: Path, classes: int, neurons: int) -> np.ndarray:
