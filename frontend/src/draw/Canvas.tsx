@@ -1,6 +1,7 @@
 import { effect, signal } from "@preact/signals";
 import type { CanvasHTMLAttributes, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { inTurn, outOfTurn } from "./turns";
 
 export interface Surface {
   context: CanvasRenderingContext2D;
@@ -12,12 +13,17 @@ export interface Surface {
 }
 
 interface Properties extends Omit<CanvasHTMLAttributes<HTMLCanvasElement>, "ref"> {
-  /** Draws everything anew; drawn again when the size or any signal that it reads changes. Keep it stable with useCallback. */
-  draw: (surface: Surface) => void;
+  /**
+   * Draws everything anew; drawn again when the size or any signal that it reads changes. Keep it stable with useCallback. What it hands back is
+   * done in turn with other canvases.
+   */
+  draw: (surface: Surface) => void | (() => void);
+  /** The old picture stands until what `draw` hands back has covered it. */
+  late?: boolean;
 }
 
 /** A canvas in device pixels that fills its parent's box (give it a size by CSS) and follows signals. */
-export function Canvas({ draw, ...rest }: Properties): JSX.Element {
+export function Canvas({ draw, late, ...rest }: Properties): JSX.Element {
   const element = useRef<HTMLCanvasElement>(null);
   const [size] = useState(() => signal({ width: 0, height: 0, ratio: 1 }));
   useEffect(() => {
@@ -38,21 +44,25 @@ export function Canvas({ draw, ...rest }: Properties): JSX.Element {
       window.removeEventListener("resize", measure);
     };
   }, []);
-  useEffect(
-    () =>
-      effect(() => {
-        const { width, height, ratio } = size.value;
-        const canvas = element.current;
-        const context = canvas?.getContext("2d");
-        if (!canvas || !context || width === 0 || height === 0) return;
-        const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-        if (canvas.width !== w) canvas.width = w;
-        if (canvas.height !== h) canvas.height = h;
-        context.setTransform(ratio, 0, 0, ratio, 0, 0);
-        context.clearRect(0, 0, width, height);
-        draw({ context, width, height, ratio });
-      }),
-    [draw],
-  );
+  useEffect(() => {
+    let blank = true;
+    return effect(() => {
+      const { width, height, ratio } = size.value;
+      const canvas = element.current;
+      const context = canvas?.getContext("2d");
+      if (!canvas || !context || width === 0 || height === 0) return;
+      const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+      if (canvas.width !== w || canvas.height !== h) {
+        [canvas.width, canvas.height] = [w, h];
+        blank = true;
+      }
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      if (!late) context.clearRect(0, 0, width, height);
+      const work = draw({ context, width, height, ratio });
+      if (!work) return;
+      (blank ? outOfTurn : inTurn)(canvas, work);
+      blank = false;
+    });
+  }, [draw]);
   return <canvas ref={element} {...rest} />;
 }

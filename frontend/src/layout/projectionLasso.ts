@@ -37,9 +37,11 @@ export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
 export function joined(before: Int32Array, members: Uint8Array, mode: LassoMode): Int32Array {
   const all = mode === "remove" ? new Uint8Array(members.length) : members.slice();
   if (mode !== "new") for (let i = 0; i < before.length; i++) all[before[i]!] = mode === "add" ? 1 : 1 - members[before[i]!]!;
+  const rows = new Int32Array(all.length);
   let count = 0;
-  for (let row = 0; row < all.length; row++) count += all[row]!;
-  const rows = new Int32Array(count);
-  for (let row = 0, to = 0; to < count; row++) if (all[row] === 1) rows[to++] = row;
-  return rows;
+  for (let row = 0; row < all.length; row++) {
+    rows[count] = row;
+    count += all[row]!;
+  }
+  return rows.slice(0, count);
 }

@@ -1,8 +1,9 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import type { Columns } from "../../api/types";
 import { byFalling } from "../../layout/classes";
 import { classOfRow, hoveredRow, labelName, numeric, rowName } from "../../state/chosen";
 import { columns, rows, snapshot } from "../../state/data";
-import { membersOf, picked } from "../../state/members";
+import { membersOf, only, picked } from "../../state/members";
 import { rowKey, rowOfKey, type RowKey } from "../../state/rows";
 import { selection } from "../../state/view";
 import { errorsOf } from "./look";
@@ -51,43 +52,46 @@ export interface Listed {
 
 const NONE = new Int32Array(0);
 
-export const listed: ReadonlySignal<Listed> = computed(() => {
+/** All instances in the order of the list: what is pointed at is only picked out of them. */
+const sorted = computed(() => {
   const known = columns.value.value;
-  if (!known) return { title: "", rows: NONE };
-  const found = unsorted();
+  if (!known) return NONE;
   const { by, descending } = listSort.value;
-  const rows = byFalling(found.rows, by === "error" ? (errorsOf.value?.map(Math.abs) ?? []) : known[by]);
+  const rows = byFalling(new Int32Array(known.count).map((_, row) => row), by === "error" ? (errorsOf.value?.map(Math.abs) ?? []) : known[by]);
   if (!descending) rows.reverse();
   // Probes first: they were asked for.
   const kept = snapshot.value.value?.kept ?? Infinity;
   const probes = rows.filter((row) => row >= kept);
   rows.set(rows.filter((row) => row < kept), probes.length);
   rows.set(probes);
-  return { title: found.title, rows };
+  return rows;
+});
+
+export const listed: ReadonlySignal<Listed> = computed(() => {
+  const known = columns.value.value;
+  if (!known) return { title: "", rows: NONE };
+  const { title, holds } = unsorted(known);
+  return { title, rows: sorted.value.filter(holds) };
 });
 
 /** A number or a letter alone does not say that it is a class. */
 const classTitle = (name: string): string => (name.length <= 3 ? `Class ${name}` : name);
 
-function unsorted(): Listed {
-  const known = columns.value.value;
-  if (!known) return { title: "", rows: NONE };
-  const all = (test: (row: number) => boolean): Int32Array => {
-    const rows: number[] = [];
-    for (let row = 0; row < known.count; row++) if (test(row)) rows.push(row);
-    return Int32Array.from(rows);
-  };
+function unsorted(known: Columns): { title: string; holds: (row: number) => boolean } {
+  const isWrong = (row: number): boolean => known.correct[row] === 0;
   const what = subject.value;
-  if (what?.kind === "picked" && picked.value) return { title: picked.value.name === "lasso" ? "Picked" : picked.value.name, rows: picked.value.rows };
+  if (what?.kind === "picked" && picked.value) {
+    const members = only(known, picked.value.rows);
+    return { title: picked.value.name === "lasso" ? "Picked" : picked.value.name, holds: (row) => members[row] === 1 };
+  }
   const members = what?.kind === "row" ? membersOf(what.key) : null;
   if (what?.kind === "row" && members) {
     const index = classOfRow(what.key);
-    const wrong = index < 0 ? NONE : all((row) => members[row] === 1 && known.correct[row] === 0);
-    if (index >= 0 && wrong.length > 0) return { title: `${classTitle(labelName(index))}, wrong`, rows: wrong };
+    if (index >= 0 && members.some((member, row) => member === 1 && isWrong(row)))
+      return { title: `${classTitle(labelName(index))}, wrong`, holds: (row) => members[row] === 1 && isWrong(row) };
     const own = rows.value.find((row) => rowKey(row) === what.key) ?? rowOfKey(what.key);
     const name = titles.get(what.key) ?? (own ? rowName(own) : "");
-    return { title: index >= 0 ? classTitle(name) : name, rows: all((row) => members[row] === 1) };
+    return { title: index >= 0 ? classTitle(name) : name, holds: (row) => members[row] === 1 };
   }
-  const wrong = all((row) => known.correct[row] === 0);
-  return wrong.length > 0 || snapshot.value.value?.task === "classification" ? { title: "Wrong", rows: wrong } : { title: "All", rows: all(() => true) };
+  return known.correct.includes(0) || snapshot.value.value?.task === "classification" ? { title: "Wrong", holds: isWrong } : { title: "All", holds: () => true };
 }

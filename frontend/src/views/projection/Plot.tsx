@@ -27,7 +27,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
   const own = useSignal(false);
   const points = useMemo(() => pointsPainter(plot), [plot]);
   const marks = useCallback((surface: Parameters<typeof paintMarks>[1]) => paintMarks(plot, surface), [plot]);
-  const lasso = useCallback((surface: Parameters<typeof paintLasso>[0]) => plot.frame.value && paintLasso(surface, line.value, plot.frame.value), [plot]);
+  const lasso = useCallback((surface: Parameters<typeof paintLasso>[0]) => void (plot.frame.value && paintLasso(surface, line.value, plot.frame.value)), [plot]);
   const pointer = useMemo(() => plotPointer(plot, element, line, own), [plot]);
   const zoomed = useComputed(() => panel(layer).zoom.value.scale > 1);
 
@@ -49,7 +49,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
     <div ref={element} class="projection-plot" tabIndex={0} role="application" aria-roledescription="scatter plot"
       aria-label={`Projection of ${layer}. Arrow keys go from instance to instance, Enter pins, Shift and Enter picks, plus and minus zoom, 0 shows all.`}
       onKeyDown={plotKeys(plot, own)} {...pointer.handlers}>
-      <Canvas draw={points} />
+      <Canvas draw={points} late />
       <Canvas draw={marks} aria-hidden />
       <Canvas draw={lasso} aria-hidden />
       {!columns.value.value && columns.value.status === "failed" ? <p class="projection-note"><span>Without the instances there is nothing to show.</span></p> : plot.flat.value ? <p class="projection-note"><span>All instances lie at one place: this layer does not tell them apart.</span></p> : <Axes plot={plot} />}

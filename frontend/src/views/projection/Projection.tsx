@@ -36,7 +36,8 @@ export function Projection({ layer }: { layer: string }): JSX.Element {
               </p>
             )}
             <Plot plot={plot} />
-            {picked.value?.layer === layer ? <PickedBar /> : <Legend plot={plot} />}
+            <Legend plot={plot} />
+            {picked.value?.layer === layer && <PickedBar />}
           </>
         )}
       </Loading>

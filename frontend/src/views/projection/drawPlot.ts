@@ -25,43 +25,49 @@ const FEW = 100;
 export const pointRadius = (count: number): number => (count > MANY ? 1.1 : (wide.value ? 2.2 : 1.9) + (count <= FEW ? 1.2 : 0));
 const litRadius = (count: number): number => (count > MANY ? 1.5 : pointRadius(count) + 0.7);
 
-/** Draws the points. What does not change with the hover is kept, so that a hover costs only the points that it lights. */
-export function pointsPainter(plot: Plot): (surface: Surface) => void {
+/** Draws the points, in turn. What does not change with the hover is kept, so that a hover costs only the points that it lights. */
+export function pointsPainter(plot: Plot): (surface: Surface) => (() => void) | undefined {
   let image: ImageData | null = null;
-  let ground: Uint32Array | null = null;
-  let drawn: unknown[] = [];
-  return ({ context, ratio }) => {
+  // Whole, and dimmed below what stands out.
+  const grounds = [0, 1].map(() => ({ pixels: new Uint32Array(0), of: [] as unknown[] }));
+  return ({ context, ratio, ...own }) => {
     const [xy, frame, pixels, strong, marked] = [plot.xy.value, plot.frame.value, plot.pixels.value, plot.strongPixels.value, lit.value];
     const count = xy ? xy.length >> 1 : 0;
     const fill = packColour(tokens.value.fill);
     const rings = pinned.value;
-    if (!xy || !frame || !pixels || !strong || pixels.length !== count) return;
-    const [w, h] = [context.canvas.width, context.canvas.height];
-    if (!image || image.width !== w || image.height !== h) [image, ground] = [context.createImageData(w, h), new Uint32Array(w * h)];
-    const sheet = { pixels: new Uint32Array(image.data.buffer), width: w, height: h };
-    const placing = { x0: frame.x0 * ratio, y0: frame.y0 * ratio, scale: frame.scale * ratio };
-    const now = [xy, frame, pixels, fill, marked === null, w, h, ratio];
-    const small = (alpha: number) => ({ radius: pointRadius(count) * ratio, alpha });
-    if (now.some((value, i) => value !== drawn[i]) && ground) {
-      drawn = now;
-      ground.fill(fill);
-      (count > MANY ? cloud : splat)(
-        { pixels: ground, width: w, height: h }, xy, placing, pixels, small(marked ? Math.min(DIM, fullAlpha(count) / 2) : fullAlpha(count)), null);
-    }
-    if (ground) sheet.pixels.set(ground);
-    const style = { radius: litRadius(count) * ratio, alpha: 1, halo: { width: 0.9 * ratio, colour: fill } };
-    if (marked && marked.length === count) {
-      // Very many that stand out would cover each other's rings, and each other.
-      const out = countOf(marked);
-      if (out > MANY / 5 && count > MANY) cloud(sheet, xy, placing, strong, small(fullAlpha(out)), marked);
-      else splat(sheet, xy, placing, strong, style, marked);
-    }
-    if (rings.length > 0) {
-      const pins = new Uint8Array(count);
-      for (const row of rings) pins[row] = 1;
-      splat(sheet, xy, placing, strong, style, pins);
-    }
-    context.putImageData(image, 0, 0);
+    const radius = [pointRadius(count) * ratio, litRadius(count) * ratio] as const;
+    // Of a plot and its canvas one may not have heard of a new size yet.
+    if (!xy || !pixels || !strong || pixels.length !== count || frame?.width !== own.width || frame.height !== own.height) return undefined;
+    return () => {
+      const [width, height] = [context.canvas.width, context.canvas.height];
+      if (image?.width !== width || image.height !== height) image = context.createImageData(width, height);
+      const sheet = { pixels: new Uint32Array(image.data.buffer), width, height };
+      const placing = { x0: frame.x0 * ratio, y0: frame.y0 * ratio, scale: frame.scale * ratio };
+      const small = (alpha: number) => ({ radius: radius[0], alpha });
+      const ground = grounds[+!!marked]!;
+      const of = [xy, frame, pixels, fill, width, height, ...radius];
+      if (of.some((value, i) => value !== ground.of[i])) {
+        ground.of = of;
+        if (ground.pixels.length !== width * height) ground.pixels = new Uint32Array(width * height);
+        ground.pixels.fill(fill);
+        (count > MANY ? cloud : splat)(
+          { ...sheet, pixels: ground.pixels }, xy, placing, pixels, small(marked ? Math.min(DIM, fullAlpha(count) / 2) : fullAlpha(count)), null);
+      }
+      sheet.pixels.set(ground.pixels);
+      const style = { radius: radius[1], alpha: 1, halo: { width: 0.9 * ratio, colour: fill } };
+      if (marked?.length === count) {
+        // Very many that stand out would cover each other's rings, and each other.
+        const out = countOf(marked);
+        if (out > MANY / 5 && count > MANY) cloud(sheet, xy, placing, strong, small(fullAlpha(out)), marked);
+        else splat(sheet, xy, placing, strong, style, marked);
+      }
+      if (rings.length > 0) {
+        const pins = new Uint8Array(count);
+        for (const row of rings) pins[row] = 1;
+        splat(sheet, xy, placing, strong, style, pins);
+      }
+      context.putImageData(image, 0, 0);
+    };
   };
 }
 

@@ -66,7 +66,9 @@ export function plotPointer(
     const [grid, drawn] = [plot.grid.peek(), line.peek()];
     line.value = [];
     if (!grid) return;
-    const members = trace([...drawn, ...drawn.slice(0, 2)], grid).map((member, row) => member && +plot.counts(row));
+    const members = trace([...drawn, ...drawn.slice(0, 2)], grid);
+    const pixels = plot.pixels.peek();
+    for (let row = 0; pixels && row < members.length; row++) if (pixels[row] === 0) members[row] = 0;
     pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), members, mode) });
   };
   const twoFingers = (event: PointerEvent, now: { x: number; y: number }): void => {

@@ -1,0 +1,58 @@
+import { effect } from "@preact/signals";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { fixtureSource } from "../../src/api/fixture/source";
+import { pick } from "../../src/state/actions";
+import { columns, setSource, snapshot } from "../../src/state/data";
+import { clearHover, setHover } from "../../src/state/hover";
+import { lookForRuns } from "../../src/state/poll";
+import { chosenSort, followSubject, listed, listSort } from "../../src/views/instances/listed";
+
+let stops: (() => void)[] = [];
+
+beforeAll(async () => {
+  setSource(fixtureSource());
+  await lookForRuns();
+  stops = [effect(() => void [listed.value, snapshot.value]), followSubject()];
+  for (let i = 0; i < 200 && !(columns.value.value && snapshot.value.value); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+afterAll(() => stops.forEach((stop) => stop()));
+beforeEach(() => {
+  clearHover();
+  pick(null);
+  chosenSort.value = null;
+});
+
+const known = () => columns.value.value!;
+/** Those for which it holds, by falling value; equal values in the order of their rows. */
+const falling = (values: ArrayLike<number>, holds: (row: number) => boolean): number[] =>
+  Array.from({ length: known().count }, (_, row) => row).filter(holds).sort((a, b) => values[b]! - values[a]! || a - b);
+
+test("at first all that are wrong, the surest first", () => {
+  expect(listSort.value).toEqual({ by: "score", descending: true });
+  expect(listed.value.title).toBe("Wrong");
+  expect(listed.value.rows.length).toBeGreaterThan(5);
+  expect([...listed.value.rows]).toEqual(falling(known().score, (row) => known().correct[row] === 0));
+});
+
+test("of a class that is pointed at those that are wrong, and they stay when the pointer leaves", () => {
+  setHover({ row: "s:8" });
+  const wrong = falling(known().score, (row) => known().label[row] === 8 && known().correct[row] === 0);
+  expect(listed.value.title).toBe("Class 8, wrong");
+  expect([...listed.value.rows]).toEqual(wrong);
+  clearHover();
+  expect([...listed.value.rows]).toEqual(wrong);
+});
+
+test("of a subset all, in the order that was chosen", () => {
+  chosenSort.value = { by: "loss", descending: false };
+  setHover({ row: "s:correct" });
+  expect([...listed.value.rows]).toEqual(falling(known().loss, (row) => known().correct[row] === 1).reverse());
+});
+
+test("of a picked set its rows and no others, whatever their order, and those of a step that kept more are left out", () => {
+  pick({ name: "lasso", rows: Int32Array.of(30, 2, 11, known().count + 4) });
+  expect(listed.value.title).toBe("Picked");
+  expect([...listed.value.rows]).toEqual(falling(known().score, (row) => [30, 2, 11].includes(row)));
+  pick(null);
+  expect(listed.value.title).toBe("Wrong");
+});
