@@ -33,3 +33,12 @@ def open_own(path: Path) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def missing(*names: str) -> str:
+    """What is said of files that are announced and not there."""
+    one = len(names) == 1
+    return (
+        f"{', '.join(names)} {'is' if one else 'are'} missing. {'It' if one else 'They'} lay beside the event file; "
+        f"was the run copied without {'it' if one else 'them'}?"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorboard_activis.files import open_own
+from tensorboard_activis.files import missing, open_own
 
 
 def test_a_file_is_opened(tmp_path: Path) -> None:
@@ -43,3 +43,8 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
 def test_a_device_is_no_file() -> None:
     with pytest.raises(OSError, match="no regular file"):
         open_own(Path("/dev/zero"))
+
+
+def test_what_is_missing_is_named() -> None:
+    assert missing("a") == "a is missing. It lay beside the event file; was the run copied without it?"
+    assert missing("a", "b") == "a, b are missing. They lay beside the event file; was the run copied without them?"

@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeGuard
 import numpy as np
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.files import open_own
+from tensorboard_activis.files import missing, open_own
 from tensorboard_activis.read.held import Held, Identity, OpenFile, identity
 
 _DTYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "I32": "int32", "I64": "int64", "U8": "uint8"}
@@ -140,9 +140,7 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return open_own(path)
     except FileNotFoundError as error:
-        raise UnreadableError(
-            f"{path.name} is missing. It lay beside the event file; was the run copied without it?"
-        ) from error
+        raise UnreadableError(missing(path.name)) from error
     except OSError as error:
         raise UnreadableError(f"{path.name} cannot be read: {error.strerror or error}.") from error
 

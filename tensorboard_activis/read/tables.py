@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.files import open_own
+from tensorboard_activis.files import missing, open_own
 from tensorboard_activis.read.pages import Demands, demands
 
 #: What a table may take in memory, whatever the size of its file, and how many times the size of a larger file.
@@ -43,9 +43,7 @@ def read_table(path: Path) -> pa.Table:
             table.validate(full=True)
             names = list(table.column_names)
     except FileNotFoundError as error:
-        raise UnreadableError(
-            f"{path.name} is missing. It lay beside the event file; was the run copied without it?"
-        ) from error
+        raise UnreadableError(missing(path.name)) from error
     except UnreadableError as error:
         raise UnreadableError(f"{path.name} cannot be read: {str(error).rstrip('.')}.") from error
     except OSError as error:  # pyarrow has some of its own without a number

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tensorboard_activis import metadata
 from tensorboard_activis.blobs import event_files
+from tensorboard_activis.files import missing
 from tensorboard_activis.serve.announced import Announced, Data, Entry, Request, Series
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.damage import DamageWatch
@@ -203,9 +204,9 @@ def _names(directory: Path | None) -> set[str] | None:
 
 def _step(entry: Entry, names: set[str] | None) -> dict[str, object]:
     brief, problem = entry.brief, entry.problem
-    missing = [name for name in brief.files if name not in names] if brief and names is not None else []
-    if missing:
-        problem = f"{', '.join(missing)} is missing. It lay beside the event file; was the run copied without it?"
+    lost = [name for name in brief.files if name not in names] if brief and names is not None else []
+    if lost:
+        problem = missing(*lost)
     return {
         "step": entry.step,
         "wall_time": brief.wall_time if brief else entry.wall_time,
