@@ -22,3 +22,7 @@ def go(page: Page, tab: FrameLocator, state: str) -> None:
 
 def drawer(tab: FrameLocator) -> Locator:
     return tab.get_by_role("region", name="Detail", exact=True)
+
+
+def notices(tab: FrameLocator) -> Locator:
+    return tab.locator(".notices")

@@ -1,0 +1,153 @@
+"""Servers that are slow, that fail, and that are restarted: the old picture stays, and who asked sees what became of it."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.board import tensorboard
+from tests.browser.conftest import OpenTab
+from tests.browser.links import drawer, go, link, notices
+from tests.browser.test_accessibility import objections
+from tests.browser.test_states import at_step, grid
+from tests.browser.test_tour import layer
+from tests.records import small_data, write_run
+
+SNAPSHOT_ROUTES = re.compile(r"/plugin/activis/(snapshot|strips|matrix|projection|columns|instance|neuron|where)\b")
+
+
+def test_a_slow_server(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
+    write_run(tmp_path / "run", small_data(), (1, 2))
+    write_run(tmp_path / "second", small_data(seed=2), (1, 2))
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        tab = open_tab(board, link(run="run"))
+        expect(grid(tab)).to_be_visible()
+        expect(tab.get_by_text("PC1")).to_have_count(2)
+        held: list[Route] = []
+
+        def release() -> None:
+            for route in held:
+                route.continue_()
+            held.clear()
+            page.unroute(SNAPSHOT_ROUTES)
+            expect(tab.get_by_role("progressbar")).to_have_count(0)
+
+        def hold() -> None:
+            page.route(SNAPSHOT_ROUTES, lambda route: held.append(route))
+
+        # In each case the control that asked shows progress, and the old picture stays.
+        old = grid(tab).get_by_role("rowheader")
+        hold()
+        tab.get_by_role("slider", name="Training step").press("Home")
+        expect(tab.get_by_role("slider").get_by_role("progressbar", name="The step is loading")).to_be_visible()
+        expect(layer(tab, "head").get_by_role("progressbar", name="The matrix of head is loading")).to_be_visible()
+        expect(layer(tab, "head").get_by_role("progressbar", name="The projection of head is loading")).to_be_visible()
+        expect(old).to_have_count(3)
+        assert objections(page) == []
+        release()
+        expect(at_step(tab, 1, 2)).to_be_visible()
+
+        for control, choice in (
+            ("Sort neurons by", "clustered"),
+            ("Statistic", "standard deviation"),
+            ("Compare with", "second"),
+            ("Run", "second"),
+        ):
+            hold()
+            button = tab.get_by_role("button", name=re.compile(f"^{control}\\b"))
+            button.click()
+            tab.get_by_role("option", name=choice).first.click()
+            expect(button).to_have_attribute("aria-busy", "true")
+            expect(old).to_have_count(3)
+            release()
+            expect(button).to_have_attribute("aria-busy", "false")
+
+        hold()
+        tab.get_by_role("combobox", name="Subset expression").fill("score < 0.5")
+        expect(tab.get_by_role("progressbar", name="Counting")).to_be_visible()
+        release()
+        expect(tab.get_by_text(re.compile(r"^\d+ of 17$"))).to_be_visible()
+
+        # The latest wins: what was asked for in between is let go.
+        hold()
+        slider = tab.get_by_role("slider", name="Training step")
+        slider.press("End")
+        slider.press("Home")
+        page.wait_for_timeout(200)
+        release()
+        expect(at_step(tab, 1, 2)).to_be_visible()
+
+
+def test_a_server_that_fails(tmp_path: Path, open_tab: OpenTab, page: Page, complaints: list[str]) -> None:
+    write_run(tmp_path / "run", small_data(), (1, 2))
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        # Everything fails but the list of runs: each pane says what failed, and its button asks for it again.
+        everything = re.compile(r"/plugin/activis/(?!runs|index\.js|graph\.worker|plugin_entry)")
+        page.route(everything, lambda route: route.fulfill(status=500, content_type="text/html", body="<h1>no</h1>"))
+        tab = open_tab(board)
+        for what in ("The graph", "The snapshot"):
+            said = tab.get_by_role("alert").filter(has_text=f"{what} could not be read.")
+            expect(said).to_contain_text("500 Internal Server Error")
+        expect(drawer(tab)).to_contain_text("Without the snapshot there is no detail.")
+        page.unroute(everything)
+        assert objections(page) == []
+        # One button for all that failed.
+        tab.get_by_role("alert").filter(has_text="The graph").get_by_role("button", name="Try again").click()
+        expect(tab.get_by_role("alert")).to_have_count(0)
+        expect(layer(tab, "head").get_by_text("PC1")).to_be_visible()
+        expect(drawer(tab).get_by_role("heading", name=re.compile("^Instance "))).to_be_visible()
+
+        def fails(routes: str, state: str, *said: str) -> None:
+            route = re.compile(rf"/plugin/activis/({routes})\b")
+            page.route(route, lambda one: one.fulfill(status=500, content_type="text/html", body="no"))
+            go(page, tab, state)
+            for text in said:
+                expect(tab.get_by_role("alert").filter(has_text=text)).to_be_visible()
+            page.unroute(route)
+            tab.get_by_role("alert").filter(has_text=said[0]).get_by_role("button", name="Try again").click()
+            expect(tab.get_by_role("alert")).to_have_count(0)
+
+        fails(
+            "projection|columns|neuron|where",
+            link(layers=["head"], selection={"kind": "neuron", "layer": "head", "neuron": 1}, expression="score < 0.5"),
+            "The projection of head could not be read.",
+            "The instances could not be read.",
+            "Neuron 1 of head could not be read.",
+            "where",
+        )
+        fails(
+            "table|subset",
+            link(layers=["head"], selection={"kind": "subset", "key": "s:ant"}, tab="table"),
+            "The table could not be read.",
+            "The subset could not be read.",
+        )
+        # Pictures that do not come leave their place, not a broken icon.
+        page.route(re.compile(r"/plugin/activis/content\b"), lambda route: route.fulfill(status=500))
+        go(page, tab, link(layers=["head"], rows=[["i", 3], ["s", "ant"]], selection={"kind": "instance", "row": 3}))
+        expect(drawer(tab).get_by_role("img", name="without its picture").first).to_be_visible()
+        expect(tab.locator("img")).to_have_count(0)
+    complaints.clear()
+
+
+def test_a_server_that_is_restarted(tmp_path: Path, open_tab: OpenTab, page: Page, complaints: list[str]) -> None:
+    write_run(tmp_path / "run", small_data(), (1, 2))
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        port = board.rpartition(":")[2]
+        tab = open_tab(board)
+        expect(tab.get_by_text("PC1")).to_have_count(2)
+    # It is gone: what is shown stays, and what is asked for says so and offers to try again.
+    tab.get_by_role("slider", name="Training step").press("Home")
+    failed = tab.get_by_role("alert").filter(has_text="TensorBoard does not answer. Is it still running?")
+    expect(failed.first).to_be_visible()
+    expect(failed.first.get_by_role("button", name="Try again")).to_be_visible()
+    expect(grid(tab).get_by_role("rowheader")).to_have_count(3)
+    expect(notices(tab)).to_contain_text("What is shown here was read before.")
+    assert objections(page) == []
+    with tensorboard(f"--logdir={tmp_path}", f"--port={port}"):
+        # Nobody clicks.
+        expect(tab.get_by_role("alert")).to_have_count(0, timeout=60_000)
+        expect(at_step(tab, 1, 2)).to_be_visible()
+        expect(notices(tab)).to_have_count(0)
+        expect(tab.get_by_role("progressbar")).to_have_count(0)
+        expect(tab.get_by_text("PC1")).to_have_count(2)
+    complaints.clear()
