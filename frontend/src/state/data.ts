@@ -69,8 +69,20 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
       case "expression": return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
   });
-  return there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown);
+  return atMost(there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown), shown);
 });
+
+/** What the server answers at once. */
+const MOST_ROWS = 1000;
+
+/** The last classes give way to rows that somebody added. */
+function atMost(all: Row[], { subsets }: Snapshot): Row[] {
+  if (all.length <= MOST_ROWS) return all;
+  const classes = new Set(subsets.flatMap(({ kind, name }) => (kind === "class" ? name : [])));
+  const isClass = (row: Row): boolean => row.kind === "subset" && classes.has(row.name);
+  let room = MOST_ROWS - all.filter((row) => !isClass(row)).length;
+  return all.filter((row) => !isClass(row) || room-- > 0).slice(0, MOST_ROWS);
+}
 
 /** So many probes are rows at first. */
 const MOST_PROBES = 8;
