@@ -82,7 +82,9 @@ export function splat(sheet: Sheet, xy: Float32Array, { x0, y0, scale }: Placing
   const disc = kernelOf(style.radius, style.alpha);
   const around = style.halo && kernelOf(style.radius + style.halo.width, 1);
   const reach = style.radius + 2;
-  for (let row = 0; row < xy.length >> 1; row++) {
+  // Of many points it is often one: the others are not looked at.
+  const end = chosen ? chosen.lastIndexOf(1) + 1 : xy.length >> 1;
+  for (let row = chosen ? Math.max(0, chosen.indexOf(1)) : 0; row < end; row++) {
     if (chosen && chosen[row] !== 1) continue;
     const colour = colours[row] as number;
     if (colour === 0) continue;

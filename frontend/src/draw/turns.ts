@@ -3,18 +3,19 @@
 /** Milliseconds of a frame after which the next picture waits for the next frame. */
 const ENOUGH = 8;
 
-const waiting = new Map<Element, () => void>();
-let last: Element | undefined;
+/** By canvas, or by what else is made. */
+const waiting = new Map<object, () => void>();
+let last: object | undefined;
 let next = 0;
 
 /** Draws a canvas in the next frame, or in one of those after it; what was still to be drawn on it is forgotten. The one under the pointer goes before the others. */
-export function inTurn(canvas: Element, work: () => void): void {
+export function inTurn(canvas: object, work: () => void): void {
   waiting.set(canvas, work);
   next ||= requestAnimationFrame(frame);
 }
 
 /** What was still to be drawn on a canvas is forgotten, and this done at once. */
-export function outOfTurn(canvas: Element, work: () => void): void {
+export function outOfTurn(canvas: object, work: () => void): void {
   waiting.delete(canvas);
   work();
 }
@@ -24,7 +25,7 @@ function frame(): void {
   do {
     const canvases = [...waiting.keys()];
     // Where one is drawn again and again, the others' turn comes in between.
-    last = canvases.find((canvas) => canvas !== last && canvas.parentElement?.matches(":hover")) ?? canvases[0];
+    last = canvases.find((canvas) => canvas !== last && (canvas as Partial<Element>).parentElement?.matches(":hover")) ?? canvases[0];
     const work = last && waiting.get(last);
     if (last) waiting.delete(last);
     work?.();

@@ -46,11 +46,14 @@ function equal(values: ArrayLike<number>, wanted: number): Uint8Array {
   return members;
 }
 
-export function only({ count }: Columns, rows: Iterable<number>): Uint8Array {
+export function only({ count }: Columns, rows: ArrayLike<number>): Uint8Array {
   const members = new Uint8Array(count);
-  for (const row of rows) if (row < count) members[row] = 1;
+  // What is beyond its end a typed array does not take.
+  for (let i = 0; i < rows.length; i++) members[rows[i]!] = 1;
   return members;
 }
+
+export const pickedMembers: ReadonlySignal<Uint8Array | null> = computed(() => columns.value.value && picked.value && only(columns.value.value, picked.value.rows));
 
 /** The instances that stand out, one byte each: those of the hovered row or the hovered one, else the picked; null: none dims. */
 export const lit: ReadonlySignal<Uint8Array | null> = computed(() => {
@@ -60,5 +63,5 @@ export const lit: ReadonlySignal<Uint8Array | null> = computed(() => {
   if (instance !== undefined) return only(known, [instance]);
   const key = hoveredRow.value;
   if (key) return membersOf(key);
-  return picked.value ? only(known, picked.value.rows) : null;
+  return pickedMembers.value;
 });

@@ -59,18 +59,22 @@ export function Classes(): JSX.Element {
 
   const marks = useCallback((surface: Surface) => {
     const [now, laid] = [state.shown.value, state.laid.value];
-    if (!now || !laid) return;
+    if (!now || !laid) return undefined;
     const { context } = surface;
-    context.translate(0, -top.value);
     const blocks = visible(laid, top.value, top.value + surface.height);
     const own = blocks.find((block) => keyOf(now, block.group) !== null && keyOf(now, block.group) === hoveredRow.value);
-    if (own) {
-      context.fillStyle = tokens.value.accentWash;
-      context.beginPath();
-      context.roundRect(4, own.top, surface.width - 8, own.height - 1, 4);
-      context.fill();
-    }
-    drawMarks(context, laid, blocks, now.look, lit.value);
+    const [marked, wash] = [lit.value, tokens.value.accentWash];
+    context.translate(0, -top.value);
+    return () => {
+      context.clearRect(0, top.peek(), surface.width, surface.height);
+      if (own) {
+        context.fillStyle = wash;
+        context.beginPath();
+        context.roundRect(4, own.top, surface.width - 8, own.height - 1, 4);
+        context.fill();
+      }
+      drawMarks(context, laid, blocks, now.look, marked);
+    };
   }, []);
   const rings = useCallback((surface: Surface) => {
     const laid = state.laid.value;
@@ -117,7 +121,7 @@ export function Classes(): JSX.Element {
     <>
       <Heads now={now} label={laid?.rightX ?? 56} wrong={laid && laid.wrongColumns > 0 ? laid.wrongX : null} narrow={!!laid && now?.task === "classification" && laid.wrongColumns * laid.pitch + 4 < widthOf(`Wrong ${integer(now.wrong)}`, 11, 500)} per={per} />
       <div class="classes" style={laid ? { "--classes": `${laid.height}px` } : {}}>
-        <Canvas draw={marks} aria-hidden />
+        <Canvas draw={marks} late aria-hidden />
         <Canvas draw={rings} aria-hidden />
         <div ref={scroller} class="classes-scroll" onScroll={(event) => (top.value = event.currentTarget.scrollTop)} onPointerMove={onPointerMove}
           onPointerLeave={() => ((pointed.value = null), clearHover())} onClick={onClick}>

@@ -1,15 +1,16 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Columns } from "../../api/types";
+import { inTurn } from "../../draw/turns";
 import { byFalling } from "../../layout/classes";
 import { classOfRow, hoveredRow, labelName, numeric, rowName } from "../../state/chosen";
 import { columns, rows, snapshot } from "../../state/data";
-import { membersOf, only, picked } from "../../state/members";
+import { membersOf, picked, pickedMembers } from "../../state/members";
 import { rowKey, rowOfKey, type RowKey } from "../../state/rows";
 import { selection } from "../../state/view";
 import { errorsOf } from "./look";
 
 /** Which instances the list under the classes shows: what was last pointed at. It stays when the pointer leaves, or nobody could reach the list. */
-type Subject = { kind: "row"; key: RowKey } | { kind: "picked" } | null;
+type Subject = { kind: "row"; key: RowKey } | { kind: "picked"; name: string; members: Uint8Array } | null;
 
 export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss" | "error";
 /** null: by what surprises most, the surest or the farthest off. */
@@ -34,8 +35,12 @@ export function followSubject(): () => void {
       if (key !== null && rowOfKey(key)?.kind !== "instance" && membersOf(key)) subject.value = { kind: "row", key };
     }),
     effect(() => {
-      if (picked.value) subject.value = { kind: "picked" };
-      else if (subject.peek()?.kind === "picked") subject.value = null;
+      const [set, members] = [picked.value, pickedMembers.value];
+      // After the pictures of what was picked: a long list takes its time.
+      inTurn(sorted, () => {
+        if (set && members) subject.value = { kind: "picked", name: set.name, members };
+        else if (subject.peek()?.kind === "picked") subject.value = null;
+      });
     }),
     effect(() => {
       const chosen = selection.value;
@@ -71,7 +76,11 @@ export const listed: ReadonlySignal<Listed> = computed(() => {
   const known = columns.value.value;
   if (!known) return { title: "", rows: NONE };
   const { title, holds } = unsorted(known);
-  return { title, rows: sorted.value.filter(holds) };
+  // What `filter` does, in a tenth of its time.
+  const [all, rows] = [sorted.value, new Int32Array(known.count)];
+  let count = 0;
+  for (let i = 0; i < all.length; i++) if (holds(all[i]!)) rows[count++] = all[i]!;
+  return { title, rows: rows.slice(0, count) };
 });
 
 /** A number or a letter alone does not say that it is a class. */
@@ -80,12 +89,9 @@ const classTitle = (name: string): string => (name.length <= 3 ? `Class ${name}`
 function unsorted(known: Columns): { title: string; holds: (row: number) => boolean } {
   const isWrong = (row: number): boolean => known.correct[row] === 0;
   const what = subject.value;
-  if (what?.kind === "picked" && picked.value) {
-    const members = only(known, picked.value.rows);
-    return { title: picked.value.name === "lasso" ? "Picked" : picked.value.name, holds: (row) => members[row] === 1 };
-  }
-  const members = what?.kind === "row" ? membersOf(what.key) : null;
-  if (what?.kind === "row" && members) {
+  if (what?.kind === "picked") return { title: what.name === "lasso" ? "Picked" : what.name, holds: (row) => what.members[row] === 1 };
+  const members = what && membersOf(what.key);
+  if (members) {
     const index = classOfRow(what.key);
     if (index >= 0 && members.some((member, row) => member === 1 && isWrong(row)))
       return { title: `${classTitle(labelName(index))}, wrong`, holds: (row) => members[row] === 1 && isWrong(row) };

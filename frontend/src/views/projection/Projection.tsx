@@ -36,8 +36,10 @@ export function Projection({ layer }: { layer: string }): JSX.Element {
               </p>
             )}
             <Plot plot={plot} />
-            <Legend plot={plot} />
-            {picked.value?.layer === layer && <PickedBar />}
+            <div class="projection-foot">
+              <Legend plot={plot} />
+              {picked.value?.layer === layer && <PickedBar />}
+            </div>
           </>
         )}
       </Loading>

@@ -73,7 +73,8 @@ export function pointsPainter(plot: Plot): (surface: Surface) => (() => void) | 
 
 function countOf(members: Uint8Array): number {
   let count = 0;
-  for (let row = 0; row < members.length; row++) count += members[row] as number;
+  const end = members.lastIndexOf(1) + 1;
+  for (let row = Math.max(0, members.indexOf(1)); row < end; row++) count += members[row] as number;
   return count;
 }
 

@@ -67,8 +67,7 @@ export function plotPointer(
     line.value = [];
     if (!grid) return;
     const members = trace([...drawn, ...drawn.slice(0, 2)], grid);
-    const pixels = plot.pixels.peek();
-    for (let row = 0; pixels && row < members.length; row++) if (pixels[row] === 0) members[row] = 0;
+    if (plot.hidden.peek().size > 0) for (let row = 0; row < members.length; row++) if (!plot.counts(row)) members[row] = 0;
     pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), members, mode) });
   };
   const twoFingers = (event: PointerEvent, now: { x: number; y: number }): void => {
