@@ -179,7 +179,7 @@ function Heads({ now, label, wrong, narrow, per }: { now: Blocked | null; label:
     <div class="classes-heads">
       <span>Label</span>
       <span style={{ left: `${label}px` }}>{now.judged ? "Right" : "Instances"} <b>{integer(now.right)}</b>{note}</span>
-      {wrong !== null && <span style={narrow ? { right: "6px" } : { left: `${wrong}px` }}>Wrong <b>{integer(now.wrong)}</b></span>}
+      {wrong !== null && <span style={narrow ? { right: "12px" } : { left: `${wrong}px` }}>Wrong <b>{integer(now.wrong)}</b></span>}
     </div>
   );
 }
