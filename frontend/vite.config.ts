@@ -1,14 +1,6 @@
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
-
-/** dagre comes in one file that fills objects with algorithms of which it reads two: without the others' names the others go. */
-const dagreAsNeeded = (): Plugin => ({
-  name: "dagre-as-needed",
-  transform: (code, id) =>
-    id.endsWith("dagre.esm.js")
-      ? code.replaceAll(/\(([\w$]+),\{(?:\w+:\(\)=>[\w$]+,?)+\}\)/g, (call) => call.replaceAll(/\b(?!preorder|postorder)\w+:\(\)=>[\w$]+,?/g, ""))
-      : undefined,
-});
+import { dagreAsNeeded } from "./dagreAsNeeded";
 
 /** Elements become calls of `h` with their children behind the props, which needs no list and no name for them: 800 bytes gzipped less. */
 const preactInScope = (): Plugin => ({
