@@ -152,7 +152,7 @@ def test_every_view_is_saved(board: str, open_tab: OpenTab, page: Page, runs: Pa
 
     check_picture(save(button("Save the matrix of head.fc1"), "PNG"), (600, 200))
     check_picture(save(button("Save the graph"), "PNG"), (300, 600))
-    check_picture(save(button("Save the plot as PNG", layer(tab, "head.fc1"))), (200, 150))
+    check_picture(save(button("Save the projection of head.fc1"), "PNG"), (200, 150))
     check_picture(save(button("Save the instances"), "PNG"), (600, 800))
     check_picture(save(button("Save the detail"), "PNG"), (1000, 300))
 
@@ -176,4 +176,17 @@ def test_every_view_is_saved(board: str, open_tab: OpenTab, page: Page, runs: Pa
     wanted = [[index, *summary.mean[classes, index]] for index in range(summary.mean.shape[1])]
     np.testing.assert_allclose(np.array(lines, float), wanted, rtol=1e-5, atol=1e-6)
     table = list(csv.DictReader(save(button("Save the instances"), "CSV").read_text(encoding="utf-8").splitlines()))
-    assert [line["id"] for line in table] == [str(one) for one in snapshot.instances["id"].to_pylist()]
+    ids = [str(one) for one in snapshot.instances["id"].to_pylist()]
+    assert [line["id"] for line in table] == ids
+    places = list(
+        csv.DictReader(save(button("Save the projection of head.fc1"), "CSV").read_text(encoding="utf-8").splitlines())
+    )
+    assert [line["id"] for line in places] == ids
+    assert [line["label"] for line in places] == [str(one) for one in snapshot.instances["label"].to_pylist()]
+    centred = snapshot.activations("head.fc1").astype(float)
+    centred -= centred.mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    found = np.array([[line["x"], line["y"]] for line in places], float)
+    # Which way an axis points is free.
+    np.testing.assert_allclose(np.abs(found), np.abs(centred @ axes.T), rtol=1e-2, atol=1e-2 * np.abs(found).max())
+    expect(tab.get_by_text("picked")).to_have_count(0)
