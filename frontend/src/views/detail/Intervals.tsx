@@ -52,7 +52,7 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
   return (
     <section class="detail-section detail-intervals" ref={element} aria-label={whole}>
       <h3 title={whole}>
-        <CutText>{widthOf(whole, 12, 500) > width - NUMBER * heads.length ? title[0] : whole}</CutText>
+        <CutText>{widthOf(whole, 12, 500) > width - NUMBER * heads.length - 8 ? title[0] : whole}</CutText>
         <span class="detail-heads">{intervals.length > 0 && heads.map((head) => <span class="caption number">{head}</span>)}</span>
       </h3>
       {intervals.length === 0 ? (
