@@ -1,5 +1,5 @@
 import { effect } from "@preact/signals";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { fixtureSource } from "../../src/api/fixture/source";
 import { instanceName, isProbe, pinned, rowName } from "../../src/state/chosen";
 import { columns, rows, setSource, snapshot } from "../../src/state/data";
@@ -17,6 +17,7 @@ const PROBES = 2;
 let stops: (() => void)[];
 
 beforeAll(async () => {
+  vi.stubGlobal("requestAnimationFrame", (work: () => void) => setTimeout(work));
   const source = fixtureSource();
   // The last two instances are probes.
   setSource({
@@ -48,8 +49,9 @@ describe("probes", () => {
     expect(all.some(isProbe)).toBe(false);
   });
 
-  it("stand first in lists", () => {
+  it("stand first in lists", async () => {
     pick({ name: "some", rows: Int32Array.of(3, 898, 5, 897) });
+    await settled(() => listed.value.title === "some"); // a frame later
     expect([...listed.value.rows.subarray(0, 2)].sort()).toEqual([897, 898]);
     expect([...listed.value.rows.subarray(2)].sort()).toEqual([3, 5]);
     pick(null);
