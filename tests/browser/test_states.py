@@ -32,13 +32,18 @@ def reload(page: Page) -> None:
     page.get_by_role("button", name=re.compile("Last Updated")).click()
 
 
-def test_a_log_directory_without_activations(tmp_path: Path, open_tab: OpenTab) -> None:
+def test_a_log_directory_without_activations(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
     scalars(tmp_path / "plain")
     with tensorboard(f"--logdir={tmp_path}") as board:
         tab = open_tab(board)
         expect(tab.get_by_role("heading", name="No activations in this log directory yet")).to_be_visible()
         for text in ("ActiVisLogger", "ActiVisCallback", "tensorboard-activis demo", "plain"):
             expect(tab.get_by_text(text).first).to_be_visible()
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        for what, said in (("the command", "tensorboard-activis demo"), ("the PyTorch code", "ActiVisLogger")):
+            tab.get_by_role("button", name=f"Copy {what}").click()
+            expect(tab.get_by_role("button", name=f"Copy {what}")).to_have_text("Copied")
+            assert said in page.evaluate("navigator.clipboard.readText()")
         # It looks again by itself: the first snapshot replaces the page.
         write_run(tmp_path / "run", small_data(), (4,))
         expect(grid(tab)).to_be_visible()

@@ -121,15 +121,6 @@ def test_a_link_brings_the_picture_back(board: str, open_tab: OpenTab, page: Pag
     expect(layer(tab, "stem.relu")).to_be_visible()
 
 
-def test_hover_is_linked_over_the_views(board: str, open_tab: OpenTab) -> None:
-    tab = open_tab(board, AT_FIRST)
-    settled(tab)
-    row(layer(tab, "head.fc2"), "3").hover()
-    expect(tab.get_by_role("region", name="Instances", exact=True).locator(".classes-label.here")).to_contain_text("3")
-    for name in ("head.fc1", "head.fc2"):
-        expect(layer(tab, name).locator(".matrix-row.lit")).to_contain_text("3")
-
-
 def test_play_goes_through_the_steps(board: str, open_tab: OpenTab) -> None:
     tab = open_tab(board, AT_FIRST)
     tab.get_by_role("slider", name="Training step").press("Home")
