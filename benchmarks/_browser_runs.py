@@ -17,8 +17,9 @@ _BATCH = 4096
 _RUNS = {
     "matrix": [("matrix", 1_000, 1_000, 16_384)],
     "projection": [("points", 100_000, 10, 32), ("million", MILLION, 10, 8)],
-    "table": [("million", MILLION, 10, 8)],
+    "million": [("million", MILLION, 10, 8)],
     "hover": [("hover", 10_000, 10, 512)],
+    "table": [("hover", 10_000, 10, 512), ("million", MILLION, 10, 8)],
     "memory": [("memory", 5_000, 10, 256)],
     "graph": [("graph", 200, 10, 64)],
     "first": [("layers", 10_000, 10, 2_048)],

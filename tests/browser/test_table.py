@@ -18,7 +18,7 @@ from tests.browser.links import link
 @pytest.fixture(scope="module")
 def million(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     log_dir = tmp_path_factory.mktemp("million")
-    write(log_dir, ["table"])
+    write(log_dir, ["million"])
     with tensorboard(f"--logdir={log_dir}") as address:
         yield log_dir / "million", address
 
