@@ -1,5 +1,6 @@
 """The event files of a directory: every record's checksums, every event, graph and snapshot."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def check_events(directory: Path, report: Report) -> Events:
     """Reads all event files of a directory to their ends."""
     found = Events([], set())
     nodes: set[str] | None = None
+    # Where an event file was copied, its snapshots are announced twice; each is looked at once.
+    seen: dict[bytes, int] = {}
     for path in event_files(directory):
         steps: list[int] = []
         for one in scan(path):
@@ -39,11 +42,14 @@ def check_events(directory: Path, report: Report) -> Events:
             try:
                 if one.tag == metadata.GRAPH_TAG:
                     nodes = (nodes or set()) | {node.key for node in codec.decode_graph(one.content).nodes}
-                else:
+                    continue
+                digest = hashlib.sha256(one.content).digest()
+                if digest not in seen:
                     snapshot = codec.decode_snapshot(one.content)
-                    _check_agreement(one, snapshot, path.name, report)
                     found.snapshots.append(snapshot)
-                    steps.append(snapshot.step)
+                    seen[digest] = snapshot.step
+                _check_agreement(one, seen[digest], path.name, report)
+                steps.append(seen[digest])
             except UnreadableError as error:
                 what = "graph" if one.tag == metadata.GRAPH_TAG else "snapshot"
                 report.add(f"{path.name}, {what} of step {one.step}", str(error), "Every other event of this file.")
@@ -52,11 +58,11 @@ def check_events(directory: Path, report: Report) -> Events:
     return Events(found.snapshots, nodes)
 
 
-def _check_agreement(blob: Blob, snapshot: schema.Snapshot, name: str, report: Report) -> None:
-    if blob.step != snapshot.step:
+def _check_agreement(blob: Blob, step: int, name: str, report: Report) -> None:
+    if blob.step != step:
         report.add(
             f"{name}, snapshot of step {blob.step}",
-            f"Its event says step {blob.step}, the snapshot itself {snapshot.step}.",
+            f"Its event says step {blob.step}, the snapshot itself {step}.",
             "The snapshot, under its own step.",
         )
 

@@ -10,20 +10,26 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.array_file import ArrayFile, Tensor
 from tensorboard_activis.read.joined import joined
 
+#: Files that were looked up already, by name: thousands of arrays may lie in one.
+Known = dict[str, ArrayFile]
 
-def read_array(directory: Path, array: schema.Array, rows: int | None = None) -> np.ndarray:
+
+def read_array(directory: Path, array: schema.Array, rows: int | None = None, known: Known | None = None) -> np.ndarray:
     """The array, or its first rows, read-only; a large one of one file is a view into the memory-mapped file.
+
+    Arguments:
+        known: of this directory; grows.
 
     Raises:
         UnreadableError: a file is missing, shorter than its header says, or holds something else than the record says.
     """
-    return read_arrays(directory, [array], rows)[0]
-
-
-def read_arrays(directory: Path, arrays: Sequence[schema.Array], rows: int | None = None) -> list[np.ndarray]:
-    """Several arrays, each as `read_array`; a file that holds many of them is looked up once."""
-    known: dict[str, ArrayFile] = {}
-    return [_read(directory, array, rows, known) for array in arrays]
+    if not array.files:
+        return np.frombuffer(array.inline, array.dtype).reshape(array.shape)[:rows]
+    parts = _located(directory, array, {} if known is None else known)
+    if len(parts) == 1:
+        ((file, tensor),) = parts
+        return file.read(tensor, rows)
+    return joined(array, parts)[:rows]
 
 
 def check_array(directory: Path, array: schema.Array) -> None:
@@ -51,17 +57,7 @@ def whole_file(path: Path) -> ArrayFile:
     return file
 
 
-def _read(directory: Path, array: schema.Array, rows: int | None, known: dict[str, ArrayFile]) -> np.ndarray:
-    if not array.files:
-        return np.frombuffer(array.inline, array.dtype).reshape(array.shape)[:rows]
-    parts = _located(directory, array, known)
-    if len(parts) == 1:
-        ((file, tensor),) = parts
-        return file.read(tensor, rows)
-    return joined(array, parts)[:rows]
-
-
-def _located(directory: Path, array: schema.Array, known: dict[str, ArrayFile]) -> list[tuple[ArrayFile, Tensor]]:
+def _located(directory: Path, array: schema.Array, known: Known) -> list[tuple[ArrayFile, Tensor]]:
     """Its parts, which make it up; compared before anything is read."""
     for name in array.files:
         if name not in known:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ExpressionError, NotFoundError
 from tensorboard_activis.predicate import compile_expression
-from tensorboard_activis.read.arrays import check_array, read_array, read_arrays
+from tensorboard_activis.read.arrays import Known, check_array, read_array
 from tensorboard_activis.read.instances import read_instances, with_outcome
 
 
@@ -85,7 +85,10 @@ class SnapshotReader:
         """The layer's statistics over every declared subset, or over the first so many; the very first is all instances."""
         summary = self.layer(layer).summary
         fields = (summary.count, summary.mean, summary.std, summary.min, summary.max)
-        return SummaryArrays(self._subsets[:subsets], *read_arrays(self._directory, fields, subsets))
+        known: Known = {}
+        return SummaryArrays(
+            self._subsets[:subsets], *(read_array(self._directory, field, subsets, known) for field in fields)
+        )
 
     @cached_property
     def _subsets(self) -> tuple[str, ...]:
