@@ -74,7 +74,9 @@ def test_superseded_snapshots_are_counted(run: Path, capsys: pytest.CaptureFixtu
     assert "4 whole snapshots, of which 1 superseded by a later session" in capsys.readouterr().out
 
 
-def test_what_a_copied_event_file_announces_again_is_counted_once(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_copied_event_file_announces_again_is_counted_once(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     events = one(run, "*tfevents*")
     events.with_name(f"{events.name}.copy").write_bytes(events.read_bytes())
     assert run_check(run) == 0
