@@ -210,13 +210,15 @@ def projection(tab: Tab) -> None:
                 tab.page.mouse.move(x + width * (0.7 - step * 0.006), y + height * 0.5)
             tab.page.mouse.up(button="middle")
 
+        def hover(x: float = x, y: float = y, width: float = width, height: float = height) -> None:
+            for step in range(60):
+                tab.page.mouse.move(x + width * (0.35 + step * 0.004), y + height * 0.5)
+                tab.page.wait_for_timeout(8)
+
         line("  zoom, slow frame", slow_frame(tab.frames(zoom)), slow)
         line("  pan, slow frame", slow_frame(tab.frames(pan)), slow)
-        tab.hover(
-            "  hover, until its frame is drawn",
-            tab.along(".projection-plot", 0.4, 0.5),
-            FRAME if run == "points" else None,
-        )
+        line("  hover from point to point, slow frame", slow_frame(tab.frames(hover)), slow)
+        tab.hover("  hover, until its frame is drawn", tab.along(".projection-plot", 0.4, 0.5), None)
 
         def lasso(x: float = x, y: float = y, width: float = width, height: float = height) -> None:
             tab.page.mouse.move(x + width * 0.3, y + height * 0.3)

@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { RowKey } from "./rows";
 
 /**
@@ -13,6 +13,8 @@ export interface Hover {
 }
 
 export const hover = signal<Hover>({});
+/** Apart from the rest: from neuron to neuron the instance stays, and what draws instances need not be drawn again. */
+export const hoveredInstance: ReadonlySignal<number | undefined> = computed(() => hover.value.instance);
 
 export function setHover(next: Hover): void {
   const now = hover.peek();

@@ -2,7 +2,7 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Columns, Snapshot } from "../api/types";
 import { classOfRow, hoveredRow, subsetsByName } from "./chosen";
 import { columns, snapshot, whereOf } from "./data";
-import { hover } from "./hover";
+import { hoveredInstance } from "./hover";
 import { type RowKey, rowOfKey } from "./rows";
 
 /** A set of instances that was drawn with a lasso, clicked in the confusion matrix or marked in the table; not yet a row. */
@@ -59,7 +59,7 @@ export const pickedMembers: ReadonlySignal<Uint8Array | null> = computed(() => c
 export const lit: ReadonlySignal<Uint8Array | null> = computed(() => {
   const known = columns.value.value;
   if (!known) return null;
-  const { instance } = hover.value;
+  const instance = hoveredInstance.value;
   if (instance !== undefined) return only(known, [instance]);
   const key = hoveredRow.value;
   if (key) return membersOf(key);

@@ -6,7 +6,7 @@ import { arrow } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
 import { instanceName, labelName, numeric } from "../../state/chosen";
 import { pictured, snapshot, tableOf } from "../../state/data";
-import { clearHover, hover, setHover } from "../../state/hover";
+import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { Thumbnail } from "../controls/Swatch";
 
 export interface Tile {
@@ -35,7 +35,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
         const name = label === null ? (prediction === null ? instanceName(row) : named(prediction)) : wrong ? arrow(String(label), String(prediction)) : named(label);
         const point = (): void => setHover({ instance: row });
         return (
-          <button key={row} type="button" class={`detail-tile${hover.value.instance === row ? " lit" : ""}`} aria-label={pictures ? `${instanceName(row)}, ${name}, ${what}${told}` : undefined}
+          <button key={row} type="button" class={`detail-tile${hoveredInstance.value === row ? " lit" : ""}`} aria-label={pictures ? `${instanceName(row)}, ${name}, ${what}${told}` : undefined}
             onClick={() => clickInstance(row)} onPointerEnter={point} onPointerLeave={clearHover} onFocus={point} onBlur={clearHover}>
             {pictures ? <Thumbnail row={row} size={long ? 28 : 36} /> : <span class="value">{instanceName(row)}</span>}{" "}
             {long && wrong ? (

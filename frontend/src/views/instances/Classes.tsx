@@ -12,7 +12,7 @@ import { wide } from "../../layout/panes";
 import { clickInstance, pick, select } from "../../state/actions";
 import { hoveredRow, pinned, subsetsByName } from "../../state/chosen";
 import { snapshot } from "../../state/data";
-import { clearHover, hover, setHover } from "../../state/hover";
+import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { lit } from "../../state/members";
 import { subsetKey } from "../../state/rows";
 import { Icon } from "../controls/Icon";
@@ -57,23 +57,50 @@ export function Classes(): JSX.Element {
     return () => observer.disconnect();
   }, []);
 
-  const marks = useCallback((surface: Surface) => {
-    const [now, laid] = [state.shown.value, state.laid.value];
-    if (!now || !laid) return undefined;
-    const { context } = surface;
-    const blocks = visible(laid, top.value, top.value + surface.height);
-    const own = blocks.find((block) => keyOf(now, block.group) !== null && keyOf(now, block.group) === hoveredRow.value);
-    const [marked, wash] = [lit.value, tokens.value.accentWash];
-    context.translate(0, -top.value);
-    return () => {
-      context.clearRect(0, top.peek(), surface.width, surface.height);
-      if (own) {
-        context.fillStyle = wash;
+  const marks = useMemo(() => {
+    const ground = document.createElement("canvas").getContext("2d");
+    let known: readonly unknown[] = [];
+    return (surface: Surface) => {
+      const [now, laid] = [state.shown.value, state.laid.value];
+      if (!now || !laid) return undefined;
+      const { context, width, height } = surface;
+      const blocks = visible(laid, top.value, top.value + height);
+      const own = blocks.find((block) => keyOf(now, block.group) !== null && keyOf(now, block.group) === hoveredRow.value);
+      const [marked, wash, instance] = [lit.value, tokens.value.accentWash, hoveredInstance.value];
+      context.translate(0, -top.value);
+      const draw = (to: CanvasRenderingContext2D, members: Uint8Array | null): void => {
+        to.clearRect(0, top.peek(), width, height);
+        if (own) {
+          to.fillStyle = wash;
+          to.beginPath();
+          to.roundRect(4, own.top, width - 8, own.height - 1, 4);
+          to.fill();
+        }
+        drawMarks(to, laid, blocks, now.look, members);
+      };
+      return () => {
+        if (instance === undefined || own || !ground) return draw(context, marked);
+        // Whichever instance is pointed at, the others are dimmed: one picture of all dimmed serves for each.
+        const { canvas } = context;
+        const wanted = [now, laid, wash, top.peek(), canvas.width, canvas.height];
+        if (wanted.some((part, i) => part !== known[i])) {
+          known = wanted;
+          [ground.canvas.width, ground.canvas.height] = [canvas.width, canvas.height];
+          ground.setTransform(context.getTransform());
+          draw(ground, new Uint8Array());
+        }
+        context.clearRect(0, top.peek(), width, height);
+        context.drawImage(ground.canvas, 0, top.peek(), width, height);
+        const place = placeOf(laid, instance);
+        if (!place) return;
+        context.save();
         context.beginPath();
-        context.roundRect(4, own.top, surface.width - 8, own.height - 1, 4);
-        context.fill();
-      }
-      drawMarks(context, laid, blocks, now.look, marked);
+        context.rect(place.x, place.y, laid.mark, laid.mark);
+        context.clip();
+        context.clearRect(place.x, place.y, laid.mark, laid.mark);
+        drawMarks(context, laid, [place.block], now.look, marked);
+        context.restore();
+      };
     };
   }, []);
   const rings = useCallback((surface: Surface) => {
@@ -86,7 +113,7 @@ export function Classes(): JSX.Element {
       const place = placeOf(laid, row);
       if (place) drawMarkRing(context, place.x, place.y, laid.mark, { ring: accent, ground: background });
     }
-    const { instance } = hover.value;
+    const instance = hoveredInstance.value;
     const place = instance === undefined || pinned.value.includes(instance) ? null : placeOf(laid, instance);
     if (place) drawMarkRing(context, place.x, place.y, laid.mark, { ring: text, ground: background }, true);
   }, []);

@@ -11,7 +11,7 @@ import { cellAt, type CellHit, confusion, type ConfusionLayout, layOutConfusion,
 import { pick, pickWhere } from "../../state/actions";
 import { classOfRow, hoveredRow, labelName, subsetsByName } from "../../state/chosen";
 import { columns, snapshot } from "../../state/data";
-import { clearHover, hover, setHover } from "../../state/hover";
+import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { expressionKey, subsetKey } from "../../state/rows";
 import { Tooltip } from "../controls/Tooltip";
@@ -173,7 +173,7 @@ function paint({ context, width, height, ratio }: Surface, { counts, classes, mo
   const colours = tokens.value;
   const { left, top, cell } = at;
   const known = columns.value.value;
-  const instance = hover.value.instance;
+  const instance = hoveredInstance.value;
   const here = hoveredRow.value;
   const snap = (value: number): number => Math.round(value * ratio) / ratio;
   const gap = cell >= 14 ? 1 : 0;

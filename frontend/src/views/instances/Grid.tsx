@@ -3,7 +3,7 @@ import { classColour } from "../../draw/classes";
 import { clickInstance } from "../../state/actions";
 import { instanceName, pinned } from "../../state/chosen";
 import { columns, contentUrl } from "../../state/data";
-import { clearHover, hover, setHover } from "../../state/hover";
+import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { lit } from "../../state/members";
 import { Thumbnail } from "../controls/Swatch";
 import { useWindow } from "./window";
@@ -31,7 +31,7 @@ export function Grid(): JSX.Element {
   const cells = [];
   for (let row = from * across; row < Math.min(count, Math.min(to, lines) * across); row++) {
     const place = { left: `${12 + (row % across) * pitch}px`, top: `${Math.floor(row / across) * pitch}px`, width: `${size}px`, height: `${size}px` };
-    const classes = `grid-cell${pinned.value.includes(row) ? " pinned" : ""}${hover.value.instance === row ? " here" : ""}${members && members[row] !== 1 ? " dim" : ""}`;
+    const classes = `grid-cell${pinned.value.includes(row) ? " pinned" : ""}${hoveredInstance.value === row ? " here" : ""}${members && members[row] !== 1 ? " dim" : ""}`;
     const prediction = columns.value.value?.prediction[row] ?? -1;
     cells.push(
       <div key={row} role="option" aria-selected={pinned.value.includes(row)} aria-label={instanceName(row)} class={classes} title={instanceName(row)}

@@ -4,7 +4,7 @@ import { alike, fixed, integer, signed } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
 import { instanceName, labelName, pinned, several } from "../../state/chosen";
 import { columns, pictured, snapshot } from "../../state/data";
-import { clearHover, hover, setHover } from "../../state/hover";
+import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
 import { ClassName, Thumbnail } from "../controls/Swatch";
 import { errorsOf } from "./look";
@@ -56,7 +56,7 @@ export function List(): JSX.Element | null {
         <div style={{ height: `${rows.length * LINE}px` }}>
           {Array.from(rows.subarray(from, to), (row, i) => {
             const chosen = selection.value?.kind === "instance" && selection.value.row === row;
-            const strong = chosen || hover.value.instance === row;
+            const strong = chosen || hoveredInstance.value === row;
             return (
               <div key={row} role="option" aria-selected={chosen} class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(row) ? " strong" : ""}`}
                 style={{ top: `${(from + i) * LINE}px` }} onClick={() => clickInstance(row)} onPointerEnter={() => setHover({ instance: row })}>

@@ -6,7 +6,7 @@ import { alike, fixed, integer, short } from "../../draw/format";
 import { clickInstance, pick } from "../../state/actions";
 import { instanceName, numeric, subsetsByName } from "../../state/chosen";
 import { columns, pictured, snapshot, tableOf } from "../../state/data";
-import { clearHover, hover, setHover } from "../../state/hover";
+import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { selection } from "../../state/view";
 import { Icon, IconButton } from "../controls/Icon";
@@ -186,7 +186,7 @@ function Row({ line, marked, onMark }: { line: number; marked: Set<number>; onMa
   const { row } = record;
   const chosen = selection.value?.kind === "instance" && selection.value.row === row;
   return (
-    <div role="row" aria-rowindex={line + 1} aria-selected={marked.has(row)} style={{ top: `${line * LINE}px` }} class={`table-row${chosen || hover.value.instance === row ? " lit" : ""}`}
+    <div role="row" aria-rowindex={line + 1} aria-selected={marked.has(row)} style={{ top: `${line * LINE}px` }} class={`table-row${chosen || hoveredInstance.value === row ? " lit" : ""}`}
       onPointerEnter={() => setHover({ instance: row })}
       onClick={(event) => (event.shiftKey || event.ctrlKey || event.metaKey ? onMark(line, row, event.shiftKey) : clickInstance(row))}>
       <span role="gridcell" onClick={(event) => (event.stopPropagation(), onMark(line, row, event.shiftKey))}>

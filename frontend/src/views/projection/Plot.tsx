@@ -5,7 +5,7 @@ import { Canvas } from "../../draw/Canvas";
 import { percent } from "../../draw/format";
 import { instanceName, labelName } from "../../state/chosen";
 import { columns } from "../../state/data";
-import { hover } from "../../state/hover";
+import { hoveredInstance } from "../../state/hover";
 import { panel, WHOLE } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Tooltip } from "../controls/Tooltip";
@@ -77,7 +77,7 @@ function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
 }
 
 function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElement | null } }): JSX.Element | null {
-  const { instance } = hover.value;
+  const instance = hoveredInstance.value;
   const [xy, frame] = [plot.xy.value, plot.frame.value];
   const at = box.current?.getBoundingClientRect();
   if (instance === undefined || !xy || !frame || !at || instance >= xy.length >> 1) return null;
@@ -92,7 +92,7 @@ function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElem
 
 /** For those who cannot see the ring move. */
 function Said(): JSX.Element {
-  const { instance } = hover.value;
+  const instance = hoveredInstance.value;
   const known = columns.value.value;
   const text = instance === undefined || !known ? "" : `${instanceName(instance)}, label ${labelName(known.label[instance])}, predicted ${labelName(known.prediction[instance])}`;
   return <span class="hidden-text" role="status">{text}</span>;

@@ -8,7 +8,7 @@ import { aroundMiddle, besidePoint, place } from "../../layout/projectionLabels"
 import { wide } from "../../layout/panes";
 import { hoveredRow, instanceName, pinned } from "../../state/chosen";
 import { columns } from "../../state/data";
-import { hover } from "../../state/hover";
+import { hoveredInstance } from "../../state/hover";
 import { lit } from "../../state/members";
 import type { Plot } from "./plot";
 
@@ -87,7 +87,7 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
     const [x, y] = at(row);
     return x > -8 && y > -8 && x < width + 8 && y < height + 8;
   };
-  const hovered = hover.value.instance;
+  const hovered = hoveredInstance.value;
   const rings = pinned.value.filter((row) => row < xy.length >> 1 && inPlot(row));
   const key = hoveredRow.value;
   const wishes: (Parameters<typeof place>[0][number] & { text: string; font: string; colour: string })[] = [];
