@@ -1,6 +1,6 @@
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
-import { dagreAsNeeded } from "./dagreAsNeeded";
+import { dagreAsNeeded } from "./dagreAsNeeded.ts";
 
 /** Elements become calls of `h` with their children behind the props, which needs no list and no name for them: 800 bytes gzipped less. */
 const preactInScope = (): Plugin => ({

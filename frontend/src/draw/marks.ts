@@ -29,6 +29,14 @@ export function drawMarks(context: CanvasRenderingContext2D, classes: Classes, b
   context.globalAlpha = 1;
 }
 
+/** Whether a mark of the block stands out. */
+export function isLit({ right, wrong }: Block, lit: Uint8Array): boolean {
+  return [right, wrong].some(({ rows, from, to }) => {
+    for (let i = from; i < to; i++) if (lit[rows[i] as number] === 1) return true;
+    return false;
+  });
+}
+
 /** Score to strength: never so faint that its class is not to be seen. */
 export function strengthOf(score: number, chance: number): number {
   if (!Number.isFinite(score)) return 1;

@@ -4,7 +4,7 @@ import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas, type Surface } from "../../draw/Canvas";
 import { mapGradient } from "../../draw/colormap";
 import { integer, percent, short, tick } from "../../draw/format";
-import { drawMarkRing, drawMarks } from "../../draw/marks";
+import { drawMarkRing, drawMarks, isLit } from "../../draw/marks";
 import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Block, type Hit, hitAt, layOut, PAD, placeOf, visible } from "../../layout/classes";
@@ -66,40 +66,37 @@ export function Classes(): JSX.Element {
       const { context, width, height } = surface;
       const blocks = visible(laid, top.value, top.value + height);
       const own = blocks.find((block) => keyOf(now, block.group) !== null && keyOf(now, block.group) === hoveredRow.value);
-      const [marked, wash, instance] = [lit.value, tokens.value.accentWash, hoveredInstance.value];
+      const [marked, colour] = [lit.value, tokens.value.accentWash];
       context.translate(0, -top.value);
-      const draw = (to: CanvasRenderingContext2D, members: Uint8Array | null): void => {
-        to.clearRect(0, top.peek(), width, height);
-        if (own) {
-          to.fillStyle = wash;
-          to.beginPath();
-          to.roundRect(4, own.top, width - 8, own.height - 1, 4);
-          to.fill();
-        }
-        drawMarks(to, laid, blocks, now.look, members);
+      const wash = (): void => {
+        if (!own) return;
+        context.fillStyle = colour;
+        context.beginPath();
+        context.roundRect(4, own.top, width - 8, own.height - 1, 4);
+        context.fill();
       };
       return () => {
-        if (instance === undefined || own || !ground) return draw(context, marked);
-        // Whichever instance is pointed at, the others are dimmed: one picture of all dimmed serves for each.
+        context.clearRect(0, top.peek(), width, height);
+        if (!marked || !ground) {
+          wash();
+          return drawMarks(context, laid, blocks, now.look, marked);
+        }
+        // Whatever is pointed at, most are dimmed: one picture of all of them dimmed serves until the next layout.
         const { canvas } = context;
-        const wanted = [now, laid, wash, top.peek(), canvas.width, canvas.height];
+        const wanted = [now, laid, colour, top.peek(), canvas.width, canvas.height];
         if (wanted.some((part, i) => part !== known[i])) {
           known = wanted;
           [ground.canvas.width, ground.canvas.height] = [canvas.width, canvas.height];
           ground.setTransform(context.getTransform());
-          draw(ground, new Uint8Array());
+          drawMarks(ground, laid, blocks, now.look, new Uint8Array());
         }
-        context.clearRect(0, top.peek(), width, height);
         context.drawImage(ground.canvas, 0, top.peek(), width, height);
-        const place = placeOf(laid, instance);
-        if (!place) return;
-        context.save();
-        context.beginPath();
-        context.rect(place.x, place.y, laid.mark, laid.mark);
-        context.clip();
-        context.clearRect(place.x, place.y, laid.mark, laid.mark);
-        drawMarks(context, laid, [place.block], now.look, marked);
-        context.restore();
+        for (const block of blocks) {
+          if (block !== own && !isLit(block, marked)) continue;
+          context.clearRect(0, block.top, width, block.height);
+          if (block === own) wash();
+          drawMarks(context, laid, [block], now.look, marked);
+        }
       };
     };
   }, []);
