@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { LayerInfo, SubsetInfo, Task } from "../api/types";
 import { alike } from "../draw/format";
-import { columns, layers, rows, snapshot } from "./data";
+import { columns, layers, rows, rowsThere, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
 import { chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, compare, scale, selection, type Scale, sort } from "./view";
@@ -109,7 +109,8 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
   const lost = chosenLayers.value?.filter((name) => !layers.value.has(name)) ?? [];
   if (lost.length > 0) said.push(`Not recorded at this step: ${lost.join(", ")}.`);
   const kept = new Set(rows.value.map(rowKey));
-  const gone = chosenRows.value?.filter((row) => !kept.has(rowKey(row))) ?? [];
+  const there = new Set(rowsThere.value.map(rowKey));
+  const gone = chosenRows.value?.filter((row) => !there.has(rowKey(row))) ?? [];
   const [rule, what] = [sort.value, selection.value];
   if ((rule.by === "row" && !kept.has(rule.a)) || (rule.by === "difference" && !(kept.has(rule.a) && kept.has(rule.b))))
     said.push("The neurons stand by their index: what they were sorted by is not here.");

@@ -56,8 +56,8 @@ export const layers: ReadonlySignal<Map<string, LayerInfo>> = computed(
   () => new Map((snapshot.value.value?.layers ?? []).map((layer) => [layer.name, layer])),
 );
 
-/** The rows shown: those chosen, as far as the snapshot has them, else the declared classes. */
-export const rows: ReadonlySignal<Row[]> = computed(() => {
+/** The rows chosen, as far as the snapshot has them, else the declared classes. */
+export const rowsThere: ReadonlySignal<Row[]> = computed(() => {
   const shown = snapshot.value.value;
   if (!shown) return [];
   const names = new Set(shown.subsets.map((subset) => subset.name));
@@ -69,20 +69,21 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
       case "expression": return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
   });
-  return atMost(there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown), shown);
+  return there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown);
 });
 
 /** What the server answers at once. */
 const MOST_ROWS = 1000;
 
-/** The last classes give way to rows that somebody added. */
-function atMost(all: Row[], { subsets }: Snapshot): Row[] {
+/** The rows shown: where they are too many, the last classes give way to what somebody added. */
+export const rows: ReadonlySignal<Row[]> = computed(() => {
+  const all = rowsThere.value;
   if (all.length <= MOST_ROWS) return all;
-  const classes = new Set(subsets.flatMap(({ kind, name }) => (kind === "class" ? name : [])));
+  const classes = new Set(snapshot.value.value?.subsets.flatMap(({ kind, name }) => (kind === "class" ? name : [])));
   const isClass = (row: Row): boolean => row.kind === "subset" && classes.has(row.name);
   let room = MOST_ROWS - all.filter((row) => !isClass(row)).length;
   return all.filter((row) => !isClass(row) || room-- > 0).slice(0, MOST_ROWS);
-}
+});
 
 /** So many probes are rows at first. */
 const MOST_PROBES = 8;

@@ -2,6 +2,7 @@ import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../src/api/fixture/source";
 import { addRow } from "../../src/state/actions";
+import { notices } from "../../src/state/chosen";
 import { rows, setSource, snapshot } from "../../src/state/data";
 import { lookForRuns } from "../../src/state/poll";
 import { rowKey } from "../../src/state/rows";
@@ -27,5 +28,7 @@ describe("a thousand classes", () => {
     expect(keys.length).toBe(1000);
     expect(keys).toEqual(expect.arrayContaining(["i:7", "e:score < 0.5", "s:c0", "s:c997"]));
     expect(keys).not.toContain("s:c998");
+    // Those that gave way are there.
+    expect(notices.value).toEqual([]);
   });
 });
