@@ -146,7 +146,7 @@ def _in_float64(activations: np.ndarray, sets: np.ndarray) -> Moments:
         some = count[index] > 0
         n = np.where(some, count[index], 1)
         centre = np.where(known, values, 0).sum(axis=0) / n
-        spread = np.where(known, values - centre, 0)
+        spread = np.where(known, values, centre) - centre
         mean[index] = np.where(some, centre, np.nan)
         std[index] = np.where(some, np.sqrt((spread * spread).sum(axis=0) / n), np.nan)
         if len(values):

@@ -130,6 +130,13 @@ def test_few_values_go_through_float64() -> None:
     agrees(found, reference(activations, sets))
 
 
+def test_a_nan_that_signals_is_left_out_like_any_other() -> None:
+    activations = np.array([[1], [3], [5]], np.float16)
+    activations.view(np.uint16)[1] = 0x7C01  # files may hold it, arithmetic with it warns
+    found = statistics(activations, np.array([[True, True, True]]), finite=False)
+    assert (found.count, found.mean, found.std) == (2, 3, 2)
+
+
 def test_many_rows_as_they_come() -> None:
     activations = np.random.default_rng(9).normal(2, 1, size=(20_000, 300)).astype(np.float16)
     sets = overlapping(20_000)
