@@ -2,15 +2,19 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { dagreAsNeeded } from "./dagreAsNeeded.ts";
 
-/** Elements become calls of `h` with their children behind the props, which needs no list and no name for them: 800 bytes gzipped less. */
+/**
+ * Elements become calls of `h` with their children behind the props, which needs no list and no name for them: 800
+ * bytes gzipped less.
+ */
 const preactInScope = (): Plugin => ({
   name: "preact-in-scope",
   enforce: "pre",
   transform: (code, id) => (/\.tsx$/.test(id) ? `import * as preact from "preact"; ${code}` : undefined),
 });
 
-// An app bundle with an exported render(): TensorBoard's frame imports index.js and calls it. Workers are files of their own, because
-// TensorBoard's content security policy blocks blob: workers; every address is relative, because a path prefix may go before it.
+// An app bundle with an exported render(): TensorBoard's frame imports index.js and calls it. Workers are files of
+// their own, because TensorBoard's content security policy blocks blob: workers; every address is relative, because a
+// path prefix may go before it.
 export default defineConfig({
   base: "./",
   plugins: [preactInScope()],
@@ -26,6 +30,10 @@ export default defineConfig({
       output: { entryFileNames: "[name].js", chunkFileNames: "[name].js", assetFileNames: "[name][extname]" },
     },
   },
-  worker: { format: "es", plugins: () => [dagreAsNeeded()], rolldownOptions: { output: { entryFileNames: "[name].js" } } },
+  worker: {
+    format: "es",
+    plugins: () => [dagreAsNeeded()],
+    rolldownOptions: { output: { entryFileNames: "[name].js" } },
+  },
   test: { include: ["test/**/*.test.ts"], environment: "node" },
 });

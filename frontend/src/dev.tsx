@@ -2,8 +2,9 @@ import { fixtureSource } from "./api/fixture/source";
 import { start } from "./start";
 
 /**
- * The tab without a server: `npm run dev`, then open `/?dark&bar`. `bar` draws TensorBoard's bar above it, `empty` a log directory without
- * activations, `delay=400` waits, `fail=matrix` breaks one route, `task=regression` or `task=none`, `content=text` or `content=numbers`.
+ * The tab without a server: `npm run dev`, then open `/?dark&bar`. `bar` draws TensorBoard's bar above it, `empty` a
+ * log directory without activations, `delay=400` waits, `fail=matrix` breaks one route, `task=regression` or
+ * `task=none`, `content=text` or `content=numbers`.
  */
 const options = new URLSearchParams(location.search);
 document.body.classList.add(options.has("dark") ? "dark-mode" : "light-mode");
@@ -19,7 +20,8 @@ if (options.has("bar")) {
 const mount = document.createElement("div");
 mount.style.cssText = "flex: 1; min-height: 0; position: relative";
 document.body.append(mount);
-const one = <T extends string>(name: string, allowed: readonly T[]): T | undefined => allowed.find((value) => value === options.get(name));
+const one = <T extends string>(name: string, allowed: readonly T[]): T | undefined =>
+  allowed.find((value) => value === options.get(name));
 start(
   fixtureSource({
     delay: Number(options.get("delay") ?? 0),

@@ -1,6 +1,14 @@
 import { readSafetensors, type Tensor, type Tensors } from "./safetensors";
 import {
-  ApiError, type CellScale, type Columns, type ExtraColumn, type Matrix, type Projection, type RowSource, type Strip, type Where,
+  ApiError,
+  type CellScale,
+  type Columns,
+  type ExtraColumn,
+  type Matrix,
+  type Projection,
+  type RowSource,
+  type Strip,
+  type Where,
 } from "./types";
 
 /** Answers in safetensors, decoded. Each throws ApiError when the answer lacks what docs/http_api.md promises. */
@@ -46,7 +54,17 @@ export function decodeProjection(buffer: ArrayBuffer): Projection {
   return { method, xy: float32(answer, "xy"), explained, state, progress };
 }
 
-const KNOWN = new Set(["label", "prediction", "correct", "score", "loss", "label_score", "id", "id.bytes", "id.offsets"]);
+const KNOWN = new Set([
+  "label",
+  "prediction",
+  "correct",
+  "score",
+  "loss",
+  "label_score",
+  "id",
+  "id.bytes",
+  "id.offsets",
+]);
 
 export function decodeColumns(buffer: ArrayBuffer): Columns {
   const answer = readSafetensors(buffer);
@@ -88,7 +106,9 @@ function decodeIds(answer: Tensors): string[] {
   const bytes = uint8(answer, "id.bytes");
   const offsets = tensor(answer, "id.offsets").data;
   const decoder = new TextDecoder();
-  return Array.from({ length: Math.max(0, offsets.length - 1) }, (_, i) => decoder.decode(bytes.subarray(offsets[i], offsets[i + 1])));
+  return Array.from({ length: Math.max(0, offsets.length - 1) }, (_, i) =>
+    decoder.decode(bytes.subarray(offsets[i], offsets[i + 1])),
+  );
 }
 
 function tensor(answer: Tensors, name: string): Tensor {
@@ -122,5 +142,8 @@ function index(answer: Tensors, name: string): Int32Array | Float32Array {
 }
 
 function missing(what: string): ApiError {
-  return new ApiError("unreadable", `The server's answer lacks ${what}. The page and the server may be of different versions: reload the page.`);
+  return new ApiError(
+    "unreadable",
+    `The server's answer lacks ${what}. The page and the server may be of different versions: reload the page.`,
+  );
 }

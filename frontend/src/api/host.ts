@@ -1,4 +1,7 @@
-/** TensorBoard's side of the frame: its messages, its theme. Everything here also works when there is no TensorBoard around (dev page). */
+/**
+ * TensorBoard's side of the frame: its messages, its theme. Everything here also works when there is no TensorBoard
+ * around (dev page).
+ */
 
 type Message = { type: string; id: number; payload: unknown; error: string | null; isReply: boolean };
 

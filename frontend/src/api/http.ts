@@ -12,28 +12,40 @@ const LONGEST_ADDRESS = 2000;
 export function httpSource(base: string): Source {
   const json = async <T>(route: string, parameters: Parameters, signal: AbortSignal): Promise<T> =>
     (await (await request(base, route, parameters, signal)).json()) as T;
-  const numbers = async <T>(route: string, parameters: Parameters, signal: AbortSignal, decode: (b: ArrayBuffer) => T): Promise<T> =>
-    decode(await (await request(base, route, parameters, signal)).arrayBuffer());
+  const numbers = async <T>(
+    route: string,
+    parameters: Parameters,
+    signal: AbortSignal,
+    decode: (b: ArrayBuffer) => T,
+  ): Promise<T> => decode(await (await request(base, route, parameters, signal)).arrayBuffer());
   return {
     runs: (signal) => json("runs", {}, signal),
     graph: (run, signal) => json("graph", { run }, signal),
     snapshot: (at, signal) => json("snapshot", { ...at }, signal),
     strips: (at, signal) => numbers("strips", { ...at }, signal, decodeStrips),
     matrix: (at, layer, rows, sort, statistic, signal, part) =>
-      numbers("matrix", { ...at, layer, rows, sort, ...(part?.scale ? { cells: statistic } : { statistics: [statistic] }), ...part }, signal, decodeMatrix),
+      numbers(
+        "matrix",
+        { ...at, layer, rows, sort, ...(part?.scale ? { cells: statistic } : { statistics: [statistic] }), ...part },
+        signal,
+        decodeMatrix,
+      ),
     projection: (at, layer, method, signal, like, cancel) =>
       numbers("projection", { ...at, layer, method, like, cancel }, signal, decodeProjection),
-    activation: (at, layer, neuron, signal) => numbers("activation", { ...at, layer, neuron }, signal, decodeActivation),
+    activation: (at, layer, neuron, signal) =>
+      numbers("activation", { ...at, layer, neuron }, signal, decodeActivation),
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
     where: (at, expression, signal) => numbers("where", { ...at, expression }, signal, decodeWhere),
     table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),
-    csv: async (at, chosen, signal) => (await request(base, "export", { ...at, ...chosen, format: "csv" }, signal)).blob(),
+    csv: async (at, chosen, signal) =>
+      (await request(base, "export", { ...at, ...chosen, format: "csv" }, signal)).blob(),
     instance: (at, layer, row, signal) => json("instance", { ...at, layer, row }, signal),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
     columnStatistics: (at, of, signal) => json("column_statistics", { ...at, ...of }, signal),
     contentUrl: (at: At, row) => `${base}content?${query({ ...at, row })}`,
-    sound: async (at, row, signal) => peaksOf(await (await request(base, "content", { ...at, row }, signal)).arrayBuffer()),
+    sound: async (at, row, signal) =>
+      peaksOf(await (await request(base, "content", { ...at, row }, signal)).arrayBuffer()),
     text: async (at, row, signal) => (await request(base, "content", { ...at, row }, signal)).text(),
   };
 }
@@ -70,10 +82,15 @@ async function request(base: string, route: string, parameters: Parameters, sign
 
 async function failure(route: string, response: Response): Promise<ApiError> {
   try {
-    const { error } = (await response.json()) as { error: { kind: ErrorKind; message: string; position?: number | null } };
+    const { error } = (await response.json()) as {
+      error: { kind: ErrorKind; message: string; position?: number | null };
+    };
     return new ApiError(error.kind, error.message, error.position ?? null);
   } catch {
     // A proxy before a TensorBoard that is not there says so with one of these.
-    return new ApiError([502, 503, 504].includes(response.status) ? "unreachable" : "internal", `TensorBoard answered "${response.status} ${response.statusText}" to the request “${route}”.`);
+    return new ApiError(
+      [502, 503, 504].includes(response.status) ? "unreachable" : "internal",
+      `TensorBoard answered "${response.status} ${response.statusText}" to the request “${route}”.`,
+    );
   }
 }

@@ -1,7 +1,15 @@
 import { ApiError } from "./types";
 
 /** 64-bit integers are widened to Float64Array: what is counted here stays far below 2^53. */
-export type TensorData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | Int8Array | Int16Array | Uint16Array;
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Uint8Array
+  | Int8Array
+  | Int16Array
+  | Uint16Array;
 
 export interface Tensor {
   shape: number[];
@@ -49,7 +57,12 @@ function parseHeader(text: string): Record<string, Entry> {
   }
 }
 
-function view(name: string, { dtype, shape, data_offsets: [start, end] }: Entry, buffer: ArrayBuffer, base: number): TensorData {
+function view(
+  name: string,
+  { dtype, shape, data_offsets: [start, end] }: Entry,
+  buffer: ArrayBuffer,
+  base: number,
+): TensorData {
   // A copy: offsets need not be aligned, and the answer's buffer is let go.
   const bytes = buffer.slice(base + start, base + end);
   const data = typed(name, dtype, bytes);
@@ -60,20 +73,35 @@ function view(name: string, { dtype, shape, data_offsets: [start, end] }: Entry,
 
 function typed(name: string, dtype: string, bytes: ArrayBuffer): TensorData {
   switch (dtype) {
-    case "F32": return new Float32Array(bytes);
-    case "F64": return new Float64Array(bytes);
-    case "I64": return Float64Array.from(new BigInt64Array(bytes), Number);
-    case "U64": return Float64Array.from(new BigUint64Array(bytes), Number);
-    case "I32": return new Int32Array(bytes);
-    case "U32": return new Uint32Array(bytes);
-    case "I16": return new Int16Array(bytes);
-    case "U16": return new Uint16Array(bytes);
-    case "I8": return new Int8Array(bytes);
-    case "U8": case "BOOL": return new Uint8Array(bytes);
-    default: throw damaged(`${name} is ${dtype}, which this page does not read`);
+    case "F32":
+      return new Float32Array(bytes);
+    case "F64":
+      return new Float64Array(bytes);
+    case "I64":
+      return Float64Array.from(new BigInt64Array(bytes), Number);
+    case "U64":
+      return Float64Array.from(new BigUint64Array(bytes), Number);
+    case "I32":
+      return new Int32Array(bytes);
+    case "U32":
+      return new Uint32Array(bytes);
+    case "I16":
+      return new Int16Array(bytes);
+    case "U16":
+      return new Uint16Array(bytes);
+    case "I8":
+      return new Int8Array(bytes);
+    case "U8":
+    case "BOOL":
+      return new Uint8Array(bytes);
+    default:
+      throw damaged(`${name} is ${dtype}, which this page does not read`);
   }
 }
 
 function damaged(what: string): ApiError {
-  return new ApiError("unreadable", `The answer is not in the safetensors format: ${what}. Reload the page; if it stays, report it.`);
+  return new ApiError(
+    "unreadable",
+    `The answer is not in the safetensors format: ${what}. Reload the page; if it stays, report it.`,
+  );
 }

@@ -1,6 +1,23 @@
 import type {
-  Columns, Graph, InstanceDetail, Matrix, MatrixScaleKind, NeuronDetail, Projection, ProjectionMethod, RowQuery, Runs, Snapshot, SortQuery, Statistic, Strip, Table,
-  SubsetDetail, TableQuery, Vocabulary, Where,
+  Columns,
+  Graph,
+  InstanceDetail,
+  Matrix,
+  MatrixScaleKind,
+  NeuronDetail,
+  Projection,
+  ProjectionMethod,
+  RowQuery,
+  Runs,
+  Snapshot,
+  SortQuery,
+  Statistic,
+  Strip,
+  Table,
+  SubsetDetail,
+  TableQuery,
+  Vocabulary,
+  Where,
 } from "./types";
 
 /** One snapshot: a run at a step. */
@@ -10,8 +27,9 @@ export interface At {
 }
 
 /**
- * `prefix`: from so many instances, which is said with the numbers; `scale`: bytes on it; `window`: of these neurons alone, sorted by
- * index; `rows_of`: the rows are those of that snapshot, its instances the ones with the same ids here.
+ * `prefix`: from so many instances, which is said with the numbers; `scale`: bytes on it; `window`: of these neurons
+ * alone, sorted by index; `rows_of`: the rows are those of that snapshot, its instances the ones with the same ids
+ * here.
  */
 export interface MatrixPart {
   prefix?: number | undefined;
@@ -27,9 +45,27 @@ export interface Source {
   snapshot(at: At, signal: AbortSignal): Promise<Snapshot>;
   /** By the layer's index in the snapshot. */
   strips(at: At, signal: AbortSignal): Promise<Strip[]>;
-  matrix(at: At, layer: string, rows: RowQuery[], sort: SortQuery, statistic: Statistic, signal: AbortSignal, part?: MatrixPart): Promise<Matrix>;
-  /** A t-SNE goes on in the background: ask until it is done, or once with `cancel`. `like`: turned onto the layout there. */
-  projection(at: At, layer: string, method: ProjectionMethod, signal: AbortSignal, like?: At, cancel?: boolean): Promise<Projection>;
+  matrix(
+    at: At,
+    layer: string,
+    rows: RowQuery[],
+    sort: SortQuery,
+    statistic: Statistic,
+    signal: AbortSignal,
+    part?: MatrixPart,
+  ): Promise<Matrix>;
+  /**
+   * A t-SNE goes on in the background: ask until it is done, or once with `cancel`. `like`: turned onto the layout
+   * there.
+   */
+  projection(
+    at: At,
+    layer: string,
+    method: ProjectionMethod,
+    signal: AbortSignal,
+    like?: At,
+    cancel?: boolean,
+  ): Promise<Projection>;
   /** One neuron's activation on every kept instance. */
   activation(at: At, layer: string, neuron: number, signal: AbortSignal): Promise<Float32Array>;
   columns(at: At, signal: AbortSignal): Promise<Columns>;

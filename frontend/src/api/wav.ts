@@ -1,4 +1,7 @@
-/** How loud a sound is along its time: the lowest and highest value of each of `bins` parts, -1 to 1, one after the other. */
+/**
+ * How loud a sound is along its time: the lowest and highest value of each of `bins` parts, -1 to 1, one after the
+ * other.
+ */
 export function peaksOf(buffer: ArrayBuffer, bins = 64): Float32Array {
   const view = new DataView(buffer);
   const word = (at: number): string => String.fromCharCode(...new Uint8Array(buffer, at, 4));
@@ -7,7 +10,8 @@ export function peaksOf(buffer: ArrayBuffer, bins = 64): Float32Array {
   let [bits, channels] = [16, 1];
   for (let at = 12; at + 8 <= buffer.byteLength; ) {
     const [name, size] = [word(at), view.getUint32(at + 4, true)];
-    if (name === "fmt " && at + 24 <= buffer.byteLength) [channels, bits] = [view.getUint16(at + 10, true), view.getUint16(at + 22, true)];
+    if (name === "fmt " && at + 24 <= buffer.byteLength)
+      [channels, bits] = [view.getUint16(at + 10, true), view.getUint16(at + 22, true)];
     if (name === "data") {
       const frame = (bits / 8) * channels;
       const frames = Math.floor(Math.min(size, buffer.byteLength - at - 8) / frame);

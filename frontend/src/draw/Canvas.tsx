@@ -14,8 +14,8 @@ export interface Surface {
 
 interface Properties extends Omit<CanvasHTMLAttributes<HTMLCanvasElement>, "ref"> {
   /**
-   * Draws everything anew; drawn again when the size or any signal that it reads changes. Keep it stable with useCallback. What it hands back is
-   * done in turn with other canvases.
+   * Draws everything anew; drawn again when the size or any signal that it reads changes. Keep it stable with
+   * useCallback. What it hands back is done in turn with other canvases.
    */
   draw: (surface: Surface) => void | (() => void);
   /** The old picture stands until what `draw` hands back has covered it. */

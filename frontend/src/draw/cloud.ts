@@ -4,11 +4,17 @@ import type { Placing, Sheet, Style } from "./points";
 let counted = new Int32Array(0);
 
 /**
- * Very many points: what lies on a pixel is counted first and blended once, so that a million cost a few times what ten thousand do. Where points
- * lie on each other, the pixel has the mean of their colours; none is the uppermost. Takes what `splat` takes; places are rounded to whole pixels.
+ * Very many points: what lies on a pixel is counted first and blended once, so that a million cost a few times what ten
+ * thousand do. Where points lie on each other, the pixel has the mean of their colours; none is the uppermost. Takes
+ * what `splat` takes; places are rounded to whole pixels.
  */
 export function cloud(
-  { pixels, width, height }: Sheet, xy: Float32Array, { x0, y0, scale }: Placing, colours: Uint32Array, { radius, alpha }: Style, chosen: Uint8Array | null,
+  { pixels, width, height }: Sheet,
+  xy: Float32Array,
+  { x0, y0, scale }: Placing,
+  colours: Uint32Array,
+  { radius, alpha }: Style,
+  chosen: Uint8Array | null,
 ): void {
   // Discs at the edge reach over it: there is a margin.
   const reach = Math.ceil(radius);
@@ -59,7 +65,12 @@ export function cloud(
       const through = Math.exp(-n);
       const own = (1 - through) / n;
       const under = pixels[to] as number;
-      pixels[to] = (0xff000000 | mixed(red * own, through * (under & 255), 0) | mixed(green * own, through * ((under >>> 8) & 255), 8) | mixed(blue * own, through * ((under >>> 16) & 255), 16)) >>> 0;
+      pixels[to] =
+        (0xff000000 |
+          mixed(red * own, through * (under & 255), 0) |
+          mixed(green * own, through * ((under >>> 8) & 255), 8) |
+          mixed(blue * own, through * ((under >>> 16) & 255), 16)) >>>
+        0;
     }
   }
 }

@@ -2,7 +2,10 @@ import { computed, type ReadonlySignal } from "@preact/signals";
 import { hexToRgb, type Lab, labToRgb, mix, rgbToLab } from "./oklab";
 import { type Theme, theme } from "./theme";
 
-/** Quarters from -1 to 1. One map: zero is the page, blue is more, brown is less; where nothing is negative, its positive half. */
+/**
+ * Quarters from -1 to 1. One map: zero is the page, blue is more, brown is less; where nothing is negative, its
+ * positive half.
+ */
 const STOPS: Record<Theme, readonly string[]> = {
   light: ["#5f2e11", "#8e5830", "#b7895e", "#dabe9e", "#f2f5f6", "#93c8ea", "#5095cd", "#2661a3", "#13316d"],
   dark: ["#f6e7c3", "#d5ab70", "#aa733e", "#70472f", "#24282e", "#2f5579", "#2e8bb7", "#60c2de", "#bff3f9"],
@@ -45,7 +48,9 @@ export function mapGradient(signed: boolean, now: Theme = theme.value): string {
   return `linear-gradient(to right, ${stops.join(", ")})`;
 }
 
-/** Rounds the end of a scale up to a number that reads well: 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten. */
+/**
+ * Rounds the end of a scale up to a number that reads well: 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten.
+ */
 export function roundEnd(value: number): number {
   if (!(value > 0) || !Number.isFinite(value)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));

@@ -7,7 +7,9 @@ const GROUPED = new Intl.NumberFormat("en-US");
 
 /** "8,192"; "−3". */
 export function integer(value: number | null | undefined): string {
-  return value === null || value === undefined || !Number.isFinite(value) ? dash : signs(GROUPED.format(Math.round(value)));
+  return value === null || value === undefined || !Number.isFinite(value)
+    ? dash
+    : signs(GROUPED.format(Math.round(value)));
 }
 
 /** Fixed digits: "2.68", "−4.7". */
@@ -34,19 +36,33 @@ export function short(value: number | null | undefined): string {
   return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4);
 }
 
-/** Like `short`, but each with as many decimals as the middle one, so that a column's numbers stand under each other. The first thousand count. */
+/**
+ * Like `short`, but each with as many decimals as the middle one, so that a column's numbers stand under each other.
+ * The first thousand count.
+ */
 export function alike(values: ArrayLike<number | null>): (value: number | null | undefined) => string {
-  const sizes = Array.from({ length: Math.min(1000, values.length) }, (_, i) => Math.abs(values[i] ?? 0)).filter((size) => size > 0 && size < Infinity).sort((a, b) => a - b);
+  const sizes = Array.from({ length: Math.min(1000, values.length) }, (_, i) => Math.abs(values[i] ?? 0))
+    .filter((size) => size > 0 && size < Infinity)
+    .sort((a, b) => a - b);
   const middle = short(sizes[sizes.length >> 1]);
   const whole = sizes.every(Number.isInteger);
   if (sizes.length === 0 || (!whole && middle.includes("e"))) return short;
   const digits = whole ? 0 : (middle.split(".")[1]?.length ?? 0);
-  return (value) => (!Number.isFinite(value) ? fixed(value) : digits === 0 ? integer(value) : Math.abs(value!) < 1e6 ? fixed(value, digits) : short(value));
+  return (value) =>
+    !Number.isFinite(value)
+      ? fixed(value)
+      : digits === 0
+        ? integer(value)
+        : Math.abs(value!) < 1e6
+          ? fixed(value, digits)
+          : short(value);
 }
 
 /** A number as it stands on a scale's end, without idle zeros: "8", "1.2", "−8". */
 export function tick(value: number): string {
-  return signs(Math.abs(value) >= 10_000 ? value.toExponential(0).replace("e+", "e") : String(Number(value.toPrecision(3))));
+  return signs(
+    Math.abs(value) >= 10_000 ? value.toExponential(0).replace("e+", "e") : String(Number(value.toPrecision(3))),
+  );
 }
 
 /** "95.0%". */

@@ -8,8 +8,17 @@ export interface MarkLook {
 
 const DIM = 0.38;
 
-/** Marks of the blocks given, in a context moved by the scroll. `lit` is one byte per instance; null: none dims. A mark of several is lit if one of them is. */
-export function drawMarks(context: CanvasRenderingContext2D, classes: Classes, blocks: readonly Block[], look: MarkLook, lit: Uint8Array | null): void {
+/**
+ * Marks of the blocks given, in a context moved by the scroll. `lit` is one byte per instance; null: none dims. A mark
+ * of several is lit if one of them is.
+ */
+export function drawMarks(
+  context: CanvasRenderingContext2D,
+  classes: Classes,
+  blocks: readonly Block[],
+  look: MarkLook,
+  lit: Uint8Array | null,
+): void {
   for (const block of blocks) {
     for (const side of ["right", "wrong"] as const) {
       const { rows, per, from, to }: Side = block[side];
@@ -44,7 +53,14 @@ export function strengthOf(score: number, chance: number): number {
 }
 
 /** The ring around a pinned mark, parted from its neighbours by the ground. */
-export function drawMarkRing(context: CanvasRenderingContext2D, x: number, y: number, size: number, colours: { ring: string; ground: string }, dashed = false): void {
+export function drawMarkRing(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  size: number,
+  colours: { ring: string; ground: string },
+  dashed = false,
+): void {
   const ring = (by: number, width: number, colour: string): void => {
     context.beginPath();
     context.roundRect(x - by, y - by, size + 2 * by, size + 2 * by, 2 + by / 2);

@@ -5,14 +5,17 @@ import { mapIndex, mapPixels } from "./colormap";
 import { MISSING, type Pyramid } from "./matrixPyramid";
 import { tokens } from "./theme";
 
-/** Places of the sorted order under each device pixel of the width: [from, end) by pixel. Edges lie on device pixels. */
+/**
+ * Places of the sorted order under each device pixel of the width: [from, end) by pixel. Edges lie on device pixels.
+ */
 export function columnRanges(view: ColumnView, neurons: number, pixels: number): Int32Array {
   const ranges = new Int32Array(pixels * 2);
   const step = view.span / pixels;
   for (let x = 0; x < pixels; x++) {
     const middle = Math.min(neurons - 1, Math.floor(view.first + (x + 0.5) * step));
     const from = step <= 1 ? middle : Math.floor(view.first + x * step);
-    const end = step <= 1 ? middle + 1 : Math.min(neurons, Math.max(from + 1, Math.ceil(view.first + (x + 1) * step - 1e-9)));
+    const end =
+      step <= 1 ? middle + 1 : Math.min(neurons, Math.max(from + 1, Math.ceil(view.first + (x + 1) * step - 1e-9)));
     ranges[2 * x] = from;
     ranges[2 * x + 1] = end;
   }
@@ -38,7 +41,12 @@ interface Picture {
 let scratch: HTMLCanvasElement | null = null;
 
 /** Draws the visible rows of a block: one pixel high in a small picture, then stretched to their height. */
-export function paintBlock({ context, ratio, pyramids, view, left, right }: Picture, block: Block, rows: readonly number[], scroll: number): void {
+export function paintBlock(
+  { context, ratio, pyramids, view, left, right }: Picture,
+  block: Block,
+  rows: readonly number[],
+  scroll: number,
+): void {
   const { first, end } = visibleRows(block, scroll);
   const width = Math.round(right * ratio) - Math.round(left * ratio);
   const pyramid = pyramids[0];
@@ -50,7 +58,15 @@ export function paintBlock({ context, ratio, pyramids, view, left, right }: Pict
   const small = scratch.getContext("2d", { willReadFrequently: true });
   if (!small) return;
   const image = small.createImageData(width, lines);
-  fillPixels(new Uint32Array(image.data.buffer), pyramids, columnRanges(view, pyramid.neurons, width), rows, first, end, colours());
+  fillPixels(
+    new Uint32Array(image.data.buffer),
+    pyramids,
+    columnRanges(view, pyramid.neurons, width),
+    rows,
+    first,
+    end,
+    colours(),
+  );
   small.putImageData(image, 0, 0);
 
   const edge = (row: number): number => Math.round((block.top + row * block.rowHeight - scroll) * ratio) / ratio;
@@ -72,15 +88,24 @@ export function paintBlock({ context, ratio, pyramids, view, left, right }: Pict
   context.restore();
 }
 
-/** Colours of rows `first` to `end` of a block, one pixel high for each pyramid; `rows` are their places in the matrix. */
+/**
+ * Colours of rows `first` to `end` of a block, one pixel high for each pyramid; `rows` are their places in the matrix.
+ */
 export function fillPixels(
-  pixels: Uint32Array, pyramids: readonly Pyramid[], ranges: Int32Array, rows: readonly number[], first: number, end: number, table: Uint32Array,
+  pixels: Uint32Array,
+  pyramids: readonly Pyramid[],
+  ranges: Int32Array,
+  rows: readonly number[],
+  first: number,
+  end: number,
+  table: Uint32Array,
 ): void {
   const width = ranges.length / 2;
   let i = 0;
   for (let row = first; row < end; row++)
     for (const pyramid of pyramids)
-      for (let x = 0; x < width; x++, i++) pixels[i] = table[pyramid.peak(rows[row]!, ranges[2 * x]!, ranges[2 * x + 1]!) + 128]!;
+      for (let x = 0; x < width; x++, i++)
+        pixels[i] = table[pyramid.peak(rows[row]!, ranges[2 * x]!, ranges[2 * x + 1]!) + 128]!;
 }
 
 const hatches = new Map<string, CanvasPattern>();

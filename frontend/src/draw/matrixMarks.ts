@@ -13,7 +13,10 @@ interface Ground {
   view: ColumnView;
 }
 
-/** End of the axis of effect sizes: the 99th percentile of what is finite, rounded, so that one neuron without spread does not flatten all. */
+/**
+ * End of the axis of effect sizes: the 99th percentile of what is finite, rounded, so that one neuron without spread
+ * does not flatten all.
+ */
 export function effectEnd(effect: Float32Array): number {
   const sizes = effect.filter(Number.isFinite).map(Math.abs).sort();
   const largest = sizes.at(-1) ?? 0;
@@ -22,7 +25,13 @@ export function effectEnd(effect: Float32Array): number {
 }
 
 /** Bars over the columns, up in A's colour and down in B's, with the axis on the left. */
-export function paintEffect({ context, ratio, shape, view }: Ground, effect: Float32Array, order: Int32Array, up: string, down: string): void {
+export function paintEffect(
+  { context, ratio, shape, view }: Ground,
+  effect: Float32Array,
+  order: Int32Array,
+  up: string,
+  down: string,
+): void {
   if (!shape.effect) return;
   const { zero, reach } = shape.effect;
   const end = effectEnd(effect);
@@ -31,13 +40,22 @@ export function paintEffect({ context, ratio, shape, view }: Ground, effect: Flo
   context.fillStyle = text3;
   context.textAlign = "right";
   context.textBaseline = "middle";
-  for (const [value, y] of [[end, zero - reach], [0, zero], [-end, zero + reach]] as const) context.fillText(tick(value), shape.left - 6, Math.max(5, y + 0.5));
+  for (const [value, y] of [
+    [end, zero - reach],
+    [0, zero],
+    [-end, zero + reach],
+  ] as const)
+    context.fillText(tick(value), shape.left - 6, Math.max(5, y + 0.5));
   context.fillStyle = outline;
   context.fillRect(shape.left, zero, shape.right - shape.left, 1 / ratio);
   const column = (shape.right - shape.left) / view.span;
   const bar = Math.max(1 / ratio, column > 3 ? column * 0.7 : column);
   const step = Math.max(1, Math.floor(1 / (ratio * column)));
-  for (let place = Math.floor(view.first); place < Math.min(order.length, Math.ceil(view.first + view.span)); place += step) {
+  for (
+    let place = Math.floor(view.first);
+    place < Math.min(order.length, Math.ceil(view.first + view.span));
+    place += step
+  ) {
     let d = 0;
     for (let i = place; i < Math.min(place + step, order.length); i++) {
       const own = effect[order[i]!]!;
@@ -51,7 +69,10 @@ export function paintEffect({ context, ratio, shape, view }: Ground, effect: Flo
   }
 }
 
-/** Numbers of the neurons below their columns, as many as fit; the hovered one stands in the accent and those it covers give way. */
+/**
+ * Numbers of the neurons below their columns, as many as fit; the hovered one stands in the accent and those it covers
+ * give way.
+ */
 export function paintIds({ context, shape, view }: Ground, order: Int32Array, hovered: number): void {
   context.textAlign = "center";
   context.textBaseline = "middle";
@@ -61,7 +82,11 @@ export function paintIds({ context, shape, view }: Ground, order: Int32Array, ho
   const x = (place: number): number => placeToX(shape, view, place + 0.5);
   const kept = (at: number): number => Math.max(shape.left, Math.min(at, shape.right + 2));
   context.fillStyle = tokens.value.text3;
-  for (let place = Math.ceil(view.first / step) * step; place < Math.min(order.length, view.first + view.span); place += step) {
+  for (
+    let place = Math.ceil(view.first / step) * step;
+    place < Math.min(order.length, view.first + view.span);
+    place += step
+  ) {
     const at = x(place);
     const covered = hovered >= 0 && Math.abs(at - x(hovered)) < widest + 5;
     if (!covered && at >= shape.left && at <= shape.right) context.fillText(String(order[place]), at, shape.ids);
@@ -85,7 +110,12 @@ export function paintPlace({ context, shape, view }: Ground, neurons: number): v
 }
 
 /** 1 px around a row's cells, just outside of them. */
-export function frameRow({ context, ratio, shape }: Ground, top: number, height: number, clip: { top: number; height: number }): void {
+export function frameRow(
+  { context, ratio, shape }: Ground,
+  top: number,
+  height: number,
+  clip: { top: number; height: number },
+): void {
   const snap = (at: number): number => Math.round(at * ratio) / ratio;
   const [left, right, y, end] = [snap(shape.left), snap(shape.right), snap(top), snap(top + height)];
   context.save();
@@ -99,7 +129,13 @@ export function frameRow({ context, ratio, shape }: Ground, top: number, height:
 }
 
 /** 2 px in the accent around a cell, with a thin halo of the ground on both sides. */
-export function ringCell({ context, shape, view }: Ground, place: number, top: number, height: number, clip: { top: number; height: number }): void {
+export function ringCell(
+  { context, shape, view }: Ground,
+  place: number,
+  top: number,
+  height: number,
+  clip: { top: number; height: number },
+): void {
   let [left, right] = [placeToX(shape, view, place), placeToX(shape, view, place + 1)];
   if (right <= shape.left || left >= shape.right || top + height <= clip.top || top >= clip.top + clip.height) return;
   const middle = (left + right) / 2;

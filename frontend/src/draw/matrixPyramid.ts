@@ -4,8 +4,9 @@ import { type MatrixScale, onScale } from "./matrixScale";
 export const MISSING = -128;
 
 /**
- * One row in sorted order as bytes, and above it ever shorter rows that hold of two neighbours the one farther from zero: zoomed out, a
- * single hot neuron survives. Rows are made when first seen, so that a thousand of them cost what a screen of them does.
+ * One row in sorted order as bytes, and above it ever shorter rows that hold of two neighbours the one farther from
+ * zero: zoomed out, a single hot neuron survives. Rows are made when first seen, so that a thousand of them cost what a
+ * screen of them does.
  */
 export class Pyramid {
   readonly #rows: (Int8Array | undefined)[] = [];
@@ -40,7 +41,10 @@ export class Pyramid {
     for (let place = 0; place < neurons; place++) {
       const neuron = order[place]!;
       const value = values[row * neurons + neuron]!;
-      cells[place] = values instanceof Uint8Array ? levelOf(value, scale.signed) : quantise(onScale(scale, value, neuron) / scale.end);
+      cells[place] =
+        values instanceof Uint8Array
+          ? levelOf(value, scale.signed)
+          : quantise(onScale(scale, value, neuron) / scale.end);
     }
     for (let level = 1, size = neurons; level < this.#starts.length; level++) {
       const [below, own] = [this.#starts[level - 1]!, this.#starts[level]!];

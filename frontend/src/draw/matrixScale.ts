@@ -35,14 +35,21 @@ interface Question {
 
 /** Of a picture that came as bytes. */
 export function drawnScale(scale: CellScale, size: number): MatrixScale {
-  return { ...scale, allZero: scale.all_zero, allMissing: scale.missing > 0 && scale.missing === size, offset: null, factor: null };
+  return {
+    ...scale,
+    allZero: scale.all_zero,
+    allMissing: scale.missing > 0 && scale.missing === size,
+    offset: null,
+    factor: null,
+  };
 }
 
 const MOST_SAMPLES = 50_000;
 
 /** Works out the scale of one picture. What is not finite takes no part. */
 export function matrixScale({ values, neurons, count, kind, reference, signed, end }: Question): MatrixScale {
-  const { offset, factor } = kind === "z" ? deviations(values, neurons, reference) : kind === "unit" ? ranges(values, neurons, reference) : NONE;
+  const { offset, factor } =
+    kind === "z" ? deviations(values, neurons, reference) : kind === "unit" ? ranges(values, neurons, reference) : NONE;
   let [low, high, missing] = [Infinity, -Infinity, 0];
   let size = 0;
   for (let row = 0, i = 0; row < count; row++)
@@ -58,11 +65,24 @@ export function matrixScale({ values, neurons, count, kind, reference, signed, e
       if (scaled > high) high = scaled;
     }
   const two = kind === "z" || (kind === "raw" && (signed || low < 0));
-  const last = kind === "unit" ? 1 : (end && kind === "raw" ? end : roundEnd(extent(values, neurons, reference, offset, factor, Math.max(high, -low))));
+  const last =
+    kind === "unit"
+      ? 1
+      : end && kind === "raw"
+        ? end
+        : roundEnd(extent(values, neurons, reference, offset, factor, Math.max(high, -low)));
   const near = last * (1 + 1e-6);
   return {
-    kind, signed: two, end: last, above: high > near, below: two && low < -near,
-    allZero: missing === 0 && size === 0, allMissing: missing > 0 && missing === neurons * count, missing, offset, factor,
+    kind,
+    signed: two,
+    end: last,
+    above: high > near,
+    below: two && low < -near,
+    allZero: missing === 0 && size === 0,
+    allMissing: missing > 0 && missing === neurons * count,
+    missing,
+    offset,
+    factor,
   };
 }
 
@@ -75,7 +95,11 @@ export function onScale({ offset, factor }: MatrixScale, value: number, neuron: 
 const NONE = { offset: null, factor: null };
 
 /** Mean and 1 ÷ standard deviation of each neuron over the rows; a neuron without spread lies at zero everywhere. */
-function deviations(values: Float32Array, neurons: number, rows: readonly number[]): { offset: Float32Array; factor: Float32Array } {
+function deviations(
+  values: Float32Array,
+  neurons: number,
+  rows: readonly number[],
+): { offset: Float32Array; factor: Float32Array } {
   const [sum, squares, n] = [new Float64Array(neurons), new Float64Array(neurons), new Float64Array(neurons)];
   each(values, neurons, rows, (value, j) => {
     sum[j]! += value;
@@ -91,16 +115,28 @@ function deviations(values: Float32Array, neurons: number, rows: readonly number
 }
 
 /** Least value and 1 ÷ range. */
-function ranges(values: Float32Array, neurons: number, rows: readonly number[]): { offset: Float32Array; factor: Float32Array } {
+function ranges(
+  values: Float32Array,
+  neurons: number,
+  rows: readonly number[],
+): { offset: Float32Array; factor: Float32Array } {
   const [low, high] = [new Float32Array(neurons).fill(Infinity), new Float32Array(neurons).fill(-Infinity)];
   each(values, neurons, rows, (value, j) => {
     if (value < low[j]!) low[j] = value;
     if (value > high[j]!) high[j] = value;
   });
-  return { offset: low.map((value) => (Number.isFinite(value) ? value : 0)), factor: high.map((value, j) => (value > low[j]! ? 1 / (value - low[j]!) : 0)) };
+  return {
+    offset: low.map((value) => (Number.isFinite(value) ? value : 0)),
+    factor: high.map((value, j) => (value > low[j]! ? 1 / (value - low[j]!) : 0)),
+  };
 }
 
-function each(values: Float32Array, neurons: number, rows: readonly number[], visit: (value: number, neuron: number) => void): void {
+function each(
+  values: Float32Array,
+  neurons: number,
+  rows: readonly number[],
+  visit: (value: number, neuron: number) => void,
+): void {
   for (const row of rows)
     for (let j = 0, i = row * neurons; j < neurons; j++, i++) {
       const value = values[i]!;
@@ -110,7 +146,12 @@ function each(values: Float32Array, neurons: number, rows: readonly number[], vi
 
 /** 99th percentile of the sizes, from an even sample when there are many; the largest when nearly all are zero. */
 function extent(
-  values: Float32Array, neurons: number, rows: readonly number[], offset: Float32Array | null, factor: Float32Array | null, largest: number,
+  values: Float32Array,
+  neurons: number,
+  rows: readonly number[],
+  offset: Float32Array | null,
+  factor: Float32Array | null,
+  largest: number,
 ): number {
   const total = rows.length * neurons;
   const stride = Math.max(1, Math.ceil(total / MOST_SAMPLES));
@@ -119,7 +160,8 @@ function extent(
   for (let k = 0; k < total; k += stride) {
     const neuron = k % neurons;
     const value = values[rows[(k - neuron) / neurons]! * neurons + neuron]!;
-    if (value - value === 0) sizes[found++] = Math.abs(offset && factor ? (value - offset[neuron]!) * factor[neuron]! : value);
+    if (value - value === 0)
+      sizes[found++] = Math.abs(offset && factor ? (value - offset[neuron]!) * factor[neuron]! : value);
   }
   const sorted = sizes.subarray(0, found).sort();
   const percentile = sorted[Math.max(0, Math.ceil(found * 0.99) - 1)] ?? 0;

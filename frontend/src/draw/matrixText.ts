@@ -9,22 +9,32 @@ export const STATISTICS: Record<Statistic, { short: string; long: string }> = {
 };
 
 /** "ReLU", "48 neurons", "spatial mean", "all 899 kept". */
-export function layerFacts(layer: LayerInfo, type: string | undefined, { kept, seen }: Pick<Snapshot, "kept" | "seen">): string[] {
+export function layerFacts(
+  layer: LayerInfo,
+  type: string | undefined,
+  { kept, seen }: Pick<Snapshot, "kept" | "seen">,
+): string[] {
   const keeping = kept >= seen ? `all ${integer(kept)} kept` : `${integer(kept)} of ${integer(seen)} kept`;
   return [type ?? "", count(layer.neurons, "neuron"), reducerName(layer), keeping].filter(Boolean);
 }
 
-/** What made one number of a neuron's many: over space, or over positions of a sequence. Nothing where it had one anyway. */
+/**
+ * What made one number of a neuron's many: over space, or over positions of a sequence. Nothing where it had one
+ * anyway.
+ */
 export function reducerName({ reducer, sizes }: Pick<LayerInfo, "reducer" | "sizes">): string {
   if (reducer === "none" || sizes.length <= 2) return "";
-  if (reducer === "mean" || reducer === "max") return sizes.length > 3 ? `spatial ${reducer}` : `${reducer} over positions`;
+  if (reducer === "mean" || reducer === "max")
+    return sizes.length > 3 ? `spatial ${reducer}` : `${reducer} over positions`;
   return reducer === "first" || reducer === "last" ? `${reducer} position` : reducer;
 }
 
 /** "5 never above 0", "3 all zero"; nothing where all is well. */
 export function layerWarnings({ warnings }: Pick<LayerInfo, "warnings">): string[] {
   const words: [number, string][] = [
-    [warnings.never_above_zero, "never above 0"], [warnings.all_zero, "all zero"], [warnings.constant, "constant"],
+    [warnings.never_above_zero, "never above 0"],
+    [warnings.all_zero, "all zero"],
+    [warnings.constant, "constant"],
     [warnings.nonfinite, `${warnings.nonfinite === 1 ? "value" : "values"} NaN or infinite`],
     [warnings.clipped, `${warnings.clipped === 1 ? "value" : "values"} clipped`],
   ];
@@ -36,13 +46,21 @@ export function statisticText(statistic: Statistic, value: number): string {
 }
 
 /**
- * Where a mean comes from: "n 82, exact" when all that was seen went into it, else its 95 % interval and "from 1,000 of 50,000".
- * Statistics of a sample that kept everything are exact too.
+ * Where a mean comes from: "n 82, exact" when all that was seen went into it, else its 95 % interval and "from 1,000 of
+ * 50,000". Statistics of a sample that kept everything are exact too.
  */
-export function provenance({ source, n, of }: RowSource, deviation: number, kept: number, seen: number): { error: string; origin: string } {
+export function provenance(
+  { source, n, of }: RowSource,
+  deviation: number,
+  kept: number,
+  seen: number,
+): { error: string; origin: string } {
   if (source !== "sample" || kept >= seen) return { error: "", origin: `n ${integer(n)}, exact` };
   const error = (1.96 * deviation) / Math.sqrt(n);
-  return { error: n > 1 && Number.isFinite(error) ? ` ± ${short(error)}` : "", origin: `from ${integer(n)} of ${integer(of)}` };
+  return {
+    error: n > 1 && Number.isFinite(error) ? ` ± ${short(error)}` : "",
+    origin: `from ${integer(n)} of ${integer(of)}`,
+  };
 }
 
 export const effectText = (d: number | undefined): string => fixed(d, Math.abs(d ?? 0) >= 100 ? 0 : 1);

@@ -1,6 +1,9 @@
 import { hexToRgb } from "./oklab";
 
-/** Points blended into pixels one by one: thousands in a millisecond, the same look at any count. Pixels are little-endian RGBA. */
+/**
+ * Points blended into pixels one by one: thousands in a millisecond, the same look at any count. Pixels are
+ * little-endian RGBA.
+ */
 
 /** Fully opaque pixel of a CSS colour, "#rrggbb" or "rgb(r, g, b)". */
 export function packColour(css: string): number {
@@ -40,7 +43,13 @@ export interface Sheet {
 }
 
 /** Blends a disc of `colour` around (px, py), in device pixels. */
-function blend({ pixels, width, height }: Sheet, px: number, py: number, colour: number, { reach, side, weights }: Kernel): void {
+function blend(
+  { pixels, width, height }: Sheet,
+  px: number,
+  py: number,
+  colour: number,
+  { reach, side, weights }: Kernel,
+): void {
   const [column, line] = [Math.floor(px), Math.floor(py)];
   const place = Math.floor((py - line) * PLACES) * PLACES + Math.floor((px - column) * PLACES);
   const [left, top] = [column - reach, line - reach];
@@ -56,7 +65,9 @@ function blend({ pixels, width, height }: Sheet, px: number, py: number, colour:
       if (w === 0) continue;
       const under = pixels[at] as number;
       // Two channels at once: neither product reaches its neighbour, and the sums stay below 2^32.
-      const mixed = (((red * w + (under & 0xff00ff) * (256 - w)) >>> 8) & 0xff00ff) | (((green * w + (under & 0x00ff00) * (256 - w)) >>> 8) & 0x00ff00);
+      const mixed =
+        (((red * w + (under & 0xff00ff) * (256 - w)) >>> 8) & 0xff00ff) |
+        (((green * w + (under & 0x00ff00) * (256 - w)) >>> 8) & 0x00ff00);
       pixels[at] = (mixed | 0xff000000) >>> 0;
     }
   }
@@ -77,8 +88,18 @@ export interface Placing {
   scale: number;
 }
 
-/** Blends the instances for which `chosen` is 1 (null: all) and whose colour is not 0, in order. `colours` is a pixel per instance. */
-export function splat(sheet: Sheet, xy: Float32Array, { x0, y0, scale }: Placing, colours: Uint32Array, style: Style, chosen: Uint8Array | null): void {
+/**
+ * Blends the instances for which `chosen` is 1 (null: all) and whose colour is not 0, in order. `colours` is a pixel
+ * per instance.
+ */
+export function splat(
+  sheet: Sheet,
+  xy: Float32Array,
+  { x0, y0, scale }: Placing,
+  colours: Uint32Array,
+  style: Style,
+  chosen: Uint8Array | null,
+): void {
   const disc = kernelOf(style.radius, style.alpha);
   const around = style.halo && kernelOf(style.radius + style.halo.width, 1);
   const reach = style.radius + 2;

@@ -22,14 +22,36 @@ export interface Tokens {
 
 export const TOKENS: Record<Theme, Tokens> = {
   light: {
-    background: "#ffffff", fill: "#f5f6f7", fill2: "#eceef0", linePane: "#e4e6e9", lineInner: "#eff1f3", tooltip: "#ffffff",
-    text: "#212121", text2: "#5f6368", text3: "#686e75", outline: "#c9cdd2",
-    accent: "#b84300", accentFill: "#f57c00", accentWash: "rgba(196, 73, 0, 0.075)", shadow: "rgba(0, 0, 0, 0.24)",
+    background: "#ffffff",
+    fill: "#f5f6f7",
+    fill2: "#eceef0",
+    linePane: "#e4e6e9",
+    lineInner: "#eff1f3",
+    tooltip: "#ffffff",
+    text: "#212121",
+    text2: "#5f6368",
+    text3: "#686e75",
+    outline: "#c9cdd2",
+    accent: "#b84300",
+    accentFill: "#f57c00",
+    accentWash: "rgba(196, 73, 0, 0.075)",
+    shadow: "rgba(0, 0, 0, 0.24)",
   },
   dark: {
-    background: "#303030", fill: "#3a3a3a", fill2: "#444444", linePane: "#484848", lineInner: "#3c3c3c", tooltip: "#232323",
-    text: "#ffffff", text2: "#c0c3c7", text3: "#a2a6ab", outline: "#5e5e5e",
-    accent: "#ffab40", accentFill: "#ffab40", accentWash: "rgba(255, 171, 64, 0.11)", shadow: "rgba(0, 0, 0, 0.6)",
+    background: "#303030",
+    fill: "#3a3a3a",
+    fill2: "#444444",
+    linePane: "#484848",
+    lineInner: "#3c3c3c",
+    tooltip: "#232323",
+    text: "#ffffff",
+    text2: "#c0c3c7",
+    text3: "#a2a6ab",
+    outline: "#5e5e5e",
+    accent: "#ffab40",
+    accentFill: "#ffab40",
+    accentWash: "rgba(255, 171, 64, 0.11)",
+    shadow: "rgba(0, 0, 0, 0.6)",
   },
 };
 
@@ -51,7 +73,8 @@ export function followTheme(host: Window): () => void {
   const media = window.matchMedia("(prefers-color-scheme: dark)");
   const inside = host !== window;
   const read = (): void => {
-    const dark = body.classList.contains("dark-mode") || (!inside && media.matches && !body.classList.contains("light-mode"));
+    const dark =
+      body.classList.contains("dark-mode") || (!inside && media.matches && !body.classList.contains("light-mode"));
     theme.value = dark ? "dark" : "light";
   };
   const observer = new MutationObserver(read);

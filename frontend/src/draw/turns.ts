@@ -8,7 +8,10 @@ const waiting = new Map<object, () => void>();
 let last: object | undefined;
 let next = 0;
 
-/** Draws a canvas in the next frame, or in one of those after it; what was still to be drawn on it is forgotten. The one under the pointer goes before the others. */
+/**
+ * Draws a canvas in the next frame, or in one of those after it; what was still to be drawn on it is forgotten. The one
+ * under the pointer goes before the others.
+ */
 export function inTurn(canvas: object, work: () => void): void {
   waiting.set(canvas, work);
   next ||= requestAnimationFrame(frame);
@@ -25,7 +28,9 @@ function frame(): void {
   do {
     const canvases = [...waiting.keys()];
     // Where one is drawn again and again, the others' turn comes in between.
-    last = canvases.find((canvas) => canvas !== last && (canvas as Partial<Element>).parentElement?.matches(":hover")) ?? canvases[0];
+    last =
+      canvases.find((canvas) => canvas !== last && (canvas as Partial<Element>).parentElement?.matches(":hover")) ??
+      canvases[0];
     const work = last && waiting.get(last);
     if (last) waiting.delete(last);
     work?.();

@@ -1,4 +1,7 @@
-/** Where a tooltip goes: beside its anchor, on the side with room, and never over what is to be seen. All in viewport pixels. */
+/**
+ * Where a tooltip goes: beside its anchor, on the side with room, and never over what is to be seen. All in viewport
+ * pixels.
+ */
 export interface Box {
   left: number;
   top: number;
@@ -9,15 +12,35 @@ export interface Box {
 const GAP = 8;
 
 /** Left and top for a box of `size`. `avoid` are the hovered row and column; a diagonal place keeps clear of both. */
-export function beside(anchor: Box, size: { width: number; height: number }, view: Box, avoid: readonly Box[] = []): { left: number; top: number } {
+export function beside(
+  anchor: Box,
+  size: { width: number; height: number },
+  view: Box,
+  avoid: readonly Box[] = [],
+): { left: number; top: number } {
   const { width, height } = size;
-  const xs = { before: anchor.left - width - GAP, middle: anchor.left + anchor.width / 2 - width / 2, after: anchor.left + anchor.width + GAP };
-  const ys = { before: anchor.top - height - GAP, middle: anchor.top + anchor.height / 2 - height / 2, after: anchor.top + anchor.height + GAP };
-  const within = (x: number, low: number, span: number, own: number): number => Math.max(low + 4, Math.min(x, low + span - own - 4));
+  const xs = {
+    before: anchor.left - width - GAP,
+    middle: anchor.left + anchor.width / 2 - width / 2,
+    after: anchor.left + anchor.width + GAP,
+  };
+  const ys = {
+    before: anchor.top - height - GAP,
+    middle: anchor.top + anchor.height / 2 - height / 2,
+    after: anchor.top + anchor.height + GAP,
+  };
+  const within = (x: number, low: number, span: number, own: number): number =>
+    Math.max(low + 4, Math.min(x, low + span - own - 4));
   const slide = within(xs.middle, view.left, view.width, width);
   const places: [number, number][] = [
-    [slide, ys.before], [slide, ys.after], [xs.before, ys.before], [xs.after, ys.before], [xs.before, ys.after], [xs.after, ys.after],
-    [xs.after, ys.middle], [xs.before, ys.middle],
+    [slide, ys.before],
+    [slide, ys.after],
+    [xs.before, ys.before],
+    [xs.after, ys.before],
+    [xs.before, ys.after],
+    [xs.after, ys.after],
+    [xs.after, ys.middle],
+    [xs.before, ys.middle],
   ];
   const cost = (box: Box): number => {
     const inside = overlap(box, view);

@@ -1,4 +1,7 @@
-/** Marks of instances in a block per class (or bin): those predicted right on the left, the wrong ones on the right. All in pixels. */
+/**
+ * Marks of instances in a block per class (or bin): those predicted right on the left, the wrong ones on the right. All
+ * in pixels.
+ */
 
 export interface Group {
   /** Rows in the order in which they are drawn. */
@@ -48,8 +51,16 @@ const LINES = 4;
 /** Height of the line that turns the pages. */
 export const PAGER = 14;
 
-/** Rows of each class split by right and wrong (unknown counts as right), each sorted by falling score. The last group holds those without a class. */
-export function byClass(label: ArrayLike<number>, correct: ArrayLike<number>, score: ArrayLike<number>, classes: number): Group[] {
+/**
+ * Rows of each class split by right and wrong (unknown counts as right), each sorted by falling score. The last group
+ * holds those without a class.
+ */
+export function byClass(
+  label: ArrayLike<number>,
+  correct: ArrayLike<number>,
+  score: ArrayLike<number>,
+  classes: number,
+): Group[] {
   const sides = Array.from({ length: classes + 1 }, (): [number[], number[]] => [[], []]);
   for (let row = 0; row < label.length; row++) {
     const own = label[row] as number;
@@ -63,7 +74,8 @@ export function byClass(label: ArrayLike<number>, correct: ArrayLike<number>, sc
 
 /** Sorts rows by their value (as float32), largest first; those without one last, ties in row order. */
 export function byFalling(rows: Int32Array, values: ArrayLike<number>): Int32Array {
-  // Row and value as one whole number of 64 bits, little-endian: sorted without a function, a million in a tenth of the time.
+  // Row and value as one whole number of 64 bits, little-endian: sorted without a function, a million in a tenth of the
+  // time.
   const keys = new Uint32Array(2 * rows.length);
   const float = new Float32Array(1);
   const bits = new Int32Array(float.buffer);
@@ -119,9 +131,16 @@ export function perMark(count: number, room: number): number {
   return roundStep(least);
 }
 
-/** `label` is the width that names need, `pages` the page chosen per group. `twoSided`: there are right and wrong ones. */
+/**
+ * `label` is the width that names need, `pages` the page chosen per group. `twoSided`: there are right and wrong ones.
+ */
 export function layOut(
-  groups: readonly Group[], width: number, pitch: number, label: number, twoSided: boolean, pages: ReadonlyMap<number, number> = new Map(),
+  groups: readonly Group[],
+  width: number,
+  pitch: number,
+  label: number,
+  twoSided: boolean,
+  pages: ReadonlyMap<number, number> = new Map(),
 ): Classes {
   const rightX = 12 + label;
   const total = Math.max(8, Math.floor((width - rightX - (twoSided ? GAP : 0) - 8) / pitch));
@@ -134,16 +153,36 @@ export function layOut(
     const size = Math.max(1, wrongColumns * LINES);
     const count = crowded ? Math.max(1, Math.ceil(wrong.length / size)) : 1;
     const page = Math.max(0, Math.min(pages.get(group) ?? 0, count - 1));
-    const shown = count > 1 ? { from: page * size, to: Math.min(wrong.length, (page + 1) * size) } : { from: 0, to: wrong.length };
-    const lines = Math.max(LINES, Math.ceil(right.length / per / rightColumns), wrongColumns > 0 ? Math.ceil((shown.to - shown.from) / wrongColumns) : 0);
+    const shown =
+      count > 1 ? { from: page * size, to: Math.min(wrong.length, (page + 1) * size) } : { from: 0, to: wrong.length };
+    const lines = Math.max(
+      LINES,
+      Math.ceil(right.length / per / rightColumns),
+      wrongColumns > 0 ? Math.ceil((shown.to - shown.from) / wrongColumns) : 0,
+    );
     const height = lines * pitch + pitch + 5 + (count > 1 ? PAGER : 0);
     const block = {
-      group, top, height, page, pages: count, right: { rows: right, per, from: 0, to: right.length }, wrong: { rows: wrong, per: 1, ...shown },
+      group,
+      top,
+      height,
+      page,
+      pages: count,
+      right: { rows: right, per, from: 0, to: right.length },
+      wrong: { rows: wrong, per: 1, ...shown },
     };
     top += height;
     return block;
   });
-  return { blocks, height: top, pitch, mark: pitch - 1, rightX, wrongX: rightX + rightColumns * pitch + GAP, rightColumns, wrongColumns };
+  return {
+    blocks,
+    height: top,
+    pitch,
+    mark: pitch - 1,
+    rightX,
+    wrongX: rightX + rightColumns * pitch + GAP,
+    rightColumns,
+    wrongColumns,
+  };
 }
 
 /** The blocks that are seen between two heights. */
@@ -176,7 +215,10 @@ export function hitAt(classes: Classes, x: number, y: number): Hit | null {
   const line = Math.floor((y - block.top - PAD) / pitch);
   const none = { block, side: null, rows: new Int32Array(0) };
   if (line < 0) return none;
-  for (const [side, left, columns] of [["right", rightX, rightColumns], ["wrong", wrongX, wrongColumns]] as const) {
+  for (const [side, left, columns] of [
+    ["right", rightX, rightColumns],
+    ["wrong", wrongX, wrongColumns],
+  ] as const) {
     const column = Math.floor((x - left) / pitch);
     if (column < 0 || column >= columns) continue;
     const { rows, per, from, to } = block[side];
@@ -187,9 +229,18 @@ export function hitAt(classes: Classes, x: number, y: number): Hit | null {
 }
 
 /** Left and top of a side's mark by its place in the drawn order. */
-export function markAt(classes: Classes, block: Block, side: "right" | "wrong", mark: number): { x: number; y: number } {
-  const [left, columns] = side === "right" ? [classes.rightX, classes.rightColumns] : [classes.wrongX, classes.wrongColumns];
-  return { x: left + (mark % columns) * classes.pitch, y: block.top + PAD + Math.floor(mark / columns) * classes.pitch };
+export function markAt(
+  classes: Classes,
+  block: Block,
+  side: "right" | "wrong",
+  mark: number,
+): { x: number; y: number } {
+  const [left, columns] =
+    side === "right" ? [classes.rightX, classes.rightColumns] : [classes.wrongX, classes.wrongColumns];
+  return {
+    x: left + (mark % columns) * classes.pitch,
+    y: block.top + PAD + Math.floor(mark / columns) * classes.pitch,
+  };
 }
 
 /** Where an instance's mark is; null when it is on another page, or nowhere. */
@@ -199,7 +250,9 @@ export function placeOf(classes: Classes, row: number): { x: number; y: number; 
       const { rows, per, from, to } = block[side];
       const index = rows.indexOf(row);
       if (index < 0) continue;
-      return index >= from && index < to ? { ...markAt(classes, block, side, Math.floor((index - from) / per)), block } : null;
+      return index >= from && index < to
+        ? { ...markAt(classes, block, side, Math.floor((index - from) / per)), block }
+        : null;
     }
   }
   return null;

@@ -12,7 +12,10 @@ export function confusion(label: ArrayLike<number>, prediction: ArrayLike<number
 
 /** The largest count beside the diagonal: what colours are measured by, since the diagonal would drown all else. */
 export function mostConfused(counts: Int32Array, classes: number): number {
-  return counts.reduce((most, count, cell) => (Math.floor(cell / classes) !== cell % classes && count > most ? count : most), 0);
+  return counts.reduce(
+    (most, count, cell) => (Math.floor(cell / classes) !== cell % classes && count > most ? count : most),
+    0,
+  );
 }
 
 export interface ConfusionLayout {
@@ -61,7 +64,11 @@ export function cellAt({ left, top, cell, classes }: ConfusionLayout, x: number,
 export function rowsIn(label: ArrayLike<number>, prediction: ArrayLike<number>, hit: CellHit): Int32Array {
   const rows: number[] = [];
   for (let row = 0; row < label.length; row++) {
-    if ((hit.label === null || label[row] === hit.label) && (hit.prediction === null || prediction[row] === hit.prediction)) rows.push(row);
+    if (
+      (hit.label === null || label[row] === hit.label) &&
+      (hit.prediction === null || prediction[row] === hit.prediction)
+    )
+      rows.push(row);
   }
   return Int32Array.from(rows);
 }

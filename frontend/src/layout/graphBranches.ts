@@ -15,19 +15,29 @@ interface Sized {
 /** Shapes are written while there are few edges; with more they would only cover each other. */
 const LABELLED = 24;
 
-/** Boxes and edges for dagre. Where the outside feeds more than one child, or reads more than one, it is a point of its own. */
+/**
+ * Boxes and edges for dagre. Where the outside feeds more than one child, or reads more than one, it is a point of its
+ * own.
+ */
 export function branchesSize(plans: Plan[], { bundles, ins, outs }: Flow, outermost: boolean): Sized {
   const point = (item: Plan["item"]): Plan => ({ item, form: "row", least: 2, wish: 2, height: 2, inner: null });
   const all = [...plans];
   const labelled = bundles.length <= (outermost ? LABELLED : LABELLED / 2);
   const edges: Sized["edges"] = bundles
     .filter(({ from, to }) => from < plans.length && to < plans.length)
-    .map((bundle) => ({ from: bundle.from, to: bundle.to, bundle, labelled, labelWidth: labelled ? labelWidth(bundle) : 0 }));
+    .map((bundle) => ({
+      from: bundle.from,
+      to: bundle.to,
+      bundle,
+      labelled,
+      labelWidth: labelled ? labelWidth(bundle) : 0,
+    }));
   const item = plans[0]?.item;
   const outside = (places: Set<number>, into: boolean): number => {
     if (!item || places.size < 2) return -1;
     const at = all.push(point(item)) - 1;
-    for (const place of places) edges.push({ from: into ? at : place, to: into ? place : at, bundle: null, labelled: false, labelWidth: 0 });
+    for (const place of places)
+      edges.push({ from: into ? at : place, to: into ? place : at, bundle: null, labelled: false, labelWidth: 0 });
     return at;
   };
   const entry = outside(ins, true);
@@ -46,7 +56,13 @@ export function placeBranches(inner: Branches, group: TreeNode, room: Room, boxe
     const centre = answer.centres[i];
     if (!centre || i === entry || i === exit) return null;
     const x = left + centre.x - plan.wish / 2;
-    return placePlan(plan, { x, y: room.y + centre.y - plan.height / 2, width: plan.wish, level: room.level, most: room.most }, x + 14, boxes, edges);
+    return placePlan(
+      plan,
+      { x, y: room.y + centre.y - plan.height / 2, width: plan.wish, level: room.level, most: room.most },
+      x + 14,
+      boxes,
+      edges,
+    );
   });
   inner.edges.forEach(({ from, to, bundle, labelled }, i) => {
     const line = answer.lines[i];
@@ -61,10 +77,19 @@ export function placeBranches(inner: Branches, group: TreeNode, room: Room, boxe
     const { path, angle } = bend(points);
     const tip = points.at(-1) as { x: number; y: number };
     edges.push({
-      from: placed[from]?.key ?? group.key, to: placed[to]?.key ?? group.key, path, tip: to === exit ? null : { ...tip, angle },
-      label: labelled && bundle && line.label
-        ? { x: left + line.label.x - labelWidth(bundle) / 2 + 5, y: room.y + line.label.y, count: bundle.count, sizes: bundle.sizes }
-        : null,
+      from: placed[from]?.key ?? group.key,
+      to: placed[to]?.key ?? group.key,
+      path,
+      tip: to === exit ? null : { ...tip, angle },
+      label:
+        labelled && bundle && line.label
+          ? {
+              x: left + line.label.x - labelWidth(bundle) / 2 + 5,
+              y: room.y + line.label.y,
+              count: bundle.count,
+              sizes: bundle.sizes,
+            }
+          : null,
       branch: bundle?.branch,
     });
   });

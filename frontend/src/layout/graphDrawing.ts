@@ -1,7 +1,11 @@
-/** What the layout hands to the view: boxes and edges in drawing pixels. It travels from the worker, so it is plain data. */
+/**
+ * What the layout hands to the view: boxes and edges in drawing pixels. It travels from the worker, so it is plain
+ * data.
+ */
 
 /**
- * row: a line of a column, dot and name. card: the same, standing alone among branches. closed, open: a module. more: hidden children.
+ * row: a line of a column, dot and name. card: the same, standing alone among branches. closed, open: a module. more:
+ * hidden children.
  */
 export type Form = "row" | "card" | "closed" | "open" | "more";
 

@@ -50,19 +50,26 @@ export function buildFlows(graph: Graph, { byKey }: Tree): Map<string, Flow> {
     const { bundles } = flowOf(from.parent);
     const key = `${from.place}>${to.place}`;
     const bundle = bundles.get(key);
-    if (!bundle) bundles.set(key, { from: from.place, to: to.place, count: 1, sizes, branch, sources: new Set([source]) });
+    if (!bundle)
+      bundles.set(key, { from: from.place, to: to.place, count: 1, sizes, branch, sources: new Set([source]) });
     else {
       if (!bundle.sizes || bundle.sizes.join() !== sizes.join()) bundle.sizes = null;
       bundle.count = bundle.sources.add(source).size;
       bundle.branch &&= branch;
     }
   }
-  return new Map(Array.from(flows, ([key, { bundles, ins, outs }]) => [
-    key, { ins, outs, bundles: Array.from(bundles.values(), ({ sources: _, ...bundle }) => bundle) },
-  ]));
+  return new Map(
+    Array.from(flows, ([key, { bundles, ins, outs }]) => [
+      key,
+      { ins, outs, bundles: Array.from(bundles.values(), ({ sources: _, ...bundle }) => bundle) },
+    ]),
+  );
 }
 
-/** The flow when only the children from `first` to before `end` of `all` are there; what is hidden before and after has a place of its own each. */
+/**
+ * The flow when only the children from `first` to before `end` of `all` are there; what is hidden before and after has
+ * a place of its own each.
+ */
 export function cutFlow(flow: Flow, first: number, end: number, all: number): Flow {
   if (first === 0 && end >= all) return flow;
   const lead = first > 0 ? first - 1 : 0;
@@ -73,13 +80,21 @@ export function cutFlow(flow: Flow, first: number, end: number, all: number): Fl
     const known = merged.get(`${from}>${to}`);
     if (from === to) continue;
     if (!known) merged.set(`${from}>${to}`, { ...bundle, from, to });
-    else Object.assign(known, { count: known.count + bundle.count, sizes: known.sizes?.join() === bundle.sizes?.join() ? known.sizes : null, branch: known.branch && bundle.branch });
+    else
+      Object.assign(known, {
+        count: known.count + bundle.count,
+        sizes: known.sizes?.join() === bundle.sizes?.join() ? known.sizes : null,
+        branch: known.branch && bundle.branch,
+      });
   }
   const cut = (places: Set<number>): Set<number> => new Set(Array.from(places, placeOf));
   return { bundles: [...merged.values()], ins: cut(flow.ins), outs: cut(flow.outs) };
 }
 
-/** A connection that passes by others: from a place (-1: the outside) to a place (the number of children: the outside), in a lane of its own. */
+/**
+ * A connection that passes by others: from a place (-1: the outside) to a place (the number of children: the outside),
+ * in a lane of its own.
+ */
 export interface Skip {
   from: number;
   to: number;
@@ -103,7 +118,8 @@ const LANES = 2;
 export function asColumn({ bundles, ins, outs }: Flow, count: number): Column | null {
   const touched = new Set([...ins, ...outs, ...bundles.flatMap(({ from, to }) => [from, to])]);
   const all = Array.from({ length: count }, (_, place) => place);
-  if (bundles.length === 0 && (ins.size < 2 || count > 6)) return { order: all, spine: all.map(() => null), skips: [], lanes: 0 };
+  if (bundles.length === 0 && (ins.size < 2 || count > 6))
+    return { order: all, spine: all.map(() => null), skips: [], lanes: 0 };
   const chain = all.filter((place) => touched.has(place));
   const index = new Map(chain.map((place, i) => [place, i]));
   const next = new Map<number, Bundle>();

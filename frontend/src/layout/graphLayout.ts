@@ -1,6 +1,25 @@
 import {
-  type Box, CLOSED, CLOSED_STRIP, DOT, type Drawing, type Edge, FOOT, type Form, GAP, GAP_ROW, GAP_SHORT, HEADER, INSET, MARGIN, MARGIN_TOP, RADIUS,
-  RADIUS_RECORDED, RAIL, ROW, ROW_RECORDED, SHEETS,
+  type Box,
+  CLOSED,
+  CLOSED_STRIP,
+  DOT,
+  type Drawing,
+  type Edge,
+  FOOT,
+  type Form,
+  GAP,
+  GAP_ROW,
+  GAP_SHORT,
+  HEADER,
+  INSET,
+  MARGIN,
+  MARGIN_TOP,
+  RADIUS,
+  RADIUS_RECORDED,
+  RAIL,
+  ROW,
+  ROW_RECORDED,
+  SHEETS,
 } from "./graphDrawing";
 import { branchesSize, placeBranches } from "./graphBranches";
 import { asColumn, type Bundle, type Column, cutFlow, type Flow } from "./graphFlow";
@@ -35,7 +54,10 @@ export const PAGE_BRANCHES = 60;
 /** The page that holds the child at this place, and so many more before and after it. */
 export type Page = readonly [at: number, before: number, after: number];
 
-/** A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands alone. */
+/**
+ * A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands
+ * alone.
+ */
 export interface Plan {
   item: TreeNode;
   form: Form;
@@ -71,8 +93,17 @@ const FEW = 24;
 
 const NONE: Flow = { bundles: [], ins: new Set(), outs: new Set() };
 
-/** Lays out the open modules, each by itself, from the inside out. `branches` remembers what dagre answered, by module and sizes. */
-export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, request: Request, lay: LayBranches, branches: Map<string, Branching>): Drawing {
+/**
+ * Lays out the open modules, each by itself, from the inside out. `branches` remembers what dagre answered, by module
+ * and sizes.
+ */
+export function layoutGraph(
+  tree: Tree,
+  flows: ReadonlyMap<string, Flow>,
+  request: Request,
+  lay: LayBranches,
+  branches: Map<string, Branching>,
+): Drawing {
   const planGroup = (group: TreeNode): Inner => {
     const flow = flows.get(group.key) ?? NONE;
     const all = group.children;
@@ -82,28 +113,49 @@ export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, reques
       return [Math.max(0, page - before) * size, Math.min(all.length, (page + 1 + after) * size)];
     };
     const more = (hidden: number, before: boolean): Plan[] =>
-      hidden > 0 ? [{ item: group, form: "more", least: 120, wish: 170, height: ROW, inner: null, hidden, before }] : [];
-    const planChildren = ([first, end]: [number, number], form: "row" | "card"): Plan[] =>
-      [...more(first, true), ...all.slice(first, end).map((child) => plan(child, form)), ...more(all.length - end, false)];
+      hidden > 0
+        ? [{ item: group, form: "more", least: 120, wish: 170, height: ROW, inner: null, hidden, before }]
+        : [];
+    const planChildren = ([first, end]: [number, number], form: "row" | "card"): Plan[] => [
+      ...more(first, true),
+      ...all.slice(first, end).map((child) => plan(child, form)),
+      ...more(all.length - end, false),
+    ];
     const many = pageOf(PAGE);
     // Parts of an output stand below each other: nothing flows among them.
     const parts = all.length > 0 && all.every(({ kind }) => kind === "output");
-    const column = asColumn(parts ? NONE : cutFlow(flow, ...many, all.length), many[1] - many[0] + Number(many[0] > 0) + Number(many[1] < all.length));
+    const column = asColumn(
+      parts ? NONE : cutFlow(flow, ...many, all.length),
+      many[1] - many[0] + Number(many[0] > 0) + Number(many[1] < all.length),
+    );
     if (column) {
       const plans = planChildren(many, "row");
-      return { kind: "column", plans, column, gaps: column.order.map((place, i) => gapAfter(plans, column, place, i, group.parent === null)) };
+      return {
+        kind: "column",
+        plans,
+        column,
+        gaps: column.order.map((place, i) => gapAfter(plans, column, place, i, group.parent === null)),
+      };
     }
     const few = pageOf(PAGE_BRANCHES);
     const plans = planChildren(few, "card");
     const size = branchesSize(plans, cutFlow(flow, ...few, all.length), group.parent === null);
     // As wide as their words; where that is wider than the pane narrower, as far as it helps.
     const layAt = (part: number): { widths: number[]; answer: Branching } => {
-      const widths = size.plans.map(({ least, wish }) => Math.round(Math.min(least, wish) + Math.max(0, wish - least) * part));
+      const widths = size.plans.map(({ least, wish }) =>
+        Math.round(Math.min(least, wish) + Math.max(0, wish - least) * part),
+      );
       const key = `${group.key} ${few[0]} ${size.plans.map(({ height }, i) => `${widths[i]}x${height}`).join()}`;
       let answer = branches.get(key);
       if (!answer) {
         const sizes = size.plans.map(({ height }, i) => ({ width: widths[i] ?? 0, height }));
-        branches.set(key, (answer = lay(sizes, size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth })))));
+        branches.set(
+          key,
+          (answer = lay(
+            sizes,
+            size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth })),
+          )),
+        );
       }
       return { widths, answer };
     };
@@ -131,7 +183,14 @@ export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, reques
     const head = item.recorded ? HEADER + ROW_RECORDED - ROW : HEADER;
     const size = innerSize(inner);
     const width = Math.max(wish, size.wish + 2 * INSET);
-    return { item, form: "open", least: inner.kind === "column" ? Math.max(130, size.least + 2 * INSET) : width, wish: width, height: head + size.height, inner };
+    return {
+      item,
+      form: "open",
+      least: inner.kind === "column" ? Math.max(130, size.least + 2 * INSET) : width,
+      wish: width,
+      height: head + size.height,
+      inner,
+    };
   };
 
   const boxes: Box[] = [];
@@ -146,7 +205,10 @@ export function layoutGraph(tree: Tree, flows: ReadonlyMap<string, Flow>, reques
 
 /** About as wide as its words; the view cuts what does not fit. */
 function wishOf(item: TreeNode): number {
-  const words = item.name.length * 6.6 + (item.name.startsWith(item.type) ? 0 : item.type.length * 5.9 + 10) + (item.inside > 0 ? 40 : 8);
+  const words =
+    item.name.length * 6.6 +
+    (item.name.startsWith(item.type) ? 0 : item.type.length * 5.9 + 10) +
+    (item.inside > 0 ? 40 : 8);
   return Math.round(Math.max(90, Math.min(isGroup(item) ? 150 : 180, 34 + words)));
 }
 
@@ -175,10 +237,15 @@ function innerSize(inner: Inner): { least: number; wish: number; height: number 
   }
   const { plans, column, gaps } = inner;
   const indent = column.lanes * 8;
-  const most = (of: (plan: Plan) => number): number => plans.reduce((best, plan) => Math.max(best, of(plan)), 0) + indent;
+  const most = (of: (plan: Plan) => number): number =>
+    plans.reduce((best, plan) => Math.max(best, of(plan)), 0) + indent;
   const height = plans.reduce((sum, plan) => sum + plan.height, 0) + gaps.reduce((sum, gap) => sum + gap, 0);
   const last = plans[column.order.at(-1) ?? -1];
-  return { least: most(({ least }) => least), wish: most(({ wish }) => wish), height: height + (isLine(last) ? FOOT : INSET + 2) };
+  return {
+    least: most(({ least }) => least),
+    wish: most(({ wish }) => wish),
+    height: height + (isLine(last) ? FOOT : INSET + 2),
+  };
 }
 
 export interface Room {
@@ -193,7 +260,17 @@ export interface Room {
 /** Places one node and all that is open in it. Returns its box. */
 export function placePlan(plan: Plan, room: Room, rail: number, boxes: Box[], edges: Edge[]): Box {
   const { item, form, height, inner, hidden, before } = plan;
-  const box: Box = { key: item.key, form, x: room.x, y: room.y, width: room.width, height, rail, level: room.level, ...(hidden ? { hidden, before } : {}) };
+  const box: Box = {
+    key: item.key,
+    form,
+    x: room.x,
+    y: room.y,
+    width: room.width,
+    height,
+    rail,
+    level: room.level,
+    ...(hidden ? { hidden, before } : {}),
+  };
   boxes.push(box);
   if (inner) {
     const head = item.recorded ? HEADER + ROW_RECORDED - ROW : HEADER;
@@ -232,8 +309,12 @@ function placeColumn({ plans, column, gaps }: Columns, group: TreeNode, room: Ro
     const end = topOf(to, plans[order[i + 1] ?? -1]) - (short ? 0 : 1);
     const labelled = !short && (outermost || saysNew(column, i));
     edges.push({
-      from: from.key, to: to.key, path: `M${rail} ${start}V${end}`, tip: short ? null : { x: rail, y: end, angle: 90 },
-      label: labelled ? { x: rail + 9, y: (start + end) / 2, count: bundle.count, sizes: bundle.sizes } : null, branch: bundle.branch,
+      from: from.key,
+      to: to.key,
+      path: `M${rail} ${start}V${end}`,
+      tip: short ? null : { x: rail, y: end, angle: 90 },
+      label: labelled ? { x: rail + 9, y: (start + end) / 2, count: bundle.count, sizes: bundle.sizes } : null,
+      branch: bundle.branch,
     });
   });
   for (const { from, to, lane, branch } of skips) {
@@ -244,7 +325,12 @@ function placeColumn({ plans, column, gaps }: Columns, group: TreeNode, room: Ro
     const head = start ? `M${start.x} ${start.y}Q${x} ${start.y} ${x} ${start.y + 7}` : `M${x} ${room.y}`;
     const tail = end ? `V${end.y - 7}Q${x} ${end.y} ${end.x} ${end.y}` : `V${y + 2}`;
     edges.push({
-      from: source?.key ?? group.key, to: target?.key ?? group.key, path: head + tail, tip: end ? { ...end, angle: 0 } : null, label: null, branch,
+      from: source?.key ?? group.key,
+      to: target?.key ?? group.key,
+      path: head + tail,
+      tip: end ? { ...end, angle: 0 } : null,
+      label: null,
+      branch,
     });
   }
 }

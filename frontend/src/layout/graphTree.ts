@@ -1,6 +1,9 @@
 import type { Graph, GraphNode, NodeKind } from "../api/types";
 
-/** The nested model as the graph view shows it: modules hold what ran inside of them; runs of equal blocks are held by a fold of their own. */
+/**
+ * The nested model as the graph view shows it: modules hold what ran inside of them; runs of equal blocks are held by a
+ * fold of their own.
+ */
 export interface TreeNode {
   key: string;
   name: string;
@@ -50,7 +53,10 @@ export function buildTree(graph: Graph, recorded: readonly string[]): Tree {
     } else tops.push(item);
   }
   const only = tops.length === 1 ? tops[0] : undefined;
-  const root: TreeNode = only && only.children.length > 0 ? only : { ...blank, key: "/model", name: graph.model, kind: "module", children: tops };
+  const root: TreeNode =
+    only && only.children.length > 0
+      ? only
+      : { ...blank, key: "/model", name: graph.model, kind: "module", children: tops };
   const tree: Tree = { root, byKey, layers: 0, recorded: 0 };
   const signatures = new Map<TreeNode, number>();
   sign(root, signatures);
@@ -64,7 +70,18 @@ export function buildTree(graph: Graph, recorded: readonly string[]): Tree {
 }
 
 const blank: TreeNode = {
-  key: "", name: "", type: "", kind: "module", parent: null, children: [], place: 0, depth: 0, recorded: false, inside: 0, repeats: null, node: null,
+  key: "",
+  name: "",
+  type: "",
+  kind: "module",
+  parent: null,
+  children: [],
+  place: 0,
+  depth: 0,
+  recorded: false,
+  inside: 0,
+  repeats: null,
+  node: null,
 };
 
 /** A number that two nodes share when their types, and the types of all that is inside, are the same. */
@@ -79,7 +96,13 @@ function sign(item: TreeNode, signatures: Map<TreeNode, number>): number {
 }
 
 /** From the leaves up: folds, counts, places. */
-function settle(tree: Tree, item: TreeNode, parent: TreeNode | null, depth: number, signatures: Map<TreeNode, number>): void {
+function settle(
+  tree: Tree,
+  item: TreeNode,
+  parent: TreeNode | null,
+  depth: number,
+  signatures: Map<TreeNode, number>,
+): void {
   item.parent = parent;
   item.depth = depth;
   const runs = runsOf(item.children, signatures);
@@ -111,7 +134,14 @@ function runsOf(children: TreeNode[], signatures: Map<TreeNode, number>): TreeNo
 function fold(tree: Tree, run: TreeNode[]): TreeNode {
   const [first, last] = [run[0] as TreeNode, run.at(-1) as TreeNode];
   const key = `${first.key}…${last.key}`;
-  const item: TreeNode = { ...blank, key, name: `${first.name} … ${last.name}`, type: first.type, kind: "fold", children: run };
+  const item: TreeNode = {
+    ...blank,
+    key,
+    name: `${first.name} … ${last.name}`,
+    type: first.type,
+    kind: "fold",
+    children: run,
+  };
   tree.byKey.set(key, item);
   return item;
 }
@@ -137,13 +167,18 @@ export function recordedIn(item: TreeNode, limit = Infinity): string[] {
   return found;
 }
 
-/** What is open before anyone opens anything: all of a small model but its folded blocks; of a large one the wrappers around everything. */
+/**
+ * What is open before anyone opens anything: all of a small model but its folded blocks; of a large one the wrappers
+ * around everything.
+ */
 export function openAtFirst({ root }: Tree, limit = 40): string[] {
   const open: string[] = [];
   let shown = root;
   for (;;) {
     const groups = shown.children.filter(isGroup);
-    const wrapper = groups.length === 1 && shown.children.every((child) => isGroup(child) || child.kind === "input" || child.kind === "output");
+    const wrapper =
+      groups.length === 1 &&
+      shown.children.every((child) => isGroup(child) || child.kind === "input" || child.kind === "output");
     if (!wrapper || !groups[0] || groups[0].repeats !== null) break;
     shown = groups[0];
     open.push(shown.key);

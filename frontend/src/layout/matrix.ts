@@ -45,7 +45,10 @@ interface Room {
   labels?: number;
 }
 
-/** Subset rows grow to fill the panel; below 14 px they scroll instead. Pinned rows keep their 18 px, and scroll before they leave no room. */
+/**
+ * Subset rows grow to fill the panel; below 14 px they scroll instead. Pinned rows keep their 18 px, and scroll before
+ * they leave no room.
+ */
 export function matrixShape({ width, height, pinned, subsets, effect, labels = LABELS }: Room): MatrixShape {
   const top = effect ? EFFECT : TOP;
   const gap = pinned > 0 && subsets > 0 ? APART : 0;
@@ -66,14 +69,18 @@ export function matrixShape({ width, height, pinned, subsets, effect, labels = L
     effect: effect ? { zero: 18, reach: 15 } : null,
     pinned: { top, height: pinnedHeight, rowHeight: PINNED_ROW, count: pinned },
     subsets: { top: subsetTop, height: subsetHeight, rowHeight, count: subsets },
-    top, bottom,
+    top,
+    bottom,
     ids: bottom + 9,
   };
 }
 
 /** Rows of a scrolled block that are seen, whole or in part. */
 export function visibleRows({ height, rowHeight, count }: Block, scroll: number): { first: number; end: number } {
-  return { first: Math.max(0, Math.floor(scroll / rowHeight)), end: Math.min(count, Math.ceil((scroll + height) / rowHeight)) };
+  return {
+    first: Math.max(0, Math.floor(scroll / rowHeight)),
+    end: Math.min(count, Math.ceil((scroll + height) / rowHeight)),
+  };
 }
 
 /** Scroll that shows the row, moved as little as possible. */
@@ -113,9 +120,15 @@ export interface Hit {
 
 /** What lies under a point. The bars above and the numbers below belong to their column. */
 export function hit(
-  shape: MatrixShape, view: ColumnView, neurons: number, scroll: { pinned: number; subsets: number }, x: number, y: number,
+  shape: MatrixShape,
+  view: ColumnView,
+  neurons: number,
+  scroll: { pinned: number; subsets: number },
+  x: number,
+  y: number,
 ): Hit | null {
-  const place = x < shape.left || x >= shape.right ? -1 : Math.min(neurons - 1, Math.max(0, Math.floor(xToPlace(shape, view, x))));
+  const place =
+    x < shape.left || x >= shape.right ? -1 : Math.min(neurons - 1, Math.max(0, Math.floor(xToPlace(shape, view, x))));
   if (x >= shape.right) return null;
   for (const block of ["pinned", "subsets"] as const) {
     const { top, height, rowHeight, count } = shape[block];
@@ -123,7 +136,9 @@ export function hit(
     const row = Math.floor((y - top + scroll[block]) / rowHeight);
     if (row < count) return { block, row, place };
   }
-  return place >= 0 && (y < shape.top || (y >= shape.bottom && y < shape.bottom + 20)) ? { block: null, row: -1, place } : null;
+  return place >= 0 && (y < shape.top || (y >= shape.bottom && y < shape.bottom + 20))
+    ? { block: null, row: -1, place }
+    : null;
 }
 
 /** Every how many columns a number fits below them. */

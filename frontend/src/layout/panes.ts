@@ -14,7 +14,13 @@ interface Kept {
   closed: { graph: boolean; instances: boolean; detail: boolean };
 }
 
-const DEFAULTS: Kept = { graph: 246, instances: null, detail: null, projection: null, closed: { graph: false, instances: false, detail: false } };
+const DEFAULTS: Kept = {
+  graph: 246,
+  instances: null,
+  detail: null,
+  projection: null,
+  closed: { graph: false, instances: false, detail: false },
+};
 const KEY = "activis.panes";
 
 export const kept = signal<Kept>(DEFAULTS);
@@ -27,16 +33,27 @@ export const tight: ReadonlySignal<boolean> = computed(() => viewport.value.widt
 /** The projection goes under its matrix. */
 export const narrow: ReadonlySignal<boolean> = computed(() => viewport.value.width < 1100);
 
-const clamp = (value: number, low: number, high: number): number => Math.round(Math.max(low, Math.min(value, Math.max(low, high))));
+const clamp = (value: number, low: number, high: number): number =>
+  Math.round(Math.max(low, Math.min(value, Math.max(low, high))));
 
 /** Toolbar, Rows bar and two panels of the least height. */
 const TWO_PANELS = 44 + 36 + 2 * 240 + 2;
 
-export const graphWidth = computed(() => (kept.value.closed.graph ? 28 : clamp(kept.value.graph, 180, viewport.value.width * 0.4)));
+export const graphWidth = computed(() =>
+  kept.value.closed.graph ? 28 : clamp(kept.value.graph, 180, viewport.value.width * 0.4),
+);
 export const instancesClosed = computed(() => (tight.value ? !instancesOver.value : kept.value.closed.instances));
-export const instancesWidth = computed(() => clamp(kept.value.instances ?? (wide.value ? 384 : 312), 280, viewport.value.width * 0.45));
-export const detailHeight = computed(() => (kept.value.closed.detail ? 33 : clamp(kept.value.detail ?? clamp(viewport.value.height - TWO_PANELS, 172, 194), 120, viewport.value.height * 0.6)));
-export const projectionWidth = computed(() => clamp(kept.value.projection ?? (wide.value ? 400 : 252), 180, viewport.value.width * 0.4));
+export const instancesWidth = computed(() =>
+  clamp(kept.value.instances ?? (wide.value ? 384 : 312), 280, viewport.value.width * 0.45),
+);
+export const detailHeight = computed(() =>
+  kept.value.closed.detail
+    ? 33
+    : clamp(kept.value.detail ?? clamp(viewport.value.height - TWO_PANELS, 172, 194), 120, viewport.value.height * 0.6),
+);
+export const projectionWidth = computed(() =>
+  clamp(kept.value.projection ?? (wide.value ? 400 : 252), 180, viewport.value.width * 0.4),
+);
 
 export type Pane = keyof Kept["closed"];
 

@@ -1,6 +1,9 @@
 import type { Zoom } from "../state/view";
 
-/** From places in the plane to pixels of the plot and back. One scale for both axes: distances mean the same in every direction. */
+/**
+ * From places in the plane to pixels of the plot and back. One scale for both axes: distances mean the same in every
+ * direction.
+ */
 
 export interface Bounds {
   left: number;
@@ -39,16 +42,24 @@ export function boundsOf(xy: Float32Array): Bounds {
 
 export function frameOf(bounds: Bounds, width: number, height: number, zoom: Zoom): Frame {
   const [w, h] = [Math.max(1, width - 2 * PAD), Math.max(1, height - 2 * PAD)];
-  const whole = Math.min(w / Math.max(1e-12, bounds.right - bounds.left), h / Math.max(1e-12, bounds.high - bounds.low));
+  const whole = Math.min(
+    w / Math.max(1e-12, bounds.right - bounds.left),
+    h / Math.max(1e-12, bounds.high - bounds.low),
+  );
   const scale = whole * zoom.scale;
   return {
     x0: (width / 2) * (1 - zoom.x * zoom.scale) - ((bounds.left + bounds.right) / 2) * scale,
     y0: (height / 2) * (1 - zoom.y * zoom.scale) + ((bounds.low + bounds.high) / 2) * scale,
-    scale, width, height,
+    scale,
+    width,
+    height,
   };
 }
 
-export const toPlace = (frame: Frame, px: number, py: number): [number, number] => [(px - frame.x0) / frame.scale, (frame.y0 - py) / frame.scale];
+export const toPlace = (frame: Frame, px: number, py: number): [number, number] => [
+  (px - frame.x0) / frame.scale,
+  (frame.y0 - py) / frame.scale,
+];
 
 /** Scaled by `factor` around the pixel (px, py), which keeps its place as far as the picture's edge allows. */
 export function zoomAt(zoom: Zoom, factor: number, px: number, py: number, width: number, height: number): Zoom {
@@ -59,7 +70,11 @@ export function zoomAt(zoom: Zoom, factor: number, px: number, py: number, width
 
 /** Moved with the pointer by (dx, dy) pixels. */
 export function panBy(zoom: Zoom, dx: number, dy: number, width: number, height: number): Zoom {
-  return bounded({ scale: zoom.scale, x: zoom.x - dx / (width / 2) / zoom.scale, y: zoom.y - dy / (height / 2) / zoom.scale });
+  return bounded({
+    scale: zoom.scale,
+    x: zoom.x - dx / (width / 2) / zoom.scale,
+    y: zoom.y - dy / (height / 2) / zoom.scale,
+  });
 }
 
 /** The picture never leaves the plot: at scale 1 it stands still. */

@@ -36,12 +36,22 @@ export function gridOf(xy: Float32Array): Grid {
 }
 
 /** Row of the instance nearest to (x, y) within `radius`, -1 for none. `counts` says which may be found. */
-export function nearest(grid: Grid, x: number, y: number, radius: number, counts: (row: number) => boolean = () => true): number {
+export function nearest(
+  grid: Grid,
+  x: number,
+  y: number,
+  radius: number,
+  counts: (row: number) => boolean = () => true,
+): number {
   const { xy, bounds, size, columns, lines, starts, rows } = grid;
   const clamp = (value: number, end: number): number => Math.max(0, Math.min(end, Math.floor(value)));
   let best = -1;
   let least = radius * radius;
-  for (let line = clamp((y - radius - bounds.low) / size, lines - 1); line <= clamp((y + radius - bounds.low) / size, lines - 1); line++) {
+  for (
+    let line = clamp((y - radius - bounds.low) / size, lines - 1);
+    line <= clamp((y + radius - bounds.low) / size, lines - 1);
+    line++
+  ) {
     const from = clamp((x - radius - bounds.left) / size, columns - 1);
     const to = clamp((x + radius - bounds.left) / size, columns - 1);
     for (let k = starts[line * columns + from] as number; k < (starts[line * columns + to + 1] as number); k++) {
@@ -55,8 +65,16 @@ export function nearest(grid: Grid, x: number, y: number, radius: number, counts
 
 export type Direction = "left" | "right" | "up" | "down";
 
-/** The nearest instance in a direction (up is larger y): distance counts once along it and twice across, within a right angle. -1 for none. */
-export function towards(xy: Float32Array, from: number, direction: Direction, counts: (row: number) => boolean = () => true): number {
+/**
+ * The nearest instance in a direction (up is larger y): distance counts once along it and twice across, within a right
+ * angle. -1 for none.
+ */
+export function towards(
+  xy: Float32Array,
+  from: number,
+  direction: Direction,
+  counts: (row: number) => boolean = () => true,
+): number {
   const sign = direction === "left" || direction === "down" ? -1 : 1;
   const along = direction === "left" || direction === "right" ? 0 : 1;
   let [best, least] = [-1, Infinity];

@@ -23,13 +23,17 @@ export function clusters(groups: Int16Array | Int32Array, xy: Float32Array): Clu
     found.xs.push(xy[2 * row] as number);
     found.ys.push(xy[2 * row + 1] as number);
   }
-  return Array.from(members, ([group, { xs, ys, count }]) => ({ group, x: median(xs), y: median(ys), count })).sort((a, b) => a.group - b.group);
+  return Array.from(members, ([group, { xs, ys, count }]) => ({ group, x: median(xs), y: median(ys), count })).sort(
+    (a, b) => a.group - b.group,
+  );
 }
 
 function median(values: number[]): number {
   const sorted = Float64Array.from(values).sort();
   const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[half] as number) : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[half] as number)
+    : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2;
 }
 
 export interface Placed {
@@ -52,9 +56,20 @@ export function place(wishes: readonly Wish[], width: number, height: number): (
   return wishes.map((wish) => {
     for (const [dx, dy] of wish.offsets) {
       const [x, y] = [wish.x + dx, wish.y + dy];
-      const box = { left: x - wish.width / 2, right: x + wish.width / 2, top: y - wish.height / 2, bottom: y + wish.height / 2 };
+      const box = {
+        left: x - wish.width / 2,
+        right: x + wish.width / 2,
+        top: y - wish.height / 2,
+        bottom: y + wish.height / 2,
+      };
       if (box.left < 2 || box.right > width - 2 || box.top < 2 || box.bottom > height - 2) continue;
-      if (taken.some((other) => box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top)) continue;
+      if (
+        taken.some(
+          (other) =>
+            box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top,
+        )
+      )
+        continue;
       taken.push(box);
       return { x, y };
     }
@@ -64,11 +79,23 @@ export function place(wishes: readonly Wish[], width: number, height: number): (
 
 /** For a cluster's name: at its middle, else a step aside. */
 export const aroundMiddle = (width: number, height: number): [number, number][] => [
-  [0, 0], [0, -0.7 * height], [0, 0.7 * height], [0.8 * width, 0], [-0.8 * width, 0], [0, -1.2 * height], [0, 1.2 * height],
+  [0, 0],
+  [0, -0.7 * height],
+  [0, 0.7 * height],
+  [0.8 * width, 0],
+  [-0.8 * width, 0],
+  [0, -1.2 * height],
+  [0, 1.2 * height],
 ];
 
 /** For a point's name: right of its ring, left, above, below. */
 export const besidePoint = (width: number, height: number, gap: number): [number, number][] => [
-  [gap + width / 2, 0], [-gap - width / 2, 0], [0, -gap - height / 2], [0, gap + height / 2],
-  [gap + width / 2, -height], [gap + width / 2, height], [-gap - width / 2, -height], [-gap - width / 2, height],
+  [gap + width / 2, 0],
+  [-gap - width / 2, 0],
+  [0, -gap - height / 2],
+  [0, gap + height / 2],
+  [gap + width / 2, -height],
+  [gap + width / 2, height],
+  [-gap - width / 2, -height],
+  [-gap - width / 2, height],
 ];

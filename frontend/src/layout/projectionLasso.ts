@@ -5,7 +5,14 @@ import type { Grid } from "./projectionGrid";
 export type LassoMode = "new" | "add" | "remove";
 
 /** Turns over the places left of an edge, at its height. */
-function flip({ xy, bounds, size, columns, lines, starts, rows }: Grid, members: Uint8Array, ax: number, ay: number, bx: number, by: number): void {
+function flip(
+  { xy, bounds, size, columns, lines, starts, rows }: Grid,
+  members: Uint8Array,
+  ax: number,
+  ay: number,
+  bx: number,
+  by: number,
+): void {
   const lineOf = (y: number): number => Math.max(0, Math.min(lines - 1, Math.floor((y - bounds.low) / size)));
   const end = Math.max(0, Math.min(columns, Math.floor((Math.max(ax, bx) - bounds.left) / size) + 1));
   for (let line = lineOf(Math.min(ay, by)); line <= lineOf(Math.max(ay, by)); line++) {
@@ -19,8 +26,9 @@ function flip({ xy, bounds, size, columns, lines, starts, rows }: Grid, members:
 }
 
 /**
- * Follows a line while it is drawn: given the line so far (x and y in turn, in the plane of the grid), closed or not, a byte per row, 1 where an odd
- * number of its edges is to the right. Of a closed line that is what lies inside, by the even-odd rule; the work was done while it was drawn.
+ * Follows a line while it is drawn: given the line so far (x and y in turn, in the plane of the grid), closed or not, a
+ * byte per row, 1 where an odd number of its edges is to the right. Of a closed line that is what lies inside, by the
+ * even-odd rule; the work was done while it was drawn.
  */
 export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
   let members = new Uint8Array(0);
@@ -28,7 +36,8 @@ export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
   let traced = 0;
   return (line, grid) => {
     if (grid !== at || line.length < traced) [at, members, traced] = [grid, new Uint8Array(grid.xy.length >> 1), 2];
-    for (; traced < line.length; traced += 2) flip(grid, members, ...(line.slice(traced - 2, traced + 2) as [number, number, number, number]));
+    for (; traced < line.length; traced += 2)
+      flip(grid, members, ...(line.slice(traced - 2, traced + 2) as [number, number, number, number]));
     return members;
   };
 }
@@ -36,7 +45,8 @@ export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
 /** The rows of the members (a byte per row) with or without those picked before; in rising order. */
 export function joined(before: Int32Array, members: Uint8Array, mode: LassoMode): Int32Array {
   const all = mode === "remove" ? new Uint8Array(members.length) : members.slice();
-  if (mode !== "new") for (let i = 0; i < before.length; i++) all[before[i]!] = mode === "add" ? 1 : 1 - members[before[i]!]!;
+  if (mode !== "new")
+    for (let i = 0; i < before.length; i++) all[before[i]!] = mode === "add" ? 1 : 1 - members[before[i]!]!;
   const rows = new Int32Array(all.length);
   let count = 0;
   for (let row = 0; row < all.length; row++) {

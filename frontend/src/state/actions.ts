@@ -9,11 +9,28 @@ import { picked, type Picked } from "./members";
 import { nearest, runs } from "./place";
 import { expressionKey, idExpression, instanceKey, MOST_IDS, rowKey, type Row, type RowKey, type Sort } from "./rows";
 import {
-  chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, compare, type Compare, type InstancesTab, instancesTab, panel, scale,
-  type Scale, selection, type Selection, sort, statistic,
+  chosenDetailLayer,
+  chosenLayers,
+  chosenRows,
+  chosenRun,
+  chosenStep,
+  compare,
+  type Compare,
+  type InstancesTab,
+  instancesTab,
+  panel,
+  scale,
+  type Scale,
+  selection,
+  type Selection,
+  sort,
+  statistic,
 } from "./view";
 
-/** Everything a user can do to the state. Views call these and write no signal themselves (but their own panel's zoom and colour). */
+/**
+ * Everything a user can do to the state. Views call these and write no signal themselves (but their own panel's zoom
+ * and colour).
+ */
 
 /** A step that was chosen stays, as near as the other run has it. */
 export function chooseRun(name: string): void {
@@ -58,16 +75,19 @@ export function removeRow(key: RowKey): void {
   batch(() => {
     chosenRows.value = rows.peek().filter((row) => rowKey(row) !== key);
     const rule = sort.peek();
-    if ((rule.by === "row" && rule.a === key) || (rule.by === "difference" && (rule.a === key || rule.b === key))) sort.value = { by: "index" };
+    if ((rule.by === "row" && rule.a === key) || (rule.by === "difference" && (rule.a === key || rule.b === key)))
+      sort.value = { by: "index" };
     clearHover();
   });
 }
 
 /** Only rows of expressions carry a name of their own. */
 export function renameRow(key: RowKey, name: string): void {
-  chosenRows.value = rows.peek().map((row) =>
-    rowKey(row) === key && row.kind === "expression" ? { ...row, name: name.trim() || undefined } : row,
-  );
+  chosenRows.value = rows
+    .peek()
+    .map((row) =>
+      rowKey(row) === key && row.kind === "expression" ? { ...row, name: name.trim() || undefined } : row,
+    );
 }
 
 /** Moves a row before the one that stands at `place` now. */
@@ -96,7 +116,9 @@ export function replaceRow(key: RowKey, row: Row & { kind: "expression" }): void
   const [rule, chosen] = [sort.peek(), selection.peek()];
   const follow = (old: RowKey): RowKey => (old === key ? next : old);
   batch(() => {
-    chosenRows.value = now.filter((other) => rowKey(other) === key || rowKey(other) !== next).map((other) => (rowKey(other) === key ? row : other));
+    chosenRows.value = now
+      .filter((other) => rowKey(other) === key || rowKey(other) !== next)
+      .map((other) => (rowKey(other) === key ? row : other));
     if (rule.by === "row") sort.value = { by: "row", a: follow(rule.a) };
     if (rule.by === "difference") sort.value = { by: "difference", a: follow(rule.a), b: follow(rule.b) };
     if (chosen?.kind === "subset") select({ kind: "subset", key: follow(chosen.key) });
@@ -104,13 +126,23 @@ export function replaceRow(key: RowKey, row: Row & { kind: "expression" }): void
   });
 }
 
-/** Whether the picked instances can be a row: they have something in common, or are few enough to be listed, or all but a few. */
+/**
+ * Whether the picked instances can be a row: they have something in common, or are few enough to be listed, or all but
+ * a few.
+ */
 export function isListable(): boolean {
   const [set, known] = [picked.value, columns.value.value];
-  return !!set && !!known && (set.expression !== undefined || Math.min(set.rows.length, known.count - set.rows.length) <= MOST_IDS);
+  return (
+    !!set &&
+    !!known &&
+    (set.expression !== undefined || Math.min(set.rows.length, known.count - set.rows.length) <= MOST_IDS)
+  );
 }
 
-/** What the picked instances are as a subset: what they have in common, else they themselves. Null: too many to be listed. */
+/**
+ * What the picked instances are as a subset: what they have in common, else they themselves. Null: too many to be
+ * listed.
+ */
 function pickedExpression(): string | null {
   const [set, known] = [picked.peek(), columns.peek().value];
   if (!set || !known) return null;
@@ -119,10 +151,17 @@ function pickedExpression(): string | null {
   const inside = new Set(set.rows);
   const others = known.ids.filter((_, row) => !inside.has(row));
   const numeric = snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number";
-  return idExpression(Array.from(set.rows, (row) => known.ids[row] ?? ""), others, numeric);
+  return idExpression(
+    Array.from(set.rows, (row) => known.ids[row] ?? ""),
+    others,
+    numeric,
+  );
 }
 
-/** Makes a row of the picked instances and lets the picking go. Returns its key; null when they are too many to be listed. */
+/**
+ * Makes a row of the picked instances and lets the picking go. Returns its key; null when they are too many to be
+ * listed.
+ */
 export function addPickedRow(name?: string): RowKey | null {
   const [set, expression] = [picked.peek(), pickedExpression()];
   if (!set || expression === null) return null;
@@ -149,7 +188,10 @@ export function pick(next: Picked | null): void {
   picked.value = next && next.rows.length > 0 ? next : null;
 }
 
-/** Picks what an expression is true for, also at the steps and in the runs that one goes to, until something else is picked. */
+/**
+ * Picks what an expression is true for, also at the steps and in the runs that one goes to, until something else is
+ * picked.
+ */
 export function pickWhere(expression: string, name: string): void {
   pick(null);
   const found = whereOf(expression);
@@ -191,7 +233,10 @@ export function sortBy(rule: Sort): void {
   sort.value = rule;
 }
 
-/** A click on a row's name sorts by it, a second click on the same name by index again; with shift, by the difference of the two. */
+/**
+ * A click on a row's name sorts by it, a second click on the same name by index again; with shift, by the difference of
+ * the two.
+ */
 export function clickRowName(key: RowKey, shift: boolean): void {
   const rule = sort.peek();
   const first = rule.by === "row" || rule.by === "difference" ? rule.a : null;

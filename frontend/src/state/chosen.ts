@@ -4,7 +4,18 @@ import { alike } from "../draw/format";
 import { columns, layers, rows, rowsThere, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
-import { chosenDetailLayer, chosenLayers, chosenRows, chosenRun, chosenStep, compare, scale, selection, type Scale, sort } from "./view";
+import {
+  chosenDetailLayer,
+  chosenLayers,
+  chosenRows,
+  chosenRun,
+  chosenStep,
+  compare,
+  scale,
+  selection,
+  type Scale,
+  sort,
+} from "./view";
 import { compareAt, run, runs, step, steps } from "./place";
 
 /** What is shown, derived from what was chosen and what there is. */
@@ -79,9 +90,12 @@ export function instanceName(row: number): string {
 
 export function rowName(row: Row): string {
   switch (row.kind) {
-    case "subset": return row.name;
-    case "expression": return row.name ?? row.expression;
-    case "instance": return instanceName(row.row);
+    case "subset":
+      return row.name;
+    case "expression":
+      return row.name ?? row.expression;
+    case "instance":
+      return instanceName(row.row);
   }
 }
 
@@ -103,8 +117,10 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
   else if (chosenStep.value !== null && step.value && step.value.step !== chosenStep.value)
     said.push(`There is no step ${chosenStep.value}; this is the nearest, ${step.value.step}.`);
   const newest = steps.value.at(-1);
-  if (chosenStep.value === null && newest?.problem && step.value !== newest) said.push(`Step ${newest.step} cannot be shown, this is step ${step.value?.step}. ${newest.problem}`);
-  if (compare.value !== null && runs.value && !compareAt.value) said.push(`There is no run “${compare.value.run}” with activations to compare with.`);
+  if (chosenStep.value === null && newest?.problem && step.value !== newest)
+    said.push(`Step ${newest.step} cannot be shown, this is step ${step.value?.step}. ${newest.problem}`);
+  if (compare.value !== null && runs.value && !compareAt.value)
+    said.push(`There is no run “${compare.value.run}” with activations to compare with.`);
   if (!shown) return said;
   const lost = chosenLayers.value?.filter((name) => !layers.value.has(name)) ?? [];
   if (lost.length > 0) said.push(`Not recorded at this step: ${lost.join(", ")}.`);
@@ -114,7 +130,8 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
   const [rule, what] = [sort.value, selection.value];
   if ((rule.by === "row" && !kept.has(rule.a)) || (rule.by === "difference" && !(kept.has(rule.a) && kept.has(rule.b))))
     said.push("The neurons stand by their index: what they were sorted by is not here.");
-  if (what?.kind === "instance" && what.row >= shown.kept + shown.probes) said.push(`There is no instance in row ${what.row} here.`);
+  if (what?.kind === "instance" && what.row >= shown.kept + shown.probes)
+    said.push(`There is no instance in row ${what.row} here.`);
   if (gone.length > 0) said.push(`Rows that are not here: ${gone.map(rowName).join(", ")}.`);
   return said;
 });

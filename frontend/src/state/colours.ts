@@ -14,7 +14,12 @@ const declared: ReadonlySignal<ReadonlyMap<RowKey, number>> = computed(() => {
 });
 
 const expressions: ReadonlySignal<ReadonlyMap<RowKey, number>> = computed(
-  () => new Map(rows.value.flatMap((row) => (row.kind === "expression" && row.colour !== undefined ? [[rowKey(row), row.colour] as const] : []))),
+  () =>
+    new Map(
+      rows.value.flatMap((row) =>
+        row.kind === "expression" && row.colour !== undefined ? [[rowKey(row), row.colour] as const] : [],
+      ),
+    ),
 );
 
 /** Place in the palette of a row that is a subset; -1, grey, for all instances together and for what is no row. */

@@ -1,7 +1,10 @@
 import type { LayerInfo, Vocabulary } from "../api/types";
 import { type Token, tokens } from "./expression";
 
-/** What may be completed at the caret: a name, a value of a column, or a layer. `start` to `end` is what a choice replaces. */
+/**
+ * What may be completed at the caret: a name, a value of a column, or a layer. `start` to `end` is what a choice
+ * replaces.
+ */
 export interface Place {
   kind: "name" | "value" | "layer";
   start: number;
@@ -29,7 +32,9 @@ const MOST = 12;
 /** Where in the expression the caret is; null where nothing can be completed. */
 export function placeAt(text: string, caret: number): Place | null {
   const all = tokens(text);
-  const here = all.find(({ kind, start, text: word }) => kind !== "space" && start < caret && caret <= start + word.length);
+  const here = all.find(
+    ({ kind, start, text: word }) => kind !== "space" && start < caret && caret <= start + word.length,
+  );
   const before = all.filter(({ kind, start }) => kind !== "space" && start < (here?.start ?? caret));
   const word = here && (here.kind === "operator" ? null : here);
   if (here?.kind === "operator") before.push(here);
@@ -38,8 +43,15 @@ export function placeAt(text: string, caret: number): Place | null {
     if (closed && caret === word.start + word.text.length) return null;
     const column = columnBefore(before);
     const layer = inNeuron(before);
-    return column === null && !layer ? null
-      : { kind: layer ? "layer" : "value", start: word.start, end: word.start + word.text.length, prefix: text.slice(word.start + 1, caret), column };
+    return column === null && !layer
+      ? null
+      : {
+          kind: layer ? "layer" : "value",
+          start: word.start,
+          end: word.start + word.text.length,
+          prefix: text.slice(word.start + 1, caret),
+          column,
+        };
   }
   if (word && word.kind !== "name" && word.kind !== "keyword" && word.kind !== "number") return null;
   const [start, end] = word ? [word.start, word.start + word.text.length] : [caret, caret];
@@ -47,13 +59,17 @@ export function placeAt(text: string, caret: number): Place | null {
   const column = columnBefore(before);
   if (column !== null) return { kind: "value", start, end, prefix, column };
   if (inNeuron(before)) return { kind: "layer", start, end, prefix, column };
-  return word?.kind === "number" || before.at(-1)?.text === "." ? null : { kind: "name", start, end, prefix, column: null };
+  return word?.kind === "number" || before.at(-1)?.text === "."
+    ? null
+    : { kind: "name", start, end, prefix, column: null };
 }
 
 /** Whether a layer's name comes next: after `neuron(`. */
 const inNeuron = (before: readonly Token[]): boolean => before.at(-2)?.text === "neuron" && before.at(-1)?.text === "(";
 
-/** The column that a value at the end of these tokens is compared with: after `label ==`, `label in [`, `col("a b") !=`. */
+/**
+ * The column that a value at the end of these tokens is compared with: after `label ==`, `label in [`, `col("a b") !=`.
+ */
 function columnBefore(before: readonly Token[]): string | null {
   const last = before.at(-1)?.text ?? "";
   if (COMPARED.has(last)) return columnAt(before.slice(0, -1));
@@ -67,7 +83,10 @@ function columnBefore(before: readonly Token[]): string | null {
     const negated = before[open - 2]?.text === "not";
     return columnAt(before.slice(0, open - (negated ? 2 : 1)));
   }
-  const call = before.slice(Math.max(0, open - 3), open).map(({ text }) => text).join("");
+  const call = before
+    .slice(Math.max(0, open - 3), open)
+    .map(({ text }) => text)
+    .join("");
   return call === ".isin(" ? columnAt(before.slice(0, open - 3)) : null;
 }
 
@@ -80,22 +99,44 @@ function columnAt(before: readonly Token[]): string | null {
 }
 
 /** What fits the place, the likeliest first. Nothing is offered for an empty name, unless all is asked for. */
-export function completions(place: Place, known: Vocabulary, all = false, layers: readonly Pick<LayerInfo, "name" | "neurons">[] = []): Completion[] {
+export function completions(
+  place: Place,
+  known: Vocabulary,
+  all = false,
+  layers: readonly Pick<LayerInfo, "name" | "neurons">[] = [],
+): Completion[] {
   if (place.kind === "layer") {
-    return layers.filter(({ name }) => name !== place.prefix && name.toLowerCase().includes(place.prefix.toLowerCase()))
-      .map(({ name, neurons }) => ({ text: quoted(name), label: name, detail: `${neurons} neurons`, caret: quoted(name).length }));
+    return layers
+      .filter(({ name }) => name !== place.prefix && name.toLowerCase().includes(place.prefix.toLowerCase()))
+      .map(({ name, neurons }) => ({
+        text: quoted(name),
+        label: name,
+        detail: `${neurons} neurons`,
+        caret: quoted(name).length,
+      }));
   }
   if (place.kind === "value") return values(place, known);
   if (place.prefix === "" && !all) return [];
   const fits = (name: string): boolean => name.toLowerCase().startsWith(place.prefix.toLowerCase());
-  const columns = known.columns.filter(({ name }) => fits(name)).map(({ name, type }): Completion => {
-    const text = PLAIN.test(name) ? name : `col(${quoted(name)})`;
-    return { text, label: name, detail: type, caret: text.length };
-  });
-  const functions = known.functions.filter(({ name }) => fits(name)).map(({ name, arguments: written }): Completion => (
-    { text: `${name}()`, label: `${name}(…)`, detail: `${name}(${written.join(", ")})`, caret: name.length + 1 }
-  ));
-  const words = WORDS.filter(fits).map((word): Completion => ({ text: `${word} `, label: word, detail: "", caret: word.length + 1 }));
+  const columns = known.columns
+    .filter(({ name }) => fits(name))
+    .map(({ name, type }): Completion => {
+      const text = PLAIN.test(name) ? name : `col(${quoted(name)})`;
+      return { text, label: name, detail: type, caret: text.length };
+    });
+  const functions = known.functions
+    .filter(({ name }) => fits(name))
+    .map(
+      ({ name, arguments: written }): Completion => ({
+        text: `${name}()`,
+        label: `${name}(…)`,
+        detail: `${name}(${written.join(", ")})`,
+        caret: name.length + 1,
+      }),
+    );
+  const words = WORDS.filter(fits).map(
+    (word): Completion => ({ text: `${word} `, label: word, detail: "", caret: word.length + 1 }),
+  );
   const found = [...columns, ...functions, ...words].slice(0, all ? undefined : MOST);
   return found.length === 1 && found[0]!.text === place.prefix ? [] : found;
 }
@@ -106,8 +147,15 @@ function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
   if (found.type === "number" && found.values.length === 0) {
     if (prefix !== "" || found.min === null || found.max === null) return [];
     const [low, , middle, , high] = found.quantiles;
-    const points: [string, number | null | undefined][] = [["least", found.min], ["5 %", low], ["median", middle], ["95 %", high], ["most", found.max]];
-    return points.filter((point): point is [string, number] => typeof point[1] === "number")
+    const points: [string, number | null | undefined][] = [
+      ["least", found.min],
+      ["5 %", low],
+      ["median", middle],
+      ["95 %", high],
+      ["most", found.max],
+    ];
+    return points
+      .filter((point): point is [string, number] => typeof point[1] === "number")
       .map(([label, value]) => ({ text: plain(value), label: plain(value), detail: label, caret: plain(value).length }))
       .filter(({ text }, i, list) => list.findIndex((other) => other.text === text) === i);
   }
@@ -115,7 +163,14 @@ function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
   const fitting = all.filter(({ value }) => String(value).toLowerCase().startsWith(prefix.toLowerCase()));
   if (fitting.length === 1 && String(fitting[0]!.value) === prefix) return [];
   return fitting.slice(0, MOST).map(({ value, count }) => {
-    const text = typeof value === "boolean" ? (value ? "True" : "False") : typeof value === "number" ? String(value) : quoted(value);
+    const text =
+      typeof value === "boolean"
+        ? value
+          ? "True"
+          : "False"
+        : typeof value === "number"
+          ? String(value)
+          : quoted(value);
     return { text, label: String(value), detail: count.toLocaleString("en"), caret: text.length };
   });
 }

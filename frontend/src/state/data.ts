@@ -1,9 +1,22 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { At, Source } from "../api/source";
 import {
-  ApiError, type Columns, type Graph, type InstanceDetail, type LayerInfo, type NeuronDetail, type Projection,
-  type ProjectionMethod, type RowQuery, type Snapshot, type Strip, type SubsetDetail, type Table,
-  type TableQuery, type Vocabulary, type Where,
+  ApiError,
+  type Columns,
+  type Graph,
+  type InstanceDetail,
+  type LayerInfo,
+  type NeuronDetail,
+  type Projection,
+  type ProjectionMethod,
+  type RowQuery,
+  type Snapshot,
+  type Strip,
+  type SubsetDetail,
+  type Table,
+  type TableQuery,
+  type Vocabulary,
+  type Where,
 } from "../api/types";
 import { at, compareAt, turnedOnto } from "./place";
 import { perName, Requests, type Resource, resource } from "./loads";
@@ -29,23 +42,33 @@ export const graph = resource(
   new Requests(({ run }: { run: string }, abort): Promise<Graph> => currentSource().graph(run, abort), 4),
 );
 
-const snapshots = new Requests(async (q: At, abort): Promise<Snapshot> => withClassNames(await currentSource().snapshot(q, abort)), 64);
+const snapshots = new Requests(
+  async (q: At, abort): Promise<Snapshot> => withClassNames(await currentSource().snapshot(q, abort)),
+  64,
+);
 
 export const snapshot = resource(() => at.value, snapshots);
 export const strips: Resource<At, Strip[]> = resource(
   () => at.value,
   new Requests((q: At, abort) => currentSource().strips(q, abort), 32),
 );
-export const columns = resource(() => at.value, new Requests((q: At, abort): Promise<Columns> => currentSource().columns(q, abort), 16));
+export const columns = resource(
+  () => at.value,
+  new Requests((q: At, abort): Promise<Columns> => currentSource().columns(q, abort), 16),
+);
 
 /** Classes that nobody named are called by their index, as their subsets are: "0", "1", … */
 export function withClassNames(read: Snapshot): Snapshot {
   if (read.task !== "classification" || read.class_names.length > 0) return read;
-  const indices = read.subsets.filter(({ kind, name }) => kind === "class" && /^\d+$/.test(name)).map(({ name }) => Number(name));
+  const indices = read.subsets
+    .filter(({ kind, name }) => kind === "class" && /^\d+$/.test(name))
+    .map(({ name }) => Number(name));
   return { ...read, class_names: Array.from({ length: Math.max(-1, ...indices) + 1 }, (_, i) => String(i)) };
 }
 
-/** The place of what depends on a snapshot's rows and layers: another run's are not known before its snapshot is there. */
+/**
+ * The place of what depends on a snapshot's rows and layers: another run's are not known before its snapshot is there.
+ */
 export const shownAt: ReadonlySignal<At | null> = computed(() => {
   const { query } = snapshot.value;
   return query && query.run !== at.value?.run ? query : at.value;
@@ -63,10 +86,13 @@ export const rowsThere: ReadonlySignal<Row[]> = computed(() => {
   const names = new Set(shown.subsets.map((subset) => subset.name));
   const there = chosenRows.value?.filter((row) => {
     switch (row.kind) {
-      case "subset": return names.has(row.name);
-      case "instance": return row.row < shown.kept + shown.probes;
+      case "subset":
+        return names.has(row.name);
+      case "instance":
+        return row.row < shown.kept + shown.probes;
       // One that this run's columns do not allow would fail the whole matrix.
-      case "expression": return whereOf(row.expression).value.error?.kind !== "bad_request";
+      case "expression":
+        return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
   });
   return there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown);
@@ -91,7 +117,10 @@ const MOST_PROBES = 8;
 function defaultRows(shown: Snapshot): Row[] {
   const classes = shown.subsets.filter((subset) => subset.kind === "class");
   const chosen = classes.length > 0 ? classes : shown.subsets;
-  const probes = Array.from({ length: Math.min(shown.probes, MOST_PROBES) }, (_, i): Row => ({ kind: "instance", row: shown.kept + i }));
+  const probes = Array.from(
+    { length: Math.min(shown.probes, MOST_PROBES) },
+    (_, i): Row => ({ kind: "instance", row: shown.kept + i }),
+  );
   return [...probes, ...chosen.map(({ name }): Row => ({ kind: "subset", name }))];
 }
 
@@ -103,7 +132,8 @@ export interface ProjectionQuery extends At {
 }
 
 const projections = new Requests(
-  ({ layer, method, like, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort, like), 64,
+  ({ layer, method, like, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort, like),
+  64,
 );
 
 function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
@@ -118,7 +148,13 @@ export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
 const TSNE_EVERY_MS = 500;
 
 /** A t-SNE is asked for until it is done; nobody waiting any more (the abort) ends it on the server too. */
-async function followProjection(where: At, layer: string, method: ProjectionMethod, abort: AbortSignal, like?: At): Promise<Projection> {
+async function followProjection(
+  where: At,
+  layer: string,
+  method: ProjectionMethod,
+  abort: AbortSignal,
+  like?: At,
+): Promise<Projection> {
   const tell = (share: number | null): void => {
     const next = new Map(tsneProgress.peek());
     if (share === null) next.delete(layer);
@@ -139,7 +175,10 @@ async function followProjection(where: At, layer: string, method: ProjectionMeth
       abort.throwIfAborted();
     }
   } catch (error) {
-    if (abort.aborted && method === "tsne") currentSource().projection(where, layer, method, new AbortController().signal, undefined, true).catch(() => undefined);
+    if (abort.aborted && method === "tsne")
+      currentSource()
+        .projection(where, layer, method, new AbortController().signal, undefined, true)
+        .catch(() => undefined);
     throw error;
   } finally {
     if (method === "tsne") tell(null);
@@ -154,23 +193,31 @@ export const projectionOf = perName((layer) =>
 /** What stands in while there is no other. */
 export const pcaOf = perName((layer) => resource(() => projectionQuery(layer, "pca"), projections));
 
-/** The t-SNE of a layer while `wanted`, which need not be what is shown: it is computed while one looks at another picture. */
+/**
+ * The t-SNE of a layer while `wanted`, which need not be what is shown: it is computed while one looks at another
+ * picture.
+ */
 export function tsneOf(layer: string, wanted: () => boolean): Resource<ProjectionQuery, Projection> {
   return resource(() => (wanted() ? projectionQuery(layer, "tsne") : null), projections);
 }
 
 const wheres = new Requests(
-  ({ expression, ...where }: At & { expression: string }, abort): Promise<Where> => currentSource().where(where, expression, abort),
+  ({ expression, ...where }: At & { expression: string }, abort): Promise<Where> =>
+    currentSource().where(where, expression, abort),
   64,
 );
 
 /** The kept instances for which an expression is true; nothing is asked for an empty one. */
 export const whereOf = perName((expression) =>
-  resource(() => (shownAt.value && expression.trim() ? { ...shownAt.value, expression: expression.trim() } : null), wheres),
+  resource(
+    () => (shownAt.value && expression.trim() ? { ...shownAt.value, expression: expression.trim() } : null),
+    wheres,
+  ),
 );
 
 const tables = new Requests(
-  ({ run, step, ...query }: At & TableQuery, abort): Promise<Table> => currentSource().table({ run, step }, query, abort),
+  ({ run, step, ...query }: At & TableQuery, abort): Promise<Table> =>
+    currentSource().table({ run, step }, query, abort),
   64,
 );
 
@@ -187,11 +234,14 @@ const instances = new Requests(
     currentSource().instance(where, layer, row, abort),
 );
 const neurons = new Requests(
-  ({ layer, neuron, rows, ...where }: At & { layer: string; neuron: number; rows: RowQuery[] }, abort): Promise<NeuronDetail> =>
-    currentSource().neuron(where, layer, neuron, rows, abort),
+  (
+    { layer, neuron, rows, ...where }: At & { layer: string; neuron: number; rows: RowQuery[] },
+    abort,
+  ): Promise<NeuronDetail> => currentSource().neuron(where, layer, neuron, rows, abort),
 );
 const activationAnswers = new Requests(
-  ({ layer, neuron, ...where }: At & { layer: string; neuron: number }, abort): Promise<Float32Array> => currentSource().activation(where, layer, neuron, abort),
+  ({ layer, neuron, ...where }: At & { layer: string; neuron: number }, abort): Promise<Float32Array> =>
+    currentSource().activation(where, layer, neuron, abort),
 );
 
 /** A neuron's activation on every kept instance; named "INDEX LAYER". */
@@ -199,14 +249,21 @@ export const activationOf = perName((name) =>
   resource(() => {
     const [, neuron, layer] = /^(\d+) (.*)$/s.exec(name) ?? [];
     const known = layer === undefined ? undefined : layers.value.get(layer);
-    return shownAt.value && known && Number(neuron) < known.neurons ? { ...shownAt.value, layer: known.name, neuron: Number(neuron) } : null;
+    return shownAt.value && known && Number(neuron) < known.neurons
+      ? { ...shownAt.value, layer: known.name, neuron: Number(neuron) }
+      : null;
   }, activationAnswers),
 );
 
-const texts = new Requests(({ row, ...where }: At & { row: number }, abort): Promise<string> => currentSource().text(where, row, abort), 512);
+const texts = new Requests(
+  ({ row, ...where }: At & { row: number }, abort): Promise<string> => currentSource().text(where, row, abort),
+  512,
+);
 
 /** Detail of one instance in one layer, for a subject that signals name. */
-export function instanceOf(subject: () => { layer: string; row: number } | null): Resource<At & { layer: string; row: number }, InstanceDetail> {
+export function instanceOf(
+  subject: () => { layer: string; row: number } | null,
+): Resource<At & { layer: string; row: number }, InstanceDetail> {
   return resource(() => {
     const [place, asked] = [shownAt.value, subject()];
     return place && asked ? { ...place, ...asked } : null;
@@ -229,28 +286,40 @@ export function textOf(row: () => number | null): Resource<At & { row: number },
   }, texts);
 }
 
-const sounds = new Requests(({ row, ...where }: At & { row: number }, abort) => currentSource().sound(where, row, abort), 512);
+const sounds = new Requests(
+  ({ row, ...where }: At & { row: number }, abort) => currentSource().sound(where, row, abort),
+  512,
+);
 
 /** How a sound looks, by the instance's row. */
-export const soundOf = perName((row) => resource(() => (shownAt.value ? { ...shownAt.value, row: Number(row) } : null), sounds));
+export const soundOf = perName((row) =>
+  resource(() => (shownAt.value ? { ...shownAt.value, row: Number(row) } : null), sounds),
+);
 
 /** Whether instances have a picture to be known by: an image, or how their sound looks. */
-export const pictured: ReadonlySignal<boolean> = computed(() => ["image", "audio"].includes(snapshot.value.value?.content ?? ""));
+export const pictured: ReadonlySignal<boolean> = computed(() =>
+  ["image", "audio"].includes(snapshot.value.value?.content ?? ""),
+);
 
 /** Address of an instance's image or sound; null while there is none. */
 export function contentUrl(row: number): string | null {
   const [place, { query: known, value }] = [shownAt.value, columns.value];
   // While the rows are still another run's they have no picture in this one.
-  return place && pictured.value && row < (value?.count ?? Infinity) && (!known || known.run === place.run) ? currentSource().contentUrl(place, row) : null;
+  return place && pictured.value && row < (value?.count ?? Infinity) && (!known || known.run === place.run)
+    ? currentSource().contentUrl(place, row)
+    : null;
 }
 
 const subsets = new Requests(
-  ({ layer, row, ...where }: At & { layer: string; row: RowQuery }, abort): Promise<SubsetDetail> => currentSource().subset(where, layer, row, abort),
+  ({ layer, row, ...where }: At & { layer: string; row: RowQuery }, abort): Promise<SubsetDetail> =>
+    currentSource().subset(where, layer, row, abort),
   64,
 );
 
 /** A subset against the rest in one layer. */
-export function subsetOf(subject: () => { layer: string; row: RowQuery } | null): Resource<At & { layer: string; row: RowQuery }, SubsetDetail> {
+export function subsetOf(
+  subject: () => { layer: string; row: RowQuery } | null,
+): Resource<At & { layer: string; row: RowQuery }, SubsetDetail> {
   return resource(() => {
     const [place, asked] = [shownAt.value, subject()];
     return place && asked ? { ...place, ...asked } : null;
@@ -259,7 +328,11 @@ export function subsetOf(subject: () => { layer: string; row: RowQuery } | null)
 
 const statistics = new Requests(
   ({ column, prefix, ...where }: At & { column?: string; prefix?: string }, abort): Promise<Vocabulary> =>
-    currentSource().columnStatistics(where, { ...(column !== undefined && { column }), ...(prefix !== undefined && { prefix }) }, abort),
+    currentSource().columnStatistics(
+      where,
+      { ...(column !== undefined && { column }), ...(prefix !== undefined && { prefix }) },
+      abort,
+    ),
   64,
 );
 
@@ -267,7 +340,9 @@ const statistics = new Requests(
 export const vocabulary = resource(() => shownAt.value, statistics);
 
 /** The most frequent values of one column that begin with a prefix. */
-export function valuesOf(subject: () => { column: string; prefix: string } | null): Resource<At & { column?: string; prefix?: string }, Vocabulary> {
+export function valuesOf(
+  subject: () => { column: string; prefix: string } | null,
+): Resource<At & { column?: string; prefix?: string }, Vocabulary> {
   return resource(() => {
     const [place, asked] = [shownAt.value, subject()];
     return place && asked ? { ...place, ...asked } : null;

@@ -1,4 +1,6 @@
-/** Words of the subset language, for colouring what is typed. The server alone judges whether an expression is right. */
+/**
+ * Words of the subset language, for colouring what is typed. The server alone judges whether an expression is right.
+ */
 
 export type TokenKind = "name" | "keyword" | "string" | "number" | "operator" | "space" | "other";
 

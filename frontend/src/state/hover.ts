@@ -2,8 +2,8 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { RowKey } from "./rows";
 
 /**
- * The one hover. Hovering a cell is hovering its row and its neuron; a class anywhere is the row of its subset; an instance anywhere is
- * `instance`. `layer` says whose neuron it is.
+ * The one hover. Hovering a cell is hovering its row and its neuron; a class anywhere is the row of its subset; an
+ * instance anywhere is `instance`. `layer` says whose neuron it is.
  */
 export interface Hover {
   row?: RowKey;
@@ -18,7 +18,8 @@ export const hoveredInstance: ReadonlySignal<number | undefined> = computed(() =
 
 export function setHover(next: Hover): void {
   const now = hover.peek();
-  const same = now.row === next.row && now.layer === next.layer && now.neuron === next.neuron && now.instance === next.instance;
+  const same =
+    now.row === next.row && now.layer === next.layer && now.neuron === next.neuron && now.instance === next.instance;
   if (!same) hover.value = next;
 }
 

@@ -2,8 +2,8 @@ import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { ApiError } from "../api/types";
 
 /**
- * What a view reads of something that is fetched. `value` is the newest answer there is and stays while another one loads, and `query`
- * is what that value answers, which may be older than what was asked last.
+ * What a view reads of something that is fetched. `value` is the newest answer there is and stays while another one
+ * loads, and `query` is what that value answers, which may be older than what was asked last.
  */
 export interface Load<Q, T> {
   status: "idle" | "pending" | "ready" | "failed";
@@ -55,9 +55,14 @@ function tryAgain(byItself: boolean): void {
 const MOST_BYTES = 200e6;
 
 const bytesOf = (answer: unknown): number =>
-  typeof answer === "object" && answer !== null ? Object.values(answer).reduce<number>((sum, part) => sum + (ArrayBuffer.isView(part) ? part.byteLength : 0), 0) : 0;
+  typeof answer === "object" && answer !== null
+    ? Object.values(answer).reduce<number>((sum, part) => sum + (ArrayBuffer.isView(part) ? part.byteLength : 0), 0)
+    : 0;
 
-/** Requests of one kind: answers are kept (the `keep` latest, as far as there is room), equal requests in flight are one, and one that nobody waits for is aborted. */
+/**
+ * Requests of one kind: answers are kept (the `keep` latest, as far as there is room), equal requests in flight are
+ * one, and one that nobody waits for is aborted.
+ */
 export class Requests<Q, T> {
   readonly #answers = new Map<string, { value: T; bytes: number }>();
   #bytes = 0;
@@ -73,7 +78,10 @@ export class Requests<Q, T> {
     return this.#answers.get(key)?.value;
   }
 
-  /** Joins or starts the request. `leave` must be called once the caller no longer waits; `hear` gets a first answer, if there is one. */
+  /**
+   * Joins or starts the request. `leave` must be called once the caller no longer waits; `hear` gets a first answer, if
+   * there is one.
+   */
   fetch(query: Q, key: string, hear: (first: T) => void = () => {}): { promise: Promise<T>; leave: () => void } {
     const flight = this.#flights.get(key) ?? this.#start(query, key);
     flight.waiting++;
@@ -127,8 +135,8 @@ export class Requests<Q, T> {
 }
 
 /**
- * A signal that holds the answer to `query()`, asked again whenever that changes; nothing is asked while nobody reads the signal, nor
- * while the query is null. The latest query wins, whatever the order of the answers.
+ * A signal that holds the answer to `query()`, asked again whenever that changes; nothing is asked while nobody reads
+ * the signal, nor while the query is null. The latest query wins, whatever the order of the answers.
  */
 export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>): Resource<Q, T> {
   const attempt = signal(0);

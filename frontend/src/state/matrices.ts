@@ -26,20 +26,31 @@ const MOST_NUMBERS = 65_536;
 /** So long something is pointed at before its number is asked for. */
 const REST_MS = 40;
 
-/** Of more instances than this, expressions are answered from the first of them at first: a uniform sample, as every prefix is. */
+/**
+ * Of more instances than this, expressions are answered from the first of them at first: a uniform sample, as every
+ * prefix is.
+ */
 const MANY = 65_536;
 const FIRST = 16_384;
 
-const matrices = new Requests(async ({ layer, rows, sort, statistic: shown, scale, window, rows_of, ...where }: MatrixQuery, abort, soon: (first: Matrix) => void): Promise<Matrix> => {
-  const asked = (prefix?: number): Promise<Matrix> => currentSource().matrix(where, layer, rows, sort, shown, abort, { prefix, scale, window, rows_of });
-  if (window) {
-    await new Promise((resolve) => setTimeout(resolve, REST_MS));
-    abort.throwIfAborted();
-  }
-  const computed = rows.some((row) => "expression" in row) || shown === "active";
-  if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) soon(await asked(FIRST));
-  return asked();
-}, 48);
+const matrices = new Requests(
+  async (
+    { layer, rows, sort, statistic: shown, scale, window, rows_of, ...where }: MatrixQuery,
+    abort,
+    soon: (first: Matrix) => void,
+  ): Promise<Matrix> => {
+    const asked = (prefix?: number): Promise<Matrix> =>
+      currentSource().matrix(where, layer, rows, sort, shown, abort, { prefix, scale, window, rows_of });
+    if (window) {
+      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+      abort.throwIfAborted();
+    }
+    const computed = rows.some((row) => "expression" in row) || shown === "active";
+    if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) soon(await asked(FIRST));
+    return asked();
+  },
+  48,
+);
 
 function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
   if (!place || rows.value.length === 0) return null;
@@ -47,7 +58,11 @@ function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
   // What is compared is compared in numbers.
   const drawn = info && rows.value.length * info.neurons > MOST_NUMBERS && !compareAt.value;
   return {
-    ...place, layer, rows: rows.value.map(rowQuery), sort: sortQuery(sort.value, rows.value), statistic: statistic.value,
+    ...place,
+    layer,
+    rows: rows.value.map(rowQuery),
+    sort: sortQuery(sort.value, rows.value),
+    statistic: statistic.value,
     ...(drawn && { scale: scaleOf(info) }),
   };
 }
@@ -56,26 +71,37 @@ function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
 export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
   const place = (key: string): number => shown.findIndex((row) => rowKey(row) === key);
   switch (rule.by) {
-    case "row": return place(rule.a) < 0 ? { by: "index" } : { by: "row", a: place(rule.a) };
+    case "row":
+      return place(rule.a) < 0 ? { by: "index" } : { by: "row", a: place(rule.a) };
     case "difference": {
       const [a, b] = [place(rule.a), place(rule.b)];
       return a < 0 || b < 0 ? { by: "index" } : { by: "difference", a, b };
     }
-    default: return { by: rule.by };
+    default:
+      return { by: rule.by };
   }
 }
 
 export const matrixOf = perName((layer) => resource(() => matrixQuery(shownAt.value, layer), matrices));
 /** The same rows elsewhere, whatever they are sorted by: the order is that of what is shown. */
-export const compareMatrixOf = perName((layer) => resource((): MatrixQuery | null => {
-  const [query, here] = [matrixQuery(compareAt.value, layer), shownAt.value];
-  return query && here && { ...query, sort: { by: "index" }, rows_of: here };
-}, matrices));
+export const compareMatrixOf = perName((layer) =>
+  resource((): MatrixQuery | null => {
+    const [query, here] = [matrixQuery(compareAt.value, layer), shownAt.value];
+    return query && here && { ...query, sort: { by: "index" }, rows_of: here };
+  }, matrices),
+);
 
 /** Numbers of some rows and neurons of a picture that came as bytes. */
 export const numbersOf = (query: () => MatrixQuery | null): Resource<MatrixQuery, Matrix> => resource(query, matrices);
 
 /** All numbers of such a picture, to be saved. */
-export function allNumbers({ run, step, layer, rows: asked, sort: by, statistic: shown }: MatrixQuery): Promise<Matrix> {
+export function allNumbers({
+  run,
+  step,
+  layer,
+  rows: asked,
+  sort: by,
+  statistic: shown,
+}: MatrixQuery): Promise<Matrix> {
   return currentSource().matrix({ run, step }, layer, asked, by, shown, new AbortController().signal);
 }

@@ -5,7 +5,10 @@ import { columns, snapshot, whereOf } from "./data";
 import { hoveredInstance } from "./hover";
 import { type RowKey, rowOfKey } from "./rows";
 
-/** A set of instances that was drawn with a lasso, clicked in the confusion matrix or marked in the table; not yet a row. */
+/**
+ * A set of instances that was drawn with a lasso, clicked in the confusion matrix or marked in the table; not yet a
+ * row.
+ */
 export interface Picked {
   name: string;
   rows: Int32Array;
@@ -17,7 +20,10 @@ export interface Picked {
 
 export const picked = signal<Picked | null>(null);
 
-/** One byte per kept instance, 1 for those in the row; null while not known. Reads signals: use it inside of a computed or an effect. */
+/**
+ * One byte per kept instance, 1 for those in the row; null while not known. Reads signals: use it inside of a computed
+ * or an effect.
+ */
 export function membersOf(key: RowKey): Uint8Array | null {
   const [known, shown, row] = [columns.value.value, snapshot.value.value, rowOfKey(key)];
   if (!known || !shown || !row) return null;
@@ -32,11 +38,16 @@ export function membersOf(key: RowKey): Uint8Array | null {
 
 function declared({ label, correct, count }: Columns, _: Snapshot, kind: string, index: number): Uint8Array | null {
   switch (kind) {
-    case "all": return new Uint8Array(count).fill(1);
-    case "class": return equal(label, index);
-    case "correct": return equal(correct, 1);
-    case "wrong": return equal(correct, 0);
-    default: return null;
+    case "all":
+      return new Uint8Array(count).fill(1);
+    case "class":
+      return equal(label, index);
+    case "correct":
+      return equal(correct, 1);
+    case "wrong":
+      return equal(correct, 0);
+    default:
+      return null;
   }
 }
 
@@ -53,9 +64,14 @@ export function only({ count }: Columns, rows: ArrayLike<number>): Uint8Array {
   return members;
 }
 
-export const pickedMembers: ReadonlySignal<Uint8Array | null> = computed(() => columns.value.value && picked.value && only(columns.value.value, picked.value.rows));
+export const pickedMembers: ReadonlySignal<Uint8Array | null> = computed(
+  () => columns.value.value && picked.value && only(columns.value.value, picked.value.rows),
+);
 
-/** The instances that stand out, one byte each: those of the hovered row or the hovered one, else the picked; null: none dims. */
+/**
+ * The instances that stand out, one byte each: those of the hovered row or the hovered one, else the picked; null: none
+ * dims.
+ */
 export const lit: ReadonlySignal<Uint8Array | null> = computed(() => {
   const known = columns.value.value;
   if (!known) return null;

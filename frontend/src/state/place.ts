@@ -51,8 +51,8 @@ export const compareAt: ReadonlySignal<At | null> = computed(() => {
 });
 
 /**
- * The snapshot whose layout this one's is turned onto. With another run beside, both take the places of the run that comes first by its
- * name: after a swap the same instances lie where they lay.
+ * The snapshot whose layout this one's is turned onto. With another run beside, both take the places of the run that
+ * comes first by its name: after a swap the same instances lie where they lay.
  */
 export function turnedOnto(here: At, beside: At | null): At | undefined {
   return beside && beside.run < here.run ? beside : undefined;

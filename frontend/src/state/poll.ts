@@ -14,8 +14,8 @@ let soon: ReturnType<typeof setTimeout> | undefined;
 let missed = false;
 
 /**
- * Looks at the log directory once. What the user looks at stays, even if newer steps have come. It is missed twice before it is believed to
- * be gone: a TensorBoard that has just been started has read little yet.
+ * Looks at the log directory once. What the user looks at stays, even if newer steps have come. It is missed twice
+ * before it is believed to be gone: a TensorBoard that has just been started has read little yet.
  */
 export async function lookForRuns(): Promise<void> {
   if (polling.peek()) return;
@@ -37,7 +37,8 @@ export async function lookForRuns(): Promise<void> {
     batch(() => {
       runs.value = found;
       runsError.value = null;
-      // at is read again here: with the new runs a place that nobody chose would have moved. One that is gone stays wanted, which is said.
+      // at is read again here: with the new runs a place that nobody chose would have moved. One that is gone stays
+      // wanted, which is said.
       const after = at.peek();
       if (before && (after?.run !== before.run || after.step !== before.step)) holdPlace(before);
     });
@@ -49,7 +50,8 @@ export async function lookForRuns(): Promise<void> {
   }
 }
 
-const has = ({ runs: there }: Runs, { run, step }: At): boolean => there.some(({ name, steps }) => name === run && steps.some((one) => one.step === step));
+const has = ({ runs: there }: Runs, { run, step }: At): boolean =>
+  there.some(({ name, steps }) => name === run && steps.some((one) => one.step === step));
 
 /** Looks every ten seconds while the tab is visible, and at once when TensorBoard reloads. Returns what stops it. */
 export function pollRuns(onReload: (look: () => void) => () => void): () => void {

@@ -16,9 +16,12 @@ export const instanceKey = (row: number): RowKey => `i:${row}`;
 
 export function rowKey(row: Row): RowKey {
   switch (row.kind) {
-    case "subset": return subsetKey(row.name);
-    case "expression": return expressionKey(row.expression);
-    case "instance": return instanceKey(row.row);
+    case "subset":
+      return subsetKey(row.name);
+    case "expression":
+      return expressionKey(row.expression);
+    case "instance":
+      return instanceKey(row.row);
   }
 }
 
@@ -33,9 +36,12 @@ export function rowOfKey(key: RowKey): Row | null {
 
 export function rowQuery(row: Row): RowQuery {
   switch (row.kind) {
-    case "subset": return { subset: row.name };
-    case "expression": return { expression: row.expression };
-    case "instance": return { instance: row.row };
+    case "subset":
+      return { subset: row.name };
+    case "expression":
+      return { expression: row.expression };
+    case "instance":
+      return { instance: row.row };
   }
 }
 
@@ -55,9 +61,13 @@ export type Sort =
 /** What the language allows in one list. */
 export const MOST_IDS = 10_000;
 
-/** A subset of exactly these instances, in the expression language; by the others where those are fewer. Null when both are too many. */
+/**
+ * A subset of exactly these instances, in the expression language; by the others where those are fewer. Null when both
+ * are too many.
+ */
 export function idExpression(ids: readonly string[], others: readonly string[], numeric: boolean): string | null {
-  const list = (named: readonly string[]): string => `id in [${named.map((id) => (numeric ? id : JSON.stringify(id))).join(", ")}]`;
+  const list = (named: readonly string[]): string =>
+    `id in [${named.map((id) => (numeric ? id : JSON.stringify(id))).join(", ")}]`;
   if (ids.length <= MOST_IDS) return list(ids);
   return others.length <= MOST_IDS ? `not (${list(others)})` : null;
 }
@@ -82,6 +92,8 @@ export function rangeExpression(layer: string, neuron: number, from: string | nu
 
 /** A comparison alone needs no parentheses. */
 function enclosed(expression: string): string {
-  const joined = tokens(expression).some(({ kind, text }) => kind === "keyword" && (text === "and" || text === "or" || text === "not"));
+  const joined = tokens(expression).some(
+    ({ kind, text }) => kind === "keyword" && (text === "and" || text === "or" || text === "not"),
+  );
   return joined ? `(${expression.trim()})` : expression.trim();
 }

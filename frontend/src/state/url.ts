@@ -4,8 +4,9 @@ import type { Row, Sort } from "./rows";
 import * as view from "./view";
 
 /**
- * The state in the address: `#activis&p.activis.run=…`, beside TensorBoard's own keys, which are kept. The prefix is the one that
- * TensorBoard reserves for a plugin. Only what the user chose is written, so that an old link shows what is new.
+ * The state in the address: `#activis&p.activis.run=…`, beside TensorBoard's own keys, which are kept. The prefix is
+ * the one that TensorBoard reserves for a plugin. Only what the user chose is written, so that an old link shows what
+ * is new.
  */
 const PREFIX = "p.activis.";
 const STATISTICS: readonly Statistic[] = ["mean", "std", "max", "active"];
@@ -38,7 +39,8 @@ export function encode(): Fields {
     const { method, colour, zoom, columns } = view.panel(name);
     const [z, seen] = [zoom.value, columns.value];
     const packed = JSON.stringify({
-      m: method.value === "pca" ? undefined : method.value, c: colour.value === "label" ? undefined : colour.value,
+      m: method.value === "pca" ? undefined : method.value,
+      c: colour.value === "label" ? undefined : colour.value,
       z: z.scale === 1 && z.x === 0 && z.y === 0 ? undefined : [round(z.scale), round(z.x), round(z.y)],
       v: seen ? [round(seen.first, 6), round(seen.span, 6)] : undefined,
     });
@@ -73,8 +75,14 @@ export function decode(fields: Fields): void {
 
 /** The hash with these fields instead of the plugin's own; the rest of it stays. */
 export function writeHash(hash: string, fields: Fields): string {
-  const kept = hash.replace(/^#/, "").split("&").filter((part) => part !== "" && !part.startsWith(PREFIX));
-  const own = Array.from(fields, ([name, value]) => `${PREFIX}${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  const kept = hash
+    .replace(/^#/, "")
+    .split("&")
+    .filter((part) => part !== "" && !part.startsWith(PREFIX));
+  const own = Array.from(
+    fields,
+    ([name, value]) => `${PREFIX}${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
   return `#${[...kept, ...own].join("&")}`;
 }
 
@@ -108,7 +116,9 @@ export function followAddress(host: Window): () => void {
     const fields = encode();
     clearTimeout(timer);
     if (same(fields, last)) return;
-    const changed = [...new Set([...fields.keys(), ...last.keys()])].filter((name) => fields.get(name) !== last.get(name));
+    const changed = [...new Set([...fields.keys(), ...last.keys()])].filter(
+      (name) => fields.get(name) !== last.get(name),
+    );
     const write = (): void => {
       last = fields;
       const hash = writeHash(host.location.hash, fields);
@@ -165,9 +175,14 @@ function strings(value: unknown): string[] | null {
 /** ["s", name], ["e", expression, name or null, colour], ["i", row]: short, for rows are most of a link. */
 function packRow(row: Row): unknown[] {
   switch (row.kind) {
-    case "subset": return ["s", row.name];
-    case "expression": return row.colour === undefined ? ["e", row.expression, ...(row.name === undefined ? [] : [row.name])] : ["e", row.expression, row.name ?? null, row.colour];
-    case "instance": return ["i", row.row];
+    case "subset":
+      return ["s", row.name];
+    case "expression":
+      return row.colour === undefined
+        ? ["e", row.expression, ...(row.name === undefined ? [] : [row.name])]
+        : ["e", row.expression, row.name ?? null, row.colour];
+    case "instance":
+      return ["i", row.row];
   }
 }
 
@@ -176,7 +191,14 @@ function unpackRow(value: unknown): Row[] {
   const [kind, what, name, colour] = value as unknown[];
   if (kind === "s" && typeof what === "string") return [{ kind: "subset", name: what }];
   if (kind === "e" && typeof what === "string") {
-    return [{ kind: "expression", expression: what, ...(typeof name === "string" ? { name } : {}), ...(isIndex(colour) ? { colour } : {}) }];
+    return [
+      {
+        kind: "expression",
+        expression: what,
+        ...(typeof name === "string" ? { name } : {}),
+        ...(isIndex(colour) ? { colour } : {}),
+      },
+    ];
   }
   return kind === "i" && isIndex(what) ? [{ kind: "instance", row: what }] : [];
 }
@@ -211,7 +233,10 @@ function setPanel(name: string, value: unknown): void {
   state.colour.value = typeof c === "string" ? c : "label";
   const [scale, x, y] = Array.isArray(z) ? (z as unknown[]) : [];
   state.zoom.value =
-    typeof scale === "number" && typeof x === "number" && typeof y === "number" && scale > 0 ? { scale, x, y } : view.WHOLE;
+    typeof scale === "number" && typeof x === "number" && typeof y === "number" && scale > 0
+      ? { scale, x, y }
+      : view.WHOLE;
   const [first, span] = Array.isArray(v) ? (v as unknown[]) : [];
-  state.columns.value = typeof first === "number" && typeof span === "number" && first >= 0 && span > 0 ? { first, span } : null;
+  state.columns.value =
+    typeof first === "number" && typeof span === "number" && first >= 0 && span > 0 ? { first, span } : null;
 }

@@ -3,8 +3,8 @@ import type { ProjectionMethod, Statistic } from "../api/types";
 import type { Row, RowKey, Sort } from "./rows";
 
 /**
- * The one state of the tab, as the user chose it; all of it is in the address. Null means "not chosen": `chosen.ts` derives what is
- * then shown, and views read that, not this. Views change it through `actions.ts`.
+ * The one state of the tab, as the user chose it; all of it is in the address. Null means "not chosen": `chosen.ts`
+ * derives what is then shown, and views read that, not this. Views change it through `actions.ts`.
  */
 export type Scale = "auto" | "z" | "unit" | "raw";
 
@@ -77,7 +77,12 @@ const made = signal<string[]>([]);
 export function panel(layer: string): PanelState {
   let found = panels.get(layer);
   if (!found) {
-    found = { method: signal<ProjectionMethod>("pca"), colour: signal<ColourBy>("label"), zoom: signal(WHOLE), columns: signal(null) };
+    found = {
+      method: signal<ProjectionMethod>("pca"),
+      colour: signal<ColourBy>("label"),
+      zoom: signal(WHOLE),
+      columns: signal(null),
+    };
     panels.set(layer, found);
     // Made while a view draws: those who follow the list hear of it afterwards.
     queueMicrotask(() => void (made.value = [...panels.keys()]));

@@ -29,7 +29,10 @@ export function App(): JSX.Element {
     return () => observer.disconnect();
   }, []);
   return (
-    <div ref={root} class={`app${panes.wide.value ? " wide" : ""}${panes.tight.value ? " tight" : ""}${panes.narrow.value ? " narrow" : ""}`}>
+    <div
+      ref={root}
+      class={`app${panes.wide.value ? " wide" : ""}${panes.tight.value ? " tight" : ""}${panes.narrow.value ? " narrow" : ""}`}
+    >
       <Content />
     </div>
   );
@@ -40,7 +43,11 @@ function Content(): JSX.Element {
     return runsError.value ? (
       <main class="failed-page">
         <h1 class="hidden-text">ActiVis</h1>
-        <Failure what="The log directory could not be read." message={runsError.value.message} onRetry={() => void lookForRuns()} />
+        <Failure
+          what="The log directory could not be read."
+          message={runsError.value.message}
+          onRetry={() => void lookForRuns()}
+        />
       </main>
     ) : (
       <div class="progress" role="progressbar" aria-label="Looking for runs" />
@@ -68,8 +75,14 @@ function Panes(): JSX.Element {
       <h1 class="hidden-text">ActiVis: activations of {run.value?.name}</h1>
       <section class="pane graph" aria-label="Model graph">
         {panes.kept.value.closed.graph ? <EdgeTab pane="graph" label="Model" icon="chevronRight" /> : <GraphView />}
-        <Divider label="Width of the graph" axis="x" size={panes.graphWidth.value} grows={1} onResize={(size) => panes.resizePane("graph", size)}
-          onToggle={() => panes.togglePane("graph")} />
+        <Divider
+          label="Width of the graph"
+          axis="x"
+          size={panes.graphWidth.value}
+          grows={1}
+          onResize={(size) => panes.resizePane("graph", size)}
+          onToggle={() => panes.togglePane("graph")}
+        />
       </section>
       <section class="pane panels" aria-label="Activations">
         <RowsBar />
@@ -77,30 +90,56 @@ function Panes(): JSX.Element {
       </section>
       <section class="pane instances" aria-label="Instances">
         {(panes.instancesClosed.value || panes.tight.value) && (
-          <EdgeTab pane="instances" label="Instances" icon={panes.instancesClosed.value ? "chevronLeft" : "chevronRight"} />
+          <EdgeTab
+            pane="instances"
+            label="Instances"
+            icon={panes.instancesClosed.value ? "chevronLeft" : "chevronRight"}
+          />
         )}
         {!panes.instancesClosed.value && (
           <div class={panes.tight.value ? "pane over" : "pane"}>
             <InstancesView />
-            <Divider label="Width of the instances" axis="x" size={panes.instancesWidth.value} grows={-1}
-              onResize={(size) => panes.resizePane("instances", size)} onToggle={() => panes.togglePane("instances")} />
+            <Divider
+              label="Width of the instances"
+              axis="x"
+              size={panes.instancesWidth.value}
+              grows={-1}
+              onResize={(size) => panes.resizePane("instances", size)}
+              onToggle={() => panes.togglePane("instances")}
+            />
           </div>
         )}
       </section>
       <section class="pane detail" aria-label="Detail">
-        <Divider label="Height of the detail" axis="y" size={panes.detailHeight.value} grows={-1}
-          onResize={(size) => panes.resizePane("detail", size)} onToggle={() => panes.togglePane("detail")} />
+        <Divider
+          label="Height of the detail"
+          axis="y"
+          size={panes.detailHeight.value}
+          grows={-1}
+          onResize={(size) => panes.resizePane("detail", size)}
+          onToggle={() => panes.togglePane("detail")}
+        />
         <DetailView />
       </section>
     </main>
   );
 }
 
-function EdgeTab({ pane, label, icon }: { pane: panes.Pane; label: string; icon: "chevronLeft" | "chevronRight" }): JSX.Element {
+function EdgeTab({
+  pane,
+  label,
+  icon,
+}: {
+  pane: panes.Pane;
+  label: string;
+  icon: "chevronLeft" | "chevronRight";
+}): JSX.Element {
   return (
     <div class="edge-tab">
       <IconButton icon={icon} label={`Show or hide ${label}`} onClick={() => panes.togglePane(pane)} />
-      <button type="button" class="edge-label" onClick={() => panes.togglePane(pane)}>{label}</button>
+      <button type="button" class="edge-label" onClick={() => panes.togglePane(pane)}>
+        {label}
+      </button>
     </div>
   );
 }

@@ -18,7 +18,8 @@ export function Divider({ label, axis, size, grows, onResize, onToggle }: Proper
     const element = event.currentTarget as HTMLElement;
     const start = axis === "x" ? event.clientX : event.clientY;
     element.setPointerCapture(event.pointerId);
-    const move = (next: PointerEvent): void => onResize(size + grows * ((axis === "x" ? next.clientX : next.clientY) - start));
+    const move = (next: PointerEvent): void =>
+      onResize(size + grows * ((axis === "x" ? next.clientX : next.clientY) - start));
     const end = (): void => {
       element.removeEventListener("pointermove", move);
       element.removeEventListener("pointerup", end);
@@ -38,12 +39,32 @@ export function Divider({ label, axis, size, grows, onResize, onToggle }: Proper
   };
   const shut = size < 40;
   return (
-    <div class={`divider ${axis}`} role="separator" tabIndex={0} aria-label={label} aria-orientation={axis === "x" ? "vertical" : "horizontal"}
-      aria-valuenow={Math.round(size)} aria-valuemin={0} aria-valuemax={4000} onPointerDown={onPointerDown} onKeyDown={onKeyDown}
-      onDblClick={onToggle}>
+    <div
+      class={`divider ${axis}`}
+      role="separator"
+      tabIndex={0}
+      aria-label={label}
+      aria-orientation={axis === "x" ? "vertical" : "horizontal"}
+      aria-valuenow={Math.round(size)}
+      aria-valuemin={0}
+      aria-valuemax={4000}
+      onPointerDown={onPointerDown}
+      onKeyDown={onKeyDown}
+      onDblClick={onToggle}
+    >
       {onToggle && (
-        <span class="divider-toggle" title={shut ? "Open" : "Collapse"} onPointerDown={(event) => event.stopPropagation()} onClick={onToggle}>
-          <Icon name={axis === "y" ? (shut ? "expandLess" : "expandMore") : grows > 0 === shut ? "chevronRight" : "chevronLeft"} size={12} />
+        <span
+          class="divider-toggle"
+          title={shut ? "Open" : "Collapse"}
+          onPointerDown={(event) => event.stopPropagation()}
+          onClick={onToggle}
+        >
+          <Icon
+            name={
+              axis === "y" ? (shut ? "expandLess" : "expandMore") : grows > 0 === shut ? "chevronRight" : "chevronLeft"
+            }
+            size={12}
+          />
         </span>
       )}
     </div>

@@ -34,11 +34,13 @@ export function Empty(): JSX.Element {
       <div class="empty-page">
         <h1>No activations in this log directory yet</h1>
         <p class="empty-lead">
-          ActiVis shows which neurons respond to which classes, subsets and single examples. Log a snapshot of your model on evaluation data,
-          and it appears here.
+          ActiVis shows which neurons respond to which classes, subsets and single examples. Log a snapshot of your
+          model on evaluation data, and it appears here.
         </p>
         <div class="empty-ways">
-          <Way title="PyTorch" code={TORCH}>Training is left as it is: random numbers, gradients, BatchNorm and your loader do not notice.</Way>
+          <Way title="PyTorch" code={TORCH}>
+            Training is left as it is: random numbers, gradients, BatchNorm and your loader do not notice.
+          </Way>
           <Way title="Keras" code={KERAS}>
             Lightning and Hugging Face Trainer have a callback each: <code>tensorboard_activis.lightning</code>,{" "}
             <code>tensorboard_activis.transformers</code>.
@@ -63,7 +65,9 @@ function Way({ title, code, children }: { title: string; code: string; children:
         <h2>{title}</h2>
         <Copy text={code} what={`the ${title} code`} />
       </div>
-      <pre class="code" tabIndex={0} aria-label={`${title} code`}><Python text={code} /></pre>
+      <pre class="code" tabIndex={0} aria-label={`${title} code`}>
+        <Python text={code} />
+      </pre>
       <p class="second">{children}</p>
     </section>
   );
@@ -94,7 +98,12 @@ function Python({ text }: { text: string }): JSX.Element {
     parts.push(<span class={`code-${KINDS[match.slice(1).findIndex((part) => part !== undefined)]}`}>{match[0]}</span>);
     end = match.index + match[0].length;
   }
-  return <>{parts}{text.slice(end)}</>;
+  return (
+    <>
+      {parts}
+      {text.slice(end)}
+    </>
+  );
 }
 
 /** What was read, and when; also what could not be. */
@@ -108,12 +117,24 @@ function Read(): JSX.Element {
       <span class="empty-dot" />
       <div class="empty-runs">
         Reading <b>{found?.logdir}</b> ·{" "}
-        {others.length === 0 ? "no runs yet" : <>{count(others.length, "run")}, without activations: <b>{others.slice(0, 5).join(", ")}</b></>}
+        {others.length === 0 ? (
+          "no runs yet"
+        ) : (
+          <>
+            {count(others.length, "run")}, without activations: <b>{others.slice(0, 5).join(", ")}</b>
+          </>
+        )}
         {others.length > 5 && ` and ${others.length - 5} more`}
-        {problems.map((text) => <p key={text} class="accent">{text}</p>)}
+        {problems.map((text) => (
+          <p key={text} class="accent">
+            {text}
+          </p>
+        ))}
         {runsError.value && <p class="accent">{runsError.value.message}</p>}
       </div>
-      <span class="second">{seconds < 2 ? "Looked just now" : `Looked ${count(seconds, "second")} ago`}; looks again by itself</span>
+      <span class="second">
+        {seconds < 2 ? "Looked just now" : `Looked ${count(seconds, "second")} ago`}; looks again by itself
+      </span>
     </footer>
   );
 }

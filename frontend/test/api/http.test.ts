@@ -11,12 +11,18 @@ describe("a request that fails", () => {
 
   it("says that nobody answers", async () => {
     stub(() => Promise.reject(new TypeError("Failed to fetch")));
-    await expect(source.runs(never)).rejects.toMatchObject({ kind: "unreachable", message: "TensorBoard does not answer. Is it still running?" });
+    await expect(source.runs(never)).rejects.toMatchObject({
+      kind: "unreachable",
+      message: "TensorBoard does not answer. Is it still running?",
+    });
   });
 
   it("says what a proxy answered instead", async () => {
     stub(() => Promise.resolve(new Response("<html>", { status: 502, statusText: "Bad Gateway" })));
-    await expect(source.graph("a", never)).rejects.toMatchObject({ kind: "unreachable", message: 'TensorBoard answered "502 Bad Gateway" to the request “graph”.' });
+    await expect(source.graph("a", never)).rejects.toMatchObject({
+      kind: "unreachable",
+      message: 'TensorBoard answered "502 Bad Gateway" to the request “graph”.',
+    });
   });
 
   it("is no failure when it was let go", async () => {
@@ -29,6 +35,8 @@ describe("a request that fails", () => {
 
 describe("addresses", () => {
   it("lie under the base and quote every character", () => {
-    expect(source.contentUrl({ run: "a/b & ü", step: 3 }, 7)).toBe("/prefix/data/plugin/activis/content?run=a%2Fb+%26+%C3%BC&step=3&row=7");
+    expect(source.contentUrl({ run: "a/b & ü", step: 3 }, 7)).toBe(
+      "/prefix/data/plugin/activis/content?run=a%2Fb+%26+%C3%BC&step=3&row=7",
+    );
   });
 });

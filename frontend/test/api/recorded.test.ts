@@ -15,7 +15,16 @@ import type { At } from "../../src/api/source";
 import { levelOf, quantise } from "../../src/draw/matrixPyramid";
 import { matrixScale, onScale } from "../../src/draw/matrixScale";
 import {
-  ApiError, type Graph, type InstanceDetail, type NeuronDetail, type RowQuery, type Runs, type Snapshot, type SortQuery, type SubsetDetail, type Table,
+  ApiError,
+  type Graph,
+  type InstanceDetail,
+  type NeuronDetail,
+  type RowQuery,
+  type Runs,
+  type Snapshot,
+  type SortQuery,
+  type SubsetDetail,
+  type Table,
   type Vocabulary,
 } from "../../src/api/types";
 
@@ -45,7 +54,8 @@ interface Question {
 }
 
 const QUESTIONS = index as unknown as Record<string, Question>;
-const read = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
+const read = (name: string): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
 type MatrixQuestion = At & { layer: string; rows: RowQuery[]; sort?: SortQuery };
 const parameters = <T>(name: string): T => (QUESTIONS[name]?.parameters ?? {}) as T;
 const never = new AbortController().signal;
@@ -80,7 +90,21 @@ const ask = {
 describe("recorded answers", () => {
   it("are of every route that the source asks", () => {
     const routes = new Set(Object.values(QUESTIONS).map(({ route }) => route));
-    for (const route of ["runs", "graph", "snapshot", "strips", "matrix", "projection", "columns", "where", "table", "instance", "neuron", "subset", "column_statistics"]) {
+    for (const route of [
+      "runs",
+      "graph",
+      "snapshot",
+      "strips",
+      "matrix",
+      "projection",
+      "columns",
+      "where",
+      "table",
+      "instance",
+      "neuron",
+      "subset",
+      "column_statistics",
+    ]) {
       expect(routes).toContain(route);
     }
   });
@@ -91,13 +115,17 @@ describe("recorded answers", () => {
     answerWith("columns.safetensors");
     const columns = await ask.columns(parameters("columns.safetensors"));
     expect(columns.count).toBe(shown.kept);
-    expect([columns.ids, columns.label, columns.prediction, columns.score, columns.loss, columns.label_score].map((c) => c.length)).toEqual(
-      Array.from({ length: 6 }, () => shown.kept),
-    );
+    expect(
+      [columns.ids, columns.label, columns.prediction, columns.score, columns.loss, columns.label_score].map(
+        (c) => c.length,
+      ),
+    ).toEqual(Array.from({ length: 6 }, () => shown.kept));
     expect(Math.max(...columns.label)).toBe(shown.class_names.length - 1);
     answerWith("strips.safetensors");
     const strips = await ask.strips(parameters("strips.safetensors"));
-    expect(strips.map(({ mean, state }) => [mean.length, state.length])).toEqual(shown.layers.map(({ neurons }) => [neurons, neurons]));
+    expect(strips.map(({ mean, state }) => [mean.length, state.length])).toEqual(
+      shown.layers.map(({ neurons }) => [neurons, neurons]),
+    );
     answerWith("runs.json");
     const { runs: there } = await ask.runs();
     expect(there.find(({ name }) => name === shown.run)?.steps.map(({ step }) => step)).toContain(shown.step);
@@ -105,20 +133,30 @@ describe("recorded answers", () => {
     for (const { name } of shown.layers) expect(keys).toContain(name);
   });
 
-  it.each(["matrix.safetensors", "matrix-difference.safetensors"])("%s has statistics for every row and neuron", async (name) => {
-    answerWith(name);
-    const question = parameters<MatrixQuestion>(name);
-    const matrix = await ask.matrix(question);
-    const cells = matrix.count * matrix.neurons;
-    expect(matrix.count).toBe(question.rows.length);
-    expect([matrix.mean, matrix.std, matrix.max, matrix.active].map((values) => values.length)).toEqual([cells, cells, cells, cells]);
-    expect(Array.from(matrix.order).sort((a, b) => a - b)).toEqual(Array.from({ length: matrix.neurons }, (_, i) => i));
-    expect(matrix.rows.map(({ n }) => n)).toEqual(Array.from(matrix.n));
-    expect(matrix.rows.map((row) => row.source)).toEqual(["exact", "exact", "exact", "exact", "sample", "instance"]);
-    if (name !== "matrix-difference.safetensors") return expect(matrix.effect).toBeNull();
-    const inOrder = Array.from(matrix.order, (neuron) => matrix.effect?.[neuron] ?? NaN);
-    expect(inOrder).toEqual(inOrder.toSorted((a, b) => b - a));
-  });
+  it.each(["matrix.safetensors", "matrix-difference.safetensors"])(
+    "%s has statistics for every row and neuron",
+    async (name) => {
+      answerWith(name);
+      const question = parameters<MatrixQuestion>(name);
+      const matrix = await ask.matrix(question);
+      const cells = matrix.count * matrix.neurons;
+      expect(matrix.count).toBe(question.rows.length);
+      expect([matrix.mean, matrix.std, matrix.max, matrix.active].map((values) => values.length)).toEqual([
+        cells,
+        cells,
+        cells,
+        cells,
+      ]);
+      expect(Array.from(matrix.order).sort((a, b) => a - b)).toEqual(
+        Array.from({ length: matrix.neurons }, (_, i) => i),
+      );
+      expect(matrix.rows.map(({ n }) => n)).toEqual(Array.from(matrix.n));
+      expect(matrix.rows.map((row) => row.source)).toEqual(["exact", "exact", "exact", "exact", "sample", "instance"]);
+      if (name !== "matrix-difference.safetensors") return expect(matrix.effect).toBeNull();
+      const inOrder = Array.from(matrix.order, (neuron) => matrix.effect?.[neuron] ?? NaN);
+      expect(inOrder).toEqual(inOrder.toSorted((a, b) => b - a));
+    },
+  );
 
   it.each(["z", "unit", "raw"] as const)("matrix-%s has the colours that its numbers have", async (kind) => {
     answerWith("matrix.safetensors");
@@ -126,7 +164,12 @@ describe("recorded answers", () => {
     answerWith(`matrix-${kind}.safetensors`);
     const { cells, scale, neurons, count, mean } = await ask.matrix(parameters(`matrix-${kind}.safetensors`));
     if (!cells || !scale) return expect.fail("no cells");
-    expect([count, neurons, cells.length, mean.length]).toEqual([numbers.count, numbers.neurons, numbers.mean.length, 0]);
+    expect([count, neurons, cells.length, mean.length]).toEqual([
+      numbers.count,
+      numbers.neurons,
+      numbers.mean.length,
+      0,
+    ]);
     const signed = snapshot.layers.find(({ name }) => name === "stem")?.signed ?? false;
     const own = matrixScale({ values: numbers.mean, neurons, count, kind, reference: [0, 1, 2, 3, 4], signed });
     const { end, above, below, missing, allZero } = own;
@@ -168,7 +211,12 @@ describe("questions", () => {
     expect(path).toBe("plugin/activis/matrix");
     const { statistics, ...sent } = Object.fromEntries(new URLSearchParams(query));
     expect(statistics).toBe('["max"]');
-    expect({ ...sent, step: Number(sent["step"]), rows: JSON.parse(sent["rows"] ?? ""), sort: JSON.parse(sent["sort"] ?? "") }).toEqual(recorded);
+    expect({
+      ...sent,
+      step: Number(sent["step"]),
+      rows: JSON.parse(sent["rows"] ?? ""),
+      sort: JSON.parse(sent["sort"] ?? ""),
+    }).toEqual(recorded);
   });
 
   it("that are too long for an address are posted", async () => {

@@ -40,8 +40,16 @@ describe("readSafetensors", () => {
   it.each([
     ["too short", new ArrayBuffer(3), "3 bytes are too few"],
     ["a header beyond the end", file({}, [], 9999), "a header of 9999 bytes"],
-    ["a tensor beyond the end", file({ x: { dtype: "F32", shape: [2], data_offsets: [0, 8] } }, [0, 0]), "x lies outside"],
-    ["a shape that does not fit", file({ x: { dtype: "U8", shape: [3], data_offsets: [0, 2] } }, [1, 2]), "x has 2 values for shape [3]"],
+    [
+      "a tensor beyond the end",
+      file({ x: { dtype: "F32", shape: [2], data_offsets: [0, 8] } }, [0, 0]),
+      "x lies outside",
+    ],
+    [
+      "a shape that does not fit",
+      file({ x: { dtype: "U8", shape: [3], data_offsets: [0, 2] } }, [1, 2]),
+      "x has 2 values for shape [3]",
+    ],
     ["an unknown dtype", file({ x: { dtype: "F8_E4M3", shape: [1], data_offsets: [0, 1] } }, [1]), "x is F8_E4M3"],
   ])("refuses %s", (_, buffer, message) => {
     expect(() => readSafetensors(buffer)).toThrow(ApiError);

@@ -5,7 +5,8 @@ import { peaksOf } from "../../src/api/wav";
 function wav(samples: number[][]): ArrayBuffer {
   const channels = samples[0]!.length;
   const view = new DataView(new ArrayBuffer(12 + 24 + 12 + 8 + 2 * channels * samples.length));
-  const text = (at: number, word: string): void => [...word].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
+  const text = (at: number, word: string): void =>
+    [...word].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
   text(0, "RIFF");
   text(8, "WAVE");
   text(12, "fmt ");
@@ -22,7 +23,19 @@ function wav(samples: number[][]): ArrayBuffer {
 
 describe("peaksOf", () => {
   it("gives the lowest and highest value of every part, of the first channel", () => {
-    expect([...peaksOf(wav([[0, 9], [16384, 9], [-8192, 9], [-32768, 9], [8192, 9], [0, 9]]), 3)]).toEqual([0, 0.5, -1, 0, 0, 0.25]);
+    expect([
+      ...peaksOf(
+        wav([
+          [0, 9],
+          [16384, 9],
+          [-8192, 9],
+          [-32768, 9],
+          [8192, 9],
+          [0, 9],
+        ]),
+        3,
+      ),
+    ]).toEqual([0, 0.5, -1, 0, 0, 0.25]);
   });
 
   it("is silent about what is no sound", () => {

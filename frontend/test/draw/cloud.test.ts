@@ -7,9 +7,22 @@ const [RED, BLUE, WHITE] = [packColour("#ff0000"), packColour("#0000ff"), packCo
 const SIDE = 9;
 
 /** One pixel in the middle of the sheet, its neighbours left as they are: a radius of half a pixel. */
-function drawn(places: number[], colours: number[], alpha: number, chosen: Uint8Array | null = null, radius = 0.5): Uint32Array {
+function drawn(
+  places: number[],
+  colours: number[],
+  alpha: number,
+  chosen: Uint8Array | null = null,
+  radius = 0.5,
+): Uint32Array {
   const pixels = new Uint32Array(SIDE * SIDE).fill(WHITE);
-  cloud({ pixels, width: SIDE, height: SIDE }, Float32Array.from(places), STILL, Uint32Array.from(colours), { radius, alpha }, chosen);
+  cloud(
+    { pixels, width: SIDE, height: SIDE },
+    Float32Array.from(places),
+    STILL,
+    Uint32Array.from(colours),
+    { radius, alpha },
+    chosen,
+  );
   return pixels;
 }
 

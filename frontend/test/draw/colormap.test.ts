@@ -41,7 +41,17 @@ describe("mapIndex", () => {
 });
 
 describe("roundEnd", () => {
-  it.each([[7.3, 8], [8, 8], [1.13, 1.2], [0.031, 0.04], [0.3, 0.3], [9.1, 10], [450, 500], [0, 1], [NaN, 1]])("rounds %f up to %f", (value, end) => {
+  it.each([
+    [7.3, 8],
+    [8, 8],
+    [1.13, 1.2],
+    [0.031, 0.04],
+    [0.3, 0.3],
+    [9.1, 10],
+    [450, 500],
+    [0, 1],
+    [NaN, 1],
+  ])("rounds %f up to %f", (value, end) => {
     expect(roundEnd(value)).toBe(end);
   });
 });

@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { isLit } from "../../src/draw/marks";
 import type { Block, Side } from "../../src/layout/classes";
 
-const side = (rows: number[], from = 0, to = rows.length): Side => ({ ...({} as Side), rows: Int32Array.from(rows), per: 1, from, to });
+const side = (rows: number[], from = 0, to = rows.length): Side => ({
+  ...({} as Side),
+  rows: Int32Array.from(rows),
+  per: 1,
+  from,
+  to,
+});
 const block = (right: Side, wrong: Side): Block => ({ group: 0, top: 0, height: 9, right, wrong, pages: 1, page: 0 });
 
 describe("a block of marks stands out", () => {

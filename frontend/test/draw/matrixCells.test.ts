@@ -7,13 +7,27 @@ import { matrixScale } from "../../src/draw/matrixScale";
 function pyramid(rows: number[][], order = rows[0]!.map((_, i) => i)): Pyramid {
   const values = Float32Array.from(rows.flat());
   const neurons = rows[0]!.length;
-  const scale = matrixScale({ values, neurons, count: rows.length, kind: "raw", reference: rows.map((_, i) => i), signed: true, end: 1 });
+  const scale = matrixScale({
+    values,
+    neurons,
+    count: rows.length,
+    kind: "raw",
+    reference: rows.map((_, i) => i),
+    signed: true,
+    end: 1,
+  });
   return new Pyramid(values, Int32Array.from(order), scale);
 }
 
 describe("Pyramid", () => {
   it("holds the rows in sorted order", () => {
-    const made = pyramid([[0, 0.5, -1], [1, NaN, 0]], [2, 0, 1]);
+    const made = pyramid(
+      [
+        [0, 0.5, -1],
+        [1, NaN, 0],
+      ],
+      [2, 0, 1],
+    );
     expect([0, 1, 2].map((place) => made.peak(0, place, place + 1))).toEqual([-127, 0, 64]);
     expect([0, 1, 2].map((place) => made.peak(1, place, place + 1))).toEqual([0, 127, MISSING]);
   });
@@ -25,7 +39,10 @@ describe("Pyramid", () => {
       const made = pyramid([row]);
       expect(made.peak(0, 0, neurons)).toBe(quantise(-0.9));
       // A range may take in a neighbour of its edges, but loses nothing of its own.
-      for (const [from, end] of [[0, Math.ceil(neurons / 2)], [Math.floor(neurons / 4), neurons]] as const) {
+      for (const [from, end] of [
+        [0, Math.ceil(neurons / 2)],
+        [Math.floor(neurons / 4), neurons],
+      ] as const) {
         const largest = Math.max(...row.slice(from, end).map((value) => Math.abs(quantise(value))));
         expect(Math.abs(made.peak(0, from, end))).toBeGreaterThanOrEqual(largest);
       }
@@ -68,7 +85,11 @@ describe("columnRanges", () => {
 
 describe("fillPixels", () => {
   it("writes the rows asked for in their order", () => {
-    const made = pyramid([[1, -1], [0, 1], [0.5, 0]]);
+    const made = pyramid([
+      [1, -1],
+      [0, 1],
+      [0.5, 0],
+    ]);
     const table = Uint32Array.from({ length: 256 }, (_, i) => i);
     const pixels = new Uint32Array(4);
     fillPixels(pixels, [made], columnRanges({ first: 0, span: 2 }, 2, 2), [2, 0, 1], 1, 3, table);

@@ -2,11 +2,7 @@ import { describe, expect, it } from "vitest";
 import { matrixScale, onScale } from "../../src/draw/matrixScale";
 
 // Three rows of four neurons: the last has no spread, the third a NaN.
-const values = Float32Array.from([
-  1, 10, 5, 7,
-  2, 20, NaN, 7,
-  6, 60, 9, 7,
-]);
+const values = Float32Array.from([1, 10, 5, 7, 2, 20, NaN, 7, 6, 60, 9, 7]);
 const question = { values, neurons: 4, count: 3, reference: [0, 1, 2], signed: false };
 
 describe("raw", () => {
@@ -35,7 +31,9 @@ describe("raw", () => {
   it("shows the few that are not zero", () => {
     const sparse = new Float32Array(1000);
     sparse[3] = 2.3;
-    expect(matrixScale({ values: sparse, neurons: 1000, count: 1, reference: [0], kind: "raw", signed: false }).end).toBe(2.5);
+    expect(
+      matrixScale({ values: sparse, neurons: 1000, count: 1, reference: [0], kind: "raw", signed: false }).end,
+    ).toBe(2.5);
   });
 
   it("knows a layer of zeros and one of NaN", () => {

@@ -1,16 +1,36 @@
 import { describe, expect, it } from "vitest";
-import { effectText, layerFacts, layerWarnings, provenance, reducerName, statisticText } from "../../src/draw/matrixText";
+import {
+  effectText,
+  layerFacts,
+  layerWarnings,
+  provenance,
+  reducerName,
+  statisticText,
+} from "../../src/draw/matrixText";
 
 const layer = {
-  name: "block2.relu", neurons: 48, reducer: "mean", axis: 0, sizes: [-1, 48, 4, 4], signed: false, max_abs: 3, problem: null,
+  name: "block2.relu",
+  neurons: 48,
+  reducer: "mean",
+  axis: 0,
+  sizes: [-1, 48, 4, 4],
+  signed: false,
+  max_abs: 3,
+  problem: null,
   warnings: { all_zero: 0, constant: 0, never_above_zero: 0, nonfinite: 0, clipped: 0 },
 };
 
 describe("layerFacts", () => {
   it("says type, neurons, reducer and how much is kept", () => {
-    expect(layerFacts(layer, "ReLU", { kept: 899, seen: 899 })).toEqual(["ReLU", "48 neurons", "spatial mean", "all 899 kept"]);
-    expect(layerFacts({ ...layer, neurons: 1, sizes: [-1, 1], reducer: "none" }, undefined, { kept: 1000, seen: 50_000 }))
-      .toEqual(["1 neuron", "1,000 of 50,000 kept"]);
+    expect(layerFacts(layer, "ReLU", { kept: 899, seen: 899 })).toEqual([
+      "ReLU",
+      "48 neurons",
+      "spatial mean",
+      "all 899 kept",
+    ]);
+    expect(
+      layerFacts({ ...layer, neurons: 1, sizes: [-1, 1], reducer: "none" }, undefined, { kept: 1000, seen: 50_000 }),
+    ).toEqual(["1 neuron", "1,000 of 50,000 kept"]);
   });
 
   it("names reducers by what they reduce", () => {
@@ -25,20 +45,27 @@ describe("layerFacts", () => {
 describe("layerWarnings", () => {
   it("says only what there is to warn of", () => {
     expect(layerWarnings(layer)).toEqual([]);
-    expect(layerWarnings({ warnings: { all_zero: 3, constant: 0, never_above_zero: 5, nonfinite: 1, clipped: 1200 } }))
-      .toEqual(["5 never above 0", "3 all zero", "1 value NaN or infinite", "1,200 values clipped"]);
+    expect(
+      layerWarnings({ warnings: { all_zero: 3, constant: 0, never_above_zero: 5, nonfinite: 1, clipped: 1200 } }),
+    ).toEqual(["5 never above 0", "3 all zero", "1 value NaN or infinite", "1,200 values clipped"]);
   });
 });
 
 describe("provenance", () => {
   it("is exact for declared subsets, and where everything was kept", () => {
-    expect(provenance({ source: "exact", n: 82, of: 899 }, 1.11, 899, 899)).toEqual({ error: "", origin: "n 82, exact" });
+    expect(provenance({ source: "exact", n: 82, of: 899 }, 1.11, 899, 899)).toEqual({
+      error: "",
+      origin: "n 82, exact",
+    });
     expect(provenance({ source: "sample", n: 45, of: 899 }, 1, 899, 899)).toEqual({ error: "", origin: "n 45, exact" });
   });
 
   it("gives the 95 % interval of a sample's mean", () => {
     // 1.96 x 0.65 / sqrt(1000) = 0.0403
-    expect(provenance({ source: "sample", n: 1000, of: 50_000 }, 0.65, 1000, 50_000)).toEqual({ error: " ± 0.040", origin: "from 1,000 of 50,000" });
+    expect(provenance({ source: "sample", n: 1000, of: 50_000 }, 0.65, 1000, 50_000)).toEqual({
+      error: " ± 0.040",
+      origin: "from 1,000 of 50,000",
+    });
     expect(provenance({ source: "sample", n: 1, of: 50_000 }, 0, 1000, 50_000).error).toBe("");
   });
 });

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { kernelOf, packColour, splat } from "../../src/draw/points";
 
-const sheet = (width: number, height: number, ground: number) => ({ pixels: new Uint32Array(width * height).fill(ground), width, height });
+const sheet = (width: number, height: number, ground: number) => ({
+  pixels: new Uint32Array(width * height).fill(ground),
+  width,
+  height,
+});
 const STILL = { x0: 0, y0: 0, scale: 1 };
 const RED = packColour("#ff0000");
 const GROUND = packColour("#f5f6f7");
@@ -25,7 +29,14 @@ test("the middle is the colour, half transparent is the mean, and far away is th
   expect(opaque.pixels[5 * 11 + 5]).toBe(RED);
   expect(opaque.pixels[0]).toBe(GROUND);
   const half = sheet(11, 11, packColour("#ffffff"));
-  splat(half, Float32Array.from([5.5, -5.5]), STILL, Uint32Array.of(packColour("#000000")), { radius: 2, alpha: 0.5 }, null);
+  splat(
+    half,
+    Float32Array.from([5.5, -5.5]),
+    STILL,
+    Uint32Array.of(packColour("#000000")),
+    { radius: 2, alpha: 0.5 },
+    null,
+  );
   expect(half.pixels[5 * 11 + 5]).toBe(0xff7f7f7f);
 });
 
@@ -38,7 +49,14 @@ test("leaves out colour 0, what is not chosen and what is outside", () => {
 
 test("at the edge it does not run over into the next line", () => {
   const edge = sheet(8, 8, GROUND);
-  splat(edge, Float32Array.from([7.9, -4]), STILL, Uint32Array.of(RED), { radius: 2, alpha: 1, halo: { width: 1, colour: packColour("#000000") } }, null);
+  splat(
+    edge,
+    Float32Array.from([7.9, -4]),
+    STILL,
+    Uint32Array.of(RED),
+    { radius: 2, alpha: 1, halo: { width: 1, colour: packColour("#000000") } },
+    null,
+  );
   for (let y = 0; y < 8; y++) expect(edge.pixels[y * 8]).toBe(GROUND);
   expect(edge.pixels[4 * 8 + 7]).toBe(RED);
 });

@@ -16,7 +16,8 @@ function frame(): string[] {
 }
 
 let drawn: string[] = [];
-const canvas = (hovered = false): Element => ({ parentElement: { matches: (what: string) => what === ":hover" && hovered } }) as unknown as Element;
+const canvas = (hovered = false): Element =>
+  ({ parentElement: { matches: (what: string) => what === ":hover" && hovered } }) as unknown as Element;
 const draws = (name: string, milliseconds: number) => () => {
   drawn.push(name);
   time += milliseconds;
@@ -28,11 +29,21 @@ beforeEach(() => {
 });
 
 test("short pictures are drawn in one frame, long ones in a frame each, and then no frame is asked for", () => {
-  for (const [at, name] of [[a, "a"], [b, "b"], [c, "c"]] as const) inTurn(at, draws(name, 2));
+  for (const [at, name] of [
+    [a, "a"],
+    [b, "b"],
+    [c, "c"],
+  ] as const)
+    inTurn(at, draws(name, 2));
   expect(frames).toHaveLength(1);
   expect(frame()).toEqual(["a", "b", "c"]);
   expect(frames).toHaveLength(0);
-  for (const [at, name] of [[a, "a"], [b, "b"], [c, "c"]] as const) inTurn(at, draws(name, 20));
+  for (const [at, name] of [
+    [a, "a"],
+    [b, "b"],
+    [c, "c"],
+  ] as const)
+    inTurn(at, draws(name, 20));
   expect([frame(), frame(), frame(), frame()]).toEqual([["a"], ["b"], ["c"], []]);
 });
 

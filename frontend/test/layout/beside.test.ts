@@ -5,7 +5,10 @@ const VIEW: Box = { left: 0, top: 0, width: 1000, height: 600 };
 const SIZE = { width: 200, height: 40 };
 
 const covers = ({ left, top }: { left: number; top: number }, other: Box): boolean =>
-  left < other.left + other.width && left + SIZE.width > other.left && top < other.top + other.height && top + SIZE.height > other.top;
+  left < other.left + other.width &&
+  left + SIZE.width > other.left &&
+  top < other.top + other.height &&
+  top + SIZE.height > other.top;
 
 describe("beside", () => {
   it("keeps clear of the hovered row and column, in the middle and in every corner", () => {

@@ -1,12 +1,30 @@
 import { describe, expect, test } from "vitest";
-import { byClass, byFalling, byTarget, hitAt, layOut, markAt, perMark, placeOf, visible } from "../../src/layout/classes";
+import {
+  byClass,
+  byFalling,
+  byTarget,
+  hitAt,
+  layOut,
+  markAt,
+  perMark,
+  placeOf,
+  visible,
+} from "../../src/layout/classes";
 
 const rows = (count: number, from = 0): Int32Array => Int32Array.from({ length: count }, (_, i) => from + i);
 
 describe("groups", () => {
   test("split by right and wrong, sorted by score, those without a class last", () => {
     const groups = byClass([1, 0, 1, 1, -1, 0, 1], [1, 1, 0, 1, 255, 1, 0], [0.5, 0.9, 0.4, 0.8, NaN, 0.95, 0.7], 3);
-    expect(groups.map(({ right, wrong }) => [[...right], [...wrong]])).toEqual([[[5, 1], []], [[3, 0], [6, 2]], [[], []], [[4], []]]);
+    expect(groups.map(({ right, wrong }) => [[...right], [...wrong]])).toEqual([
+      [[5, 1], []],
+      [
+        [3, 0],
+        [6, 2],
+      ],
+      [[], []],
+      [[4], []],
+    ]);
     expect(byClass([0, 1], [1, 1], [1, 1], 2)).toHaveLength(2);
   });
   test("values that are missing sort last, equal ones by row", () => {
@@ -26,15 +44,24 @@ describe("groups", () => {
 
 describe("layout", () => {
   test("is the mock's: 26 and 8 columns at 312 px with pitch 7 and at 384 px with pitch 9, blocks of 40 and 50", () => {
-    const groups = [{ right: rows(80), wrong: rows(1, 80) }, { right: rows(81), wrong: rows(8, 100) }];
+    const groups = [
+      { right: rows(80), wrong: rows(1, 80) },
+      { right: rows(81), wrong: rows(8, 100) },
+    ];
     const small = layOut(groups, 312, 7, 44, true);
     expect([small.rightColumns, small.wrongColumns, small.rightX, small.wrongX]).toEqual([26, 8, 56, 248]);
-    expect(small.blocks.map(({ top, height }) => [top, height])).toEqual([[0, 40], [40, 40]]);
+    expect(small.blocks.map(({ top, height }) => [top, height])).toEqual([
+      [0, 40],
+      [40, 40],
+    ]);
     const large = layOut(groups, 384, 9, 44, true);
     expect([large.rightColumns, large.wrongColumns, large.mark, large.blocks[0]?.height]).toEqual([26, 8, 8, 50]);
   });
   test("a block of more than 200 bins its right side and pages its wrong side", () => {
-    const groups = [{ right: rows(900), wrong: rows(100, 900) }, { right: rows(150, 1000), wrong: rows(50, 1150) }];
+    const groups = [
+      { right: rows(900), wrong: rows(100, 900) },
+      { right: rows(150, 1000), wrong: rows(50, 1150) },
+    ];
     const { blocks } = layOut(groups, 312, 7, 44, true, new Map([[0, 9]]));
     expect(blocks[0]?.right.per).toBe(10);
     expect([blocks[0]?.pages, blocks[0]?.page, blocks[0]?.wrong.from, blocks[0]?.wrong.to]).toEqual([4, 3, 96, 100]);
@@ -50,7 +77,10 @@ describe("layout", () => {
 });
 
 describe("pointing", () => {
-  const groups = [{ right: rows(30), wrong: rows(3, 30) }, { right: rows(900, 100), wrong: rows(100, 1000) }];
+  const groups = [
+    { right: rows(30), wrong: rows(3, 30) },
+    { right: rows(900, 100), wrong: rows(100, 1000) },
+  ];
   const classes = layOut(groups, 312, 7, 44, true, new Map([[1, 1]]));
   test("finds the mark under a point, and nothing beside the marks", () => {
     expect([...hitAt(classes, 56 + 7 * 3 + 2, 5 + 7 + 2)!.rows]).toEqual([29]);
@@ -74,7 +104,13 @@ describe("pointing", () => {
     expect(markAt(classes, classes.blocks[0]!, "right", 26)).toEqual({ x: 56, y: 12 });
   });
   test("only what is seen is drawn", () => {
-    const many = layOut(Array.from({ length: 1000 }, () => ({ right: rows(3), wrong: rows(0) })), 312, 7, 44, true);
+    const many = layOut(
+      Array.from({ length: 1000 }, () => ({ right: rows(3), wrong: rows(0) })),
+      312,
+      7,
+      44,
+      true,
+    );
     expect(visible(many, 4000, 4079).map(({ group }) => group)).toEqual([100, 101]);
     expect(visible(many, 0, 39)).toHaveLength(1);
     expect(visible(layOut([], 312, 7, 44, true), 0, 100)).toEqual([]);

@@ -9,11 +9,31 @@ function flowsOf(specs: Spec[], edges: string[]): Map<string, Flow> {
 }
 const ends = (bundles: Bundle[]): string[] => bundles.map(({ from, to, count }) => `${from}>${to}:${count}`);
 const chain = (...pairs: [number, number][]): Flow => ({
-  bundles: pairs.map(([from, to]) => ({ from, to, count: 1, sizes: [-1, 3] })), ins: new Set(), outs: new Set(),
+  bundles: pairs.map(([from, to]) => ({ from, to, count: 1, sizes: [-1, 3] })),
+  ins: new Set(),
+  outs: new Set(),
 });
 
 describe("bundles", () => {
-  const specs: Spec[] = [["x", "input"], ["a", "A", [["p", "Linear"], ["q", "Linear"]]], ["b", "B", [["r", "Linear"], ["s", "Linear"]]]];
+  const specs: Spec[] = [
+    ["x", "input"],
+    [
+      "a",
+      "A",
+      [
+        ["p", "Linear"],
+        ["q", "Linear"],
+      ],
+    ],
+    [
+      "b",
+      "B",
+      [
+        ["r", "Linear"],
+        ["s", "Linear"],
+      ],
+    ],
+  ];
 
   it("lifts an edge to the innermost module that holds both of its ends", () => {
     const flows = flowsOf(specs, ["x>a.p>a.q>b.r>b.s"]);
@@ -57,8 +77,12 @@ describe("column or branches", () => {
   it("draws few skips in lanes, those that follow each other in the same one", () => {
     const column = asColumn(chain([0, 1], [1, 2], [2, 3], [3, 4], [0, 2], [2, 4]), 5);
     expect(column?.lanes).toBe(1);
-    expect(asColumn({ ...chain([0, 1], [1, 2]), ins: new Set([0, 2]) }, 3)?.skips).toEqual([{ from: -1, to: 2, lane: 0 }]);
-    expect(asColumn({ ...chain([0, 1], [1, 2]), outs: new Set([0, 2]) }, 3)?.skips).toEqual([{ from: 0, to: 3, lane: 0 }]);
+    expect(asColumn({ ...chain([0, 1], [1, 2]), ins: new Set([0, 2]) }, 3)?.skips).toEqual([
+      { from: -1, to: 2, lane: 0 },
+    ]);
+    expect(asColumn({ ...chain([0, 1], [1, 2]), outs: new Set([0, 2]) }, 3)?.skips).toEqual([
+      { from: 0, to: 3, lane: 0 },
+    ]);
   });
   it("branches with two towers, with edges back, and with skips over skips over skips", () => {
     expect(asColumn(chain([0, 2], [1, 3], [2, 4], [3, 4]), 5)).toBeNull();
@@ -71,7 +95,19 @@ describe("column or branches", () => {
 });
 
 describe("branches", () => {
-  const specs: Spec[] = [["x", "input"], ["a", "A", [["p", "Linear"], ["q", "Linear"]]], ["b", "Linear"], ["c", "Linear"]];
+  const specs: Spec[] = [
+    ["x", "input"],
+    [
+      "a",
+      "A",
+      [
+        ["p", "Linear"],
+        ["q", "Linear"],
+      ],
+    ],
+    ["b", "Linear"],
+    ["c", "Linear"],
+  ];
   const mark = (edges: string[], marked: string[]): Flow | undefined => {
     const graph = graphOf(specs, edges);
     for (const edge of graph.edges) edge.branch = marked.includes(`${edge.source}>${edge.target}`);

@@ -7,17 +7,43 @@ import { buildTree, PAGE } from "../../src/layout/graphTree";
 import type { Graph } from "../../src/api/types";
 import { graphOf, largeGraph, type Spec } from "./graphs";
 
-function draw(graph: Graph, open: string[], { recorded = [], pages = [], width = 246 }: { recorded?: string[]; pages?: [string, Page][]; width?: number } = {}): Drawing {
+function draw(
+  graph: Graph,
+  open: string[],
+  { recorded = [], pages = [], width = 246 }: { recorded?: string[]; pages?: [string, Page][]; width?: number } = {},
+): Drawing {
   const tree = buildTree(graph, recorded);
-  return layoutGraph(tree, buildFlows(graph, tree), { open: new Set(open), pages: new Map(pages), width }, layBranches, new Map<string, Branching>());
+  return layoutGraph(
+    tree,
+    buildFlows(graph, tree),
+    { open: new Set(open), pages: new Map(pages), width },
+    layBranches,
+    new Map<string, Branching>(),
+  );
 }
 const keys = ({ boxes }: Drawing): string[] => boxes.map(({ key }) => key);
 const box = (drawing: Drawing, key: string): Box => drawing.boxes.find((one) => one.key === key) as Box;
 const apart = (a: Box, b: Box): boolean =>
-  a.x + a.width <= b.x + 0.01 || b.x + b.width <= a.x + 0.01 || a.y + a.height <= b.y + 0.01 || b.y + b.height <= a.y + 0.01;
-const holds = (a: Box, b: Box): boolean => b.x >= a.x && b.y >= a.y && b.x + b.width <= a.x + a.width + 0.01 && b.y + b.height <= a.y + a.height + 0.01;
+  a.x + a.width <= b.x + 0.01 ||
+  b.x + b.width <= a.x + 0.01 ||
+  a.y + a.height <= b.y + 0.01 ||
+  b.y + b.height <= a.y + 0.01;
+const holds = (a: Box, b: Box): boolean =>
+  b.x >= a.x && b.y >= a.y && b.x + b.width <= a.x + a.width + 0.01 && b.y + b.height <= a.y + a.height + 0.01;
 
-const CHAIN: Spec[] = [["x", "input"], ["stem", "S", [["conv", "Conv2d"], ["relu", "ReLU"]]], ["fc", "Linear"], ["y", "output"]];
+const CHAIN: Spec[] = [
+  ["x", "input"],
+  [
+    "stem",
+    "S",
+    [
+      ["conv", "Conv2d"],
+      ["relu", "ReLU"],
+    ],
+  ],
+  ["fc", "Linear"],
+  ["y", "output"],
+];
 const FLOW = ["x>stem.conv>stem.relu>fc>y"];
 
 describe("a chain", () => {
@@ -55,7 +81,12 @@ describe("a chain", () => {
 });
 
 describe("branches", () => {
-  const towers: Spec[] = [["x", "input"], ["left", "L", [["a", "Linear"]]], ["right", "R", [["b", "Linear"]]], ["cat", "cat"]];
+  const towers: Spec[] = [
+    ["x", "input"],
+    ["left", "L", [["a", "Linear"]]],
+    ["right", "R", [["b", "Linear"]]],
+    ["cat", "cat"],
+  ];
   const flow = ["x>left.a>cat", "x>right.b>cat"];
 
   it("stand side by side, below what feeds them, and do not overlap", () => {
@@ -71,18 +102,31 @@ describe("branches", () => {
   });
 
   it("make their boxes narrower where the pane has no room for their words", () => {
-    const long: Spec[] = [["x", "input"], ["a_rather_long_name", "Linear"], ["another_long_name", "Linear"], ["cat", "cat"]];
+    const long: Spec[] = [
+      ["x", "input"],
+      ["a_rather_long_name", "Linear"],
+      ["another_long_name", "Linear"],
+      ["cat", "cat"],
+    ];
     const graph = graphOf(long, ["x>a_rather_long_name>cat", "x>another_long_name>cat"]);
     const [narrow, wide] = [draw(graph, []), draw(graph, [], { width: 600 })];
     expect(narrow.width).toBe(246);
     // 34 beside the words, 18 and 17 letters of 6.6, 6 of the type's 5.9 and 10 between, 8 at the end; at most 180.
     expect(wide.boxes.map(({ width }) => width)).toEqual([90, 180, 180, 90]);
-    for (const drawing of [narrow, wide]) expect(apart(box(drawing, "a_rather_long_name"), box(drawing, "another_long_name"))).toBe(true);
+    for (const drawing of [narrow, wide])
+      expect(apart(box(drawing, "a_rather_long_name"), box(drawing, "another_long_name"))).toBe(true);
   });
 
   it("that are wider than the pane leave what is above them within it", () => {
     const ways = Array.from({ length: 5 }, (_, i): Spec => [`way${i}`, "Linear"]);
-    const graph = graphOf([["x", "input"], ["fc", "Linear"], ["all", "All", [...ways, ["cat", "cat"]]]], ways.map(([name]) => `x>fc>all.${name}>all.cat`));
+    const graph = graphOf(
+      [
+        ["x", "input"],
+        ["fc", "Linear"],
+        ["all", "All", [...ways, ["cat", "cat"]]],
+      ],
+      ways.map(([name]) => `x>fc>all.${name}>all.cat`),
+    );
     const drawing = draw(graph, ["all"]);
     expect(drawing.width).toBeGreaterThan(5 * 96);
     expect(box(drawing, "fc")).toMatchObject({ x: 12, width: 222 });
@@ -90,12 +134,44 @@ describe("branches", () => {
   });
 
   it("are none among the parts of an output", () => {
-    const graph = graphOf([["x", "input"], ["lstm", "LSTM", [["[0]", "output"], ["[1]", "output"], ["[2]", "output"]]]], ["x>lstm.[0]", "x>lstm.[1]", "x>lstm.[2]"]);
-    expect(draw(graph, ["lstm"]).boxes.slice(2).map(({ form, x, width }) => [form, x, width])).toEqual(Array(3).fill(["row", 12, 222]));
+    const graph = graphOf(
+      [
+        ["x", "input"],
+        [
+          "lstm",
+          "LSTM",
+          [
+            ["[0]", "output"],
+            ["[1]", "output"],
+            ["[2]", "output"],
+          ],
+        ],
+      ],
+      ["x>lstm.[0]", "x>lstm.[1]", "x>lstm.[2]"],
+    );
+    expect(
+      draw(graph, ["lstm"])
+        .boxes.slice(2)
+        .map(({ form, x, width }) => [form, x, width]),
+    ).toEqual(Array(3).fill(["row", 12, 222]));
   });
 
   it("draws a skip of a residual block beside its column", () => {
-    const graph = graphOf([["x", "input"], ["res", "Res", [["conv", "Conv2d"], ["bn", "BatchNorm2d"], ["add", "add"]]]], ["x>res.conv>res.bn>res.add", "x>res.add"]);
+    const graph = graphOf(
+      [
+        ["x", "input"],
+        [
+          "res",
+          "Res",
+          [
+            ["conv", "Conv2d"],
+            ["bn", "BatchNorm2d"],
+            ["add", "add"],
+          ],
+        ],
+      ],
+      ["x>res.conv>res.bn>res.add", "x>res.add"],
+    );
     const drawing = draw(graph, ["res"]);
     const skip = drawing.edges.find(({ from, to }) => from === "res" && to === "res.add");
     expect(skip?.tip?.angle).toBe(0);
@@ -109,13 +185,37 @@ describe("branches", () => {
     let asked = 0;
     const counting = (...args: Parameters<typeof layBranches>): Branching => (asked++, layBranches(...args));
     for (const open of [[], ["left"], [], ["left"]]) {
-      layoutGraph(tree, buildFlows(graph, tree), { open: new Set(open), pages: new Map(), width: 246 }, counting, known);
+      layoutGraph(
+        tree,
+        buildFlows(graph, tree),
+        { open: new Set(open), pages: new Map(), width: 246 },
+        counting,
+        known,
+      );
     }
     expect(asked).toBe(2);
   });
 
   it("survives a cycle", () => {
-    expect(draw(graphOf([["a", "A", [["p", "Linear"], ["q", "Linear"]]], ["b", "Linear"]], ["a.p>b>a.q"]), []).boxes).toHaveLength(2);
+    expect(
+      draw(
+        graphOf(
+          [
+            [
+              "a",
+              "A",
+              [
+                ["p", "Linear"],
+                ["q", "Linear"],
+              ],
+            ],
+            ["b", "Linear"],
+          ],
+          ["a.p>b>a.q"],
+        ),
+        [],
+      ).boxes,
+    ).toHaveLength(2);
   });
 });
 
@@ -129,7 +229,10 @@ describe("size", () => {
     expect(draw(graph, ["all"], { pages: [["all", [0, 0, 2]]] }).boxes).toHaveLength(1 + 2 * PAGE + 5);
     const second = draw(graph, ["all"], { pages: [["all", [PAGE + 7, 0, 0]]] });
     expect(keys(second).slice(1, 4)).toEqual(["all", `all.op${PAGE}`, `all.op${PAGE + 1}`]);
-    expect(second.boxes.filter(({ form }) => form === "more")).toMatchObject([{ hidden: PAGE, before: true }, { hidden: 5, before: false }]);
+    expect(second.boxes.filter(({ form }) => form === "more")).toMatchObject([
+      { hidden: PAGE, before: true },
+      { hidden: 5, before: false },
+    ]);
     // What is hidden still feeds what is shown, and is fed by it.
     expect(second.edges).toHaveLength(PAGE + 1);
     expect(draw(graph, ["all"], { pages: [["all", [PAGE + 7, 1, 1]]] }).boxes).toHaveLength(1 + 2 * PAGE + 5);
@@ -141,7 +244,8 @@ describe("size", () => {
     const tree = buildTree(graph, []);
     const flows = buildFlows(graph, tree);
     const known = new Map<string, Branching>();
-    const layout = (open: string[]): Drawing => layoutGraph(tree, flows, { open: new Set(open), pages: new Map(), width: 246 }, layBranches, known);
+    const layout = (open: string[]): Drawing =>
+      layoutGraph(tree, flows, { open: new Set(open), pages: new Map(), width: 246 }, layBranches, known);
     expect(layout([]).boxes).toHaveLength(102);
     expect(performance.now() - start).toBeLessThan(1000);
     const again = performance.now();
@@ -151,7 +255,10 @@ describe("size", () => {
 
   it("pages branching children sooner, for they cost more, and keeps what feeds the hidden ones", () => {
     const children = Array.from({ length: 100 }, (_, i): Spec => [`op${i}`, "relu"]);
-    const graph = graphOf([["all", "All", children]], Array.from({ length: 98 }, (_, i) => `all.op0>all.op${i + 1}>all.op99`));
+    const graph = graphOf(
+      [["all", "All", children]],
+      Array.from({ length: 98 }, (_, i) => `all.op0>all.op${i + 1}>all.op99`),
+    );
     const drawing = draw(graph, ["all"]);
     expect(drawing.boxes).toHaveLength(1 + PAGE_BRANCHES + 1);
     expect(drawing.boxes.at(-1)).toMatchObject({ form: "more", hidden: 100 - PAGE_BRANCHES });

@@ -8,15 +8,29 @@ export function graphOf(specs: Spec[], flows: string[] = [], sizes: number[] = [
   const add = (spec: Spec, parent: string | null): void => {
     const [name, type, children = []] = spec;
     const key = parent === null ? "" : parent === "" ? name : `${parent}.${name}`;
-    const kind = type === "input" ? "input" : type === "output" ? "output" : type === type.toLowerCase() ? "operator" : "module";
-    nodes.push({ key, parent, kind, name, type, outputs: [{ sizes, dtype: "float32" }], parameters: 0, attributes: {}, call: 0, calls: 1, branch: false });
+    const kind =
+      type === "input" ? "input" : type === "output" ? "output" : type === type.toLowerCase() ? "operator" : "module";
+    nodes.push({
+      key,
+      parent,
+      kind,
+      name,
+      type,
+      outputs: [{ sizes, dtype: "float32" }],
+      parameters: 0,
+      attributes: {},
+      call: 0,
+      calls: 1,
+      branch: false,
+    });
     for (const child of children) add(child, key);
   };
   add(["Net", "Net", specs], null);
   const edges: GraphEdge[] = [];
   for (const flow of flows) {
     const keys = flow.split(">");
-    for (let i = 1; i < keys.length; i++) edges.push({ source: keys[i - 1] ?? "", target: keys[i] ?? "", sizes, branch: false });
+    for (let i = 1; i < keys.length; i++)
+      edges.push({ source: keys[i - 1] ?? "", target: keys[i] ?? "", sizes, branch: false });
   }
   return { framework: "torch", model: "Net", origin: "recorded", nodes, edges };
 }

@@ -1,9 +1,19 @@
 import { describe, expect, it } from "vitest";
 import {
-  clampView, hit, LABELS, matrixShape, placeToX, scrollTo, tickStep, visibleRows, xToPlace, zoomView,
+  clampView,
+  hit,
+  LABELS,
+  matrixShape,
+  placeToX,
+  scrollTo,
+  tickStep,
+  visibleRows,
+  xToPlace,
+  zoomView,
 } from "../../src/layout/matrix";
 
-// A panel at 1440 x 900: 602 px wide, 249 px below its header, two pinned instances and ten classes sorted by a difference.
+// A panel at 1440 x 900: 602 px wide, 249 px below its header, two pinned instances and ten classes sorted by a
+// difference.
 const full = { width: 602, height: 249, pinned: 2, subsets: 10, effect: true };
 
 describe("matrixShape", () => {

@@ -6,7 +6,10 @@ import { joined, tracer } from "../../src/layout/projectionLasso";
 import { random } from "../../src/api/fixture/data";
 
 const WHOLE = { scale: 1, x: 0, y: 0 };
-const pixel = (frame: ReturnType<typeof frameOf>, x: number, y: number): [number, number] => [frame.x0 + x * frame.scale, frame.y0 - y * frame.scale];
+const pixel = (frame: ReturnType<typeof frameOf>, x: number, y: number): [number, number] => [
+  frame.x0 + x * frame.scale,
+  frame.y0 - y * frame.scale,
+];
 
 describe("frame", () => {
   test("holds every place within the padding, with one scale for both axes and y upwards", () => {
@@ -18,7 +21,12 @@ describe("frame", () => {
     expect(toPlace(frame, 214, 44)).toEqual([10, 2]);
   });
   test("leaves out what is not finite, and gives a single place a box", () => {
-    expect(boundsOf(Float32Array.from([NaN, 1, 3, 4, 5, Infinity]))).toEqual({ left: 2.5, right: 3.5, low: 3.5, high: 4.5 });
+    expect(boundsOf(Float32Array.from([NaN, 1, 3, 4, 5, Infinity]))).toEqual({
+      left: 2.5,
+      right: 3.5,
+      low: 3.5,
+      high: 4.5,
+    });
     expect(boundsOf(new Float32Array(0))).toEqual({ left: -0.5, right: 0.5, low: -0.5, high: 0.5 });
   });
   test("is a point when all lie at one place, those without a place left out", () => {
@@ -46,7 +54,9 @@ describe("frame", () => {
     expect(zoomAt(zoom, 1e-3, 7, 9, 240, 200)).toEqual(WHOLE);
   });
   test("goes from one step's places to the next", () => {
-    expect(between(Float32Array.from([0, 4]), Float32Array.from([2, 0]), 0.25, new Float32Array(2))).toEqual(Float32Array.from([0.5, 3]));
+    expect(between(Float32Array.from([0, 4]), Float32Array.from([2, 0]), 0.25, new Float32Array(2))).toEqual(
+      Float32Array.from([0.5, 3]),
+    );
   });
 });
 
@@ -84,7 +94,9 @@ describe("nearest", () => {
 
 describe("lasso", () => {
   const places = Float32Array.from([0, 0, 2, 2, 1, 0.5, -1, 0, 2.9, 2.9]);
-  const within = (line: number[], xy: Float32Array): number[] => [...joined(new Int32Array(0), tracer()([...line, ...line.slice(0, 2)], gridOf(xy)), "new")];
+  const within = (line: number[], xy: Float32Array): number[] => [
+    ...joined(new Int32Array(0), tracer()([...line, ...line.slice(0, 2)], gridOf(xy)), "new"),
+  ];
   test("holds what is inside, also in a hollow shape", () => {
     expect(within([-0.5, -0.5, 3, -0.5, 3, 3, -0.5, 3], places)).toEqual([0, 1, 2, 4]);
     expect(within([-2, -1, 3, -1, 3, 3, 2.5, 3, 2.5, -0.5, -0.5, -0.5, -0.5, 1, -2, 1], places)).toEqual([3, 4]);
@@ -94,7 +106,9 @@ describe("lasso", () => {
   test("holds what is inside of a circle of many corners, wherever it lies, and what has no place never", () => {
     const next = random(3);
     const many = Float32Array.from({ length: 4000 }, (_, i) => (i >> 1 === 77 ? NaN : 6 * next() - 3));
-    const circle = Array.from({ length: 800 }, (_, i) => (i % 2 === 0 ? 0.5 + 2 * Math.cos((i * Math.PI) / 400) : 2 * Math.sin(((i - 1) * Math.PI) / 400)));
+    const circle = Array.from({ length: 800 }, (_, i) =>
+      i % 2 === 0 ? 0.5 + 2 * Math.cos((i * Math.PI) / 400) : 2 * Math.sin(((i - 1) * Math.PI) / 400),
+    );
     const away = (row: number): number => Math.hypot(many[2 * row]! - 0.5, many[2 * row + 1]!);
     const clear = Array.from({ length: 2000 }, (_, row) => row).filter((row) => !(Math.abs(away(row) - 2) <= 0.001));
     expect(clear.length).toBeGreaterThan(1900);
@@ -108,7 +122,12 @@ describe("lasso", () => {
     for (let corners = 1; corners < 5; corners++) trace(square.slice(0, 2 * corners), grid);
     expect([...trace(square, grid)]).toEqual([1, 1, 1, 0, 1]);
     trace([9, 9, 8, 9], grid);
-    expect([...trace(square.map((x) => x - 1.5), grid)]).toEqual([1, 0, 1, 1, 0]);
+    expect([
+      ...trace(
+        square.map((x) => x - 1.5),
+        grid,
+      ),
+    ]).toEqual([1, 0, 1, 1, 0]);
     for (let corners = 1; corners < 5; corners++) trace(square.slice(0, 2 * corners), grid);
     // Rows 0 to 4 now lie at (2, 2), (4, 4), (3, 2.5), (1, 2) and (4.9, 4.9).
     expect([...trace(square, moved)]).toEqual([1, 0, 0, 1, 0]);
@@ -126,8 +145,13 @@ describe("lasso", () => {
 describe("names", () => {
   test("stand at the median of their cluster, which an outlier does not move", () => {
     const xy = Float32Array.from([0, 0, 1, 5, 2, 6, 3, 1, 100, 7]);
-    expect(clusters(Int16Array.from([0, 2, 2, -1, 2]), xy)).toEqual([{ group: 0, x: 0, y: 0, count: 1 }, { group: 2, x: 2, y: 6, count: 3 }]);
-    expect(clusters(Int16Array.from([1, 1]), Float32Array.from([1, 1, 2, 4]))).toEqual([{ group: 1, x: 1.5, y: 2.5, count: 2 }]);
+    expect(clusters(Int16Array.from([0, 2, 2, -1, 2]), xy)).toEqual([
+      { group: 0, x: 0, y: 0, count: 1 },
+      { group: 2, x: 2, y: 6, count: 3 },
+    ]);
+    expect(clusters(Int16Array.from([1, 1]), Float32Array.from([1, 1, 2, 4]))).toEqual([
+      { group: 1, x: 1.5, y: 2.5, count: 2 },
+    ]);
   });
   test("make way for those before them, and are left out where there is no room", () => {
     const wish = { x: 50, y: 50, width: 10, height: 14, offsets: aroundMiddle(10, 14) };
@@ -135,6 +159,8 @@ describe("names", () => {
     expect(a).toEqual({ x: 50, y: 50 });
     expect(b && Math.abs(b.x - 50) + Math.abs(b.y - 50)).toBeGreaterThan(7);
     expect(c).toBeNull();
-    expect(place([{ x: 95, y: 50, width: 30, height: 14, offsets: besidePoint(30, 14, 8) }], 100, 100)).toEqual([{ x: 72, y: 50 }]);
+    expect(place([{ x: 95, y: 50, width: 30, height: 14, offsets: besidePoint(30, 14, 8) }], 100, 100)).toEqual([
+      { x: 72, y: 50 },
+    ]);
   });
 });

@@ -5,16 +5,73 @@ import { complete, type Completion, completions, placeAt } from "../../src/state
 
 const KNOWN: Vocabulary = {
   columns: [
-    { name: "label", type: "category", missing: 0, distinct: 3, values: [{ value: "HUM", count: 9 }, { value: "hop", count: 4 }, { value: 'a "b"', count: 1 }] },
-    { name: "length", type: "number", missing: 1, min: 2, max: 40.25, mean: 9, quantiles: [2, 5, 8.123456, 12, 30], values: [] },
-    { name: "stars", type: "number", missing: 0, min: 1, max: 12, mean: 4, quantiles: [1, 2, 3, 4, 5], values: [{ value: 1, count: 3 }, { value: 12, count: 6 }] },
-    { name: "my text", type: "text", missing: 0, distinct: 2, values: [{ value: "one", count: 5 }, { value: "two", count: 3 }] },
-    { name: "correct", type: "boolean", missing: 0, distinct: 2, values: [{ value: true, count: 8 }, { value: false, count: 2 }] },
+    {
+      name: "label",
+      type: "category",
+      missing: 0,
+      distinct: 3,
+      values: [
+        { value: "HUM", count: 9 },
+        { value: "hop", count: 4 },
+        { value: 'a "b"', count: 1 },
+      ],
+    },
+    {
+      name: "length",
+      type: "number",
+      missing: 1,
+      min: 2,
+      max: 40.25,
+      mean: 9,
+      quantiles: [2, 5, 8.123456, 12, 30],
+      values: [],
+    },
+    {
+      name: "stars",
+      type: "number",
+      missing: 0,
+      min: 1,
+      max: 12,
+      mean: 4,
+      quantiles: [1, 2, 3, 4, 5],
+      values: [
+        { value: 1, count: 3 },
+        { value: 12, count: 6 },
+      ],
+    },
+    {
+      name: "my text",
+      type: "text",
+      missing: 0,
+      distinct: 2,
+      values: [
+        { value: "one", count: 5 },
+        { value: "two", count: 3 },
+      ],
+    },
+    {
+      name: "correct",
+      type: "boolean",
+      missing: 0,
+      distinct: 2,
+      values: [
+        { value: true, count: 8 },
+        { value: false, count: 2 },
+      ],
+    },
   ],
-  functions: [{ name: "len", arguments: ["text"] }, { name: "lower", arguments: ["text"] }, { name: "contains", arguments: ["text", '"part"'] }],
+  functions: [
+    { name: "len", arguments: ["text"] },
+    { name: "lower", arguments: ["text"] },
+    { name: "contains", arguments: ["text", '"part"'] },
+  ],
 };
 
-const LAYERS = [{ name: "stem.relu", neurons: 16 }, { name: "head.fc1", neurons: 64 }, { name: "head.fc2", neurons: 10 }];
+const LAYERS = [
+  { name: "stem.relu", neurons: 16 },
+  { name: "head.fc1", neurons: 64 },
+  { name: "head.fc2", neurons: 10 },
+];
 
 /** The caret is at the bar. */
 function at(marked: string): { text: string; found: Completion[]; place: ReturnType<typeof placeAt> } {
@@ -53,8 +110,20 @@ describe("completing an expression", () => {
   });
 
   it("offers everything when it is asked for", () => {
-    expect(completions(placeAt("", 0)!, KNOWN, true).map(({ label }) => label)).toEqual(
-      ["label", "length", "stars", "my text", "correct", "len(…)", "lower(…)", "contains(…)", "and", "or", "not", "in"]);
+    expect(completions(placeAt("", 0)!, KNOWN, true).map(({ label }) => label)).toEqual([
+      "label",
+      "length",
+      "stars",
+      "my text",
+      "correct",
+      "len(…)",
+      "lower(…)",
+      "contains(…)",
+      "and",
+      "or",
+      "not",
+      "in",
+    ]);
   });
 
   it("puts the choice in the place of what is typed, also in the middle", () => {
@@ -88,13 +157,27 @@ describe("completing an expression", () => {
   });
 
   it("offers nothing where nothing fits", () => {
-    for (const text of ['label == "HUM"|', "label == hop|", '"part|" in label', "length > 3|", "label.|", "unknown == |", "(|", "1 + [2, |"]) expect(labels(text)).toEqual([]);
+    for (const text of [
+      'label == "HUM"|',
+      "label == hop|",
+      '"part|" in label',
+      "length > 3|",
+      "label.|",
+      "unknown == |",
+      "(|",
+      "1 + [2, |",
+    ])
+      expect(labels(text)).toEqual([]);
   });
 
   it("reads what the plugin answers", () => {
     const known = vocabulary as Vocabulary;
     const place = placeAt("label == ", 9)!;
-    expect(completions(place, known).map(({ label }) => label).sort()).toEqual(["eight", "nine", "three"]);
+    expect(
+      completions(place, known)
+        .map(({ label }) => label)
+        .sort(),
+    ).toEqual(["eight", "nine", "three"]);
     expect(completions(placeAt("star", 4)!, known).map(({ label }) => label)).toEqual(["startswith(…)"]);
   });
 });

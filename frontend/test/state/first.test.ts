@@ -27,7 +27,8 @@ beforeAll(async () => {
       const prefix = part?.prefix;
       prefixes.push(prefix);
       const found = await source.matrix(at, name, asked, sort, statistic, abort);
-      if (prefix === undefined && asked.some((row) => "expression" in row)) await new Promise<void>((resolve) => void (exact = resolve));
+      if (prefix === undefined && asked.some((row) => "expression" in row))
+        await new Promise<void>((resolve) => void (exact = resolve));
       return found;
     },
   });

@@ -5,7 +5,8 @@ import { answered, Requests, resource, silence } from "../../src/state/loads";
 
 /** Requests that are answered by hand, in any order. */
 function byHand() {
-  const open: { query: string; answer: (value: string) => void; fail: (error: Error) => void; signal: AbortSignal }[] = [];
+  const open: { query: string; answer: (value: string) => void; fail: (error: Error) => void; signal: AbortSignal }[] =
+    [];
   const requests = new Requests<string, string>(
     (query, abort) => new Promise((answer, fail) => void open.push({ query, answer, fail, signal: abort })),
   );
@@ -77,7 +78,9 @@ describe("resource", () => {
   it("shows a first answer until the exact one is there, to all who wait for it", async () => {
     let exact: (value: string) => void = () => {};
     let early: (value: string) => void = () => {};
-    const requests = new Requests<string, string>((_, __, first) => new Promise((answer) => void ((exact = answer), (early = first))));
+    const requests = new Requests<string, string>(
+      (_, __, first) => new Promise((answer) => void ((exact = answer), (early = first))),
+    );
     const query = signal<string | null>("a");
     const load = resource(() => query.value, requests);
     const stop = effect(() => void load.value);

@@ -1,7 +1,15 @@
 import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../src/api/fixture/source";
-import { addPickedRow, clickInstance, clickRowName, moveRow, pick, pinInstance, removeRow } from "../../src/state/actions";
+import {
+  addPickedRow,
+  clickInstance,
+  clickRowName,
+  moveRow,
+  pick,
+  pinInstance,
+  removeRow,
+} from "../../src/state/actions";
 import { classOfRow, openLayers, pinned, rowName } from "../../src/state/chosen";
 import { columns, rows, setSource, snapshot, withClassNames } from "../../src/state/data";
 import { matrixOf } from "../../src/state/matrices";

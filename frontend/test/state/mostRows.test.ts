@@ -11,11 +11,17 @@ let stop: () => void;
 
 beforeAll(async () => {
   const source = fixtureSource();
-  const subsets = Array.from({ length: 1000 }, (_, i) => ({ name: `c${i}`, kind: "class" as const, expression: "", count: 1 }));
+  const subsets = Array.from({ length: 1000 }, (_, i) => ({
+    name: `c${i}`,
+    kind: "class" as const,
+    expression: "",
+    count: 1,
+  }));
   setSource({ ...source, snapshot: async (at, abort) => ({ ...(await source.snapshot(at, abort)), subsets }) });
   await lookForRuns();
   stop = effect(() => void [rows.value, snapshot.value]);
-  for (let i = 0; i < 200 && snapshot.value.status !== "ready"; i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; i < 200 && snapshot.value.status !== "ready"; i++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
 });
 afterAll(() => stop());
 

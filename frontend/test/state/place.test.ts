@@ -9,8 +9,18 @@ import { decode } from "../../src/state/url";
 import { chosenRun, chosenStep, compare } from "../../src/state/view";
 import { fixtureSource } from "../../src/api/fixture/source";
 
-const info = (step: number, wall_time: number, problem: string | null = null): StepInfo => ({ step, wall_time, accuracy: null, loss: null, problem });
-const there = (...named: [string, StepInfo[]][]): Runs => ({ logdir: "logs", other_runs: [], runs: named.map(([name, steps]) => ({ name, problems: [], steps })) });
+const info = (step: number, wall_time: number, problem: string | null = null): StepInfo => ({
+  step,
+  wall_time,
+  accuracy: null,
+  loss: null,
+  problem,
+});
+const there = (...named: [string, StepInfo[]][]): Runs => ({
+  logdir: "logs",
+  other_runs: [],
+  runs: named.map(([name, steps]) => ({ name, problems: [], steps })),
+});
 
 let answer: () => Promise<Runs>;
 
@@ -23,7 +33,12 @@ beforeEach(() => {
 
 describe("the place", () => {
   it("is at first the newest readable snapshot", async () => {
-    answer = async () => there(["old", [info(10, 1), info(20, 2)]], ["new", [info(5, 3), info(7, 4), info(9, 5, "cut off")]], ["empty", []]);
+    answer = async () =>
+      there(
+        ["old", [info(10, 1), info(20, 2)]],
+        ["new", [info(5, 3), info(7, 4), info(9, 5, "cut off")]],
+        ["empty", []],
+      );
     await lookForRuns();
     expect(at.value).toEqual({ run: "new", step: 7 });
   });
@@ -107,7 +122,10 @@ describe("the place", () => {
   });
 
   it("turns two runs' layouts onto that of the one that comes first, whichever is shown", () => {
-    const [one, two] = [{ run: "a", step: 3 }, { run: "b", step: 9 }];
+    const [one, two] = [
+      { run: "a", step: 3 },
+      { run: "b", step: 9 },
+    ];
     expect(turnedOnto(one, two)).toBeUndefined();
     expect(turnedOnto(two, one)).toEqual(one);
     expect(turnedOnto(one, { run: "a", step: 9 })).toBeUndefined();

@@ -28,7 +28,10 @@ beforeAll(async () => {
     },
   });
   await lookForRuns();
-  stops = [effect(() => void [listed.value, grouped.value, rows.value, snapshot.value, columns.value]), followSubject()];
+  stops = [
+    effect(() => void [listed.value, grouped.value, rows.value, snapshot.value, columns.value]),
+    followSubject(),
+  ];
   await settled(() => columns.value.status === "ready" && snapshot.value.status === "ready");
 });
 afterAll(() => stops.forEach((stop) => stop()));
@@ -36,7 +39,11 @@ afterAll(() => stops.forEach((stop) => stop()));
 describe("probes", () => {
   it("are pinned at first, before the classes, and are called so", () => {
     expect(pinned.value).toEqual([897, 898]);
-    expect(rows.value.slice(0, 3).map(rowName)).toEqual([`probe ${columns.value.value?.ids[897]}`, `probe ${columns.value.value?.ids[898]}`, "0"]);
+    expect(rows.value.slice(0, 3).map(rowName)).toEqual([
+      `probe ${columns.value.value?.ids[897]}`,
+      `probe ${columns.value.value?.ids[898]}`,
+      "0",
+    ]);
     expect(isProbe(896)).toBe(false);
     expect(instanceName(0)).toBe(`#${columns.value.value?.ids[0]}`);
   });

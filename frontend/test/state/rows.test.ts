@@ -36,7 +36,9 @@ describe("rows", () => {
 
   it("are combined with parentheses where they are needed", () => {
     expect(combined("label == 8", "and", "correct")).toBe("label == 8 and correct");
-    expect(combined("a == 1 or b", "and not", 'text == "this or that"')).toBe('(a == 1 or b) and not text == "this or that"');
+    expect(combined("a == 1 or b", "and not", 'text == "this or that"')).toBe(
+      '(a == 1 or b) and not text == "this or that"',
+    );
     expect(combined("x in [1]", "or", "not y")).toBe("x in [1] or (not y)");
     expect(negated("loss > 2")).toBe("not loss > 2");
     expect(negated("a and b")).toBe("not (a and b)");

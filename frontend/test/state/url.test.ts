@@ -6,7 +6,11 @@ import * as view from "../../src/state/view";
 class Bar extends EventTarget {
   entries: string[];
   readonly location: { hash: string };
-  readonly history: { state: null; pushState: (_: unknown, __: string, hash: string) => void; replaceState: (_: unknown, __: string, hash: string) => void };
+  readonly history: {
+    state: null;
+    pushState: (_: unknown, __: string, hash: string) => void;
+    replaceState: (_: unknown, __: string, hash: string) => void;
+  };
 
   constructor(hash: string) {
     super();
@@ -84,9 +88,13 @@ describe("the address", () => {
   it.each([
     ["p.activis.rows=[[1", null],
     ["p.activis.rows={}", null],
-    ["p.activis.rows=[[\"i\",-1],[\"x\"],7,[\"s\",\"8\"]]", [{ kind: "subset", name: "8" }]],
+    ['p.activis.rows=[["i",-1],["x"],7,["s","8"]]', [{ kind: "subset", name: "8" }]],
   ])("survives %s", (part, rows) => {
-    decode(readHash(`#activis&${part}&p.activis.sort={"by":"row"}&p.activis.scale=huge&p.activis.step=x&p.activis.run=%E0%A4%A`));
+    decode(
+      readHash(
+        `#activis&${part}&p.activis.sort={"by":"row"}&p.activis.scale=huge&p.activis.step=x&p.activis.run=%E0%A4%A`,
+      ),
+    );
     expect(view.chosenRows.value).toEqual(rows);
     expect(view.sort.value).toEqual({ by: "index" });
     expect(view.scale.value).toBe("auto");

@@ -22,7 +22,9 @@ test("texts: a part of it, or all; quotes cannot break out", () => {
 
 test("classes by the test that their subset declares; yes and no", () => {
   expect(columnFilter(label, "HUM", classes)).toEqual({ expression: 'label == "HUM"' });
-  expect(columnFilter({ ...label, name: "prediction" }, "!= HUM", classes)).toEqual({ expression: 'not (prediction == "HUM")' });
+  expect(columnFilter({ ...label, name: "prediction" }, "!= HUM", classes)).toEqual({
+    expression: 'not (prediction == "HUM")',
+  });
   expect(columnFilter(label, "HU", classes)).toEqual({ expression: '"HU" in label' });
   expect(columnFilter({ name: "correct", type: "boolean" }, "wrong")).toEqual({ expression: "not correct" });
 });

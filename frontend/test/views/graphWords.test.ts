@@ -10,7 +10,9 @@ describe("words of the graph", () => {
     expect(labelText({ count: 3, sizes: null })).toBe("3 tensors");
   });
   it("say attributes short and in order: true ones by name, false ones not at all, nor what the shapes say", () => {
-    expect(attributeText({ kernel: "3×3", bias: "yes", return_sequences: "False", "out features": "64" })).toBe("bias, kernel 3×3");
+    expect(attributeText({ kernel: "3×3", bias: "yes", return_sequences: "False", "out features": "64" })).toBe(
+      "bias, kernel 3×3",
+    );
   });
 });
 

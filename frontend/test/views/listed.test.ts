@@ -15,7 +15,8 @@ beforeAll(async () => {
   setSource(fixtureSource());
   await lookForRuns();
   stops = [effect(() => void [listed.value, snapshot.value]), followSubject()];
-  for (let i = 0; i < 200 && !(columns.value.value && snapshot.value.value); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; i < 200 && !(columns.value.value && snapshot.value.value); i++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
 });
 afterAll(() => stops.forEach((stop) => stop()));
 beforeEach(async () => {
@@ -28,7 +29,9 @@ beforeEach(async () => {
 const known = () => columns.value.value!;
 /** Those for which it holds, by falling value; equal values in the order of their rows. */
 const falling = (values: ArrayLike<number>, holds: (row: number) => boolean): number[] =>
-  Array.from({ length: known().count }, (_, row) => row).filter(holds).sort((a, b) => values[b]! - values[a]! || a - b);
+  Array.from({ length: known().count }, (_, row) => row)
+    .filter(holds)
+    .sort((a, b) => values[b]! - values[a]! || a - b);
 
 test("at first all that are wrong, the surest first", () => {
   expect(listSort.value).toEqual({ by: "score", descending: true });

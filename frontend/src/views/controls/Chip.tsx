@@ -17,17 +17,47 @@ interface Properties {
   onLeave?: () => void;
 }
 
-export function Chip({ children, shape = "round", outlined, lit, name, onClick, onMenu, onRemove, onEnter, onLeave }: Properties): JSX.Element {
+export function Chip({
+  children,
+  shape = "round",
+  outlined,
+  lit,
+  name,
+  onClick,
+  onMenu,
+  onRemove,
+  onEnter,
+  onLeave,
+}: Properties): JSX.Element {
   return (
-    <span class={`chip ${shape}${outlined ? " outlined" : ""}${lit ? " lit" : ""}`} onPointerEnter={onEnter} onPointerLeave={onLeave}>
-      <button type="button" class="chip-body" onClick={onClick}>{children}</button>
+    <span
+      class={`chip ${shape}${outlined ? " outlined" : ""}${lit ? " lit" : ""}`}
+      onPointerEnter={onEnter}
+      onPointerLeave={onLeave}
+    >
+      <button type="button" class="chip-body" onClick={onClick}>
+        {children}
+      </button>
       {onMenu && (
-        <button type="button" class="chip-remove" aria-label={`Menu of ${name}`} title={`Menu of ${name}`} aria-haspopup="listbox" onClick={onMenu}>
+        <button
+          type="button"
+          class="chip-remove"
+          aria-label={`Menu of ${name}`}
+          title={`Menu of ${name}`}
+          aria-haspopup="listbox"
+          onClick={onMenu}
+        >
           <Icon name="dropDown" size={14} />
         </button>
       )}
       {onRemove && (
-        <button type="button" class="chip-remove" aria-label={`Remove ${name}`} title={`Remove ${name}`} onClick={onRemove}>
+        <button
+          type="button"
+          class="chip-remove"
+          aria-label={`Remove ${name}`}
+          title={`Remove ${name}`}
+          onClick={onRemove}
+        >
           <Icon name="close" size={12} />
         </button>
       )}

@@ -3,14 +3,26 @@ import type { Load } from "../../state/loads";
 import { Icon } from "./Icon";
 
 /** What failed, and the way to try again. */
-export function Failure({ what, message, onRetry }: { what: string; message: string; onRetry?: () => void }): JSX.Element {
+export function Failure({
+  what,
+  message,
+  onRetry,
+}: {
+  what: string;
+  message: string;
+  onRetry?: () => void;
+}): JSX.Element {
   return (
     <div class="failure" role="alert">
       <Icon name="warning" size={16} />
       <div>
         <strong>{what}</strong>
         <p>{message}</p>
-        {onRetry && <button type="button" class="button" onClick={onRetry}>Try again</button>}
+        {onRetry && (
+          <button type="button" class="button" onClick={onRetry}>
+            Try again
+          </button>
+        )}
       </div>
     </div>
   );
@@ -19,7 +31,15 @@ export function Failure({ what, message, onRetry }: { what: string; message: str
 /** The same where there is little room. */
 export function Unread<Q, T>({ load: { status, error, retry } }: { load: Load<Q, T> }): JSX.Element | null {
   if (status !== "failed") return null;
-  return <p class="unread second" role="alert">It could not be read. {error?.message}<br /><button type="button" class="button" onClick={retry}>Try again</button></p>;
+  return (
+    <p class="unread second" role="alert">
+      It could not be read. {error?.message}
+      <br />
+      <button type="button" class="button" onClick={retry}>
+        Try again
+      </button>
+    </p>
+  );
 }
 
 interface Properties<Q, T> {
@@ -29,13 +49,18 @@ interface Properties<Q, T> {
   children: (value: T) => ComponentChildren;
 }
 
-/** The newest value there is; a thin bar while another loads; what failed, if it did. The old picture stays until the new one is there. */
+/**
+ * The newest value there is; a thin bar while another loads; what failed, if it did. The old picture stays until the
+ * new one is there.
+ */
 export function Loading<Q, T>({ load, what, children }: Properties<Q, T>): JSX.Element {
   const busy = load.status === "pending" || (load.status === "idle" && load.value === null);
   return (
     <div class="loading" aria-busy={busy}>
       {load.value !== null && children(load.value)}
-      {load.status === "failed" && <Failure what={`${what} could not be read.`} message={load.error?.message ?? ""} onRetry={load.retry} />}
+      {load.status === "failed" && (
+        <Failure what={`${what} could not be read.`} message={load.error?.message ?? ""} onRetry={load.retry} />
+      )}
       {busy && <div class="progress" role="progressbar" aria-label={`${what} is loading`} />}
     </div>
   );

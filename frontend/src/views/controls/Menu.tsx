@@ -89,20 +89,41 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
       event.stopPropagation();
       move();
     } else if (event.key.length === 1) {
-      const found = options.findIndex((option) => !option.disabled && option.label.toLowerCase().startsWith(event.key.toLowerCase()));
+      const found = options.findIndex(
+        (option) => !option.disabled && option.label.toLowerCase().startsWith(event.key.toLowerCase()),
+      );
       if (found >= 0) setActive(found);
     }
   };
 
   return (
-    <div ref={list} class="menu" role="listbox" aria-label={label} tabIndex={0} style={place} onKeyDown={onKeyDown}
-      aria-activedescendant={`menu-${active}`}>
+    <div
+      ref={list}
+      class="menu"
+      role="listbox"
+      aria-label={label}
+      tabIndex={0}
+      style={place}
+      onKeyDown={onKeyDown}
+      aria-activedescendant={`menu-${active}`}
+    >
       {options.map((option, index) => (
         <Fragment key={option.label}>
-          {option.heading !== undefined && <div class="menu-heading" role="presentation">{option.heading}</div>}
-          <div id={`menu-${index}`} data-index={index} role="option" aria-selected={option.value === value} aria-disabled={option.disabled}
-            class={`menu-option${index === active ? " active" : ""}`} onPointerEnter={() => !option.disabled && setActive(index)}
-            onClick={() => choose(index)}>
+          {option.heading !== undefined && (
+            <div class="menu-heading" role="presentation">
+              {option.heading}
+            </div>
+          )}
+          <div
+            id={`menu-${index}`}
+            data-index={index}
+            role="option"
+            aria-selected={option.value === value}
+            aria-disabled={option.disabled}
+            class={`menu-option${index === active ? " active" : ""}`}
+            onPointerEnter={() => !option.disabled && setActive(index)}
+            onClick={() => choose(index)}
+          >
             <span class="menu-label">{option.content ?? <span class="cut">{option.label}</span>}</span>
             {option.detail !== undefined && <span class="menu-detail">{option.detail}</span>}
           </div>

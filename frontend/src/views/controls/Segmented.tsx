@@ -23,8 +23,15 @@ export function Segmented<T extends string>({ label, value, options, onChoose }:
   return (
     <div class="segmented" role="radiogroup" aria-label={label} onKeyDown={move}>
       {options.map((option) => (
-        <button key={option.value} type="button" role="radio" aria-checked={option.value === value} tabIndex={option.value === value ? 0 : -1}
-          title={option.title} onClick={() => onChoose(option.value)}>
+        <button
+          key={option.value}
+          type="button"
+          role="radio"
+          aria-checked={option.value === value}
+          tabIndex={option.value === value ? 0 : -1}
+          title={option.title}
+          onClick={() => onChoose(option.value)}
+        >
           {option.label}
         </button>
       ))}

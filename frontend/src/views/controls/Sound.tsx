@@ -11,9 +11,20 @@ export function Wave({ row, width, height }: { row: number; width: number; heigh
   const bins = (peaks?.length ?? 0) / 2;
   const y = (value: number): string => ((height / 2) * (1 - 0.94 * value)).toFixed(1);
   const x = (bin: number): string => (((bin + 0.5) / bins) * width).toFixed(1);
-  const bars = Array.from({ length: bins }, (_, bin) => `M${x(bin)} ${y(peaks![2 * bin + 1]! + 0.03)}V${y(peaks![2 * bin]! - 0.03)}`).join("");
+  const bars = Array.from(
+    { length: bins },
+    (_, bin) => `M${x(bin)} ${y(peaks![2 * bin + 1]! + 0.03)}V${y(peaks![2 * bin]! - 0.03)}`,
+  ).join("");
   return (
-    <svg class="thumbnail wave" width={width} height={height} viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={`Sound of ${instanceName(row)}`}>
+    <svg
+      class="thumbnail wave"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`Sound of ${instanceName(row)}`}
+    >
       <path d={bars} stroke="currentColor" stroke-width={Math.max(0.6, (width / bins) * 0.7)} />
     </svg>
   );
@@ -24,14 +35,26 @@ export function Sound({ row }: { row: number }): JSX.Element {
   const audio = useRef<HTMLAudioElement>(null);
   const [playing, setPlaying] = useState(false);
   const [failed, setFailed] = useState(false);
-  const toggle = (): void => void (playing ? audio.current?.pause() : audio.current?.play().catch(() => setFailed(true)));
+  const toggle = (): void =>
+    void (playing ? audio.current?.pause() : audio.current?.play().catch(() => setFailed(true)));
   return (
     <div class="sound">
       <Wave row={row} width={120} height={48} />
       <Unread load={soundOf(String(row)).value} />
-      <IconButton icon={playing ? "pause" : "play"} label={playing ? "Stop the sound" : "Play the sound"} onClick={toggle} />
+      <IconButton
+        icon={playing ? "pause" : "play"}
+        label={playing ? "Stop the sound" : "Play the sound"}
+        onClick={toggle}
+      />
       {failed && <span class="caption">It could not be played.</span>}
-      <audio ref={audio} src={contentUrl(row) ?? undefined} preload="none" onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onEnded={() => setPlaying(false)} />
+      <audio
+        ref={audio}
+        src={contentUrl(row) ?? undefined}
+        preload="none"
+        onPlay={() => setPlaying(true)}
+        onPause={() => setPlaying(false)}
+        onEnded={() => setPlaying(false)}
+      />
     </div>
   );
 }

@@ -23,14 +23,25 @@ export function ClassName({ index, children }: { index: number; children?: Compo
   );
 }
 
-/** The swatch of a row in its colour: square for a class, round for other subsets, an outline for what has no colour. */
+/**
+ * The swatch of a row in its colour: square for a class, round for other subsets, an outline for what has no colour.
+ */
 export function RowSwatch({ row }: { row: RowKey }): JSX.Element {
   const index = colourOf(row);
   const shape = index < 0 ? " outline" : classOfRow(row) < 0 ? " round" : "";
-  return <span class={`swatch${shape}`} style={index < 0 ? undefined : { background: classColour(index) }} aria-hidden="true" />;
+  return (
+    <span
+      class={`swatch${shape}`}
+      style={index < 0 ? undefined : { background: classColour(index) }}
+      aria-hidden="true"
+    />
+  );
 }
 
-/** An instance's picture, scaled without smoothing; strokes on an empty ground are inverted on a light page. Nothing when there is no image. */
+/**
+ * An instance's picture, scaled without smoothing; strokes on an empty ground are inverted on a light page. Nothing
+ * when there is no image.
+ */
 export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): JSX.Element | null {
   const url = contentUrl(row);
   const [missed, setMissed] = useState<string | null>(null);
@@ -38,11 +49,28 @@ export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): J
   if (snapshot.value.value?.content === "audio") return <Wave row={row} width={size} height={size} />;
   const ink = snapshot.value.value?.ink ?? false;
   if (missed === url) {
-    return <span class="thumbnail missing" role="img" aria-label={`${instanceName(row)} without its picture`} style={{ width: `${size}px`, height: `${size}px` }} />;
+    return (
+      <span
+        class="thumbnail missing"
+        role="img"
+        aria-label={`${instanceName(row)} without its picture`}
+        style={{ width: `${size}px`, height: `${size}px` }}
+      />
+    );
   }
   const fail = (): void => {
     setMissed(url);
     whenAnswered(() => setMissed(null));
   };
-  return <img onError={fail} class={`thumbnail${ink ? " ink" : ""}`} src={url} width={size} height={size} alt={`Content of ${instanceName(row)}`} loading="lazy" />;
+  return (
+    <img
+      onError={fail}
+      class={`thumbnail${ink ? " ink" : ""}`}
+      src={url}
+      width={size}
+      height={size}
+      alt={`Content of ${instanceName(row)}`}
+      loading="lazy"
+    />
+  );
 }

@@ -15,15 +15,27 @@ interface Properties {
 export function Tooltip({ anchor, avoid, children }: Properties): JSX.Element {
   const element = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState<{ left: number; top: number } | null>(null);
-  const signature = [anchor, ...(avoid ?? [])].map(({ left, top, width, height }) => [left, top, width, height].map(Math.round).join()).join(";");
+  const signature = [anchor, ...(avoid ?? [])]
+    .map(({ left, top, width, height }) => [left, top, width, height].map(Math.round).join())
+    .join(";");
   useLayoutEffect(() => {
     if (!element.current) return;
     const { width, height } = element.current.getBoundingClientRect();
-    const next = beside(anchor, { width, height }, { left: 0, top: 0, width: window.innerWidth, height: window.innerHeight }, avoid);
+    const next = beside(
+      anchor,
+      { width, height },
+      { left: 0, top: 0, width: window.innerWidth, height: window.innerHeight },
+      avoid,
+    );
     if (next.left !== place?.left || next.top !== place.top) setPlace(next);
   }, [signature, children]);
   return (
-    <div ref={element} class="tooltip" role="tooltip" style={place ? { left: `${place.left}px`, top: `${place.top}px` } : { left: "0", top: "0", visibility: "hidden" }}>
+    <div
+      ref={element}
+      class="tooltip"
+      role="tooltip"
+      style={place ? { left: `${place.left}px`, top: `${place.top}px` } : { left: "0", top: "0", visibility: "hidden" }}
+    >
       {children}
     </div>
   );

@@ -1,4 +1,7 @@
-/** Puts text on the clipboard, also where the page is not secure (a remote TensorBoard on plain http) and the newer way is missing. */
+/**
+ * Puts text on the clipboard, also where the page is not secure (a remote TensorBoard on plain http) and the newer way
+ * is missing.
+ */
 export async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

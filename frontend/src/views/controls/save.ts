@@ -19,7 +19,9 @@ export function savePng(name: string, layers: readonly HTMLCanvasElement[], back
   if (!context) return;
   context.fillStyle = background;
   context.fillRect(0, 0, whole.width, whole.height);
-  layers.forEach((layer, i) => context.drawImage(layer, ((boxes[i]?.left ?? left) - left) * ratio, ((boxes[i]?.top ?? top) - top) * ratio));
+  layers.forEach((layer, i) =>
+    context.drawImage(layer, ((boxes[i]?.left ?? left) - left) * ratio, ((boxes[i]?.top ?? top) - top) * ratio),
+  );
   whole.toBlob((blob) => blob && saveBlob(name, blob));
 }
 
@@ -48,8 +50,8 @@ export async function saveRaster(name: string, svg: SVGSVGElement | string): Pro
 }
 
 /**
- * A pane as PNG, at twice its size: its elements with their styles in a picture of their own. Everything goes in as data, or the
- * browser would not give the picture out again.
+ * A pane as PNG, at twice its size: its elements with their styles in a picture of their own. Everything goes in as
+ * data, or the browser would not give the picture out again.
  */
 export async function savePane(name: string, pane: Element | null): Promise<void> {
   if (!pane) return;
@@ -59,24 +61,30 @@ export async function savePane(name: string, pane: Element | null): Promise<void
   copy.querySelectorAll<HTMLElement>("*").forEach((to, i) => {
     const own = from[i]!;
     if (own instanceof HTMLCanvasElement || own instanceof HTMLImageElement) to.replaceWith(frozen(own));
-    else if (own.scrollTop || own.scrollLeft) for (const child of to.children) (child as HTMLElement).style.translate = `${-own.scrollLeft}px ${-own.scrollTop}px`;
+    else if (own.scrollTop || own.scrollLeft)
+      for (const child of to.children)
+        (child as HTMLElement).style.translate = `${-own.scrollLeft}px ${-own.scrollTop}px`;
   });
   copy.setAttribute("xmlns", "http://www.w3.org/1999/xhtml");
   const css = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules].map((rule) => rule.cssText)).join("\n");
   const words = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   const root = document.documentElement;
-  const variables = [root, ...document.querySelectorAll(".app, .panes")].map((element) => element.getAttribute("style") ?? "").join(";");
+  const variables = [root, ...document.querySelectorAll(".app, .panes")]
+    .map((element) => element.getAttribute("style") ?? "")
+    .join(";");
   const classes = document.querySelector(".app")?.className ?? "app";
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" data-theme="${root.dataset["theme"] ?? ""}" style="${words(variables)}">`
-    + `<style>${words(css)}</style><foreignObject width="100%" height="100%"><div xmlns="http://www.w3.org/1999/xhtml" class="${classes}">`
-    + `${new XMLSerializer().serializeToString(copy)}</div></foreignObject></svg>`;
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" data-theme="${root.dataset["theme"] ?? ""}" style="${words(variables)}">` +
+    `<style>${words(css)}</style><foreignObject width="100%" height="100%"><div xmlns="http://www.w3.org/1999/xhtml" class="${classes}">` +
+    `${new XMLSerializer().serializeToString(copy)}</div></foreignObject></svg>`;
   await saveRaster(name, svg);
 }
 
 /** What a canvas or an image shows now, at its place. */
 function frozen(shown: HTMLCanvasElement | HTMLImageElement): HTMLImageElement {
   const canvas = document.createElement("canvas");
-  const whole = shown instanceof HTMLCanvasElement ? shown : { width: shown.naturalWidth || 1, height: shown.naturalHeight || 1 };
+  const whole =
+    shown instanceof HTMLCanvasElement ? shown : { width: shown.naturalWidth || 1, height: shown.naturalHeight || 1 };
   [canvas.width, canvas.height] = [whole.width, whole.height];
   if (whole.width > 0 && whole.height > 0) canvas.getContext("2d")?.drawImage(shown, 0, 0);
   const image = document.createElement("img");
@@ -89,10 +97,12 @@ function frozen(shown: HTMLCanvasElement | HTMLImageElement): HTMLImageElement {
 
 /** One line of a CSV file; quotes what needs it. */
 export function csvLine(cells: readonly (string | number | boolean | null | undefined)[]): string {
-  return cells.map((cell) => {
-    const text = cell === null || cell === undefined ? "" : String(cell);
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  }).join(",");
+  return cells
+    .map((cell) => {
+      const text = cell === null || cell === undefined ? "" : String(cell);
+      return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    })
+    .join(",");
 }
 
 /** As many digits as a float32 has. */

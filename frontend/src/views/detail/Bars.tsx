@@ -5,15 +5,29 @@ import { subsetKey } from "../../state/rows";
 import { Swatch } from "../controls/Swatch";
 
 /** Classes by a share of each, which leaves room for its number however narrow the list is. */
-export function Bars({ bars }: { bars: readonly { name: string; index: number; share: number; told: string }[] }): JSX.Element {
+export function Bars({
+  bars,
+}: {
+  bars: readonly { name: string; index: number; share: number; told: string }[];
+}): JSX.Element {
   return (
     <ul class="detail-scores">
       {bars.map(({ name, index, share, told }) => (
-        <li key={name} onPointerEnter={() => index >= 0 && setHover({ row: subsetKey(name) })} onPointerLeave={clearHover}>
+        <li
+          key={name}
+          onPointerEnter={() => index >= 0 && setHover({ row: subsetKey(name) })}
+          onPointerLeave={clearHover}
+        >
           <Swatch index={index} />
           <span class="cut">{name}</span>
           <span class="detail-score">
-            <span style={{ width: `max(1.5px, min(100% - 32px, var(--longest-bar, 76px)) * ${share.toFixed(4)})`, background: classColour(index), opacity: share < 0.05 ? 0.6 : 1 }} />
+            <span
+              style={{
+                width: `max(1.5px, min(100% - 32px, var(--longest-bar, 76px)) * ${share.toFixed(4)})`,
+                background: classColour(index),
+                opacity: share < 0.05 ? 0.6 : 1,
+              }}
+            />
             <span class="second">{told}</span>
           </span>
         </li>

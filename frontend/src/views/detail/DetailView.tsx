@@ -6,7 +6,16 @@ import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { kept, togglePane } from "../../layout/panes";
 import { chooseDetailLayer, select } from "../../state/actions";
-import { classOfRow, detailLayer, instanceName, labelName, openLayers, rowName, several, subsetsByName } from "../../state/chosen";
+import {
+  classOfRow,
+  detailLayer,
+  instanceName,
+  labelName,
+  openLayers,
+  rowName,
+  several,
+  subsetsByName,
+} from "../../state/chosen";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
 import type { Load } from "../../state/loads";
 import { at } from "../../state/place";
@@ -28,24 +37,37 @@ import { close, openWithSubject, subject, togglePin } from "./subject";
 
 /** D: the drawer: title line (also the only thing seen when it is collapsed) and the detail of its subject. */
 export function DetailView(): JSX.Element {
-  const [instance] = useState(() => instanceOf(() => {
-    const what = subject.value?.what;
-    return what?.kind === "instance" && detailLayer.value && isThere(what.row) ? { layer: detailLayer.value, row: what.row } : null;
-  }));
-  const [neuron] = useState(() => neuronOf(() => {
-    const what = subject.value?.what;
-    return what?.kind === "neuron" && layers.value.has(what.layer) ? { layer: what.layer, neuron: what.neuron } : null;
-  }));
-  const [subset] = useState(() => subsetOf(() => {
-    const what = subject.value?.what;
-    const row = what?.kind === "subset" ? rowOfKey(what.key) : null;
-    return row && row.kind !== "instance" && detailLayer.value ? { layer: detailLayer.value, row: rowQuery(row) } : null;
-  }));
+  const [instance] = useState(() =>
+    instanceOf(() => {
+      const what = subject.value?.what;
+      return what?.kind === "instance" && detailLayer.value && isThere(what.row)
+        ? { layer: detailLayer.value, row: what.row }
+        : null;
+    }),
+  );
+  const [neuron] = useState(() =>
+    neuronOf(() => {
+      const what = subject.value?.what;
+      return what?.kind === "neuron" && layers.value.has(what.layer)
+        ? { layer: what.layer, neuron: what.neuron }
+        : null;
+    }),
+  );
+  const [subset] = useState(() =>
+    subsetOf(() => {
+      const what = subject.value?.what;
+      const row = what?.kind === "subset" ? rowOfKey(what.key) : null;
+      return row && row.kind !== "instance" && detailLayer.value
+        ? { layer: detailLayer.value, row: rowQuery(row) }
+        : null;
+    }),
+  );
   useEffect(openWithSubject, []);
   const now = subject.value;
   const what = now?.what;
   const closed = kept.value.closed.detail;
-  const contrast = what?.kind === "instance" && !closed && instance.value.status !== "failed" ? instance.value.value?.contrast : null;
+  const contrast =
+    what?.kind === "instance" && !closed && instance.value.status !== "failed" ? instance.value.value?.contrast : null;
   return (
     <>
       <header class="panel-header detail-header">
@@ -62,7 +84,9 @@ export function DetailView(): JSX.Element {
           <SubsetTitle row={what.key} />
         )}
         <span class="spring" />
-        {contrast && what?.kind === "instance" && <Legend own={contrast.own} predicted={contrast.predicted} row={what.row} />}
+        {contrast && what?.kind === "instance" && (
+          <Legend own={contrast.own} predicted={contrast.predicted} row={what.row} />
+        )}
         {what?.kind === "subset" && !closed && (
           <span class="detail-legend caption">
             <Band colour={subsetColour(what.key)}>in it</Band>
@@ -70,16 +94,31 @@ export function DetailView(): JSX.Element {
           </span>
         )}
         {what && !closed && <LayerChoice layer={what.kind === "neuron" ? what.layer : detailLayer.value} />}
-        {what && !closed && <MenuButton icon="download" label="Save the detail" options={() => saveOptions((what.kind === "instance" ? instance : what.kind === "neuron" ? neuron : subset).peek().value)} />}
-        {what && <IconButton icon="pin" label={detailPinned.value ? "Let the drawer follow what is clicked" : "Keep this in the drawer"} pressed={detailPinned.value} onClick={togglePin} />}
+        {what && !closed && (
+          <MenuButton
+            icon="download"
+            label="Save the detail"
+            options={() =>
+              saveOptions((what.kind === "instance" ? instance : what.kind === "neuron" ? neuron : subset).peek().value)
+            }
+          />
+        )}
+        {what && (
+          <IconButton
+            icon="pin"
+            label={detailPinned.value ? "Let the drawer follow what is clicked" : "Keep this in the drawer"}
+            pressed={detailPinned.value}
+            onClick={togglePin}
+          />
+        )}
         {closed ? (
           <IconButton icon="expandLess" label="Open the drawer" onClick={() => togglePane("detail", false)} />
         ) : (
           <IconButton icon={what ? "close" : "expandMore"} label="Close the drawer" onClick={close} />
         )}
       </header>
-      {!closed && (
-        snapshot.value.status === "failed" && !snapshot.value.value ? (
+      {!closed &&
+        (snapshot.value.status === "failed" && !snapshot.value.value ? (
           <p class="hint">Without the snapshot there is no detail.</p>
         ) : !what ? (
           <p class="hint">Click an instance anywhere, a column of a matrix, or a row’s menu to see its detail here.</p>
@@ -102,8 +141,7 @@ export function DetailView(): JSX.Element {
           )
         ) : (
           <SubsetBody load={current(subset.value)} />
-        )
-      )}
+        ))}
     </>
   );
 }
@@ -116,30 +154,64 @@ const isThere = (row: number): boolean => {
 function saveOptions(detail: object | null): Option<() => void>[] {
   const name = `detail-step-${at.peek()?.step}`;
   return [
-    { value: () => void savePane(`${name}.png`, document.querySelector(".pane.detail")), label: "PNG", detail: "the drawer as a picture" },
-    { value: () => detail && saveText(`${name}.csv`, detailCsv(detail)), label: "CSV", detail: "its numbers", disabled: !detail },
+    {
+      value: () => void savePane(`${name}.png`, document.querySelector(".pane.detail")),
+      label: "PNG",
+      detail: "the drawer as a picture",
+    },
+    {
+      value: () => detail && saveText(`${name}.csv`, detailCsv(detail)),
+      label: "CSV",
+      detail: "its numbers",
+      disabled: !detail,
+    },
   ];
 }
 
-/** An older answer stays while the next one is awaited, but not beside a failure: it would be taken for what the title names. */
+/**
+ * An older answer stays while the next one is awaited, but not beside a failure: it would be taken for what the title
+ * names.
+ */
 const current = <Q, T>(load: Load<Q, T>): Load<Q, T> => (load.status === "failed" ? { ...load, value: null } : load);
 
-function InstanceTitle({ row, suggested, detail }: { row: number; suggested: boolean; detail: InstanceDetail | null }): JSX.Element {
+function InstanceTitle({
+  row,
+  suggested,
+  detail,
+}: {
+  row: number;
+  suggested: boolean;
+  detail: InstanceDetail | null;
+}): JSX.Element {
   const known = columns.value.value;
   const verdict = known?.correct[row];
   const [label, prediction] = [known?.label[row], known?.prediction[row]];
   const classes = snapshot.value.value?.task === "classification";
   const named = (name: string, value: number | undefined): JSX.Element | null =>
     value === undefined || value === -1 || Number.isNaN(value) ? null : (
-      <span class="detail-pair"><span class="second">{name}</span> {classes ? <ClassName index={value} /> : <b>{labelName(value)}</b>}</span>
+      <span class="detail-pair">
+        <span class="second">{name}</span> {classes ? <ClassName index={value} /> : <b>{labelName(value)}</b>}
+      </span>
     );
   return (
     <>
       <h2>Instance {instanceName(row)}</h2>
       {several(snapshot.value.value?.task) && detail?.row === row ? (
-        <span class="detail-pair cut"><span class="second">labels</span> <b class="cut">{detail.label || "none"}</b> <span class="second">predicted</span> <b class="cut">{detail.prediction || "none"}</b></span>
-      ) : <>{named("label", label)}{named("predicted", prediction)}</>}
-      {snapshot.value.value?.task === "ranking" && <span class="detail-pair"><span class="second">score</span> <b>{short(known?.score[row])}</b></span>}
+        <span class="detail-pair cut">
+          <span class="second">labels</span> <b class="cut">{detail.label || "none"}</b>{" "}
+          <span class="second">predicted</span> <b class="cut">{detail.prediction || "none"}</b>
+        </span>
+      ) : (
+        <>
+          {named("label", label)}
+          {named("predicted", prediction)}
+        </>
+      )}
+      {snapshot.value.value?.task === "ranking" && (
+        <span class="detail-pair">
+          <span class="second">score</span> <b>{short(known?.score[row])}</b>
+        </span>
+      )}
       {verdict === 0 && <b class="accent">wrong</b>}
       {verdict === 1 && <span class="second">right</span>}
       {suggested && <span class="caption cut">the surest error</span>}
@@ -152,19 +224,33 @@ function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.
   return (
     <>
       <h2>Neuron {neuron}</h2>
-      <span class="caption cut">{[type, info && `of ${integer(info.neurons)}`, info && info.reducer !== "none" ? info.reducer : ""].filter(Boolean).join(" · ")}</span>
+      <span class="caption cut">
+        {[type, info && `of ${integer(info.neurons)}`, info && info.reducer !== "none" ? info.reducer : ""]
+          .filter(Boolean)
+          .join(" · ")}
+      </span>
     </>
   );
 }
 
 function SubsetTitle({ row }: { row: RowKey }): JSX.Element {
-  const [subset, named] = [subsetsByName.value.get(row.slice(2)), rows.value.find((one) => rowKey(one) === row) ?? rowOfKey(row)];
-  const of = subset && snapshot.value.value ? ` · ${percent(subset.count / Math.max(1, snapshot.value.value.seen))}` : "";
+  const [subset, named] = [
+    subsetsByName.value.get(row.slice(2)),
+    rows.value.find((one) => rowKey(one) === row) ?? rowOfKey(row),
+  ];
+  const of =
+    subset && snapshot.value.value ? ` · ${percent(subset.count / Math.max(1, snapshot.value.value.seen))}` : "";
   return (
     <>
-      <h2 class="cut">{classOfRow(row) >= 0 ? "Class" : "Subset"} {named ? rowName(named) : ""}</h2>
+      <h2 class="cut">
+        {classOfRow(row) >= 0 ? "Class" : "Subset"} {named ? rowName(named) : ""}
+      </h2>
       <RowSwatch row={row} />
-      {subset && <span class="caption">{integer(subset.count)} instances{of}</span>}
+      {subset && (
+        <span class="caption">
+          {integer(subset.count)} instances{of}
+        </span>
+      )}
     </>
   );
 }
@@ -173,7 +259,10 @@ function SubsetTitle({ row }: { row: RowKey }): JSX.Element {
 function Legend({ own, predicted, row }: { own: string; predicted: string; row: number }): JSX.Element {
   return (
     <span class="detail-legend caption">
-      <svg width={9} height={12} aria-hidden="true"><Diamond x={4.5} y={6} /></svg> {instanceName(row)}
+      <svg width={9} height={12} aria-hidden="true">
+        <Diamond x={4.5} y={6} />
+      </svg>{" "}
+      {instanceName(row)}
       <Band colour={classColour(classIndex(own))}>{own}</Band>
       <Band colour={classColour(classIndex(predicted))}>{predicted}, mean ± sd</Band>
     </span>
@@ -199,13 +288,16 @@ function LayerChoice({ layer }: { layer: string | null }): JSX.Element | null {
     chooseDetailLayer(next);
     // A neuron belongs to its layer: another layer's has the same number, if there is one.
     const info = layers.peek().get(next);
-    if (what?.kind === "neuron" && info) select({ kind: "neuron", layer: next, neuron: Math.min(what.neuron, info.neurons - 1) });
+    if (what?.kind === "neuron" && info)
+      select({ kind: "neuron", layer: next, neuron: Math.min(what.neuron, info.neurons - 1) });
   };
   const options = [...new Set([...open, ...layers.value.keys()])].map((name) => ({ value: name, label: name }));
   return (
     <span class="detail-layer">
       <span class="second">in layer</span>
-      <Select label="Layer of the detail" value={layer} options={options} onChoose={choose} plain><b>{layer}</b></Select>
+      <Select label="Layer of the detail" value={layer} options={options} onChoose={choose} plain>
+        <b>{layer}</b>
+      </Select>
     </span>
   );
 }

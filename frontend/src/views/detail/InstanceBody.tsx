@@ -22,7 +22,9 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
   const far = alike(neighbours.map(({ distance }) => distance));
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: far(distance), what: "distance " }));
   return (
-    <div class={`detail-body detail-instance${pictured.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}`}>
+    <div
+      class={`detail-body detail-instance${pictured.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}`}
+    >
       <section class="detail-section">
         <h3>Content</h3>
         <Content key={row} row={row} />
@@ -30,11 +32,20 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
       {scores.length > 0 && (
         <section class="detail-section">
           <h3>Scores{scores.length > 5 && <span class="second"> 5 highest</span>}</h3>
-          <Bars bars={scores.slice(0, 5).map(({ class: name, score }) => ({ name, index: classIndex(name), share: Math.min(1, Math.abs(score)), told: fixed(score) }))} />
+          <Bars
+            bars={scores.slice(0, 5).map(({ class: name, score }) => ({
+              name,
+              index: classIndex(name),
+              share: Math.min(1, Math.abs(score)),
+              told: fixed(score),
+            }))}
+          />
         </section>
       )}
       <section class="detail-section">
-        <h3>Nearest neighbours <span class="second">by distance</span></h3>
+        <h3>
+          Nearest neighbours <span class="second">by distance</span>
+        </h3>
         <Tiles tiles={tiles} none="None: without finite values there are no distances." />
       </section>
       <Contrast detail={detail} layer={layer} />
@@ -46,7 +57,8 @@ function Content({ row }: { row: number }): JSX.Element {
   const kind = snapshot.value.value?.content ?? null;
   if (kind === null) return <Columns row={row} />;
   if (kind === "audio") return <Sound row={row} />;
-  if (kind === "image") return contentUrl(row) ? <Thumbnail row={row} size={112} /> : <p class="detail-words">No picture.</p>;
+  if (kind === "image")
+    return contentUrl(row) ? <Thumbnail row={row} size={112} /> : <p class="detail-words">No picture.</p>;
   return <Words row={row} numbers={kind === "numbers"} />;
 }
 
@@ -62,7 +74,12 @@ function Words({ row, numbers }: { row: number; numbers: boolean }): JSX.Element
   if (value === null) return <Unread load={text.value} />;
   if (value === "") return <p class="detail-words">The text is empty.</p>;
   const fields = numbers ? fieldsOf(value) : null;
-  if (!fields) return <p class="detail-text" dir="auto" tabIndex={0}>{value}</p>;
+  if (!fields)
+    return (
+      <p class="detail-text" dir="auto" tabIndex={0}>
+        {value}
+      </p>
+    );
   return <Fields fields={fields} />;
 }
 
@@ -71,7 +88,9 @@ function Fields({ fields }: { fields: [string, string][] }): JSX.Element {
     <dl class="detail-fields" tabIndex={0}>
       {fields.map(([name, number]) => (
         <>
-          <dt class="cut" title={name}>{name}</dt>
+          <dt class="cut" title={name}>
+            {name}
+          </dt>
           <dd class="number">{number}</dd>
         </>
       ))}
@@ -100,18 +119,48 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
   const { own, predicted } = contrast;
   const most = mostLines();
   const [far, sides] = [contrast.far_from_own.slice(0, most), contrast.sides_with_predicted.slice(0, most)];
-  const axis = axisOver([...far, ...sides].flatMap(({ value, own: a, predicted: b }) => [value, a.mean - a.std, a.mean + a.std, b.mean - b.std, b.mean + b.std]));
+  const axis = axisOver(
+    [...far, ...sides].flatMap(({ value, own: a, predicted: b }) => [
+      value,
+      a.mean - a.std,
+      a.mean + a.std,
+      b.mean - b.std,
+      b.mean + b.std,
+    ]),
+  );
   const shared = {
-    layer, axis, colours: [classColour(classIndex(own)), classColour(classIndex(predicted))] as [string, string],
-    heads: [own, predicted].map((name) => <><i>z</i> in {name.length > 2 ? <><Swatch index={classIndex(name)} /><span class="hidden-text">{name}</span></> : name}</>),
+    layer,
+    axis,
+    colours: [classColour(classIndex(own)), classColour(classIndex(predicted))] as [string, string],
+    heads: [own, predicted].map((name) => (
+      <>
+        <i>z</i> in{" "}
+        {name.length > 2 ? (
+          <>
+            <Swatch index={classIndex(name)} />
+            <span class="hidden-text">{name}</span>
+          </>
+        ) : (
+          name
+        )}
+      </>
+    )),
     most: Math.max(far.length, sides.length),
   };
   return (
     <>
-      <Intervals {...shared} title={[`Why not ${own}`, ": far from its class"]} intervals={far.map(interval)}
-        empty={`In this layer no neuron is far from what class ${own} does.`} />
-      <Intervals {...shared} title={[`Why ${predicted}`, `: where it sides with ${predicted}`]} intervals={sides.map(interval)}
-        empty={`No neuron sides with ${predicted}: none is within one deviation of ${predicted}, at least one away from ${own}, and tells the two classes apart.`} />
+      <Intervals
+        {...shared}
+        title={[`Why not ${own}`, ": far from its class"]}
+        intervals={far.map(interval)}
+        empty={`In this layer no neuron is far from what class ${own} does.`}
+      />
+      <Intervals
+        {...shared}
+        title={[`Why ${predicted}`, `: where it sides with ${predicted}`]}
+        intervals={sides.map(interval)}
+        empty={`No neuron sides with ${predicted}: none is within one deviation of ${predicted}, at least one away from ${own}, and tells the two classes apart.`}
+      />
     </>
   );
 }

@@ -53,7 +53,9 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
     <section class="detail-section detail-intervals" ref={element} aria-label={whole}>
       <h3 title={whole}>
         <CutText>{widthOf(whole, 12, 500) > width - NUMBER * heads.length - 8 ? title[0] : whole}</CutText>
-        <span class="detail-heads">{intervals.length > 0 && heads.map((head) => <span class="caption number">{head}</span>)}</span>
+        <span class="detail-heads">
+          {intervals.length > 0 && heads.map((head) => <span class="caption number">{head}</span>)}
+        </span>
       </h3>
       {intervals.length === 0 ? (
         <p class="detail-words">{empty}</p>
@@ -61,24 +63,50 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
         <div class="detail-plot">
           <svg width={width} height={height + 18} aria-hidden="true">
             {axis.ticks.map((value) => (
-              <path key={value} d={`M${Math.round(x(value)) + 0.5} 0V${height}`} stroke={value === 0 ? tokens.value.outline : tokens.value.lineInner} />
+              <path
+                key={value}
+                d={`M${Math.round(x(value)) + 0.5} 0V${height}`}
+                stroke={value === 0 ? tokens.value.outline : tokens.value.lineInner}
+              />
             ))}
             {thinned(axis.ticks, (right - left) / 24).map((value) => (
-              <text key={value} x={x(value)} y={height + 13} text-anchor="middle" class="detail-tick">{tick(value)}</text>
+              <text key={value} x={x(value)} y={height + 13} text-anchor="middle" class="detail-tick">
+                {tick(value)}
+              </text>
             ))}
-            <text x={0} y={height + 13} class="detail-tick">neuron</text>
-            {intervals.map((interval, i) => <Marks key={interval.neuron} interval={interval} y={TOP + i * ROW} x={x} colours={colours} />)}
+            <text x={0} y={height + 13} class="detail-tick">
+              neuron
+            </text>
+            {intervals.map((interval, i) => (
+              <Marks key={interval.neuron} interval={interval} y={TOP + i * ROW} x={x} colours={colours} />
+            ))}
           </svg>
           {intervals.map(({ neuron, numbers, value, own, other }, i) => {
             const point = (): void => setHover({ layer, neuron });
-            return <button key={neuron} type="button" class={`detail-interval${at === layer && pointed === neuron ? " lit" : ""}`} style={{ top: `${i * ROW}px` }}
-              onClick={() => selectNeuron(layer, neuron)} onPointerEnter={point} onPointerLeave={clearHover} onFocus={point} onBlur={clearHover}>
-              <span class="spring">
-                <span class="hidden-text">Neuron </span>{neuron}
-                <span class="hidden-text">{`${value === undefined ? "" : `, value ${short(value)}`}, mean ${short(own.mean)} against ${short(other.mean)}, `}</span>
-              </span>
-              {numbers.map((number, j) => <span key={j} class={`number${j > 0 ? " second" : ""}`}>{number}</span>)}
-            </button>;
+            return (
+              <button
+                key={neuron}
+                type="button"
+                class={`detail-interval${at === layer && pointed === neuron ? " lit" : ""}`}
+                style={{ top: `${i * ROW}px` }}
+                onClick={() => selectNeuron(layer, neuron)}
+                onPointerEnter={point}
+                onPointerLeave={clearHover}
+                onFocus={point}
+                onBlur={clearHover}
+              >
+                <span class="spring">
+                  <span class="hidden-text">Neuron </span>
+                  {neuron}
+                  <span class="hidden-text">{`${value === undefined ? "" : `, value ${short(value)}`}, mean ${short(own.mean)} against ${short(other.mean)}, `}</span>
+                </span>
+                {numbers.map((number, j) => (
+                  <span key={j} class={`number${j > 0 ? " second" : ""}`}>
+                    {number}
+                  </span>
+                ))}
+              </button>
+            );
           })}
         </div>
       )}
@@ -86,7 +114,17 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
   );
 }
 
-function Marks({ interval, y, x, colours }: { interval: Interval; y: number; x: (value: number) => number; colours: [string, string] }): JSX.Element {
+function Marks({
+  interval,
+  y,
+  x,
+  colours,
+}: {
+  interval: Interval;
+  y: number;
+  x: (value: number) => number;
+  colours: [string, string];
+}): JSX.Element {
   const { own, other, value } = interval;
   return (
     <>
@@ -97,11 +135,29 @@ function Marks({ interval, y, x, colours }: { interval: Interval; y: number; x: 
   );
 }
 
-function Band({ group: { mean, std }, y, x, colour }: { group: MeanStd; y: number; x: (value: number) => number; colour: string }): JSX.Element | null {
+function Band({
+  group: { mean, std },
+  y,
+  x,
+  colour,
+}: {
+  group: MeanStd;
+  y: number;
+  x: (value: number) => number;
+  colour: string;
+}): JSX.Element | null {
   if (!Number.isFinite(mean) || !Number.isFinite(std)) return null;
   return (
     <>
-      <rect x={x(mean - std)} y={y - 1.75} width={Math.max(1, x(mean + std) - x(mean - std))} height={3.5} rx={1.75} fill={colour} opacity={0.5} />
+      <rect
+        x={x(mean - std)}
+        y={y - 1.75}
+        width={Math.max(1, x(mean + std) - x(mean - std))}
+        height={3.5}
+        rx={1.75}
+        fill={colour}
+        opacity={0.5}
+      />
       <rect x={x(mean) - 1} y={y - 2.5} width={2} height={5} fill={colour} />
     </>
   );
@@ -109,7 +165,15 @@ function Band({ group: { mean, std }, y, x, colour }: { group: MeanStd; y: numbe
 
 /** The instance: a shape of its own, with a ring of ground around it. */
 export function Diamond({ x, y }: { x: number; y: number }): JSX.Element {
-  return <path d={`M${x} ${y - 4.75}l3.5 4.75l-3.5 4.75l-3.5-4.75z`} fill={tokens.value.text} stroke={tokens.value.background} stroke-width={1.5} paint-order="stroke" />;
+  return (
+    <path
+      d={`M${x} ${y - 4.75}l3.5 4.75l-3.5 4.75l-3.5-4.75z`}
+      fill={tokens.value.text}
+      stroke={tokens.value.background}
+      stroke-width={1.5}
+      paint-order="stroke"
+    />
+  );
 }
 
 export function useWidth(): [{ current: HTMLElement | null }, number] {

@@ -23,7 +23,15 @@ import { classIndex } from "./InstanceBody";
 import { type Tile, Tiles } from "./Tiles";
 
 /** One neuron: distribution per row, who drives it, which classes it tells apart, and how it changed. */
-export function NeuronBody({ detail, layer, asked }: { detail: NeuronDetail; layer: string; asked: readonly RowQuery[] }): JSX.Element {
+export function NeuronBody({
+  detail,
+  layer,
+  asked,
+}: {
+  detail: NeuronDetail;
+  layer: string;
+  asked: readonly RowQuery[];
+}): JSX.Element {
   return (
     <div class="detail-body detail-neuron">
       <Distributions detail={detail} layer={layer} asked={asked} />
@@ -43,7 +51,9 @@ export function NeuronBody({ detail, layer, asked }: { detail: NeuronDetail; lay
 
 const tile = ({ value, ...driver }: Driver): Tile => ({ ...driver, told: short(value) });
 
-/** Of a line, where there is room; so many lines as a drawer of usual height can hold get narrower instead of scrolled. */
+/**
+ * Of a line, where there is room; so many lines as a drawer of usual height can hold get narrower instead of scrolled.
+ */
 const HEIGHT = 16;
 const NARROWEST = 11.5;
 
@@ -53,7 +63,15 @@ function lineHeight(lines: number, room: number): number {
 const NAMES = 104;
 
 /** Histograms on the same bins, each as tall as its fullest bin; instances are a diamond. */
-function Distributions({ detail, layer, asked }: { detail: NeuronDetail; layer: string; asked: readonly RowQuery[] }): JSX.Element {
+function Distributions({
+  detail,
+  layer,
+  asked,
+}: {
+  detail: NeuronDetail;
+  layer: string;
+  asked: readonly RowQuery[];
+}): JSX.Element {
   const [element, width] = useWidth();
   const { edges } = detail;
   const [low, high] = [edges[0] ?? 0, edges.at(-1) ?? 1];
@@ -70,29 +88,70 @@ function Distributions({ detail, layer, asked }: { detail: NeuronDetail; layer: 
   return (
     <section class="detail-section detail-grow" ref={element} aria-label="Distribution per row">
       <h3>
-        {drawn?.expression && picked.value ? <PickedBar /> : <>Distribution <span class="second">per row</span></>}
+        {drawn?.expression && picked.value ? (
+          <PickedBar />
+        ) : (
+          <>
+            Distribution <span class="second">per row</span>
+          </>
+        )}
         <span class="spring" />
-        <IconButton icon="add" size={14} label={`Subset of a range of neuron ${detail.neuron}`} onClick={({ currentTarget }) => editSubset(currentTarget as HTMLElement, rangeExpression(layer, detail.neuron, String(Number(middle.toPrecision(3))), null))} />
+        <IconButton
+          icon="add"
+          size={14}
+          label={`Subset of a range of neuron ${detail.neuron}`}
+          onClick={({ currentTarget }) =>
+            editSubset(
+              currentTarget as HTMLElement,
+              rangeExpression(layer, detail.neuron, String(Number(middle.toPrecision(3))), null),
+            )
+          }
+        />
       </h3>
       <div class="detail-scroll" role="group" aria-label="Rows" tabIndex={0}>
-        <div class="detail-plot detail-brushed" onPointerDown={(event) => dragBrush(event, { layer, neuron: detail.neuron }, axis, left, right)}>
+        <div
+          class="detail-plot detail-brushed"
+          onPointerDown={(event) => dragBrush(event, { layer, neuron: detail.neuron }, axis, left, right)}
+        >
           <svg width={width} height={height} aria-hidden="true">
-            {drawn && <rect x={x(drawn.from)} width={Math.max(1, x(drawn.to) - x(drawn.from))} height={height} fill={tokens.value.accentWash} stroke={tokens.value.accent} stroke-width={0.75} />}
+            {drawn && (
+              <rect
+                x={x(drawn.from)}
+                width={Math.max(1, x(drawn.to) - x(drawn.from))}
+                height={height}
+                fill={tokens.value.accentWash}
+                stroke={tokens.value.accent}
+                stroke-width={0.75}
+              />
+            )}
             {axis.ticks.map((value) => (
-              <path key={value} d={`M${Math.round(x(value)) + 0.5} 0V${height}`} stroke={value === 0 ? tokens.value.outline : tokens.value.lineInner} />
+              <path
+                key={value}
+                d={`M${Math.round(x(value)) + 0.5} 0V${height}`}
+                stroke={value === 0 ? tokens.value.outline : tokens.value.lineInner}
+              />
             ))}
             {detail.rows.map(({ counts, mean, n }, i) => {
               const row = asked[i];
               if (!row) return null;
               const [key, base] = [keyOf(row), (i + 1) * line - 2];
-              if ("instance" in row) return mean === null ? null : <Diamond key={key} x={x(mean)} y={base - line / 2 + 3} />;
+              if ("instance" in row)
+                return mean === null ? null : <Diamond key={key} x={x(mean)} y={base - line / 2 + 3} />;
               const most = Math.max(1, ...counts);
               const index = colourOf(key);
-              const bars = counts.map((count, bin) => (count === 0 ? "" : bar(x(edges[bin] ?? low), x(edges[bin + 1] ?? high), base, (count / most) * (line - 4)))).join("");
+              const bars = counts
+                .map((count, bin) =>
+                  count === 0
+                    ? ""
+                    : bar(x(edges[bin] ?? low), x(edges[bin + 1] ?? high), base, (count / most) * (line - 4)),
+                )
+                .join("");
               return (
                 <g key={key}>
                   <path d={bars} fill={index < 0 ? tokens.value.text3 : classColour(index)} opacity={0.75} />
-                  {mean !== null && n > 0 && <path d={`M${x(mean)} ${base - line + 4}V${base}`} stroke={tokens.value.text} stroke-width={1.25} />}
+                  {mean !== null && n > 0 && (
+                    <path d={`M${x(mean)} ${base - line + 4}V${base}`} stroke={tokens.value.text} stroke-width={1.25} />
+                  )}
                 </g>
               );
             })}
@@ -104,22 +163,41 @@ function Distributions({ detail, layer, asked }: { detail: NeuronDetail; layer: 
             const named = rows.value.find((one) => rowKey(one) === key);
             const name = named ? rowName(named) : key.slice(2);
             return (
-              <div key={key} class={`detail-line${hoveredRow.value === key ? " lit" : ""}`} style={{ top: `${i * line}px`, height: `${line}px`, lineHeight: `${line}px` }}
-                onPointerEnter={() => setHover({ row: key })} onPointerLeave={clearHover}>
+              <div
+                key={key}
+                class={`detail-line${hoveredRow.value === key ? " lit" : ""}`}
+                style={{ top: `${i * line}px`, height: `${line}px`, lineHeight: `${line}px` }}
+                onPointerEnter={() => setHover({ row: key })}
+                onPointerLeave={clearHover}
+              >
                 <RowSwatch row={key} />
-                <span class="cut" style={{ maxWidth: `${names - 20}px` }}>{name}</span>
-                <span class="hidden-text">, {integer(n)} instances, mean {short(mean)}, standard deviation {short(std)}</span>
+                <span class="cut" style={{ maxWidth: `${names - 20}px` }}>
+                  {name}
+                </span>
+                <span class="hidden-text">
+                  , {integer(n)} instances, mean {short(mean)}, standard deviation {short(std)}
+                </span>
                 <span class="spring" />
-                <span class="number second" aria-hidden="true">{told(mean)}</span>
+                <span class="number second" aria-hidden="true">
+                  {told(mean)}
+                </span>
               </div>
             );
           })}
         </div>
       </div>
       <svg class="detail-axis" width={width} height={14} aria-hidden="true">
-        <text x={0} y={11} class="detail-tick">row</text>
-        {thinned(axis.ticks, (right - left) / 28).map((value) => <text key={value} x={x(value)} y={11} text-anchor="middle" class="detail-tick">{tick(value)}</text>)}
-        <text x={width} y={11} text-anchor="end" class="detail-tick">mean</text>
+        <text x={0} y={11} class="detail-tick">
+          row
+        </text>
+        {thinned(axis.ticks, (right - left) / 28).map((value) => (
+          <text key={value} x={x(value)} y={11} text-anchor="middle" class="detail-tick">
+            {tick(value)}
+          </text>
+        ))}
+        <text x={width} y={11} text-anchor="end" class="detail-tick">
+          mean
+        </text>
       </svg>
     </section>
   );
@@ -136,7 +214,13 @@ function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Ele
     <section class="detail-section" aria-label="Selectivity per class">
       <h3>
         <span class="cut">Selectivity</span>
-        <span class="detail-heads"><span class="caption number">AUC</span><span class="caption number"><i>g</i></span><span class="caption number">n</span></span>
+        <span class="detail-heads">
+          <span class="caption number">AUC</span>
+          <span class="caption number">
+            <i>g</i>
+          </span>
+          <span class="caption number">n</span>
+        </span>
       </h3>
       <div class="detail-scroll" role="group" aria-label="Classes" tabIndex={0}>
         {sorted.map(({ class: name, auc, d, n }) => {
@@ -144,10 +228,24 @@ function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Ele
           const index = classIndex(name);
           const [from, to] = [Math.min(auc ?? 0.5, 0.5), Math.max(auc ?? 0.5, 0.5)];
           return (
-            <div key={name} class={`detail-class${hoveredRow.value === key ? " lit" : ""}`} style={{ height: line, lineHeight: line }} onPointerEnter={() => setHover({ row: key })} onPointerLeave={clearHover}>
+            <div
+              key={name}
+              class={`detail-class${hoveredRow.value === key ? " lit" : ""}`}
+              style={{ height: line, lineHeight: line }}
+              onPointerEnter={() => setHover({ row: key })}
+              onPointerLeave={clearHover}
+            >
               <Swatch index={index} />
               <span class="cut">{name}</span>
-              <span class="detail-auc" aria-hidden="true"><span style={{ left: `${from * 100}%`, width: `${Math.max(1, (to - from) * 100)}%`, background: classColour(index) }} /></span>
+              <span class="detail-auc" aria-hidden="true">
+                <span
+                  style={{
+                    left: `${from * 100}%`,
+                    width: `${Math.max(1, (to - from) * 100)}%`,
+                    background: classColour(index),
+                  }}
+                />
+              </span>
               <span class="number">{fixed(auc)}</span>
               <span class="number">{signed(d)}</span>
               <span class="number second">{integer(n)}</span>
@@ -162,41 +260,78 @@ function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Ele
 /** Mean ± sd over all instances at every step; a click goes to the step. */
 function Steps({ steps }: { steps: NeuronDetail["steps"] }): JSX.Element {
   const [element, width] = useWidth();
-  const known = steps.filter((one): one is { step: number; mean: number; std: number } => one.mean !== null && one.std !== null);
-  const axis = axisOver(known.flatMap(({ mean, std }) => [mean - std, mean + std]), 4);
+  const known = steps.filter(
+    (one): one is { step: number; mean: number; std: number } => one.mean !== null && one.std !== null,
+  );
+  const axis = axisOver(
+    known.flatMap(({ mean, std }) => [mean - std, mean + std]),
+    4,
+  );
   const height = Math.min(106, detailHeight.value - 88);
   const [first, last] = [steps[0]?.step ?? 0, steps.at(-1)?.step ?? 1];
   const [left, right] = [30, Math.max(60, width - 8)];
-  const x = (value: number): number => (first === last ? (left + right) / 2 : left + ((value - first) / (last - first)) * (right - left));
+  const x = (value: number): number =>
+    first === last ? (left + right) / 2 : left + ((value - first) / (last - first)) * (right - left);
   const y = (value: number): number => place(axis, value, height, 6);
-  const line = (of: (one: { mean: number; std: number }) => number): string => known.map((one, i) => `${i === 0 ? "M" : "L"}${x(one.step).toFixed(1)} ${y(of(one)).toFixed(1)}`).join("");
-  const back = known.toReversed().map((one) => `L${x(one.step).toFixed(1)} ${y(one.mean - one.std).toFixed(1)}`).join("");
+  const line = (of: (one: { mean: number; std: number }) => number): string =>
+    known.map((one, i) => `${i === 0 ? "M" : "L"}${x(one.step).toFixed(1)} ${y(of(one)).toFixed(1)}`).join("");
+  const back = known
+    .toReversed()
+    .map((one) => `L${x(one.step).toFixed(1)} ${y(one.mean - one.std).toFixed(1)}`)
+    .join("");
   const now = known.find((one) => one.step === step.value?.step);
   const colours = tokens.value;
   return (
     <section class="detail-section" ref={element} aria-label="Change over the steps">
-      <h3>Over the steps <span class="second">mean ± sd</span></h3>
+      <h3>
+        Over the steps <span class="second">mean ± sd</span>
+      </h3>
       {known.length < 2 ? (
         <p class="detail-words">{steps.length < 2 ? "There is only one step." : "No two steps have a mean."}</p>
       ) : (
-        <svg width={width} height={height + 18} role="img" aria-label={`Mean from ${short(known[0]?.mean)} at step ${known[0]?.step} to ${short(known.at(-1)?.mean)} at step ${known.at(-1)?.step}`}
+        <svg
+          width={width}
+          height={height + 18}
+          role="img"
+          aria-label={`Mean from ${short(known[0]?.mean)} at step ${known[0]?.step} to ${short(known.at(-1)?.mean)} at step ${known.at(-1)?.step}`}
           class="detail-steps"
           onClick={(event) => {
             const at = event.offsetX;
-            const nearest = known.reduce((best, one) => (Math.abs(x(one.step) - at) < Math.abs(x(best.step) - at) ? one : best));
+            const nearest = known.reduce((best, one) =>
+              Math.abs(x(one.step) - at) < Math.abs(x(best.step) - at) ? one : best,
+            );
             chooseStep(nearest.step);
-          }}>
+          }}
+        >
           {axis.ticks.map((value) => (
             <g key={value}>
-              <path d={`M${left} ${Math.round(y(value)) + 0.5}H${right}`} stroke={value === 0 ? colours.outline : colours.lineInner} />
-              <text x={left - 5} y={y(value) + 3.5} text-anchor="end" class="detail-tick">{tick(value)}</text>
+              <path
+                d={`M${left} ${Math.round(y(value)) + 0.5}H${right}`}
+                stroke={value === 0 ? colours.outline : colours.lineInner}
+              />
+              <text x={left - 5} y={y(value) + 3.5} text-anchor="end" class="detail-tick">
+                {tick(value)}
+              </text>
             </g>
           ))}
           <path d={`${line(({ mean, std }) => mean + std)}${back}Z`} fill={colours.text3} opacity={0.18} />
           <path d={line(({ mean }) => mean)} fill="none" stroke={colours.text2} stroke-width={1.5} />
-          {now && <circle cx={x(now.step)} cy={y(now.mean)} r={3.5} fill={colours.text} stroke={colours.background} stroke-width={1.5} />}
-          <text x={left} y={height + 14} class="detail-tick">{first}</text>
-          <text x={right} y={height + 14} text-anchor="end" class="detail-tick">{last}</text>
+          {now && (
+            <circle
+              cx={x(now.step)}
+              cy={y(now.mean)}
+              r={3.5}
+              fill={colours.text}
+              stroke={colours.background}
+              stroke-width={1.5}
+            />
+          )}
+          <text x={left} y={height + 14} class="detail-tick">
+            {first}
+          </text>
+          <text x={right} y={height + 14} text-anchor="end" class="detail-tick">
+            {last}
+          </text>
         </svg>
       )}
     </section>

@@ -27,7 +27,8 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
             <p class="detail-words">These are all instances: there is no rest to tell them from.</p>
           ) : (
             <Distinguishing detail={found} row={row} layer={query?.layer ?? ""} />
-          )}
+          )
+        }
       </Loading>
     </div>
   );
@@ -41,12 +42,48 @@ function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Elem
     <section class="detail-section">
       <h3>Facts</h3>
       <dl class="detail-facts">
-        {detail.source === "exact" && <><dt>instances</dt><dd>{integer(detail.n)} <span class="second">of {integer(detail.of)} seen</span></dd></>}
-        <dt>kept</dt><dd>{integer(detail.kept)} <span class="second">of {integer(shown?.kept)}</span></dd>
-        {detail.accuracy !== null && <><dt>accuracy</dt><dd>{percent(detail.accuracy)} <span class="second">of those kept</span></dd></>}
-        {detail.loss !== null && <><dt>mean loss</dt><dd>{detail.loss.toPrecision(3)}</dd></>}
-        {detail.tested > 0 && <><dt>differs on</dt><dd>{integer(detail.differ)} <span class="second">of {integer(detail.tested)} neurons</span></dd></>}
-        {expression && <><dt>is</dt><dd><code>{expression}</code></dd></>}
+        {detail.source === "exact" && (
+          <>
+            <dt>instances</dt>
+            <dd>
+              {integer(detail.n)} <span class="second">of {integer(detail.of)} seen</span>
+            </dd>
+          </>
+        )}
+        <dt>kept</dt>
+        <dd>
+          {integer(detail.kept)} <span class="second">of {integer(shown?.kept)}</span>
+        </dd>
+        {detail.accuracy !== null && (
+          <>
+            <dt>accuracy</dt>
+            <dd>
+              {percent(detail.accuracy)} <span class="second">of those kept</span>
+            </dd>
+          </>
+        )}
+        {detail.loss !== null && (
+          <>
+            <dt>mean loss</dt>
+            <dd>{detail.loss.toPrecision(3)}</dd>
+          </>
+        )}
+        {detail.tested > 0 && (
+          <>
+            <dt>differs on</dt>
+            <dd>
+              {integer(detail.differ)} <span class="second">of {integer(detail.tested)} neurons</span>
+            </dd>
+          </>
+        )}
+        {expression && (
+          <>
+            <dt>is</dt>
+            <dd>
+              <code>{expression}</code>
+            </dd>
+          </>
+        )}
       </dl>
     </section>
   );
@@ -62,9 +99,14 @@ function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
   return (
     <section class="detail-section">
       <h3>Predicted as</h3>
-      <Bars bars={sorted.slice(0, 5).map(([name, count]) => (
-        { name: name ?? labelName(-1), index: name === null ? -1 : names.indexOf(name), share: count / most, told: integer(count) }
-      ))} />
+      <Bars
+        bars={sorted.slice(0, 5).map(([name, count]) => ({
+          name: name ?? labelName(-1),
+          index: name === null ? -1 : names.indexOf(name),
+          share: count / most,
+          told: integer(count),
+        }))}
+      />
     </section>
   );
 }
@@ -76,15 +118,30 @@ export function subsetColour(row: RowKey): string {
 }
 
 function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: RowKey; layer: string }): JSX.Element {
-  const known = ({ mean, std }: { mean: number | null; std: number | null }): MeanStd => ({ mean: mean ?? NaN, std: std ?? NaN });
-  const list = detail.neurons.map(({ neuron, effect, q, own, rest }) => (
-    { neuron, numbers: [signed(effect ?? undefined), share(q)], own: known(own), other: known(rest) }
-  ));
+  const known = ({ mean, std }: { mean: number | null; std: number | null }): MeanStd => ({
+    mean: mean ?? NaN,
+    std: std ?? NaN,
+  });
+  const list = detail.neurons.map(({ neuron, effect, q, own, rest }) => ({
+    neuron,
+    numbers: [signed(effect ?? undefined), share(q)],
+    own: known(own),
+    other: known(rest),
+  }));
   const most = mostLines();
-  const axis = axisOver(list.flatMap(({ own, other }) => [own, other].flatMap(({ mean, std }) => [mean - std, mean + std])));
+  const axis = axisOver(
+    list.flatMap(({ own, other }) => [own, other].flatMap(({ mean, std }) => [mean - std, mean + std])),
+  );
   const shared = {
-    axis, layer, most: Math.min(most, list.length), heads: [<i title="Hedges' g: difference of the means in pooled deviations">g</i>, <i title="Share of false findings (Benjamini-Hochberg)">q</i>],
-    empty: "No neuron of this layer tells it from the rest.", colours: [subsetColour(row), tokens.value.text3] as [string, string],
+    axis,
+    layer,
+    most: Math.min(most, list.length),
+    heads: [
+      <i title="Hedges' g: difference of the means in pooled deviations">g</i>,
+      <i title="Share of false findings (Benjamini-Hochberg)">q</i>,
+    ],
+    empty: "No neuron of this layer tells it from the rest.",
+    colours: [subsetColour(row), tokens.value.text3] as [string, string],
   };
   return (
     <div class="detail-two">

@@ -27,10 +27,20 @@ export function drawnOn(layer: string, neuron: number): Brush | null {
 
 const STILL = 3;
 
-/** Follows a pointer that went down on a distribution; past a few pixels it brushes, and what lies in the range is picked. */
-export function dragBrush(event: PointerEvent, of: { layer: string; neuron: number }, axis: Axis, left: number, right: number): void {
+/**
+ * Follows a pointer that went down on a distribution; past a few pixels it brushes, and what lies in the range is
+ * picked.
+ */
+export function dragBrush(
+  event: PointerEvent,
+  of: { layer: string; neuron: number },
+  axis: Axis,
+  left: number,
+  right: number,
+): void {
   const ground = event.currentTarget as HTMLElement;
-  const at = ({ clientX }: PointerEvent): number => Math.max(left, Math.min(right, clientX - ground.getBoundingClientRect().left));
+  const at = ({ clientX }: PointerEvent): number =>
+    Math.max(left, Math.min(right, clientX - ground.getBoundingClientRect().left));
   const start = at(event);
   const value = (x: number): number => axis.low + ((x - left) / (right - left)) * (axis.high - axis.low);
   if (event.button !== 0 || event.clientX - ground.getBoundingClientRect().left < left - 8) return;
@@ -38,7 +48,8 @@ export function dragBrush(event: PointerEvent, of: { layer: string; neuron: numb
   brush.value = null;
   const move = (now: PointerEvent): void => {
     const x = at(now);
-    if (Math.abs(x - start) >= STILL || brush.peek()) brush.value = { ...of, from: value(Math.min(start, x)), to: value(Math.max(start, x)) };
+    if (Math.abs(x - start) >= STILL || brush.peek())
+      brush.value = { ...of, from: value(Math.min(start, x)), to: value(Math.max(start, x)) };
   };
   const end = (): void => {
     window.removeEventListener("pointermove", move);

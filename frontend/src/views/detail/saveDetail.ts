@@ -5,11 +5,18 @@ type Value = string | number | boolean | null;
 /** All that the drawer lists, as blocks of lines under their names; what has parts has a column for each. */
 export function detailCsv(detail: object): string {
   const flat = (one: object, before = ""): [string, Value][] =>
-    Object.entries(one).flatMap(([key, value]) => (value !== null && typeof value === "object" ? flat(value as object, `${before}${key} `) : [[before + key, value as Value]]));
-  return Object.entries(detail).map(([name, list]: [string, unknown]): string => {
-    if (!Array.isArray(list)) return list !== null && typeof list === "object" ? detailCsv(list) : `${csvLine([name, list as Value])}\n`;
-    if (typeof list[0] !== "object") return `${csvLine([name, ...(list as Value[])])}\n`;
-    const lines = (list as object[]).map((one) => flat(one));
-    return `\n${[[name], lines[0]!.map(([key]) => key), ...lines.map((line) => line.map(([, value]) => value))].map(csvLine).join("\n")}\n`;
-  }).join("");
+    Object.entries(one).flatMap(([key, value]) =>
+      value !== null && typeof value === "object"
+        ? flat(value as object, `${before}${key} `)
+        : [[before + key, value as Value]],
+    );
+  return Object.entries(detail)
+    .map(([name, list]: [string, unknown]): string => {
+      if (!Array.isArray(list))
+        return list !== null && typeof list === "object" ? detailCsv(list) : `${csvLine([name, list as Value])}\n`;
+      if (typeof list[0] !== "object") return `${csvLine([name, ...(list as Value[])])}\n`;
+      const lines = (list as object[]).map((one) => flat(one));
+      return `\n${[[name], lines[0]!.map(([key]) => key), ...lines.map((line) => line.map(([, value]) => value))].map(csvLine).join("\n")}\n`;
+    })
+    .join("");
 }

@@ -38,25 +38,49 @@ export function GraphView(): JSX.Element {
   return (
     <>
       {searching ? (
-        <header class="pane-header"><SearchBar onClose={() => setSearching(false)} /></header>
+        <header class="pane-header">
+          <SearchBar onClose={() => setSearching(false)} />
+        </header>
       ) : (
         <header class="pane-header">
           <h2>Model</h2>
-          {there && snapshot.value.value && <span class="caption cut">{there.recorded} of {there.layers} recorded</span>}
+          {there && snapshot.value.value && (
+            <span class="caption cut">
+              {there.recorded} of {there.layers} recorded
+            </span>
+          )}
           <span class="spring" />
           <span class="graph-tools">
             <IconButton icon="search" label="Search the graph" onClick={() => setSearching(true)} />
             <IconButton icon="fit" label="Fit the graph into the pane, or back to full size" onClick={fit} />
-            <IconButton icon="download" label="Save the graph" onClick={(event) => setSaving(event.currentTarget as HTMLElement)} />
+            <IconButton
+              icon="download"
+              label="Save the graph"
+              onClick={(event) => setSaving(event.currentTarget as HTMLElement)}
+            />
           </span>
         </header>
       )}
       {saving && (
-        <Menu anchor={saving} label="Save the graph as" options={[{ value: "svg" as const, label: "SVG" }, { value: "png" as const, label: "PNG" }]}
-          onChoose={save} onClose={() => setSaving(null)} />
+        <Menu
+          anchor={saving}
+          label="Save the graph as"
+          options={[
+            { value: "svg" as const, label: "SVG" },
+            { value: "png" as const, label: "PNG" },
+          ]}
+          onChoose={save}
+          onClose={() => setSaving(null)}
+        />
       )}
       <Loading load={graph.value} what="The graph">
-        {() => (problem.value !== null ? <Failure what="The graph could not be laid out." message={problem.value} /> : <Scene pane={pane} fit={fit} />)}
+        {() =>
+          problem.value !== null ? (
+            <Failure what="The graph could not be laid out." message={problem.value} />
+          ) : (
+            <Scene pane={pane} fit={fit} />
+          )
+        }
       </Loading>
       <Legend />
       {tip.value && <Tooltip anchor={tip.value.box}>{tip.value.text}</Tooltip>}
@@ -72,8 +96,15 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
     const element = pane.current;
     if (!element) return;
     const at = scale.peek();
-    const next = { x: element.scrollLeft / at, y: element.scrollTop / at, width: element.clientWidth / at, height: element.clientHeight / at };
-    setSeen((now) => (now && (["x", "y", "width", "height"] as const).every((side) => now[side] === next[side]) ? now : next));
+    const next = {
+      x: element.scrollLeft / at,
+      y: element.scrollTop / at,
+      width: element.clientWidth / at,
+      height: element.clientHeight / at,
+    };
+    setSeen((now) =>
+      now && (["x", "y", "width", "height"] as const).every((side) => now[side] === next[side]) ? now : next,
+    );
   };
   useEffect(followLayout, []);
   useEffect(() => {
@@ -102,7 +133,9 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
     if (!now || !element) return;
     const key = current.peek() ?? "";
     const [was, is, first] = [old?.boxes.get(key), now.boxes.get(key), now.drawing.boxes[0]];
-    if (old?.tree !== now.tree) element.scrollLeft = first && first.x + 120 > element.clientWidth ? first.x + (first.width - element.clientWidth) / 2 : 0;
+    if (old?.tree !== now.tree)
+      element.scrollLeft =
+        first && first.x + 120 > element.clientWidth ? first.x + (first.width - element.clientWidth) / 2 : 0;
     else if (was && is && was.y * at >= element.scrollTop && was.y * at < element.scrollTop + element.clientHeight) {
       element.scrollLeft += (is.x - was.x) * at;
       element.scrollTop += (is.y - was.y) * at;
@@ -124,9 +157,17 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
   };
   // Drawn anew only every so many pixels of scrolling.
   const [left, top] = [seen?.x ?? 0, Math.floor((seen?.y ?? 0) / 256) * 256];
-  const picture = useMemo(() => now && (
-    <Picture shown={now} sight={seen && { left, top: top - 300, bottom: top + seen.height + 556 }} onKeyDown={(event) => onTreeKey(event, now, zoom)} />
-  ), [now, left, top, seen?.height]);
+  const picture = useMemo(
+    () =>
+      now && (
+        <Picture
+          shown={now}
+          sight={seen && { left, top: top - 300, bottom: top + seen.height + 556 }}
+          onKeyDown={(event) => onTreeKey(event, now, zoom)}
+        />
+      ),
+    [now, left, top, seen?.height],
+  );
   const item = now?.tree.byKey.get(chosen.value ?? detailLayer.value ?? "");
   const asked = chosen.value !== null && item !== undefined;
   const spare = now ? room.height - now.drawing.height * at - (wide ? 90 : 0) : 0;
@@ -139,8 +180,14 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
           {now?.drawing.boxes.length === 0 && <p class="hint">This run has no graph.</p>}
         </div>
         {seen && (tall || wide) && (
-          <Minimap shown={now} seen={seen} room={wide ? { width: room.width - 24, height: 72 } : { width: 20, height: 172 }}
-            onGo={(x, y) => pane.current?.scrollTo(x * at - pane.current.clientWidth / 2, y * at - pane.current.clientHeight / 2)} />
+          <Minimap
+            shown={now}
+            seen={seen}
+            room={wide ? { width: room.width - 24, height: 72 } : { width: 20, height: 172 }}
+            onGo={(x, y) =>
+              pane.current?.scrollTo(x * at - pane.current.clientWidth / 2, y * at - pane.current.clientHeight / 2)
+            }
+          />
         )}
       </div>
       {beside && now && <NodeDetail item={item} tree={now.tree} closable={asked} />}
@@ -164,9 +211,11 @@ function useGoing(pane: { current: HTMLDivElement | null }, now: Shown | null): 
     const [top, bottom] = [box.y * at, (box.y + height) * at];
     const margin = want.focus ? 8 : Math.min(80, element.clientHeight / 3);
     if (top < element.scrollTop + margin) element.scrollTop = top - margin;
-    else if (bottom > element.scrollTop + element.clientHeight - margin) element.scrollTop = bottom + margin - element.clientHeight;
+    else if (bottom > element.scrollTop + element.clientHeight - margin)
+      element.scrollTop = bottom + margin - element.clientHeight;
     const left = box.x * at;
-    if (left < element.scrollLeft || left + 60 > element.scrollLeft + element.clientWidth) element.scrollLeft = left - 24;
+    if (left < element.scrollLeft || left + 60 > element.scrollLeft + element.clientWidth)
+      element.scrollLeft = left - 24;
     if (!want.focus) wanted.value = null;
     else {
       // It may only now come into sight, and thereby into the document.

@@ -12,7 +12,9 @@ export function Legend(): JSX.Element | null {
     return (
       <div class="graph-failed caption" role="alert">
         <span>The heat strips could not be read. {error?.message}</span>
-        <button type="button" class="button" onClick={retry}>Try again</button>
+        <button type="button" class="button" onClick={retry}>
+          Try again
+        </button>
       </div>
     );
   }
@@ -24,7 +26,9 @@ export function Legend(): JSX.Element | null {
       {signs.length > 0 && (
         <div class="graph-states">
           {signs.map((state) => (
-            <span key={state} class={`graph-state s${state}`}>{integer(counts[state])} {STATES[state]}</span>
+            <span key={state} class={`graph-state s${state}`}>
+              {integer(counts[state])} {STATES[state]}
+            </span>
           ))}
         </div>
       )}

@@ -8,7 +8,9 @@ import { chosen } from "./state";
 /** Under the graph: what is known of one node, and how to record it when it is not. */
 export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tree; closable: boolean }): JSX.Element {
   const { node } = item;
-  const rows: [string, ComponentChildren][] = [["type", item.kind === "fold" ? `${item.children.length} × ${item.type}` : item.type]];
+  const rows: [string, ComponentChildren][] = [
+    ["type", item.kind === "fold" ? `${item.children.length} × ${item.type}` : item.type],
+  ];
   const into = inputsOf(item, tree);
   if (into.length > 0) rows.push(["input", into.join(", ")]);
   if (node) {
@@ -24,7 +26,9 @@ export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tre
     <section class="graph-detail" aria-label="Node">
       <div class="graph-detail-title">
         <h3>{node ? item.key || item.name : item.name}</h3>
-        {closable && <IconButton icon="close" label="Close the node's detail" size={14} onClick={() => (chosen.value = null)} />}
+        {closable && (
+          <IconButton icon="close" label="Close the node's detail" size={14} onClick={() => (chosen.value = null)} />
+        )}
       </div>
       <dl>
         {rows.map(([name, value]) => (
@@ -50,7 +54,8 @@ function inputsOf(item: TreeNode, { byKey }: Tree): string[] {
     const other = byKey.get(key);
     return other !== undefined && (other === item || ancestors(other).includes(item));
   };
-  for (const { source, target, sizes: own } of graph.value.value?.edges ?? []) if (inside(target) && !inside(source)) shapes.add(sizes(own));
+  for (const { source, target, sizes: own } of graph.value.value?.edges ?? [])
+    if (inside(target) && !inside(source)) shapes.add(sizes(own));
   return [...shapes].slice(0, 4);
 }
 
@@ -59,7 +64,13 @@ export function attributeText(attributes: Record<string, string>): string {
   // Input and output say these already.
   return Object.entries(attributes)
     .filter(([name]) => !/^(in|out)[_ ](features|channels)$/.test(name))
-    .flatMap(([name, value]) => (/^(yes|true)$/i.test(value) ? [name] : /^(no|false|none)$/i.test(value) ? [] : [`${name.replaceAll("_", " ")} ${value}`]))
+    .flatMap(([name, value]) =>
+      /^(yes|true)$/i.test(value)
+        ? [name]
+        : /^(no|false|none)$/i.test(value)
+          ? []
+          : [`${name.replaceAll("_", " ")} ${value}`],
+    )
     .sort()
     .join(", ");
 }

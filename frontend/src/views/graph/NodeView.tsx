@@ -14,15 +14,29 @@ import { hideTip, showTip } from "./tip";
 
 let waiting: ReturnType<typeof setTimeout> | undefined;
 
-/** One node of the drawing: ground, dot, words, strip. All colours are attributes, so that a saved picture carries them. */
-export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeNode; place: number; siblings: number }): JSX.Element {
+/**
+ * One node of the drawing: ground, dot, words, strip. All colours are attributes, so that a saved picture carries them.
+ */
+export function NodeView({
+  box,
+  item,
+  place,
+  siblings,
+}: {
+  box: Box;
+  item: TreeNode;
+  place: number;
+  siblings: number;
+}): JSX.Element {
   const { form, x, y, width, height } = box;
   const colours = tokens.value;
   const key = boxKey(box);
   // Of hundreds of nodes only those are drawn again for which something changes.
   const open = useComputed(() => openLayers.value.includes(item.key));
   const holds = useComputed(() => recordedIn(item).some((name) => openLayers.value.includes(name)));
-  const mark = useComputed(() => (found.value?.all.has(key) ? (found.value.keys[found.value.at] === key ? 2 : 1) : Number(chosen.value === key)));
+  const mark = useComputed(() =>
+    found.value?.all.has(key) ? (found.value.keys[found.value.at] === key ? 2 : 1) : Number(chosen.value === key),
+  );
   const here = useComputed(() => current.value === key);
   const marked = item.recorded && form !== "more" && open.value;
   const holding = form === "closed" && holds.value;
@@ -33,10 +47,34 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
       <Ground box={box} item={item} />
       {(marked || holding) && <Mark box={box} item={item} own={marked} />}
       {mark.value ? (
-        <rect x={x + 2} y={y + 1} width={width - 4} height={headHeight - 2} rx={4} fill="none" stroke={mark.value === 2 ? colours.accent : colours.text2} stroke-width={mark.value} />
+        <rect
+          x={x + 2}
+          y={y + 1}
+          width={width - 4}
+          height={headHeight - 2}
+          rx={4}
+          fill="none"
+          stroke={mark.value === 2 ? colours.accent : colours.text2}
+          stroke-width={mark.value}
+        />
       ) : null}
-      {form === "more" ? <More box={box} /> : group ? <Module box={box} item={item} marked={marked} /> : <Layer box={box} item={item} marked={marked} />}
-      <rect class="graph-focus" x={x + 1} y={y + 1} width={width - 2} height={headHeight - 2} rx={4} fill="none" stroke="none" />
+      {form === "more" ? (
+        <More box={box} />
+      ) : group ? (
+        <Module box={box} item={item} marked={marked} />
+      ) : (
+        <Layer box={box} item={item} marked={marked} />
+      )}
+      <rect
+        class="graph-focus"
+        x={x + 1}
+        y={y + 1}
+        width={width - 2}
+        height={headHeight - 2}
+        rx={4}
+        fill="none"
+        stroke="none"
+      />
     </>
   );
   const act = (event: MouseEvent): void => {
@@ -50,11 +88,23 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
     } else choose(item);
   };
   return (
-    <g role="treeitem" id={`graph-${key}`} data-key={key} aria-description={spoken(box, item, marked || holding)} aria-level={box.level + 1} aria-setsize={siblings}
-      aria-posinset={place + 1} aria-expanded={group ? isOpenGroup(item) : undefined} aria-selected={marked}
-      tabindex={here.value ? 0 : -1} class="graph-node" onClick={act}
+    <g
+      role="treeitem"
+      id={`graph-${key}`}
+      data-key={key}
+      aria-description={spoken(box, item, marked || holding)}
+      aria-level={box.level + 1}
+      aria-setsize={siblings}
+      aria-posinset={place + 1}
+      aria-expanded={group ? isOpenGroup(item) : undefined}
+      aria-selected={marked}
+      tabindex={here.value ? 0 : -1}
+      class="graph-node"
+      onClick={act}
       onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}
-      onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })} onPointerLeave={() => (clearHover(), hideTip())}>
+      onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })}
+      onPointerLeave={() => (clearHover(), hideTip())}
+    >
       {words}
     </g>
   );
@@ -64,7 +114,10 @@ export function NodeView({ box, item, place, siblings }: { box: Box; item: TreeN
 function spoken(box: Box, item: TreeNode, marked: boolean): string {
   if (box.form === "more") return `${integer(box.hidden)} hidden in ${item.name}`;
   const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
-  const parts = [item.key || item.name, item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type)];
+  const parts = [
+    item.key || item.name,
+    item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type),
+  ];
   if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
   else if (item.inside > 0) parts.push(`${item.inside} recorded inside`, ...(marked ? ["panel open"] : []));
   if (item.node?.branch) parts.push("not in every forward pass");
@@ -81,16 +134,32 @@ function Ground({ box: { form, x, y, width, height, level }, item }: { box: Box;
     `M${x + inset} ${bottom + top}H${x + width - inset}q-2 2-7 2H${x + inset + 7}q-5 0-7-2Z`;
   return (
     <>
-      <rect x={x} y={y} width={width} height={bottom - y} rx={5} fill={level % 2 === 0 ? colours.fill : colours.background} />
+      <rect
+        x={x}
+        y={y}
+        width={width}
+        height={bottom - y}
+        rx={5}
+        fill={level % 2 === 0 ? colours.fill : colours.background}
+      />
       {stacked && <path d={sheet(6, 2) + sheet(12, 5)} fill={colours.fill2} />}
     </>
   );
 }
 
 /** Open in B: accent bar and wash; of a closed module that holds an open layer the bar alone. */
-function Mark({ box: { form, x, y, width, height }, item, own }: { box: Box; item: TreeNode; own: boolean }): JSX.Element {
+function Mark({
+  box: { form, x, y, width, height },
+  item,
+  own,
+}: {
+  box: Box;
+  item: TreeNode;
+  own: boolean;
+}): JSX.Element {
   const colours = tokens.value;
-  const tall = form === "row" ? 33 : form === "open" ? 33 : height - (form === "closed" && isStacked(item) ? SHEETS : 0) - 1;
+  const tall =
+    form === "row" ? 33 : form === "open" ? 33 : height - (form === "closed" && isStacked(item) ? SHEETS : 0) - 1;
   // Not to come between the two clicks of a double click.
   return (
     <g pointer-events="none">
@@ -121,21 +190,53 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
   const branch = item.node?.branch ? "1.6 1.4" : undefined;
   const whole = name === item.name && typed === type;
   return (
-    <g onPointerEnter={whole ? undefined : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)}>
+    <g
+      onPointerEnter={
+        whole ? undefined : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)
+      }
+    >
       {item.recorded ? (
         <Dot x={rail} y={middle} marked={marked} />
       ) : (
-        <circle cx={rail} cy={middle} r={end ? 4 : RADIUS} fill="none" stroke={colours.outline} stroke-width={end ? 1.75 : 1.5} stroke-dasharray={branch} />
+        <circle
+          cx={rail}
+          cy={middle}
+          r={end ? 4 : RADIUS}
+          fill="none"
+          stroke={colours.outline}
+          stroke-width={end ? 1.75 : 1.5}
+          stroke-dasharray={branch}
+        />
       )}
-      <text x={left} y={middle + 4.2} font-size={12} font-weight={weight} fill={item.recorded ? colours.text : colours.text2}>{name}</text>
+      <text
+        x={left}
+        y={middle + 4.2}
+        font-size={12}
+        font-weight={weight}
+        fill={item.recorded ? colours.text : colours.text2}
+      >
+        {name}
+      </text>
       {item.recorded ? (
         <>
-          <text x={nameEnd + 10} y={middle + 4.2} font-size={11} fill={colours.text2}>{typed}</text>
-          <text x={right} y={middle + 4.2} font-size={12} text-anchor="end" fill={marked ? colours.text : colours.text2}>{neurons}</text>
+          <text x={nameEnd + 10} y={middle + 4.2} font-size={11} fill={colours.text2}>
+            {typed}
+          </text>
+          <text
+            x={right}
+            y={middle + 4.2}
+            font-size={12}
+            text-anchor="end"
+            fill={marked ? colours.text : colours.text2}
+          >
+            {neurons}
+          </text>
           <StripView name={item.key} x={left} y={y + 20} width={right - left} />
         </>
       ) : (
-        <text x={right} y={middle + 4.2} font-size={11} text-anchor="end" fill={colours.text2}>{typed}</text>
+        <text x={right} y={middle + 4.2} font-size={11} text-anchor="end" fill={colours.text2}>
+          {typed}
+        </text>
       )}
     </g>
   );
@@ -148,7 +249,11 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
   const wide = form === "open";
   const left = rail + (item.recorded ? 12 : 0);
   const alone = item.recorded && (wide || item.inside === 1);
-  const number = alone ? integer(layers.value.get(item.key)?.neurons) : wide || item.inside === 0 ? "" : integer(item.inside);
+  const number = alone
+    ? integer(layers.value.get(item.key)?.neurons)
+    : wide || item.inside === 0
+      ? ""
+      : integer(item.inside);
   // Narrow between branches: the number alone.
   const told = number && !alone && right - left - widthOf(item.name, 12, 500) > 72 ? `${number} recorded` : number;
   const toldWidth = told ? widthOf(told, 12) + 8 : 0;
@@ -164,15 +269,37 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
   const inside = wide || item.inside === 0 ? [] : recordedIn(item, Math.floor((right - rail) / 4));
   const own = wide && item.recorded ? [item.key] : inside;
   return (
-    <g onPointerEnter={name === item.name && typed === type ? undefined : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)}>
+    <g
+      onPointerEnter={
+        name === item.name && typed === type
+          ? undefined
+          : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)
+      }
+    >
       <g data-toggle="">
         <rect x={x} y={y} width={rail - x} height={22} fill="transparent" />
         <path d={arrow} fill={colours.text2} />
       </g>
       {item.recorded && <Dot x={rail + 3} y={middle} marked={marked} />}
-      <text x={left} y={middle + 4.2} font-size={12} font-weight={500} fill={colours.text}>{name}</text>
-      {typed && <text x={nameEnd + 7} y={middle + 4.2} font-size={11} fill={colours.text2}>{typed}</text>}
-      {told && <text x={right} y={middle + 4.2} font-size={alone ? 12 : 11} text-anchor="end" fill={marked ? colours.text : colours.text2}>{told}</text>}
+      <text x={left} y={middle + 4.2} font-size={12} font-weight={500} fill={colours.text}>
+        {name}
+      </text>
+      {typed && (
+        <text x={nameEnd + 7} y={middle + 4.2} font-size={11} fill={colours.text2}>
+          {typed}
+        </text>
+      )}
+      {told && (
+        <text
+          x={right}
+          y={middle + 4.2}
+          font-size={alone ? 12 : 11}
+          text-anchor="end"
+          fill={marked ? colours.text : colours.text2}
+        >
+          {told}
+        </text>
+      )}
       {own.length > 0 && <Joined names={own} x={rail} y={y + (wide ? 20 : 22)} width={right - rail} />}
     </g>
   );
@@ -182,7 +309,13 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
 function Joined({ names, x, y, width }: { names: string[]; x: number; y: number; width: number }): JSX.Element {
   const gap = names.length > 12 ? 1 : 4;
   const each = (width - gap * (names.length - 1)) / names.length;
-  return <>{names.map((name, i) => <StripView key={name} name={name} x={x + i * (each + gap)} y={y} width={each} />)}</>;
+  return (
+    <>
+      {names.map((name, i) => (
+        <StripView key={name} name={name} x={x + i * (each + gap)} y={y} width={each} />
+      ))}
+    </>
+  );
 }
 
 function StripView({ name, x, y, width }: { name: string; x: number; y: number; width: number }): JSX.Element {
@@ -191,27 +324,64 @@ function StripView({ name, x, y, width }: { name: string; x: number; y: number; 
   const point = (event: PointerEvent): void => {
     const element = event.currentTarget as Element;
     const at = element.getBoundingClientRect();
-    const neuron = Math.max(0, Math.min(strip.mean.length - 1, Math.floor(((event.clientX - at.left) / at.width) * strip.mean.length)));
+    const neuron = Math.max(
+      0,
+      Math.min(strip.mean.length - 1, Math.floor(((event.clientX - at.left) / at.width) * strip.mean.length)),
+    );
     setHover({ layer: name, neuron });
     const state = STATES[strip.state[neuron] ?? 0];
     // Beside the node: its name stays to be seen.
-    showTip(element.closest("g")!, `${name} · neuron ${neuron} · ${fixed(strip.mean[neuron])}${state ? ` · ${state}` : ""}`);
+    showTip(
+      element.closest("g")!,
+      `${name} · neuron ${neuron} · ${fixed(strip.mean[neuron])}${state ? ` · ${state}` : ""}`,
+    );
   };
   return (
     <>
-      <image href={stripPicture(strip, width * 2)} x={x} y={y} width={width} height={8} preserveAspectRatio="none" style="image-rendering:pixelated"
-        data-strip={name} aria-hidden="true" onPointerMove={point} onPointerLeave={() => (setHover({ layer: name }), hideTip())} />
+      <image
+        href={stripPicture(strip, width * 2)}
+        x={x}
+        y={y}
+        width={width}
+        height={8}
+        preserveAspectRatio="none"
+        style="image-rendering:pixelated"
+        data-strip={name}
+        aria-hidden="true"
+        onPointerMove={point}
+        onPointerLeave={() => (setHover({ layer: name }), hideTip())}
+      />
       <Tick name={name} x={x} y={y} width={width} neurons={strip.mean.length} />
     </>
   );
 }
 
 /** The hovered neuron, wherever it is hovered: a triangle over its place in the strip. */
-function Tick({ name, x, y, width, neurons }: { name: string; x: number; y: number; width: number; neurons: number }): JSX.Element | null {
+function Tick({
+  name,
+  x,
+  y,
+  width,
+  neurons,
+}: {
+  name: string;
+  x: number;
+  y: number;
+  width: number;
+  neurons: number;
+}): JSX.Element | null {
   const { layer, neuron } = hover.value;
   if (layer !== name || neuron === undefined) return null;
   const at = x + ((neuron + 0.5) / neurons) * width;
-  return <path d={`M${at - 2.75} ${y - 1.5}h5.5l-2.75 3.75z`} fill={tokens.value.accent} stroke={tokens.value.background} stroke-width={0.75} paint-order="stroke" />;
+  return (
+    <path
+      d={`M${at - 2.75} ${y - 1.5}h5.5l-2.75 3.75z`}
+      fill={tokens.value.accent}
+      stroke={tokens.value.background}
+      stroke-width={0.75}
+      paint-order="stroke"
+    />
+  );
 }
 
 function More({ box: { y, rail, hidden = 0, before } }: { box: Box }): JSX.Element {
@@ -219,7 +389,10 @@ function More({ box: { y, rail, hidden = 0, before } }: { box: Box }): JSX.Eleme
   return (
     <>
       <path d={`M${rail - 3} ${y + 10.5}h6m-3-3v6`} stroke={colours.text2} stroke-width={1.25} fill="none" />
-      <text x={rail + 12} y={y + 14.7} font-size={12} font-weight={500} fill={colours.text2}>Show more of {integer(hidden)}{before ? " before" : ""}</text>
+      <text x={rail + 12} y={y + 14.7} font-size={12} font-weight={500} fill={colours.text2}>
+        Show more of {integer(hidden)}
+        {before ? " before" : ""}
+      </text>
     </>
   );
 }
@@ -229,8 +402,8 @@ export function typeText(item: TreeNode): string {
   if (item.repeats) return item.repeats;
   if (item.kind === "fold") return `${item.type} × ${item.children.length}`;
   const { attributes } = item.node ?? {};
-  const kernel = /conv/i.test(item.type) && !isGroup(item) ? (attributes?.["kernel"] ?? attributes?.["kernel_size"] ?? "") : "";
+  const kernel =
+    /conv/i.test(item.type) && !isGroup(item) ? (attributes?.["kernel"] ?? attributes?.["kernel_size"] ?? "") : "";
   const type = /^\d+(×\d+)*$/.test(kernel) ? `${item.type} ${kernel}` : item.type;
   return item.name.startsWith(type) || item.kind === "input" || item.kind === "output" ? "" : type;
 }
-

@@ -20,10 +20,19 @@ export interface Sight {
 }
 
 /** The drawing as SVG; the nodes in it are an ARIA tree. */
-export function Picture({ shown, sight, onKeyDown }: { shown: Shown; sight: Sight | null; onKeyDown: (event: KeyboardEvent) => void }): JSX.Element {
+export function Picture({
+  shown,
+  sight,
+  onKeyDown,
+}: {
+  shown: Shown;
+  sight: Sight | null;
+  onKeyDown: (event: KeyboardEvent) => void;
+}): JSX.Element {
   const { drawing, tree } = shown;
   const { width, height, boxes, edges } = drawing;
-  const seen = (top: number, bottom: number): boolean => boxes.length <= ALL || !sight || (bottom >= sight.top && top <= sight.bottom);
+  const seen = (top: number, bottom: number): boolean =>
+    boxes.length <= ALL || !sight || (bottom >= sight.top && top <= sight.bottom);
   const there: { box: Box; item: TreeNode }[] = [];
   for (const box of boxes) {
     const item = tree.byKey.get(box.key) ?? (box.key === tree.root.key ? tree.root : undefined);
@@ -34,15 +43,34 @@ export function Picture({ shown, sight, onKeyDown }: { shown: Shown; sight: Sigh
   }
   const at = scale.value;
   return (
-    <svg class="graph-picture" width={width * at} height={height * at} viewBox={`0 0 ${width} ${height}`} font-family={FONT}>
+    <svg
+      class="graph-picture"
+      width={width * at}
+      height={height * at}
+      viewBox={`0 0 ${width} ${height}`}
+      font-family={FONT}
+    >
       <g role="tree" aria-label="Layers of the model" onKeyDown={onKeyDown}>
         {there.map(({ box, item }) => (
-          <NodeView key={boxKey(box)} box={box} item={item} place={box.form === "more" ? item.children.length - 1 : item.place}
-            siblings={box.form === "more" ? item.children.length : (item.parent?.children.length ?? 1)} />
+          <NodeView
+            key={boxKey(box)}
+            box={box}
+            item={item}
+            place={box.form === "more" ? item.children.length - 1 : item.place}
+            siblings={box.form === "more" ? item.children.length : (item.parent?.children.length ?? 1)}
+          />
         ))}
       </g>
       <g aria-hidden="true" pointer-events="none">
-        {edges.map((edge) => (inSight(edge, shown, seen) ? <EdgeView key={`${edge.from} ${edge.to} ${edge.path}`} edge={edge} level={Math.max(...[edge.from, edge.to].map((key) => shown.boxes.get(key)?.level ?? 0))} /> : null))}
+        {edges.map((edge) =>
+          inSight(edge, shown, seen) ? (
+            <EdgeView
+              key={`${edge.from} ${edge.to} ${edge.path}`}
+              edge={edge}
+              level={Math.max(...[edge.from, edge.to].map((key) => shown.boxes.get(key)?.level ?? 0))}
+            />
+          ) : null,
+        )}
       </g>
     </svg>
   );
@@ -58,10 +86,32 @@ function EdgeView({ edge: { path, tip, label, branch }, level }: { edge: Edge; l
   const colours = tokens.value;
   return (
     <>
-      <path d={path} fill="none" stroke={colours.outline} stroke-width={1.25} stroke-dasharray={branch ? DASHES : undefined} />
-      {tip && <path d="M-4.5-3.5L0 0L-4.5 3.5" transform={`translate(${tip.x} ${tip.y}) rotate(${tip.angle})`} fill="none" stroke={colours.outline} stroke-width={1.25} />}
+      <path
+        d={path}
+        fill="none"
+        stroke={colours.outline}
+        stroke-width={1.25}
+        stroke-dasharray={branch ? DASHES : undefined}
+      />
+      {tip && (
+        <path
+          d="M-4.5-3.5L0 0L-4.5 3.5"
+          transform={`translate(${tip.x} ${tip.y}) rotate(${tip.angle})`}
+          fill="none"
+          stroke={colours.outline}
+          stroke-width={1.25}
+        />
+      )}
       {label && (
-        <text x={label.x} y={label.y + 4} font-size={11} fill={colours.text3} stroke={level % 2 === 1 ? colours.fill : colours.background} stroke-width={3} paint-order="stroke">
+        <text
+          x={label.x}
+          y={label.y + 4}
+          font-size={11}
+          fill={colours.text3}
+          stroke={level % 2 === 1 ? colours.fill : colours.background}
+          stroke-width={3}
+          paint-order="stroke"
+        >
           {labelText(label)}
         </text>
       )}

@@ -21,7 +21,8 @@ export function SearchBar({ onClose }: { onClose: () => void }): JSX.Element {
   };
   const step = (by: number): void => {
     const now = found.peek();
-    if (now && now.keys.length > 0) show(now.query, now.keys, now.all, (now.at + by + now.keys.length) % now.keys.length);
+    if (now && now.keys.length > 0)
+      show(now.query, now.keys, now.all, (now.at + by + now.keys.length) % now.keys.length);
   };
   const close = (back: boolean): void => {
     found.value = null;
@@ -32,12 +33,18 @@ export function SearchBar({ onClose }: { onClose: () => void }): JSX.Element {
   const now = found.value;
   return (
     <div class="graph-search" role="search">
-      <input ref={input} type="text" placeholder="Name, type or shape" aria-label="Search the graph by name, type or shape" spellcheck={false}
+      <input
+        ref={input}
+        type="text"
+        placeholder="Name, type or shape"
+        aria-label="Search the graph by name, type or shape"
+        spellcheck={false}
         onInput={(event) => search(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
           if (event.key === "Escape") close(true);
-        }} />
+        }}
+      />
       <span class="caption" role="status">
         {now && now.query.trim() !== "" ? (now.keys.length > 0 ? `${now.at + 1} of ${now.keys.length}` : "none") : ""}
       </span>

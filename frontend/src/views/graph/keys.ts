@@ -2,11 +2,17 @@ import type { Box } from "../../layout/graphDrawing";
 import { isGroup, type TreeNode } from "../../layout/graphTree";
 import { boxKey, choose, current, isOpenGroup, setOpen, type Shown, showMore, toggleOpen, wanted } from "./state";
 
-/** The keyboard in the tree: arrows walk, Enter and + and - open and close modules, Enter and Space are a click on a layer. */
+/**
+ * The keyboard in the tree: arrows walk, Enter and + and - open and close modules, Enter and Space are a click on a
+ * layer.
+ */
 export function onTreeKey(event: KeyboardEvent, shown: Shown, zoom: (by: number | null) => void): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { boxes } = shown.drawing;
-  const at = Math.max(0, boxes.findIndex((box) => boxKey(box) === current.peek()));
+  const at = Math.max(
+    0,
+    boxes.findIndex((box) => boxKey(box) === current.peek()),
+  );
   const box = boxes[at];
   const item = box && shown.tree.byKey.get(box.key);
   if (!box) return;

@@ -8,7 +8,8 @@ export function saveGraph(svg: SVGSVGElement, name: string, type: "svg" | "png")
   copy.setAttribute("width", String(width));
   copy.setAttribute("height", String(height));
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  for (const [key, value] of Object.entries({ width, height, fill: TOKENS[theme.peek()].background })) ground.setAttribute(key, String(value));
+  for (const [key, value] of Object.entries({ width, height, fill: TOKENS[theme.peek()].background }))
+    ground.setAttribute(key, String(value));
   copy.prepend(ground);
   for (const element of copy.querySelectorAll(".graph-focus")) element.remove();
   if (type === "svg") return saveSvg(`${name}.svg`, copy);

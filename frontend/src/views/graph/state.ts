@@ -10,7 +10,10 @@ import { toggleLayer } from "../../state/actions";
 import { graph, snapshot } from "../../state/data";
 import { openModules } from "../../state/view";
 
-/** What the graph view remembers of its own: what is open, what is chosen, how it is zoomed; and the drawing that the worker makes of it. */
+/**
+ * What the graph view remembers of its own: what is open, what is chosen, how it is zoomed; and the drawing that the
+ * worker makes of it.
+ */
 
 const pages = signal<ReadonlyMap<string, Page>>(new Map());
 /** Of the pane; 0 while it is not there. */
@@ -34,7 +37,10 @@ interface Built {
 
 let last: Built | null = null;
 
-/** The tree of the graph that is there, with the recorded layers of the snapshot. Steps record the same layers: then it is the same tree. */
+/**
+ * The tree of the graph that is there, with the recorded layers of the snapshot. Steps record the same layers: then it
+ * is the same tree.
+ */
 const built: ReadonlySignal<Built | null> = computed(() => {
   const there = graph.value.value;
   const recorded = snapshot.value.value?.layers.map(({ name }) => name) ?? [];
@@ -71,18 +77,25 @@ class Branches extends Error {}
 const layouts = signal<Layouts | null>(null);
 
 export function loadLayouts(): void {
-  import(/* @vite-ignore */ workerAddress).then(() => (layouts.value = globalThis.activisLayouts ?? null), (error: Error) => (problem.value = error.message));
+  import(/* @vite-ignore */ workerAddress).then(
+    () => (layouts.value = globalThis.activisLayouts ?? null),
+    (error: Error) => (problem.value = error.message),
+  );
 }
 
-/** Lays out whenever something changes, while the view is there: columns at once, branches and large graphs in a worker. Returns what ends it. */
+/**
+ * Lays out whenever something changes, while the view is there: columns at once, branches and large graphs in a worker.
+ * Returns what ends it.
+ */
 export function followLayout(): () => void {
   let worker: Worker | null = null;
   let sent: Built | null = null;
   let number = 0;
-  const show = (drawing: Drawing, of: Tree): void => batch(() => {
-    problem.value = null;
-    shown.value = { drawing, tree: of, boxes: new Map(drawing.boxes.map((box) => [boxKey(box), box])) };
-  });
+  const show = (drawing: Drawing, of: Tree): void =>
+    batch(() => {
+      problem.value = null;
+      shown.value = { drawing, tree: of, boxes: new Map(drawing.boxes.map((box) => [boxKey(box), box])) };
+    });
   const start = (): Worker => {
     const made = new Worker(workerAddress, { type: "module" });
     made.onmessage = ({ data }: MessageEvent<Answer>) => {
@@ -105,7 +118,18 @@ export function followLayout(): () => void {
     if (now.graph.nodes.length <= SMALL) {
       try {
         now.flows ??= own.buildFlows(now.graph, now.tree);
-        show(own.layoutGraph(now.tree, now.flows, request, () => { throw new Branches(); }, new Map()), now.tree);
+        show(
+          own.layoutGraph(
+            now.tree,
+            now.flows,
+            request,
+            () => {
+              throw new Branches();
+            },
+            new Map(),
+          ),
+          now.tree,
+        );
         return;
       } catch (error) {
         if (!(error instanceof Branches)) throw error;
@@ -122,7 +146,8 @@ export function followLayout(): () => void {
 }
 
 /** A "show more" belongs to its module but is a box of its own. */
-export const boxKey = ({ form, key, before }: Box): string => (form === "more" ? `${key}+${before ? "before" : "more"}` : key);
+export const boxKey = ({ form, key, before }: Box): string =>
+  form === "more" ? `${key}+${before ? "before" : "more"}` : key;
 
 export function setOpen(key: string, wide: boolean): void {
   const next = new Set(open.peek());
@@ -159,7 +184,8 @@ export function reveal(item: TreeNode, focus = false): void {
     const paged = new Map<string, Page>();
     const boxes = shown.peek()?.boxes;
     for (const up of ancestors(item)) next.add(up.key);
-    for (const inner of [...ancestors(item), item]) if (inner.parent && !boxes?.has(inner.key)) paged.set(inner.parent.key, [inner.place, 0, 0]);
+    for (const inner of [...ancestors(item), item])
+      if (inner.parent && !boxes?.has(inner.key)) paged.set(inner.parent.key, [inner.place, 0, 0]);
     if (next.size !== open.peek().size) openModules.value = [...next];
     if (paged.size > 0) pages.value = new Map([...pages.peek(), ...paged]);
     current.value = item.key;

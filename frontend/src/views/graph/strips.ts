@@ -5,7 +5,10 @@ import { hexToRgb } from "../../draw/oklab";
 import { theme, tokens } from "../../draw/theme";
 import { graph, snapshot, strips } from "../../state/data";
 
-/** Heat strips as pictures: one pixel per neuron (or per group of neurons, when there are more than fit), four rows for the marks of states. */
+/**
+ * Heat strips as pictures: one pixel per neuron (or per group of neurons, when there are more than fit), four rows for
+ * the marks of states.
+ */
 
 export const STATES = ["", "all zero", "constant", "NaN or infinite", "never above zero"] as const;
 const [ZERO, CONSTANT, NONFINITE] = [1, 2, 3];

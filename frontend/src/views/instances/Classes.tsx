@@ -23,7 +23,10 @@ import { type Grouped, grouped } from "./look";
 
 type Blocked = Exclude<Grouped, { task: "none" }>;
 
-/** A block per class (or bin of the target): right on the left, wrong on the right, a mark each, coloured by what was predicted. */
+/**
+ * A block per class (or bin of the target): right on the left, wrong on the right, a mark each, coloured by what was
+ * predicted.
+ */
 export function Classes(): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const width = useSignal(0);
@@ -38,14 +41,25 @@ export function Classes(): JSX.Element {
       if (!now || width.value === 0) return null;
       const names = Math.min(84, Math.max(20, ...now.names.slice(0, 2000).map((name) => widthOf(name, 12, 500))));
       const label = Math.max(44, now.task === "classification" ? names + 13 + 8 : names + 8);
-      return layOut(now.groups, width.value, wide.value ? 9 : 7, label, now.task === "classification" && now.judged, pages.value);
+      return layOut(
+        now.groups,
+        width.value,
+        wide.value ? 9 : 7,
+        label,
+        now.task === "classification" && now.judged,
+        pages.value,
+      );
     });
     return { shown, laid };
   }, []);
-  useLayoutEffect(() => effect(() => {
-    const now = grouped.value;
-    if (now && now.task !== "none") state.shown.value = now;
-  }), []);
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        const now = grouped.value;
+        if (now && now.task !== "none") state.shown.value = now;
+      }),
+    [],
+  );
   useLayoutEffect(() => {
     const box = scroller.current;
     if (!box) return undefined;
@@ -65,7 +79,9 @@ export function Classes(): JSX.Element {
       if (!now || !laid) return undefined;
       const { context, width, height } = surface;
       const blocks = visible(laid, top.value, top.value + height);
-      const own = blocks.find((block) => keyOf(now, block.group) !== null && keyOf(now, block.group) === hoveredRow.value);
+      const own = blocks.find(
+        (block) => keyOf(now, block.group) !== null && keyOf(now, block.group) === hoveredRow.value,
+      );
       const [marked, colour] = [lit.value, tokens.value.accentWash];
       context.translate(0, -top.value);
       const wash = (): void => {
@@ -143,31 +159,73 @@ export function Classes(): JSX.Element {
   const per = laid?.blocks.find(({ right }) => right.per > 1)?.right.per;
   return (
     <>
-      <Heads now={now} label={laid?.rightX ?? 56} wrong={laid && laid.wrongColumns > 0 ? laid.wrongX : null} narrow={!!laid && now?.task === "classification" && laid.wrongColumns * laid.pitch + 4 < widthOf(`Wrong ${integer(now.wrong)}`, 11, 500)} per={per} />
+      <Heads
+        now={now}
+        label={laid?.rightX ?? 56}
+        wrong={laid && laid.wrongColumns > 0 ? laid.wrongX : null}
+        narrow={
+          !!laid &&
+          now?.task === "classification" &&
+          laid.wrongColumns * laid.pitch + 4 < widthOf(`Wrong ${integer(now.wrong)}`, 11, 500)
+        }
+        per={per}
+      />
       <div class="classes" style={laid ? { "--classes": `${laid.height}px` } : {}}>
         <Canvas draw={marks} late aria-hidden />
         <Canvas draw={rings} aria-hidden />
-        <div ref={scroller} class="classes-scroll" onScroll={(event) => (top.value = event.currentTarget.scrollTop)} onPointerMove={onPointerMove}
-          onPointerLeave={() => ((pointed.value = null), clearHover())} onClick={onClick}>
+        <div
+          ref={scroller}
+          class="classes-scroll"
+          onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
+          onPointerMove={onPointerMove}
+          onPointerLeave={() => ((pointed.value = null), clearHover())}
+          onClick={onClick}
+        >
           <div style={{ height: `${laid?.height ?? 0}px` }}>
-            {now && laid && seen.map((block) => (
-              <Label key={block.group} now={now} block={block} width={laid.rightX - 12}
-                onPage={(page) => (pages.value = new Map(pages.peek()).set(block.group, page))} />
-            ))}
+            {now &&
+              laid &&
+              seen.map((block) => (
+                <Label
+                  key={block.group}
+                  now={now}
+                  block={block}
+                  width={laid.rightX - 12}
+                  onPage={(page) => (pages.value = new Map(pages.peek()).set(block.group, page))}
+                />
+              ))}
           </div>
         </div>
         {now && laid && <Away now={now} blocks={laid.blocks} top={top.value} height={height.value} />}
-        {laid && <Explained hit={pointed.value} box={scroller} top={top.value} place={(row) => placeOf(laid, row)} mark={laid.mark} />}
+        {laid && (
+          <Explained
+            hit={pointed.value}
+            box={scroller}
+            top={top.value}
+            place={(row) => placeOf(laid, row)}
+            mark={laid.mark}
+          />
+        )}
       </div>
     </>
   );
 }
 
 /** A class that is hovered elsewhere while its block is scrolled out of sight: where it is, and its numbers. */
-function Away({ now, blocks, top, height }: { now: Blocked; blocks: readonly Block[]; top: number; height: number }): JSX.Element | null {
+function Away({
+  now,
+  blocks,
+  top,
+  height,
+}: {
+  now: Blocked;
+  blocks: readonly Block[];
+  top: number;
+  height: number;
+}): JSX.Element | null {
   const key = hoveredRow.value;
   const block = key === null || height === 0 ? undefined : blocks.find(({ group }) => keyOf(now, group) === key);
-  const side = block && (block.top + PAD + 16 > top + height ? "below" : block.top + block.height - PAD < top ? "above" : null);
+  const side =
+    block && (block.top + PAD + 16 > top + height ? "below" : block.top + block.height - PAD < top ? "above" : null);
   if (!block || !side) return null;
   const [good, bad] = [block.right.rows.length, block.wrong.rows.length];
   return (
@@ -176,7 +234,9 @@ function Away({ now, blocks, top, height }: { now: Blocked; blocks: readonly Blo
       <Swatch index={block.group} />
       <b class="cut">{now.names[block.group]}</b>
       <span class="spring" />
-      <span class="caption">{now.task === "classification" && now.judged ? `${integer(good)} right, ${integer(bad)} wrong` : integer(good)}</span>
+      <span class="caption">
+        {now.task === "classification" && now.judged ? `${integer(good)} right, ${integer(bad)} wrong` : integer(good)}
+      </span>
     </div>
   );
 }
@@ -184,39 +244,83 @@ function Away({ now, blocks, top, height }: { now: Blocked; blocks: readonly Blo
 /** The row that a block is: its class's subset. */
 function keyOf(now: Blocked, group: number): string | null {
   const name = now.names[group];
-  return now.task === "classification" && name !== undefined && subsetsByName.value.get(name)?.kind === "class" ? subsetKey(name) : null;
+  return now.task === "classification" && name !== undefined && subsetsByName.value.get(name)?.kind === "class"
+    ? subsetKey(name)
+    : null;
 }
 
-function Heads({ now, label, wrong, narrow, per }: { now: Blocked | null; label: number; wrong: number | null; narrow: boolean; per: number | undefined }): JSX.Element {
+function Heads({
+  now,
+  label,
+  wrong,
+  narrow,
+  per,
+}: {
+  now: Blocked | null;
+  label: number;
+  wrong: number | null;
+  narrow: boolean;
+  per: number | undefined;
+}): JSX.Element {
   if (!now) return <div class="classes-heads" />;
-  const note = per !== undefined && <span class="third" title={`In full blocks a mark stands for up to ${per} instances`}> ≤ {integer(per)} each</span>;
+  const note = per !== undefined && (
+    <span class="third" title={`In full blocks a mark stands for up to ${per} instances`}>
+      {" "}
+      ≤ {integer(per)} each
+    </span>
+  );
   if (now.task === "regression") {
     return (
       <div class="classes-heads">
         <span>Target</span>
         <span style={{ left: `${label}px` }}>Instances{note}</span>
-        <span class="classes-scale">{snapshot.value.value?.task === "ranking" ? "placed" : "error"} {tick(-now.end)} <i style={{ background: mapGradient(true) }} /> {tick(now.end)}</span>
+        <span class="classes-scale">
+          {snapshot.value.value?.task === "ranking" ? "placed" : "error"} {tick(-now.end)}{" "}
+          <i style={{ background: mapGradient(true) }} /> {tick(now.end)}
+        </span>
       </div>
     );
   }
   return (
     <div class="classes-heads">
       <span>Label</span>
-      <span style={{ left: `${label}px` }}>{now.judged ? "Right" : "Instances"} <b>{integer(now.right)}</b>{note}</span>
-      {wrong !== null && <span style={narrow ? { right: "12px" } : { left: `${wrong}px` }}>Wrong <b>{integer(now.wrong)}</b></span>}
+      <span style={{ left: `${label}px` }}>
+        {now.judged ? "Right" : "Instances"} <b>{integer(now.right)}</b>
+        {note}
+      </span>
+      {wrong !== null && (
+        <span style={narrow ? { right: "12px" } : { left: `${wrong}px` }}>
+          Wrong <b>{integer(now.wrong)}</b>
+        </span>
+      )}
     </div>
   );
 }
 
-function Label({ now, block, width, onPage }: { now: Blocked; block: Block; width: number; onPage: (page: number) => void }): JSX.Element {
+function Label({
+  now,
+  block,
+  width,
+  onPage,
+}: {
+  now: Blocked;
+  block: Block;
+  width: number;
+  onPage: (page: number) => void;
+}): JSX.Element {
   const { group, right, wrong, pages, page } = block;
   const name = now.names[group] ?? "";
   const key = keyOf(now, group);
   const here = key !== null && key === hoveredRow.value;
   const [good, bad] = [right.rows.length, wrong.rows.length];
-  const second = now.task === "classification"
-    ? now.judged && good + bad > 0 && name !== "–" ? percent(good / (good + bad)) : good + bad === 0 ? "none" : integer(good)
-    : `± ${short(right.rows.reduce((sum, row) => sum + Math.abs(now.errors[row] as number), 0) / Math.max(1, good))}`;
+  const second =
+    now.task === "classification"
+      ? now.judged && good + bad > 0 && name !== "–"
+        ? percent(good / (good + bad))
+        : good + bad === 0
+          ? "none"
+          : integer(good)
+      : `± ${short(right.rows.reduce((sum, row) => sum + Math.abs(now.errors[row] as number), 0) / Math.max(1, good))}`;
   const keys = (event: KeyboardEvent): void => {
     const all = [...right.rows, ...wrong.rows.subarray(wrong.from, wrong.to)];
     const { instance } = hover.peek();
@@ -229,35 +333,82 @@ function Label({ now, block, width, onPage }: { now: Blocked; block: Block; widt
     else return;
     event.preventDefault();
   };
-  const says = now.task === "classification" ? `${good} right, ${bad} wrong. Arrow keys go through its instances, Enter pins.` : `${good} instances of this target. Arrow keys go through them, Enter pins.`;
+  const says =
+    now.task === "classification"
+      ? `${good} right, ${bad} wrong. Arrow keys go through its instances, Enter pins.`
+      : `${good} instances of this target. Arrow keys go through them, Enter pins.`;
   return (
     <>
-      <button type="button" class={`classes-label${here ? " here" : ""}`} style={{ top: `${block.top}px`, width: `${width}px` }} aria-description={says} onKeyDown={keys}
-        onClick={() => key !== null && select({ kind: "subset", key })} onFocus={() => key !== null && setHover({ row: key })} onBlur={clearHover}>
+      <button
+        type="button"
+        class={`classes-label${here ? " here" : ""}`}
+        style={{ top: `${block.top}px`, width: `${width}px` }}
+        aria-description={says}
+        onKeyDown={keys}
+        onClick={() => key !== null && select({ kind: "subset", key })}
+        onFocus={() => key !== null && setHover({ row: key })}
+        onBlur={clearHover}
+      >
         <span class="classes-name">
           {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
-          <b class="cut" title={`${name}: ${says}`}>{name}</b>
+          <b class="cut" title={`${name}: ${says}`}>
+            {name}
+          </b>
         </span>
         <span class="classes-share">{second}</span>
       </button>
       {pages > 1 && (
         <span class="classes-pager" style={{ top: `${block.top + block.height - 19}px` }}>
-          <button type="button" aria-label={`Earlier wrong ones of ${name}`} disabled={page === 0} onClick={() => onPage(page - 1)}><Icon name="chevronLeft" size={12} /></button>
+          <button
+            type="button"
+            aria-label={`Earlier wrong ones of ${name}`}
+            disabled={page === 0}
+            onClick={() => onPage(page - 1)}
+          >
+            <Icon name="chevronLeft" size={12} />
+          </button>
           {integer(wrong.from + 1)}–{integer(wrong.to)} of {integer(bad)}
-          <button type="button" aria-label={`Later wrong ones of ${name}`} disabled={page === pages - 1} onClick={() => onPage(page + 1)}><Icon name="chevronRight" size={12} /></button>
+          <button
+            type="button"
+            aria-label={`Later wrong ones of ${name}`}
+            disabled={page === pages - 1}
+            onClick={() => onPage(page + 1)}
+          >
+            <Icon name="chevronRight" size={12} />
+          </button>
         </span>
       )}
     </>
   );
 }
 
-function Explained({ hit, box, top, place, mark }: {
-  hit: Hit | null; box: { current: HTMLDivElement | null }; top: number; place: (row: number) => { x: number; y: number } | null; mark: number;
+function Explained({
+  hit,
+  box,
+  top,
+  place,
+  mark,
+}: {
+  hit: Hit | null;
+  box: { current: HTMLDivElement | null };
+  top: number;
+  place: (row: number) => { x: number; y: number } | null;
+  mark: number;
 }): JSX.Element | null {
   const first = hit?.rows[0];
   const at = box.current?.getBoundingClientRect();
   const spot = first === undefined ? null : place(first);
   if (!hit || first === undefined || !at || !spot) return null;
   const anchor = { left: at.left + spot.x, top: at.top + spot.y - top, width: mark, height: mark };
-  return <Tooltip anchor={anchor}>{hit.rows.length === 1 ? <InstanceLine row={first} /> : <span><b>{integer(hit.rows.length)}</b> instances: a click picks them</span>}</Tooltip>;
+  return (
+    <Tooltip anchor={anchor}>
+      {hit.rows.length === 1 ? (
+        <InstanceLine row={first} />
+      ) : (
+        <span>
+          <b>{integer(hit.rows.length)}</b> instances: a click picks them
+        </span>
+      )}
+    </Tooltip>
+  );
 }

@@ -7,7 +7,15 @@ import { mapColour } from "../../draw/colormap";
 import { arrow, count, integer, percent } from "../../draw/format";
 import { cut, FONT, widthOf } from "../../draw/text";
 import { theme, tokens } from "../../draw/theme";
-import { cellAt, type CellHit, confusion, type ConfusionLayout, layOutConfusion, mostConfused, rowsIn } from "../../layout/confusion";
+import {
+  cellAt,
+  type CellHit,
+  confusion,
+  type ConfusionLayout,
+  layOutConfusion,
+  mostConfused,
+  rowsIn,
+} from "../../layout/confusion";
 import { pick, pickWhere } from "../../state/actions";
 import { classOfRow, hoveredRow, labelName, subsetsByName } from "../../state/chosen";
 import { columns, snapshot } from "../../state/data";
@@ -36,18 +44,28 @@ const matrix: ReadonlySignal<Matrix | null> = computed(() => {
   return { classes, counts, most: mostConfused(counts, classes), totals };
 });
 
-/** Labels by predictions. What is right stands on the diagonal and stays quiet; a cell picks its instances, and so does a name. */
+/**
+ * Labels by predictions. What is right stands on the diagonal and stays quiet; a cell picks its instances, and so does
+ * a name.
+ */
 export function Confusion(): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const size = useSignal({ width: 0, height: 0 });
   const scroll = useSignal({ x: 0, y: 0 });
   const pointed = useSignal<CellHit | null>(null);
-  const laid = useMemo(() => computed(() => {
-    const now = matrix.value;
-    if (!now || size.value.width === 0) return null;
-    const names = Math.max(8, ...Array.from({ length: Math.min(now.classes, 2000) }, (_, i) => widthOf(labelName(i), 12, 500)));
-    return layOutConfusion(now.classes, size.value.width, names);
-  }), []);
+  const laid = useMemo(
+    () =>
+      computed(() => {
+        const now = matrix.value;
+        if (!now || size.value.width === 0) return null;
+        const names = Math.max(
+          8,
+          ...Array.from({ length: Math.min(now.classes, 2000) }, (_, i) => widthOf(labelName(i), 12, 500)),
+        );
+        return layOutConfusion(now.classes, size.value.width, names);
+      }),
+    [],
+  );
   useLayoutEffect(() => {
     const box = scroller.current;
     if (!box) return undefined;
@@ -80,13 +98,18 @@ export function Confusion(): JSX.Element {
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const { left, top } = laid.peek() as ConfusionLayout;
     // Names stand still while the cells scroll.
-    return cellAt(laid.peek() as ConfusionLayout, x < left ? x : x + scroll.peek().x, y < top ? y : y + scroll.peek().y);
+    return cellAt(
+      laid.peek() as ConfusionLayout,
+      x < left ? x : x + scroll.peek().x,
+      y < top ? y : y + scroll.peek().y,
+    );
   };
   const choose = (hit: CellHit | null): void => {
     const known = columns.peek().value;
     if (!hit || !known) return;
     const key = keyOf(hit);
-    const own = key === null ? null : key.startsWith("e:") ? key.slice(2) : subsetsByName.peek().get(key.slice(2))?.expression;
+    const own =
+      key === null ? null : key.startsWith("e:") ? key.slice(2) : subsetsByName.peek().get(key.slice(2))?.expression;
     if (own) pickWhere(own, nameOf(hit));
     else pick({ name: nameOf(hit), rows: rowsIn(known.label, known.prediction, hit) });
   };
@@ -110,14 +133,30 @@ export function Confusion(): JSX.Element {
   return (
     <div class="confusion" style={at ? { "--confusion": `${at.height}px` } : {}}>
       <Canvas draw={draw} aria-hidden />
-      <div ref={scroller} class="confusion-scroll" tabIndex={0} role="application" aria-roledescription="confusion matrix"
-        aria-label="Label by prediction. Arrow keys go from cell to cell, Enter picks its instances." onKeyDown={keys}
+      <div
+        ref={scroller}
+        class="confusion-scroll"
+        tabIndex={0}
+        role="application"
+        aria-roledescription="confusion matrix"
+        aria-label="Label by prediction. Arrow keys go from cell to cell, Enter picks its instances."
+        onKeyDown={keys}
         onScroll={(event) => (scroll.value = { x: event.currentTarget.scrollLeft, y: event.currentTarget.scrollTop })}
-        onPointerMove={(event) => point(hitOf(event))} onPointerLeave={() => point(null)} onBlur={() => point(null)} onClick={(event) => choose(hitOf(event))}>
+        onPointerMove={(event) => point(hitOf(event))}
+        onPointerLeave={() => point(null)}
+        onBlur={() => point(null)}
+        onClick={(event) => choose(hitOf(event))}
+      >
         {at && <div style={{ width: `${at.width}px`, height: `${at.height}px` }} />}
       </div>
-      {pointed.value && at && now && <Explained hit={pointed.value} at={at} box={scroller} scroll={scroll.value}>{said}</Explained>}
-      <span class="hidden-text" role="status">{said}</span>
+      {pointed.value && at && now && (
+        <Explained hit={pointed.value} at={at} box={scroller} scroll={scroll.value}>
+          {said}
+        </Explained>
+      )}
+      <span class="hidden-text" role="status">
+        {said}
+      </span>
     </div>
   );
 }
@@ -145,31 +184,67 @@ function explain({ counts, classes, totals }: Matrix, { label, prediction }: Cel
     const own = counts[label * classes + prediction] as number;
     return `${nameOf({ label, prediction })}: ${count(own, "instance")}, ${percent(own / (totals[label] || 1))} of class ${labelName(label)}`;
   }
-  if (label !== null) return `Label ${labelName(label)}: ${count(totals[label] as number, "instance")}, ${percent((counts[label * classes + label] as number) / (totals[label] || 1))} right`;
+  if (label !== null)
+    return `Label ${labelName(label)}: ${count(totals[label] as number, "instance")}, ${percent((counts[label * classes + label] as number) / (totals[label] || 1))} right`;
   let sum = 0;
   for (let i = 0; i < classes; i++) sum += counts[i * classes + (prediction as number)] as number;
   return `Predicted ${labelName(prediction as number)}: ${count(sum, "instance")}, ${percent((counts[(prediction as number) * (classes + 1)] as number) / (sum || 1))} right`;
 }
 
-function Explained({ hit, at, box, scroll, children }: {
-  hit: CellHit; at: ConfusionLayout; box: { current: HTMLDivElement | null }; scroll: { x: number; y: number }; children: string;
+function Explained({
+  hit,
+  at,
+  box,
+  scroll,
+  children,
+}: {
+  hit: CellHit;
+  at: ConfusionLayout;
+  box: { current: HTMLDivElement | null };
+  scroll: { x: number; y: number };
+  children: string;
 }): JSX.Element | null {
   const frame = box.current?.getBoundingClientRect();
   if (!frame) return null;
   const column = { left: frame.left + at.left + (hit.prediction ?? 0) * at.cell - scroll.x, width: at.cell };
   const line = { top: frame.top + at.top + (hit.label ?? 0) * at.cell - scroll.y, height: at.cell };
-  const anchor = hit.prediction === null ? { ...line, left: frame.left, width: at.left } : hit.label === null ? { ...column, top: frame.top, height: at.top } : { ...column, ...line };
-  return <Tooltip anchor={anchor} avoid={[{ ...line, left: frame.left, width: frame.width }, { ...column, top: frame.top, height: frame.height }]}>{children}</Tooltip>;
+  const anchor =
+    hit.prediction === null
+      ? { ...line, left: frame.left, width: at.left }
+      : hit.label === null
+        ? { ...column, top: frame.top, height: at.top }
+        : { ...column, ...line };
+  return (
+    <Tooltip
+      anchor={anchor}
+      avoid={[
+        { ...line, left: frame.left, width: frame.width },
+        { ...column, top: frame.top, height: frame.height },
+      ]}
+    >
+      {children}
+    </Tooltip>
+  );
 }
 
 function reveal(box: HTMLElement | null, at: ConfusionLayout | null, hit: CellHit | null): void {
   if (!box || !at || hit?.label == null) return;
-  const along = (from: number, size: number, start: number, own: number): number => Math.max(own + at.cell + start - size, Math.min(from, own));
+  const along = (from: number, size: number, start: number, own: number): number =>
+    Math.max(own + at.cell + start - size, Math.min(from, own));
   const across = hit.prediction ?? hit.label;
-  box.scrollTo(along(box.scrollLeft, box.clientWidth, at.left, across * at.cell), along(box.scrollTop, box.clientHeight, at.top, hit.label * at.cell));
+  box.scrollTo(
+    along(box.scrollLeft, box.clientWidth, at.left, across * at.cell),
+    along(box.scrollTop, box.clientHeight, at.top, hit.label * at.cell),
+  );
 }
 
-function paint({ context, width, height, ratio }: Surface, { counts, classes, most }: Matrix, at: ConfusionLayout, scroll: { x: number; y: number }, hit: CellHit | null): void {
+function paint(
+  { context, width, height, ratio }: Surface,
+  { counts, classes, most }: Matrix,
+  at: ConfusionLayout,
+  scroll: { x: number; y: number },
+  hit: CellHit | null,
+): void {
   const colours = tokens.value;
   const { left, top, cell } = at;
   const known = columns.value.value;
@@ -179,7 +254,12 @@ function paint({ context, width, height, ratio }: Surface, { counts, classes, mo
   const gap = cell >= 14 ? 1 : 0;
   const first = (offset: number): number => Math.max(0, Math.floor(offset / cell));
   const last = (offset: number, room: number): number => Math.min(classes, Math.ceil((offset + room) / cell));
-  const [r0, r1, c0, c1] = [first(scroll.y), last(scroll.y, height - top), first(scroll.x), last(scroll.x, width - left)];
+  const [r0, r1, c0, c1] = [
+    first(scroll.y),
+    last(scroll.y, height - top),
+    first(scroll.x),
+    last(scroll.x, width - left),
+  ];
   const x = (c: number): number => snap(left + c * cell - scroll.x);
   const y = (r: number): number => snap(top + r * cell - scroll.y);
   const own = (index: number): boolean => here !== null && here === subsetKey(labelName(index));
@@ -213,17 +293,36 @@ function paint({ context, width, height, ratio }: Surface, { counts, classes, mo
     context.strokeRect(x(c) - gap / 2, y(r) - gap / 2, cell, cell);
   };
   if (hit?.label != null && hit.prediction !== null) frame(hit.label, hit.prediction, colours.accent, 2);
-  const chosen = instance === undefined || !known ? null : [known.label[instance] as number, known.prediction[instance] as number] as const;
+  const chosen =
+    instance === undefined || !known
+      ? null
+      : ([known.label[instance] as number, known.prediction[instance] as number] as const);
   if (chosen && chosen[0] >= 0 && chosen[1] >= 0) frame(chosen[0], chosen[1], colours.accent, 2);
   const set = picked.value?.name;
-  for (let r = r0; set?.includes(" → ") && r < r1; r++) for (let c = c0; c < c1; c++) if (nameOf({ label: r, prediction: c }) === set) frame(r, c, colours.text, 1.5);
+  for (let r = r0; set?.includes(" → ") && r < r1; r++)
+    for (let c = c0; c < c1; c++) if (nameOf({ label: r, prediction: c }) === set) frame(r, c, colours.text, 1.5);
   context.restore();
-  names(context, at, { r0, r1, c0, c1 }, x, y, (index, across) => (across ? hit?.prediction === index : hit?.label === index || own(index)), width, height);
+  names(
+    context,
+    at,
+    { r0, r1, c0, c1 },
+    x,
+    y,
+    (index, across) => (across ? hit?.prediction === index : hit?.label === index || own(index)),
+    width,
+    height,
+  );
 }
 
 function names(
-  context: CanvasRenderingContext2D, { left, top, cell, upright }: ConfusionLayout, range: { r0: number; r1: number; c0: number; c1: number },
-  x: (c: number) => number, y: (r: number) => number, strong: (index: number, across: boolean) => boolean, width: number, height: number,
+  context: CanvasRenderingContext2D,
+  { left, top, cell, upright }: ConfusionLayout,
+  range: { r0: number; r1: number; c0: number; c1: number },
+  x: (c: number) => number,
+  y: (r: number) => number,
+  strong: (index: number, across: boolean) => boolean,
+  width: number,
+  height: number,
 ): void {
   const colours = tokens.value;
   context.textBaseline = "middle";

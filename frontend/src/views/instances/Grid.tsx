@@ -30,19 +30,42 @@ export function Grid(): JSX.Element {
   };
   const cells = [];
   for (let row = from * across; row < Math.min(count, Math.min(to, lines) * across); row++) {
-    const place = { left: `${12 + (row % across) * pitch}px`, top: `${Math.floor(row / across) * pitch}px`, width: `${size}px`, height: `${size}px` };
+    const place = {
+      left: `${12 + (row % across) * pitch}px`,
+      top: `${Math.floor(row / across) * pitch}px`,
+      width: `${size}px`,
+      height: `${size}px`,
+    };
     const classes = `grid-cell${pinned.value.includes(row) ? " pinned" : ""}${hoveredInstance.value === row ? " here" : ""}${members && members[row] !== 1 ? " dim" : ""}`;
     const prediction = columns.value.value?.prediction[row] ?? -1;
     cells.push(
-      <div key={row} role="option" aria-selected={pinned.value.includes(row)} aria-label={instanceName(row)} class={classes} title={instanceName(row)}
+      <div
+        key={row}
+        role="option"
+        aria-selected={pinned.value.includes(row)}
+        aria-label={instanceName(row)}
+        class={classes}
+        title={instanceName(row)}
         style={{ ...place, background: images ? undefined : classColour(prediction) }}
-        onPointerEnter={() => setHover({ instance: row })} onClick={() => clickInstance(row)}>
+        onPointerEnter={() => setHover({ instance: row })}
+        onClick={() => clickInstance(row)}
+      >
         {images && <Thumbnail row={row} size={size} />}
       </div>,
     );
   }
   return (
-    <div ref={ref} class="grid-scroll" role="listbox" aria-label="Instances" tabIndex={0} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover} onBlur={clearHover}>
+    <div
+      ref={ref}
+      class="grid-scroll"
+      role="listbox"
+      aria-label="Instances"
+      tabIndex={0}
+      onScroll={onScroll}
+      onKeyDown={keys}
+      onPointerLeave={clearHover}
+      onBlur={clearHover}
+    >
       <div style={{ height: `${lines * pitch + 12}px` }}>{cells}</div>
     </div>
   );

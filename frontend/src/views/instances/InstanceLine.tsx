@@ -18,22 +18,49 @@ export function InstanceLine({ row }: { row: number }): JSX.Element {
         <b>{instanceName(row)}</b>
         {known && shown && shown.task !== "none" && (
           <>
-            {several(shown.task) ? (wrong ? <> · <span class="accent">wrong</span></> : "") : (
+            {several(shown.task) ? (
+              wrong ? (
+                <>
+                  {" "}
+                  · <span class="accent">wrong</span>
+                </>
+              ) : (
+                ""
+              )
+            ) : (
               <>
                 {" · "}
                 <span class={wrong ? "accent" : ""}>
-                  <bdi>{labelName(known.label[row])}</bdi>{shown.task !== "ranking" && <> → <bdi>{labelName(known.prediction[row])}</bdi></>}
+                  <bdi>{labelName(known.label[row])}</bdi>
+                  {shown.task !== "ranking" && (
+                    <>
+                      {" "}
+                      → <bdi>{labelName(known.prediction[row])}</bdi>
+                    </>
+                  )}
                 </span>
               </>
             )}
             {shown.task === "regression" ? (
-              <> · error <b>{short((known.prediction[row] as number) - (known.label[row] as number))}</b></>
+              <>
+                {" "}
+                · error <b>{short((known.prediction[row] as number) - (known.label[row] as number))}</b>
+              </>
             ) : (
-              Number.isFinite(known.score[row]) && <> · score <b>{fixed(known.score[row])}</b></>
+              Number.isFinite(known.score[row]) && (
+                <>
+                  {" "}
+                  · score <b>{fixed(known.score[row])}</b>
+                </>
+              )
             )}
           </>
         )}
-        {shown?.content === "text" || shown?.content === "numbers" ? <TextOf row={row} /> : shown?.content === null && <Said text={inLine(columnFields(row))} />}
+        {shown?.content === "text" || shown?.content === "numbers" ? (
+          <TextOf row={row} />
+        ) : (
+          shown?.content === null && <Said text={inLine(columnFields(row))} />
+        )}
       </span>
     </span>
   );
@@ -41,12 +68,17 @@ export function InstanceLine({ row }: { row: number }): JSX.Element {
 
 const LONGEST = 140;
 
-const Said = ({ text }: { text: string }): JSX.Element => <span class="instance-text">{text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}</span>;
+const Said = ({ text }: { text: string }): JSX.Element => (
+  <span class="instance-text">{text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}</span>
+);
 const inLine = (fields: [string, string][]): string => fields.map((field) => field.join(" ")).join(" · ");
 
 /** The user's own columns. */
 export function columnFields(row: number): [string, string][] {
-  return [...(columns.value.value?.extra ?? [])].map(([name, { values, categories }]) => [name, categories ? (categories[values[row] ?? -1] ?? "–") : short(values[row])]);
+  return [...(columns.value.value?.extra ?? [])].map(([name, { values, categories }]) => [
+    name,
+    categories ? (categories[values[row] ?? -1] ?? "–") : short(values[row]),
+  ]);
 }
 
 /** Numbers with their names, or their places. */
@@ -54,7 +86,9 @@ export function fieldsOf(text: string): [string, string][] | null {
   try {
     const found: unknown = JSON.parse(text);
     if (typeof found !== "object" || found === null) return null;
-    return Object.entries(found).slice(0, 500).map(([name, value]) => [name, typeof value === "number" ? short(value) : String(value)]);
+    return Object.entries(found)
+      .slice(0, 500)
+      .map(([name, value]) => [name, typeof value === "number" ? short(value) : String(value)]);
   } catch {
     return null;
   }

@@ -44,17 +44,29 @@ export function InstancesView(): JSX.Element {
         <Save />
       </header>
       <Loading load={columns.value} what="The instances">
-        {() => snapshot.value.status === "failed" && !snapshot.value.value ? <p class="hint">Without the snapshot there is nothing to group them by.</p> : (
-          <>
-            {picked.value && (
-              <div class="instances-picked">
-                <PickedBar />
-              </div>
-            )}
-            {tab === "table" ? <Table /> : tab === "confusion" ? <Confusion /> : task === "none" ? <Grid /> : <Classes />}
-            {tab !== "table" && task !== "none" && <List />}
-          </>
-        )}
+        {() =>
+          snapshot.value.status === "failed" && !snapshot.value.value ? (
+            <p class="hint">Without the snapshot there is nothing to group them by.</p>
+          ) : (
+            <>
+              {picked.value && (
+                <div class="instances-picked">
+                  <PickedBar />
+                </div>
+              )}
+              {tab === "table" ? (
+                <Table />
+              ) : tab === "confusion" ? (
+                <Confusion />
+              ) : task === "none" ? (
+                <Grid />
+              ) : (
+                <Classes />
+              )}
+              {tab !== "table" && task !== "none" && <List />}
+            </>
+          )
+        }
       </Loading>
     </>
   );
@@ -66,9 +78,16 @@ function Save(): JSX.Element {
   const options = (): Option<() => void>[] => {
     const [set, place] = [picked.value, at.value];
     const narrowed = instancesTab.value === "table" ? tableExpression.value : null;
-    const chosen = set?.expression ? { expression: set.expression } : set ? { rows: [...set.rows] } : narrowed !== null ? { expression: narrowed } : {};
+    const chosen = set?.expression
+      ? { expression: set.expression }
+      : set
+        ? { rows: [...set.rows] }
+        : narrowed !== null
+          ? { expression: narrowed }
+          : {};
     const what = set ? "picked" : narrowed !== null ? "filtered" : "all";
-    const count = set?.rows.length ?? (narrowed === null ? columns.value.value?.count : whereOf(narrowed).value.value?.count);
+    const count =
+      set?.rows.length ?? (narrowed === null ? columns.value.value?.count : whereOf(narrowed).value.value?.count);
     const name = `${place?.run.replaceAll(/[^\w.-]+/g, "-")}-${place?.step}`;
     const save = async (): Promise<void> => {
       if (!place) return;
@@ -81,13 +100,21 @@ function Save(): JSX.Element {
     };
     return [
       { value: () => void save(), label: "CSV", detail: `${what}: ${integer(count)} instances`, disabled: !place },
-      { value: () => void savePane(`${name}-instances.png`, document.querySelector(".pane.instances")), label: "PNG", detail: "the pane as a picture" },
+      {
+        value: () => void savePane(`${name}-instances.png`, document.querySelector(".pane.instances")),
+        label: "PNG",
+        detail: "the pane as a picture",
+      },
     ];
   };
   return (
     <>
       <MenuButton label="Save the instances" icon="download" options={options} />
-      {error.value && <div class="instances-error"><Failure what="The instances could not be saved." message={error.value} onRetry={() => (error.value = "")} /></div>}
+      {error.value && (
+        <div class="instances-error">
+          <Failure what="The instances could not be saved." message={error.value} onRetry={() => (error.value = "")} />
+        </div>
+      )}
     </>
   );
 }

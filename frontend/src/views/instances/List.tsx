@@ -22,11 +22,15 @@ export function List(): JSX.Element | null {
   const task = snapshot.value.value?.task;
   const plain = task !== "classification";
   const many = several(task);
-  const third = useMemo(() => alike((many ? known?.loss : task === "ranking" ? known?.score : errorsOf.value) ?? []), [known, task]);
+  const third = useMemo(
+    () => alike((many ? known?.loss : task === "ranking" ? known?.score : errorsOf.value) ?? []),
+    [known, task],
+  );
   if (!known) return null;
   const long = (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 2);
   // Names that would all be cut alike take the room of what has no picture.
-  const longest = long && !pictured.value && (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 6);
+  const longest =
+    long && !pictured.value && (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 6);
   const keys = (event: KeyboardEvent): void => {
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
     const at = hover.peek().instance === undefined ? -1 : rows.indexOf(hover.peek().instance as number);
@@ -41,34 +45,73 @@ export function List(): JSX.Element | null {
     event.preventDefault();
   };
   return (
-    <section class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}${longest ? " longest" : ""}`} aria-label={`${title}: ${rows.length} instances`}>
+    <section
+      class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}${longest ? " longest" : ""}`}
+      aria-label={`${title}: ${rows.length} instances`}
+    >
       <div class="list-head">
-        <span class="list-title cut"><b title={title}>{title}</b> <span class="second">{integer(rows.length)}</span></span>
+        <span class="list-title cut">
+          <b title={title}>{title}</b> <span class="second">{integer(rows.length)}</span>
+        </span>
         <Head by={many ? "score" : "label"}>{many ? "score" : "label"}</Head>
-        <Head by={many ? "loss" : task === "ranking" ? "score" : "prediction"}>{many ? "loss" : task === "ranking" ? "score" : "pred."}</Head>
+        <Head by={many ? "loss" : task === "ranking" ? "score" : "prediction"}>
+          {many ? "loss" : task === "ranking" ? "score" : "pred."}
+        </Head>
         {!plain && <Head by="score">score</Head>}
         {!plain && <Head by="label_score">p(label)</Head>}
         {plain && (many ? <span /> : <Head by="error">{task === "ranking" ? "placed" : "error"}</Head>)}
       </div>
       {rows.length === 0 && <p class="list-empty">{title === "Wrong" ? "None is wrong." : "None is kept."}</p>}
-      <div ref={ref} class="list-scroll" tabIndex={0} role="listbox" aria-label={title} onScroll={onScroll} onKeyDown={keys} onPointerLeave={clearHover}
-        onBlur={clearHover}>
+      <div
+        ref={ref}
+        class="list-scroll"
+        tabIndex={0}
+        role="listbox"
+        aria-label={title}
+        onScroll={onScroll}
+        onKeyDown={keys}
+        onPointerLeave={clearHover}
+        onBlur={clearHover}
+      >
         <div style={{ height: `${rows.length * LINE}px` }}>
           {Array.from(rows.subarray(from, to), (row, i) => {
             const chosen = selection.value?.kind === "instance" && selection.value.row === row;
             const strong = chosen || hoveredInstance.value === row;
             return (
-              <div key={row} role="option" aria-selected={chosen} class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(row) ? " strong" : ""}`}
-                style={{ top: `${(from + i) * LINE}px` }} onClick={() => clickInstance(row)} onPointerEnter={() => setHover({ instance: row })}>
+              <div
+                key={row}
+                role="option"
+                aria-selected={chosen}
+                class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(row) ? " strong" : ""}`}
+                style={{ top: `${(from + i) * LINE}px` }}
+                onClick={() => clickInstance(row)}
+                onPointerEnter={() => setHover({ instance: row })}
+              >
                 <span class="list-name">
                   <Thumbnail row={row} size={17} />
                   <span class="cut">{instanceName(row)}</span>
                 </span>
-                <span class="list-label cut" title={long ? labelName(known.label[row]) : undefined}>{many ? fixed(known.score[row]) : labelName(known.label[row])}</span>
-                <span class="list-prediction">{many ? third(known.loss[row]) : task === "ranking" ? third(known.score[row]) : plain ? labelName(known.prediction[row]) : <ClassName index={known.prediction[row] as number} />}</span>
+                <span class="list-label cut" title={long ? labelName(known.label[row]) : undefined}>
+                  {many ? fixed(known.score[row]) : labelName(known.label[row])}
+                </span>
+                <span class="list-prediction">
+                  {many ? (
+                    third(known.loss[row])
+                  ) : task === "ranking" ? (
+                    third(known.score[row])
+                  ) : plain ? (
+                    labelName(known.prediction[row])
+                  ) : (
+                    <ClassName index={known.prediction[row] as number} />
+                  )}
+                </span>
                 {!plain && <span class="list-score">{fixed(known.score[row])}</span>}
                 {!plain && <span class="list-score second">{fixed(known.label_score[row])}</span>}
-                {plain && <span class="list-score second">{many ? "" : task === "ranking" ? signed(errorsOf.value?.[row], 2) : third(errorsOf.value?.[row])}</span>}
+                {plain && (
+                  <span class="list-score second">
+                    {many ? "" : task === "ranking" ? signed(errorsOf.value?.[row], 2) : third(errorsOf.value?.[row])}
+                  </span>
+                )}
               </div>
             );
           })}
@@ -82,8 +125,12 @@ function Head({ by, children }: { by: ListColumn; children: string }): JSX.Eleme
   const now = listSort.value;
   const here = now.by === by;
   return (
-    <button type="button" class={`list-${by === "label_score" || by === "error" ? "score" : by} head`} aria-label={`Sort by ${children}`}
-      onClick={() => (chosenSort.value = { by, descending: here ? !now.descending : true })}>
+    <button
+      type="button"
+      class={`list-${by === "label_score" || by === "error" ? "score" : by} head`}
+      aria-label={`Sort by ${children}`}
+      onClick={() => (chosenSort.value = { by, descending: here ? !now.descending : true })}
+    >
       {children}
       {here ? (now.descending ? " ↓" : " ↑") : ""}
     </button>

@@ -1,6 +1,9 @@
 import type { ColumnInfo } from "../../api/types";
 
-/** What is typed over a column, as an expression of the subset language; null when nothing is typed, `wrong` when it cannot be meant. */
+/**
+ * What is typed over a column, as an expression of the subset language; null when nothing is typed, `wrong` when it
+ * cannot be meant.
+ */
 export type Filter = { expression: string } | { wrong: string } | null;
 
 const NUMBER = String.raw`[-−+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?`;
@@ -12,8 +15,15 @@ const quoted = (text: string): string => JSON.stringify(text);
 export const columnName = (name: string): string => (/^[A-Za-z_]\w*$/.test(name) ? name : `col(${quoted(name)})`);
 const number = (text: string): string => text.replace("−", "-");
 
-/** `classes` gives the test of a class by its name, which knows how labels are written; for other columns it is not asked. */
-export function columnFilter({ name, type }: ColumnInfo, typed: string, classes: (name: string) => string | null = () => null): Filter {
+/**
+ * `classes` gives the test of a class by its name, which knows how labels are written; for other columns it is not
+ * asked.
+ */
+export function columnFilter(
+  { name, type }: ColumnInfo,
+  typed: string,
+  classes: (name: string) => string | null = () => null,
+): Filter {
   const text = typed.trim();
   if (text === "") return null;
   const column = columnName(name);
@@ -31,32 +41,48 @@ export function columnFilter({ name, type }: ColumnInfo, typed: string, classes:
   }
   if (type === "number") {
     const range = RANGE.exec(text);
-    if (range) return { expression: `${column} >= ${number(range[1] as string)} and ${column} <= ${number(range[2] as string)}` };
+    if (range)
+      return {
+        expression: `${column} >= ${number(range[1] as string)} and ${column} <= ${number(range[2] as string)}`,
+      };
     const one = COMPARED.exec(text);
     if (!one) return { wrong: "Write a number, > 0.5 or 0.2..0.4." };
     const operator = one[1] === undefined || one[1] === "=" ? "==" : one[1];
     return { expression: `${column} ${operator} ${number(one[2] as string)}` };
   }
   const exact = /^(==|=|!=)\s*(.*)$/s.exec(text);
-  if (exact) return { expression: `${column} ${exact[1] === "!=" ? "!=" : "=="} ${quoted((exact[2] as string).replace(/^"(.*)"$/s, "$1"))}` };
+  if (exact)
+    return {
+      expression: `${column} ${exact[1] === "!=" ? "!=" : "=="} ${quoted((exact[2] as string).replace(/^"(.*)"$/s, "$1"))}`,
+    };
   return { expression: `${quoted(text)} in ${column}` };
 }
 
-/** What is typed into the search box: an expression as it is, "#814" or a number an id, other words a part of the text. */
+/**
+ * What is typed into the search box: an expression as it is, "#814" or a number an id, other words a part of the text.
+ */
 export function searchFilter(typed: string, columns: readonly ColumnInfo[]): Filter {
   const text = typed.trim();
   if (text === "") return null;
-  if (/[=<>()]|\b(and|or|not|in)\b/.test(text) || columns.some(({ name, type }) => type === "boolean" && name === text)) return { expression: text };
+  if (/[=<>()]|\b(and|or|not|in)\b/.test(text) || columns.some(({ name, type }) => type === "boolean" && name === text))
+    return { expression: text };
   const id = columns.find(({ name }) => name === "id");
   const asNumber = /^#?(\d+)$/.exec(text);
   if (asNumber && id?.type !== "text") return { expression: `id == ${asNumber[1]}` };
-  const words = columns.filter(({ type, name }) => type === "text" || (type === "category" && name !== "label" && name !== "prediction"));
-  if (words.length === 0) return { wrong: "There is no text to search. Write an id, or an expression such as score < 0.5." };
+  const words = columns.filter(
+    ({ type, name }) => type === "text" || (type === "category" && name !== "label" && name !== "prediction"),
+  );
+  if (words.length === 0)
+    return { wrong: "There is no text to search. Write an id, or an expression such as score < 0.5." };
   return { expression: words.map(({ name }) => `${quoted(text)} in ${columnName(name)}`).join(" or ") };
 }
 
 /** All of them at once; null: everything. */
 export function allOf(filters: readonly Filter[]): string | null {
   const parts = filters.flatMap((filter) => (filter && "expression" in filter ? [filter.expression] : []));
-  return parts.length === 0 ? null : parts.length === 1 ? (parts[0] as string) : parts.map((part) => `(${part})`).join(" and ");
+  return parts.length === 0
+    ? null
+    : parts.length === 1
+      ? (parts[0] as string)
+      : parts.map((part) => `(${part})`).join(" and ");
 }

@@ -9,13 +9,22 @@ import { rowKey, rowOfKey, type RowKey } from "../../state/rows";
 import { selection } from "../../state/view";
 import { errorsOf } from "./look";
 
-/** Which instances the list under the classes shows: what was last pointed at. It stays when the pointer leaves, or nobody could reach the list. */
+/**
+ * Which instances the list under the classes shows: what was last pointed at. It stays when the pointer leaves, or
+ * nobody could reach the list.
+ */
 type Subject = { kind: "row"; key: RowKey } | { kind: "picked"; name: string; members: Uint8Array } | null;
 
 export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss" | "error";
 /** null: by what surprises most, the surest or the farthest off. */
 export const chosenSort = signal<{ by: ListColumn; descending: boolean } | null>(null);
-export const listSort = computed(() => chosenSort.value ?? { by: numeric(snapshot.value.value?.task) ? "error" as const : "score" as const, descending: true });
+export const listSort = computed(
+  () =>
+    chosenSort.value ?? {
+      by: numeric(snapshot.value.value?.task) ? ("error" as const) : ("score" as const),
+      descending: true,
+    },
+);
 
 const subject = signal<Subject>(null);
 
@@ -62,12 +71,18 @@ const sorted = computed(() => {
   const known = columns.value.value;
   if (!known) return NONE;
   const { by, descending } = listSort.value;
-  const rows = byFalling(new Int32Array(known.count).map((_, row) => row), by === "error" ? (errorsOf.value?.map(Math.abs) ?? []) : known[by]);
+  const rows = byFalling(
+    new Int32Array(known.count).map((_, row) => row),
+    by === "error" ? (errorsOf.value?.map(Math.abs) ?? []) : known[by],
+  );
   if (!descending) rows.reverse();
   // Probes first: they were asked for.
   const kept = snapshot.value.value?.kept ?? Infinity;
   const probes = rows.filter((row) => row >= kept);
-  rows.set(rows.filter((row) => row < kept), probes.length);
+  rows.set(
+    rows.filter((row) => row < kept),
+    probes.length,
+  );
   rows.set(probes);
   return rows;
 });
@@ -89,7 +104,8 @@ const classTitle = (name: string): string => (name.length <= 3 ? `Class ${name}`
 function unsorted(known: Columns): { title: string; holds: (row: number) => boolean } {
   const isWrong = (row: number): boolean => known.correct[row] === 0;
   const what = subject.value;
-  if (what?.kind === "picked") return { title: what.name === "lasso" ? "Picked" : what.name, holds: (row) => what.members[row] === 1 };
+  if (what?.kind === "picked")
+    return { title: what.name === "lasso" ? "Picked" : what.name, holds: (row) => what.members[row] === 1 };
   const members = what && membersOf(what.key);
   if (members) {
     const index = classOfRow(what.key);
@@ -99,5 +115,7 @@ function unsorted(known: Columns): { title: string; holds: (row: number) => bool
     const name = titles.get(what.key) ?? (own ? rowName(own) : "");
     return { title: index >= 0 ? classTitle(name) : name, holds: (row) => members[row] === 1 };
   }
-  return known.correct.includes(0) || snapshot.value.value?.task === "classification" ? { title: "Wrong", holds: isWrong } : { title: "All", holds: () => true };
+  return known.correct.includes(0) || snapshot.value.value?.task === "classification"
+    ? { title: "Wrong", holds: isWrong }
+    : { title: "All", holds: () => true };
 }

@@ -35,7 +35,11 @@ export function useWindow(lineHeight: number, count: number, header = 0): Window
   }, []);
   const first = Math.floor(seen.top / lineHeight);
   return {
-    ref, width: seen.width, height: seen.height, top: seen.top, onScroll: read,
+    ref,
+    width: seen.width,
+    height: seen.height,
+    top: seen.top,
+    onScroll: read,
     from: Math.max(0, Math.min(first, count) - SPARE),
     to: Math.min(count, first + Math.ceil(seen.height / lineHeight) + SPARE),
     show(line) {

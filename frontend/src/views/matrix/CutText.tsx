@@ -7,10 +7,19 @@ import { Tooltip } from "../controls/Tooltip";
 export function CutText({ children, class: name = "" }: { children: ComponentChildren; class?: string }): JSX.Element {
   const [box, setBox] = useState<Box | null>(null);
   return (
-    <span class={`cut ${name}`} onPointerLeave={() => setBox(null)}
-      onPointerEnter={({ currentTarget }) => currentTarget.scrollWidth > currentTarget.clientWidth && setBox(currentTarget.getBoundingClientRect())}>
+    <span
+      class={`cut ${name}`}
+      onPointerLeave={() => setBox(null)}
+      onPointerEnter={({ currentTarget }) =>
+        currentTarget.scrollWidth > currentTarget.clientWidth && setBox(currentTarget.getBoundingClientRect())
+      }
+    >
       {children}
-      {box && <Tooltip anchor={box}><span class="matrix-whole">{children}</span></Tooltip>}
+      {box && (
+        <Tooltip anchor={box}>
+          <span class="matrix-whole">{children}</span>
+        </Tooltip>
+      )}
     </span>
   );
 }

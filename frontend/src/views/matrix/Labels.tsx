@@ -29,16 +29,24 @@ export function Labels({ stage, block }: { stage: Stage; block: "pinned" | "subs
   const seen = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
   const scrolls = whole > box.height;
   return (
-    <div ref={element} role="rowgroup" class="matrix-rows" tabIndex={scrolls ? 0 : undefined}
+    <div
+      ref={element}
+      role="rowgroup"
+      class="matrix-rows"
+      tabIndex={scrolls ? 0 : undefined}
       aria-label={scrolls ? (block === "pinned" ? "Pinned instances" : "Subsets") : undefined}
       style={{ top: px(box.top), height: px(box.height), overflowY: scrolls ? "auto" : "hidden" }}
       onScroll={({ currentTarget }) => {
-        if (scroll.peek()[block] !== currentTarget.scrollTop) scroll.value = { ...scroll.peek(), [block]: currentTarget.scrollTop };
-      }}>
+        if (scroll.peek()[block] !== currentTarget.scrollTop)
+          scroll.value = { ...scroll.peek(), [block]: currentTarget.scrollTop };
+      }}
+    >
       <div role="presentation" style={{ height: px(whole) }}>
         {seen.map((row) => {
           const key = now.keys[rowAt(now, { block, row, place: -1 })];
-          return key === undefined ? null : <Label key={key} stage={stage} model={now} block={block} row={row} name={key} />;
+          return key === undefined ? null : (
+            <Label key={key} stage={stage} model={now} block={block} row={row} name={key} />
+          );
         })}
       </div>
     </div>
@@ -65,20 +73,39 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
   const instance = block === "pinned" ? Number(key.slice(2)) : -1;
   const said = instance >= 0 ? verdict(instance) : null;
   return (
-    <div role="row" aria-rowindex={at + 1} data-row={key} class={`matrix-row${lit ? " lit" : ""}${mark}`}
-      style={{ top: px(row * box.rowHeight), height: px(box.rowHeight), width: px(stage.shape.value!.left) }}>
-      <div role="rowheader" id={`${stage.layer}-row-${at}`} class={`matrix-label${here === -1 ? " focused" : ""}`} tabIndex={-1}
+    <div
+      role="row"
+      aria-rowindex={at + 1}
+      data-row={key}
+      class={`matrix-row${lit ? " lit" : ""}${mark}`}
+      style={{ top: px(row * box.rowHeight), height: px(box.rowHeight), width: px(stage.shape.value!.left) }}
+    >
+      <div
+        role="rowheader"
+        id={`${stage.layer}-row-${at}`}
+        class={`matrix-label${here === -1 ? " focused" : ""}`}
+        tabIndex={-1}
         aria-label={`${nameOf(key)}${letter && `, ${letter}`}${said ? `, ${said.text}` : `, n ${integer(model.matrix.n[at])}`}`}
-        onClick={(event) => clickRowName(key, event.shiftKey)} onContextMenu={(event) => openRowMenu(event, key, `in ${stage.layer}`)}
-        onPointerDown={(event) => dragRow(event, key, event.currentTarget.closest<HTMLElement>(".matrix-rows")!, "y")}>
-        <span class="matrix-sign" onClick={(event) => instance >= 0 && (event.stopPropagation(), clickInstance(instance))}>
+        onClick={(event) => clickRowName(key, event.shiftKey)}
+        onContextMenu={(event) => openRowMenu(event, key, `in ${stage.layer}`)}
+        onPointerDown={(event) => dragRow(event, key, event.currentTarget.closest<HTMLElement>(".matrix-rows")!, "y")}
+      >
+        <span
+          class="matrix-sign"
+          onClick={(event) => instance >= 0 && (event.stopPropagation(), clickInstance(instance))}
+        >
           {instance >= 0 ? <Thumbnail row={instance} size={17} /> : <RowSwatch row={key} />}
         </span>
-        <CutText class="matrix-name"><RowName row={key} where={`in ${stage.layer}`} /></CutText>
+        <CutText class="matrix-name">
+          <RowName row={key} where={`in ${stage.layer}`} />
+        </CutText>
         {letter && <b class="accent matrix-letter">{letter}</b>}
         <span class="spring" />
-        {said ? <span class={`matrix-side cut${said.wrong ? " accent" : ""}`}>{said.text}</span>
-          : instance < 0 && <span class="matrix-side">{integer(model.matrix.n[at])}</span>}
+        {said ? (
+          <span class={`matrix-side cut${said.wrong ? " accent" : ""}`}>{said.text}</span>
+        ) : (
+          instance < 0 && <span class="matrix-side">{integer(model.matrix.n[at])}</span>
+        )}
       </div>
       {here !== null && here >= 0 && <FocusedCell stage={stage} model={model} at={at} place={here} name={key} />}
     </div>
@@ -86,7 +113,19 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
 }
 
 /** The one cell that the grid shows to screen readers: where the keyboard is. */
-function FocusedCell({ stage, model, at, place, name }: { stage: Stage; model: MatrixModel; at: number; place: number; name: RowKey }): JSX.Element {
+function FocusedCell({
+  stage,
+  model,
+  at,
+  place,
+  name,
+}: {
+  stage: Stage;
+  model: MatrixModel;
+  at: number;
+  place: number;
+  name: RowKey;
+}): JSX.Element {
   const { matrix, statistic } = model;
   const neuron = matrix.order[place] ?? 0;
   const own = cellOf(stage, model, at, neuron);

@@ -14,7 +14,10 @@ import { MenuButton } from "./MenuButton";
 import { saveOptions } from "./saveMatrix";
 import { modelOf } from "./stage";
 
-/** B: one layer: header and matrix on the left, the projection (with its own header) on the right, or below when it is narrow. */
+/**
+ * B: one layer: header and matrix on the left, the projection (with its own header) on the right, or below when it is
+ * narrow.
+ */
 export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   const info = layers.value.get(layer);
   const shown = snapshot.value.value;
@@ -23,13 +26,23 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
     <section class="layer-panel" aria-label={`Layer ${layer}`}>
       <div class="layer-matrix">
         <header class={`panel-header matrix-header${compareAt.value ? " comparing" : ""}`}>
-          <h3 class="matrix-title"><CutText>{layer}</CutText></h3>
-          {info && shown && <LayerAbout facts={[...compared(layer), ...layerFacts(info, type, shown)]} warnings={layerWarnings(info)} />}
+          <h3 class="matrix-title">
+            <CutText>{layer}</CutText>
+          </h3>
+          {info && shown && (
+            <LayerAbout facts={[...compared(layer), ...layerFacts(info, type, shown)]} warnings={layerWarnings(info)} />
+          )}
           <span class="spring" />
-          <span class="matrix-save"><MenuButton label={`Save the matrix of ${layer}`} icon="download" options={() => saveOptions(layer)} /></span>
+          <span class="matrix-save">
+            <MenuButton label={`Save the matrix of ${layer}`} icon="download" options={() => saveOptions(layer)} />
+          </span>
           <Legend layer={layer} />
         </header>
-        {info?.problem ? <Failure what={`${layer} cannot be shown.`} message={info.problem} /> : <Matrix layer={layer} />}
+        {info?.problem ? (
+          <Failure what={`${layer} cannot be shown.`} message={info.problem} />
+        ) : (
+          <Matrix layer={layer} />
+        )}
       </div>
       <Projection layer={layer} />
     </section>
@@ -46,5 +59,11 @@ function compared(layer: string): string[] {
   if (load.status === "failed") return [`${name} could not be read: ${load.error?.message ?? ""}`];
   const model = modelOf(layer).value;
   if (!load.value || model?.matrix.cells) return [`${name} is loading`];
-  return [!model?.other ? `${name} has other neurons here` : compareMode.value === "both" ? `below: ${name}` : `minus ${name}`];
+  return [
+    !model?.other
+      ? `${name} has other neurons here`
+      : compareMode.value === "both"
+        ? `below: ${name}`
+        : `minus ${name}`,
+  ];
 }

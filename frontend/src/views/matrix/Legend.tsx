@@ -18,7 +18,11 @@ export function Legend({ layer }: { layer: string }): JSX.Element | null {
   const share = model.statistic === "active" && kind === "raw";
   const text = (value: number): string => (share ? `${value * 100}%` : tick(value));
   return (
-    <div class="matrix-legend caption" aria-label={`Colours from ${signed ? tick(-end) : 0} to ${tick(end)}`} role="img">
+    <div
+      class="matrix-legend caption"
+      aria-label={`Colours from ${signed ? tick(-end) : 0} to ${tick(end)}`}
+      role="img"
+    >
       {missing > 0 && <span class="matrix-missing">{missing > empty ? "NaN" : "empty"}</span>}
       {kind === "z" && <i>z</i>}
       <span>{signed ? `${below ? "≤ " : ""}${text(-end)}` : "0"}</span>

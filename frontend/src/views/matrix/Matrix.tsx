@@ -55,27 +55,51 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
   return (
     <div ref={element} class="matrix-body" {...pointer}>
       <Canvas class="matrix-canvas" draw={drawCells} />
-      <div role="grid" class="matrix-grid" tabIndex={0} aria-label={`Activations in ${stage.layer}: rows by neurons`}
-        aria-rowcount={model?.matrix.count} aria-colcount={(model?.matrix.neurons ?? 0) + 1} aria-activedescendant={active ?? undefined}
-        onKeyDown={(event) => moveCursor(stage, event)} onFocus={(event) => moveCursor(stage, event)}
+      <div
+        role="grid"
+        class="matrix-grid"
+        tabIndex={0}
+        aria-label={`Activations in ${stage.layer}: rows by neurons`}
+        aria-rowcount={model?.matrix.count}
+        aria-colcount={(model?.matrix.neurons ?? 0) + 1}
+        aria-activedescendant={active ?? undefined}
+        onKeyDown={(event) => moveCursor(stage, event)}
+        onFocus={(event) => moveCursor(stage, event)}
         onFocusOut={({ currentTarget, relatedTarget }) => {
           if (currentTarget.contains(relatedTarget as Node | null)) return;
           stage.cursor.value = null;
           clearHover();
-        }}>
+        }}
+      >
         <Labels stage={stage} block="pinned" />
         <Labels stage={stage} block="subsets" />
       </div>
       <Canvas class="matrix-canvas matrix-marks" draw={drawMarks} aria-hidden="true" />
       {shape?.effect && model && (
         <div class="matrix-effect caption" style={{ width: px(shape.left - 32) }}>
-          <div>effect size <i>g</i></div>
-          <div class="cut">{nameOf(model.keys[model.a] ?? "")} − {nameOf(model.keys[model.b] ?? "")}</div>
+          <div>
+            effect size <i>g</i>
+          </div>
+          <div class="cut">
+            {nameOf(model.keys[model.a] ?? "")} − {nameOf(model.keys[model.b] ?? "")}
+          </div>
         </div>
       )}
-      {shape && <span class="tick matrix-neuron" style={{ top: px(shape.ids - 8) }}>neuron</span>}
+      {shape && (
+        <span class="tick matrix-neuron" style={{ top: px(shape.ids - 8) }}>
+          neuron
+        </span>
+      )}
       {shape && (model?.scale.allZero || model?.scale.allMissing) && (
-        <div class="matrix-note" style={{ left: px(shape.left), width: px(shape.right - shape.left), top: px(shape.top), height: px(shape.bottom - shape.top) }}>
+        <div
+          class="matrix-note"
+          style={{
+            left: px(shape.left),
+            width: px(shape.right - shape.left),
+            top: px(shape.top),
+            height: px(shape.bottom - shape.top),
+          }}
+        >
           <span>{model.scale.allZero ? "Every value is zero." : "No value is a finite number."}</span>
         </div>
       )}
@@ -97,7 +121,13 @@ function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: S
   paintBlock(picture, box.pinned, now.pinned, scroll.value.pinned);
   paintBlock(picture, box.subsets, now.subsets, scroll.value.subsets);
   if (now.matrix.effect) {
-    paintEffect(ground, now.matrix.effect, now.matrix.order, rowColour(now.keys[now.a], tokens.value.text2), rowColour(now.keys[now.b], tokens.value.text3));
+    paintEffect(
+      ground,
+      now.matrix.effect,
+      now.matrix.order,
+      rowColour(now.keys[now.a], tokens.value.text2),
+      rowColour(now.keys[now.b], tokens.value.text3),
+    );
   }
   paintPlace(ground, now.matrix.neurons);
 }

@@ -13,7 +13,10 @@ import { drop } from "./reorder";
 import { nameOf } from "./RowMenu";
 import { cellOf, type MatrixModel, rowAt, type Stage, verdict } from "./stage";
 
-/** Says what the pointed cell holds and where that number comes from; with A and B also the other row's and the effect size. */
+/**
+ * Says what the pointed cell holds and where that number comes from; with A and B also the other row's and the effect
+ * size.
+ */
 export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement | null }): JSX.Element | null {
   const spot = stage.told.value;
   const [shape, model, view] = [stage.shape.value, stage.model.value, stage.view.value];
@@ -21,7 +24,10 @@ export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement
   const neuron = model.matrix.order[spot.place];
   if (neuron === undefined) return null;
   const ground = body.getBoundingClientRect();
-  const [from, to] = [Math.max(shape.left, placeToX(shape, view, spot.place)), Math.min(shape.right, placeToX(shape, view, spot.place + 1))];
+  const [from, to] = [
+    Math.max(shape.left, placeToX(shape, view, spot.place)),
+    Math.min(shape.right, placeToX(shape, view, spot.place + 1)),
+  ];
   const at = rowAt(model, spot);
   const block = spot.block && shape[spot.block];
   const top = block ? block.top + spot.row * block.rowHeight - stage.scroll.value[spot.block!] : shape.bottom;
@@ -35,7 +41,13 @@ export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement
   ];
   return (
     <Tooltip anchor={anchor} avoid={avoid}>
-      <div class="second matrix-tip">{at < 0 ? <Column model={model} neuron={neuron} /> : <Cell stage={stage} model={model} neuron={neuron} at={at} />}</div>
+      <div class="second matrix-tip">
+        {at < 0 ? (
+          <Column model={model} neuron={neuron} />
+        ) : (
+          <Cell stage={stage} model={model} neuron={neuron} at={at} />
+        )}
+      </div>
     </Tooltip>
   );
 }
@@ -44,10 +56,30 @@ const B = ({ children }: { children: ComponentChildren }): JSX.Element => <b cla
 
 function Column({ model, neuron }: { model: MatrixModel; neuron: number }): JSX.Element {
   const d = model.matrix.effect?.[neuron];
-  return <><B>Neuron {neuron}</B>{d !== undefined && <> · effect size {nameAt(model, model.a)} − {nameAt(model, model.b)}: <B>{effectText(d)}</B></>}</>;
+  return (
+    <>
+      <B>Neuron {neuron}</B>
+      {d !== undefined && (
+        <>
+          {" "}
+          · effect size {nameAt(model, model.a)} − {nameAt(model, model.b)}: <B>{effectText(d)}</B>
+        </>
+      )}
+    </>
+  );
 }
 
-function Cell({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel; neuron: number; at: number }): JSX.Element {
+function Cell({
+  stage,
+  model,
+  neuron,
+  at,
+}: {
+  stage: Stage;
+  model: MatrixModel;
+  neuron: number;
+  at: number;
+}): JSX.Element {
   const { matrix, statistic, scale, keys } = model;
   const own = cellOf(stage, model, at, neuron);
   const value = own?.value ?? NaN;
@@ -55,40 +87,70 @@ function Cell({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel; 
   const key = keys[at] ?? "";
   const { kept = 0, seen = 0 } = snapshot.value.value ?? {};
   const source = matrix.rows[at];
-  const scaled = model.difference || !scale.factor || !Number.isFinite(value) ? "" : ` · ${scale.kind === "z" ? `z ${signed(onScale(scale, value, neuron))}` : `${fixed(onScale(scale, value, neuron))} of its range`}`;
+  const scaled =
+    model.difference || !scale.factor || !Number.isFinite(value)
+      ? ""
+      : ` · ${scale.kind === "z" ? `z ${signed(onScale(scale, value, neuron))}` : `${fixed(onScale(scale, value, neuron))} of its range`}`;
   if (key.startsWith("i:")) {
     const said = verdict(Number(key.slice(2)));
-    return <>
-      <B>Neuron {neuron}</B> · <B>{nameOf(key)}</B> · <B>{words}</B>
-      {scaled}{said && ` · ${said.text}`}
-      <Other stage={stage} model={model} neuron={neuron} at={at} />
-    </>;
+    return (
+      <>
+        <B>Neuron {neuron}</B> · <B>{nameOf(key)}</B> · <B>{words}</B>
+        {scaled}
+        {said && ` · ${said.text}`}
+        <Other stage={stage} model={model} neuron={neuron} at={at} />
+      </>
+    );
   }
   const empty = matrix.n[at] === 0;
   const from = source && provenance(source, own?.deviation ?? NaN, kept, seen);
-  return <>
-    <B>Neuron {neuron}</B> · <RowWords name={key} /> · {STATISTICS[statistic].short}{" "}
-    <B>{words}</B>
-    {empty ? " · no instances" : <>
-      {statistic === "mean" && from?.error}
-      {scaled}{statistic !== "std" && ` · sd ${own ? short(own.deviation) : "…"}`}
-      {from && `${from.error || from.origin.startsWith("from") ? ", " : " · "}${from.origin}`}
-    </>}
-    <Other stage={stage} model={model} neuron={neuron} at={at} />
-  </>;
+  return (
+    <>
+      <B>Neuron {neuron}</B> · <RowWords name={key} /> · {STATISTICS[statistic].short} <B>{words}</B>
+      {empty ? (
+        " · no instances"
+      ) : (
+        <>
+          {statistic === "mean" && from?.error}
+          {scaled}
+          {statistic !== "std" && ` · sd ${own ? short(own.deviation) : "…"}`}
+          {from && `${from.error || from.origin.startsWith("from") ? ", " : " · "}${from.origin}`}
+        </>
+      )}
+      <Other stage={stage} model={model} neuron={neuron} at={at} />
+    </>
+  );
 }
 
 /** The second line: the other one of A and B, or both of them, and the effect size. */
-function Other({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel; neuron: number; at: number }): JSX.Element | null {
+function Other({
+  stage,
+  model,
+  neuron,
+  at,
+}: {
+  stage: Stage;
+  model: MatrixModel;
+  neuron: number;
+  at: number;
+}): JSX.Element | null {
   const { matrix, statistic, a, b, keys, other: compared } = model;
   if (compared) {
-    const [own, its] = [matrix, compared].map((one) => one[statistic][at * matrix.neurons + neuron] ?? NaN) as [number, number];
+    const [own, its] = [matrix, compared].map((one) => one[statistic][at * matrix.neurons + neuron] ?? NaN) as [
+      number,
+      number,
+    ];
     const place = compareAt.value;
-    if (compared.n[at] === 0) return <div>{place?.run}, step {place?.step}: not there</div>;
+    if (compared.n[at] === 0)
+      return (
+        <div>
+          {place?.run}, step {place?.step}: not there
+        </div>
+      );
     return (
       <div>
-        {place?.run}, step {place?.step}: {STATISTICS[statistic].short} <B>{statisticText(statistic, its)}</B> · difference{" "}
-        <B>{statistic === "active" ? `${signed((own - its) * 100, 0)} points` : signed(own - its, 2)}</B>
+        {place?.run}, step {place?.step}: {STATISTICS[statistic].short} <B>{statisticText(statistic, its)}</B> ·
+        difference <B>{statistic === "active" ? `${signed((own - its) * 100, 0)} points` : signed(own - its, 2)}</B>
       </div>
     );
   }
@@ -102,7 +164,9 @@ function Other({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel;
   return (
     <div>
       {others.map((other) => (
-        <><RowWords name={keys[other] ?? ""} plain />: {STATISTICS[statistic].short} <B>{own(other)}</B> · </>
+        <>
+          <RowWords name={keys[other] ?? ""} plain />: {STATISTICS[statistic].short} <B>{own(other)}</B> ·{" "}
+        </>
       ))}
       effect size <B>{effectText(d)}</B>
     </div>
@@ -112,7 +176,12 @@ function Other({ stage, model, neuron, at }: { stage: Stage; model: MatrixModel;
 function RowWords({ name, plain }: { name: RowKey; plain?: boolean }): JSX.Element {
   const words = nameOf(name);
   const own = classOfRow(name) >= 0 && !words.startsWith("class ") ? "class " : "";
-  return <>{own}{plain ? words : <B>{words.length > 40 ? `${words.slice(0, 39)}…` : words}</B>}</>;
+  return (
+    <>
+      {own}
+      {plain ? words : <B>{words.length > 40 ? `${words.slice(0, 39)}…` : words}</B>}
+    </>
+  );
 }
 
 const nameAt = (model: MatrixModel, at: number): string => nameOf(model.keys[at] ?? "");

@@ -4,7 +4,13 @@ import { Icon, type IconName } from "../controls/Icon";
 import { Menu, type Option } from "../controls/Menu";
 
 /** A button that opens a menu of things to do. Each option's value is what it does. */
-export function MenuButton({ label, icon, class: name = "icon-button", options, children }: {
+export function MenuButton({
+  label,
+  icon,
+  class: name = "icon-button",
+  options,
+  children,
+}: {
   label: string;
   icon?: IconName;
   class?: string;
@@ -15,12 +21,26 @@ export function MenuButton({ label, icon, class: name = "icon-button", options, 
   const [open, setOpen] = useState(false);
   return (
     <>
-      <button ref={button} type="button" class={name} aria-haspopup="listbox" aria-expanded={open} aria-label={icon && label} title={icon && label}
-        onClick={() => setOpen(!open)}>
+      <button
+        ref={button}
+        type="button"
+        class={name}
+        aria-haspopup="listbox"
+        aria-expanded={open}
+        aria-label={icon && label}
+        title={icon && label}
+        onClick={() => setOpen(!open)}
+      >
         {icon ? <Icon name={icon} /> : children}
       </button>
       {open && button.current && (
-        <Menu anchor={button.current} label={label} options={options()} onChoose={(act) => act()} onClose={() => setOpen(false)} />
+        <Menu
+          anchor={button.current}
+          label={label}
+          options={options()}
+          onChoose={(act) => act()}
+          onClose={() => setOpen(false)}
+        />
       )}
     </>
   );

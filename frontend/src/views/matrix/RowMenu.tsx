@@ -29,7 +29,10 @@ export function showInDetail(key: RowKey): void {
 
 /** Rows of the same kind, in their order. */
 export function siblingsOf(key: RowKey): RowKey[] {
-  return rows.peek().map(rowKey).filter((other) => other.startsWith("i:") === key.startsWith("i:"));
+  return rows
+    .peek()
+    .map(rowKey)
+    .filter((other) => other.startsWith("i:") === key.startsWith("i:"));
 }
 
 const names = computed(() => new Map(rows.value.map((row) => [rowKey(row), rowName(row)])));
@@ -52,21 +55,48 @@ export function RowMenu(): JSX.Element | null {
   const options: Option<() => void>[] = [
     { value: () => sortBy({ by: "row", a: key }), label: "Sort by this row", detail: "A" },
     {
-      value: () => sortBy({ by: "difference", a: a ?? key, b: key }), label: "Set as B",
-      detail: a && a !== key ? `${nameOf(a)} − ${nameOf(key)}` : "B", disabled: a === null || a === key,
+      value: () => sortBy({ by: "difference", a: a ?? key, b: key }),
+      label: "Set as B",
+      detail: a && a !== key ? `${nameOf(a)} − ${nameOf(key)}` : "B",
+      disabled: a === null || a === key,
     },
     { value: () => showInDetail(key), label: "Show in detail" },
-    ...(key.startsWith("e:") ? [{ value: () => void (renaming.value = { key, where }), label: "Rename", detail: where !== "chip" ? "F2" : undefined }] : []),
-    ...(expression === null ? [] : [
-      { value: () => editSubset(anchor, expression, nameOf(key), key), label: key.startsWith("e:") ? "Edit or combine …" : "Edit or combine a copy …", detail: "and, or, not" },
-      { value: () => addExpressionRow(negated(expression), `not ${nameOf(key)}`), label: "Add the rest as a row", detail: "not" },
-    ]),
+    ...(key.startsWith("e:")
+      ? [
+          {
+            value: () => void (renaming.value = { key, where }),
+            label: "Rename",
+            detail: where !== "chip" ? "F2" : undefined,
+          },
+        ]
+      : []),
+    ...(expression === null
+      ? []
+      : [
+          {
+            value: () => editSubset(anchor, expression, nameOf(key), key),
+            label: key.startsWith("e:") ? "Edit or combine …" : "Edit or combine a copy …",
+            detail: "and, or, not",
+          },
+          {
+            value: () => addExpressionRow(negated(expression), `not ${nameOf(key)}`),
+            label: "Add the rest as a row",
+            detail: "not",
+          },
+        ]),
     { value: () => moveBy(key, siblings, -1), label: "Move up", detail: "Alt+↑", disabled: siblings[0] === key },
     { value: () => moveBy(key, siblings, 1), label: "Move down", detail: "Alt+↓", disabled: siblings.at(-1) === key },
     { value: () => removeRow(key), label: "Remove" },
   ];
   return (
-    <Menu key={key} anchor={anchor} label={`Row ${nameOf(key)}`} options={options} onChoose={(act) => act()} onClose={() => (open.value = null)} />
+    <Menu
+      key={key}
+      anchor={anchor}
+      label={`Row ${nameOf(key)}`}
+      options={options}
+      onChoose={(act) => act()}
+      onClose={() => (open.value = null)}
+    />
   );
 }
 
@@ -82,11 +112,18 @@ export function RowName({ row, where }: { row: RowKey; where: Where }): JSX.Elem
     if (keep) renameRow(row, input.current?.value ?? "");
   };
   return (
-    <input ref={input} class="matrix-rename" aria-label="Name of the row" value={nameOf(row)} onBlur={() => end(true)}
-      onClick={(event) => event.stopPropagation()} onPointerDown={(event) => event.stopPropagation()}
+    <input
+      ref={input}
+      class="matrix-rename"
+      aria-label="Name of the row"
+      value={nameOf(row)}
+      onBlur={() => end(true)}
+      onClick={(event) => event.stopPropagation()}
+      onPointerDown={(event) => event.stopPropagation()}
       onKeyDown={(event) => {
         event.stopPropagation();
         if (event.key === "Enter" || event.key === "Escape") end(event.key === "Enter");
-      }} />
+      }}
+    />
   );
 }

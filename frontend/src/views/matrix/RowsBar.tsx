@@ -4,7 +4,16 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
 import { STATISTICS } from "../../draw/matrixText";
-import { addExpressionRow, addPickedRow, addRow, isListable, chooseScale, chooseStatistic, removeRow, resetRows } from "../../state/actions";
+import {
+  addExpressionRow,
+  addPickedRow,
+  addRow,
+  isListable,
+  chooseScale,
+  chooseStatistic,
+  removeRow,
+  resetRows,
+} from "../../state/actions";
 import { awaits } from "../../state/awaited";
 import { compareAt } from "../../state/place";
 import { chosenRows, type CompareMode, compareMode, expression, scale, type Scale, statistic } from "../../state/view";
@@ -59,22 +68,43 @@ export function RowsBar(): JSX.Element {
   return (
     <header class="pane-header rows-bar">
       <h2>Rows</h2>
-      <div ref={chips} class={`rows-chips${more ? " more" : ""}`} onWheel={(event) => void (event.currentTarget.scrollLeft += event.deltaY)} onScroll={measure}>
+      <div
+        ref={chips}
+        class={`rows-chips${more ? " more" : ""}`}
+        onWheel={(event) => void (event.currentTarget.scrollLeft += event.deltaY)}
+        onScroll={measure}
+      >
         {shown.some(isClass) && <ClassesChip />}
-        {chipped.slice(0, MOST_CHIPS).map((row) => <RowChip key={rowKey(row)} row={row} />)}
+        {chipped.slice(0, MOST_CHIPS).map((row) => (
+          <RowChip key={rowKey(row)} row={row} />
+        ))}
         {chipped.length > MOST_CHIPS && <span class="caption">and {integer(chipped.length - MOST_CHIPS)} more</span>}
         <Offered />
       </div>
-      <span ref={add} class="rows-add"><MenuButton label="Add rows" icon="add" options={() => additions(add.current)} /></span>
+      <span ref={add} class="rows-add">
+        <MenuButton label="Add rows" icon="add" options={() => additions(add.current)} />
+      </span>
       <span class="spring" />
       <span class="second rows-sort-by">Sort by</span>
       <SortSelect />
       {compareAt.value && (
-        <Segmented<CompareMode> label="Comparison" value={compareMode.value} options={[{ value: "both", label: "both" }, { value: "difference", label: "difference" }]}
-          onChoose={(mode) => (compareMode.value = mode)} />
+        <Segmented<CompareMode>
+          label="Comparison"
+          value={compareMode.value}
+          options={[
+            { value: "both", label: "both" },
+            { value: "difference", label: "difference" },
+          ]}
+          onChoose={(mode) => (compareMode.value = mode)}
+        />
       )}
-      <Select<Statistic> label="Statistic" value={statistic.value} busy={awaits((shown) => !!shown.statistic && shown.statistic !== statistic.value)} onChoose={chooseStatistic}
-        options={(Object.keys(STATISTICS) as Statistic[]).map((value) => ({ value, label: STATISTICS[value].long }))}>
+      <Select<Statistic>
+        label="Statistic"
+        value={statistic.value}
+        busy={awaits((shown) => !!shown.statistic && shown.statistic !== statistic.value)}
+        onChoose={chooseStatistic}
+        options={(Object.keys(STATISTICS) as Statistic[]).map((value) => ({ value, label: STATISTICS[value].long }))}
+      >
         {STATISTICS[statistic.value].short}
       </Select>
       <Select<Scale> label="Scale" value={scale.value} onChoose={chooseScale} options={SCALES}>
@@ -90,22 +120,35 @@ export function RowsBar(): JSX.Element {
 function ClassesChip(): JSX.Element {
   const all = snapshot.value.value?.class_names ?? [];
   const there = new Set(rows.value.filter(isClass).map(rowKey));
-  const toggle = (name: string, on: boolean) => () => (on ? removeRow(subsetKey(name)) : addRow({ kind: "subset", name }));
+  const toggle = (name: string, on: boolean) => () =>
+    on ? removeRow(subsetKey(name)) : addRow({ kind: "subset", name });
   const options = (): Option<() => void>[] => [
     { value: resetRows, label: "All classes", disabled: there.size === all.length },
     { value: () => there.forEach(removeRow), label: "Remove all classes" },
     ...all.map((name, index) => {
       const on = there.has(subsetKey(name));
       return {
-        value: toggle(name, on), label: name, detail: on ? <Icon name="check" size={14} /> : "", heading: index === 0 ? "Shown" : undefined,
-        content: <><Swatch index={index} />{name}</>,
+        value: toggle(name, on),
+        label: name,
+        detail: on ? <Icon name="check" size={14} /> : "",
+        heading: index === 0 ? "Shown" : undefined,
+        content: (
+          <>
+            <Swatch index={index} />
+            {name}
+          </>
+        ),
       };
     }),
   ];
   return (
     <span class="chip">
       <MenuButton label={`Classes: ${there.size} of ${all.length} shown`} class="chip-body" options={options}>
-        label <span class="second count">{there.size < all.length && `${integer(there.size)} of `}{integer(all.length)} classes</span>
+        label{" "}
+        <span class="second count">
+          {there.size < all.length && `${integer(there.size)} of `}
+          {integer(all.length)} classes
+        </span>
       </MenuButton>
     </span>
   );
@@ -117,9 +160,15 @@ function RowChip({ row }: { row: Row }): JSX.Element {
   const target = drop.value;
   const mark = target?.before === key ? " before" : target?.after === key ? " after" : "";
   const siblings = (): RowKey[] =>
-    rows.peek().filter((other) => !isClass(other) && (other.kind === "instance") === (row.kind === "instance")).map(rowKey);
+    rows
+      .peek()
+      .filter((other) => !isClass(other) && (other.kind === "instance") === (row.kind === "instance"))
+      .map(rowKey);
   return (
-    <span class={`rows-chip${mark}`} data-row={key} onContextMenu={(event) => openRowMenu(event, key, "chip")}
+    <span
+      class={`rows-chip${mark}`}
+      data-row={key}
+      onContextMenu={(event) => openRowMenu(event, key, "chip")}
       onPointerDown={(event) => dragRow(event, key, event.currentTarget.parentElement ?? event.currentTarget, "x")}
       onKeyDown={(event) => {
         const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key] as 1 | -1 | undefined;
@@ -127,12 +176,31 @@ function RowChip({ row }: { row: Row }): JSX.Element {
         else if (event.key === "Delete") removeRow(key);
         else return;
         event.preventDefault();
-      }}>
-      <Chip shape={row.kind === "instance" ? "square" : "round"} name={nameOf(key)} lit={lit}
-        onClick={() => showInDetail(key)} onRemove={() => removeRow(key)} onLeave={clearHover} onMenu={(event) => openRowMenu(event, key, "chip")}
-        onEnter={() => setHover(row.kind === "instance" ? { row: key, instance: row.row } : { row: key })}>
-        {row.kind === "instance" ? <><Thumbnail row={row.row} size={18} />{instanceName(row.row)}</> : (
-          <><RowSwatch row={key} /><span class="cut"><RowName row={key} where="chip" /></span> <Count row={row} /></>
+      }}
+    >
+      <Chip
+        shape={row.kind === "instance" ? "square" : "round"}
+        name={nameOf(key)}
+        lit={lit}
+        onClick={() => showInDetail(key)}
+        onRemove={() => removeRow(key)}
+        onLeave={clearHover}
+        onMenu={(event) => openRowMenu(event, key, "chip")}
+        onEnter={() => setHover(row.kind === "instance" ? { row: key, instance: row.row } : { row: key })}
+      >
+        {row.kind === "instance" ? (
+          <>
+            <Thumbnail row={row.row} size={18} />
+            {instanceName(row.row)}
+          </>
+        ) : (
+          <>
+            <RowSwatch row={key} />
+            <span class="cut">
+              <RowName row={key} where="chip" />
+            </span>{" "}
+            <Count row={row} />
+          </>
         )}
       </Chip>
     </span>
@@ -140,7 +208,8 @@ function RowChip({ row }: { row: Row }): JSX.Element {
 }
 
 function Count({ row }: { row: Row }): JSX.Element | null {
-  const subset = row.kind === "subset" ? snapshot.value.value?.subsets.find(({ name }) => name === row.name) : undefined;
+  const subset =
+    row.kind === "subset" ? snapshot.value.value?.subsets.find(({ name }) => name === row.name) : undefined;
   const count = subset?.count ?? (row.kind === "expression" ? whereOf(row.expression).value.value?.count : undefined);
   return count === undefined ? null : <span class="second count">{integer(count)}</span>;
 }
@@ -148,15 +217,26 @@ function Count({ row }: { row: Row }): JSX.Element | null {
 /** Declared subsets that are not rows yet, one click away; the rest of them is in the menu of +. */
 function Offered(): JSX.Element {
   const there = new Set(rows.value.map(rowKey));
-  const open = (snapshot.value.value?.subsets ?? []).filter(({ name, kind }) => (kind === "user" || kind === "wrong") && !there.has(subsetKey(name)));
+  const open = (snapshot.value.value?.subsets ?? []).filter(
+    ({ name, kind }) => (kind === "user" || kind === "wrong") && !there.has(subsetKey(name)),
+  );
   return (
     <>
-      {open.sort((a, b) => Number(b.kind === "user") - Number(a.kind === "user")).slice(0, 2).map(({ name, count }) => (
-        <Chip key={name} outlined name={name} onClick={() => addRow({ kind: "subset", name })} onEnter={() => setHover({ row: subsetKey(name) })}
-          onLeave={clearHover}>
-          <span class="cut">{name}</span> <span class="second count">{integer(count)}</span>
-        </Chip>
-      ))}
+      {open
+        .sort((a, b) => Number(b.kind === "user") - Number(a.kind === "user"))
+        .slice(0, 2)
+        .map(({ name, count }) => (
+          <Chip
+            key={name}
+            outlined
+            name={name}
+            onClick={() => addRow({ kind: "subset", name })}
+            onEnter={() => setHover({ row: subsetKey(name) })}
+            onLeave={clearHover}
+          >
+            <span class="cut">{name}</span> <span class="second count">{integer(count)}</span>
+          </Chip>
+        ))}
     </>
   );
 }
@@ -169,25 +249,53 @@ function additions(button: HTMLElement | null): Option<() => void>[] {
   const found = text && !there.has(expressionKey(text)) ? whereOf(text).value : null;
   if (found?.status === "ready") {
     options.push({
-      value: () => addExpressionRow(text), label: text, content: <code class="cut">{text}</code>, detail: integer(found.value?.count),
+      value: () => addExpressionRow(text),
+      label: text,
+      content: <code class="cut">{text}</code>,
+      detail: integer(found.value?.count),
       heading: "Expression",
     });
   }
   const anchor = button?.querySelector("button");
-  if (anchor) options.push({ value: () => editSubset(anchor, text), label: "New subset …", detail: "by an expression, or of others" });
+  if (anchor)
+    options.push({
+      value: () => editSubset(anchor, text),
+      label: "New subset …",
+      detail: "by an expression, or of others",
+    });
   const set = picked.value;
   if (set) {
     const listed = isListable();
-    options.push({ value: () => void addPickedRow(), label: set.name, detail: listed ? integer(set.rows.length) : TOO_MANY, heading: "Picked", disabled: !listed });
+    options.push({
+      value: () => void addPickedRow(),
+      label: set.name,
+      detail: listed ? integer(set.rows.length) : TOO_MANY,
+      heading: "Picked",
+      disabled: !listed,
+    });
   }
   const subsets = (snapshot.value.value?.subsets ?? []).filter(({ name }) => !there.has(subsetKey(name)));
   subsets.forEach(({ name, kind, count }, i) =>
     options.push({
-      value: () => addRow({ kind: "subset", name }), label: name, detail: integer(count), heading: i === 0 ? "Subsets" : undefined,
-      content: kind === "class" ? <><Swatch index={classOfRow(subsetKey(name))} />{name}</> : undefined,
+      value: () => addRow({ kind: "subset", name }),
+      label: name,
+      detail: integer(count),
+      heading: i === 0 ? "Subsets" : undefined,
+      content:
+        kind === "class" ? (
+          <>
+            <Swatch index={classOfRow(subsetKey(name))} />
+            {name}
+          </>
+        ) : undefined,
     }),
   );
   if (chosenRows.value !== null) options.push({ value: resetRows, label: "Back to the rows at first", heading: " " });
-  if (options.length === 0) options.push({ value: () => undefined, label: "Every subset is shown. Type an expression above for another.", disabled: true });
+  if (options.length === 0)
+    options.push({
+      value: () => undefined,
+      label: "Every subset is shown. Type an expression above for another.",
+      disabled: true,
+    });
   return options;
 }

@@ -18,26 +18,49 @@ const MOST = 60;
 export function SortSelect(): JSX.Element {
   const rule = shownRule();
   const options: Option<string>[] = [{ by: "index" }, { by: "strongest" }, { by: "clustered" }].map((plain) => ({
-    value: JSON.stringify(plain), label: plain.by, detail: DETAILS[plain.by],
+    value: JSON.stringify(plain),
+    label: plain.by,
+    detail: DETAILS[plain.by],
   }));
   differences(rule).forEach((difference, i) =>
-    options.push({ value: JSON.stringify(difference), label: text(difference), content: <Content rule={difference} />, heading: i ? undefined : "Difference of two rows" }),
+    options.push({
+      value: JSON.stringify(difference),
+      label: text(difference),
+      content: <Content rule={difference} />,
+      heading: i ? undefined : "Difference of two rows",
+    }),
   );
   rows.value.slice(0, MOST).forEach((row, i) => {
     const by: Sort = { by: "row", a: rowKey(row) };
-    options.push({ value: JSON.stringify(by), label: text(by), content: <Content rule={by} />, heading: i ? undefined : "Row" });
+    options.push({
+      value: JSON.stringify(by),
+      label: text(by),
+      content: <Content rule={by} />,
+      heading: i ? undefined : "Row",
+    });
   });
   return (
-    <Select busy={awaits(sortedElse)} label="Sort neurons by" value={JSON.stringify(rule)} options={options} onChoose={(chosen) => sortBy(JSON.parse(chosen) as Sort)}>
+    <Select
+      busy={awaits(sortedElse)}
+      label="Sort neurons by"
+      value={JSON.stringify(rule)}
+      options={options}
+      onChoose={(chosen) => sortBy(JSON.parse(chosen) as Sort)}
+    >
       <Content rule={rule} />
     </Select>
   );
 }
 
-const DETAILS: Record<string, string> = { index: "as in the layer", strongest: "largest in any row", clustered: "alike side by side" };
+const DETAILS: Record<string, string> = {
+  index: "as in the layer",
+  strongest: "largest in any row",
+  clustered: "alike side by side",
+};
 
 const sortedElse = (shown: Partial<MatrixQuery>): boolean =>
-  shown.rows?.length === rows.value.length && JSON.stringify(shown.sort) !== JSON.stringify(sortQuery(sort.value, rows.value));
+  shown.rows?.length === rows.value.length &&
+  JSON.stringify(shown.sort) !== JSON.stringify(sortQuery(sort.value, rows.value));
 
 /** By the index when the rows of the rule are not shown. */
 function shownRule(): Sort {
@@ -71,12 +94,26 @@ function text(rule: Sort): string {
 
 function Content({ rule }: { rule: Sort }): JSX.Element {
   if (rule.by === "difference") {
-    return <>effect size <Named row={rule.a} /> − <Named row={rule.b} /></>;
+    return (
+      <>
+        effect size <Named row={rule.a} /> − <Named row={rule.b} />
+      </>
+    );
   }
   return rule.by === "row" ? <Named row={rule.a} /> : <>{rule.by}</>;
 }
 
 function Named({ row }: { row: RowKey }): JSX.Element {
   const name = <span class="cut">{nameOf(row)}</span>;
-  return row.startsWith("i:") ? <><Thumbnail row={Number(row.slice(2))} size={16} />{name}</> : <><RowSwatch row={row} />{name}</>;
+  return row.startsWith("i:") ? (
+    <>
+      <Thumbnail row={Number(row.slice(2))} size={16} />
+      {name}
+    </>
+  ) : (
+    <>
+      <RowSwatch row={row} />
+      {name}
+    </>
+  );
 }

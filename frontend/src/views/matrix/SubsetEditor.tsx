@@ -33,7 +33,9 @@ export function expressionOf(key: RowKey): string | null {
   if (row?.kind === "expression") return row.expression;
   if (row?.kind === "subset") return subsetsByName.value.get(row.name)?.expression || null;
   const id = row && columns.value.value?.ids[row.row];
-  return id == null ? null : idExpression([id], [], snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number");
+  return id == null
+    ? null
+    : idExpression([id], [], snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number");
 }
 
 export function SubsetEditor(): JSX.Element | null {
@@ -82,7 +84,10 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
   const settled = asked === text && text.trim() !== "";
   const failed = settled && found.status === "failed";
   const ready = settled && found.status === "ready";
-  const others = rows.value.map(rowKey).filter((other) => other !== key && expressionOf(other) !== null).slice(0, MOST);
+  const others = rows.value
+    .map(rowKey)
+    .filter((other) => other !== key && expressionOf(other) !== null)
+    .slice(0, MOST);
   const change = (next: string, called: string): void => {
     setText(next);
     setAsked(next);
@@ -91,7 +96,11 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
   const join = (other: RowKey): void => {
     const row = rows.peek().find((one) => rowKey(one) === other);
     const its = expressionOf(other);
-    if (row && its) change(text.trim() ? combined(text, joint, its) : its, text.trim() ? `${name || "…"} ${joint} ${rowName(row)}` : rowName(row));
+    if (row && its)
+      change(
+        text.trim() ? combined(text, joint, its) : its,
+        text.trim() ? `${name || "…"} ${joint} ${rowName(row)}` : rowName(row),
+      );
   };
   const finish = (): void => {
     if (!ready) return;
@@ -101,38 +110,107 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
     close();
   };
   return (
-    <div ref={box} class="subset-editor" role="dialog" aria-label={key === null ? "New subset" : "Edit the subset"} style={place}
+    <div
+      ref={box}
+      class="subset-editor"
+      role="dialog"
+      aria-label={key === null ? "New subset" : "Edit the subset"}
+      style={place}
       onKeyDown={(event) => {
         if (event.key === "Escape") close();
         event.stopPropagation();
-      }}>
-      <label><span class="second">Name</span><input type="text" value={name} placeholder="as its expression" onInput={(event) => setName(event.currentTarget.value)}
-        onKeyDown={(event) => event.key === "Enter" && finish()} /></label>
-      <label><span class="second">Is</span>
-        <textarea ref={field} class="code" rows={3} spellcheck={false} aria-invalid={failed} value={text} onInput={(event) => setText(event.currentTarget.value)}
-          onKeyDown={(event) => event.key === "Enter" && !event.shiftKey && (event.preventDefault(), finish())} />
+      }}
+    >
+      <label>
+        <span class="second">Name</span>
+        <input
+          type="text"
+          value={name}
+          placeholder="as its expression"
+          onInput={(event) => setName(event.currentTarget.value)}
+          onKeyDown={(event) => event.key === "Enter" && finish()}
+        />
+      </label>
+      <label>
+        <span class="second">Is</span>
+        <textarea
+          ref={field}
+          class="code"
+          rows={3}
+          spellcheck={false}
+          aria-invalid={failed}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+          onKeyDown={(event) => event.key === "Enter" && !event.shiftKey && (event.preventDefault(), finish())}
+        />
       </label>
       <div class="subset-line" aria-live="polite">
-        {failed ? <span class="accent">{found.error?.message}</span> : ready ? <span class="second">{integer(found.value?.count)} of {integer(found.value?.of)}</span> : <span class="second">…</span>}
+        {failed ? (
+          <span class="accent">{found.error?.message}</span>
+        ) : ready ? (
+          <span class="second">
+            {integer(found.value?.count)} of {integer(found.value?.of)}
+          </span>
+        ) : (
+          <span class="second">…</span>
+        )}
       </div>
       <div class="subset-line">
-        <Segmented<Joint> label="Combine by" value={joint} onChoose={setJoint} options={(["and", "or", "and not"] as const).map((value) => ({ value, label: value }))} />
-        <Select<RowKey | null> label="Combine with" value={null} says="a row" onChoose={(other) => other && join(other)}
-          options={others.map((other) => ({ value: other, label: nameIn(other), content: <><RowSwatch row={other} /><span class="cut">{nameIn(other)}</span></> }))}>
+        <Segmented<Joint>
+          label="Combine by"
+          value={joint}
+          onChoose={setJoint}
+          options={(["and", "or", "and not"] as const).map((value) => ({ value, label: value }))}
+        />
+        <Select<RowKey | null>
+          label="Combine with"
+          value={null}
+          says="a row"
+          onChoose={(other) => other && join(other)}
+          options={others.map((other) => ({
+            value: other,
+            label: nameIn(other),
+            content: (
+              <>
+                <RowSwatch row={other} />
+                <span class="cut">{nameIn(other)}</span>
+              </>
+            ),
+          }))}
+        >
           <span class="second">a row</span>
         </Select>
         <span class="spring" />
-        <button type="button" class="button" disabled={!text.trim()} onClick={() => change(negated(text), `not ${name || "…"}`)}>not</button>
+        <button
+          type="button"
+          class="button"
+          disabled={!text.trim()}
+          onClick={() => change(negated(text), `not ${name || "…"}`)}
+        >
+          not
+        </button>
       </div>
       <div class="subset-colours" role="radiogroup" aria-label="Colour">
         {Array.from({ length: COLOURS }, (_, i) => (
-          <button key={i} type="button" role="radio" aria-checked={i === colour} aria-label={`Colour ${i + 1}`} style={{ background: classColour(i) }} onClick={() => setColour(i)} />
+          <button
+            key={i}
+            type="button"
+            role="radio"
+            aria-checked={i === colour}
+            aria-label={`Colour ${i + 1}`}
+            style={{ background: classColour(i) }}
+            onClick={() => setColour(i)}
+          />
         ))}
       </div>
       <div class="subset-line">
         <span class="spring" />
-        <button type="button" class="button" onClick={close}>Cancel</button>
-        <button type="button" class="button" disabled={!ready} onClick={finish}>{key?.startsWith("e:") ? "Change" : "Add as row"}</button>
+        <button type="button" class="button" onClick={close}>
+          Cancel
+        </button>
+        <button type="button" class="button" disabled={!ready} onClick={finish}>
+          {key?.startsWith("e:") ? "Change" : "Add as row"}
+        </button>
       </div>
     </div>
   );

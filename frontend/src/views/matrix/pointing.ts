@@ -43,7 +43,14 @@ export function pointerOf(stage: Stage): Handlers {
       asked = event.timeStamp;
     }
     const { left, top } = ground;
-    return hit(shape, stage.view.peek(), model.matrix.neurons, stage.scroll.peek(), event.clientX - left, event.clientY - top);
+    return hit(
+      shape,
+      stage.view.peek(),
+      model.matrix.neurons,
+      stage.scroll.peek(),
+      event.clientX - left,
+      event.clientY - top,
+    );
   };
   const point = (spot: Spot | null): void => {
     const now = stage.pointed.peek();
@@ -84,7 +91,13 @@ export function pointerOf(stage: Stage): Handlers {
       const view = stage.view.peek();
       const scrolls = shape.subsets.count * shape.subsets.rowHeight > shape.subsets.height;
       if (view.span >= model.matrix.neurons && !scrolls) return;
-      drag = { x: event.clientX, y: event.clientY, first: view.first, scroll: stage.scroll.peek().subsets, moved: false };
+      drag = {
+        x: event.clientX,
+        y: event.clientY,
+        first: view.first,
+        scroll: stage.scroll.peek().subsets,
+        moved: false,
+      };
       const end = (): void => {
         window.removeEventListener("pointerup", end);
         window.removeEventListener("pointercancel", end);
@@ -111,9 +124,15 @@ export function pointerOf(stage: Stage): Handlers {
       const view = stage.view.peek();
       const width = shape.right - shape.left;
       const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
-      const free = shape.subsets.count * shape.subsets.rowHeight <= shape.subsets.height && !stackScrolls(event.currentTarget as HTMLElement);
+      const free =
+        shape.subsets.count * shape.subsets.rowHeight <= shape.subsets.height &&
+        !stackScrolls(event.currentTarget as HTMLElement);
       const wide = width / neurons < NARROW || view.span < neurons;
-      if (event.ctrlKey || event.metaKey || (wide && free && !event.shiftKey && Math.abs(event.deltaY) > Math.abs(event.deltaX))) {
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        (wide && free && !event.shiftKey && Math.abs(event.deltaY) > Math.abs(event.deltaX))
+      ) {
         event.preventDefault();
         const { left } = (event.currentTarget as HTMLElement).getBoundingClientRect();
         const share = Math.max(0, Math.min(1, (event.clientX - left - shape.left) / width));
@@ -147,7 +166,8 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
   if (!model || event.target instanceof HTMLInputElement) return;
   const [pinned, total, neurons] = [model.pinned.length, model.matrix.count, model.matrix.neurons];
   if (total === 0) return;
-  const spot = (row: number, place: number): Spot => (row < pinned ? { block: "pinned", row, place } : { block: "subsets", row: row - pinned, place });
+  const spot = (row: number, place: number): Spot =>
+    row < pinned ? { block: "pinned", row, place } : { block: "subsets", row: row - pinned, place };
   const now = stage.cursor.peek() ?? spot(0, Math.floor(stage.view.peek().first));
   const row = now.block === "pinned" ? now.row : now.row + pinned;
   const go = (to: number, place: number): void => {
@@ -167,26 +187,40 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     const next = zoomView(view, neurons, factor, Math.max(0, Math.min(1, (now.place + 0.5 - view.first) / view.span)));
     panel(stage.layer).columns.value = next.span >= neurons ? null : next;
   };
-  const label = (): HTMLElement | null => (event.currentTarget as HTMLElement).querySelector(`[data-row="${CSS.escape(key ?? "")}"] .matrix-label`);
+  const label = (): HTMLElement | null =>
+    (event.currentTarget as HTMLElement).querySelector(`[data-row="${CSS.escape(key ?? "")}"] .matrix-label`);
   const alt = event.altKey && key !== undefined;
   const page = Math.max(1, Math.floor(stage.view.peek().span / 8));
   const does: Record<string, () => void> = {
     ArrowUp: () => (alt ? (moveBy(key, siblingsOf(key), -1), go(row - 1, now.place)) : go(row - 1, now.place)),
     ArrowDown: () => (alt ? (moveBy(key, siblingsOf(key), 1), go(row + 1, now.place)) : go(row + 1, now.place)),
-    ArrowLeft: () => go(row, now.place - 1), ArrowRight: () => go(row, now.place + 1),
-    PageUp: () => go(row, Math.max(0, now.place - page)), PageDown: () => go(row, now.place + page),
-    Home: () => go(event.ctrlKey ? 0 : row, -1), End: () => go(event.ctrlKey ? total - 1 : row, neurons - 1),
-    Enter: () => (neuron === undefined ? key !== undefined && clickRowName(key, event.shiftKey) : selectNeuron(stage.layer, neuron)),
+    ArrowLeft: () => go(row, now.place - 1),
+    ArrowRight: () => go(row, now.place + 1),
+    PageUp: () => go(row, Math.max(0, now.place - page)),
+    PageDown: () => go(row, now.place + page),
+    Home: () => go(event.ctrlKey ? 0 : row, -1),
+    End: () => go(event.ctrlKey ? total - 1 : row, neurons - 1),
+    Enter: () =>
+      neuron === undefined ? key !== undefined && clickRowName(key, event.shiftKey) : selectNeuron(stage.layer, neuron),
     " ": () => key !== undefined && clickRowName(key, event.shiftKey),
     Delete: () => key !== undefined && removeRow(key),
     F2: () => key?.startsWith("e:") && (renaming.value = { key, where: `in ${stage.layer}` }),
-    "+": zoom(1.5), "=": zoom(1.5), "-": zoom(1 / 1.5), "0": () => (panel(stage.layer).columns.value = null),
+    "+": zoom(1.5),
+    "=": zoom(1.5),
+    "-": zoom(1 / 1.5),
+    "0": () => (panel(stage.layer).columns.value = null),
     Escape: () => (event.currentTarget as HTMLElement).blur(),
-    ContextMenu: () => menu(), F10: () => event.shiftKey && menu(),
+    ContextMenu: () => menu(),
+    F10: () => event.shiftKey && menu(),
   };
   const menu = (): void => {
     const anchor = label();
-    if (anchor && key !== undefined) openRowMenu({ preventDefault: () => event.preventDefault(), currentTarget: anchor } as unknown as Event, key, `in ${stage.layer}`);
+    if (anchor && key !== undefined)
+      openRowMenu(
+        { preventDefault: () => event.preventDefault(), currentTarget: anchor } as unknown as Event,
+        key,
+        `in ${stage.layer}`,
+      );
   };
   const act = does[event.key];
   if (!act) return;

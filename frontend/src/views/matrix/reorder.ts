@@ -15,8 +15,8 @@ export function moveBy(key: RowKey, siblings: readonly RowKey[], by: 1 | -1): vo
 }
 
 /**
- * Follows a pointer that went down on a row or chip; past a few pixels it drags. `list` holds elements with `data-row`, of which those of
- * the same kind may change places. A drag swallows the click that would follow.
+ * Follows a pointer that went down on a row or chip; past a few pixels it drags. `list` holds elements with `data-row`,
+ * of which those of the same kind may change places. A drag swallows the click that would follow.
  */
 export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axis: "x" | "y"): void {
   if (event.button !== 0) return;
@@ -25,12 +25,18 @@ export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axi
   const like = (other: string): boolean => other.startsWith("i:") === key.startsWith("i:");
   const move = (now: PointerEvent): void => {
     if (!drop.peek() && Math.abs(at(now) - from) < 5) return;
-    const items = Array.from(list.querySelectorAll<HTMLElement>("[data-row]")).filter((item) => like(item.dataset["row"] ?? ""));
+    const items = Array.from(list.querySelectorAll<HTMLElement>("[data-row]")).filter((item) =>
+      like(item.dataset["row"] ?? ""),
+    );
     const next = items.find((item) => {
       const { left, top, width, height } = item.getBoundingClientRect();
       return at(now) < (axis === "x" ? left + width / 2 : top + height / 2);
     });
-    drop.value = { key, before: next?.dataset["row"] ?? null, after: next ? null : (items.at(-1)?.dataset["row"] ?? null) };
+    drop.value = {
+      key,
+      before: next?.dataset["row"] ?? null,
+      after: next ? null : (items.at(-1)?.dataset["row"] ?? null),
+    };
   };
   const end = (now: Event): void => {
     window.removeEventListener("pointermove", move);

@@ -20,21 +20,49 @@ export function saveOptions(layer: string): Option<() => void>[] {
   const name = `${layer}-step-${at.peek()?.step ?? ""}`;
   const disabled = model === null;
   return [
-    { value: () => model && void saveRaster(`${name}.png`, picture(layer, model)), label: "PNG", detail: "the matrix as a picture", disabled },
-    { value: () => model && saveSvg(`${name}.svg`, picture(layer, model)), label: "SVG", detail: "the matrix as shapes", disabled },
-    { value: () => model && void numbered(model).then((all) => saveText(`${name}.csv`, table(all))), label: "CSV", detail: `a line per neuron`, disabled },
+    {
+      value: () => model && void saveRaster(`${name}.png`, picture(layer, model)),
+      label: "PNG",
+      detail: "the matrix as a picture",
+      disabled,
+    },
+    {
+      value: () => model && saveSvg(`${name}.svg`, picture(layer, model)),
+      label: "SVG",
+      detail: "the matrix as shapes",
+      disabled,
+    },
+    {
+      value: () => model && void numbered(model).then((all) => saveText(`${name}.csv`, table(all))),
+      label: "CSV",
+      detail: `a line per neuron`,
+      disabled,
+    },
   ];
 }
 
 /** A picture that came as bytes gets its numbers now. */
-const numbered = async (model: MatrixModel): Promise<MatrixModel> => (model.matrix.cells ? { ...model, matrix: await allNumbers(model.asked) } : model);
+const numbered = async (model: MatrixModel): Promise<MatrixModel> =>
+  model.matrix.cells ? { ...model, matrix: await allNumbers(model.asked) } : model;
 
 /** A line per neuron in the order shown, a column per row. */
 export function table({ matrix, keys, statistic }: MatrixModel): string {
   const { effect, order, neurons } = matrix;
-  const lines = [csvLine(["neuron", ...(effect ? ["effect size g"] : []), ...keys.map((key) => `${nameOf(key)} ${STATISTICS[statistic].short}`)])];
+  const lines = [
+    csvLine([
+      "neuron",
+      ...(effect ? ["effect size g"] : []),
+      ...keys.map((key) => `${nameOf(key)} ${STATISTICS[statistic].short}`),
+    ]),
+  ];
   for (const neuron of order) {
-    lines.push(csvLine([neuron, ...(effect ? [digits(effect[neuron]!)] : []), ...keys.map((_, row) => digits(matrix[statistic][row * neurons + neuron]!))]));
+    lines.push(
+      csvLine([
+        neuron,
+        ...(effect ? [digits(effect[neuron]!)] : []),
+        ...keys.map((_, row) => digits(matrix[statistic][row * neurons + neuron]!)),
+      ]),
+    );
   }
   return `${lines.join("\n")}\n`;
 }
@@ -50,30 +78,62 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
   const width = labels + Math.max(480, Math.min(1600, matrix.neurons * 10)) + 14;
   const rowHeight = 14;
   const effect = matrix.effect;
-  const height = 32 + (effect ? 38 : 8) + pinned.length * 18 + (pinned.length > 0 ? 6 : 0) + subsets.length * rowHeight + 29;
-  const shape = matrixShape({ width: width - 12, height: height - 32, pinned: pinned.length, subsets: subsets.length, effect: effect !== null, labels });
+  const height =
+    32 + (effect ? 38 : 8) + pinned.length * 18 + (pinned.length > 0 ? 6 : 0) + subsets.length * rowHeight + 29;
+  const shape = matrixShape({
+    width: width - 12,
+    height: height - 32,
+    pinned: pinned.length,
+    subsets: subsets.length,
+    effect: effect !== null,
+    labels,
+  });
   const view = { first: 0, span: matrix.neurons };
 
-  const svg = element("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "font-family": "Roboto, Helvetica, Arial, sans-serif" }) as SVGSVGElement;
-  const add = (kind: string, attributes: Record<string, string | number>, words?: string): Element => svg.appendChild(element(kind, attributes, words));
+  const svg = element("svg", {
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    "font-family": "Roboto, Helvetica, Arial, sans-serif",
+  }) as SVGSVGElement;
+  const add = (kind: string, attributes: Record<string, string | number>, words?: string): Element =>
+    svg.appendChild(element(kind, attributes, words));
   const write = (words: string, x: number, y: number, more: Record<string, string | number> = {}): void =>
     void add("text", { x, y: y + 32, fill: text, "font-size": 12, "dominant-baseline": "central", ...more }, words);
   add("rect", { width, height, fill: background });
   write(layer, 12, -16, { "font-size": 13, "font-weight": 500 });
-  write(`${STATISTICS[model.statistic].long}, ${scale.kind}, ${scale.signed ? `${tick(-scale.end)} … ` : "0 … "}${scale.above ? "≥ " : ""}${tick(scale.end)}`,
-    shape.right, -16, { "font-size": 11, fill: text2, "text-anchor": "end" });
-  for (const [rows, block] of [[pinned, shape.pinned], [subsets, shape.subsets]] as const) {
+  write(
+    `${STATISTICS[model.statistic].long}, ${scale.kind}, ${scale.signed ? `${tick(-scale.end)} … ` : "0 … "}${scale.above ? "≥ " : ""}${tick(scale.end)}`,
+    shape.right,
+    -16,
+    { "font-size": 11, fill: text2, "text-anchor": "end" },
+  );
+  for (const [rows, block] of [
+    [pinned, shape.pinned],
+    [subsets, shape.subsets],
+  ] as const) {
     rows.forEach((row, i) => {
       const y = block.top + i * block.rowHeight;
       const key = keys[row] ?? "";
       const said = key.startsWith("i:") ? verdict(Number(key.slice(2))) : null;
       const index = colourOf(key);
-      if (index >= 0) add("rect", { x: 17, y: y + 32 + block.rowHeight / 2 - 4, width: 8, height: 8, rx: 2, fill: classColour(index) });
+      if (index >= 0)
+        add("rect", {
+          x: 17,
+          y: y + 32 + block.rowHeight / 2 - 4,
+          width: 8,
+          height: 8,
+          rx: 2,
+          fill: classColour(index),
+        });
       write(nameOf(key), 36, y + block.rowHeight / 2);
       const letter = row === model.a ? "A" : row === model.b ? "B" : "";
       if (letter) write(letter, 96, y + block.rowHeight / 2, { fill: accent, "font-size": 11, "font-weight": 500 });
-      write(said?.text ?? integer(matrix.n[row]), labels - 6, y + block.rowHeight / 2,
-        { "font-size": 11, fill: said?.wrong ? accent : text2, "text-anchor": "end" });
+      write(said?.text ?? integer(matrix.n[row]), labels - 6, y + block.rowHeight / 2, {
+        "font-size": 11,
+        fill: said?.wrong ? accent : text2,
+        "text-anchor": "end",
+      });
     });
     if (rows.length * matrix.neurons <= MOST_SHAPES) {
       rows.forEach((row, i) => {
@@ -81,34 +141,57 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
           const level = pyramid.peak(row, place, place + 1);
           const [x, end] = [placeToX(shape, view, place), placeToX(shape, view, place + 1)];
           add("rect", {
-            x: round(x), y: block.top + i * block.rowHeight + 32, width: round(end) - round(x), height: block.rowHeight,
-            fill: level === MISSING ? tokens.peek().outline : mapColour(level / 127), "shape-rendering": "crispEdges",
+            x: round(x),
+            y: block.top + i * block.rowHeight + 32,
+            width: round(end) - round(x),
+            height: block.rowHeight,
+            fill: level === MISSING ? tokens.peek().outline : mapColour(level / 127),
+            "shape-rendering": "crispEdges",
           });
         }
       });
     } else if (rows.length > 0) {
       add("image", {
-        x: shape.left, y: block.top + 32, width: shape.right - shape.left, height: rows.length * block.rowHeight, preserveAspectRatio: "none",
-        style: "image-rendering: pixelated", href: cellImage(model, rows),
+        x: shape.left,
+        y: block.top + 32,
+        width: shape.right - shape.left,
+        height: rows.length * block.rowHeight,
+        preserveAspectRatio: "none",
+        style: "image-rendering: pixelated",
+        href: cellImage(model, rows),
       });
     }
   }
   if (effect && shape.effect) {
     const end = effectEnd(effect);
-    write(`effect size g, ${nameOf(keys[model.a] ?? "")} − ${nameOf(keys[model.b] ?? "")}`, 12, 18, { "font-size": 11, fill: text2 });
+    write(`effect size g, ${nameOf(keys[model.a] ?? "")} − ${nameOf(keys[model.b] ?? "")}`, 12, 18, {
+      "font-size": 11,
+      fill: text2,
+    });
     const { zero, reach } = shape.effect;
     matrix.order.forEach((neuron, place) => {
       const d = effect[neuron]!;
       const own = Math.min(1, Math.abs(d) / end) * reach;
       const [x, next] = [placeToX(shape, view, place), placeToX(shape, view, place + 1)];
       const index = colourOf(keys[d > 0 ? model.a : model.b] ?? "");
-      if (own > 0) add("rect", { x: round(x + (next - x) * 0.15), y: round(32 + (d > 0 ? zero - own : zero)), width: round((next - x) * 0.7), height: round(own), fill: index < 0 ? text2 : classColour(index) });
+      if (own > 0)
+        add("rect", {
+          x: round(x + (next - x) * 0.15),
+          y: round(32 + (d > 0 ? zero - own : zero)),
+          width: round((next - x) * 0.7),
+          height: round(own),
+          fill: index < 0 ? text2 : classColour(index),
+        });
     });
   }
   write("neuron", 36, shape.ids, { "font-size": 10, fill: text3 });
   const step = tickStep((shape.right - shape.left) / matrix.neurons, String(matrix.neurons).length * 6);
   for (let place = 0; place < matrix.neurons; place += step) {
-    write(String(matrix.order[place]), round(placeToX(shape, view, place + 0.5)), shape.ids, { "font-size": 10, fill: text3, "text-anchor": "middle" });
+    write(String(matrix.order[place]), round(placeToX(shape, view, place + 0.5)), shape.ids, {
+      "font-size": 10,
+      fill: text3,
+      "text-anchor": "middle",
+    });
   }
   return svg;
 }
@@ -129,7 +212,11 @@ function cellImage({ pyramid }: MatrixModel, rows: readonly number[]): string {
   const pen = canvas.getContext("2d")!;
   rows.forEach((row, y) => {
     for (let x = 0; x < width; x++) {
-      const level = pyramid.peak(row, Math.floor((x / width) * pyramid.neurons), Math.ceil(((x + 1) / width) * pyramid.neurons));
+      const level = pyramid.peak(
+        row,
+        Math.floor((x / width) * pyramid.neurons),
+        Math.ceil(((x + 1) / width) * pyramid.neurons),
+      );
       pen.fillStyle = level === MISSING ? tokens.peek().outline : mapColour(level / 127);
       pen.fillRect(x, y, 1, 1);
     }

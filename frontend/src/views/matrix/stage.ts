@@ -12,7 +12,10 @@ import { compareAt } from "../../state/place";
 import { keyOf, type RowKey } from "../../state/rows";
 import { type ColumnView, compareMode, panel } from "../../state/view";
 
-/** One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its own labels. */
+/**
+ * One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its
+ * own labels.
+ */
 export interface MatrixModel {
   matrix: Matrix;
   /** What the matrix answers. */
@@ -69,11 +72,23 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
     const answer = computed(() => matrixOf(layer).value.value);
     const query = computed(() => matrixOf(layer).value.query);
     const compared = computed(() => (compareAt.value ? compareMatrixOf(layer).value.value : null));
-    models.set(layer, (found = computed(() => {
-      const [matrix, asked, other] = [answer.value, query.value, compared.value];
-      const alike = other && matrix && asked && !matrix.cells && other.neurons === matrix.neurons && other.count === matrix.count && other[asked.statistic].length > 0 ? other : null;
-      return matrix && asked ? model(layer, matrix, asked, alike) : null;
-    })));
+    models.set(
+      layer,
+      (found = computed(() => {
+        const [matrix, asked, other] = [answer.value, query.value, compared.value];
+        const alike =
+          other &&
+          matrix &&
+          asked &&
+          !matrix.cells &&
+          other.neurons === matrix.neurons &&
+          other.count === matrix.count &&
+          other[asked.statistic].length > 0
+            ? other
+            : null;
+        return matrix && asked ? model(layer, matrix, asked, alike) : null;
+      })),
+    );
   }
   return found;
 }
@@ -86,20 +101,37 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
   const pinned = keys.flatMap((key, i) => (key.startsWith("i:") ? [i] : []));
   const subsets = keys.flatMap((key, i) => (key.startsWith("i:") ? [] : [i]));
   const difference = other !== null && compareMode.value === "difference";
-  const values = matrix.cells ?? (difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown]);
-  const scale = matrix.scale ? drawnScale(matrix.scale, matrix.count * matrix.neurons) : matrixScale({
-    values: values as Float32Array, neurons: matrix.neurons, count: matrix.count, kind: difference ? "raw" : info ? scaleOf(info) : "z",
-    reference: subsets.length > 1 ? subsets : [...pinned, ...subsets],
-    signed: difference || ((info?.signed ?? false) && (shown === "mean" || shown === "max")),
-    end: shown === "active" && !difference ? 1 : undefined,
-  });
+  const values =
+    matrix.cells ?? (difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown]);
+  const scale = matrix.scale
+    ? drawnScale(matrix.scale, matrix.count * matrix.neurons)
+    : matrixScale({
+        values: values as Float32Array,
+        neurons: matrix.neurons,
+        count: matrix.count,
+        kind: difference ? "raw" : info ? scaleOf(info) : "z",
+        reference: subsets.length > 1 ? subsets : [...pinned, ...subsets],
+        signed: difference || ((info?.signed ?? false) && (shown === "mean" || shown === "max")),
+        end: shown === "active" && !difference ? 1 : undefined,
+      });
   const places = new Int32Array(matrix.neurons);
   matrix.order.forEach((neuron, place) => (places[neuron] = place));
   const pyramid = new Pyramid(values, matrix.order, scale);
   return {
-    matrix, asked, keys, pinned, subsets, places, statistic: shown, scale, pyramid, other, difference,
+    matrix,
+    asked,
+    keys,
+    pinned,
+    subsets,
+    places,
+    statistic: shown,
+    scale,
+    pyramid,
+    other,
+    difference,
     pyramids: other && !difference ? [pyramid, new Pyramid(other[shown], matrix.order, scale)] : [pyramid],
-    a: sort.by === "row" || sort.by === "difference" ? (sort.a ?? -1) : -1, b: sort.by === "difference" ? (sort.b ?? -1) : -1,
+    a: sort.by === "row" || sort.by === "difference" ? (sort.a ?? -1) : -1,
+    b: sort.by === "difference" ? (sort.b ?? -1) : -1,
   };
 }
 
@@ -110,7 +142,11 @@ export function stageOf(layer: string): Stage {
     const [{ width, height }, now] = [size.value, model.value];
     if (!now || width === 0) return null;
     return matrixShape({
-      width, height, pinned: now.pinned.length, subsets: now.subsets.length, effect: now.matrix.effect !== null,
+      width,
+      height,
+      pinned: now.pinned.length,
+      subsets: now.subsets.length,
+      effect: now.matrix.effect !== null,
       labels: Math.min(labelWidth.value, Math.max(LABELS, Math.round(width * 0.36))),
     });
   });
@@ -132,11 +168,23 @@ export function stageOf(layer: string): Stage {
 }
 
 /** One row's value and deviation on a neuron; null until they are there, where the picture came without numbers. */
-export function cellOf({ numbers }: Stage, { matrix, asked, statistic }: MatrixModel, at: number, neuron: number): { value: number; deviation: number } | null {
+export function cellOf(
+  { numbers }: Stage,
+  { matrix, asked, statistic }: MatrixModel,
+  at: number,
+  neuron: number,
+): { value: number; deviation: number } | null {
   let [from, i] = [matrix, at * matrix.neurons + neuron];
   if (matrix.cells) {
     const { value, query } = numbers.value;
-    if (!value || query?.window?.[0] !== neuron || query.statistic !== statistic || query.step !== asked.step || query.run !== asked.run) return null;
+    if (
+      !value ||
+      query?.window?.[0] !== neuron ||
+      query.statistic !== statistic ||
+      query.step !== asked.step ||
+      query.run !== asked.run
+    )
+      return null;
     const own = JSON.stringify(asked.rows[at]);
     [from, i] = [value, query.rows.findIndex((row) => JSON.stringify(row) === own)];
     if (i < 0) return null;
@@ -149,7 +197,10 @@ export function rowAt({ pinned, subsets }: MatrixModel, { block, row }: Spot): n
 }
 
 /** Where a row stands: its block and its place in it. */
-export function spotOf({ keys, pinned, subsets }: MatrixModel, key: RowKey): { block: "pinned" | "subsets"; row: number } | null {
+export function spotOf(
+  { keys, pinned, subsets }: MatrixModel,
+  key: RowKey,
+): { block: "pinned" | "subsets"; row: number } | null {
   const row = keys.indexOf(key);
   if (row < 0) return null;
   const block = key.startsWith("i:") ? "pinned" : "subsets";
@@ -177,8 +228,10 @@ const labelWidth: ReadonlySignal<number> = computed(() => {
   };
   let widest = LABELS;
   for (const row of rows.value) {
-    const side = row.kind === "instance" ? verdict(row.row)?.text
-      : integer(row.kind === "subset" ? subsetsByName.value.get(row.name)?.count : snapshot.value.value?.kept);
+    const side =
+      row.kind === "instance"
+        ? verdict(row.row)?.text
+        : integer(row.kind === "subset" ? subsetsByName.value.get(row.name)?.count : snapshot.value.value?.kept);
     widest = Math.max(widest, 36 + text(rowName(row).slice(0, 60), "500 12px") + 22 + text(side ?? "", "11px") + 6);
   }
   return Math.min(260, Math.ceil(widest));

@@ -38,20 +38,39 @@ export function Legend({ plot }: { plot: Plot }): JSX.Element {
     plot.hidden.value = next;
   };
   return (
-    <div class={`projection-legend${even ? " even" : long ? " long" : ""}`} role="group" aria-label="Legend" style={even ? { "--entries": entries.length } : {}}>
+    <div
+      class={`projection-legend${even ? " even" : long ? " long" : ""}`}
+      role="group"
+      aria-label="Legend"
+      style={even ? { "--entries": entries.length } : {}}
+    >
       {entries.map(({ name, colour, key: own, index }) => {
         const off = plot.hidden.value.has(index);
         const here = own !== null && own === key;
         return (
-          <button key={index} type="button" class={`projection-entry${here ? " here" : lit ? " dim" : ""}${off ? " off" : ""}`} aria-pressed={!off}
-            onClick={() => toggle(index)} onPointerEnter={() => own && setHover({ row: own })} onPointerLeave={clearHover}
-            onFocus={() => own && setHover({ row: own })} onBlur={clearHover}>
+          <button
+            key={index}
+            type="button"
+            class={`projection-entry${here ? " here" : lit ? " dim" : ""}${off ? " off" : ""}`}
+            aria-pressed={!off}
+            onClick={() => toggle(index)}
+            onPointerEnter={() => own && setHover({ row: own })}
+            onPointerLeave={clearHover}
+            onFocus={() => own && setHover({ row: own })}
+            onBlur={clearHover}
+          >
             <span class="swatch" style={off ? { boxShadow: `inset 0 0 0 1.5px ${colour}` } : { background: colour }} />
             <CutText>{name}</CutText>
           </button>
         );
       })}
-      {grey > 0 && <span class="projection-grey">{entries.length > 0 ? `${integer(grey)} more in grey` : `${integer(grey)} classes, too many to colour: point at one`}</span>}
+      {grey > 0 && (
+        <span class="projection-grey">
+          {entries.length > 0
+            ? `${integer(grey)} more in grey`
+            : `${integer(grey)} classes, too many to colour: point at one`}
+        </span>
+      )}
     </div>
   );
 }
@@ -66,8 +85,16 @@ export function PickedBar(): JSX.Element | null {
   const listed = isListable();
   return (
     <div class="picked-bar">
-      <span><b>{integer(set.rows.length)}</b> picked</span>
-      {listed ? <button type="button" class="button" onClick={() => addPickedRow()}>Add as row</button> : <span class="caption cut">{TOO_MANY}</span>}
+      <span>
+        <b>{integer(set.rows.length)}</b> picked
+      </span>
+      {listed ? (
+        <button type="button" class="button" onClick={() => addPickedRow()}>
+          Add as row
+        </button>
+      ) : (
+        <span class="caption cut">{TOO_MANY}</span>
+      )}
       <IconButton icon="close" label="Let the picked instances go" size={14} onClick={() => pick(null)} />
     </div>
   );

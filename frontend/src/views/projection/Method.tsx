@@ -10,8 +10,9 @@ import { IconButton } from "../controls/Icon";
 import { Segmented } from "../controls/Segmented";
 
 /**
- * PCA or t-SNE. The first click on t-SNE has it computed while the picture stays; once it is there, a click shows it. While it is computed
- * the control tells how far it is, and beside it stands what cancels it. What went wrong is told to `onFailure`.
+ * PCA or t-SNE. The first click on t-SNE has it computed while the picture stays; once it is there, a click shows it.
+ * While it is computed the control tells how far it is, and beside it stands what cancels it. What went wrong is told
+ * to `onFailure`.
  */
 export function Method({ layer, failure }: { layer: string; failure: Signal<string | null> }): JSX.Element {
   const { method } = panel(layer);
@@ -39,10 +40,22 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
     chooseMethod(layer, "pca");
   };
   const name = busy ? `t-SNE ${percent(share ?? 0, 0)}` : "t-SNE";
-  const title = busy ? "Being computed" : status === "ready" || method.value === "tsne" ? undefined : "Compute the t-SNE of this layer";
+  const title = busy
+    ? "Being computed"
+    : status === "ready" || method.value === "tsne"
+      ? undefined
+      : "Compute the t-SNE of this layer";
   return (
     <>
-      <Segmented label="Projection method" value={method.value} onChoose={choose} options={[{ value: "pca", label: "PCA" }, { value: "tsne", label: name, title }]} />
+      <Segmented
+        label="Projection method"
+        value={method.value}
+        onChoose={choose}
+        options={[
+          { value: "pca", label: "PCA" },
+          { value: "tsne", label: name, title },
+        ]}
+      />
       {busy && <IconButton icon="close" size={12} label="Cancel the t-SNE" onClick={cancel} />}
     </>
   );

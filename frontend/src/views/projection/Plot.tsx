@@ -27,7 +27,11 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
   const own = useSignal(false);
   const points = useMemo(() => pointsPainter(plot), [plot]);
   const marks = useCallback((surface: Parameters<typeof paintMarks>[1]) => paintMarks(plot, surface), [plot]);
-  const lasso = useCallback((surface: Parameters<typeof paintLasso>[0]) => void (plot.frame.value && paintLasso(surface, line.value, plot.frame.value)), [plot]);
+  const lasso = useCallback(
+    (surface: Parameters<typeof paintLasso>[0]) =>
+      void (plot.frame.value && paintLasso(surface, line.value, plot.frame.value)),
+    [plot],
+  );
   const pointer = useMemo(() => plotPointer(plot, element, line, own), [plot]);
   const zoomed = useComputed(() => panel(layer).zoom.value.scale > 1);
 
@@ -46,16 +50,37 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
   }, [plot]);
 
   return (
-    <div ref={element} class="projection-plot" tabIndex={0} role="application" aria-roledescription="scatter plot"
+    <div
+      ref={element}
+      class="projection-plot"
+      tabIndex={0}
+      role="application"
+      aria-roledescription="scatter plot"
       aria-label={`Projection of ${layer}. Arrow keys go from instance to instance, Enter pins, Shift and Enter picks, plus and minus zoom, 0 shows all.`}
-      onKeyDown={plotKeys(plot, own)} {...pointer.handlers}>
+      onKeyDown={plotKeys(plot, own)}
+      {...pointer.handlers}
+    >
       <Canvas draw={points} late />
       <Canvas draw={marks} aria-hidden />
       <Canvas draw={lasso} aria-hidden />
-      {!columns.value.value && columns.value.status === "failed" ? <p class="projection-note"><span>Without the instances there is nothing to show.</span></p> : plot.flat.value ? <p class="projection-note"><span>All instances lie at one place: this layer does not tell them apart.</span></p> : <Axes plot={plot} />}
+      {!columns.value.value && columns.value.status === "failed" ? (
+        <p class="projection-note">
+          <span>Without the instances there is nothing to show.</span>
+        </p>
+      ) : plot.flat.value ? (
+        <p class="projection-note">
+          <span>All instances lie at one place: this layer does not tell them apart.</span>
+        </p>
+      ) : (
+        <Axes plot={plot} />
+      )}
       <div class={`projection-tools${zoomed.value ? " zoomed" : ""}`}>
         {zoomed.value && <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />}
-        <MenuButton icon="download" label={`Save the projection of ${layer}`} options={() => saveOptions(plot, element.current)} />
+        <MenuButton
+          icon="download"
+          label={`Save the projection of ${layer}`}
+          options={() => saveOptions(plot, element.current)}
+        />
       </div>
       {own.value && line.value.length === 0 && <Explained plot={plot} box={element} />}
       <Said />
@@ -70,8 +95,14 @@ function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
   const turned = query?.like !== undefined;
   return (
     <>
-      <span class="projection-axis y">{turned ? "" : "PC2 "}{percent(value.explained[1], 0)}</span>
-      <span class="projection-axis x">{turned ? "" : "PC1 "}{percent(value.explained[0], 0)}</span>
+      <span class="projection-axis y">
+        {turned ? "" : "PC2 "}
+        {percent(value.explained[1], 0)}
+      </span>
+      <span class="projection-axis x">
+        {turned ? "" : "PC1 "}
+        {percent(value.explained[0], 0)}
+      </span>
     </>
   );
 }
@@ -94,6 +125,13 @@ function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElem
 function Said(): JSX.Element {
   const instance = hoveredInstance.value;
   const known = columns.value.value;
-  const text = instance === undefined || !known ? "" : `${instanceName(instance)}, label ${labelName(known.label[instance])}, predicted ${labelName(known.prediction[instance])}`;
-  return <span class="hidden-text" role="status">{text}</span>;
+  const text =
+    instance === undefined || !known
+      ? ""
+      : `${instanceName(instance)}, label ${labelName(known.label[instance])}, predicted ${labelName(known.prediction[instance])}`;
+  return (
+    <span class="hidden-text" role="status">
+      {text}
+    </span>
+  );
 }

@@ -14,7 +14,10 @@ import { Method } from "./Method";
 import { makePlot } from "./plot";
 import { Plot } from "./Plot";
 
-/** Every kept instance at its place by this layer's activations. Header (method, colour, close of the whole panel), plot, legend. */
+/**
+ * Every kept instance at its place by this layer's activations. Header (method, colour, close of the whole panel),
+ * plot, legend.
+ */
 export function Projection({ layer }: { layer: string }): JSX.Element {
   const [plot] = useState(() => makePlot(layer));
   const failure = useSignal<string | null>(null);
@@ -53,7 +56,14 @@ function Colour({ layer }: { layer: string }): JSX.Element {
   if (options.length === 0) return <></>;
   const chosen = options.find(({ value }) => value === colour.value) ?? options[0];
   return (
-    <Select busy={colour.value.startsWith("neuron:") && activationOf(colour.value.slice(7)).value.status === "pending"} label="Colour" plain value={chosen?.value ?? "label"} options={options} onChoose={(next) => (colour.value = next)}>
+    <Select
+      busy={colour.value.startsWith("neuron:") && activationOf(colour.value.slice(7)).value.status === "pending"}
+      label="Colour"
+      plain
+      value={chosen?.value ?? "label"}
+      options={options}
+      onChoose={(next) => (colour.value = next)}
+    >
       <span class="second projection-colour">colour</span> <b>{chosen?.label}</b>
     </Select>
   );

@@ -59,12 +59,19 @@ function byClass(known: Columns, shown: Snapshot, column: "label" | "prediction"
   const count = Math.max(shown.class_names.length, 1 + of.reduce((most, value) => Math.max(most, value), -1));
   const chosen = new Set(rows.value.map((row) => classOfRow(rowKey(row))).filter((index) => index >= 0));
   // Those of pinned instances count as chosen: they are what the picture is about.
-  const few = count <= MOST ? null : new Set([...(chosen.size <= MOST ? chosen : []), ...pinned.value.map((row) => of[row] as number)]);
+  const few =
+    count <= MOST
+      ? null
+      : new Set([...(chosen.size <= MOST ? chosen : []), ...pinned.value.map((row) => of[row] as number)]);
   const groups = Array.from({ length: count }, (_, index): Group => {
     const name = labelName(index);
     const subset = subsetsByName.value.get(name);
     const its = subset?.kind === "class" ? subset : null;
-    const key = !its ? null : column === "label" ? subsetKey(name) : expressionKey(its.expression.replace(/^label\b/, "prediction"));
+    const key = !its
+      ? null
+      : column === "label"
+        ? subsetKey(name)
+        : expressionKey(its.expression.replace(/^label\b/, "prediction"));
     return { name, colour: classColour(index), key, shown: !few || few.has(index) };
   });
   return { kind: "groups", of, groups, named: true };
@@ -86,9 +93,14 @@ function byCorrect({ correct }: Columns): Colouring {
 
 function byCategory(of: Int32Array, categories: string[], column: string): Colouring {
   const plain = /^[A-Za-z_]\w*$/.test(column);
-  const groups = categories.map((name, index): Group => ({
-    name, colour: classColour(index), key: plain ? expressionKey(`${column} == ${JSON.stringify(name)}`) : null, shown: index < MOST,
-  }));
+  const groups = categories.map(
+    (name, index): Group => ({
+      name,
+      colour: classColour(index),
+      key: plain ? expressionKey(`${column} == ${JSON.stringify(name)}`) : null,
+      shown: index < MOST,
+    }),
+  );
   return { kind: "groups", of, groups, named: true };
 }
 
@@ -116,7 +128,12 @@ function numbers(values: Float32Array | Int32Array): Colouring {
     return { kind: "numbers", values, low: -end, high: end };
   }
   // What lies far from zero would all look alike on a scale that starts there.
-  return { kind: "numbers", values, low: low > high / 2 ? low : 0, high: roundEnd(high) >= high * 1.3 ? high : roundEnd(high) };
+  return {
+    kind: "numbers",
+    values,
+    low: low > high / 2 ? low : 0,
+    high: roundEnd(high) >= high * 1.3 ? high : roundEnd(high),
+  };
 }
 
 /** A pixel per instance; 0: not drawn. `strong` for those that stand out: theirs is never grey. */
@@ -131,9 +148,13 @@ export function pixelsOf(colouring: Colouring, hidden: ReadonlySet<number>, stro
   const { values, low, high } = colouring;
   // Zero is the page itself on this map; a point there must still be seen.
   const seen = (share: number): number => (share < 0 ? -0.14 : 0.14) + 0.86 * share;
-  const steps = Array.from({ length: 128 }, (_, i) => packColour(mapColour(seen(low < 0 ? (i / 127) * 2 - 1 : i / 127))));
+  const steps = Array.from({ length: 128 }, (_, i) =>
+    packColour(mapColour(seen(low < 0 ? (i / 127) * 2 - 1 : i / 127))),
+  );
   return pixels(values, (value) =>
-    Number.isFinite(value) ? (steps[Math.round(Math.max(0, Math.min(1, (value - low) / (high - low || 1))) * 127)] as number) : none,
+    Number.isFinite(value)
+      ? (steps[Math.round(Math.max(0, Math.min(1, (value - low) / (high - low || 1))) * 127)] as number)
+      : none,
   );
 }
 
@@ -150,16 +171,32 @@ export function colourOptions(chosen: ColourBy): Option<ColourBy>[] {
   if (!known || !shown) return [];
   const labelled = shown.task !== "none";
   const options: Option<ColourBy>[] = labelled
-    ? several(shown.task) ? [{ value: "label", label: "correctness" }]
-      : [{ value: "label", label: "label" }, { value: "prediction", label: "prediction" }, { value: "correct", label: "correctness" }]
+    ? several(shown.task)
+      ? [{ value: "label", label: "correctness" }]
+      : [
+          { value: "label", label: "label" },
+          { value: "prediction", label: "prediction" },
+          { value: "correct", label: "correctness" },
+        ]
     : [];
   options.push({ value: "rows", label: "rows" });
-  const names = [...["score", "loss", "label_score"].filter((name) => labelled && known[name as "score"].some(Number.isFinite)), ...known.extra.keys()];
-  names.forEach((name, i) => options.push({ value: `column:${name}`, label: name.replace("label_score", "p(label)"), heading: i === 0 ? "Columns" : undefined }));
-  const picked = selection.value?.kind === "neuron" ? [`neuron:${selection.value.neuron} ${selection.value.layer}`] : [];
+  const names = [
+    ...["score", "loss", "label_score"].filter((name) => labelled && known[name as "score"].some(Number.isFinite)),
+    ...known.extra.keys(),
+  ];
+  names.forEach((name, i) =>
+    options.push({
+      value: `column:${name}`,
+      label: name.replace("label_score", "p(label)"),
+      heading: i === 0 ? "Columns" : undefined,
+    }),
+  );
+  const picked =
+    selection.value?.kind === "neuron" ? [`neuron:${selection.value.neuron} ${selection.value.layer}`] : [];
   [...new Set([...picked, ...(chosen.startsWith("neuron:") ? [chosen] : [])])].forEach((value, i) => {
     const [, neuron = "", layer = ""] = /^neuron:(\d+) (.*)$/s.exec(value) ?? [];
-    if (layers.value.has(layer)) options.push({ value, label: `neuron ${neuron}`, detail: layer, heading: i === 0 ? "Neurons" : undefined });
+    if (layers.value.has(layer))
+      options.push({ value, label: `neuron ${neuron}`, detail: layer, heading: i === 0 ? "Neurons" : undefined });
   });
   return options;
 }

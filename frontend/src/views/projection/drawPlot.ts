@@ -22,22 +22,40 @@ const MANY = 20_000;
 /** A handful of points would be lost at the size of a thousand. */
 const FEW = 100;
 
-export const pointRadius = (count: number): number => (count > MANY ? 1.1 : (wide.value ? 2.2 : 1.9) + (count <= FEW ? 1.2 : 0));
+export const pointRadius = (count: number): number =>
+  count > MANY ? 1.1 : (wide.value ? 2.2 : 1.9) + (count <= FEW ? 1.2 : 0);
 const litRadius = (count: number): number => (count > MANY ? 1.5 : pointRadius(count) + 0.7);
 
-/** Draws the points, in turn. What does not change with the hover is kept, so that a hover costs only the points that it lights. */
+/**
+ * Draws the points, in turn. What does not change with the hover is kept, so that a hover costs only the points that it
+ * lights.
+ */
 export function pointsPainter(plot: Plot): (surface: Surface) => (() => void) | undefined {
   let image: ImageData | null = null;
   // Whole, and dimmed below what stands out.
   const grounds = [0, 1].map(() => ({ pixels: new Uint32Array(0), of: [] as unknown[] }));
   return ({ context, ratio, ...own }) => {
-    const [xy, frame, pixels, strong, marked] = [plot.xy.value, plot.frame.value, plot.pixels.value, plot.strongPixels.value, lit.value];
+    const [xy, frame, pixels, strong, marked] = [
+      plot.xy.value,
+      plot.frame.value,
+      plot.pixels.value,
+      plot.strongPixels.value,
+      lit.value,
+    ];
     const count = xy ? xy.length >> 1 : 0;
     const fill = packColour(tokens.value.fill);
     const rings = pinned.value;
     const radius = [pointRadius(count) * ratio, litRadius(count) * ratio] as const;
     // Of a plot and its canvas one may not have heard of a new size yet.
-    if (!xy || !pixels || !strong || pixels.length !== count || frame?.width !== own.width || frame.height !== own.height) return undefined;
+    if (
+      !xy ||
+      !pixels ||
+      !strong ||
+      pixels.length !== count ||
+      frame?.width !== own.width ||
+      frame.height !== own.height
+    )
+      return undefined;
     return () => {
       const [width, height] = [context.canvas.width, context.canvas.height];
       if (image?.width !== width || image.height !== height) image = context.createImageData(width, height);
@@ -51,7 +69,13 @@ export function pointsPainter(plot: Plot): (surface: Surface) => (() => void) | 
         if (ground.pixels.length !== width * height) ground.pixels = new Uint32Array(width * height);
         ground.pixels.fill(fill);
         (count > MANY ? cloud : splat)(
-          { ...sheet, pixels: ground.pixels }, xy, placing, pixels, small(marked ? Math.min(DIM, fullAlpha(count) / 2) : fullAlpha(count)), null);
+          { ...sheet, pixels: ground.pixels },
+          xy,
+          placing,
+          pixels,
+          small(marked ? Math.min(DIM, fullAlpha(count) / 2) : fullAlpha(count)),
+          null,
+        );
       }
       sheet.pixels.set(ground.pixels);
       const style = { radius: radius[1], alpha: 1, halo: { width: 0.9 * ratio, colour: fill } };
@@ -82,7 +106,10 @@ function countOf(members: Uint8Array): number {
 export function paintMarks(plot: Plot, { context, width, height }: Surface): void {
   const [xy, frame, colouring, colours] = [plot.xy.value, plot.frame.value, plot.colouring.value, tokens.value];
   if (!xy || !frame) return;
-  const at = (row: number): [number, number] => [frame.x0 + (xy[2 * row] as number) * frame.scale, frame.y0 - (xy[2 * row + 1] as number) * frame.scale];
+  const at = (row: number): [number, number] => [
+    frame.x0 + (xy[2 * row] as number) * frame.scale,
+    frame.y0 - (xy[2 * row + 1] as number) * frame.scale,
+  ];
   const inPlot = (row: number): boolean => {
     const [x, y] = at(row);
     return x > -8 && y > -8 && x < width + 8 && y < height + 8;
@@ -91,12 +118,21 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
   const rings = pinned.value.filter((row) => row < xy.length >> 1 && inPlot(row));
   const key = hoveredRow.value;
   const wishes: (Parameters<typeof place>[0][number] & { text: string; font: string; colour: string })[] = [];
-  const wish = (text: string, weight: number, size: number, colour: string, x: number, y: number, around: (w: number, h: number) => [number, number][]): void => {
+  const wish = (
+    text: string,
+    weight: number,
+    size: number,
+    colour: string,
+    x: number,
+    y: number,
+    around: (w: number, h: number) => [number, number][],
+  ): void => {
     const font = `${weight} ${size}px ${FONT}`;
     const box = widthOf(text, size, weight);
     wishes.push({ text, font, colour, x, y, width: box, height: size, offsets: around(box, size + 2) });
   };
-  const kept = (x: number, y: number, w: number, h: number): void => void wishes.push({ text: "", font: "", colour: "", x, y, width: w, height: h, offsets: [[0, 0]] });
+  const kept = (x: number, y: number, w: number, h: number): void =>
+    void wishes.push({ text: "", font: "", colour: "", x, y, width: w, height: h, offsets: [[0, 0]] });
   // The captions of the axes stand in these corners.
   kept(28, 12, 50, 12);
   kept(width - 28, height - 10, 50, 12);
@@ -118,8 +154,15 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
       if (!its || plot.hidden.value.has(group) || (rank(group) === 0 && room-- <= 0)) continue;
       const strong = its.key !== null && its.key === key;
       const name = its.name.length > 16 ? `${its.name.slice(0, 15)}…` : its.name;
-      wish(name, 500, strong ? 13 : 12, strong ? colours.text : colours.text2, frame.x0 + x * frame.scale, frame.y0 - y * frame.scale,
-        count > 2 ? aroundMiddle : (w, h) => besidePoint(w, h, 7));
+      wish(
+        name,
+        500,
+        strong ? 13 : 12,
+        strong ? colours.text : colours.text2,
+        frame.x0 + x * frame.scale,
+        frame.y0 - y * frame.scale,
+        count > 2 ? aroundMiddle : (w, h) => besidePoint(w, h, 7),
+      );
     }
   }
   const places = place(wishes, width, height);
@@ -150,7 +193,14 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
   }
 }
 
-function ring(context: CanvasRenderingContext2D, x: number, y: number, radius: number, width: number, colour: string): void {
+function ring(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  radius: number,
+  width: number,
+  colour: string,
+): void {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   context.lineWidth = width;

@@ -12,7 +12,10 @@ import type { Plot } from "./plot";
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
 
-/** All that the pointer does, by keys: arrows hover, shift and arrows pan, Enter pins, shift (alt) and Enter adds to (takes from) the picked set. */
+/**
+ * All that the pointer does, by keys: arrows hover, shift and arrows pan, Enter pins, shift (alt) and Enter adds to
+ * (takes from) the picked set.
+ */
 export function plotKeys(plot: Plot, own: Signal<boolean>): (event: KeyboardEvent) => void {
   const { zoom } = panel(plot.layer);
   const scaled = (factor: number): void => {
@@ -25,7 +28,12 @@ export function plotKeys(plot: Plot, own: Signal<boolean>): (event: KeyboardEven
     const from = hover.peek().instance;
     const row =
       from === undefined
-        ? nearest(grid, ...toPlace(frame, frame.width / 2, frame.height / 2), (frame.width + frame.height) / frame.scale, plot.counts)
+        ? nearest(
+            grid,
+            ...toPlace(frame, frame.width / 2, frame.height / 2),
+            (frame.width + frame.height) / frame.scale,
+            plot.counts,
+          )
         : towards(xy, from, direction, plot.counts);
     if (row < 0) return;
     own.value = true;
@@ -43,7 +51,12 @@ export function plotKeys(plot: Plot, own: Signal<boolean>): (event: KeyboardEven
     else if (event.key === "Enter" && instance !== undefined) {
       const mode = event.shiftKey ? "add" : event.altKey ? "remove" : null;
       const known = columns.peek().value;
-      if (mode && known) pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), only(known, [instance]), mode) });
+      if (mode && known)
+        pick({
+          name: "lasso",
+          layer: plot.layer,
+          rows: joined(picked.peek()?.rows ?? new Int32Array(0), only(known, [instance]), mode),
+        });
       if (!mode) clickInstance(instance);
     } else if (event.key === "+" || event.key === "=") scaled(1.4);
     else if (event.key === "-") scaled(1 / 1.4);

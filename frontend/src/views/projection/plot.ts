@@ -1,5 +1,14 @@
 import { computed, effect, type ReadonlySignal, signal, type Signal } from "@preact/signals";
-import { type Bounds, between, betweenBounds, boundsOf, ease, frameOf, type Frame, isPoint } from "../../layout/projection";
+import {
+  type Bounds,
+  between,
+  betweenBounds,
+  boundsOf,
+  ease,
+  frameOf,
+  type Frame,
+  isPoint,
+} from "../../layout/projection";
 import { gridOf, type Grid } from "../../layout/projectionGrid";
 import { clusters, type Cluster } from "../../layout/projectionLabels";
 import { pcaOf, projectionOf, type ProjectionQuery } from "../../state/data";
@@ -64,7 +73,11 @@ export function makePlot(layer: string): Plot {
       const to = { xy: value.xy, bounds: boundsOf(value.xy) };
       if (from?.xy === to.xy) return;
       // From one method to another nothing is to be followed by the eye: it would only cross.
-      const jump = !from || from.xy.length !== to.xy.length || value.method !== method || matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const jump =
+        !from ||
+        from.xy.length !== to.xy.length ||
+        value.method !== method ||
+        matchMedia("(prefers-reduced-motion: reduce)").matches;
       method = value.method;
       if (jump) {
         shown.value = to;
@@ -74,7 +87,13 @@ export function makePlot(layer: string): Plot {
       const step = (now: number): void => {
         const t = Math.min(1, Math.max(0, now - start) / MOVE_MS);
         const e = ease(t);
-        shown.value = t < 1 ? { xy: between(from.xy, to.xy, e, new Float32Array(to.xy.length)), bounds: betweenBounds(from.bounds, to.bounds, e) } : to;
+        shown.value =
+          t < 1
+            ? {
+                xy: between(from.xy, to.xy, e, new Float32Array(to.xy.length)),
+                bounds: betweenBounds(from.bounds, to.bounds, e),
+              }
+            : to;
         if (t < 1) frame = requestAnimationFrame(step);
       };
       frame = requestAnimationFrame(step);
@@ -86,7 +105,15 @@ export function makePlot(layer: string): Plot {
   };
 
   return {
-    layer, answer, xy, size, colouring, hidden, pixels, follow, flat,
+    layer,
+    answer,
+    xy,
+    size,
+    colouring,
+    hidden,
+    pixels,
+    follow,
+    flat,
     frame: computed(() => {
       const [what, { width, height }] = [shown.value, size.value];
       return what && width > 0 && height > 0 ? frameOf(what.bounds, width, height, state.zoom.value) : null;
@@ -95,7 +122,9 @@ export function makePlot(layer: string): Plot {
     strongPixels: computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, true)),
     clusters: computed(() => {
       const how = colouring.value;
-      return xy.value && !flat.value && how?.kind === "groups" && how.named && how.of.length * 2 === xy.value.length ? clusters(how.of, xy.value) : [];
+      return xy.value && !flat.value && how?.kind === "groups" && how.named && how.of.length * 2 === xy.value.length
+        ? clusters(how.of, xy.value)
+        : [];
     }),
     counts: (row) => (pixels.peek()?.[row] ?? 1) !== 0,
   };

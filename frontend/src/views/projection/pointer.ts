@@ -24,11 +24,14 @@ interface Handlers {
 type Drag = { kind: "press" | "lasso" | "pan"; id: number; x: number; y: number; mode: LassoMode; scale: number };
 
 /**
- * Pointer on a plot: moving hovers, a click pins, a drag draws a lasso (shift adds, alt removes); the wheel zooms; the middle button, the space bar or
- * two fingers pan.
+ * Pointer on a plot: moving hovers, a click pins, a drag draws a lasso (shift adds, alt removes); the wheel zooms; the
+ * middle button, the space bar or two fingers pan.
  */
 export function plotPointer(
-  plot: Plot, element: { current: HTMLDivElement | null }, line: Signal<number[]>, own: Signal<boolean>,
+  plot: Plot,
+  element: { current: HTMLDivElement | null },
+  line: Signal<number[]>,
+  own: Signal<boolean>,
 ): { handlers: Handlers; listen: () => () => void } {
   const { zoom } = panel(plot.layer);
   const fingers = new Map<number, { x: number; y: number }>();
@@ -67,7 +70,8 @@ export function plotPointer(
     line.value = [];
     if (!grid) return;
     const members = trace([...drawn, ...drawn.slice(0, 2)], grid);
-    if (plot.hidden.peek().size > 0) for (let row = 0; row < members.length; row++) if (!plot.counts(row)) members[row] = 0;
+    if (plot.hidden.peek().size > 0)
+      for (let row = 0; row < members.length; row++) if (!plot.counts(row)) members[row] = 0;
     pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), members, mode) });
   };
   const twoFingers = (event: PointerEvent, now: { x: number; y: number }): void => {
@@ -94,7 +98,8 @@ export function plotPointer(
     line.value = [];
   };
 
-  const onTools = ({ target }: Event): boolean => target instanceof Element && target.closest(".projection-tools") !== null;
+  const onTools = ({ target }: Event): boolean =>
+    target instanceof Element && target.closest(".projection-tools") !== null;
 
   const handlers: Handlers = {
     onPointerDown(event) {
@@ -110,7 +115,14 @@ export function plotPointer(
       const panning = event.button === 1 || space;
       if (panning) event.preventDefault();
       element.current?.setPointerCapture(event.pointerId);
-      drag = { kind: panning ? "pan" : "press", id: event.pointerId, x, y, mode: event.shiftKey ? "add" : event.altKey ? "remove" : "new", scale: zoom.peek().scale };
+      drag = {
+        kind: panning ? "pan" : "press",
+        id: event.pointerId,
+        x,
+        y,
+        mode: event.shiftKey ? "add" : event.altKey ? "remove" : "new",
+        scale: zoom.peek().scale,
+      };
     },
     onPointerMove(event) {
       const { x, y } = local(event);
@@ -156,7 +168,8 @@ export function plotPointer(
     const leave = (): void => void (over = false);
     const key = (event: KeyboardEvent): void => {
       if (event.key !== " ") return;
-      const typing = event.target instanceof Element && event.target.closest("input, textarea, button, [contenteditable]");
+      const typing =
+        event.target instanceof Element && event.target.closest("input, textarea, button, [contenteditable]");
       space = event.type === "keydown" && over && !typing;
       if (space) event.preventDefault();
       if (box) box.style.cursor = space ? "grab" : "";

@@ -11,8 +11,17 @@ export function saveOptions({ layer, answer }: Plot, box: Element | null): Optio
   const { value } = answer.peek();
   const name = `projection-${layer}-step-${at.peek()?.step ?? ""}`;
   return [
-    { value: () => savePng(`${name}.png`, [...(box?.querySelectorAll("canvas") ?? [])], tokens.peek().fill), label: "PNG", detail: "the plot as a picture" },
-    { value: () => value && saveText(`${name}.csv`, table(value.xy)), label: "CSV", detail: "a line per instance", disabled: !value },
+    {
+      value: () => savePng(`${name}.png`, [...(box?.querySelectorAll("canvas") ?? [])], tokens.peek().fill),
+      label: "PNG",
+      detail: "the plot as a picture",
+    },
+    {
+      value: () => value && saveText(`${name}.csv`, table(value.xy)),
+      label: "CSV",
+      detail: "a line per instance",
+      disabled: !value,
+    },
   ];
 }
 
@@ -21,7 +30,15 @@ function table(xy: Float32Array): string {
   const known = columns.peek().value;
   const lines = [csvLine(["id", "label", "prediction", "x", "y"])];
   for (let row = 0; 2 * row < xy.length; row++) {
-    lines.push(csvLine([known?.ids[row], labelName(known?.label[row]), labelName(known?.prediction[row]), digits(xy[2 * row]!), digits(xy[2 * row + 1]!)]));
+    lines.push(
+      csvLine([
+        known?.ids[row],
+        labelName(known?.label[row]),
+        labelName(known?.prediction[row]),
+        digits(xy[2 * row]!),
+        digits(xy[2 * row + 1]!),
+      ]),
+    );
   }
   return `${lines.join("\n")}\n`;
 }

@@ -22,9 +22,16 @@ export function Completions({ found, active, onChoose, onPoint }: Properties): J
     <div ref={list} id={LIST_ID} class="menu expression-completions" role="listbox" aria-label="Completions">
       {found.map((completion, index) => (
         // The field must not lose the focus by the click.
-        <div key={`${completion.label} ${completion.text}`} id={optionId(index)} role="option" aria-selected={index === active}
-          class={`menu-option${index === active ? " active" : ""}`} onPointerDown={(event) => event.preventDefault()}
-          onPointerEnter={() => onPoint(index)} onClick={() => onChoose(completion)}>
+        <div
+          key={`${completion.label} ${completion.text}`}
+          id={optionId(index)}
+          role="option"
+          aria-selected={index === active}
+          class={`menu-option${index === active ? " active" : ""}`}
+          onPointerDown={(event) => event.preventDefault()}
+          onPointerEnter={() => onPoint(index)}
+          onClick={() => onChoose(completion)}
+        >
           <span class="menu-label code">{completion.label}</span>
           <span class="menu-detail">{completion.detail}</span>
         </div>

@@ -22,7 +22,10 @@ const typedValues = valuesOf(() => typedValue.value);
 /** Whether the expression was typed here, not brought by a link: then the box alone says what is wrong. */
 export const typedHere = signal(false);
 
-/** The subset language: coloured and completed while typed, counted, and made a row. What is wrong is said under it, with the place marked. */
+/**
+ * The subset language: coloured and completed while typed, counted, and made a row. What is wrong is said under it,
+ * with the place marked.
+ */
 export function ExpressionBox(): JSX.Element {
   const [typed, setTyped] = useState(expression.value);
   const [focused, setFocused] = useState(false);
@@ -76,13 +79,16 @@ export function ExpressionBox(): JSX.Element {
     setActive(-1);
     setOffer(/[( ]$/.test(chosen.text.slice(0, chosen.caret)) ? "typed" : "closed");
   };
-  const follow = (event: { currentTarget: HTMLInputElement }): void => setCaret(event.currentTarget.selectionStart ?? 0);
+  const follow = (event: { currentTarget: HTMLInputElement }): void =>
+    setCaret(event.currentTarget.selectionStart ?? 0);
   const key = (event: KeyboardEvent): void => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step !== 0 && !event.altKey) {
       event.preventDefault();
       if (choices.length === 0) setOffer("all");
-      setActive(choices.length === 0 ? 0 : (active + step + (active < 0 && step < 0 ? 1 : 0) + choices.length) % choices.length);
+      setActive(
+        choices.length === 0 ? 0 : (active + step + (active < 0 && step < 0 ? 1 : 0) + choices.length) % choices.length,
+      );
     } else if ((event.key === "Enter" || event.key === "Tab") && choices[active]) {
       event.preventDefault();
       choose(choices[active]);
@@ -108,9 +114,22 @@ export function ExpressionBox(): JSX.Element {
         <div ref={back} class="expression-back code" aria-hidden="true">
           <Coloured text={typed} wrong={position === null ? null : position + lead} />
         </div>
-        <input ref={input} class="expression-input code" type="text" spellcheck={false} autocomplete="off" autocapitalize="off" value={typed}
-          placeholder={placeholder()} aria-label="Subset expression" aria-invalid={failed} aria-describedby={failed ? "expression-error" : undefined}
-          role="combobox" aria-autocomplete="list" aria-expanded={choices.length > 0} aria-controls={LIST_ID}
+        <input
+          ref={input}
+          class="expression-input code"
+          type="text"
+          spellcheck={false}
+          autocomplete="off"
+          autocapitalize="off"
+          value={typed}
+          placeholder={placeholder()}
+          aria-label="Subset expression"
+          aria-invalid={failed}
+          aria-describedby={failed ? "expression-error" : undefined}
+          role="combobox"
+          aria-autocomplete="list"
+          aria-expanded={choices.length > 0}
+          aria-controls={LIST_ID}
           aria-activedescendant={choices[active] ? optionId(active) : undefined}
           onInput={(event) => {
             change(event.currentTarget.value);
@@ -118,11 +137,15 @@ export function ExpressionBox(): JSX.Element {
             setOffer("typed");
             setActive(-1);
           }}
-          onScroll={scroll} onFocus={() => setFocused(true)} onSelect={follow} onKeyDown={key}
+          onScroll={scroll}
+          onFocus={() => setFocused(true)}
+          onSelect={follow}
+          onKeyDown={key}
           onBlur={() => {
             setFocused(false);
             setOffer("closed");
-          }} />
+          }}
+        />
       </div>
       {asked.trim() !== "" && settled && found.value && found.status !== "failed" && (
         <span class="expression-count second" onPointerEnter={point} onPointerLeave={clearHover} aria-live="polite">
@@ -130,32 +153,54 @@ export function ExpressionBox(): JSX.Element {
         </span>
       )}
       {asked.trim() !== "" && (
-        <button type="button" class="button" disabled={!settled || found.status !== "ready"} onClick={add} onPointerEnter={point} onPointerLeave={clearHover}>
+        <button
+          type="button"
+          class="button"
+          disabled={!settled || found.status !== "ready"}
+          onClick={add}
+          onPointerEnter={point}
+          onPointerLeave={clearHover}
+        >
           Add as row
         </button>
       )}
-      {asked.trim() !== "" && found.status === "pending" && <div class="progress" role="progressbar" aria-label="Counting" />}
+      {asked.trim() !== "" && found.status === "pending" && (
+        <div class="progress" role="progressbar" aria-label="Counting" />
+      )}
       {choices.length > 0 && <Completions found={choices} active={active} onChoose={choose} onPoint={setActive} />}
       {failed && (
         <div id="expression-error" class={`expression-error${focused || !refused ? " focused" : ""}`} role="alert">
           {found.error?.message}
-          {!refused && <button type="button" class="button" onClick={found.retry}>Try again</button>}
+          {!refused && (
+            <button type="button" class="button" onClick={found.retry}>
+              Try again
+            </button>
+          )}
         </div>
       )}
     </div>
   );
 }
 
-/** Completions at the caret, by what is known of the columns; the values of a long column are asked for as they are typed. */
+/**
+ * Completions at the caret, by what is known of the columns; the values of a long column are asked for as they are
+ * typed.
+ */
 function useOffered(text: string, caret: number, offer: "closed" | "typed" | "all"): Completion[] {
   const open = offer !== "closed";
   const known = open ? vocabulary.value.value : null;
   const place = open ? placeAt(text, caret) : null;
   const column = known?.columns.find(({ name }) => name === place?.column);
-  const long = column && column.type !== "number" && place && place.prefix !== "" && column.distinct > column.values.length ? column.name : null;
+  const long =
+    column && column.type !== "number" && place && place.prefix !== "" && column.distinct > column.values.length
+      ? column.name
+      : null;
   const prefix = place?.prefix ?? "";
   useEffect(() => {
-    const timer = window.setTimeout(() => (typedValue.value = long === null ? null : { column: long, prefix }), PAUSE_MS);
+    const timer = window.setTimeout(
+      () => (typedValue.value = long === null ? null : { column: long, prefix }),
+      PAUSE_MS,
+    );
     return () => clearTimeout(timer);
   }, [long, prefix]);
   const more = long === null ? undefined : typedValues.value.value?.columns;
@@ -164,7 +209,11 @@ function useOffered(text: string, caret: number, offer: "closed" | "typed" | "al
 }
 
 /** An example for tasks whose instances are neither right nor wrong. */
-const WITHOUT_CORRECT: Partial<Record<Task, string>> = { regression: "loss > 1", ranking: "score > 0", none: "id < 100" };
+const WITHOUT_CORRECT: Partial<Record<Task, string>> = {
+  regression: "loss > 1",
+  ranking: "score > 0",
+  none: "id < 100",
+};
 
 function placeholder(): string {
   const shown = snapshot.value.value;
@@ -179,7 +228,11 @@ function Coloured({ text, wrong }: { text: string; wrong: number | null }): JSX.
     <>
       {tokens(text).map(({ kind, text: word, start }) => {
         const marked = wrong !== null && wrong >= start && wrong < start + word.length;
-        return <span key={start} class={`code-${kind}${marked ? " wrong" : ""}`}>{word}</span>;
+        return (
+          <span key={start} class={`code-${kind}${marked ? " wrong" : ""}`}>
+            {word}
+          </span>
+        );
       })}
       {wrong !== null && wrong >= text.length && <span class="wrong">{"\u00a0"}</span>}
     </>

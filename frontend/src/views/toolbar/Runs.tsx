@@ -17,14 +17,22 @@ export function RunSelect(): JSX.Element {
     return {
       value: info.name,
       label: info.name,
-      detail: usable ? `${info.steps.length} steps${last?.accuracy == null ? "" : ` · ${percent(last.accuracy)}`}` : info.problems[0] ?? "nothing readable",
+      detail: usable
+        ? `${info.steps.length} steps${last?.accuracy == null ? "" : ` · ${percent(last.accuracy)}`}`
+        : (info.problems[0] ?? "nothing readable"),
       disabled: !usable,
     };
   });
   return (
     <div class="toolbar-group">
       <span class="second">Run</span>
-      <Select label="Run" value={run.value?.name ?? ""} options={options} onChoose={chooseRun} busy={awaits((shown) => shown.run !== run.value?.name)} />
+      <Select
+        label="Run"
+        value={run.value?.name ?? ""}
+        options={options}
+        onChoose={chooseRun}
+        busy={awaits((shown) => shown.run !== run.value?.name)}
+      />
     </div>
   );
 }
@@ -36,7 +44,11 @@ export function CompareSelect(): JSX.Element {
   const key = ({ run: name, step }: Compare): string => JSON.stringify([name, step]);
   const options: Option<string>[] = [
     { value: NOTHING, label: "nothing" },
-    ...others.map(({ name }, i) => ({ value: key({ run: name, step: null }), label: name, heading: i === 0 ? "Another run, at the nearest step" : undefined })),
+    ...others.map(({ name }, i) => ({
+      value: key({ run: name, step: null }),
+      label: name,
+      heading: i === 0 ? "Another run, at the nearest step" : undefined,
+    })),
     ...steps.value
       .filter(({ problem }) => problem === null)
       .map(({ step, accuracy }, i) => ({
@@ -54,12 +66,24 @@ export function CompareSelect(): JSX.Element {
   const beside = compareAt.value;
   return (
     <div class="toolbar-group">
-      <span class="second">Compare<span class="toolbar-with"> with</span></span>
-      <Select plain={!beside} busy={awaitsOther()} label="Compare with" value={compare.value ? key(beside && beside.run !== here ? { run: beside.run, step: null } : compare.value) : NOTHING}
-        says={beside ? `${beside.run === here ? "" : `${beside.run} `}step ${integer(beside.step)}` : "nothing"} options={options} onChoose={choose}>
+      <span class="second">
+        Compare<span class="toolbar-with"> with</span>
+      </span>
+      <Select
+        plain={!beside}
+        busy={awaitsOther()}
+        label="Compare with"
+        value={
+          compare.value ? key(beside && beside.run !== here ? { run: beside.run, step: null } : compare.value) : NOTHING
+        }
+        says={beside ? `${beside.run === here ? "" : `${beside.run} `}step ${integer(beside.step)}` : "nothing"}
+        options={options}
+        onChoose={choose}
+      >
         {beside ? (
           <>
-            {beside.run !== here && <span class="cut">{beside.run}</span>}{" "}<span class="second">step {integer(beside.step)}</span>
+            {beside.run !== here && <span class="cut">{beside.run}</span>}{" "}
+            <span class="second">step {integer(beside.step)}</span>
           </>
         ) : (
           <span class="second">nothing</span>

@@ -14,10 +14,14 @@ const place = computed(() => {
   return (at: number): number => (last > first ? (at - first) / (last - first) : 0.5);
 });
 
-/** How the training went, as a line from left to right in a box of 100 x 10: accuracy where there is one, else the loss. */
+/**
+ * How the training went, as a line from left to right in a box of 100 x 10: accuracy where there is one, else the loss.
+ */
 const curve = computed(() => {
   const by = steps.value.some(({ accuracy }) => accuracy !== null) ? "accuracy" : "loss";
-  const known = steps.value.flatMap((info) => (info[by] === null ? [] : [{ x: place.value(info.step) * 100, y: info[by] }]));
+  const known = steps.value.flatMap((info) =>
+    info[by] === null ? [] : [{ x: place.value(info.step) * 100, y: info[by] }],
+  );
   const [low, high] = [Math.min(...known.map(({ y }) => y)), Math.max(...known.map(({ y }) => y))];
   const height = (y: number): number => (high > low ? 9 - ((y - low) / (high - low)) * 8 : 5);
   return { by, points: known.map(({ x, y }) => ({ x, y: height(y) })) };
@@ -28,17 +32,29 @@ export function StepSlider(): JSX.Element {
   const here = step.value;
   const last = steps.value.at(-1);
   const x = here ? place.value(here.step) * 100 : 0;
-  const dot = curve.value.points.reduce<{ x: number; y: number } | null>((best, p) => (!best || Math.abs(p.x - x) < Math.abs(best.x - x) ? p : best), null);
+  const dot = curve.value.points.reduce<{ x: number; y: number } | null>(
+    (best, p) => (!best || Math.abs(p.x - x) < Math.abs(best.x - x) ? p : best),
+    null,
+  );
   const said = metric(here?.accuracy ?? null, here?.loss ?? null);
   return (
     <div class="toolbar-step">
       <span class="second">Step</span>
       <Track x={x} dot={dot} text={`${here?.step ?? 0} of ${last?.step ?? 0}${said && `, ${said}`}`} />
       <span class="toolbar-metric" title={here?.problem ?? undefined}>
-        <b>{integer(here?.step)}</b> <span class="second">of {integer(last?.step)}{said && <span class="toolbar-accuracy"> · {said}</span>}</span>
+        <b>{integer(here?.step)}</b>{" "}
+        <span class="second">
+          of {integer(last?.step)}
+          {said && <span class="toolbar-accuracy"> · {said}</span>}
+        </span>
       </span>
-      <IconButton icon={playing.value ? "pause" : "play"} label={playing.value ? "Pause" : "Play through the steps"} onClick={togglePlay} size={18}
-        disabled={steps.value.length < 2} />
+      <IconButton
+        icon={playing.value ? "pause" : "play"}
+        label={playing.value ? "Pause" : "Play through the steps"}
+        onClick={togglePlay}
+        size={18}
+        disabled={steps.value.length < 2}
+      />
     </div>
   );
 }
@@ -64,7 +80,16 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
     choose(event);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
-    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 5, PageDown: -5, Home: -Infinity, End: Infinity }[event.key];
+    const by = {
+      ArrowRight: 1,
+      ArrowUp: 1,
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      PageUp: 5,
+      PageDown: -5,
+      Home: -Infinity,
+      End: Infinity,
+    }[event.key];
     if (by === undefined) return;
     event.preventDefault();
     pause();
@@ -73,9 +98,20 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
   // With more steps than pixels to mark them, only the line is left.
   const ticks = steps.value.length <= 60 ? steps.value : steps.value.filter(({ problem }) => problem !== null);
   return (
-    <div ref={element} class="step-track" role="slider" tabIndex={0} aria-label="Training step" aria-valuemin={steps.value[0]?.step}
-      aria-valuemax={steps.value.at(-1)?.step} aria-valuenow={step.value?.step} aria-valuetext={text} onPointerDown={onPointerDown}
-      onPointerMove={(event) => event.buttons === 1 && choose(event)} onKeyDown={onKeyDown}>
+    <div
+      ref={element}
+      class="step-track"
+      role="slider"
+      tabIndex={0}
+      aria-label="Training step"
+      aria-valuemin={steps.value[0]?.step}
+      aria-valuemax={steps.value.at(-1)?.step}
+      aria-valuenow={step.value?.step}
+      aria-valuetext={text}
+      onPointerDown={onPointerDown}
+      onPointerMove={(event) => event.buttons === 1 && choose(event)}
+      onKeyDown={onKeyDown}
+    >
       <div class="step-inner">
         <svg class="step-curve" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
           <polyline points={curve.value.points.map((p) => `${p.x},${p.y}`).join(" ")} />
@@ -84,11 +120,16 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
         <span class="step-line" />
         <span class="step-line done" style={{ width: `${x}%` }} />
         {ticks.map((info) => (
-          <span key={info.step} class={`step-tick${info.problem === null ? "" : " broken"}${place.value(info.step) * 100 <= x ? " done" : ""}`}
-            style={{ left: `${place.value(info.step) * 100}%` }} />
+          <span
+            key={info.step}
+            class={`step-tick${info.problem === null ? "" : " broken"}${place.value(info.step) * 100 <= x ? " done" : ""}`}
+            style={{ left: `${place.value(info.step) * 100}%` }}
+          />
         ))}
         <span class="step-handle" style={{ left: `${x}%` }} />
-        {awaits((shown) => shown.run === run.value?.name && shown.step !== step.value?.step) && <div class="progress step-busy" role="progressbar" aria-label="The step is loading" />}
+        {awaits((shown) => shown.run === run.value?.name && shown.step !== step.value?.step) && (
+          <div class="progress step-busy" role="progressbar" aria-label="The step is loading" />
+        )}
       </div>
     </div>
   );

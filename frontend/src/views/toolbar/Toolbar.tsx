@@ -37,8 +37,14 @@ function CopyLink(): JSX.Element {
   };
   return (
     <>
-      <IconButton icon={copied ? "check" : "link"} label={copied ? "Link copied" : "Copy a link to this picture"} onClick={() => void copy()} />
-      <span class="hidden-text" role="status">{copied ? "Link copied" : ""}</span>
+      <IconButton
+        icon={copied ? "check" : "link"}
+        label={copied ? "Link copied" : "Copy a link to this picture"}
+        onClick={() => void copy()}
+      />
+      <span class="hidden-text" role="status">
+        {copied ? "Link copied" : ""}
+      </span>
     </>
   );
 }
@@ -52,15 +58,27 @@ function Notices(): JSX.Element | null {
   if (step.value?.problem != null) said.unshift(step.value.problem);
   if (runsError.value) said.unshift(`${runsError.value.message} What is shown here was read before.`);
   const { error } = whereOf(expression.value).value;
-  if (!typedHere.value && error?.kind === "bad_request") said.push(`The link’s expression cannot be used. ${error.message}`);
+  if (!typedHere.value && error?.kind === "bad_request")
+    said.push(`The link’s expression cannot be used. ${error.message}`);
   // One line per cause: what a missing file takes with it says so in its place.
-  const left = said.filter((text) => !dismissed.value.has(text) && !said.some((cause) => cause !== text && text.endsWith(cause)));
+  const left = said.filter(
+    (text) => !dismissed.value.has(text) && !said.some((cause) => cause !== text && text.endsWith(cause)),
+  );
   if (left.length === 0) return null;
   return (
     <div class="notices" role="status">
       <Icon name="warning" size={14} />
-      <div class="notices-text">{left.map((text) => <p key={text}>{text}</p>)}</div>
-      <IconButton icon="close" size={14} label="Dismiss" onClick={() => (dismissed.value = new Set([...dismissed.value, ...left]))} />
+      <div class="notices-text">
+        {left.map((text) => (
+          <p key={text}>{text}</p>
+        ))}
+      </div>
+      <IconButton
+        icon="close"
+        size={14}
+        label="Dismiss"
+        onClick={() => (dismissed.value = new Set([...dismissed.value, ...left]))}
+      />
     </div>
   );
 }
