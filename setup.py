@@ -24,6 +24,8 @@ FRONTEND = ROOT / "frontend"
 STATIC = PACKAGE / "serve" / "static"
 #: Digest of the sources that STATIC was built from; the leading dot keeps it out of the wheel.
 BUILT_FROM = STATIC / ".built-from"
+#: Names, versions and licence texts of the packages whose code is in STATIC.
+NOTICES = "NOTICES.txt"
 #: What the front end's result does not depend on, or is itself a result.
 NOT_SOURCES = {"node_modules", "dist", "coverage", "fixtures", "tests", "test", "__snapshots__"}
 
@@ -75,13 +77,16 @@ def build_frontend() -> None:
     if not (FRONTEND / "package-lock.json").exists():
         raise ExecError(f"front end: no {FRONTEND / 'package-lock.json'}; build from a complete checkout or sdist")
     digest = frontend_digest()
-    if BUILT_FROM.exists() and BUILT_FROM.read_text() == digest and (STATIC / "index.js").exists():
+    results = [STATIC / "index.js", STATIC / NOTICES]
+    if BUILT_FROM.exists() and BUILT_FROM.read_text() == digest and all(path.exists() for path in results):
         return
     if not packages_installed():
-        npm("ci", "--include=dev", "--no-audit", "--no-fund")
+        # No package runs code of its own when it is installed; none that the build needs has to.
+        npm("ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund")
     npm("run", "build")
-    if not (STATIC / "index.js").exists():
-        raise ExecError(f"front end: `npm run build` wrote no {STATIC / 'index.js'}; check outDir in its vite config")
+    for path in results:
+        if not path.exists():
+            raise ExecError(f"front end: `npm run build` wrote no {path}; check outDir and plugins in its vite config")
     BUILT_FROM.write_text(digest)
 
 

@@ -1,6 +1,9 @@
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { dagreAsNeeded } from "./dagreAsNeeded.ts";
+import { notices } from "./notices.ts";
+
+const { main, worker } = notices();
 
 /**
  * Elements become calls of `h` with their children behind the props, which needs no list and no name for them: 800
@@ -17,7 +20,7 @@ const preactInScope = (): Plugin => ({
 // path prefix may go before it.
 export default defineConfig({
   base: "./",
-  plugins: [preactInScope()],
+  plugins: [preactInScope(), main()],
   oxc: { jsx: { runtime: "classic", pragma: "preact.h", pragmaFrag: "preact.Fragment" } },
   build: {
     target: "es2022",
@@ -32,7 +35,7 @@ export default defineConfig({
   },
   worker: {
     format: "es",
-    plugins: () => [dagreAsNeeded()],
+    plugins: () => [dagreAsNeeded(), worker()],
     rolldownOptions: { output: { entryFileNames: "[name].js" } },
   },
   test: { include: ["test/**/*.test.ts"], environment: "node" },

@@ -117,7 +117,7 @@ def test_wheel_carries_results(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert sources() - names == set()
-    generated = {"activis_pb2.py", "activis_pb2.pyi", "serve/static/index.js", "py.typed"}
+    generated = {"activis_pb2.py", "activis_pb2.pyi", "serve/static/index.js", "serve/static/NOTICES.txt", "py.typed"}
     assert {f"tensorboard_activis/{name}" for name in generated} - names == set()
     top = {name.split("/")[0] for name in names}
     assert top == {"tensorboard_activis", f"tensorboard_activis-{tensorboard_activis.__version__}.dist-info"}
