@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._synthetic import LAYER, NEURONS, runs
 from benchmarks._timing import line, seconds
-from tensorboard_activis.query.neurons import neuron
-from tensorboard_activis.query.rows import Row
-from tensorboard_activis.query.sorting import Sort, order
+from tensorboard_activis.query.matrix.rows import Row
+from tensorboard_activis.query.matrix.sorting import Sort, order
+from tensorboard_activis.query.neurons.neuron import neuron
 from tensorboard_activis.read.run import open_run
 
 INSTANCES = 1_000_000

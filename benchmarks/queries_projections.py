@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._synthetic import LAYER, runs
 from benchmarks._timing import line, seconds
-from tensorboard_activis.query.projection import components, pca
-from tensorboard_activis.query.tsne import DIMENSIONS, available, tsne
+from tensorboard_activis.query.projection.pca import components, pca
+from tensorboard_activis.query.projection.tsne import DIMENSIONS, available, tsne
 from tensorboard_activis.read.run import open_run
 
 #: Openly the same work: what openTSNE's own defaults are, with the same start.

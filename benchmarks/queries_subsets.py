@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._synthetic import LAYER, runs
 from benchmarks._timing import line, seconds
-from tensorboard_activis.query.matrix import Matrix, matrix
-from tensorboard_activis.query.rows import Row
+from tensorboard_activis.query.matrix.matrix import Matrix, matrix
+from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
 

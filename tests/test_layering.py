@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ SHARED = {
     "leftovers",
     "activis_pb2",
     "predicate",
+}
+#: The rooms of `query`, each with those that it may import; what lies in `query` itself may import all of them.
+ROOMS = {
+    "limits": set(),
+    "arithmetic": {"limits"},
+    "instances": {"limits"},
+    "matrix": {"limits", "arithmetic", "instances"},
+    "neurons": {"limits", "arithmetic", "instances", "matrix"},
+    "projection": {"limits", "arithmetic", "instances"},
 }
 FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers"}
 
@@ -126,6 +136,36 @@ def test_frameworks_only_at_the_edge(path: Path):
             "keras": {"torch", "keras", "tensorflow"},  # Keras runs on either of the others
         }.get(owner, set())
     assert found <= allowed
+
+
+def test_rooms_of_query_are_those_that_are_named():
+    rooms = {path.name for path in (PACKAGE / "query").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert rooms | {"limits"} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_rooms_of_query_import_only_what_comes_before(room: str):
+    place = PACKAGE / "query" / room
+    for path in [place.with_suffix(".py")] if not place.is_dir() else sorted(place.rglob("*.py")):
+        inside = [name.split(".")[2] for name in imports(path) if name.startswith(f"{NAME}.query.")]
+        assert set(inside) - {room} <= ROOMS[room], path
+
+
+def test_no_modules_of_query_import_each_other():
+    """Each module is below those that import it: a topological order of all of them exists."""
+    files = {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in (PACKAGE / "query").rglob("*.py")
+    }
+    below = {
+        name: {
+            known
+            for imported in imports(path)
+            for known in (imported.removeprefix(f"{NAME}."), imported.removeprefix(f"{NAME}.").rpartition(".")[0])
+            if known in files and known != name
+        }
+        for name, path in files.items()
+    }
+    list(TopologicalSorter(below).static_order())  # raises CycleError
 
 
 def test_stages_have_no_files_over_the_limit():

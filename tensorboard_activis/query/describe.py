@@ -1,16 +1,13 @@
 """A snapshot in words and counts: its layers, subsets and columns, and what is wrong with any of them."""
 
 import numpy as np
-import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ActiVisError
-from tensorboard_activis.query import strips
-from tensorboard_activis.query.lists import is_list
+from tensorboard_activis.query.instances.content import describe_content
+from tensorboard_activis.query.instances.kinds import describe_columns
+from tensorboard_activis.query.matrix import strips
 from tensorboard_activis.read.snapshot import SnapshotReader
-
-#: Columns that hold instances' content, not facts about them.
-CONTENT = {"image": "image", "audio": "audio", "text": "text", "features": "numbers"}
 
 
 def describe_snapshot(snapshot: SnapshotReader) -> dict[str, object]:
@@ -45,35 +42,6 @@ def describe_snapshot(snapshot: SnapshotReader) -> dict[str, object]:
         "notes": list(record.notes),
         "problems": problems,
     }
-
-
-def describe_content(snapshot: SnapshotReader) -> tuple[str | None, bool]:
-    """Kind of content ("image", "audio", "text", "numbers" or None), and whether images are strokes on an empty ground."""
-    metadata = snapshot.instances.schema.metadata or {}
-    ink = metadata.get(b"activis.ink") == b"1"
-    for column, kind in CONTENT.items():
-        if column in snapshot.instances.column_names:
-            return kind, ink
-    return None, ink
-
-
-def column_kind(kind: pa.DataType) -> str | None:
-    """How a column may be drawn and queried: number, category, boolean, text, list, or None for what is only stored."""
-    if pa.types.is_boolean(kind):
-        return "boolean"
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "number"
-    if pa.types.is_dictionary(kind):
-        return "category"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return "text"
-    return "list" if is_list(kind) else None
-
-
-def describe_columns(table: pa.Table) -> list[dict[str, str]]:
-    """Names and kinds of the columns that an expression may use."""
-    kinds = {field.name: column_kind(field.type) for field in table.schema}
-    return [{"name": name, "type": kind} for name, kind in kinds.items() if kind is not None]
 
 
 def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> dict[str, object]:

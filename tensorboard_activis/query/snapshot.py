@@ -9,18 +9,21 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, QueryError
-from tensorboard_activis.query import alignment, column_statistics, export, following, groups, instances, neurons
-from tensorboard_activis.query import matrix as matrices
-from tensorboard_activis.query import subset as subsets
-from tensorboard_activis.query.classes import row_of_id
-from tensorboard_activis.query.codes import codes
-from tensorboard_activis.query.details import InstanceDetail, NeuronDetail, SubsetDetail, as_table
-from tensorboard_activis.query.disk_cache import DiskCache, cache_directory
-from tensorboard_activis.query.matrix import Matrix
-from tensorboard_activis.query.projection import Projection
-from tensorboard_activis.query.rows import Row
-from tensorboard_activis.query.sorting import RULES, Sort
-from tensorboard_activis.query.table import Page
+from tensorboard_activis.query.arithmetic.codes import codes
+from tensorboard_activis.query.instances import column_statistics, content, export, groups
+from tensorboard_activis.query.instances.classes import row_of_id
+from tensorboard_activis.query.instances.table import Page
+from tensorboard_activis.query.matrix import matrix as matrices
+from tensorboard_activis.query.matrix.matrix import Matrix
+from tensorboard_activis.query.matrix.rows import Row
+from tensorboard_activis.query.matrix.sorting import RULES, Sort
+from tensorboard_activis.query.neurons import instance as instances
+from tensorboard_activis.query.neurons import neuron as neurons
+from tensorboard_activis.query.neurons import subset as subsets
+from tensorboard_activis.query.neurons.details import InstanceDetail, NeuronDetail, SubsetDetail, as_table
+from tensorboard_activis.query.projection import alignment, following
+from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
+from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 #: A row of a matrix: the name of a declared subset, else an expression; a whole number is the row of one instance.
@@ -133,7 +136,7 @@ class Snapshot(SnapshotReader):
 
     def content(self, row: int) -> tuple[str, bytes | str | list[float]]:
         """The instance itself and its kind, such as ("image", PNG) or ("text", text). Raises NotFoundError when it has none."""
-        return instances.content(self, row)
+        return content.content(self, row)
 
     def projection(
         self,

@@ -7,7 +7,11 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.metadata import PLUGIN_NAME
-from tensorboard_activis.query import alignment, export, graph, instances, neurons, rows
+from tensorboard_activis.query import graph
+from tensorboard_activis.query.instances import content, export
+from tensorboard_activis.query.matrix import rows
+from tensorboard_activis.query.neurons import neuron
+from tensorboard_activis.query.projection import alignment
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import questions
 from tensorboard_activis.serve.announced import Request
@@ -122,7 +126,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         if etag in request.if_none_match:
             return unchanged_response(request, etag)
         asked = rows.parse_rows(given.structure("rows"))
-        answer = neurons.neuron(
+        answer = neuron.neuron(
             snapshot, given.text("layer"), given.integer("neuron"), asked, steps, questions.prefix(given)
         )
         return json_response(request, answer, etag=etag)
@@ -142,7 +146,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _content(
         request: werkzeug.Request, snapshot: SnapshotReader, given: Parameters, etag: str
     ) -> werkzeug.Response:
-        kind, value = instances.content(snapshot, questions.instance_row(snapshot, given))
+        kind, value = content.content(snapshot, questions.instance_row(snapshot, given))
         if kind == "numbers":
             return json_response(request, value, etag=etag)
         # What is sent as a picture or a sound must be one: the file may come from anybody.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError, QueryError
-from tensorboard_activis.query.disk_cache import DiskCache, cache_directory
-from tensorboard_activis.query.following import comparable, following_pca, following_tsne, kept_tsne
-from tensorboard_activis.query.projection import Projection
-from tensorboard_activis.query.tsne import available
+from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
+from tensorboard_activis.query.projection.following import comparable, following_pca, following_tsne, kept_tsne
+from tensorboard_activis.query.projection.pca import Projection
+from tensorboard_activis.query.projection.tsne import available
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.jobs import Job, Jobs

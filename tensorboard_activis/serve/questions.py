@@ -6,22 +6,12 @@ import numpy as np
 
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.expression_functions import FUNCTIONS
-from tensorboard_activis.query import (
-    cells,
-    column_statistics,
-    columns,
-    describe,
-    groups,
-    instances,
-    matrix,
-    rows,
-    scales,
-    sorting,
-    strips,
-    subset,
-    table,
-)
-from tensorboard_activis.query.classes import row_of_id
+from tensorboard_activis.query import describe
+from tensorboard_activis.query.instances import column_statistics, columns, groups, table
+from tensorboard_activis.query.instances.classes import row_of_id
+from tensorboard_activis.query.matrix import cells, matrix, rows, scales, sorting, strips
+from tensorboard_activis.query.neurons import instance as instances
+from tensorboard_activis.query.neurons import subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
 from tensorboard_activis.serve.routes import Tensors

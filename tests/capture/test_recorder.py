@@ -12,8 +12,7 @@ import pytest
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 from tensorboard_activis.leftovers import leftovers
-from tensorboard_activis.query.describe import describe_content
-from tensorboard_activis.query.instances import content
+from tensorboard_activis.query.instances.content import content, describe_content
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.arrays import INLINE_BYTES
 from tests.records import CLASSES, small_data, small_graph, small_layers, write_run

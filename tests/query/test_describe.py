@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError, UnreadableError
-from tensorboard_activis.query import strips
-from tensorboard_activis.query.columns import columns
 from tensorboard_activis.query.describe import describe_snapshot
-from tensorboard_activis.query.table import Page, select, table_page
+from tensorboard_activis.query.instances.columns import columns
+from tensorboard_activis.query.instances.table import Page, select, table_page
+from tensorboard_activis.query.matrix import strips
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
 from tests.records import CLASSES, Data
 

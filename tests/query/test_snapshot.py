@@ -11,9 +11,9 @@ import pytest
 
 import tensorboard_activis
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
-from tensorboard_activis.query.rows import Row
+from tensorboard_activis.query.matrix.rows import Row
+from tensorboard_activis.query.matrix.sorting import Sort
 from tensorboard_activis.query.snapshot import Snapshot
-from tensorboard_activis.query.sorting import Sort
 from tests.records import CLASSES, Data, write_run
 
 LAYER = "stem/relu"

@@ -9,17 +9,17 @@ import pytest
 
 from tensorboard_activis import open_run
 from tensorboard_activis.capture.recorder import Recorder
-from tensorboard_activis.query.classes import briefs, label_sets
-from tensorboard_activis.query.column_statistics import column_statistics
-from tensorboard_activis.query.columns import columns
 from tensorboard_activis.query.describe import describe_snapshot
-from tensorboard_activis.query.export import export_table, to_csv, to_parquet
-from tensorboard_activis.query.instances import instance
-from tensorboard_activis.query.matrix import matrix
-from tensorboard_activis.query.neurons import neuron
-from tensorboard_activis.query.rows import Row
-from tensorboard_activis.query.subset import subset
-from tensorboard_activis.query.table import Page, table_page
+from tensorboard_activis.query.instances.classes import briefs, label_sets
+from tensorboard_activis.query.instances.column_statistics import column_statistics
+from tensorboard_activis.query.instances.columns import columns
+from tensorboard_activis.query.instances.export import export_table, to_csv, to_parquet
+from tensorboard_activis.query.instances.table import Page, table_page
+from tensorboard_activis.query.matrix.matrix import matrix
+from tensorboard_activis.query.matrix.rows import Row
+from tensorboard_activis.query.neurons.instance import instance
+from tensorboard_activis.query.neurons.neuron import neuron
+from tensorboard_activis.query.neurons.subset import subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.responses import finite
 from tests.records import CLASSES, small_data, small_graph, small_layers

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
-from tensorboard_activis.query.export import to_csv
+from tensorboard_activis.query.instances.export import to_csv
 from tensorboard_activis.serve.parameters import MAX_BODY
 from tests.board import tensorboard
 from tests.capture.test_recorder import recorder

@@ -12,8 +12,7 @@ from PIL import Image
 from torch import nn
 
 from tensorboard_activis.errors import ConfigurationError
-from tensorboard_activis.query.describe import describe_content
-from tensorboard_activis.query.instances import content
+from tensorboard_activis.query.instances.content import content, describe_content
 from tests.torch.snapshots import by_id, counts, logged
 
 

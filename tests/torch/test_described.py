@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tensorboard_activis import open_run
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
-from tensorboard_activis.query.table import Page, table_page
+from tensorboard_activis.query.instances.table import Page, table_page
 from tensorboard_activis.torch import ActiVisLogger
 from tests.torch.snapshots import by_id, counts, logged
 

@@ -11,15 +11,15 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tensorboard_activis import open_run
 from tensorboard_activis.errors import ConfigurationError, NotFoundError
-from tensorboard_activis.query.columns import columns
 from tensorboard_activis.query.describe import describe_snapshot
-from tensorboard_activis.query.export import export_table
-from tensorboard_activis.query.instances import instance
-from tensorboard_activis.query.matrix import matrix
-from tensorboard_activis.query.neurons import neuron
-from tensorboard_activis.query.rows import Row, members
-from tensorboard_activis.query.subset import subset
-from tensorboard_activis.query.table import Page, table_page
+from tensorboard_activis.query.instances.columns import columns
+from tensorboard_activis.query.instances.export import export_table
+from tensorboard_activis.query.instances.table import Page, table_page
+from tensorboard_activis.query.matrix.matrix import matrix
+from tensorboard_activis.query.matrix.rows import Row, members
+from tensorboard_activis.query.neurons.instance import instance
+from tensorboard_activis.query.neurons.neuron import neuron
+from tensorboard_activis.query.neurons.subset import subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.torch import ActiVisLogger
 from tests.torch.snapshots import counts, logged

@@ -1,0 +1,1 @@
+"""Arithmetic on float16 activations: bits, sums, statistics of sets of rows, tests and intervals, threads."""

@@ -1,0 +1,131 @@
+"""Labels and predictions as class indices and names."""
+
+import contextlib
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.query.instances.lists import is_list
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+
+def label_values(snapshot: SnapshotReader) -> np.ndarray | None:
+    """Labels of the kept instances: int32 class indices (−1: none), float32 for regression, None when there are none or several."""
+    table = snapshot.instances
+    if "label" not in table.column_names:
+        return None
+    column = table.column("label").combine_chunks()
+    if pa.types.is_dictionary(column.type):
+        names = {name: index for index, name in enumerate(snapshot.record.class_names)}
+        indices = np.array([names.get(name, -1) for name in column.dictionary.to_pylist()] + [-1], np.int32)
+        return indices[column.indices.fill_null(-1).to_numpy()]
+    if pa.types.is_integer(column.type):
+        return column.fill_null(-1).to_numpy().astype(np.int32)
+    if pa.types.is_floating(column.type):
+        return column.to_numpy(zero_copy_only=False).astype(np.float32)
+    return None
+
+
+def prediction_values(snapshot: SnapshotReader) -> np.ndarray | None:
+    """Predictions of the kept instances: int32 class indices, float32 for regression, None when there are none or several."""
+    if "prediction" not in snapshot.record.columns:
+        return None
+    values = snapshot.column("prediction")
+    if values.ndim != 1:
+        return None
+    return values.astype(np.int32 if values.dtype.kind in "iu" else np.float32)
+
+
+def label_sets(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray] | None:
+    """Who carries which label, where an instance may have several: names, and bool [labels, instances]; None elsewhere."""
+    table = snapshot.instances
+    if "label" not in table.column_names or not is_list(table.schema.field("label").type):
+        return None
+    column = table.column("label").combine_chunks()
+    flat = pc.list_flatten(column).dictionary_encode()
+    found = np.zeros((len(flat.dictionary), len(column)), bool)
+    found[flat.indices.to_numpy(), pc.list_parent_indices(column).to_numpy()] = True
+    return [str(name) for name in flat.dictionary.to_pylist()], found
+
+
+def is_classes(values: np.ndarray | None) -> bool:
+    """Whether these are class indices, not numbers to predict."""
+    return values is not None and values.dtype == np.int32
+
+
+def class_name(snapshot: SnapshotReader, index: int) -> str | None:
+    """The name of a class: its number where classes have no names; None for −1."""
+    if index < 0:
+        return None
+    names = snapshot.record.class_names
+    return names[index] if index < len(names) else str(index)
+
+
+def named(snapshot: SnapshotReader, values: np.ndarray | None, row: int) -> str | float | None:
+    """One instance's label or prediction: a class name, a number for regression, None when there is none."""
+    if values is None:
+        return None
+    if is_classes(values):
+        return class_name(snapshot, int(values[row]))
+    return float(values[row])
+
+
+def identifier(snapshot: SnapshotReader, row: int) -> int | str:
+    """The id of a kept instance."""
+    value: int | str = snapshot.instances.column("id")[row].as_py()
+    return value
+
+
+def check_instance(snapshot: SnapshotReader, row: int) -> int:
+    """Raises NotFoundError when there is no such row among the kept instances and probes."""
+    if not 0 <= row < snapshot.rows:
+        raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.rows - 1}; got {row}.")
+    return row
+
+
+def row_of_id(snapshot: SnapshotReader, identity: int | str) -> int:
+    """The row of a kept instance. Whole numbers may be written as text.
+
+    Raises NotFoundError when no instance of this id was kept.
+    """
+    ids = snapshot.instances.column("id")
+    found = -1
+    if pa.types.is_integer(ids.type):
+        with contextlib.suppress(ValueError, pa.ArrowInvalid, OverflowError):
+            found = pc.index(ids, pa.scalar(int(identity), ids.type)).as_py()
+    else:
+        found = pc.index(ids, pa.scalar(str(identity), ids.type)).as_py()
+    if found < 0:
+        raise NotFoundError(
+            f"No instance with the id {str(identity)!r:.60} was kept: the sample holds {snapshot.record.kept:,} of "
+            f"{snapshot.record.seen:,} instances."
+        )
+    return int(found)
+
+
+def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[dict[str, object]]:
+    """What lists of instances show of each: row, id, label, prediction."""
+    labels, predictions = label_values(snapshot), prediction_values(snapshot)
+    return [
+        {
+            "row": int(row),
+            "id": identifier(snapshot, int(row)),
+            "label": named(snapshot, labels, int(row)) if labels is not None else _several(snapshot, "label", int(row)),
+            "prediction": named(snapshot, predictions, int(row))
+            if predictions is not None
+            else _several(snapshot, "prediction", int(row)),
+        }
+        for row in rows
+    ]
+
+
+def _several(snapshot: SnapshotReader, column: str, row: int) -> str | None:
+    """The classes of an instance that may have more than one, as a text; None where there is no such column."""
+    table = snapshot.instances
+    if column not in table.column_names or not is_list(table.schema.field(column).type):
+        return None
+    values = table.column(column)[row].as_py()
+    return None if values is None else ", ".join(map(str, values))

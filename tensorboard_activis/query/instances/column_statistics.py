@@ -1,0 +1,127 @@
+"""What is in the columns: ranges and quantiles of numbers, the most frequent values of the others, completions of what is typed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tensorboard_activis.errors import NotFoundError, QueryError
+from tensorboard_activis.query.instances.kinds import column_kind, describe_columns
+from tensorboard_activis.query.limits import check_time
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+MAX_VALUES = 1_000
+#: Longer texts are content, nothing that anyone types.
+LONGEST = 200
+#: Whole numbers that lie closer together than this are listed one by one.
+MAX_FEW = 20
+_SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberColumn:
+    """Of the finite values; all NaN when there are none.
+
+    Attributes:
+        missing: instances without a value; NaN counts as missing.
+        quantiles: at 5, 25, 50, 75 and 95 percent, by linear interpolation.
+        values: (value, instances), ascending, of whole numbers with few values, such as classes; otherwise empty.
+    """
+
+    name: str
+    missing: int
+    min: float
+    max: float
+    mean: float
+    quantiles: tuple[float, ...]
+    values: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValueColumn:
+    """A column of categories, texts or truth values.
+
+    Attributes:
+        type: "category", "text" or "boolean".
+        distinct: how many values there are, missing ones aside.
+        values: (value, instances), most frequent first, then by the alphabet; those that match, and at most as many as asked for.
+    """
+
+    name: str
+    type: str
+    missing: int
+    distinct: int
+    values: tuple[tuple[str | bool, int], ...]
+
+
+def column_statistics(
+    snapshot: SnapshotReader, column: str | None = None, prefix: str = "", limit: int = 20
+) -> list[NumberColumn | ValueColumn]:
+    """Every column that an expression may use, or one, over the kept instances.
+
+    Arguments:
+        prefix: only values that begin so, upper and lower case alike. Texts of more than LONGEST characters are never listed.
+        limit: values to list per column, at most MAX_VALUES.
+
+    Raises NotFoundError for a column that is not there, QueryError for one that holds pictures or arrays.
+    """
+    if not 0 <= limit <= MAX_VALUES:
+        raise QueryError(f"limit goes from 0 to {MAX_VALUES:,}; got {limit}.")
+    table = snapshot.instances
+    names = [one["name"] for one in describe_columns(table)]
+    if column is not None:
+        if column not in table.column_names:
+            raise NotFoundError(f"There is no column {column!r:.80}. There are: {', '.join(names):.600}.")
+        if column not in names:
+            raise QueryError(f"The column {column!r} holds {table.column(column).type}, which has no statistics.")
+        names = [column]
+    found = []
+    for name in names:
+        check_time()
+        found.append(_describe(name, table.column(name), prefix, limit))
+    return found
+
+
+def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> NumberColumn | ValueColumn:
+    kind = column_kind(column.type)
+    if kind == "number":
+        return _numbers(name, column)
+    missing = column.null_count
+    if kind == "boolean":
+        counts = {value: pc.sum(pc.equal(column, value)).as_py() or 0 for value in (True, False)}
+        there = [(value, count) for value, count in counts.items() if count]
+        shown = [(value, count) for value, count in there if str(value).casefold().startswith(prefix.casefold())]
+        return ValueColumn(name, "boolean", missing, len(there), tuple(sorted(shown, key=lambda one: -one[1])[:limit]))
+    if kind == "list":
+        column = pc.list_flatten(column)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    counted = pc.value_counts(column.drop_null())
+    values, numbers = counted.field("values").cast(pa.string()), counted.field("counts")
+    keep = pc.less_equal(pc.utf8_length(values), LONGEST)
+    if prefix:
+        keep = pc.and_(keep, pc.starts_with(pc.utf8_lower(values), prefix.lower()))
+    matching = pa.table({"value": values, "count": numbers}).filter(keep)
+    first = matching.take(
+        pc.select_k_unstable(matching, limit, [("count", "descending"), ("value", "ascending")])
+        if limit and matching.num_rows  # of nothing, pyarrow 18 makes nothing that Python could hold
+        else pa.array([], pa.int64())
+    )
+    pairs = zip(first.column("value").to_pylist(), first.column("count").to_pylist(), strict=True)
+    return ValueColumn(name, kind or "text", missing, len(values), tuple(pairs))
+
+
+def _numbers(name: str, column: pa.ChunkedArray) -> NumberColumn:
+    values = column.cast(pa.float64(), safe=False).drop_null().to_numpy()
+    missing = len(column) - len(values) + int(np.isnan(values).sum())
+    values = values[np.isfinite(values)]
+    if not values.size:
+        nothing = float("nan")
+        return NumberColumn(name, missing, nothing, nothing, nothing, (nothing,) * len(_SHARES))
+    quantiles = tuple(float(value) for value in np.quantile(values, _SHARES))
+    few: tuple[tuple[int, int], ...] = ()
+    if pa.types.is_integer(column.type) and values.max() - values.min() < MAX_FEW:
+        each, counts = np.unique(values, return_counts=True)
+        few = tuple((int(value), int(count)) for value, count in zip(each, counts, strict=True))
+    return NumberColumn(name, missing, float(values.min()), float(values.max()), float(values.mean()), quantiles, few)

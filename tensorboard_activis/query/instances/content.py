@@ -1,0 +1,35 @@
+"""What an instance is: its picture, sound, text or numbers."""
+
+from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.query.instances.classes import check_instance
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+#: Columns that hold instances' content, not facts about them.
+CONTENT = {"image": "image", "audio": "audio", "text": "text", "features": "numbers"}
+
+
+def describe_content(snapshot: SnapshotReader) -> tuple[str | None, bool]:
+    """Kind of content ("image", "audio", "text", "numbers" or None), and whether images are strokes on an empty ground."""
+    metadata = snapshot.instances.schema.metadata or {}
+    ink = metadata.get(b"activis.ink") == b"1"
+    for column, kind in CONTENT.items():
+        if column in snapshot.instances.column_names:
+            return kind, ink
+    return None, ink
+
+
+def content(snapshot: SnapshotReader, row: int) -> tuple[str, bytes | str | list[float]]:
+    """The instance itself: ("image", PNG bytes), ("audio", WAV bytes), ("text", text) or ("numbers", values).
+
+    Raises NotFoundError.
+    """
+    check_instance(snapshot, row)
+    table = snapshot.instances
+    for column, kind in CONTENT.items():
+        if column in table.column_names:
+            value = table.column(column)[row].as_py()
+            if value is not None:
+                return kind, value
+    raise NotFoundError(
+        f"The instance of row {row} was kept without its content: only images, sounds, texts and numbers are."
+    )

@@ -1,0 +1,70 @@
+"""Instances grouped by a column: how many, and how well predicted."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tensorboard_activis.errors import NotFoundError, QueryError
+from tensorboard_activis.query.instances.kinds import column_kind
+from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+MAX_GROUPS = 10_000
+
+
+def groups(snapshot: SnapshotReader, by: str = "label", expression: str | None = None) -> pa.Table:
+    """One row per value of a column, the most instances first, then by the value; a missing value is a group of its own.
+
+    Columns: `value`; `count` of kept instances; `right` and `wrong` of those that can be either; mean `score` and `loss`, null
+    without any. An instance with several values counts in each.
+
+    Arguments:
+        expression: of these instances only.
+
+    Raises NotFoundError, ExpressionError, QueryError for a column of numbers or content, TooLargeError beyond MAX_GROUPS.
+    """
+    table = snapshot.instances
+    if by not in table.column_names:
+        names = ", ".join(name for name in table.column_names if column_kind(table.column(name).type) is not None)
+        raise NotFoundError(f"There is no column {by!r:.80}. There are: {names:.600}.")
+    if column_kind(table.column(by).type) in (None, "number"):
+        raise QueryError(
+            f"Instances cannot be grouped by {by!r:.80}: it holds {table.column(by).type}; by categories, texts and truth values."
+        )
+    sampled = np.arange(snapshot.rows) < snapshot.record.kept  # probes are in no statistic
+    if expression:
+        sampled &= snapshot.where(expression)
+    wanted = {
+        name: table.column(name) if name in table.column_names else pa.nulls(table.num_rows, kind)
+        for name, kind in (("correct", pa.bool_()), ("score", pa.float64()), ("loss", pa.float64()))
+    }
+    chosen = pa.table({"value": table.column(by)} | wanted).filter(pa.array(sampled))
+    values = chosen.column("value")
+    if column_kind(values.type) == "list":
+        lists = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+        values, chosen = pa.chunked_array([pc.list_flatten(lists)]), chosen.take(pc.list_parent_indices(lists))
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    numbers = {name: _finite(chosen.column(name)) for name in ("score", "loss")}
+    correct = chosen.column("correct")
+    each = {"value": values, "right": pc.equal(correct, True), "wrong": pc.equal(correct, False)} | numbers
+    found = (
+        pa.table(each)
+        .group_by("value")
+        .aggregate([([], "count_all"), ("right", "sum"), ("wrong", "sum"), ("score", "mean"), ("loss", "mean")])
+    )
+    if found.num_rows > MAX_GROUPS:
+        raise TooLargeError(
+            f"{by!r:.80} has {found.num_rows:,} values, more than {MAX_GROUPS:,}. Group by another column."
+        )
+    found = found.select(["value", "count_all", "right_sum", "wrong_sum", "score_mean", "loss_mean"])
+    found = found.rename_columns(["value", "count", "right", "wrong", "score", "loss"])
+    for index, name in ((2, "right"), (3, "wrong")):
+        found = found.set_column(index, name, pc.fill_null(found.column(name).cast(pa.int64()), 0))
+    keys = found.set_column(0, "value", found.column("value").cast(pa.string()))
+    return found.take(pc.sort_indices(keys, [("count", "descending"), ("value", "ascending")]))
+
+
+def _finite(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    column = column.cast(pa.float64())
+    return pc.if_else(pc.is_finite(column), column, pa.scalar(None, pa.float64()))

@@ -1,0 +1,86 @@
+"""The table of kept instances: filtered, ordered, in pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tensorboard_activis.errors import NotFoundError, QueryError
+from tensorboard_activis.query.instances.classes import check_instance
+from tensorboard_activis.query.instances.kinds import column_kind
+from tensorboard_activis.query.instances.lists import is_list, joined, readable
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+MAX_LIMIT = 1_000
+MAX_TEXT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What part of which instances, in what order: `rows` and `expression` both narrow it down."""
+
+    expression: str | None = None
+    rows: Sequence[int] | None = None
+    order: str | None = None
+    descending: bool = False
+    offset: int = 0
+    limit: int = 100
+
+
+def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
+    """All rows that the page is cut from, in its order, int64; missing values come last, ties in row order.
+
+    Raises ExpressionError, NotFoundError for a row or column that is not there, QueryError for one that has no order.
+    """
+    table = snapshot.instances
+    if page.rows is None:
+        kept = snapshot.record.kept
+        rows = np.r_[kept : snapshot.rows, :kept]  # probes first
+    else:
+        rows = np.array([check_instance(snapshot, row) for row in page.rows], np.int64)
+    if page.expression:
+        rows = rows[snapshot.where(page.expression)[rows]]
+    if page.order is None:
+        return rows
+    if page.order == "row":
+        return np.sort(rows)[::-1] if page.descending else np.sort(rows)
+    if page.order not in table.column_names:
+        raise NotFoundError(f"There is no column {page.order:.80}. There are: {', '.join(table.column_names):.600}.")
+    column = table.column(page.order)
+    if column_kind(column.type) is None:
+        raise QueryError(f"Instances cannot be ordered by {page.order}: it holds {column.type}.")
+    if is_list(column.type):
+        column = joined(column)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    keys = pa.table({"key": column.take(pa.array(rows)), "row": np.arange(len(rows))})
+    direction = "descending" if page.descending else "ascending"
+    return rows[pc.sort_indices(keys, [("key", direction), ("row", "ascending")]).to_numpy()]
+
+
+def table_page(snapshot: SnapshotReader, page: Page) -> dict[str, object]:
+    """One page as docs/http_api.md describes it; texts are cut at MAX_TEXT characters."""
+    if not 0 <= page.limit <= MAX_LIMIT or page.offset < 0:
+        raise QueryError(f"limit goes from 0 to {MAX_LIMIT:,} and offset from 0; got {page.limit} and {page.offset}.")
+    chosen = select(snapshot, page)
+    rows = chosen[page.offset : page.offset + page.limit]
+    table = snapshot.instances
+    shown = [field.name for field in table.schema if column_kind(field.type) is not None]
+    records = readable(table.select(shown).take(pa.array(rows))).to_pylist()
+    return {
+        "total": len(chosen),
+        "rows": [
+            {"row": int(row)} | {name: _short(value) for name, value in record.items()}
+            for row, record in zip(rows, records, strict=True)
+        ],
+    }
+
+
+def _short(value: object) -> object:
+    return f"{value[:MAX_TEXT]}…" if isinstance(value, str) and len(value) > MAX_TEXT else value

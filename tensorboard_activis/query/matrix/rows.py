@@ -1,0 +1,115 @@
+"""Rows of the matrix: declared subsets, expressions and single instances, side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
+from tensorboard_activis.query.instances.classes import check_instance, row_of_id
+from tensorboard_activis.query.limits import TooLargeError, check_time
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+MAX_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as it was asked for; one of the three is set, none for what another snapshot has and this one has not."""
+
+    subset: str | None = None
+    expression: str | None = None
+    instance: int | None = None
+
+
+def parse_rows(rows: object) -> list[Row]:
+    """Rows from JSON. Raises QueryError."""
+    if not isinstance(rows, list) or not rows:
+        raise QueryError(f'rows must be a list of rows such as [{{"subset": "all"}}]; got {_shown(rows)}.')
+    if len(rows) > MAX_ROWS:
+        raise TooLargeError(f"At most {MAX_ROWS:,} rows can be asked for at once; got {len(rows):,}.")
+    return [_parse_row(row) for row in rows]
+
+
+def reference(rows: Sequence[Row]) -> list[int]:
+    """Positions of the rows that set a scale: the sets, unless fewer than two of them are there; then all."""
+    sets = [index for index, row in enumerate(rows) if row.instance is None]
+    return sets if len(sets) > 1 else list(range(len(rows)))
+
+
+def _parse_row(row: object) -> Row:
+    if isinstance(row, Mapping) and len(row) == 1:
+        if isinstance(row.get("subset"), str):
+            return Row(subset=row["subset"])
+        if isinstance(row.get("expression"), str):
+            return Row(expression=row["expression"])
+        if isinstance(row.get("instance"), int) and not isinstance(row["instance"], bool):
+            return Row(instance=row["instance"])
+    raise QueryError(
+        f'A row is {{"subset": name}}, {{"expression": text}} or {{"instance": row number}}; got {_shown(row)}.'
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:77]}…"
+
+
+def subset_index(snapshot: SnapshotReader, name: str) -> int:
+    """Position of a declared subset in the summaries. Raises NotFoundError."""
+    for index, subset in enumerate(snapshot.record.subsets):
+        if subset.name == name:
+            return index
+    names = ", ".join(subset.name for subset in snapshot.record.subsets[:30])
+    raise NotFoundError(f"There is no subset {name:.80}. There are: {names:.600}.")
+
+
+def rows_here(snapshot: SnapshotReader, there: SnapshotReader, rows: Sequence[Row]) -> list[Row]:
+    """Rows of another snapshot as they are in this one: subsets by name, instances by id, expressions as they are.
+
+    What is not here is `Row()`: nothing is known of it. Raises NotFoundError for what is not there either.
+    """
+    if snapshot.record.instances == there.record.instances and snapshot.record.subsets == there.record.subsets:
+        return list(rows)
+    names = {subset.name for subset in snapshot.record.subsets}
+
+    def here(row: Row) -> Row:
+        if row.subset is not None and row.subset not in names:
+            subset_index(there, row.subset)
+            return Row()
+        if row.instance is None:
+            return row
+        identity = there.instances.column("id")[check_instance(there, row.instance)].as_py()
+        try:
+            return Row(instance=row_of_id(snapshot, identity))
+        except NotFoundError:
+            return Row()
+
+    return [here(row) for row in rows]
+
+
+def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = None) -> np.ndarray:
+    """Which instances of the sample each row stands for, bool [rows, instances]; with `prefix` only of the first so many.
+
+    Probes are in no set: who chose them chose what is special.
+    A declared subset whose expression cannot be computed over the sample (its column was not kept) has no members.
+    """
+    kept = snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
+    found = np.zeros((len(rows), kept), bool)
+    for mask, row in zip(found, rows, strict=True):
+        check_time()
+        if row.instance is not None:
+            position = check_instance(snapshot, row.instance)
+            mask[position : position + 1] = True
+        elif row.expression is not None:
+            mask[:] = snapshot.where(row.expression, kept)
+        elif row.subset is not None:
+            subset = snapshot.record.subsets[subset_index(snapshot, row.subset)]
+            if subset.kind == "all":
+                mask[:] = True
+                continue
+            try:
+                mask[:] = snapshot.where(subset.expression, kept)
+            except ExpressionError:
+                continue
+    return found

@@ -1,0 +1,156 @@
+"""Colours of a matrix: a neuron by its deviations over the rows, by its range, or as it is; with an end that reads well."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis.errors import QueryError
+from tensorboard_activis.query.matrix.cells import Cells, to_bytes
+
+KINDS = ("z", "unit", "raw")
+#: The end is a percentile of at most so many values, evenly taken.
+_SAMPLED = 50_000
+#: Values worked on at once: a few megabytes, however large the matrix is.
+_AT_ONCE = 1 << 19
+_LEADS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A neuron's value on the scale is (value - offset) * factor; the colours end at `end`.
+
+    Attributes:
+        signed: colours go both ways from zero, else from zero up.
+        above, below: something lies beyond the ends.
+        missing: how many values are not finite.
+        all_zero: nothing but zeros.
+        offset, factor: float64 [neurons]; None: 0 and 1.
+    """
+
+    kind: str
+    signed: bool
+    end: float
+    above: bool
+    below: bool
+    missing: int
+    all_zero: bool
+    offset: np.ndarray | None
+    factor: np.ndarray | None
+
+
+def parse_scale(kind: str | None) -> str | None:
+    """One of KINDS or nothing. Raises QueryError."""
+    if kind is not None and kind not in KINDS:
+        raise QueryError(f"scale must be one of {', '.join(KINDS)}; got {kind!r:.40}.")
+    return kind
+
+
+def scale_of(
+    values: np.ndarray, kind: str, reference: Sequence[int], *, signed: bool, end: float | None = None
+) -> Scale:
+    """The scale of one picture. What is not finite takes no part.
+
+    Arguments:
+        values: [rows, neurons].
+        reference: rows that set the scale, so that a single instance does not change the colours of the others.
+        signed: whether raw values go both ways from zero, even if none is below.
+        end: of raw values, where it is known; else the 99th percentile of the sizes, rounded up.
+    """
+    offset, factor = {"z": _deviations, "unit": _ranges}.get(kind, _nothing)(values, reference)
+    low, high, size, missing = np.inf, -np.inf, 0.0, 0
+    for rows in _blocks(values, np.arange(len(values))):
+        known = np.isfinite(values[rows])
+        missing += known.size - int(np.count_nonzero(known))
+        on = _on_scale(values[rows], offset, factor)
+        low = min(low, on.min(initial=np.inf, where=known))
+        high = max(high, on.max(initial=-np.inf, where=known))
+        size = max(size, np.abs(values[rows]).max(initial=0, where=known))
+    both = bool(kind == "z" or (kind == "raw" and (signed or low < 0)))
+    if kind == "unit":
+        last = 1.0
+    elif kind == "raw" and end is not None:
+        last = end
+    else:
+        last = round_end(_percentile(values, reference, offset, factor) or max(high, -low))
+    near = last * (1 + 1e-6)
+    all_zero = bool(missing == 0 and size == 0)
+    return Scale(kind, both, last, bool(high > near), bool(both and low < -near), missing, all_zero, offset, factor)
+
+
+def scaled_cells(values: np.ndarray, scale: Scale) -> Cells:
+    """Values [rows, neurons] on the scale as bytes between its ends: 0 where nothing is known, 128 at zero where it is signed."""
+    low = -scale.end if scale.signed else 0.0
+    cells = np.empty(values.shape, np.uint8)
+    for rows in _blocks(values, np.arange(len(values))):
+        cells[rows] = to_bytes(_on_scale(values[rows], scale.offset, scale.factor), (low, scale.end)).values
+    return Cells(cells, low, scale.end)
+
+
+def round_end(value: float) -> float:
+    """Up to a number that reads well: 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten; 1 for what is no size."""
+    if not (value > 0) or not np.isfinite(value):
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(f"{next(lead for lead in _LEADS if lead * power >= value * (1 - 1e-9)) * power:.3g}")
+
+
+def _blocks(values: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+    step = max(1, _AT_ONCE // max(1, values.shape[1]))
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
+
+
+def _on_scale(values: np.ndarray, offset: np.ndarray | None, factor: np.ndarray | None) -> np.ndarray:
+    if offset is None or factor is None:
+        return values
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(values), (values - offset) * factor, np.nan)
+
+
+def _nothing(values: np.ndarray, reference: Sequence[int]) -> tuple[None, None]:
+    return None, None
+
+
+def _deviations(values: np.ndarray, reference: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and 1 / deviation of each neuron over the rows; one without spread lies at zero everywhere."""
+    total, squares, n = (np.zeros(values.shape[1]) for _ in range(3))
+    rows = np.asarray(reference, int)
+    for block in _blocks(values, rows):
+        known = np.isfinite(values[block])
+        total += values[block].sum(axis=0, dtype=np.float64, where=known)
+        n += known.sum(axis=0)
+    offset = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
+    for block in _blocks(values, rows):
+        known = np.isfinite(values[block])
+        squares += ((np.where(known, values[block], offset) - offset) ** 2).sum(axis=0)
+    deviation = np.sqrt(squares / np.maximum(n, 1))
+    spread = (deviation > 1e-7 * np.abs(offset)) & (deviation > 0)
+    return offset, np.divide(1, deviation, out=np.zeros_like(deviation), where=spread)
+
+
+def _ranges(values: np.ndarray, reference: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Least value and 1 / range of each neuron over the rows."""
+    low, high = np.full(values.shape[1], np.inf), np.full(values.shape[1], -np.inf)
+    for block in _blocks(values, np.asarray(reference, int)):
+        known = np.isfinite(values[block])
+        low = np.minimum(low, values[block].min(axis=0, initial=np.inf, where=known))
+        high = np.maximum(high, values[block].max(axis=0, initial=-np.inf, where=known))
+    offset = np.where(np.isfinite(low), low, 0.0)
+    spread = high > low
+    return offset, np.divide(1, high - offset, out=np.zeros_like(offset), where=spread)
+
+
+def _percentile(
+    values: np.ndarray, reference: Sequence[int], offset: np.ndarray | None, factor: np.ndarray | None
+) -> float:
+    """The 99th percentile of the sizes on the scale, from an even sample where there are many."""
+    neurons = values.shape[1]
+    total = len(reference) * neurons
+    rows, columns = np.divmod(np.arange(0, total, max(1, -(-total // _SAMPLED))), max(1, neurons))
+    on = values[np.asarray(reference, int)[rows], columns]
+    if offset is not None and factor is not None:
+        with np.errstate(invalid="ignore"):
+            on = (on - offset[columns]) * factor[columns]
+    sizes = np.sort(np.abs(on[np.isfinite(on)]))
+    return float(sizes[max(0, -(-len(sizes) * 99 // 100) - 1)]) if len(sizes) else 0.0

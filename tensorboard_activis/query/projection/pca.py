@@ -1,0 +1,117 @@
+"""Every kept instance at its place in two dimensions: principal components of a layer's activations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis.query.arithmetic.halffloat import widen
+from tensorboard_activis.query.projection.principal import principal
+
+#: Work (multiplications) up to which components are found exactly, with all rows in memory.
+MAX_EXACT = 4e9
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """`xy` float32 [instances, 2], each axis centred; `explained` share of the variance per axis."""
+
+    xy: np.ndarray
+    explained: tuple[float, ...]
+
+
+def pca(activations: np.ndarray) -> Projection:
+    """The first two principal components, axes of unspecified sign; zeros where there is no variance left.
+
+    Values that are not finite take the mean of their neuron. Exact through the smaller of covariance and Gram matrix; large
+    layers as `principal` says.
+
+    Arguments:
+        activations: float16 [instances, neurons].
+    """
+    coordinates, explained = _project(activations, 2)
+    xy = np.zeros((len(activations), 2), np.float64)
+    xy[:, : coordinates.shape[1]] = coordinates
+    xy -= xy.mean(axis=0) if len(xy) else 0
+    shares = [*(float(share) for share in explained), 0.0, 0.0]
+    return Projection(xy.astype(np.float32), (shares[0], shares[1]))
+
+
+def components(activations: np.ndarray, count: int) -> np.ndarray:
+    """Coordinates on the first principal components, float [instances, at most count]; otherwise as `pca`."""
+    return _project(activations, count)[0]
+
+
+def _project(activations: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates [instances, at most count] and the shares of the variance along the axes."""
+    instances, neurons = activations.shape
+    nothing = np.zeros((instances, 0)), np.zeros(0)
+    if instances == 0 or neurons == 0:
+        return nothing
+    count = min(count, instances, neurons)
+    if float(instances) * neurons * min(instances, neurons) > MAX_EXACT:
+        return principal(activations, count)
+    values = widen(np.ascontiguousarray(activations))
+    known = np.isfinite(values)
+    if known.all():
+        values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
+    else:
+        values[~known] = np.nan
+        found = np.maximum(known.sum(axis=0), 1)
+        values -= (np.nansum(values, axis=0, dtype=np.float64) / found).astype(np.float32)
+        values[~known] = 0
+    # Beside huge values squares would overflow float32.
+    scale = float(np.abs(values).max()) or 1.0
+    values /= np.float32(scale)
+    total = float(np.einsum("ij,ij->", values, values, dtype=np.float64))
+    if total <= 0:
+        return nothing
+    axes, variances = _exact(values, count)
+    return (values @ axes).astype(np.float64) * scale, variances / total
+
+
+def _exact(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Axes [neurons, count] and the sums of squares along them, by the eigenvectors of the smaller product."""
+    instances, neurons = values.shape
+    wide = values.astype(np.float64) if values.size <= 1 << 22 else values
+    if neurons <= instances:
+        variances, vectors = np.linalg.eigh(wide.T @ wide)
+        return vectors[:, ::-1][:, :count], np.maximum(variances[::-1][:count], 0)
+    variances, vectors = np.linalg.eigh(wide @ wide.T)
+    variances, vectors = np.maximum(variances[::-1][:count], 0), vectors[:, ::-1][:, :count]
+    lengths = np.sqrt(variances)
+    return (wide.T @ vectors) / np.where(lengths > 1e-9 * max(lengths[0], 1e-300), lengths, np.inf), variances
+
+
+def fix_signs(xy: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """Flips axes so that equal data always look the same: the first class lies right of and above the others' middle.
+
+    Without classes, the instance furthest out on an axis lies on its positive side.
+
+    Arguments:
+        xy: [instances, 2].
+        labels: class indices [instances], −1 for none.
+    """
+    first = np.zeros(len(xy), bool)
+    if labels is not None and (labels >= 0).any():
+        first = labels == labels[labels >= 0].min()
+    flipped = xy.copy()
+    for axis in range(xy.shape[1]):
+        column = xy[:, axis]
+        if not column.size:
+            continue
+        mean = column[first].mean() if first.any() else 0.0
+        decisive = abs(mean) > 0.05 * column.std()
+        sign = mean if decisive else column[np.argmax(np.abs(column))]
+        if sign < 0:
+            flipped[:, axis] = -column
+    return flipped
+
+
+def follow(xy: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Flips axes so that the picture does not mirror that of the step before.
+
+    Arguments:
+        xy, before: [instances, 2], the same instances in the same order.
+    """
+    signs = np.sign((xy.astype(np.float64) * before).sum(axis=0))
+    return (xy * np.where(signs == 0, 1, signs)).astype(np.float32)

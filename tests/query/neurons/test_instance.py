@@ -1,0 +1,64 @@
+"""One instance: neighbours, scores, contrast and content against the data that were logged."""
+
+import numpy as np
+import pytest
+
+from tensorboard_activis.query.neurons.contrast import ClassStatistics, contrast
+from tensorboard_activis.query.neurons.instance import instance, neighbours, scores, why_not
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tests.records import CLASSES, Data
+
+LAYER = "stem/relu"
+
+
+def test_neighbours(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    half = data.activations[LAYER].astype(np.float16).astype(np.float64)[rank]
+    distance = np.linalg.norm(half - half[6], axis=1)
+    expected = [row for row in np.argsort(distance, kind="stable") if row != 6][:8]
+    found = neighbours(snapshot, LAYER, 6)
+    assert [row for row, _ in found] == expected
+    np.testing.assert_allclose([apart for _, apart in found], distance[expected], rtol=1e-6)
+
+
+def test_neighbours_without_a_distance_are_left_out(snapshot: SnapshotReader) -> None:
+    values = np.arange(17 * 3, dtype=np.float16).reshape(17, 3)
+    values[3, 1] = np.nan
+    setattr(snapshot, "activations", lambda name: values)  # noqa: B010
+    assert [row for row, _ in neighbours(snapshot, "head", 4, 3)] == [5, 2, 6]
+    assert neighbours(snapshot, "head", 3) == []
+
+
+def test_scores_are_softmax(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    logits = data.logits[rank[2]].astype(np.float64)
+    expected = np.exp(logits) / np.exp(logits).sum()
+    found = scores(snapshot, 2)
+    assert [one["class"] for one in found] == [CLASSES[index] for index in np.argsort(-expected)]
+    np.testing.assert_allclose(np.array([one["score"] for one in found], float), np.sort(expected)[::-1], rtol=1e-3)
+
+
+def test_why_not(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    wrong = np.flatnonzero((data.logits.argmax(axis=1) != data.labels)[rank])
+    right = np.setdiff1d(np.arange(17), wrong)
+    assert why_not(snapshot, LAYER, int(right[0])) is None
+    row = int(wrong[0])
+    label, prediction = data.labels[rank[row]], data.logits[rank[row]].argmax()
+    found = why_not(snapshot, LAYER, row)
+    assert found is not None
+    assert (found["own"], found["predicted"]) == (CLASSES[label], CLASSES[prediction])
+    classes = []
+    for index in (label, prediction):
+        values = data.activations[LAYER][data.labels == index].astype(np.float64)
+        classes.append(ClassStatistics(values.mean(axis=0), values.std(axis=0), len(values)))
+    expected = contrast(data.activations[LAYER][rank[row]].astype(np.float16), classes[0], classes[1])
+    far = found["far_from_own"]
+    assert isinstance(far, list)
+    assert [one["neuron"] for one in far] == expected.far_from_own.tolist()
+    assert far[0]["z_own"] == pytest.approx(expected.z_own[far[0]["neuron"]], rel=1e-4)
+    assert far[0]["own"]["mean"] == pytest.approx(classes[0].mean[far[0]["neuron"]], rel=1e-5)
+
+
+def test_everything_of_one_instance(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    found = instance(snapshot, LAYER, 3)
+    assert found["id"] == data.ids[rank[3]]
+    assert found["label"] == CLASSES[data.labels[rank[3]]]
+    assert found["correct"] == bool((data.logits.argmax(axis=1) == data.labels)[rank[3]])

@@ -1,0 +1,102 @@
+"""Layouts over the steps: begun from the one before, found again by content."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tensorboard_activis.query.projection import following as module
+from tensorboard_activis.query.projection.disk_cache import DiskCache
+from tensorboard_activis.query.projection.following import comparable, following_pca, following_tsne
+from tensorboard_activis.query.projection.pca import Projection
+from tensorboard_activis.read.run import open_run
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tests.records import small_data, write_run
+
+LAYER = "stem/relu"
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> list[SnapshotReader]:
+    """Three steps: of the same data, then of other activations of the same instances."""
+    write_run(tmp_path / "run", small_data(), (1, 2))
+    write_run(tmp_path / "run", replace(small_data(), activations=small_data(seed=1).activations), (3,))
+    run = open_run(tmp_path / "run")
+    return [run.snapshot(step) for step in run.steps]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """Where each t-SNE began; the layouts are made up."""
+    pytest.importorskip("openTSNE", reason="pip install openTSNE")
+    begun: list[np.ndarray] = []
+
+    def tsne(activations: np.ndarray, initial: np.ndarray, report) -> np.ndarray:
+        begun.append(initial)
+        layout = np.full((len(activations), 2), len(begun), np.float32)
+        report(0.5, layout)
+        return layout
+
+    monkeypatch.setattr(module, "tsne", tsne)
+    return begun
+
+
+def test_pca_keeps_its_signs_and_computes_a_step_once(snapshots: list[SnapshotReader]) -> None:
+    kept: dict[object, Projection] = {}
+
+    def keep(key, make):
+        if key not in kept:
+            kept[key] = make()
+        return kept[key]
+
+    first = following_pca(snapshots[:1], LAYER, keep)
+    last = following_pca(snapshots, LAYER, keep)
+    assert len(kept) == 3
+    assert last is following_pca(snapshots, LAYER, keep)
+    np.testing.assert_array_equal(following_pca(snapshots[:2], LAYER, keep).xy, first.xy)
+    assert ((last.xy * first.xy).sum(axis=0) >= 0).all()
+
+
+def test_only_steps_of_the_same_instances_are_followed(snapshots: list[SnapshotReader]) -> None:
+    one, two, _ = snapshots
+    assert comparable(one, two, LAYER)
+    assert not comparable(one, two, "gone")
+
+
+def test_a_layout_is_found_by_its_content(tmp_path: Path, snapshots: list[SnapshotReader], asked: list) -> None:
+    kept = DiskCache(tmp_path / "cache")
+    layout = following_tsne(snapshots[:1], LAYER, kept)
+    np.testing.assert_array_equal(asked[0], following_pca(snapshots[:1], LAYER).xy)
+    # Equal activations at another step: nothing is computed, in this process or another.
+    again = following_tsne(snapshots[:2], LAYER, DiskCache(tmp_path / "cache"))
+    np.testing.assert_array_equal(again, layout)
+    assert len(asked) == 1
+
+
+def test_a_step_begins_where_the_one_before_ended(tmp_path: Path, snapshots: list[SnapshotReader], asked: list) -> None:
+    kept = DiskCache(tmp_path / "cache")
+    first = following_tsne(snapshots[:1], LAYER, kept)
+    following_tsne(snapshots, LAYER, kept)
+    np.testing.assert_array_equal(asked[1], first)
+    given = np.ones((17, 2), np.float32)
+    following_tsne(snapshots, "head", kept, given)
+    np.testing.assert_array_equal(asked[2], given)
+
+
+def test_a_layout_that_was_stopped_is_not_kept(tmp_path: Path, snapshots: list[SnapshotReader], asked: list) -> None:
+    kept = DiskCache(tmp_path / "cache")
+    following_tsne(snapshots[:1], LAYER, kept, report=lambda done, xy: False)
+    following_tsne(snapshots[:1], LAYER, kept)
+    assert len(asked) == 2
+
+
+def test_a_kept_layout_of_another_shape_is_not_used(
+    tmp_path: Path, snapshots: list[SnapshotReader], asked: list
+) -> None:
+    kept = DiskCache(tmp_path / "cache")
+    following_tsne(snapshots[:1], LAYER, kept)
+    (file,) = (tmp_path / "cache").iterdir()
+    np.save(file, np.zeros((3, 2), np.float32))
+    following_tsne(snapshots[:1], LAYER, kept)
+    assert len(asked) == 2
