@@ -85,7 +85,10 @@ def respond(state: State, step: int) -> dict[str, np.ndarray]:
 def write(log_dir: Path, state: State) -> None:
     """Logs the state at each of its steps."""
     classes = state.widths["head.fc2"]
-    name = lambda layer: state.renamed.get(layer, layer)  # noqa: E731
+
+    def name(layer: str) -> str:
+        return state.renamed.get(layer, layer)
+
     layers = [
         schema.LayerInfo(
             name(layer),

@@ -111,7 +111,9 @@ def figures(logs: Path) -> list[str]:
 
     def auc(neuron: int) -> float:
         return next(
-            one["auc"] for one in last.neuron_detail("hidden", neuron, []).classes.to_pylist() if one["class"] == "NUM"
+            float(one["auc"])
+            for one in last.neuron_detail("hidden", neuron, []).classes.to_pylist()
+            if one["class"] == "NUM"
         )
 
     texts = last.instances["text"].to_pylist()

@@ -68,7 +68,7 @@ def _ahead(file: BinaryIO) -> int:
 
 def masked_crc32c(data: bytes) -> int:
     """CRC32C as event files hold it: rotated and shifted, so that a checksum over checksums stays meaningful."""
-    crc = google_crc32c.value(data)
+    crc: int = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 

@@ -238,4 +238,4 @@ def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.Pa
     written = [path for path in Path(args.output_dir, "runs").glob(pattern) if path.parent.name != "activis"]
     if written:
         return max(written, key=lambda path: path.stat().st_mtime_ns).parent
-    return os.path.join(args.output_dir, default_logdir())
+    return os.path.join(str(args.output_dir), str(default_logdir()))

@@ -64,7 +64,8 @@ def is_image(inputs: np.ndarray | None, channels: str) -> bool:
     if inputs is None or inputs.dtype.kind not in "fiub":
         return False
     if inputs.ndim == 3:
-        return inputs.shape[1] == inputs.shape[2] >= 8
+        height, width = inputs.shape[1:]
+        return bool(height == width >= 8)
     size = 1 if channels == "first" else 3
     return inputs.ndim == 4 and inputs.shape[size] in CHANNELS and min(inputs.shape[1:]) > 0
 

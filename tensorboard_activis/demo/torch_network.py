@@ -1,6 +1,7 @@
 """A small residual network for 8 x 8 images, in PyTorch."""
 
 from collections import OrderedDict
+from typing import cast
 
 import torch
 from torch import nn
@@ -34,8 +35,8 @@ class Res(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Shapes [batch, channels, height, width] -> the same."""
-        found = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
-        return self.relu2(x + found)
+        residual = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        return cast(torch.Tensor, self.relu2(x + residual))
 
 
 class DigitsNet(nn.Module):
@@ -61,4 +62,4 @@ class DigitsNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Shapes [batch, 1, 8, 8] -> [batch, 10]."""
-        return self.head(self.block2(self.blocks(self.block1(self.stem(images)))))
+        return cast(torch.Tensor, self.head(self.block2(self.blocks(self.block1(self.stem(images))))))

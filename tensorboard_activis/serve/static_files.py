@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import werkzeug
-from tensorboard.backend import http_util
+
+from tensorboard_activis.serve.responses import respond
 
 ROOT = Path(__file__).parent / "static"
 
@@ -44,11 +45,11 @@ def static_response(request: werkzeug.Request, name: str) -> werkzeug.Response |
     """The file, or "unchanged" when the browser has it; None when there is no such file."""
     path = static_file(name)
     if path is None:
-        return http_util.Respond(request, NOT_BUILT, "text/javascript") if name == "index.js" else None
+        return respond(request, NOT_BUILT, "text/javascript") if name == "index.js" else None
     status = path.stat()
     etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
     headers = [("ETag", f'"{etag}"')]
     kind = _TYPES[path.suffix]
     if etag in request.if_none_match:
-        return http_util.Respond(request, b"", kind, code=304, headers=headers)
-    return http_util.Respond(request, path.read_bytes(), kind, headers=headers)
+        return respond(request, b"", kind, code=304, headers=headers)
+    return respond(request, path.read_bytes(), kind, headers=headers)

@@ -219,7 +219,8 @@ def _length(dataset: Any) -> int | None:
             )
         return None if count < 0 else count
     if isinstance(dataset, keras.utils.PyDataset):
-        return dataset.num_batches
+        batches: int | None = dataset.num_batches
+        return batches
     return len(dataset) if hasattr(dataset, "__len__") else None
 
 

@@ -61,7 +61,9 @@ class Labels:
         """
         if labels is None:
             return None
-        labels = np.asarray(labels) if self._positions else _flat(labels)
+        return self._converted(np.asarray(labels) if self._positions else _flat(labels))
+
+    def _converted(self, labels: np.ndarray) -> np.ndarray:
         if labels.dtype.kind in "OSU":
             return self._indices(labels).reshape(labels.shape)
         if self._numbers:
@@ -72,7 +74,8 @@ class Labels:
             labels = labels.argmax(axis=2) if labels.ndim == 3 and labels.shape[2] > 1 else labels
             return labels.reshape(labels.shape[:2]).astype(np.int64) if labels.ndim in (2, 3) else labels
         if self._one_hot:
-            return labels.argmax(axis=1)
+            classes: np.ndarray = labels.argmax(axis=1)
+            return classes
         return labels.astype(np.int64) if self._whole else labels
 
     def _indices(self, labels: np.ndarray) -> np.ndarray:
@@ -113,8 +116,8 @@ def check_width(class_names: Sequence[str] | None, width: int | None) -> None:
 
 
 def _flat(labels: Any) -> np.ndarray:
-    labels = np.asarray(labels)
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    array = np.asarray(labels)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _is_many_hot(labels: np.ndarray) -> bool:

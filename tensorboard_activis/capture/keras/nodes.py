@@ -77,7 +77,7 @@ class Draft:
         if self.parent and self.key.startswith(self.parent):
             return self.key[len(self.parent) :].lstrip("./")
         if self.parent and self.operation is not None:  # inside a second call, `outer@1`, is `outer.inner@1`
-            return self.operation.name + (f"@{self.number}" if self.number else "")
+            return f"{self.operation.name}@{self.number}" if self.number else str(self.operation.name)
         return self.key.lstrip("/")
 
     @property
@@ -94,7 +94,8 @@ def shape_of(tensor: Any) -> Shape:
 def data_inputs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
     """Everything flat that a call was given, without the masks that Keras passes along by itself."""
     masks = {name for name in kwargs if name == "mask" or name.endswith("_mask")} - {"attention_mask"}
-    return keras.tree.flatten((args, {name: value for name, value in kwargs.items() if name not in masks}))
+    flat: list[Any] = keras.tree.flatten((args, {name: value for name, value in kwargs.items() if name not in masks}))
+    return flat
 
 
 def neuron_axis(operation: Any, output: Any, inputs: list[Any], axes: Mapping[int, int]) -> int:
@@ -116,7 +117,8 @@ def neuron_axis(operation: Any, output: Any, inputs: list[Any], axes: Mapping[in
     if data_format in ("channels_first", "channels_last"):
         return 0 if data_format == "channels_first" else last
     if isinstance(operation, keras.layers.BatchNormalization | keras.layers.GroupNormalization):
-        return operation.axis - 1 if operation.axis > 0 else last + 1 + operation.axis
+        axis = int(operation.axis)
+        return axis - 1 if axis > 0 else last + 1 + axis
     if inputs and tuple(inputs[0].shape) == tuple(output.shape) and not _mixes_last_axis(operation):
         return axes.get(id(inputs[0]), last)
     return last

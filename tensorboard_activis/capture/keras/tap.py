@@ -244,9 +244,10 @@ def _compiled(run: Forward, model: Any, inputs: Any, eager: bool) -> Forward:
 
         # Not `keras.tree`: tf.function wants its own specs, in the same structure.
         specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
-        return tf.function(stateless, input_signature=[specs], autograph=False)
+        traced: Callable[[Any], Captured] = tf.function(stateless, input_signature=[specs], autograph=False)
+        return traced
     if backend == "jax":
-        import jax  # type: ignore[import-not-found]
+        import jax
 
         compiled = jax.jit(lambda tensors, values: stateless(tensors, list(zip(model.variables, values, strict=True))))
         return lambda tensors: compiled(tensors, [variable.value for variable in model.variables])

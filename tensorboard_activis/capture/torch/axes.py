@@ -198,6 +198,6 @@ def _neuron_axis(shape: torch.Size, inputs: Sequence[Known], batch: int | None) 
         if len(source) == len(shape) and axis != batch:
             return axis
     source, axis = known[0]
-    width = source[axis]  # type: ignore[index]
+    width = source[axis]
     same = [position for position, size in enumerate(shape) if size == width and position != batch]
     return same[-1] if same else len(shape) - 1

@@ -25,8 +25,8 @@ class ContentIds:
         def content(column: np.ndarray, row: int) -> np.ndarray:
             # How far a batch is padded depends on what else is in it.
             if mask is not None and column.ndim > 1 and column.shape[1] == mask.shape[1]:
-                return column[row][mask[row]]
-            return column[row]
+                return np.asarray(column[row][mask[row]])
+            return np.asarray(column[row])
 
         return [self._names.name([content(column, row) for column in columns]) for row in range(batch.instances)]
 

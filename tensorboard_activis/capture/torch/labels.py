@@ -94,8 +94,8 @@ class Labels:
         if labels is None:
             return None
         if isinstance(labels, torch.Tensor):
-            labels = labels.detach().cpu()
-            return (labels.float() if labels.dtype in (torch.bfloat16, torch.float16) else labels).numpy()
+            tensor = labels.detach().cpu()
+            return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
         if self.kind == "several" and _holds_sets(labels):
             return self._many_hot(labels)
         if isinstance(labels, (list, tuple)) and labels and all(isinstance(label, torch.Tensor) for label in labels):
@@ -159,7 +159,8 @@ class Labels:
                 raise ConfigurationError(
                     "Labels had one class per instance at first; now there is one with several or none. Give task='multilabel'."
                 )
-            return array.argmax(axis=1).astype(np.int64)
+            classes: np.ndarray = array.argmax(axis=1).astype(np.int64)
+            return classes
         if array.ndim != 1:
             return None
         if self.kind == "numbers":

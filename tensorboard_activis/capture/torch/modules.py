@@ -122,8 +122,10 @@ def describe(module: nn.Module) -> dict[str, str]:
                 break
     if isinstance(module, _CONTAINERS):
         told = {}
-    elif "bias" in module._parameters or isinstance(getattr(module, "bias", None), (bool, torch.Tensor)):
-        told["bias"] = "no" if module.bias is None or module.bias is False else "yes"
+    else:
+        bias: object = getattr(module, "bias", None)
+        if "bias" in module._parameters or isinstance(bias, (bool, torch.Tensor)):
+            told["bias"] = "no" if bias is None or bias is False else "yes"
     if hasattr(module, _PARAMETRIZATIONS):
         told["parametrized"] = ", ".join(module.parametrizations)  # type: ignore[arg-type]
     if "quantized" in type(module).__module__ and type(module).__module__.startswith("torch.ao."):
