@@ -355,7 +355,7 @@ def test_the_older_package_trains_with_it(tmp_path: Path, monkeypatch: pytest.Mo
     callback = again.ActiVisCallback(log_dir=tmp_path, strict=True)
     assert isinstance(callback, older.Callback)
 
-    class Older(older.LightningModule):  # type: ignore[misc, name-defined]
+    class Older(older.LightningModule):
         def __init__(self) -> None:
             super().__init__()
             self.head = nn.Linear(5, CLASSES)

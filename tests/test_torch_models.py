@@ -183,7 +183,7 @@ def operators(model: nn.Module, inputs: dict[str, torch.Tensor]) -> dict[str, np
         weights = torch.softmax(model.router(x), -1)
         mixed = torch.stack(
             [
-                x[row] + sum(weights[row, e] * model.experts[e](x[row]) for e in weights[row].topk(2).indices)  # type: ignore[operator,misc]
+                x[row] + sum(weights[row, e] * model.experts[e](x[row]) for e in weights[row].topk(2).indices)
                 for row in range(INSTANCES)
             ]
         )

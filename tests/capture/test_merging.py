@@ -229,7 +229,7 @@ def test_what_the_first_batch_decides_holds_for_the_others() -> None:
         contents.looks(np.array([0]), audio=(sound, rate))
     other.decide_as(unpacked(b"".join(packed(first.decided))))
     for look in ({"inputs": dim}, {"audio": (sound, 8_000)}):
-        expected, found = (contents.looks(np.array([0]), **look) for contents in (first, other))  # type: ignore[arg-type]
+        expected, found = (contents.looks(np.array([0]), **look) for contents in (first, other))
         assert {name: values.tolist() for name, values in found.items()} == {
             name: values.tolist() for name, values in expected.items()
         }

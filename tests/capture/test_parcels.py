@@ -147,7 +147,7 @@ def test_packed_sequences() -> None:
     value = pack_sequence([torch.arange(3), torch.arange(5), torch.arange(2)], enforce_sorted=False)
     found = unpacked(b"".join(packed((value,), describe)), MAKE)[0]
     assert type(found) is PackedSequence
-    assert [part.tolist() for part in found] == [part.tolist() for part in value]  # type: ignore[union-attr]
+    assert [part.tolist() for part in found] == [part.tolist() for part in value]
 
 
 @pytest.mark.parametrize(

@@ -22,5 +22,5 @@ def test_a_broken_installation_turns_the_tab_off(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard_activis.serve.plugin", None)
-    assert ActiVisLoader().load(None) is None  # type: ignore[arg-type]
+    assert ActiVisLoader().load(None) is None
     assert "Install tensorboard-activis again" in caplog.text

@@ -49,7 +49,7 @@ def test_an_encoder_with_a_padding_mask(tmp_path: Path) -> None:
             self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=True)
 
         def forward(self, src: torch.Tensor, src_key_padding_mask: torch.Tensor) -> torch.Tensor:
-            return self.encoder(src, src_key_padding_mask=src_key_padding_mask)[:, 0]  # type: ignore[no-any-return]
+            return self.encoder(src, src_key_padding_mask=src_key_padding_mask)[:, 0]
 
     model = Encoder().eval()
     src = torch.randn(INSTANCES, 5, 6)
@@ -132,7 +132,7 @@ class ChannelsLast(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.norm(self.depthwise(x).permute(0, 2, 3, 1))
-        return x + self.narrow(self.act(self.wide(y))).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+        return x + self.narrow(self.act(self.wide(y))).permute(0, 3, 1, 2)
 
 
 def test_neurons_of_a_block_with_channels_last(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_random_states_come_back() -> None:
         DataLoader(rows, shuffle=True, generator=own),
         DataLoader(rows, batch_sampler=BatchSampler(RandomSampler(rows, generator=own), 2, False)),
     )
-    states = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state(), own.get_state())  # type: ignore[index,union-attr]  # noqa: NPY002
+    states = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state(), own.get_state())  # type: ignore[index]  # noqa: NPY002
     with untouched(model, loaders):
         for loader in loaders:
             list(loader)
@@ -27,7 +27,7 @@ def test_random_states_come_back() -> None:
         np.random.rand()  # noqa: NPY002
         torch.rand(1)
     assert random.getstate() == states[0]
-    assert np.random.get_state()[1].tolist() == states[1]  # type: ignore[index,union-attr]  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == states[1]  # type: ignore[index]  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), states[2])
     assert torch.equal(own.get_state(), states[3])
 
