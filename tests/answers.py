@@ -164,7 +164,7 @@ def equal(name: str, one: bytes, other: bytes) -> bool:
     first, second = _tensors(one), _tensors(other)
     return (
         first.keys() == second.keys()
-        and first.pop("") == second.pop("")
+        and _alike(first.pop(""), second.pop(""))
         and all(
             first[key].dtype == second[key].dtype
             and first[key].shape == second[key].shape
