@@ -1,5 +1,6 @@
 """Log directories for the measurements of load, and how one asks TensorBoard about them."""
 
+import json
 import shutil
 import socket
 import time
@@ -9,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,12 +63,18 @@ class Logs:
         shutil.rmtree(self.directory / run, ignore_errors=True)
 
 
-def get(address: str, etag: str | None = None) -> tuple[int, bytes, float, str | None]:
+def get(
+    address: str, etag: str | None = None, body: dict[str, Any] | None = None
+) -> tuple[int, bytes, float, str | None]:
     """Status, body, seconds and name (`ETag`) of an answer; 304 when it is still the one that is known by this name.
+    With a body, which is sent as JSON, it is a POST.
 
     Status 0: there was no answer, and the body says why.
     """
-    asked = urllib.request.Request(address, headers={} if etag is None else {"If-None-Match": etag})
+    headers = {} if etag is None else {"If-None-Match": etag}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    asked = urllib.request.Request(address, None if body is None else json.dumps(body).encode(), headers)
     begun = time.monotonic()
     try:
         with urllib.request.urlopen(asked, timeout=60) as answer:

@@ -37,8 +37,8 @@ ALONE_SECONDS = 20
 PARTS = 10
 
 
-def question(chance: random.Random, run: str, step: int) -> str:
-    """One of the tab's questions."""
+def question(chance: random.Random, run: str, step: int) -> tuple[str, dict[str, Any] | None]:
+    """One of the tab's questions: the address, and the JSON body where it is a POST."""
     layer = f"layer{chance.randrange(4)}"
     about: dict[str, Any] = {"run": run, "step": step}
     rows = json.dumps([{"subset": "all"}, {"expression": f"score > {chance.random():.2f}"}, {"instance": 3}])
@@ -55,11 +55,14 @@ def question(chance: random.Random, run: str, step: int) -> str:
         ("instance", {"layer": layer, "row": chance.randrange(400)}),
         ("neuron", {"layer": layer, "neuron": chance.randrange(64), "rows": rows}),
         ("projection", {"layer": layer}),
-        ("projection", {"layer": layer, "method": "tsne", "cancel": json.dumps(chance.random() < 0.3)}),
+        ("projection", {"layer": layer, "method": "tsne"}),
+        ("projection", {"layer": layer, "method": "tsne", "action": "start" if chance.random() < 0.7 else "cancel"}),
         ("export", {}),
     ]
     route, more = chance.choice(questions)
-    return f"data/plugin/activis/{route}?{urllib.parse.urlencode(about | more)}"
+    if "action" in more:
+        return f"data/plugin/activis/{route}", about | more
+    return f"data/plugin/activis/{route}?{urllib.parse.urlencode(about | more)}", None
 
 
 class Load:
@@ -88,15 +91,16 @@ class Load:
                 if not listed or time.monotonic() > self._end:
                     break
                 run, step = chance.choice(listed)
-                address = f"{self._board}/{question(chance, run, step)}"
-                if chance.random() < 0.1:
+                path, action = question(chance, run, step)
+                address = f"{self._board}/{path}"
+                if action is None and chance.random() < 0.1:
                     hang_up(address, 0.2 * chance.random())
                     self._note("given up", 200, b"", ok={200})
                     continue
-                status, body, seconds, _ = get(address)
+                status, body, seconds, _ = get(address, body=action)
                 # A run that has gone meanwhile is not there; its files went before TensorBoard noticed.
                 ok = {200} if run.startswith("stays") else {200, 404, 422}
-                self._note("answers", status, body, ok | ({413} if "tsne" in address else set()))
+                self._note("answers", status, body, ok | ({413} if action else set()))
                 with self._lock:
                     self.answers.append((seconds, urllib.parse.urlsplit(address).path.rpartition("/")[2]))
 

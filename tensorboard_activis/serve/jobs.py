@@ -96,6 +96,14 @@ class Jobs(Generic[Result]):
         with self._lock:
             return self._jobs.get(key)
 
+    def poll(self, key: Hashable) -> Job[Result] | None:
+        """The same, noting that somebody waits for it."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None:
+                job.asked = time.monotonic()
+            return job
+
     def forget(self, key: Hashable) -> None:
         """Drops a job that has ended."""
         with self._lock:

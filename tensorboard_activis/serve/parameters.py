@@ -94,11 +94,16 @@ class Parameters:
 
 
 def parameters(request: werkzeug.Request) -> Parameters:
-    """The parameters of a GET or POST. Raises QueryError, TooLargeError beyond MAX_BODY."""
+    """The parameters of a GET or POST. Raises QueryError, TooLargeError beyond MAX_BODY.
+
+    A POST must say that its body is JSON: a page of another site can send forms and plain text without asking, but not JSON.
+    """
     if request.method in ("GET", "HEAD"):
         return Parameters(request.args.to_dict(), texts=True)
     if request.method != "POST":
         raise QueryError(f"Only GET and POST are answered; got {request.method}.")
+    if request.mimetype != "application/json":
+        raise QueryError(f"A POST needs the header Content-Type: application/json; got {request.mimetype!r:.80}.")
     # Holds for bodies that do not say their length, too: they are read up to the limit.
     request.max_content_length = MAX_BODY
     try:

@@ -17,7 +17,7 @@ from tensorboard_activis.serve import questions
 from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.memory import return_large_blocks
 from tensorboard_activis.serve.parameters import Parameters
-from tensorboard_activis.serve.projections import Layout, Projections
+from tensorboard_activis.serve.projections import Projections
 from tensorboard_activis.serve.responses import (
     bytes_response,
     download_response,
@@ -95,7 +95,10 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         if method not in ("pca", "tsne"):
             raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
         steps = self._steps(of, given.text("run"), given.integer("step"))
-        layout = self._layout(steps, layer, method, cancel=given.boolean("cancel"))
+        if method == "pca":
+            layout = self._projections.pca(steps, layer)
+        else:
+            layout = self._projections.tsne(steps, layer, _action(request, given))
         xy, explained, aligned = layout.xy, layout.explained, 0
         like = given.place("like")
         if like is not None:
@@ -113,11 +116,6 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         """The snapshots of a run up to one, which is the last."""
         last = self._runs.snapshot(of, run, step)
         return [*(one for one in self._runs.snapshots(of, run) if one.step < step), last]
-
-    def _layout(self, steps: list[SnapshotReader], layer: str, method: str, *, cancel: bool = False) -> Layout:
-        if method == "pca":
-            return self._projections.pca(steps, layer)
-        return self._projections.tsne(steps, layer, cancel=cancel)
 
     def _neuron(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
         snapshot = self._of_snapshots.snapshot(of, given)
@@ -165,3 +163,15 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         return response or error_response(
             request, NotFoundError(f"There is nothing at {name!r:.80}. See docs/http_api.md.")
         )
+
+
+def _action(request: werkzeug.Request, given: Parameters) -> str | None:
+    """What a request does to a t-SNE. Raises QueryError: a GET, which a page of another site can make, changes nothing."""
+    action = given.optional_text("action")
+    if action is None:
+        return None
+    if action not in ("start", "cancel"):
+        raise QueryError(f"action must be start or cancel; got {action!r:.40}.")
+    if request.method != "POST":
+        raise QueryError(f"The action {action} needs a POST with a JSON body.")
+    return action

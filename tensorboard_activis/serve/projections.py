@@ -24,7 +24,7 @@ class Layout:
     Attributes:
         xy: float32 [instances, 2].
         explained: shares of the variance along the axes; empty for t-SNE.
-        state, progress: of the job, and the share that is done.
+        state: of the job, or "not_started"; progress: the share that is done.
     """
 
     xy: np.ndarray
@@ -49,8 +49,11 @@ class Projections:
         found = following_pca(snapshots, layer, lambda key, make: self._cache.get(key, make, _size))
         return Layout(found.xy, found.explained)
 
-    def tsne(self, snapshots: Sequence[SnapshotReader], layer: str, *, cancel: bool = False) -> Layout:
-        """The layout of the last of these snapshots as far as it is, begun when it is asked for first.
+    def tsne(self, snapshots: Sequence[SnapshotReader], layer: str, action: str | None = None) -> Layout:
+        """The layout of the last of these snapshots as far as it is.
+
+        Arguments:
+            action: "start" has it computed unless that was done or is under way, "cancel" ends it; None changes nothing.
 
         Raises QueryError when t-SNE is not installed or failed, TooLargeError when too many wait, and what the job met:
         NotFoundError, UnreadableError.
@@ -58,7 +61,7 @@ class Projections:
         last = snapshots[-1]
         start = self.pca(snapshots, layer).xy
         key = _key(last, layer)
-        if cancel:
+        if action == "cancel":
             job = self._jobs.cancel(key)
             return Layout(start, (), "cancelled", 0.0) if job is None else _layout(job, start)
         if not available():
@@ -69,6 +72,13 @@ class Projections:
             if isinstance(job.problem, ActiVisError):
                 raise job.problem
             raise QueryError(f"t-SNE failed: {type(job.problem).__name__}: {job.problem}")
+
+        if action is None:
+            job = self._jobs.poll(key)
+            if job is not None:
+                return _layout(job, start)
+            found = kept_tsne(last, layer, self._kept)
+            return Layout(start, (), "not_started", 0.0) if found is None else Layout(found)
 
         def work(job: Job[np.ndarray]) -> np.ndarray:
             return following_tsne(snapshots, layer, self._kept, self._before(snapshots, layer), job.report)

@@ -14,12 +14,14 @@ from tensorboard.backend import http_util
 
 from tensorboard_activis.errors import ActiVisError, ExpressionError, NotFoundError, QueryError, UnreadableError
 from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.serve.cross_site import ForbiddenError
 from tensorboard_activis.serve.packing import packed
 
 logger = logging.getLogger(__name__)
 
 _KINDS: tuple[tuple[type[Exception], str, int], ...] = (
     (TooLargeError, "too_large", 413),
+    (ForbiddenError, "forbidden", 403),
     (QueryError, "bad_request", 400),
     (NotFoundError, "not_found", 404),
     (UnreadableError, "unreadable", 422),

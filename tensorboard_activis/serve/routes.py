@@ -11,6 +11,7 @@ import tensorboard_activis
 from tensorboard_activis.query.limits import AbandonedError, time_limit
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.cross_site import check_site
 from tensorboard_activis.serve.parameters import Parameters, parameters
 from tensorboard_activis.serve.responses import (
     error_response,
@@ -35,6 +36,7 @@ def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Res
     @werkzeug.Request.application
     def app(request: werkzeug.Request) -> werkzeug.Response:
         try:
+            check_site(request)
             given = parameters(request)
             of = Request(plugin_util.context(request.environ), plugin_util.experiment_id(request.environ))
             with time_limit(TIME_LIMIT, gone(request.environ)):

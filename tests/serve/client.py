@@ -56,6 +56,12 @@ class Client:
     def post(self, route: str, **parameters) -> werkzeug.test.TestResponse:
         return self._client.post(self._base + route, json=parameters)
 
+    def action(self, action: str, **parameters) -> tuple[dict[str, np.ndarray], dict]:
+        """Starts or cancels a t-SNE; what is answered then."""
+        response = self.post("projection", method="tsne", action=action, **parameters)
+        assert response.status_code == 200, response.get_data(as_text=True)
+        return decoded(response)
+
     def open(self, path: str, **keywords) -> werkzeug.test.TestResponse:
         return self._client.open(path, **keywords)
 

@@ -119,12 +119,13 @@ def test_other_methods_are_refused(client: Client, route: str, method: str) -> N
 
 
 def test_bodies_are_bounded(client: Client) -> None:
-    response = client.open(BASE + "runs", method="POST", data=b" " * (MAX_BODY + 1))
+    response = client.open(BASE + "runs", method="POST", content_type="application/json", data=b" " * (MAX_BODY + 1))
     assert response.status_code == 413
     # What has no length may be of any: it is read up to the limit.
     endless = client.open(
         BASE + "runs",
         method="POST",
+        content_type="application/json",
         environ_overrides={"wsgi.input": Endless(), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
     )
     assert endless.status_code in (400, 413)
@@ -198,7 +199,10 @@ def test_slow_clients_keep_nobody_waiting(logdir: Path) -> None:
         slow = []
         for index in range(40):
             connection = socket.create_connection((host, port), timeout=10)
-            body = b"POST /data/plugin/activis/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+            body = (
+                b"POST /data/plugin/activis/runs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 1000\r\n\r\n{"
+            )
             connection.sendall(b"GET /data/plugin/activis/runs HT" if index % 2 else body)
             slow.append(connection)
         try:

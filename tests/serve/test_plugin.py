@@ -124,7 +124,7 @@ def test_activation(client: Client) -> None:
 def test_tsne_in_the_background(client: Client) -> None:
     pytest.importorskip("openTSNE", reason="pip install openTSNE")
     deadline = time.monotonic() + 60
-    tensors, metadata = client.numbers("projection", layer="head", method="tsne", **AT)
+    tensors, metadata = client.action("start", layer="head", **AT)
     assert tensors["xy"].shape == (17, 2)
     while metadata["state"] != "done" and time.monotonic() < deadline:
         assert metadata["state"] in ("queued", "running")
@@ -132,7 +132,7 @@ def test_tsne_in_the_background(client: Client) -> None:
         tensors, metadata = client.numbers("projection", layer="head", method="tsne", **AT)
     assert (metadata["method"], metadata["progress"]) == ("tsne", 1)
     assert np.abs(tensors["xy"]).max() > 0
-    _, metadata = client.numbers("projection", layer=LAYER, method="tsne", cancel=True, **AT)
+    _, metadata = client.action("cancel", layer=LAYER, **AT)
     assert metadata["state"] == "cancelled"
 
 
@@ -242,13 +242,15 @@ def test_too_much_is_413_and_says_the_limit(client: Client) -> None:
     response = client.post("matrix", layer=LAYER, rows=[{"subset": "all"}] * 1001, **AT)
     assert response.status_code == 413
     assert "1,000" in json.loads(response.get_data())["error"]["message"]
-    response = client.open("/data/plugin/activis/where", method="POST", data=b" " * 1_000_001)
+    response = client.open(
+        "/data/plugin/activis/where", method="POST", content_type="application/json", data=b" " * 1_000_001
+    )
     assert response.status_code == 413
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff", b"[" * 100_000])
 def test_a_bad_body_is_400(client: Client, body: bytes) -> None:
-    response = client.open("/data/plugin/activis/where", method="POST", data=body)
+    response = client.open("/data/plugin/activis/where", method="POST", content_type="application/json", data=body)
     assert (response.status_code, json.loads(response.get_data())["error"]["kind"]) == (400, "bad_request")
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from tensorboard_activis.errors import UnreadableError
 from tests.records import small_data, write_run
-from tests.serve.client import Client
+from tests.serve.client import Client, decoded
+from tests.serve.questions import refused
 
 pytest.importorskip("openTSNE", reason="pip install openTSNE")
 
@@ -24,6 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def laid_out(client: Client, step: int, layer: str = "head") -> tuple[np.ndarray, list[str]]:
     """The finished layout, and the states on the way."""
     states: list[str] = []
+    client.action("start", run="run1", step=step, layer=layer)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         tensors, metadata = client.numbers("projection", run="run1", step=step, layer=layer, method="tsne")
@@ -80,6 +82,7 @@ def test_two_runs_lie_on_each_other(tmp_path: Path, cache: Path) -> None:
     client = Client(tmp_path / "logs")
     xy, _ = laid_out(client, 5)
     question: dict = {"run": "run2", "step": 5, "layer": "head", "method": "tsne"}
+    client.post("projection", action="start", **question)
     deadline = time.monotonic() + 60
     while True:
         tensors, metadata = client.numbers("projection", **question, like={"run": "run1", "step": 5})
@@ -88,6 +91,43 @@ def test_two_runs_lie_on_each_other(tmp_path: Path, cache: Path) -> None:
         time.sleep(0.02)
     assert (metadata["state"], metadata["aligned"]) == ("done", 40)
     np.testing.assert_allclose(tensors["xy"], xy, atol=1e-3)  # the same activations: the kept layout, not turned at all
+
+
+def test_only_a_post_starts_or_cancels_a_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "run1", small_data(), (5,))
+    client = Client(tmp_path)
+    begun: list[int] = []
+
+    def tsne(activations: np.ndarray, initial: np.ndarray, report) -> np.ndarray:
+        begun.append(len(activations))
+        while report(0.1, initial):
+            time.sleep(0.01)
+        return initial
+
+    monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", tsne)
+    question: dict = {"run": "run1", "step": 5, "layer": "head", "method": "tsne"}
+    principal, _ = client.numbers("projection", **question | {"method": "pca"})
+    for _ in range(2):
+        tensors, metadata = client.numbers("projection", **question)
+        assert (metadata["state"], metadata["progress"]) == ("not_started", 0)
+        np.testing.assert_array_equal(tensors["xy"], principal["xy"])
+    # A POST that only asks starts nothing either.
+    assert decoded(client.post("projection", **question))[1]["state"] == "not_started"
+    for action in ("start", "cancel"):
+        error = refused(client.get("projection", action=action, **question), 400, "bad_request")
+        assert error["message"] == f"The action {action} needs a POST with a JSON body."
+    refused(client.post("projection", action="delete", **question), 400, "bad_request")
+    assert begun == []
+
+    client.action("start", run="run1", step=5, layer="head")
+    deadline = time.monotonic() + 60
+    while not begun and time.monotonic() < deadline:
+        time.sleep(0.01)
+    refused(client.get("projection", action="cancel", **question), 400, "bad_request")
+    assert client.numbers("projection", **question)[1]["state"] == "running"
+    assert client.action("cancel", run="run1", step=5, layer="head")[1]["state"] == "cancelled"
+    assert client.numbers("projection", **question)[1]["state"] == "cancelled"
+    assert begun == [17]
 
 
 def test_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,13 +141,12 @@ def test_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", tsne)
     question: dict = {"run": "run1", "layer": "head", "method": "tsne"}
-    responses = [client.get("projection", step=step, **question) for step in range(1, 12)]
+    responses = [client.post("projection", step=step, action="start", **question) for step in range(1, 12)]
     assert [response.status_code for response in responses].count(413) >= 1
-    status, error = client.error("projection", step=11, **question)
-    assert (status, error["kind"]) == (413, "too_large")
+    error = refused(client.post("projection", step=11, action="start", **question), 413, "too_large")
     assert "8 layouts wait" in error["message"]
     for step in range(1, 12):
-        assert client.get("projection", step=step, cancel=True, **question).status_code == 200
+        assert client.post("projection", step=step, action="cancel", **question).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -128,6 +167,7 @@ def test_a_layout_that_fails_says_what_it_met_and_can_be_asked_for_again(
 
     monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", fail)
     question: dict = {"run": "run1", "step": 5, "layer": "head", "method": "tsne"}
+    client.post("projection", action="start", **question)
     deadline = time.monotonic() + 60
     while (response := client.get("projection", **question)).status_code == 200 and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -59,6 +59,16 @@ def fetch(address: str) -> bytes:
         return content
 
 
+def act(base: str, action: str, **parameters: object) -> None:
+    """Starts or cancels a t-SNE."""
+    body = json.dumps(parameters | {"method": "tsne", "action": action}).encode()
+    headers = {"Content-Type": "application/json"}
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{base}/data/plugin/activis/projection", body, headers), timeout=30
+    ):
+        pass
+
+
 def runs_when_ready(base: str, count: int) -> dict:
     """The answer of `runs` once all steps were loaded; TensorBoard needs seconds to start and to read."""
     deadline = time.monotonic() + 180
@@ -155,6 +165,7 @@ def test_pages_answer_while_a_layout_is_computed(tmp_path: Path) -> None:
     with tensorboard("--logdir", str(tmp_path), "--reload_interval=1") as base:
         runs_when_ready(base, 1)
         states = []
+        act(base, "start", **AT, layer="stem/relu")
         for _ in range(6):
             content = ask(base, "projection", **AT, layer="stem/relu", method="tsne")[1]
             length = int.from_bytes(content[:8], "little")
@@ -164,4 +175,4 @@ def test_pages_answer_while_a_layout_is_computed(tmp_path: Path) -> None:
             assert json.loads(fetch(f"{base}/data/plugins_listing"))["activis"]["enabled"]
         assert set(states) <= {"queued", "running", "done"}
         assert "running" in states
-        ask(base, "projection", **AT, layer="stem/relu", method="tsne", cancel=True)
+        act(base, "cancel", **AT, layer="stem/relu")

@@ -5,6 +5,8 @@ import { ApiError, type ErrorKind, type TableQuery } from "./types";
 
 type Parameters = Record<string, unknown>;
 
+type Method = "GET" | "POST";
+
 /** Longer addresses are sent as a POST: proxies and servers cut them at 8 KB. */
 const LONGEST_ADDRESS = 2000;
 
@@ -30,8 +32,11 @@ export function httpSource(base: string): Source {
         signal,
         decodeMatrix,
       ),
-    projection: (at, layer, method, signal, like, cancel) =>
-      numbers("projection", { ...at, layer, method, like, cancel }, signal, decodeProjection),
+    projection: async (at, layer, method, signal, like, action) => {
+      const parameters = { ...at, layer, method, like, action };
+      const response = await request(base, "projection", parameters, signal, action && "POST");
+      return decodeProjection(await response.arrayBuffer());
+    },
     activation: (at, layer, neuron, signal) =>
       numbers("activation", { ...at, layer, neuron }, signal, decodeActivation),
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
@@ -59,19 +64,27 @@ function query(parameters: Parameters): string {
   return search.toString();
 }
 
-async function request(base: string, route: string, parameters: Parameters, signal: AbortSignal): Promise<Response> {
+/** What changes something on the server is a POST; what only asks is one where the address would be too long. */
+async function request(
+  base: string,
+  route: string,
+  parameters: Parameters,
+  signal: AbortSignal,
+  method?: Method,
+): Promise<Response> {
   const search = query(parameters);
+  const posted = (method ?? (search.length <= LONGEST_ADDRESS ? "GET" : "POST")) === "POST";
   let response: Response;
   try {
     response =
-      search.length <= LONGEST_ADDRESS
-        ? await fetch(`${base}${route}${search && "?"}${search}`, { signal })
-        : await fetch(`${base}${route}`, {
+      posted
+        ? await fetch(`${base}${route}`, {
             method: "POST",
             headers: { "Content-Type": "application/json" },
             body: JSON.stringify(parameters),
             signal,
-          });
+          })
+        : await fetch(`${base}${route}${search && "?"}${search}`, { signal });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new ApiError("unreachable", "TensorBoard does not answer. Is it still running?");

@@ -6,6 +6,7 @@ import type {
   MatrixScaleKind,
   NeuronDetail,
   Projection,
+  ProjectionAction,
   ProjectionMethod,
   RowQuery,
   Runs,
@@ -55,7 +56,7 @@ export interface Source {
     part?: MatrixPart,
   ): Promise<Matrix>;
   /**
-   * A t-SNE goes on in the background: ask until it is done, or once with `cancel`. `like`: turned onto the layout
+   * A t-SNE is computed in the background once it is started: ask until it is done. `like`: turned onto the layout
    * there.
    */
   projection(
@@ -64,7 +65,7 @@ export interface Source {
     method: ProjectionMethod,
     signal: AbortSignal,
     like?: At,
-    cancel?: boolean,
+    action?: ProjectionAction,
   ): Promise<Projection>;
   /** One neuron's activation on every kept instance. */
   activation(at: At, layer: string, neuron: number, signal: AbortSignal): Promise<Float32Array>;

@@ -177,8 +177,11 @@ export interface Matrix {
 
 export type ProjectionMethod = "pca" | "tsne";
 
+/** What a request does to the t-SNE on the server; without one it only asks how far it is. */
+export type ProjectionAction = "start" | "cancel";
+
 /** How far a t-SNE is; `xy` is the layout so far. */
-export type ProjectionState = "queued" | "running" | "done" | "cancelled";
+export type ProjectionState = "not_started" | "queued" | "running" | "done" | "cancelled";
 
 /** `xy` is [instances, 2], each axis centred; `explained` are shares of the variance (PCA only). */
 export interface Projection {
@@ -352,7 +355,7 @@ export interface SubsetDetail {
   neurons: DistinguishingNeuron[];
 }
 
-export type ErrorKind = "bad_request" | "not_found" | "unreadable" | "too_large" | "internal" | "unreachable";
+export type ErrorKind = "bad_request" | "forbidden" | "not_found" | "unreadable" | "too_large" | "internal" | "unreachable";
 
 /** What a failed request says; `position` (from 0) only for expressions; "unreachable" when there was no answer. */
 export class ApiError extends Error {

@@ -147,7 +147,7 @@ function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQue
 export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
 const TSNE_EVERY_MS = 500;
 
-/** A t-SNE is asked for until it is done; nobody waiting any more (the abort) ends it on the server too. */
+/** A t-SNE is started and asked for until it is done; nobody waiting any more (the abort) ends it on the server too. */
 async function followProjection(
   where: At,
   layer: string,
@@ -162,8 +162,9 @@ async function followProjection(
     tsneProgress.value = next;
   };
   try {
-    for (;;) {
-      const answer = await currentSource().projection(where, layer, method, abort, like);
+    for (let start = method === "tsne"; ; ) {
+      const answer = await currentSource().projection(where, layer, method, abort, like, start ? "start" : undefined);
+      start = answer.state === "not_started"; // by a server that was started anew meanwhile
       if (answer.state === "done") return answer;
       if (answer.state === "cancelled") throw new ApiError("internal", "The t-SNE was cancelled elsewhere.");
       tell(answer.progress);
@@ -177,7 +178,7 @@ async function followProjection(
   } catch (error) {
     if (abort.aborted && method === "tsne")
       currentSource()
-        .projection(where, layer, method, new AbortController().signal, undefined, true)
+        .projection(where, layer, method, new AbortController().signal, undefined, "cancel")
         .catch(() => undefined);
     throw error;
   } finally {

@@ -40,3 +40,27 @@ describe("addresses", () => {
     );
   });
 });
+
+describe("what changes something on the server", () => {
+  it("is a POST of JSON, what only asks is a GET", async () => {
+    const requests: { address: string; init: RequestInit }[] = [];
+    vi.stubGlobal("fetch", (address: string, init: RequestInit) => {
+      requests.push({ address, init });
+      return Promise.reject(new TypeError("Failed to fetch"));
+    });
+    const at = { run: "a", step: 3 };
+    const signal = new AbortController().signal;
+    for (const action of [undefined, "start", "cancel"] as const) {
+      await expect(source.projection(at, "head", "tsne", signal, undefined, action)).rejects.toMatchObject({ kind: "unreachable" });
+    }
+    const [asked, ...acted] = requests;
+    expect(asked).toMatchObject({ address: "/prefix/data/plugin/activis/projection?run=a&step=3&layer=head&method=tsne" });
+    expect(asked!.init.method).toBeUndefined();
+    for (const [index, action] of (["start", "cancel"] as const).entries()) {
+      const { address, init } = acted[index]!;
+      expect(address).toBe("/prefix/data/plugin/activis/projection");
+      expect(init).toMatchObject({ method: "POST", headers: { "Content-Type": "application/json" } });
+      expect(JSON.parse(init.body as string)).toEqual({ ...at, layer: "head", method: "tsne", action });
+    }
+  });
+});

@@ -5,12 +5,13 @@ import { setSource, snapshot, tsneOf, tsneProgress } from "../../src/state/data"
 import { lookForRuns } from "../../src/state/poll";
 
 const settled = async (ready: () => boolean): Promise<void> => {
-  for (let i = 0; i < 200 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; i < 400 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
   expect(ready()).toBe(true);
 };
 
 /** What the server heard of the t-SNE, in order; it is never done. */
-const heard: ("ask" | "cancel")[] = [];
+const heard: ("ask" | "start" | "cancel")[] = [];
+let restarted = false;
 const wanted = signal(false);
 const stops: (() => void)[] = [];
 
@@ -18,11 +19,11 @@ beforeAll(async () => {
   const source = fixtureSource();
   setSource({
     ...source,
-    projection: async (at, layer, method, abort, like, cancel) => {
+    projection: async (at, layer, method, abort, like, action) => {
       const found = await source.projection(at, layer, "pca", abort, like);
       if (method !== "tsne") return found;
-      heard.push(cancel ? "cancel" : "ask");
-      return { ...found, state: cancel ? "cancelled" : "running", progress: 0.2 };
+      heard.push(action ?? "ask");
+      return { ...found, state: action === "cancel" ? "cancelled" : restarted ? "not_started" : "running", progress: 0.2 };
     },
   });
   await lookForRuns();
@@ -34,6 +35,19 @@ beforeAll(async () => {
 afterAll(() => stops.forEach((stop) => stop()));
 
 describe("a t-SNE that is computed", () => {
+  it("is started once, then only asked for", async () => {
+    wanted.value = true;
+    await settled(() => heard.length >= 2);
+    expect(heard.slice(0, 2)).toEqual(["start", "ask"]);
+  });
+
+  it("is started again when the server has forgotten it", async () => {
+    restarted = true;
+    await settled(() => heard.at(-1) === "ask");
+    await settled(() => heard.at(-1) === "start");
+    restarted = false;
+  });
+
   it("is cancelled before the same one is asked for again", async () => {
     wanted.value = true;
     await settled(() => tsneProgress.value.get("head.fc1") === 0.2);
@@ -42,6 +56,6 @@ describe("a t-SNE that is computed", () => {
     await new Promise((resolve) => setTimeout(resolve));
     wanted.value = true;
     await settled(() => heard.length >= 2);
-    expect(heard.slice(0, 2)).toEqual(["cancel", "ask"]);
+    expect(heard.slice(0, 2)).toEqual(["cancel", "start"]);
   });
 });
