@@ -27,10 +27,11 @@ demo: $(VENV)/.stamp-$(DEMO) built ## train a small network, log it, open Tensor
 
 test: lint test-python test-frontend test-browser ## everything: lint, types, Python, front end, browser
 
-lint: $(VENV)/.stamp-test built ## ruff, mypy, tsc
+lint: $(VENV)/.stamp-test built ## ruff, mypy, biome, tsc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend run lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend run typecheck
 
 test-python: $(VENV)/.stamp-test built

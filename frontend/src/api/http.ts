@@ -1,7 +1,7 @@
 import { decodeActivation, decodeColumns, decodeMatrix, decodeProjection, decodeStrips, decodeWhere } from "./decode";
 import type { At, Source } from "./source";
-import { peaksOf } from "./wav";
 import { ApiError, type ErrorKind, type TableQuery } from "./types";
+import { peaksOf } from "./wav";
 
 type Parameters = Record<string, unknown>;
 

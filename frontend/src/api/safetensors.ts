@@ -38,7 +38,7 @@ export function readSafetensors(buffer: ArrayBuffer): Tensors {
   let metadata: unknown = {};
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") {
-      const text = (entry as unknown as Record<string, string>)["json"];
+      const text = (entry as unknown as Record<string, string>).json;
       metadata = text === undefined ? {} : JSON.parse(text);
       continue;
     }

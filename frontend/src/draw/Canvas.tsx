@@ -17,6 +17,7 @@ interface Properties extends Omit<CanvasHTMLAttributes<HTMLCanvasElement>, "ref"
    * Draws everything anew; drawn again when the size or any signal that it reads changes. Keep it stable with
    * useCallback. What it hands back is done in turn with other canvases.
    */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most hand back nothing
   draw: (surface: Surface) => void | (() => void);
   /** The old picture stands until what `draw` hands back has covered it. */
   late?: boolean;

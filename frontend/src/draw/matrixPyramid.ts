@@ -27,7 +27,8 @@ export class Pyramid {
 
   /** Levels of the row's neurons at the places `from` to `end` (exclusive): the one farthest from zero. */
   peak(row: number, from: number, end: number): number {
-    const cells = (this.#rows[row] ??= this.#make(row));
+    this.#rows[row] ??= this.#make(row);
+    const cells = this.#rows[row];
     const level = end - from <= 1 ? 0 : Math.min(31 - Math.clz32(end - from), this.#starts.length - 1);
     const start = this.#starts[level]!;
     let best = MISSING;

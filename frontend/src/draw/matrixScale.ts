@@ -106,7 +106,9 @@ function deviations(
     n[j]! += 1;
   });
   const offset = Float32Array.from(sum, (total, j) => (n[j]! > 0 ? total / n[j]! : 0));
-  each(values, neurons, rows, (value, j) => void (squares[j]! += (value - offset[j]!) ** 2));
+  each(values, neurons, rows, (value, j) => {
+    squares[j]! += (value - offset[j]!) ** 2;
+  });
   const factor = Float32Array.from(squares, (total, j) => {
     const deviation = Math.sqrt(total / Math.max(1, n[j]!));
     return deviation > 1e-7 * Math.abs(offset[j]!) && deviation > 0 ? 1 / deviation : 0;

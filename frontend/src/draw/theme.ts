@@ -64,7 +64,7 @@ export function writeTokens(element: HTMLElement, now: Theme): void {
     element.style.setProperty(`--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`, value);
   }
   element.style.colorScheme = now;
-  element.dataset["theme"] = now;
+  element.dataset.theme = now;
 }
 
 /** Follows TensorBoard's dark mode live; outside of TensorBoard the system's. Returns what stops it. */

@@ -6,7 +6,7 @@ const ENOUGH = 8;
 /** By canvas, or by what else is made. */
 const waiting = new Map<object, () => void>();
 let last: object | undefined;
-let next = 0;
+let next = 0; // number of the frame asked for; 0: none
 
 /**
  * Draws a canvas in the next frame, or in one of those after it; what was still to be drawn on it is forgotten. The one
@@ -14,7 +14,7 @@ let next = 0;
  */
 export function inTurn(canvas: object, work: () => void): void {
   waiting.set(canvas, work);
-  next ||= requestAnimationFrame(frame);
+  if (next === 0) next = requestAnimationFrame(frame);
 }
 
 /** What was still to be drawn on a canvas is forgotten, and this done at once. */

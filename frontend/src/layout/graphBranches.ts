@@ -1,6 +1,6 @@
-import { type Box, type Edge } from "./graphDrawing";
+import type { Box, Edge } from "./graphDrawing";
 import type { Bundle, Flow } from "./graphFlow";
-import { type BranchingEdge, type Branches, placePlan, type Plan, type Room } from "./graphLayout";
+import { type Branches, type BranchingEdge, type Plan, placePlan, type Room } from "./graphLayout";
 import type { TreeNode } from "./graphTree";
 
 /** Layout of a module whose flow branches: dagre gives the places, nodes stand alone, edges bend. */

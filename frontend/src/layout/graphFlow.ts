@@ -1,4 +1,5 @@
 import type { Graph } from "../api/types";
+import { getOrInsert } from "../lib/getOrInsert";
 import type { Tree, TreeNode } from "./graphTree";
 
 /** The data that flows from one child of a module to another, all edges between the two in one. */
@@ -29,11 +30,8 @@ interface Growing {
 /** Every edge of the graph belongs to the innermost module that holds both of its ends. */
 export function buildFlows(graph: Graph, { byKey }: Tree): Map<string, Flow> {
   const flows = new Map<string, Growing>();
-  const flowOf = (group: TreeNode): Growing => {
-    let found = flows.get(group.key);
-    if (!found) flows.set(group.key, (found = { bundles: new Map(), ins: new Set(), outs: new Set() }));
-    return found;
-  };
+  const flowOf = (group: TreeNode): Growing =>
+    getOrInsert(flows, group.key, () => ({ bundles: new Map(), ins: new Set(), outs: new Set() }));
   for (const { source, target, sizes, branch } of graph.edges) {
     let [from, to] = [byKey.get(source), byKey.get(target)];
     if (!from || !to || from === to) continue;

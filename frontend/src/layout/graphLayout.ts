@@ -1,3 +1,5 @@
+import { getOrInsert } from "../lib/getOrInsert";
+import { branchesSize, placeBranches } from "./graphBranches";
 import {
   type Box,
   CLOSED,
@@ -21,7 +23,6 @@ import {
   ROW_RECORDED,
   SHEETS,
 } from "./graphDrawing";
-import { branchesSize, placeBranches } from "./graphBranches";
 import { asColumn, type Bundle, type Column, cutFlow, type Flow } from "./graphFlow";
 import { isGroup, isStacked, PAGE, type Tree, type TreeNode } from "./graphTree";
 
@@ -146,17 +147,12 @@ export function layoutGraph(
         Math.round(Math.min(least, wish) + Math.max(0, wish - least) * part),
       );
       const key = `${group.key} ${few[0]} ${size.plans.map(({ height }, i) => `${widths[i]}x${height}`).join()}`;
-      let answer = branches.get(key);
-      if (!answer) {
-        const sizes = size.plans.map(({ height }, i) => ({ width: widths[i] ?? 0, height }));
-        branches.set(
-          key,
-          (answer = lay(
-            sizes,
-            size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth })),
-          )),
-        );
-      }
+      const answer = getOrInsert(branches, key, () =>
+        lay(
+          size.plans.map(({ height }, i) => ({ width: widths[i] ?? 0, height })),
+          size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth })),
+        ),
+      );
       return { widths, answer };
     };
     const room = request.width - 2 * MARGIN - 2 * INSET * (group.depth + 1);
@@ -166,7 +162,7 @@ export function layoutGraph(
       const part = (room - least.answer.width) / (most - least.answer.width);
       laid = part > 0 && part < 1 && plans.length <= FEW ? layAt(Math.floor(part * 8) / 8) : least;
     }
-    size.plans.forEach((one, i) => void (one.wish = laid.widths[i] ?? one.wish));
+    for (const [i, one] of size.plans.entries()) one.wish = laid.widths[i] ?? one.wish;
     return { ...size, kind: "branches", answer: laid.answer };
   };
   const plan = (item: TreeNode, alone: "row" | "card"): Plan => {

@@ -87,7 +87,9 @@ const blank: TreeNode = {
 /** A number that two nodes share when their types, and the types of all that is inside, are the same. */
 function sign(item: TreeNode, signatures: Map<TreeNode, number>): number {
   let hash = 2166136261;
-  const take = (value: number): void => void (hash = Math.imul(hash ^ value, 16777619));
+  const take = (value: number): void => {
+    hash = Math.imul(hash ^ value, 16777619);
+  };
   for (let i = 0; i < item.type.length; i++) take(item.type.charCodeAt(i));
   for (const child of item.children) take(sign(child, signatures));
   take(item.children.length);

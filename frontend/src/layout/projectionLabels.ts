@@ -1,3 +1,5 @@
+import { getOrInsert } from "../lib/getOrInsert";
+
 /** Names beside clusters and points: where they stand so that none covers another. */
 
 /** Enough of a group to know its middle: rows are in hash order, so the first ones are a fair sample. */
@@ -16,12 +18,11 @@ export function clusters(groups: Int16Array | Int32Array, xy: Float32Array): Clu
   for (let row = 0; row < groups.length; row++) {
     const group = groups[row] as number;
     if (group < 0) continue;
-    let found = members.get(group);
-    if (!found) members.set(group, (found = { xs: [], ys: [], count: 0 }));
-    found.count++;
-    if (found.xs.length >= SAMPLE) continue;
-    found.xs.push(xy[2 * row] as number);
-    found.ys.push(xy[2 * row + 1] as number);
+    const sample = getOrInsert(members, group, () => ({ xs: [], ys: [], count: 0 }));
+    sample.count++;
+    if (sample.xs.length >= SAMPLE) continue;
+    sample.xs.push(xy[2 * row] as number);
+    sample.ys.push(xy[2 * row + 1] as number);
   }
   return Array.from(members, ([group, { xs, ys, count }]) => ({ group, x: median(xs), y: median(ys), count })).sort(
     (a, b) => a.group - b.group,

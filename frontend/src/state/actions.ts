@@ -5,24 +5,24 @@ import { openLayers, rowName } from "./chosen";
 import { freeColour } from "./colours";
 import { columns, layers, rows, snapshot, whereOf } from "./data";
 import { clearHover } from "./hover";
-import { picked, type Picked } from "./members";
+import { type Picked, picked } from "./members";
 import { nearest, runs } from "./place";
-import { expressionKey, idExpression, instanceKey, MOST_IDS, rowKey, type Row, type RowKey, type Sort } from "./rows";
+import { expressionKey, idExpression, instanceKey, MOST_IDS, type Row, type RowKey, rowKey, type Sort } from "./rows";
 import {
+  type Compare,
   chosenDetailLayer,
   chosenLayers,
   chosenRows,
   chosenRun,
   chosenStep,
   compare,
-  type Compare,
   type InstancesTab,
   instancesTab,
   panel,
-  scale,
   type Scale,
-  selection,
   type Selection,
+  scale,
+  selection,
   sort,
   statistic,
 } from "./view";

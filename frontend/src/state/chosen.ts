@@ -3,7 +3,8 @@ import type { LayerInfo, SubsetInfo, Task } from "../api/types";
 import { alike } from "../draw/format";
 import { columns, layers, rows, rowsThere, snapshot } from "./data";
 import { hover } from "./hover";
-import { instanceKey, rowKey, type Row, type RowKey, rowOfKey } from "./rows";
+import { compareAt, run, runs, step, steps } from "./place";
+import { instanceKey, type Row, type RowKey, rowKey, rowOfKey } from "./rows";
 import {
   chosenDetailLayer,
   chosenLayers,
@@ -11,12 +12,11 @@ import {
   chosenRun,
   chosenStep,
   compare,
+  type Scale,
   scale,
   selection,
-  type Scale,
   sort,
 } from "./view";
-import { compareAt, run, runs, step, steps } from "./place";
 
 /** What is shown, derived from what was chosen and what there is. */
 

@@ -18,9 +18,9 @@ import {
   type Vocabulary,
   type Where,
 } from "../api/types";
-import { at, compareAt, turnedOnto } from "./place";
 import { perName, Requests, type Resource, resource } from "./loads";
-import { rowQuery, type Row } from "./rows";
+import { at, compareAt, turnedOnto } from "./place";
+import { type Row, rowQuery } from "./rows";
 import { chosenRows, panel } from "./view";
 
 /** Everything that is fetched, as resources. Views read these; none of them fetches. */
@@ -90,8 +90,7 @@ export const rowsThere: ReadonlySignal<Row[]> = computed(() => {
         return names.has(row.name);
       case "instance":
         return row.row < shown.kept + shown.probes;
-      // One that this run's columns do not allow would fail the whole matrix.
-      case "expression":
+      default: // An expression that this run's columns do not allow would fail the whole matrix.
         return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
   });

@@ -11,13 +11,19 @@ export interface Token {
 }
 
 const KEYWORDS = new Set(["and", "or", "not", "in", "True", "False", "None"]);
-const PATTERN =
-  /(\s+)|("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)|((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|([\p{L}_][\p{L}\p{N}_]*)|([=!<>]=|[<>()[\],.+\-*/%])|(.)/gsu;
-const KINDS: TokenKind[] = ["space", "string", "number", "name", "operator", "other"];
+const PATTERNS: [TokenKind, RegExp][] = [
+  ["space", /\s+/],
+  ["string", /"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?/],
+  ["number", /(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?/],
+  ["name", /[\p{L}_][\p{L}\p{N}_]*/u],
+  ["operator", /[=!<>]=|[<>()[\],.+\-*/%]/],
+  ["other", /./],
+];
+const PATTERN = new RegExp(PATTERNS.map(([, { source }]) => `(${source})`).join("|"), "gsu");
 
 export function tokens(text: string): Token[] {
   return Array.from(text.matchAll(PATTERN), (match) => {
-    const kind = KINDS[match.slice(1).findIndex((part) => part !== undefined)] ?? "other";
+    const [kind] = PATTERNS[match.slice(1).findIndex((part) => part !== undefined)] ?? ["other"];
     return { kind: kind === "name" && KEYWORDS.has(match[0]) ? "keyword" : kind, text: match[0], start: match.index };
   });
 }

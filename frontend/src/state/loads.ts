@@ -1,5 +1,6 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { ApiError } from "../api/types";
+import { getOrInsert } from "../lib/getOrInsert";
 
 /**
  * What a view reads of something that is fetched. `value` is the newest answer there is and stays while another one
@@ -215,11 +216,7 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
 /** One resource per name, made when first asked for. */
 export function perName<Q, T>(make: (name: string) => Resource<Q, T>): (name: string) => Resource<Q, T> {
   const made = new Map<string, Resource<Q, T>>();
-  return (name) => {
-    let found = made.get(name);
-    if (!found) made.set(name, (found = make(name)));
-    return found;
-  };
+  return (name) => getOrInsert(made, name, make);
 }
 
 export function asApiError(error: unknown): ApiError {

@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { At } from "../api/source";
-import { ApiError, type RunInfo, type Runs, type StepInfo } from "../api/types";
+import type { ApiError, RunInfo, Runs, StepInfo } from "../api/types";
 import { chosenRun, chosenStep, compare } from "./view";
 
 /** Which snapshot is shown. `runs` is asked for again and again (poll.ts); the user's place stays where it was. */

@@ -85,7 +85,9 @@ export function panel(layer: string): PanelState {
     };
     panels.set(layer, found);
     // Made while a view draws: those who follow the list hear of it afterwards.
-    queueMicrotask(() => void (made.value = [...panels.keys()]));
+    queueMicrotask(() => {
+      made.value = [...panels.keys()];
+    });
   }
   return found;
 }

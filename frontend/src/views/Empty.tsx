@@ -65,7 +65,7 @@ function Way({ title, code, children }: { title: string; code: string; children:
         <h2>{title}</h2>
         <Copy text={code} what={`the ${title} code`} />
       </div>
-      <pre class="code" tabIndex={0} aria-label={`${title} code`}>
+      <pre class="code" role="group" tabIndex={0} aria-label={`${title} code`}>
         <Python text={code} />
       </pre>
       <p class="second">{children}</p>

@@ -12,8 +12,6 @@ import subset from "../../fixtures/subset.json";
 import table from "../../fixtures/table.json";
 import { httpSource } from "../../src/api/http";
 import type { At } from "../../src/api/source";
-import { levelOf, quantise } from "../../src/draw/matrixPyramid";
-import { matrixScale, onScale } from "../../src/draw/matrixScale";
 import {
   ApiError,
   type Graph,
@@ -27,6 +25,8 @@ import {
   type Table,
   type Vocabulary,
 } from "../../src/api/types";
+import { levelOf, quantise } from "../../src/draw/matrixPyramid";
+import { matrixScale, onScale } from "../../src/draw/matrixScale";
 
 /** JSON as TypeScript infers it: no literals, and what some entries of a list lack is undefined in them. */
 type Wire<T> = T extends string
@@ -213,9 +213,9 @@ describe("questions", () => {
     expect(statistics).toBe('["max"]');
     expect({
       ...sent,
-      step: Number(sent["step"]),
-      rows: JSON.parse(sent["rows"] ?? ""),
-      sort: JSON.parse(sent["sort"] ?? ""),
+      step: Number(sent.step),
+      rows: JSON.parse(sent.rows ?? ""),
+      sort: JSON.parse(sent.sort ?? ""),
     }).toEqual(recorded);
   });
 

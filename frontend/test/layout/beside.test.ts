@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { beside, type Box } from "../../src/layout/beside";
+import { type Box, beside } from "../../src/layout/beside";
 
 const VIEW: Box = { left: 0, top: 0, width: 1000, height: 600 };
 const SIZE = { width: 200, height: 40 };

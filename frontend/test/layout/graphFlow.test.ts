@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asColumn, buildFlows, type Bundle, cutFlow, type Flow } from "../../src/layout/graphFlow";
+import { asColumn, type Bundle, buildFlows, cutFlow, type Flow } from "../../src/layout/graphFlow";
 import { buildTree } from "../../src/layout/graphTree";
 import { graphOf, type Spec } from "./graphs";
 

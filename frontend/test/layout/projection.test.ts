@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { random } from "../../src/api/fixture/data";
 import { between, boundsOf, frameOf, isPoint, panBy, toPlace, zoomAt } from "../../src/layout/projection";
 import { gridOf, nearest, towards } from "../../src/layout/projectionGrid";
 import { aroundMiddle, besidePoint, clusters, place } from "../../src/layout/projectionLabels";
 import { joined, tracer } from "../../src/layout/projectionLasso";
-import { random } from "../../src/api/fixture/data";
 
 const WHOLE = { scale: 1, x: 0, y: 0 };
 const pixel = (frame: ReturnType<typeof frameOf>, x: number, y: number): [number, number] => [

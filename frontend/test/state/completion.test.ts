@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import vocabulary from "../../fixtures/column_statistics.json";
 import type { Vocabulary } from "../../src/api/types";
-import { complete, type Completion, completions, placeAt } from "../../src/state/completion";
+import { type Completion, complete, completions, placeAt } from "../../src/state/completion";
 
 const KNOWN: Vocabulary = {
   columns: [

@@ -28,7 +28,9 @@ beforeAll(async () => {
       prefixes.push(prefix);
       const found = await source.matrix(at, name, asked, sort, statistic, abort);
       if (prefix === undefined && asked.some((row) => "expression" in row))
-        await new Promise<void>((resolve) => void (exact = resolve));
+        await new Promise<void>((resolve) => {
+          exact = resolve;
+        });
       return found;
     },
   });

@@ -79,7 +79,11 @@ describe("resource", () => {
     let exact: (value: string) => void = () => {};
     let early: (value: string) => void = () => {};
     const requests = new Requests<string, string>(
-      (_, __, first) => new Promise((answer) => void ((exact = answer), (early = first))),
+      (_, __, first) =>
+        new Promise((answer) => {
+          exact = answer;
+          early = first;
+        }),
     );
     const query = signal<string | null>("a");
     const load = resource(() => query.value, requests);

@@ -12,8 +12,8 @@ import {
 } from "../../src/state/actions";
 import { classOfRow, openLayers, pinned, rowName } from "../../src/state/chosen";
 import { columns, rows, setSource, snapshot, withClassNames } from "../../src/state/data";
-import { matrixOf } from "../../src/state/matrices";
 import { clearHover, setHover } from "../../src/state/hover";
+import { matrixOf } from "../../src/state/matrices";
 import { lit, membersOf } from "../../src/state/members";
 import { lookForRuns } from "../../src/state/poll";
 import { expressionKey, rowKey, subsetKey } from "../../src/state/rows";

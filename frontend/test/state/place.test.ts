@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { fixtureSource } from "../../src/api/fixture/source";
 import type { Runs, StepInfo } from "../../src/api/types";
 import { chooseRun } from "../../src/state/actions";
 import { notices } from "../../src/state/chosen";
@@ -7,7 +8,6 @@ import { at, compareAt, runs, runsError, turnedOnto } from "../../src/state/plac
 import { lookForRuns } from "../../src/state/poll";
 import { decode } from "../../src/state/url";
 import { chosenRun, chosenStep, compare } from "../../src/state/view";
-import { fixtureSource } from "../../src/api/fixture/source";
 
 const info = (step: number, wall_time: number, problem: string | null = null): StepInfo => ({
   step,

@@ -1,12 +1,12 @@
 import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { fixtureSource } from "../../src/api/fixture/source";
+import { pick } from "../../src/state/actions";
 import { instanceName, isProbe, pinned, rowName } from "../../src/state/chosen";
 import { columns, rows, setSource, snapshot } from "../../src/state/data";
-import { pick } from "../../src/state/actions";
 import { lookForRuns } from "../../src/state/poll";
-import { grouped } from "../../src/views/instances/look";
 import { followSubject, listed } from "../../src/views/instances/listed";
+import { grouped } from "../../src/views/instances/look";
 
 const settled = async (ready: () => boolean): Promise<void> => {
   for (let i = 0; i < 200 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));

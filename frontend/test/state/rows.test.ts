@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sortQuery } from "../../src/state/matrices";
-import { combined, idExpression, negated, rangeExpression, type Row, rowKey, rowOfKey } from "../../src/state/rows";
+import { combined, idExpression, negated, type Row, rangeExpression, rowKey, rowOfKey } from "../../src/state/rows";
 
 const ROWS: Row[] = [
   { kind: "instance", row: 814 },

@@ -24,7 +24,9 @@ class Bar extends EventTarget {
     this.history = {
       state: null,
       pushState: (_, __, next) => void entries.push(next),
-      replaceState: (_, __, next) => void (entries[entries.length - 1] = next),
+      replaceState: (_, __, next) => {
+        entries[entries.length - 1] = next;
+      },
     };
   }
 

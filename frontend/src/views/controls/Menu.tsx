@@ -80,7 +80,10 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
       End: () => setActive(step(options.length, -1)),
       Enter: () => choose(active),
       " ": () => choose(active),
-      Escape: () => (onClose(), back()),
+      Escape: () => {
+        onClose();
+        back();
+      },
       Tab: () => onClose(),
     };
     const move = moves[event.key];

@@ -47,6 +47,7 @@ export function Sound({ row }: { row: number }): JSX.Element {
         onClick={toggle}
       />
       {failed && <span class="caption">It could not be played.</span>}
+      {/* biome-ignore lint/a11y/useMediaCaption: a recording of the user's data has no captions */}
       <audio
         ref={audio}
         src={contentUrl(row) ?? undefined}

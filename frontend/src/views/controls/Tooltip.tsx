@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { beside, type Box } from "../../layout/beside";
+import { type Box, beside } from "../../layout/beside";
 
 interface Properties {
   /** What it explains, in viewport pixels (getBoundingClientRect). */

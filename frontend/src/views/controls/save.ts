@@ -74,8 +74,10 @@ export async function savePane(name: string, pane: Element | null): Promise<void
     .join(";");
   const classes = document.querySelector(".app")?.className ?? "app";
   const svg =
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" data-theme="${root.dataset["theme"] ?? ""}" style="${words(variables)}">` +
-    `<style>${words(css)}</style><foreignObject width="100%" height="100%"><div xmlns="http://www.w3.org/1999/xhtml" class="${classes}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+    `data-theme="${root.dataset.theme ?? ""}" style="${words(variables)}">` +
+    `<style>${words(css)}</style><foreignObject width="100%" height="100%">` +
+    `<div xmlns="http://www.w3.org/1999/xhtml" class="${classes}">` +
     `${new XMLSerializer().serializeToString(copy)}</div></foreignObject></svg>`;
   await saveRaster(name, svg);
 }

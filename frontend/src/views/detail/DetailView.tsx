@@ -24,15 +24,15 @@ import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
 import type { Option } from "../controls/Menu";
-import { savePane, saveText } from "../controls/save";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch } from "../controls/Swatch";
+import { savePane, saveText } from "../controls/save";
 import { MenuButton } from "../matrix/MenuButton";
 import { classIndex, InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { NeuronBody } from "./NeuronBody";
-import { detailCsv } from "./saveDetail";
 import { SubsetBody, subsetColour } from "./SubsetBody";
+import { detailCsv } from "./saveDetail";
 import { close, openWithSubject, subject, togglePin } from "./subject";
 
 /** D: the drawer: title line (also the only thing seen when it is collapsed) and the detail of its subject. */

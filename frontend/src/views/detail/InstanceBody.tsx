@@ -106,7 +106,8 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
         <h3>{correct === true ? "Why not: taken for what it is" : "Why not"}</h3>
         <p class="detail-words">
           {correct === true
-            ? "The prediction is right. For a wrong one, the neurons stand here on which it is far from its own class, and those on which it sides with the predicted one."
+            ? "The prediction is right. For a wrong one, the neurons stand here on which it is far from its own class, " +
+              "and those on which it sides with the predicted one."
             : several(snapshot.value.value?.task)
               ? "This compares an instance's class with the predicted one; here an instance has several."
               : label === null || snapshot.value.value?.task !== "classification"
@@ -159,7 +160,10 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
         {...shared}
         title={[`Why ${predicted}`, `: where it sides with ${predicted}`]}
         intervals={sides.map(interval)}
-        empty={`No neuron sides with ${predicted}: none is within one deviation of ${predicted}, at least one away from ${own}, and tells the two classes apart.`}
+        empty={
+          `No neuron sides with ${predicted}: none is within one deviation of ${predicted}, ` +
+          `at least one away from ${own}, and tells the two classes apart.`
+        }
       />
     </>
   );

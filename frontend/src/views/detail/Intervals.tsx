@@ -98,7 +98,10 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
                 <span class="spring">
                   <span class="hidden-text">Neuron </span>
                   {neuron}
-                  <span class="hidden-text">{`${value === undefined ? "" : `, value ${short(value)}`}, mean ${short(own.mean)} against ${short(other.mean)}, `}</span>
+                  <span class="hidden-text">
+                    {value === undefined ? "" : `, value ${short(value)}`}
+                    {`, mean ${short(own.mean)} against ${short(other.mean)}, `}
+                  </span>
                 </span>
                 {numbers.map((number, j) => (
                   <span key={j} class={`number${j > 0 ? " second" : ""}`}>

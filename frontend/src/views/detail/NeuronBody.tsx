@@ -10,16 +10,16 @@ import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
-import { keyOf, rangeExpression, rowKey, subsetKey } from "../../state/rows";
 import { step } from "../../state/place";
+import { keyOf, rangeExpression, rowKey, subsetKey } from "../../state/rows";
 import { IconButton } from "../controls/Icon";
 import { RowSwatch, Swatch } from "../controls/Swatch";
 import { editSubset } from "../matrix/SubsetEditor";
 import { PickedBar } from "../projection/Legend";
 import { axisOver, place, thinned } from "./axis";
 import { dragBrush, drawnOn } from "./brush";
-import { Diamond, useWidth } from "./Intervals";
 import { classIndex } from "./InstanceBody";
+import { Diamond, useWidth } from "./Intervals";
 import { type Tile, Tiles } from "./Tiles";
 
 /** One neuron: distribution per row, who drives it, which classes it tells apart, and how it changed. */
@@ -293,7 +293,7 @@ function Steps({ steps }: { steps: NeuronDetail["steps"] }): JSX.Element {
           width={width}
           height={height + 18}
           role="img"
-          aria-label={`Mean from ${short(known[0]?.mean)} at step ${known[0]?.step} to ${short(known.at(-1)?.mean)} at step ${known.at(-1)?.step}`}
+          aria-label={`Mean from ${[known[0], known.at(-1)].map((one) => `${short(one?.mean)} at step ${one?.step}`).join(" to ")}`}
           class="detail-steps"
           onClick={(event) => {
             const at = event.offsetX;

@@ -105,7 +105,5 @@ function useTexts(tiles: readonly Tile[]): Map<number, string> | null {
     wanted.value = asked;
   }, [key]);
   if (snapshot.value.value?.content !== "text") return null;
-  return new Map(
-    (table.value.value?.rows ?? []).map((one) => [one.row, typeof one["text"] === "string" ? one["text"] : ""]),
-  );
+  return new Map((table.value.value?.rows ?? []).map((one) => [one.row, typeof one.text === "string" ? one.text : ""]));
 }

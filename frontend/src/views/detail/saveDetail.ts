@@ -16,7 +16,9 @@ export function detailCsv(detail: object): string {
         return list !== null && typeof list === "object" ? detailCsv(list) : `${csvLine([name, list as Value])}\n`;
       if (typeof list[0] !== "object") return `${csvLine([name, ...(list as Value[])])}\n`;
       const lines = (list as object[]).map((one) => flat(one));
-      return `\n${[[name], lines[0]!.map(([key]) => key), ...lines.map((line) => line.map(([, value]) => value))].map(csvLine).join("\n")}\n`;
+      const header = lines[0]!.map(([key]) => key);
+      const table = [[name], header, ...lines.map((line) => line.map(([, value]) => value))];
+      return `\n${table.map(csvLine).join("\n")}\n`;
     })
     .join("");
 }

@@ -2,7 +2,7 @@ import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/si
 import { kept, togglePane } from "../../layout/panes";
 import { select } from "../../state/actions";
 import { columns } from "../../state/data";
-import { detailPinned, selection, type Selection } from "../../state/view";
+import { detailPinned, type Selection, selection } from "../../state/view";
 
 /** What the drawer is about. A pinned drawer keeps its subject, whatever is clicked. */
 

@@ -7,14 +7,14 @@ import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
 import { Menu } from "../controls/Menu";
 import { Tooltip } from "../controls/Tooltip";
+import { onTreeKey } from "./keys";
 import { Legend } from "./Legend";
 import { Minimap, type Seen } from "./Minimap";
 import { NodeDetail } from "./NodeDetail";
 import { Picture } from "./Picture";
-import { onTreeKey } from "./keys";
-import { saveGraph } from "./save";
 import { SearchBar } from "./SearchBar";
-import { chosen, current, followLayout, problem, scale, shown, type Shown, tree, wanted, width } from "./state";
+import { saveGraph } from "./save";
+import { chosen, current, followLayout, problem, type Shown, scale, shown, tree, wanted, width } from "./state";
 import { tip } from "./tip";
 
 /** A: the model's graph. Pane header (search, fit, save), the drawing, the chosen node's detail, the legend. */
@@ -23,7 +23,7 @@ export function GraphView(): JSX.Element {
   const [searching, setSearching] = useState(false);
   const [saving, setSaving] = useState<HTMLElement | null>(null);
   const there = tree.value;
-  const fit = (): void => {
+  const toggleFit = (): void => {
     const [element, now] = [pane.current, shown.peek()];
     if (!element || !now) return;
     const { width: w, height: h } = now.drawing;
@@ -52,7 +52,7 @@ export function GraphView(): JSX.Element {
           <span class="spring" />
           <span class="graph-tools">
             <IconButton icon="search" label="Search the graph" onClick={() => setSearching(true)} />
-            <IconButton icon="fit" label="Fit the graph into the pane, or back to full size" onClick={fit} />
+            <IconButton icon="fit" label="Fit the graph into the pane, or back to full size" onClick={toggleFit} />
             <IconButton
               icon="download"
               label="Save the graph"
@@ -78,7 +78,7 @@ export function GraphView(): JSX.Element {
           problem.value !== null ? (
             <Failure what="The graph could not be laid out." message={problem.value} />
           ) : (
-            <Scene pane={pane} fit={fit} />
+            <Scene pane={pane} toggleFit={toggleFit} />
           )
         }
       </Loading>
@@ -88,7 +88,7 @@ export function GraphView(): JSX.Element {
   );
 }
 
-function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: () => void }): JSX.Element {
+function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; toggleFit: () => void }): JSX.Element {
   const outer = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState({ width: 0, height: 0 });
   const [seen, setSeen] = useState<Seen | null>(null);
@@ -152,7 +152,7 @@ function Scene({ pane, fit }: { pane: { current: HTMLDivElement | null }; fit: (
   usePanning(pane);
 
   const zoom = (by: number | null): void => {
-    if (by === null) fit();
+    if (by === null) toggleFit();
     else scale.value = clampScale(scale.peek() * by);
   };
   // Drawn anew only every so many pixels of scrolling.
@@ -263,7 +263,9 @@ function usePanning(pane: { current: HTMLDivElement | null }): void {
     const move = (event: PointerEvent): void => {
       if (from) element.scrollTo(from.left + from.x - event.clientX, from.top + from.y - event.clientY);
     };
-    const up = (): void => void (from = null);
+    const up = (): void => {
+      from = null;
+    };
     element.addEventListener("pointerdown", down);
     element.addEventListener("pointermove", move);
     element.addEventListener("pointerup", up);

@@ -1,6 +1,7 @@
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { count, fixed, integer } from "../../draw/format";
+import { cut, widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Box, RADIUS, RADIUS_RECORDED, SHEETS } from "../../layout/graphDrawing";
 import { isGroup, isStacked, recordedIn, type TreeNode } from "../../layout/graphTree";
@@ -9,7 +10,6 @@ import { layers } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { boxKey, choose, chosen, current, found, isOpenGroup, showMore, toggleOpen } from "./state";
 import { STATES, stripOf, stripPicture } from "./strips";
-import { cut, widthOf } from "../../draw/text";
 import { hideTip, showTip } from "./tip";
 
 let waiting: ReturnType<typeof setTimeout> | undefined;
@@ -103,7 +103,10 @@ export function NodeView({
       onClick={act}
       onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}
       onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })}
-      onPointerLeave={() => (clearHover(), hideTip())}
+      onPointerLeave={() => {
+        clearHover();
+        hideTip();
+      }}
     >
       {words}
     </g>
@@ -349,7 +352,10 @@ function StripView({ name, x, y, width }: { name: string; x: number; y: number; 
         data-strip={name}
         aria-hidden="true"
         onPointerMove={point}
-        onPointerLeave={() => (setHover({ layer: name }), hideTip())}
+        onPointerLeave={() => {
+          setHover({ layer: name });
+          hideTip();
+        }}
       />
       <Tick name={name} x={x} y={y} width={width} neurons={strip.mean.length} />
     </>
@@ -402,8 +408,7 @@ export function typeText(item: TreeNode): string {
   if (item.repeats) return item.repeats;
   if (item.kind === "fold") return `${item.type} × ${item.children.length}`;
   const { attributes } = item.node ?? {};
-  const kernel =
-    /conv/i.test(item.type) && !isGroup(item) ? (attributes?.["kernel"] ?? attributes?.["kernel_size"] ?? "") : "";
+  const kernel = /conv/i.test(item.type) && !isGroup(item) ? (attributes?.kernel ?? attributes?.kernel_size ?? "") : "";
   const type = /^\d+(×\d+)*$/.test(kernel) ? `${item.type} ${kernel}` : item.type;
   return item.name.startsWith(type) || item.kind === "input" || item.kind === "output" ? "" : type;
 }

@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
 import { sizes as shape } from "../../draw/format";
+import { FONT } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import type { Box, Edge, EdgeLabel } from "../../layout/graphDrawing";
 import type { TreeNode } from "../../layout/graphTree";
 import { NodeView } from "./NodeView";
-import { boxKey, scale, type Shown } from "./state";
-import { FONT } from "../../draw/text";
+import { boxKey, type Shown, scale } from "./state";
 
 /** Of what is not in every forward pass. */
 export const DASHES = "2.5 2.5";

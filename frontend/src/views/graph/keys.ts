@@ -1,6 +1,6 @@
 import type { Box } from "../../layout/graphDrawing";
 import { isGroup, type TreeNode } from "../../layout/graphTree";
-import { boxKey, choose, current, isOpenGroup, setOpen, type Shown, showMore, toggleOpen, wanted } from "./state";
+import { boxKey, choose, current, isOpenGroup, type Shown, setOpen, showMore, toggleOpen, wanted } from "./state";
 
 /**
  * The keyboard in the tree: arrows walk, Enter and + and - open and close modules, Enter and Space are a click on a

@@ -12,6 +12,6 @@ export function saveGraph(svg: SVGSVGElement, name: string, type: "svg" | "png")
     ground.setAttribute(key, String(value));
   copy.prepend(ground);
   for (const element of copy.querySelectorAll(".graph-focus")) element.remove();
-  if (type === "svg") return saveSvg(`${name}.svg`, copy);
-  void saveRaster(`${name}.png`, copy);
+  if (type === "svg") saveSvg(`${name}.svg`, copy);
+  else void saveRaster(`${name}.png`, copy);
 }

@@ -1,7 +1,7 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Graph } from "../../api/types";
-import workerAddress from "../../layout/graph.worker.ts?worker&url";
 import type { Answer, Layouts, Question } from "../../layout/graph.worker";
+import workerAddress from "../../layout/graph.worker.ts?worker&url";
 import type { Box, Drawing } from "../../layout/graphDrawing";
 import type { Flow } from "../../layout/graphFlow";
 import type { Page } from "../../layout/graphLayout";
@@ -46,7 +46,8 @@ const built: ReadonlySignal<Built | null> = computed(() => {
   const recorded = snapshot.value.value?.layers.map(({ name }) => name) ?? [];
   if (!there) return null;
   if (last?.graph === there && last.recorded.join("\n") === recorded.join("\n")) return last;
-  return (last = { graph: there, recorded, tree: buildTree(there, recorded) });
+  last = { graph: there, recorded, tree: buildTree(there, recorded) };
+  return last;
 });
 
 export const tree: ReadonlySignal<Tree | null> = computed(() => built.value?.tree ?? null);
@@ -109,7 +110,10 @@ export function followLayout(): () => void {
     };
     return made;
   };
-  const ask = (question: Question): void => (worker ??= start()).postMessage(question);
+  const ask = (question: Question): void => {
+    worker ??= start();
+    worker.postMessage(question);
+  };
   const stop = effect(() => {
     const [now, own] = [built.value, layouts.value];
     if (!now || width.value === 0 || !own) return;

@@ -3,6 +3,7 @@ import type { Strip } from "../../api/types";
 import { mapIndex, mapPixels } from "../../draw/colormap";
 import { hexToRgb } from "../../draw/oklab";
 import { theme, tokens } from "../../draw/theme";
+import { getOrInsert } from "../../lib/getOrInsert";
 import { graph, snapshot, strips } from "../../state/data";
 
 /**
@@ -35,11 +36,8 @@ const pictures = new WeakMap<Strip, Map<string, string>>();
 export function stripPicture(strip: Strip, room: number): string {
   const columns = Math.max(1, Math.min(strip.mean.length, Math.round(room)));
   const key = `${columns} ${theme.value}`;
-  let known = pictures.get(strip);
-  if (!known) pictures.set(strip, (known = new Map()));
-  let picture = known.get(key);
-  if (picture === undefined) known.set(key, (picture = draw(strip, columns)));
-  return picture;
+  const ofStrip = getOrInsert(pictures, strip, () => new Map<string, string>());
+  return getOrInsert(ofStrip, key, () => draw(strip, columns));
 }
 
 function draw(strip: Strip, columns: number): string {

@@ -138,9 +138,8 @@ export function Classes(): JSX.Element {
   const onPointerMove = (event: PointerEvent): void => {
     const [hit, now] = [hitOf(event), state.shown.peek()];
     pointed.value = hit;
-    if (!hit || !now) return clearHover();
-    const key = keyOf(now, hit.block.group);
-    if (hit.rows.length === 1) setHover({ instance: hit.rows[0] });
+    const key = hit && now && keyOf(now, hit.block.group);
+    if (hit?.rows.length === 1) setHover({ instance: hit.rows[0] });
     else if (key !== null) setHover({ row: key });
     else clearHover();
   };
@@ -178,7 +177,10 @@ export function Classes(): JSX.Element {
           class="classes-scroll"
           onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
           onPointerMove={onPointerMove}
-          onPointerLeave={() => ((pointed.value = null), clearHover())}
+          onPointerLeave={() => {
+            pointed.value = null;
+            clearHover();
+          }}
           onClick={onClick}
         >
           <div style={{ height: `${laid?.height ?? 0}px` }}>

@@ -8,10 +8,10 @@ import { arrow, count, integer, percent } from "../../draw/format";
 import { cut, FONT, widthOf } from "../../draw/text";
 import { theme, tokens } from "../../draw/theme";
 import {
-  cellAt,
   type CellHit,
-  confusion,
   type ConfusionLayout,
+  cellAt,
+  confusion,
   layOutConfusion,
   mostConfused,
   rowsIn,
@@ -40,7 +40,7 @@ const matrix: ReadonlySignal<Matrix | null> = computed(() => {
   for (const value of known.label) if (value >= classes) classes = value + 1;
   const counts = confusion(known.label.subarray(0, shown.kept), known.prediction, classes);
   const totals = new Int32Array(classes);
-  counts.forEach((value, cell) => (totals[Math.floor(cell / classes)]! += value));
+  for (const [cell, value] of counts.entries()) totals[Math.floor(cell / classes)]! += value;
   return { classes, counts, most: mostConfused(counts, classes), totals };
 });
 
@@ -182,13 +182,17 @@ function nameOf({ label, prediction }: CellHit): string {
 function explain({ counts, classes, totals }: Matrix, { label, prediction }: CellHit): string {
   if (label !== null && prediction !== null) {
     const own = counts[label * classes + prediction] as number;
-    return `${nameOf({ label, prediction })}: ${count(own, "instance")}, ${percent(own / (totals[label] || 1))} of class ${labelName(label)}`;
+    const share = percent(own / (totals[label] || 1));
+    return `${nameOf({ label, prediction })}: ${count(own, "instance")}, ${share} of class ${labelName(label)}`;
   }
-  if (label !== null)
-    return `Label ${labelName(label)}: ${count(totals[label] as number, "instance")}, ${percent((counts[label * classes + label] as number) / (totals[label] || 1))} right`;
+  if (label !== null) {
+    const share = percent((counts[label * classes + label] as number) / (totals[label] || 1));
+    return `Label ${labelName(label)}: ${count(totals[label] as number, "instance")}, ${share} right`;
+  }
   let sum = 0;
   for (let i = 0; i < classes; i++) sum += counts[i * classes + (prediction as number)] as number;
-  return `Predicted ${labelName(prediction as number)}: ${count(sum, "instance")}, ${percent((counts[(prediction as number) * (classes + 1)] as number) / (sum || 1))} right`;
+  const share = percent((counts[(prediction as number) * (classes + 1)] as number) / (sum || 1));
+  return `Predicted ${labelName(prediction as number)}: ${count(sum, "instance")}, ${share} right`;
 }
 
 function Explained({

@@ -36,13 +36,16 @@ export function Grid(): JSX.Element {
       width: `${size}px`,
       height: `${size}px`,
     };
-    const classes = `grid-cell${pinned.value.includes(row) ? " pinned" : ""}${hoveredInstance.value === row ? " here" : ""}${members && members[row] !== 1 ? " dim" : ""}`;
+    const isPinned = pinned.value.includes(row);
+    const isHovered = hoveredInstance.value === row;
+    const isDim = members && members[row] !== 1;
+    const classes = `grid-cell${isPinned ? " pinned" : ""}${isHovered ? " here" : ""}${isDim ? " dim" : ""}`;
     const prediction = columns.value.value?.prediction[row] ?? -1;
     cells.push(
       <div
         key={row}
         role="option"
-        aria-selected={pinned.value.includes(row)}
+        aria-selected={isPinned}
         aria-label={instanceName(row)}
         class={classes}
         title={instanceName(row)}

@@ -1,6 +1,6 @@
+import { computed, signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { computed, signal } from "@preact/signals";
 import { fixed, short } from "../../draw/format";
 import { instanceName, labelName, several } from "../../state/chosen";
 import { columns, snapshot, textOf } from "../../state/data";

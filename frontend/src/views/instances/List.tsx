@@ -7,8 +7,8 @@ import { columns, pictured, snapshot } from "../../state/data";
 import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
 import { ClassName, Thumbnail } from "../controls/Swatch";
-import { errorsOf } from "./look";
 import { chosenSort, followSubject, type ListColumn, listed, listSort } from "./listed";
+import { errorsOf } from "./look";
 import { useWindow } from "./window";
 
 const LINE = 21;

@@ -85,7 +85,9 @@ export function Table(): JSX.Element {
   const { ref, from, to, onScroll, show } = useWindow(LINE, total, 46);
   const anchor = useRef<number | null>(null);
   const first = Math.floor(from / PAGE);
-  useEffect(() => void (firstPage.value = first), [first]);
+  useEffect(() => {
+    firstPage.value = first;
+  }, [first]);
   const failed = [one, two].find(({ status }) => status === "failed");
   const busy = one.status === "pending" || two.status === "pending";
   const marked = picked.value?.name === "table" ? new Set(picked.value.rows) : new Set<number>();
@@ -294,7 +296,13 @@ function Row({
         event.shiftKey || event.ctrlKey || event.metaKey ? onMark(line, row, event.shiftKey) : clickInstance(row)
       }
     >
-      <span role="gridcell" onClick={(event) => (event.stopPropagation(), onMark(line, row, event.shiftKey))}>
+      <span
+        role="gridcell"
+        onClick={(event) => {
+          event.stopPropagation();
+          onMark(line, row, event.shiftKey);
+        }}
+      >
         <input type="checkbox" tabIndex={-1} aria-label={`Mark ${instanceName(row)}`} checked={marked.has(row)} />
       </span>
       {pictured.value && (
@@ -380,7 +388,11 @@ function Typed({
           clearTimeout(timer.current);
           timer.current = window.setTimeout(() => onType(text), REST_MS);
         }}
-        onKeyDown={(event) => event.key === "Escape" && ((event.currentTarget.value = ""), onType(""))}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          event.currentTarget.value = "";
+          onType("");
+        }}
       />
       {value !== "" && label.startsWith("Search") && (
         <IconButton

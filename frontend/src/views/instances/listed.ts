@@ -5,7 +5,7 @@ import { byFalling } from "../../layout/classes";
 import { classOfRow, hoveredRow, labelName, numeric, rowName } from "../../state/chosen";
 import { columns, rows, snapshot } from "../../state/data";
 import { membersOf, picked, pickedMembers } from "../../state/members";
-import { rowKey, rowOfKey, type RowKey } from "../../state/rows";
+import { type RowKey, rowKey, rowOfKey } from "../../state/rows";
 import { selection } from "../../state/view";
 import { errorsOf } from "./look";
 

@@ -9,8 +9,8 @@ import { hoveredRow } from "../../state/chosen";
 import type { RowKey } from "../../state/rows";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
 import { CutText } from "./CutText";
-import { dragRow, drop } from "./reorder";
 import { nameOf, openRowMenu, RowName } from "./RowMenu";
+import { dragRow, drop } from "./reorder";
 import { cellOf, type MatrixModel, px, rowAt, type Stage, verdict } from "./stage";
 
 /** The names of one block's rows beside the cells; only those that are seen are there. */
@@ -92,7 +92,11 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
       >
         <span
           class="matrix-sign"
-          onClick={(event) => instance >= 0 && (event.stopPropagation(), clickInstance(instance))}
+          onClick={(event) => {
+            if (instance < 0) return;
+            event.stopPropagation();
+            clickInstance(instance);
+          }}
         >
           {instance >= 0 ? <Thumbnail row={instance} size={17} /> : <RowSwatch row={key} />}
         </span>

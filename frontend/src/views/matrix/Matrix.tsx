@@ -16,7 +16,7 @@ import { Labels } from "./Labels";
 import { MatrixTooltip } from "./MatrixTooltip";
 import { moveCursor, pointerOf } from "./pointing";
 import { nameOf } from "./RowMenu";
-import { px, spotOf, type Stage, stageOf } from "./stage";
+import { px, type Stage, spotOf, stageOf } from "./stage";
 
 /** Rows by neurons of one layer, on canvas. Fills the room under its panel's header. */
 export function Matrix({ layer }: { layer: string }): JSX.Element {

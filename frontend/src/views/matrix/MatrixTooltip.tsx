@@ -1,16 +1,16 @@
 import type { ComponentChildren, JSX } from "preact";
-import { effectText, provenance, STATISTICS, statisticText } from "../../draw/matrixText";
 import { fixed, short, signed } from "../../draw/format";
 import { onScale } from "../../draw/matrixScale";
-import { placeToX } from "../../layout/matrix";
+import { effectText, provenance, STATISTICS, statisticText } from "../../draw/matrixText";
 import type { Box } from "../../layout/beside";
+import { placeToX } from "../../layout/matrix";
 import { classOfRow } from "../../state/chosen";
 import { snapshot } from "../../state/data";
 import { compareAt } from "../../state/place";
 import type { RowKey } from "../../state/rows";
 import { Tooltip } from "../controls/Tooltip";
-import { drop } from "./reorder";
 import { nameOf } from "./RowMenu";
+import { drop } from "./reorder";
 import { cellOf, type MatrixModel, rowAt, type Stage, verdict } from "./stage";
 
 /**

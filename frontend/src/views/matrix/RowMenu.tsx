@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { addExpressionRow, removeRow, renameRow, select, sortBy } from "../../state/actions";
 import { rowName } from "../../state/chosen";
 import { rows } from "../../state/data";
-import { negated, rowKey, type RowKey, rowOfKey } from "../../state/rows";
+import { negated, type RowKey, rowKey, rowOfKey } from "../../state/rows";
 import { sort } from "../../state/view";
 import { Menu, type Option } from "../controls/Menu";
 import { moveBy } from "./reorder";
@@ -64,7 +64,9 @@ export function RowMenu(): JSX.Element | null {
     ...(key.startsWith("e:")
       ? [
           {
-            value: () => void (renaming.value = { key, where }),
+            value: () => {
+              renaming.value = { key, where };
+            },
             label: "Rename",
             detail: where !== "chip" ? "F2" : undefined,
           },

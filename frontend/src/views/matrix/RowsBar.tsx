@@ -8,20 +8,20 @@ import {
   addExpressionRow,
   addPickedRow,
   addRow,
-  isListable,
   chooseScale,
   chooseStatistic,
+  isListable,
   removeRow,
   resetRows,
 } from "../../state/actions";
 import { awaits } from "../../state/awaited";
-import { compareAt } from "../../state/place";
-import { chosenRows, type CompareMode, compareMode, expression, scale, type Scale, statistic } from "../../state/view";
 import { classOfRow, hoveredRow, instanceName } from "../../state/chosen";
 import { rows, snapshot, whereOf } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
-import { expressionKey, rowKey, type Row, type RowKey, subsetKey } from "../../state/rows";
+import { compareAt } from "../../state/place";
+import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rows";
+import { type CompareMode, chosenRows, compareMode, expression, type Scale, scale, statistic } from "../../state/view";
 import { Chip } from "../controls/Chip";
 import { Icon } from "../controls/Icon";
 import type { Option } from "../controls/Menu";
@@ -30,8 +30,8 @@ import { Select } from "../controls/Select";
 import { RowSwatch, Swatch, Thumbnail } from "../controls/Swatch";
 import { TOO_MANY } from "../projection/Legend";
 import { MenuButton } from "./MenuButton";
-import { dragRow, drop, moveBy } from "./reorder";
 import { nameOf, openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
+import { dragRow, drop, moveBy } from "./reorder";
 import { SortSelect } from "./SortSelect";
 import { editSubset, SubsetEditor } from "./SubsetEditor";
 
@@ -71,7 +71,9 @@ export function RowsBar(): JSX.Element {
       <div
         ref={chips}
         class={`rows-chips${more ? " more" : ""}`}
-        onWheel={(event) => void (event.currentTarget.scrollLeft += event.deltaY)}
+        onWheel={(event) => {
+          event.currentTarget.scrollLeft += event.deltaY;
+        }}
         onScroll={measure}
       >
         {shown.some(isClass) && <ClassesChip />}

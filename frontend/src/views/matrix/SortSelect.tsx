@@ -1,14 +1,14 @@
 import type { JSX } from "preact";
 import { sortBy } from "../../state/actions";
 import { awaits } from "../../state/awaited";
+import { labelName } from "../../state/chosen";
 import { columns, rows } from "../../state/data";
 import { type MatrixQuery, sortQuery } from "../../state/matrices";
-import { labelName } from "../../state/chosen";
-import { rowKey, type RowKey, type Sort, subsetKey } from "../../state/rows";
+import { type RowKey, rowKey, type Sort, subsetKey } from "../../state/rows";
 import { sort } from "../../state/view";
 import type { Option } from "../controls/Menu";
-import { RowSwatch, Thumbnail } from "../controls/Swatch";
 import { Select } from "../controls/Select";
+import { RowSwatch, Thumbnail } from "../controls/Swatch";
 import { nameOf } from "./RowMenu";
 
 /** More rows than this are sorted by at their names; a menu of a thousand helps nobody. */
@@ -92,7 +92,7 @@ function text(rule: Sort): string {
   return rule.by === "row" ? nameOf(rule.a) : rule.by;
 }
 
-function Content({ rule }: { rule: Sort }): JSX.Element {
+function Content({ rule }: { rule: Sort }): JSX.Element | string {
   if (rule.by === "difference") {
     return (
       <>
@@ -100,7 +100,7 @@ function Content({ rule }: { rule: Sort }): JSX.Element {
       </>
     );
   }
-  return rule.by === "row" ? <Named row={rule.a} /> : <>{rule.by}</>;
+  return rule.by === "row" ? <Named row={rule.a} /> : rule.by;
 }
 
 function Named({ row }: { row: RowKey }): JSX.Element {

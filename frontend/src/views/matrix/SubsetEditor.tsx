@@ -7,7 +7,7 @@ import { addRow, replaceRow } from "../../state/actions";
 import { instanceName, rowName, subsetsByName } from "../../state/chosen";
 import { COLOURS, colourOf, freeColour } from "../../state/colours";
 import { columns, rows, snapshot, whereOf } from "../../state/data";
-import { combined, idExpression, type Joint, negated, rowKey, type RowKey, rowOfKey } from "../../state/rows";
+import { combined, idExpression, type Joint, negated, type RowKey, rowKey, rowOfKey } from "../../state/rows";
 import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { RowSwatch } from "../controls/Swatch";
@@ -141,7 +141,11 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
           aria-invalid={failed}
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}
-          onKeyDown={(event) => event.key === "Enter" && !event.shiftKey && (event.preventDefault(), finish())}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" || event.shiftKey) return;
+            event.preventDefault();
+            finish();
+          }}
         />
       </label>
       <div class="subset-line" aria-live="polite">

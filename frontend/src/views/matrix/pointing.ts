@@ -2,8 +2,8 @@ import { clampView, hit, scrollTo, zoomView } from "../../layout/matrix";
 import { clickRowName, removeRow, selectNeuron } from "../../state/actions";
 import { clearHover, setHover } from "../../state/hover";
 import { panel } from "../../state/view";
-import { moveBy } from "./reorder";
 import { openRowMenu, renaming, siblingsOf } from "./RowMenu";
+import { moveBy } from "./reorder";
 import { rowAt, type Spot, type Stage } from "./stage";
 
 /** Pointer and keyboard over a matrix: what they point at becomes the one hover, what they press changes the state. */
@@ -13,7 +13,10 @@ const NARROW = 3;
 
 function tell(stage: Stage, spot: Spot | null): void {
   const model = stage.model.peek();
-  if (!spot || !model) return clearHover();
+  if (!spot || !model) {
+    clearHover();
+    return;
+  }
   const key = model.keys[rowAt(model, spot)];
   const neuron = spot.place < 0 ? undefined : model.matrix.order[spot.place];
   const column = neuron === undefined ? {} : { layer: stage.layer, neuron };
@@ -191,9 +194,13 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     (event.currentTarget as HTMLElement).querySelector(`[data-row="${CSS.escape(key ?? "")}"] .matrix-label`);
   const alt = event.altKey && key !== undefined;
   const page = Math.max(1, Math.floor(stage.view.peek().span / 8));
+  const vertical = (by: -1 | 1): void => {
+    if (alt) moveBy(key, siblingsOf(key), by);
+    go(row + by, now.place);
+  };
   const does: Record<string, () => void> = {
-    ArrowUp: () => (alt ? (moveBy(key, siblingsOf(key), -1), go(row - 1, now.place)) : go(row - 1, now.place)),
-    ArrowDown: () => (alt ? (moveBy(key, siblingsOf(key), 1), go(row + 1, now.place)) : go(row + 1, now.place)),
+    ArrowUp: () => vertical(-1),
+    ArrowDown: () => vertical(1),
     ArrowLeft: () => go(row, now.place - 1),
     ArrowRight: () => go(row, now.place + 1),
     PageUp: () => go(row, Math.max(0, now.place - page)),
@@ -204,7 +211,9 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
       neuron === undefined ? key !== undefined && clickRowName(key, event.shiftKey) : selectNeuron(stage.layer, neuron),
     " ": () => key !== undefined && clickRowName(key, event.shiftKey),
     Delete: () => key !== undefined && removeRow(key),
-    F2: () => key?.startsWith("e:") && (renaming.value = { key, where: `in ${stage.layer}` }),
+    F2: () => {
+      if (key?.startsWith("e:")) renaming.value = { key, where: `in ${stage.layer}` };
+    },
     "+": zoom(1.5),
     "=": zoom(1.5),
     "-": zoom(1 / 1.5),

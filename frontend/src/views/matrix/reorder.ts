@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { moveRow } from "../../state/actions";
 import { rows } from "../../state/data";
-import { rowKey, type RowKey } from "../../state/rows";
+import { type RowKey, rowKey } from "../../state/rows";
 
 /** Where a dragged row would go: before `before`, or after `after`. Drawn by who lists the rows. */
 export const drop = signal<{ key: RowKey; before: RowKey | null; after: RowKey | null } | null>(null);
@@ -26,7 +26,7 @@ export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axi
   const move = (now: PointerEvent): void => {
     if (!drop.peek() && Math.abs(at(now) - from) < 5) return;
     const items = Array.from(list.querySelectorAll<HTMLElement>("[data-row]")).filter((item) =>
-      like(item.dataset["row"] ?? ""),
+      like(item.dataset.row ?? ""),
     );
     const next = items.find((item) => {
       const { left, top, width, height } = item.getBoundingClientRect();
@@ -34,15 +34,15 @@ export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axi
     });
     drop.value = {
       key,
-      before: next?.dataset["row"] ?? null,
-      after: next ? null : (items.at(-1)?.dataset["row"] ?? null),
+      before: next?.dataset.row ?? null,
+      after: next ? null : (items.at(-1)?.dataset.row ?? null),
     };
   };
   const end = (now: Event): void => {
     window.removeEventListener("pointermove", move);
     window.removeEventListener("pointerup", end);
     window.removeEventListener("pointercancel", end);
-    window.removeEventListener("keydown", escape, true);
+    window.removeEventListener("keydown", cancel, true);
     const target = drop.peek();
     drop.value = null;
     if (!target) return;
@@ -52,13 +52,13 @@ export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axi
     if (target.before !== null) moveRow(key, placeOf(target.before));
     else if (target.after !== null) moveRow(key, placeOf(target.after) + 1);
   };
-  const escape = (now: KeyboardEvent): void => {
+  const cancel = (now: KeyboardEvent): void => {
     if (now.key === "Escape") end(now);
   };
   window.addEventListener("pointermove", move);
   window.addEventListener("pointerup", end);
   window.addEventListener("pointercancel", end);
-  window.addEventListener("keydown", escape, true);
+  window.addEventListener("keydown", cancel, true);
 }
 
 function swallow(event: Event): void {

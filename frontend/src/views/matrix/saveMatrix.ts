@@ -102,12 +102,13 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
     void add("text", { x, y: y + 32, fill: text, "font-size": 12, "dominant-baseline": "central", ...more }, words);
   add("rect", { width, height, fill: background });
   write(layer, 12, -16, { "font-size": 13, "font-weight": 500 });
-  write(
-    `${STATISTICS[model.statistic].long}, ${scale.kind}, ${scale.signed ? `${tick(-scale.end)} … ` : "0 … "}${scale.above ? "≥ " : ""}${tick(scale.end)}`,
-    shape.right,
-    -16,
-    { "font-size": 11, fill: text2, "text-anchor": "end" },
-  );
+  const lowest = scale.signed ? tick(-scale.end) : "0";
+  const highest = `${scale.above ? "≥ " : ""}${tick(scale.end)}`;
+  write(`${STATISTICS[model.statistic].long}, ${scale.kind}, ${lowest} … ${highest}`, shape.right, -16, {
+    "font-size": 11,
+    fill: text2,
+    "text-anchor": "end",
+  });
   for (const [rows, block] of [
     [pinned, shape.pinned],
     [subsets, shape.subsets],
@@ -207,7 +208,8 @@ function element(kind: string, attributes: Record<string, string | number>, word
 
 function cellImage({ pyramid }: MatrixModel, rows: readonly number[]): string {
   const canvas = document.createElement("canvas");
-  const width = (canvas.width = Math.min(pyramid.neurons, 8192));
+  const width = Math.min(pyramid.neurons, 8192);
+  canvas.width = width;
   canvas.height = rows.length;
   const pen = canvas.getContext("2d")!;
   rows.forEach((row, y) => {

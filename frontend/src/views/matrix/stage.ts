@@ -1,13 +1,14 @@
-import { computed, type ReadonlySignal, signal, type Signal } from "@preact/signals";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Matrix, Statistic } from "../../api/types";
 import { arrow, integer, short } from "../../draw/format";
 import { Pyramid } from "../../draw/matrixPyramid";
 import { drawnScale, type MatrixScale, matrixScale } from "../../draw/matrixScale";
-import { clampView, type Hit, LABELS, matrixShape, type MatrixShape } from "../../layout/matrix";
+import { clampView, type Hit, LABELS, type MatrixShape, matrixShape } from "../../layout/matrix";
+import { getOrInsert } from "../../lib/getOrInsert";
 import { labelName, rowName, scaleOf, subsetsByName } from "../../state/chosen";
 import { columns, layers, rows, snapshot } from "../../state/data";
-import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../state/matrices";
 import type { Resource } from "../../state/loads";
+import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../state/matrices";
 import { compareAt } from "../../state/place";
 import { keyOf, type RowKey } from "../../state/rows";
 import { type ColumnView, compareMode, panel } from "../../state/view";
@@ -66,31 +67,26 @@ const models = new Map<string, ReadonlySignal<MatrixModel | null>>();
 
 /** The newest answer for a layer with its scale; one for legend, cells and tooltip. */
 export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
-  let found = models.get(layer);
-  if (!found) {
+  return getOrInsert(models, layer, () => {
     // Answer and query by themselves: "loading" changes neither, so nothing is worked out anew.
     const answer = computed(() => matrixOf(layer).value.value);
     const query = computed(() => matrixOf(layer).value.query);
     const compared = computed(() => (compareAt.value ? compareMatrixOf(layer).value.value : null));
-    models.set(
-      layer,
-      (found = computed(() => {
-        const [matrix, asked, other] = [answer.value, query.value, compared.value];
-        const alike =
-          other &&
-          matrix &&
-          asked &&
-          !matrix.cells &&
-          other.neurons === matrix.neurons &&
-          other.count === matrix.count &&
-          other[asked.statistic].length > 0
-            ? other
-            : null;
-        return matrix && asked ? model(layer, matrix, asked, alike) : null;
-      })),
-    );
-  }
-  return found;
+    return computed(() => {
+      const [matrix, asked, other] = [answer.value, query.value, compared.value];
+      const alike =
+        other &&
+        matrix &&
+        asked &&
+        !matrix.cells &&
+        other.neurons === matrix.neurons &&
+        other.count === matrix.count &&
+        other[asked.statistic].length > 0
+          ? other
+          : null;
+      return matrix && asked ? model(layer, matrix, asked, alike) : null;
+    });
+  });
 }
 
 function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix | null): MatrixModel {
@@ -115,7 +111,7 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
         end: shown === "active" && !difference ? 1 : undefined,
       });
   const places = new Int32Array(matrix.neurons);
-  matrix.order.forEach((neuron, place) => (places[neuron] = place));
+  for (const [place, neuron] of matrix.order.entries()) places[neuron] = place;
   const pyramid = new Pyramid(values, matrix.order, scale);
   return {
     matrix,

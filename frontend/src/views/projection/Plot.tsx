@@ -56,7 +56,10 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       tabIndex={0}
       role="application"
       aria-roledescription="scatter plot"
-      aria-label={`Projection of ${layer}. Arrow keys go from instance to instance, Enter pins, Shift and Enter picks, plus and minus zoom, 0 shows all.`}
+      aria-label={
+        `Projection of ${layer}. Arrow keys go from instance to instance, Enter pins, Shift and Enter picks, ` +
+        "plus and minus zoom, 0 shows all."
+      }
       onKeyDown={plotKeys(plot, own)}
       {...pointer.handlers}
     >
@@ -91,7 +94,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
 /** "PC1 27%" in the corners that the axes point to; without the name where they were turned onto another run's. */
 function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
   const { value, query } = plot.answer.value;
-  if (!value || value.method !== "pca" || value.explained.length < 2) return null;
+  if (value?.method !== "pca" || value.explained.length < 2) return null;
   const turned = query?.like !== undefined;
   return (
     <>

@@ -11,8 +11,8 @@ import { Select } from "../controls/Select";
 import { colourOptions } from "./colouring";
 import { Legend, PickedBar } from "./Legend";
 import { Method } from "./Method";
-import { makePlot } from "./plot";
 import { Plot } from "./Plot";
+import { makePlot } from "./plot";
 
 /**
  * Every kept instance at its place by this layer's activations. Header (method, colour, close of the whole panel),
@@ -50,10 +50,10 @@ export function Projection({ layer }: { layer: string }): JSX.Element {
   );
 }
 
-function Colour({ layer }: { layer: string }): JSX.Element {
+function Colour({ layer }: { layer: string }): JSX.Element | null {
   const { colour } = panel(layer);
   const options = colourOptions(colour.value);
-  if (options.length === 0) return <></>;
+  if (options.length === 0) return null;
   const chosen = options.find(({ value }) => value === colour.value) ?? options[0];
   return (
     <Select

@@ -110,7 +110,9 @@ function byRows({ count }: Columns): Colouring {
   const subsets = rows.value.filter((row): row is Exclude<Row, { kind: "instance" }> => row.kind !== "instance");
   const groups = subsets.map((row, group): Group => {
     const key = rowKey(row);
-    membersOf(key)?.forEach((member, i) => member === 1 && (of[i] = group));
+    membersOf(key)?.forEach((member, i) => {
+      if (member === 1) of[i] = group;
+    });
     return { name: rowName(row), colour: classColour(colourOf(key)), key, shown: group < MOST };
   });
   return { kind: "groups", of, groups, named: false };

@@ -1,7 +1,6 @@
 import type { Signal } from "@preact/signals";
-import { panBy, zoomAt } from "../../layout/projection";
+import { panBy, toPlace, zoomAt } from "../../layout/projection";
 import { type Direction, nearest, towards } from "../../layout/projectionGrid";
-import { toPlace } from "../../layout/projection";
 import { joined } from "../../layout/projectionLasso";
 import { clickInstance, pick } from "../../state/actions";
 import { columns } from "../../state/data";

@@ -1,19 +1,19 @@
-import { computed, effect, type ReadonlySignal, signal, type Signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Projection } from "../../api/types";
 import {
   type Bounds,
   between,
   betweenBounds,
   boundsOf,
   ease,
-  frameOf,
   type Frame,
+  frameOf,
   isPoint,
 } from "../../layout/projection";
-import { gridOf, type Grid } from "../../layout/projectionGrid";
-import { clusters, type Cluster } from "../../layout/projectionLabels";
-import { pcaOf, projectionOf, type ProjectionQuery } from "../../state/data";
+import { type Grid, gridOf } from "../../layout/projectionGrid";
+import { type Cluster, clusters } from "../../layout/projectionLabels";
+import { type ProjectionQuery, pcaOf, projectionOf } from "../../state/data";
 import type { Load } from "../../state/loads";
-import type { Projection } from "../../api/types";
 import { panel } from "../../state/view";
 import { type Colouring, colouringBy, pixelsOf } from "./colouring";
 

@@ -164,8 +164,12 @@ export function plotPointer(
       const lines = event.deltaMode === 1 ? 16 : 1;
       scaleAt(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0016)), x, y);
     };
-    const enter = (): void => void (over = true);
-    const leave = (): void => void (over = false);
+    const enter = (): void => {
+      over = true;
+    };
+    const leave = (): void => {
+      over = false;
+    };
     const key = (event: KeyboardEvent): void => {
       if (event.key !== " ") return;
       const typing =

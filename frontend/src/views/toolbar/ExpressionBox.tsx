@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Task } from "../../api/types";
 import { integer } from "../../draw/format";
 import { addExpressionRow } from "../../state/actions";
-import { complete, type Completion, completions, placeAt } from "../../state/completion";
+import { type Completion, complete, completions, placeAt } from "../../state/completion";
 import { snapshot, valuesOf, vocabulary, whereOf } from "../../state/data";
 import { tokens } from "../../state/expression";
 import { clearHover, setHover } from "../../state/hover";

@@ -3,7 +3,7 @@ import { integer, percent } from "../../draw/format";
 import { chooseCompare, chooseRun } from "../../state/actions";
 import { awaits, awaitsOther } from "../../state/awaited";
 import { compareAt, run, runs, steps } from "../../state/place";
-import { compare, type Compare } from "../../state/view";
+import { type Compare, compare } from "../../state/view";
 import type { Option } from "../controls/Menu";
 import { Select } from "../controls/Select";
 
@@ -59,9 +59,8 @@ export function CompareSelect(): JSX.Element {
       })),
   ];
   const choose = (value: string): void => {
-    if (value === NOTHING) return chooseCompare(null);
-    const [name, step] = JSON.parse(value) as [string, number | null];
-    chooseCompare({ run: name, step });
+    const [name, step] = value === NOTHING ? [null, null] : (JSON.parse(value) as [string, number | null]);
+    chooseCompare(name === null ? null : { run: name, step });
   };
   const beside = compareAt.value;
   return (

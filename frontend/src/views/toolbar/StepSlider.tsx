@@ -4,8 +4,8 @@ import { useRef } from "preact/hooks";
 import { fixed, integer, percent } from "../../draw/format";
 import { chooseStep } from "../../state/actions";
 import { awaits } from "../../state/awaited";
-import { pause, playing, stepBy, togglePlay } from "../../state/play";
 import { nearest, run, step, steps } from "../../state/place";
+import { pause, playing, stepBy, togglePlay } from "../../state/play";
 import { IconButton } from "../controls/Icon";
 
 /** Share of the way from the first to the last step. */
