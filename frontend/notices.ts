@@ -17,7 +17,10 @@ const HELPERS: readonly [id: RegExp, name: string][] = [
 ];
 const PACKAGE = /^(.*\/node_modules\/)((?:@[^/]+\/)?[^/]+)\//;
 
-/** The directory of the package that a module comes from; undefined for our own modules. Throws for modules of unknown origin. */
+/**
+ * The directory of the package that a module comes from; undefined for our own modules. Throws for modules of unknown
+ * origin.
+ */
 export function packageDirectory(id: string, root: string): string | undefined {
   const path = id.replaceAll("\\", "/").replace(/\?.*$/, "");
   const [, modules, name] = PACKAGE.exec(path) ?? [];
@@ -30,9 +33,9 @@ export function packageDirectory(id: string, root: string): string | undefined {
 }
 
 /**
- * Writes NOTICES.txt: name, version and licence text of every package of which something is in the bundle or in a worker's bundle.
- * Dependencies of such a package count as well, for its published file may contain them (dagre's contains graphlib).
- * The build fails when a package has no licence file.
+ * Writes NOTICES.txt: name, version and licence text of every package of which something is in the bundle or in a
+ * worker's bundle. Dependencies of such a package count as well, for its published file may contain them (dagre's
+ * contains graphlib). The build fails when a package has no licence file.
  */
 export function notices(): { main: () => Plugin; worker: () => Plugin } {
   const directories = new Set<string>();
