@@ -76,15 +76,14 @@ async function request(
   const posted = (method ?? (search.length <= LONGEST_ADDRESS ? "GET" : "POST")) === "POST";
   let response: Response;
   try {
-    response =
-      posted
-        ? await fetch(`${base}${route}`, {
-            method: "POST",
-            headers: { "Content-Type": "application/json" },
-            body: JSON.stringify(parameters),
-            signal,
-          })
-        : await fetch(`${base}${route}${search && "?"}${search}`, { signal });
+    response = posted
+      ? await fetch(`${base}${route}`, {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify(parameters),
+          signal,
+        })
+      : await fetch(`${base}${route}${search && "?"}${search}`, { signal });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new ApiError("unreachable", "TensorBoard does not answer. Is it still running?");

@@ -51,10 +51,14 @@ describe("what changes something on the server", () => {
     const at = { run: "a", step: 3 };
     const signal = new AbortController().signal;
     for (const action of [undefined, "start", "cancel"] as const) {
-      await expect(source.projection(at, "head", "tsne", signal, undefined, action)).rejects.toMatchObject({ kind: "unreachable" });
+      await expect(source.projection(at, "head", "tsne", signal, undefined, action)).rejects.toMatchObject({
+        kind: "unreachable",
+      });
     }
     const [asked, ...acted] = requests;
-    expect(asked).toMatchObject({ address: "/prefix/data/plugin/activis/projection?run=a&step=3&layer=head&method=tsne" });
+    expect(asked).toMatchObject({
+      address: "/prefix/data/plugin/activis/projection?run=a&step=3&layer=head&method=tsne",
+    });
     expect(asked!.init.method).toBeUndefined();
     for (const [index, action] of (["start", "cancel"] as const).entries()) {
       const { address, init } = acted[index]!;

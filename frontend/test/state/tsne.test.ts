@@ -23,7 +23,11 @@ beforeAll(async () => {
       const found = await source.projection(at, layer, "pca", abort, like);
       if (method !== "tsne") return found;
       heard.push(action ?? "ask");
-      return { ...found, state: action === "cancel" ? "cancelled" : restarted ? "not_started" : "running", progress: 0.2 };
+      return {
+        ...found,
+        state: action === "cancel" ? "cancelled" : restarted ? "not_started" : "running",
+        progress: 0.2,
+      };
     },
   });
   await lookForRuns();
