@@ -1,4 +1,7 @@
-"""Files of a run are opened here: regular ones that lie in the run's own directory, never what a link leads to."""
+"""Files of a run are opened here: regular ones that lie in the run's own directory, never what a link leads to.
+
+Log directories are shared, and others may put links there under names that a run will use.
+"""
 
 import errno
 import os
@@ -6,8 +9,9 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+_COMMON = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
 #: Without waiting for a writer, as a named pipe would make us, and without following a link.
-_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _COMMON
 
 
 def open_own(path: Path) -> BinaryIO:
@@ -33,6 +37,42 @@ def open_own(path: Path) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def create(path: Path) -> BinaryIO:
+    """Makes a new file, with the rights that the umask leaves, and opens it for writing.
+
+    Raises:
+        FileExistsError: something of this name is there, be it a link that leads nowhere.
+        OSError: it cannot be made.
+    """
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _COMMON, 0o666), "wb")
+
+
+def own_opener(path: str, flags: int) -> int:
+    """The `opener` for writing to a file that is there already. Raises OSError when there is none, or a link."""
+    return os.open(path, flags & ~os.O_CREAT | _COMMON)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a regular file of this name is there: no link, and none that has a second name elsewhere."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
+
+
+def make_own_directory(path: Path) -> None:
+    """Makes a run's directory, and those above it, unless it is there.
+
+    Raises:
+        OSError: it cannot be made, or is a link: what is written to it would come to lie elsewhere.
+    """
+    if path.is_symlink():
+        reason = "it is a link, and a run is written into a directory of its own; remove the link, or log elsewhere"
+        raise OSError(errno.ELOOP, reason, str(path))
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def missing(*names: str) -> str:

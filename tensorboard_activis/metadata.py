@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import secrets
 
 PLUGIN_NAME = "activis"
 FORMAT_VERSION = 1
@@ -18,7 +19,7 @@ LOCK_FILE = ".lock"
 
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
 _SNAPSHOT_FILE = re.compile(r"step-([0-9]{10,20})-([0-9a-f]{12}-[0-9a-f]{8}|[0-9a-z-]+?)(?:-[0-9]{4,})?\.safetensors")
-_BEGUN = re.compile(rf"\.(?:{_FILE_NAME.pattern}|events-[0-9a-z-]{{1,64}})\.partial")
+_BEGUN = re.compile(rf"\.(?:{_FILE_NAME.pattern}|events-[0-9a-z-]{{1,64}})(?:\.[0-9a-f]{{16}})?\.partial")
 _FILE_NAME_IN_BYTES = re.compile(_FILE_NAME.pattern.encode("ascii"))
 
 
@@ -49,17 +50,17 @@ def instances_file(content: bytes) -> str:
 
 
 def begun(name: str) -> str:
-    """Name of a file while it is written."""
-    return f".{name}.partial"
+    """A new name for a file while it is written: nobody else can know it before the file is there."""
+    return f".{name}.{secrets.token_hex(8)}.partial"
 
 
 def begun_events(session: str) -> str:
-    """Name of an event file while its beginning is written: not one that TensorBoard takes for events."""
+    """A new name for an event file while its beginning is written: not one that TensorBoard takes for events."""
     return begun(f"events-{session}")
 
 
 def is_begun(name: str) -> bool:
-    """Whether it is one of these two."""
+    """Whether it is one of these two; older versions wrote no random part."""
     return _BEGUN.fullmatch(name) is not None
 
 

@@ -46,6 +46,7 @@ SHARED = {
     "leftovers",
     "activis_pb2",
     "predicate",
+    "printable",
 }
 #: The rooms of `query`, each with those that it may import; what lies in `query` itself may import all of them.
 ROOMS = {

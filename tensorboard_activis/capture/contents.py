@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis.capture.instances import identifiers, named
-from tensorboard_activis.capture.printable import printable
 from tensorboard_activis.capture.sound import Clips
 from tensorboard_activis.capture.thumbnails import Thumbnails, is_image
 from tensorboard_activis.capture.user_columns import RESERVED, UserColumns, arrow
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.printable import printable
 
 #: Inputs of rank 2 with at most so many features are kept as content,
 MOST_FEATURES = 256

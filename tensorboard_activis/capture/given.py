@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorboard_activis.capture.printable import printable
 from tensorboard_activis.capture.user_columns import check_names
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
+from tensorboard_activis.printable import printable
 
 #: Of a batch: one identity per instance, integers or texts.
 Identify = Callable[[Any], Sequence[int] | Sequence[str]]

@@ -17,12 +17,13 @@ from tensorboard_activis.capture.evaluation import Pass
 from tensorboard_activis.capture.forks import forget, keep_from_children
 from tensorboard_activis.capture.given import Given
 from tensorboard_activis.capture.outcomes import TASKS
-from tensorboard_activis.capture.printable import printable
 from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, SeparatedError, shared
 from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
+from tensorboard_activis.files import make_own_directory
 from tensorboard_activis.leftovers import clear
+from tensorboard_activis.printable import printable
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.clock import Clock, session_time
@@ -114,7 +115,7 @@ class RunDirectory:
             ConfigurationError: another logger holds it.
             OSError: it cannot be made.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_own_directory(self.path)
         if not self._held or (self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists()):
             return
         forget(self)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ConfigurationError, ExpressionError
 from tensorboard_activis.predicate import Predicate, compile_expression
+from tensorboard_activis.printable import visible
 
 #: Classes beyond these have no subset of their own: a vocabulary of 50,000 words is no set of classes to compare.
 MOST_CLASSES = 1_000
@@ -112,4 +113,4 @@ def quoted(value: str | int) -> str:
     if isinstance(value, int):
         return str(value)
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped) + '"'
+    return f'"{visible(escaped)}"'

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tensorboard_activis.capture.printable import printable
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
+from tensorboard_activis.printable import printable
 
 #: Names that columns of ours have, or words of the tab.
 RESERVED = (

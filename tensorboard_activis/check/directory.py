@@ -1,5 +1,6 @@
 """One run's directory: events first, then the files that they name, then what nobody names."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -81,7 +82,7 @@ def _check_leftovers(report: Report, repair: bool) -> None:
 def _held(directory: Path) -> Iterator[bool]:
     """Whether no logger holds the directory; none can take it in the body. Leaves no lock file where there was none."""
     path = directory / metadata.LOCK_FILE
-    there = path.exists()
+    there = os.path.lexists(path)
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()

@@ -12,6 +12,7 @@ from tensorboard_activis.demo import board
 from tensorboard_activis.demo.digits import load_digits
 from tensorboard_activis.demo.plan import Clock, Plan, Progress
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.files import create
 
 DEFAULT_LOG_DIR = Path("logs/demo")
 #: Per framework: the extra that installs what the demo needs, and the modules by which it is there.
@@ -94,7 +95,8 @@ def make_directory(run: Path) -> None:
             print(f"Replacing {run}, made by an earlier demo")
             shutil.rmtree(run)
         run.mkdir(parents=True, exist_ok=True)
-        (run / MARKER).write_text(json.dumps({"made by": "tensorboard-activis demo"}))
+        with create(run / MARKER) as file:
+            file.write(json.dumps({"made by": "tensorboard-activis demo"}).encode())
     except OSError as error:
         raise ActiVisError(f"cannot write to {run}: {error.strerror}. Name another place: --logdir DIR") from error
 

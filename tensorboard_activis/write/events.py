@@ -11,6 +11,7 @@ from pathlib import Path
 from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 
 from tensorboard_activis import metadata
+from tensorboard_activis.files import is_own, own_opener
 from tensorboard_activis.framing import framed
 from tensorboard_activis.write.clock import Clock
 from tensorboard_activis.write.replacing import replacing
@@ -49,8 +50,12 @@ class EventWriter:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the file that was written last is not there any more."""
-        return self._last is not None and not self._last.exists()
+        """Whether the file that was written last is not there any more, or another file or a link is in its place."""
+        if self._last is None:
+            return False
+        if not self._last.is_file() or self._last.is_symlink():
+            return True
+        return self._file is not None and not os.path.samestat(os.fstat(self._file.fileno()), self._last.stat())
 
     def write_blob(self, tag: str, step: int, blob: bytes, wall_time: float) -> None:
         """Appends one blob sequence of length 1; see `write_blobs`."""
@@ -68,9 +73,13 @@ class EventWriter:
 
     def _append(self, records: bytes, step: int) -> None:
         try:
-            if self.path.exists():
+            if is_own(self.path) and not self.is_lost:
                 self._extend(records)
             else:
+                if os.path.lexists(self.path):  # a link, or a file of two names: neither is written to, nor replaced
+                    self.close()
+                    self._count += 1
+                    self.path = self._next_path()
                 self._begin(records, step)
             self._last = self.path
         except BaseException:
@@ -85,7 +94,7 @@ class EventWriter:
         content = self._preface(step) + records
         begun = self._directory / metadata.begun_events(self._session)
         try:
-            with replacing(self.path, begun) as partial, io.FileIO(partial, "wb") as file:
+            with replacing(self.path, begun) as partial, io.FileIO(partial, "wb", opener=own_opener) as file:
                 _write(file, content)
                 self.reached = True
         except BaseException:
@@ -97,7 +106,7 @@ class EventWriter:
 
     def _extend(self, records: bytes) -> None:
         if self._file is None:
-            self._file = io.FileIO(self.path, "ab")
+            self._file = io.FileIO(self.path, "ab", opener=own_opener)
         file = self._file
         whole = file.seek(0, os.SEEK_END)
         self.reached = True

@@ -1,11 +1,13 @@
 """The table of sampled instances: one parquet file, shared by all steps that keep the same instances."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tensorboard_activis import metadata
+from tensorboard_activis.files import open_own, own_opener
 from tensorboard_activis.write.replacing import replacing
 
 
@@ -26,7 +28,16 @@ class InstanceWriter:
         content = sink.getvalue().to_pybytes()
         name = metadata.instances_file(content)
         path = self._directory / name
-        if not path.exists():
-            with replacing(path) as partial:
-                partial.write_bytes(content)
+        if not _holds(path, content):
+            with replacing(path) as partial, open(partial, "wb", opener=own_opener) as file:
+                file.write(content)
         return name
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether the file is there with this content; a link, or a file that is damaged, is not."""
+    try:
+        with open_own(path) as file:
+            return os.fstat(file.fileno()).st_size == len(content) and file.read() == content
+    except OSError:
+        return False

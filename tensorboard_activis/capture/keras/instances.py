@@ -13,10 +13,10 @@ from tensorboard_activis.capture.keras.labels import Labels, check_width
 from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, watched
 from tensorboard_activis.capture.keras.tap import Captured
 from tensorboard_activis.capture.outcomes import Outcomes
-from tensorboard_activis.capture.printable import printable
 from tensorboard_activis.capture.tokens import TokenScores, token_scores
 from tensorboard_activis.capture.user_columns import RESERVED
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
+from tensorboard_activis.printable import printable
 
 #: One text, or a list of words, per instance.
 Texts = Callable[[Any], Sequence[Any]] | Sequence[Any]

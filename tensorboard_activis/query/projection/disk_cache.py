@@ -1,15 +1,21 @@
 """Arrays that took long to compute, kept in the user's cache directory under a digest of what they were computed from."""
 
 import contextlib
+import errno
 import hashlib
+import io
 import logging
 import os
+import stat
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+
+from tensorboard_activis.files import open_own
+from tensorboard_activis.printable import visible
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +26,8 @@ _HASHED_AT_ONCE = 16 << 20
 #: What is being written; after so many seconds, what a killed process left.
 _PART, _LEFT_SECONDS = ".part", 3600.0
 _HEADER = 128
+#: Behind each array: a digest of its key and its file, without which it is not believed.
+_DIGEST = 32
 
 
 def cache_directory() -> Path | None:
@@ -53,8 +61,9 @@ def content_key(array: np.ndarray, *words: object) -> str:
 class DiskCache:
     """Arrays by key, in one directory, up to a number of bytes: what was used longest ago goes first.
 
-    Several processes may share it. It only ever saves time: a full or read-only disk, or a damaged file, is as if nothing had
-    been kept.
+    Several processes of one user may share it. It only ever saves time: a full or read-only disk, or a file that is damaged or
+    another's, is as if nothing had been kept. The directory and its files are the user's alone, for names and positions of
+    points tell of the data; a directory in which others could put or read files is not used.
     """
 
     def __init__(self, directory: Path | None, limit: int = LIMIT_BYTES) -> None:
@@ -63,14 +72,27 @@ class DiskCache:
         self._warned = False
 
     def get(self, key: str) -> np.ndarray | None:
-        """The array of this key; None when there is none that can be read."""
+        """The array of this key; None when there is none that is as it was kept."""
         if self._directory is None:
             return None
         path = self._directory / f"{key}.npy"
         try:
-            with path.open("rb") as file:
-                array = np.lib.format.read_array(file, allow_pickle=False)
-        except Exception:  # there is none, or numpy says in one of many ways that it is no array
+            check_private(self._directory)
+            with open_own(path) as file:
+                status = os.fstat(file.fileno())
+                if not _is_ours(status) or status.st_size > self._limit + _HEADER + _DIGEST:
+                    return None
+                content = file.read()
+            content, digest = content[:-_DIGEST], content[-_DIGEST:]
+            if digest != _digest(key, content):
+                return None
+            array = np.load(io.BytesIO(content), allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except PermissionError as error:
+            self._warn(error)
+            return None
+        except Exception:  # numpy says in one of many ways that it is no array
             return None
         with contextlib.suppress(OSError):  # a cache that is only read
             os.utime(path)
@@ -82,28 +104,38 @@ class DiskCache:
             return
         temporary = None
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._make_room(array.nbytes + _HEADER)
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_private(self._directory)
+            self._make_room(array.nbytes + _HEADER + _DIGEST)
+            content = io.BytesIO()
+            np.save(content, array, allow_pickle=False)
+            # Of a random name that was not taken, and for its owner alone.
             with tempfile.NamedTemporaryFile(dir=self._directory, prefix=".", suffix=_PART, delete=False) as file:
                 temporary = Path(file.name)
-                np.save(file, array, allow_pickle=False)
+                file.write(content.getbuffer())
+                file.write(_digest(key, content.getbuffer()))
             os.replace(temporary, self._directory / f"{key}.npy")
         except OSError as error:
             if temporary is not None:
                 with contextlib.suppress(OSError):
                     temporary.unlink()
-            if not self._warned:
-                self._warned = True
-                logger.warning(
-                    "Layouts are not kept for the next time: %s. Name another directory in %s.", error, VARIABLE
-                )
+            self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "Layouts are not kept for the next time: %s. Name another directory in %s.",
+                visible(str(error)),
+                VARIABLE,
+            )
 
     def _make_room(self, needed: int) -> None:
         assert self._directory is not None
         held = []
         for path in [*self._directory.glob("*.npy"), *self._directory.glob(f".*{_PART}")]:
             with contextlib.suppress(OSError):  # another process removed it
-                status = path.stat()
+                status = path.lstat()
                 if path.suffix == _PART and status.st_mtime < time.time() - _LEFT_SECONDS:
                     path.unlink()
                 else:
@@ -117,3 +149,37 @@ class DiskCache:
             with contextlib.suppress(OSError):
                 path.unlink()
             total -= size
+
+
+def check_private(directory: Path) -> None:
+    """Whether a cache may be kept there. One that holds nothing else, made by an older version, is closed to others.
+
+    Raises:
+        FileNotFoundError: there is none.
+        PermissionError: it is a link, another user's, or others may write to it.
+    """
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise PermissionError(errno.EPERM, "it is a link or a file, and must be a directory", str(directory))
+    if not _is_ours(status):
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(directory))
+    mode = stat.S_IMODE(status.st_mode)
+    if os.name == "nt" or not mode & 0o077:
+        return
+    if not mode & stat.S_ISVTX and all(path.suffix in (".npy", _PART) for path in directory.iterdir()):
+        with contextlib.suppress(OSError):  # of a disk that is only read
+            directory.chmod(0o700)
+            return
+    if mode & 0o022:
+        raise PermissionError(errno.EPERM, "other users may write to it (chmod go-w would change that)", str(directory))
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    return os.name == "nt" or status.st_uid == os.geteuid()
+
+
+def _digest(key: str, content: bytes | memoryview) -> bytes:
+    """Covers the key, so that one entry cannot pass for another."""
+    digest = hashlib.blake2b(key.encode(), digest_size=_DIGEST)
+    digest.update(content)
+    return digest.digest()

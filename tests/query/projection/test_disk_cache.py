@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_activis.query.projection.disk_cache import VARIABLE, DiskCache, cache_directory, content_key
+from tensorboard_activis.query.projection.disk_cache import VARIABLE, DiskCache, _digest, cache_directory, content_key
 from tests.faults.mounts import mounted, needs_linux
 
 ARRAY = np.arange(14, dtype=np.float32).reshape(7, 2)
@@ -43,7 +44,7 @@ def test_the_key_is_of_the_content(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
-    size = 128 + ARRAY.nbytes  # numpy's header
+    size = 128 + 32 + ARRAY.nbytes  # numpy's header and the digest
     cache = DiskCache(tmp_path, limit=2 * size + ARRAY.nbytes)
     for moment, key in enumerate("ab"):
         cache.put(key, ARRAY)
@@ -106,6 +107,8 @@ def header(text: str) -> bytes:
 def test_a_damaged_file_is_as_if_nothing_were_kept(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "k.npy").write_bytes(content)
     assert DiskCache(tmp_path).get("k") is None
+    (tmp_path / "k.npy").write_bytes(content + _digest("k", content))
+    assert DiskCache(tmp_path).get("k") is None
 
 
 def test_a_directory_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> None:
@@ -121,12 +124,12 @@ def test_what_a_killed_process_left_is_removed_and_what_is_being_written_is_not(
     for name, seconds in ((".old.part", 7200), (".new.part", 0)):
         (tmp_path / name).write_bytes(bytes(50))
         os.utime(tmp_path / name, (time.time() - seconds,) * 2)
-    cache = DiskCache(tmp_path, limit=2 * (128 + ARRAY.nbytes))
+    cache = DiskCache(tmp_path, limit=2 * (128 + 32 + ARRAY.nbytes))
     for key in "abc":
         cache.put(key, ARRAY)
     found = {path.name for path in tmp_path.iterdir()}
     assert (".old.part" in found, ".new.part" in found) == (False, True)
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2 * (128 + ARRAY.nbytes)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2 * (128 + 32 + ARRAY.nbytes)
 
 
 @needs_linux
@@ -148,9 +151,9 @@ def test_a_real_disk_that_is_full_and_has_room_again(caplog: pytest.LogCaptureFi
 @needs_linux
 def test_a_disk_that_is_mounted_for_reading_only() -> None:
     with mounted("size=64k") as disk:
-        DiskCache(disk).put("a", ARRAY)
+        DiskCache(disk / "cache").put("a", ARRAY)
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        cache = DiskCache(disk)
+        cache = DiskCache(disk / "cache")
         np.testing.assert_array_equal(cache.get("a"), ARRAY)
         cache.put("b", ARRAY)
         assert cache.get("b") is None
@@ -190,6 +193,8 @@ def test_two_processes_share_it(tmp_path: Path) -> None:
 
 def test_no_code_is_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "k.npy", np.array([print], dtype=object), allow_pickle=True)
+    content = (tmp_path / "k.npy").read_bytes()
+    (tmp_path / "k.npy").write_bytes(content + _digest("k", content))
     assert DiskCache(tmp_path).get("k") is None
 
 
@@ -210,3 +215,96 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_directory() == tmp_path / ".cache" / "tensorboard-activis"
+
+
+def test_it_is_the_users_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        DiskCache(tmp_path / "cache").put("k", ARRAY)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "cache" / "k.npy").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o775, 0o777])
+def test_what_an_older_version_left_open_is_closed(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").chmod(mode)
+    (tmp_path / "cache" / "old.npy").write_bytes(b"")
+    cache = DiskCache(tmp_path / "cache")
+    assert cache.get("old") is None
+    assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
+    cache.put("k", ARRAY)
+    assert cache.get("k") is not None
+
+
+def test_a_directory_of_other_things_keeps_its_rights(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    tmp_path.chmod(0o755)
+    cache = DiskCache(tmp_path)
+    cache.put("k", ARRAY)
+    assert cache.get("k") is not None
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+
+
+def assert_off(directory: Path, caplog: pytest.LogCaptureFixture, reason: str) -> None:
+    before = sorted(path.name for path in directory.iterdir())
+    cache = DiskCache(directory)
+    with caplog.at_level(logging.WARNING):
+        cache.put("a", ARRAY)
+        assert cache.get("a") is None
+        cache.put("b", ARRAY)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert reason in message
+    assert f"Name another directory in {VARIABLE}" in message
+    assert sorted(path.name for path in directory.iterdir()) == before
+
+
+def test_a_link_is_not_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "target").mkdir(mode=0o700)
+    (tmp_path / "cache").symlink_to(tmp_path / "target")
+    assert_off(tmp_path / "cache", caplog, "it is a link or a file")
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o777, 0o770])
+def test_a_directory_that_others_write_to_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int
+) -> None:
+    (tmp_path / "theirs.txt").write_text("")
+    tmp_path.chmod(mode)
+    assert_off(tmp_path, caplog, "other users may write to it")
+
+
+def test_a_directory_that_another_user_made_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    assert_off(tmp_path, caplog, "it belongs to another user")
+
+
+def test_an_entry_that_is_not_what_was_kept_is_computed_again(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.put("a", ARRAY)
+    cache.put("b", 2 * ARRAY)
+    whole = (tmp_path / "a.npy").read_bytes()
+    for at in (0, len(whole) - 40, len(whole) - 1):  # header, values, digest
+        (tmp_path / "a.npy").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert cache.get("a") is None
+    for content in (whole[:-1], whole + b"x", (tmp_path / "b.npy").read_bytes()):
+        (tmp_path / "a.npy").write_bytes(content)
+        assert cache.get("a") is None
+    (tmp_path / "a.npy").write_bytes(whole)
+    np.testing.assert_array_equal(cache.get("a"), ARRAY)
+
+
+def test_a_planted_entry_is_not_followed_and_is_replaced(tmp_path: Path) -> None:
+    DiskCache(tmp_path / "other").put("k", ARRAY)
+    (tmp_path / "cache").mkdir(mode=0o700)
+    planted = tmp_path / "cache" / "k.npy"
+    planted.symlink_to(tmp_path / "other" / "k.npy")
+    cache = DiskCache(tmp_path / "cache")
+    assert cache.get("k") is None
+    cache.put("k", 2 * ARRAY)
+    assert not planted.is_symlink()
+    np.testing.assert_array_equal(DiskCache(tmp_path / "other").get("k"), ARRAY)
