@@ -57,9 +57,7 @@ LINKS = pytest.mark.parametrize("link", [os.symlink, os.link], ids=["link", "har
 
 
 @LINKS
-def test_a_table_replaces_what_is_planted_under_its_name(
-    tmp_path: Path, run: Path, precious: Path, link: Link
-) -> None:
+def test_a_table_replaces_what_is_planted_under_its_name(tmp_path: Path, run: Path, precious: Path, link: Link) -> None:
     table, name = table_and_name(tmp_path / "first")
     activis = run / "activis"
     link(precious, activis / name)
@@ -111,9 +109,7 @@ def test_an_event_file_replaces_what_is_planted(run: Path, precious: Path, link:
 
 @pytest.mark.parametrize("opened", [False, True])
 @LINKS
-def test_an_event_file_that_is_exchanged_is_not_written_to(
-    run: Path, precious: Path, link: Link, opened: bool
-) -> None:
+def test_an_event_file_that_is_exchanged_is_not_written_to(run: Path, precious: Path, link: Link, opened: bool) -> None:
     writer = EventWriter(run / "activis", "s")
     for step in range(1 + opened):
         writer.write_blob(metadata.SNAPSHOT_TAG, step, b"blob", 1.0)
