@@ -16,7 +16,7 @@ ARGS ?=
 DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: help demo test lint bench nightly clean distclean screenshot gallery walkthrough built test-python test-frontend test-browser browser
+.PHONY: help demo test quick coverage hooks lint bench nightly clean distclean screenshot gallery walkthrough built test-python test-frontend test-browser browser
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [VENV=.venv]"
@@ -26,6 +26,17 @@ demo: $(VENV)/.stamp-$(DEMO) built ## train a small network, log it, open Tensor
 	$(BIN)/tensorboard-activis demo $(ARGS)
 
 test: lint test-python test-frontend test-browser ## everything: lint, types, Python, front end, browser
+
+quick: lint ## under a minute: lint, the quick Python tests, the front end's; a contributor's loop
+	$(BIN)/python -m pytest --quiet -m "not slow" --numprocesses auto --maxprocesses 4 tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend test
+
+coverage: $(VENV)/.stamp-test built ## which lines and branches of the package the Python tests reach: make coverage ARGS=tests/read
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(or $(ARGS),--ignore=tests/browser tests)
+
+hooks: $(VENV)/.stamp-test ## have git check every commit with this project's own tools
+	$(PIP) install pre-commit
+	$(BIN)/pre-commit install
 
 lint: $(VENV)/.stamp-test built ## ruff, mypy, biome, tsc
 	$(BIN)/ruff check .

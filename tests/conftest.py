@@ -1,8 +1,10 @@
 """What all tests share. Warnings are errors (pyproject.toml); fixtures of one module's tests are with these tests."""
 
 import os
+from pathlib import Path
 
 import hypothesis
+import pytest
 
 # Before any test module imports TensorFlow: its start-up notes would hide the tests' own output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -13,3 +15,31 @@ os.environ["TENSORBOARD_ACTIVIS_CACHE"] = ""
 # Equal examples in every run, and no deadlines: a machine that is busy fails no test.
 hypothesis.settings.register_profile("activis", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("activis")
+
+TESTS = Path(__file__).parent
+#: Files and directories whose tests are all marked `slow`: they train, start processes or import a large framework.
+#: A slow test among quick ones has the mark itself.
+SLOW = [
+    TESTS / name
+    for name in (
+        *("browser", "capture/keras", "capture/test_parity.py", "distributed", "faults", "hostile", "torch"),
+        *("serve/test_tensorboard.py", "test_demo.py", "test_packaging.py", "test_readme.py", "test_torch_models.py"),
+        *("test_keras.py", "test_keras_backends.py", "test_keras_instances.py", "test_keras_manners.py"),
+        *("test_lightning.py", "test_transformers.py"),
+    )
+]
+
+
+def _is_slow(path: Path) -> bool:
+    return any(path.is_relative_to(slow) for slow in SLOW)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves slow files out before they are imported: the frameworks alone take longer than all quick tests."""
+    return True if config.option.markexpr == "not slow" and _is_slow(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _is_slow(item.path):
+            item.add_marker(pytest.mark.slow)

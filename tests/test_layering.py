@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -60,6 +61,7 @@ ROOMS = {
 FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers"}
 
 
+@cache
 def modules() -> list[Path]:
     return [path for path in sorted(PACKAGE.rglob("*.py")) if not path.name.endswith("_pb2.py")]
 
@@ -89,12 +91,14 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
+@cache
 def stages_imported(path: Path) -> set[str]:
     known = {stage_of(module) for module in modules()} | set(ALLOWED) | SHARED
     parts = [name.split(".") for name in imports(path) if name.split(".")[0] == NAME]
     return {name[1] if len(name) > 1 and name[1] in known else NAME for name in parts}
 
 
+@cache
 def shared_modules() -> set[str]:
     """The shared modules, and the single modules that these are made of."""
     found, new = set(SHARED), set(SHARED)

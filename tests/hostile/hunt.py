@@ -3,8 +3,8 @@
     python -m tests.hostile.hunt parquet --inputs 100000            # input n of seed s is the same everywhere
     python -m tests.hostile.hunt parquet --seed 3 --only 17         # one of them, with its traceback
 
-Every kind is a module with `main(inputs, seed, first, only)`, which tries that many inputs beginning with number `first`, or just the
-one with number `only`, prints what it found, and returns the exit status: 0 if there was no fault.
+Every kind is a module with `main(inputs, seed, first, only)`, which tries that many inputs beginning with number `first`, or just
+the one with number `only`, prints what it found, and returns the exit status: 0 if there was no fault.
 """
 
 import argparse

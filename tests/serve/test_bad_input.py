@@ -99,7 +99,6 @@ def test_parameters_that_are_missing(client: Client, route: str) -> None:
         ("projection", {"method": "umap"}, 400),
         ("projection", {"like": {"run": "gone", "step": 5}}, 404),
         ("projection", {"like": {"run": 5, "step": 5}}, 400),
-        ("projection", {"cancel": "perhaps"}, 400),
     ],
 )
 def test_questions_beyond_the_data(client: Client, route: str, other: dict, status: int) -> None:

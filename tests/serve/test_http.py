@@ -193,6 +193,7 @@ def test_no_text_becomes_a_formula(start: str) -> None:
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
 
 
+@pytest.mark.slow
 def test_slow_clients_keep_nobody_waiting(logdir: Path) -> None:
     with tensorboard(f"--logdir={logdir}") as board:
         host, port = urlsplit(board).hostname, urlsplit(board).port

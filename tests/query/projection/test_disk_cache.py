@@ -179,6 +179,7 @@ print(found)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_share_it(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen([sys.executable, "-c", SHARING, str(tmp_path), str(seed)], stdout=-1, stderr=-1, text=True)
