@@ -105,6 +105,11 @@ def test_questions_beyond_the_data(client: Client, route: str, other: dict, stat
     refused(ask(client, route, **other), status, {400: "bad_request", 404: "not_found", 413: "too_large"}[status])
 
 
+def test_a_layout_is_started_or_cancelled_and_nothing_else(client: Client) -> None:
+    response = client.post("projection", method="tsne", action="perhaps", layer="head", **AT)
+    assert "start or cancel" in refused(response, 400, "bad_request")["message"]
+
+
 @pytest.mark.parametrize("route", OF_EXPRESSIONS)
 @pytest.mark.parametrize(
     "text",

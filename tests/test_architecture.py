@@ -1,0 +1,42 @@
+"""ARCHITECTURE.md and CONTRIBUTING.md: the files that they name exist, and every package has its place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tensorboard_activis"
+PATH = re.compile(r"`((?:[\w.-]+/)*[\w.*-]+(?:\.(?:py|tsx?|proto|md|toml)|/))`")
+
+
+def paths(page: str) -> list[str]:
+    """What a page names in backquotes that looks like a file or, with a slash at its end, a directory."""
+    text = (ROOT / page).read_text()
+    return [name for name in PATH.findall(text) if not name.startswith(("logs/", "activis_pb2", "serve/static"))]
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_exist(page: str) -> None:
+    places = (ROOT, PACKAGE, ROOT / "tests", ROOT / "frontend" / "src")
+    named = paths(page)
+    assert len(named) > 10
+    assert [name for name in named if not any(any(place.glob(name)) for place in places)] == []
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_to_files(page: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / page).read_text())
+    assert [link for link in links if "://" not in link and not (ROOT / link).is_file()] == []
+
+
+def test_every_package_has_its_place() -> None:
+    packages = {f"{path.name}/" for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert packages <= set(paths("ARCHITECTURE.md"))
+
+
+def test_targets_of_make_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text(), re.M))
+    assert named
+    assert named <= targets
