@@ -27,7 +27,7 @@ BUILT_FROM = STATIC / ".built-from"
 #: Names, versions and licence texts of the packages whose code is in STATIC.
 NOTICES = "NOTICES.txt"
 #: What the front end's result does not depend on, or is itself a result.
-NOT_SOURCES = {"node_modules", "dist", "coverage", "fixtures", "tests", "test", "__snapshots__"}
+NOT_SOURCES = {"node_modules", "dist", "coverage", "fixture", "fixtures", "tests", "test", "__snapshots__"}
 
 
 class BuildGenerated(Command):

@@ -4,9 +4,9 @@ import { hostWindow, onDataReloaded } from "./api/host";
 import type { Source } from "./api/source";
 import { copyFonts } from "./draw/fonts";
 import { followTheme, theme, writeTokens } from "./draw/theme";
-import { rememberPanes } from "./layout/panes";
 import { askAhead } from "./state/ahead";
 import { setSource } from "./state/data";
+import { rememberPanes } from "./state/panes";
 import { pollRuns } from "./state/poll";
 import { followAddress } from "./state/url";
 // Last, so that the sheet follows the modules in the bundle: between them it would cost 600 bytes gzipped.

@@ -1,6 +1,5 @@
-import type { Block } from "../layout/matrix";
+import type { Block, ColumnView } from "../layout/matrix";
 import { visibleRows } from "../layout/matrix";
-import type { ColumnView } from "../state/view";
 import { mapIndex, mapPixels } from "./colormap";
 import { MISSING, type Pyramid } from "./matrixPyramid";
 import { tokens } from "./theme";

@@ -1,5 +1,4 @@
-import { type MatrixShape, placeToX, tickStep } from "../layout/matrix";
-import type { ColumnView } from "../state/view";
+import { type ColumnView, type MatrixShape, placeToX, tickStep } from "../layout/matrix";
 import { roundEnd } from "./colormap";
 import { tick } from "./format";
 import { tokens } from "./theme";

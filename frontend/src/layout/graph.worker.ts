@@ -2,7 +2,8 @@ import type { Graph } from "../api/types";
 import { layBranches } from "./graphDagre";
 import type { Drawing } from "./graphDrawing";
 import { buildFlows, type Flow } from "./graphFlow";
-import { type Branching, layoutGraph, type Page } from "./graphLayout";
+import { layoutGraph, type Page } from "./graphLayout";
+import type { Branching } from "./graphPlan";
 import { buildTree, type Tree } from "./graphTree";
 
 /**

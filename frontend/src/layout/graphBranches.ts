@@ -1,6 +1,6 @@
 import type { Box, Edge } from "./graphDrawing";
 import type { Bundle, Flow } from "./graphFlow";
-import { type Branches, type BranchingEdge, type Plan, placePlan, type Room } from "./graphLayout";
+import type { Branches, BranchingEdge, PlacePlan, Plan, Room } from "./graphPlan";
 import type { TreeNode } from "./graphTree";
 
 /** Layout of a module whose flow branches: dagre gives the places, nodes stand alone, edges bend. */
@@ -49,14 +49,22 @@ function labelWidth({ count, sizes }: Bundle): number {
   return (shape.length + (count > 1 ? String(count).length + 3 : 0)) * 6 + 6;
 }
 
-export function placeBranches(inner: Branches, group: TreeNode, room: Room, boxes: Box[], edges: Edge[]): void {
+/** Places the nodes where dagre put them, and its lines. `place` places a single node. */
+export function placeBranches(
+  inner: Branches,
+  group: TreeNode,
+  room: Room,
+  place: PlacePlan,
+  boxes: Box[],
+  edges: Edge[],
+): void {
   const { plans, answer, entry, exit } = inner;
   const left = room.x + (room.width - answer.width) / 2;
   const placed = plans.map((plan, i) => {
     const centre = answer.centres[i];
     if (!centre || i === entry || i === exit) return null;
     const x = left + centre.x - plan.wish / 2;
-    return placePlan(
+    return place(
       plan,
       { x, y: room.y + centre.y - plan.height / 2, width: plan.wish, level: room.level, most: room.most },
       x + 14,

@@ -1,5 +1,5 @@
 import { Graph, layout } from "@dagrejs/dagre";
-import type { Branching, LayBranches } from "./graphLayout";
+import type { Branching, LayBranches } from "./graphPlan";
 
 /** Places boxes in ranks from top to bottom (Sugiyama, as dagre does it). A cycle is turned round and drawn back. */
 export const layBranches: LayBranches = (sizes, edges): Branching => {

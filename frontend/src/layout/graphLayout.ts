@@ -1,46 +1,26 @@
 import { getOrInsert } from "../lib/getOrInsert";
 import { branchesSize, placeBranches } from "./graphBranches";
+import { gapAfter, isLine, placeColumn } from "./graphColumn";
 import {
   type Box,
   CLOSED,
   CLOSED_STRIP,
-  DOT,
   type Drawing,
   type Edge,
   FOOT,
-  type Form,
-  GAP,
-  GAP_ROW,
-  GAP_SHORT,
   HEADER,
   INSET,
   MARGIN,
   MARGIN_TOP,
-  RADIUS,
-  RADIUS_RECORDED,
-  RAIL,
   ROW,
   ROW_RECORDED,
   SHEETS,
 } from "./graphDrawing";
-import { asColumn, type Bundle, type Column, cutFlow, type Flow } from "./graphFlow";
+import { asColumn, cutFlow, type Flow } from "./graphFlow";
+import type { Branching, Inner, LayBranches, Plan, Room } from "./graphPlan";
 import { isGroup, isStacked, PAGE, type Tree, type TreeNode } from "./graphTree";
 
-/** What dagre answers: centres of the boxes and corners of the edges, from (0, 0). */
-export interface Branching {
-  width: number;
-  height: number;
-  centres: { x: number; y: number }[];
-  lines: { points: { x: number; y: number }[]; label: { x: number; y: number } | null }[];
-}
-
-export interface BranchingEdge {
-  from: number;
-  to: number;
-  labelWidth: number;
-}
-
-export type LayBranches = (sizes: { width: number; height: number }[], edges: BranchingEdge[]) => Branching;
+/** Layout of the graph: the open modules from the inside out, each as a column where its flow is a line, else by dagre. */
 
 export interface Request {
   open: ReadonlySet<string>;
@@ -54,40 +34,6 @@ export const PAGE_BRANCHES = 60;
 
 /** The page that holds the child at this place, and so many more before and after it. */
 export type Page = readonly [at: number, before: number, after: number];
-
-/**
- * A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands
- * alone.
- */
-export interface Plan {
-  item: TreeNode;
-  form: Form;
-  least: number;
-  wish: number;
-  height: number;
-  inner: Inner | null;
-  hidden?: number;
-  before?: boolean;
-}
-
-export interface Branches {
-  kind: "branches";
-  plans: Plan[];
-  edges: { from: number; to: number; bundle: Bundle | null; labelled: boolean }[];
-  answer: Branching;
-  /** Place of the plan that stands for the outside, above and below; -1: not needed. */
-  entry: number;
-  exit: number;
-}
-
-interface Columns {
-  kind: "column";
-  plans: Plan[];
-  column: Column;
-  gaps: number[];
-}
-
-type Inner = Columns | Branches;
 
 /** So many boxes that branch are laid out once more to fit. */
 const FEW = 24;
@@ -208,24 +154,6 @@ function wishOf(item: TreeNode): number {
   return Math.round(Math.max(90, Math.min(isGroup(item) ? 150 : 180, 34 + words)));
 }
 
-const isLine = (plan: Plan | undefined): boolean => plan?.form === "row" || plan?.form === "more";
-
-/** Rows stand close; between boxes there is room for an arrow, and for the shape where it says something new. */
-function gapAfter(plans: Plan[], column: Column, place: number, i: number, outermost: boolean): number {
-  const next = column.order[i + 1];
-  if (next === undefined) return 0;
-  if (isLine(plans[place]) && isLine(plans[next])) return 0;
-  const bundle = column.spine[i];
-  if (!bundle) return 6;
-  if (!outermost && !saysNew(column, i)) return GAP_SHORT;
-  return isLine(plans[place]) || isLine(plans[next]) ? GAP_ROW : GAP;
-}
-
-function saysNew(column: Column, i: number): boolean {
-  const [now, before] = [column.spine[i], column.spine[i - 1]];
-  return (before && now?.sizes?.join() !== before.sizes?.join()) || (now?.count ?? 1) > 1;
-}
-
 function innerSize(inner: Inner): { least: number; wish: number; height: number } {
   if (inner.kind === "branches") {
     const { width, height } = inner.answer;
@@ -244,17 +172,8 @@ function innerSize(inner: Inner): { least: number; wish: number; height: number 
   };
 }
 
-export interface Room {
-  x: number;
-  y: number;
-  width: number;
-  level: number;
-  /** What has less to show is no wider than this, for it to be read without scrolling. */
-  most: number;
-}
-
 /** Places one node and all that is open in it. Returns its box. */
-export function placePlan(plan: Plan, room: Room, rail: number, boxes: Box[], edges: Edge[]): Box {
+function placePlan(plan: Plan, room: Room, rail: number, boxes: Box[], edges: Edge[]): Box {
   const { item, form, height, inner, hidden, before } = plan;
   const box: Box = {
     key: item.key,
@@ -276,75 +195,6 @@ export function placePlan(plan: Plan, room: Room, rail: number, boxes: Box[], ed
 }
 
 function placeInner(inner: Inner, group: TreeNode, room: Room, boxes: Box[], edges: Edge[]): void {
-  if (inner.kind === "branches") placeBranches(inner, group, room, boxes, edges);
-  else placeColumn(inner, group, room, boxes, edges);
-}
-
-function placeColumn({ plans, column, gaps }: Columns, group: TreeNode, room: Room, boxes: Box[], edges: Edge[]): void {
-  const { order, spine, skips, lanes } = column;
-  const outermost = room.level === 0;
-  const rail = room.x + RAIL + Math.max(0, lanes - 1) * 7;
-  const inset = (outermost ? 0 : INSET) + lanes * 8;
-  const placed: Box[] = [];
-  let y = room.y;
-  order.forEach((place, i) => {
-    const plan = plans[place];
-    if (!plan) return;
-    const line = isLine(plan);
-    const sides = line ? 0 : inset + (outermost ? 0 : INSET);
-    const width = Math.min(room.width, Math.max(room.most, plan.wish + sides)) - sides;
-    const own = { ...room, y, x: line ? room.x : room.x + inset, width, most: room.most - sides };
-    placed.push(placePlan(plan, own, line ? rail : own.x + RAIL, boxes, edges));
-    y += plan.height + (gaps[i] ?? 0);
-  });
-  spine.forEach((bundle, i) => {
-    const [from, to] = [placed[i], placed[i + 1]];
-    if (!bundle || !from || !to) return;
-    const short = isLine(plans[order[i] ?? -1]) && isLine(plans[order[i + 1] ?? -1]);
-    const start = bottomOf(from, plans[order[i] ?? -1]) + (short ? 0 : 1);
-    const end = topOf(to, plans[order[i + 1] ?? -1]) - (short ? 0 : 1);
-    const labelled = !short && (outermost || saysNew(column, i));
-    edges.push({
-      from: from.key,
-      to: to.key,
-      path: `M${rail} ${start}V${end}`,
-      tip: short ? null : { x: rail, y: end, angle: 90 },
-      label: labelled ? { x: rail + 9, y: (start + end) / 2, count: bundle.count, sizes: bundle.sizes } : null,
-      branch: bundle.branch,
-    });
-  });
-  for (const { from, to, lane, branch } of skips) {
-    const x = rail - 9 - 7 * lane;
-    const [source, target] = [placed[from], placed[to]];
-    const start = source ? leftOf(source, rail) : null;
-    const end = target ? leftOf(target, rail) : null;
-    const head = start ? `M${start.x} ${start.y}Q${x} ${start.y} ${x} ${start.y + 7}` : `M${x} ${room.y}`;
-    const tail = end ? `V${end.y - 7}Q${x} ${end.y} ${end.x} ${end.y}` : `V${y + 2}`;
-    edges.push({
-      from: source?.key ?? group.key,
-      to: target?.key ?? group.key,
-      path: head + tail,
-      tip: end ? { ...end, angle: 0 } : null,
-      label: null,
-      branch,
-    });
-  }
-}
-
-const radiusOf = (plan: Plan | undefined): number => {
-  const end = plan?.item.kind === "input" || plan?.item.kind === "output";
-  return plan?.item.recorded ? RADIUS_RECORDED + 0.5 : end && plan.item.depth === 0 ? 5 : RADIUS + 0.9;
-};
-
-function bottomOf(box: Box, plan: Plan | undefined): number {
-  return isLine(plan) ? box.y + DOT + radiusOf(plan) : box.y + box.height;
-}
-
-function topOf(box: Box, plan: Plan | undefined): number {
-  return isLine(plan) ? box.y + DOT - radiusOf(plan) : box.y;
-}
-
-function leftOf(box: Box, rail: number): { x: number; y: number } {
-  const line = box.form === "row" || box.form === "more";
-  return { x: line ? rail - 4.5 : box.x - 0.5, y: box.y + DOT };
+  if (inner.kind === "branches") placeBranches(inner, group, room, placePlan, boxes, edges);
+  else placeColumn(inner, group, room, placePlan, boxes, edges);
 }

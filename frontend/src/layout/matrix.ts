@@ -1,6 +1,10 @@
-import type { ColumnView } from "../state/view";
-
 /** Where things stand in a panel's matrix, in CSS pixels from the top left corner of its body. */
+
+/** The columns that are seen, in places of the sorted order; both may be fractions. */
+export interface ColumnView {
+  first: number;
+  span: number;
+}
 
 export interface Block {
   top: number;

@@ -1,5 +1,3 @@
-import type { Zoom } from "../state/view";
-
 /**
  * From places in the plane to pixels of the plot and back. One scale for both axes: distances mean the same in every
  * direction.
@@ -11,6 +9,15 @@ export interface Bounds {
   low: number;
   high: number;
 }
+
+/** Scale 1 and centre (0, 0) show everything; centre in units of half the picture. */
+export interface Zoom {
+  scale: number;
+  x: number;
+  y: number;
+}
+
+export const WHOLE: Zoom = { scale: 1, x: 0, y: 0 };
 
 /** px = x0 + x * scale, py = y0 - y * scale. */
 export interface Frame {

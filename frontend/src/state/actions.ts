@@ -1,13 +1,15 @@
 import { batch, effect } from "@preact/signals";
 import type { At } from "../api/source";
 import type { ProjectionMethod, Statistic } from "../api/types";
+import { idExpression, MOST_IDS } from "./buildExpression";
 import { openLayers, rowName } from "./chosen";
 import { freeColour } from "./colours";
 import { columns, layers, rows, snapshot, whereOf } from "./data";
 import { clearHover } from "./hover";
 import { type Picked, picked } from "./members";
 import { nearest, runs } from "./place";
-import { expressionKey, idExpression, instanceKey, MOST_IDS, type Row, type RowKey, rowKey, type Sort } from "./rows";
+import { expressionKey, instanceKey, type Row, type RowKey, rowKey } from "./rowKeys";
+import type { Sort } from "./rows";
 import {
   type Compare,
   chosenDetailLayer,

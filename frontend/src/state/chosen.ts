@@ -1,10 +1,11 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { LayerInfo, SubsetInfo, Task } from "../api/types";
 import { alike } from "../draw/format";
+import { idExpression } from "./buildExpression";
 import { columns, layers, rows, rowsThere, snapshot } from "./data";
 import { hover } from "./hover";
 import { compareAt, run, runs, step, steps } from "./place";
-import { instanceKey, type Row, type RowKey, rowKey, rowOfKey } from "./rows";
+import { instanceKey, parseRowKey, type Row, type RowKey, rowKey } from "./rowKeys";
 import {
   chosenDetailLayer,
   chosenLayers,
@@ -56,7 +57,7 @@ export const subsetsByName: ReadonlySignal<Map<string, SubsetInfo>> = computed(
 
 /** Index of the class whose subset this is; -1 for other rows. */
 export function classOfRow(key: RowKey): number {
-  const row = rowOfKey(key);
+  const row = parseRowKey(key);
   if (row?.kind !== "subset" || subsetsByName.value.get(row.name)?.kind !== "class") return -1;
   return snapshot.value.value?.class_names.indexOf(row.name) ?? -1;
 }
@@ -99,6 +100,14 @@ export function rowName(row: Row): string {
   }
 }
 
+const names = computed(() => new Map(rows.value.map((row) => [rowKey(row), rowName(row)])));
+
+/** What a row is called, also one of an old picture that is no longer among the rows. */
+export function nameOf(key: RowKey): string {
+  const row = names.value.has(key) ? null : parseRowKey(key);
+  return row ? rowName(row) : (names.value.get(key) ?? key);
+}
+
 /** Whether the row, neuron or instance is hovered; instances are hovered as rows and as points alike. */
 export const hoveredRow: ReadonlySignal<RowKey | null> = computed(() => {
   const { row, instance } = hover.value;
@@ -135,3 +144,14 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
   if (gone.length > 0) said.push(`Rows that are not here: ${gone.map(rowName).join(", ")}.`);
   return said;
 });
+
+/** What a row is in the expression language; null for a subset that nobody can write down. */
+export function expressionOf(key: RowKey): string | null {
+  const row = parseRowKey(key);
+  if (row?.kind === "expression") return row.expression;
+  if (row?.kind === "subset") return subsetsByName.value.get(row.name)?.expression || null;
+  const id = row && columns.value.value?.ids[row.row];
+  return id == null
+    ? null
+    : idExpression([id], [], snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number");
+}

@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import { classOfRow } from "./chosen";
 import { rows, snapshot } from "./data";
-import { type RowKey, rowKey, subsetKey } from "./rows";
+import { type RowKey, rowKey, subsetKey } from "./rowKeys";
 
 /** One colour per subset, wherever it stands: places in the palette of the classes, of which there are this many. */
 export const COLOURS = 20;

@@ -20,7 +20,8 @@ import {
 } from "../api/types";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { at, compareAt, turnedOnto } from "./place";
-import { type Row, rowQuery } from "./rows";
+import type { Row } from "./rowKeys";
+import { rowQuery } from "./rows";
 import { chosenRows, panel } from "./view";
 
 /** Everything that is fetched, as resources. Views read these; none of them fetches. */

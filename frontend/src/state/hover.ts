@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { RowKey } from "./rows";
+import type { RowKey } from "./rowKeys";
 
 /**
  * The one hover. Hovering a cell is hovering its row and its neuron; a class anywhere is the row of its subset; an

@@ -4,7 +4,8 @@ import { scaleOf } from "./chosen";
 import { currentSource, layers, rows, shownAt, snapshot } from "./data";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { compareAt } from "./place";
-import { type Row, rowKey, rowQuery, type Sort } from "./rows";
+import { type Row, rowKey } from "./rowKeys";
+import { rowQuery, type Sort } from "./rows";
 import { sort, statistic } from "./view";
 
 export interface MatrixQuery extends At {

@@ -3,7 +3,7 @@ import type { Columns, Snapshot } from "../api/types";
 import { classOfRow, hoveredRow, subsetsByName } from "./chosen";
 import { columns, snapshot, whereOf } from "./data";
 import { hoveredInstance } from "./hover";
-import { type RowKey, rowOfKey } from "./rows";
+import { parseRowKey, type RowKey } from "./rowKeys";
 
 /**
  * A set of instances that was drawn with a lasso, clicked in the confusion matrix or marked in the table; not yet a
@@ -25,7 +25,7 @@ export const picked = signal<Picked | null>(null);
  * or an effect.
  */
 export function membersOf(key: RowKey): Uint8Array | null {
-  const [known, shown, row] = [columns.value.value, snapshot.value.value, rowOfKey(key)];
+  const [known, shown, row] = [columns.value.value, snapshot.value.value, parseRowKey(key)];
   if (!known || !shown || !row) return null;
   if (row.kind === "instance") return only(known, [row.row]);
   const subset = row.kind === "subset" ? subsetsByName.value.get(row.name) : null;

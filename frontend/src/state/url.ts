@@ -1,6 +1,8 @@
 import { batch, effect } from "@preact/signals";
 import type { Statistic } from "../api/types";
-import type { Row, Sort } from "./rows";
+import { WHOLE } from "../layout/projection";
+import { isRowKey, type Row } from "./rowKeys";
+import type { Sort } from "./rows";
 import * as view from "./view";
 
 /**
@@ -214,8 +216,8 @@ function compareOf(value: unknown): view.Compare | null {
 function sortOf(value: unknown): Sort {
   const { by, a, b } = (value ?? {}) as Record<string, unknown>;
   if (by === "strongest" || by === "clustered") return { by };
-  if (by === "row" && typeof a === "string") return { by, a };
-  if (by === "difference" && typeof a === "string" && typeof b === "string") return { by, a, b };
+  if (by === "row" && isRowKey(a)) return { by, a };
+  if (by === "difference" && isRowKey(a) && isRowKey(b)) return { by, a, b };
   return { by: "index" };
 }
 
@@ -223,7 +225,7 @@ function selectionOf(value: unknown): view.Selection | null {
   const { kind, row, layer, neuron, key } = (value ?? {}) as Record<string, unknown>;
   if (kind === "instance" && isIndex(row)) return { kind, row };
   if (kind === "neuron" && typeof layer === "string" && isIndex(neuron)) return { kind, layer, neuron };
-  return kind === "subset" && typeof key === "string" ? { kind, key } : null;
+  return kind === "subset" && isRowKey(key) ? { kind, key } : null;
 }
 
 function setPanel(name: string, value: unknown): void {
@@ -233,9 +235,7 @@ function setPanel(name: string, value: unknown): void {
   state.colour.value = typeof c === "string" ? c : "label";
   const [scale, x, y] = Array.isArray(z) ? (z as unknown[]) : [];
   state.zoom.value =
-    typeof scale === "number" && typeof x === "number" && typeof y === "number" && scale > 0
-      ? { scale, x, y }
-      : view.WHOLE;
+    typeof scale === "number" && typeof x === "number" && typeof y === "number" && scale > 0 ? { scale, x, y } : WHOLE;
   const [first, span] = Array.isArray(v) ? (v as unknown[]) : [];
   state.columns.value =
     typeof first === "number" && typeof span === "number" && first >= 0 && span > 0 ? { first, span } : null;

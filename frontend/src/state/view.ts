@@ -1,6 +1,9 @@
 import { type Signal, signal } from "@preact/signals";
 import type { ProjectionMethod, Statistic } from "../api/types";
-import type { Row, RowKey, Sort } from "./rows";
+import type { ColumnView } from "../layout/matrix";
+import { WHOLE, type Zoom } from "../layout/projection";
+import type { Row, RowKey } from "./rowKeys";
+import type { Sort } from "./rows";
 
 /**
  * The one state of the tab, as the user chose it; all of it is in the address. Null means "not chosen": `chosen.ts`
@@ -46,21 +49,6 @@ export const detailPinned = signal(false);
 
 /** "label", "prediction", "correct", "rows", "column:NAME" or "neuron:INDEX LAYER". */
 export type ColourBy = string;
-
-/** Scale 1 and centre (0, 0) show everything; centre in units of half the picture. */
-export interface Zoom {
-  scale: number;
-  x: number;
-  y: number;
-}
-
-export const WHOLE: Zoom = { scale: 1, x: 0, y: 0 };
-
-/** The columns that are seen, in places of the sorted order; both may be fractions. */
-export interface ColumnView {
-  first: number;
-  span: number;
-}
 
 export interface PanelState {
   method: Signal<ProjectionMethod>;

@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import * as panes from "../layout/panes";
 import { openLayers } from "../state/chosen";
 import { snapshot } from "../state/data";
+import * as panes from "../state/panes";
 import { run, runs, runsError } from "../state/place";
 import { lookForRuns } from "../state/poll";
 import { IconButton } from "./controls/Icon";
@@ -12,7 +12,7 @@ import { DetailView } from "./detail/DetailView";
 import { Empty } from "./Empty";
 import { GraphView } from "./graph/GraphView";
 import { InstancesView } from "./instances/InstancesView";
-import { LayerPanel } from "./matrix/LayerPanel";
+import { LayerPanel } from "./LayerPanel";
 import { RowsBar } from "./matrix/RowsBar";
 import { Toolbar } from "./toolbar/Toolbar";
 

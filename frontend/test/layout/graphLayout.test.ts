@@ -3,7 +3,8 @@ import type { Graph } from "../../src/api/types";
 import { layBranches } from "../../src/layout/graphDagre";
 import type { Box, Drawing } from "../../src/layout/graphDrawing";
 import { buildFlows } from "../../src/layout/graphFlow";
-import { type Branching, layoutGraph, PAGE_BRANCHES, type Page } from "../../src/layout/graphLayout";
+import { layoutGraph, PAGE_BRANCHES, type Page } from "../../src/layout/graphLayout";
+import type { Branching } from "../../src/layout/graphPlan";
 import { buildTree, PAGE } from "../../src/layout/graphTree";
 import { graphOf, largeGraph, type Spec } from "./graphs";
 

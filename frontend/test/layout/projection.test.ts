@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { random } from "../../src/api/fixture/data";
+import { random } from "../../fixture/data";
 import { between, boundsOf, frameOf, isPoint, panBy, toPlace, zoomAt } from "../../src/layout/projection";
 import { gridOf, nearest, towards } from "../../src/layout/projectionGrid";
 import { aroundMiddle, besidePoint, clusters, place } from "../../src/layout/projectionLabels";

@@ -1,6 +1,6 @@
 import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fixtureSource } from "../../src/api/fixture/source";
+import { fixtureSource } from "../../fixture/source";
 import type { Matrix } from "../../src/api/types";
 import { addExpressionRow } from "../../src/state/actions";
 import { rows, setSource, snapshot } from "../../src/state/data";

@@ -1,6 +1,6 @@
 import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fixtureSource } from "../../src/api/fixture/source";
+import { fixtureSource } from "../../fixture/source";
 import {
   addPickedRow,
   clickInstance,
@@ -16,7 +16,7 @@ import { clearHover, setHover } from "../../src/state/hover";
 import { matrixOf } from "../../src/state/matrices";
 import { lit, membersOf } from "../../src/state/members";
 import { lookForRuns } from "../../src/state/poll";
-import { expressionKey, rowKey, subsetKey } from "../../src/state/rows";
+import { expressionKey, rowKey, subsetKey } from "../../src/state/rowKeys";
 import { selection, sort } from "../../src/state/view";
 
 const settled = async (ready: () => boolean): Promise<void> => {
@@ -100,7 +100,7 @@ describe("lit", () => {
   it("knows declared subsets without asking", () => {
     expect(count(membersOf(subsetKey("all")))).toBe(899);
     expect(count(membersOf(subsetKey("wrong"))) + count(membersOf(subsetKey("correct")))).toBe(899);
-    expect(membersOf("x:unknown")).toBeNull();
+    expect(membersOf(subsetKey("unknown"))).toBeNull();
   });
 });
 

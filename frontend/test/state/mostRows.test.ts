@@ -1,11 +1,11 @@
 import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fixtureSource } from "../../src/api/fixture/source";
+import { fixtureSource } from "../../fixture/source";
 import { addRow } from "../../src/state/actions";
 import { notices } from "../../src/state/chosen";
 import { rows, setSource, snapshot } from "../../src/state/data";
 import { lookForRuns } from "../../src/state/poll";
-import { rowKey } from "../../src/state/rows";
+import { rowKey } from "../../src/state/rowKeys";
 
 let stop: () => void;
 

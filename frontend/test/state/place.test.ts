@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { fixtureSource } from "../../src/api/fixture/source";
+import { fixtureSource } from "../../fixture/source";
 import type { Runs, StepInfo } from "../../src/api/types";
 import { chooseRun } from "../../src/state/actions";
 import { notices } from "../../src/state/chosen";

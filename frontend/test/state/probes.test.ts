@@ -1,6 +1,6 @@
 import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { fixtureSource } from "../../src/api/fixture/source";
+import { fixtureSource } from "../../fixture/source";
 import { pick } from "../../src/state/actions";
 import { instanceName, isProbe, pinned, rowName } from "../../src/state/chosen";
 import { columns, rows, setSource, snapshot } from "../../src/state/data";

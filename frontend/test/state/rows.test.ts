@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { combined, idExpression, negated, rangeExpression } from "../../src/state/buildExpression";
 import { sortQuery } from "../../src/state/matrices";
-import { combined, idExpression, negated, type Row, rangeExpression, rowKey, rowOfKey } from "../../src/state/rows";
+import { parseRowKey, type Row, rowKey } from "../../src/state/rowKeys";
 
 const ROWS: Row[] = [
   { kind: "instance", row: 814 },
@@ -11,8 +12,8 @@ const ROWS: Row[] = [
 describe("rows", () => {
   it("are named by keys that lead back to them", () => {
     expect(ROWS.map(rowKey)).toEqual(["i:814", "s:8", "e:score > 0.5"]);
-    expect(ROWS.map((row) => rowOfKey(rowKey(row)))).toEqual(ROWS);
-    expect(rowOfKey("i:x")).toBeNull();
+    expect(ROWS.map((row) => parseRowKey(rowKey(row)))).toEqual(ROWS);
+    expect(parseRowKey("i:x")).toBeNull();
   });
 
   it("are sorted by their places; by the index once the row is gone", () => {

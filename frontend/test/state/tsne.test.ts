@@ -1,6 +1,6 @@
 import { effect, signal } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fixtureSource } from "../../src/api/fixture/source";
+import { fixtureSource } from "../../fixture/source";
 import { setSource, snapshot, tsneOf, tsneProgress } from "../../src/state/data";
 import { lookForRuns } from "../../src/state/poll";
 

@@ -1,6 +1,6 @@
 import { effect } from "@preact/signals";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { fixtureSource } from "../../src/api/fixture/source";
+import { fixtureSource } from "../../fixture/source";
 import { pick } from "../../src/state/actions";
 import { columns, setSource, snapshot } from "../../src/state/data";
 import { clearHover, setHover } from "../../src/state/hover";

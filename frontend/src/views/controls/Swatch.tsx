@@ -5,7 +5,7 @@ import { classOfRow, instanceName, labelName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { contentUrl, snapshot } from "../../state/data";
 import { whenAnswered } from "../../state/loads";
-import type { RowKey } from "../../state/rows";
+import type { RowKey } from "../../state/rowKeys";
 import { Wave } from "./Sound";
 
 /** A square of the class's colour, 8 px. */

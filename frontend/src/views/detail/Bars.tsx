@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { classColour } from "../../draw/classes";
 import { clearHover, setHover } from "../../state/hover";
-import { subsetKey } from "../../state/rows";
+import { subsetKey } from "../../state/rowKeys";
 import { Swatch } from "../controls/Swatch";
 
 /** Classes by a share of each, which leaves room for its number however narrow the list is. */

@@ -4,7 +4,6 @@ import type { InstanceDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
-import { kept, togglePane } from "../../layout/panes";
 import { chooseDetailLayer, select } from "../../state/actions";
 import {
   classOfRow,
@@ -18,16 +17,18 @@ import {
 } from "../../state/chosen";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
 import type { Load } from "../../state/loads";
+import { kept, togglePane } from "../../state/panes";
 import { at } from "../../state/place";
-import { type RowKey, rowKey, rowOfKey, rowQuery } from "../../state/rows";
+import { parseRowKey, type RowKey, rowKey, subsetOfKey } from "../../state/rowKeys";
+import { rowQuery } from "../../state/rows";
 import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
 import type { Option } from "../controls/Menu";
+import { MenuButton } from "../controls/MenuButton";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch } from "../controls/Swatch";
 import { savePane, saveText } from "../controls/save";
-import { MenuButton } from "../matrix/MenuButton";
 import { classIndex, InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { NeuronBody } from "./NeuronBody";
@@ -56,7 +57,7 @@ export function DetailView(): JSX.Element {
   const [subset] = useState(() =>
     subsetOf(() => {
       const what = subject.value?.what;
-      const row = what?.kind === "subset" ? rowOfKey(what.key) : null;
+      const row = what?.kind === "subset" ? parseRowKey(what.key) : null;
       return row && row.kind !== "instance" && detailLayer.value
         ? { layer: detailLayer.value, row: rowQuery(row) }
         : null;
@@ -235,8 +236,8 @@ function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.
 
 function SubsetTitle({ row }: { row: RowKey }): JSX.Element {
   const [subset, named] = [
-    subsetsByName.value.get(row.slice(2)),
-    rows.value.find((one) => rowKey(one) === row) ?? rowOfKey(row),
+    subsetsByName.value.get(subsetOfKey(row) ?? ""),
+    rows.value.find((one) => rowKey(one) === row) ?? parseRowKey(row),
   ];
   const of =
     subset && snapshot.value.value ? ` · ${percent(subset.count / Math.max(1, snapshot.value.value.seen))}` : "";

@@ -4,10 +4,10 @@ import type { MeanStd } from "../../api/types";
 import { short, tick } from "../../draw/format";
 import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
-import { detailHeight } from "../../layout/panes";
 import { selectNeuron } from "../../state/actions";
 import { clearHover, hover, setHover } from "../../state/hover";
-import { CutText } from "../matrix/CutText";
+import { detailHeight } from "../../state/panes";
+import { CutText } from "../controls/CutText";
 import { type Axis, place, thinned } from "./axis";
 
 export interface Interval {

@@ -3,19 +3,21 @@ import type { Driver, NeuronDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { alike, fixed, integer, short, signed, tick } from "../../draw/format";
 import { tokens } from "../../draw/theme";
-import { detailHeight } from "../../layout/panes";
 import { chooseStep } from "../../state/actions";
+import { rangeExpression } from "../../state/buildExpression";
 import { hoveredRow, rowName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
+import { detailHeight } from "../../state/panes";
 import { step } from "../../state/place";
-import { keyOf, rangeExpression, rowKey, subsetKey } from "../../state/rows";
+import { parseRowKey, rowKey, subsetKey } from "../../state/rowKeys";
+import { keyOf } from "../../state/rows";
+import { editSubset } from "../../state/subsetDraft";
 import { IconButton } from "../controls/Icon";
+import { PickedBar } from "../controls/PickedBar";
 import { RowSwatch, Swatch } from "../controls/Swatch";
-import { editSubset } from "../matrix/SubsetEditor";
-import { PickedBar } from "../projection/Legend";
 import { axisOver, place, thinned } from "./axis";
 import { dragBrush, drawnOn } from "./brush";
 import { classIndex } from "./InstanceBody";
@@ -160,8 +162,8 @@ function Distributions({
             const row = asked[i];
             if (!row) return null;
             const key = keyOf(row);
-            const named = rows.value.find((one) => rowKey(one) === key);
-            const name = named ? rowName(named) : key.slice(2);
+            const named = rows.value.find((one) => rowKey(one) === key) ?? parseRowKey(key);
+            const name = named ? rowName(named) : key;
             return (
               <div
                 key={key}

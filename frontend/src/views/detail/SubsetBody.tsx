@@ -3,11 +3,12 @@ import type { MeanStd, RowQuery, SubsetDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
-import { labelName, subsetsByName } from "../../state/chosen";
+import { expressionOf, labelName, subsetsByName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { snapshot } from "../../state/data";
 import type { Load } from "../../state/loads";
-import { keyOf, type RowKey } from "../../state/rows";
+import { type RowKey, subsetOfKey } from "../../state/rowKeys";
+import { keyOf } from "../../state/rows";
 import { Loading } from "../controls/Loading";
 import { axisOver } from "./axis";
 import { Bars } from "./Bars";
@@ -16,14 +17,14 @@ import { Intervals, mostLines } from "./Intervals";
 /** A subset: how many, how well predicted, as what, and the neurons on which it differs most from the rest. */
 export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery }, SubsetDetail> }): JSX.Element {
   const { value: detail, query } = load;
-  const row = query ? keyOf(query.row) : "";
+  const row = query && keyOf(query.row);
   return (
     <div class="detail-body detail-subset">
-      {detail && <Facts row={row} detail={detail} />}
+      {detail && row && <Facts row={row} detail={detail} />}
       {detail && <Predicted detail={detail} />}
       <Loading load={load} what="The subset">
         {(found) =>
-          subsetsByName.value.get(row.slice(2))?.kind === "all" ? (
+          !row ? null : subsetsByName.value.get(subsetOfKey(row) ?? "")?.kind === "all" ? (
             <p class="detail-words">These are all instances: there is no rest to tell them from.</p>
           ) : (
             <Distinguishing detail={found} row={row} layer={query?.layer ?? ""} />
@@ -36,8 +37,7 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
 
 function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Element {
   const shown = snapshot.value.value;
-  const subset = subsetsByName.value.get(row.slice(2));
-  const expression = row.startsWith("e:") ? row.slice(2) : subset?.expression;
+  const expression = expressionOf(row);
   return (
     <section class="detail-section">
       <h3>Facts</h3>

@@ -1,8 +1,8 @@
 import { signal } from "@preact/signals";
 import { pickWhere } from "../../state/actions";
+import { rangeExpression } from "../../state/buildExpression";
 import { whereOf } from "../../state/data";
 import { picked } from "../../state/members";
-import { rangeExpression } from "../../state/rows";
 import type { Axis } from "./axis";
 
 /** A range of a neuron's activation, drawn over its distribution. */

@@ -1,7 +1,7 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
-import { kept, togglePane } from "../../layout/panes";
 import { select } from "../../state/actions";
 import { columns } from "../../state/data";
+import { kept, togglePane } from "../../state/panes";
 import { detailPinned, type Selection, selection } from "../../state/view";
 
 /** What the drawer is about. A pinned drawer keeps its subject, whatever is clicked. */

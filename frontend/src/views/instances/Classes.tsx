@@ -2,26 +2,20 @@ import { computed, effect, signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas, type Surface } from "../../draw/Canvas";
-import { mapGradient } from "../../draw/colormap";
-import { integer, percent, short, tick } from "../../draw/format";
+import { integer } from "../../draw/format";
 import { drawMarkRing, drawMarks, isLit } from "../../draw/marks";
 import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
-import { type Block, type Hit, hitAt, layOut, PAD, placeOf, visible } from "../../layout/classes";
-import { wide } from "../../layout/panes";
+import { type Hit, hitAt, layOut, placeOf, visible } from "../../layout/classes";
 import { clickInstance, pick, select } from "../../state/actions";
-import { hoveredRow, pinned, subsetsByName } from "../../state/chosen";
-import { snapshot } from "../../state/data";
-import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
+import { hoveredRow, pinned } from "../../state/chosen";
+import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { lit } from "../../state/members";
-import { subsetKey } from "../../state/rows";
-import { Icon } from "../controls/Icon";
-import { Swatch } from "../controls/Swatch";
+import { wide } from "../../state/panes";
+import { InstanceLine } from "../controls/InstanceLine";
 import { Tooltip } from "../controls/Tooltip";
-import { InstanceLine } from "./InstanceLine";
-import { type Grouped, grouped } from "./look";
-
-type Blocked = Exclude<Grouped, { task: "none" }>;
+import { Away, type Blocked, Heads, keyOf, Label } from "./ClassLabels";
+import { grouped } from "./look";
 
 /**
  * A block per class (or bin of the target): right on the left, wrong on the right, a mark each, coloured by what was
@@ -149,7 +143,10 @@ export function Classes(): JSX.Element {
     if (!hit || !now) return;
     if (hit.rows.length === 1) clickInstance(hit.rows[0] as number);
     else if (hit.rows.length > 1) pick({ name: now.names[hit.block.group] ?? "mark", rows: hit.rows });
-    else if (keyOf(now, hit.block.group)) select({ kind: "subset", key: keyOf(now, hit.block.group) as string });
+    else {
+      const key = keyOf(now, hit.block.group);
+      if (key) select({ kind: "subset", key });
+    }
   };
 
   const now = state.shown.value;
@@ -208,178 +205,6 @@ export function Classes(): JSX.Element {
           />
         )}
       </div>
-    </>
-  );
-}
-
-/** A class that is hovered elsewhere while its block is scrolled out of sight: where it is, and its numbers. */
-function Away({
-  now,
-  blocks,
-  top,
-  height,
-}: {
-  now: Blocked;
-  blocks: readonly Block[];
-  top: number;
-  height: number;
-}): JSX.Element | null {
-  const key = hoveredRow.value;
-  const block = key === null || height === 0 ? undefined : blocks.find(({ group }) => keyOf(now, group) === key);
-  const side =
-    block && (block.top + PAD + 16 > top + height ? "below" : block.top + block.height - PAD < top ? "above" : null);
-  if (!block || !side) return null;
-  const [good, bad] = [block.right.rows.length, block.wrong.rows.length];
-  return (
-    <div class={`classes-away ${side}`}>
-      <Icon name={side === "above" ? "expandLess" : "expandMore"} size={14} />
-      <Swatch index={block.group} />
-      <b class="cut">{now.names[block.group]}</b>
-      <span class="spring" />
-      <span class="caption">
-        {now.task === "classification" && now.judged ? `${integer(good)} right, ${integer(bad)} wrong` : integer(good)}
-      </span>
-    </div>
-  );
-}
-
-/** The row that a block is: its class's subset. */
-function keyOf(now: Blocked, group: number): string | null {
-  const name = now.names[group];
-  return now.task === "classification" && name !== undefined && subsetsByName.value.get(name)?.kind === "class"
-    ? subsetKey(name)
-    : null;
-}
-
-function Heads({
-  now,
-  label,
-  wrong,
-  narrow,
-  per,
-}: {
-  now: Blocked | null;
-  label: number;
-  wrong: number | null;
-  narrow: boolean;
-  per: number | undefined;
-}): JSX.Element {
-  if (!now) return <div class="classes-heads" />;
-  const note = per !== undefined && (
-    <span class="third" title={`In full blocks a mark stands for up to ${per} instances`}>
-      {" "}
-      ≤ {integer(per)} each
-    </span>
-  );
-  if (now.task === "regression") {
-    return (
-      <div class="classes-heads">
-        <span>Target</span>
-        <span style={{ left: `${label}px` }}>Instances{note}</span>
-        <span class="classes-scale">
-          {snapshot.value.value?.task === "ranking" ? "placed" : "error"} {tick(-now.end)}{" "}
-          <i style={{ background: mapGradient(true) }} /> {tick(now.end)}
-        </span>
-      </div>
-    );
-  }
-  return (
-    <div class="classes-heads">
-      <span>Label</span>
-      <span style={{ left: `${label}px` }}>
-        {now.judged ? "Right" : "Instances"} <b>{integer(now.right)}</b>
-        {note}
-      </span>
-      {wrong !== null && (
-        <span style={narrow ? { right: "12px" } : { left: `${wrong}px` }}>
-          Wrong <b>{integer(now.wrong)}</b>
-        </span>
-      )}
-    </div>
-  );
-}
-
-function Label({
-  now,
-  block,
-  width,
-  onPage,
-}: {
-  now: Blocked;
-  block: Block;
-  width: number;
-  onPage: (page: number) => void;
-}): JSX.Element {
-  const { group, right, wrong, pages, page } = block;
-  const name = now.names[group] ?? "";
-  const key = keyOf(now, group);
-  const here = key !== null && key === hoveredRow.value;
-  const [good, bad] = [right.rows.length, wrong.rows.length];
-  const second =
-    now.task === "classification"
-      ? now.judged && good + bad > 0 && name !== "–"
-        ? percent(good / (good + bad))
-        : good + bad === 0
-          ? "none"
-          : integer(good)
-      : `± ${short(right.rows.reduce((sum, row) => sum + Math.abs(now.errors[row] as number), 0) / Math.max(1, good))}`;
-  const keys = (event: KeyboardEvent): void => {
-    const all = [...right.rows, ...wrong.rows.subarray(wrong.from, wrong.to)];
-    const { instance } = hover.peek();
-    const at = instance === undefined ? -1 : all.indexOf(instance);
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (by !== undefined) {
-      const next = all[Math.max(0, Math.min(all.length - 1, at + by))];
-      if (next !== undefined) setHover({ instance: next });
-    } else if (event.key === "Enter" && instance !== undefined && at >= 0) clickInstance(instance);
-    else return;
-    event.preventDefault();
-  };
-  const says =
-    now.task === "classification"
-      ? `${good} right, ${bad} wrong. Arrow keys go through its instances, Enter pins.`
-      : `${good} instances of this target. Arrow keys go through them, Enter pins.`;
-  return (
-    <>
-      <button
-        type="button"
-        class={`classes-label${here ? " here" : ""}`}
-        style={{ top: `${block.top}px`, width: `${width}px` }}
-        aria-description={says}
-        onKeyDown={keys}
-        onClick={() => key !== null && select({ kind: "subset", key })}
-        onFocus={() => key !== null && setHover({ row: key })}
-        onBlur={clearHover}
-      >
-        <span class="classes-name">
-          {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
-          <b class="cut" title={`${name}: ${says}`}>
-            {name}
-          </b>
-        </span>
-        <span class="classes-share">{second}</span>
-      </button>
-      {pages > 1 && (
-        <span class="classes-pager" style={{ top: `${block.top + block.height - 19}px` }}>
-          <button
-            type="button"
-            aria-label={`Earlier wrong ones of ${name}`}
-            disabled={page === 0}
-            onClick={() => onPage(page - 1)}
-          >
-            <Icon name="chevronLeft" size={12} />
-          </button>
-          {integer(wrong.from + 1)}–{integer(wrong.to)} of {integer(bad)}
-          <button
-            type="button"
-            aria-label={`Later wrong ones of ${name}`}
-            disabled={page === pages - 1}
-            onClick={() => onPage(page + 1)}
-          >
-            <Icon name="chevronRight" size={12} />
-          </button>
-        </span>
-      )}
     </>
   );
 }

@@ -17,11 +17,11 @@ import {
   rowsIn,
 } from "../../layout/confusion";
 import { pick, pickWhere } from "../../state/actions";
-import { classOfRow, hoveredRow, labelName, subsetsByName } from "../../state/chosen";
+import { classOfRow, expressionOf, hoveredRow, labelName, subsetsByName } from "../../state/chosen";
 import { columns, snapshot } from "../../state/data";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
-import { expressionKey, subsetKey } from "../../state/rows";
+import { expressionKey, type RowKey, subsetKey } from "../../state/rowKeys";
 import { Tooltip } from "../controls/Tooltip";
 import { called } from "./listed";
 import { predictedAs } from "./look";
@@ -108,8 +108,7 @@ export function Confusion(): JSX.Element {
     const known = columns.peek().value;
     if (!hit || !known) return;
     const key = keyOf(hit);
-    const own =
-      key === null ? null : key.startsWith("e:") ? key.slice(2) : subsetsByName.peek().get(key.slice(2))?.expression;
+    const own = key === null ? null : expressionOf(key);
     if (own) pickWhere(own, nameOf(hit));
     else pick({ name: nameOf(hit), rows: rowsIn(known.label, known.prediction, hit) });
   };
@@ -162,16 +161,16 @@ export function Confusion(): JSX.Element {
 }
 
 /** The row that lights a cell's instances everywhere: an expression made of the classes' own. */
-function keyOf({ label, prediction }: CellHit): string | null {
+function keyOf({ label, prediction }: CellHit): RowKey | null {
   const of = (index: number | null): string | null => {
     const subset = index === null ? undefined : subsetsByName.value.get(labelName(index));
-    return subset?.kind === "class" ? subset.expression : null;
+    return subset?.kind === "class" ? subset.expression || null : null;
   };
   const [own, its] = [of(label), of(prediction)];
-  if (label !== null && prediction === null) return own && subsetKey(labelName(label));
+  if (label !== null && prediction === null) return own === null ? null : subsetKey(labelName(label));
   const title = nameOf({ label, prediction });
-  if (label === null) return its && called(expressionKey(predictedAs(its)), title);
-  return own && its && called(expressionKey(`${own} and ${predictedAs(its)}`), title);
+  if (label === null) return its === null ? null : called(expressionKey(predictedAs(its)), title);
+  return own === null || its === null ? null : called(expressionKey(`${own} and ${predictedAs(its)}`), title);
 }
 
 function nameOf({ label, prediction }: CellHit): string {

@@ -12,15 +12,16 @@ import { at } from "../../state/place";
 import { instancesTab } from "../../state/view";
 import { Failure, Loading } from "../controls/Loading";
 import type { Option } from "../controls/Menu";
+import { MenuButton } from "../controls/MenuButton";
+import { PickedBar } from "../controls/PickedBar";
 import { Segmented } from "../controls/Segmented";
 import { saveBlob, savePane } from "../controls/save";
-import { MenuButton } from "../matrix/MenuButton";
-import { PickedBar } from "../projection/Legend";
 import { Classes } from "./Classes";
 import { Confusion } from "./Confusion";
 import { Grid } from "./Grid";
 import { List } from "./List";
-import { Table, tableExpression } from "./Table";
+import { Table } from "./Table";
+import { tableExpression } from "./tableState";
 
 /** C: the instances as classes, confusion matrix or table. Pane header and everything below it; fills its pane. */
 export function InstancesView(): JSX.Element {

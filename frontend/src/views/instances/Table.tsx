@@ -1,82 +1,35 @@
-import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
+import { batch } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { Cell, ColumnInfo, TableQuery, TableRow } from "../../api/types";
-import { alike, fixed, integer, short } from "../../draw/format";
+import type { ColumnInfo } from "../../api/types";
+import { integer } from "../../draw/format";
 import { clickInstance, pick } from "../../state/actions";
-import { instanceName, numeric, subsetsByName } from "../../state/chosen";
-import { columns, pictured, snapshot, tableOf } from "../../state/data";
-import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
+import { columns, pictured } from "../../state/data";
+import { clearHover, hover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
-import { selection } from "../../state/view";
-import { Icon, IconButton } from "../controls/Icon";
+import { Icon } from "../controls/Icon";
 import { Failure } from "../controls/Loading";
-import { ClassName, Thumbnail } from "../controls/Swatch";
-import { allOf, columnFilter, type Filter, searchFilter } from "./filter";
+import { FilterBox } from "./FilterBox";
+import { Row } from "./TableRow";
+import {
+  even,
+  filtering,
+  firstPage,
+  isNumber,
+  LINE,
+  odd,
+  order,
+  PAGE,
+  rowAt,
+  search,
+  shownColumns,
+  title,
+  typed,
+  wrongOf,
+} from "./tableState";
 import { useWindow } from "./window";
 
-/** The kept instances as the server sorts and filters them, in pages; only what is seen is fetched and drawn. */
-
-const LINE = 21;
-const PAGE = 200;
-/** Typing rests this long before it is asked. */
-const REST_MS = 250;
-
-const search = signal("");
-const typed = signal<ReadonlyMap<string, string>>(new Map());
-const order = signal<{ by: string; descending: boolean } | null>(null);
-/** The first page that is seen; it and the next are held. */
-const firstPage = signal(0);
-const filtering = signal(false);
-
-const shownColumns: ReadonlySignal<ColumnInfo[]> = computed(() => {
-  const shown = snapshot.value.value;
-  if (!shown) return [];
-  const there = new Map(shown.columns.map((column) => [column.name, column]));
-  const first = ["id", "text", "label", "prediction", "score", "label_score", "loss"];
-  const known = first.flatMap((name) => there.get(name) ?? []);
-  return [...known, ...shown.columns.filter(({ name }) => !first.includes(name) && name !== "correct")];
-});
-
-const classTest = (name: string): string | null => {
-  const subset = subsetsByName.value.get(name);
-  return subset?.kind === "class" ? subset.expression : null;
-};
-const filters: ReadonlySignal<ReadonlyMap<string, Filter>> = computed(
-  () =>
-    new Map([
-      ["", searchFilter(search.value, snapshot.value.value?.columns ?? [])],
-      ...shownColumns.value.map((column): [string, Filter] => [
-        column.name,
-        columnFilter(column, typed.value.get(column.name) ?? "", classTest),
-      ]),
-    ]),
-);
-
-/** What the table is narrowed down to, for the download too; null: everything. */
-export const tableExpression: ReadonlySignal<string | null> = computed(() => allOf([...filters.value.values()]));
-
-const page =
-  (odd: number): (() => TableQuery) =>
-  () => {
-    const first = firstPage.value;
-    const own = first % 2 === odd ? first : first + 1;
-    const rule = order.value;
-    return {
-      ...(tableExpression.value ? { expression: tableExpression.value } : {}),
-      ...(rule ? { order: rule.by, descending: rule.descending } : {}),
-      offset: own * PAGE,
-      limit: PAGE,
-    };
-  };
-const even = tableOf(page(0));
-const odd = tableOf(page(1));
-
-function rowAt(line: number): TableRow | undefined {
-  const { value, query } = (Math.floor(line / PAGE) % 2 === 0 ? even : odd).value;
-  return value && query && line >= query.offset ? value.rows[line - query.offset] : undefined;
-}
-
+/** The table: search, filters over the columns, and the lines that are in sight. */
 export function Table(): JSX.Element {
   const [one, two] = [even.value, odd.value];
   const newest =
@@ -143,7 +96,7 @@ export function Table(): JSX.Element {
     <>
       <div class="table-search">
         <Icon name="search" size={14} />
-        <Typed
+        <FilterBox
           label="Search the instances"
           placeholder="id, text or expression"
           value={search.value}
@@ -203,7 +156,7 @@ export function Table(): JSX.Element {
                 {images && <span role="gridcell" />}
                 {shownColumns.value.map(({ name, type }) => (
                   <span key={name} role="gridcell">
-                    <Typed
+                    <FilterBox
                       label={`Filter by ${title(name)}`}
                       placeholder={type === "number" ? "> …" : "…"}
                       value={typed.value.get(name) ?? ""}
@@ -227,27 +180,6 @@ export function Table(): JSX.Element {
   );
 }
 
-const title = (name: string): string => ({ prediction: "pred.", label_score: "p(label)" })[name] ?? name;
-const wrongOf = (name: string): string | undefined => {
-  const filter = filters.value.get(name);
-  return filter && "wrong" in filter ? filter.wrong : undefined;
-};
-const isNumber = ({ type, name }: ColumnInfo): boolean =>
-  type === "number" &&
-  name !== "id" &&
-  (numeric(snapshot.value.value?.task) || (name !== "label" && name !== "prediction"));
-
-/** How numbers of a column are written: all with the same decimals. */
-const written = computed(() => {
-  const known = columns.value.value;
-  return new Map(
-    shownColumns.value.map(({ name }) => [
-      name,
-      alike(known?.[name as "loss"] ?? known?.extra.get(name)?.values ?? []),
-    ]),
-  );
-});
-
 function Head({ column }: { column: ColumnInfo }): JSX.Element {
   const rule = order.value;
   const here = rule?.by === column.name;
@@ -266,146 +198,6 @@ function Head({ column }: { column: ColumnInfo }): JSX.Element {
         {title(column.name)}
         {here ? (rule.descending ? " ↓" : " ↑") : ""}
       </button>
-    </span>
-  );
-}
-
-function Row({
-  line,
-  marked,
-  onMark,
-}: {
-  line: number;
-  marked: Set<number>;
-  onMark: (line: number, row: number, range: boolean) => void;
-}): JSX.Element {
-  const record = rowAt(line);
-  if (!record)
-    return <div class="table-row empty" role="row" aria-rowindex={line + 1} style={{ top: `${line * LINE}px` }} />;
-  const { row } = record;
-  const chosen = selection.value?.kind === "instance" && selection.value.row === row;
-  return (
-    <div
-      role="row"
-      aria-rowindex={line + 1}
-      aria-selected={marked.has(row)}
-      style={{ top: `${line * LINE}px` }}
-      class={`table-row${chosen || hoveredInstance.value === row ? " lit" : ""}`}
-      onPointerEnter={() => setHover({ instance: row })}
-      onClick={(event) =>
-        event.shiftKey || event.ctrlKey || event.metaKey ? onMark(line, row, event.shiftKey) : clickInstance(row)
-      }
-    >
-      <span
-        role="gridcell"
-        onClick={(event) => {
-          event.stopPropagation();
-          onMark(line, row, event.shiftKey);
-        }}
-      >
-        <input type="checkbox" tabIndex={-1} aria-label={`Mark ${instanceName(row)}`} checked={marked.has(row)} />
-      </span>
-      {pictured.value && (
-        <span role="gridcell">
-          <Thumbnail row={row} size={17} />
-        </span>
-      )}
-      {shownColumns.value.map((column) => (
-        <Value key={column.name} record={record} column={column} />
-      ))}
-    </div>
-  );
-}
-
-function Value({ record, column }: { record: TableRow; column: ColumnInfo }): JSX.Element {
-  const value: Cell = record[column.name] ?? null;
-  const known = columns.value.value;
-  if (column.name === "id")
-    return (
-      <span role="gridcell" class="cut table-id">
-        {instanceName(record.row)}
-      </span>
-    );
-  if (column.name === "prediction" && snapshot.value.value?.task === "classification" && known) {
-    return (
-      <span role="gridcell" class="cut">
-        <ClassName index={known.prediction[record.row] as number} />
-      </span>
-    );
-  }
-  if (column.name === "score" || column.name === "label_score")
-    return (
-      <span role="gridcell" class="number">
-        {fixed(value as number | null)}
-      </span>
-    );
-  if (typeof value === "number")
-    return (
-      <span role="gridcell" class={isNumber(column) ? "number" : "cut"}>
-        {(isNumber(column) ? (written.value.get(column.name) ?? short) : integer)(value)}
-      </span>
-    );
-  return (
-    <span
-      role="gridcell"
-      class="cut"
-      title={typeof value === "string" && value.length > 12 ? value : undefined}
-      dir="auto"
-    >
-      {value === null ? "–" : value === true ? "yes" : value === false ? "no" : value}
-    </span>
-  );
-}
-
-/** A box that tells what is typed once typing rests. */
-function Typed({
-  label,
-  placeholder,
-  value,
-  wrong,
-  onType,
-}: {
-  label: string;
-  placeholder: string;
-  value: string;
-  wrong: string | undefined;
-  onType: (text: string) => void;
-}): JSX.Element {
-  const timer = useRef(0);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return (
-    <span class="table-typed">
-      <input
-        type="text"
-        aria-label={label}
-        placeholder={placeholder}
-        defaultValue={value}
-        aria-invalid={wrong !== undefined}
-        title={wrong}
-        spellcheck={false}
-        onInput={(event) => {
-          const { value: text } = event.currentTarget;
-          clearTimeout(timer.current);
-          timer.current = window.setTimeout(() => onType(text), REST_MS);
-        }}
-        onKeyDown={(event) => {
-          if (event.key !== "Escape") return;
-          event.currentTarget.value = "";
-          onType("");
-        }}
-      />
-      {value !== "" && label.startsWith("Search") && (
-        <IconButton
-          icon="close"
-          size={12}
-          label="Search for nothing"
-          onClick={(event) => {
-            const input = (event.currentTarget as HTMLElement).parentElement?.querySelector("input");
-            if (input) input.value = "";
-            onType("");
-          }}
-        />
-      )}
     </span>
   );
 }

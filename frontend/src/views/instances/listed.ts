@@ -5,7 +5,7 @@ import { byFalling } from "../../layout/classes";
 import { classOfRow, hoveredRow, labelName, numeric, rowName } from "../../state/chosen";
 import { columns, rows, snapshot } from "../../state/data";
 import { membersOf, picked, pickedMembers } from "../../state/members";
-import { type RowKey, rowKey, rowOfKey } from "../../state/rows";
+import { parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { selection } from "../../state/view";
 import { errorsOf } from "./look";
 
@@ -41,7 +41,7 @@ export function followSubject(): () => void {
   const stops = [
     effect(() => {
       const key = hoveredRow.value;
-      if (key !== null && rowOfKey(key)?.kind !== "instance" && membersOf(key)) subject.value = { kind: "row", key };
+      if (key !== null && parseRowKey(key)?.kind !== "instance" && membersOf(key)) subject.value = { kind: "row", key };
     }),
     effect(() => {
       const [set, members] = [picked.value, pickedMembers.value];
@@ -111,7 +111,7 @@ function unsorted(known: Columns): { title: string; holds: (row: number) => bool
     const index = classOfRow(what.key);
     if (index >= 0 && members.some((member, row) => member === 1 && isWrong(row)))
       return { title: `${classTitle(labelName(index))}, wrong`, holds: (row) => members[row] === 1 && isWrong(row) };
-    const own = rows.value.find((row) => rowKey(row) === what.key) ?? rowOfKey(what.key);
+    const own = rows.value.find((row) => rowKey(row) === what.key) ?? parseRowKey(what.key);
     const name = titles.get(what.key) ?? (own ? rowName(own) : "");
     return { title: index >= 0 ? classTitle(name) : name, holds: (row) => members[row] === 1 };
   }

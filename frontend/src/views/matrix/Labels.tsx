@@ -5,11 +5,11 @@ import { integer } from "../../draw/format";
 import { STATISTICS, statisticText } from "../../draw/matrixText";
 import { visibleRows } from "../../layout/matrix";
 import { clickInstance, clickRowName } from "../../state/actions";
-import { hoveredRow } from "../../state/chosen";
-import type { RowKey } from "../../state/rows";
+import { hoveredRow, nameOf } from "../../state/chosen";
+import { instanceOfKey, type RowKey } from "../../state/rowKeys";
+import { CutText } from "../controls/CutText";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
-import { CutText } from "./CutText";
-import { nameOf, openRowMenu, RowName } from "./RowMenu";
+import { openRowMenu, RowName } from "./RowMenu";
 import { dragRow, drop } from "./reorder";
 import { cellOf, type MatrixModel, px, rowAt, type Stage, verdict } from "./stage";
 
@@ -70,7 +70,7 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
   const target = drop.value;
   const mark = target?.before === key ? " before" : target?.after === key ? " after" : "";
   const letter = at === model.a ? "A" : at === model.b ? "B" : "";
-  const instance = block === "pinned" ? Number(key.slice(2)) : -1;
+  const instance = instanceOfKey(key) ?? -1;
   const said = instance >= 0 ? verdict(instance) : null;
   return (
     <div

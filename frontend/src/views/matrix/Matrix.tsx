@@ -10,13 +10,13 @@ import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
 import { clearHover, hover } from "../../state/hover";
 import { matrixOf } from "../../state/matrices";
+import type { RowKey } from "../../state/rowKeys";
 import { selection } from "../../state/view";
 import { Loading } from "../controls/Loading";
 import { Labels } from "./Labels";
 import { MatrixTooltip } from "./MatrixTooltip";
 import { moveCursor, pointerOf } from "./pointing";
-import { nameOf } from "./RowMenu";
-import { px, type Stage, spotOf, stageOf } from "./stage";
+import { nameAt, px, type Stage, spotOf, stageOf } from "./stage";
 
 /** Rows by neurons of one layer, on canvas. Fills the room under its panel's header. */
 export function Matrix({ layer }: { layer: string }): JSX.Element {
@@ -81,7 +81,7 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
             effect size <i>g</i>
           </div>
           <div class="cut">
-            {nameOf(model.keys[model.a] ?? "")} − {nameOf(model.keys[model.b] ?? "")}
+            {nameAt(model, model.a)} − {nameAt(model, model.b)}
           </div>
         </div>
       )}
@@ -133,7 +133,7 @@ function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: S
 }
 
 /** Bars stand in the colours of the two rows; those without one are grey. */
-function rowColour(key: string | undefined, other: string): string {
+function rowColour(key: RowKey | undefined, other: string): string {
   const index = key === undefined ? -1 : colourOf(key);
   return index < 0 ? other : classColour(index);
 }

@@ -4,14 +4,13 @@ import { onScale } from "../../draw/matrixScale";
 import { effectText, provenance, STATISTICS, statisticText } from "../../draw/matrixText";
 import type { Box } from "../../layout/beside";
 import { placeToX } from "../../layout/matrix";
-import { classOfRow } from "../../state/chosen";
+import { classOfRow, nameOf } from "../../state/chosen";
 import { snapshot } from "../../state/data";
 import { compareAt } from "../../state/place";
-import type { RowKey } from "../../state/rows";
+import { instanceOfKey, type RowKey } from "../../state/rowKeys";
 import { Tooltip } from "../controls/Tooltip";
-import { nameOf } from "./RowMenu";
 import { drop } from "./reorder";
-import { cellOf, type MatrixModel, rowAt, type Stage, verdict } from "./stage";
+import { cellOf, type MatrixModel, nameAt, rowAt, type Stage, verdict } from "./stage";
 
 /**
  * Says what the pointed cell holds and where that number comes from; with A and B also the other row's and the effect
@@ -84,15 +83,16 @@ function Cell({
   const own = cellOf(stage, model, at, neuron);
   const value = own?.value ?? NaN;
   const words = own ? (Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)) : "…";
-  const key = keys[at] ?? "";
+  const key = keys[at]!;
   const { kept = 0, seen = 0 } = snapshot.value.value ?? {};
   const source = matrix.rows[at];
   const scaled =
     model.difference || !scale.factor || !Number.isFinite(value)
       ? ""
       : ` · ${scale.kind === "z" ? `z ${signed(onScale(scale, value, neuron))}` : `${fixed(onScale(scale, value, neuron))} of its range`}`;
-  if (key.startsWith("i:")) {
-    const said = verdict(Number(key.slice(2)));
+  const instance = instanceOfKey(key);
+  if (instance !== null) {
+    const said = verdict(instance);
     return (
       <>
         <B>Neuron {neuron}</B> · <B>{nameOf(key)}</B> · <B>{words}</B>
@@ -165,7 +165,7 @@ function Other({
     <div>
       {others.map((other) => (
         <>
-          <RowWords name={keys[other] ?? ""} plain />: {STATISTICS[statistic].short} <B>{own(other)}</B> ·{" "}
+          <RowWords name={keys[other]!} plain />: {STATISTICS[statistic].short} <B>{own(other)}</B> ·{" "}
         </>
       ))}
       effect size <B>{effectText(d)}</B>
@@ -184,5 +184,4 @@ function RowWords({ name, plain }: { name: RowKey; plain?: boolean }): JSX.Eleme
   );
 }
 
-const nameAt = (model: MatrixModel, at: number): string => nameOf(model.keys[at] ?? "");
 const notFinite = (value: number): string => (Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞");

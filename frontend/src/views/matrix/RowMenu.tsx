@@ -1,14 +1,15 @@
-import { computed, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { addExpressionRow, removeRow, renameRow, select, sortBy } from "../../state/actions";
-import { rowName } from "../../state/chosen";
+import { negated } from "../../state/buildExpression";
+import { expressionOf, nameOf } from "../../state/chosen";
 import { rows } from "../../state/data";
-import { negated, type RowKey, rowKey, rowOfKey } from "../../state/rows";
+import { isExpressionKey, isInstanceKey, parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
+import { editSubset } from "../../state/subsetDraft";
 import { sort } from "../../state/view";
 import { Menu, type Option } from "../controls/Menu";
 import { moveBy } from "./reorder";
-import { editSubset, expressionOf } from "./SubsetEditor";
 
 /** A chip, or the names in one layer's panel. */
 type Where = "chip" | `in ${string}`;
@@ -23,7 +24,7 @@ export function openRowMenu(event: Event, key: RowKey, where: Where): void {
 }
 
 export function showInDetail(key: RowKey): void {
-  const row = rowOfKey(key);
+  const row = parseRowKey(key);
   select(row?.kind === "instance" ? { kind: "instance", row: row.row } : { kind: "subset", key });
 }
 
@@ -32,15 +33,7 @@ export function siblingsOf(key: RowKey): RowKey[] {
   return rows
     .peek()
     .map(rowKey)
-    .filter((other) => other.startsWith("i:") === key.startsWith("i:"));
-}
-
-const names = computed(() => new Map(rows.value.map((row) => [rowKey(row), rowName(row)])));
-
-/** What a row is called, also one of an old picture that is no longer among the rows. */
-export function nameOf(key: RowKey): string {
-  const row = names.value.has(key) ? null : rowOfKey(key);
-  return row ? rowName(row) : (names.value.get(key) ?? key);
+    .filter((other) => isInstanceKey(other) === isInstanceKey(key));
 }
 
 /** The menu of a row, the same from its name beside the cells and from its chip. */
@@ -61,7 +54,7 @@ export function RowMenu(): JSX.Element | null {
       disabled: a === null || a === key,
     },
     { value: () => showInDetail(key), label: "Show in detail" },
-    ...(key.startsWith("e:")
+    ...(isExpressionKey(key)
       ? [
           {
             value: () => {
@@ -77,7 +70,7 @@ export function RowMenu(): JSX.Element | null {
       : [
           {
             value: () => editSubset(anchor, expression, nameOf(key), key),
-            label: key.startsWith("e:") ? "Edit or combine …" : "Edit or combine a copy …",
+            label: isExpressionKey(key) ? "Edit or combine …" : "Edit or combine a copy …",
             detail: "and, or, not",
           },
           {

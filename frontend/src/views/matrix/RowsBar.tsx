@@ -15,25 +15,26 @@ import {
   resetRows,
 } from "../../state/actions";
 import { awaits } from "../../state/awaited";
-import { classOfRow, hoveredRow, instanceName } from "../../state/chosen";
+import { classOfRow, hoveredRow, instanceName, nameOf } from "../../state/chosen";
 import { rows, snapshot, whereOf } from "../../state/data";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { compareAt } from "../../state/place";
-import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rows";
+import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
+import { editSubset } from "../../state/subsetDraft";
 import { type CompareMode, chosenRows, compareMode, expression, type Scale, scale, statistic } from "../../state/view";
 import { Chip } from "../controls/Chip";
 import { Icon } from "../controls/Icon";
 import type { Option } from "../controls/Menu";
+import { MenuButton } from "../controls/MenuButton";
+import { TOO_MANY } from "../controls/PickedBar";
 import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { RowSwatch, Swatch, Thumbnail } from "../controls/Swatch";
-import { TOO_MANY } from "../projection/Legend";
-import { MenuButton } from "./MenuButton";
-import { nameOf, openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
+import { openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
 import { dragRow, drop, moveBy } from "./reorder";
 import { SortSelect } from "./SortSelect";
-import { editSubset, SubsetEditor } from "./SubsetEditor";
+import { SubsetEditor } from "./SubsetEditor";
 
 const SCALES: { value: Scale; label: string; detail: string; short: string }[] = [
   { value: "auto", label: "auto", short: "auto", detail: "raw for the last layer, z for others" },

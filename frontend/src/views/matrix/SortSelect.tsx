@@ -1,15 +1,15 @@
 import type { JSX } from "preact";
 import { sortBy } from "../../state/actions";
 import { awaits } from "../../state/awaited";
-import { labelName } from "../../state/chosen";
+import { labelName, nameOf } from "../../state/chosen";
 import { columns, rows } from "../../state/data";
 import { type MatrixQuery, sortQuery } from "../../state/matrices";
-import { type RowKey, rowKey, type Sort, subsetKey } from "../../state/rows";
+import { instanceOfKey, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
+import type { Sort } from "../../state/rows";
 import { sort } from "../../state/view";
 import type { Option } from "../controls/Menu";
 import { Select } from "../controls/Select";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
-import { nameOf } from "./RowMenu";
 
 /** More rows than this are sorted by at their names; a menu of a thousand helps nobody. */
 const MOST = 60;
@@ -105,9 +105,10 @@ function Content({ rule }: { rule: Sort }): JSX.Element | string {
 
 function Named({ row }: { row: RowKey }): JSX.Element {
   const name = <span class="cut">{nameOf(row)}</span>;
-  return row.startsWith("i:") ? (
+  const instance = instanceOfKey(row);
+  return instance !== null ? (
     <>
-      <Thumbnail row={Number(row.slice(2))} size={16} />
+      <Thumbnail row={instance} size={16} />
       {name}
     </>
   ) : (

@@ -1,42 +1,17 @@
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { integer } from "../../draw/format";
 import { addRow, replaceRow } from "../../state/actions";
-import { instanceName, rowName, subsetsByName } from "../../state/chosen";
+import { combined, type Joint, negated } from "../../state/buildExpression";
+import { expressionOf, nameOf, rowName } from "../../state/chosen";
 import { COLOURS, colourOf, freeColour } from "../../state/colours";
-import { columns, rows, snapshot, whereOf } from "../../state/data";
-import { combined, idExpression, type Joint, negated, type RowKey, rowKey, rowOfKey } from "../../state/rows";
+import { rows, whereOf } from "../../state/data";
+import { isExpressionKey, type RowKey, rowKey } from "../../state/rowKeys";
+import { draft, type SubsetDraft } from "../../state/subsetDraft";
 import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { RowSwatch } from "../controls/Swatch";
-
-interface Draft {
-  anchor: HTMLElement;
-  /** The row that is changed; null: a new one is made. */
-  key: RowKey | null;
-  name: string;
-  expression: string;
-}
-
-const draft = signal<Draft | null>(null);
-
-/** Opens the editor beside `anchor`, on a row's subset or a new one. */
-export function editSubset(anchor: HTMLElement, expression: string, name = "", key: RowKey | null = null): void {
-  draft.value = { anchor, key, name, expression };
-}
-
-/** What a row is in the expression language; null for a subset that nobody can write down. */
-export function expressionOf(key: RowKey): string | null {
-  const row = rowOfKey(key);
-  if (row?.kind === "expression") return row.expression;
-  if (row?.kind === "subset") return subsetsByName.value.get(row.name)?.expression || null;
-  const id = row && columns.value.value?.ids[row.row];
-  return id == null
-    ? null
-    : idExpression([id], [], snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number");
-}
 
 export function SubsetEditor(): JSX.Element | null {
   const now = draft.value;
@@ -48,7 +23,7 @@ const MOST = 60;
 const PAUSE_MS = 180;
 
 /** Name, expression and colour of a subset, counted while it is typed, and combined with other rows. */
-function Editor({ draft: { anchor, key, name: named, expression: first } }: { draft: Draft }): JSX.Element {
+function Editor({ draft: { anchor, key, name: named, expression: first } }: { draft: SubsetDraft }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const [name, setName] = useState(named);
@@ -105,7 +80,7 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
   const finish = (): void => {
     if (!ready) return;
     const row = { kind: "expression" as const, expression: text.trim(), name: name.trim() || undefined, colour };
-    if (key?.startsWith("e:")) replaceRow(key, row);
+    if (key && isExpressionKey(key)) replaceRow(key, row);
     else addRow(row);
     close();
   };
@@ -173,11 +148,11 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
           onChoose={(other) => other && join(other)}
           options={others.map((other) => ({
             value: other,
-            label: nameIn(other),
+            label: nameOf(other),
             content: (
               <>
                 <RowSwatch row={other} />
-                <span class="cut">{nameIn(other)}</span>
+                <span class="cut">{nameOf(other)}</span>
               </>
             ),
           }))}
@@ -213,14 +188,9 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
           Cancel
         </button>
         <button type="button" class="button" disabled={!ready} onClick={finish}>
-          {key?.startsWith("e:") ? "Change" : "Add as row"}
+          {key && isExpressionKey(key) ? "Change" : "Add as row"}
         </button>
       </div>
     </div>
   );
-}
-
-function nameIn(key: RowKey): string {
-  const row = rows.value.find((one) => rowKey(one) === key) ?? rowOfKey(key);
-  return !row ? key : row.kind === "instance" ? instanceName(row.row) : rowName(row);
 }

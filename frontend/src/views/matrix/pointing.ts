@@ -1,6 +1,7 @@
 import { clampView, hit, scrollTo, zoomView } from "../../layout/matrix";
 import { clickRowName, removeRow, selectNeuron } from "../../state/actions";
 import { clearHover, setHover } from "../../state/hover";
+import { instanceOfKey, isExpressionKey } from "../../state/rowKeys";
 import { panel } from "../../state/view";
 import { openRowMenu, renaming, siblingsOf } from "./RowMenu";
 import { moveBy } from "./reorder";
@@ -21,7 +22,7 @@ function tell(stage: Stage, spot: Spot | null): void {
   const neuron = spot.place < 0 ? undefined : model.matrix.order[spot.place];
   const column = neuron === undefined ? {} : { layer: stage.layer, neuron };
   if (key === undefined) setHover(column);
-  else setHover({ row: key, ...column, ...(key.startsWith("i:") ? { instance: Number(key.slice(2)) } : {}) });
+  else setHover({ row: key, ...column, instance: instanceOfKey(key) ?? undefined });
 }
 
 interface Handlers {
@@ -212,7 +213,7 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     " ": () => key !== undefined && clickRowName(key, event.shiftKey),
     Delete: () => key !== undefined && removeRow(key),
     F2: () => {
-      if (key?.startsWith("e:")) renaming.value = { key, where: `in ${stage.layer}` };
+      if (key && isExpressionKey(key)) renaming.value = { key, where: `in ${stage.layer}` };
     },
     "+": zoom(1.5),
     "=": zoom(1.5),

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { moveRow } from "../../state/actions";
 import { rows } from "../../state/data";
-import { type RowKey, rowKey } from "../../state/rows";
+import { isInstanceKey, isRowKey, type RowKey, rowKey } from "../../state/rowKeys";
 
 /** Where a dragged row would go: before `before`, or after `after`. Drawn by who lists the rows. */
 export const drop = signal<{ key: RowKey; before: RowKey | null; after: RowKey | null } | null>(null);
@@ -22,20 +22,23 @@ export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axi
   if (event.button !== 0) return;
   const at = (now: PointerEvent): number => (axis === "x" ? now.clientX : now.clientY);
   const from = at(event);
-  const like = (other: string): boolean => other.startsWith("i:") === key.startsWith("i:");
+  /** The rows of the same kind among the elements, with their keys. */
+  const siblings = (): { item: HTMLElement; other: RowKey }[] =>
+    Array.from(list.querySelectorAll<HTMLElement>("[data-row]"), (item) => ({ item, other: item.dataset.row })).filter(
+      (one): one is { item: HTMLElement; other: RowKey } =>
+        isRowKey(one.other) && isInstanceKey(one.other) === isInstanceKey(key),
+    );
   const move = (now: PointerEvent): void => {
     if (!drop.peek() && Math.abs(at(now) - from) < 5) return;
-    const items = Array.from(list.querySelectorAll<HTMLElement>("[data-row]")).filter((item) =>
-      like(item.dataset.row ?? ""),
-    );
-    const next = items.find((item) => {
+    const items = siblings();
+    const next = items.find(({ item }) => {
       const { left, top, width, height } = item.getBoundingClientRect();
       return at(now) < (axis === "x" ? left + width / 2 : top + height / 2);
     });
     drop.value = {
       key,
-      before: next?.dataset.row ?? null,
-      after: next ? null : (items.at(-1)?.dataset.row ?? null),
+      before: next?.other ?? null,
+      after: next ? null : (items.at(-1)?.other ?? null),
     };
   };
   const end = (now: Event): void => {

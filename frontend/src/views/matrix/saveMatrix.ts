@@ -6,13 +6,14 @@ import { MISSING } from "../../draw/matrixPyramid";
 import { STATISTICS } from "../../draw/matrixText";
 import { tokens } from "../../draw/theme";
 import { matrixShape, placeToX, tickStep } from "../../layout/matrix";
+import { nameOf } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { allNumbers } from "../../state/matrices";
 import { at } from "../../state/place";
+import { instanceOfKey } from "../../state/rowKeys";
 import type { Option } from "../controls/Menu";
 import { csvLine, digits, saveRaster, saveSvg, saveText } from "../controls/save";
-import { nameOf } from "./RowMenu";
-import { type MatrixModel, modelOf, verdict } from "./stage";
+import { type MatrixModel, modelOf, nameAt, verdict } from "./stage";
 
 /** What the panel's save menu offers: the whole matrix, as drawn, and its numbers. */
 export function saveOptions(layer: string): Option<() => void>[] {
@@ -115,8 +116,9 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
   ] as const) {
     rows.forEach((row, i) => {
       const y = block.top + i * block.rowHeight;
-      const key = keys[row] ?? "";
-      const said = key.startsWith("i:") ? verdict(Number(key.slice(2))) : null;
+      const key = keys[row]!;
+      const instance = instanceOfKey(key);
+      const said = instance === null ? null : verdict(instance);
       const index = colourOf(key);
       if (index >= 0)
         add("rect", {
@@ -165,7 +167,7 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
   }
   if (effect && shape.effect) {
     const end = effectEnd(effect);
-    write(`effect size g, ${nameOf(keys[model.a] ?? "")} − ${nameOf(keys[model.b] ?? "")}`, 12, 18, {
+    write(`effect size g, ${nameAt(model, model.a)} − ${nameAt(model, model.b)}`, 12, 18, {
       "font-size": 11,
       fill: text2,
     });
@@ -174,7 +176,7 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
       const d = effect[neuron]!;
       const own = Math.min(1, Math.abs(d) / end) * reach;
       const [x, next] = [placeToX(shape, view, place), placeToX(shape, view, place + 1)];
-      const index = colourOf(keys[d > 0 ? model.a : model.b] ?? "");
+      const index = colourOf(keys[d > 0 ? model.a : model.b]!);
       if (own > 0)
         add("rect", {
           x: round(x + (next - x) * 0.15),

@@ -3,15 +3,17 @@ import type { Matrix, Statistic } from "../../api/types";
 import { arrow, integer, short } from "../../draw/format";
 import { Pyramid } from "../../draw/matrixPyramid";
 import { drawnScale, type MatrixScale, matrixScale } from "../../draw/matrixScale";
+import type { ColumnView } from "../../layout/matrix";
 import { clampView, type Hit, LABELS, type MatrixShape, matrixShape } from "../../layout/matrix";
 import { getOrInsert } from "../../lib/getOrInsert";
-import { labelName, rowName, scaleOf, subsetsByName } from "../../state/chosen";
+import { labelName, nameOf, rowName, scaleOf, subsetsByName } from "../../state/chosen";
 import { columns, layers, rows, snapshot } from "../../state/data";
 import type { Resource } from "../../state/loads";
 import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../state/matrices";
 import { compareAt } from "../../state/place";
-import { keyOf, type RowKey } from "../../state/rows";
-import { type ColumnView, compareMode, panel } from "../../state/view";
+import { isInstanceKey, type RowKey } from "../../state/rowKeys";
+import { keyOf } from "../../state/rows";
+import { compareMode, panel } from "../../state/view";
 
 /**
  * One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its
@@ -94,8 +96,8 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
   const sort: { by: string; a?: number; b?: number } = by;
   const info = layers.value.get(layer);
   const keys = queried.slice(0, matrix.count).map(keyOf);
-  const pinned = keys.flatMap((key, i) => (key.startsWith("i:") ? [i] : []));
-  const subsets = keys.flatMap((key, i) => (key.startsWith("i:") ? [] : [i]));
+  const pinned = keys.flatMap((key, i) => (isInstanceKey(key) ? [i] : []));
+  const subsets = keys.flatMap((key, i) => (isInstanceKey(key) ? [] : [i]));
   const difference = other !== null && compareMode.value === "difference";
   const values =
     matrix.cells ?? (difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown]);
@@ -199,7 +201,7 @@ export function spotOf(
 ): { block: "pinned" | "subsets"; row: number } | null {
   const row = keys.indexOf(key);
   if (row < 0) return null;
-  const block = key.startsWith("i:") ? "pinned" : "subsets";
+  const block = isInstanceKey(key) ? "pinned" : "subsets";
   return { block, row: (block === "pinned" ? pinned : subsets).indexOf(row) };
 }
 
@@ -233,3 +235,9 @@ const labelWidth: ReadonlySignal<number> = computed(() => {
   return Math.min(260, Math.ceil(widest));
 });
 let pen: CanvasRenderingContext2D | null = null;
+
+/** The name of a row of the matrix; nothing where there is no such row. */
+export function nameAt({ keys }: MatrixModel, row: number): string {
+  const key = keys[row];
+  return key === undefined ? "" : nameOf(key);
+}

@@ -1,14 +1,10 @@
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
-import { projectionWidth } from "../../layout/panes";
-import { addPickedRow, isListable, pick } from "../../state/actions";
 import { hoveredRow } from "../../state/chosen";
 import { clearHover, setHover } from "../../state/hover";
-import { picked } from "../../state/members";
-import { MOST_IDS } from "../../state/rows";
-import { IconButton } from "../controls/Icon";
-import { CutText } from "../matrix/CutText";
+import { projectionWidth } from "../../state/panes";
+import { CutText } from "../controls/CutText";
 import type { Plot } from "./plot";
 
 /** What the colours mean. An entry hovers its group, and a click switches it off and on again. */
@@ -71,31 +67,6 @@ export function Legend({ plot }: { plot: Plot }): JSX.Element {
             : `${integer(grey)} classes, too many to colour: point at one`}
         </span>
       )}
-    </div>
-  );
-}
-
-/** Why a set is no row: it is neither said by an expression nor short enough to be listed. */
-export const TOO_MANY = `a row lists at most ${integer(MOST_IDS)}`;
-
-/** The set that was just drawn, and what can be made of it. */
-export function PickedBar(): JSX.Element | null {
-  const set = picked.value;
-  if (!set) return null;
-  const listed = isListable();
-  return (
-    <div class="picked-bar">
-      <span>
-        <b>{integer(set.rows.length)}</b> picked
-      </span>
-      {listed ? (
-        <button type="button" class="button" onClick={() => addPickedRow()}>
-          Add as row
-        </button>
-      ) : (
-        <span class="caption cut">{TOO_MANY}</span>
-      )}
-      <IconButton icon="close" label="Let the picked instances go" size={14} onClick={() => pick(null)} />
     </div>
   );
 }

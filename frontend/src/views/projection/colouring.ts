@@ -6,7 +6,7 @@ import { classOfRow, labelName, pinned, rowName, several, subsetsByName } from "
 import { colourOf } from "../../state/colours";
 import { activationOf, columns, layers, rows, snapshot } from "../../state/data";
 import { membersOf } from "../../state/members";
-import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rows";
+import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import { type ColourBy, selection } from "../../state/view";
 import type { Option } from "../controls/Menu";
 

@@ -3,13 +3,13 @@ import { cloud } from "../../draw/cloud";
 import { packColour, splat } from "../../draw/points";
 import { FONT, widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
-import { wide } from "../../layout/panes";
 import type { Frame } from "../../layout/projection";
 import { aroundMiddle, besidePoint, place } from "../../layout/projectionLabels";
 import { hoveredRow, instanceName, pinned } from "../../state/chosen";
 import { columns } from "../../state/data";
 import { hoveredInstance } from "../../state/hover";
 import { lit } from "../../state/members";
+import { wide } from "../../state/panes";
 import type { Plot } from "./plot";
 
 const DIM = 0.26;

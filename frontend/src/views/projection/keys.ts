@@ -1,12 +1,12 @@
 import type { Signal } from "@preact/signals";
-import { panBy, toPlace, zoomAt } from "../../layout/projection";
+import { panBy, toPlace, WHOLE, zoomAt } from "../../layout/projection";
 import { type Direction, nearest, towards } from "../../layout/projectionGrid";
 import { joined } from "../../layout/projectionLasso";
 import { clickInstance, pick } from "../../state/actions";
 import { columns } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { only, picked } from "../../state/members";
-import { panel, WHOLE } from "../../state/view";
+import { panel } from "../../state/view";
 import type { Plot } from "./plot";
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };

@@ -8,7 +8,7 @@ import { type Completion, complete, completions, placeAt } from "../../state/com
 import { snapshot, valuesOf, vocabulary, whereOf } from "../../state/data";
 import { tokens } from "../../state/expression";
 import { clearHover, setHover } from "../../state/hover";
-import { expressionKey } from "../../state/rows";
+import { expressionKey } from "../../state/rowKeys";
 import { expression } from "../../state/view";
 import { Completions, LIST_ID, optionId } from "./Completions";
 

@@ -1,18 +1,18 @@
 import type { JSX } from "preact";
-import { layerFacts, layerWarnings } from "../../draw/matrixText";
-import { graph, layers, snapshot } from "../../state/data";
-import { compareMatrixOf } from "../../state/matrices";
-import { at, compareAt } from "../../state/place";
-import { compareMode } from "../../state/view";
-import { Failure } from "../controls/Loading";
-import { Projection } from "../projection/Projection";
-import { CutText } from "./CutText";
-import { LayerAbout } from "./LayerAbout";
-import { Legend } from "./Legend";
-import { Matrix } from "./Matrix";
-import { MenuButton } from "./MenuButton";
-import { saveOptions } from "./saveMatrix";
-import { modelOf } from "./stage";
+import { layerFacts, layerWarnings } from "../draw/matrixText";
+import { graph, layers, snapshot } from "../state/data";
+import { compareMatrixOf } from "../state/matrices";
+import { at, compareAt } from "../state/place";
+import { compareMode } from "../state/view";
+import { CutText } from "./controls/CutText";
+import { Failure } from "./controls/Loading";
+import { MenuButton } from "./controls/MenuButton";
+import { LayerAbout } from "./matrix/LayerAbout";
+import { Legend } from "./matrix/Legend";
+import { Matrix } from "./matrix/Matrix";
+import { saveOptions } from "./matrix/saveMatrix";
+import { modelOf } from "./matrix/stage";
+import { Projection } from "./projection/Projection";
 
 /**
  * B: one layer: header and matrix on the left, the projection (with its own header) on the right, or below when it is

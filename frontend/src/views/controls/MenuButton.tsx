@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { Icon, type IconName } from "../controls/Icon";
-import { Menu, type Option } from "../controls/Menu";
+import { Icon, type IconName } from "./Icon";
+import { Menu, type Option } from "./Menu";
 
 /** A button that opens a menu of things to do. Each option's value is what it does. */
 export function MenuButton({

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { fixed, short } from "../../draw/format";
 import { instanceName, labelName, several } from "../../state/chosen";
 import { columns, snapshot, textOf } from "../../state/data";
-import { Thumbnail } from "../controls/Swatch";
+import { Thumbnail } from "./Swatch";
 
 /** "#814 · 8 → 3 · score 0.85" with its picture or text: what a hovered instance is, wherever it is hovered. */
 export function InstanceLine({ row }: { row: number }): JSX.Element {

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Box } from "../../layout/beside";
-import { Tooltip } from "../controls/Tooltip";
+import { Tooltip } from "./Tooltip";
 
 /** Text that may be cut for want of room; pointing at it then shows the whole. */
 export function CutText({ children, class: name = "" }: { children: ComponentChildren; class?: string }): JSX.Element {

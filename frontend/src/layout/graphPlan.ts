@@ -1,0 +1,67 @@
+import type { Box, Edge, Form } from "./graphDrawing";
+import type { Bundle, Column } from "./graphFlow";
+import type { TreeNode } from "./graphTree";
+
+/** Types of the graph's layout: first a plan (every node with its size), then places. */
+
+/** What dagre answers: centres of the boxes and corners of the edges, from (0, 0). */
+export interface Branching {
+  width: number;
+  height: number;
+  centres: { x: number; y: number }[];
+  lines: { points: { x: number; y: number }[]; label: { x: number; y: number } | null }[];
+}
+
+export interface BranchingEdge {
+  from: number;
+  to: number;
+  labelWidth: number;
+}
+
+export type LayBranches = (sizes: { width: number; height: number }[], edges: BranchingEdge[]) => Branching;
+
+/**
+ * A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands
+ * alone.
+ */
+export interface Plan {
+  item: TreeNode;
+  form: Form;
+  least: number;
+  wish: number;
+  height: number;
+  inner: Inner | null;
+  hidden?: number;
+  before?: boolean;
+}
+
+export interface Branches {
+  kind: "branches";
+  plans: Plan[];
+  edges: { from: number; to: number; bundle: Bundle | null; labelled: boolean }[];
+  answer: Branching;
+  /** Place of the plan that stands for the outside, above and below; -1: not needed. */
+  entry: number;
+  exit: number;
+}
+
+export interface Columns {
+  kind: "column";
+  plans: Plan[];
+  column: Column;
+  gaps: number[];
+}
+
+export type Inner = Columns | Branches;
+
+export interface Room {
+  x: number;
+  y: number;
+  width: number;
+  level: number;
+  /** What has less to show is no wider than this, for it to be read without scrolling. */
+  most: number;
+}
+
+/** Places one node and all that is open in it. Returns its box. */
+export type PlacePlan = (plan: Plan, room: Room, rail: number, boxes: Box[], edges: Edge[]) => Box;

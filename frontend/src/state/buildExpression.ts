@@ -1,0 +1,43 @@
+import { tokens } from "./expression";
+
+/** Expressions of the subset language, put together from others and from what was clicked. */
+
+/** What the language allows in one list. */
+export const MOST_IDS = 10_000;
+
+/**
+ * A subset of exactly these instances, in the expression language; by the others where those are fewer. Null when both
+ * are too many.
+ */
+export function idExpression(ids: readonly string[], others: readonly string[], numeric: boolean): string | null {
+  const list = (named: readonly string[]): string =>
+    `id in [${named.map((id) => (numeric ? id : JSON.stringify(id))).join(", ")}]`;
+  if (ids.length <= MOST_IDS) return list(ids);
+  return others.length <= MOST_IDS ? `not (${list(others)})` : null;
+}
+
+export type Joint = "and" | "or" | "and not";
+
+/** Two subsets as one, with parentheses only where they are needed. */
+export function combined(a: string, joint: Joint, b: string): string {
+  return `${enclosed(a)} ${joint} ${enclosed(b)}`;
+}
+
+export function negated(expression: string): string {
+  return `not ${enclosed(expression)}`;
+}
+
+/** A range of a neuron's activation; an end that is null is open. */
+export function rangeExpression(layer: string, neuron: number, from: string | null, to: string | null): string {
+  const value = `neuron(${JSON.stringify(layer)}, ${neuron})`;
+  if (from === null) return to === null ? `not isnull(${value})` : `${value} < ${to}`;
+  return to === null ? `${value} >= ${from}` : `${from} <= ${value} < ${to}`;
+}
+
+/** A comparison alone needs no parentheses. */
+function enclosed(expression: string): string {
+  const joined = tokens(expression).some(
+    ({ kind, text }) => kind === "keyword" && (text === "and" || text === "or" || text === "not"),
+  );
+  return joined ? `(${expression.trim()})` : expression.trim();
+}

@@ -1,0 +1,190 @@
+import type { JSX } from "preact";
+import { mapGradient } from "../../draw/colormap";
+import { integer, percent, short, tick } from "../../draw/format";
+import { type Block, PAD } from "../../layout/classes";
+import { clickInstance, select } from "../../state/actions";
+import { hoveredRow, subsetsByName } from "../../state/chosen";
+import { snapshot } from "../../state/data";
+import { clearHover, hover, setHover } from "../../state/hover";
+import { type RowKey, subsetKey } from "../../state/rowKeys";
+import { Icon } from "../controls/Icon";
+import { Swatch } from "../controls/Swatch";
+import type { Grouped } from "./look";
+
+/** Names and numbers beside and above the blocks of the classes. */
+
+export type Blocked = Exclude<Grouped, { task: "none" }>;
+
+/** A class that is hovered elsewhere while its block is scrolled out of sight: where it is, and its numbers. */
+export function Away({
+  now,
+  blocks,
+  top,
+  height,
+}: {
+  now: Blocked;
+  blocks: readonly Block[];
+  top: number;
+  height: number;
+}): JSX.Element | null {
+  const key = hoveredRow.value;
+  const block = key === null || height === 0 ? undefined : blocks.find(({ group }) => keyOf(now, group) === key);
+  const side =
+    block && (block.top + PAD + 16 > top + height ? "below" : block.top + block.height - PAD < top ? "above" : null);
+  if (!block || !side) return null;
+  const [good, bad] = [block.right.rows.length, block.wrong.rows.length];
+  return (
+    <div class={`classes-away ${side}`}>
+      <Icon name={side === "above" ? "expandLess" : "expandMore"} size={14} />
+      <Swatch index={block.group} />
+      <b class="cut">{now.names[block.group]}</b>
+      <span class="spring" />
+      <span class="caption">
+        {now.task === "classification" && now.judged ? `${integer(good)} right, ${integer(bad)} wrong` : integer(good)}
+      </span>
+    </div>
+  );
+}
+
+/** The row that a block is: its class's subset. */
+export function keyOf(now: Blocked, group: number): RowKey | null {
+  const name = now.names[group];
+  return now.task === "classification" && name !== undefined && subsetsByName.value.get(name)?.kind === "class"
+    ? subsetKey(name)
+    : null;
+}
+
+/** What stands above the two sides, and how many there are. */
+export function Heads({
+  now,
+  label,
+  wrong,
+  narrow,
+  per,
+}: {
+  now: Blocked | null;
+  label: number;
+  wrong: number | null;
+  narrow: boolean;
+  per: number | undefined;
+}): JSX.Element {
+  if (!now) return <div class="classes-heads" />;
+  const note = per !== undefined && (
+    <span class="third" title={`In full blocks a mark stands for up to ${per} instances`}>
+      {" "}
+      ≤ {integer(per)} each
+    </span>
+  );
+  if (now.task === "regression") {
+    return (
+      <div class="classes-heads">
+        <span>Target</span>
+        <span style={{ left: `${label}px` }}>Instances{note}</span>
+        <span class="classes-scale">
+          {snapshot.value.value?.task === "ranking" ? "placed" : "error"} {tick(-now.end)}{" "}
+          <i style={{ background: mapGradient(true) }} /> {tick(now.end)}
+        </span>
+      </div>
+    );
+  }
+  return (
+    <div class="classes-heads">
+      <span>Label</span>
+      <span style={{ left: `${label}px` }}>
+        {now.judged ? "Right" : "Instances"} <b>{integer(now.right)}</b>
+        {note}
+      </span>
+      {wrong !== null && (
+        <span style={narrow ? { right: "12px" } : { left: `${wrong}px` }}>
+          Wrong <b>{integer(now.wrong)}</b>
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** Name and share of a block, with the keyboard's way through its instances. */
+export function Label({
+  now,
+  block,
+  width,
+  onPage,
+}: {
+  now: Blocked;
+  block: Block;
+  width: number;
+  onPage: (page: number) => void;
+}): JSX.Element {
+  const { group, right, wrong, pages, page } = block;
+  const name = now.names[group] ?? "";
+  const key = keyOf(now, group);
+  const here = key !== null && key === hoveredRow.value;
+  const [good, bad] = [right.rows.length, wrong.rows.length];
+  const second =
+    now.task === "classification"
+      ? now.judged && good + bad > 0 && name !== "–"
+        ? percent(good / (good + bad))
+        : good + bad === 0
+          ? "none"
+          : integer(good)
+      : `± ${short(right.rows.reduce((sum, row) => sum + Math.abs(now.errors[row] as number), 0) / Math.max(1, good))}`;
+  const keys = (event: KeyboardEvent): void => {
+    const all = [...right.rows, ...wrong.rows.subarray(wrong.from, wrong.to)];
+    const { instance } = hover.peek();
+    const at = instance === undefined ? -1 : all.indexOf(instance);
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (by !== undefined) {
+      const next = all[Math.max(0, Math.min(all.length - 1, at + by))];
+      if (next !== undefined) setHover({ instance: next });
+    } else if (event.key === "Enter" && instance !== undefined && at >= 0) clickInstance(instance);
+    else return;
+    event.preventDefault();
+  };
+  const says =
+    now.task === "classification"
+      ? `${good} right, ${bad} wrong. Arrow keys go through its instances, Enter pins.`
+      : `${good} instances of this target. Arrow keys go through them, Enter pins.`;
+  return (
+    <>
+      <button
+        type="button"
+        class={`classes-label${here ? " here" : ""}`}
+        style={{ top: `${block.top}px`, width: `${width}px` }}
+        aria-description={says}
+        onKeyDown={keys}
+        onClick={() => key !== null && select({ kind: "subset", key })}
+        onFocus={() => key !== null && setHover({ row: key })}
+        onBlur={clearHover}
+      >
+        <span class="classes-name">
+          {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
+          <b class="cut" title={`${name}: ${says}`}>
+            {name}
+          </b>
+        </span>
+        <span class="classes-share">{second}</span>
+      </button>
+      {pages > 1 && (
+        <span class="classes-pager" style={{ top: `${block.top + block.height - 19}px` }}>
+          <button
+            type="button"
+            aria-label={`Earlier wrong ones of ${name}`}
+            disabled={page === 0}
+            onClick={() => onPage(page - 1)}
+          >
+            <Icon name="chevronLeft" size={12} />
+          </button>
+          {integer(wrong.from + 1)}–{integer(wrong.to)} of {integer(bad)}
+          <button
+            type="button"
+            aria-label={`Later wrong ones of ${name}`}
+            disabled={page === pages - 1}
+            onClick={() => onPage(page + 1)}
+          >
+            <Icon name="chevronRight" size={12} />
+          </button>
+        </span>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,59 @@
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { IconButton } from "../controls/Icon";
+
+/** Typing rests this long before it is asked. */
+const REST_MS = 250;
+
+/** A box that tells what is typed once typing rests. */
+export function FilterBox({
+  label,
+  placeholder,
+  value,
+  wrong,
+  onType,
+}: {
+  label: string;
+  placeholder: string;
+  value: string;
+  wrong: string | undefined;
+  onType: (text: string) => void;
+}): JSX.Element {
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return (
+    <span class="table-typed">
+      <input
+        type="text"
+        aria-label={label}
+        placeholder={placeholder}
+        defaultValue={value}
+        aria-invalid={wrong !== undefined}
+        title={wrong}
+        spellcheck={false}
+        onInput={(event) => {
+          const { value: text } = event.currentTarget;
+          clearTimeout(timer.current);
+          timer.current = window.setTimeout(() => onType(text), REST_MS);
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          event.currentTarget.value = "";
+          onType("");
+        }}
+      />
+      {value !== "" && label.startsWith("Search") && (
+        <IconButton
+          icon="close"
+          size={12}
+          label="Search for nothing"
+          onClick={(event) => {
+            const input = (event.currentTarget as HTMLElement).parentElement?.querySelector("input");
+            if (input) input.value = "";
+            onType("");
+          }}
+        />
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,98 @@
+import type { JSX } from "preact";
+import type { Cell, ColumnInfo, TableRow } from "../../api/types";
+import { fixed, integer, short } from "../../draw/format";
+import { clickInstance } from "../../state/actions";
+import { instanceName } from "../../state/chosen";
+import { columns, pictured, snapshot } from "../../state/data";
+import { hoveredInstance, setHover } from "../../state/hover";
+import { selection } from "../../state/view";
+import { ClassName, Thumbnail } from "../controls/Swatch";
+import { isNumber, LINE, rowAt, shownColumns, written } from "./tableState";
+
+/** One instance of the table: a box to mark it, its picture, a value per column. */
+export function Row({
+  line,
+  marked,
+  onMark,
+}: {
+  line: number;
+  marked: Set<number>;
+  onMark: (line: number, row: number, range: boolean) => void;
+}): JSX.Element {
+  const record = rowAt(line);
+  if (!record)
+    return <div class="table-row empty" role="row" aria-rowindex={line + 1} style={{ top: `${line * LINE}px` }} />;
+  const { row } = record;
+  const chosen = selection.value?.kind === "instance" && selection.value.row === row;
+  return (
+    <div
+      role="row"
+      aria-rowindex={line + 1}
+      aria-selected={marked.has(row)}
+      style={{ top: `${line * LINE}px` }}
+      class={`table-row${chosen || hoveredInstance.value === row ? " lit" : ""}`}
+      onPointerEnter={() => setHover({ instance: row })}
+      onClick={(event) =>
+        event.shiftKey || event.ctrlKey || event.metaKey ? onMark(line, row, event.shiftKey) : clickInstance(row)
+      }
+    >
+      <span
+        role="gridcell"
+        onClick={(event) => {
+          event.stopPropagation();
+          onMark(line, row, event.shiftKey);
+        }}
+      >
+        <input type="checkbox" tabIndex={-1} aria-label={`Mark ${instanceName(row)}`} checked={marked.has(row)} />
+      </span>
+      {pictured.value && (
+        <span role="gridcell">
+          <Thumbnail row={row} size={17} />
+        </span>
+      )}
+      {shownColumns.value.map((column) => (
+        <Value key={column.name} record={record} column={column} />
+      ))}
+    </div>
+  );
+}
+
+function Value({ record, column }: { record: TableRow; column: ColumnInfo }): JSX.Element {
+  const value: Cell = record[column.name] ?? null;
+  const known = columns.value.value;
+  if (column.name === "id")
+    return (
+      <span role="gridcell" class="cut table-id">
+        {instanceName(record.row)}
+      </span>
+    );
+  if (column.name === "prediction" && snapshot.value.value?.task === "classification" && known) {
+    return (
+      <span role="gridcell" class="cut">
+        <ClassName index={known.prediction[record.row] as number} />
+      </span>
+    );
+  }
+  if (column.name === "score" || column.name === "label_score")
+    return (
+      <span role="gridcell" class="number">
+        {fixed(value as number | null)}
+      </span>
+    );
+  if (typeof value === "number")
+    return (
+      <span role="gridcell" class={isNumber(column) ? "number" : "cut"}>
+        {(isNumber(column) ? (written.value.get(column.name) ?? short) : integer)(value)}
+      </span>
+    );
+  return (
+    <span
+      role="gridcell"
+      class="cut"
+      title={typeof value === "string" && value.length > 12 ? value : undefined}
+      dir="auto"
+    >
+      {value === null ? "–" : value === true ? "yes" : value === false ? "no" : value}
+    </span>
+  );
+}

@@ -1,0 +1,89 @@
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import type { ColumnInfo, TableQuery, TableRow } from "../../api/types";
+import { alike } from "../../draw/format";
+import { numeric, subsetsByName } from "../../state/chosen";
+import { columns, snapshot, tableOf } from "../../state/data";
+import { allOf, columnFilter, type Filter, searchFilter } from "./filter";
+
+/** The kept instances as the server sorts and filters them, in pages; only what is seen is fetched and drawn. */
+
+export const LINE = 21;
+export const PAGE = 200;
+export const search = signal("");
+export const typed = signal<ReadonlyMap<string, string>>(new Map());
+export const order = signal<{ by: string; descending: boolean } | null>(null);
+/** The first page that is seen; it and the next are held. */
+export const firstPage = signal(0);
+export const filtering = signal(false);
+
+export const shownColumns: ReadonlySignal<ColumnInfo[]> = computed(() => {
+  const shown = snapshot.value.value;
+  if (!shown) return [];
+  const there = new Map(shown.columns.map((column) => [column.name, column]));
+  const first = ["id", "text", "label", "prediction", "score", "label_score", "loss"];
+  const known = first.flatMap((name) => there.get(name) ?? []);
+  return [...known, ...shown.columns.filter(({ name }) => !first.includes(name) && name !== "correct")];
+});
+
+const classTest = (name: string): string | null => {
+  const subset = subsetsByName.value.get(name);
+  return subset?.kind === "class" ? subset.expression : null;
+};
+const filters: ReadonlySignal<ReadonlyMap<string, Filter>> = computed(
+  () =>
+    new Map([
+      ["", searchFilter(search.value, snapshot.value.value?.columns ?? [])],
+      ...shownColumns.value.map((column): [string, Filter] => [
+        column.name,
+        columnFilter(column, typed.value.get(column.name) ?? "", classTest),
+      ]),
+    ]),
+);
+
+/** What the table is narrowed down to, for the download too; null: everything. */
+export const tableExpression: ReadonlySignal<string | null> = computed(() => allOf([...filters.value.values()]));
+
+const page =
+  (odd: number): (() => TableQuery) =>
+  () => {
+    const first = firstPage.value;
+    const own = first % 2 === odd ? first : first + 1;
+    const rule = order.value;
+    return {
+      ...(tableExpression.value ? { expression: tableExpression.value } : {}),
+      ...(rule ? { order: rule.by, descending: rule.descending } : {}),
+      offset: own * PAGE,
+      limit: PAGE,
+    };
+  };
+export const even = tableOf(page(0));
+export const odd = tableOf(page(1));
+
+/** A line of the table, of the pages that are here. */
+export function rowAt(line: number): TableRow | undefined {
+  const { value, query } = (Math.floor(line / PAGE) % 2 === 0 ? even : odd).value;
+  return value && query && line >= query.offset ? value.rows[line - query.offset] : undefined;
+}
+
+/** How a column is called in its head. */
+export const title = (name: string): string => ({ prediction: "pred.", label_score: "p(label)" })[name] ?? name;
+/** Why what is typed over a column cannot be meant. */
+export const wrongOf = (name: string): string | undefined => {
+  const filter = filters.value.get(name);
+  return filter && "wrong" in filter ? filter.wrong : undefined;
+};
+export const isNumber = ({ type, name }: ColumnInfo): boolean =>
+  type === "number" &&
+  name !== "id" &&
+  (numeric(snapshot.value.value?.task) || (name !== "label" && name !== "prediction"));
+
+/** How numbers of a column are written: all with the same decimals. */
+export const written = computed(() => {
+  const known = columns.value.value;
+  return new Map(
+    shownColumns.value.map(({ name }) => [
+      name,
+      alike(known?.[name as "loss"] ?? known?.extra.get(name)?.values ?? []),
+    ]),
+  );
+});
