@@ -1,135 +1,127 @@
-"""What reading a Parquet file would take, found in its page headers before anything is decompressed.
+"""The pages of a column in a Parquet file: what their headers say, checked before anything is decompressed."""
 
-A few bytes may stand for gigabytes: compressed zeros, or one value repeated. What the file's own metadata say of it may be a lie;
-the reader goes by the headers of its pages, and so does this. The format is that of apache/parquet-format. It is read here because
-pyarrow's own view of a column's metadata ends the process where they contradict each other.
-"""
-
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.thrift import Compact, ThriftError, Value
+from tensorboard_activis.read.footer import REWRITE, Chunk, as_count, as_fields
+from tensorboard_activis.read.stored_types import BYTE_ARRAY, WIDTHS
+from tensorboard_activis.read.thrift import Compact, ThriftError, Value, boolean, i32, struct
 
-_MAGIC = b"PAR1"
-_MAX_FOOTER = 2 << 20
-_MAX_PAGES = 50_000
-#: Page headers carry statistics, which the writer cuts; nothing of ours comes near this.
-_MAX_HEADER = 1 << 16
-_DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = 0, 2, 3
+#: Page headers carry statistics, which the writer cuts at 4 KB for each of four values. Most are short.
+_SHORT_HEADER, _MAX_HEADER = 1 << 10, 1 << 15
+_DATA_PAGE, _DICTIONARY_PAGE = 0, 2
+_OTHER_PAGES = {1: "an index page", 3: "a data page of version 2"}
+#: Values lie one after the other, or are indices into a dictionary, whose own values are plain. What is missing is said in runs.
+_PLAIN, _RUNS, _INDICES = 0, 3, 8
+_OTHER_ENCODINGS = {
+    2: "PLAIN_DICTIONARY",
+    3: "RLE",
+    4: "BIT_PACKED",
+    5: "DELTA_BINARY_PACKED",
+    6: "DELTA_LENGTH_BYTE_ARRAY",
+    7: "DELTA_BYTE_ARRAY",
+    9: "BYTE_STREAM_SPLIT",
+}
+_MAX_INT32 = (1 << 31) - 1
 
 
-@dataclass(slots=True)
-class Demand:
-    """Of one column of the file, over all its row groups.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page.
 
     Attributes:
-        uncompressed: bytes that its pages take when they are decompressed.
-        values: values in its data pages.
-        dictionary: bytes of its dictionaries; each of the values may be as long.
+        is_dictionary: whether it holds the dictionary of the pages after it.
+        indexed: whether its values are indices into the dictionary.
+        count: values, missing ones as well.
+        uncompressed: bytes of its content when it is decompressed.
+        start, size: where its content lies in the file, and how many bytes of it.
     """
 
-    uncompressed: int = 0
-    values: int = 0
-    dictionary: int = 0
+    is_dictionary: bool
+    indexed: bool
+    count: int
+    uncompressed: int
+    start: int
+    size: int
+
+    def header(self) -> bytes:
+        """The header that says this and nothing else."""
+        sizes = {2: i32(self.uncompressed), 3: i32(self.size)}
+        if self.is_dictionary:
+            return struct(
+                {1: i32(_DICTIONARY_PAGE)}
+                | sizes
+                | {7: struct({1: i32(self.count), 2: i32(_PLAIN), 3: boolean(False)})}
+            )[1]
+        encoding = _INDICES if self.indexed else _PLAIN
+        details = struct({1: i32(self.count), 2: i32(encoding), 3: i32(_RUNS), 4: i32(_RUNS)})
+        return struct({1: i32(_DATA_PAGE)} | sizes | {5: details})[1]
 
 
-@dataclass(slots=True)
-class Demands:
-    """Of a file: its number of rows, and its columns by their paths in the schema."""
+def pages(file: BinaryIO, chunk: Chunk, what: str) -> Iterator[Page]:
+    """The pages of one column in one group of rows: a dictionary, if there is one, then its values.
 
-    rows: int
-    columns: dict[str, Demand] = field(default_factory=dict)
-
-
-def demands(file: BinaryIO) -> Demands:
-    """Reads footer and page headers.
+    Args:
+        what: the column, for errors.
 
     Raises:
-        UnreadableError: it is no Parquet file, or its pages are not where it says, or too many.
+        UnreadableError: they are not where they say, contradict themselves, or are not of a kind that this project wrote.
+        ThriftError: a header is damaged.
     """
-    try:
-        footer = _footer(file)
-        found = Demands(_integer(footer.get(3)))
-        pages = 0
-        for chunk in _chunks(footer):
-            metadata = _fields(chunk.get(3))
-            if chunk.get(1):
-                raise UnreadableError("a column lies in another file")
-            path = ".".join(_text(part) for part in _items(metadata.get(3)))
-            demand = found.columns.setdefault(path, Demand())
-            for header in _pages(file, metadata):
-                pages += 1
-                if pages > _MAX_PAGES:
-                    raise UnreadableError(f"it has more than {_MAX_PAGES:,} pages")
-                _count(demand, header)
-        return found
-    except ThriftError as error:
-        raise UnreadableError(f"its metadata are damaged: {error}") from error
+    position, end, dictionary = chunk.start, chunk.start + chunk.size, False
+    while position < end:
+        header, length = _header(file, position, end)
+        position += length
+        size = as_count(header.get(3))
+        if size > end - position:
+            raise UnreadableError(f"the pages of {what} are not where it says")
+        page = _page(header, position, size, chunk, what)
+        if page.is_dictionary and dictionary:
+            raise UnreadableError(f"{what} has two dictionaries")
+        if page.indexed and not dictionary:
+            raise UnreadableError(f"{what} refers to a dictionary that is not there")
+        dictionary |= page.is_dictionary
+        yield page
+        position += size
 
 
-def _footer(file: BinaryIO) -> dict[int, Value]:
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 8))
-    tail = file.read(8)
-    length = int.from_bytes(tail[:4], "little")
-    if tail[4:] != _MAGIC or length > min(size - 12, _MAX_FOOTER):
-        raise UnreadableError("it is no complete Parquet file")
-    file.seek(size - 8 - length)
-    return Compact(file.read(length)).struct()
-
-
-def _chunks(footer: dict[int, Value]) -> Iterator[dict[int, Value]]:
-    """Those of all columns in all row groups."""
-    for group in _items(footer.get(4)):
-        for chunk in _items(_fields(group).get(1)):
-            yield _fields(chunk)
-
-
-def _pages(file: BinaryIO, metadata: dict[int, Value]) -> Iterator[dict[int, Value]]:
-    """The headers of a column's pages in one row group."""
-    start, dictionary = _integer(metadata.get(9)), metadata.get(11)
-    if isinstance(dictionary, int) and 0 < dictionary < start:  # as the reader has it
-        start = dictionary
-    end = start + _integer(metadata.get(7))
-    while start < end:
+def _header(file: BinaryIO, start: int, end: int) -> tuple[dict[int, Value], int]:
+    """The header that begins there, and how many bytes it has."""
+    for most in (_SHORT_HEADER, _MAX_HEADER):
         file.seek(start)
-        reader = Compact(file.read(_MAX_HEADER))
-        header = reader.struct()
-        yield header
-        start += reader.position + _integer(header.get(3))
+        reader = Compact(file.read(min(most, end - start)))
+        try:
+            return reader.struct(), reader.position
+        except ThriftError:
+            if most == _MAX_HEADER or end - start <= most:
+                raise
+    raise AssertionError
 
 
-def _count(demand: Demand, header: dict[int, Value]) -> None:
-    kind, uncompressed = _integer(header.get(1)), _integer(header.get(2))
-    demand.uncompressed += uncompressed
-    if kind == _DICTIONARY_PAGE:
-        demand.dictionary += uncompressed
-    elif kind in (_DATA_PAGE, _DATA_PAGE_V2):
-        demand.values += _integer(_fields(header.get(5 if kind == _DATA_PAGE else 8)).get(1))
+def _page(header: dict[int, Value], start: int, size: int, chunk: Chunk, what: str) -> Page:
+    kind, uncompressed = as_count(header.get(1)), as_count(header.get(2))
+    if kind not in (_DATA_PAGE, _DICTIONARY_PAGE):
+        raise UnreadableError(
+            f"{what} has {_OTHER_PAGES.get(kind, f'a page of kind {kind}')}, which is not read. {REWRITE}"
+        )
+    is_dictionary = kind == _DICTIONARY_PAGE
+    details = as_fields(header.get(7 if is_dictionary else 5))
+    count, encoding = as_count(details.get(1)), as_count(details.get(2))
+    if max(count, uncompressed) > _MAX_INT32 or (not chunk.codec and uncompressed != size):
+        raise UnreadableError(f"a page of {what} is not as large as it says")
+    if encoding not in ((_PLAIN,) if is_dictionary else (_PLAIN, _INDICES)):
+        name = _OTHER_ENCODINGS.get(encoding, f"encoding {encoding}")
+        raise UnreadableError(f"{what} is encoded by {name}; only PLAIN and RLE_DICTIONARY are read. {REWRITE}")
+    if not is_dictionary and (details.get(3), details.get(4)) != (_RUNS, _RUNS):
+        raise UnreadableError(f"{what} says what is missing in an encoding that is not read. {REWRITE}")
+    if is_dictionary:
+        _check_entries(count, uncompressed, chunk, what)
+    return Page(is_dictionary, encoding == _INDICES, count, uncompressed, start, size)
 
 
-def _integer(value: Value) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise ThriftError("a number is missing or negative")
-    return value
-
-
-def _items(value: Value) -> list[Value]:
-    if not isinstance(value, list):
-        raise ThriftError("a list is missing")
-    return value
-
-
-def _fields(value: Value) -> dict[int, Value]:
-    if not isinstance(value, dict):
-        raise ThriftError("a part is missing")
-    return value
-
-
-def _text(value: Value) -> str:
-    if not isinstance(value, bytes):
-        raise ThriftError("a name is missing")
-    return value.decode(errors="replace")
+def _check_entries(count: int, size: int, chunk: Chunk, what: str) -> None:
+    width = WIDTHS.get(chunk.physical)
+    if width is None or (count * width > size if chunk.physical == BYTE_ARRAY else count * width != size):
+        raise UnreadableError(f"the dictionary of {what} says that it has {count:,} values, in {size:,} bytes")

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import missing, open_own
-from tensorboard_activis.read.pages import Demands, demands
+from tensorboard_activis.read.footer import Column
+from tensorboard_activis.read.rebuilt import Rebuilt, TooMuch, rebuilt
 
 #: What a table may take in memory, whatever the size of its file, and how many times the size of a larger file.
 ROOM = 256 << 20
@@ -23,25 +24,14 @@ def read_table(path: Path) -> pa.Table:
     """The whole table.
 
     Raises:
-        UnreadableError: it is missing or damaged, or would take much more memory than such a file has a reason to.
+        UnreadableError: it is missing or damaged, holds what no table of instances holds, or would take much more memory than such
+            a file has a reason to.
     """
     try:
         with open_own(path) as file:
-            room = max(ROOM, _TIMES * os.fstat(file.fileno()).st_size)
-            wanted = demands(file)
-            _check_demands(wanted, room)
-            # As a Python file: no map into memory that others may cut short while it is held.
-            parquet = pq.ParquetFile(file, pre_buffer=False)
-            schema = parquet.schema_arrow
-            columns = wanted.columns.items()
-            packed = [name for name, one in columns if one.dictionary and one.values * one.dictionary > room]
-            if packed:
-                parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=packed)
-            # Threads of the reader would outlive a request for no gain: the tables are small.
-            table = parquet.read(use_threads=False)
-            # Texts that are no UTF-8 and lists that end before they begin are found here, not by whoever reads them.
-            table.validate(full=True)
-            names = list(table.column_names)
+            room = allowance(os.fstat(file.fileno()))
+            source = rebuilt(file, room)
+        return _decoded(source, room)
     except FileNotFoundError as error:
         raise UnreadableError(missing(path.name)) from error
     except UnreadableError as error:
@@ -50,42 +40,68 @@ def read_table(path: Path) -> pa.Table:
         raise UnreadableError(f"{path.name} cannot be read: {error.strerror or str(error)[:300]}.") from error
     except _DAMAGE as error:
         raise UnreadableError(f"{path.name} cannot be read: {str(error)[:300]}.") from error
-    for name, column in zip(names, table.columns, strict=True):
-        check_expansion(column, f"{path.name}: column {name!r:.60}", room)
-    # Read as they were packed, columns are known to fit when they are unpacked.
-    return table.cast(schema) if packed else table
 
 
-def check_expansion(column: pa.ChunkedArray, what: str, room: int) -> None:
-    """That a column of dictionary-encoded texts fits into memory when it is written out.
+def allowance(status: os.stat_result) -> int:
+    """Bytes that a table may take in memory. Of a file with holes, only what is stored of it counts."""
+    stored = min(status.st_size, 512 * getattr(status, "st_blocks", status.st_size))
+    return max(ROOM, _TIMES * stored)
 
-    Raises:
-        UnreadableError: it does not.
-    """
+
+def _decoded(source: Rebuilt, room: int) -> pa.Table:
+    columns = source.columns
+    # Texts that might not fit are left in their dictionaries until they are counted. Categories stay there.
+    counted = sum(one.decoded + one.expanded for one in source.demands) > room
+    packed = [
+        index
+        for index, (column, demand) in enumerate(zip(columns, source.demands, strict=True))
+        if pa.types.is_dictionary(column.kind) or (counted and demand.expanded)
+    ]
+    parquet = pq.ParquetFile(
+        pa.BufferReader(source.content),
+        pre_buffer=False,
+        read_dictionary=[_path(index, columns[index]) for index in packed],
+    )
+    # Threads of the reader would outlive a request for no gain: the tables are small.
+    table = parquet.read(use_threads=False)
+    # Texts that are no UTF-8 and lists that end before they begin are found here, not by whoever reads them.
+    table.validate(full=True)
+    total = sum(one.decoded for one in source.demands)
+    for index in packed:
+        total += written_out(table.column(index))
+        if total > room:
+            raise TooMuch(total, room, f"with the column {columns[index].name!r:.60} it")
+    arrays = [
+        array if array.type == column.kind else array.cast(column.kind)
+        for array, column in zip(table.columns, columns, strict=True)
+    ]
+    metadata = {name: value for name, value in source.metadata.items() if name.startswith(b"activis.")}
+    return pa.table(arrays, names=[column.name for column in columns]).replace_schema_metadata(metadata or None)
+
+
+def _path(index: int, column: Column) -> str:
+    return f"c{index}.list.element" if column.repeated else f"c{index}"
+
+
+def written_out(column: pa.ChunkedArray) -> int:
+    """Bytes that the texts of a dictionary-encoded column, or of lists of them, take when they are written out."""
     total = 0
     for chunk in column.chunks:
-        while pa.types.is_list(chunk.type) or pa.types.is_large_list(chunk.type):
+        while pa.types.is_list(chunk.type):
             chunk = chunk.flatten()
-        if not pa.types.is_dictionary(chunk.type) or chunk.dictionary.type not in (pa.string(), pa.binary()):
+        if not pa.types.is_dictionary(chunk.type):
             continue
         lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
         used = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
         total += int(lengths.astype(np.int64)[used].sum())
-    check_room(total, what, room)
+    return total
 
 
-def check_room(size: int, what: str, room: int | None = None) -> None:
+def check_room(size: int, what: str) -> None:
     """That so many bytes may be taken.
 
     Raises:
         UnreadableError: they may not.
     """
-    allowed = ROOM if room is None else room
-    if size > allowed:
-        raise UnreadableError(f"{what} would take {size:,} bytes of memory; {allowed:,} are allowed.")
-
-
-def _check_demands(wanted: Demands, room: int) -> None:
-    uncompressed = sum(one.uncompressed for one in wanted.columns.values())
-    values = sum(one.values for one in wanted.columns.values())
-    check_room(max(uncompressed, 8 * values, wanted.rows), "it", room)
+    if size > ROOM:
+        raise UnreadableError(f"{what} would take {size:,} bytes of memory; {ROOM:,} are allowed.")

@@ -1,9 +1,16 @@
 """Thrift's compact protocol, as much of it as Parquet's footers and page headers are made of."""
 
+from collections.abc import Mapping, Sequence
+
 #: A struct is a dict of its fields by number, a list a list, texts are bytes, what has no use here is None.
 Value = int | bytes | list["Value"] | dict[int, "Value"] | None
+#: An encoded value: its type in the protocol, and its bytes.
+Encoded = tuple[int, bytes]
 
+_TRUE, _FALSE, _I8, _I32, _I64, _BINARY, _LIST, _STRUCT = 1, 2, 3, 5, 6, 8, 9, 12
 _MAX_DEPTH = 16
+#: Values of one struct, all that lies in it included: each takes one byte here, and some hundred in memory.
+_MAX_VALUES = 400_000
 
 
 class ThriftError(Exception):
@@ -17,8 +24,9 @@ class Compact:
         position: how many bytes were read.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self._data = data
+        self._values = 0
         self.position = 0
 
     def struct(self) -> dict[int, Value]:
@@ -34,28 +42,31 @@ class Compact:
         while kind := self._byte():
             number = number + (kind >> 4) if kind >> 4 else self._integer()
             # A boolean is its own type; everywhere else it is a byte.
-            fields[number] = None if kind & 15 in (1, 2) else self._value(kind & 15, depth)
+            fields[number] = kind & 15 == _TRUE if kind & 15 in (_TRUE, _FALSE) else self._value(kind & 15, depth)
         return fields
 
     def _value(self, kind: int, depth: int) -> Value:
-        if kind in (1, 2, 3):
+        self._values += 1
+        if self._values > _MAX_VALUES:
+            raise ThriftError(f"it holds more than {_MAX_VALUES:,} values")
+        if kind in (_TRUE, _FALSE, _I8):
             return self._byte()
-        if kind in (4, 5, 6):
+        if kind in (4, _I32, _I64):
             return self._integer()
         if kind == 7:
             self._take(8)
             return None
-        if kind == 8:
+        if kind == _BINARY:
             return self._take(self._varint())
         if depth > _MAX_DEPTH:
             raise ThriftError("it is nested too deeply")
-        if kind in (9, 10):
+        if kind in (_LIST, 10):
             head = self._byte()
             count = head >> 4 if head >> 4 < 15 else self._varint()
             if count > len(self._data) - self.position:
                 raise IndexError
             return [self._value(head & 15, depth + 1) for _ in range(count)]
-        if kind == 12:
+        if kind == _STRUCT:
             return self._struct(depth + 1)
         raise ThriftError(f"it holds a value of type {kind}")  # maps are in none of them
 
@@ -67,19 +78,73 @@ class Compact:
         self.position += count
         if self.position > len(self._data):
             raise IndexError
-        return self._data[self.position - count : self.position]
+        return bytes(self._data[self.position - count : self.position])
 
     def _varint(self) -> int:
-        found = shift = 0
+        number = shift = 0
         while True:
             byte = self._byte()
-            found |= (byte & 127) << shift
+            number |= (byte & 127) << shift
             if byte < 128:
-                return found
+                return number
             shift += 7
             if shift > 63:
                 raise ThriftError("a number has too many digits")
 
     def _integer(self) -> int:
-        found = self._varint()
-        return (found >> 1) ^ -(found & 1)
+        number = self._varint()
+        return (number >> 1) ^ -(number & 1)
+
+
+def boolean(value: bool) -> Encoded:
+    """A truth value, as a field of a struct."""
+    return (_TRUE if value else _FALSE), b""
+
+
+def i8(value: int) -> Encoded:
+    """A whole number of 8 bits."""
+    return _I8, bytes([value])
+
+
+def i32(value: int) -> Encoded:
+    """A whole number of 32 bits."""
+    return _I32, _zigzag(value)
+
+
+def i64(value: int) -> Encoded:
+    """A whole number of 64 bits."""
+    return _I64, _zigzag(value)
+
+
+def binary(value: bytes) -> Encoded:
+    """Bytes."""
+    return _BINARY, _digits(len(value)) + value
+
+
+def items(values: Sequence[Encoded]) -> Encoded:
+    """A list; all of its values are of one type, and an empty one is of structs."""
+    kind, count = (values[0][0] if values else _STRUCT), len(values)
+    head = bytes([count << 4 | kind]) if count < 15 else bytes([0xF0 | kind]) + _digits(count)
+    return _LIST, head + b"".join(content for _, content in values)
+
+
+def struct(fields: Mapping[int, Encoded | None]) -> Encoded:
+    """A struct of fields by number, in ascending order and less than 16 apart; those that are None are left out."""
+    parts, before = [], 0
+    for number, value in fields.items():
+        if value is not None:
+            parts += [bytes([number - before << 4 | value[0]]), value[1]]
+            before = number
+    return _STRUCT, b"".join(parts) + b"\0"
+
+
+def _digits(value: int) -> bytes:
+    digits = bytearray()
+    while value > 127:
+        digits.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*digits, value])
+
+
+def _zigzag(value: int) -> bytes:
+    return _digits(value << 1 if value >= 0 else (-value << 1) - 1)

@@ -160,7 +160,7 @@ def _missing_table(run: Path) -> None:
 
 def _changed_table(run: Path) -> None:
     path = one(run, "*.parquet")
-    pq.write_table(pq.read_table(path), path, compression="gzip")
+    pq.write_table(pq.read_table(path), path, compression="snappy")
 
 
 def _shorter_table(run: Path) -> None:

@@ -1,0 +1,193 @@
+"""A Parquet file put together anew, so that pyarrow sees no count, offset or type that was not checked.
+
+A few bytes may stand for gigabytes: compressed zeros, one value repeated, an encoding that multiplies, or a count that nothing
+stands behind. The file's own metadata never reach pyarrow: it is given the contents of the pages, under headers and a footer of
+our own making.
+"""
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.read.footer import Chunk, Column, read_footer
+from tensorboard_activis.read.pages import Page, pages
+from tensorboard_activis.read.stored_types import BYTE_ARRAY, schema_element
+from tensorboard_activis.read.thrift import Encoded, ThriftError, binary, i32, i64, items, struct
+
+_MAGIC = b"PAR1"
+_MAX_PAGES = 50_000
+#: Bytes that a value, and an entry of a dictionary beside its text, take when they are decoded.
+_VALUE, _ENTRY = 8, 24
+_LIST = struct({3: struct({})})
+
+
+@dataclass(slots=True)
+class Demand:
+    """What one column takes, over all groups of rows.
+
+    Attributes:
+        uncompressed: bytes that its pages take when they are decompressed.
+        values: values in its data pages, missing ones as well.
+        entries: values in its dictionaries.
+        expanded: at most so many bytes are the texts that its values take from dictionaries.
+    """
+
+    uncompressed: int = 0
+    values: int = 0
+    entries: int = 0
+    expanded: int = 0
+
+    @property
+    def decoded(self) -> int:
+        """Bytes that reading it takes while its texts stay in their dictionaries."""
+        return self.uncompressed + _VALUE * self.values + _ENTRY * self.entries
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A file whose counts are true.
+
+    Attributes:
+        content: Parquet, with columns called c0, c1, ….
+        columns: what they are in the file that was read, and `demands` what each takes.
+        metadata: the file's own.
+    """
+
+    content: pa.Buffer
+    columns: list[Column]
+    demands: list[Demand]
+    metadata: dict[bytes, bytes]
+
+
+class TooMuch(UnreadableError):
+    """Reading would take more memory than is allowed.
+
+    Args:
+        size: bytes, as far as they were counted, and `room` those that are allowed.
+        what: would take them.
+    """
+
+    def __init__(self, size: int, room: int, what: str = "it") -> None:
+        super().__init__(f"{what} would take {size:,} bytes of memory; {room:,} are allowed")
+
+
+def rebuilt(file: BinaryIO, room: int) -> Rebuilt:
+    """Reads footer and pages, and puts a file together that says the same of them.
+
+    Args:
+        file: opened, at any position.
+        room: bytes that may be taken by what pyarrow makes of it, texts of a dictionary counted once.
+
+    Raises:
+        TooMuch: it would take more.
+        UnreadableError: it is no Parquet file, not of a kind that this project wrote, or its pages are not what it says.
+    """
+    try:
+        footer = read_footer(file)
+        builder = _Builder(file, footer.columns, room)
+        # What nothing stands behind is seen before anything is read.
+        builder.check(sum(_VALUE * chunk.values + chunk.size for _, chunks in footer.groups for chunk in chunks))
+        groups = [builder.group(rows, chunks) for rows, chunks in footer.groups if rows]
+        content = builder.finish(sum(rows for rows, _ in footer.groups), groups)
+        return Rebuilt(content, footer.columns, builder.demands, footer.metadata)
+    except ThriftError as error:
+        raise UnreadableError(f"its metadata are damaged: {error}") from error
+
+
+class _Builder:
+    """The pages read so far, and what they take."""
+
+    def __init__(self, file: BinaryIO, columns: list[Column], room: int) -> None:
+        self.demands = [Demand() for _ in columns]
+        self._file = file
+        self._columns = columns
+        self._room = room
+        self._parts: list[tuple[bytes, Page]] = []
+        self._length = len(_MAGIC)
+        self._pages = 0
+        self._decoded = 0
+
+    def check(self, size: int) -> None:
+        if size > self._room:
+            raise TooMuch(size, self._room)
+
+    def group(self, rows: int, chunks: list[Chunk]) -> Encoded:
+        encoded = [self._chunk(index, chunk) for index, chunk in enumerate(chunks)]
+        return struct({1: items(encoded), 2: i64(0), 3: i64(rows)})
+
+    def finish(self, rows: int, groups: list[Encoded]) -> pa.Buffer:
+        schema = [struct({4: binary(b"schema"), 5: i32(len(self._columns))})]
+        for index, column in enumerate(self._columns):
+            schema += _elements(index, column)
+        _, footer = struct({1: i32(2), 2: items(schema), 3: i64(rows), 4: items(groups)})
+        end = footer + len(footer).to_bytes(4, "little") + _MAGIC
+        content = pa.allocate_buffer(self._length + len(end))
+        target, position = memoryview(content).cast("B"), len(_MAGIC)
+        target[:position] = _MAGIC
+        for header, page in self._parts:
+            target[position : position + len(header)] = header
+            position += len(header)
+            self._file.seek(page.start)
+            if self._file.readinto(target[position : position + page.size]) != page.size:  # type: ignore[attr-defined]
+                raise UnreadableError("it became shorter while it was read")
+            position += page.size
+        target[position:] = end
+        return content
+
+    def _chunk(self, index: int, chunk: Chunk) -> Encoded:
+        column, demand = self._columns[index], self.demands[index]
+        what = f"the column {column.name!r:.80}"
+        start, data, size, values, dictionary = self._length, self._length, 0, 0, 0
+        for page in pages(self._file, chunk, what):
+            self._pages += 1
+            if self._pages > _MAX_PAGES:
+                raise UnreadableError(f"it has more than {_MAX_PAGES:,} pages")
+            before = demand.decoded
+            demand.uncompressed += page.uncompressed
+            size += page.uncompressed
+            self._append(page)
+            if page.is_dictionary:
+                dictionary, data = page.uncompressed, self._length
+                demand.entries += page.count
+            else:
+                values += page.count
+                demand.values += page.count
+                demand.expanded += page.count * dictionary if page.indexed and chunk.physical == BYTE_ARRAY else 0
+            self._decoded += demand.decoded - before
+            self.check(self._decoded)
+        if values != chunk.values:
+            raise UnreadableError(f"the pages of {what} hold {values:,} values, and the file says {chunk.values:,}")
+        metadata = {
+            1: i32(chunk.physical),
+            2: items([i32(0), i32(3), i32(8)]),
+            3: items([binary(name) for name in _path(index, column)]),
+            4: i32(chunk.codec),
+            5: i64(values),
+            6: i64(size),
+            7: i64(self._length - start),
+            9: i64(data),
+            11: i64(start) if start < data else None,
+        }
+        return struct({2: i64(0), 3: struct(metadata)})
+
+    def _append(self, page: Page) -> None:
+        header = page.header()
+        self._parts.append((header, page))
+        self._length += len(header) + page.size
+
+
+def _path(index: int, column: Column) -> list[bytes]:
+    name = b"c%d" % index
+    return [name, b"list", b"element"] if column.repeated else [name]
+
+
+def _elements(index: int, column: Column) -> list[Encoded]:
+    """A column's part of the schema, depth first."""
+    names = _path(index, column)
+    leaf = schema_element(names[-1], column.stored, column.optional)
+    if not column.repeated:
+        return [leaf]
+    outer = struct({3: i32(int(column.outer)), 4: binary(names[0]), 5: i32(1), 6: i32(3), 10: _LIST})
+    return [outer, struct({3: i32(2), 4: binary(names[1]), 5: i32(1)}), leaf]
