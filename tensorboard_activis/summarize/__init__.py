@@ -1,1 +1,1 @@
-"""From batches of activations to statistics and a sample."""
+"""Streaming statistics per subset and neuron, and the sample of instances, from batches of activations."""

@@ -1,4 +1,4 @@
-"""From float32 to float16, which is what is kept of single activations."""
+"""Conversion of activations from float32 to float16, the type in which single activations are stored."""
 
 from collections.abc import Callable
 
@@ -12,19 +12,19 @@ Convert = Callable[[np.ndarray], np.ndarray]
 
 
 def numpy_convert(values: np.ndarray) -> np.ndarray:
-    """numpy's own way: 3 ns a value; a framework's vector instructions take a twentieth of that."""
+    """Converts with numpy, at 3 ns a value; a framework's vector instructions take a twentieth of that."""
     return values.astype(np.float16)
 
 
 def to_float16(values: np.ndarray, convert: Convert = numpy_convert) -> tuple[np.ndarray, int]:
-    """Rounds to float16; finite values beyond its range become its largest. NaN and infinities stay what they are.
+    """Rounds to float16 and clips finite values to its range. NaN and infinities stay as they are.
 
     Arguments:
         values: float32 of any shape.
-        convert: how it is rounded.
+        convert: rounds float32 in range to float16.
 
     Returns:
-        float16 of the same shape, and how many values were beyond the range.
+        float16 of the same shape, and the number of values that were clipped.
     """
     # NaN compares as False, so this says that all are finite and in the range.
     if not values.size or (values.max() <= _LARGEST and values.min() >= -_LARGEST):

@@ -1,8 +1,8 @@
-"""Which instances of a batch are in which subset, arranged once per batch so that every layer's statistics are few operations.
+"""Subset membership of a batch, arranged once so that the statistics of every layer take few operations.
 
-Instances in exactly the same subsets are one group: what is added to a class is the sum of a group, not every row; unless nearly
-every instance would be a group of its own. Subsets that hold a large part of the batch (all, correct, wrong) cut it into a few
-atoms, each of which is summed once for all of them.
+Instances in exactly the same subsets form a group: the sum of a group is added to a subset, not every row, unless nearly every
+instance would be a group of its own. Subsets with a large part of the batch (all, correct, wrong) partition it into a few atoms,
+each of which is summed once for all of these subsets.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ import numpy as np
 
 from tensorboard_activis.summarize.sample import ranks
 
-#: A subset with more than this part of a batch is summed by atoms, any other by its groups.
+#: A subset with more than this share of a batch is summed by atoms, any other by its groups.
 _LARGE = 1 / 4
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of the batch, in the order of `Groups.order`; positions count from the block's first row.
+    """Consecutive rows of the batch after sorting it by group; row numbers below count from the block's first row.
 
     Attributes:
-        rows: the batch's positions, in order.
-        shared: (start, stop) of groups with several rows; their sum goes to the first of them.
-        atoms: per atom its groups' first rows, a slice where they follow each other.
-        turns: (subsets, rows): the groups' first rows that go to as many small subsets, none of them twice in a turn.
+        rows: positions in the batch, intp [rows].
+        shared: (start, stop) of groups with several rows; their sum is stored in the first of these rows.
+        atoms: (atom, first rows of its groups); a slice where the rows are consecutive.
+        turns: (subsets, rows): first rows of groups and, for each, a small subset that it is added to; no subset is twice in a turn.
     """
 
     rows: np.ndarray
@@ -37,31 +37,31 @@ class Block:
 
     @cached_property
     def runs(self) -> list[tuple[int, int, int]]:
-        """The turns as (subset, row, count): rows that go to as many subsets, both counted upwards."""
-        found: list[tuple[int, int, int]] = []
+        """The turns as (subset, row, count): `count` consecutive rows that are added to as many consecutive subsets."""
+        runs: list[tuple[int, int, int]] = []
         for subset, rows in self.turns:
             row = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
             first = np.ones(row.size, bool)
             first[1:] = (row[1:] - row[:-1] != 1) | (subset[1:] - subset[:-1] != 1)
             at = np.flatnonzero(first)
             counts = np.append(at[1:], row.size) - at
-            found += zip(subset[at].tolist(), row[at].tolist(), counts.tolist(), strict=True)
-        return found
+            runs += zip(subset[at].tolist(), row[at].tolist(), counts.tolist(), strict=True)
+        return runs
 
 
 class Groups:
-    """The subsets of one batch.
+    """Which instances of one batch are in which subsets.
 
     Arguments:
-        members: per subset the positions of its instances in the batch.
-        instances: how many the batch holds.
-        previous: of the batch before, whose memory is used again.
+        members: per subset the positions of its instances in the batch, intp [instances of the subset].
+        instances: number of instances in the batch.
+        previous: the groups of the batch before, to reuse their memory.
 
     Attributes:
-        members: as given.
-        sizes: int64 [subsets].
-        large: per subset of a large part of the batch its atoms' indices: (subset, intp [atoms]).
-        atoms: how many there are.
+        members, instances: the arguments.
+        sizes: instances per subset, int64 [subsets].
+        large: (subset, indices of its atoms, intp [atoms]) of every subset with a large share of the batch.
+        atoms: number of atoms.
     """
 
     def __init__(self, members: Sequence[np.ndarray], instances: int, previous: "Groups | None" = None) -> None:
@@ -70,7 +70,7 @@ class Groups:
         self.sizes = np.fromiter(map(len, members), np.int64, len(members))
         self._scratch: dict[tuple[int, int], Scratch] = {} if previous is None else previous._scratch
         self._blocks: dict[int, list[Block]] = {}
-        # 64 random bits per subset: rows where their sums agree are in the same subsets.
+        # 64 random bits per subset: rows with equal sums of these are in the same subsets.
         keys = _keys(len(members))
         large = np.flatnonzero(self.sizes > instances * _LARGE)
         pattern = np.zeros(instances, np.uint64)
@@ -100,13 +100,13 @@ class Groups:
         self.large = [(subset, _atoms_in(members[subset], examples, instances)) for subset in large.tolist()]
 
     def blocks(self, most: int) -> list[Block]:
-        """The batch in blocks of at most so many rows."""
+        """The batch in blocks of at most `most` rows."""
         if most not in self._blocks:
             self._blocks[most] = self._cut(most)
         return self._blocks[most]
 
     def scratch(self, rows: int, neurons: int) -> "Scratch":
-        """Memory for a block of at most so many rows: used by one layer after the other, and by the batches that follow."""
+        """Work memory for a block of `rows` rows; every layer and every later batch uses it again."""
         key = (rows, neurons)
         if key not in self._scratch:
             self._scratch[key] = Scratch(rows, neurons)
@@ -147,23 +147,23 @@ class Groups:
 
 
 class Scratch:
-    """Memory for the rows of a block: as they are, as deviations, and what subsets hold so far."""
+    """Work memory for the rows of a block: their values, their deviations, and the accumulators of their subsets."""
 
     def __init__(self, rows: int, neurons: int) -> None:
         self.values = np.empty((rows, neurons), np.float32)
         self.deviation = np.empty((rows, neurons))
-        self.held = {dtype: np.empty((rows, neurons), dtype) for dtype in (np.float32, np.float64)}
+        self.accumulators = {dtype: np.empty((rows, neurons), dtype) for dtype in (np.float32, np.float64)}
 
 
 def _changes(values: np.ndarray) -> np.ndarray:
-    """bool: where a value differs from the one before."""
+    """bool [values]: where a value differs from the one before it; True at the first."""
     changes = np.ones(values.size, bool)
     np.not_equal(values[1:], values[:-1], out=changes[1:])
     return changes
 
 
 def _atoms_in(members: np.ndarray, examples: np.ndarray, instances: int) -> np.ndarray:
-    """Which atoms a subset is made of, told by one instance of each."""
+    """Indices of the atoms of which a subset consists, from one example instance of each atom."""
     inside = np.zeros(instances, bool)
     inside[members] = True
     return np.flatnonzero(inside[examples])
@@ -174,13 +174,13 @@ def _keys(count: int) -> np.ndarray:
     return ranks(range(count))
 
 
-def _rows(found: np.ndarray) -> slice | np.ndarray:
-    """As a slice, which copies nothing, where they follow each other."""
-    return slice(int(found[0]), int(found[-1]) + 1) if (found[1:] - found[:-1] == 1).all() else found
+def _rows(rows: np.ndarray) -> slice | np.ndarray:
+    """Consecutive rows as a slice, which copies nothing; others as they are."""
+    return slice(int(rows[0]), int(rows[-1]) + 1) if (rows[1:] - rows[:-1] == 1).all() else rows
 
 
 def _split(edges: np.ndarray, block: np.ndarray, *columns: np.ndarray) -> list[list[Any]]:
-    """Per block the rows of a table that is sorted by block."""
+    """Splits a table that is sorted by block into the rows of each block."""
     bounds = np.searchsorted(block, edges).tolist()
     table = list(zip(*(column.tolist() for column in columns), strict=True))
     return [table[low:high] for low, high in pairwise(bounds)]

@@ -1,8 +1,9 @@
-"""Streaming statistics per subset and neuron, about a fixed pivot: the median of a few values of the first batch.
+"""Streaming mean, standard deviation, minimum and maximum per subset and neuron.
 
-Sums of squares about zero lose what they are to measure: in float32 they gave a negative variance at mean 100. About a pivot
-near the data they do not, and they add up: over batches, and over processes, as Chan, Golub and LeVeque's rule has it ("Updating
-Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979), which is what shifting one pivot to another comes to.
+Sums and sums of squares are taken about a fixed pivot near the data, the median of a few values of the first batch: about zero, sums
+of squares cancel (in float32 they gave a negative variance at mean 100). Sums about one pivot add up over batches. Sums of several
+processes are shifted to a common pivot first, which is the rule of Chan, Golub and LeVeque ("Updating Formulae and a Pairwise
+Algorithm for Computing Sample Variances", 1979).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,20 +13,25 @@ import numpy as np
 
 from tensorboard_activis.summarize.groups import Block, Groups
 
-#: Over all processes, element by element.
+#: Combines an array with those of all other processes, element by element.
 Reduction = Callable[[np.ndarray], np.ndarray]
 
-#: So many values of a batch are worked on at a time, few enough for the processor's own memory.
+#: Values of a batch that are worked on at a time, few enough for the processor's cache.
 _BLOCK = 1 << 16
-#: Rows of at least so many values are added one by one, narrower ones together: numpy takes a microsecond for each call.
+#: Rows of at least this many values are added one by one, narrower ones in one call: each call of numpy takes a microsecond.
 _WIDE = 1024
-#: The pivot is the middle one of so many.
+#: The pivot is the median of this many values.
 _FEW = 15
 
 
 @dataclass
 class Statistics:
-    """What `Moments` hands over; every array is [subsets, neurons] but `count` is [subsets, 1] when nothing was left out."""
+    """Statistics per subset and neuron.
+
+    Attributes:
+        count: int64, values that the others are computed from; [subsets, 1] when no value was left out, else [subsets, neurons].
+        mean, std, min, max: float32 [subsets, neurons]; NaN where a subset has no finite value. `std` is divided by n.
+    """
 
     count: np.ndarray
     mean: np.ndarray
@@ -35,10 +41,13 @@ class Statistics:
 
 
 class Moments:
-    """Statistics of every neuron over `subsets` subsets; values that are not finite are left out and counted.
+    """Accumulates the statistics of one layer; values that are not finite are left out and counted.
+
+    Arguments:
+        subsets, neurons: their numbers.
 
     Attributes:
-        nan, inf: values left out, each counted once, whatever the subsets.
+        nan, inf: numbers of values left out, each counted once, however many subsets its instance is in.
     """
 
     def __init__(self, subsets: int, neurons: int) -> None:
@@ -58,7 +67,7 @@ class Moments:
 
         Args:
             activations: float32 [instances, neurons].
-            members: per subset the positions of its instances in the batch; as `Groups` where several layers share them.
+            members: per subset the positions of its instances in the batch, or `Groups` that several layers share.
         """
         if not activations.shape[0]:
             return
@@ -79,7 +88,7 @@ class Moments:
         atoms = _Atoms(groups.atoms, activations.shape[1])
         most = max(1, _BLOCK // max(1, activations.shape[1]))
         memory = groups.scratch(most, activations.shape[1])
-        narrow, wide = memory.held[np.float32], memory.held[np.float64]
+        narrow, wide = memory.accumulators[np.float32], memory.accumulators[np.float64]
         for block in groups.blocks(most):
             size = block.rows.size
             rows, deviation = memory.values[:size], memory.deviation[:size]
@@ -111,7 +120,7 @@ class Moments:
             np.maximum(self._max[subset], atoms.max[inside].max(axis=0), out=self._max[subset])
 
     def merge(self, other: "Moments") -> None:
-        """Adds what another has seen: another process, another part of the data."""
+        """Adds the statistics of another part of the data."""
         if other._pivot is None:
             return
         if self._pivot is None:
@@ -129,7 +138,7 @@ class Moments:
         np.maximum(self._max, other._max, out=self._max)
 
     def combine(self, total: Reduction, lowest: Reduction, highest: Reduction) -> None:
-        """Adds what other processes have seen, each in moments of the same shape; all call this at the same time.
+        """Adds the statistics of all other processes, which call this at the same time on moments of the same shape.
 
         Args:
             total, lowest, highest: the sum, minimum and maximum over the processes, element by element.
@@ -150,7 +159,7 @@ class Moments:
         self._min, self._max = lowest(self._min), highest(self._max)
 
     def statistics(self) -> Statistics:
-        """The result: float32, NaN where a subset has no finite value; `std` is the population's."""
+        """The statistics of everything added so far."""
         count = self._count()
         empty = np.broadcast_to(count == 0, self._sum.shape)
         divisor = np.maximum(count, 1)
@@ -166,7 +175,7 @@ class Moments:
         )
 
     def _move(self, pivot: np.ndarray) -> None:
-        """The same, about another pivot."""
+        """Shifts the sums to another pivot, float64 [neurons]."""
         assert self._pivot is not None
         shift, count = self._pivot - pivot, self._count()
         self._squares += 2 * shift * self._sum + count * shift * shift
@@ -174,7 +183,7 @@ class Moments:
         self._pivot = pivot
 
     def _count(self) -> np.ndarray:
-        """int64 [subsets, 1], or [subsets, neurons] when values were left out."""
+        """Finite values per subset and neuron: int64 [subsets, 1], or [subsets, neurons] when values were left out."""
         rows = self._rows[:, None]
         return rows.copy() if self._missing is None else rows - self._missing
 
@@ -196,7 +205,7 @@ class Moments:
 
 
 class _Atoms:
-    """What a batch holds of every atom."""
+    """Sums and extremes of a batch per atom: [atoms, neurons]."""
 
     def __init__(self, atoms: int, neurons: int) -> None:
         self.sum = np.zeros((atoms, neurons))
@@ -206,12 +215,12 @@ class _Atoms:
 
 
 def _shared(ufunc: np.ufunc, rows: np.ndarray, block: Block) -> list[np.ndarray]:
-    """One row for every group that has several."""
+    """Reduces every group of several rows to one row."""
     return [ufunc.reduce(rows[start:stop], axis=0) for start, stop in block.shared]
 
 
 def _share(rows: np.ndarray, block: Block, reduced: list[np.ndarray]) -> None:
-    """Puts these where their groups begin."""
+    """Stores reduced rows in the first row of their groups."""
     for (start, _), row in zip(block.shared, reduced, strict=True):
         rows[start] = row
 
@@ -219,26 +228,26 @@ def _share(rows: np.ndarray, block: Block, reduced: list[np.ndarray]) -> None:
 def _spread(
     ufunc: np.ufunc, rows: np.ndarray, block: Block, atoms: np.ndarray, subsets: np.ndarray, memory: np.ndarray
 ) -> None:
-    """Takes the groups' first rows [instances, neurons] into their atoms and small subsets."""
+    """Accumulates the first rows of the groups, [rows, neurons], into their atoms and small subsets."""
     for atom, firsts in block.atoms:
-        held = atoms[atom]
-        ufunc(held, ufunc.reduce(rows[firsts], axis=0), out=held)
+        accumulator = atoms[atom]
+        ufunc(accumulator, ufunc.reduce(rows[firsts], axis=0), out=accumulator)
     if rows.shape[1] >= _WIDE:
         for subset, row, count in block.runs:
             if count == 1:
-                held = subsets[subset]
-                ufunc(held, rows[row], out=held)
+                accumulator = subsets[subset]
+                ufunc(accumulator, rows[row], out=accumulator)
             else:
-                held = subsets[subset : subset + count]
-                ufunc(held, rows[row : row + count], out=held)
+                accumulator = subsets[subset : subset + count]
+                ufunc(accumulator, rows[row : row + count], out=accumulator)
         return
     for members, chosen in block.turns:
         if members.size <= len(memory):
-            held = np.take(subsets, members, axis=0, out=memory[: members.size], mode="clip")
+            accumulator = np.take(subsets, members, axis=0, out=memory[: members.size], mode="clip")
         else:
-            held = subsets[members]
-        ufunc(held, rows[chosen], out=held)
-        subsets[members] = held
+            accumulator = subsets[members]
+        ufunc(accumulator, rows[chosen], out=accumulator)
+        subsets[members] = accumulator
 
 
 def _all_finite(values: np.ndarray) -> bool:
@@ -248,9 +257,10 @@ def _all_finite(values: np.ndarray) -> bool:
 
 
 def _middle(values: np.ndarray) -> np.ndarray:
-    """The middle one of a few finite values of each neuron, [neurons]: one that is far out must not take the digits of the others.
+    """The median of the first few finite values of each neuron, float64 [neurons]; 0 where there is none.
 
-    float32 in float64's form, so that a value left out can stand on it exactly.
+    A median, because an outlier as pivot would cost all other values their digits. Each is a float32 value, so that it can stand in
+    exactly for a value that is left out.
     """
     few = np.sort(np.where(np.isfinite(values[:_FEW]), values[:_FEW], np.inf), axis=0)
     count = np.isfinite(few).sum(axis=0)
