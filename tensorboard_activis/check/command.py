@@ -1,4 +1,4 @@
-"""The command: every directory of ours below a log directory, in words, and a status for scripts."""
+"""The command `tensorboard-activis check`: verifies all runs below a log directory and prints a report."""
 
 import os
 import sys
@@ -13,7 +13,11 @@ FINE, DAMAGED, USAGE = 0, 1, 2
 
 
 def run_check(logdir: Path, *, repair: bool = False) -> int:
-    """Prints what was found.
+    """Checks every run at or below a log directory and prints the results.
+
+    Arguments:
+        logdir: a log directory, or one run.
+        repair: remove the leftovers of killed processes.
 
     Returns:
         0 when everything is as it was written, 1 when something is damaged, 2 when there is nothing to check.
@@ -45,7 +49,7 @@ def run_check(logdir: Path, *, repair: bool = False) -> int:
 
 
 def directories(logdir: Path) -> Iterator[Path]:
-    """Ours at or below a directory, in the order of their names; links are followed by nobody."""
+    """Directories with our files at or below a log directory, sorted by name; symbolic links are not followed."""
     for at, below, _ in os.walk(logdir):
         below.sort()
         if Path(at).name == metadata.RUN_DIRECTORY or (
@@ -65,11 +69,11 @@ def _lines(report: Report, repair: bool) -> Iterator[str]:
         yield f"            can be had: {problem.recoverable}"
     if report.unverified:
         yield f"  note      {_count(report.unverified, 'file')} of arrays without checksums (written by an older version)"
-    removed = repair and report.kept is None
+    removed = repair and report.keep_reason is None
     for path in report.leftovers:
         yield f"  {'removed ' if removed else 'leftover'}  {path.name}: a process was killed before it announced it"
-    if report.leftovers and report.kept:
-        yield f"            {report.kept}"
+    if report.leftovers and report.keep_reason:
+        yield f"            {report.keep_reason}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""One run's directory: events first, then the files that they name, then what nobody names."""
+"""Checks one run's directory: its events, then the files that they name, then files that no event names."""
 
 import os
 import time
@@ -17,12 +17,12 @@ from tensorboard_activis.check.snapshots import Table, check_snapshot, named_fil
 from tensorboard_activis.leftovers import leftovers, orphans
 from tensorboard_activis.read.run import current
 
-#: A file that was touched within so many seconds is perhaps being copied here.
+#: Seconds: a file that changed more recently than this may be in the middle of being copied here.
 SETTLED = 60.0
 
 
 def check_directory(directory: Path, repair: bool = False) -> Report:
-    """Checks one directory; with `repair`, removes leftovers if that is certain to hurt nobody.
+    """Checks one directory; with `repair`, removes leftovers unless a logger is live or they are new.
 
     Raises:
         OSError: the directory cannot be listed.
@@ -54,7 +54,7 @@ def _measure(paths: list[Path], report: Report) -> None:
 
 
 def _check_leftovers(report: Report, repair: bool) -> None:
-    with _held(report.directory) as free:
+    with _locked(report.directory) as free:
         if free and (lost := orphans(report.directory)):
             report.add(
                 f"{lost[0].name}{f' and {len(lost) - 1} more files' if len(lost) > 1 else ''}",
@@ -70,17 +70,19 @@ def _check_leftovers(report: Report, repair: bool) -> None:
             return
         newest = max(_modified(path) for path in report.leftovers)
         if time.time() - newest < SETTLED:
-            report.kept = f"touched less than {SETTLED:.0f} seconds ago, so perhaps being copied; check again later"
+            report.keep_reason = (
+                f"touched less than {SETTLED:.0f} seconds ago, so perhaps being copied; check again later"
+            )
         elif not repair:
-            report.kept = "--repair removes them"
+            report.keep_reason = "--repair removes them"
         else:
             for path in report.leftovers:
                 path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _held(directory: Path) -> Iterator[bool]:
-    """Whether no logger holds the directory; none can take it in the body. Leaves no lock file where there was none."""
+def _locked(directory: Path) -> Iterator[bool]:
+    """Takes the directory's lock for the body; yields False when a live logger has it. Leaves no new lock file behind."""
     path = directory / metadata.LOCK_FILE
     there = os.path.lexists(path)
     lock = FileLock(path, timeout=0)
@@ -99,7 +101,7 @@ def _held(directory: Path) -> Iterator[bool]:
 
 
 def _modified(path: Path) -> float:
-    """When it was written here: copies keep the time of what was copied, but not that of the entry."""
+    """The later of the times of content and of directory entry, in seconds since 1970: copying preserves only the former."""
     try:
         status = path.stat()
         return max(status.st_mtime, status.st_ctime)

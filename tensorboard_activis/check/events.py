@@ -1,4 +1,4 @@
-"""The event files of a directory: every record's checksums, every event, graph and snapshot."""
+"""Checks the event files of a directory: the checksums of every record, every event, graph and snapshot."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tensorboard_activis.blobs import Blob, Flaw, event_files, scan
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.errors import UnreadableError
 
-#: What follows from a flaw: what can still be had of the file. `{}` is what was read before.
+#: By kind of flaw, what can still be recovered from the file; `{}` is what was read before it.
 _LEFT = {
     "unreadable": "Nothing of this file.",
     "damaged": "{} before it. TensorBoard reads no further in this file; others are not affected.",
@@ -21,15 +21,15 @@ _LEFT = {
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What can be decoded: snapshots in the order of files, and the keys of all graphs' nodes (None without a graph)."""
+    """What could be decoded: snapshots in the order of files, and the node keys of all graphs (None without a graph)."""
 
     snapshots: list[schema.Snapshot]
     nodes: set[str] | None
 
 
 def check_events(directory: Path, report: Report) -> Events:
-    """Reads all event files of a directory to their ends."""
-    found = Events([], set())
+    """Reads all event files of a directory to the end; adds faults to the report."""
+    snapshots: list[schema.Snapshot] = []
     nodes: set[str] | None = None
     # Where an event file was copied, its snapshots are announced twice; each is looked at once.
     seen: dict[bytes, int] = {}
@@ -46,16 +46,16 @@ def check_events(directory: Path, report: Report) -> Events:
                 digest = hashlib.sha256(one.content).digest()
                 if digest not in seen:
                     snapshot = codec.decode_snapshot(one.content)
-                    found.snapshots.append(snapshot)
+                    snapshots.append(snapshot)
                     seen[digest] = snapshot.step
                 _check_agreement(one, seen[digest], path.name, report)
                 steps.append(seen[digest])
             except UnreadableError as error:
                 what = "graph" if one.tag == metadata.GRAPH_TAG else "snapshot"
                 report.add(f"{path.name}, {what} of step {one.step}", str(error), "Every other event of this file.")
-    if found.snapshots and nodes is None:
+    if snapshots and nodes is None:
         report.add("graph", "No event holds one that can be read.", "The snapshots, without the picture of the model.")
-    return Events(found.snapshots, nodes)
+    return Events(snapshots, nodes)
 
 
 def _check_agreement(blob: Blob, step: int, name: str, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""The files beside the events, each once: that it is whole, and that its bytes are those that were written."""
+"""Checks the files beside the events: that each is complete and has the checksum it was written with."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tensorboard_activis.read.tables import read_table
 
 
 def check_file(path: Path, report: Report) -> bool:
-    """Whether the file is as it was written; what is wrong goes into the report."""
+    """Whether the file is as it was written; adds faults to the report."""
     problems = len(report.problems)
     try:
         (_check_table if path.suffix == ".parquet" else _check_arrays)(path, report)
@@ -23,14 +23,14 @@ def check_file(path: Path, report: Report) -> bool:
 
 def _check_arrays(path: Path, report: Report) -> None:
     file = whole_file(path)
-    tensors, given = file.header.tensors, file.header.metadata
-    missing = [name for name in tensors if checksum_key(name) not in given]
+    tensors, recorded = file.header.tensors, file.header.metadata
+    missing = [name for name in tensors if checksum_key(name) not in recorded]
     if missing:
         report.unverified += 1
     wrong = [
         name
         for name in tensors
-        if name not in missing and checksum(file.read(file.tensor(name))) != given[checksum_key(name)]
+        if name not in missing and checksum(file.read(file.tensor(name))) != recorded[checksum_key(name)]
     ]
     if wrong:
         report.add(

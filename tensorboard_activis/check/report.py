@@ -1,4 +1,4 @@
-"""What a check found in one directory."""
+"""The result of checking one run's directory."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is not as it was written: where, what is wrong, what can still be had."""
+    """One fault: where it is, what is wrong, and what can still be recovered."""
 
     where: str
     wrong: str
@@ -15,14 +15,17 @@ class Problem:
 
 @dataclass(slots=True)
 class Report:
-    """One run's directory.
+    """Counts and faults of one run's directory.
 
     Attributes:
-        snapshots, superseded: steps that can be read; those among them that a newer session replaced.
-        files: of ours, the event files included; `size` is theirs in bytes.
-        unverified: files of arrays without checksums, written by a version that had none.
+        directory: the directory with our files.
+        problems: every fault, in the order of the check.
+        snapshots: snapshots that are intact.
+        superseded: snapshots that a newer session replaced.
+        files, size: number of our files, event files included, and their size in bytes.
+        unverified: files of arrays without checksums, which older versions wrote.
         leftovers: files that no event names.
-        kept: in words, why leftovers cannot be removed now; None when they can.
+        keep_reason: in words, why leftovers were not removed; None if they were or there are none.
     """
 
     directory: Path
@@ -33,8 +36,8 @@ class Report:
     size: int = 0
     unverified: int = 0
     leftovers: list[Path] = field(default_factory=list)
-    kept: str | None = None
+    keep_reason: str | None = None
 
     def add(self, where: str, wrong: str, recoverable: str) -> None:
-        """Notes a problem."""
+        """Adds a problem."""
         self.problems.append(Problem(where, wrong, recoverable))

@@ -1,4 +1,4 @@
-"""Snapshots: that every array and every row that they promise is there, with the shape that they say."""
+"""Checks snapshots: that every array and table they refer to is there, with the recorded shape."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,28 +9,29 @@ from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.read.arrays import Known, read_array
 from tensorboard_activis.read.instances import read_instances
 
-#: The files of a table of instances, and how many rows they must have.
+#: The files of a table of instances, and the number of rows that they must have.
 Table = tuple[tuple[str, ...], int]
 
 
 def named_files(snapshot: schema.Snapshot) -> list[str]:
     """The files that a snapshot refers to, each once."""
-    found = list(snapshot.instances)
+    names = list(snapshot.instances)
     for array in snapshot.columns.values():
-        found += array.files
+        names += array.files
     for layer in snapshot.layers:
         for array in _arrays(layer):
-            found += array.files
-    return list(dict.fromkeys(found))
+            names += array.files
+    return list(dict.fromkeys(names))
 
 
 def check_snapshot(
     snapshot: schema.Snapshot, directory: Path, nodes: set[str] | None, tables: set[Table], report: Report
 ) -> None:
-    """Every reference of one snapshot is followed once.
+    """Reads everything that one snapshot refers to; adds faults to the report.
 
     Arguments:
-        tables: what was found intact, and is not read again for every step; grows.
+        nodes: node keys of the run's graphs; None without a graph.
+        tables: tables known to be intact, which are not read again; this function adds to it.
     """
     errors: dict[str, None] = {}  # in order; one missing file is behind many arrays
 

@@ -27,7 +27,7 @@ class Block:
         rows: positions in the batch, intp [rows].
         shared: (start, stop) of groups with several rows; their sum is stored in the first of these rows.
         atoms: (atom, first rows of its groups); a slice where the rows are consecutive.
-        turns: (subsets, rows): first rows of groups and, for each, a small subset that it is added to; no subset is twice in a turn.
+        turns: (subsets, rows): first rows of groups and the small subset that each is added to; no subset is twice in a turn.
     """
 
     rows: np.ndarray
