@@ -33,7 +33,7 @@ def test_digits_are_split_in_halves_of_equal_classes():
     difference = np.bincount(digits.train_labels) - np.bincount(digits.labels)
     assert np.abs(difference).max() <= 1
     again = load_digits()
-    np.testing.assert_array_equal(digits.ids, again.ids)
+    np.testing.assert_array_equal(digits.instance_ids, again.instance_ids)
     np.testing.assert_array_equal(digits.train_images, again.train_images)
 
 

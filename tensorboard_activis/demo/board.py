@@ -18,7 +18,7 @@ SECONDS_TO_START = 90
 
 
 def free_port(port: int | None) -> int:
-    """The port asked for, or else the first free one from TensorBoard's usual port on.
+    """The port to use: `port` if one is given, else the first free one from TensorBoard's usual port on.
 
     Raises:
         ActiVisError: the port is taken, or none of those tried is free.
@@ -58,9 +58,9 @@ def serve(log_dir: Path, port: int) -> int:
         try:
             if not _answers(server, f"http://localhost:{port}/data/plugin/activis/runs"):
                 output.seek(0)
-                said = output.read().decode(errors="replace").strip()
+                message = output.read().decode(errors="replace").strip()
                 raise ActiVisError(
-                    f"TensorBoard did not start: {said or 'it said nothing'}\nTry it by hand: {' '.join(command)}"
+                    f"TensorBoard did not start: {message or 'it said nothing'}\nTry it by hand: {' '.join(command)}"
                 )
             print(f"\nOpen  http://localhost:{port}/#activis  (Ctrl-C stops TensorBoard)", flush=True)
             return server.wait()

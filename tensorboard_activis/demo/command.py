@@ -15,15 +15,15 @@ from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.files import create
 
 DEFAULT_LOG_DIR = Path("logs/demo")
-#: Per framework: the extra that installs what the demo needs, and the modules by which it is there.
+#: By framework: the extra that installs what the demo needs, and the modules that must be importable.
 NEEDS = {
     "torch": ("demo", ("torch", "sklearn", "tqdm")),
     "keras": ("demo-keras", ("keras", "tensorflow", "sklearn", "tqdm")),
 }
-#: Lies in every run that the demo made; a run without it is somebody's work and is not replaced.
+#: File in every run that the demo made; a directory without it is not the demo's and is not replaced.
 MARKER = "demo.json"
 WRONG_LABELS = 0.2
-#: Per framework: epochs and learning rate. TensorFlow takes longer for steps as small as these: it makes fewer and larger ones.
+#: By framework: epochs and learning rate. TensorFlow takes longer for steps as small as these: it makes fewer and larger ones.
 TRAINING = {"torch": (14, 1e-4), "keras": (10, 1.5e-4)}
 #: How TensorFlow starts: without talk, and on one thread, for on images this small threads wait for each other.
 TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
@@ -32,12 +32,13 @@ Train = Callable[[Plan, Progress, Clock], float]
 
 
 def run_demo(framework: str, log_dir: Path, epochs: int | None, *, serve: bool, port: int | None) -> int:
-    """Train, log and, unless told otherwise, serve until the user stops it.
+    """Train, log and, with `serve`, run TensorBoard until the user stops it.
 
     Arguments:
         framework: "torch" or "keras".
         log_dir: TensorBoard's log directory; each run gets a directory in it, and replaces an earlier demo's.
-        epochs: of training, for each of two runs; a snapshot follows each. None: as many as it takes.
+        epochs: of training, for each of two runs; a snapshot follows each. None: the framework's default, see TRAINING.
+        serve: start TensorBoard after training.
         port: for TensorBoard; None takes the first free one from 6006 on.
 
     Returns:

@@ -10,27 +10,27 @@ SEED = 20
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """Half of the images to train on, the other half to look at; both with equal shares of every class.
+    """The digits in two halves, one for training and one for evaluation, with equal shares of every class.
 
     Attributes:
         train_images, images: float32 [instances, 8, 8] in 0..1, bright ink on an empty ground.
         train_labels, labels: int64 [instances], the digit.
-        ids: int64 [instances], the index of each evaluation image in scikit-learn's data set.
+        instance_ids: int64 [instances], the index of each evaluation image in scikit-learn's data set.
     """
 
     train_images: np.ndarray
     train_labels: np.ndarray
     images: np.ndarray
     labels: np.ndarray
-    ids: np.ndarray
+    instance_ids: np.ndarray
 
     def with_wrong_labels(self, share: float) -> "Digits":
-        """The same, but for a share of the training labels, each replaced by another digit."""
+        """A copy in which a share (0..1) of the training labels is replaced by other digits."""
         random = np.random.default_rng(SEED)
         wrong = random.permutation(len(self.train_labels))[: round(share * len(self.train_labels))]
         labels = self.train_labels.copy()
         labels[wrong] = (labels[wrong] + random.integers(1, CLASSES, size=len(wrong))) % CLASSES
-        return Digits(self.train_images, labels, self.images, self.labels, self.ids)
+        return Digits(self.train_images, labels, self.images, self.labels, self.instance_ids)
 
 
 def load_digits() -> Digits:

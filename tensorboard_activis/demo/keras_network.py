@@ -22,13 +22,13 @@ def conv_block(name: str, channels: int, *, pool: bool = False) -> keras.Sequent
 
 
 def residual(name: str, size: int, channels: int) -> keras.Model:
-    """What two convolutions find is added to what came in; [batch, size, size, channels] -> the same."""
+    """A residual block: the output of two convolutions is added to the input; [batch, size, size, channels] -> the same."""
     x = keras.Input((size, size, channels), name="x")
-    found = layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv1")(x)
-    found = layers.ReLU(name="relu1")(batch_normalization("bn1")(found))
-    found = layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv2")(found)
-    found = batch_normalization("bn2")(found)
-    return keras.Model(x, layers.ReLU(name="relu2")(layers.Add(name="add")([x, found])), name=name)
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv1")(x)
+    y = layers.ReLU(name="relu1")(batch_normalization("bn1")(y))
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False, name="conv2")(y)
+    y = batch_normalization("bn2")(y)
+    return keras.Model(x, layers.ReLU(name="relu2")(layers.Add(name="add")([x, y])), name=name)
 
 
 def digits_net() -> keras.Model:

@@ -41,7 +41,7 @@ def train(plan: Plan, progress: Progress, clock: Clock) -> float:
 
 @cache
 def compiled(learning_rate: float) -> tuple[keras.Model, list[np.ndarray]]:
-    """The network and what its variables begin with. All runs train this one: to trace it takes as long as to train it."""
+    """The compiled network and the initial values of its variables. All runs train this model: tracing takes long."""
     keras.utils.set_random_seed(SEED)
     model = digits_net()
     optimizer = keras.optimizers.Adam(learning_rate)
@@ -55,12 +55,12 @@ def compiled(learning_rate: float) -> tuple[keras.Model, list[np.ndarray]]:
 
 
 def state(model: keras.Model) -> list[keras.Variable]:
-    """All that training changes."""
+    """All variables that training changes: those of the model and of the optimizer."""
     return [*model.variables, *model.optimizer.variables]
 
 
 class TimedCallback(ActiVisCallback):
-    """ActiVis' callback; the time that it takes counts as logging."""
+    """ActiVis' callback, whose time counts as logging."""
 
     def __init__(self, clock: Clock, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the demo trains: the same for every framework."""
+"""The settings of one training run of the demo, the same for every framework."""
 
 import time
 from collections.abc import Iterator
@@ -47,10 +47,14 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run: where it is logged, on which data, for how long.
+    """One training run of the demo.
 
     Attributes:
         log_dir: the run's own directory; its scalars go there, and ActiVis makes its child directory in it.
+        digits: the data.
+        epochs: how often training goes through the data; a snapshot is logged after each.
+        batch_size: instances per training step.
+        learning_rate: of Adam.
     """
 
     log_dir: Path

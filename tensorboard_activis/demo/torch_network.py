@@ -22,7 +22,7 @@ class ConvBlock(nn.Sequential):
 
 
 class Res(nn.Module):
-    """A residual block: what two convolutions find is added to what came in."""
+    """A residual block: the output of two convolutions is added to the input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

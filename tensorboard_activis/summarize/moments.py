@@ -2,8 +2,8 @@
 
 Sums and sums of squares are taken about a fixed pivot near the data, the median of a few values of the first batch: about zero,
 sums of squares cancel (in float32 they gave a negative variance at mean 100). Sums about one pivot add up over batches. Sums of
-several processes are shifted to a common pivot first, which is the rule of Chan, Golub and LeVeque ("Updating Formulae and a Pairwise
-Algorithm for Computing Sample Variances", 1979).
+several processes are shifted to a common pivot first, which is the rule of Chan, Golub and LeVeque ("Updating Formulae and a
+Pairwise Algorithm for Computing Sample Variances", 1979).
 """
 
 from collections.abc import Callable, Sequence
