@@ -106,7 +106,7 @@ def _metadata(value: Value) -> Iterator[tuple[bytes, bytes]]:
 
 def _columns(elements: list[Value], serialized: bytes | None) -> list[Column]:
     """The schema's elements are its tree, depth first; a column is a leaf, or a list of leaves, and nothing deeper."""
-    schema = None if serialized is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(serialized)))
+    schema = None if serialized is None else _arrow_schema(serialized)
     if not elements:
         raise ThriftError("a part is missing")
     rest = iter(map(as_fields, elements))
@@ -119,6 +119,14 @@ def _columns(elements: list[Value], serialized: bytes | None) -> list[Column]:
     if next(rest, None) is not None:
         raise UnreadableError("its schema goes on after its columns")
     return columns
+
+
+def _arrow_schema(serialized: bytes) -> pa.Schema:
+    """It says what Parquet has no types for: categories, and arrays of one length. Nothing else is taken from it."""
+    try:
+        return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(serialized)))
+    except (pa.ArrowException, ValueError, TypeError, KeyError, OSError) as error:
+        raise UnreadableError(f"its Arrow schema is damaged: {str(error)[:200]}") from error
 
 
 def _column(rest: Iterator[dict[int, Value]], field: pa.Field | None) -> Column:

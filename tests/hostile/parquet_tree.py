@@ -1,5 +1,6 @@
 """A Parquet file taken apart into its pages and its footer, to be changed and put together again, consistently or not."""
 
+import base64
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -109,10 +110,7 @@ class ParquetTree:
         """Replaces the Arrow schema by another, or leaves it out."""
         pairs = [pair for pair in self.metadata if thrift.value(pair, 1) != b"ARROW:schema"]
         if schema is not None:
-            sink = io.BytesIO()
-            pq.write_table(schema.empty_table(), sink)
-            own = ParquetTree(sink.getvalue()).metadata
-            pairs += [pair for pair in own if thrift.value(pair, 1) == b"ARROW:schema"]
+            pairs.append(key_value(b"ARROW:schema", base64.b64encode(schema.serialize())))
         thrift.put(self.footer, 5, LIST, [STRUCT, pairs])
 
     def put_rows(self, rows: int) -> None:
@@ -132,13 +130,12 @@ class ParquetTree:
         """Gives every chunk its place and size in the footer; returns the bytes before it."""
         body = bytearray(b"PAR1")
         for chunk in self.chunks:
-            start = len(body)
+            start, places = len(body), dict[int, int]()
             for page in chunk.pages:
-                if page.is_dictionary:
-                    thrift.put(chunk.metadata, 11, I64, len(body))
-                elif page is next(one for one in chunk.pages if not one.is_dictionary):
-                    thrift.put(chunk.metadata, 9, I64, len(body))
+                places.setdefault(11 if page.is_dictionary else 9, len(body))
                 body += thrift.encoded(page.header) + page.content
+            for number, place in places.items():
+                thrift.put(chunk.metadata, number, I64, place)
             thrift.put(chunk.metadata, 7, I64, len(body) - start)
         return bytes(body)
 

@@ -1,4 +1,4 @@
-"""The most memory that a process had."""
+"""The memory that a process has, and the most that it had."""
 
 import re
 import resource
@@ -11,3 +11,9 @@ def peak_megabytes() -> float:
     """Of this process and program; `ru_maxrss` would count the process that it was started from as well."""
     found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text()) if STATUS.exists() else None
     return int(found[1]) / 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def virtual_megabytes() -> float:
+    """Addresses in use, which is what RLIMIT_AS limits; 0 where that is not known."""
+    size = re.search(r"VmSize:\s+(\d+) kB", STATUS.read_text()) if STATUS.exists() else None
+    return int(size[1]) / 1024 if size else 0.0

@@ -12,23 +12,10 @@ from tensorboard_activis import codec
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.graph import describe_graph
 from tests.hostile.corpus import CASES, deep_graph, write_case
+from tests.hostile.questions import QUESTIONS
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 
-#: As JSON and numbers: route, parameters beyond run and step.
-QUESTIONS: tuple[tuple[str, dict], ...] = (
-    ("snapshot", {}),
-    ("strips", {}),
-    ("matrix", {"layer": "head", "rows": [{"subset": "all"}, {"instance": 0}]}),
-    ("columns", {}),
-    ("table", {}),
-    ("instance", {"layer": "head", "row": 0}),
-    ("neuron", {"layer": "head", "neuron": 0, "rows": [{"subset": "all"}]}),
-    ("projection", {"layer": "head"}),
-    ("where", {"expression": "score > 0.5"}),
-    ("export", {}),
-    ("content", {"row": 0}),
-)
 UNCHANGING = tuple(one for one in QUESTIONS if one[0] in ("snapshot", "matrix", "table"))
 
 

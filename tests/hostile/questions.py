@@ -1,0 +1,23 @@
+"""What is asked about a run that is not as it should be."""
+
+#: As JSON and numbers: route, parameters beyond run and step.
+QUESTIONS: tuple[tuple[str, dict], ...] = (
+    ("snapshot", {}),
+    ("strips", {}),
+    ("matrix", {"layer": "head", "rows": [{"subset": "all"}, {"instance": 0}]}),
+    ("columns", {}),
+    ("table", {}),
+    ("instance", {"layer": "head", "row": 0}),
+    ("neuron", {"layer": "head", "neuron": 0, "rows": [{"subset": "all"}]}),
+    ("projection", {"layer": "head"}),
+    ("where", {"expression": "score > 0.5"}),
+    ("where", {"expression": "not isnull(id) and (label == 'ant' or len(id) > 1)"}),
+    ("where", {"expression": "label == 'ant'"}),
+    ("table", {"order": "label", "expression": "score >= 0"}),
+    ("column_statistics", {}),
+    ("groups", {"by": "label", "layer": "head"}),
+    ("subset", {"layer": "head", "expression": "score > 0.4", "name": "all"}),
+    ("export", {}),
+    ("export", {"format": "parquet"}),
+    ("content", {"row": 0}),
+)
