@@ -1,4 +1,4 @@
-"""Our blobs in the event files of one run directory; the plugin gets the same from TensorBoard."""
+"""Reads graphs and snapshots, undecoded, from the event files of one run directory, without TensorBoard."""
 
 import os
 from collections.abc import Iterator
@@ -25,10 +25,12 @@ class Blob:
 
 @dataclass(frozen=True)
 class Flaw:
-    """What cannot be read in an event file.
+    """Something in an event file that cannot be read.
 
-    `kind` is "unreadable" (the file), "damaged" (it and all that follows), "torn" (half a record at the end), "undecodable" (one
-    event) or "newer" (a format version that is not ours); `text` says it, without the file's name.
+    Attributes:
+        kind: "unreadable" (the file), "damaged" (a record, and all that follows it), "torn" (an incomplete record at the end),
+            "undecodable" (one event) or "newer" (a format version that is not ours).
+        text: the same for the user, without the file's name.
     """
 
     kind: str
@@ -37,7 +39,7 @@ class Flaw:
 
 @dataclass(frozen=True)
 class Blobs:
-    """What was found, in the order of files, and in words what could not be read."""
+    """All graphs and snapshots of a directory, in the order of files, and in words what could not be read."""
 
     blobs: tuple[Blob, ...]
     problems: tuple[str, ...]
@@ -53,22 +55,22 @@ def event_files(directory: Path) -> list[Path]:
 
 
 def read_blobs(directory: Path) -> Blobs:
-    """All our blobs in `directory`. A half-written record is left for later; damage is a problem, no error."""
+    """Reads all graphs and snapshots of a directory. An incomplete record at the end is skipped; damage becomes a problem."""
     blobs: list[Blob] = []
     problems: list[str] = []
     for path in event_files(directory):
-        for found in scan(path):
-            if isinstance(found, Blob):
-                blobs.append(found)
-            elif found.kind == "newer":
-                problems.append(found.text)
-            elif found.kind != "torn":
-                problems.append(f"{path.name}: {found.text}")
+        for item in scan(path):
+            if isinstance(item, Blob):
+                blobs.append(item)
+            elif item.kind == "newer":
+                problems.append(item.text)
+            elif item.kind != "torn":
+                problems.append(f"{path.name}: {item.text}")
     return Blobs(tuple(blobs), tuple(problems))
 
 
 def scan(path: Path) -> Iterator[Blob | Flaw]:
-    """What one event file holds, in its order: our blobs, and what cannot be read."""
+    """Reads one event file: our blobs and flaws, in the order of the file."""
     try:
         with open_own(path) as file:
             read = 0

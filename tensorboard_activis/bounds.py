@@ -1,11 +1,11 @@
-"""How much a graph or a snapshot may hold. Two bytes of a message become a hundred in memory, and many more in an answer."""
+"""Limits of decoded graphs and snapshots: two bytes of a message become a hundred in memory, and many more in an answer."""
 
 from collections.abc import Iterator
 
 from tensorboard_activis import activis_pb2 as pb
 from tensorboard_activis.errors import UnreadableError
 
-#: Bytes of a message: what decoding one may take of a gigabyte.
+#: Bytes of a message; decoding one this large takes about a gigabyte of memory.
 MAX_BLOB = 12 << 20
 _MAX_NODES, _MAX_EDGES, _MAX_OUTPUTS, _MAX_ATTRIBUTES = 100_000, 400_000, 400_000, 400_000
 _MAX_LAYERS, _MAX_SUBSETS, _MAX_COLUMNS, _MAX_CLASSES = 5_000, 20_000, 4_000, 1_000_000
@@ -17,7 +17,7 @@ _MAX_ROWS, _MAX_NEURONS = 50_000_000, 1 << 24
 
 
 def check_graph(message: pb.Graph) -> None:
-    """That nothing in it is beyond its bound. Raises UnreadableError."""
+    """Checks the counts of a graph against their limits. Raises UnreadableError."""
     _check("graph", nodes=(len(message.nodes), _MAX_NODES), edges=(len(message.edges), _MAX_EDGES))
     _check(
         "graph",
@@ -27,7 +27,7 @@ def check_graph(message: pb.Graph) -> None:
 
 
 def check_snapshot(message: pb.Snapshot) -> None:
-    """That nothing in it is beyond its bound. Raises UnreadableError."""
+    """Checks the counts of a snapshot against their limits. Raises UnreadableError."""
     what = f"snapshot of step {message.step}"
     _check(
         what,

@@ -1,4 +1,4 @@
-"""The command `tensorboard-activis`."""
+"""The command-line interface `tensorboard-activis`, with its commands demo and check."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors that are meant for users are one line on standard error.
 
     Returns:
-        The exit status: 0 for success, 1 for an error (of `check`: damage), 2 for a command line that is not understood.
+        The exit status: 0 for success, 1 for an error (of `check`: damage), 2 for an invalid command line, 130 after Ctrl-C.
     """
     options = parser().parse_args(arguments)
     try:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The parser of the command line."""
     top = argparse.ArgumentParser(prog="tensorboard-activis", description="ActiVis for TensorBoard.")
     top.add_argument("--version", action="version", version=f"tensorboard-activis {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

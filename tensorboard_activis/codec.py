@@ -1,4 +1,4 @@
-"""Records to and from proto messages. Decoding trusts nothing: what a record promises is checked here, once."""
+"""Serialization: records to protobuf messages and back. Decoding checks everything that a record promises, once, here."""
 
 import math
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from tensorboard_activis import metadata, schema
 from tensorboard_activis.bounds import MAX_BLOB, check_graph, check_snapshot
 from tensorboard_activis.errors import ActiVisError, UnreadableError
 
-#: Types an array may have, with the bytes of one element.
+#: Types that an array may have, with the size of one element in bytes.
 DTYPES = {name: np.dtype(name).itemsize for name in ("float16", "float32", "float64", "int32", "int64", "uint8")}
 
 _MAX_ELEMENTS = 2**48
-#: Of a tensor that flowed through the model, and of an array of ours.
+#: Axes of a tensor in the model's graph, and of an array that we write.
 _MAX_AXES, _MAX_ARRAY_AXES = 64, 8
 
 
 def encode_graph(graph: schema.Graph) -> bytes:
-    """The blob of the tag `activis/graph`."""
+    """Serializes a graph: the blob of the tag `activis/graph`. Raises ActiVisError where it is too large to be read back."""
     message = pb.Graph(framework=graph.framework, model=graph.model, origin=graph.origin)
     for node in graph.nodes:
         message.nodes.add(
@@ -44,7 +44,7 @@ def encode_graph(graph: schema.Graph) -> bytes:
 
 
 def decode_graph(blob: bytes) -> schema.Graph:
-    """Inverse of `encode_graph`.
+    """Deserializes a graph and checks it; the inverse of `encode_graph`.
 
     Raises:
         UnreadableError: the blob is not a graph, or its nodes do not form a tree below the model.
@@ -74,7 +74,7 @@ def decode_graph(blob: bytes) -> schema.Graph:
 
 
 def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
-    """The blob of the tag `activis/snapshot`."""
+    """Serializes a snapshot: the blob of the tag `activis/snapshot`. Raises ActiVisError where it is too large to be read back."""
     message = pb.Snapshot(
         step=snapshot.step,
         wall_time=snapshot.wall_time,
@@ -115,7 +115,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
 
 
 def decode_snapshot(blob: bytes) -> schema.Snapshot:
-    """Inverse of `encode_snapshot`.
+    """Deserializes a snapshot and checks it; the inverse of `encode_snapshot`.
 
     Raises:
         UnreadableError: the blob is not a snapshot, or its arrays do not have the shapes that its counts demand.
@@ -221,44 +221,44 @@ def _array(array: schema.Array) -> pb.Array:
     return pb.Array(dtype=array.dtype, shape=array.shape, inline=array.inline, tensor=array.tensor, files=array.files)
 
 
-def _to_array(message: pb.Array, of: str, name: str) -> schema.Array:
+def _to_array(message: pb.Array, owner: str, name: str) -> schema.Array:
     dtype, shape = message.dtype, tuple(message.shape[: _MAX_ARRAY_AXES + 1])
     if dtype not in DTYPES:
         raise UnreadableError(
-            f"The array of {of} {name!r:.200} has type {dtype!r:.80}; allowed are {', '.join(DTYPES)}."
+            f"The array of {owner} {name!r:.200} has type {dtype!r:.80}; allowed are {', '.join(DTYPES)}."
         )
     values = _values(shape)
     if values is None:
-        raise UnreadableError(f"The array of {of} {name!r:.200} has the impossible shape {shape}.")
+        raise UnreadableError(f"The array of {owner} {name!r:.200} has the impossible shape {shape}.")
     files, inline = tuple(message.files), message.inline
     if files:
-        _check_files(files, f"array of {of}", name)
+        _check_files(files, f"array of {owner}", name)
     elif len(inline) != values * DTYPES[dtype]:
         raise UnreadableError(
-            f"The array of {of} {name!r:.200} has {len(inline)} bytes; {values * DTYPES[dtype]} were expected."
+            f"The array of {owner} {name!r:.200} has {len(inline)} bytes; {values * DTYPES[dtype]} were expected."
         )
     return schema.Array(dtype, shape, inline, message.tensor, files)
 
 
 @lru_cache(1024)  # Thousands of layers share a few shapes.
 def _values(shape: tuple[int, ...]) -> int | None:
-    """How many an array of this shape has; None when none can have it."""
+    """Number of values in an array of this shape; None when the shape is impossible."""
     claimed = math.prod(max(1, size) for size in shape)
     if len(shape) > _MAX_ARRAY_AXES or min(shape, default=0) < 0 or claimed > _MAX_ELEMENTS:
         return None
     return math.prod(shape)
 
 
-def _check_files(names: Sequence[str], of: str, name: str | None = None) -> None:
+def _check_files(names: Sequence[str], what: str, name: str | None = None) -> None:
     for file in names:
         if not metadata.is_file_name(file):
             raise UnreadableError(f"A snapshot refers to the file {file!r:.200}, which is not a name that we write.")
     if len(names) > 1 and len(set(names)) < len(names):
-        raise UnreadableError(f"The {of}{f' {name!r:.200}' if name is not None else ''} names a file twice.")
+        raise UnreadableError(f"The {what}{f' {name!r:.200}' if name is not None else ''} names a file twice.")
 
 
 def _check_tree(nodes: tuple[schema.Node, ...], edges: tuple[schema.Edge, ...]) -> None:
-    """Every node's parent is there and leads to the model, so that whoever walks upwards arrives."""
+    """Checks that the nodes form a tree below the model and that edges end at nodes. Raises UnreadableError."""
     parents: dict[str, str | None] = {}
     for node in nodes:
         if node.key in parents:

@@ -10,7 +10,7 @@ class ConfigurationError(ActiVisError, ValueError):
 
 
 class UnreadableError(ActiVisError):
-    """What lies in the log directory cannot be read: missing, damaged, or of a newer format."""
+    """Logged data cannot be read: a file is missing, damaged, or of a newer format version."""
 
 
 class NotFoundError(ActiVisError, LookupError):
@@ -18,7 +18,7 @@ class NotFoundError(ActiVisError, LookupError):
 
 
 class QueryError(ActiVisError, ValueError):
-    """A question to the data is malformed or beyond a limit."""
+    """A request for data is malformed or beyond a limit."""
 
 
 class ExpressionError(QueryError):

@@ -1,4 +1,4 @@
-"""Files of a run are opened here: regular ones that lie in the run's own directory, never what a link leads to.
+"""Opens and creates the files of a run: regular files in the run's own directory, never the target of a link.
 
 Log directories are shared, and others may put links there under names that a run will use.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _COMMON = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
-#: Without waiting for a writer, as a named pipe would make us, and without following a link.
+#: Does not follow a link, nor wait for the writer of a named pipe.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _COMMON
 
 
@@ -40,22 +40,22 @@ def open_own(path: Path) -> BinaryIO:
 
 
 def create(path: Path) -> BinaryIO:
-    """Makes a new file, with the rights that the umask leaves, and opens it for writing.
+    """Creates a file, with the permissions that the umask leaves, and opens it for writing.
 
     Raises:
-        FileExistsError: something of this name is there, be it a link that leads nowhere.
-        OSError: it cannot be made.
+        FileExistsError: the name is taken, perhaps by a dangling link.
+        OSError: the file cannot be created.
     """
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _COMMON, 0o666), "wb")
 
 
 def own_opener(path: str, flags: int) -> int:
-    """The `opener` for writing to a file that is there already. Raises OSError when there is none, or a link."""
+    """An `opener` of `open` for writing to an existing file. Raises OSError when there is none, or a link."""
     return os.open(path, flags & ~os.O_CREAT | _COMMON)
 
 
 def is_own(path: Path) -> bool:
-    """Whether a regular file of this name is there: no link, and none that has a second name elsewhere."""
+    """Whether a regular file of this name exists: not a symbolic link, and not a file with a second (hard) link."""
     try:
         status = path.lstat()
     except OSError:
@@ -64,10 +64,10 @@ def is_own(path: Path) -> bool:
 
 
 def make_own_directory(path: Path) -> None:
-    """Makes a run's directory, and those above it, unless it is there.
+    """Creates a run's directory and its parents, unless it exists.
 
     Raises:
-        OSError: it cannot be made, or is a link: what is written to it would come to lie elsewhere.
+        OSError: it cannot be created, or is a link: files would be written elsewhere.
     """
     if path.is_symlink():
         reason = "it is a link, and a run is written into a directory of its own; remove the link, or log elsewhere"
@@ -76,7 +76,7 @@ def make_own_directory(path: Path) -> None:
 
 
 def missing(*names: str) -> str:
-    """What is said of files that are announced and not there."""
+    """The message about files that an event names and that do not exist."""
     one = len(names) == 1
     return (
         f"{', '.join(names)} {'is' if one else 'are'} missing. {'It' if one else 'They'} lay beside the event file; "

@@ -1,4 +1,4 @@
-"""Records in event files: length, checksum, bytes, checksum, as TFRecord has them."""
+"""TFRecord framing of event files: each record is its length, the length's checksum, the data, the data's checksum."""
 
 import os
 import struct
@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import google_crc32c
 
-#: A record that claims to be longer is damage, not data.
+#: Bytes: a record that claims to be longer is damaged.
 MAX_RECORD = 1 << 30
 #: Bytes that a record takes besides its data.
 OVERHEAD = 16
@@ -15,10 +15,10 @@ _LARGE = 1 << 20
 
 
 class DamagedRecordError(Exception):
-    """A checksum is wrong, so that what follows in the file cannot be found.
+    """A checksum is wrong, so that the start of the next record is not known.
 
     Attributes:
-        position: where in the file the damaged record begins.
+        position: offset of the damaged record in the file, in bytes.
     """
 
     def __init__(self, position: int) -> None:
@@ -27,16 +27,16 @@ class DamagedRecordError(Exception):
 
 
 def framed(data: bytes) -> bytes:
-    """One record."""
+    """The data as one record: with its length and both checksums."""
     length = struct.pack("<Q", len(data))
     return b"".join((length, struct.pack("<I", masked_crc32c(length)), data, struct.pack("<I", masked_crc32c(data))))
 
 
 def records(file: BinaryIO) -> Iterator[bytes]:
-    """The data of every complete record from where the file stands; what is half written at the end is left for later.
+    """Reads the data of every complete record from the file's current position; stops at an incomplete record at the end.
 
     Raises:
-        DamagedRecordError: a record is not what was written.
+        DamagedRecordError: a checksum is wrong, or a length impossible.
     """
     position = file.tell()
     while True:
@@ -59,7 +59,7 @@ def records(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _ahead(file: BinaryIO) -> int:
-    """How many bytes there are from where the file stands."""
+    """Number of bytes from the file's current position to its end."""
     here = file.tell()
     end = file.seek(0, os.SEEK_END)
     file.seek(here)
@@ -67,7 +67,7 @@ def _ahead(file: BinaryIO) -> int:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """CRC32C as event files hold it: rotated and shifted, so that a checksum over checksums stays meaningful."""
+    """CRC32C as TFRecord masks it: rotated, plus a constant, so that data that contain checksums have meaningful ones."""
     crc: int = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 

@@ -1,7 +1,7 @@
-"""What a killed process leaves behind: files that were begun, and files that were finished but never announced.
+"""Finds and removes leftovers: files of killed processes that are partial, or complete but named by no event.
 
-A snapshot is announced by its event; its files are complete before that. So a file of ours that no event names belongs to the
-snapshot in flight when its process died, and nobody can read it.
+The files of a snapshot are complete before the event that names them is written. So a file that no event names belongs to the
+snapshot in flight when its process was killed, and no reader can use it.
 """
 
 from collections.abc import Iterable
@@ -11,75 +11,76 @@ from pathlib import Path
 from tensorboard_activis import metadata
 from tensorboard_activis.blobs import Blob, Flaw, event_files, scan
 
-#: Half a record at the end of an event file announces nothing; what other flaws hide might.
+#: An incomplete record at the end of an event file names no files; the other flaws may hide names.
 _HARMLESS = {"torn"}
 
 
 def is_side_file(name: str) -> bool:
-    """Whether a file of this name is ours, finished or begun, and no event file."""
+    """Whether this is the name of a side file, complete or partial: a file of ours that is not an event file."""
     return metadata.is_file_name(name) or metadata.is_begun(name)
 
 
 def side_files(directory: Path) -> list[Path]:
-    """Our files in a directory, besides the events; links and directories are nobody's business."""
+    """The side files of a directory, sorted by name; links and directories are left out."""
     return sorted(
         path for path in directory.iterdir() if is_side_file(path.name) and path.is_file() and not path.is_symlink()
     )
 
 
-def announced(found: Iterable[Blob | Flaw]) -> set[str] | None:
-    """The names of the files that events name; None when some event cannot be understood, so that nobody knows."""
+def referenced_files(items: Iterable[Blob | Flaw]) -> set[str] | None:
+    """The names of all files that events refer to; None when an event cannot be read, so that some may be unknown."""
     names: set[str] = set()
-    for one in found:
-        if isinstance(one, Blob):
-            names |= metadata.file_names(one.content)
-        elif one.kind not in _HARMLESS:
+    for item in items:
+        if isinstance(item, Blob):
+            names |= metadata.file_names(item.content)
+        elif item.kind not in _HARMLESS:
             return None
     return names
 
 
 def leftovers(directory: Path) -> list[Path]:
-    """Files in a directory that nobody writes to, of which it is certain that no event names them.
+    """Side files that certainly no event names. The caller holds the directory's lock, so that nobody is writing.
 
     Raises:
         OSError: the directory cannot be read.
     """
-    begun, finished = _unannounced(directory)
-    # A killed process leaves one snapshot. Where more of one session are not named, it is their events that are missing.
+    partial, finished = _unreferenced(directory)
+    # A killed process leaves one snapshot. Several unreferenced ones of a session mean that their event file is missing.
     steps: dict[str, set[int]] = {}
     for path in finished:
         step, session = metadata.snapshot_of(path.name) or (0, "")
         steps.setdefault(session, set()).add(step)
-    if any(len(of_one) > 1 for of_one in steps.values()):
-        return begun
-    return begun + finished
+    if any(len(of_session) > 1 for of_session in steps.values()):
+        return partial
+    return partial + finished
 
 
 def orphans(directory: Path) -> list[Path]:
-    """Files whose events are gone: what was announced once, or is on its way here.
+    """Complete side files whose event file is missing: it was deleted, or has not been copied here yet.
 
     Raises:
         OSError: the directory cannot be read.
     """
-    found = set(leftovers(directory))
-    return [path for path in _unannounced(directory)[1] if path not in found]
+    removable = set(leftovers(directory))
+    return [path for path in _unreferenced(directory)[1] if path not in removable]
 
 
-def _unannounced(directory: Path) -> tuple[list[Path], list[Path]]:
-    """Files that were begun, and those that were finished of which it is certain that no event names them."""
+def _unreferenced(directory: Path) -> tuple[list[Path], list[Path]]:
+    """Partial side files, and complete ones that certainly no event names."""
     files = side_files(directory)
-    begun = [path for path in files if metadata.is_begun(path.name)]
-    finished = [path for path in files if path not in begun]
-    names = announced(found for path in event_files(directory) for found in scan(path)) if finished else None
-    return begun, [path for path in finished if names is not None and path.name not in names]
+    partial = [path for path in files if metadata.is_begun(path.name)]
+    finished = [path for path in files if path not in partial]
+    items = (item for path in event_files(directory) for item in scan(path))
+    names = referenced_files(items) if finished else None
+    return partial, [path for path in finished if names is not None and path.name not in names]
 
 
-def clear(directory: Path) -> list[Path]:
-    """Removes the leftovers of a directory that the caller holds the lock of; returns what is gone. Never raises OSError."""
-    gone = []
+def remove_leftovers(directory: Path) -> list[Path]:
+    """Removes the leftovers of a directory and returns their paths. The caller holds its lock. Never raises OSError."""
+    removed = []
     with suppress(OSError):
         for path in leftovers(directory):
             with suppress(OSError):
                 path.unlink()
-                gone.append(path)
-    return gone
+                removed.append(path)
+    return removed

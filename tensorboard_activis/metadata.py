@@ -1,4 +1,4 @@
-"""Names that are written to disk: plugin, tags, format version, files."""
+"""Names on disk: plugin, tags, format version, and the names of files, made and parsed."""
 
 import hashlib
 import re

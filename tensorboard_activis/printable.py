@@ -1,4 +1,4 @@
-"""Texts as files, messages, pages and terminals can hold them."""
+"""Makes any text safe to write to files, messages and terminals."""
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorboard_activis.leftovers import clear, leftovers
+from tensorboard_activis.leftovers import leftovers, remove_leftovers
 from tensorboard_activis.read.run import open_run
 from tests.records import small_data, write_run
 
@@ -33,7 +33,7 @@ def test_what_no_event_names_is_left_over(directory: Path) -> None:
     before = {path.name for path in directory.iterdir()}
     expected = {STEP, TABLE, f".{STEP}.partial", f".{TABLE}.partial"}
     assert names(leftovers(directory)) == expected
-    assert names(clear(directory)) == expected
+    assert names(remove_leftovers(directory)) == expected
     assert {path.name for path in directory.iterdir()} == before - expected
     run = open_run(directory)
     assert run.steps == [1, 2]
@@ -76,4 +76,4 @@ def test_superseded_snapshots_are_announced(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_directory_that_is_gone_is_nobodys_fault(tmp_path: Path) -> None:
-    assert clear(tmp_path / "gone") == []
+    assert remove_leftovers(tmp_path / "gone") == []

@@ -22,7 +22,7 @@ from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 from tensorboard_activis.files import make_own_directory
-from tensorboard_activis.leftovers import clear
+from tensorboard_activis.leftovers import remove_leftovers
 from tensorboard_activis.printable import printable
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.write.arrays import ArrayWriter
@@ -106,7 +106,7 @@ class RunDirectory:
         except OSError as error:
             raise ConfigurationError(f"log_dir {log_dir} cannot be written to: {error.strerror or error}.") from error
         if held:
-            clear(self.path)
+            remove_leftovers(self.path)
 
     def restore(self) -> None:
         """Makes the directory, and holds it; also again, when it was deleted under us.

@@ -1,1 +1,1 @@
-"""From records to files: events, large arrays, instances."""
+"""Writes a snapshot to disk: arrays, the table of instances, then the event that names them."""

@@ -1,4 +1,4 @@
-"""Large arrays, in one safetensors file per snapshot; small ones travel inside the event."""
+"""Writes the arrays of a snapshot: large ones to a safetensors file, small ones into the event."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tensorboard_activis import metadata, schema
 from tensorboard_activis.checksums import checksum, checksum_key
 from tensorboard_activis.write.replacing import replacing
 
-#: The event carries arrays up to this size in all: TensorBoard keeps every event of every run in memory.
+#: Bytes of all arrays inside one event: TensorBoard keeps every event of every run in memory.
 INLINE_BYTES = 64 * 1024
 
 
@@ -34,7 +34,7 @@ class ArrayWriter:
         self._inline = 0
 
     def add(self, name: str, array: np.ndarray) -> schema.Array:
-        """Takes an array and tells where it will be found. Small ones come back with their bytes."""
+        """Adds an array; returns where a reader gets it from: the file's name, or the bytes themselves if it is small."""
         array = np.ascontiguousarray(array)
         dtype, shape = array.dtype.name, array.shape
         if self.fits(array.nbytes):
@@ -44,20 +44,20 @@ class ArrayWriter:
         return schema.Array(dtype, shape, tensor=name, files=(self.name,))
 
     def fits(self, size: int) -> bool:
-        """Whether an array of so many bytes would travel inside the event."""
+        """Whether an array of `size` bytes still fits into the event."""
         return self._inline + size <= INLINE_BYTES
 
     def hold(self, name: str, array: np.ndarray) -> None:
-        """Takes an array, or some of its rows, for the file."""
+        """Adds an array, or this process's rows of it, to the file."""
         self._tensors[name] = np.ascontiguousarray(array)
 
     @property
     def holds(self) -> bool:
-        """Whether there is anything for the file."""
+        """Whether the file has any array."""
         return bool(self._tensors)
 
     def close(self) -> None:
-        """Writes what was not inlined.
+        """Writes the file, unless it would be empty.
 
         Raises:
             OSError: disk full, directory gone, …; nothing is left under the final name.
@@ -71,7 +71,7 @@ class ArrayWriter:
                 raise _as_os_error(error, partial) from error
 
     def discard(self, record: schema.Snapshot | None = None) -> None:
-        """Removes what `close` wrote, when no event came to name it; with a record, also what other processes wrote for it."""
+        """Removes the file when its event was not written; with a record, also the files that other processes wrote for it."""
         names = {self.name} if self._tensors else set()
         if record is not None:
             names |= {name for layer in record.layers for name in layer.activations.files}
@@ -85,7 +85,7 @@ class ArrayWriter:
 
 
 def _as_os_error(error: SafetensorError, path: Path) -> OSError:
-    """What the operating system said: safetensors gives it in words."""
+    """The operating system's error, whose number safetensors gives in its message only."""
     number = re.search(r"\(os error (\d+)\)", str(error))
     if number is None:
         return OSError(f"{path.name} cannot be written: {error}")

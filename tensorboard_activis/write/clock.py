@@ -1,4 +1,4 @@
-"""The time that is written: it never goes back, for sessions and event files are ordered by their start."""
+"""A clock that never goes back, because sessions and event files are ordered by their start time."""
 
 import re
 import time
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from tensorboard_activis.errors import ActiVisWarning
 
-#: Machines that write to one directory may differ by so many seconds without a word.
+#: Seconds that the clocks of machines writing to one directory may differ without a warning.
 _TOLERANCE = 60.0
 _EVENT_FILE = re.compile(r"events\.out\.tfevents\.[0-9]{1,11}\.(?:.*?\.)?([0-9a-f]{12})-[0-9a-f]+(?:\..*)?")
 _MILLISECOND = 0.001
 
 
 class Clock:
-    """Seconds since 1970, later than the start of every session in `directory` and never less than it said before.
+    """Seconds since 1970: later than the start of every session in `directory`, and never earlier than before.
 
-    Where the system's clock was set back, it says so once and goes on from the latest time.
+    When the system's clock was set back, it warns once and keeps the latest time.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -40,14 +40,14 @@ class Clock:
 
 
 def session_time(seconds: float) -> str:
-    """How a session's name begins: the milliseconds at its start, so that names sort by it."""
+    """The beginning of a session's name: its start in milliseconds, in hexadecimal, so that names sort by time."""
     return f"{int(seconds * 1000):012x}"
 
 
 def _latest_start(directory: Path) -> float:
-    """A millisecond after the last session began; 0 when there was none."""
-    found = (_EVENT_FILE.fullmatch(path.name) for path in directory.glob("events.out.tfevents.*"))
-    starts = [int(match[1], 16) / 1000 for match in found if match]
+    """Two milliseconds after the last session began, in seconds since 1970; 0 when there was none."""
+    matches = (_EVENT_FILE.fullmatch(path.name) for path in directory.glob("events.out.tfevents.*"))
+    starts = [int(match[1], 16) / 1000 for match in matches if match]
     return max(starts) + 2 * _MILLISECOND if starts else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The event file, framed by our own writer: TensorBoard's computes CRC32C in pure Python, at about 4 MB/s."""
+"""Writes event files. Not with TensorBoard's writer, which computes CRC32C in pure Python, at about 4 MB/s."""
 
 import errno
 import io
@@ -121,16 +121,16 @@ class EventWriter:
             raise
 
     def _preface(self, step: int) -> bytes:
-        """What stands before the first blob."""
+        """The records at the start of the file: its version, and in a session's first file the session's start."""
         now = self._clock.now()
         version = event_pb2.Event(wall_time=now, file_version="brain.Event:2")
-        found = framed(version.SerializeToString())
+        preface = framed(version.SerializeToString())
         if not self._started:
             # Of two events of one step TensorBoard's Python loader shows the older: a session's start makes it forget what
             # earlier sessions wrote from this step on.
             start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            found += framed(event_pb2.Event(wall_time=now, step=step, session_log=start_log).SerializeToString())
-        return found
+            preface += framed(event_pb2.Event(wall_time=now, step=step, session_log=start_log).SerializeToString())
+        return preface
 
     def close(self) -> None:
         """Closes the file; safe to call twice."""
@@ -140,7 +140,7 @@ class EventWriter:
 
 
 def _event(tag: str, blob: bytes, step: int, wall_time: float) -> event_pb2.Event:
-    """Filled in place, for a message that is put into another is copied, and blobs are large."""
+    """An event with one blob. It is filled in place: assigning a message to a field copies it, and blobs are large."""
     event = event_pb2.Event(wall_time=wall_time, step=step)
     value = event.summary.value.add(tag=tag)
     value.metadata.plugin_data.plugin_name = metadata.PLUGIN_NAME

@@ -1,4 +1,4 @@
-"""The table of sampled instances: one parquet file, shared by all steps that keep the same instances."""
+"""Writes the table of kept instances to a Parquet file, which all steps with the same instances share."""
 
 import os
 from pathlib import Path
@@ -12,13 +12,13 @@ from tensorboard_activis.write.replacing import replacing
 
 
 class InstanceWriter:
-    """Writes tables of instances into `directory`, each content once."""
+    """Writes tables of instances into `directory`; equal tables are written once."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def write(self, table: pa.Table) -> str:
-        """Returns the name of the file that holds this table.
+        """Writes the table unless its file exists, and returns the file's name.
 
         Raises:
             OSError: disk full, directory gone, …; nothing is left under the final name.
@@ -28,14 +28,14 @@ class InstanceWriter:
         content = sink.getvalue().to_pybytes()
         name = metadata.instances_file(content)
         path = self._directory / name
-        if not _holds(path, content):
+        if not _has_content(path, content):
             with replacing(path) as partial, open(partial, "wb", opener=own_opener) as file:
                 file.write(content)
         return name
 
 
-def _holds(path: Path, content: bytes) -> bool:
-    """Whether the file is there with this content; a link, or a file that is damaged, is not."""
+def _has_content(path: Path, content: bytes) -> bool:
+    """Whether the file exists with exactly this content and is no link."""
     try:
         with open_own(path) as file:
             return os.fstat(file.fileno()).st_size == len(content) and file.read() == content

@@ -1,4 +1,4 @@
-"""A file that is there as a whole, or not at all."""
+"""Atomic writing: a file appears complete under its final name, or not at all."""
 
 import os
 import stat
@@ -12,11 +12,11 @@ from tensorboard_activis.files import create, open_own
 
 @contextmanager
 def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
-    """Writes a whole file or nothing: the body writes to the path it is given, which is then synced and renamed.
+    """Replaces a file atomically: yields a partial path to write to, which is then synced and renamed.
 
     Arguments:
-        partial: where the body writes, under a name that is not taken; None: beside the file, under a name that tells what it
-            will be and that nobody can foresee. A link of the file's own name is replaced, not followed.
+        path: the final name. A link of this name is replaced, not followed.
+        partial: the path to write to, not taken yet; None: beside the file, under an unpredictable name made from the file's.
 
     Raises:
         OSError: disk full, directory gone, …; nothing is left.
@@ -41,7 +41,7 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
 
 
 def _sync_names(directory: Path) -> None:
-    """A name that is not on disk when the power fails is a file that is lost; some systems cannot be asked."""
+    """Syncs a directory, so that a new name in it survives a power failure, where the system can do that."""
     with suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:

@@ -24,7 +24,7 @@ import numpy as np
 
 from tensorboard_activis.blobs import event_files, scan
 from tensorboard_activis.check.directory import check_directory
-from tensorboard_activis.leftovers import announced, side_files
+from tensorboard_activis.leftovers import referenced_files, side_files
 from tensorboard_activis.read.run import Run
 from tests.faults import victim
 from tests.faults.board import steps_by_loader
@@ -224,7 +224,7 @@ def _left(directory: Path) -> set[tuple[str, int, int]]:
     """Files that no event names, and not another of the same name: tables are called after what is in them."""
     if not directory.exists():
         return set()
-    names = announced(found for path in event_files(directory) for found in scan(path)) or set()
+    names = referenced_files(item for path in event_files(directory) for item in scan(path)) or set()
     files = [(path.name, path.stat()) for path in side_files(directory) if path.name not in names]
     return {(name, status.st_ino, status.st_mtime_ns) for name, status in files}
 
