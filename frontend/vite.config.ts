@@ -1,14 +1,16 @@
 import { defineConfig } from "vitest/config";
+import { chunkOf, plainImport } from "./chunks.ts";
 import { notices } from "./notices.ts";
 
 const { main, worker } = notices();
 
 // An app bundle with an exported render(): TensorBoard's frame imports index.js and calls it. Workers are files of
 // their own, because TensorBoard's content security policy blocks blob: workers; every address is relative, because a
-// path prefix may go before it.
+// path prefix may go before it. What is loaded later bears a hash in its name: a page that was opened before the plugin
+// was updated must not get a part of another version.
 export default defineConfig({
   base: "./",
-  plugins: [main()],
+  plugins: [plainImport(), main()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     target: "es2022",
@@ -17,14 +19,19 @@ export default defineConfig({
     modulePreload: false,
     rolldownOptions: {
       input: { index: "src/main.tsx" },
-      preserveEntrySignatures: "strict",
-      output: { entryFileNames: "[name].js", chunkFileNames: "[name].js", assetFileNames: "[name][extname]" },
+      preserveEntrySignatures: "allow-extension",
+      output: {
+        entryFileNames: "[name].js",
+        chunkFileNames: "[name]-[hash].js",
+        assetFileNames: "[name][extname]",
+        codeSplitting: { groups: [{ debugName: "index", name: chunkOf }] },
+      },
     },
   },
   worker: {
     format: "es",
     plugins: () => [worker()],
-    rolldownOptions: { output: { entryFileNames: "[name].js" } },
+    rolldownOptions: { output: { entryFileNames: "[name]-[hash].js" } },
   },
   test: { include: ["test/**/*.test.ts"], environment: "node" },
 });

@@ -133,6 +133,17 @@ def test_front_end_is_small(wheel: Path):
     assert sum(sizes.values()) <= 150_000, sizes
 
 
+def test_front_end_is_of_one_version(wheel: Path):
+    """index.js asks only for files that are there; their names change with what is in them, so that versions never mix."""
+    with zipfile.ZipFile(wheel) as archive:
+        files = {Path(name).name: archive.read(name) for name in archive.namelist() if "/static/" in name}
+    scripts = {name: data.decode() for name, data in files.items() if name.endswith(".js")}
+    named = {name for text in scripts.values() for name in re.findall(r"""["'`]\./([\w.@-]+\.js)["'`]""", text)}
+    assert {name for name in scripts if not re.search(r"-[\w-]{8}\.js$", name)} == {"index.js"}
+    assert len(named) > 5
+    assert named - set(scripts) == set()
+
+
 def first_part(files: dict[str, bytes]) -> set[str]:
     """index.js and all that it imports before it runs; its styles are in it."""
     names, queue = {"index.js"}, ["index.js"]

@@ -9,10 +9,8 @@ import { setSource } from "./state/data";
 import { rememberPanes } from "./state/panes";
 import { pollRuns } from "./state/poll";
 import { followAddress } from "./state/url";
-// Last, so that the sheet follows the modules in the bundle: between them it would cost 600 bytes gzipped.
 import styles from "./styles.css?inline";
 import { App } from "./views/App";
-import { loadLayouts } from "./views/graph/state";
 
 /** Starts the tab on any source: the dev page hands in made-up data. */
 export function start(source: Source, mount: HTMLElement): void {
@@ -29,7 +27,6 @@ export function start(source: Source, mount: HTMLElement): void {
   followAddress(host);
   pollRuns(onDataReloaded);
   askAhead();
-  loadLayouts();
   render(<App />, mount);
   copyFonts(host);
 }

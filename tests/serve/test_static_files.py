@@ -6,12 +6,15 @@ import pytest
 
 from tensorboard_activis.serve.static_files import static_file
 
+#: Names that the build writes, some with a hash of what is in them.
+BUILT = ["index.js", "graph.worker-DfU07yHO.js", "Table-_8d-L7E-.js", "styles.css", "assets/a.b_c-1.js"]
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "static"
     (root / "assets").mkdir(parents=True)
-    for name in ("index.js", "layout-worker.js", "styles.css", "assets/a.b_c-1.js", "secret.py", ".hidden.js"):
+    for name in (*BUILT, "secret.py", ".hidden.js"):
         (root / name).write_text("x")
     (tmp_path / "outside.js").write_text("x")
     (tmp_path / "static-more").mkdir()
@@ -20,7 +23,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", ["index.js", "layout-worker.js", "styles.css", "assets/a.b_c-1.js"])
+@pytest.mark.parametrize("name", BUILT)
 def test_built_files_are_served(root: Path, name: str) -> None:
     assert static_file(name, root) == root / name
 

@@ -7,24 +7,14 @@ import type { Branching } from "./graphPlan";
 import { buildTree, type Tree } from "./graphTree";
 
 /**
- * Lays the graph out beside the page; the page itself takes the same functions from this file, so that they are loaded
- * once: as properties of a global object, for a worker's file exports nothing. The graph comes once, then what is open;
- * each question carries a number that its answer repeats.
+ * Lays the graph out in a worker, with dagre where modules branch. The graph comes once, then what is open; each question
+ * carries a number that its answer repeats.
  */
 export type Question =
   | { kind: "graph"; graph: Graph; recorded: string[] }
   | { kind: "layout"; number: number; open: string[]; pages: [string, Page][]; width: number };
 
 export type Answer = { number: number; drawing: Drawing } | { number: number; problem: string };
-
-export interface Layouts {
-  buildFlows: typeof buildFlows;
-  layoutGraph: typeof layoutGraph;
-}
-
-declare global {
-  var activisLayouts: Layouts | undefined;
-}
 
 let tree: Tree | null = null;
 let flows: Map<string, Flow> = new Map();
@@ -33,29 +23,20 @@ let branches = new Map<string, Branching>();
 const send = (answer: Answer): void =>
   (globalThis as unknown as { postMessage: (message: Answer) => void }).postMessage(answer);
 
-const inPage = typeof document !== "undefined";
-if (inPage) globalThis.activisLayouts = { buildFlows, layoutGraph };
-else
-  addEventListener("message", ({ data }: MessageEvent<Question>) => {
-    if (data.kind === "graph") {
-      tree = buildTree(data.graph, data.recorded);
-      flows = buildFlows(data.graph, tree);
-      branches = new Map();
-    } else if (tree) {
-      const { number, open, pages, width } = data;
-      try {
-        send({
-          number,
-          drawing: layoutGraph(
-            tree,
-            flows,
-            { open: new Set(open), pages: new Map(pages), width },
-            layBranches,
-            branches,
-          ),
-        });
-      } catch (error) {
-        send({ number, problem: error instanceof Error ? error.message : String(error) });
-      }
+addEventListener("message", ({ data }: MessageEvent<Question>) => {
+  if (data.kind === "graph") {
+    tree = buildTree(data.graph, data.recorded);
+    flows = buildFlows(data.graph, tree);
+    branches = new Map();
+  } else if (tree) {
+    const { number, open, pages, width } = data;
+    try {
+      send({
+        number,
+        drawing: layoutGraph(tree, flows, { open: new Set(open), pages: new Map(pages), width }, layBranches, branches),
+      });
+    } catch (error) {
+      send({ number, problem: error instanceof Error ? error.message : String(error) });
     }
-  });
+  }
+});

@@ -1,16 +1,17 @@
 import type { JSX } from "preact";
 import { layerFacts, layerWarnings } from "../draw/matrixText";
+import { loadCode } from "../state/code";
 import { graph, layers, snapshot } from "../state/data";
 import { compareMatrixOf } from "../state/matrices";
 import { at, compareAt } from "../state/place";
 import { compareMode } from "../state/view";
 import { CutText } from "./controls/CutText";
 import { Failure } from "./controls/Loading";
-import { MenuButton } from "./controls/MenuButton";
+import type { Option } from "./controls/Menu";
+import { SaveButton } from "./controls/SaveButton";
 import { LayerAbout } from "./matrix/LayerAbout";
 import { Legend } from "./matrix/Legend";
 import { Matrix } from "./matrix/Matrix";
-import { saveOptions } from "./matrix/saveMatrix";
 import { modelOf } from "./matrix/stage";
 import { Projection } from "./projection/Projection";
 
@@ -34,7 +35,11 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
           )}
           <span class="spring" />
           <span class="matrix-save">
-            <MenuButton label={`Save the matrix of ${layer}`} icon="download" options={() => saveOptions(layer)} />
+            <SaveButton
+              label={`Save the matrix of ${layer}`}
+              failure="The matrix could not be saved."
+              options={() => saveOptions(layer)}
+            />
           </span>
           <Legend layer={layer} />
         </header>
@@ -47,6 +52,21 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
       <Projection layer={layer} />
     </section>
   );
+}
+
+/** What the panel's save menu offers: the whole matrix, as drawn, and its numbers. */
+function saveOptions(layer: string): Option<() => Promise<void>>[] {
+  const model = modelOf(layer).peek();
+  const disabled = model === null;
+  const save = async (kind: "png" | "svg" | "csv"): Promise<void> => {
+    const { saveMatrix } = await loadCode(() => import("./matrix/saveMatrix"));
+    if (model) await saveMatrix(kind, layer, model);
+  };
+  return [
+    { value: () => save("png"), label: "PNG", detail: "the matrix as a picture", disabled },
+    { value: () => save("svg"), label: "SVG", detail: "the matrix as shapes", disabled },
+    { value: () => save("csv"), label: "CSV", detail: "a line per neuron", disabled },
+  ];
 }
 
 /** While comparing: which half of a row is which. */

@@ -15,6 +15,7 @@ import {
   several,
   subsetsByName,
 } from "../../state/chosen";
+import { loadCode } from "../../state/code";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
 import type { Load } from "../../state/loads";
 import { kept, togglePane } from "../../state/panes";
@@ -24,17 +25,18 @@ import { rowQuery } from "../../state/rows";
 import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
+import { lazy } from "../controls/lazy";
 import type { Option } from "../controls/Menu";
-import { MenuButton } from "../controls/MenuButton";
+import { SaveButton } from "../controls/SaveButton";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch } from "../controls/Swatch";
-import { savePane, saveText } from "../controls/save";
 import { classIndex, InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
-import { NeuronBody } from "./NeuronBody";
-import { SubsetBody, subsetColour } from "./SubsetBody";
-import { detailCsv } from "./saveDetail";
 import { close, openWithSubject, subject, togglePin } from "./subject";
+import { subsetColour } from "./subsetColour";
+
+const NeuronBody = lazy("The neuron", async () => (await import("./NeuronBody")).NeuronBody);
+const SubsetBody = lazy("The subset", async () => (await import("./SubsetBody")).SubsetBody);
 
 /** D: the drawer: title line (also the only thing seen when it is collapsed) and the detail of its subject. */
 export function DetailView(): JSX.Element {
@@ -96,9 +98,9 @@ export function DetailView(): JSX.Element {
         )}
         {what && !closed && <LayerChoice layer={what.kind === "neuron" ? what.layer : detailLayer.value} />}
         {what && !closed && (
-          <MenuButton
-            icon="download"
+          <SaveButton
             label="Save the detail"
+            failure="The detail could not be saved."
             options={() =>
               saveOptions((what.kind === "instance" ? instance : what.kind === "neuron" ? neuron : subset).peek().value)
             }
@@ -152,16 +154,19 @@ const isThere = (row: number): boolean => {
   return !shown || row < shown.kept + shown.probes;
 };
 
-function saveOptions(detail: object | null): Option<() => void>[] {
-  const name = `detail-step-${at.peek()?.step}`;
+function saveOptions(detail: object | null): Option<() => Promise<void>>[] {
+  const save = async (kind: "png" | "csv"): Promise<void> => {
+    const { saveDetail } = await loadCode(() => import("./saveDetail"));
+    await saveDetail(kind, `detail-step-${at.peek()?.step}`, detail);
+  };
   return [
     {
-      value: () => void savePane(`${name}.png`, document.querySelector(".pane.detail")),
+      value: () => save("png"),
       label: "PNG",
       detail: "the drawer as a picture",
     },
     {
-      value: () => detail && saveText(`${name}.csv`, detailCsv(detail)),
+      value: () => save("csv"),
       label: "CSV",
       detail: "its numbers",
       disabled: !detail,

@@ -1,10 +1,8 @@
 import type { JSX } from "preact";
 import type { MeanStd, RowQuery, SubsetDetail } from "../../api/types";
-import { classColour } from "../../draw/classes";
 import { integer, percent, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { expressionOf, labelName, subsetsByName } from "../../state/chosen";
-import { colourOf } from "../../state/colours";
 import { snapshot } from "../../state/data";
 import type { Load } from "../../state/loads";
 import { type RowKey, subsetOfKey } from "../../state/rowKeys";
@@ -13,6 +11,7 @@ import { Loading } from "../controls/Loading";
 import { axisOver } from "./axis";
 import { Bars } from "./Bars";
 import { Intervals, mostLines } from "./Intervals";
+import { subsetColour } from "./subsetColour";
 
 /** A subset: how many, how well predicted, as what, and the neurons on which it differs most from the rest. */
 export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery }, SubsetDetail> }): JSX.Element {
@@ -109,12 +108,6 @@ function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
       />
     </section>
   );
-}
-
-/** A subset by its colour, or by that of the text where it has none; the rest is grey. */
-export function subsetColour(row: RowKey): string {
-  const index = colourOf(row);
-  return index < 0 ? tokens.value.text : classColour(index);
 }
 
 function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: RowKey; layer: string }): JSX.Element {

@@ -1,6 +1,12 @@
-import { csvLine } from "../controls/save";
+import { csvLine, savePane, saveText } from "../controls/save";
 
 type Value = string | number | boolean | null;
+
+/** Saves the drawer: as a picture, or the numbers of its subject as CSV. */
+export async function saveDetail(kind: "png" | "csv", name: string, detail: object | null): Promise<void> {
+  if (kind === "png") await savePane(`${name}.png`, document.querySelector(".pane.detail"));
+  else if (detail) saveText(`${name}.csv`, detailCsv(detail));
+}
 
 /** All that the drawer lists, as blocks of lines under their names; what has parts has a column for each. */
 export function detailCsv(detail: object): string {

@@ -1,11 +1,12 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { detailLayer } from "../../state/chosen";
+import { loadCode } from "../../state/code";
 import { graph, snapshot } from "../../state/data";
 import { run } from "../../state/place";
 import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
-import { Menu } from "../controls/Menu";
+import { SaveButton } from "../controls/SaveButton";
 import { Tooltip } from "../controls/Tooltip";
 import { onTreeKey } from "./keys";
 import { Legend } from "./Legend";
@@ -13,7 +14,6 @@ import { Minimap, type Seen } from "./Minimap";
 import { NodeDetail } from "./NodeDetail";
 import { Picture } from "./Picture";
 import { SearchBar } from "./SearchBar";
-import { saveGraph } from "./save";
 import { chosen, current, followLayout, problem, type Shown, scale, shown, tree, wanted, width } from "./state";
 import { tip } from "./tip";
 
@@ -21,7 +21,6 @@ import { tip } from "./tip";
 export function GraphView(): JSX.Element {
   const pane = useRef<HTMLDivElement>(null);
   const [searching, setSearching] = useState(false);
-  const [saving, setSaving] = useState<HTMLElement | null>(null);
   const there = tree.value;
   const toggleFit = (): void => {
     const [element, now] = [pane.current, shown.peek()];
@@ -31,9 +30,11 @@ export function GraphView(): JSX.Element {
     scale.value = scale.peek() === 1 ? Math.max(0.05, whole) : 1;
     if (scale.value === 1) element.scrollTo(0, 0);
   };
-  const save = (type: "svg" | "png"): void => {
-    const svg = pane.current?.querySelector("svg.graph-picture");
-    if (svg) saveGraph(svg as SVGSVGElement, `model-${run.peek()?.name.replaceAll(/[^\w.-]+/g, "-") || "graph"}`, type);
+  const save = async (type: "svg" | "png"): Promise<void> => {
+    const svg = pane.current?.querySelector<SVGSVGElement>("svg.graph-picture");
+    const { saveGraph } = await loadCode(() => import("./saveGraph"));
+    const name = `model-${run.peek()?.name.replaceAll(/[^\w.-]+/g, "-") || "graph"}`;
+    if (svg) await saveGraph(svg, name, type);
   };
   return (
     <>
@@ -53,25 +54,16 @@ export function GraphView(): JSX.Element {
           <span class="graph-tools">
             <IconButton icon="search" label="Search the graph" onClick={() => setSearching(true)} />
             <IconButton icon="fit" label="Fit the graph into the pane, or back to full size" onClick={toggleFit} />
-            <IconButton
-              icon="download"
+            <SaveButton
               label="Save the graph"
-              onClick={(event) => setSaving(event.currentTarget as HTMLElement)}
+              failure="The graph could not be saved."
+              options={() => [
+                { value: () => save("svg"), label: "SVG" },
+                { value: () => save("png"), label: "PNG" },
+              ]}
             />
           </span>
         </header>
-      )}
-      {saving && (
-        <Menu
-          anchor={saving}
-          label="Save the graph as"
-          options={[
-            { value: "svg" as const, label: "SVG" },
-            { value: "png" as const, label: "PNG" },
-          ]}
-          onChoose={save}
-          onClose={() => setSaving(null)}
-        />
       )}
       <Loading load={graph.value} what="The graph">
         {() =>

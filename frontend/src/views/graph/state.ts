@@ -1,10 +1,10 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Graph } from "../../api/types";
-import type { Answer, Layouts, Question } from "../../layout/graph.worker";
+import type { Answer, Question } from "../../layout/graph.worker";
 import workerAddress from "../../layout/graph.worker.ts?worker&url";
 import type { Box, Drawing } from "../../layout/graphDrawing";
-import type { Flow } from "../../layout/graphFlow";
-import type { Page } from "../../layout/graphLayout";
+import { buildFlows, type Flow } from "../../layout/graphFlow";
+import { layoutGraph, type Page } from "../../layout/graphLayout";
 import { ancestors, buildTree, isGroup, openAtFirst, type Tree, type TreeNode } from "../../layout/graphTree";
 import { toggleLayer } from "../../state/actions";
 import { graph, snapshot } from "../../state/data";
@@ -74,16 +74,6 @@ const SMALL = 2000;
 
 class Branches extends Error {}
 
-/** The functions of the worker's file, for the page itself; null until they are here. */
-const layouts = signal<Layouts | null>(null);
-
-export function loadLayouts(): void {
-  import(/* @vite-ignore */ workerAddress).then(
-    () => (layouts.value = globalThis.activisLayouts ?? null),
-    (error: Error) => (problem.value = error.message),
-  );
-}
-
 /**
  * Lays out whenever something changes, while the view is there: columns at once, branches and large graphs in a worker.
  * Returns what ends it.
@@ -115,15 +105,15 @@ export function followLayout(): () => void {
     worker.postMessage(question);
   };
   const stop = effect(() => {
-    const [now, own] = [built.value, layouts.value];
-    if (!now || width.value === 0 || !own) return;
+    const now = built.value;
+    if (!now || width.value === 0) return;
     const request = { open: open.value, pages: pages.value, width: width.value };
     number++;
     if (now.graph.nodes.length <= SMALL) {
       try {
-        now.flows ??= own.buildFlows(now.graph, now.tree);
+        now.flows ??= buildFlows(now.graph, now.tree);
         show(
-          own.layoutGraph(
+          layoutGraph(
             now.tree,
             now.flows,
             request,

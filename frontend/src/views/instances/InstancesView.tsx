@@ -1,27 +1,27 @@
-import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { integer } from "../../draw/format";
 import { chooseTab } from "../../state/actions";
 import { numeric, several } from "../../state/chosen";
+import { loadCode } from "../../state/code";
 import { columns, currentSource, snapshot, whereOf } from "../../state/data";
 import { clearHover } from "../../state/hover";
-import { asApiError } from "../../state/loads";
 import { picked } from "../../state/members";
 import { at } from "../../state/place";
 import { instancesTab } from "../../state/view";
-import { Failure, Loading } from "../controls/Loading";
+import { Loading } from "../controls/Loading";
+import { lazy } from "../controls/lazy";
 import type { Option } from "../controls/Menu";
-import { MenuButton } from "../controls/MenuButton";
 import { PickedBar } from "../controls/PickedBar";
+import { SaveButton } from "../controls/SaveButton";
 import { Segmented } from "../controls/Segmented";
-import { saveBlob, savePane } from "../controls/save";
 import { Classes } from "./Classes";
-import { Confusion } from "./Confusion";
-import { Grid } from "./Grid";
 import { List } from "./List";
-import { Table } from "./Table";
 import { tableExpression } from "./tableState";
+
+const Table = lazy("The table", async () => (await import("./Table")).Table);
+const Confusion = lazy("The confusion matrix", async () => (await import("./Confusion")).Confusion);
+const Grid = lazy("The grid", async () => (await import("./Grid")).Grid);
 
 /** C: the instances as classes, confusion matrix or table. Pane header and everything below it; fills its pane. */
 export function InstancesView(): JSX.Element {
@@ -75,8 +75,7 @@ export function InstancesView(): JSX.Element {
 
 /** The picked instances as CSV, else those that the table is narrowed down to, else all; and the pane as a picture. */
 function Save(): JSX.Element {
-  const error = useSignal("");
-  const options = (): Option<() => void>[] => {
+  const options = (): Option<() => Promise<void>>[] => {
     const [set, place] = [picked.value, at.value];
     const narrowed = instancesTab.value === "table" ? tableExpression.value : null;
     const chosen = set?.expression
@@ -90,32 +89,23 @@ function Save(): JSX.Element {
     const count =
       set?.rows.length ?? (narrowed === null ? columns.value.value?.count : whereOf(narrowed).value.value?.count);
     const name = `${place?.run.replaceAll(/[^\w.-]+/g, "-")}-${place?.step}`;
-    const save = async (): Promise<void> => {
+    const saveCsv = async (): Promise<void> => {
       if (!place) return;
-      error.value = "";
-      try {
-        saveBlob(`${name}-${what}.csv`, await currentSource().csv(place, chosen, new AbortController().signal));
-      } catch (reason) {
-        error.value = asApiError(reason).message;
-      }
+      const { saveBlob } = await loadCode(() => import("../controls/save"));
+      saveBlob(`${name}-${what}.csv`, await currentSource().csv(place, chosen, new AbortController().signal));
+    };
+    const savePng = async (): Promise<void> => {
+      const { savePane } = await loadCode(() => import("../controls/save"));
+      await savePane(`${name}-instances.png`, document.querySelector(".pane.instances"));
     };
     return [
-      { value: () => void save(), label: "CSV", detail: `${what}: ${integer(count)} instances`, disabled: !place },
+      { value: saveCsv, label: "CSV", detail: `${what}: ${integer(count)} instances`, disabled: !place },
       {
-        value: () => void savePane(`${name}-instances.png`, document.querySelector(".pane.instances")),
+        value: savePng,
         label: "PNG",
         detail: "the pane as a picture",
       },
     ];
   };
-  return (
-    <>
-      <MenuButton label="Save the instances" icon="download" options={options} />
-      {error.value && (
-        <div class="instances-error">
-          <Failure what="The instances could not be saved." message={error.value} onRetry={() => (error.value = "")} />
-        </div>
-      )}
-    </>
-  );
+  return <SaveButton label="Save the instances" failure="The instances could not be saved." options={options} />;
 }

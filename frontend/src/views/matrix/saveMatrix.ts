@@ -11,35 +11,15 @@ import { colourOf } from "../../state/colours";
 import { allNumbers } from "../../state/matrices";
 import { at } from "../../state/place";
 import { instanceOfKey } from "../../state/rowKeys";
-import type { Option } from "../controls/Menu";
 import { csvLine, digits, saveRaster, saveSvg, saveText } from "../controls/save";
-import { type MatrixModel, modelOf, nameAt, verdict } from "./stage";
+import { type MatrixModel, nameAt, verdict } from "./stage";
 
-/** What the panel's save menu offers: the whole matrix, as drawn, and its numbers. */
-export function saveOptions(layer: string): Option<() => void>[] {
-  const model = modelOf(layer).peek();
+/** Saves the whole matrix of a layer: as a picture, or its numbers as CSV. */
+export async function saveMatrix(kind: "png" | "svg" | "csv", layer: string, model: MatrixModel): Promise<void> {
   const name = `${layer}-step-${at.peek()?.step ?? ""}`;
-  const disabled = model === null;
-  return [
-    {
-      value: () => model && void saveRaster(`${name}.png`, picture(layer, model)),
-      label: "PNG",
-      detail: "the matrix as a picture",
-      disabled,
-    },
-    {
-      value: () => model && saveSvg(`${name}.svg`, picture(layer, model)),
-      label: "SVG",
-      detail: "the matrix as shapes",
-      disabled,
-    },
-    {
-      value: () => model && void numbered(model).then((all) => saveText(`${name}.csv`, table(all))),
-      label: "CSV",
-      detail: `a line per neuron`,
-      disabled,
-    },
-  ];
+  if (kind === "png") await saveRaster(`${name}.png`, picture(layer, model));
+  else if (kind === "svg") saveSvg(`${name}.svg`, picture(layer, model));
+  else saveText(`${name}.csv`, table(await numbered(model)));
 }
 
 /** A picture that came as bytes gets its numbers now. */

@@ -5,18 +5,19 @@ import { Canvas } from "../../draw/Canvas";
 import { percent } from "../../draw/format";
 import { WHOLE } from "../../layout/projection";
 import { instanceName, labelName } from "../../state/chosen";
+import { loadCode } from "../../state/code";
 import { columns } from "../../state/data";
 import { hoveredInstance } from "../../state/hover";
 import { panel } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { InstanceLine } from "../controls/InstanceLine";
-import { MenuButton } from "../controls/MenuButton";
+import type { Option } from "../controls/Menu";
+import { SaveButton } from "../controls/SaveButton";
 import { Tooltip } from "../controls/Tooltip";
 import { paintLasso, paintMarks, pointsPainter } from "./drawPlot";
 import { plotKeys } from "./keys";
 import type { Plot as PlotState } from "./plot";
 import { plotPointer } from "./pointer";
-import { saveOptions } from "./savePlot";
 
 /** The plot: points, names and rings above them, and what is done with the pointer and the keys. */
 export function Plot({ plot }: { plot: PlotState }): JSX.Element {
@@ -80,9 +81,9 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       )}
       <div class={`projection-tools${zoomed.value ? " zoomed" : ""}`}>
         {zoomed.value && <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />}
-        <MenuButton
-          icon="download"
+        <SaveButton
           label={`Save the projection of ${layer}`}
+          failure="The projection could not be saved."
           options={() => saveOptions(plot, element.current)}
         />
       </div>
@@ -90,6 +91,18 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       <Said />
     </div>
   );
+}
+
+/** What the plot's save menu offers: the picture, and where every instance lies. */
+function saveOptions(plot: PlotState, box: Element | null): Option<() => Promise<void>>[] {
+  const save = async (kind: "png" | "csv"): Promise<void> => {
+    const { savePlot } = await loadCode(() => import("./savePlot"));
+    savePlot(kind, plot, box);
+  };
+  return [
+    { value: () => save("png"), label: "PNG", detail: "the plot as a picture" },
+    { value: () => save("csv"), label: "CSV", detail: "a line per instance", disabled: !plot.answer.peek().value },
+  ];
 }
 
 /** "PC1 27%" in the corners that the axes point to; without the name where they were turned onto another run's. */

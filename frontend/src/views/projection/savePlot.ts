@@ -2,27 +2,15 @@ import { tokens } from "../../draw/theme";
 import { labelName } from "../../state/chosen";
 import { columns } from "../../state/data";
 import { at } from "../../state/place";
-import type { Option } from "../controls/Menu";
 import { csvLine, digits, savePng, saveText } from "../controls/save";
 import type { Plot } from "./plot";
 
-/** What the plot's save menu offers: the picture, and where every instance lies. */
-export function saveOptions({ layer, answer }: Plot, box: Element | null): Option<() => void>[] {
+/** Saves the plot: as a picture, or where every instance lies as CSV. */
+export function savePlot(kind: "png" | "csv", { layer, answer }: Plot, box: Element | null): void {
   const { value } = answer.peek();
   const name = `projection-${layer}-step-${at.peek()?.step ?? ""}`;
-  return [
-    {
-      value: () => savePng(`${name}.png`, [...(box?.querySelectorAll("canvas") ?? [])], tokens.peek().fill),
-      label: "PNG",
-      detail: "the plot as a picture",
-    },
-    {
-      value: () => value && saveText(`${name}.csv`, table(value.xy)),
-      label: "CSV",
-      detail: "a line per instance",
-      disabled: !value,
-    },
-  ];
+  if (kind === "png") savePng(`${name}.png`, [...(box?.querySelectorAll("canvas") ?? [])], tokens.peek().fill);
+  else if (value) saveText(`${name}.csv`, table(value.xy));
 }
 
 /** Places as the layer's projection has them, not as a step moves them. */

@@ -2,7 +2,7 @@ import { TOKENS, theme } from "../../draw/theme";
 import { saveRaster, saveSvg } from "../controls/save";
 
 /** Saves the drawing as it is, all of it, at its own size; PNG at twice that where browsers allow it. */
-export function saveGraph(svg: SVGSVGElement, name: string, type: "svg" | "png"): void {
+export async function saveGraph(svg: SVGSVGElement, name: string, type: "svg" | "png"): Promise<void> {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const { width, height } = svg.viewBox.baseVal;
   copy.setAttribute("width", String(width));
@@ -13,5 +13,5 @@ export function saveGraph(svg: SVGSVGElement, name: string, type: "svg" | "png")
   copy.prepend(ground);
   for (const element of copy.querySelectorAll(".graph-focus")) element.remove();
   if (type === "svg") saveSvg(`${name}.svg`, copy);
-  else void saveRaster(`${name}.png`, copy);
+  else await saveRaster(`${name}.png`, copy);
 }

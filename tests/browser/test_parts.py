@@ -1,0 +1,83 @@
+"""Parts of the tab's code that are loaded when first needed: not before, by the page's own version, and said in words if not."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.board import tensorboard
+from tests.browser.conftest import OpenTab
+from tests.browser.links import drawer, link
+from tests.browser.test_tour import layer
+from tests.records import small_data, write_run
+
+#: What a view says whose code did not come.
+WORDS = "This part of the tab could not be loaded."
+
+
+def part(name: str) -> re.Pattern[str]:
+    """The address of a file of the tab that bears a hash: a page never gets a part of another version."""
+    return re.compile(rf"/plugin/activis/{name}-[\w-]{{8}}\.js$")
+
+
+def test_parts_are_loaded_when_first_needed(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
+    write_run(tmp_path / "run", small_data(), (1,))
+    scripts: list[str] = []
+    page.on("request", lambda request: scripts.append(request.url) if request.url.endswith(".js") else None)
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        tab = open_tab(board, link(run="run"))
+        expect(layer(tab, "head").get_by_role("grid")).to_be_visible()
+        own = [url for url in scripts if "/plugin/activis/" in url]
+        assert [url.rpartition("/")[2] for url in own] == ["index.js"]
+        tab.get_by_role("radio", name="Table").click()
+        expect(tab.get_by_role("grid", name="Instances").locator(".table-id").first).to_be_visible()
+        assert sum(bool(part("Table").search(url)) for url in scripts) == 1
+        # The part uses the state of the page that is there: there is no second copy of it.
+        assert sum(url.endswith("/plugin/activis/index.js") for url in scripts) == 1
+
+
+def test_parts_that_cannot_be_loaded(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
+    write_run(tmp_path / "run", small_data(), (1,))
+
+    def gone(route: Route) -> None:
+        route.abort("connectionrefused")
+
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        tab = open_tab(board, link(run="run"))
+        head = layer(tab, "head")
+        expect(head.get_by_role("grid")).to_be_visible()
+
+        # A view says it in its place, and all others go on.
+        page.route(part("Table"), gone)
+        tab.get_by_role("radio", name="Table").click()
+        alert = tab.get_by_role("region", name="Instances", exact=True).get_by_role("alert")
+        expect(alert).to_contain_text("The table could not be read.")
+        expect(alert).to_contain_text(WORDS)
+        expect(head.get_by_role("grid")).to_be_visible()
+        page.unroute(part("Table"))
+        alert.get_by_role("button", name="Try again").click()
+        expect(tab.get_by_role("grid", name="Instances").locator(".table-id").first).to_be_visible()
+        expect(alert).to_have_count(0)
+
+        # So does the drawer, whose title stays.
+        page.route(part("NeuronBody"), gone)
+        head.get_by_role("grid").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(drawer(tab).get_by_role("alert")).to_contain_text(WORDS)
+        expect(drawer(tab).get_by_role("heading", name="Neuron")).to_be_visible()
+        page.unroute(part("NeuronBody"))
+        drawer(tab).get_by_role("button", name="Try again").click()
+        expect(drawer(tab).get_by_role("heading", name="Selectivity")).to_be_visible()
+
+        # And what saves a picture.
+        page.route(part("saveMatrix"), gone)
+        head.get_by_role("button", name="Save the matrix of head").click()
+        tab.get_by_role("option", name="CSV").click()
+        expect(head.get_by_role("alert")).to_contain_text("The matrix could not be saved.")
+        expect(head.get_by_role("alert")).to_contain_text(WORDS)
+        page.unroute(part("saveMatrix"))
+        with page.expect_download() as download:
+            head.get_by_role("button", name="Try again").click()
+        assert download.value.suggested_filename == "head-step-1.csv"
+        expect(head.get_by_role("alert")).to_have_count(0)
