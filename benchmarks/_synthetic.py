@@ -81,7 +81,7 @@ def write_run(log_dir: Path, instances: int) -> None:
         )
         columns = {name: arrays.add(f"column/{name}", values) for name, values in outcome.items()}
         arrays.close()
-    table = outcome_table(ids, label, {}, CLASSES)
+    table = outcome_table(ids, label, {}, CLASSES, {})
     table = table.append_column("text", pa.array(_texts(instances, random)))
     names = ["all", *CLASSES, "correct", "wrong"]
     kinds = ["all", *["class"] * len(CLASSES), "correct", "wrong"]

@@ -1,6 +1,7 @@
 """The command-line interface `tensorboard-activis`, with its commands demo and check."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from tensorboard_activis import __version__
 from tensorboard_activis.demo import command as demo
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.printable import visible_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 for success, 1 for an error (of `check`: damage), 2 for an invalid command line, 130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to fail
     options = parser().parse_args(arguments)
     try:
         if options.command == "check":
@@ -26,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.framework, options.logdir, options.epochs, serve=not options.no_serve, port=options.port
         )
     except ActiVisError as error:
-        print(f"tensorboard-activis: {error}", file=sys.stderr)
+        print(visible_lines(f"tensorboard-activis: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ntensorboard-activis: stopped", file=sys.stderr)

@@ -152,7 +152,7 @@ class ActiVisCallback(keras.callbacks.Callback):
             ConfigurationError: on the first call without `fit`, whatever only the model can tell.
         """
         recorder = self._prepare()
-        step = self._steps_made() if step is None else int(step)
+        step = self._steps_made() if step is None else step
         try:
             with recorder.guard(step), recorder.snapshot(step) as snapshot:
                 assert self._capture is not None

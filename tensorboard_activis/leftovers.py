@@ -69,7 +69,7 @@ def _unreferenced(directory: Path) -> tuple[list[Path], list[Path]]:
     """Partial side files, and complete ones that certainly no event names."""
     files = side_files(directory)
     partial = [path for path in files if metadata.is_begun(path.name)]
-    finished = [path for path in files if path not in partial]
+    finished = [path for path in files if not metadata.is_begun(path.name)]
     items = (item for path in event_files(directory) for item in scan(path))
     names = referenced_files(items) if finished else None
     return partial, [path for path in finished if names is not None and path.name not in names]

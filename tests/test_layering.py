@@ -48,6 +48,7 @@ SHARED = {
     "activis_pb2",
     "predicate",
     "printable",
+    "steps",
 }
 #: The rooms of `query`, each with those that it may import; what lies in `query` itself may import all of them.
 ROOMS = {

@@ -115,9 +115,7 @@ class Pass:
             )
             return
         assert keys is not None
-        known = outcome_table(keys, outcome.label, outcome.columns, self._evaluation.class_names)
-        for name, column in table.items():
-            known = known.append_column(name, column)
+        known = outcome_table(keys, outcome.label, outcome.columns, self._evaluation.class_names, table)
         members = self._declared().members(known, outcome.members, outcome.columns.get("correct"))
         self._groups = Groups(members, rows.size, self._groups)
         for moments, batch in zip(seen.moments, values, strict=True):

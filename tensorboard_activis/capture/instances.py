@@ -10,9 +10,13 @@ FACTS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "t
 
 
 def outcome_table(
-    ids: np.ndarray, label: np.ndarray | None, columns: Mapping[str, np.ndarray], class_names: Sequence[str] | None
+    ids: np.ndarray,
+    label: np.ndarray | None,
+    columns: Mapping[str, np.ndarray],
+    class_names: Sequence[str] | None,
+    facts: Mapping[str, pa.Array],
 ) -> pa.Table:
-    """One row per instance: id, label, prediction, correct, score, loss, …, as far as they are there.
+    """One row per instance: id, label, prediction, correct, score, loss, …, as far as they are there, and its `facts`.
 
     Labels and predictions are class names where there are any, lists of them where an instance may have several. Without a
     label, `label` and `correct` are null.
@@ -23,7 +27,7 @@ def outcome_table(
     for name in FACTS:
         if name in columns:
             fields[name] = outcome_column(name, columns[name], class_names)
-    return pa.table(fields)
+    return pa.table([*fields.values(), *facts.values()], names=[*fields, *facts])
 
 
 def outcome_column(name: str, values: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:

@@ -76,20 +76,28 @@ def matching(graph: schema.Graph, pattern: str) -> list[str]:
     return _matches(_View(graph), pattern)
 
 
-def feeds_relu(graph: schema.Graph, key: str) -> bool:
-    """Whether all that a layer gives goes into ReLUs, so that a neuron that is never above zero is dead."""
+def feed_relu(graph: schema.Graph, keys: Iterable[str]) -> set[str]:
+    """Those layers of which all that they give goes into ReLUs, so that a neuron that is never above zero is dead."""
     view = _View(graph)
-    inside = view.within(key)
-    targets = [view.nodes[edge.target] for edge in graph.edges if edge.source in inside and edge.target not in inside]
-    return bool(targets) and all(_is_relu(target) for target in targets)
+
+    def feeds(key: str) -> bool:
+        inside = view.within(key)
+        outside = [view.nodes[end] for inner in inside for end in view.after[inner] if end not in inside]
+        return bool(outside) and all(_is_relu(target) for target in outside)
+
+    return {key for key in keys if feeds(key)}
 
 
 class _View:
-    """A graph with its nesting at hand."""
+    """A graph with its nesting, and what comes before and after each node, at hand."""
 
     def __init__(self, graph: schema.Graph) -> None:
         self.nodes = {node.key: node for node in graph.nodes}
-        self.edges = graph.edges
+        self.before: dict[str, list[str]] = defaultdict(list)
+        self.after: dict[str, list[str]] = defaultdict(list)
+        for edge in graph.edges:
+            self.before[edge.target].append(edge.source)
+            self.after[edge.source].append(edge.target)
         self.children: dict[str, list[schema.Node]] = defaultdict(list)
         for node in graph.nodes:
             if node.parent is not None:
@@ -139,8 +147,8 @@ def _default(view: _View) -> list[str]:
         activations = [node for node in inside if _is_activation(node)]
         weighted = [node for node in inside if _WEIGHTED.match(node.type.lower())]
         chosen += [_named(view, node) for node in activations] or [node.key for node in weighted]
-    keys = [key for name in chosen for key in view.recordable(view.nodes[name])]
-    kept = [key for key in view.nodes if key in set(keys) and key not in logits]
+    keys = {key for name in chosen for key in view.recordable(view.nodes[name])}
+    kept = [key for key in view.nodes if key in keys and key not in logits]
     last = [key for key in view.nodes if key in logits]
     kept = _spread(kept, MOST_LAYERS - len(last))
     everything = {*kept, *last}
@@ -158,11 +166,10 @@ def _default(view: _View) -> list[str]:
 
 def _named(view: _View, activation: schema.Node) -> str:
     """The dense layer before an activation, if there is one: it is that which has a name of its own."""
-    for edge in view.edges:
-        if edge.target == activation.key and view.nodes[edge.source].parent == activation.parent:
-            source = view.nodes[edge.source]
-            if source.kind == "module" and _DENSE.match(source.type.lower()):
-                return source.key
+    for key in view.before[activation.key]:
+        source = view.nodes[key]
+        if source.parent == activation.parent and source.kind == "module" and _DENSE.match(source.type.lower()):
+            return source.key
     return activation.key
 
 
@@ -176,9 +183,7 @@ def _scope(view: _View, node: schema.Node) -> str:
 
 def _logits(view: _View) -> set[str]:
     """What flows to the model's outputs, before a softmax if there is one."""
-    before: dict[str, list[str]] = defaultdict(list)
-    for edge in view.edges:
-        before[edge.target].append(edge.source)
+    before = view.before
     ends = [node.key for node in view.nodes.values() if node.kind == "output" and node.parent == ""]
     named = [end for end in ends if "logits" in end]
     found = []

@@ -1,9 +1,10 @@
 """The framework-free half of every callback: a directory of its own, one snapshot per pass, faults that stop nobody."""
 
-import operator
 import os
+import reprlib
 import secrets
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tensorboard_activis.errors import ActiVisError, ActiVisWarning, Configurati
 from tensorboard_activis.files import make_own_directory
 from tensorboard_activis.leftovers import remove_leftovers
 from tensorboard_activis.printable import printable
+from tensorboard_activis.steps import checked_step, shown_step
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.clock import Clock, session_time
@@ -47,10 +49,12 @@ def check_options(
     """
     if class_names is not None:
         if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
-            raise ConfigurationError(f"class_names must be a list of texts, one per class; got {class_names!r}.")
-        twice = sorted({name for name in class_names if list(class_names).count(name) > 1})
-        if twice:
-            raise ConfigurationError(f"class_names must differ from each other; {twice[0]!r} is there more than once.")
+            raise ConfigurationError(
+                f"class_names must be a list of texts, one per class; got {reprlib.repr(class_names)}."
+            )
+        repeated = min((name for name, count in Counter(class_names).items() if count > 1), default=None)
+        if repeated is not None:
+            raise ConfigurationError(f"class_names must differ from each other; {repeated!r} is there more than once.")
     if subsets is not None:
         if not isinstance(subsets, Mapping) or not all(isinstance(text, str) for text in subsets.values()):
             raise ConfigurationError(
@@ -64,21 +68,6 @@ def check_options(
             f"task must be one of {', '.join(TASKS)}, or None to decide by the data; got {task!r}."
         )
     Given(id, columns)
-
-
-def checked_step(step: Any) -> int:
-    """The step as an int.
-
-    Raises:
-        ActiVisError: it is no whole number that an event can hold.
-    """
-    try:
-        number = operator.index(step)
-    except TypeError:
-        number = -1
-    if not 0 <= number < 2**63:
-        raise ActiVisError(f"step must be a whole number, 0 or more; got {step!r}.")
-    return number
 
 
 class RunDirectory:
@@ -263,7 +252,7 @@ class Recorder:
             )
 
     @contextmanager
-    def guard(self, step: int) -> Iterator[None]:
+    def guard(self, step: Any) -> Iterator[None]:
         """Turns a fault in the body into one warning that says what is lost; with `strict` it is raised as it is.
 
         A fault in another process is told there, and by the first process.
@@ -281,7 +270,7 @@ class Recorder:
             if kind not in self._reported:
                 self._reported.add(kind)
                 warnings.warn(
-                    f"ActiVis lost the snapshot of step {step}; training goes on. {cause} "
+                    f"ActiVis lost the snapshot of step {shown_step(step)}; training goes on. {cause} "
                     "(Said once for every cause; strict=True raises instead.)",
                     ActiVisWarning,
                     stacklevel=4,

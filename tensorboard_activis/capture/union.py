@@ -1,6 +1,6 @@
 """The graphs of several forward passes in one, with what is not on every path marked."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -62,12 +62,24 @@ def _edges(graphs: Sequence[schema.Graph], nodes: Sequence[schema.Node]) -> tupl
 
 def _through(edges: Sequence[schema.Edge], holders: set[str | None]) -> list[schema.Edge]:
     """The edges with those that end at a holder joined to those that begin there; no edge twice."""
-    found = {(edge.source, edge.target): edge for edge in edges}
-    for holder in {end for ends in found for end in ends} & holders:
-        into = [edge for edge in found.values() if edge.target == holder]
-        out = [edge for edge in found.values() if edge.source == holder]
-        found = {ends: edge for ends, edge in found.items() if holder not in ends}
-        for before in into:
-            for after in out:
-                found.setdefault((before.source, after.target), replace(after, source=before.source))
+    found: dict[tuple[str, str], schema.Edge] = {}
+    into: dict[str, dict[str, None]] = defaultdict(dict)
+    out: dict[str, dict[str, None]] = defaultdict(dict)
+
+    def add(edge: schema.Edge) -> None:
+        if found.setdefault((edge.source, edge.target), edge) is edge:
+            into[edge.target][edge.source] = out[edge.source][edge.target] = None
+
+    for edge in edges:
+        add(edge)
+    for holder in [end for end in dict.fromkeys(end for ends in found for end in ends) if end in holders]:
+        before = [found.pop((source, holder)) for source in into.pop(holder, ())]
+        after = [found.pop((holder, target)) for target in out.pop(holder, ())]
+        for edge in before:
+            out[edge.source].pop(holder)
+        for edge in after:
+            into[edge.target].pop(holder)
+        for first in before:
+            for last in after:
+                add(replace(last, source=first.source))
     return list(found.values())

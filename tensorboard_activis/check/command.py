@@ -4,10 +4,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from tensorboard_activis import metadata
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.check.report import Report
+from tensorboard_activis.printable import visible
 
 FINE, DAMAGED, USAGE = 0, 1, 2
 
@@ -23,7 +25,7 @@ def run_check(logdir: Path, *, repair: bool = False) -> int:
         0 when everything is as it was written, 1 when something is damaged, 2 when there is nothing to check.
     """
     if not logdir.is_dir():
-        print(f"tensorboard-activis: {logdir} is no directory.", file=sys.stderr)
+        _say(f"tensorboard-activis: {logdir} is no directory.", file=sys.stderr)
         return USAGE
     checked = damaged = 0
     for directory in directories(logdir):
@@ -31,15 +33,15 @@ def run_check(logdir: Path, *, repair: bool = False) -> int:
         try:
             report = check_directory(directory, repair)
         except OSError as error:
-            print(f"{directory}: cannot be read: {error.strerror or error}.")
+            _say(f"{directory}: cannot be read: {error.strerror or error}.")
             damaged += 1
             continue
         damaged += bool(report.problems)
         for line in _lines(report, repair):
-            print(line)
+            _say(line)
     if not checked:
         nothing = f"there is no directory {metadata.RUN_DIRECTORY!r} below {logdir}: nothing was logged there"
-        print(f"tensorboard-activis: {nothing}.", file=sys.stderr)
+        _say(f"tensorboard-activis: {nothing}.", file=sys.stderr)
         return USAGE
     print(
         f"{_count(checked, 'run')} checked: "
@@ -56,6 +58,11 @@ def directories(logdir: Path) -> Iterator[Path]:
             Path(at) == logdir and logdir.resolve().name == metadata.RUN_DIRECTORY
         ):
             yield Path(at)
+
+
+def _say(line: str, file: TextIO | None = None) -> None:
+    """Prints a line in which names and messages of a run, which anybody may have written, do nothing to the terminal."""
+    print(visible(line), file=file)
 
 
 def _lines(report: Report, repair: bool) -> Iterator[str]:

@@ -24,7 +24,7 @@ def check_file(path: Path, report: Report) -> bool:
 def _check_arrays(path: Path, report: Report) -> None:
     file = whole_file(path)
     tensors, recorded = file.header.tensors, file.header.metadata
-    missing = [name for name in tensors if checksum_key(name) not in recorded]
+    missing = {name for name in tensors if checksum_key(name) not in recorded}
     if missing:
         report.unverified += 1
     wrong = [

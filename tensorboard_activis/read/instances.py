@@ -1,6 +1,7 @@
 """The table of kept instances: the parquet files of a snapshot, with the columns that change from step to step."""
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -67,7 +68,7 @@ def _version(path: Path) -> tuple[int, int, int]:
 
 def _check(table: pa.Table, where: str) -> None:
     names = table.column_names
-    twice = sorted({name for name in names if names.count(name) > 1} | (set(names) & set(FACTS)))
+    twice = sorted({name for name, count in Counter(names).items() if count > 1} | (set(names) & set(FACTS)))
     if twice:
         raise UnreadableError(
             f"{where}: columns that are there twice, or that every step has of its own: {twice!s:.200}."

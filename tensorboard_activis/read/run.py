@@ -9,6 +9,7 @@ from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.blobs import Blobs, read_blobs
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.steps import shown_step, whole_number
 
 
 class _Logged(Protocol):
@@ -99,11 +100,13 @@ class Run:
 
         Raises:
             NotFoundError: nothing was logged at this step.
+            ActiVisError: it is no whole number.
         """
-        if step not in self._snapshots:
+        number = whole_number(step)
+        if number not in self._snapshots:
             steps = ", ".join(map(str, self.steps[:20])) + (", …" if len(self.steps) > 20 else "")
-            raise NotFoundError(f"Nothing was logged at step {step}. There are: {steps or 'none'}.")
-        return self._snapshots[step]
+            raise NotFoundError(f"Nothing was logged at step {shown_step(number)}. There are: {steps or 'none'}.")
+        return self._snapshots[number]
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

@@ -91,6 +91,11 @@ class SnapshotReader:
         )
 
     @cached_property
+    def subset_positions(self) -> dict[str, int]:
+        """Where each declared subset stands in the summaries; of several of one name the first."""
+        return {name: index for index, name in reversed(list(enumerate(self._subsets)))}
+
+    @cached_property
     def _subsets(self) -> tuple[str, ...]:
         return tuple(subset.name for subset in self.record.subsets)
 

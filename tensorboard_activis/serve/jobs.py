@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.printable import traceback_of
 from tensorboard_activis.query.limits import TooLargeError
 
 logger = logging.getLogger(__name__)
@@ -136,7 +137,7 @@ class Jobs(Generic[Result]):
                 result = work(job)
             except Exception as error:
                 if not isinstance(error, ActiVisError):
-                    logger.exception("A layout failed")
+                    logger.error("A layout failed\n%s", traceback_of(error))
                 self._finish(job, "failed", error)
             else:
                 job.result = result

@@ -13,6 +13,7 @@ from safetensors.numpy import save
 from tensorboard.backend import http_util
 
 from tensorboard_activis.errors import ActiVisError, ExpressionError, NotFoundError, QueryError, UnreadableError
+from tensorboard_activis.printable import traceback_of, visible
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.serve.cross_site import ForbiddenError
 from tensorboard_activis.serve.packing import packed
@@ -129,7 +130,7 @@ def error_response(request: werkzeug.Request, error: Exception) -> werkzeug.Resp
             if isinstance(error, ExpressionError):
                 body["position"] = error.position
             return json_response(request, {"error": body}, code)
-    logger.error("ActiVis could not answer %s", request.path, exc_info=error)
+    logger.error("ActiVis could not answer %s\n%s", visible(request.path), traceback_of(error))
     message = f"This should not happen ({type(error).__name__}). TensorBoard's log in the terminal has the details."
     return json_response(request, {"error": {"kind": "internal", "message": message}}, 500)
 

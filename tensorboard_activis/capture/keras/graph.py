@@ -4,6 +4,7 @@ A functional model runs symbolically for certain: its layers and operations are 
 A subclassed model does when its `call` keeps to Keras layers and `keras.ops`.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +81,10 @@ def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
     calls = recorder.names.counts
     if recorder.edges:
         _drop_masks(recorder)
-    _add_idle(recorder, recorder.drafts[""])
+    ran: dict[int, Draft] = {}
+    for draft in recorder.drafts.values():
+        ran.setdefault(id(draft.operation), draft)
+    _add_idle(recorder, recorder.drafts[""], ran)
     drafts = sorted(recorder.drafts.values(), key=lambda draft: draft.key != "")
     # A closed module can be an edge's end, an open one cannot.
     holders = {draft.parent for draft in drafts}
@@ -114,29 +118,40 @@ def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
 
 def _drop_masks(recorder: Recorder) -> None:
     """Drop operators whose result goes nowhere: Keras computes masks beside the data, and masks are no edges here."""
-    while True:
-        used = {source for source, _ in recorder.edges}
-        idle = [key for key, draft in recorder.drafts.items() if draft.kind == "operator" and key not in used]
-        if not idle:
-            return
-        for key in idle:
-            del recorder.drafts[key]
-        recorder.edges = {ends: shape for ends, shape in recorder.edges.items() if ends[1] not in idle}
+    uses = Counter(source for source, _ in recorder.edges)
+    sources: dict[str, list[str]] = defaultdict(list)
+    for source, target in recorder.edges:
+        sources[target].append(source)
+    pending = list(recorder.drafts)
+    while pending:
+        key = pending.pop()
+        draft = recorder.drafts.get(key)
+        if draft is None or draft.kind != "operator" or uses[key]:
+            continue
+        del recorder.drafts[key]
+        uses.subtract(sources[key])
+        pending += sources[key]  # which may be idle now
+    recorder.edges = {ends: shape for ends, shape in recorder.edges.items() if ends[1] in recorder.drafts}
 
 
-def _add_idle(recorder: Recorder, holder: Draft) -> None:
-    """Add the layers inside `holder` that the forward pass did not call, or all of them when nothing could be run."""
+def _add_idle(recorder: Recorder, holder: Draft, ran: dict[int, Draft]) -> None:
+    """Add the layers inside `holder` that the forward pass did not call, or all of them when nothing could be run.
+
+    Arguments:
+        ran: the first node of every layer that has one, by the layer's `id`; grows.
+    """
     for layer in keras_calls.sublayers(holder.operation):
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        ran = [draft for draft in recorder.drafts.values() if draft.operation is layer]
-        if ran:
-            child = ran[0]
+        first = ran.get(id(layer))
+        if first is not None:
+            child = first
         else:
             path = f"{holder.path}.{layer.name}" if holder.path else layer.name
             if path in recorder.drafts:
                 continue
             child = recorder.begin(path, layer, path, 0, "module", holder.key)
             child.calls = 0
+            ran[id(layer)] = child
         if keras_calls.is_container(layer) and not child.closed:
-            _add_idle(recorder, child)
+            _add_idle(recorder, child, ran)

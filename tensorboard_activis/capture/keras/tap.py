@@ -24,7 +24,7 @@ from tensorboard_activis.capture.keras.reduce import (
     reducer_of,
 )
 from tensorboard_activis.capture.keras.replay import Seen, replay
-from tensorboard_activis.capture.layers import choose, feeds_relu
+from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.schema import LayerInfo
 
@@ -74,6 +74,7 @@ def targets(
         observable = [name for name in names if name in recording.observable and name not in recording.replayed]
         names = observable if len(observable) == len(names) else [*observable, ""]
     check_matches(reducer, names)
+    feeding = feed_relu(recording.graph, names)
     found = []
     for name in names:
         if name not in recording.observable:
@@ -90,7 +91,7 @@ def targets(
                 "Leave it out, or give the model's Input a fixed size there."
             )
         how = reducer_of(name, reducer)
-        info = LayerInfo(name, neurons, reducer_name(how, rank), axis, shape, feeds_relu(recording.graph, name))
+        info = LayerInfo(name, neurons, reducer_name(how, rank), axis, shape, name in feeding)
         found.append(Target(info, how, name in recording.replayed))
     return found
 

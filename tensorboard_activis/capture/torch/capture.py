@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.layers import choose, feeds_relu
+from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.processes import Alone, Processes, rounds
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.torch.batch import Batch, cut, shared_batch, transform
@@ -108,7 +108,8 @@ class TorchCapture:
         reducers = chosen_reducers(recording.graph, names, reducer)
         self._sources = {name: recording.sources[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
-        self.layers = tuple(self._info(name) for name in names)
+        nodes, feeding = {node.key: node for node in self.graph.nodes}, feed_relu(self.graph, names)
+        self.layers = tuple(self._info(nodes[name], name in feeding) for name in names)
 
     @property
     def graph(self) -> schema.Graph:
@@ -294,7 +295,8 @@ class TorchCapture:
         mask = None if batch.mask is None else batch.mask.to(device)
         return Batch(transform(batch.args, move), transform(batch.kwargs, move), batch.labels, batch.instances, mask)
 
-    def _info(self, name: str) -> schema.LayerInfo:
+    def _info(self, node: schema.Node, feeds_relu: bool) -> schema.LayerInfo:
+        name = node.key
         source = self._sources[name]
         _, layout = source.layout.unfolded(source.shape, source.instances)
         rank, batch = len(source.shape), layout.batch or 0
@@ -302,7 +304,6 @@ class TorchCapture:
         sizes = list(source.shape)
         width = sizes[neurons] if rank > 1 else 1
         sizes[batch] = -1
-        node = next(node for node in self.graph.nodes if node.key == name)
         dtype = node.outputs[0].dtype if node.outputs else "float32"
         return schema.LayerInfo(
             name=name,
@@ -310,7 +311,7 @@ class TorchCapture:
             reducer=reducer_name(self._reducers[name], rank),
             axis=max(neurons - (batch < neurons), 0),
             shape=schema.Shape(tuple(sizes), dtype),
-            feeds_relu=feeds_relu(self.graph, name),
+            feeds_relu=feeds_relu,
         )
 
     def _warn_of_dropped(self) -> None:

@@ -91,7 +91,8 @@ class _Exported:
         nodes = {**extra, **self.nodes}
         order = list(self.nodes)
         interleave(order, [node.key for node in self.recorded.nodes if node.key in nodes and node.calls])
-        order += [key for key in nodes if key not in set(order)]
+        placed = set(order)
+        order += [key for key in nodes if key not in placed]
         order.sort(
             key=lambda key: (nodes[key].parent is not None, nodes[key].kind == "output" and nodes[key].parent == "")
         )

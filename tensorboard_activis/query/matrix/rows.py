@@ -56,10 +56,10 @@ def _shown(value: object) -> str:
 
 
 def subset_index(snapshot: SnapshotReader, name: str) -> int:
-    """Position of a declared subset in the summaries. Raises NotFoundError."""
-    for index, subset in enumerate(snapshot.record.subsets):
-        if subset.name == name:
-            return index
+    """Position of a declared subset in the summaries, the first of that name. Raises NotFoundError."""
+    position = snapshot.subset_positions.get(name)
+    if position is not None:
+        return position
     names = ", ".join(subset.name for subset in snapshot.record.subsets[:30])
     raise NotFoundError(f"There is no subset {name:.80}. There are: {names:.600}.")
 

@@ -1,0 +1,138 @@
+"""Twice as many classes, layers, columns or subsets take about twice as long, never four times.
+
+Each size would take many times the limit, in seconds of the processor, if it were looked at pair by pair.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.evaluation import Pass
+from tensorboard_activis.capture.keras.graph import _drop_masks
+from tensorboard_activis.capture.layers import choose, feed_relu
+from tensorboard_activis.capture.publication import Evaluation
+from tensorboard_activis.capture.recorder import check_options
+from tensorboard_activis.capture.union import union
+from tensorboard_activis.errors import ConfigurationError, UnreadableError
+from tensorboard_activis.leftovers import leftovers
+from tensorboard_activis.query.matrix.rows import subset_index
+from tensorboard_activis.read.instances import _check
+from tensorboard_activis.read.snapshot import SnapshotReader
+from tests.records import small_graph
+
+SHAPE = schema.Shape((-1, 5))
+LIMIT = 3.0
+
+
+@contextmanager
+def within_limit() -> Iterator[None]:
+    start = time.process_time()
+    yield
+    assert time.process_time() - start < LIMIT
+
+
+def test_class_names() -> None:
+    names = [f"class {index}" for index in range(100_000)]
+    with within_limit():
+        check_options(class_names=names)
+        with pytest.raises(ConfigurationError, match="'class 7' is there more than once"):
+            check_options(class_names=[*names, "class 9", "class 7"])
+    with pytest.raises(ConfigurationError) as caught:
+        check_options(class_names=[*names, 7])  # type: ignore[list-item]
+    assert len(str(caught.value)) < 500
+
+
+def chain(count: int) -> schema.Graph:
+    """A model of so many layers, every second of them a ReLU."""
+    nodes = [schema.Node("", None, "module", "Net", "Net", (SHAPE,))]
+    for index in range(count):
+        kind = "ReLU" if index % 2 else "Linear"
+        nodes.append(schema.Node(f"m{index}", "", "module", kind, kind, (SHAPE,)))
+    edges = tuple(schema.Edge(f"m{index}", f"m{index + 1}", SHAPE) for index in range(count - 1))
+    return schema.Graph("torch", "Net", tuple(nodes), edges)
+
+
+def test_layers() -> None:
+    graph = chain(40_000)
+    names = [f"m{index}" for index in range(40_000)]
+    with within_limit():
+        assert len(choose(graph, None)) == 40
+        assert choose(graph, names) == names
+        assert feed_relu(graph, names) == set(names[:-1:2])
+
+
+def test_paths() -> None:
+    """A holder of layers that passes its input on in one pass, many times over."""
+    count = 4_000
+    nodes = [schema.Node("", None, "module", "Net", "Net", (SHAPE,))]
+    for index in range(count):
+        nodes += [
+            schema.Node(f"b{index}", "", "module", "B", "B"),
+            schema.Node(f"b{index}.a", f"b{index}", "module", "a", "A"),
+        ]
+    through = tuple(schema.Edge(f"b{index}", f"b{index + 1}", SHAPE) for index in range(count - 1))
+    inside = tuple(schema.Edge(f"b{index}.a", f"b{index + 1}.a", SHAPE) for index in range(count - 1))
+    one = schema.Graph("torch", "Net", tuple(nodes), (schema.Edge("b0.a", "b0", SHAPE), *through))
+    with within_limit():
+        found = union([one, schema.Graph("torch", "Net", tuple(nodes), inside)])
+    assert {(edge.source, edge.target) for edge in found.edges} == {(edge.source, edge.target) for edge in inside}
+
+
+def test_operators_whose_result_goes_nowhere() -> None:
+    """Masks of masks: each is idle once the one behind it is gone."""
+    count = 4_000
+    drafts: dict[str, Any] = {f"o{index}": SimpleNamespace(kind="operator") for index in range(count)}
+    drafts["kept"] = SimpleNamespace(kind="module")
+    edges = {(f"o{index}", f"o{index + 1}"): SHAPE for index in range(count - 1)} | {("o3", "kept"): SHAPE}
+    recorder: Any = SimpleNamespace(drafts=drafts, edges=edges)
+    with within_limit():
+        _drop_masks(recorder)
+    assert list(recorder.drafts) == ["o0", "o1", "o2", "o3", "kept"]
+    assert list(recorder.edges) == [("o0", "o1"), ("o1", "o2"), ("o2", "o3"), ("o3", "kept")]
+
+
+def test_columns_that_are_written() -> None:
+    columns = {f"column {index}": [1.0, 2.0, 3.0] for index in range(5_000)}
+    evaluation = Pass(Evaluation((), None, {}, None), 0)
+    with within_limit():
+        evaluation.add({}, outputs=np.zeros((3, 5)), labels=np.zeros(3, np.int64), columns=columns)
+
+
+def test_columns_that_are_read() -> None:
+    names = [f"column {index}" for index in range(30_000)]
+    with within_limit():
+        _check(pa.table([pa.array([1])] * 30_001, names=["id", *names]), "here")
+    with pytest.raises(UnreadableError, match="'column 7'"):
+        _check(pa.table([pa.array([1])] * 30_002, names=["id", *names, "column 7"]), "here")
+
+
+def test_subsets() -> None:
+    subsets = tuple(schema.Subset(f"subset {index}", "user", "id > 0", 0) for index in range(20_000))
+    record: Any = SimpleNamespace(subsets=(*subsets, subsets[7]))
+    snapshot = SnapshotReader(record, Path())
+    with within_limit():
+        assert [subset_index(snapshot, subset.name) for subset in subsets] == list(range(20_000))
+
+
+def test_subsets_that_are_checked() -> None:
+    with within_limit():
+        check_options(subsets={f"subset {index}": f"id == {index}" for index in range(3_000)})
+
+
+def test_files_that_were_begun(tmp_path: Path) -> None:
+    for index in range(5_000):
+        (tmp_path / f".instances-{index:08x}.parquet.0123456789abcdef.partial").touch()
+    with within_limit():
+        assert len(leftovers(tmp_path)) == 5_000
+
+
+def test_the_small_graph_is_as_before() -> None:
+    assert feed_relu(small_graph(), ["stem", "stem.conv", "stem/relu", "head"]) == {"stem.conv"}
