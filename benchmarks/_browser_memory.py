@@ -1,4 +1,4 @@
-"""What the tab holds after hours of use: rounds that go through all views, and what is left when garbage is collected."""
+"""Memory of the tab after hours of use: rounds of scripted use of all views, and what is left after garbage collection."""
 
 import time
 from collections.abc import Sequence
@@ -13,34 +13,34 @@ CYCLE = 8
 
 
 @dataclass(frozen=True)
-class Held:
-    """Of the whole page, TensorBoard included: bytes of the heap, nodes of the document, event listeners."""
+class PageMemory:
+    """Memory of the whole page, TensorBoard included: heap in bytes, nodes of the document, event listeners."""
 
     heap: float
     nodes: float
     listeners: float
 
 
-def middle(rounds: Sequence[Held]) -> Held:
-    """The median of each number: what a page holds goes up and down with what is open in it."""
-    return Held(*map(median, zip(*map(astuple, rounds), strict=True)))
+def middle(rounds: Sequence[PageMemory]) -> PageMemory:
+    """The median of each number over several rounds: memory goes up and down with what is open in the page."""
+    return PageMemory(*map(median, zip(*map(astuple, rounds), strict=True)))
 
 
 class Watch:
-    """Asks the browser what a page holds."""
+    """Measures the memory of a page through the browser's debugging protocol."""
 
     def __init__(self, page: Page) -> None:
         self._session = page.context.new_cdp_session(page)
         self._session.send("HeapProfiler.enable")
         self._session.send("Performance.enable")
 
-    def held(self) -> Held:
-        """After garbage was collected, twice: what the first pass finalises the second frees."""
+    def measure(self) -> PageMemory:
+        """Memory after two garbage collections: the second frees what the first finalises."""
         for _ in range(2):
             self._session.send("HeapProfiler.collectGarbage")
             time.sleep(0.2)
-        found = {entry["name"]: entry["value"] for entry in self._session.send("Performance.getMetrics")["metrics"]}
-        return Held(found["JSHeapUsedSize"], found["Nodes"], found["JSEventListeners"])
+        metrics = {entry["name"]: entry["value"] for entry in self._session.send("Performance.getMetrics")["metrics"]}
+        return PageMemory(metrics["JSHeapUsedSize"], metrics["Nodes"], metrics["JSEventListeners"])
 
 
 def one_round(page: Page, tab: FrameLocator, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Runs of the sizes that the browser benchmarks name, written by the real recorder."""
+"""Writes the runs that the browser benchmarks open, with the real recorder."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Log directories for the measurements of load, and how one asks TensorBoard about them."""
+"""Log directories and HTTP requests for the load benchmarks."""
 
 import json
 import shutil
@@ -74,10 +74,10 @@ def get(
     headers = {} if etag is None else {"If-None-Match": etag}
     if body is not None:
         headers["Content-Type"] = "application/json"
-    asked = urllib.request.Request(address, None if body is None else json.dumps(body).encode(), headers)
+    request = urllib.request.Request(address, None if body is None else json.dumps(body).encode(), headers)
     begun = time.monotonic()
     try:
-        with urllib.request.urlopen(asked, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read(), time.monotonic() - begun, answer.headers["ETag"]
     except urllib.error.HTTPError as error:
         with error:

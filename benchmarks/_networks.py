@@ -1,4 +1,4 @@
-"""The networks that are measured and tested: of the shapes that people train, with random weights."""
+"""Networks for benchmarks and tests: common architectures with random weights."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Runs as large as one likes, written by the writer of the callbacks: 2,048 neurons, ten classes, a text for each instance.
+"""Writes synthetic runs of any size with the writer of the callbacks: 2,048 neurons, ten classes, a text for each instance.
 
 Usage: python benchmarks/_synthetic.py DIRECTORY INSTANCES
 """

@@ -1,4 +1,4 @@
-"""How fast the tab is in the hand: headless Chromium with software graphics, on runs of the sizes that the design names.
+"""How fast the tab responds: headless Chromium with software graphics, on runs of the sizes that the design names.
 
 Usage: python benchmarks/browser.py [PART] [--minutes 30] [--runs DIRECTORY]
 PART: matrix, first, projection, hover, table, graph or memory; all but memory without it.
@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, Request, sync_playw
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._browser_memory import CYCLE, Held, Watch, middle, one_round
+from benchmarks._browser_memory import CYCLE, PageMemory, Watch, middle, one_round
 from benchmarks._browser_runs import BLOCKS, OPERATORS, write
 from tests.board import tensorboard
 from tests.chromium import launch
@@ -44,12 +44,12 @@ STOP = "() => { window.counting = false; return window.frames_; }"
 WATCH = """() => {
   const picture = () => [...document.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join()
     + [...document.querySelectorAll("[role=tooltip]")].map((tip) => tip.outerHTML).join();
-  let asked = null;
-  window.ask = (pictures) => { window.answer = null; asked = {pictures, before: pictures && picture()}; };
+  let pending = null;
+  window.ask = (pictures) => { window.answer = null; pending = {pictures, before: pictures && picture()}; };
   window.addEventListener("pointermove", (event) => {
-    if (!asked) return;
-    const {pictures, before} = asked;
-    asked = null;
+    if (!pending) return;
+    const {pictures, before} = pending;
+    pending = null;
     // A message is heard after what a frame does once its callbacks are through: style, layout, paint.
     requestAnimationFrame(() => {
       const port = new MessageChannel();
@@ -109,8 +109,8 @@ class Tab:
         """Milliseconds between frames while something is done."""
         self.run(COUNT)
         work()
-        found: list[float] = self.run(STOP)
-        return found
+        intervals: list[float] = self.run(STOP)
+        return intervals
 
     def along(self, selector: str, x: float, y: float) -> list[tuple[float, float]]:
         """Seven places of an element, 12 pixels apart, from one given in shares of its size."""
@@ -133,9 +133,9 @@ class Tab:
         line(f"    of {len(changed)} new pictures, not whole in that frame", sum(a["late"] for a in changed), 0, "")
 
     def box(self, selector: str) -> tuple[float, float, float, float]:
-        found = self.frame.locator(selector).first.bounding_box()
-        assert found
-        return found["x"], found["y"], found["width"], found["height"]
+        box = self.frame.locator(selector).first.bounding_box()
+        assert box
+        return box["x"], box["y"], box["width"], box["height"]
 
 
 def _numbers(request: Request) -> int:
@@ -272,8 +272,8 @@ def table(tab: Tab) -> None:
         line("  scroll, slow frame", slow[-1], None)
         sorted_ = [float(tab.run(TURNED, [score, None])) for _ in range(6)]
         line("  sort by score, until it is there", median(sorted_), None)
-        found = [float(tab.run(TURNED, ["input[aria-label^='Search']", text])) for text in texts]
-        line("  filter, a quarter of a second to type included", median(found), None)
+        times = [float(tab.run(TURNED, ["input[aria-label^='Search']", text])) for text in texts]
+        line("  filter, a quarter of a second to type included", median(times), None)
     line("  scroll, a million against ten thousand", slow[1] / slow[0], 1.2, "x")
 
 
@@ -298,7 +298,7 @@ def graph(tab: Tab) -> None:
     line(f"  a group of {OPERATORS // BLOCKS} opens", median(times), 200)
     tab.frame.get_by_role("button", name="Search the graph").click()
     # The numbers of hits are those of this text, and of no other.
-    asked = """async ([text, hits]) => {
+    search = """async ([text, hits]) => {
       const input = document.querySelector(".graph-search input");
       const started = performance.now();
       input.value = text;
@@ -314,7 +314,7 @@ def graph(tab: Tab) -> None:
     hits = [
         sum(text in name for name in names) + sum(text in f"block{block}" for block in range(BLOCKS)) for text in texts
     ]
-    times = [float(tab.run(asked, pair)) for pair in zip(texts, hits, strict=True)]
+    times = [float(tab.run(search, pair)) for pair in zip(texts, hits, strict=True)]
     line("  search, the first one", times[0], 100)
     line("  search, the others", median(times[1:]), 100)
 
@@ -322,11 +322,11 @@ def graph(tab: Tab) -> None:
 def memory(tab: Tab, minutes: float) -> None:
     """What the page holds in the last rounds of scripted use, against what it held in as many first ones."""
     tab.open("memory", until=".projection-axis")
-    watch, rounds = Watch(tab.page), list[Held]()
+    watch, rounds = Watch(tab.page), list[PageMemory]()
     started = time.monotonic()
     while len(rounds) < 2 * CYCLE or time.monotonic() < started + minutes * 60:
         one_round(tab.page, tab.frame, len(rounds))
-        rounds.append(watch.held())
+        rounds.append(watch.measure())
     first, last = middle(rounds[:CYCLE]), middle(rounds[-CYCLE:])
     print(f"medians of {CYCLE} rounds: first {first}, last {last}")
     print(f"memory of the tab after {minutes:g} minutes and {len(rounds)} rounds, against its first {CYCLE} rounds:")
@@ -348,7 +348,7 @@ def main() -> None:
         "part", nargs="?", choices=("matrix", "first", "projection", "hover", "table", "graph", "memory")
     )
     arguments.add_argument("--minutes", type=float, default=30)
-    arguments.add_argument("--runs", type=Path, help="where the runs are, or are to be kept")
+    arguments.add_argument("--runs", type=Path, help="where the runs are, or are to be written")
     chosen = arguments.parse_args()
     parts: dict[str, Callable[[Tab], None]] = {
         "matrix": matrix,

@@ -1,4 +1,4 @@
-"""What a snapshot costs beside a plain evaluation pass over the same images, and what its peers cost. One thread.
+"""The cost of a snapshot in PyTorch beside a plain evaluation pass over the same images, and the cost of its peers. One thread.
 
 A snapshot is all of `ActiVisLogger.log`: forward passes, one number per neuron and image, statistics of every neuron over ten
 classes, right and wrong, thumbnails of the sample, files on disk. The peers do less: TensorBoard's `add_histogram` per layer and
@@ -100,7 +100,7 @@ def measure(
         }
         taken = in_turns(ways, repeats)
         writer.close()
-        held = sum(array.nbytes for arrays in maps.values() for array in arrays)
+        size = sum(array.nbytes for arrays in maps.values() for array in arrays)
         plain = taken["plain"]
         print(f"{title}, {instances:,} instances")
         print(line("  evaluation pass", plain, plain))
@@ -111,7 +111,7 @@ def measure(
                 f"  full outputs to numpy, {len(chosen)} layers",
                 taken["maps"],
                 plain,
-                what=f"   {held / 1e6:,.0f} MB held",
+                what=f"   {size / 1e6:,.0f} MB held",
             )
         )
         print(line(f"  SummaryWriter.add_histogram, {len(chosen)} layers", taken["histograms"], plain))

@@ -1,4 +1,4 @@
-"""What a snapshot costs in Keras beside a plain evaluation pass over the same instances, and what its peers cost. One thread.
+"""The cost of a snapshot in Keras beside a plain evaluation pass over the same instances, and the cost of its peers. One thread.
 
 A snapshot is all of `ActiVisCallback.log`: forward passes, one number per neuron and instance, statistics of every neuron over ten
 classes, right and wrong, thumbnails of the sample, files on disk. The plain pass is one compiled function per batch, with loss and
@@ -75,13 +75,13 @@ def passes(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int, names: l
         return outputs(images, training=False)
 
     def plain() -> float:
-        found = [step(x[start : start + size], y[start : start + size]) for start in range(0, len(x), size)]
-        return sum(float(loss) + int(right) for loss, right in found)
+        results = [step(x[start : start + size], y[start : start + size]) for start in range(0, len(x), size)]
+        return sum(float(loss) + int(right) for loss, right in results)
 
     def maps() -> int:
         batches = (whole(x[start : start + size]) for start in range(0, len(x), size))
-        held = [[output.numpy() for output in batch[1:]] for batch in batches]
-        return sum(array.nbytes for batch in held for array in batch)
+        arrays = [[output.numpy() for output in batch[1:]] for batch in batches]
+        return sum(array.nbytes for batch in arrays for array in batch)
 
     return plain, maps
 
@@ -126,8 +126,8 @@ def measure(
         print(line("  model.evaluate", taken["evaluate"], taken["plain"]))
         print(line(f"  ActiVis, {len(few.layers)} layers (the default)", taken["few"], taken["plain"], limits[0]))
         print(line(f"  ActiVis, all {len(every.layers)} layers", taken["all"], taken["plain"], limits[1]))
-        held = f"   {maps() / 1e6:,.0f} MB held"
-        print(line(f"  full outputs to numpy, {len(chosen)} layers", taken["maps"], taken["plain"], what=held))
+        memory = f"   {maps() / 1e6:,.0f} MB held"
+        print(line(f"  full outputs to numpy, {len(chosen)} layers", taken["maps"], taken["plain"], what=memory))
         print(line("  TensorBoard's callback, histograms of weights", taken["histograms"], taken["plain"]))
         few.close()
         every.close()

@@ -1,4 +1,4 @@
-"""How long after the click on the tab its first picture stands, on a run of the demo. The limit is 1.5 seconds.
+"""Seconds from the click on the tab to its first complete picture, on a run of the demo. The limit is 1.5 seconds.
 
 Usage: python benchmarks/first_picture.py [LOGDIR]   # LOGDIR: of an earlier demo; trained anew without it
 """

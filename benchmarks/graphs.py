@@ -1,4 +1,4 @@
-"""What the graph of a 24-layer GPT costs, counted in forward passes of the same few instances. One thread.
+"""The cost of recording the graph of a 24-layer GPT, in forward passes of the same few instances. One thread.
 
 Beside it TensorBoard's `SummaryWriter.add_graph`, which traces the model, and `torch.export`.
 

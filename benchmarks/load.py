@@ -1,4 +1,4 @@
-"""TensorBoard under load: many clients, a log directory that grows and shrinks, and what that costs and leaks.
+"""TensorBoard under load: many clients, a log directory that grows and shrinks, and the memory and time that this takes.
 
     python benchmarks/load.py                    # 16 clients for 10 minutes
     python benchmarks/load.py --minutes 1 --clients 8
@@ -42,7 +42,7 @@ def question(chance: random.Random, run: str, step: int) -> tuple[str, dict[str,
     layer = f"layer{chance.randrange(4)}"
     about: dict[str, Any] = {"run": run, "step": step}
     rows = json.dumps([{"subset": "all"}, {"expression": f"score > {chance.random():.2f}"}, {"instance": 3}])
-    questions: list[tuple[str, dict[str, Any]]] = [
+    requests: list[tuple[str, dict[str, Any]]] = [
         ("runs", {}),
         ("graph", {}),
         ("snapshot", {}),
@@ -59,7 +59,7 @@ def question(chance: random.Random, run: str, step: int) -> tuple[str, dict[str,
         ("projection", {"layer": layer, "method": "tsne", "action": "start" if chance.random() < 0.7 else "cancel"}),
         ("export", {}),
     ]
-    route, more = chance.choice(questions)
+    route, more = chance.choice(requests)
     if "action" in more:
         return f"data/plugin/activis/{route}", about | more
     return f"data/plugin/activis/{route}?{urllib.parse.urlencode(about | more)}", None
@@ -176,11 +176,11 @@ def mixed_load(minutes: float, clients: int) -> int:
 
 
 def _print_times(name: str, seconds: list[float]) -> None:
-    found = sorted(seconds)
-    late = sum(one > 1 for one in found)
+    ordered = sorted(seconds)
+    late = sum(one > 1 for one in ordered)
     print(
-        f"  {name}: median {statistics.median(found):.3f} s, 99 % below {found[int(0.99 * len(found))]:.2f} s, "
-        f"slowest {found[-1]:.2f} s, {late:,} of {len(found):,} above 1 s"
+        f"  {name}: median {statistics.median(ordered):.3f} s, 99 % below {ordered[int(0.99 * len(ordered))]:.2f} s, "
+        f"slowest {ordered[-1]:.2f} s, {late:,} of {len(ordered):,} above 1 s"
     )
 
 

@@ -1,4 +1,4 @@
-"""Very many runs: the first picture, what it takes to read them once, and what TensorBoard and the open tab take from then on.
+"""Log directories of very many runs: the first picture, the first reading, and the cost of TensorBoard and the open tab after it.
 
     python benchmarks/load_runs.py               # 200 runs x 50 snapshots x 10 layers
 
@@ -118,9 +118,9 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--layers", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=60)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with (
-        many_runs(given.runs, given.steps, given.layers) as logs,
+        many_runs(options.runs, options.steps, options.layers) as logs,
         tensorboard(f"--logdir={logs.directory}", f"--reload_interval={RELOAD_SECONDS}") as board,
     ):
         server = Server(board)
@@ -128,15 +128,15 @@ def main() -> int:
         _, _, first, _ = get(f"{board}/data/plugin/activis/runs")
         picture = first + sum(get(f"{board}/{one}")[2] for one in _picture())
         begun, before = time.monotonic(), server.seconds()
-        server.wait_until_known(given.runs, given.steps)
+        server.wait_until_known(options.runs, options.steps)
         reading, taken = time.monotonic() - begun, server.seconds() - before
         server.poll()
         unchanged = server.poll()
-        still = server.alone_and_with_tab(given.seconds)
+        still = server.alone_and_with_tab(options.seconds)
         with logs.growing("grows") as snapshots:
-            growing = server.alone_and_with_tab(given.seconds, snapshots)
+            growing = server.alone_and_with_tab(options.seconds, snapshots)
     print(
-        f"{given.runs} runs x {given.steps} snapshots x {given.layers} layers; load of the machine {os.getloadavg()[0]:.1f}"
+        f"{options.runs} runs x {options.steps} snapshots x {options.layers} layers; load of the machine {os.getloadavg()[0]:.1f}"
     )
     print(f"  first answer of runs: {first:.2f} s; with graph, snapshot, strips and a matrix: {picture:.2f} s")
     print(

@@ -44,8 +44,8 @@ def main() -> None:
             print('pandas is not installed: pip install -e ".[bench]"')
             return
         frame = table.select(["text"]).to_pandas()
-        found = seconds({"pandas": lambda: frame["text"].str.contains("who", regex=False)}, repeats=2)
-        line('pandas: text.str.contains("who")', found["pandas"])
+        times = seconds({"pandas": lambda: frame["text"].str.contains("who", regex=False)}, repeats=2)
+        line('pandas: text.str.contains("who")', times["pandas"])
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ def main() -> None:
             started = time.perf_counter()
             places = reference.fit_transform(large.astype(np.float32))
             line("  scikit-learn: randomised, of the whole as float32", time.perf_counter() - started)
-            found = pca(large)
-            shares = np.array(found.explained) / reference.explained_variance_ratio_
-            alike = [abs(np.corrcoef(found.xy[:, axis], places[:, axis])[0, 1]) for axis in range(2)]
+            projection = pca(large)
+            shares = np.array(projection.explained) / reference.explained_variance_ratio_
+            alike = [abs(np.corrcoef(projection.xy[:, axis], places[:, axis])[0, 1]) for axis in range(2)]
             print(
                 f"  shares of the variance against its: {shares.round(4)}; correlation of the axes: {np.round(alike, 4)}"
             )

@@ -1,8 +1,8 @@
 """A real TensorBoard over HTTP on the run of 1,000,000 x 2,048: answers, memory, and four clients at once.
 
-Memory is what the server's processes hold beside mapped files (Anonymous in smaps_rollup; Linux only), while four clients ask and
-after it; once as TensorBoard is, and once without TensorFlow, which it loads where that is installed. The clients ask the same
-mix of questions, no question twice, first one of them, then four; meanwhile TensorBoard's own pages are asked for.
+Memory is that of the server's processes without mapped files (Anonymous in smaps_rollup; Linux only), while four clients send
+requests and after it; once as TensorBoard is, and once without TensorFlow, which it loads where that is installed. One client, then
+four, send the same mix of requests, no request twice; meanwhile TensorBoard's own pages are fetched.
 
 Usage: python benchmarks/queries_server.py [SECONDS]   # for each of one client and four; 30 without it
 """
@@ -31,13 +31,13 @@ from tests.board import tensorboard
 INSTANCES = 1_000_000
 MEGABYTES = 500
 OWN_PAGES = ("", "data/environment", "data/runs", "data/plugins_listing")
-_asked = count(1)
+_expressions = count(1)
 
 
 def url(address: str, route: str, **parameters: object) -> str:
-    """The address of a question about the one snapshot."""
-    given = {"run": ".", "step": STEP} | {name: value for name, value in parameters.items() if value is not None}
-    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+    """The address of a request about the one snapshot."""
+    query = {"run": ".", "step": STEP} | {name: value for name, value in parameters.items() if value is not None}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in query.items()}
     return f"{address}/data/plugin/activis/{route}?{urlencode(texts)}"
 
 
@@ -50,8 +50,8 @@ def ask(where: str) -> float:
 
 
 def half() -> str:
-    """A subset of about half of the instances that nobody asked for before."""
-    return f"score < {0.5 + next(_asked) * 1e-5:.5f}"
+    """An expression for about half of the instances, another one at each call."""
+    return f"score < {0.5 + next(_expressions) * 1e-5:.5f}"
 
 
 def matrix(address: str, prefix: int | None) -> str:
@@ -61,7 +61,7 @@ def matrix(address: str, prefix: int | None) -> str:
 
 def neuron(address: str, prefix: int | None) -> str:
     rows = [{"subset": "all"}, {"expression": half()}]
-    return url(address, "neuron", layer=LAYER, neuron=next(_asked) * 37 % NEURONS, rows=rows, prefix=prefix)
+    return url(address, "neuron", layer=LAYER, neuron=next(_expressions) * 37 % NEURONS, rows=rows, prefix=prefix)
 
 
 #: What a user does: a subset is typed, seen at once, then exactly; neurons are looked at, instances listed.
@@ -81,8 +81,8 @@ LIMITS = {"matrix with a new subset, exact": 2_500, "one neuron, exact": 1_000, 
 
 
 def clients(address: str, number: int, duration: float) -> dict[str, list[float]]:
-    """Times of each kind of question, asked by so many clients at once for so long."""
-    found: dict[str, list[float]] = {name: [] for name in MIX}
+    """Seconds of each kind of request, sent by `number` clients at once for `duration` seconds."""
+    times: dict[str, list[float]] = {name: [] for name in MIX}
     problems: list[BaseException] = []
     end = time.monotonic() + duration
 
@@ -93,7 +93,7 @@ def clients(address: str, number: int, duration: float) -> dict[str, list[float]
                 if time.monotonic() > end:
                     return
                 kind = kinds[turn % len(kinds)]
-                found[kind].append(ask(MIX[kind](address)))
+                times[kind].append(ask(MIX[kind](address)))
         except BaseException as error:
             problems.append(error)
 
@@ -104,44 +104,44 @@ def clients(address: str, number: int, duration: float) -> dict[str, list[float]
         thread.join()
     if problems:
         raise problems[0]
-    return found
+    return times
 
 
 @contextmanager
 def own_pages(address: str) -> Iterator[list[float]]:
-    """Times of TensorBoard's own pages, asked for one after the other meanwhile."""
-    found: list[float] = []
+    """Seconds of TensorBoard's own pages, fetched one after the other during the body."""
+    times: list[float] = []
     over = threading.Event()
 
     def work() -> None:
         for turn in count():
             if over.wait(0.2):
                 return
-            found.append(ask(f"{address}/{OWN_PAGES[turn % len(OWN_PAGES)]}"))
+            times.append(ask(f"{address}/{OWN_PAGES[turn % len(OWN_PAGES)]}"))
 
     thread = threading.Thread(target=work)
     thread.start()
-    yield found
+    yield times
     over.set()
     thread.join()
 
 
 def processes(parent: str = "self") -> list[Path]:
-    """This process's descendants, as directories of /proc."""
+    """The descendants of a process, by default this one, as directories of /proc."""
     pid = Path("/proc/self").resolve().name if parent == "self" else parent
-    found = []
+    descendants = []
     for directory in Path("/proc").glob("[0-9]*"):
         try:
             fields = (directory / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if fields[1] == pid:
-            found += [directory, *processes(directory.name)]
-    return found
+            descendants += [directory, *processes(directory.name)]
+    return descendants
 
 
 def anonymous_bytes() -> int:
-    """What the server's processes hold beside mapped files."""
+    """Memory of the server's processes without mapped files, in bytes."""
     total = 0
     for directory in processes():
         try:
@@ -158,24 +158,24 @@ def p95(times: list[float]) -> float:
 
 @contextmanager
 def most_memory() -> Iterator[list[float]]:
-    """Megabytes of the server's processes, looked at twice a second meanwhile."""
-    found = [anonymous_bytes() / 1e6]
+    """Memory of the server's processes in megabytes, measured twice a second during the body."""
+    samples = [anonymous_bytes() / 1e6]
     over = threading.Event()
 
     def work() -> None:
         while not over.wait(0.5):
-            found.append(anonymous_bytes() / 1e6)
+            samples.append(anonymous_bytes() / 1e6)
 
     thread = threading.Thread(target=work)
     thread.start()
-    yield found
+    yield samples
     over.set()
     thread.join()
 
 
 @contextmanager
 def no_tensorflow() -> Iterator[None]:
-    """TensorBoard finds none, as where only PyTorch is installed."""
+    """Hides TensorFlow from TensorBoard, as where only PyTorch is installed."""
     before = os.environ.get("PYTHONPATH")
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "tensorflow.py").write_text('raise ImportError("left out")\n')
@@ -199,14 +199,14 @@ def figures(address: str, duration: float) -> None:
         ask(question(address))
     alone = clients(address, 1, duration)
     with own_pages(address) as pages:
-        together = clients(address, 4, duration)
+        concurrent = clients(address, 4, duration)
     for kind in MIX:
         limit = 50 if "first" in kind else LIMITS.get(kind)
         line(f"{kind}: one client, median", median(alone[kind]), limit)
     for kind in MIX:
-        line(f"{kind}: four clients, 95 %", p95(together[kind]), 4, "times", p95(alone[kind]))
-    every, of_one = (p95([each for times in found.values() for each in times]) for found in (together, alone))
-    line("all of these: four clients, 95 %", every, 4, "times", of_one)
+        line(f"{kind}: four clients, 95 %", p95(concurrent[kind]), 4, "times", p95(alone[kind]))
+    four, one = (p95([each for times in by_kind.values() for each in times]) for by_kind in (concurrent, alone))
+    line("all of these: four clients, 95 %", four, 4, "times", one)
     line(f"TensorBoard's own pages meanwhile, the slowest of {len(pages)}", max(pages), 1_000)
 
 
@@ -216,14 +216,14 @@ def serve(directory: Path, duration: float) -> None:
         while b'"step"' not in urlopen(f"{address}/data/plugin/activis/runs").read():
             time.sleep(0.5)
         at_start = anonymous_bytes() / 1e6
-        with most_memory() as held:
+        with most_memory() as megabytes:
             figures(address, duration)
         time.sleep(3)
         after = anonymous_bytes() / 1e6
         if after:
             verdict = "ok" if after <= MEGABYTES else "MISSED"
             print(
-                f"memory: {at_start:,.0f} MB at the start, at most {max(held):,.0f} MB, {after:,.0f} MB after it; ",
+                f"memory: {at_start:,.0f} MB at the start, at most {max(megabytes):,.0f} MB, {after:,.0f} MB after it; ",
                 end="",
             )
             print(f"limit {MEGABYTES} {verdict}")

@@ -1,4 +1,4 @@
-"""Mean and deviation of subsets that nobody declared: over 10,000 to 1,000,000 instances of 2,048 neurons, beside a plain copy.
+"""Mean and standard deviation of undeclared subsets: 10,000 to 1,000,000 instances of 2,048 neurons, beside a plain copy.
 
 Peers: numpy's `astype(float32).mean`, pandas' `groupby().mean()`, the way of LIT (the whole matrix as float32, then a mean of
 chosen rows) and that of the embedding projector (the matrix as JSON; timed on a hundredth of it).
@@ -35,25 +35,25 @@ TEN = [
 ]
 
 
-def asked(snapshot: SnapshotReader, rows: list[Row], prefix: int | None = None) -> Matrix:
+def mean_and_deviation(snapshot: SnapshotReader, rows: list[Row], prefix: int | None = None) -> Matrix:
     return matrix(snapshot, LAYER, rows, prefix=prefix, wanted=("mean", "std"))
 
 
 def against_a_copy(snapshot: SnapshotReader) -> None:
     activations = snapshot.activations(LAYER)
     chosen = snapshot.where(ONE[0].expression or "")
-    found = seconds(
+    times = seconds(
         {
             "copy": lambda: np.array(activations),
-            "one": lambda: asked(snapshot, ONE),
-            "ten": lambda: asked(snapshot, TEN),
+            "one": lambda: mean_and_deviation(snapshot, ONE),
+            "ten": lambda: mean_and_deviation(snapshot, TEN),
         },
         repeats=7,
     )
-    copy = found["copy"]
+    copy = times["copy"]
     line("100,000 instances: a plain copy of the array", copy)
-    line("  one subset, half of the rows", found["one"], 2, "copies", copy)
-    line("  ten subsets at once, each half of the rows", found["ten"], 4, "copies", copy)
+    line("  one subset, half of the rows", times["one"], 2, "copies", copy)
+    line("  ten subsets at once, each half of the rows", times["ten"], 4, "copies", copy)
     peers = {
         "numpy: one subset, astype(float32).mean, no deviation": lambda: (
             activations[chosen].astype(np.float32).mean(axis=0)
@@ -61,10 +61,10 @@ def against_a_copy(snapshot: SnapshotReader) -> None:
         "LIT's way: the whole as float32, then a mean and a deviation": lambda: _in_float32(activations, chosen),
     }
     for name, taken in seconds(peers, repeats=1).items():
-        line(f"  {name}", taken, of=copy, unit="copies")
+        line(f"  {name}", taken, reference=copy, unit="copies")
     part = activations[: len(activations) // 100]
     taken = seconds({"json": lambda: json.dumps(part.tolist())}, repeats=1)["json"] * 100
-    line("  the projector's way: the whole as JSON (100 times a hundredth)", taken, of=copy, unit="copies")
+    line("  the projector's way: the whole as JSON (100 times a hundredth)", taken, reference=copy, unit="copies")
     try:
         import pandas
     except ImportError:
@@ -73,13 +73,13 @@ def against_a_copy(snapshot: SnapshotReader) -> None:
     label = snapshot.instances.column("label").combine_chunks().indices.to_numpy()
     ten_classes = [Row(expression=f'label == "class {index}"') for index in range(10)]
     of_classes = {
-        "  ten classes that share no instance": lambda: asked(snapshot, ten_classes),
+        "  ten classes that share no instance": lambda: mean_and_deviation(snapshot, ten_classes),
         "  pandas: the same, groupby().mean() of float32, no deviation": lambda: (
             pandas.DataFrame(activations.astype(np.float32)).groupby(label).mean()
         ),
     }
     for name, taken in seconds(of_classes, repeats=1).items():
-        line(name, taken, of=copy, unit="copies")
+        line(name, taken, reference=copy, unit="copies")
 
 
 def _in_float32(activations: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,9 +92,11 @@ def main() -> None:
         snapshots = [open_run(directory).latest for directory in directories]
         against_a_copy(snapshots[1])
         for rows, name in ((ONE, "one subset"), (TEN, "ten subsets")):
-            first = seconds({"first": partial(asked, snapshots[2], rows, PREFIX)}, repeats=7)["first"]
+            first = seconds({"first": partial(mean_and_deviation, snapshots[2], rows, PREFIX)}, repeats=7)["first"]
             line(f"1,000,000 instances: {name}, first answer from {PREFIX:,}", first, 50)
-            exact = [seconds({"exact": partial(asked, one, rows)}, repeats=3)["exact"] for one in snapshots]
+            exact = [
+                seconds({"exact": partial(mean_and_deviation, one, rows)}, repeats=3)["exact"] for one in snapshots
+            ]
             line(f"1,000,000 instances: {name}, exact", exact[2], 2500)
             growth = " ".join(f"{size:,}: {taken * 1e9 / size:,.0f}" for size, taken in zip(SIZES, exact, strict=True))
             print(f"  growth, nanoseconds per instance: {growth}")

@@ -1,4 +1,4 @@
-"""What statistics per subset and neuron cost for a batch of 256, and how much memory they hold. One thread.
+"""The cost of statistics per subset and neuron for a batch of 256, and their memory. One thread.
 
 Limits: 2 ms and 50 MB per layer with 1,000 classes x 2,048 neurons. Beside it the plain way, a loop over the subsets in numpy's
 float64, and torch's `index_add_` and `scatter_reduce_` on the same float64 sums; medians of pairs that take turns.
@@ -39,7 +39,7 @@ class Batch:
 
 
 def ours(neurons: int, classes: int) -> tuple[Callable[[Batch], None], float]:
-    """Adds a batch; and the megabytes that are held."""
+    """A function that adds a batch, and the memory of the statistics in megabytes."""
     moments = Moments(classes + 3, neurons)
     groups: Groups | None = None
 
@@ -48,8 +48,8 @@ def ours(neurons: int, classes: int) -> tuple[Callable[[Batch], None], float]:
         groups = Groups(batch.members, INSTANCES, groups)
         moments.add(batch.values, groups)
 
-    held = [value for value in vars(moments).values() if isinstance(value, np.ndarray)]
-    return add, sum(value.nbytes for value in held) / 1e6
+    arrays = [value for value in vars(moments).values() if isinstance(value, np.ndarray)]
+    return add, sum(value.nbytes for value in arrays) / 1e6
 
 
 def arrangement() -> Callable[[Batch], None]:
@@ -130,13 +130,13 @@ def main() -> None:
     print(f"a batch of {INSTANCES}   {'ours':>9} {'numpy loop':>11} {'torch':>9}   ours/loop ours/torch")
     for neurons, classes in ((2048, 1000), (512, 10)):
         batches = [Batch(random, neurons, classes) for _ in range(BATCHES)]
-        add, held = ours(neurons, classes)
+        add, megabytes = ours(neurons, classes)
         ways = [add, loop(neurons, classes), with_torch(neurons, classes), arrangement()]
         mine, plain, peer, arranged = milliseconds(ways, batches, repeats)
         times = f"{mine:>6.2f} ms {plain:>8.2f} ms {peer:>6.2f} ms"
         print(f"{classes:>5} x {neurons:,}    {times}   {mine / plain:>9.2f} {mine / peer:>10.2f}")
         if classes == 1000:
-            memory = f"{held:.1f} MB held, {held / LIMIT_MB:.2f} of {LIMIT_MB:g} MB"
+            memory = f"{megabytes:.1f} MB held, {megabytes / LIMIT_MB:.2f} of {LIMIT_MB:g} MB"
             print(
                 f"  {mine / LIMIT_MS:.2f} of the limit of {LIMIT_MS:g} ms, of it {arranged:.2f} ms for all layers; {memory}"
             )

@@ -1,4 +1,4 @@
-"""What it costs to write, beside numpy and TensorBoard. One thread.
+"""The cost of writing snapshots, beside numpy and TensorBoard. One thread.
 
 A snapshot of 100,000 x 2,048 float16 through our writer against `numpy.save` of the same bytes, both until they are on the disk;
 an event of 4 MB through our writer against TensorBoard's `EventFileWriter`, whose checksum is pure Python.

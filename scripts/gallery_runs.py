@@ -1,4 +1,4 @@
-"""Runs for the gallery, one per state that the tab must look right in, written by the real recorder from seeded data."""
+"""Runs for the gallery, one per state of the tab, written by the real recorder from seeded data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,16 +17,26 @@ BATCH = 4096
 
 @dataclass
 class State:
-    """One run: evaluation data, and how the recorder is told of it. Activations follow from `truth` unless they are given."""
+    """One run to write.
+
+    Attributes:
+        truth: class of every instance, int64 [instances]; activations follow from it.
+        batch: further arguments of the recorder's `add`, for all instances: labels, inputs, texts, columns, ….
+        options: keywords of the recorder.
+        activations: by layer, in place of those that follow from `truth`: float32 [instances, neurons].
+        widths: neurons by layer.
+        steps: the steps to log.
+        outputs: whether the last layer's activations are passed to the recorder as the model's outputs.
+        renamed: layers' names in the log, by their name in `widths`.
+    """
 
     truth: np.ndarray
-    given: dict[str, Any] = field(default_factory=dict)
+    batch: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     activations: dict[str, np.ndarray] = field(default_factory=dict)
     widths: Mapping[str, int] = field(default_factory=lambda: dict(WIDTHS))
     steps: Sequence[int] = (20, 40, 60)
     outputs: bool = True
-    #: What layers are called instead, by their name in `widths`.
     renamed: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,19 +77,19 @@ def graph(widths: Mapping[str, int], classes: int, renamed: Mapping[str, str]) -
 
 
 def respond(state: State, step: int) -> dict[str, np.ndarray]:
-    """What layers do for instances of each kind: a pattern per kind, clearer with every step, and noise of their own."""
+    """Activations by layer, float32 [instances, neurons]: a pattern per class, clearer with every step, plus noise."""
     random = np.random.default_rng(step)
     kinds = int(state.truth.max(initial=0)) + 1
-    found: dict[str, np.ndarray] = {}
+    activations: dict[str, np.ndarray] = {}
     for depth, (name, width) in enumerate(state.widths.items()):
         patterns = np.random.default_rng(depth).normal(size=(kinds, width))
         clear = (0.3 + 0.25 * depth) * (0.4 + step / 60)
         values = clear * patterns[state.truth] + random.normal(size=(len(state.truth), width))
-        found[name] = (values if name.startswith("head") else np.maximum(values, 0)).astype(np.float32)
-    found["head.fc2"] = (
-        found["head.fc2"] + np.eye(kinds, state.widths["head.fc2"], dtype=np.float32)[state.truth] * step / 12
+        activations[name] = (values if name.startswith("head") else np.maximum(values, 0)).astype(np.float32)
+    activations["head.fc2"] = (
+        activations["head.fc2"] + np.eye(kinds, state.widths["head.fc2"], dtype=np.float32)[state.truth] * step / 12
     ).astype(np.float32)
-    return found | state.activations
+    return activations | state.activations
 
 
 def write(log_dir: Path, state: State) -> None:
@@ -106,12 +116,12 @@ def write(log_dir: Path, state: State) -> None:
         with recorder.guard(step), recorder.snapshot(step) as evaluation:
             for start in range(0, len(state.truth), BATCH):
                 rows = slice(start, start + BATCH)
-                given = {key: _rows(value, rows) for key, value in state.given.items()}
-                if state.outputs and "outputs" not in given:
-                    given["outputs"] = values["head.fc2"][rows]
-                if "inputs" in given:
-                    given.setdefault("channels", "first")
-                evaluation.add({name(layer): array[rows] for layer, array in values.items()}, **given)
+                batch = {key: _rows(value, rows) for key, value in state.batch.items()}
+                if state.outputs and "outputs" not in batch:
+                    batch["outputs"] = values["head.fc2"][rows]
+                if "inputs" in batch:
+                    batch.setdefault("channels", "first")
+                evaluation.add({name(layer): array[rows] for layer, array in values.items()}, **batch)
     recorder.close()
 
 
@@ -237,7 +247,7 @@ def write_all(log_dir: Path) -> list[str]:
     runs = states()
     for name, state in runs.items():
         write(log_dir / name, state)
-    write(log_dir / "file-missing", State(runs["digits"].truth, runs["digits"].given, {"sample": None}))
+    write(log_dir / "file-missing", State(runs["digits"].truth, runs["digits"].batch, {"sample": None}))
     for arrays in (log_dir / "file-missing" / "activis").glob("*.safetensors"):
         arrays.unlink()
     return [*runs, "file-missing"]

@@ -1,4 +1,4 @@
-"""What the gallery shows: each view and state of the tab as a link, and what is then done with mouse and keys."""
+"""The pictures of the gallery: each view and state of the tab as a link, and the mouse and key actions that follow."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The tab in a browser, for pictures: opened at a state, settled, saved small."""
+"""Opens the tab in a browser for pictures: loads a state, waits until it has settled, saves a small picture."""
 
 import contextlib
 import io
@@ -59,8 +59,8 @@ def go_to(page: Page, state: str, panes: Mapping[str, int] | None = None) -> Non
     """
     page.mouse.move(2, 2)
     page.evaluate("hash => { location.hash = hash }", state)
-    kept = json.dumps(panes) if panes else "{}"
-    _frame(page).evaluate("kept => { localStorage.setItem('activis.panes', kept); location.reload(); }", kept)
+    stored = json.dumps(panes) if panes else "{}"
+    _frame(page).evaluate("panes => { localStorage.setItem('activis.panes', panes); location.reload(); }", stored)
     page.wait_for_timeout(200)
     tab_of(page).locator(".app > *").first.wait_for()
 

@@ -44,9 +44,9 @@ def main() -> int:
     """The status of pytest."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("end", choices=("lowest", "newest"))
-    given, arguments = parser.parse_known_args()
+    options, arguments = parser.parse_known_args()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [lowest(one) if given.end == "lowest" else one for one in project["dependencies"]]
+    wanted = [lowest(one) if options.end == "lowest" else one for one in project["dependencies"]]
     with tempfile.TemporaryDirectory() as directory:
         venv.create(directory, with_pip=True)
         python: str = str(Path(directory) / ("Scripts" if sys.platform == "win32" else "bin") / "python")

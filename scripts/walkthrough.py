@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/walkthrough.md on a run of examples/trec.py, and holds its figures against that run.
+"""Takes the pictures of docs/walkthrough.md on a run of examples/trec.py, and checks the page's figures against that run.
 
 Usage: make walkthrough ARGS=DATA, or: python scripts/walkthrough.py DATA    # a directory with TREC.train: trains anew
        python scripts/walkthrough.py --logs DIRECTORY                         # the directory that the example logged to
