@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.evaluation import Pass
@@ -20,6 +21,7 @@ from tensorboard_activis.capture.keras.graph import _drop_masks
 from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.recorder import check_options
+from tensorboard_activis.capture.torch.sketch import Draft, Sketch
 from tensorboard_activis.capture.union import union
 from tensorboard_activis.errors import ConfigurationError, UnreadableError
 from tensorboard_activis.leftovers import leftovers
@@ -67,6 +69,21 @@ def test_layers() -> None:
         assert len(choose(graph, None)) == 40
         assert choose(graph, names) == names
         assert feed_relu(graph, names) == set(names[:-1:2])
+
+
+def test_operators_of_one_name() -> None:
+    """Each is a node as soon as it ran, and what it held is asked for."""
+    count = 10_000
+    sketch = Sketch({"": torch.nn.Identity()})
+    with within_limit():
+        for index in range(count):
+            key = sketch.unused("/relu")
+            sketch.add(Draft(key, "", "operator", "relu"))
+            sketch.add_edge("/relu" if index == 1 else f"/relu_{index - 1}", key, SHAPE)
+            sketch.close(sketch.inside(key))
+    assert key == f"/relu_{count - 1}"
+    sketch.close(["/relu_7"])
+    assert sketch.unused("/relu") == "/relu_7"
 
 
 def test_paths() -> None:

@@ -1,6 +1,6 @@
 """A graph while it is being recorded."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -36,6 +36,10 @@ class Sketch:
     def __init__(self, paths: Mapping[str, nn.Module]) -> None:
         self._paths = paths
         self._edges: dict[tuple[str, str], schema.Shape] = {}
+        #: By node: the keys right inside it, the ends of its edges, and how many keys with `_1`, `_2`, … are taken.
+        self._children: dict[str, set[str]] = defaultdict(set)
+        self._touching: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        self._taken: dict[str, int] = {}
         self._atomic: set[str] = set()
         #: Parameter -> the first module that holds it.
         self._owners: dict[int, str] = {}
@@ -47,29 +51,38 @@ class Sketch:
 
     def add(self, draft: Draft) -> None:
         """A node; one that is there already (a module that holds the others before it runs) stays where it is."""
-        self.drafts.setdefault(draft.key, draft)
+        if self.drafts.setdefault(draft.key, draft) is draft and draft.parent is not None:
+            self._children[draft.parent].add(draft.key)
 
     def add_edge(self, source: str, target: str, shape: schema.Shape) -> None:
         """Data flows."""
         self._edges.setdefault((source, target), shape)
+        self._touching[source].add((source, target))
+        self._touching[target].add((source, target))
 
     def unused(self, key: str) -> str:
         """The key, or with `_1`, `_2`, … where it is taken."""
-        count, found = 0, key
-        while found in self.drafts:
+        count = self._taken.get(key, 0)
+        unused = f"{key}_{count}" if count else key
+        while unused in self.drafts:
             count += 1
-            found = f"{key}_{count}"
-        return found
+            unused = f"{key}_{count}"
+        self._taken[key] = count
+        return unused
 
     def inside(self, key: str) -> set[str]:
         """Keys of the nodes right inside this one."""
-        return {draft.key for draft in self.drafts.values() if draft.parent == key}
+        return set(self._children[key])
 
     def close(self, keys: Iterable[str]) -> None:
         """Forget nodes, and their edges."""
-        gone = set(keys)
-        self.drafts = {key: draft for key, draft in self.drafts.items() if key not in gone}
-        self._edges = {ends: shape for ends, shape in self._edges.items() if not gone.intersection(ends)}
+        for key in keys:
+            draft = self.drafts.pop(key, None)
+            if draft is not None and draft.parent is not None:
+                self._children[draft.parent].discard(key)
+            for ends in self._touching.pop(key, ()):
+                self._edges.pop(ends, None)
+            self._taken.clear()  # keys are free again
 
     def seal(self, path: str) -> None:
         """This module is one node: modules inside it that do not run are not shown."""
