@@ -17,7 +17,7 @@ _HARMLESS = {"torn"}
 
 def is_side_file(name: str) -> bool:
     """Whether this is the name of a side file, complete or partial: a file of ours that is not an event file."""
-    return metadata.is_file_name(name) or metadata.is_begun(name)
+    return metadata.is_file_name(name) or metadata.is_partial_name(name)
 
 
 def side_files(directory: Path) -> list[Path]:
@@ -68,8 +68,8 @@ def orphans(directory: Path) -> list[Path]:
 def _unreferenced(directory: Path) -> tuple[list[Path], list[Path]]:
     """Partial side files, and complete ones that certainly no event names."""
     files = side_files(directory)
-    partial = [path for path in files if metadata.is_begun(path.name)]
-    finished = [path for path in files if not metadata.is_begun(path.name)]
+    partial = [path for path in files if metadata.is_partial_name(path.name)]
+    finished = [path for path in files if not metadata.is_partial_name(path.name)]
     items = (item for path in event_files(directory) for item in scan(path))
     names = referenced_files(items) if finished else None
     return partial, [path for path in finished if names is not None and path.name not in names]

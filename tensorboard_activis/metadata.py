@@ -19,12 +19,12 @@ LOCK_FILE = ".lock"
 
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
 _SNAPSHOT_FILE = re.compile(r"step-([0-9]{10,20})-([0-9a-f]{12}-[0-9a-f]{8}|[0-9a-z-]+?)(?:-[0-9]{4,})?\.safetensors")
-_BEGUN = re.compile(rf"\.(?:{_FILE_NAME.pattern}|events-[0-9a-z-]{{1,64}})(?:\.[0-9a-f]{{16}})?\.partial")
+_PARTIAL = re.compile(rf"\.(?:{_FILE_NAME.pattern}|events-[0-9a-z-]{{1,64}})(?:\.[0-9a-f]{{16}})?\.partial")
 _FILE_NAME_IN_BYTES = re.compile(_FILE_NAME.pattern.encode("ascii"))
 
 
 def plugin_content() -> bytes:
-    """The content of the summary metadata: the format version and nothing else, for it is sent with every listing."""
+    """The plugin content of a summary: the format version and nothing else, because it is sent with every listing."""
     return str(FORMAT_VERSION).encode("ascii")
 
 
@@ -39,29 +39,29 @@ def snapshot_file(step: int, session: str, part: int = 0) -> str:
 
 
 def snapshot_of(name: str) -> tuple[int, str] | None:
-    """Step and session of such a name; None if it is another's."""
-    found = _SNAPSHOT_FILE.fullmatch(name)
-    return (int(found[1]), found[2]) if found else None
+    """Step and session in the name of a snapshot's file; None for any other name."""
+    match = _SNAPSHOT_FILE.fullmatch(name)
+    return (int(match[1]), match[2]) if match else None
 
 
 def instances_file(content: bytes) -> str:
-    """Name of the parquet file with this content: equal tables of instances share one file over all steps."""
+    """Name of a Parquet file by its content: equal tables of instances share one file over all steps."""
     return f"instances-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
 
 
-def begun(name: str) -> str:
-    """A new name for a file while it is written: nobody else can know it before the file is there."""
+def partial_name(name: str) -> str:
+    """A new, unpredictable name for a file while it is written: nobody can put a link there first."""
     return f".{name}.{secrets.token_hex(8)}.partial"
 
 
-def begun_events(session: str) -> str:
-    """A new name for an event file while its beginning is written: not one that TensorBoard takes for events."""
-    return begun(f"events-{session}")
+def partial_events_name(session: str) -> str:
+    """A new name for an event file while its beginning is written; TensorBoard does not take it for an event file."""
+    return partial_name(f"events-{session}")
 
 
-def is_begun(name: str) -> bool:
-    """Whether it is one of these two; older versions wrote no random part."""
-    return _BEGUN.fullmatch(name) is not None
+def is_partial_name(name: str) -> bool:
+    """Whether this is a name of a partial file, as made above; older versions wrote no random part."""
+    return _PARTIAL.fullmatch(name) is not None
 
 
 def is_file_name(name: str) -> bool:
@@ -70,12 +70,12 @@ def is_file_name(name: str) -> bool:
 
 
 def file_names(content: bytes) -> set[str]:
-    """All names of files that appear in the bytes of an event, wherever they stand: never fewer than it refers to."""
+    """All names of our files anywhere in the bytes of an event: at least those that it refers to."""
     return {name.decode("ascii") for name in _FILE_NAME_IN_BYTES.findall(content)}
 
 
 def newer_version(version: int | None) -> str:
-    """What to tell a user whose log directory is of another format version."""
+    """The message to a user whose log directory has another format version."""
     return (
         f"Some of this was written in format version {version}; this installation reads version {FORMAT_VERSION}. "
         "Upgrade with: pip install -U tensorboard-activis"

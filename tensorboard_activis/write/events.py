@@ -92,9 +92,9 @@ class EventWriter:
         self.close()
         self._started &= not self.is_lost
         content = self._preface(step) + records
-        begun = self._directory / metadata.begun_events(self._session)
+        path = self._directory / metadata.partial_events_name(self._session)
         try:
-            with replacing(self.path, begun) as partial, io.FileIO(partial, "wb", opener=own_opener) as file:
+            with replacing(self.path, path) as partial, io.FileIO(partial, "wb", opener=own_opener) as file:
                 _write(file, content)
                 self.reached = True
         except BaseException:

@@ -21,7 +21,7 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
     Raises:
         OSError: disk full, directory gone, …; nothing is left.
     """
-    partial = partial or path.with_name(metadata.begun(path.name))
+    partial = partial or path.with_name(metadata.partial_name(path.name))
     with create(partial) as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
     try:

@@ -124,12 +124,12 @@ def test_an_event_file_that_is_exchanged_is_not_written_to(run: Path, precious: 
 
 
 def test_names_of_what_is_begun_cannot_be_foreseen() -> None:
-    for make, name in ((metadata.begun, "instances-0123abcd.parquet"), (metadata.begun_events, "0123")):
+    for make, name in ((metadata.partial_name, "instances-0123abcd.parquet"), (metadata.partial_events_name, "0123")):
         names = {make(name) for _ in range(100)}
         assert len(names) == 100
-        assert all(metadata.is_begun(one) for one in names)
-    assert metadata.is_begun(".instances-0123abcd.parquet.partial")  # an older version's
-    assert not metadata.is_begun(".instances-0123abcd.parquet.notes.partial")
+        assert all(metadata.is_partial_name(one) for one in names)
+    assert metadata.is_partial_name(".instances-0123abcd.parquet.partial")  # an older version's
+    assert not metadata.is_partial_name(".instances-0123abcd.parquet.notes.partial")
 
 
 def test_a_link_as_lock_is_refused_in_words(run: Path, precious: Path) -> None:
