@@ -1,7 +1,8 @@
-"""The part of the build that setuptools does not know: protobuf module and front end. Metadata is in pyproject.toml.
+"""The part of the build that setuptools does not know: protobuf module, types of answers, front end. Metadata is in pyproject.toml.
 
 Both are generated into the source tree (where git ignores them), so that editable installs find them too:
-`tensorboard_activis/activis_pb2.py` from `proto/activis.proto`, `tensorboard_activis/serve/static/` from `frontend/`.
+`tensorboard_activis/activis_pb2.py` from `proto/activis.proto`, `frontend/src/api/contract.ts` from the dataclasses that routes
+answer with, `tensorboard_activis/serve/static/` from `frontend/`.
 `python setup.py build_generated` does only this, and only what is out of date.
 """
 
@@ -9,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ class BuildGenerated(Command):
 
     def run(self) -> None:
         generate_proto()
+        generate_contract()
         build_frontend()
 
     def get_source_files(self) -> list[str]:
@@ -70,6 +73,16 @@ def generate_proto() -> None:
             target = PACKAGE / generated.name
             if not target.exists() or target.read_bytes() != generated.read_bytes():
                 shutil.copyfile(generated, target)
+
+
+def generate_contract() -> None:
+    """Write the front end's types of the plugin's answers."""
+    sys.path.insert(0, str(ROOT))  # a build does not import from the directory that it is in
+    try:
+        from contract import records, typescript
+    finally:
+        sys.path.remove(str(ROOT))
+    typescript.write(records.read())
 
 
 def build_frontend() -> None:

@@ -16,7 +16,7 @@ from benchmarks._synthetic import LAYER, NEURONS, runs
 from benchmarks._timing import line, seconds
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import Sort, order
-from tensorboard_activis.query.neurons.neuron import neuron
+from tensorboard_activis.query.neurons.neuron import NeuronDetail, neuron
 from tensorboard_activis.read.run import open_run
 
 INSTANCES = 1_000_000
@@ -28,7 +28,7 @@ def main() -> None:
         snapshot = open_run(directory).latest
         following = count()
 
-        def asked(prefix: int | None) -> dict[str, object]:
+        def asked(prefix: int | None) -> NeuronDetail:
             return neuron(snapshot, LAYER, next(following) * 37 % NEURONS, ROWS, [snapshot], prefix)
 
         found = seconds({"first": partial(asked, 16_384), "exact": partial(asked, None)})

@@ -110,24 +110,22 @@ def figures(logs: Path) -> list[str]:
         return int(snapshot.where(" and ".join(conditions)).sum())
 
     def auc(neuron: int) -> float:
-        return next(
-            float(one["auc"])
-            for one in last.neuron_detail("hidden", neuron, []).classes.to_pylist()
-            if one["class"] == "NUM"
-        )
+        return next(one.auc for one in last.neuron_detail("hidden", neuron, []).classes if one.class_ == "NUM")
 
     texts = last.instances["text"].to_pylist()
 
     def driving(neuron: int) -> str:
-        return str(texts[last.neuron_detail("hidden", neuron, []).top["row"][0].as_py()])
+        return str(texts[last.neuron_detail("hidden", neuron, []).top[0].row])
 
     row = texts.index(QUESTION)
 
     def people_near(layer: str) -> str:
-        labels = [near["label"] for near in last.instance_detail(layer, row).neighbours.to_pylist()]
+        labels = [near.label for near in last.instance_detail(layer, row).neighbours]
         return f"{labels.count('HUM')} of the {len(labels)}"
 
-    far = last.instance_detail("hidden", row).far_from_own.to_pylist()[0]
+    contrast = last.instance_detail("hidden", row).contrast
+    assert contrast is not None
+    far = contrast.far_from_own[0]
     tested, right = 'split == "test"', "correct"
     thing, person = 'label == "ENTY"', 'label == "HUM"'
     short, described, taken = 'label == "ABBR"', 'prediction == "DESC"', 'prediction == "HUM"'
@@ -146,8 +144,8 @@ def figures(logs: Path) -> list[str]:
         *(f"“{driving(neuron)}”" for neuron in (OWN, FAR)),
         f"#{last.instances['id'][row]}",
         f"score {last.column('score')[row]:.2f}",
-        f"neuron {far['neuron']} stands first: {far['z_own']:.1f} standard deviations",
-        f"{far['z_predicted']:.1f} from the mean of people",
+        f"neuron {far.neuron} stands first: {far.z_own:.1f} standard deviations",
+        f"{far.z_predicted:.1f} from the mean of people",
         f"{count(last, WHO)} questions hold the word “who”: {count(last, WHO, person)} ask for a person",
         f"{count(last, WHO, thing)} for a thing",
         f"takes all {count(early, WHO, thing, taken)} of them for people",

@@ -122,14 +122,14 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
             "matrix",
             at | {"layer": "stem", "rows": rows, "sort": {"by": "difference", "a": 1, "b": 2}},
         ),
-        "matrix-cells.safetensors": (
+        "matrix-quantized.safetensors": (
             "matrix",
-            at | {"layer": "stem", "rows": rows, "sort": {"by": "strongest"}, "cells": "mean", "window": [1, 4]},
+            at | {"layer": "stem", "rows": rows, "sort": {"by": "strongest"}, "quantized": "mean", "window": [1, 4]},
         ),
         **{
             f"matrix-{scale}.safetensors": (
                 "matrix",
-                at | {"layer": "stem", "rows": rows, "cells": "mean", "scale": scale},
+                at | {"layer": "stem", "rows": rows, "quantized": "mean", "scale": scale},
             )
             for scale in ("z", "unit", "raw")
         },

@@ -52,12 +52,13 @@ SHARED = {
 }
 #: The rooms of `query`, each with those that it may import; what lies in `query` itself may import all of them.
 ROOMS = {
+    "contract": set(),
     "limits": set(),
     "arithmetic": {"limits"},
-    "instances": {"limits"},
-    "matrix": {"limits", "arithmetic", "instances"},
-    "neurons": {"limits", "arithmetic", "instances", "matrix"},
-    "projection": {"limits", "arithmetic", "instances"},
+    "instances": {"contract", "limits"},
+    "matrix": {"contract", "limits", "arithmetic", "instances"},
+    "neurons": {"contract", "limits", "arithmetic", "instances", "matrix"},
+    "projection": {"contract", "limits", "arithmetic", "instances"},
 }
 FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers"}
 
@@ -146,7 +147,7 @@ def test_frameworks_only_at_the_edge(path: Path):
 
 def test_rooms_of_query_are_those_that_are_named():
     rooms = {path.name for path in (PACKAGE / "query").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert rooms | {"limits"} == set(ROOMS)
+    assert rooms | {"contract", "limits"} == set(ROOMS)
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))

@@ -1,83 +1,203 @@
 """A snapshot in words and counts: its layers, subsets and columns, and what is wrong with any of them."""
 
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, cast, get_args
+
 import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ActiVisError
-from tensorboard_activis.query.instances.content import describe_content
-from tensorboard_activis.query.instances.kinds import describe_columns
+from tensorboard_activis.query.contract import MaybeNaN, Records
+from tensorboard_activis.query.instances.content import ContentKind, describe_content
+from tensorboard_activis.query.instances.kinds import ColumnInfo, describe_columns
 from tensorboard_activis.query.matrix import strips
 from tensorboard_activis.read.snapshot import SnapshotReader
 
+#: See docs/tasks.md.
+Task: TypeAlias = Literal["classification", "multilabel", "tokens", "regression", "ranking", "none"]
 
-def describe_snapshot(snapshot: SnapshotReader) -> dict[str, object]:
-    """What docs/http_api.md calls `snapshot`, without the run's name. Damage is listed under `problems`, never raised."""
+
+@dataclass(frozen=True, slots=True)
+class LayerWarnings:
+    """What is odd about the values of a layer.
+
+    Attributes:
+        all_zero: neurons that were 0 for all instances.
+        constant: neurons that had one value, not 0, for all instances.
+        never_above_zero: neurons that a ReLU follows and that were above 0 for no instance.
+        nonfinite: values that are NaN or infinite.
+        clipped: kept values beyond float16's range.
+    """
+
+    all_zero: int = 0
+    constant: int = 0
+    never_above_zero: int = 0
+    nonfinite: int = 0
+    clipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """A recorded layer.
+
+    Attributes:
+        name: key of its node in the graph.
+        neurons: how many it has.
+        reducer: how one number per neuron and instance was made of the raw output; "none" when there was nothing to reduce.
+        axis: axis of the raw output that holds the neurons, counted without the batch axis.
+        sizes: of the raw output; -1 is the batch axis.
+        signed: whether any activation lies below zero.
+        max_abs: the largest absolute activation over all instances seen.
+        problem: why it cannot be shown, in words; None when it can.
+        warnings: what is odd about its values.
+    """
+
+    name: str
+    neurons: int
+    reducer: str
+    axis: int
+    sizes: tuple[int, ...]
+    signed: bool
+    max_abs: MaybeNaN
+    problem: str | None
+    warnings: LayerWarnings
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetInfo:
+    """A declared subset.
+
+    Attributes:
+        name: unique in the snapshot.
+        kind: "all", "class", "correct", "wrong" or "user".
+        expression: which instances are in it.
+        count: instances in it, of all that were seen.
+    """
+
+    name: str
+    kind: str
+    expression: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Means over all instances (tokens) seen.
+
+    Attributes:
+        accuracy: share of right predictions; None where it has no meaning.
+        loss: None where it has no meaning.
+    """
+
+    accuracy: float | None
+    loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """One model at one training step over the evaluation data.
+
+    Attributes:
+        run: as listed by `runs`.
+        step: training step.
+        wall_time: when it was recorded, seconds since 1970.
+        task: what the model was made for; see [tasks.md](tasks.md).
+        class_names: by class index; empty where classes have no names.
+        seen: instances in the evaluation data.
+        kept: instances of the sample, which are kept one by one.
+        probes: extra instances, whose rows come after the sample's; they are in no statistic.
+        metrics: accuracy and loss.
+        content: what an instance is, to be shown; None when it was not kept.
+        ink: whether images are bright strokes on an empty ground, which a light page shows inverted.
+        layers: recorded layers.
+        subsets: declared subsets; the first holds all instances.
+        columns: what an expression may use.
+        notes: what was lost or odd when it was recorded, in words.
+        problems: what cannot be read now, in words.
+    """
+
+    run: str
+    step: int
+    wall_time: float
+    task: Task
+    class_names: tuple[str, ...]
+    seen: int
+    kept: int
+    probes: int
+    metrics: Metrics
+    content: ContentKind | None
+    ink: bool
+    layers: Records[LayerInfo]
+    subsets: Records[SubsetInfo]
+    columns: Records[ColumnInfo]
+    notes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
+    """What a snapshot holds. Damage is listed under `problems`, never raised."""
     record = snapshot.record
     problems: list[str] = []
-    content, ink, columns = None, False, []
+    content, ink, columns = None, False, Records(ColumnInfo)
     try:
         content, ink = describe_content(snapshot)
         columns = describe_columns(snapshot.instances)
     except ActiVisError as error:
         problems.append(f"Instances cannot be shown: {error}")
-    layers = [describe_layer(snapshot, layer) for layer in record.layers]
-    problems += [f"Layer {layer['name']}: {layer['problem']}" for layer in layers if layer["problem"]]
-    return {
-        "step": record.step,
-        "wall_time": record.wall_time,
-        "task": record.task,
-        "class_names": list(record.class_names),
-        "seen": record.seen,
-        "kept": record.kept,
-        "probes": record.probes,
-        "metrics": {name: record.metrics.get(name) for name in ("accuracy", "loss")},
-        "content": content,
-        "ink": ink,
-        "layers": layers,
-        "subsets": [
-            {"name": subset.name, "kind": subset.kind, "expression": subset.expression, "count": subset.count}
-            for subset in record.subsets
-        ],
-        "columns": columns,
-        "notes": list(record.notes),
-        "problems": problems,
-    }
+    layers = Records(LayerInfo, (describe_layer(snapshot, layer) for layer in record.layers))
+    problems += [f"Layer {layer.name}: {layer.problem}" for layer in layers if layer.problem]
+    return SnapshotInfo(
+        run=run,
+        step=record.step,
+        wall_time=record.wall_time,
+        task=cast(Task, record.task) if record.task in get_args(Task) else "none",
+        class_names=tuple(record.class_names),
+        seen=record.seen,
+        kept=record.kept,
+        probes=record.probes,
+        metrics=Metrics(record.metrics.get("accuracy"), record.metrics.get("loss")),
+        content=content,
+        ink=ink,
+        layers=layers,
+        subsets=Records(
+            SubsetInfo, (SubsetInfo(one.name, one.kind, one.expression, one.count) for one in record.subsets)
+        ),
+        columns=columns,
+        notes=tuple(record.notes),
+        problems=tuple(problems),
+    )
 
 
-def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> dict[str, object]:
-    """One layer with its warnings: numbers of neurons (`nonfinite` and `clipped`: of values)."""
+def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
+    """One layer with its warnings."""
     info = layer.info
-    described: dict[str, object] = {
-        "name": info.name,
-        "neurons": info.neurons,
-        "reducer": info.reducer,
-        "axis": info.axis,
-        "sizes": list(info.shape.sizes),
-        "signed": True,
-        "max_abs": 0.0,
-        "problem": None,
-        "warnings": {
-            "all_zero": 0,
-            "constant": 0,
-            "never_above_zero": 0,
-            "nonfinite": layer.nan + layer.inf,
-            "clipped": layer.clipped,
-        },
-    }
+    described = LayerInfo(
+        name=info.name,
+        neurons=info.neurons,
+        reducer=info.reducer,
+        axis=info.axis,
+        sizes=tuple(info.shape.sizes),
+        signed=True,
+        max_abs=0.0,
+        problem=None,
+        warnings=LayerWarnings(nonfinite=layer.nan + layer.inf, clipped=layer.clipped),
+    )
     try:
         summary = snapshot.summary(info.name, 1)
         snapshot.check_activations(info.name)
     except ActiVisError as error:
-        return described | {"problem": str(error)}
+        return replace(described, problem=str(error))
     if not len(snapshot.record.subsets):
-        return described | {"problem": "It has no statistics."}
+        return replace(described, problem="It has no statistics.")
     counts = np.bincount(strips.states(layer, summary, snapshot.record.seen), minlength=5)
-    warnings = {
-        "all_zero": int(counts[strips.ALL_ZERO]),
-        "constant": int(counts[strips.CONSTANT]),
-        "never_above_zero": int(counts[strips.NEVER_ABOVE_ZERO]),
-        "nonfinite": layer.nan + layer.inf,
-        "clipped": layer.clipped,
-    }
-    ends = {"signed": strips.is_signed(summary), "max_abs": strips.largest(summary)}
-    return described | ends | {"warnings": warnings}
+    return replace(
+        described,
+        signed=strips.is_signed(summary),
+        max_abs=strips.largest(summary),
+        warnings=replace(
+            described.warnings,
+            all_zero=int(counts[strips.ALL_ZERO]),
+            constant=int(counts[strips.CONSTANT]),
+            never_above_zero=int(counts[strips.NEVER_ABOVE_ZERO]),
+        ),
+    )

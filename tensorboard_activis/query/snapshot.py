@@ -1,4 +1,4 @@
-"""One snapshot with the tab's questions as methods: numbers come as numpy arrays, lists as pyarrow tables."""
+"""One snapshot with the tab's questions as methods: the answers are those that the routes send."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, QueryError
-from tensorboard_activis.query.arithmetic.codes import codes
 from tensorboard_activis.query.instances import column_statistics, content, export, groups
 from tensorboard_activis.query.instances.classes import row_of_id
 from tensorboard_activis.query.instances.table import Page
@@ -17,10 +16,9 @@ from tensorboard_activis.query.matrix import matrix as matrices
 from tensorboard_activis.query.matrix.matrix import Matrix
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import RULES, Sort
-from tensorboard_activis.query.neurons import instance as instances
-from tensorboard_activis.query.neurons import neuron as neurons
-from tensorboard_activis.query.neurons import subset as subsets
-from tensorboard_activis.query.neurons.details import InstanceDetail, NeuronDetail, SubsetDetail, as_table
+from tensorboard_activis.query.neurons.instance import InstanceDetail, instance
+from tensorboard_activis.query.neurons.neuron import NeuronDetail, neuron
+from tensorboard_activis.query.neurons.subset import SubsetDetail, subset
 from tensorboard_activis.query.projection import alignment, following
 from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
 from tensorboard_activis.query.projection.pca import Projection
@@ -54,7 +52,7 @@ class Snapshot(SnapshotReader):
             rows: subsets by name, expressions, instances by row; all declared subsets when None.
             sort: "index", "strongest" or "clustered"; one of the rows, by its mean; two of them, by their effect size.
             prefix: looks at the first so many instances of the sample only: a first answer.
-            statistics: those that are needed; the others may be NaN.
+            statistics: those that are needed besides mean and deviation.
 
         Raises NotFoundError, ExpressionError, QueryError.
         """
@@ -73,45 +71,11 @@ class Snapshot(SnapshotReader):
         Raises NotFoundError, ExpressionError.
         """
         given = self._all_subsets()[:1] if rows is None else list(rows)
-        values = codes(self.neuron(layer, index)[:prefix])
-        edges, found = neurons.histograms(self, values, [self._row(row) for row in given], prefix)
-        top, bottom = neurons.extremes(self, values)
-        classes = [
-            {"class": one.name, "auc": one.auc, "d": one.d, "n": one.n}
-            for one in neurons.selectivity(self, values, prefix)
-        ]
-        driver = ("row", "id", "label", "prediction", "value")
-        return NeuronDetail(
-            edges=edges,
-            counts=np.array([one.counts for one in found], np.int64).reshape(len(found), len(edges) - 1),
-            n=np.array([one.n for one in found], np.int64),
-            mean=np.array([one.mean for one in found]),
-            std=np.array([one.std for one in found]),
-            top=as_table(top, driver),
-            bottom=as_table(bottom, driver),
-            classes=as_table(classes, ("class", "auc", "d", "n")),
-            steps=as_table(neurons.over_steps(self._steps(), layer, index), ("step", "mean", "std")),
-            complete=prefix is None or prefix >= self.record.kept,
-        )
+        return neuron(self, layer, index, [self._row(row) for row in given], self._steps(), prefix)
 
     def subset(self, row: str | Row, layer: str) -> SubsetDetail:
         """A declared subset or an expression against all other instances. Raises NotFoundError, ExpressionError."""
-        asked = self._row(row)
-        found = subsets.differences(self, layer, asked)
-        order = found.order
-        table = pa.table(
-            {
-                "neuron": order,
-                "effect": found.effect[order],
-                "p": found.p[order],
-                "q": found.q[order],
-                "own_mean": found.mean[0, order],
-                "own_std": found.std[0, order],
-                "rest_mean": found.mean[1, order],
-                "rest_std": found.std[1, order],
-            }
-        )
-        return SubsetDetail(subsets.outcome(self, asked), found, table)
+        return subset(self, layer, self._row(row), None)
 
     def row_of(self, identity: int | str) -> int:
         """The row of the instance with this id. Raises NotFoundError when it was not kept."""
@@ -119,20 +83,7 @@ class Snapshot(SnapshotReader):
 
     def instance_detail(self, layer: str, row: int) -> InstanceDetail:
         """Scores, neighbours in a layer, and why it was taken for another class. Raises NotFoundError."""
-        found = instances.instance(self, layer, row)
-        contrast = found["contrast"] if isinstance(found["contrast"], dict) else {}
-        telling = ("neuron", "value", "z_own", "z_predicted", "own_mean", "own_std", "predicted_mean", "predicted_std")
-        return InstanceDetail(
-            row=row,
-            id=found["id"],  # type: ignore[arg-type]
-            label=found["label"],
-            prediction=found["prediction"],
-            correct=found["correct"],  # type: ignore[arg-type]
-            scores=as_table(found["scores"], ("class", "score")),
-            neighbours=as_table(found["neighbours"], ("row", "id", "label", "prediction", "distance")),
-            far_from_own=as_table(contrast.get("far_from_own", ()), telling),
-            sides_with_predicted=as_table(contrast.get("sides_with_predicted", ()), telling),
-        )
+        return instance(self, layer, row)
 
     def content(self, row: int) -> tuple[str, bytes | str | list[float]]:
         """The instance itself and its kind, such as ("image", PNG) or ("text", text). Raises NotFoundError when it has none."""
@@ -161,14 +112,12 @@ class Snapshot(SnapshotReader):
             found = following.following_pca([*steps, self], layer)
         elif method == "tsne":
             kept = DiskCache(cache_directory())
-            found = Projection(following.following_tsne([*steps, self], layer, kept, report=report), ())
+            found = Projection(following.following_tsne([*steps, self], layer, kept, report=report), (), "tsne")
         else:
             raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
         if like is None:
             return found
-        mine, its = alignment.shared_rows(self, like)
-        xy = alignment.procrustes(found.xy, like.projection(layer, method).xy, mine, its)
-        return Projection(xy, alignment.turned_shares(xy, found.explained))
+        return alignment.align(found, like.projection(layer, method).xy, *alignment.shared_rows(self, like))
 
     def table(
         self,
@@ -189,11 +138,11 @@ class Snapshot(SnapshotReader):
 
         Raises NotFoundError, ExpressionError, QueryError.
         """
-        return groups.groups(self, by, expression)
+        return groups.group_table(self, by, expression)
 
     def column_statistics(
         self, column: str | None = None, *, prefix: str = "", limit: int = 20
-    ) -> list[column_statistics.NumberColumn | column_statistics.ValueColumn]:
+    ) -> list[column_statistics.NumberStatistics | column_statistics.ValueStatistics]:
         """What the columns hold: ranges and quantiles, or the most frequent values. Raises NotFoundError, QueryError."""
         return column_statistics.column_statistics(self, column, prefix, limit)
 

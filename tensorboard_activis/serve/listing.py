@@ -5,17 +5,18 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tensorboard_activis import metadata
 from tensorboard_activis.blobs import event_files
 from tensorboard_activis.files import missing
+from tensorboard_activis.query.contract import Records
 from tensorboard_activis.serve.announced import Announced, Data, Entry, Request, Series
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.damage import DamageWatch
 from tensorboard_activis.serve.directories import Root, run_directory, shown_name
-from tensorboard_activis.serve.responses import encode_json
+from tensorboard_activis.serve.encoding import encode_json
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,55 @@ _File = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class StepInfo:
+    """A snapshot of a run.
+
+    Attributes:
+        step: training step.
+        wall_time: when it was recorded, seconds since 1970.
+        accuracy: over all instances seen; None where it has no meaning or is not known yet.
+        loss: likewise.
+        problem: why it cannot be read, in words; None when it can.
+    """
+
+    step: int
+    wall_time: float
+    accuracy: float | None
+    loss: float | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run with activations.
+
+    Attributes:
+        name: the directory that the user gave, the parent of our own `activis` directory.
+        problems: what cannot be read of it, in words.
+        steps: ascending.
+    """
+
+    name: str
+    problems: tuple[str, ...]
+    steps: Records[StepInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What there is.
+
+    Attributes:
+        logdir: the directory that TensorBoard was given.
+        runs: those with activations.
+        other_runs: names of those without.
+    """
+
+    logdir: str
+    runs: Records[RunInfo]
+    other_runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Signs:
     """What shows that a run changed, had by looking at its directory and its event files only.
 
@@ -50,7 +100,7 @@ class _Signs:
 class _Described:
     signs: _Signs
     at: float
-    answer: dict[str, object]
+    answer: RunInfo
 
 
 class Listing:
@@ -61,10 +111,10 @@ class Listing:
         self._logdir, self._roots = logdir, roots
         self._damage = DamageWatch()
         self._described: Cache[_Described] = Cache(_BYTES)
-        self._encoded: tuple[dict[str, object], bytes] = {}, b""
+        self._encoded: tuple[Runs | None, bytes] = None, b""
         self._reading, self._ahead = threading.Lock(), threading.Lock()
 
-    def answer(self, request: Request) -> dict[str, object]:
+    def answer(self, request: Request) -> Runs:
         """All runs and their steps.
 
         With very many snapshots the first answers know some of them by step and time only; the rest is read meanwhile.
@@ -114,21 +164,21 @@ class Listing:
 
         threading.Thread(target=work, name="activis-ahead", daemon=True).start()
 
-    def _answer(self, request: Request, more: Progress) -> dict[str, object]:
+    def _answer(self, request: Request, more: Progress) -> Runs:
         found = self._announced.series(request)
         before = {run: self._described.peek((request.experiment, run)) for run in found}
         signs = {run: self._signs(run, found[run], before[run]) for run in found}
         known = {run: one.answer for run, one in before.items() if one is not None and _holds(one, signs[run])}
         self._damage.keep(one.directory for one in signs.values())
         data = self._announced.data(request, [run for run in found if run not in known])
-        described: dict[str, dict[str, object]] = {}
+        described: dict[str, RunInfo] = {}
         for run in sorted(found, key=_natural):
             name = shown_name(run) if shown_name(run) not in described else run
             answer = known.get(run) or self._describe(request, run, signs[run], data.get(run, {}), more)
-            described[name] = {"name": name, **answer}
+            described[name] = replace(answer, name=name)
         every = self._announced.run_names(request)
         others = sorted((run for run in every if run not in found and run not in described), key=_natural)
-        return {"logdir": self._logdir, "runs": list(described.values()), "other_runs": others}
+        return Runs(self._logdir, Records(RunInfo, described.values()), tuple(others))
 
     def _signs(self, run: str, series: Series, before: _Described | None) -> _Signs:
         directory = run_directory(run, self._roots)
@@ -136,7 +186,7 @@ class Listing:
             series, directory, () if directory is None else _files(directory, before.signs.files if before else ())
         )
 
-    def _describe(self, request: Request, run: str, signs: _Signs, data: Data, more: Progress) -> dict[str, object]:
+    def _describe(self, request: Request, run: str, signs: _Signs, data: Data, more: Progress) -> RunInfo:
         at, complete = time.time(), True
 
         def in_time() -> bool:
@@ -158,7 +208,7 @@ class Listing:
             for entry in self._announced.current(request, data, in_time).values():
                 complete &= entry.lasting
                 steps.append(_step(entry, names))
-        answer: dict[str, object] = {"problems": problems, "steps": steps}
+        answer = RunInfo(run, tuple(problems), Records(StepInfo, steps))
         if complete:
             described = _Described(signs, at, answer)
             self._described.put((request.experiment, run), described, _STEP * (1 + len(steps) + len(signs.files)))
@@ -202,18 +252,18 @@ def _names(directory: Path | None) -> set[str] | None:
         return set()
 
 
-def _step(entry: Entry, names: set[str] | None) -> dict[str, object]:
+def _step(entry: Entry, names: set[str] | None) -> StepInfo:
     brief, problem = entry.brief, entry.problem
     lost = [name for name in brief.files if name not in names] if brief and names is not None else []
     if lost:
         problem = missing(*lost)
-    return {
-        "step": entry.step,
-        "wall_time": brief.wall_time if brief else entry.wall_time,
-        "accuracy": brief.accuracy if brief else None,
-        "loss": brief.loss if brief else None,
-        "problem": problem,
-    }
+    return StepInfo(
+        step=entry.step,
+        wall_time=brief.wall_time if brief else entry.wall_time,
+        accuracy=brief.accuracy if brief else None,
+        loss=brief.loss if brief else None,
+        problem=problem,
+    )
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

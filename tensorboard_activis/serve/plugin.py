@@ -7,26 +7,23 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.metadata import PLUGIN_NAME
-from tensorboard_activis.query import graph
 from tensorboard_activis.query.instances import content, export
-from tensorboard_activis.query.matrix import rows
-from tensorboard_activis.query.neurons import neuron
 from tensorboard_activis.query.projection import alignment
+from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import questions
 from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.memory import return_large_blocks
 from tensorboard_activis.serve.parameters import Parameters
 from tensorboard_activis.serve.projections import Projections
 from tensorboard_activis.serve.responses import (
+    answer_response,
     bytes_response,
     download_response,
     error_response,
-    json_response,
-    safetensors_response,
-    unchanged_response,
 )
-from tensorboard_activis.serve.routes import SnapshotRoutes, etag_of, route
+from tensorboard_activis.serve.routes import SnapshotRoutes, route
 from tensorboard_activis.serve.runs import Runs
 from tensorboard_activis.serve.static_files import static_response
 
@@ -57,20 +54,20 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/index.js": self._static,
             "/runs": route(self._list_runs),
             "/graph": route(self._graph),
-            "/snapshot": of.about(questions.snapshot_description),
-            "/strips": of.numbers(questions.heat_strips),
-            "/matrix": route(self._matrix),
+            "/snapshot": of.answer(questions.snapshot_description),
+            "/strips": of.answer(questions.heat_strips),
+            "/matrix": of.answer_beside(self._rows_of, questions.activation_matrix),
             "/projection": route(self._projection),
-            "/columns": of.numbers(questions.instance_columns),
-            "/column_statistics": of.about(questions.statistics_of_columns),
-            "/activation": of.numbers(questions.activation),
-            "/where": of.numbers(questions.where),
-            "/table": of.about(questions.instance_table),
-            "/groups": of.about(questions.instance_groups),
+            "/columns": of.answer(questions.instance_columns),
+            "/column_statistics": of.answer(questions.statistics_of_columns),
+            "/activation": of.answer(questions.activation),
+            "/where": of.answer(questions.where),
+            "/table": of.answer(questions.instance_table),
+            "/groups": of.answer(questions.instance_groups),
             "/export": of.respond(self._export),
-            "/instance": of.about(questions.one_instance),
-            "/neuron": route(self._neuron),
-            "/subset": of.about(questions.one_subset),
+            "/instance": of.answer(questions.one_instance),
+            "/neuron": of.answer_beside(self._every_step, questions.one_neuron),
+            "/subset": of.answer(questions.one_subset),
             "/content": of.respond(self._content),
             "/*": self._static,
         }
@@ -79,55 +76,40 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         return bytes_response(request, self._runs.listing_text(of), "application/json")
 
     def _graph(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        return json_response(request, graph.describe_graph(self._runs.graph(of, given.text("run"))))
+        return answer_response(request, questions.model_graph(self._runs.graph(of, given.text("run"))))
 
-    def _matrix(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        snapshot = self._of_snapshots.snapshot(of, given)
+    def _rows_of(self, of: Request, given: Parameters) -> list[SnapshotReader]:
+        """The snapshot whose rows a matrix has, where that is another one."""
         place = given.place("rows_of")
-        there = None if place is None else self._runs.snapshot(of, *place)
-        etag = etag_of(request, given, [snapshot] if there is None else [snapshot, there])
-        if etag in request.if_none_match:
-            return unchanged_response(request, etag)
-        return safetensors_response(request, *questions.activation_matrix(snapshot, given, there), etag)
+        return [] if place is None else [self._runs.snapshot(of, *place)]
+
+    def _every_step(self, of: Request, given: Parameters) -> list[SnapshotReader]:
+        return self._runs.snapshots(of, given.text("run"))
 
     def _projection(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
+        return answer_response(request, self._projected(of, given, _action(request, given)))
+
+    def _projected(self, of: Request, given: Parameters, action: str | None) -> Projection:
+        """The route `projection`."""
         layer, method = given.text("layer"), given.optional_text("method") or "pca"
         if method not in ("pca", "tsne"):
             raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
         steps = self._steps(of, given.text("run"), given.integer("step"))
-        if method == "pca":
-            layout = self._projections.pca(steps, layer)
-        else:
-            layout = self._projections.tsne(steps, layer, _action(request, given))
-        xy, explained, aligned = layout.xy, layout.explained, 0
+        layout = (
+            self._projections.pca(steps, layer) if method == "pca" else self._projections.tsne(steps, layer, action)
+        )
         like = given.place("like")
         if like is not None:
             others = self._steps(of, *like)
             if layer in others[-1].layers:
-                mine, its = alignment.shared_rows(steps[-1], others[-1])
-                xy = alignment.procrustes(xy, self._projections.at_hand(others, layer, method), mine, its)
-                explained, aligned = alignment.turned_shares(xy, explained), len(mine)
-        metadata: dict[str, object] = {"method": method, "explained": list(explained), "aligned": aligned}
-        if method == "tsne":
-            metadata |= {"state": layout.state, "progress": layout.progress}
-        return safetensors_response(request, {"xy": xy}, metadata)
+                there = self._projections.at_hand(others, layer, method)
+                layout = alignment.align(layout, there, *alignment.shared_rows(steps[-1], others[-1]))
+        return layout
 
     def _steps(self, of: Request, run: str, step: int) -> list[SnapshotReader]:
         """The snapshots of a run up to one, which is the last."""
         last = self._runs.snapshot(of, run, step)
         return [*(one for one in self._runs.snapshots(of, run) if one.step < step), last]
-
-    def _neuron(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        snapshot = self._of_snapshots.snapshot(of, given)
-        steps = self._runs.snapshots(of, given.text("run"))
-        etag = etag_of(request, given, [snapshot, *steps])
-        if etag in request.if_none_match:
-            return unchanged_response(request, etag)
-        asked = rows.parse_rows(given.structure("rows"))
-        answer = neuron.neuron(
-            snapshot, given.text("layer"), given.integer("neuron"), asked, steps, questions.prefix(given)
-        )
-        return json_response(request, answer, etag=etag)
 
     @staticmethod
     def _export(request: werkzeug.Request, snapshot: SnapshotReader, given: Parameters, etag: str) -> werkzeug.Response:
@@ -146,7 +128,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     ) -> werkzeug.Response:
         kind, value = content.content(snapshot, questions.instance_row(snapshot, given))
         if kind == "numbers":
-            return json_response(request, value, etag=etag)
+            return bytes_response(request, encode_json(value), "application/json", etag)
         # What is sent as a picture or a sound must be one: the file may come from anybody.
         content_type, start = {
             "image": ("image/png", b"\x89PNG\r\n\x1a\n"),

@@ -1,36 +1,20 @@
 """Projections of layers: principal components at once and t-SNE in the background, kept so that moving the step is quick."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError, QueryError
 from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
 from tensorboard_activis.query.projection.following import comparable, following_pca, following_tsne, kept_tsne
-from tensorboard_activis.query.projection.pca import Projection
+from tensorboard_activis.query.projection.pca import Projection, ProjectionState
 from tensorboard_activis.query.projection.tsne import available
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.jobs import Job, Jobs
 
 _BYTES = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A layout as far as it is.
-
-    Attributes:
-        xy: float32 [instances, 2].
-        explained: shares of the variance along the axes; empty for t-SNE.
-        state: of the job, or "not_started"; progress: the share that is done.
-    """
-
-    xy: np.ndarray
-    explained: tuple[float, ...] = ()
-    state: str = "done"
-    progress: float = 1.0
 
 
 class Projections:
@@ -41,15 +25,14 @@ class Projections:
         self._cache: Cache[Projection] = Cache(_BYTES)
         self._kept = DiskCache(cache_directory())
 
-    def pca(self, snapshots: Sequence[SnapshotReader], layer: str) -> Layout:
+    def pca(self, snapshots: Sequence[SnapshotReader], layer: str) -> Projection:
         """The projection of the last of these snapshots of one run, steps ascending.
 
         Raises NotFoundError when it does not hold the layer; earlier ones that do not are passed over.
         """
-        found = following_pca(snapshots, layer, lambda key, make: self._cache.get(key, make, _size))
-        return Layout(found.xy, found.explained)
+        return following_pca(snapshots, layer, lambda key, make: self._cache.get(key, make, _size))
 
-    def tsne(self, snapshots: Sequence[SnapshotReader], layer: str, action: str | None = None) -> Layout:
+    def tsne(self, snapshots: Sequence[SnapshotReader], layer: str, action: str | None = None) -> Projection:
         """The layout of the last of these snapshots as far as it is.
 
         Arguments:
@@ -63,7 +46,7 @@ class Projections:
         key = _key(last, layer)
         if action == "cancel":
             job = self._jobs.cancel(key)
-            return Layout(start, (), "cancelled", 0.0) if job is None else _layout(job, start)
+            return _tsne(start, "cancelled", 0.0) if job is None else _layout(job, start)
         if not available():
             raise QueryError("t-SNE needs openTSNE. Install it beside TensorBoard: pip install openTSNE")
         job = self._jobs.find(key)
@@ -78,7 +61,7 @@ class Projections:
             if job is not None:
                 return _layout(job, start)
             found = kept_tsne(last, layer, self._kept)
-            return Layout(start, (), "not_started", 0.0) if found is None else Layout(found)
+            return _tsne(start, "not_started", 0.0) if found is None else _tsne(found, "done", 1.0)
 
         def work(job: Job[np.ndarray]) -> np.ndarray:
             return following_tsne(snapshots, layer, self._kept, self._before(snapshots, layer), job.report)
@@ -108,8 +91,12 @@ def _key(snapshot: SnapshotReader, layer: str) -> tuple[str, int, str]:
     return snapshot.record.session, snapshot.record.step, layer
 
 
-def _layout(job: Job[np.ndarray], start: np.ndarray) -> Layout:
-    return Layout(start if job.result is None else job.result, (), job.state, job.progress)
+def _layout(job: Job[np.ndarray], start: np.ndarray) -> Projection:
+    return _tsne(start if job.result is None else job.result, cast(ProjectionState, job.state), job.progress)
+
+
+def _tsne(xy: np.ndarray, state: ProjectionState, progress: float) -> Projection:
+    return Projection(xy, (), "tsne", state=state, progress=progress)
 
 
 def _size(projection: Projection) -> int:

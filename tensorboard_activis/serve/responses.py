@@ -1,21 +1,17 @@
-"""Answers: JSON without NaN, numbers as safetensors, errors in one shape."""
+"""HTTP responses: answers and files with their `ETag`, errors in one shape."""
 
 import hashlib
-import json
 import logging
-import math
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-import numpy as np
 import werkzeug
-from safetensors.numpy import save
 from tensorboard.backend import http_util
 
 from tensorboard_activis.errors import ActiVisError, ExpressionError, NotFoundError, QueryError, UnreadableError
 from tensorboard_activis.printable import traceback_of, visible
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.serve.cross_site import ForbiddenError
+from tensorboard_activis.serve.encoding import JSON, SAFETENSORS, encode, encode_json
 from tensorboard_activis.serve.packing import packed
 
 logger = logging.getLogger(__name__)
@@ -45,41 +41,9 @@ def respond(
     return response
 
 
-def json_response(
-    request: werkzeug.Request, value: object, code: int = 200, etag: str | None = None
-) -> werkzeug.Response:
-    """A JSON answer; NaN and infinities are null."""
-    text = encode_json(value)
-    if code != 200:
-        return respond(request, text, "application/json", code=code)
-    return _respond(request, text, "application/json", etag)
-
-
-def encode_json(value: object) -> bytes:
-    """As text; NaN and infinities are null."""
-    return _json(value).encode()
-
-
-def _json(value: object) -> str:
-    dumps = partial(json.dumps, allow_nan=False, separators=(",", ":"))
-    try:
-        return dumps(value)
-    except (TypeError, ValueError):
-        # Numbers that JSON does not know. Most answers have none, and looking for them takes several times as long as this.
-        return dumps(finite(value))
-
-
-def safetensors_response(
-    request: werkzeug.Request, tensors: Mapping[str, np.ndarray], metadata: object, etag: str | None = None
-) -> werkzeug.Response:
-    """An answer in numbers; the metadata are one JSON text under `json`. Compressed where that pays."""
-    return _respond(request, encode_safetensors(tensors, metadata), "application/octet-stream", etag)
-
-
-def encode_safetensors(tensors: Mapping[str, np.ndarray], metadata: object) -> bytes:
-    """Arrays and metadata as one safetensors file."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    return save(arrays, {"json": _json(metadata)})
+def answer_response(request: werkzeug.Request, answer: object, etag: str | None = None) -> werkzeug.Response:
+    """An answer of `query`, as `encoding` says."""
+    return bytes_response(request, *encode(answer), etag)
 
 
 def bytes_response(
@@ -114,7 +78,7 @@ def _respond(request: werkzeug.Request, content: bytes, content_type: str, etag:
         if etag in request.if_none_match:
             return unchanged_response(request, etag)
     headers, encoding = [_etag(etag)], None
-    if content_type == "application/octet-stream":  # TensorBoard compresses texts by itself
+    if content_type == SAFETENSORS:  # TensorBoard compresses texts by itself
         headers.append(("Vary", "Accept-Encoding"))
         smaller = packed(content) if "gzip" in request.headers.get("Accept-Encoding", "") else None
         if smaller is not None:
@@ -129,21 +93,14 @@ def error_response(request: werkzeug.Request, error: Exception) -> werkzeug.Resp
             body: dict[str, object] = {"kind": kind, "message": str(error)}
             if isinstance(error, ExpressionError):
                 body["position"] = error.position
-            return json_response(request, {"error": body}, code)
+            return _failure(request, body, code)
     logger.error("ActiVis could not answer %s\n%s", visible(request.path), traceback_of(error))
     message = f"This should not happen ({type(error).__name__}). TensorBoard's log in the terminal has the details."
-    return json_response(request, {"error": {"kind": "internal", "message": message}}, 500)
+    return _failure(request, {"kind": "internal", "message": message}, 500)
 
 
-def finite(value: object) -> object:
-    """The same value with null for numbers that JSON does not know."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return value
+def _failure(request: werkzeug.Request, body: dict[str, object], code: int) -> werkzeug.Response:
+    return respond(request, encode_json({"error": body}), JSON, code=code)
 
 
 def _etag(etag: str) -> tuple[str, str]:

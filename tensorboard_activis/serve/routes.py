@@ -1,9 +1,8 @@
 """Kinds of routes: parameters in, an answer or the one error body out; what the client has already is not sent again."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import werkzeug
 from tensorboard import plugin_util
 
@@ -14,9 +13,8 @@ from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.cross_site import check_site
 from tensorboard_activis.serve.parameters import Parameters, parameters
 from tensorboard_activis.serve.responses import (
+    answer_response,
     error_response,
-    json_response,
-    safetensors_response,
     unchanged_response,
     unheard_response,
 )
@@ -26,7 +24,6 @@ from tensorboard_activis.serve.waiting import gone
 #: Seconds that one request may take; what takes longer belongs into a job.
 TIME_LIMIT = 60.0
 
-Tensors = tuple[Mapping[str, np.ndarray], object]
 Application = Callable[..., object]
 
 
@@ -73,17 +70,27 @@ class SnapshotRoutes:
 
         return route(app)
 
-    def about(self, answer: Callable[[SnapshotReader, Parameters], object]) -> Application:
-        """A route that answers JSON."""
+    def answer(self, question: Callable[[SnapshotReader, Parameters], object]) -> Application:
+        """A route that answers with a dataclass of `query`."""
         return self.respond(
-            lambda request, snapshot, given, etag: json_response(request, answer(snapshot, given), etag=etag)
+            lambda request, snapshot, given, etag: answer_response(request, question(snapshot, given), etag)
         )
 
-    def numbers(self, answer: Callable[[SnapshotReader, Parameters], Tensors]) -> Application:
-        """A route that answers safetensors."""
-        return self.respond(
-            lambda request, snapshot, given, etag: safetensors_response(request, *answer(snapshot, given), etag)
-        )
+    def answer_beside(
+        self,
+        others: Callable[[Request, Parameters], Sequence[SnapshotReader]],
+        question: Callable[[SnapshotReader, Parameters, Sequence[SnapshotReader]], object],
+    ) -> Application:
+        """A route whose answer depends on other snapshots, too."""
+
+        def app(request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
+            snapshot, beside = self.snapshot(of, given), others(of, given)
+            etag = etag_of(request, given, [snapshot, *beside])
+            if etag in request.if_none_match:
+                return unchanged_response(request, etag)
+            return answer_response(request, question(snapshot, given, beside), etag)
+
+        return route(app)
 
 
 def etag_of(request: werkzeug.Request, given: Parameters, snapshots: Sequence[SnapshotReader]) -> str:

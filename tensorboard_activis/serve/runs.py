@@ -7,9 +7,9 @@ from tensorboard.plugins import base_plugin
 from tensorboard_activis import metadata, schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.serve import listing
 from tensorboard_activis.serve.announced import Announced, Data, Entry, Request
 from tensorboard_activis.serve.directories import roots, run_directory
-from tensorboard_activis.serve.listing import Listing
 from tensorboard_activis.serve.readers import Readers
 
 
@@ -22,9 +22,9 @@ class Runs:
         self._roots = roots(str(context.logdir or ""), spec)
         self._announced = Announced(context.data_provider)
         self._readers = Readers()
-        self._listing = Listing(self._announced, self.logdir, self._roots)
+        self._listing = listing.Listing(self._announced, self.logdir, self._roots)
 
-    def listing(self, request: Request) -> dict[str, object]:
+    def listing(self, request: Request) -> listing.Runs:
         """The answer of the route `runs`."""
         return self._listing.answer(request)
 

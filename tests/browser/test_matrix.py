@@ -294,7 +294,7 @@ def test_a_large_matrix_is_drawn_from_bytes_and_told_in_numbers(tmp_path: Path, 
         panel = layer(tab, "wide")
         expect(panel.get_by_role("img", name="Colours from")).to_be_visible()
         (drawn,) = [request for request in asked if "/matrix" in request.url]
-        assert '"cells":"mean"' in (drawn.post_data or "")
+        assert '"quantized":"mean"' in (drawn.post_data or "")
         size = drawn.sizes()["responseBodySize"]
         assert classes * neurons < size < classes * neurons * 1.5
 

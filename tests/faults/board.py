@@ -68,9 +68,9 @@ def _steps(provider: provider_module.DataProvider, logdir: Path, run: str) -> li
     runs = Runs(base_plugin.TBContext(data_provider=provider, logdir=str(logdir), flags=flags))
     request = Request(RequestContext(), "")
     shown = []
-    for one in runs.listing(request)["runs"]:  # type: ignore[attr-defined]
-        for step in one["steps"] if one["name"] == run else ():
-            assert step["problem"] is None, step
-            assert runs.snapshot(request, run, step["step"]).step == step["step"]
-            shown.append(step["step"])
+    for one in runs.listing(request).runs:
+        for step in one.steps if one.name == run else ():
+            assert step.problem is None, step
+            assert runs.snapshot(request, run, step.step).step == step.step
+            shown.append(step.step)
     return shown

@@ -81,4 +81,4 @@ def test_a_graph_that_is_too_deep_is_refused_at_once(depth: int, said: str) -> N
 
 def test_a_graph_as_deep_as_is_allowed_is_answered() -> None:
     described = describe_graph(codec.decode_graph(deep_graph(100_000).SerializeToString()))
-    assert len(described["nodes"]) == 100_000  # type: ignore[arg-type]
+    assert len(described.nodes) == 100_000

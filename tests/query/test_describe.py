@@ -1,6 +1,6 @@
 """Descriptions, strips, columns and the table, against the data that were logged."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +8,7 @@ import pytest
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError, UnreadableError
 from tensorboard_activis.query.describe import describe_snapshot
-from tensorboard_activis.query.instances.columns import columns
+from tensorboard_activis.query.instances.columns import TextIds, columns
 from tensorboard_activis.query.instances.table import Page, select, table_page
 from tensorboard_activis.query.matrix import strips
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
@@ -18,13 +18,12 @@ LAYER = "stem/relu"
 
 
 def test_a_snapshot(snapshot: SnapshotReader, data: Data) -> None:
-    found = describe_snapshot(snapshot)
-    assert (found["step"], found["seen"], found["kept"], found["task"]) == (2, 17, 17, "classification")
-    layers = found["layers"]
-    assert isinstance(layers, list)
-    assert layers[0]["max_abs"] == pytest.approx(data.activations[LAYER].max())
-    assert layers[1]["max_abs"] == pytest.approx(np.abs(data.activations["head"]).max())
-    assert found["problems"] == []
+    found = describe_snapshot(snapshot, "run")
+    assert (found.step, found.seen, found.kept, found.task) == (2, 17, 17, "classification")
+    layers = found.layers
+    assert layers[0].max_abs == pytest.approx(data.activations[LAYER].max())
+    assert layers[1].max_abs == pytest.approx(np.abs(data.activations["head"]).max())
+    assert found.problems == ()
 
 
 def test_damage_is_a_problem_not_an_error(snapshot: SnapshotReader) -> None:
@@ -32,8 +31,8 @@ def test_damage_is_a_problem_not_an_error(snapshot: SnapshotReader) -> None:
         raise UnreadableError("the file is missing")
 
     setattr(snapshot, "check_activations", broken)  # noqa: B010
-    found = describe_snapshot(snapshot)
-    assert found["problems"] == [f"Layer {name}: the file is missing" for name in (LAYER, "head")]
+    found = describe_snapshot(snapshot, "run")
+    assert found.problems == tuple(f"Layer {name}: the file is missing" for name in (LAYER, "head"))
 
 
 def test_states_of_neurons(snapshot: SnapshotReader) -> None:
@@ -55,11 +54,13 @@ def test_strips_are_relative_to_the_layers_largest(snapshot: SnapshotReader, dat
 
 
 def test_columns(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
-    found = columns(snapshot).arrays
-    assert np.array_equal(found["id"], data.ids[rank])
-    assert np.array_equal(found["label"], data.labels[rank])
-    assert np.array_equal(found["prediction"], data.logits.argmax(axis=1)[rank])
-    assert {name: str(values.dtype) for name, values in found.items()} == {
+    found = columns(snapshot)
+    assert np.array_equal(found.id, data.ids[rank])  # type: ignore[arg-type]
+    assert np.array_equal(found.label, data.labels[rank])
+    assert np.array_equal(found.prediction, data.logits.argmax(axis=1)[rank])
+    arrays = {each.name: getattr(found, each.name) for each in fields(found)}
+    assert (arrays.pop("user"), arrays.pop("categories")) == ({}, {})
+    assert {name: str(values.dtype) for name, values in arrays.items()} == {
         "id": "int64",
         "label": "int32",
         "prediction": "int32",
@@ -83,16 +84,17 @@ def test_user_columns_and_texts_as_ids(snapshot: SnapshotReader) -> None:
     snapshot.__dict__["instances"] = table
     snapshot.record = replace(snapshot.record, kept=3, columns={})
     found = columns(snapshot)
-    assert found.arrays["id.bytes"].tobytes().decode() == "éxyz"
-    assert found.arrays["id.offsets"].tolist() == [0, 2, 2, 5]
-    assert found.arrays["city"].tolist() == [0, -1, 1]
-    assert found.categories == {"city": ["b", "a"]}
-    np.testing.assert_array_equal(found.arrays["age"], np.array([1, np.nan, 3], np.float32))
-    np.testing.assert_array_equal(found.arrays["flag"], np.array([1, np.nan, 0], np.float32))
-    assert found.arrays["label"].tolist() == [-1, -1, -1]
-    assert found.arrays["correct"].tolist() == [255, 255, 255]
-    assert np.isnan(found.arrays["loss"]).all()
-    assert "image" not in found.arrays
+    assert isinstance(found.id, TextIds)
+    assert found.id.bytes.tobytes().decode() == "éxyz"
+    assert found.id.offsets.tolist() == [0, 2, 2, 5]
+    assert found.user["city"].tolist() == [0, -1, 1]
+    assert found.categories == {"city": ("b", "a")}
+    np.testing.assert_array_equal(found.user["age"], np.array([1, np.nan, 3], np.float32))
+    np.testing.assert_array_equal(found.user["flag"], np.array([1, np.nan, 0], np.float32))
+    assert found.label.tolist() == [-1, -1, -1]
+    assert found.correct.tolist() == [255, 255, 255]
+    assert np.isnan(found.loss).all()
+    assert "image" not in found.user
 
 
 def test_the_table_filters_orders_and_pages(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
@@ -103,9 +105,8 @@ def test_the_table_filters_orders_and_pages(snapshot: SnapshotReader, data: Data
     assert select(snapshot, Page(order="label")).tolist() == np.argsort(labels, kind="stable").tolist()
     assert select(snapshot, Page(order="row", descending=True)).tolist() == list(range(16, -1, -1))
     page = table_page(snapshot, Page(rows=[3, 9, 4], offset=1, limit=1))
-    rows = page["rows"]
-    assert isinstance(rows, list)
-    assert page["total"] == 3
+    rows = page.rows
+    assert page.total == 3
     assert [row["row"] for row in rows] == [9]
     assert rows[0]["label"] == CLASSES[labels[9]]
     assert "image" not in rows[0]

@@ -13,6 +13,7 @@ import tensorboard_activis
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import Sort
+from tensorboard_activis.query.neurons.subset import differences
 from tensorboard_activis.query.snapshot import Snapshot
 from tests.records import CLASSES, Data, write_run
 
@@ -30,7 +31,7 @@ def test_a_matrix_of_names_expressions_and_instances(opened: Snapshot, data: Dat
     np.testing.assert_allclose(found.mean[0], inside.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(found.mean[1], inside.mean(axis=0), rtol=1e-3)  # the sample, as float16
     np.testing.assert_allclose(found.mean[2], data.activations[LAYER][rank[5]], rtol=1e-3)
-    assert [one.source for one in found.sources] == ["exact", "sample", "instance", "sample"]
+    assert [one.source for one in found.rows] == ["exact", "sample", "instance", "sample"]
     assert found.effect is not None
     assert opened.matrix(LAYER, ["cat", 5], sort=Sort("difference", 0, 1)).order.tolist() == found.order.tolist()
     by_cats = opened.matrix(LAYER, ["bee", "cat"], sort="cat")
@@ -46,27 +47,29 @@ def test_a_matrix_of_all_subsets(opened: Snapshot) -> None:
 def test_a_neuron(opened: Snapshot, data: Data) -> None:
     found = opened.neuron_detail("head", 1, ["all", "bee"])
     values = data.activations["head"][:, 1]
-    assert found.counts.sum(axis=1).tolist() == found.n.tolist() == [17, np.count_nonzero(data.labels == 1)]
-    assert found.mean[1] == pytest.approx(values[data.labels == 1].mean(), rel=1e-3)
+    assert (
+        found.counts.sum(axis=1).tolist() == [one.n for one in found.rows] == [17, np.count_nonzero(data.labels == 1)]
+    )
+    assert found.rows[1].mean == pytest.approx(values[data.labels == 1].mean(), rel=1e-3)
     assert found.edges.shape == (found.counts.shape[1] + 1,)
-    assert found.top.column("value").to_pylist() == pytest.approx(sorted(values, reverse=True)[:8], rel=1e-3)
-    assert found.bottom.column_names == ["row", "id", "label", "prediction", "value"]
-    assert set(found.classes.column("class").to_pylist()) == set(CLASSES)
-    assert found.steps.column("step").to_pylist() == [1, 2, 5]
+    assert found.top.table().column("value").to_pylist() == pytest.approx(sorted(values, reverse=True)[:8], rel=1e-3)
+    assert found.bottom.table().column_names == ["row", "id", "label", "prediction", "value"]
+    assert set(found.classes.table().column("class").to_pylist()) == set(CLASSES)
+    assert [one.step for one in found.steps] == [1, 2, 5]
     assert found.complete
     assert opened.neuron_detail("head", 1).counts.shape[0] == 1
 
 
 def test_a_subset(opened: Snapshot, data: Data) -> None:
     found = opened.subset("cat", LAYER)
-    assert found.outcome.kept == np.count_nonzero(data.labels == 2)
-    assert found.neurons.column("neuron").to_pylist() == found.differences.order.tolist()
+    assert found.kept == np.count_nonzero(data.labels == 2)
+    assert [one.neuron for one in found.neurons] == differences(opened, LAYER, Row(subset="cat")).order.tolist()
     values = data.activations[LAYER]
-    first = found.neurons.slice(0, 1).to_pylist()[0]
+    first = found.neurons.table().slice(0, 1).to_pylist()[0]
     assert first["own_mean"] == pytest.approx(values[data.labels == 2, first["neuron"]].mean(), rel=1e-4)
     assert first["rest_mean"] == pytest.approx(values[data.labels != 2, first["neuron"]].mean(), rel=1e-4)
-    assert opened.subset("score < 0.9", LAYER).differences.source.source == "sample"
-    assert opened.subset("nobody", LAYER).neurons.num_rows == 0
+    assert opened.subset("score < 0.9", LAYER).source == "sample"
+    assert opened.subset("nobody", LAYER).neurons.table().column_names[-1] == "rest_std"
 
 
 def test_instances(opened: Snapshot, data: Data, rank: np.ndarray) -> None:
@@ -80,11 +83,13 @@ def test_instances(opened: Snapshot, data: Data, rank: np.ndarray) -> None:
     found = opened.instance_detail(LAYER, row)
     assert (found.id, found.correct) == (identity, False)
     assert found.label != found.prediction
-    assert found.neighbours.num_rows == 8
-    assert found.far_from_own.column_names[:2] == ["neuron", "value"]
-    assert found.scores.column("score").to_pylist() == sorted(found.scores.column("score").to_pylist(), reverse=True)
+    assert len(found.neighbours) == 8
+    assert found.contrast is not None
+    assert found.contrast.far_from_own.table().column_names[:2] == ["neuron", "value"]
+    likely = [one.score for one in found.scores]
+    assert likely == sorted(likely, reverse=True)
     right = opened.table("correct").column("row")[0].as_py()
-    assert opened.instance_detail(LAYER, right).far_from_own.num_rows == 0
+    assert opened.instance_detail(LAYER, right).contrast is None
     assert opened.content(row)[0] == "image"
     assert {one.name for one in opened.column_statistics()} >= {"label", "score"}
 
@@ -133,7 +138,7 @@ def test_what_is_wrong_is_said(opened: Snapshot) -> None:
 
 def test_tables_and_arrays_without_anything_in_them(opened: Snapshot) -> None:
     empty = opened.neuron_detail("head", 0, [])
-    assert (empty.counts.shape, empty.n.shape) == ((0, 30), (0,))
+    assert (empty.counts.shape, empty.rows) == ((0, 30), ())
     assert isinstance(opened.table("score > 2"), pa.Table)
     assert opened.table("score > 2").num_rows == 0
 
@@ -144,7 +149,7 @@ def test_a_run_reads_anew_and_its_snapshots_know_it(tmp_path: Path, data: Data) 
     assert run.latest is run.snapshot(1)
     write_run(tmp_path, data, (2,))
     run.reload()
-    assert run.latest.neuron_detail("head", 0).steps.column("step").to_pylist() == [1, 2]
+    assert run.latest.neuron_detail("head", 0).steps.table().column("step").to_pylist() == [1, 2]
 
 
 def test_questions_need_no_server(run_path: Path) -> None:

@@ -11,7 +11,7 @@ from tensorboard_activis import open_run
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.query.describe import describe_snapshot
 from tensorboard_activis.query.instances.classes import briefs, label_sets
-from tensorboard_activis.query.instances.column_statistics import column_statistics
+from tensorboard_activis.query.instances.column_statistics import vocabulary
 from tensorboard_activis.query.instances.columns import columns
 from tensorboard_activis.query.instances.export import export_table, to_csv, to_parquet
 from tensorboard_activis.query.instances.table import Page, table_page
@@ -21,7 +21,7 @@ from tensorboard_activis.query.neurons.instance import instance
 from tensorboard_activis.query.neurons.neuron import neuron
 from tensorboard_activis.query.neurons.subset import subset
 from tensorboard_activis.read.snapshot import SnapshotReader
-from tensorboard_activis.serve.responses import finite
+from tensorboard_activis.serve.encoding import encode
 from tests.records import CLASSES, small_data, small_graph, small_layers
 
 TASKS = ("classification", "multilabel", "regression", "numbers", "ranking", "tokens", "none")
@@ -69,21 +69,22 @@ def snapshot(request: pytest.FixtureRequest, tmp_path: Path) -> SnapshotReader:
 
 def test_every_question_has_an_answer(snapshot: SnapshotReader) -> None:
     task = snapshot.record.task
-    described: Any = describe_snapshot(snapshot)
-    assert described["task"] == task
-    assert described["problems"] == []
+    described = describe_snapshot(snapshot, "run")
+    assert described.task == task
+    assert described.problems == ()
     rows = [Row(subset=each.name) for each in snapshot.record.subsets] + [Row(expression="id > 3"), Row(instance=10)]
     found = matrix(snapshot, "head", rows)
     assert np.isfinite(found.mean[[row.subset == "all" for row in rows]]).all()
     answers: list[object] = [described, neuron(snapshot, "head", 1, rows, [snapshot])]
     answers += [instance(snapshot, "head", row) for row in range(snapshot.rows)]
     answers += [subset(snapshot, "head", row) for row in rows[:-1]]
-    for column in described["columns"]:
-        answers.append(table_page(snapshot, Page(order=column["name"], limit=11)))
-    answers.append([repr(each) for each in column_statistics(snapshot)])
+    for column in described.columns:
+        answers.append(table_page(snapshot, Page(order=column.name, limit=11)))
+    answers.append(vocabulary(snapshot, None, "", 20))
     for answer in answers:
-        json.dumps(finite(answer), allow_nan=False)
-    assert {len(values) for name, values in columns(snapshot).arrays.items() if not name.startswith("id.")} == {11}
+        json.loads(encode(answer)[0])
+    found_columns = columns(snapshot)
+    assert {len(found_columns.label), len(found_columns.loss), *map(len, found_columns.user.values())} == {11}
     exported = export_table(snapshot, Page())
     assert len(to_csv(exported).splitlines()) == 12
     assert to_parquet(exported)
@@ -119,14 +120,14 @@ def test_lists_of_labels(snapshot: SnapshotReader) -> None:
     for name, members in zip(*found, strict=True):
         assert members.tolist() == [own is not None and name in own for own in lists]
     for row, brief in enumerate(briefs(snapshot, range(snapshot.rows))):
-        assert brief["label"] == (None if lists[row] is None else ", ".join(lists[row]))
-    page: Any = table_page(snapshot, Page(rows=[0]))
-    assert page["rows"][0]["label"] == ", ".join(lists[0])
-    detail: Any = neuron(snapshot, "head", 1, [Row(subset="all")], [])
+        assert brief.label == (None if lists[row] is None else ", ".join(lists[row]))
+    page = table_page(snapshot, Page(rows=[0]))
+    assert page.rows[0]["label"] == ", ".join(lists[0])
+    detail = neuron(snapshot, "head", 1, [Row(subset="all")], [])
     kept = snapshot.record.kept
     values = snapshot.neuron("head", 1)[:kept].astype(np.float64)
-    for one in detail["classes"]:
-        inside = np.array([own is not None and one["class"] in own for own in lists[:kept]])
+    for one in detail.classes:
+        inside = np.array([own is not None and one.class_ in own for own in lists[:kept]])
         wins = [(a > b) + (a == b) / 2 for a in values[inside] for b in values[~inside]]
-        assert one["auc"] == pytest.approx(np.mean(wins))
-        assert one["n"] == inside.sum()
+        assert one.auc == pytest.approx(np.mean(wins))
+        assert one.n == inside.sum()

@@ -14,7 +14,9 @@ from tensorboard.errors import NotFoundError
 from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.blobs import Blob, event_files, scan
+from tensorboard_activis.serve import listing as listing_module
 from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.listing import SETTLED_SECONDS
 from tensorboard_activis.serve.runs import Runs
 from tests.hostile.served import Provider
@@ -35,11 +37,11 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(base_plugin.TBContext(data_provider=Provider(blobs), logdir=str(tmp_path), flags=flags))
 
 
-def losses(listing: dict) -> list[float | None]:
-    assert [run["name"] for run in listing["runs"]] == ["a", "b"]
-    assert [[step["step"] for step in run["steps"]] for run in listing["runs"]] == [list(STEPS)] * 2
-    assert [step["problem"] for run in listing["runs"] for step in run["steps"]] == [None] * 6
-    return [step["loss"] for run in listing["runs"] for step in run["steps"]]
+def losses(listing: listing_module.Runs) -> list[float | None]:
+    assert [run.name for run in listing.runs] == ["a", "b"]
+    assert [[step.step for step in run.steps] for run in listing.runs] == [list(STEPS)] * 2
+    assert [step.problem for run in listing.runs for step in run.steps] == [None] * 6
+    return [step.loss for run in listing.runs for step in run.steps]
 
 
 def test_with_time_everything_is_known_at_once(runs: Runs) -> None:
@@ -132,7 +134,7 @@ def age(directory: Path, seconds: float = 2 * SETTLED_SECONDS) -> None:
 
 def test_a_run_that_did_not_change_is_not_looked_through_again(runs: Runs, asked: list[list[str]]) -> None:
     first = runs.listing_text(REQUEST)
-    assert json.loads(first) == runs.listing(REQUEST)
+    assert first == encode_json(runs.listing(REQUEST))
     assert runs.listing_text(REQUEST) is first
     assert asked == [["a/activis", "b/activis"]]
 
@@ -168,7 +170,7 @@ def test_what_a_file_system_does_not_tell_is_noticed_in_the_end(
     table.unlink()
     age(tmp_path)
     monkeypatch.setattr("tensorboard_activis.serve.listing.DESCRIBED_SECONDS", 0.0)
-    assert "is missing" in json.dumps(runs.listing(REQUEST)["runs"])
+    assert "is missing" in runs.listing_text(REQUEST).decode()
 
 
 def test_an_announcement_is_seen_although_the_files_say_nothing(runs: Runs, asked: list[list[str]]) -> None:

@@ -117,17 +117,17 @@ def test_windows_and_cells(client: Client) -> None:
     for name in ("mean", "std", "max", "active", "error"):
         assert np.array_equal(window[name], whole[name][:, shown])
     assert np.array_equal(window["effect"], whole["effect"][shown])
-    drawn, metadata = client.numbers("matrix", **question, window=[1, 4], cells="mean")
-    assert set(drawn) == {"cells", "n", "order", "effect"}
-    assert (drawn["cells"].dtype, drawn["cells"].shape) == (np.uint8, (2, 3))
+    drawn, metadata = client.numbers("matrix", **question, window=[1, 4], quantized="mean")
+    assert set(drawn) == {"quantized", "n", "order", "effect"}
+    assert (drawn["quantized"].dtype, drawn["quantized"].shape) == (np.uint8, (2, 3))
     low, high = metadata["bounds"]
     assert (low, high) == (pytest.approx(whole["mean"].min()), pytest.approx(whole["mean"].max()))
-    back = low + (drawn["cells"].astype(float) - 1) / 254 * (high - low)
+    back = low + (drawn["quantized"].astype(float) - 1) / 254 * (high - low)
     np.testing.assert_allclose(back, whole["mean"][:, shown], atol=(high - low) / 500)
-    bounded, metadata = client.numbers("matrix", **question, cells="max", bounds=[0, 100])
+    bounded, metadata = client.numbers("matrix", **question, quantized="max", bounds=[0, 100])
     assert metadata["bounds"] == [0, 100]
-    assert bounded["cells"].max() < 20
-    for wrong in ({"window": [4, 1]}, {"cells": "median"}, {"cells": "mean", "bounds": [1]}):
+    assert bounded["quantized"].max() < 20
+    for wrong in ({"window": [4, 1]}, {"quantized": "nothing"}, {"quantized": "mean", "bounds": [1]}):
         assert client.error("matrix", **question, **wrong)[0] == 400
 
 
@@ -146,18 +146,18 @@ def test_cells_on_a_scale(client: Client) -> None:
     question = AT | {"layer": "stem/relu", "rows": [{"subset": "ant"}, {"subset": "bee"}, {"instance": 2}]}
     question |= {"sort": {"by": "strongest"}}
     mean = client.numbers("matrix", **question)[0]["mean"].astype(float)
-    drawn, metadata = client.numbers("matrix", **question, cells="mean", scale="z")
+    drawn, metadata = client.numbers("matrix", **question, quantized="mean", scale="z")
     scale = metadata["scale"]
     assert (scale["kind"], scale["signed"], metadata["bounds"]) == ("z", True, [-scale["end"], scale["end"]])
     # Over the two subsets: what a single instance is does not change the colours of the others.
     spread = mean[:2].std(axis=0)
     z = np.where(spread > 0, (mean - mean[:2].mean(axis=0)) / np.where(spread > 0, spread, 1), 0)
     z = np.clip(z, -scale["end"], scale["end"])
-    np.testing.assert_allclose((drawn["cells"] - 128.0) / 127 * scale["end"], z, atol=scale["end"] / 250)
-    window, _ = client.numbers("matrix", **question, cells="mean", scale="z", window=[1, 3])
-    assert np.array_equal(window["cells"], drawn["cells"][:, drawn["order"][1:3]])
-    assert client.numbers("matrix", **question, cells="active", scale="raw")[1]["scale"]["end"] == 1
-    assert client.error("matrix", **question, cells="mean", scale="log")[0] == 400
+    np.testing.assert_allclose((drawn["quantized"] - 128.0) / 127 * scale["end"], z, atol=scale["end"] / 250)
+    window, _ = client.numbers("matrix", **question, quantized="mean", scale="z", window=[1, 3])
+    assert np.array_equal(window["quantized"], drawn["quantized"][:, drawn["order"][1:3]])
+    assert client.numbers("matrix", **question, quantized="active", scale="raw")[1]["scale"]["end"] == 1
+    assert client.error("matrix", **question, quantized="mean", scale="log")[0] == 400
 
 
 def test_clustered_says_whether_it_is_optimal(client: Client) -> None:

@@ -13,7 +13,7 @@ import werkzeug.serving
 from tensorboard_activis.query.limits import AbandonedError, check_time
 from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.parameters import Parameters
-from tensorboard_activis.serve.responses import json_response
+from tensorboard_activis.serve.responses import bytes_response
 from tensorboard_activis.serve.routes import Application, route
 from tensorboard_activis.serve.waiting import gone
 
@@ -59,7 +59,7 @@ class Work:
         except AbandonedError:
             self.abandoned.set()
             raise
-        return json_response(request, "done")
+        return bytes_response(request, '"done"', "application/json")
 
 
 @contextmanager

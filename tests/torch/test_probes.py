@@ -21,6 +21,7 @@ from tensorboard_activis.query.neurons.instance import instance
 from tensorboard_activis.query.neurons.neuron import neuron
 from tensorboard_activis.query.neurons.subset import subset
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.torch import ActiVisLogger
 from tests.torch.snapshots import counts, logged
 
@@ -89,29 +90,29 @@ def test_no_statistic_of_a_subset_holds_them(snapshot: SnapshotReader, tmp_path:
     assert subset(snapshot, layer, rows[1]) == subset(plain, layer, rows[1])
     probed, unprobed = (neuron(each, layer, 1, rows, [each]) for each in (snapshot, plain))
     for name in ("edges", "rows", "classes", "steps"):
-        assert probed[name] == unprobed[name]
+        assert encode_json(getattr(probed, name)) == encode_json(getattr(unprobed, name))
 
 
 def test_they_are_rows_of_their_own_in_every_list(snapshot: SnapshotReader) -> None:
     layer = next(iter(snapshot.layers))
-    page: Any = table_page(snapshot, Page(limit=3))
-    assert page["total"] == 11
-    assert [row["row"] for row in page["rows"]] == [9, 10, 0]
-    assert [row["probe"] for row in page["rows"]] == [True, True, False]
+    page = table_page(snapshot, Page(limit=3))
+    assert page.total == 11
+    assert [row["row"] for row in page.rows] == [9, 10, 0]
+    assert [row["probe"] for row in page.rows] == [True, True, False]
     assert export_table(snapshot, Page(expression="probe"))["row"].to_pylist() == [9, 10]
-    assert len(columns(snapshot).arrays["label"]) == 11
-    assert columns(snapshot).arrays["probe"].tolist() == [0.0] * 9 + [1.0] * 2
+    assert len(columns(snapshot).label) == 11
+    assert columns(snapshot).user["probe"].tolist() == [0.0] * 9 + [1.0] * 2
     found = matrix(snapshot, layer, [Row(instance=10), Row(subset="all")])
     np.testing.assert_array_equal(found.mean[0], snapshot.activations(layer)[10].astype(np.float32))
-    assert (found.sources[0].source, found.n.tolist()) == ("instance", [1, 17])
+    assert (found.rows[0].source, found.n.tolist()) == ("instance", [1, 17])
     detail = instance(snapshot, layer, 9)
-    assert (detail["id"], detail["label"]) == (-1, "ant")
-    driven: Any = neuron(snapshot, layer, 1, [Row(subset="all")], [])
-    assert {9, 10} & {driven["top"][0]["row"], driven["bottom"][0]["row"]}
+    assert (detail.id, detail.label) == (-1, "ant")
+    driven = neuron(snapshot, layer, 1, [Row(subset="all")], [])
+    assert {9, 10} & {driven.top[0].row, driven.bottom[0].row}
     with pytest.raises(NotFoundError, match="from 0 to 10; got 11"):
         instance(snapshot, layer, 11)
-    described = describe_snapshot(snapshot)
-    assert (described["kept"], described["probes"]) == (9, 2)
+    described = describe_snapshot(snapshot, "run")
+    assert (described.kept, described.probes) == (9, 2)
 
 
 def test_ids_of_probes(tmp_path: Path, model: nn.Linear, data: Any, probes: Any) -> None:

@@ -1,144 +1,120 @@
-import { readSafetensors, type Tensor, type Tensors } from "./safetensors";
+import {
+  type Activation,
+  ARRAYS,
+  type Columns as ColumnsAnswer,
+  type Matrix as MatrixAnswer,
+  type Projection as ProjectionAnswer,
+  type QuantizedMatrix,
+  type Strips,
+  type TextIds,
+} from "./contract";
+import { readSafetensors, type TensorData } from "./safetensors";
 import {
   ApiError,
-  type CellScale,
   type Columns,
   type ExtraColumn,
   type Matrix,
   type Projection,
-  type RowSource,
   type Strip,
   type Where,
 } from "./types";
 
-/** Answers in safetensors, decoded. Each throws ApiError when the answer lacks what docs/http_api.md promises. */
+type Answers = typeof ARRAYS;
+
+/**
+ * An answer with arrays: its metadata and its arrays, by the names that `contract.ts` has for them. Throws ApiError when
+ * the answer lacks an array or one is of another kind.
+ */
+export function decode<T>(buffer: ArrayBuffer, name: keyof Answers): T {
+  const { arrays, optional, spread } = ARRAYS[name] as {
+    arrays: Record<string, readonly string[]>;
+    optional: readonly string[];
+    spread: string | null;
+  };
+  const { tensors, metadata } = readSafetensors(buffer);
+  const answer = { ...(metadata as Record<string, unknown>) };
+  const others: Record<string, TensorData> = {};
+  for (const [key, { data }] of tensors) {
+    const [field = "", inner] = key.split(".", 2);
+    const kinds = arrays[key];
+    if (kinds) {
+      if (!kinds.includes(data.constructor.name)) throw missing(`${key} as ${kinds.join(" or ")}`);
+      answer[key] = data;
+    } else if (inner !== undefined && optional.includes(field)) {
+      answer[field] = { ...(answer[field] as object | undefined), [inner]: data };
+    } else {
+      others[key] = data;
+    }
+  }
+  for (const key of Object.keys(arrays)) {
+    if (answer[key] === undefined && !optional.includes(key)) throw missing(key);
+  }
+  if (spread !== null) answer[spread] = others;
+  return answer as T;
+}
 
 export function decodeStrips(buffer: ArrayBuffer): Strip[] {
-  const answer = readSafetensors(buffer);
+  const { layers } = decode<Strips>(buffer, "Strips");
   const strips: Strip[] = [];
-  for (let i = 0; answer.tensors.has(`${i}`); i++) {
-    strips.push({ mean: float32(answer, `${i}`), state: uint8(answer, `${i}/state`) });
+  for (let i = 0; layers[`${i}`] !== undefined; i++) {
+    strips.push({ mean: layers[`${i}`] as Float32Array, state: layers[`${i}/state`] as Uint8Array });
   }
   return strips;
 }
 
 const NOTHING = new Float32Array();
 
-export function decodeMatrix(buffer: ArrayBuffer): Matrix {
-  const answer = readSafetensors(buffer);
-  const metadata = answer.metadata as { rows?: RowSource[]; scale?: CellScale };
-  const { scale = null } = metadata;
-  const [count = 0, neurons = 0] = tensor(answer, scale ? "cells" : "mean").shape;
-  const given = (name: string): Float32Array => (answer.tensors.has(name) ? float32(answer, name) : NOTHING);
-  const n = tensor(answer, "n").data;
-  if (metadata.rows?.length !== count) throw missing("rows in its metadata");
+export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
+  const drawn = quantized ? decode<QuantizedMatrix>(buffer, "QuantizedMatrix") : null;
+  const answer = drawn ?? decode<MatrixAnswer>(buffer, "Matrix");
+  const statistics = "statistics" in answer ? answer.statistics : {};
+  const { rows = [], n, order, effect = null } = answer;
+  const count = n.length;
+  if (rows.length !== count) throw missing("rows in its metadata");
   return {
     count,
-    neurons,
-    mean: given("mean"),
-    std: given("std"),
-    max: given("max"),
-    active: given("active"),
-    n: n instanceof Float64Array ? n : Float64Array.from(n),
-    order: int32(answer, "order"),
-    effect: answer.tensors.has("effect") ? float32(answer, "effect") : null,
-    cells: scale && uint8(answer, "cells"),
-    scale,
-    rows: metadata.rows,
+    neurons: count > 0 ? (drawn?.quantized ?? statistics["mean"] ?? NOTHING).length / count : 0,
+    mean: NOTHING,
+    std: NOTHING,
+    max: NOTHING,
+    active: NOTHING,
+    ...statistics,
+    n,
+    order,
+    effect,
+    quantized: drawn?.quantized ?? null,
+    scale: drawn?.scale ?? null,
+    rows,
   };
 }
 
 export function decodeProjection(buffer: ArrayBuffer): Projection {
-  const answer = readSafetensors(buffer);
-  const { method = "pca", explained = [], state = "done", progress = 1 } = answer.metadata as Partial<Projection>;
-  return { method, xy: float32(answer, "xy"), explained, state, progress };
+  return { state: "done", progress: 1, ...decode<ProjectionAnswer>(buffer, "Projection") };
 }
 
-const KNOWN = new Set([
-  "label",
-  "prediction",
-  "correct",
-  "score",
-  "loss",
-  "label_score",
-  "id",
-  "id.bytes",
-  "id.offsets",
-]);
-
 export function decodeColumns(buffer: ArrayBuffer): Columns {
-  const answer = readSafetensors(buffer);
-  const categories = (answer.metadata as { categories?: Record<string, string[]> }).categories ?? {};
+  const { id, user, categories = {}, ...known } = decode<ColumnsAnswer>(buffer, "Columns");
   const extra = new Map<string, ExtraColumn>();
-  for (const [name, { data }] of answer.tensors) {
-    if (KNOWN.has(name)) continue;
+  for (const [name, data] of Object.entries(user)) {
     const values = data instanceof Float32Array || data instanceof Int32Array ? data : Float32Array.from(data);
     extra.set(name, { values, categories: categories[name] ?? null });
   }
-  const correct = uint8(answer, "correct");
-  return {
-    count: correct.length,
-    ids: decodeIds(answer),
-    label: index(answer, "label"),
-    prediction: index(answer, "prediction"),
-    correct,
-    score: float32(answer, "score"),
-    loss: float32(answer, "loss"),
-    label_score: float32(answer, "label_score"),
-    extra,
-  };
+  return { ...known, count: known.correct.length, ids: "bytes" in id ? textIds(id) : Array.from(id, String), extra };
 }
 
 export function decodeActivation(buffer: ArrayBuffer): Float32Array {
-  return float32(readSafetensors(buffer), "value");
+  return decode<Activation>(buffer, "Activation").value;
 }
 
 export function decodeWhere(buffer: ArrayBuffer): Where {
-  const answer = readSafetensors(buffer);
-  const rows = int32(answer, "rows");
-  const metadata = answer.metadata as { count?: number; of?: number };
-  return { rows, count: metadata.count ?? rows.length, of: metadata.of ?? rows.length };
+  return decode<Where>(buffer, "Where");
 }
 
-function decodeIds(answer: Tensors): string[] {
-  const numbers = answer.tensors.get("id");
-  if (numbers) return Array.from(numbers.data, String);
-  const bytes = uint8(answer, "id.bytes");
-  const offsets = tensor(answer, "id.offsets").data;
+function textIds({ bytes, offsets }: TextIds): string[] {
   const decoder = new TextDecoder();
   return Array.from({ length: Math.max(0, offsets.length - 1) }, (_, i) =>
     decoder.decode(bytes.subarray(offsets[i], offsets[i + 1])),
   );
-}
-
-function tensor(answer: Tensors, name: string): Tensor {
-  const found = answer.tensors.get(name);
-  if (!found) throw missing(name);
-  return found;
-}
-
-function float32(answer: Tensors, name: string): Float32Array {
-  const { data } = tensor(answer, name);
-  if (data instanceof Float32Array) return data;
-  throw missing(`${name} as float32`);
-}
-
-function int32(answer: Tensors, name: string): Int32Array {
-  const { data } = tensor(answer, name);
-  if (data instanceof Int32Array) return data;
-  throw missing(`${name} as int32`);
-}
-
-function uint8(answer: Tensors, name: string): Uint8Array {
-  const { data } = tensor(answer, name);
-  if (data instanceof Uint8Array) return data;
-  throw missing(`${name} as uint8`);
-}
-
-function index(answer: Tensors, name: string): Int32Array | Float32Array {
-  const { data } = tensor(answer, name);
-  if (data instanceof Int32Array || data instanceof Float32Array) return data;
-  throw missing(`${name} as int32 or float32`);
 }
 
 function missing(what: string): ApiError {

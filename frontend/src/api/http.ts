@@ -28,9 +28,16 @@ export function httpSource(base: string): Source {
     matrix: (at, layer, rows, sort, statistic, signal, part) =>
       numbers(
         "matrix",
-        { ...at, layer, rows, sort, ...(part?.scale ? { cells: statistic } : { statistics: [statistic] }), ...part },
+        {
+          ...at,
+          layer,
+          rows,
+          sort,
+          ...(part?.scale ? { quantized: statistic } : { statistics: [statistic] }),
+          ...part,
+        },
         signal,
-        decodeMatrix,
+        (buffer) => decodeMatrix(buffer, part?.scale !== undefined),
       ),
     projection: async (at, layer, method, signal, like, action) => {
       const parameters = { ...at, layer, method, like, action };

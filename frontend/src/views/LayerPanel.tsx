@@ -78,7 +78,7 @@ function compared(layer: string): string[] {
   const load = compareMatrixOf(layer).value;
   if (load.status === "failed") return [`${name} could not be read: ${load.error?.message ?? ""}`];
   const model = modelOf(layer).value;
-  if (!load.value || model?.matrix.cells) return [`${name} is loading`];
+  if (!load.value || model?.matrix.quantized) return [`${name} is loading`];
   return [
     !model?.other
       ? `${name} has other neurons here`

@@ -16,6 +16,7 @@ import {
   ApiError,
   type Graph,
   type InstanceDetail,
+  type MatrixScaleKind,
   type NeuronDetail,
   type RowQuery,
   type Runs,
@@ -56,7 +57,7 @@ interface Question {
 const QUESTIONS = index as unknown as Record<string, Question>;
 const read = (name: string): Uint8Array<ArrayBuffer> =>
   new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
-type MatrixQuestion = At & { layer: string; rows: RowQuery[]; sort?: SortQuery };
+type MatrixQuestion = At & { layer: string; rows: RowQuery[]; sort?: SortQuery; scale?: MatrixScaleKind };
 const parameters = <T>(name: string): T => (QUESTIONS[name]?.parameters ?? {}) as T;
 const never = new AbortController().signal;
 const source = httpSource("plugin/activis/");
@@ -82,8 +83,8 @@ const ask = {
   strips: (p: At) => source.strips(p, never),
   columns: (p: At) => source.columns(p, never),
   where: (p: At & { expression: string }) => source.where(p, p.expression, never),
-  matrix: ({ layer, rows, sort, ...at }: MatrixQuestion) =>
-    source.matrix(at, layer, rows, sort ?? { by: "index" }, "max", never),
+  matrix: ({ layer, rows, sort, scale, ...at }: MatrixQuestion) =>
+    source.matrix(at, layer, rows, sort ?? { by: "index" }, "max", never, { scale }),
   projection: ({ layer, ...at }: At & { layer: string }) => source.projection(at, layer, "pca", never),
 };
 
@@ -162,7 +163,13 @@ describe("recorded answers", () => {
     answerWith("matrix.safetensors");
     const numbers = await ask.matrix(parameters("matrix.safetensors"));
     answerWith(`matrix-${kind}.safetensors`);
-    const { cells, scale, neurons, count, mean } = await ask.matrix(parameters(`matrix-${kind}.safetensors`));
+    const {
+      quantized: cells,
+      scale,
+      neurons,
+      count,
+      mean,
+    } = await ask.matrix(parameters(`matrix-${kind}.safetensors`));
     if (!cells || !scale) return expect.fail("no cells");
     expect([count, neurons, cells.length, mean.length]).toEqual([
       numbers.count,

@@ -2,14 +2,33 @@
 
 import contextlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tensorboard_activis.errors import NotFoundError
+from tensorboard_activis.query.contract import InstanceId
 from tensorboard_activis.query.instances.lists import is_list
 from tensorboard_activis.read.snapshot import SnapshotReader
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceBrief:
+    """What lists show of an instance.
+
+    Attributes:
+        row: position among the kept instances.
+        id: of the instance.
+        label: name of its class, several classes as one text, a number for regression; None when it has none.
+        prediction: likewise, what the model predicted.
+    """
+
+    row: int
+    id: InstanceId
+    label: str | float | None
+    prediction: str | float | None
 
 
 def label_values(snapshot: SnapshotReader) -> np.ndarray | None:
@@ -106,19 +125,18 @@ def row_of_id(snapshot: SnapshotReader, identity: int | str) -> int:
     return int(found)
 
 
-def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[dict[str, object]]:
-    """What lists of instances show of each: row, id, label, prediction."""
+def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[InstanceBrief]:
+    """What lists of instances show of each."""
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
+
+    def shown(column: str, values: np.ndarray | None, row: int) -> str | float | None:
+        return _several(snapshot, column, row) if values is None else named(snapshot, values, row)
+
     return [
-        {
-            "row": int(row),
-            "id": identifier(snapshot, int(row)),
-            "label": named(snapshot, labels, int(row)) if labels is not None else _several(snapshot, "label", int(row)),
-            "prediction": named(snapshot, predictions, int(row))
-            if predictions is not None
-            else _several(snapshot, "prediction", int(row)),
-        }
-        for row in rows
+        InstanceBrief(
+            row, identifier(snapshot, row), shown("label", labels, row), shown("prediction", predictions, row)
+        )
+        for row in map(int, rows)
     ]
 
 

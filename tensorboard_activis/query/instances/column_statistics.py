@@ -1,12 +1,15 @@
 """What is in the columns: ranges and quantiles of numbers, the most frequent values of the others, completions of what is typed."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tensorboard_activis.errors import NotFoundError, QueryError
+from tensorboard_activis.expression_functions import FUNCTIONS
+from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.kinds import column_kind, describe_columns
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -20,44 +23,111 @@ _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
-class NumberColumn:
-    """Of the finite values; all NaN when there are none.
+class NumberCount:
+    """A whole number and how often it is there.
 
     Attributes:
-        missing: instances without a value; NaN counts as missing.
-        quantiles: at 5, 25, 50, 75 and 95 percent, by linear interpolation.
-        values: (value, instances), ascending, of whole numbers with few values, such as classes; otherwise empty.
+        value: the number.
+        count: instances.
     """
 
-    name: str
-    missing: int
-    min: float
-    max: float
-    mean: float
-    quantiles: tuple[float, ...]
-    values: tuple[tuple[int, int], ...] = ()
+    value: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
-class ValueColumn:
-    """A column of categories, texts or truth values.
+class ValueCount:
+    """A value and how often it is there.
 
     Attributes:
-        type: "category", "text" or "boolean".
-        distinct: how many values there are, missing ones aside.
-        values: (value, instances), most frequent first, then by the alphabet; those that match, and at most as many as asked for.
+        value: the value.
+        count: instances.
+    """
+
+    value: str | bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumberStatistics:
+    """A column of numbers, of the finite ones; all NaN when there are none.
+
+    Attributes:
+        name: of the column.
+        missing: instances without a value; NaN counts as missing.
+        min: the smallest.
+        max: the largest.
+        mean: of all.
+        quantiles: at 5, 25, 50, 75 and 95 percent, by linear interpolation.
+        values: of whole numbers that lie within 20, such as classes, ascending; otherwise empty.
+        type: always this.
     """
 
     name: str
-    type: str
+    missing: int
+    min: MaybeNaN
+    max: MaybeNaN
+    mean: MaybeNaN
+    quantiles: tuple[MaybeNaN, ...]
+    values: Records[NumberCount]
+    type: Literal["number"] = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueStatistics:
+    """A column of categories, texts, truth values or lists of them.
+
+    Attributes:
+        name: of the column.
+        type: kind of its values.
+        missing: instances without a value.
+        distinct: how many values there are, missing ones aside.
+        values: the most frequent ones that match, then by the alphabet; at most as many as asked for, none of more than 200
+            characters.
+    """
+
+    name: str
+    type: Literal["category", "text", "boolean", "list"]
     missing: int
     distinct: int
-    values: tuple[tuple[str | bool, int], ...]
+    values: Records[ValueCount]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionInfo:
+    """A function that expressions may use.
+
+    Attributes:
+        name: of the function.
+        arguments: how they are written.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What an expression can be completed with.
+
+    Attributes:
+        columns: what they hold, over the kept instances.
+        functions: all there are.
+    """
+
+    columns: tuple[NumberStatistics | ValueStatistics, ...]
+    functions: Records[FunctionInfo]
+
+
+def vocabulary(snapshot: SnapshotReader, column: str | None, prefix: str, limit: int) -> Vocabulary:
+    """Columns and functions; arguments are those of `column_statistics`."""
+    functions = (FunctionInfo(name, tuple(written)) for name, (written, _) in FUNCTIONS.items())
+    return Vocabulary(tuple(column_statistics(snapshot, column, prefix, limit)), Records(FunctionInfo, functions))
 
 
 def column_statistics(
     snapshot: SnapshotReader, column: str | None = None, prefix: str = "", limit: int = 20
-) -> list[NumberColumn | ValueColumn]:
+) -> list[NumberStatistics | ValueStatistics]:
     """Every column that an expression may use, or one, over the kept instances.
 
     Arguments:
@@ -69,7 +139,7 @@ def column_statistics(
     if not 0 <= limit <= MAX_VALUES:
         raise QueryError(f"limit goes from 0 to {MAX_VALUES:,}; got {limit}.")
     table = snapshot.instances
-    names = [one["name"] for one in describe_columns(table)]
+    names = [one.name for one in describe_columns(table)]
     if column is not None:
         if column not in table.column_names:
             raise NotFoundError(f"There is no column {column!r:.80}. There are: {', '.join(names):.600}.")
@@ -83,7 +153,7 @@ def column_statistics(
     return found
 
 
-def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> NumberColumn | ValueColumn:
+def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> NumberStatistics | ValueStatistics:
     kind = column_kind(column.type)
     if kind == "number":
         return _numbers(name, column)
@@ -92,7 +162,10 @@ def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> Nu
         counts = {value: pc.sum(pc.equal(column, value)).as_py() or 0 for value in (True, False)}
         there = [(value, count) for value, count in counts.items() if count]
         shown = [(value, count) for value, count in there if str(value).casefold().startswith(prefix.casefold())]
-        return ValueColumn(name, "boolean", missing, len(there), tuple(sorted(shown, key=lambda one: -one[1])[:limit]))
+        first = sorted(shown, key=lambda one: -one[1])[:limit]
+        return ValueStatistics(
+            name, "boolean", missing, len(there), Records(ValueCount, (ValueCount(*each) for each in first))
+        )
     if kind == "list":
         column = pc.list_flatten(column)
     if pa.types.is_dictionary(column.type):
@@ -109,19 +182,26 @@ def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> Nu
         else pa.array([], pa.int64())
     )
     pairs = zip(first.column("value").to_pylist(), first.column("count").to_pylist(), strict=True)
-    return ValueColumn(name, kind or "text", missing, len(values), tuple(pairs))
+    return ValueStatistics(
+        name, kind or "text", missing, len(values), Records(ValueCount, (ValueCount(*each) for each in pairs))
+    )
 
 
-def _numbers(name: str, column: pa.ChunkedArray) -> NumberColumn:
+def _numbers(name: str, column: pa.ChunkedArray) -> NumberStatistics:
     values = column.cast(pa.float64(), safe=False).drop_null().to_numpy()
     missing = len(column) - len(values) + int(np.isnan(values).sum())
     values = values[np.isfinite(values)]
     if not values.size:
         nothing = float("nan")
-        return NumberColumn(name, missing, nothing, nothing, nothing, (nothing,) * len(_SHARES))
+        return NumberStatistics(
+            name, missing, nothing, nothing, nothing, (nothing,) * len(_SHARES), Records(NumberCount)
+        )
     quantiles = tuple(float(value) for value in np.quantile(values, _SHARES))
-    few: tuple[tuple[int, int], ...] = ()
+    few = Records(NumberCount)
     if pa.types.is_integer(column.type) and values.max() - values.min() < MAX_FEW:
         each, counts = np.unique(values, return_counts=True)
-        few = tuple((int(value), int(count)) for value, count in zip(each, counts, strict=True))
-    return NumberColumn(name, missing, float(values.min()), float(values.max()), float(values.mean()), quantiles, few)
+        pairs = zip(each.tolist(), counts.tolist(), strict=True)
+        few = Records(NumberCount, (NumberCount(int(value), count) for value, count in pairs))
+    return NumberStatistics(
+        name, missing, float(values.min()), float(values.max()), float(values.mean()), quantiles, few
+    )

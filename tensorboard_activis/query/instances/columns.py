@@ -1,11 +1,13 @@
 """Per-instance columns as flat arrays: what a view draws by."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.query.contract import Float32Array, Int32Array, Int64Array, Uint8Array, Uint32Array
 from tensorboard_activis.query.instances.classes import label_values, prediction_values
 from tensorboard_activis.query.instances.content import CONTENT
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -17,50 +19,95 @@ MAX_CATEGORIES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Arrays by name, first axis instances (but `id.bytes`, `id.offsets`), and the values behind category indices."""
+class TextIds:
+    """Ids that are texts, one behind the other.
 
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    categories: dict[str, list[str]] = field(default_factory=dict)
+    Attributes:
+        bytes: UTF-8.
+        offsets: where each begins, and where the last ends, [instances + 1].
+    """
+
+    bytes: Uint8Array
+    offsets: Uint32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What is known of each kept instance; every array is [instances]. What is not known is -1, 255 or NaN.
+
+    Attributes:
+        id: whole numbers as they are; texts as `id.bytes` and `id.offsets`.
+        label: class index, -1 for none; for regression a number.
+        prediction: likewise.
+        correct: 1 right, 0 wrong, 255 unknown.
+        score: of the prediction.
+        loss: of the instance.
+        label_score: score of the label.
+        user: user columns under their own names: numbers and truth values; categories by their index, -1 for none.
+        categories: the values behind the indices, by column. Texts with more than 1,000 values are left out.
+    """
+
+    id: Int64Array | TextIds
+    label: Int32Array | Float32Array
+    prediction: Int32Array | Float32Array
+    correct: Uint8Array
+    score: Float32Array
+    loss: Float32Array
+    label_score: Float32Array
+    user: Mapping[str, Float32Array | Int32Array]
+    categories: Mapping[str, tuple[str, ...]]
 
 
 def columns(snapshot: SnapshotReader) -> Columns:
-    """All columns, as docs/http_api.md describes them. Missing: −1 for indices, 255 for `correct`, NaN for numbers."""
-    table = snapshot.instances
-    kept = snapshot.rows
-    found = Columns()
-    for name, values in (("label", label_values(snapshot)), ("prediction", prediction_values(snapshot))):
-        found.arrays[name] = np.full(kept, -1, np.int32) if values is None else values
-    given = snapshot.record.columns
-    found.arrays["correct"] = snapshot.column("correct") if "correct" in given else np.full(kept, 255)
-    for name in _OUTCOMES:
-        values = snapshot.column(name) if name in given else np.full(kept, np.nan)
-        found.arrays[name] = values.astype(np.float32)
-    found.arrays["correct"] = found.arrays["correct"].astype(np.uint8)
-    found.arrays.update(_ids(table.column("id")))
+    """All columns of the kept instances."""
+    table, record, rows = snapshot.instances, snapshot.record, snapshot.rows
+    label, prediction = label_values(snapshot), prediction_values(snapshot)
+    correct = snapshot.column("correct") if "correct" in record.columns else np.full(rows, 255)
+
+    def number(name: str) -> Float32Array:
+        values = snapshot.column(name) if name in record.columns else np.full(rows, np.nan)
+        return values.astype(np.float32)
+
+    user: dict[str, Float32Array | Int32Array] = {}
+    categories: dict[str, tuple[str, ...]] = {}
     for name in table.column_names:
         if name not in _BUILT_IN:
-            _user_column(found, name, table.column(name))
-    return found
+            _user_column(name, table.column(name), user, categories)
+    return Columns(
+        id=_ids(table.column("id")),
+        label=np.full(rows, -1, np.int32) if label is None else label,
+        prediction=np.full(rows, -1, np.int32) if prediction is None else prediction,
+        correct=correct.astype(np.uint8),
+        score=number("score"),
+        loss=number("loss"),
+        label_score=number("label_score"),
+        user=user,
+        categories=categories,
+    )
 
 
-def _ids(ids: pa.ChunkedArray) -> dict[str, np.ndarray]:
+def _ids(ids: pa.ChunkedArray) -> Int64Array | TextIds:
     if pa.types.is_integer(ids.type):
-        return {"id": ids.to_numpy().astype(np.int64)}
+        return np.asarray(ids.to_numpy(), np.int64)
     encoded = [str(text).encode() for text in ids.to_pylist()]
     offsets = np.zeros(len(encoded) + 1, np.uint32)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
-    return {"id.bytes": np.frombuffer(b"".join(encoded), np.uint8), "id.offsets": offsets}
+    return TextIds(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
 
-def _user_column(found: Columns, name: str, column: pa.ChunkedArray) -> None:
+def _user_column(
+    name: str,
+    column: pa.ChunkedArray,
+    arrays: dict[str, Float32Array | Int32Array],
+    categories: dict[str, tuple[str, ...]],
+) -> None:
     kind = column.type
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        found.arrays[name] = column.cast(pa.float32(), safe=False).fill_null(float("nan")).to_numpy().astype(np.float32)
+        arrays[name] = column.cast(pa.float32(), safe=False).fill_null(float("nan")).to_numpy().astype(np.float32)
     elif pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         texts = column.cast(pa.string())
         if pc.count_distinct(texts).as_py() > MAX_CATEGORIES:
             return
         encoded = texts.combine_chunks().dictionary_encode()
-        found.arrays[name] = encoded.indices.fill_null(-1).to_numpy().astype(np.int32)
-        found.categories[name] = encoded.dictionary.to_pylist()
+        arrays[name] = encoded.indices.fill_null(-1).to_numpy().astype(np.int32)
+        categories[name] = tuple(encoded.dictionary.to_pylist())

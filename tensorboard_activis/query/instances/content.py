@@ -1,14 +1,17 @@
 """What an instance is: its picture, sound, text or numbers."""
 
+from typing import Literal, TypeAlias
+
 from tensorboard_activis.errors import NotFoundError
 from tensorboard_activis.query.instances.classes import check_instance
 from tensorboard_activis.read.snapshot import SnapshotReader
 
+ContentKind: TypeAlias = Literal["image", "audio", "text", "numbers"]
 #: Columns that hold instances' content, not facts about them.
-CONTENT = {"image": "image", "audio": "audio", "text": "text", "features": "numbers"}
+CONTENT: dict[str, ContentKind] = {"image": "image", "audio": "audio", "text": "text", "features": "numbers"}
 
 
-def describe_content(snapshot: SnapshotReader) -> tuple[str | None, bool]:
+def describe_content(snapshot: SnapshotReader) -> tuple[ContentKind | None, bool]:
     """Kind of content ("image", "audio", "text", "numbers" or None), and whether images are strokes on an empty ground."""
     metadata = snapshot.instances.schema.metadata or {}
     ink = metadata.get(b"activis.ink") == b"1"
@@ -18,7 +21,7 @@ def describe_content(snapshot: SnapshotReader) -> tuple[str | None, bool]:
     return None, ink
 
 
-def content(snapshot: SnapshotReader, row: int) -> tuple[str, bytes | str | list[float]]:
+def content(snapshot: SnapshotReader, row: int) -> tuple[ContentKind, bytes | str | list[float]]:
     """The instance itself: ("image", PNG bytes), ("audio", WAV bytes), ("text", text) or ("numbers", values).
 
     Raises NotFoundError.

@@ -1,10 +1,13 @@
 """Instances grouped by a column: how many, and how well predicted."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tensorboard_activis.errors import NotFoundError, QueryError
+from tensorboard_activis.query.contract import Records
 from tensorboard_activis.query.instances.kinds import column_kind
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -12,7 +15,44 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 MAX_GROUPS = 10_000
 
 
-def groups(snapshot: SnapshotReader, by: str = "label", expression: str | None = None) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The kept instances with one value of a column.
+
+    Attributes:
+        value: None for those without one.
+        count: kept instances.
+        right: of them, those that were predicted rightly.
+        wrong: of them, those that were predicted wrongly.
+        score: mean; None without any.
+        loss: mean; None without any.
+    """
+
+    value: str | bool | None
+    count: int
+    right: int
+    wrong: int
+    score: float | None
+    loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Instances by the values of a column.
+
+    Attributes:
+        groups: the largest first, then by the value.
+    """
+
+    groups: Records[Group]
+
+
+def groups(snapshot: SnapshotReader, by: str = "label", expression: str | None = None) -> Groups:
+    """One group per value of a column, as `group_table`."""
+    return Groups(Records(Group, (Group(**line) for line in group_table(snapshot, by, expression).to_pylist())))
+
+
+def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | None = None) -> pa.Table:
     """One row per value of a column, the most instances first, then by the value; a missing value is a group of its own.
 
     Columns: `value`; `count` of kept instances; `right` and `wrong` of those that can be either; mean `score` and `loss`, null

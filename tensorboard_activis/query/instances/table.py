@@ -1,6 +1,6 @@
 """The table of kept instances: filtered, ordered, in pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tensorboard_activis.errors import NotFoundError, QueryError
+from tensorboard_activis.query.contract import Scalar
 from tensorboard_activis.query.instances.classes import check_instance
 from tensorboard_activis.query.instances.kinds import column_kind
 from tensorboard_activis.query.instances.lists import is_list, joined, readable
@@ -27,6 +28,20 @@ class Page:
     descending: bool = False
     offset: int = 0
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Some of the instances, in an order.
+
+    Attributes:
+        total: how many there are in all pages.
+        rows: of this page, each by column: `row`, `id`, what is known of every instance (`label`, `prediction`, `correct`,
+            `score`, `loss`, `label_score`) and user columns. Classes by name, several as one text, "ant, bee".
+    """
+
+    total: int
+    rows: tuple[Mapping[str, Scalar], ...]
 
 
 def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
@@ -64,8 +79,8 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     return rows[pc.sort_indices(keys, [("key", direction), ("row", "ascending")]).to_numpy()]
 
 
-def table_page(snapshot: SnapshotReader, page: Page) -> dict[str, object]:
-    """One page as docs/http_api.md describes it; texts are cut at MAX_TEXT characters."""
+def table_page(snapshot: SnapshotReader, page: Page) -> Table:
+    """One page of the instances; texts are cut at MAX_TEXT characters. Raises as `select`."""
     if not 0 <= page.limit <= MAX_LIMIT or page.offset < 0:
         raise QueryError(f"limit goes from 0 to {MAX_LIMIT:,} and offset from 0; got {page.limit} and {page.offset}.")
     chosen = select(snapshot, page)
@@ -73,14 +88,14 @@ def table_page(snapshot: SnapshotReader, page: Page) -> dict[str, object]:
     table = snapshot.instances
     shown = [field.name for field in table.schema if column_kind(field.type) is not None]
     records = readable(table.select(shown).take(pa.array(rows))).to_pylist()
-    return {
-        "total": len(chosen),
-        "rows": [
+    return Table(
+        total=len(chosen),
+        rows=tuple(
             {"row": int(row)} | {name: _short(value) for name, value in record.items()}
             for row, record in zip(rows, records, strict=True)
-        ],
-    }
+        ),
+    )
 
 
-def _short(value: object) -> object:
+def _short(value: Scalar) -> Scalar:
     return f"{value[:MAX_TEXT]}…" if isinstance(value, str) and len(value) > MAX_TEXT else value

@@ -1,13 +1,15 @@
 """The neuron activation matrix: statistics of every neuron over mixed rows."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.arithmetic.interval import half_width
 from tensorboard_activis.query.arithmetic.statistics import statistics
+from tensorboard_activis.query.contract import Float32Array, Int32Array, Int64Array, Records
 from tensorboard_activis.query.instances.classes import check_instance
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.query.matrix.rows import Row, members, subset_index
@@ -19,9 +21,12 @@ MAX_CELLS = 1 << 24
 STATISTICS = ("mean", "std", "max", "active")
 
 
+SourceKind: TypeAlias = Literal["exact", "sample", "instance"]
+
+
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where a row's numbers come from.
+class RowSource:
+    """What the numbers of a row are of.
 
     Attributes:
         source: "exact" (all instances seen), "sample" (kept ones) or "instance".
@@ -29,37 +34,69 @@ class Source:
         of: instances seen, of which the sample was kept.
     """
 
-    source: str
+    source: SourceKind
     n: int
     of: int
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
-    """Statistics float32 [rows, neurons]; NaN where a row has no finite value.
+class MatrixRows:
+    """What every answer about a matrix says of its rows and columns.
 
     Attributes:
-        std: the population's; 0 for a single instance.
-        active: share of the kept instances above zero; NaN where the sample holds none of the row's instances.
-        n: int64 [rows], instances that the statistics are of.
-        order: int32 [neurons], the neurons in sorted order.
-        error: half of the 95 % interval of `mean`, where it is from a sample; 0 where it is exact, NaN of a single value.
+        rows: what the numbers of each row are of.
+        n: instances that the statistics are of, [rows].
+        order: the neurons in sorted order, [neurons].
+        effect: Hedges' g (mean A - mean B) ÷ pooled standard deviation, corrected for few instances, by index, [neurons]. NaN
+            where nothing spreads but the means differ: these neurons come first or last, by the sign of the difference. None
+            unless sorted by difference.
         complete: whether the whole sample was used.
-        effect: float32 [neurons] in index order, Hedges' g; only when sorted by difference.
-        optimal: False when the neurons are clustered, but in an order that may not be the best.
+        optimal: False when the neurons are clustered, but in an order of which a better one may exist.
     """
 
-    mean: np.ndarray
-    std: np.ndarray
-    max: np.ndarray
-    active: np.ndarray
-    n: np.ndarray
-    order: np.ndarray
-    effect: np.ndarray | None
-    error: np.ndarray
+    rows: Records[RowSource]
+    n: Int64Array
+    order: Int32Array
+    effect: Float32Array | None
     complete: bool
     optimal: bool
-    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix(MatrixRows):
+    """Statistics of every neuron over each row, as attributes by their names, such as `mean`.
+
+    Attributes:
+        statistics: those that were asked for, and `mean` and `std`, each under its own name, [rows, neurons]; NaN where a row has
+            no finite value.
+        error: half of the 95 % interval of `mean`, where it is from a sample, [rows, neurons]; 0 where it is exact, NaN of a single
+            value.
+    """
+
+    statistics: Mapping[str, Float32Array]
+    error: Float32Array
+
+    def __getattr__(self, name: str) -> Float32Array:
+        if name == "statistics" or name not in self.statistics:
+            raise AttributeError(f"A matrix has no {name}; statistics are there that were asked for.")
+        return self.statistics[name]
+
+    def window(self, columns: slice) -> "Matrix":
+        """Statistics and effect of some neurons, by their places in the sorted order; the order stays whole."""
+        shown = self.order[columns]
+        return replace(
+            self,
+            statistics={name: values[:, shown] for name, values in self.statistics.items()},
+            error=self.error[:, shown],
+            effect=None if self.effect is None else self.effect[shown],
+        )
+
+
+def parse_statistic(name: str) -> str:
+    """One of STATISTICS. Raises QueryError."""
+    if name not in STATISTICS:
+        raise QueryError(f"quantized must be one of {', '.join(STATISTICS)}; got {name!r:.40}.")
+    return name
 
 
 def parse_statistics(wanted: object) -> tuple[str, ...]:
@@ -83,8 +120,8 @@ def matrix(
     """Statistics of every neuron over each row: exact for declared subsets, from the sample for expressions.
 
     With `prefix`, from the first so many rows of the sample, which are a uniform sample themselves: a first answer that comes in
-    milliseconds however many there are. Single instances are what they are. A statistic that is not `wanted` is NaN (`mean` and
-    `std` always come). With `window` only these neurons are computed; they stand by their index, whatever the sort, and `order`
+    milliseconds however many there are. Single instances are what they are. `mean` and `std` come whether `wanted` or not.
+    With `window` only these neurons are computed; they stand by their index, whatever the sort, and `order`
     is that of the index.
 
     Raises NotFoundError for a layer, subset or row that is not there, ExpressionError, TooLargeError beyond MAX_CELLS.
@@ -109,7 +146,7 @@ def matrix(
     arrays = {name: np.full(shape, np.nan, precise) for name in STATISTICS[:2]}
     arrays |= {name: np.full(shape, np.nan, np.float32) for name in STATISTICS[2:] if name in wanted}
     error, count, n = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(len(rows), np.int64)
-    sources = [Source("sample", 0, seen)] * len(rows)
+    sources = [RowSource("sample", 0, seen)] * len(rows)
     if summed:
         kept = members(snapshot, [rows[i] for i in summed], None if complete else prefix)
         extremes = "max" in wanted or "active" in wanted
@@ -126,7 +163,7 @@ def matrix(
             for name, array in arrays.items():
                 array[index] = getattr(own, name)[0]
             count[index], n[index] = own.count[0], 1
-            sources[index] = Source("instance", 1, seen)
+            sources[index] = RowSource("instance", 1, seen)
         elif row.subset is not None and summary is not None:
             position = subset_index(snapshot, row.subset)
             for name in arrays.keys() - {"active"}:
@@ -134,22 +171,18 @@ def matrix(
             counted = summary.count[position]
             count[index], error[index] = counted if counted.size == 1 else counted[columns], 0
             n[index] = snapshot.record.subsets[position].count
-            sources[index] = Source("exact", int(n[index]), seen)
+            sources[index] = RowSource("exact", int(n[index]), seen)
         else:
-            sources[index] = Source("sample", int(n[index]), seen)
+            sources[index] = RowSource("sample", int(n[index]), seen)
     mean, std = arrays["mean"], arrays["std"]
     ordered = Order(np.arange(neurons, dtype=np.int32)) if window else order(sort or Sort(), mean, std, count)
-    nothing = np.broadcast_to(np.float32(np.nan), shape)
     return Matrix(
-        mean=mean.astype(np.float32, copy=False),
-        std=std.astype(np.float32, copy=False),
-        max=arrays.get("max", nothing),
-        active=arrays.get("active", nothing),
+        rows=Records(RowSource, sources),
         n=n,
         order=ordered.order,
-        optimal=ordered.optimal,
-        error=error,
-        complete=complete,
         effect=None if ordered.effect is None else ordered.effect.astype(np.float32),
-        sources=tuple(sources),
+        complete=complete,
+        optimal=ordered.optimal,
+        statistics={name: array.astype(np.float32, copy=False) for name, array in arrays.items()},
+        error=error,
     )

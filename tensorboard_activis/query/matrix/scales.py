@@ -1,14 +1,16 @@
 """Colours of a matrix: a neuron by its deviations over the rows, by its range, or as it is; with an end that reads well."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tensorboard_activis.errors import QueryError
-from tensorboard_activis.query.matrix.cells import Cells, to_bytes
+from tensorboard_activis.query.matrix.quantized import Quantized, to_bytes
 
-KINDS = ("z", "unit", "raw")
+ScaleKind: TypeAlias = Literal["z", "unit", "raw"]
+KINDS: tuple[ScaleKind, ...] = ("z", "unit", "raw")
 #: The end is a percentile of at most so many values, evenly taken.
 _SAMPLED = 50_000
 #: Values worked on at once: a few megabytes, however large the matrix is.
@@ -17,37 +19,57 @@ _LEADS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """A neuron's value on the scale is (value - offset) * factor; the colours end at `end`.
+class ColourScale:
+    """The colours of a matrix: from -`end` (signed) or 0 to `end`.
 
     Attributes:
-        signed: colours go both ways from zero, else from zero up.
-        above, below: something lies beyond the ends.
+        kind: "z" (deviations of a neuron over the rows), "unit" (its share of its range over the rows) or "raw".
+        signed: whether colours go both ways from zero, else from zero up.
+        end: where they end: the 99th percentile of the sizes, rounded up; 1 for "unit" and for shares.
+        above: whether something lies beyond the upper end.
+        below: whether something lies beyond the lower end.
         missing: how many values are not finite.
-        all_zero: nothing but zeros.
-        offset, factor: float64 [neurons]; None: 0 and 1.
+        all_zero: whether there is nothing but zeros.
     """
 
-    kind: str
+    kind: ScaleKind
     signed: bool
     end: float
     above: bool
     below: bool
     missing: int
     all_zero: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scale(ColourScale):
+    """How values come onto the colours: (value - offset) * factor.
+
+    Attributes:
+        offset, factor: float64 [neurons]; None: 0 and 1.
+    """
+
     offset: np.ndarray | None
     factor: np.ndarray | None
 
+    @property
+    def colours(self) -> ColourScale:
+        """Without what only the server needs."""
+        return ColourScale(*(getattr(self, field.name) for field in fields(ColourScale)))
 
-def parse_scale(kind: str | None) -> str | None:
+
+def parse_scale(kind: str | None) -> ScaleKind | None:
     """One of KINDS or nothing. Raises QueryError."""
-    if kind is not None and kind not in KINDS:
-        raise QueryError(f"scale must be one of {', '.join(KINDS)}; got {kind!r:.40}.")
-    return kind
+    if kind is None:
+        return None
+    for known in KINDS:
+        if kind == known:
+            return known
+    raise QueryError(f"scale must be one of {', '.join(KINDS)}; got {kind!r:.40}.")
 
 
 def scale_of(
-    values: np.ndarray, kind: str, reference: Sequence[int], *, signed: bool, end: float | None = None
+    values: np.ndarray, kind: ScaleKind, reference: Sequence[int], *, signed: bool, end: float | None = None
 ) -> Scale:
     """The scale of one picture. What is not finite takes no part.
 
@@ -78,13 +100,13 @@ def scale_of(
     return Scale(kind, both, last, bool(high > near), bool(both and low < -near), missing, all_zero, offset, factor)
 
 
-def scaled_cells(values: np.ndarray, scale: Scale) -> Cells:
+def scaled_bytes(values: np.ndarray, scale: Scale) -> Quantized:
     """Values [rows, neurons] on the scale as bytes between its ends: 0 where nothing is known, 128 at zero where it is signed."""
     low = -scale.end if scale.signed else 0.0
-    cells = np.empty(values.shape, np.uint8)
+    scaled = np.empty(values.shape, np.uint8)
     for rows in _blocks(values, np.arange(len(values))):
-        cells[rows] = to_bytes(_on_scale(values[rows], scale.offset, scale.factor), (low, scale.end)).values
-    return Cells(cells, low, scale.end)
+        scaled[rows] = to_bytes(_on_scale(values[rows], scale.offset, scale.factor), (low, scale.end)).values
+    return Quantized(scaled, low, scale.end)
 
 
 def round_end(value: float) -> float:

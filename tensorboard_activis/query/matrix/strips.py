@@ -1,11 +1,13 @@
 """Heat strips of the graph: one number and one state per neuron of every recorded layer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.query.contract import Float32Array, Uint8Array
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
 
 FINE, ALL_ZERO, CONSTANT, NONFINITE, NEVER_ABOVE_ZERO = range(5)
@@ -23,6 +25,28 @@ class Strip:
 
     values: np.ndarray
     state: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """The heat strips of all layers.
+
+    Attributes:
+        layers: by the index of a layer in `snapshot`: `"<i>"`, the mean of each neuron over all instances ÷ the layer's largest
+            absolute activation, 0 without any; and `"<i>/state"`, its state: 0 fine, 1 all zero, 2 constant, 3 has NaN or
+            infinite values, 4 never above zero. Both [neurons].
+    """
+
+    layers: Mapping[str, Float32Array | Uint8Array]
+
+
+def strips(snapshot: SnapshotReader) -> Strips:
+    """Of every recorded layer; zeros where its statistics cannot be read, so that one bad layer hides no other."""
+    layers: dict[str, Float32Array | Uint8Array] = {}
+    for index, name in enumerate(snapshot.layers):
+        found = strip_or_nothing(snapshot, name)
+        layers[f"{index}"], layers[f"{index}/state"] = found.values, found.state
+    return Strips(layers)
 
 
 def largest(summary: SummaryArrays) -> float:

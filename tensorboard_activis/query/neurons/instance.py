@@ -1,10 +1,14 @@
 """One instance: its scores, its neighbours in a layer, and why it was taken for another class."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.arithmetic.halffloat import widen
+from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.classes import (
+    InstanceBrief,
     briefs,
     check_instance,
     class_name,
@@ -18,6 +22,100 @@ from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
 
 NEIGHBOURS = 8
 _BLOCK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """A class and how likely the model found it.
+
+    Attributes:
+        class_: name of the class.
+        score: its probability.
+    """
+
+    class_: str
+    score: MaybeNaN
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour(InstanceBrief):
+    """Another instance that lies near.
+
+    Attributes:
+        distance: Euclidean, between the layer's activations.
+    """
+
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeanStd:
+    """A neuron over a set of instances.
+
+    Attributes:
+        mean: of its activations.
+        std: their population deviation.
+    """
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContrastNeuron:
+    """A neuron on which an instance stands out.
+
+    Attributes:
+        neuron: index in its layer.
+        value: its activation on the instance.
+        z_own: its distance from the mean of the instance's own class, in deviations of that class.
+        z_predicted: the same for the class that was predicted.
+        own: over the own class, all instances seen.
+        predicted: over the predicted class.
+    """
+
+    neuron: int
+    value: float
+    z_own: float
+    z_predicted: float
+    own: MeanStd
+    predicted: MeanStd
+
+
+@dataclass(frozen=True, slots=True)
+class ClassContrast:
+    """Why an instance was taken for another class: six neurons each, without those that have next to no spread in either class
+    (below a fiftieth of the layer's largest deviation).
+
+    Attributes:
+        own: name of its class.
+        predicted: name of the class that was predicted.
+        far_from_own: by |z| within its own class, the largest first.
+        sides_with_predicted: with |z| at most 1 in the predicted class, at least 1 in its own, and |d| of the two classes at
+            least 1; by |d|, the largest first.
+    """
+
+    own: str
+    predicted: str
+    far_from_own: Records[ContrastNeuron]
+    sides_with_predicted: Records[ContrastNeuron]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceDetail(InstanceBrief):
+    """One instance in one layer.
+
+    Attributes:
+        correct: whether the prediction is right; None where that is not known.
+        scores: the most likely classes, the highest first; empty when none were recorded.
+        neighbours: the eight nearest other instances in this layer.
+        contrast: why it was taken for another class; None when it was not.
+    """
+
+    correct: bool | None
+    scores: Records[ClassScore]
+    neighbours: Records[Neighbour]
+    contrast: ClassContrast | None
 
 
 def neighbours(snapshot: SnapshotReader, layer: str, row: int, count: int = NEIGHBOURS) -> list[tuple[int, float]]:
@@ -38,22 +136,22 @@ def neighbours(snapshot: SnapshotReader, layer: str, row: int, count: int = NEIG
     return [(int(other), float(np.sqrt(squares[other]))) for other in nearest]
 
 
-def scores(snapshot: SnapshotReader, row: int) -> list[dict[str, object]]:
+def scores(snapshot: SnapshotReader, row: int) -> Records[ClassScore]:
     """The highest class probabilities of an instance, highest first; empty when none were recorded."""
     columns = snapshot.record.columns
     if "top_classes" not in columns or "top_scores" not in columns:
-        return []
+        return Records(ClassScore)
     every, scored = snapshot.column("top_classes"), snapshot.column("top_scores")
     if every.shape != scored.shape:
         raise UnreadableError(
             f"top_classes are {every.shape} and top_scores {scored.shape}: they do not belong together."
         )
     classes, values = every[row], scored[row]
-    return [
-        {"class": class_name(snapshot, int(index)), "score": float(value)}
-        for index, value in zip(np.atleast_1d(classes), np.atleast_1d(values), strict=True)
-        if index >= 0
-    ]
+    pairs = zip(np.atleast_1d(classes), np.atleast_1d(values), strict=True)
+    return Records(
+        ClassScore,
+        (ClassScore(class_name(snapshot, int(index)) or "", float(value)) for index, value in pairs if index >= 0),
+    )
 
 
 def class_statistics(snapshot: SnapshotReader, summary: SummaryArrays, index: int) -> ClassStatistics | None:
@@ -67,7 +165,7 @@ def class_statistics(snapshot: SnapshotReader, summary: SummaryArrays, index: in
     return None
 
 
-def why_not(snapshot: SnapshotReader, layer: str, row: int) -> dict[str, object] | None:
+def why_not(snapshot: SnapshotReader, layer: str, row: int) -> ClassContrast | None:
     """The contrast of an instance's own and predicted class; None when the prediction is right or there are no classes."""
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
     if labels is None or predictions is None or not is_classes(labels) or not is_classes(predictions):
@@ -82,35 +180,41 @@ def why_not(snapshot: SnapshotReader, layer: str, row: int) -> dict[str, object]
     values = snapshot.activations(layer)[row].astype(np.float64)
     found = contrast(values, own, predicted)
 
-    def described(neuron: int) -> dict[str, object]:
-        return {
-            "neuron": int(neuron),
-            "value": float(values[neuron]),
-            "z_own": float(found.z_own[neuron]),
-            "z_predicted": float(found.z_predicted[neuron]),
-            "own": {"mean": float(own.mean[neuron]), "std": float(own.std[neuron])},
-            "predicted": {"mean": float(predicted.mean[neuron]), "std": float(predicted.std[neuron])},
-        }
+    def described(neuron: int) -> ContrastNeuron:
+        return ContrastNeuron(
+            neuron=int(neuron),
+            value=float(values[neuron]),
+            z_own=float(found.z_own[neuron]),
+            z_predicted=float(found.z_predicted[neuron]),
+            own=MeanStd(float(own.mean[neuron]), float(own.std[neuron])),
+            predicted=MeanStd(float(predicted.mean[neuron]), float(predicted.std[neuron])),
+        )
 
-    return {
-        "own": class_name(snapshot, label),
-        "predicted": class_name(snapshot, prediction),
-        "far_from_own": [described(neuron) for neuron in found.far_from_own],
-        "sides_with_predicted": [described(neuron) for neuron in found.sides_with_predicted],
-    }
-
-
-def instance(snapshot: SnapshotReader, layer: str, row: int) -> dict[str, object]:
-    """Everything of one instance, as docs/http_api.md describes it. Raises NotFoundError."""
-    check_instance(snapshot, row)
-    near = neighbours(snapshot, layer, row)
-    details = briefs(snapshot, [other for other, _ in near])
-    correct = (
-        snapshot.instances.column("correct")[row].as_py() if "correct" in snapshot.instances.column_names else None
+    return ClassContrast(
+        own=class_name(snapshot, label) or "",
+        predicted=class_name(snapshot, prediction) or "",
+        far_from_own=Records(ContrastNeuron, map(described, found.far_from_own)),
+        sides_with_predicted=Records(ContrastNeuron, map(described, found.sides_with_predicted)),
     )
-    return briefs(snapshot, [row])[0] | {
-        "correct": correct,
-        "scores": scores(snapshot, row),
-        "neighbours": [brief | {"distance": apart} for brief, (_, apart) in zip(details, near, strict=True)],
-        "contrast": why_not(snapshot, layer, row),
-    }
+
+
+def instance(snapshot: SnapshotReader, layer: str, row: int) -> InstanceDetail:
+    """Everything of one instance. Raises NotFoundError."""
+    check_instance(snapshot, row)
+    (own,) = briefs(snapshot, [row])
+    near = neighbours(snapshot, layer, row)
+    others = zip(briefs(snapshot, [other for other, _ in near]), near, strict=True)
+    table = snapshot.instances
+    return InstanceDetail(
+        row=own.row,
+        id=own.id,
+        label=own.label,
+        prediction=own.prediction,
+        correct=table.column("correct")[row].as_py() if "correct" in table.column_names else None,
+        scores=scores(snapshot, row),
+        neighbours=Records(
+            Neighbour,
+            (Neighbour(one.row, one.id, one.label, one.prediction, apart) for one, (_, apart) in others),
+        ),
+        contrast=why_not(snapshot, layer, row),
+    )

@@ -9,7 +9,15 @@ import numpy as np
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.arithmetic import codes
 from tensorboard_activis.query.arithmetic.effects import effect_size
-from tensorboard_activis.query.instances.classes import briefs, class_name, is_classes, label_sets, label_values
+from tensorboard_activis.query.contract import MaybeNaN, Records, ShortArray
+from tensorboard_activis.query.instances.classes import (
+    InstanceBrief,
+    briefs,
+    class_name,
+    is_classes,
+    label_sets,
+    label_values,
+)
 from tensorboard_activis.query.matrix.rows import Row, members
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -19,28 +27,92 @@ EXTREMES = 8
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts [bins] of the finite values of a row on the common edges, with their number, mean and population deviation."""
+    """The finite values of a row.
 
-    counts: np.ndarray
+    Attributes:
+        counts: of the values between each pair of edges, int64 [bins].
+        n: how many finite values there are.
+        mean: of them.
+        std: their population deviation.
+    """
+
+    counts: ShortArray
     n: int
-    mean: float
-    std: float
+    mean: MaybeNaN
+    std: MaybeNaN
 
 
 @dataclass(frozen=True, slots=True)
-class Selectivity:
+class Driver(InstanceBrief):
+    """An instance that drives a neuron.
+
+    Attributes:
+        value: the neuron's activation on it.
+    """
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSeparation:
     """How well a neuron tells a class from the rest.
 
     Attributes:
+        class_: name of the class.
         auc: chance that an instance of the class has a higher value than one that is not, ties counting half.
         d: Hedges' g of the class against the rest.
         n: kept instances of the class with a finite value.
     """
 
-    name: str
-    auc: float
-    d: float
+    class_: str
+    auc: MaybeNaN
+    d: MaybeNaN
     n: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatistics:
+    """A neuron over all instances seen at one step.
+
+    Attributes:
+        step: training step.
+        mean: over all instances.
+        std: population deviation.
+    """
+
+    step: int
+    mean: MaybeNaN
+    std: MaybeNaN
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronDetail:
+    """One neuron over the sample.
+
+    Attributes:
+        neuron: index in its layer.
+        edges: of the bins that all rows share, float64 [bins + 1].
+        rows: a histogram for each row that was asked for.
+        top: the eight instances that drive it most, most first.
+        bottom: the eight that drive it least, least first.
+        classes: how well it tells each class from the rest, the best first; empty without classes.
+        complete: whether the whole sample was looked at.
+        steps: the neuron at every step of the run that recorded it.
+    """
+
+    neuron: int
+    edges: ShortArray
+    rows: Records[Histogram]
+    top: Records[Driver]
+    bottom: Records[Driver]
+    classes: Records[ClassSeparation]
+    complete: bool
+    steps: Records[StepStatistics]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Counts of all rows, int64 [rows, bins]."""
+        return np.array([row.counts for row in self.rows], np.int64).reshape(len(self.rows), len(self.edges) - 1)
 
 
 def histograms(
@@ -74,25 +146,33 @@ def _sampled(snapshot: SnapshotReader, prefix: int | None) -> int:
     return snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
 
 
-def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[Records[Driver], Records[Driver]]:
     """The instances that drive the neuron most and least, each with its value; ties in row order."""
     both = codes.highest(values, EXTREMES), codes.lowest(values, EXTREMES)
-    described = iter(briefs(snapshot, np.concatenate(both)))
-    top, bottom = ([next(described) | {"value": float(codes.VALUES[values[row]])} for row in chosen] for chosen in both)
+    top, bottom = (
+        Records(
+            Driver,
+            (
+                Driver(one.row, one.id, one.label, one.prediction, float(codes.VALUES[values[one.row]]))
+                for one in briefs(snapshot, chosen)
+            ),
+        )
+        for chosen in both
+    )
     return top, bottom
 
 
-def selectivity(snapshot: SnapshotReader, values: np.ndarray, prefix: int | None = None) -> list[Selectivity]:
+def selectivity(snapshot: SnapshotReader, values: np.ndarray, prefix: int | None = None) -> Records[ClassSeparation]:
     """AUC and d of every class that the sample holds, best separated first; empty without classes."""
     sampled = _sampled(snapshot, prefix)
     classes = _classes(snapshot, sampled)
     if classes is None:
-        return []
+        return Records(ClassSeparation)
     names, per_class, labelled = classes
     known = codes.FINITE[values[:sampled]] & labelled
     values = values[:sampled][known]
     if not values.size:
-        return []
+        return Records(ClassSeparation)
     exact = codes.VALUES[values]
     exact -= exact.mean()
     n, ranks, total, squares = per_class(
@@ -107,10 +187,10 @@ def selectivity(snapshot: SnapshotReader, values: np.ndarray, prefix: int | None
         std = np.sqrt(np.maximum(np.stack([squares, (exact * exact).sum() - squares]) / both - mean * mean, 0))
         effect = effect_size(mean, std, both)
     found = [
-        Selectivity(names(int(index)), float(auc[index]), float(effect[index]), int(n[index]))
+        ClassSeparation(names(int(index)), float(auc[index]), float(effect[index]), int(n[index]))
         for index in np.flatnonzero((n > 0) & (others > 0))
     ]
-    return sorted(found, key=lambda one: -abs(one.auc - 0.5))
+    return Records(ClassSeparation, sorted(found, key=lambda one: -abs(one.auc - 0.5)))
 
 
 _PerClass = Callable[[np.ndarray, Sequence[np.ndarray]], np.ndarray]
@@ -138,7 +218,7 @@ def _classes(snapshot: SnapshotReader, sampled: int) -> tuple[Callable[[int], st
     )
 
 
-def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> list[dict[str, float]]:
+def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> Records[StepStatistics]:
     """The neuron's mean and deviation over all instances at every step that recorded it; unreadable steps are left out."""
     found = []
     for snapshot in snapshots:
@@ -150,8 +230,8 @@ def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> 
             mean, std = float(summary.mean[0, neuron]), float(summary.std[0, neuron])
         except (ActiVisError, IndexError):
             continue
-        found.append({"step": snapshot.record.step, "mean": mean, "std": std})
-    return found
+        found.append(StepStatistics(snapshot.record.step, mean, std))
+    return Records(StepStatistics, found)
 
 
 def neuron(
@@ -161,20 +241,26 @@ def neuron(
     rows: Sequence[Row],
     steps: Iterable[SnapshotReader],
     prefix: int | None = None,
-) -> dict[str, object]:
-    """Everything of one neuron, as docs/http_api.md describes it. Raises NotFoundError, ExpressionError."""
+) -> NeuronDetail:
+    """Everything of one neuron.
+
+    Arguments:
+        rows: those that get a histogram.
+        steps: the snapshots of its run.
+        prefix: looks at the first so many kept instances only.
+
+    Raises NotFoundError, ExpressionError.
+    """
     values = codes.codes(snapshot.neuron(layer, index)[:prefix])
     edges, found = histograms(snapshot, values, rows, prefix)
     top, bottom = extremes(snapshot, values)
-    return {
-        "neuron": index,
-        "edges": edges.tolist(),
-        "rows": [{"counts": one.counts.tolist(), "n": one.n, "mean": one.mean, "std": one.std} for one in found],
-        "top": top,
-        "bottom": bottom,
-        "classes": [
-            {"class": one.name, "auc": one.auc, "d": one.d, "n": one.n} for one in selectivity(snapshot, values, prefix)
-        ],
-        "complete": prefix is None or prefix >= snapshot.record.kept,
-        "steps": over_steps(steps, layer, index),
-    }
+    return NeuronDetail(
+        neuron=index,
+        edges=edges,
+        rows=Records(Histogram, found),
+        top=top,
+        bottom=bottom,
+        classes=selectivity(snapshot, values, prefix),
+        complete=prefix is None or prefix >= snapshot.record.kept,
+        steps=over_steps(steps, layer, index),
+    )

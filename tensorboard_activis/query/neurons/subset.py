@@ -7,9 +7,11 @@ import numpy as np
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.arithmetic.effects import discovery_rates, effect_size, welch
 from tensorboard_activis.query.arithmetic.statistics import statistics
+from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.classes import is_classes, label_values, named, prediction_values
-from tensorboard_activis.query.matrix.matrix import Source
+from tensorboard_activis.query.matrix.matrix import RowSource, SourceKind
 from tensorboard_activis.query.matrix.rows import Row, members, subset_index
+from tensorboard_activis.query.neurons.instance import MeanStd
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 SHOWN = 12
@@ -38,7 +40,74 @@ class Differences:
     p: np.ndarray
     q: np.ndarray
     order: np.ndarray
-    source: Source
+    source: RowSource
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionPair:
+    """Instances of one label with one prediction.
+
+    Attributes:
+        label: name of the class; None without one.
+        prediction: likewise.
+        count: kept instances.
+    """
+
+    label: str | None
+    prediction: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DistinguishingNeuron:
+    """A neuron on which a subset differs from all other instances.
+
+    Attributes:
+        neuron: index in its layer.
+        effect: Hedges' g, positive where the subset is higher.
+        p: of Welch's t test.
+        q: of Benjamini and Hochberg over the tested neurons of the layer.
+        own: over the subset.
+        rest: over all other instances.
+    """
+
+    neuron: int
+    effect: MaybeNaN
+    p: MaybeNaN
+    q: MaybeNaN
+    own: MeanStd
+    rest: MeanStd
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetDetail:
+    """A subset against all other instances; exact for a declared one, for an expression of the sample.
+
+    Attributes:
+        n: instances in it, as far as they were looked at.
+        of: instances seen.
+        source: what `n` and `neurons` are of.
+        kept: instances in it that were kept; accuracy, loss and confusion are of these.
+        judged: of them, those whose prediction can be right or wrong.
+        accuracy: share of right ones.
+        loss: mean.
+        confusion: pairs of label and prediction, most frequent first; empty without classes.
+        tested: neurons of the layer that could be tested.
+        differ: of them, those with q at most 0.05.
+        neurons: those that differ most, the largest effect first.
+    """
+
+    n: int
+    of: int
+    source: SourceKind
+    kept: int
+    judged: int
+    accuracy: MaybeNaN
+    loss: MaybeNaN
+    confusion: Records[ConfusionPair]
+    tested: int
+    differ: int
+    neurons: Records[DistinguishingNeuron]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +117,14 @@ class Outcome:
     Attributes:
         kept: how many there are; judged: those whose prediction can be right or wrong.
         accuracy: share of right ones; loss: mean; both NaN when there are none.
-        confusion: (label, prediction, instances), most frequent first; None where one is missing. Empty without classes.
+        confusion: pairs of label and prediction, most frequent first. Empty without classes.
     """
 
     kept: int
     judged: int
     accuracy: float
     loss: float
-    confusion: tuple[tuple[str | None, str | None, int], ...]
+    confusion: Records[ConfusionPair]
 
 
 def outcome(snapshot: SnapshotReader, row: Row) -> Outcome:
@@ -74,18 +143,19 @@ def outcome(snapshot: SnapshotReader, row: Row) -> Outcome:
     )
 
 
-def _confusion(snapshot: SnapshotReader, chosen: np.ndarray) -> tuple[tuple[str | None, str | None, int], ...]:
+def _confusion(snapshot: SnapshotReader, chosen: np.ndarray) -> Records[ConfusionPair]:
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
     if labels is None or predictions is None or not (is_classes(labels) and is_classes(predictions)):
-        return ()
+        return Records(ConfusionPair)
     _, first, counts = np.unique(
         np.stack([labels[chosen], predictions[chosen]]), axis=1, return_index=True, return_counts=True
     )
     found = []
     for place, count in sorted(zip(first, counts, strict=True), key=lambda one: (-one[1], one[0]))[:MAX_PAIRS]:
         at = int(chosen[place])
-        found.append((_text(named(snapshot, labels, at)), _text(named(snapshot, predictions, at)), int(count)))
-    return tuple(found)
+        label, prediction = (_text(named(snapshot, values, at)) for values in (labels, predictions))
+        found.append(ConfusionPair(label, prediction, int(count)))
+    return Records(ConfusionPair, found)
 
 
 def _text(value: str | float | None) -> str | None:
@@ -108,14 +178,14 @@ def differences(snapshot: SnapshotReader, layer: str, row: Row) -> Differences:
             snapshot.activations(layer)[: own.size], np.stack([own, rest]), finite=finite, extremes=False
         )
         mean, std, count = found.mean, found.std, found.count
-        source = Source("sample", int(own.sum()), snapshot.record.seen)
+        source = RowSource("sample", int(own.sum()), snapshot.record.seen)
     effect, p = effect_size(mean, std, count), welch(mean, std, count)
     known = np.flatnonzero(np.isfinite(effect) & (effect != 0))
     order = known[np.argsort(-np.abs(effect[known]), kind="stable")]
     return Differences(mean, std, count, effect, p, discovery_rates(p), order, source)
 
 
-def _exactly(snapshot: SnapshotReader, layer: str, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, Source]:
+def _exactly(snapshot: SnapshotReader, layer: str, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, RowSource]:
     """The rest's statistics are what remains of those of all instances (Chan's rule backwards)."""
     position = subset_index(snapshot, name)
     summary = snapshot.summary(layer)
@@ -129,7 +199,7 @@ def _exactly(snapshot: SnapshotReader, layer: str, name: str) -> tuple[np.ndarra
     means = np.stack([np.where(n[1] > 0, mean[1], np.nan), np.where(rest > 0, other, np.nan)])
     deviations = np.stack([np.where(n[1] > 0, std[1], np.nan), np.where(rest > 0, spread, np.nan)])
     size = snapshot.record.subsets[position].count
-    return means, deviations, np.stack([n[1], rest]), Source("exact", size, snapshot.record.seen)
+    return means, deviations, np.stack([n[1], rest]), RowSource("exact", size, snapshot.record.seen)
 
 
 def _a_set(row: Row) -> Row:
@@ -138,32 +208,39 @@ def _a_set(row: Row) -> Row:
     return row
 
 
-def subset(snapshot: SnapshotReader, layer: str, row: Row) -> dict[str, object]:
-    """Everything of one subset, as docs/http_api.md describes it."""
-    of, found = outcome(snapshot, row), differences(snapshot, layer, row)
+def subset(snapshot: SnapshotReader, layer: str, row: Row, shown: int | None = SHOWN) -> SubsetDetail:
+    """Everything of one subset in one layer.
+
+    Arguments:
+        shown: how many neurons are listed; all that have an effect when None.
+
+    Raises as `outcome` and `differences`.
+    """
+    predicted, found = outcome(snapshot, row), differences(snapshot, layer, row)
     tested = np.isfinite(found.q)
-    return {
-        "n": found.source.n,
-        "of": found.source.of,
-        "source": found.source.source,
-        "kept": of.kept,
-        "judged": of.judged,
-        "accuracy": of.accuracy,
-        "loss": of.loss,
-        "confusion": [
-            {"label": label, "prediction": prediction, "count": count} for label, prediction, count in of.confusion
-        ],
-        "tested": int(tested.sum()),
-        "differ": int((found.q[tested] <= RATE).sum()),
-        "neurons": [
-            {
-                "neuron": int(index),
-                "effect": float(found.effect[index]),
-                "p": float(found.p[index]),
-                "q": float(found.q[index]),
-                "own": {"mean": float(found.mean[0, index]), "std": float(found.std[0, index])},
-                "rest": {"mean": float(found.mean[1, index]), "std": float(found.std[1, index])},
-            }
-            for index in found.order[:SHOWN]
-        ],
-    }
+    return SubsetDetail(
+        n=found.source.n,
+        of=found.source.of,
+        source=found.source.source,
+        kept=predicted.kept,
+        judged=predicted.judged,
+        accuracy=predicted.accuracy,
+        loss=predicted.loss,
+        confusion=predicted.confusion,
+        tested=int(tested.sum()),
+        differ=int((found.q[tested] <= RATE).sum()),
+        neurons=Records(
+            DistinguishingNeuron,
+            (
+                DistinguishingNeuron(
+                    neuron=int(index),
+                    effect=float(found.effect[index]),
+                    p=float(found.p[index]),
+                    q=float(found.q[index]),
+                    own=MeanStd(float(found.mean[0, index]), float(found.std[0, index])),
+                    rest=MeanStd(float(found.mean[1, index]), float(found.std[1, index])),
+                )
+                for index in found.order[:shown]
+            ),
+        ),
+    )

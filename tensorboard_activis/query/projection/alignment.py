@@ -1,7 +1,10 @@
 """Two layouts of the same instances, one turned so that it lies on the other as well as it can."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 
@@ -39,6 +42,12 @@ def procrustes(xy: np.ndarray, like: np.ndarray, rows: np.ndarray, like_rows: np
     one, other = one[known] - one[known].mean(axis=0), other[known] - other[known].mean(axis=0)
     left, _, right = np.linalg.svd(one.T @ other)
     return (centred @ (left @ right)).astype(np.float32)
+
+
+def align(projection: Projection, like: np.ndarray, rows: np.ndarray, like_rows: np.ndarray) -> Projection:
+    """A projection turned onto another layout; arguments are those of `procrustes`."""
+    xy = procrustes(projection.xy, like, rows, like_rows)
+    return replace(projection, xy=xy, explained=turned_shares(xy, projection.explained), aligned=len(rows))
 
 
 def turned_shares(xy: np.ndarray, shares: tuple[float, ...]) -> tuple[float, ...]:

@@ -1,22 +1,42 @@
 """Every kept instance at its place in two dimensions: principal components of a layer's activations."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tensorboard_activis.query.arithmetic.halffloat import widen
+from tensorboard_activis.query.contract import Float32Array
 from tensorboard_activis.query.projection.principal import principal
 
 #: Work (multiplications) up to which components are found exactly, with all rows in memory.
 MAX_EXACT = 4e9
 
 
+ProjectionMethod: TypeAlias = Literal["pca", "tsne"]
+#: How far a t-SNE is that is computed in the background.
+ProjectionState: TypeAlias = Literal["not_started", "queued", "running", "done", "cancelled"]
+
+
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """`xy` float32 [instances, 2], each axis centred; `explained` share of the variance per axis."""
+    """Every kept instance at its place in two dimensions.
 
-    xy: np.ndarray
+    Attributes:
+        xy: [instances, 2], each axis centred; NaN where an instance has no place yet.
+        explained: share of the variance per axis; empty for t-SNE.
+        method: "pca" or "tsne".
+        aligned: by how many instances it was turned onto another layout; 0 when it was not.
+        state: of a t-SNE.
+        progress: of a t-SNE, the share that is done.
+    """
+
+    xy: Float32Array
     explained: tuple[float, ...]
+    method: ProjectionMethod = "pca"
+    aligned: int = 0
+    state: ProjectionState | None = None
+    progress: float | None = None
 
 
 def pca(activations: np.ndarray) -> Projection:

@@ -9,14 +9,14 @@ import pytest
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.instances import groups as module
-from tensorboard_activis.query.instances.groups import groups
+from tensorboard_activis.query.instances.groups import group_table, groups
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import CLASSES, Data
 
 
 def test_classes(snapshot: SnapshotReader, data: Data) -> None:
-    found = groups(snapshot).to_pylist()
+    found = group_table(snapshot).to_pylist()
     prediction = data.logits.argmax(axis=1)
     counts = Counter(data.labels.tolist())
     assert [one["count"] for one in found] == sorted(counts.values(), reverse=True)
@@ -32,7 +32,7 @@ def test_classes(snapshot: SnapshotReader, data: Data) -> None:
 
 
 def test_truth_values_of_some(snapshot: SnapshotReader, data: Data) -> None:
-    found = {one["value"]: one for one in groups(snapshot, "correct", 'label == "cat"').to_pylist()}
+    found = {one["value"]: one for one in group_table(snapshot, "correct", 'label == "cat"').to_pylist()}
     right = (data.logits.argmax(axis=1) == data.labels)[data.labels == 2]
     assert {value: one["count"] for value, one in found.items()} == Counter(right.tolist())
     assert found[True]["wrong"] == 0
@@ -50,7 +50,7 @@ class Several:
 
 
 def test_instances_with_several_labels_count_in_each_and_probes_in_none() -> None:
-    found = groups(Several()).to_pylist()  # type: ignore[arg-type]
+    found = group_table(Several()).to_pylist()  # type: ignore[arg-type]
     assert [(one["value"], one["count"], one["right"], one["wrong"]) for one in found] == [
         ("a", 2, 1, 0),
         ("b", 1, 1, 0),
@@ -59,7 +59,7 @@ def test_instances_with_several_labels_count_in_each_and_probes_in_none() -> Non
 
 
 def test_none(snapshot: SnapshotReader) -> None:
-    found = groups(snapshot, "prediction", "score > 2")
+    found = group_table(snapshot, "prediction", "score > 2")
     assert found.num_rows == 0
     assert found.column_names == ["value", "count", "right", "wrong", "score", "loss"]
 

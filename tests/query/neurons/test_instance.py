@@ -32,8 +32,8 @@ def test_scores_are_softmax(snapshot: SnapshotReader, data: Data, rank: np.ndarr
     logits = data.logits[rank[2]].astype(np.float64)
     expected = np.exp(logits) / np.exp(logits).sum()
     found = scores(snapshot, 2)
-    assert [one["class"] for one in found] == [CLASSES[index] for index in np.argsort(-expected)]
-    np.testing.assert_allclose(np.array([one["score"] for one in found], float), np.sort(expected)[::-1], rtol=1e-3)
+    assert [one.class_ for one in found] == [CLASSES[index] for index in np.argsort(-expected)]
+    np.testing.assert_allclose(np.array([one.score for one in found], float), np.sort(expected)[::-1], rtol=1e-3)
 
 
 def test_why_not(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
@@ -44,21 +44,20 @@ def test_why_not(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None
     label, prediction = data.labels[rank[row]], data.logits[rank[row]].argmax()
     found = why_not(snapshot, LAYER, row)
     assert found is not None
-    assert (found["own"], found["predicted"]) == (CLASSES[label], CLASSES[prediction])
+    assert (found.own, found.predicted) == (CLASSES[label], CLASSES[prediction])
     classes = []
     for index in (label, prediction):
         values = data.activations[LAYER][data.labels == index].astype(np.float64)
         classes.append(ClassStatistics(values.mean(axis=0), values.std(axis=0), len(values)))
     expected = contrast(data.activations[LAYER][rank[row]].astype(np.float16), classes[0], classes[1])
-    far = found["far_from_own"]
-    assert isinstance(far, list)
-    assert [one["neuron"] for one in far] == expected.far_from_own.tolist()
-    assert far[0]["z_own"] == pytest.approx(expected.z_own[far[0]["neuron"]], rel=1e-4)
-    assert far[0]["own"]["mean"] == pytest.approx(classes[0].mean[far[0]["neuron"]], rel=1e-5)
+    far = found.far_from_own
+    assert [one.neuron for one in far] == expected.far_from_own.tolist()
+    assert far[0].z_own == pytest.approx(expected.z_own[far[0].neuron], rel=1e-4)
+    assert far[0].own.mean == pytest.approx(classes[0].mean[far[0].neuron], rel=1e-5)
 
 
 def test_everything_of_one_instance(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
     found = instance(snapshot, LAYER, 3)
-    assert found["id"] == data.ids[rank[3]]
-    assert found["label"] == CLASSES[data.labels[rank[3]]]
-    assert found["correct"] == bool((data.logits.argmax(axis=1) == data.labels)[rank[3]])
+    assert found.id == data.ids[rank[3]]
+    assert found.label == CLASSES[data.labels[rank[3]]]
+    assert found.correct == bool((data.logits.argmax(axis=1) == data.labels)[rank[3]])

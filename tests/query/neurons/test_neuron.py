@@ -38,17 +38,17 @@ def test_histograms_share_their_bins(
 
 def test_extremes(snapshot: SnapshotReader, values: np.ndarray) -> None:
     top, bottom = extremes(snapshot, codes(snapshot.neuron("head", 1)))
-    assert [one["value"] for one in top] == sorted(values, reverse=True)[:8]
-    assert [one["value"] for one in bottom] == sorted(values)[:8]
-    assert [values[one["row"]] for one in top] == [one["value"] for one in top]  # type: ignore[call-overload]
+    assert [one.value for one in top] == sorted(values, reverse=True)[:8]
+    assert [one.value for one in bottom] == sorted(values)[:8]
+    assert [values[one.row] for one in top] == [one.value for one in top]
 
 
 def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, values: np.ndarray) -> None:
     labels = data.labels[rank]
     found = selectivity(snapshot, codes(snapshot.neuron("head", 1)))
-    assert {one.name for one in found} == set(CLASSES)
+    assert {one.class_ for one in found} == set(CLASSES)
     for one in found:
-        inside = labels == CLASSES.index(one.name)
+        inside = labels == CLASSES.index(one.class_)
         assert one.auc == pytest.approx(roc_auc_score(inside, values))
         assert one.n == inside.sum()
         n, m = inside.sum(), (~inside).sum()
@@ -63,9 +63,9 @@ def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, val
 def test_over_steps(run_path, data: Data) -> None:
     run = open_run(run_path)
     found = over_steps([run.snapshot(step) for step in run.steps], "stem/relu", 4)
-    assert [one["step"] for one in found] == [1, 2, 5]
-    assert found[1]["mean"] == pytest.approx(data.activations["stem/relu"][:, 4].mean(), rel=1e-5)
-    assert found[1]["std"] == pytest.approx(data.activations["stem/relu"][:, 4].std(), rel=1e-5)
+    assert [one.step for one in found] == [1, 2, 5]
+    assert found[1].mean == pytest.approx(data.activations["stem/relu"][:, 4].mean(), rel=1e-5)
+    assert found[1].std == pytest.approx(data.activations["stem/relu"][:, 4].std(), rel=1e-5)
 
 
 def test_constant_neuron(snapshot: SnapshotReader) -> None:
@@ -80,14 +80,14 @@ def test_ties_and_values_that_are_not_finite(snapshot: SnapshotReader, data: Dat
     known = np.isfinite(given)
     exact = given.astype(np.float64)
     top, bottom = extremes(snapshot, codes(given))
-    assert [one["row"] for one in top] == [9, 10, 11, 0, 1, 2, 12, 13]
-    assert [one["row"] for one in bottom] == [6, 7, 8, 0, 1, 2, 12, 13]
+    assert [one.row for one in top] == [9, 10, 11, 0, 1, 2, 12, 13]
+    assert [one.row for one in bottom] == [6, 7, 8, 0, 1, 2, 12, 13]
     edges, (one,) = histograms(snapshot, codes(given), [Row(subset="all")])
     assert one.counts.tolist() == np.histogram(exact[known], edges)[0].tolist()
     assert (one.n, one.mean, one.std) == (12, exact[known].mean(), pytest.approx(exact[known].std()))
     labels = data.labels[rank]
     for each in selectivity(snapshot, codes(given)):
-        inside = labels == CLASSES.index(each.name)
+        inside = labels == CLASSES.index(each.class_)
         assert each.auc == pytest.approx(roc_auc_score(inside[known], exact[known]))
         assert each.n == np.count_nonzero(inside & known)
 
@@ -97,8 +97,8 @@ def test_nothing_is_known(snapshot: SnapshotReader) -> None:
     edges, (one,) = histograms(snapshot, nothing, [Row(subset="all")])
     assert (edges[0], edges[-1], one.n, one.counts.sum()) == (0, 1, 0, 0)
     assert np.isnan([one.mean, one.std]).all()
-    assert extremes(snapshot, nothing) == ([], [])
-    assert selectivity(snapshot, nothing) == []
+    assert extremes(snapshot, nothing) == ((), ())
+    assert selectivity(snapshot, nothing) == ()
 
 
 def test_what_is_not_there(snapshot: SnapshotReader) -> None:
@@ -111,9 +111,6 @@ def test_a_prefix_answers_first(snapshot: SnapshotReader, values: np.ndarray) ->
     rows = [Row(subset="all"), Row(instance=12)]
     found = neuron(snapshot, "head", 1, rows, [], prefix=9)
     whole = neuron(snapshot, "head", 1, rows, [])
-    assert (found["complete"], whole["complete"]) == (False, True)
-    described, top = found["rows"], found["top"]
-    assert isinstance(described, list)
-    assert isinstance(top, list)
-    assert [one["n"] for one in described] == [9, 0]
-    assert [one["value"] for one in top] == sorted(values[:9], reverse=True)[:8]
+    assert (found.complete, whole.complete) == (False, True)
+    assert [one.n for one in found.rows] == [9, 0]
+    assert [one.value for one in found.top] == sorted(values[:9], reverse=True)[:8]

@@ -52,27 +52,26 @@ def test_how_it_was_predicted(snapshot: SnapshotReader, data: Data) -> None:
     probability /= probability.sum(axis=1, keepdims=True)
     assert found.loss == pytest.approx(-np.log(probability[inside, 0]).mean(), rel=1e-5)
     counts = Counter(("ant", CLASSES[index]) for index in prediction[inside])
-    assert {(label, given): count for label, given, count in found.confusion} == counts
-    assert [count for *_, count in found.confusion] == sorted((count for *_, count in found.confusion), reverse=True)
+    assert {(one.label, one.prediction): one.count for one in found.confusion} == counts
+    assert [one.count for one in found.confusion] == sorted(counts.values(), reverse=True)
 
 
 def test_none_and_all(snapshot: SnapshotReader) -> None:
     for row in (Row(subset="nobody"), Row(expression="score > 2")):
         found = subset(snapshot, LAYER, row)
-        assert (found["n"], found["kept"], found["confusion"], found["neurons"], found["tested"]) == (0, 0, [], [], 0)
-        assert found["accuracy"] != found["accuracy"]  # NaN
+        assert (found.n, found.kept, found.confusion, found.neurons, found.tested) == (0, 0, (), (), 0)
+        assert found.accuracy != found.accuracy  # NaN
     for row in (Row(subset="all"), Row(expression="True")):
         found = subset(snapshot, LAYER, row)
-        assert (found["n"], found["neurons"], found["tested"]) == (17, [], 0)
+        assert (found.n, found.neurons, found.tested) == (17, (), 0)
 
 
 def test_the_answer_counts_what_differs(snapshot: SnapshotReader) -> None:
     found, row = subset(snapshot, "head", Row(subset="bee")), Row(subset="bee")
     q = differences(snapshot, "head", row).q
-    assert found["tested"] == 3
-    assert found["differ"] == np.count_nonzero(q <= 0.05)
-    assert isinstance(found["neurons"], list)
-    assert [one["neuron"] for one in found["neurons"]] == differences(snapshot, "head", row).order.tolist()
+    assert found.tested == 3
+    assert found.differ == np.count_nonzero(q <= 0.05)
+    assert [one.neuron for one in found.neurons] == differences(snapshot, "head", row).order.tolist()
 
 
 def test_what_is_not_there(snapshot: SnapshotReader) -> None:

@@ -36,8 +36,8 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
             bars={scores.slice(0, 5).map(({ class: name, score }) => ({
               name,
               index: classIndex(name),
-              share: Math.min(1, Math.abs(score)),
-              told: fixed(score),
+              share: Math.min(1, Math.abs(score ?? 0)),
+              told: score === null ? "?" : fixed(score),
             }))}
           />
         </section>

@@ -24,7 +24,7 @@ export async function saveMatrix(kind: "png" | "svg" | "csv", layer: string, mod
 
 /** A picture that came as bytes gets its numbers now. */
 const numbered = async (model: MatrixModel): Promise<MatrixModel> =>
-  model.matrix.cells ? { ...model, matrix: await allNumbers(model.asked) } : model;
+  model.matrix.quantized ? { ...model, matrix: await allNumbers(model.asked) } : model;
 
 /** A line per neuron in the order shown, a column per row. */
 export function table({ matrix, keys, statistic }: MatrixModel): string {

@@ -80,7 +80,7 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
         other &&
         matrix &&
         asked &&
-        !matrix.cells &&
+        !matrix.quantized &&
         other.neurons === matrix.neurons &&
         other.count === matrix.count &&
         other[asked.statistic].length > 0
@@ -100,7 +100,7 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
   const subsets = keys.flatMap((key, i) => (isInstanceKey(key) ? [] : [i]));
   const difference = other !== null && compareMode.value === "difference";
   const values =
-    matrix.cells ?? (difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown]);
+    matrix.quantized ?? (difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown]);
   const scale = matrix.scale
     ? drawnScale(matrix.scale, matrix.count * matrix.neurons)
     : matrixScale({
@@ -157,7 +157,7 @@ export function stageOf(layer: string): Stage {
   const numbers = numbersOf(() => {
     const [spot, now] = [told.value, model.value];
     const neuron = now && spot ? now.matrix.order[spot.place] : undefined;
-    if (!now?.matrix.cells || !spot || neuron === undefined) return null;
+    if (!now?.matrix.quantized || !spot || neuron === undefined) return null;
     const { scale: _, ...asked } = now.asked;
     const rows = [...new Set([rowAt(now, spot), now.a, now.b])].flatMap((at) => asked.rows[at] ?? []);
     return rows.length > 0 ? { ...asked, rows, sort: { by: "index" }, window: [neuron, neuron + 1] } : null;
@@ -173,7 +173,7 @@ export function cellOf(
   neuron: number,
 ): { value: number; deviation: number } | null {
   let [from, i] = [matrix, at * matrix.neurons + neuron];
-  if (matrix.cells) {
+  if (matrix.quantized) {
     const { value, query } = numbers.value;
     if (
       !value ||

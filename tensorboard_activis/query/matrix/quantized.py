@@ -6,15 +6,13 @@ import numpy as np
 
 from tensorboard_activis.errors import QueryError
 
-#: Statistics that may be drawn.
-STATISTICS = ("mean", "std", "max", "active")
 _STEPS = 254
 #: Differences outside of these would overflow float32, or vanish in it.
 _SMALL, _LARGE = 1e-30, 1e38
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class Quantized:
     """`values` uint8: 0 where nothing is known, else 1 at `low` to 255 at `high`; what lies outside is drawn as the end."""
 
     values: np.ndarray
@@ -22,7 +20,7 @@ class Cells:
     high: float
 
 
-def to_bytes(values: np.ndarray, bounds: tuple[float, float] | None = None) -> Cells:
+def to_bytes(values: np.ndarray, bounds: tuple[float, float] | None = None) -> Quantized:
     """Scaled linearly between the bounds, to the nearest of 255 steps.
 
     Arguments:
@@ -38,7 +36,7 @@ def to_bytes(values: np.ndarray, bounds: tuple[float, float] | None = None) -> C
         np.clip(steps, 0, _STEPS, out=steps)
         np.add(steps, 1, out=steps)
     steps[~np.isfinite(values)] = 0
-    return Cells(steps.astype(np.uint8), low, high)
+    return Quantized(steps.astype(np.uint8), low, high)
 
 
 def span(values: np.ndarray) -> tuple[float, float]:
@@ -52,10 +50,10 @@ def span(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def parse_window(window: object, neurons: int) -> slice:
-    """A window of the columns in sorted order, from JSON `[start, stop]`; all when None. Raises QueryError."""
+def parse_window(window: object, neurons: int) -> slice | None:
+    """A window of the columns in sorted order, from JSON `[start, stop]`; None for all. Raises QueryError."""
     if window is None:
-        return slice(0, neurons)
+        return None
     if (
         not isinstance(window, list)
         or len(window) != 2

@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 import pytest
 
-from tensorboard_activis.serve.responses import encode_json
+from tensorboard_activis.serve.encoding import encode_json
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""Kept instances by an expression, and a neuron's activation on each of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis.query.contract import Float32Array, Int32Array
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The kept instances for which an expression is true.
+
+    Attributes:
+        rows: of these instances, ascending.
+        count: how many of the sample they are; probes are not counted.
+        of: instances of the sample.
+    """
+
+    rows: Int32Array
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """One neuron on every kept instance.
+
+    Attributes:
+        value: its activation, [instances].
+    """
+
+    value: Float32Array
+
+
+def where(snapshot: SnapshotReader, expression: str) -> Where:
+    """Raises ExpressionError."""
+    mask, kept = snapshot.where(expression), snapshot.record.kept
+    return Where(np.flatnonzero(mask).astype(np.int32), int(np.count_nonzero(mask[:kept])), kept)
+
+
+def activation(snapshot: SnapshotReader, layer: str, neuron: int) -> Activation:
+    """Raises NotFoundError, UnreadableError."""
+    return Activation(np.asarray(snapshot.neuron(layer, neuron), np.float32))

@@ -1,0 +1,113 @@
+"""Answers as bytes: any dataclass of `query` as JSON, or as safetensors with JSON metadata where it has arrays."""
+
+import json
+import math
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import partial
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from safetensors.numpy import save
+
+from tensorboard_activis.query.contract import wire_name
+
+JSON = "application/json"
+SAFETENSORS = "application/octet-stream"
+
+
+def encode(answer: object) -> tuple[bytes, str]:
+    """An answer and its content type.
+
+    Without arrays: JSON, absent values as null. With arrays: safetensors, whose metadata are the other fields as JSON; what is
+    absent is left out. A mapping of arrays gives them their own names, a dataclass inside of one such as `id.bytes`.
+    """
+    if not has_arrays(type(answer)):
+        return encode_json(answer), JSON
+    tensors: dict[str, np.ndarray] = {}
+    metadata: dict[str, object] = {}
+    for name, value in _parts(answer):
+        if isinstance(value, np.ndarray):
+            tensors[name] = value
+        else:
+            metadata[name] = value
+    return encode_safetensors(tensors, metadata), SAFETENSORS
+
+
+def encode_safetensors(tensors: Mapping[str, np.ndarray], metadata: object) -> bytes:
+    """Arrays and metadata as one safetensors file."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    return save(arrays, {"json": encode_json(metadata).decode()})
+
+
+def encode_json(value: object) -> bytes:
+    """As text; NaN and infinities are null."""
+    dumps = partial(json.dumps, allow_nan=False, separators=(",", ":"), default=_plain)
+    try:
+        return dumps(value).encode()
+    except ValueError:
+        # Numbers that JSON does not know. Most answers have none, and looking for them takes several times as long as this.
+        return dumps(finite(value)).encode()
+
+
+def finite(value: object) -> object:
+    """The same value with null for numbers that JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value if value is None or isinstance(value, (str, int)) else finite(_plain(value))
+
+
+def has_arrays(kind: object) -> bool:
+    """Whether this is a dataclass that is sent as safetensors."""
+    return is_dataclass(kind) and any(map(_is_array, _hints(kind).values()))
+
+
+_HINTS: dict[object, dict[str, Any]] = {}  # asked for with every answer, and slow to find
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    hints = _HINTS.get(kind)
+    if hints is None:
+        hints = _HINTS[kind] = get_type_hints(kind, include_extras=True)
+    return hints
+
+
+def _is_array(hint: Any) -> bool:
+    origin = get_origin(hint)
+    if origin is Annotated:  # a few numbers
+        return False
+    if origin in (Union, types.UnionType):
+        return any(map(_is_array, get_args(hint)))
+    if origin is Mapping:
+        return _is_array(get_args(hint)[1])
+    return origin is np.ndarray or has_arrays(hint)
+
+
+def _parts(answer: Any, before: str = "") -> Iterator[tuple[str, object]]:
+    hints = _hints(type(answer))
+    for field in fields(answer):
+        name, value = f"{before}{wire_name(field.name)}", getattr(answer, field.name)
+        if value is None:
+            continue
+        if isinstance(value, Mapping) and _is_array(hints[field.name]):
+            yield from value.items()
+        elif has_arrays(type(value)):
+            yield from _parts(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _plain(value: Any) -> object:
+    """What JSON has no word for: dataclasses as objects, a few numbers as a list."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {wire_name(field.name): getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is nothing that answers are made of; see query/contract.py.")
