@@ -103,19 +103,19 @@ class ActiVisCallback(TrainerCallback):
         self._state: Any = None
         _callbacks.add(self)
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **found: Any) -> None:
-        """Checks what can be told by now."""
+    def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Checks everything that can be checked before the first step."""
         self.close()
         self._training, self._given_up, self._last_step = True, False, None
         if not _takes_part(state, args):
             return
-        _check_sharding(args, found["model"])
+        _check_sharding(args, objects["model"])
         self._directory = _shared_directory(self._log_dir, args)
         self._state = state
         for other in list(_callbacks):
             other.let_go(self._directory, state)
         if self._data is not None:
-            self._open(args, found)
+            self._open(args, objects)
             return
         if str(getattr(args.eval_strategy, "value", args.eval_strategy)) == "no":
             raise ConfigurationError(
@@ -125,18 +125,18 @@ class ActiVisCallback(TrainerCallback):
         if state.is_world_process_zero:
             RunDirectory(self._directory).close()  # raises what would otherwise come after the first epoch
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **found: Any) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         if self._data is None:
-            self._data = evaluation_data(found.get("eval_dataloader"), args, shared=_log_together(args))
+            self._data = evaluation_data(objects.get("eval_dataloader"), args, shared=_log_together(args))
         # An evaluation set of several parts is evaluated part by part, at one step.
         if not (self._training and state.global_step == self._last_step):
-            self._log(args, state, found)
+            self._log(args, state, objects)
         if not self._training:
             self.close()
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **found: Any) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         if state.global_step != self._last_step:
-            self._log(args, state, found)
+            self._log(args, state, objects)
         self._training = False
         self.close()
 
@@ -147,16 +147,16 @@ class ActiVisCallback(TrainerCallback):
         self._logger = None
 
     def let_go(self, directory: str | os.PathLike[str], state: Any) -> None:
-        """Closes the files if they are in this directory and of another training, which has failed: a Trainer tells nobody."""
+        """Closes the files if they belong to another training in this directory, which has failed without notice."""
         same = self._directory is not None and os.path.abspath(self._directory) == os.path.abspath(directory)
         if same and self._state is not state:
             self.close()
 
-    def _log(self, args: Any, state: Any, found: Mapping[str, Any]) -> None:
+    def _log(self, args: Any, state: Any, objects: Mapping[str, Any]) -> None:
         if not _takes_part(state, args) or self._given_up:
             return
         try:
-            logger = self._logger or self._open(args, found)
+            logger = self._logger or self._open(args, objects)
         except ConfigurationError as error:
             if self._strict:
                 raise
@@ -170,15 +170,15 @@ class ActiVisCallback(TrainerCallback):
         logger.log(state.global_step)
         self._last_step = state.global_step
 
-    def _open(self, args: Any, found: Mapping[str, Any]) -> ActiVisLogger:
+    def _open(self, args: Any, objects: Mapping[str, Any]) -> ActiVisLogger:
         if self._data is None:
             raise ConfigurationError("The trainer made no evaluation, so there is no evaluation set. Give data=.")
         if self._directory is None:
             self._directory = _shared_directory(self._log_dir, args)
-        model = found["model"]
+        model = objects["model"]
         names = self._class_names if self._class_names is not None else label_names(model)
-        tokenizer = self._tokenizer if self._tokenizer is not None else found.get("processing_class")
-        loaders = (found.get("train_dataloader"), found.get("eval_dataloader"))
+        tokenizer = self._tokenizer if self._tokenizer is not None else objects.get("processing_class")
+        loaders = (objects.get("train_dataloader"), objects.get("eval_dataloader"))
         like = next((loader for loader in loaders if loader is not None), None)
         data, probes = (
             each if each is None else batched(each, args, model, like) for each in (self._data, self._probes)
@@ -196,12 +196,12 @@ class ActiVisCallback(TrainerCallback):
         return self._logger
 
 
-#: All that there are: one whose training failed still holds its directory.
+#: All live callbacks: one whose training failed still has its directory locked.
 _callbacks: "weakref.WeakSet[ActiVisCallback]" = weakref.WeakSet()
 
 
 def _log_together(args: Any) -> bool:
-    """Whether there are several processes that torch connects; of others the first alone logs, over all data."""
+    """Whether several processes, connected by torch.distributed, log together; else the first one logs alone, over all data."""
     return args.world_size > 1 and dist.is_available() and dist.is_initialized()
 
 
@@ -222,9 +222,9 @@ def _check_sharding(args: Any, model: Any) -> None:
 
 
 def _shared_directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
-    """That of the first process: the rule has the time in it, and the process's number."""
-    found = _directory(log_dir, args)
-    return told(os.fspath(found)) if _log_together(args) else found
+    """The first process's log directory, for all: the Trainer's rule for its name uses the time and the process's number."""
+    directory = _directory(log_dir, args)
+    return told(os.fspath(directory)) if _log_together(args) else directory
 
 
 def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
