@@ -3,13 +3,14 @@
 import ast
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from itertools import islice
 from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tensorboard_activis.errors import ExpressionError
+from tensorboard_activis.expression_evaluation import Check, Compiled, TextStep
 from tensorboard_activis.expression_functions import FUNCTIONS, search
 from tensorboard_activis.expression_values import (
     UNKNOWN,
@@ -18,12 +19,15 @@ from tensorboard_activis.expression_values import (
     characters,
     column_value,
     is_number,
+    listing,
     nan_is_null,
     near_names,
+    shortened,
 )
 
 MAX_DEPTH = 40
-MAX_LIST = 10_000
+#: Values of a list after which it is asked whether to go on.
+_SOME = 500
 
 ALLOWED = (
     'Allowed are comparisons, and/or/not, in, + - * / %, parentheses, names of columns, col("a name"), numbers, texts, '
@@ -52,35 +56,48 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[pc.Expression, pc.Expression]
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """A pyarrow expression over fields `c0`… (columns), `n0`… (neurons), `u` (a uniform number per instance), `m0`… (whether
-    the list in a column holds a value)."""
-
-    expression: pc.Expression
-    columns: tuple[str, ...]
-    neurons: tuple[tuple[str, int], ...]
-    sampled: bool
-    members: tuple[tuple[str, str | int], ...] = ()
-
-
 class Compiler:
-    """Compiles one syntax tree against one set of columns."""
+    """Compiles one syntax tree against one set of columns; `check` is called again and again meanwhile."""
 
-    def __init__(self, text: str, offset: int, columns: Mapping[str, pa.DataType] | None, *, neurons: bool) -> None:
+    def __init__(
+        self,
+        text: str,
+        offset: int,
+        columns: Mapping[str, pa.DataType] | None,
+        *,
+        neurons: bool,
+        check: Check = lambda: None,
+    ) -> None:
         self._text = text
         self._offset = offset
         self.types = columns
         self.allow_neurons = neurons
-        self.columns: list[str] = []
-        self.neurons: list[tuple[str, int]] = []
+        self.check = check
+        # In order of appearance; each at its number.
+        self.columns: dict[str, int] = {}
+        self.neurons: dict[tuple[str, int], int] = {}
+        self.members: dict[tuple[str, str | int], int] = {}
         self.sampled = False
-        self.members: list[tuple[str, str | int]] = []
+        self._steps: list[TextStep] = []
+        self._nodes = 0
 
     def compile(self, tree: ast.expr) -> Compiled:
         """The whole expression. Raises ExpressionError."""
         expression = self._truth(tree, 0)
-        return Compiled(expression, tuple(self.columns), tuple(self.neurons), self.sampled, tuple(self.members))
+        return Compiled(
+            expression,
+            tuple(self.columns),
+            tuple(self.neurons),
+            self.sampled,
+            tuple(self.members),
+            tuple(self._steps),
+            self._nodes,
+        )
+
+    def text_step(self, expression: pc.Expression, cost: int = 1) -> pc.Expression:
+        """What a function of texts gives, as a field: it is computed before what it is part of."""
+        self._steps.append(TextStep(expression, cost))
+        return pc.field(f"s{len(self._steps) - 1}")
 
     # Truth values
 
@@ -97,6 +114,8 @@ class Compiler:
         if depth > MAX_DEPTH:
             self.fail(node, f"the expression is nested too deeply: at most {MAX_DEPTH} levels")
         depth += 1
+        self._nodes += 1
+        self.check()
         if isinstance(node, ast.BoolOp):
             join = pc.and_kleene if isinstance(node.op, ast.And) else pc.or_kleene
             return Value("boolean", balanced(join, [self._truth(value, depth) for value in node.values]), node)
@@ -117,7 +136,7 @@ class Compiler:
         if isinstance(node, ast.Attribute):
             self.fail(
                 node,
-                f'found .{node.attr}: columns have no attributes. For a column whose name holds a dot write col("…")',
+                f'found .{shortened(node.attr)}: columns have no attributes. For a column whose name holds a dot write col("…")',
             )
         self.fail(node, f"found {self.source(node)}, which is not part of the language. {ALLOWED}")
 
@@ -197,7 +216,7 @@ class Compiler:
             if one.kind == "list":
                 return f"Write {self.source(other.node)} in {self.source(one.node)}, for what it holds."
             if isinstance(one.literal, str) and other.kind == "number" and is_number(one.literal):
-                return f"Write {one.literal} without quotes."
+                return f"Write {shortened(one.literal)} without quotes."
             if one.kind == "text" and isinstance(other.literal, (int, float)) and not isinstance(other.literal, bool):
                 return f'Write "{other.literal}" in quotes.'
             if one.kind == "boolean" and other.kind != "boolean":
@@ -211,9 +230,11 @@ class Compiler:
                 return Value("boolean", UNKNOWN, self.value(right, depth).node)  # a list of numbers, it may turn out
             return search(self, "contains", node, (right, left), depth)
         value = self.value(left, depth)
-        if len(right.elts) > MAX_LIST:
-            self.fail(right, f"the list holds {len(right.elts):,} values; at most {MAX_LIST:,} are allowed")
-        found = [self._adapted(self._constant(element), value, "==") for element in right.elts]
+        found: list[Value] = []
+        elements = iter(right.elts)
+        while some := list(islice(elements, _SOME)):
+            self.check()
+            found += (self._adapted(self._constant(element), value, "==") for element in some)
         for item in found:
             if item.kind != value.kind and value.kind != "any":
                 self.fail(
@@ -253,9 +274,7 @@ class Compiler:
                 + (f'"{self.source(item)}" in quotes.' if texts else "a number without quotes."),
             )
         key = (lists.column, literal)
-        if key not in self.members:
-            self.members.append(key)
-        return Value("boolean", pc.field(f"m{self.members.index(key)}"), node)
+        return Value("boolean", pc.field(f"m{self.members.setdefault(key, len(self.members))}"), node)
 
     # Functions
 
@@ -270,7 +289,7 @@ class Compiler:
             self.fail(node, f"only named functions can be called. {ALLOWED}")
         if name not in FUNCTIONS:
             near = near_names(name, FUNCTIONS)
-            self.fail(node, f"there is no function {name}.{near} Functions: {', '.join(sorted(FUNCTIONS))}")
+            self.fail(node, f"there is no function {shortened(name)}.{near} Functions: {', '.join(sorted(FUNCTIONS))}")
         wanted, function = FUNCTIONS[name]
         if (
             node.keywords
@@ -290,10 +309,8 @@ class Compiler:
                 if column_value(column, kind, pc.field("c"), node).kind != "other"
             }
             near = near_names(name, usable)
-            self.fail(node, f"there is no column {name}.{near} Columns: {', '.join(sorted(usable)) or 'none'}")
-        if name not in self.columns:
-            self.columns.append(name)
-        field = pc.field(f"c{self.columns.index(name)}")
+            self.fail(node, f"there is no column {shortened(name)}.{near} Columns: {listing(usable)}")
+        field = pc.field(f"c{self.columns.setdefault(name, len(self.columns))}")
         if self.types is None:
             return Value("any", field, node, column=name)
         return column_value(name, self.types[name], field, node)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.expression_patterns import pattern_size
 from tensorboard_activis.expression_values import Value, nan_is_null
 
 if TYPE_CHECKING:
@@ -29,18 +30,20 @@ def search(compiler: Compiler, name: str, node: ast.expr, arguments: Sequence[as
             f"{compiler.source(arguments[1])} must be a text in quotes: what to look for in "
             f"{compiler.source(arguments[0])}",
         )
+    cost = 1
     if name == "matches":
+        cost = pattern_size(pattern.literal)
         try:
             pc.match_substring_regex(pa.array([""]), pattern.literal)
         except pa.ArrowInvalid as error:
-            compiler.fail(arguments[1], f"not a pattern that RE2 knows: {error}")
+            compiler.fail(arguments[1], f"not a pattern that RE2 knows: {error!s:.300}")
     kinds = {
         "contains": pc.match_substring,
         "startswith": pc.starts_with,
         "endswith": pc.ends_with,
         "matches": pc.match_substring_regex,
     }
-    return Value("boolean", kinds[name](text.expression, pattern.literal), node)
+    return Value("boolean", compiler.text_step(kinds[name](text.expression, pattern.literal), cost), node)
 
 
 def isnull(compiler: Compiler, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:
@@ -51,11 +54,13 @@ def length(compiler: Compiler, node: ast.expr, arguments: Sequence[ast.expr], de
     value = compiler.value(arguments[0], depth)
     if value.kind == "list":
         return Value("number", pc.list_value_length(value.expression), node, integer=True)
-    return Value("number", pc.utf8_length(compiler.kind(arguments[0], "text", depth).expression), node, integer=True)
+    size = compiler.text_step(pc.utf8_length(compiler.kind(arguments[0], "text", depth).expression))
+    return Value("number", size, node, integer=True)
 
 
 def lower(compiler: Compiler, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:
-    return Value("text", pc.utf8_lower(compiler.kind(arguments[0], "text", depth).expression), node)
+    text = compiler.kind(arguments[0], "text", depth).expression
+    return Value("text", compiler.text_step(pc.utf8_lower(text), cost=2), node)
 
 
 def sampled_share(compiler: Compiler, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:
@@ -79,9 +84,8 @@ def neuron(compiler: Compiler, node: ast.expr, arguments: Sequence[ast.expr], de
             node,
             'neuron is written neuron("layer", index), with a layer\'s name in quotes and a whole number from 0',
         )
-    if (layer, index) not in compiler.neurons:
-        compiler.neurons.append((layer, index))
-    return Value("number", nan_is_null(pc.field(f"n{compiler.neurons.index((layer, index))}")), node)
+    number = compiler.neurons.setdefault((layer, index), len(compiler.neurons))
+    return Value("number", nan_is_null(pc.field(f"n{number}")), node)
 
 
 def col(compiler: Compiler, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:

@@ -2,11 +2,17 @@
 
 import ast
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+#: Names that are compared with one that is not there, and characters of each.
+_NEAR_NAMES, _NEAR_LENGTH = 200, 40
+#: Names in a message, and characters of each.
+_LISTED, _SHOWN = 20, 60
 
 UNKNOWN = pc.scalar(pa.scalar(None, pa.bool_()))
 MISSING = pc.scalar(pa.scalar(None, pa.float64()))
@@ -71,9 +77,27 @@ def nan_is_null(expression: pc.Expression) -> pc.Expression:
 
 
 def near_names(name: str, names: Mapping[str, object]) -> str:
-    """A question that names what was perhaps meant; empty when nothing is near."""
-    near = difflib.get_close_matches(name, list(names), 3, 0.6)
+    """A question that names what was perhaps meant; empty when nothing is near.
+
+    Comparing takes time in proportion to the product of the lengths, so only short names are, and not thousands of them.
+    """
+    if len(name) > _NEAR_LENGTH:
+        return ""
+    short = list(islice((one for one in names if len(one) <= _NEAR_LENGTH), _NEAR_NAMES))
+    near = difflib.get_close_matches(name, short, 3, 0.6)
     return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def shortened(name: str) -> str:
+    """A name as a message shows it."""
+    return name if len(name) <= _SHOWN else f"{name[: _SHOWN - 1]}…"
+
+
+def listing(names: Iterable[str]) -> str:
+    """The first of these names by the alphabet, as a message shows them."""
+    first = sorted(names)
+    text = ", ".join(shortened(name) for name in first[:_LISTED])
+    return (text or "none") + (", …" if len(first) > _LISTED else "")
 
 
 def is_number(text: str) -> bool:

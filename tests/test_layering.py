@@ -55,7 +55,7 @@ ROOMS = {
     "contract": set(),
     "limits": set(),
     "arithmetic": {"limits"},
-    "instances": {"contract", "limits"},
+    "instances": {"contract", "limits", "arithmetic"},
     "matrix": {"contract", "limits", "arithmetic", "instances"},
     "neurons": {"contract", "limits", "arithmetic", "instances", "matrix"},
     "projection": {"contract", "limits", "arithmetic", "instances"},
@@ -234,3 +234,13 @@ def test_no_file_names_a_place_on_this_machine():
             continue
         found += [f"{name}: {match}" for match in places.findall(path.read_text(errors="replace"))]
     assert found == []
+
+
+def test_expressions_of_requests_are_computed_within_their_limits() -> None:
+    """`SnapshotReader.where` has none: it is for users. Requests go through `query.instances.filtering`."""
+    for stage in ("query", "serve"):
+        for path in sorted((PACKAGE / stage).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Attribute) and node.attr in ("where", "whole", "mask"):
+                    assert isinstance(node.value, ast.Name), path
+                    assert node.value.id in ("np", "selections", "questions"), f"{path}:{node.lineno}"

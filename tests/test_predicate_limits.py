@@ -4,8 +4,7 @@ import pyarrow as pa
 import pytest
 
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.expression import MAX_DEPTH, MAX_LIST
-from tensorboard_activis.predicate import MAX_LENGTH, compile_expression
+from tensorboard_activis.predicate import MAX_DEPTH, MAX_LENGTH, MAX_LIST, compile_expression
 
 TABLE = pa.table({"id": pa.array([1, 2, 3]), "flag": pa.array([True, False, None])})
 TYPES = {field.name: field.type for field in TABLE.schema}

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ExpressionError, NotFoundError
+from tensorboard_activis.expression_evaluation import Check, Evaluation
 from tensorboard_activis.predicate import compile_expression
 from tensorboard_activis.read.arrays import Known, check_array, read_array
 from tensorboard_activis.read.instances import read_instances, with_outcome
@@ -147,6 +148,10 @@ class SnapshotReader:
         Raises:
             ExpressionError: the expression is not in the language, or does not fit the columns and layers.
         """
+        return self.evaluation(expression, prefix).whole()
+
+    def evaluation(self, expression: str, prefix: int | None = None, check: Check = lambda: None) -> Evaluation:
+        """The same, not yet computed: as a whole or in parts of rows. `check` is called meanwhile, and raises to end it."""
         table = self.instances if prefix is None else self.instances.slice(0, prefix)
         types = dict(zip(table.schema.names, table.schema.types, strict=True))
 
@@ -156,7 +161,8 @@ class SnapshotReader:
             except NotFoundError as error:
                 raise ExpressionError(str(error)) from error
 
-        return compile_expression(expression, types, neurons=True).mask(table, values)
+        predicate = compile_expression(expression, types, neurons=True, check=check)
+        return predicate.evaluation(table, values, check)
 
 
 def _few(names: list[str]) -> str:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.contract import Records
+from tensorboard_activis.query.instances.filtering import matching
 from tensorboard_activis.query.instances.kinds import column_kind
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -73,7 +74,7 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
         )
     sampled = np.arange(snapshot.rows) < snapshot.record.kept  # probes are in no statistic
     if expression:
-        sampled &= snapshot.where(expression)
+        sampled &= matching(snapshot, expression)
     wanted = {
         name: table.column(name) if name in table.column_names else pa.nulls(table.num_rows, kind)
         for name, kind in (("correct", pa.bool_()), ("score", pa.float64()), ("loss", pa.float64()))

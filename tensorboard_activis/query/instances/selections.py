@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.query.contract import Float32Array, Int32Array
+from tensorboard_activis.query.instances.filtering import matching
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 
@@ -36,7 +37,7 @@ class Activation:
 
 def where(snapshot: SnapshotReader, expression: str) -> Where:
     """Raises ExpressionError."""
-    mask, kept = snapshot.where(expression), snapshot.record.kept
+    mask, kept = matching(snapshot, expression), snapshot.record.kept
     return Where(np.flatnonzero(mask).astype(np.int32), int(np.count_nonzero(mask[:kept])), kept)
 
 

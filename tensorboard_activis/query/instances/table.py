@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.contract import Scalar
 from tensorboard_activis.query.instances.classes import check_instance
+from tensorboard_activis.query.instances.filtering import matching
 from tensorboard_activis.query.instances.kinds import column_kind
 from tensorboard_activis.query.instances.lists import is_list, joined, readable
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -56,7 +57,7 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     else:
         rows = np.array([check_instance(snapshot, row) for row in page.rows], np.int64)
     if page.expression:
-        rows = rows[snapshot.where(page.expression)[rows]]
+        rows = rows[matching(snapshot, page.expression)[rows]]
     if page.order is None:
         return rows
     if page.order == "row":

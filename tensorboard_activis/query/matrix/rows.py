@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.query.instances.classes import check_instance, row_of_id
+from tensorboard_activis.query.instances.filtering import matching
 from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -102,14 +103,14 @@ def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = 
             position = check_instance(snapshot, row.instance)
             mask[position : position + 1] = True
         elif row.expression is not None:
-            mask[:] = snapshot.where(row.expression, kept)
+            mask[:] = matching(snapshot, row.expression, kept)
         elif row.subset is not None:
             subset = snapshot.record.subsets[subset_index(snapshot, row.subset)]
             if subset.kind == "all":
                 mask[:] = True
                 continue
             try:
-                mask[:] = snapshot.where(subset.expression, kept)
+                mask[:] = matching(snapshot, subset.expression, kept)
             except ExpressionError:
                 continue
     return found

@@ -1,0 +1,53 @@
+"""How long an expression is, found in one pass over its text, before anything that takes longer than that is done with it."""
+
+import re
+
+from tensorboard_activis.errors import ExpressionError
+
+#: Characters of an expression, the values of lists not counted: lists of ids are long, and limited by MAX_LIST.
+MAX_LENGTH = 4096
+#: Values of all lists of an expression.
+MAX_LIST = 10_000
+_MAX_TEXT = 300_000
+
+# A quote that is not closed goes on to the end; every repetition is possessive or short, so nothing is looked at twice.
+_TEXT = (
+    r"""'''(?:[^'\\]|\\.|'(?!''))*+(?:''')?+|\"""(?:[^"\\]|\\.|"(?!""))*+(?:\""")?+"""
+    r"""|'(?:[^'\\]|\\.)*+'?+|"(?:[^"\\]|\\.)*+"?+"""
+)
+_NUMBER = r"[-+]?(?:\d{1,40}+(?:\.\d{0,40}+)?|\.\d{1,40}+)(?:[eE][-+]?\d{1,5})?"
+_TOKEN = re.compile(
+    rf"(?P<value>\s{{0,8}}(?:{_NUMBER}|{_TEXT})\s{{0,8}}(?=[,\]]))|(?P<text>{_TEXT})"
+    r"""|(?<!\w)(?P<prefix>[A-Za-z]{1,2})(?=['"])|(?P<sign>[\[\],])""",
+    re.DOTALL,
+)
+
+
+def check_length(text: str) -> None:
+    """Raises ExpressionError for more than MAX_LENGTH characters besides the values of lists, or more than MAX_LIST of these."""
+    length, values = (len(text), 0) if len(text) > _MAX_TEXT else _measure(text)
+    if length > MAX_LENGTH:
+        raise ExpressionError(
+            f"The expression is too long: at most {MAX_LENGTH:,} characters besides lists. Use a shorter one."
+        )
+    if values > MAX_LIST:
+        raise ExpressionError(
+            f"The lists of the expression hold {values:,} values; at most {MAX_LIST:,} are allowed. Use fewer."
+        )
+
+
+def _measure(text: str) -> tuple[int, int]:
+    """Characters besides the values of lists, and how many of these there are."""
+    length, values, depth = len(text), 0, 0
+    for token in _TOKEN.finditer(text):
+        if token["prefix"]:
+            if "f" in token["prefix"].lower():
+                raise ExpressionError("A text may not begin with f: nothing is put into texts here.", token.start())
+        elif token["sign"] == "[":
+            depth += 1
+        elif token["sign"] == "]":
+            depth = max(0, depth - 1)
+        elif depth and not token["text"]:  # a value or a comma
+            length -= len(token[0])
+            values += token["sign"] is None
+    return length, values
