@@ -9,7 +9,7 @@ import re
 import sys
 
 from contract.records import ROOT, Contract, Record, read
-from contract.types import ARRAYS, fields_of, has_arrays, is_array, is_spread, options
+from contract.types import ARRAYS, absent, fields_of, has_arrays, is_array, is_spread, options
 
 DOCUMENT = ROOT / "docs" / "http_api.md"
 _MARKED = re.compile(r"(<!-- fields of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -45,7 +45,7 @@ def _table(contract: Contract, record: Record) -> str:
         shown = "own names" if is_spread(type_) else f"`{name}`"
         kind = _words(contract, type_)
         kind = kind.replace(" or null", " (may be missing)") if numbers and not _is_maybe_nan(type_) else kind
-        lines.append(f"| {shown} | {kind} | {text} |".replace("\\|", "|"))
+        lines.append(f"| {shown} | {kind} | {absent(text, numbers)} |")
     return "\n".join([*lines, "", ""])
 
 

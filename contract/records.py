@@ -45,12 +45,10 @@ class Contract:
     Attributes:
         records: dataclasses by name, what they refer to before themselves.
         aliases: named types that are used in them, by name.
-        vocabulary: the named types of query/contract.py.
     """
 
     records: dict[str, Record]
     aliases: dict[str, ast.expr]
-    vocabulary: dict[str, ast.expr]
 
 
 def read() -> Contract:
@@ -65,7 +63,7 @@ def read() -> Contract:
                 raise ValueError(f"{path}: there are two dataclasses {record.name}; answers need names of their own.")
             known[record.name] = record
         aliases.update(_aliases(tree))
-    contract = Contract({}, {}, dict(_aliases(ast.parse(VOCABULARY.read_text(encoding="utf-8")))))
+    contract = Contract({}, {})
     for path in sorted((PACKAGE / "serve").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and _ROUTE.match(ast.get_docstring(node) or ""):

@@ -1,6 +1,7 @@
 """The types of fields: what they are in TypeScript, and in the words of the documentation."""
 
 import ast
+import re
 
 from contract.records import Contract, Record
 
@@ -65,6 +66,11 @@ def options(type_: ast.expr) -> list[ast.expr]:
     if isinstance(type_, ast.BinOp):
         return [*options(type_.left), *options(type_.right)]
     return [type_]
+
+
+def absent(text: str, arrays: bool) -> str:
+    """A description without the word of Python for what is not there: answers with arrays leave it out."""
+    return re.sub(r"\bNone\b", "absent" if arrays else "null", text)
 
 
 def may_be_absent(type_: ast.expr) -> bool:

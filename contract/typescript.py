@@ -4,7 +4,7 @@ import json
 import textwrap
 
 from contract.records import ROOT, Contract, Field, Record
-from contract.types import fields_of, has_arrays, is_array, is_spread, may_be_absent, options, typescript
+from contract.types import absent, fields_of, has_arrays, is_array, is_spread, may_be_absent, options, typescript
 
 TARGET = ROOT / "frontend" / "src" / "api" / "contract.ts"
 _HEAD = """\
@@ -30,7 +30,9 @@ def _interface(contract: Contract, record: Record) -> str:
     extends = f" extends {', '.join(record.bases)}" if record.bases else ""
     numbers = any(has_arrays(contract, each) for each in _family(contract, record))
     fields = [line for field in record.fields for line in _field(field, numbers)]
-    return "\n".join([*_comment(record.text), f"export interface {record.name}{extends} {{", *fields, "}"])
+    return "\n".join(
+        [*_comment(absent(record.text, numbers)), f"export interface {record.name}{extends} {{", *fields, "}"]
+    )
 
 
 def _family(contract: Contract, record: Record) -> list[Record]:
@@ -42,7 +44,7 @@ def _field(field: Field, numbers: bool) -> list[str]:
     type_, mark = typescript(field.type), ""
     if numbers and may_be_absent(field.type):
         type_, mark = " | ".join(typescript(each) for each in options(field.type) if typescript(each) != "null"), "?"
-    return [*(f"  {line}" for line in _comment(field.text)), f"  {field.name}{mark}: {type_};"]
+    return [*(f"  {line}" for line in _comment(absent(field.text, numbers))), f"  {field.name}{mark}: {type_};"]
 
 
 def _comment(text: str) -> list[str]:

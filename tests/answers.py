@@ -3,12 +3,16 @@
 The run goes through the real writer and the answers come from the real plugin, so that neither side can drift from the other.
 """
 
+import contextlib
+import csv
+import io
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.recorder import Recorder
@@ -101,7 +105,7 @@ def write_runs(logdir: Path) -> None:
 
 
 def questions() -> dict[str, tuple[str, dict[str, object]]]:
-    """File name -> route and parameters. Names end in .json or .safetensors by what the route answers."""
+    """File name -> route and parameters. Names end by what the route answers."""
     at: dict[str, object] = {"run": "baseline", "step": 40}
     rows: list[object] = [
         {"subset": "all"},
@@ -135,6 +139,10 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         },
         "projection.safetensors": ("projection", at | {"layer": "head", "method": "pca"}),
         "table.json": ("table", at | {"order": "score", "descending": True, "limit": 5}),
+        "groups.json": ("groups", at | {"by": "prediction"}),
+        "activation.safetensors": ("activation", at | {"layer": "head", "neuron": 2}),
+        "export.csv": ("export", at | {"expression": "not correct"}),
+        "content.png": ("content", at | {"row": 3}),
         "instance.json": ("instance", wrong_at_first | {"layer": "stem", "row": FIRST_WRONG}),
         "column_statistics.json": ("column_statistics", at),
         "subset.json": ("subset", at | {"layer": "stem", "row": {"subset": "eight"}}),
@@ -150,7 +158,7 @@ FIRST_WRONG = 10
 
 def normal(name: str, content: bytes, logdir: Path) -> bytes:
     """An answer without what differs between runs of this test: times, places, sessions."""
-    if name.endswith(".safetensors"):
+    if not name.endswith(".json"):
         return content
     text = content.decode().replace(str(logdir), "logs")
     text = re.sub(r'"wall_time":[0-9.e+]+', '"wall_time":1750000000.0', text)
@@ -159,8 +167,12 @@ def normal(name: str, content: bytes, logdir: Path) -> bytes:
 
 def equal(name: str, one: bytes, other: bytes) -> bool:
     """Whether two answers say the same: numbers to seven digits, for libraries of linear algebra differ in the last."""
-    if not name.endswith(".safetensors"):
+    if name.endswith(".json"):
         return _alike(json.loads(one), json.loads(other))
+    if name.endswith(".csv"):
+        return _alike(*(_cells(content) for content in (one, other)))
+    if name.endswith(".png"):
+        return np.array_equal(*(np.asarray(Image.open(io.BytesIO(content))) for content in (one, other)))
     first, second = _tensors(one), _tensors(other)
     return (
         first.keys() == second.keys()
@@ -172,6 +184,17 @@ def equal(name: str, one: bytes, other: bytes) -> bool:
             for key in first
         )
     )
+
+
+def _cells(content: bytes) -> list[list[object]]:
+    """Lines of CSV, numbers as such."""
+    return [[_number(cell) for cell in line] for line in csv.reader(io.StringIO(content.decode()))]
+
+
+def _number(cell: str) -> object:
+    with contextlib.suppress(ValueError):
+        return float(cell)
+    return cell
 
 
 def _alike(one: object, other: object) -> bool:
