@@ -36,9 +36,9 @@ _WORDS = "who what how many people of the city ask why river when did a first wh
 @contextmanager
 def runs(*sizes: int) -> Iterator[list[Path]]:
     """A log directory for each number of instances, written where it is not there yet."""
-    kept = os.environ.get(VARIABLE)
+    shared = os.environ.get(VARIABLE)
     with tempfile.TemporaryDirectory(prefix="activis-benchmark-") as temporary:
-        base = Path(kept or temporary)
+        base = Path(shared or temporary)
         for size in sizes:
             if not (base / str(size) / "done").exists():
                 write_run(base / str(size), size)
@@ -51,12 +51,12 @@ def write_run(log_dir: Path, instances: int) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     session = f"{int(time.time() * 1000):013d}-benchmark"
     random = np.random.default_rng(instances)
-    ids = np.arange(instances)
-    ids = ids[np.argsort(ranks(ids))]  # type: ignore[arg-type]
+    instance_ids = np.arange(instances)
+    instance_ids = instance_ids[np.argsort(ranks(instance_ids))]  # type: ignore[arg-type]
     label = random.integers(0, len(CLASSES), instances).astype(np.int32)
     wrong = random.random(instances) < 0.1
     prediction = np.where(wrong, (label + 1) % len(CLASSES), label).astype(np.int32)
-    outcome: dict[str, np.ndarray] = {
+    varying: dict[str, np.ndarray] = {
         "prediction": prediction,
         "correct": (~wrong).astype(np.uint8),
         "score": random.random(instances, dtype=np.float32),
@@ -71,17 +71,17 @@ def write_run(log_dir: Path, instances: int) -> None:
     members = [np.ones(instances, bool), *(label == index for index in range(len(CLASSES))), ~wrong, wrong]
     with tempfile.TemporaryFile(dir=log_dir) as file:
         activations, moments = _activations(file, label, members, random)
-        found = moments.statistics()
+        statistics = moments.statistics()
         layer = schema.Layer(
             schema.LayerInfo(LAYER, NEURONS, "none", 0, schema.Shape((-1, NEURONS))),
             arrays.add("0/activations", activations),
             schema.Summary(
-                *(arrays.add(f"0/{name}", getattr(found, name)) for name in ("count", "mean", "std", "min", "max"))
+                *(arrays.add(f"0/{name}", getattr(statistics, name)) for name in ("count", "mean", "std", "min", "max"))
             ),
         )
-        columns = {name: arrays.add(f"column/{name}", values) for name, values in outcome.items()}
+        columns = {name: arrays.add(f"column/{name}", values) for name, values in varying.items()}
         arrays.close()
-    table = outcome_table(ids, label, {}, CLASSES, {})
+    table = outcome_table(instance_ids, label, {}, CLASSES, {})
     table = table.append_column("text", pa.array(_texts(instances, random)))
     names = ["all", *CLASSES, "correct", "wrong"]
     kinds = ["all", *["class"] * len(CLASSES), "correct", "wrong"]
@@ -94,7 +94,7 @@ def write_run(log_dir: Path, instances: int) -> None:
         class_names=CLASSES,
         seen=instances,
         kept=instances,
-        metrics={"accuracy": float((~wrong).mean()), "loss": float(outcome["loss"].mean())},
+        metrics={"accuracy": float((~wrong).mean()), "loss": float(varying["loss"].mean())},
         instances=(tables.write(table),),
         columns=columns,
         subsets=tuple(

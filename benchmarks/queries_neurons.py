@@ -26,16 +26,16 @@ ROWS = [Row(subset="all"), Row(subset="class 3"), Row(expression="score < 0.5"),
 def main() -> None:
     with runs(INSTANCES) as (directory,):
         snapshot = open_run(directory).latest
-        following = count()
+        numbers = count()
 
-        def asked(prefix: int | None) -> NeuronDetail:
-            return neuron(snapshot, LAYER, next(following) * 37 % NEURONS, ROWS, [snapshot], prefix)
+        def detail(prefix: int | None) -> NeuronDetail:
+            return neuron(snapshot, LAYER, next(numbers) * 37 % NEURONS, ROWS, [snapshot], prefix)
 
-        found = seconds({"first": partial(asked, 16_384), "exact": partial(asked, None)})
-        line("one neuron and four rows, first answer from 16,384", found["first"], 50)
-        line("the same, exact", found["exact"], 1_000)
+        times = seconds({"first": partial(detail, 16_384), "exact": partial(detail, None)})
+        line("one neuron and four rows, first answer from 16,384", times["first"], 50)
+        line("the same, exact", times["exact"], 1_000)
         activations = snapshot.activations(LAYER)
-        column = seconds({"column": lambda: np.sort(activations[:, next(following) * 37 % NEURONS])}, repeats=3)
+        column = seconds({"column": lambda: np.sort(activations[:, next(numbers) * 37 % NEURONS])}, repeats=3)
         line("  numpy: the neuron's values read and sorted, nothing else", column["column"])
     random = np.random.default_rng(0)
     mean, std = random.normal(size=(2, 16_384)), random.random((2, 16_384)) + 0.1

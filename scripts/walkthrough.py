@@ -189,14 +189,14 @@ def main() -> None:
         if chosen.data:
             with patch.object(sys, "argv", ["trec.py", str(chosen.data), "--log-dir", str(logs / RUN)]):
                 runpy.run_path(str(ROOT / "examples" / "trec.py"), run_name="__main__")
-        found, text = figures(logs), " ".join(TEXT.read_text().split())
+        claims, text = figures(logs), " ".join(TEXT.read_text().split())
         browser = launch(playwright)
         with tensorboard("--logdir", str(logs)) as board, opened(browser, board, "light", (1440, 900)) as page:
             for picture in pictures(logs):
                 if chosen.only in picture.name:
                     take(page, picture)
         browser.close()
-    untrue = [words for words in found if words not in text]
+    untrue = [words for words in claims if words not in text]
     if untrue:
         sys.exit("docs/walkthrough.md does not say, as it would of this run:\n  " + "\n  ".join(untrue))
 

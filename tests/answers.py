@@ -172,7 +172,8 @@ def equal(name: str, one: bytes, other: bytes) -> bool:
     if name.endswith(".csv"):
         return _alike(*(_cells(content) for content in (one, other)))
     if name.endswith(".png"):
-        return np.array_equal(*(np.asarray(Image.open(io.BytesIO(content))) for content in (one, other)))
+        pixels, others = (np.asarray(Image.open(io.BytesIO(content))) for content in (one, other))
+        return np.array_equal(pixels, others)
     first, second = _tensors(one), _tensors(other)
     return (
         first.keys() == second.keys()
