@@ -1,5 +1,6 @@
 """Serialization: records to protobuf messages and back. Decoding checks everything that a record promises, once, here."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -142,7 +143,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         if not array.shape or array.shape[0] != rows:
             raise UnreadableError(f"Column {column.name!r:.200} has shape {array.shape}; {rows} instances were kept.")
         columns[column.name] = array
-    return schema.Snapshot(
+    snapshot = schema.Snapshot(
         step=message.step,
         wall_time=message.wall_time,
         session=message.session,
@@ -158,6 +159,13 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         notes=tuple(message.notes),
         probes=message.probes,
     )
+    object.__setattr__(snapshot, "digest", digest_of(blob))  # frozen, and no argument, so that changed copies have none
+    return snapshot
+
+
+def digest_of(blob: bytes) -> str:
+    """Of a snapshot's record as it was read: 32 hexadecimal digits."""
+    return hashlib.blake2b(blob, digest_size=16).hexdigest()
 
 
 def _to_layer(message: pb.Layer, rows: int, subsets: int) -> schema.Layer:

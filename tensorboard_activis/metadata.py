@@ -18,7 +18,9 @@ RUN_DIRECTORY = "activis"
 LOCK_FILE = ".lock"
 
 _FILE_NAME = re.compile(r"(?:step-[0-9]{10,20}|instances)-[0-9a-z-]{1,64}\.(?:safetensors|parquet)")
-_SNAPSHOT_FILE = re.compile(r"step-([0-9]{10,20})-([0-9a-f]{12}-[0-9a-f]{8}|[0-9a-z-]+?)(?:-[0-9]{4,})?\.safetensors")
+_SNAPSHOT_FILE = re.compile(
+    r"step-([0-9]{10,20})-([0-9a-f]{12}-[0-9a-f]{8}|[0-9a-z-]+?)(?:-r[0-9]+)?(?:-[0-9]{4,})?\.safetensors"
+)
 _PARTIAL = re.compile(rf"\.(?:{_FILE_NAME.pattern}|events-[0-9a-z-]{{1,64}})(?:\.[0-9a-f]{{16}})?\.partial")
 _FILE_NAME_IN_BYTES = re.compile(_FILE_NAME.pattern.encode("ascii"))
 
@@ -33,9 +35,16 @@ def format_version(content: bytes) -> int | None:
     return int(content) if content.isdigit() and len(content) < 10 else None
 
 
-def snapshot_file(step: int, session: str, part: int = 0) -> str:
-    """Name of the safetensors file with the large arrays of one snapshot, or of the part that one process of several writes."""
-    return f"step-{step:010d}-{session}{f'-{part:04d}' if part else ''}.safetensors"
+def snapshot_file(step: int, session: str, part: int = 0, repeat: int = 0) -> str:
+    """Name of the safetensors file with the large arrays of one snapshot.
+
+    Arguments:
+        part: which of several processes writes it.
+        repeat: how often this session logged the step before. Each time has a file of its own: the older snapshot keeps
+            its arrays until the newer one is announced.
+    """
+    repeated, parted = f"-r{repeat}" if repeat else "", f"-{part:04d}" if part else ""
+    return f"step-{step:010d}-{session}{repeated}{parted}.safetensors"
 
 
 def snapshot_of(name: str) -> tuple[int, str] | None:

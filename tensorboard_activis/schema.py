@@ -159,6 +159,7 @@ class Snapshot:
             "tokens", "rank" [instances]; "top_classes", "top_scores" [instances, k]. "prediction" is int32 [instances, k], -1
             behind the last, where an instance may have several classes.
         notes: what was lost or odd, in words for the user.
+        digest: of the bytes that the snapshot was read from; empty for one that was not. A changed copy has none.
     """
 
     step: int
@@ -175,6 +176,7 @@ class Snapshot:
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
     probes: int = 0
+    digest: str = field(default="", init=False, compare=False)
 
     @property
     def rows(self) -> int:

@@ -151,7 +151,10 @@ class ActiVisLogger:
         return self._capture.graph
 
     def log(self, step: int) -> None:
-        """Evaluates the model and writes a snapshot for this step; an existing one is replaced.
+        """Evaluates the model and writes a snapshot for this step.
+
+        The newest counts: it takes the place of what was logged before, by this or an earlier logger of the run, at this step
+        and at higher ones. After 10, 20, 30 a snapshot of step 15 leaves 10 and 15, with a warning where one logger goes back.
 
         A fault becomes one warning that says what is lost (`strict=True` raises it); nothing is written then.
         """

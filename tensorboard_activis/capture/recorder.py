@@ -1,5 +1,6 @@
 """The framework-free half of every callback: a directory of its own, one snapshot per pass, faults that stop nobody."""
 
+import math
 import os
 import reprlib
 import secrets
@@ -179,6 +180,10 @@ class Recorder:
         self._events = EventWriter(self._directory.path, self._session, clock)
         self._instances = InstanceWriter(self._directory.path)
         self._written_graph = b""
+        #: When the last event says that it was written: later than the one before it, even if the clock is set back.
+        self._latest = self._started
+        self._begun: Counter[int] = Counter()
+        self._steps: list[int] = []
         self._reported: set[str] = set()
 
     def check(self, described: Mapping[str, Any]) -> None:
@@ -196,9 +201,13 @@ class Recorder:
 
     @contextmanager
     def snapshot(self, step: int) -> Iterator[Pass]:
-        """Collects a snapshot in the body and publishes it when the body ends well; otherwise nothing is published."""
+        """Collects a snapshot in the body and publishes it when the body ends well; otherwise nothing is published.
+
+        From then on it counts instead of everything that was logged before it at this step or a higher one.
+        """
         step = checked_step(step)
-        arrays = ArrayWriter(self._directory.path, step, self._session, self._processes.rank)
+        arrays = ArrayWriter(self._directory.path, step, self._session, self._processes.rank, self._begun[step])
+        self._begun[step] += 1
         try:
             with self._processes.together():
                 evaluation = Pass(self._evaluation, step, self._processes)
@@ -236,17 +245,33 @@ class Recorder:
 
     def _announce(self, record: schema.Snapshot) -> None:
         graph = codec.encode_graph(self.graph)
-        wall_time = max(record.wall_time, self._started)  # of two graphs the one written later counts
+        self._latest = max(record.wall_time, math.nextafter(self._latest, math.inf))
         blobs = {metadata.GRAPH_TAG: graph, metadata.SNAPSHOT_TAG: codec.encode_snapshot(record)}
         lost = self._events.is_lost
-        if graph == self._written_graph and self._events.path.exists() and not lost:
+        again = self._events.goes_back(metadata.SNAPSHOT_TAG, record.step)
+        if graph == self._written_graph and self._events.path.exists() and not lost and not again:
             del blobs[metadata.GRAPH_TAG]
-        self._events.write_blobs(blobs, record.step, wall_time)
+        self._events.write_blobs(blobs, record.step, self._latest)
         self._written_graph = graph
+        self._supersede(record.step)
         if lost:
             warnings.warn(
                 f"ActiVis: {self._events.path.parent} was deleted or moved while it was logged to, or what was in it. "
                 "Snapshots up to now are gone from there; this one and later ones are written to a new one.",
+                ActiVisWarning,
+                stacklevel=6,
+            )
+
+    def _supersede(self, step: int) -> None:
+        """Says which snapshots of this logger no longer count; the one that this step had is replaced without a word."""
+        gone = [one for one in self._steps if one > step]
+        self._steps = [one for one in self._steps if one < step] + [step]
+        if gone:
+            shown = ", ".join(map(str, gone[:10])) + (", …" if len(gone) > 10 else "")
+            warnings.warn(
+                f"ActiVis: step {step} was logged after step {gone[-1]}. As when training goes on from a checkpoint, what was "
+                f"logged before at higher steps no longer counts: {shown}. To keep it, log with rising steps, or to another "
+                "log_dir.",
                 ActiVisWarning,
                 stacklevel=6,
             )

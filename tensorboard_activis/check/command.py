@@ -66,7 +66,7 @@ def _say(line: str, file: TextIO | None = None) -> None:
 
 
 def _lines(report: Report, repair: bool) -> Iterator[str]:
-    superseded = f", of which {report.superseded} superseded by a later session" if report.superseded else ""
+    superseded = f", of which {report.superseded} superseded by newer ones" if report.superseded else ""
     yield (
         f"{report.directory}: {_count(report.snapshots, 'whole snapshot')}{superseded}, "
         f"{_count(report.files, 'file')}, {report.size:,} bytes"

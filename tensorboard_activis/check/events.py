@@ -1,6 +1,5 @@
 """Checks the event files of a directory: the checksums of every record, every event, graph and snapshot."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,12 @@ _LEFT = {
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What could be decoded: snapshots in the order of files, and the node keys of all graphs (None without a graph)."""
+    """What could be decoded.
+
+    Attributes:
+        snapshots: each once, in the order in which they were announced last.
+        nodes: node keys of all graphs; None without a graph.
+    """
 
     snapshots: list[schema.Snapshot]
     nodes: set[str] | None
@@ -29,10 +33,9 @@ class Events:
 
 def check_events(directory: Path, report: Report) -> Events:
     """Reads all event files of a directory to the end; adds faults to the report."""
-    snapshots: list[schema.Snapshot] = []
     nodes: set[str] | None = None
-    # Where an event file was copied, its snapshots are announced twice; each is looked at once.
-    seen: dict[bytes, int] = {}
+    # Where an event file was copied, its snapshots are announced twice; each is looked at once, and the last time counts.
+    seen: dict[str, schema.Snapshot] = {}
     for path in event_files(directory):
         steps: list[int] = []
         for one in scan(path):
@@ -43,19 +46,17 @@ def check_events(directory: Path, report: Report) -> Events:
                 if one.tag == metadata.GRAPH_TAG:
                     nodes = (nodes or set()) | {node.key for node in codec.decode_graph(one.content).nodes}
                     continue
-                digest = hashlib.sha256(one.content).digest()
-                if digest not in seen:
-                    snapshot = codec.decode_snapshot(one.content)
-                    snapshots.append(snapshot)
-                    seen[digest] = snapshot.step
-                _check_agreement(one, seen[digest], path.name, report)
-                steps.append(seen[digest])
+                digest = codec.digest_of(one.content)
+                snapshot = seen.pop(digest, None) or codec.decode_snapshot(one.content)
+                seen[digest] = snapshot
+                _check_agreement(one, snapshot.step, path.name, report)
+                steps.append(snapshot.step)
             except UnreadableError as error:
                 what = "graph" if one.tag == metadata.GRAPH_TAG else "snapshot"
                 report.add(f"{path.name}, {what} of step {one.step}", str(error), "Every other event of this file.")
-    if snapshots and nodes is None:
+    if seen and nodes is None:
         report.add("graph", "No event holds one that can be read.", "The snapshots, without the picture of the model.")
-    return Events(snapshots, nodes)
+    return Events(list(seen.values()), nodes)
 
 
 def _check_agreement(blob: Blob, step: int, name: str, report: Report) -> None:

@@ -21,7 +21,7 @@ class Report:
         directory: the directory with our files.
         problems: every fault, in the order of the check.
         snapshots: snapshots that are intact.
-        superseded: snapshots that a newer session replaced.
+        superseded: intact snapshots that no longer count, because newer ones took their place.
         files, size: number of our files, event files included, and their size in bytes.
         unverified: files of arrays without checksums, which older versions wrote.
         leftovers: files that no event names.

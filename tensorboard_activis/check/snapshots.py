@@ -13,17 +13,6 @@ from tensorboard_activis.read.instances import read_instances
 Table = tuple[tuple[str, ...], int]
 
 
-def named_files(snapshot: schema.Snapshot) -> list[str]:
-    """The files that a snapshot refers to, each once."""
-    names = list(snapshot.instances)
-    for array in snapshot.columns.values():
-        names += array.files
-    for layer in snapshot.layers:
-        for array in _arrays(layer):
-            names += array.files
-    return list(dict.fromkeys(names))
-
-
 def check_snapshot(
     snapshot: schema.Snapshot, directory: Path, nodes: set[str] | None, tables: set[Table], report: Report
 ) -> None:

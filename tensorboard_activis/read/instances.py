@@ -13,12 +13,13 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.arrays import listed
+from tensorboard_activis.read.held import identity
 from tensorboard_activis.read.tables import check_room, read_table
 
 #: Columns of a snapshot that are columns of the table of instances; the others hold several values per instance.
 FACTS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
 
-#: Tables that somebody still reads, by the files that they come from.
+#: Tables that somebody still reads, by the identities of the files that they come from.
 _READ: WeakValueDictionary[object, pa.Table] = WeakValueDictionary()
 _LOCK = threading.Lock()
 
@@ -46,7 +47,7 @@ def _shared(directory: Path, names: tuple[str, ...]) -> pa.Table:
     paths = [directory / name for name in names]
     key = None
     with suppress(OSError):
-        key = tuple((path, *_version(path)) for path in paths)
+        key = tuple(identity(path.stat()) for path in paths)
     with _LOCK:
         found = _READ.get(key)
     if found is not None:
@@ -59,11 +60,6 @@ def _shared(directory: Path, names: tuple[str, ...]) -> pa.Table:
         with _LOCK:
             _READ[key] = table
     return table
-
-
-def _version(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _check(table: pa.Table, where: str) -> None:

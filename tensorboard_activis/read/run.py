@@ -1,4 +1,4 @@
-"""A run: its graph and its snapshots, of which the newest session's count."""
+"""A run: its graph and its snapshots, of which the newest count."""
 
 import os
 from collections.abc import Iterable
@@ -23,20 +23,20 @@ _Snapshot = TypeVar("_Snapshot", bound=_Logged)
 
 
 def current(snapshots: Iterable[_Snapshot]) -> dict[int, _Snapshot]:
-    """Of several sessions in one directory, what counts: by step, ascending.
+    """What counts of all that was logged to one directory: by step, ascending.
 
-    The newest session wins a step, and what an older one logged from the newer one's first step on is superseded, as after
-    resuming from a checkpoint.
+    The newest counts: a snapshot takes the place of everything that was logged before it at its step or a higher one, as when
+    training goes on from a checkpoint. That is how TensorBoard's loaders treat steps that do not rise.
+
+    Arguments:
+        snapshots: those of one session in the order in which it wrote them; sessions, which sort by their start, in any order.
     """
-    sessions: dict[str, list[_Snapshot]] = {}
-    for snapshot in snapshots:
-        sessions.setdefault(snapshot.session, []).append(snapshot)
-    kept: dict[int, _Snapshot] = {}
-    for session in sorted(sessions):
-        first = min(snapshot.step for snapshot in sessions[session])
-        kept = {step: snapshot for step, snapshot in kept.items() if step < first}
-        kept |= {snapshot.step: snapshot for snapshot in sessions[session]}
-    return dict(sorted(kept.items()))
+    counting: list[_Snapshot] = []
+    for snapshot in sorted(snapshots, key=lambda one: one.session):
+        while counting and counting[-1].step >= snapshot.step:
+            counting.pop()
+        counting.append(snapshot)
+    return {snapshot.step: snapshot for snapshot in counting}
 
 
 class Run:

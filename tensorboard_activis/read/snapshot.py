@@ -1,5 +1,8 @@
 """One snapshot, lazily: arrays are mapped and tables read when they are asked for."""
 
+import hashlib
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tensorboard_activis import schema
+from tensorboard_activis import codec, schema
 from tensorboard_activis.errors import ExpressionError, NotFoundError
 from tensorboard_activis.expression_evaluation import Check, Evaluation
 from tensorboard_activis.predicate import compile_expression
 from tensorboard_activis.read.arrays import Known, check_array, read_array
+from tensorboard_activis.read.held import identity
 from tensorboard_activis.read.instances import read_instances, with_outcome
 
 
@@ -33,6 +37,40 @@ class SummaryArrays:
     max: np.ndarray
 
 
+def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
+    """The files that a snapshot refers to, each once."""
+    names = dict.fromkeys(snapshot.instances)
+    for array in snapshot.columns.values():
+        names |= dict.fromkeys(array.files)
+    for layer in snapshot.layers:
+        summary = layer.summary
+        for array in (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max):
+            names |= dict.fromkeys(array.files)
+    return tuple(names)
+
+
+def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
+    """Names the content of a snapshot: equal only where everything that can be computed from it is equal.
+
+    That is the record, byte by byte, and the files beside it, each as the file system knows it: device, number, size, and
+    times of the last change. Step and session would not do, nor the names of files: a copied run has the same, and who wrote
+    the copy may have written anything into it. The checksums in the files' headers are no better, unless all bytes are read to
+    verify them, which takes as long as an answer. Nobody can set a file's time of change (`st_ctime`), and no two files have
+    the same device and number. The price: a run that was copied or moved has new digests, and is computed again.
+
+    Arguments:
+        record: digest of the record, see `schema.Snapshot.digest`.
+        directory, files: where the files are, and their names; those that are missing count as missing.
+    """
+    parts = [record]
+    for name in files:
+        try:
+            parts.append(f"{name} {identity(os.lstat(directory / name))}")
+        except (OSError, ValueError):
+            parts.append(f"{name} missing")
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
 class SnapshotReader:
     """What was recorded of one model at one step. Every [instances, ...] array has the same row order.
 
@@ -51,6 +89,21 @@ class SnapshotReader:
     def step(self) -> int:
         """The training step."""
         return self.record.step
+
+    @property
+    def digest(self) -> str:
+        """Names what is read here, as it is now: the one key of caches and answers. See `content_digest`."""
+        record = self.record.digest or codec.digest_of(codec.encode_snapshot(self.record))
+        return content_digest(record, self._directory, self._files)
+
+    @cached_property
+    def _files(self) -> tuple[str, ...]:
+        return named_files(self.record)
+
+    def same_instances(self, other: "SnapshotReader") -> bool:
+        """Whether both read their instances from the same files, so that equal rows are equal instances."""
+        same = self._directory == other._directory and self.record.instances == other.record.instances
+        return same and self.rows == other.rows
 
     @property
     def rows(self) -> int:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tensorboard import errors as tensorboard_errors
 from tensorboard.context import RequestContext
@@ -13,7 +13,9 @@ from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.run import current
+from tensorboard_activis.read.snapshot import named_files
 from tensorboard_activis.serve.cache import Cache
+from tensorboard_activis.serve.newest import NewestOfEachStep
 
 #: Bytes of what is kept: of snapshots in a few words, of whole records, and of graphs.
 _BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 32 << 20, 64 << 20
@@ -25,6 +27,8 @@ _PATIENCE = 1.0
 Series = Mapping[str, provider.BlobSequenceTimeSeries]
 Data = Mapping[str, Sequence[provider.BlobSequenceDatum]]
 _Answer = TypeVar("_Answer")
+#: Experiment, TensorBoard's key of the blob (run, tag and step), its event's time, and the edition of the run's files.
+_Name = tuple[str, str, float, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a listing says of a snapshot; `files` are those that it needs."""
+    """What a listing says of a snapshot; `digest` is its record's, `files` are those that it needs."""
 
     session: str
     step: int
     wall_time: float
     accuracy: float | None
     loss: float | None
+    digest: str
     files: tuple[str, ...]
 
 
@@ -52,14 +57,24 @@ class Entry:
     """One announced snapshot: in a few words, or what is wrong with it; neither when it was not read yet.
 
     What is wrong may not be `lasting`: TensorBoard may be about to forget the snapshot, or to read it again.
+
+    Attributes:
+        key: TensorBoard's for the blob.
+        name: what it is kept under.
     """
 
     step: int
     wall_time: float
     key: str
+    name: _Name
     brief: Brief | None
     problem: str | None
     lasting: bool = True
+
+    @property
+    def session(self) -> str:
+        """Of the process that wrote it; empty where it was not read."""
+        return self.brief.session if self.brief else ""
 
 
 class _NotThereError(UnreadableError):
@@ -67,10 +82,14 @@ class _NotThereError(UnreadableError):
 
 
 class Announced:
-    """Asks the provider. Nothing is remembered but what blobs decode to: runs may come, grow and go."""
+    """Asks the provider. Nothing is remembered but what blobs decode to: runs may come, grow and go.
 
-    def __init__(self, source: provider.DataProvider) -> None:
-        self._provider = source
+    Records are kept by the digest of their bytes. Which one TensorBoard has at a place (run, tag and step) is known until it
+    has another event there, with another time, or the run's files are replaced.
+    """
+
+    def __init__(self, source: provider.DataProvider | NewestOfEachStep) -> None:
+        self._provider: Any = source
         self._entries: Cache[Entry] = Cache(_BRIEF_BYTES)
         self._records: Cache[schema.Snapshot] = Cache(_RECORD_BYTES)
         self._graphs: Cache[schema.Graph] = Cache(_GRAPH_BYTES)
@@ -106,60 +125,70 @@ class Announced:
             return {}
         return found
 
-    def current(self, request: Request, data: Data, more: Callable[[], bool] = lambda: True) -> dict[int, Entry]:
-        """What counts, by step ascending: the newest session wins, older sessions' later steps are superseded.
+    def current(
+        self, request: Request, data: Data, edition: int, more: Callable[[], bool] = lambda: True
+    ) -> dict[int, Entry]:
+        """What counts, by step ascending; see `read.run.current`.
 
         Arguments:
+            edition: of the run's files, see `Editions`.
             more: whether there is time to read snapshots that are not known yet.
         """
         announced = data.get(metadata.SNAPSHOT_TAG, ())
-        entries = [self._entry(request, datum, more) for datum in announced if datum.values]
-        good = {(entry.brief.session, entry.step): entry for entry in entries if entry.brief is not None}
-        briefs = current(entry.brief for entry in good.values() if entry.brief is not None)
-        kept = {step: good[brief.session, step] for step, brief in briefs.items()}
+        entries = [self._entry(request, datum, edition, more) for datum in announced if datum.values]
+        counting = current(entry for entry in entries if entry.brief is not None)
         for entry in entries:
             if entry.brief is None:
-                kept.setdefault(entry.step, entry)
-        return dict(sorted(kept.items()))
+                counting.setdefault(entry.step, entry)
+        return dict(sorted(counting.items()))
 
     def record(self, request: Request, entry: Entry) -> schema.Snapshot:
         """The whole snapshot. Raises UnreadableError."""
-        return self._record(request, (request.experiment, entry.key, entry.wall_time))
+        assert entry.brief is not None
+        digest = entry.brief.digest
+
+        def read() -> schema.Snapshot:
+            blob = self._blob(request, entry.key)
+            if codec.digest_of(blob) != digest:
+                self._entries.drop(entry.name)
+                raise UnreadableError(f"The snapshot of step {entry.step} is just being replaced. Ask again.")
+            return codec.decode_snapshot(blob)
+
+        return self._records.get(digest, read, _record_weight)
 
     def graph(self, request: Request, data: Data) -> schema.Graph | None:
         """The run's newest graph, if there is one. Raises UnreadableError."""
         announced = [datum for datum in data.get(metadata.GRAPH_TAG, ()) if datum.values]
         if not announced:
             return None
-        newest = max(announced, key=lambda datum: datum.wall_time)
-        key = newest.values[0].blob_key
-        name = request.experiment, key, newest.wall_time
-        return self._graphs.get(name, lambda: codec.decode_graph(self._blob(request, key)), _graph_weight)
+        # Loaders drop what a later step supersedes, so that steps rise in the order in which they were written.
+        blob = self._blob(request, announced[-1].values[0].blob_key)
+        return self._graphs.get(codec.digest_of(blob), lambda: codec.decode_graph(blob), _graph_weight)
 
-    def _entry(self, request: Request, datum: provider.BlobSequenceDatum, more: Callable[[], bool]) -> Entry:
+    def _entry(
+        self, request: Request, datum: provider.BlobSequenceDatum, edition: int, more: Callable[[], bool]
+    ) -> Entry:
         key = datum.values[0].blob_key
-        name = (request.experiment, key, datum.wall_time)
+        name = (request.experiment, key, datum.wall_time, edition)
         known = self._entries.peek(name)
         if known is None and not more():
-            return Entry(datum.step, datum.wall_time, key, None, None)
+            return Entry(datum.step, datum.wall_time, key, name, None, None)
 
         def make() -> Entry:
             check_time()
             try:
-                record = self._record(request, name)
+                blob = self._blob(request, key)
+                record = self._records.get(codec.digest_of(blob), lambda: codec.decode_snapshot(blob), _record_weight)
             except _NotThereError:
                 raise
             except UnreadableError as error:
-                return Entry(datum.step, datum.wall_time, key, None, str(error))
-            return Entry(record.step, datum.wall_time, key, _brief(record), None)
+                return Entry(datum.step, datum.wall_time, key, name, None, str(error))
+            return Entry(record.step, datum.wall_time, key, name, _brief(record), None)
 
         try:
             return self._entries.get(name, make, _entry_weight)
         except _NotThereError as error:
-            return Entry(datum.step, datum.wall_time, key, None, str(error), lasting=False)
-
-    def _record(self, request: Request, name: tuple[str, str, float]) -> schema.Snapshot:
-        return self._records.get(name, lambda: codec.decode_snapshot(self._blob(request, name[1])), _record_weight)
+            return Entry(datum.step, datum.wall_time, key, name, None, str(error), lasting=False)
 
     def _blob(self, request: Request, key: str) -> bytes:
         try:
@@ -175,9 +204,8 @@ class Announced:
 
 
 def _brief(record: schema.Snapshot) -> Brief:
-    files = [*record.instances, *(name for layer in record.layers for name in layer.activations.files)]
     accuracy, loss = record.metrics.get("accuracy"), record.metrics.get("loss")
-    return Brief(record.session, record.step, record.wall_time, accuracy, loss, tuple(dict.fromkeys(files)))
+    return Brief(record.session, record.step, record.wall_time, accuracy, loss, record.digest, named_files(record))
 
 
 def _entry_weight(entry: Entry) -> int:

@@ -42,6 +42,12 @@ class Cache(Generic[Value]):
         with self._lock:
             return self._held[key][0] if key in self._held else None
 
+    def drop(self, key: Hashable) -> None:
+        """Forgets the value of the key, if it is held."""
+        with self._lock:
+            if key in self._held:
+                self._weight -= self._held.pop(key)[1]
+
     def __len__(self) -> int:
         return len(self._held)
 

@@ -16,6 +16,7 @@ from tensorboard_activis.serve.announced import Announced, Data, Entry, Request,
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.damage import DamageWatch
 from tensorboard_activis.serve.directories import Root, run_directory, shown_name
+from tensorboard_activis.serve.editions import Editions
 from tensorboard_activis.serve.encoding import encode_json
 
 logger = logging.getLogger(__name__)
@@ -31,8 +32,8 @@ _BYTES, _STEP = 128 << 20, 500
 
 
 Progress = Callable[[], bool]
-#: Name, time of the last change (ns) and size.
-_File = tuple[str, int, int]
+#: Name, time of the last change of its content (ns), size, number, and time of the last change of anything (ns).
+_File = tuple[str, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class StepInfo:
     Attributes:
         step: training step.
         wall_time: when it was recorded, seconds since 1970.
+        digest: of its record; another one means other content. None where it was not read.
         accuracy: over all instances seen; None where it has no meaning or is not known yet.
         loss: likewise.
         problem: why it cannot be read, in words; None when it can.
@@ -49,6 +51,7 @@ class StepInfo:
 
     step: int
     wall_time: float
+    digest: str | None
     accuracy: float | None
     loss: float | None
     problem: str | None
@@ -106,8 +109,8 @@ class _Described:
 class Listing:
     """The answer of the route `runs`: a run that cannot be read says so and disturbs no other."""
 
-    def __init__(self, announced: Announced, logdir: str, roots: list[Root]) -> None:
-        self._announced = announced
+    def __init__(self, announced: Announced, editions: Editions, logdir: str, roots: list[Root]) -> None:
+        self._announced, self._editions = announced, editions
         self._logdir, self._roots = logdir, roots
         self._damage = DamageWatch()
         self._described: Cache[_Described] = Cache(_BYTES)
@@ -205,7 +208,8 @@ class Listing:
         steps = []
         if not problems or metadata.FORMAT_VERSION in versions:
             names = _names(signs.directory)
-            for entry in self._announced.current(request, data, in_time).values():
+            edition = self._editions.edition(signs.directory)
+            for entry in self._announced.current(request, data, edition, in_time).values():
                 complete &= entry.lasting
                 steps.append(_step(entry, names))
         answer = RunInfo(run, tuple(problems), Records(StepInfo, steps))
@@ -217,7 +221,7 @@ class Listing:
 
 def _holds(described: _Described, signs: _Signs) -> bool:
     """Whether a run is still as it was described: nothing changed since, nor so shortly before that it might not show."""
-    changed = max((time_ns for _, time_ns, _ in signs.files), default=0) / 1e9
+    changed = max((time_ns for _, time_ns, *_ in signs.files), default=0) / 1e9
     return (
         described.signs == signs
         and changed < described.at - SETTLED_SECONDS
@@ -229,7 +233,7 @@ def _files(directory: Path, before: tuple[_File, ...]) -> tuple[_File, ...]:
     """The directory and its event files, whose names are looked for only when the directory changed."""
     here = _file(directory, "")
     same = bool(before) and before[0] == here
-    names = [name for name, _, _ in before[1:]] if same else [path.name for path in event_files(directory)]
+    names = [name for name, *_ in before[1:]] if same else [path.name for path in event_files(directory)]
     return here, *(_file(directory, name) for name in names)
 
 
@@ -237,8 +241,8 @@ def _file(directory: Path, name: str) -> _File:
     try:
         status = os.stat(os.path.join(directory, name))
     except OSError:
-        return name, 0, 0
-    return name, status.st_mtime_ns, status.st_size
+        return name, 0, 0, 0, 0
+    return name, status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
 
 def _names(directory: Path | None) -> set[str] | None:
@@ -260,6 +264,7 @@ def _step(entry: Entry, names: set[str] | None) -> StepInfo:
     return StepInfo(
         step=entry.step,
         wall_time=brief.wall_time if brief else entry.wall_time,
+        digest=brief.digest if brief else None,
         accuracy=brief.accuracy if brief else None,
         loss=brief.loss if brief else None,
         problem=problem,

@@ -87,8 +87,8 @@ class Projections:
         return None
 
 
-def _key(snapshot: SnapshotReader, layer: str) -> tuple[str, int, str]:
-    return snapshot.record.session, snapshot.record.step, layer
+def _key(snapshot: SnapshotReader, layer: str) -> tuple[str, str]:
+    return snapshot.digest, layer
 
 
 def _layout(job: Job[np.ndarray], start: np.ndarray) -> Projection:

@@ -47,7 +47,7 @@ def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Res
 
 
 class SnapshotRoutes:
-    """Routes about one snapshot, which never changes: what was answered once is known by its name."""
+    """Routes about one snapshot: what was answered once is known by the snapshot's digest."""
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
@@ -94,7 +94,6 @@ class SnapshotRoutes:
 
 
 def etag_of(request: werkzeug.Request, given: Parameters, snapshots: Sequence[SnapshotReader]) -> str:
-    """Of what an answer depends on: a snapshot never changes under its session and step."""
-    names = [f"{one.record.session} {one.step}" for one in snapshots]
-    parts = (tensorboard_activis.__version__, request.path, *names, given.key)
+    """Of what an answer depends on: the content of the snapshots, and what is asked about them."""
+    parts = (tensorboard_activis.__version__, request.path, *(one.digest for one in snapshots), given.key)
     return hashlib.blake2b("\0".join(parts).encode(errors="replace"), digest_size=12).hexdigest()

@@ -6,10 +6,12 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis import metadata, schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
-from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.read.snapshot import SnapshotReader, content_digest
 from tensorboard_activis.serve import listing
 from tensorboard_activis.serve.announced import Announced, Data, Entry, Request
 from tensorboard_activis.serve.directories import roots, run_directory
+from tensorboard_activis.serve.editions import Editions
+from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.readers import Readers
 
 
@@ -20,9 +22,13 @@ class Runs:
         spec = str(getattr(context.flags, "logdir_spec", "") or "")
         self.logdir = str(context.logdir or spec)
         self._roots = roots(str(context.logdir or ""), spec)
-        self._announced = Announced(context.data_provider)
+        source = context.data_provider
+        if context.multiplexer is not None:  # the fast loader has none, and needs none
+            source = NewestOfEachStep(source, context.multiplexer)
+        self._announced = Announced(source)
+        self._editions = Editions()
         self._readers = Readers()
-        self._listing = listing.Listing(self._announced, self.logdir, self._roots)
+        self._listing = listing.Listing(self._announced, self._editions, self.logdir, self._roots)
 
     def listing(self, request: Request) -> listing.Runs:
         """The answer of the route `runs`."""
@@ -34,18 +40,16 @@ class Runs:
 
     def snapshot(self, request: Request, run: str, step: int) -> SnapshotReader:
         """The snapshot of one step. Raises NotFoundError, UnreadableError."""
-        name, data = self._find(request, run)
-        entries = self._announced.current(request, data)
+        directory, entries = self._entries(request, run)
         if step not in entries:
             steps = ", ".join(str(step) for step in list(entries)[:20]) or "none"
             raise NotFoundError(f"The run {run:.80} has no snapshot of step {step}. There are: {steps}.")
-        return self._reader(request, name, entries[step])
+        return self._reader(request, directory, entries[step])
 
     def snapshots(self, request: Request, run: str) -> list[SnapshotReader]:
         """All snapshots that can be read, steps ascending."""
-        name, data = self._find(request, run)
-        entries = self._announced.current(request, data)
-        return [self._reader(request, name, entry) for entry in entries.values() if entry.problem is None]
+        directory, entries = self._entries(request, run)
+        return [self._reader(request, directory, entry) for entry in entries.values() if entry.problem is None]
 
     def graph(self, request: Request, run: str) -> schema.Graph:
         """The run's newest graph. Raises NotFoundError, UnreadableError."""
@@ -63,9 +67,16 @@ class Runs:
                 return name, found[name]
         raise NotFoundError(f"There is no run {run:.80} with activations below {self.logdir}.")
 
-    def _reader(self, request: Request, run: str, entry: Entry) -> SnapshotReader:
-        if entry.problem is not None:
-            raise UnreadableError(entry.problem)
-        directory = run_directory(run, self._roots) or Path(self.logdir)
-        key = (request.experiment, entry.key, entry.wall_time, directory)
+    def _entries(self, request: Request, run: str) -> tuple[Path, dict[int, Entry]]:
+        """Where a run's files are, and what counts of its snapshots."""
+        name, data = self._find(request, run)
+        directory = run_directory(name, self._roots)
+        edition = self._editions.edition(directory)
+        return directory or Path(self.logdir), self._announced.current(request, data, edition)
+
+    def _reader(self, request: Request, directory: Path, entry: Entry) -> SnapshotReader:
+        """The reader of a snapshot, kept as long as its files are the same: it holds tables that were read from them."""
+        if entry.brief is None:
+            raise UnreadableError(entry.problem or f"The snapshot of step {entry.step} was not read yet. Ask again.")
+        key = directory, content_digest(entry.brief.digest, directory, entry.brief.files)
         return self._readers.get(key, lambda: SnapshotReader(self._announced.record(request, entry), directory))

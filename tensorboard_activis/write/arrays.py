@@ -22,14 +22,15 @@ class ArrayWriter:
 
     Arguments:
         part: which of several processes writes it; each has a file of its own.
+        repeat: how often this session logged the step before; each time has a file of its own.
 
     Attributes:
         directory, name: where the file will be.
     """
 
-    def __init__(self, directory: Path, step: int, session: str, part: int = 0) -> None:
+    def __init__(self, directory: Path, step: int, session: str, part: int = 0, repeat: int = 0) -> None:
         self.directory = directory
-        self.name = metadata.snapshot_file(step, session, part)
+        self.name = metadata.snapshot_file(step, session, part, repeat)
         self._tensors: dict[str, np.ndarray] = {}
         self._inline = 0
 

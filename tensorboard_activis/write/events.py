@@ -23,7 +23,8 @@ class EventWriter:
     The file is made with the first blob: a logger that never logs leaves nothing behind. It appears as a whole, under its
     name: a session's start makes TensorBoard forget later steps of earlier sessions, so it must not be there without the
     snapshot that comes for them. After a fault the next blob begins another file: a reader may hold the first half of what
-    was cut off again.
+    was cut off again. So does a step that is not above the last one, with a start of its own: of two events of one step
+    TensorBoard's Python loader shows the older, unless a start makes it forget that one.
 
     Attributes:
         path: the file that the next blob goes to.
@@ -36,6 +37,7 @@ class EventWriter:
         self._file: io.FileIO | None = None
         self._count = 0
         self._started = self.reached = False
+        self._steps: dict[str, int] = {}
         self._last: Path | None = None
         self.path = self._next_path()
 
@@ -57,6 +59,13 @@ class EventWriter:
             return True
         return self._file is not None and not os.path.samestat(os.fstat(self._file.fileno()), self._last.stat())
 
+    def goes_back(self, tag: str, step: int) -> bool:
+        """Whether this step is not above the last one of the tag, so that a start is written before it.
+
+        The start makes TensorBoard forget every tag's events from this step on, so all that still counts must come with it.
+        """
+        return step <= self._steps.get(tag, -1)
+
     def write_blob(self, tag: str, step: int, blob: bytes, wall_time: float) -> None:
         """Appends one blob sequence of length 1; see `write_blobs`."""
         self.write_blobs({tag: blob}, step, wall_time)
@@ -68,8 +77,16 @@ class EventWriter:
             OSError: the disk is full, the directory is gone, … What was half written is cut off again.
         """
         self.reached = False
+        if any(self.goes_back(tag, step) for tag in blobs):
+            self._begin_next_file()
+            self._started = False
         events = [_event(tag, blob, step, wall_time) for tag, blob in blobs.items()]
-        self._append(b"".join(framed(event.SerializeToString()) for event in events), step)
+        try:
+            self._append(b"".join(framed(event.SerializeToString()) for event in events), step)
+        finally:
+            if self.reached:
+                self._steps = {tag: last for tag, last in self._steps.items() if last < step}
+                self._steps |= dict.fromkeys(blobs, step)
 
     def _append(self, records: bytes, step: int) -> None:
         try:
@@ -83,10 +100,14 @@ class EventWriter:
                 self._begin(records, step)
             self._last = self.path
         except BaseException:
-            self.close()
-            self._count += 1
-            self.path = self._next_path()
+            self._begin_next_file()
             raise
+
+    def _begin_next_file(self) -> None:
+        """Leaves the file as it is: the next blob goes to another one, which sorts behind it."""
+        self.close()
+        self._count += 1
+        self.path = self._next_path()
 
     def _begin(self, records: bytes, step: int) -> None:
         self.close()
@@ -126,8 +147,8 @@ class EventWriter:
         version = event_pb2.Event(wall_time=now, file_version="brain.Event:2")
         preface = framed(version.SerializeToString())
         if not self._started:
-            # Of two events of one step TensorBoard's Python loader shows the older: a session's start makes it forget what
-            # earlier sessions wrote from this step on.
+            # Of two events of one step TensorBoard's Python loader shows the older: a start makes it forget what was
+            # written before from this step on.
             start_log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
             preface += framed(event_pb2.Event(wall_time=now, step=step, session_log=start_log).SerializeToString())
         return preface

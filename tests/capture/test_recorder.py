@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tensorboard_activis.blobs import read_blobs
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 from tensorboard_activis.leftovers import leftovers
+from tensorboard_activis.metadata import SNAPSHOT_TAG
 from tensorboard_activis.query.instances.content import content, describe_content
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.arrays import INLINE_BYTES
@@ -102,6 +104,72 @@ def test_a_directory_deleted_under_the_logger_comes_back(tmp_path: Path) -> None
     run = open_run(tmp_path)
     assert run.steps == [2, 3]
     assert run.graph == small_graph()
+
+
+def log_step(log: Recorder, step: int, seed: int) -> np.ndarray:
+    """Logs other data each time; returns what a layer's mean over all instances must be."""
+    data = small_data(seed=seed)
+    with log.snapshot(step) as evaluation:
+        evaluation.add(data.activations, labels=data.labels, outputs=data.logits, ids=data.ids.tolist())
+    mean: np.ndarray = data.activations["head"].mean(axis=0)
+    return mean
+
+
+def test_a_step_logged_again_has_files_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is announced keeps its arrays until what takes its place is announced; after a fault it goes on counting."""
+    monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", 0)
+    log = recorder(tmp_path, strict=True)
+    first = log_step(log, 3, seed=1)
+
+    def shown() -> np.ndarray:
+        mean: np.ndarray = open_run(tmp_path).snapshot(3).summary("head").mean[0]
+        return mean
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log._events, "write_blobs", lambda *_: np.testing.assert_allclose(shown(), first, atol=1e-6))
+        log_step(log, 3, seed=2)
+    np.testing.assert_allclose(shown(), first, atol=1e-6)
+
+    def full(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tensorboard_activis.write.events._write", full)
+        with pytest.raises(OSError, match="full"):
+            log_step(log, 3, seed=3)
+    np.testing.assert_allclose(shown(), first, atol=1e-6)
+    last = log_step(log, 3, seed=4)
+    np.testing.assert_allclose(shown(), last, atol=1e-6)
+    log.close()
+    names = {path.name.split("-")[-1] for path in (tmp_path / "activis").glob("*.safetensors")}
+    assert len(names) == 3, "the one that met a full disk is removed"
+
+
+def test_going_back_is_said_and_the_same_step_is_not(tmp_path: Path) -> None:
+    log = recorder(tmp_path, strict=True)
+    for step in (10, 20, 20, 30):
+        log_step(log, step, seed=step)
+    with pytest.warns(ActiVisWarning, match=r"step 15 was logged after step 30\..*no longer counts: 20, 30\."):
+        log_step(log, 15, seed=15)
+    log_step(log, 20, seed=21)
+    log.close()
+    run = open_run(tmp_path)
+    assert run.steps == [10, 15, 20]
+    assert run.graph == small_graph()
+
+
+def test_events_are_in_the_order_of_their_times_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = recorder(tmp_path, strict=True)
+    log_step(log, 1, seed=1)
+    monkeypatch.setattr("time.time", lambda: 1_000.0)
+    for step in (2, 3):
+        log_step(log, step, seed=step)
+    log.close()
+    times = [blob.wall_time for blob in read_blobs(tmp_path / "activis").blobs if blob.tag == SNAPSHOT_TAG]
+    assert times == sorted(set(times))
+    assert len(times) == 3
 
 
 @pytest.mark.parametrize("step", [-1, 2**63, 1.5, "3", None])

@@ -71,7 +71,7 @@ def test_a_run_is_found_wherever_one_points(run: Path, below: str, capsys: pytes
 def test_superseded_snapshots_are_counted(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(run.parent, small_data(seed=1), (2, 3))
     assert run_check(run) == 0
-    assert "4 whole snapshots, of which 1 superseded by a later session" in capsys.readouterr().out
+    assert "4 whole snapshots, of which 1 superseded by newer ones" in capsys.readouterr().out
 
 
 def test_what_a_copied_event_file_announces_again_is_counted_once(

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 #: Kind of input -> its module.
 KINDS: dict[str, str] = {
     "parquet": "tests.hostile.parquet_hunt",
+    "logging": "tests.hostile.logging_hunt",
 }
 
 

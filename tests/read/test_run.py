@@ -101,6 +101,32 @@ def test_sessions_count_by_their_start_not_by_the_order_of_files(tmp_path: Path)
     assert {step: snapshot.session for step, snapshot in current(snapshots).items()} == {4: "a", 5: "b"}
 
 
+@pytest.mark.parametrize(
+    ("logged", "counting"),
+    [
+        ([], {}),
+        ([("a", 3), ("a", 3)], {3: 1}),
+        ([("a", 10), ("a", 20), ("a", 30), ("a", 15)], {10: 0, 15: 3}),
+        ([("a", 0), ("a", 1), ("a", 2), ("a", 0), ("a", 1)], {0: 3, 1: 4}),
+        ([("a", 10), ("a", 20), ("b", 25), ("b", 5)], {5: 3}),
+        ([("b", 2), ("a", 1), ("a", 2), ("a", 3)], {1: 1, 2: 0}),
+        ([("a", 1), ("a", 2), ("a", 3), ("a", 1), ("a", 2)], {1: 3, 2: 4}),  # an older copy of the event file beside it
+    ],
+)
+def test_the_newest_counts(logged: list[tuple[str, int]], counting: dict[int, int]) -> None:
+    """By step, the number of the snapshot that counts; each stands for what was logged before it at its step or above."""
+
+    @dataclasses.dataclass
+    class Logged:
+        session: str
+        step: int
+        number: int
+
+    found = current(Logged(session, step, number) for number, (session, step) in enumerate(logged))
+    assert {step: one.number for step, one in found.items()} == counting
+    assert list(found) == sorted(found)
+
+
 def _event_file(run: Path) -> Path:
     return next((run / "activis").glob("*tfevents*"))
 

@@ -29,6 +29,7 @@ class Client:
         provider = data_provider.MultiplexerDataProvider(self._multiplexer, str(logdir))
         context = base_plugin.TBContext(
             data_provider=provider,
+            multiplexer=self._multiplexer,
             logdir="" if spec else str(logdir),
             flags=argparse.Namespace(logdir_spec=text),
         )

@@ -66,6 +66,42 @@ def test_a_session_starts_where_its_first_file_could_not_be_written(
     assert (begun.session_log.status, begun.step, snapshot.step) == (begun.session_log.START, 2, 2)
 
 
+def test_a_step_that_does_not_rise_begins_a_file_with_a_start(tmp_path: Path) -> None:
+    """Whole, as every start: half of it would make TensorBoard forget the older without giving the newer."""
+    writer = EventWriter(tmp_path, "s")
+    for number, step in enumerate((10, 20, 20, 30, 15, 25)):
+        assert writer.goes_back(metadata.SNAPSHOT_TAG, step) is (number in (2, 4))
+        writer.write_blobs({metadata.GRAPH_TAG: b"graph", metadata.SNAPSHOT_TAG: bytes([number])}, step, float(number))
+    writer.close()
+    assert not writer.goes_back(metadata.SNAPSHOT_TAG, 26)
+    files = [list(EventFileLoader(str(path)).Load()) for path in sorted(tmp_path.iterdir())]
+    assert [[event.step for event in events] for events in files] == [
+        [0, 10, 10, 10, 20, 20],
+        [0, 20, 20, 20, 30, 30],
+        [0, 15, 15, 15, 25, 25],
+    ]
+    for events in files:
+        assert events[1].session_log.status == events[1].session_log.START
+        assert sum(event.HasField("session_log") for event in events) == 1
+
+
+def test_an_interrupted_step_that_reached_its_file_was_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = EventWriter(tmp_path, "s")
+    writer.write_blob(metadata.SNAPSHOT_TAG, 1, b"first", 1.0)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", interrupted)
+        patch.setattr("tensorboard_activis.write.events.suppress", interrupted)  # nor can it be cut off again
+        with pytest.raises(KeyboardInterrupt):
+            writer.write_blob(metadata.SNAPSHOT_TAG, 2, b"second", 2.0)
+    assert writer.reached
+    assert writer.goes_back(metadata.SNAPSHOT_TAG, 2)
+    writer.close()
+
+
 def test_a_logger_that_never_logs_leaves_no_file(tmp_path: Path) -> None:
     EventWriter(tmp_path, "s").close()
     assert list(tmp_path.iterdir()) == []

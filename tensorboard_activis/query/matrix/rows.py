@@ -70,7 +70,7 @@ def rows_here(snapshot: SnapshotReader, there: SnapshotReader, rows: Sequence[Ro
 
     What is not here is `Row()`: nothing is known of it. Raises NotFoundError for what is not there either.
     """
-    if snapshot.record.instances == there.record.instances and snapshot.record.subsets == there.record.subsets:
+    if snapshot.same_instances(there) and snapshot.record.subsets == there.record.subsets:
         return list(rows)
     names = {subset.name for subset in snapshot.record.subsets}
 

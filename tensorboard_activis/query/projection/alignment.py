@@ -10,7 +10,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 
 def shared_rows(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the instances that both snapshots kept, by id, in the first one's order: two int64 arrays of equal length."""
-    if one.record.instances == other.record.instances and one.rows == other.rows:
+    if one.same_instances(other):
         rows = np.arange(one.rows)
         return rows, rows
     ids, others = (each.instances.column("id") for each in (one, other))

@@ -24,8 +24,7 @@ Report = Callable[[float, np.ndarray], bool]
 
 def comparable(snapshot: SnapshotReader, other: SnapshotReader, layer: str) -> bool:
     """Whether the layer's rows stand for the same instances in both."""
-    one, two = snapshot.record, other.record
-    return layer in snapshot.layers and one.instances == two.instances and one.rows == two.rows
+    return layer in snapshot.layers and snapshot.same_instances(other)
 
 
 def following_pca(snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = lambda key, make: make()) -> Projection:
@@ -34,7 +33,8 @@ def following_pca(snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = 
     Signs are those of the step before; the first step's are fixed by its labels.
 
     Arguments:
-        keep: gives what was computed for a key before, or computes it.
+        keep: gives what was computed for a key before, or computes it. What is kept is of one snapshot alone; how it follows
+            the others is computed every time, from all of them.
 
     Raises NotFoundError when the last does not hold the layer; earlier ones that do not are passed over.
     """
@@ -45,14 +45,17 @@ def following_pca(snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = 
     previous: Projection | None = None
     for snapshot in [*before, last]:
         check_time()
-        key = (snapshot.record.session, snapshot.record.step, layer, previous is not None)
-        previous = keep(key, partial(_project, snapshot, layer, previous))
+        alone = keep((snapshot.digest, layer), partial(_pca, snapshot, layer))
+        previous = _following(alone, snapshot, previous)
     assert previous is not None
     return previous
 
 
-def _project(snapshot: SnapshotReader, layer: str, previous: Projection | None) -> Projection:
-    found = pca(snapshot.activations(layer))
+def _pca(snapshot: SnapshotReader, layer: str) -> Projection:
+    return pca(snapshot.activations(layer))
+
+
+def _following(found: Projection, snapshot: SnapshotReader, previous: Projection | None) -> Projection:
     if previous is not None and previous.xy.shape == found.xy.shape:
         return Projection(follow(found.xy, previous.xy), found.explained)
     labels = label_values(snapshot)
