@@ -161,7 +161,7 @@ def test_a_step_that_is_logged_again_while_the_tab_is_open(tmp_path: Path, load_
         for bias in (0.5, -0.25):
             np.testing.assert_allclose(means(base, "run", 3, "1"), outputs(), atol=1e-3)
             with torch.no_grad():
-                first.bias += bias
+                first.bias.add_(bias)
             activis.log(3)
             end = time.monotonic() + 60
             while not np.allclose(means(base, "run", 3, "1"), outputs(), atol=1e-3) and time.monotonic() < end:

@@ -18,7 +18,7 @@ import {
   type Vocabulary,
   type Where,
 } from "../api/types";
-import { perName, Requests, type Resource, resource } from "./loads";
+import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
 import { at, compareAt, turnedOnto } from "./place";
 import type { Row } from "./rowKeys";
 import { rowQuery } from "./rows";
@@ -307,7 +307,7 @@ export function contentUrl(row: number): string | null {
   const [place, { query: known, value }] = [shownAt.value, columns.value];
   // While the rows are still another run's they have no picture in this one.
   return place && pictured.value && row < (value?.count ?? Infinity) && (!known || known.run === place.run)
-    ? currentSource().contentUrl(place, row)
+    ? inThisEdition(currentSource().contentUrl(place, row))
     : null;
 }
 

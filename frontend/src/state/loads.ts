@@ -52,6 +52,17 @@ function tryAgain(byItself: boolean): void {
   }
 }
 
+/** Answers are believed within one edition of what the server has. */
+const edition = signal(0);
+
+/** The server has other content under the same names: no answer is believed any more, and what is shown is asked for again. */
+export function forgetAnswers(): void {
+  edition.value++;
+}
+
+/** An address that is loaded anew in every edition. */
+export const inThisEdition = (url: string): string => (edition.value === 0 ? url : `${url}#${edition.value}`);
+
 /** What the answers of one kind may hold in arrays. */
 const MOST_BYTES = 200e6;
 
@@ -152,7 +163,7 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
   const follow = (): void => {
     const q = query();
     const times = attempt.value;
-    const key = q === null ? null : JSON.stringify(q);
+    const key = q === null ? null : `${edition.value} ${JSON.stringify(q)}`;
     if (`${times}${key}` === asked) return;
     asked = `${times}${key}`;
     leave?.();

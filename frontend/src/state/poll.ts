@@ -3,7 +3,7 @@ import type { At } from "../api/source";
 import { ApiError, type Runs } from "../api/types";
 import { holdPlace } from "./actions";
 import { currentSource } from "./data";
-import { answered, asApiError, silence } from "./loads";
+import { answered, asApiError, forgetAnswers, silence } from "./loads";
 import { at, looked, runs, runsError } from "./place";
 
 const EVERY_MS = 10_000;
@@ -35,6 +35,7 @@ export async function lookForRuns(): Promise<void> {
       return;
     }
     batch(() => {
+      if (isOther(found)) forgetAnswers();
       runs.value = found;
       runsError.value = null;
       // at is read again here: with the new runs a place that nobody chose would have moved. One that is gone stays
@@ -48,6 +49,24 @@ export async function lookForRuns(): Promise<void> {
   } finally {
     polling.value = false;
   }
+}
+
+/** The digest that every snapshot had when it was listed last, by run and step. */
+const digests = new Map<string, string>();
+
+/** Whether a snapshot has other content than when it was listed last: its step was logged again, or the run replaced. */
+function isOther({ runs: there }: Runs): boolean {
+  let other = false;
+  for (const { name, steps } of there) {
+    for (const { step, digest } of steps) {
+      if (digest === null) continue;
+      const key = JSON.stringify([name, step]);
+      const before = digests.get(key);
+      other ||= before !== undefined && before !== digest;
+      digests.set(key, digest);
+    }
+  }
+  return other;
 }
 
 const has = ({ runs: there }: Runs, { run, step }: At): boolean =>

@@ -1,7 +1,7 @@
 import { effect, signal } from "@preact/signals";
 import { describe, expect, it } from "vitest";
 import { ApiError } from "../../src/api/types";
-import { answered, Requests, resource, silence } from "../../src/state/loads";
+import { answered, forgetAnswers, inThisEdition, Requests, resource, silence } from "../../src/state/loads";
 
 /** Requests that are answered by hand, in any order. */
 function byHand() {
@@ -30,6 +30,37 @@ describe("resource", () => {
     open[0]?.answer("A");
     await soon();
     expect(load.value).toMatchObject({ status: "ready", value: "B", query: "b" });
+    stop();
+  });
+
+  it("believes no answer any more once the server has other content", async () => {
+    const { open, requests } = byHand();
+    const query = signal("a");
+    const load = resource(() => query.value, requests);
+    let stop = effect(() => void load.value);
+    await soon();
+    open[0]?.answer("A");
+    await soon();
+    query.value = "b";
+    forgetAnswers();
+    await soon();
+    open[1]?.answer("old B");
+    open[2]?.answer("B");
+    await soon();
+    expect(load.value).toMatchObject({ status: "ready", value: "B", query: "b" });
+    query.value = "a";
+    open[3]?.answer("new A");
+    await soon();
+    expect(load.value).toMatchObject({ status: "ready", value: "new A" });
+    stop();
+    await soon();
+    forgetAnswers();
+    stop = effect(() => void load.value);
+    await soon();
+    open[4]?.answer("newest A");
+    await soon();
+    expect(load.value).toMatchObject({ status: "ready", value: "newest A" });
+    expect(inThisEdition("content?row=1")).toMatch(/^content\?row=1#[0-9]+$/);
     stop();
   });
 

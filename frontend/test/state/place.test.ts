@@ -1,9 +1,11 @@
+import { effect } from "@preact/signals";
 import { beforeEach, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../fixture/source";
 import type { Runs, StepInfo } from "../../src/api/types";
 import { chooseRun } from "../../src/state/actions";
 import { notices } from "../../src/state/chosen";
 import { setSource } from "../../src/state/data";
+import { Requests, resource } from "../../src/state/loads";
 import { at, compareAt, runs, runsError, turnedOnto } from "../../src/state/place";
 import { lookForRuns } from "../../src/state/poll";
 import { decode } from "../../src/state/url";
@@ -12,6 +14,7 @@ import { chosenRun, chosenStep, compare } from "../../src/state/view";
 const info = (step: number, wall_time: number, problem: string | null = null): StepInfo => ({
   step,
   wall_time,
+  digest: `${step}`,
   accuracy: null,
   loss: null,
   problem,
@@ -49,6 +52,31 @@ describe("the place", () => {
     answer = async () => there(["a", [info(10, 1), info(20, 2)]], ["b", [info(10, 9)]]);
     await lookForRuns();
     expect(at.value).toEqual({ run: "a", step: 10 });
+  });
+
+  it("asks again for all that is shown when a step is logged again", async () => {
+    let asked = 0;
+    const answers = new Requests(async (_: { run: string }) => ++asked);
+    const shown = resource(() => (at.value ? { run: at.value.run } : null), answers);
+    const stop = effect(() => void shown.value);
+    const settled = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+    const listed = async (...digests: (string | null)[]): Promise<void> => {
+      answer = async () => there(["again", digests.map((digest, step) => ({ ...info(step, 1), digest }))]);
+      await lookForRuns();
+      await settled();
+    };
+    await listed("a", "b");
+    await listed("a", "b", "c");
+    expect([asked, shown.value.value]).toEqual([1, 1]);
+    await listed("a", "other", "c");
+    expect([asked, shown.value.value]).toEqual([2, 2]);
+    await listed("a", null, "c");
+    await listed("a");
+    await listed("a", "other", "c");
+    expect(asked).toBe(2);
+    await listed("a", "b", "c");
+    expect([asked, shown.value.value]).toEqual([3, 3]);
+    stop();
   });
 
   it("moves to the nearest when it goes", async () => {
