@@ -31,7 +31,7 @@ from tensorboard_activis.blobs import event_files
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.framing import framed
-from tensorboard_activis.metadata import begun
+from tensorboard_activis.metadata import partial_name
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.announced import Request
@@ -216,7 +216,7 @@ class Sequence:
         arrays.hold("activations/0", np.zeros((INSTANCES, NEURONS), np.float16))
         stage = self._chance.randrange(4)
         if stage == 0:
-            (directory / begun(arrays.name)).write_bytes(b"half of it")
+            (directory / partial_name(arrays.name)).write_bytes(b"half of it")
         else:
             arrays.close()
         events = [path for path in event_files(directory) if recorder._session in path.name]
@@ -226,7 +226,7 @@ class Sequence:
                 file.write(record[: self._chance.randrange(1, len(record))])
             self._torn.add(events[-1].name)
         if stage == 3:
-            (directory / begun(f"events-{recorder._session}")).write_bytes(b"half of it")
+            (directory / partial_name(f"events-{recorder._session}")).write_bytes(b"half of it")
         self._leave(run)
         return f"killed in log({step}), stage {stage}"
 
@@ -286,11 +286,10 @@ class Sequence:
             raise Fault(f"check: {report.snapshots}, {report.superseded} of {total}, {len(counting)} count; {problems}")
 
     def _look_through(self, server: Server, name: str, counting: dict[int, int]) -> None:
-        listed = server.runs.listing(_REQUEST)["runs"]
-        assert isinstance(listed, list)
-        steps = [step for run in listed if run["name"] == name for step in run["steps"]]
-        self._same("the listing", self._runs[name], counting, [step["step"] for step in steps])
-        if lost := [step["problem"] for step in steps if step["problem"]]:
+        listed = server.runs.listing(_REQUEST).runs
+        steps = [step for run in listed if run.name == name for step in run.steps]
+        self._same("the listing", self._runs[name], counting, [step.step for step in steps])
+        if lost := [step.problem for step in steps if step.problem]:
             raise Fault(f"the listing: {lost[0]}")
         for step, value in counting.items():
             reader = server.runs.snapshot(_REQUEST, name, step)
