@@ -11,6 +11,7 @@ from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.content import ContentKind, describe_content
 from tensorboard_activis.query.instances.kinds import ColumnInfo, describe_columns
 from tensorboard_activis.query.matrix import strips
+from tensorboard_activis.query.matrix.statistic import StatisticInfo, statistic_infos
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 #: See docs/tasks.md.
@@ -112,6 +113,7 @@ class SnapshotInfo:
         layers: recorded layers.
         subsets: declared subsets; the first holds all instances.
         columns: what an expression may use.
+        statistics: what a matrix may show.
         notes: what was lost or odd when it was recorded, in words.
         problems: what cannot be read now, in words.
     """
@@ -130,6 +132,7 @@ class SnapshotInfo:
     layers: Records[LayerInfo]
     subsets: Records[SubsetInfo]
     columns: Records[ColumnInfo]
+    statistics: Records[StatisticInfo]
     notes: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -163,6 +166,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
             SubsetInfo, (SubsetInfo(one.name, one.kind, one.expression, one.count) for one in record.subsets)
         ),
         columns=columns,
+        statistics=statistic_infos(),
         notes=tuple(record.notes),
         problems=tuple(problems),
     )

@@ -16,6 +16,7 @@ from tensorboard_activis.query.matrix import matrix as matrices
 from tensorboard_activis.query.matrix.matrix import Matrix
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import RULES, Sort
+from tensorboard_activis.query.matrix.statistic import DEFAULT
 from tensorboard_activis.query.neurons.instance import InstanceDetail, instance
 from tensorboard_activis.query.neurons.neuron import NeuronDetail, neuron
 from tensorboard_activis.query.neurons.subset import SubsetDetail, subset
@@ -44,7 +45,7 @@ class Snapshot(SnapshotReader):
         *,
         sort: SortLike = "index",
         prefix: int | None = None,
-        statistics: Collection[str] = matrices.STATISTICS,
+        statistics: Collection[str] = DEFAULT,
     ) -> Matrix:
         """Mean, deviation, maximum and share of active instances of every neuron over each row, float32 [rows, neurons].
 

@@ -10,7 +10,7 @@ from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query import describe, graph
 from tensorboard_activis.query.instances import column_statistics, columns, groups, selections, table
 from tensorboard_activis.query.instances.classes import row_of_id
-from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, strips
+from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
 from tensorboard_activis.query.neurons import instance, neuron, subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
@@ -38,15 +38,15 @@ def activation_matrix(
     asked = rows.parse_rows(parameters.structure("rows"))
     for other in others:
         asked = rows.rows_here(snapshot, other, asked)
-    layer, statistic = parameters.text("layer"), parameters.optional_text("quantized")
+    layer, drawn = parameters.text("layer"), parameters.optional_text("quantized")
     query = drawing.MatrixQuery(
         layer=layer,
         rows=asked,
         sort=sorting.parse_sort(parameters.structure("sort"), len(asked)),
         prefix=prefix(parameters),
-        statistics=matrix.parse_statistics(parameters.structure("statistics")),
+        statistics=statistic.parse_statistics(parameters.structure("statistics")),
         window=quantized.parse_window(parameters.structure("window"), snapshot.layer(layer).info.neurons),
-        quantized=None if statistic is None else matrix.parse_statistic(statistic),
+        quantized=None if drawn is None else statistic.parse_statistic(drawn),
         bounds=quantized.parse_bounds(parameters.structure("bounds")),
         scale=scales.parse_scale(parameters.optional_text("scale")),
     )

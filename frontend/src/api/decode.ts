@@ -67,18 +67,14 @@ const NOTHING = new Float32Array();
 export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
   const drawn = quantized ? decode<QuantizedMatrix>(buffer, "QuantizedMatrix") : null;
   const answer = drawn ?? decode<MatrixAnswer>(buffer, "Matrix");
-  const statistics = "statistics" in answer ? answer.statistics : {};
+  const statistics: Record<string, Float32Array> = "statistics" in answer ? answer.statistics : {};
   const { rows = [], n, order, effect = null } = answer;
   const count = n.length;
   if (rows.length !== count) throw missing("rows in its metadata");
   return {
     count,
     neurons: count > 0 ? (drawn?.quantized ?? statistics["mean"] ?? NOTHING).length / count : 0,
-    mean: NOTHING,
-    std: NOTHING,
-    max: NOTHING,
-    active: NOTHING,
-    ...statistics,
+    statistics,
     n,
     order,
     effect,

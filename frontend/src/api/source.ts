@@ -12,7 +12,6 @@ import type {
   Runs,
   Snapshot,
   SortQuery,
-  Statistic,
   Strip,
   SubsetDetail,
   Table,
@@ -51,7 +50,8 @@ export interface Source {
     layer: string,
     rows: RowQuery[],
     sort: SortQuery,
-    statistic: Statistic,
+    /** Name of one that the snapshot lists. */
+    statistic: string,
     signal: AbortSignal,
     part?: MatrixPart,
   ): Promise<Matrix>;

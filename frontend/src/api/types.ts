@@ -34,6 +34,7 @@ export type {
   Runs,
   ScaleKind as MatrixScaleKind,
   SnapshotInfo as Snapshot,
+  StatisticInfo,
   StepInfo,
   SubsetDetail,
   SubsetInfo,
@@ -60,23 +61,18 @@ export type SortQuery =
   | { by: "strongest" }
   | { by: "clustered" };
 
-export type Statistic = "mean" | "std" | "max" | "active";
-
 /**
- * Statistics are row-major [rows, neurons] in index order, empty unless they were asked for; `order` lists neurons in
+ * Statistics, those that were asked for by name, are row-major [rows, neurons] in index order; `order` lists neurons in
  * sorted order; `effect` is in index order.
  */
 export interface Matrix {
   count: number;
   neurons: number;
-  mean: Float32Array;
-  std: Float32Array;
-  max: Float32Array;
-  active: Float32Array;
+  statistics: Record<string, Float32Array>;
   n: Float64Array;
   order: Int32Array;
   effect: Float32Array | null;
-  /** Instead of the statistics, which are then empty: bytes [rows, neurons] in index order, and their scale. */
+  /** Instead of the statistics: bytes [rows, neurons] in index order, and their scale. */
   quantized: Uint8Array | null;
   scale: ColourScale | null;
   rows: RowSource[];

@@ -1,12 +1,5 @@
-import type { LayerInfo, RowSource, Snapshot, Statistic } from "../api/types";
+import type { LayerInfo, RowSource, Snapshot, StatisticInfo } from "../api/types";
 import { count, fixed, integer, percent, short } from "./format";
-
-export const STATISTICS: Record<Statistic, { short: string; long: string }> = {
-  mean: { short: "mean", long: "mean" },
-  std: { short: "sd", long: "standard deviation" },
-  max: { short: "max", long: "max" },
-  active: { short: "active", long: "share active" },
-};
 
 /** "ReLU", "48 neurons", "spatial mean", "all 899 kept". */
 export function layerFacts(
@@ -41,8 +34,8 @@ export function layerWarnings({ warnings }: Pick<LayerInfo, "warnings">): string
   return words.flatMap(([number, word]) => (number > 0 ? [`${integer(number)} ${word}`] : []));
 }
 
-export function statisticText(statistic: Statistic, value: number): string {
-  return statistic === "active" && Number.isFinite(value) ? percent(value, 0) : short(value);
+export function statisticText({ unit }: Pick<StatisticInfo, "unit">, value: number): string {
+  return unit === "share" && Number.isFinite(value) ? percent(value, 0) : short(value);
 }
 
 /**
@@ -54,7 +47,10 @@ export function provenance(
   deviation: number,
   kept: number,
   seen: number,
+  statistic: Pick<StatisticInfo, "source">,
 ): { error: string; origin: string } {
+  if (source === "exact" && statistic.source === "sample" && kept < seen)
+    return { error: "", origin: "from its kept instances" };
   if (source !== "sample" || kept >= seen) return { error: "", origin: `n ${integer(n)}, exact` };
   const error = (1.96 * deviation) / Math.sqrt(n);
   return {

@@ -1,6 +1,6 @@
 import { batch, effect } from "@preact/signals";
 import type { At } from "../api/source";
-import type { ProjectionMethod, Statistic } from "../api/types";
+import type { ProjectionMethod } from "../api/types";
 import { idExpression, MOST_IDS } from "./buildExpression";
 import { openLayers, rowName } from "./chosen";
 import { freeColour } from "./colours";
@@ -16,6 +16,7 @@ import {
   chosenLayers,
   chosenRows,
   chosenRun,
+  chosenStatistic,
   chosenStep,
   compare,
   type InstancesTab,
@@ -26,7 +27,6 @@ import {
   scale,
   selection,
   sort,
-  statistic,
 } from "./view";
 
 /**
@@ -247,8 +247,8 @@ export function clickRowName(key: RowKey, shift: boolean): void {
   else sort.value = { by: "row", a: key };
 }
 
-export function chooseStatistic(next: Statistic): void {
-  statistic.value = next;
+export function chooseStatistic(next: string): void {
+  chosenStatistic.value = next;
 }
 
 export function chooseScale(next: Scale): void {

@@ -1,19 +1,20 @@
 import type { At } from "../api/source";
-import type { Matrix, MatrixScaleKind, RowQuery, SortQuery, Statistic } from "../api/types";
+import type { Matrix, MatrixScaleKind, RowQuery, SortQuery } from "../api/types";
 import { scaleOf } from "./chosen";
 import { currentSource, layers, rows, shownAt, snapshot } from "./data";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { compareAt } from "./place";
 import { type Row, rowKey } from "./rowKeys";
 import { rowQuery, type Sort } from "./rows";
-import { sort, statistic } from "./view";
+import { statistic, statisticInfo } from "./statistics";
+import { sort } from "./view";
 
 export interface MatrixQuery extends At {
   layer: string;
   rows: RowQuery[];
   sort: SortQuery;
   /** What is shown of the rows; the answer has means and deviations besides. */
-  statistic: Statistic;
+  statistic: string;
   /** The answer is bytes on this scale, to be drawn. */
   scale?: MatrixScaleKind;
   /** Of these neurons alone. */
@@ -46,7 +47,7 @@ const matrices = new Requests(
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
       abort.throwIfAborted();
     }
-    const computed = rows.some((row) => "expression" in row) || shown === "active";
+    const computed = rows.some((row) => "expression" in row) || statisticInfo(shown).source === "sample";
     if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) soon(await asked(FIRST));
     return asked();
   },

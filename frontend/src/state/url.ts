@@ -1,5 +1,4 @@
 import { batch, effect } from "@preact/signals";
-import type { Statistic } from "../api/types";
 import { WHOLE } from "../layout/projection";
 import { isRowKey, type Row } from "./rowKeys";
 import type { Sort } from "./rows";
@@ -11,7 +10,6 @@ import * as view from "./view";
  * is new.
  */
 const PREFIX = "p.activis.";
-const STATISTICS: readonly Statistic[] = ["mean", "std", "max", "active"];
 const SCALES: readonly view.Scale[] = ["auto", "z", "unit", "raw"];
 const TABS: readonly view.InstancesTab[] = ["classes", "confusion", "table"];
 
@@ -31,7 +29,7 @@ export function encode(): Fields {
   if (view.chosenLayers.value) put("layers", JSON.stringify(view.chosenLayers.value));
   if (view.chosenRows.value) put("rows", JSON.stringify(view.chosenRows.value.map(packRow)));
   if (view.sort.value.by !== "index") put("sort", JSON.stringify(view.sort.value));
-  if (view.statistic.value !== "mean") put("statistic", view.statistic.value);
+  if (view.chosenStatistic.value !== "mean") put("statistic", view.chosenStatistic.value);
   if (view.scale.value !== "auto") put("scale", view.scale.value);
   put("expression", view.expression.value);
   if (view.selection.value) put("selection", JSON.stringify(view.selection.value));
@@ -64,7 +62,7 @@ export function decode(fields: Fields): void {
     const rows = json("rows");
     view.chosenRows.value = Array.isArray(rows) ? rows.flatMap(unpackRow) : null;
     view.sort.value = sortOf(json("sort"));
-    view.statistic.value = oneOf(STATISTICS, fields.get("statistic")) ?? "mean";
+    view.chosenStatistic.value = fields.get("statistic") ?? "mean";
     view.scale.value = oneOf(SCALES, fields.get("scale")) ?? "auto";
     view.expression.value = fields.get("expression") ?? "";
     view.selection.value = selectionOf(json("selection"));

@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
-import type { ProjectionMethod, Statistic } from "../api/types";
+import type { ProjectionMethod } from "../api/types";
 import type { ColumnView } from "../layout/matrix";
 import { WHOLE, type Zoom } from "../layout/projection";
 import type { Row, RowKey } from "./rowKeys";
@@ -36,7 +36,7 @@ export const openModules = signal<string[] | null>(null);
 export const chosenLayers = signal<string[] | null>(null);
 export const chosenRows = signal<Row[] | null>(null);
 export const sort = signal<Sort>({ by: "index" });
-export const statistic = signal<Statistic>("mean");
+export const chosenStatistic = signal("mean");
 export const scale = signal<Scale>("auto");
 /** Text of the expression box, as typed. */
 export const expression = signal("");

@@ -51,29 +51,40 @@ describe("layerWarnings", () => {
   });
 });
 
+const EXACT = { source: "exact" } as const;
+
 describe("provenance", () => {
   it("is exact for declared subsets, and where everything was kept", () => {
-    expect(provenance({ source: "exact", n: 82, of: 899 }, 1.11, 899, 899)).toEqual({
+    expect(provenance({ source: "exact", n: 82, of: 899 }, 1.11, 899, 899, EXACT)).toEqual({
       error: "",
       origin: "n 82, exact",
     });
-    expect(provenance({ source: "sample", n: 45, of: 899 }, 1, 899, 899)).toEqual({ error: "", origin: "n 45, exact" });
+    expect(provenance({ source: "sample", n: 45, of: 899 }, 1, 899, 899, EXACT)).toEqual({
+      error: "",
+      origin: "n 45, exact",
+    });
+  });
+
+  it("of what the summaries do not hold is the kept instances", () => {
+    expect(provenance({ source: "exact", n: 82, of: 50_000 }, 1, 1000, 50_000, { source: "sample" }).origin).toBe(
+      "from its kept instances",
+    );
   });
 
   it("gives the 95 % interval of a sample's mean", () => {
     // 1.96 x 0.65 / sqrt(1000) = 0.0403
-    expect(provenance({ source: "sample", n: 1000, of: 50_000 }, 0.65, 1000, 50_000)).toEqual({
+    expect(provenance({ source: "sample", n: 1000, of: 50_000 }, 0.65, 1000, 50_000, EXACT)).toEqual({
       error: " ± 0.040",
       origin: "from 1,000 of 50,000",
     });
-    expect(provenance({ source: "sample", n: 1, of: 50_000 }, 0, 1000, 50_000).error).toBe("");
+    expect(provenance({ source: "sample", n: 1, of: 50_000 }, 0, 1000, 50_000, EXACT).error).toBe("");
   });
 });
 
 describe("numbers", () => {
   it("show shares in per cent and effect sizes with one digit", () => {
-    expect(statisticText("active", 0.844)).toBe("84%");
-    expect(statisticText("mean", 2.684)).toBe("2.68");
+    expect(statisticText({ unit: "share" }, 0.844)).toBe("84%");
+    expect(statisticText({ unit: "activation" }, 2.684)).toBe("2.68");
     expect(effectText(-4.71)).toBe("−4.7");
     expect(effectText(Infinity)).toBe("∞");
   });

@@ -56,7 +56,7 @@ describe("the address", () => {
     view.compareMode.value = "difference";
     view.openModules.value = ["layer2", "layer2.0"];
     view.sort.value = { by: "difference", a: "s:8=#&", b: "i:814" };
-    view.statistic.value = "active";
+    view.chosenStatistic.value = "active";
     view.scale.value = "unit";
     view.expression.value = "score < 0.5";
     view.selection.value = { kind: "neuron", layer: "head[logits]", neuron: 3 };

@@ -10,6 +10,7 @@ from tensorboard_activis.query.matrix import quantized, scales, strips
 from tensorboard_activis.query.matrix.matrix import Matrix, MatrixRows, matrix
 from tensorboard_activis.query.matrix.rows import Row, reference
 from tensorboard_activis.query.matrix.sorting import Sort
+from tensorboard_activis.query.matrix.statistic import STATISTICS
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 
@@ -94,7 +95,7 @@ def _quantize(snapshot: SnapshotReader, query: MatrixQuery, statistic: str, whol
 def _scale(
     snapshot: SnapshotReader, query: MatrixQuery, statistic: str, kind: scales.ScaleKind, values: np.ndarray
 ) -> scales.Scale:
-    """Shares end at 1, and a layer with values below zero shows both ways."""
-    signed = statistic in ("mean", "max") and strips.is_signed(snapshot.summary(query.layer))
-    end = 1.0 if statistic == "active" and kind == "raw" else None
-    return scales.scale_of(values, kind, reference(query.rows), signed=signed, end=end)
+    """What is known of the ends: a layer with values below zero shows both ways, and a share ends at 1."""
+    info = STATISTICS[statistic].info
+    signed = info.signed and strips.is_signed(snapshot.summary(query.layer))
+    return scales.scale_of(values, kind, reference(query.rows), signed=signed, end=info.end if kind == "raw" else None)

@@ -6,21 +6,17 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.arithmetic.interval import half_width
-from tensorboard_activis.query.arithmetic.statistics import statistics
+from tensorboard_activis.query.arithmetic.statistics import Moments, statistics
 from tensorboard_activis.query.contract import Float32Array, Int32Array, Int64Array, Records
 from tensorboard_activis.query.instances.classes import check_instance
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.query.matrix.rows import Row, members, subset_index
 from tensorboard_activis.query.matrix.sorting import Order, Sort, order
+from tensorboard_activis.query.matrix.statistic import ALWAYS, DEFAULT, STATISTICS, Statistic
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 MAX_CELLS = 1 << 24
-#: Mean and deviation always come; the others of the sample take as long again.
-STATISTICS = ("mean", "std", "max", "active")
-
-
 SourceKind: TypeAlias = Literal["exact", "sample", "instance"]
 
 
@@ -92,29 +88,13 @@ class Matrix(MatrixRows):
         )
 
 
-def parse_statistic(name: str) -> str:
-    """One of STATISTICS. Raises QueryError."""
-    if name not in STATISTICS:
-        raise QueryError(f"quantized must be one of {', '.join(STATISTICS)}; got {name!r:.40}.")
-    return name
-
-
-def parse_statistics(wanted: object) -> tuple[str, ...]:
-    """Names from JSON; all of STATISTICS for None. Raises QueryError."""
-    if wanted is None:
-        return STATISTICS
-    if not isinstance(wanted, list) or not all(name in STATISTICS for name in wanted):
-        raise QueryError(f"statistics must be a list of {', '.join(STATISTICS)}; got {wanted!r:.80}.")
-    return tuple(wanted)
-
-
 def matrix(
     snapshot: SnapshotReader,
     layer: str,
     rows: Sequence[Row],
     sort: Sort | None = None,
     prefix: int | None = None,
-    wanted: Collection[str] = STATISTICS,
+    wanted: Collection[str] = DEFAULT,
     window: slice | None = None,
 ) -> Matrix:
     """Statistics of every neuron over each row: exact for declared subsets, from the sample for expressions.
@@ -137,37 +117,38 @@ def matrix(
     columns = window or slice(0, neurons)
     activations = snapshot.activations(layer)[:, columns]
     shape = (len(rows), activations.shape[1])
-    # Of a declared subset only the share of active ones has to be computed.
-    summed = [
-        i for i, row in enumerate(rows) if row.expression is not None or ("active" in wanted and row.instance is None)
-    ]
+    computed = {name: STATISTICS[name] for name in dict.fromkeys((*ALWAYS, *wanted))}
+    # Of a declared subset only what the summaries do not hold has to be computed.
+    every_set = any(entry.of_summary is None for entry in computed.values())
+    summed = [i for i, row in enumerate(rows) if row.expression is not None or (every_set and row.instance is None)]
     # What is read is float32 already; a matrix of a thousand rows is not made larger than that.
     precise = np.float64 if summed else np.float32
-    arrays = {name: np.full(shape, np.nan, precise) for name in STATISTICS[:2]}
-    arrays |= {name: np.full(shape, np.nan, np.float32) for name in STATISTICS[2:] if name in wanted}
+    arrays = {name: np.full(shape, np.nan, precise if name in ALWAYS else np.float32) for name in computed}
     error, count, n = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(len(rows), np.int64)
     sources = [RowSource("sample", 0, seen)] * len(rows)
     if summed:
         kept = members(snapshot, [rows[i] for i in summed], None if complete else prefix)
-        extremes = "max" in wanted or "active" in wanted
+        extremes = any(entry.extremes for entry in computed.values())
         found = statistics(activations[: kept.shape[1]], kept, finite=finite, extremes=extremes)
-        for name, array in arrays.items():
-            array[summed] = getattr(found, name)
+        for name, entry in computed.items():
+            arrays[name][summed] = _of_sets(entry, found, activations[: kept.shape[1]], kept)
         count[summed], n[summed] = found.count, np.count_nonzero(kept, axis=1)
         error[summed] = half_width(found.std, found.count, kept.shape[1] / max(1, seen))
     summary = snapshot.summary(layer) if any(row.subset is not None for row in rows) else None
     for index, row in enumerate(rows):
         if row.instance is not None:
             here = check_instance(snapshot, row.instance)
-            own = statistics(activations[here : here + 1], np.ones((1, 1), bool), finite=finite)
-            for name, array in arrays.items():
-                array[index] = getattr(own, name)[0]
+            alone = np.ones((1, 1), bool)
+            own = statistics(activations[here : here + 1], alone, finite=finite)
+            for name, entry in computed.items():
+                arrays[name][index] = _of_sets(entry, own, activations[here : here + 1], alone)[0]
             count[index], n[index] = own.count[0], 1
             sources[index] = RowSource("instance", 1, seen)
         elif row.subset is not None and summary is not None:
             position = subset_index(snapshot, row.subset)
-            for name in arrays.keys() - {"active"}:
-                arrays[name][index] = getattr(summary, name)[position, columns]
+            for name, entry in computed.items():
+                if entry.of_summary is not None:
+                    arrays[name][index] = entry.of_summary(summary)[position, columns]
             counted = summary.count[position]
             count[index], error[index] = counted if counted.size == 1 else counted[columns], 0
             n[index] = snapshot.record.subsets[position].count
@@ -186,3 +167,11 @@ def matrix(
         statistics={name: array.astype(np.float32, copy=False) for name, array in arrays.items()},
         error=error,
     )
+
+
+def _of_sets(entry: Statistic, moments: Moments, activations: np.ndarray, sets: np.ndarray) -> np.ndarray:
+    """A statistic over sets of instances, [sets, neurons]."""
+    if entry.of_moments is not None:
+        return entry.of_moments(moments)
+    assert entry.of_values is not None, f"{entry.info.name} has no way to be computed"
+    return entry.of_values(activations, sets)

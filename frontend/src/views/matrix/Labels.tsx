@@ -2,7 +2,7 @@ import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { integer } from "../../draw/format";
-import { STATISTICS, statisticText } from "../../draw/matrixText";
+import { statisticText } from "../../draw/matrixText";
 import { visibleRows } from "../../layout/matrix";
 import { clickInstance, clickRowName } from "../../state/actions";
 import { hoveredRow, nameOf } from "../../state/chosen";
@@ -135,7 +135,7 @@ function FocusedCell({
   const own = cellOf(stage, model, at, neuron);
   return (
     <div role="gridcell" id={`${stage.layer}-cell`} aria-colindex={place + 2} class="hidden-text">
-      Neuron {neuron}, {nameOf(name)}, {STATISTICS[statistic].long} {own ? statisticText(statistic, own.value) : "…"}
+      Neuron {neuron}, {nameOf(name)}, {statistic.title} {own ? statisticText(statistic, own.value) : "…"}
     </div>
   );
 }

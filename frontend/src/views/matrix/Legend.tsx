@@ -15,7 +15,7 @@ export function Legend({ layer }: { layer: string }): JSX.Element | null {
   const at = hoveredShare(layer);
   // Rows without instances have no values; that is not the layer's fault.
   const empty = model.matrix.neurons * model.matrix.n.filter((n) => n === 0).length;
-  const share = model.statistic === "active" && kind === "raw";
+  const share = model.statistic.unit === "share" && kind === "raw";
   const text = (value: number): string => (share ? `${value * 100}%` : tick(value));
   return (
     <div

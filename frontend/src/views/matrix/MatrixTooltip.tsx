@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { fixed, short, signed } from "../../draw/format";
 import { onScale } from "../../draw/matrixScale";
-import { effectText, provenance, STATISTICS, statisticText } from "../../draw/matrixText";
+import { effectText, provenance, statisticText } from "../../draw/matrixText";
 import type { Box } from "../../layout/beside";
 import { placeToX } from "../../layout/matrix";
 import { classOfRow, nameOf } from "../../state/chosen";
@@ -103,17 +103,17 @@ function Cell({
     );
   }
   const empty = matrix.n[at] === 0;
-  const from = source && provenance(source, own?.deviation ?? NaN, kept, seen);
+  const from = source && provenance(source, own?.deviation ?? NaN, kept, seen, statistic);
   return (
     <>
-      <B>Neuron {neuron}</B> · <RowWords name={key} /> · {STATISTICS[statistic].short} <B>{words}</B>
+      <B>Neuron {neuron}</B> · <RowWords name={key} /> · {statistic.label} <B>{words}</B>
       {empty ? (
         " · no instances"
       ) : (
         <>
-          {statistic === "mean" && from?.error}
+          {statistic.name === "mean" && from?.error}
           {scaled}
-          {statistic !== "std" && ` · sd ${own ? short(own.deviation) : "…"}`}
+          {statistic.name !== "std" && ` · sd ${own ? short(own.deviation) : "…"}`}
           {from && `${from.error || from.origin.startsWith("from") ? ", " : " · "}${from.origin}`}
         </>
       )}
@@ -136,10 +136,9 @@ function Other({
 }): JSX.Element | null {
   const { matrix, statistic, a, b, keys, other: compared } = model;
   if (compared) {
-    const [own, its] = [matrix, compared].map((one) => one[statistic][at * matrix.neurons + neuron] ?? NaN) as [
-      number,
-      number,
-    ];
+    const [own, its] = [matrix, compared].map(
+      (one) => one.statistics[statistic.name]?.[at * matrix.neurons + neuron] ?? NaN,
+    ) as [number, number];
     const place = compareAt.value;
     if (compared.n[at] === 0)
       return (
@@ -149,8 +148,8 @@ function Other({
       );
     return (
       <div>
-        {place?.run}, step {place?.step}: {STATISTICS[statistic].short} <B>{statisticText(statistic, its)}</B> ·
-        difference <B>{statistic === "active" ? `${signed((own - its) * 100, 0)} points` : signed(own - its, 2)}</B>
+        {place?.run}, step {place?.step}: {statistic.label} <B>{statisticText(statistic, its)}</B> · difference{" "}
+        <B>{statistic.unit === "share" ? `${signed((own - its) * 100, 0)} points` : signed(own - its, 2)}</B>
       </div>
     );
   }
@@ -165,7 +164,7 @@ function Other({
     <div>
       {others.map((other) => (
         <>
-          <RowWords name={keys[other]!} plain />: {STATISTICS[statistic].short} <B>{own(other)}</B> ·{" "}
+          <RowWords name={keys[other]!} plain />: {statistic.label} <B>{own(other)}</B> ·{" "}
         </>
       ))}
       effect size <B>{effectText(d)}</B>

@@ -1,9 +1,7 @@
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Statistic } from "../../api/types";
 import { integer } from "../../draw/format";
-import { STATISTICS } from "../../draw/matrixText";
 import {
   addExpressionRow,
   addPickedRow,
@@ -21,8 +19,9 @@ import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { compareAt } from "../../state/place";
 import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
+import { statistic, statisticInfo, statistics } from "../../state/statistics";
 import { editSubset } from "../../state/subsetDraft";
-import { type CompareMode, chosenRows, compareMode, expression, type Scale, scale, statistic } from "../../state/view";
+import { type CompareMode, chosenRows, compareMode, expression, type Scale, scale } from "../../state/view";
 import { Chip } from "../controls/Chip";
 import { Icon } from "../controls/Icon";
 import type { Option } from "../controls/Menu";
@@ -101,14 +100,18 @@ export function RowsBar(): JSX.Element {
           onChoose={(mode) => (compareMode.value = mode)}
         />
       )}
-      <Select<Statistic>
+      <Select<string>
         label="Statistic"
         value={statistic.value}
         busy={awaits((shown) => !!shown.statistic && shown.statistic !== statistic.value)}
         onChoose={chooseStatistic}
-        options={(Object.keys(STATISTICS) as Statistic[]).map((value) => ({ value, label: STATISTICS[value].long }))}
+        options={statistics.value.map(({ name, title, source }) => ({
+          value: name,
+          label: title,
+          ...(source === "sample" && { detail: "of the kept instances" }),
+        }))}
       >
-        {STATISTICS[statistic.value].short}
+        {statisticInfo(statistic.value).label}
       </Select>
       <Select<Scale> label="Scale" value={scale.value} onChoose={chooseScale} options={SCALES}>
         {SCALES.find(({ value }) => value === scale.value)?.short}

@@ -3,7 +3,6 @@ import { mapColour } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
 import { effectEnd } from "../../draw/matrixMarks";
 import { MISSING } from "../../draw/matrixPyramid";
-import { STATISTICS } from "../../draw/matrixText";
 import { tokens } from "../../draw/theme";
 import { matrixShape, placeToX, tickStep } from "../../layout/matrix";
 import { nameOf } from "../../state/chosen";
@@ -33,7 +32,7 @@ export function table({ matrix, keys, statistic }: MatrixModel): string {
     csvLine([
       "neuron",
       ...(effect ? ["effect size g"] : []),
-      ...keys.map((key) => `${nameOf(key)} ${STATISTICS[statistic].short}`),
+      ...keys.map((key) => `${nameOf(key)} ${statistic.label}`),
     ]),
   ];
   for (const neuron of order) {
@@ -41,7 +40,7 @@ export function table({ matrix, keys, statistic }: MatrixModel): string {
       csvLine([
         neuron,
         ...(effect ? [digits(effect[neuron]!)] : []),
-        ...keys.map((_, row) => digits(matrix[statistic][row * neurons + neuron]!)),
+        ...keys.map((_, row) => digits(matrix.statistics[statistic.name]![row * neurons + neuron]!)),
       ]),
     );
   }
@@ -85,7 +84,7 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
   write(layer, 12, -16, { "font-size": 13, "font-weight": 500 });
   const lowest = scale.signed ? tick(-scale.end) : "0";
   const highest = `${scale.above ? "≥ " : ""}${tick(scale.end)}`;
-  write(`${STATISTICS[model.statistic].long}, ${scale.kind}, ${lowest} … ${highest}`, shape.right, -16, {
+  write(`${model.statistic.title}, ${scale.kind}, ${lowest} … ${highest}`, shape.right, -16, {
     "font-size": 11,
     fill: text2,
     "text-anchor": "end",

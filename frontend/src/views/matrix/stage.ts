@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Matrix, Statistic } from "../../api/types";
+import type { Matrix, StatisticInfo } from "../../api/types";
 import { arrow, integer, short } from "../../draw/format";
 import { Pyramid } from "../../draw/matrixPyramid";
 import { drawnScale, type MatrixScale, matrixScale } from "../../draw/matrixScale";
@@ -13,6 +13,7 @@ import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../st
 import { compareAt } from "../../state/place";
 import { isInstanceKey, type RowKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
+import { statisticInfo } from "../../state/statistics";
 import { compareMode, panel } from "../../state/view";
 
 /**
@@ -29,7 +30,7 @@ export interface MatrixModel {
   subsets: number[];
   /** Place of every neuron in the sorted order. */
   places: Int32Array;
-  statistic: Statistic;
+  statistic: StatisticInfo;
   scale: MatrixScale;
   pyramid: Pyramid;
   /** The same rows of what is compared with, in the same order of neurons; null while there is none. */
@@ -65,6 +66,7 @@ export interface Stage {
   numbers: Resource<MatrixQuery, Matrix>;
 }
 
+const NOTHING = new Float32Array();
 const models = new Map<string, ReadonlySignal<MatrixModel | null>>();
 
 /** The newest answer for a layer with its scale; one for legend, cells and tooltip. */
@@ -83,7 +85,7 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
         !matrix.quantized &&
         other.neurons === matrix.neurons &&
         other.count === matrix.count &&
-        other[asked.statistic].length > 0
+        other.statistics[asked.statistic]
           ? other
           : null;
       return matrix && asked ? model(layer, matrix, asked, alike) : null;
@@ -99,8 +101,9 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
   const pinned = keys.flatMap((key, i) => (isInstanceKey(key) ? [i] : []));
   const subsets = keys.flatMap((key, i) => (isInstanceKey(key) ? [] : [i]));
   const difference = other !== null && compareMode.value === "difference";
-  const values =
-    matrix.quantized ?? (difference ? matrix[shown].map((value, i) => value - other[shown][i]!) : matrix[shown]);
+  const statistic = statisticInfo(shown);
+  const [own, its] = [matrix, other].map((one) => one?.statistics[shown] ?? NOTHING) as [Float32Array, Float32Array];
+  const values = matrix.quantized ?? (difference ? own.map((value, i) => value - its[i]!) : own);
   const scale = matrix.scale
     ? drawnScale(matrix.scale, matrix.count * matrix.neurons)
     : matrixScale({
@@ -109,8 +112,8 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
         count: matrix.count,
         kind: difference ? "raw" : info ? scaleOf(info) : "z",
         reference: subsets.length > 1 ? subsets : [...pinned, ...subsets],
-        signed: difference || ((info?.signed ?? false) && (shown === "mean" || shown === "max")),
-        end: shown === "active" && !difference ? 1 : undefined,
+        signed: difference || ((info?.signed ?? false) && statistic.signed),
+        end: difference ? undefined : (statistic.end ?? undefined),
       });
   const places = new Int32Array(matrix.neurons);
   for (const [place, neuron] of matrix.order.entries()) places[neuron] = place;
@@ -122,12 +125,12 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
     pinned,
     subsets,
     places,
-    statistic: shown,
+    statistic,
     scale,
     pyramid,
     other,
     difference,
-    pyramids: other && !difference ? [pyramid, new Pyramid(other[shown], matrix.order, scale)] : [pyramid],
+    pyramids: other && !difference ? [pyramid, new Pyramid(its, matrix.order, scale)] : [pyramid],
     a: sort.by === "row" || sort.by === "difference" ? (sort.a ?? -1) : -1,
     b: sort.by === "difference" ? (sort.b ?? -1) : -1,
   };
@@ -178,7 +181,7 @@ export function cellOf(
     if (
       !value ||
       query?.window?.[0] !== neuron ||
-      query.statistic !== statistic ||
+      query.statistic !== statistic.name ||
       query.step !== asked.step ||
       query.run !== asked.run
     )
@@ -187,7 +190,8 @@ export function cellOf(
     [from, i] = [value, query.rows.findIndex((row) => JSON.stringify(row) === own)];
     if (i < 0) return null;
   }
-  return { value: from[statistic][i] ?? NaN, deviation: from.std[i] ?? NaN };
+  const { [statistic.name]: values, std } = from.statistics;
+  return { value: values?.[i] ?? NaN, deviation: std?.[i] ?? NaN };
 }
 
 export function rowAt({ pinned, subsets }: MatrixModel, { block, row }: Spot): number {

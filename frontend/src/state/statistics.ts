@@ -1,0 +1,31 @@
+import { computed, type ReadonlySignal } from "@preact/signals";
+import type { StatisticInfo } from "../api/types";
+import { snapshot } from "./data";
+import { chosenStatistic } from "./view";
+
+/** The statistics that the server has, in the order of menus. */
+export const statistics: ReadonlySignal<readonly StatisticInfo[]> = computed(
+  () => snapshot.value.value?.statistics ?? [],
+);
+
+/** What is known of a statistic; of one that the server does not have, its name. */
+export function statisticInfo(name: string): StatisticInfo {
+  return (
+    statistics.value.find((one) => one.name === name) ?? {
+      name,
+      label: name,
+      title: name,
+      unit: "activation",
+      source: "exact",
+      signed: true,
+      end: null,
+      description: "",
+    }
+  );
+}
+
+/** The statistic that is shown: the chosen one, unless a link names one that the server does not have. */
+export const statistic: ReadonlySignal<string> = computed(() => {
+  const [known, chosen] = [statistics.value, chosenStatistic.value];
+  return known.length === 0 || known.some(({ name }) => name === chosen) ? chosen : (known[0]?.name ?? chosen);
+});
