@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.column_types import allowed, fits, refused
+from tensorboard_activis.read.column_types import allowed, check_content, fits, refused
 from tensorboard_activis.read.stored_types import stored_type
 from tensorboard_activis.read.thrift import Compact, ThriftError, Value
 
@@ -156,6 +156,7 @@ def _column(rest: Iterator[dict[int, Value]], field: pa.Field | None) -> Column:
             raise refused(name, str(whole))
     if not fits(kind, whole):
         raise UnreadableError(f"the column {name!r:.80} is stored as {whole}, and is {kind} in its Arrow schema")
+    check_content(name, kind)
     outer, optional = (_repetition(one) == _OPTIONAL for one in (element, leaf))
     return Column(
         name,

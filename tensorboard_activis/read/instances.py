@@ -105,9 +105,12 @@ def _classes(values: np.ndarray, class_names: tuple[str, ...]) -> pa.Array:
         known &= values < len(class_names)
     indices = np.where(known, values, 0)
     if class_names:
-        # A name may be long, and the same one may stand in every row.
+        # A name may be long, and the same one may stand in every row; where none stands, pyarrow reserves room for a middling one.
         lengths = np.array([len(name.encode(errors="replace")) for name in class_names], np.int64)
-        check_room(int(lengths[indices[known]].sum()), "The names of predicted classes")
+        check_room(
+            max(int(lengths[indices[known]].sum()), int(lengths.mean() * indices.size)),
+            "The names of predicted classes",
+        )
     if values.ndim > 1:
         offsets = np.concatenate([[0], known.sum(axis=1).cumsum()]).astype(np.int32)
         chosen = indices[known]

@@ -1,6 +1,7 @@
 """Parquet files of a run, read only when it is known that they fit into memory."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import missing, open_own
+from tensorboard_activis.read.column_types import check_values
 from tensorboard_activis.read.footer import Column
 from tensorboard_activis.read.rebuilt import Rebuilt, TooMuch, rebuilt
 
@@ -50,51 +52,61 @@ def allowance(status: os.stat_result) -> int:
 
 def _decoded(source: Rebuilt, room: int) -> pa.Table:
     columns = source.columns
+    categories = [index for index, column in enumerate(columns) if pa.types.is_dictionary(column.kind)]
     # Texts that might not fit are left in their dictionaries until they are counted. Categories stay there.
     counted = sum(one.decoded + one.expanded for one in source.demands) > room
     packed = [
-        index
-        for index, (column, demand) in enumerate(zip(columns, source.demands, strict=True))
-        if pa.types.is_dictionary(column.kind) or (counted and demand.expanded)
+        index for index, demand in enumerate(source.demands) if index in categories or (counted and demand.expanded)
     ]
-    parquet = pq.ParquetFile(
-        pa.BufferReader(source.content),
-        pre_buffer=False,
-        read_dictionary=[_path(index, columns[index]) for index in packed],
-    )
-    # Threads of the reader would outlive a request for no gain: the tables are small.
-    table = parquet.read(use_threads=False)
-    # Texts that are no UTF-8 and lists that end before they begin are found here, not by whoever reads them.
-    table.validate(full=True)
+    table = _read(source, packed)
     total = sum(one.decoded for one in source.demands)
+    reserved = 0
     for index in packed:
-        total += written_out(table.column(index))
+        written, reserved_here = _written_out(table.column(index))
+        total += reserved_here if index in categories else written
+        reserved = max(reserved, reserved_here)
         if total > room:
             raise TooMuch(total, room, f"with the column {columns[index].name!r:.60} it")
+    if reserved > room:  # it fits, but not on the way from a dictionary
+        table = _read(source, categories)
     arrays = [
         array if array.type == column.kind else array.cast(column.kind)
         for array, column in zip(table.columns, columns, strict=True)
     ]
+    for array, column in zip(arrays, columns, strict=True):
+        check_values(column.name, array)
     metadata = {name: value for name, value in source.metadata.items() if name.startswith(b"activis.")}
     return pa.table(arrays, names=[column.name for column in columns]).replace_schema_metadata(metadata or None)
+
+
+def _read(source: Rebuilt, packed: Sequence[int]) -> pa.Table:
+    paths = [_path(index, source.columns[index]) for index in packed]
+    parquet = pq.ParquetFile(pa.BufferReader(source.content), pre_buffer=False, read_dictionary=paths)
+    # Threads of the reader would outlive a request for no gain: the tables are small.
+    table = parquet.read(use_threads=False)
+    # Texts that are no UTF-8 and lists that end before they begin are found here, not by whoever reads them.
+    table.validate(full=True)
+    return table
 
 
 def _path(index: int, column: Column) -> str:
     return f"c{index}.list.element" if column.repeated else f"c{index}"
 
 
-def written_out(column: pa.ChunkedArray) -> int:
-    """Bytes that the texts of a dictionary-encoded column, or of lists of them, take when they are written out."""
-    total = 0
+def _written_out(column: pa.ChunkedArray) -> tuple[int, int]:
+    """Bytes that the texts of a dictionary-encoded column, or of lists of them, take when they are written out, and the bytes that
+    pyarrow reserves for that: as if each value, missing ones as well, were as long as the dictionary's are on average."""
+    total = reserved = 0
     for chunk in column.chunks:
         while pa.types.is_list(chunk.type):
-            chunk = chunk.flatten()
-        if not pa.types.is_dictionary(chunk.type):
+            chunk = chunk.values
+        if not pa.types.is_dictionary(chunk.type) or not len(chunk.dictionary):
             continue
-        lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
+        lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False).astype(np.int64)
         used = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
-        total += int(lengths.astype(np.int64)[used].sum())
-    return total
+        total += int(lengths[used].sum())
+        reserved += int(lengths.mean() * len(chunk)) + 1
+    return total, max(total, reserved)
 
 
 def check_room(size: int, what: str) -> None:

@@ -25,7 +25,7 @@ class Page:
 
     @property
     def is_dictionary(self) -> bool:
-        return bool(thrift.value(self.header, 1) == 2)
+        return any(one[0] == 1 and one[2] == 2 for one in self.header)
 
     @property
     def details(self) -> list[list[Any]]:

@@ -28,7 +28,7 @@ def table() -> pa.Table:
             "text": pa.array(texts),
             "image": pa.array([bytes([index % 256]) * (index % 40) for index in range(ROWS)]),
             "features": pa.FixedSizeListArray.from_arrays(pa.array(random.random(ROWS * 3, np.float32)), 3),
-            "tokens": pa.array([["a", "b"][: index % 3] for index in range(ROWS)]),
+            "words": pa.array([["a", "b"][: index % 3] for index in range(ROWS)]),
             "known": pa.array([index % 7 == 0 for index in range(ROWS)]),
         }
     )
@@ -48,11 +48,13 @@ def table() -> pa.Table:
     ],
 )
 def test_whatever_the_writers_options_a_table_comes_back(tmp_path: Path, options: dict) -> None:
-    pq.write_table(table(), tmp_path / "file", **options)
+    expected = table()
     if "store_schema" in options:  # Parquet itself has neither categories nor arrays of one length
-        assert read_table(tmp_path / "file").equals(pq.read_table(tmp_path / "file"))
-    else:
-        assert read_table(tmp_path / "file").equals(table())
+        expected = expected.drop_columns("features")
+    pq.write_table(expected, tmp_path / "file", **options)
+    if "store_schema" in options:
+        expected = expected.set_column(1, "label", expected.column("label").cast(pa.string()))
+    assert read_table(tmp_path / "file").equals(expected)
     with (tmp_path / "file").open("rb") as file:
         source = rebuilt(file, 1 << 30)
     metadata = pq.read_metadata(tmp_path / "file")
