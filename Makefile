@@ -62,6 +62,7 @@ bench: $(VENV)/.stamp-test $(VENV)/.stamp-bench built ## the figures of the READ
 nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
 	$(BIN)/python -m tests.hostile.fuzz --inputs 1000000
 	$(BIN)/python -m tests.hostile.hunt logging --inputs 50000 --seed 1
+	$(BIN)/python -m tests.hostile.hunt parquet --inputs 500000
 	$(BIN)/python -m tests.faults.kill --times 200
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/load_runs.py

@@ -15,7 +15,7 @@ ALLOWED = (
 )
 #: What an instance looks like, by the names that users' columns cannot have.
 _CONTENT: dict[str, Callable[[pa.DataType], bool]] = {
-    "text": _TYPES.is_string,
+    "text": lambda kind: _TYPES.is_string(kind) or _TYPES.is_dictionary(kind),
     "words": lambda kind: kind == pa.list_(pa.string()),
     "image": _TYPES.is_binary,
     "audio": _TYPES.is_binary,
