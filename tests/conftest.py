@@ -23,7 +23,21 @@ SLOW = [
     TESTS / name
     for name in (
         *("browser", "capture/keras", "capture/test_parity.py", "distributed", "faults", "hostile", "torch"),
-        *("serve/test_tensorboard.py", "test_demo.py", "test_packaging.py", "test_readme.py", "test_torch_models.py"),
+        *(
+            "serve/test_bad_files.py",
+            "serve/test_memory.py",
+            "serve/test_tensorboard.py",
+            "test_expression_time.py",
+            "test_predicate_reference.py",
+        ),
+        *(
+            "test_demo.py",
+            "test_linear.py",
+            "test_packaging.py",
+            "test_readme.py",
+            "test_steps.py",
+            "test_torch_models.py",
+        ),
         *("test_keras.py", "test_keras_backends.py", "test_keras_instances.py", "test_keras_manners.py"),
         *("test_lightning.py", "test_transformers.py"),
     )

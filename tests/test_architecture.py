@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SLOW
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tensorboard_activis"
 PATH = re.compile(r"`((?:[\w.-]+/)*[\w.*-]+(?:\.(?:py|tsx?|proto|md|toml)|/))`")
@@ -40,3 +42,7 @@ def test_targets_of_make_exist() -> None:
     named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text(), re.M))
     assert named
     assert named <= targets
+
+
+def test_paths_of_slow_tests_exist() -> None:
+    assert [path for path in SLOW if not path.exists()] == []
