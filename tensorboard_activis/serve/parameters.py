@@ -9,6 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.serve.json_values import check_text, parse_json
 
 MAX_BODY = 1_000_000
 
@@ -77,10 +78,7 @@ class Parameters:
         value = self._values.get(name)
         if not (self._texts and isinstance(value, str)):
             return value
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise QueryError(f"{name} must be JSON: {error}.") from error
+        return parse_json(value, name)
 
     def place(self, name: str) -> tuple[str, int] | None:
         """A run and a step, from JSON `{"run": name, "step": number}`; None when it is missing."""
@@ -99,7 +97,7 @@ def parameters(request: werkzeug.Request) -> Parameters:
     A POST must say that its body is JSON: a page of another site can send forms and plain text without asking, but not JSON.
     """
     if request.method in ("GET", "HEAD"):
-        return Parameters(request.args.to_dict(), texts=True)
+        return Parameters(_query(request), texts=True)
     if request.method != "POST":
         raise QueryError(f"Only GET and POST are answered; got {request.method}.")
     if request.mimetype != "application/json":
@@ -107,11 +105,22 @@ def parameters(request: werkzeug.Request) -> Parameters:
     # Holds for bodies that do not say their length, too: they are read up to the limit.
     request.max_content_length = MAX_BODY
     try:
-        values = json.loads(request.get_data(cache=False) or b"{}")
+        body = request.get_data(cache=False) or b"{}"
     except RequestEntityTooLarge as error:
         raise TooLargeError(f"The body of a request may have {MAX_BODY:,} bytes.") from error
-    except (ValueError, RecursionError) as error:
-        raise QueryError(f"The body must be a JSON object: {error}.") from error
+    values = parse_json(body, "The body")
     if not isinstance(values, dict):
         raise QueryError("The body must be a JSON object.")
     return Parameters(values, texts=False)
+
+
+def _query(request: werkzeug.Request) -> dict[str, str]:
+    """The parameters of the address; of those that are there twice, the first. Bytes that are no UTF-8 are refused."""
+    try:
+        values = request.args.to_dict()
+    except ValueError as error:  # bytes that are not quoted
+        raise QueryError("The address must be UTF-8.") from error
+    for name, value in values.items():
+        check_text(name, "The address")
+        check_text(value, f"{name:.40}")
+    return values

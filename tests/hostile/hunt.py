@@ -14,8 +14,10 @@ from collections.abc import Sequence
 
 #: Kind of input -> its module.
 KINDS: dict[str, str] = {
+    "http": "tests.hostile.http_hunt",
     "parquet": "tests.hostile.parquet_hunt",
     "logging": "tests.hostile.logging_hunt",
+    "sequences": "tests.hostile.sequences_hunt",
 }
 
 

@@ -1,0 +1,18 @@
+"""A share of the fuzzers of requests; `make nightly` tries 100,000 and more."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.parametrize(("kind", "inputs"), [("http", 2_000), ("sequences", 60)])
+def test_requests_are_answered_or_refused(kind: str, inputs: int) -> None:
+    # In a process of its own: what it took of memory is its own.
+    command = [sys.executable, "-m", "tests.hostile.hunt", kind, "--inputs", str(inputs)]
+    tried = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert tried.returncode == 0, tried.stderr
+    assert "; 0 faults" in tried.stdout

@@ -1,0 +1,108 @@
+"""Parameters that are JSON of any shape, and addresses of any bytes: answered or refused, never an error of ours."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tensorboard_activis.errors import QueryError
+from tensorboard_activis.serve.json_values import MAX_LEVELS, MAX_STRUCTURES, parse_json
+from tests.records import small_data, write_run
+from tests.serve.client import Client
+from tests.serve.questions import QUESTIONS, refused
+
+BASE = "/data/plugin/activis/"
+LONE = ("\ud800", "run\udfff", "\udc80x")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
+    path: Path = tmp_path_factory.mktemp("logs")
+    write_run(path / "run1", small_data(), (3, 5))
+    return Client(path)
+
+
+@pytest.mark.parametrize("text", LONE)
+@pytest.mark.parametrize("route", QUESTIONS)
+def test_half_of_a_surrogate_pair_is_refused_everywhere(client: Client, route: str, text: str) -> None:
+    names = {
+        *QUESTIONS[route],
+        "run",
+        "prefix",
+        "expression",
+        "order",
+        "by",
+        "column",
+        "layer",
+        "rows",
+        "row",
+        "like",
+        "anything",
+    }
+    for name in sorted(names):
+        for value in (text, [{"expression": text}], {text: 1}, {"run": text, "step": 5}):
+            message = refused(client.post(route, **QUESTIONS[route] | {name: value}), 400, "bad_request")["message"]
+            assert message == "The body holds half of a surrogate pair, which is no text."
+
+
+def test_whole_pairs_are_texts(client: Client) -> None:
+    body = json.dumps(QUESTIONS["where"] | {"expression": 'label == "😀"'})
+    assert "\\ud83d" in body
+    assert client.open(BASE + "where", method="POST", data=body, content_type="application/json").status_code == 200
+
+
+@pytest.mark.parametrize("levels", [MAX_LEVELS + 1, 100, 970, 1_000, 5_000, 100_000])
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}"), ('[{"rows":', "}]")])
+def test_nesting_is_bounded(client: Client, levels: int, opened: str, closed: str) -> None:
+    text = opened * levels + "1" + closed * levels
+    for route, name in (
+        ("matrix", "rows"),
+        ("table", "rows"),
+        ("projection", "like"),
+        ("subset", "row"),
+        ("runs", "x"),
+    ):
+        body = json.dumps(QUESTIONS[route])[:-1] + ("" if route == "runs" else ",") + f'"{name}":{text}}}'
+        posted = client.open(BASE + route, method="POST", data=body, content_type="application/json")
+        assert posted.status_code in (400, 413)
+        assert set(json.loads(posted.get_data())["error"]) <= {"kind", "message", "position"}
+        if route != "runs":
+            refused(
+                client.open(BASE + route, query_string=json_query(QUESTIONS[route]) | {name: text}), 400, "bad_request"
+            )
+
+
+def json_query(parameters: dict) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
+
+
+@pytest.mark.parametrize("query", [b"run=\xff", b"\xff=1", b"run=run1&step=5&x=\xed\xa0\x80", b"\xc3"])
+@pytest.mark.parametrize("route", QUESTIONS)
+def test_addresses_that_are_no_utf8_are_refused(client: Client, route: str, query: bytes) -> None:
+    response = client.open(BASE + route, environ_overrides={"QUERY_STRING": query.decode("latin1")})
+    assert refused(response, 400, "bad_request")["message"] == "The address must be UTF-8."
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "[Infinity]", '{"a": -Infinity}', "1" * 100_000, "[" * 60_000, "", "\ufeff1", "{'a': 1}", "[1,]"]
+)
+def test_what_is_no_json_is_refused(text: str) -> None:
+    with pytest.raises(QueryError, match="it must be JSON") as caught:
+        parse_json(text, "it")
+    assert len(str(caught.value)) < 300
+
+
+def test_reading_json_is_linear() -> None:
+    for text in (
+        "[" + "[]," * 320_000 + "1]",
+        "[" + "1," * 490_000 + "1]",
+        '["' + "\\ud83d\\ude00" * 80_000 + '"]',
+        '{"a":' * MAX_STRUCTURES,
+    ):
+        begun = time.thread_time()
+        try:
+            parse_json(text, "it")
+        except QueryError:
+            assert "[" * 2 in text or '{"a"' in text
+        assert time.thread_time() - begun < 2
