@@ -131,6 +131,10 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
             "matrix",
             at | {"layer": "stem", "rows": rows, "sort": {"by": "strongest"}, "quantized": "mean", "window": [1, 4]},
         ),
+        "matrix-median.safetensors": (
+            "matrix",
+            at | {"layer": "stem", "rows": rows, "quantized": "median", "scale": "raw"},
+        ),
         **{
             f"matrix-{scale}.safetensors": (
                 "matrix",

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from tensorboard_activis.errors import QueryError
+from tensorboard_activis.query.arithmetic.medians import medians
 from tensorboard_activis.query.arithmetic.statistics import Moments
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.read.snapshot import SummaryArrays
@@ -119,6 +120,19 @@ _ENTRIES = (
         ),
         of_moments=lambda moments: moments.active,
         extremes=True,
+    ),
+    Statistic(
+        StatisticInfo(
+            name="median",
+            label="median",
+            title="median",
+            unit="activation",
+            source="sample",
+            signed=True,
+            end=None,
+            description="The median of the kept instances' finite activations; of an even number the mean of the two in the middle.",
+        ),
+        of_values=medians,
     ),
 )
 STATISTICS = {entry.info.name: entry for entry in _ENTRIES}

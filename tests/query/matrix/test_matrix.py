@@ -97,6 +97,24 @@ def test_a_prefix_answers_first_with_an_interval(snapshot: SnapshotReader, data:
     assert not whole.error.any()  # every instance was kept
 
 
+def test_medians_are_of_the_kept_instances(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    rows = [
+        Row(subset="all"),
+        Row(subset="bee"),
+        Row(expression='label == "bee"'),
+        Row(instance=3),
+        Row(subset="nobody"),
+    ]
+    found = matrix(snapshot, LAYER, rows, wanted=["median"])
+    half = data.activations[LAYER].astype(np.float16).astype(np.float64)[rank]
+    bees = np.median(half[data.labels[rank] == 1], axis=0)
+    expected = [np.median(half, axis=0), bees, bees, half[3], np.full(5, np.nan)]
+    np.testing.assert_allclose(found.median, expected, rtol=1e-6)
+    first = matrix(snapshot, LAYER, rows[:1], wanted=["median"], prefix=9)
+    np.testing.assert_allclose(first.median[0], np.median(half[:9], axis=0), rtol=1e-6)
+    assert "median" not in matrix(snapshot, LAYER, rows).statistics  # takes a pass of its own, so it is asked for
+
+
 def test_what_is_not_wanted_is_not_computed(snapshot: SnapshotReader, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [Row(subset="all"), Row(expression='label == "bee"'), Row(instance=3)]
     whole, few = matrix(snapshot, LAYER, rows), matrix(snapshot, LAYER, rows, wanted=("mean", "std"))
