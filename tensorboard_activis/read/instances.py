@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -14,7 +14,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.arrays import listed
 from tensorboard_activis.read.held import identity
-from tensorboard_activis.read.tables import check_room, read_table
+from tensorboard_activis.read.tables import allowance, check_room, read_table
 
 #: Columns of a snapshot that are columns of the table of instances; the others hold several values per instance.
 FACTS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
@@ -53,13 +53,25 @@ def _shared(directory: Path, names: tuple[str, ...]) -> pa.Table:
     if found is not None:
         return found
     try:
-        table = pa.concat_tables([read_table(path) for path in paths]).unify_dictionaries()
+        table = pa.concat_tables(_tables(paths)).unify_dictionaries()
     except pa.ArrowException as error:
         raise UnreadableError(f"{listed(names)} do not fit together: {error}.") from error
     if key is not None:
         with _LOCK:
             _READ[key] = table
     return table
+
+
+def _tables(paths: Sequence[Path]) -> Iterator[pa.Table]:
+    """The files' tables, as far as they fit into memory together; a file that is named twice is allowed no more for that."""
+    total, room = 0, None
+    with suppress(OSError):  # a file that is missing is said when it is read
+        room = allowance(*(path.stat() for path in set(paths)))
+    for path in paths:
+        table = read_table(path)
+        total += table.nbytes
+        check_room(total, f"{listed(tuple(path.name for path in paths))}: the table", room)
+        yield table
 
 
 def _check(table: pa.Table, where: str) -> None:

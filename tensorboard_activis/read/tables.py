@@ -44,9 +44,9 @@ def read_table(path: Path) -> pa.Table:
         raise UnreadableError(f"{path.name} cannot be read: {str(error)[:300]}.") from error
 
 
-def allowance(status: os.stat_result) -> int:
-    """Bytes that a table may take in memory. Of a file with holes, only what is stored of it counts."""
-    stored = min(status.st_size, 512 * getattr(status, "st_blocks", status.st_size))
+def allowance(*statuses: os.stat_result) -> int:
+    """Bytes that the tables of these files may take in memory together. Of a file with holes, only what is stored of it counts."""
+    stored = sum(min(one.st_size, 512 * getattr(one, "st_blocks", one.st_size)) for one in statuses)
     return max(ROOM, _TIMES * stored)
 
 
@@ -109,11 +109,12 @@ def _written_out(column: pa.ChunkedArray) -> tuple[int, int]:
     return total, max(total, reserved)
 
 
-def check_room(size: int, what: str) -> None:
+def check_room(size: int, what: str, room: int | None = None) -> None:
     """That so many bytes may be taken.
 
     Raises:
         UnreadableError: they may not.
     """
-    if size > ROOM:
-        raise UnreadableError(f"{what} would take {size:,} bytes of memory; {ROOM:,} are allowed.")
+    allowed = ROOM if room is None else room
+    if size > allowed:
+        raise UnreadableError(f"{what} would take {size:,} bytes of memory; {allowed:,} are allowed.")

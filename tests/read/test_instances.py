@@ -1,5 +1,6 @@
 """The table of kept instances: shared by the steps that name the same file, and read anew when that changes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,24 @@ def test_a_file_that_is_gone_is_said_though_its_table_is_held(tmp_path: Path) ->
     with pytest.raises(UnreadableError, match="is missing"):
         read_instances(tmp_path / "activis", snapshot.record)
     assert held.num_rows == 17
+
+
+def test_files_that_fit_alone_and_not_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "run", small_data(17))
+    snapshot = open_run(tmp_path / "run").latest
+    (name,) = snapshot.record.instances
+    (tmp_path / "run" / "activis" / name).write_bytes(repeated(1_000, 1_000))
+    monkeypatch.setattr("tensorboard_activis.read.tables.ROOM", 3 << 20)
+    once = replace(snapshot.record, kept=1_000)
+    assert read_instances(tmp_path / "run" / "activis", once).num_rows == 1_000
+    thrice = replace(snapshot.record, kept=4_000, instances=(name,) * 4)
+    with pytest.raises(UnreadableError, match=r"the table would take 4,[0-9,]+ bytes of memory; 3,145,728 are allowed"):
+        read_instances(tmp_path / "run" / "activis", thrice)
+
+
+def repeated(rows: int, length: int) -> bytes:
+    """A small file of one long text in every row."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"id": range(rows), "note": ["x" * length] * rows}), sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
