@@ -145,6 +145,9 @@ class ActiVisCallback(keras.callbacks.Callback):
     def log(self, step: int | None = None) -> None:
         """Take a snapshot now.
 
+        The newest counts: it takes the place of what was logged before, by this or an earlier callback of the run, at this
+        step and at higher ones. Where one callback goes back, a warning names the steps that no longer count.
+
         Arguments:
             step: number to file it under; None: training steps made so far.
 

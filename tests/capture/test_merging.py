@@ -107,6 +107,40 @@ def test_any_deal_gives_what_one_process_gives(tmp_path_factory: pytest.TempPath
     same(one, many)
 
 
+def test_several_processes_log_a_step_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each writes a file of its own each time, and the newest counts, though they went back meanwhile."""
+    monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", 0)
+    sources = [small_data(seed=seed) for seed in range(4)]
+    (tmp_path / "activis").mkdir()
+
+    def work(processes: Processes) -> None:
+        recorder = Recorder(
+            tmp_path, small_graph(), small_layers(), class_names=CLASSES, strict=True, processes=processes
+        )
+        for step, data in zip((3, 3, 5, 3), sources, strict=True):
+            with recorder.snapshot(step) as evaluation:
+                rows = slice(processes.rank, None, 2)
+                evaluation.add(
+                    {name: values[rows] for name, values in data.activations.items()},
+                    labels=data.labels[rows],
+                    outputs=data.logits[rows],
+                    ids=data.ids[rows].tolist(),
+                )
+        recorder.close()
+
+    with pytest.warns(UserWarning, match="step 3 was logged after step 5"):
+        run_threads(2, work)
+    run = open_run(tmp_path)
+    assert run.steps == [3]
+    data, snapshot = sources[-1], run.latest
+    np.testing.assert_allclose(snapshot.summary("head").mean[0], data.activations["head"].mean(axis=0), atol=1e-6)
+    rows = np.array(snapshot.instances["id"].to_pylist()) - 100
+    np.testing.assert_array_equal(snapshot.activations("head"), data.activations["head"][rows].astype(np.float16))
+    report = check_directory(tmp_path / "activis")
+    assert (report.problems, report.snapshots, report.superseded) == ([], 4, 3)
+    assert len(list((tmp_path / "activis").glob("step-*.safetensors"))) == 8
+
+
 def test_each_process_writes_its_part_in_hash_order(tmp_path: Path) -> None:
     data = small_data(6_000)
     dealt = [[np.arange(rank, 6_000, 3)] for rank in range(3)]

@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tensorboard_activis.blobs import event_files, read_blobs
+from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.codec import decode_snapshot
 from tensorboard_activis.query.projection.following import following_pca
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.array_file import ArrayFile
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.events import EventWriter
-from tests.records import small_data, write_run
+from tests.records import CLASSES, Data, small_data, small_graph, small_layers, write_run
 from tests.serve.client import Client
 from tests.serve.questions import QUESTIONS
 
@@ -163,14 +164,39 @@ def test_files_that_are_replaced_under_a_server(tmp_path: Path, monkeypatch: pyt
     assert "is missing" in described.get_data(as_text=True)
 
 
+def write_step(recorder: Recorder, step: int, data: Data) -> None:
+    with recorder.snapshot(step) as evaluation:
+        evaluation.add(
+            data.activations,
+            inputs=data.images,
+            labels=data.labels,
+            outputs=data.logits,
+            ids=data.ids.tolist(),
+            channels="first",
+        )
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
 @pytest.mark.parametrize("inline", [INLINE, FILED])
-def test_a_step_that_is_logged_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: int) -> None:
+def test_a_step_that_is_logged_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: int, sessions: int
+) -> None:
     monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", inline)
-    write_run(tmp_path / "logs" / "run1", small_data(), (3, 5))
+
+    def begun() -> Recorder:
+        return Recorder(tmp_path / "logs" / "run1", small_graph(), small_layers(), class_names=CLASSES, strict=True)
+
+    recorder = begun()
+    for step in (3, 5):
+        write_step(recorder, step, small_data())
     client = Client(tmp_path / "logs")
     before, names = answers(client, "run1")
     digests = [step["digest"] for step in client.json("runs")["runs"][0]["steps"]]
-    write_run(tmp_path / "logs" / "run1", small_data(seed=1), (5,))
+    if sessions == 2:
+        recorder.close()
+        recorder = begun()
+    write_step(recorder, 5, small_data(seed=1))
+    recorder.close()
     client.reload()
     after, _ = answers(client, "run1", names)
     assert before | after == alone(tmp_path / "logs" / "run1", tmp_path / "alone")
