@@ -20,27 +20,30 @@ TESTS = Path(__file__).parent
 #: Files and directories whose tests are all marked `slow`: they train, start processes or import a large framework.
 #: A slow test among quick ones has the mark itself.
 SLOW = [
-    TESTS / name
-    for name in (
-        *("browser", "capture/keras", "capture/test_parity.py", "distributed", "faults", "hostile", "torch"),
-        *(
-            "serve/test_bad_files.py",
-            "serve/test_memory.py",
-            "serve/test_tensorboard.py",
-            "test_expression_time.py",
-            "test_predicate_reference.py",
-        ),
-        *(
-            "test_demo.py",
-            "test_linear.py",
-            "test_packaging.py",
-            "test_readme.py",
-            "test_steps.py",
-            "test_torch_models.py",
-        ),
-        *("test_keras.py", "test_keras_backends.py", "test_keras_instances.py", "test_keras_manners.py"),
-        *("test_lightning.py", "test_transformers.py"),
-    )
+    TESTS / "browser",
+    TESTS / "capture/keras",
+    TESTS / "capture/test_parity.py",
+    TESTS / "distributed",
+    TESTS / "faults",
+    TESTS / "hostile",
+    TESTS / "serve/test_bad_files.py",
+    TESTS / "serve/test_memory.py",
+    TESTS / "serve/test_tensorboard.py",
+    TESTS / "test_demo.py",
+    TESTS / "test_expression_time.py",
+    TESTS / "test_keras.py",
+    TESTS / "test_keras_backends.py",
+    TESTS / "test_keras_instances.py",
+    TESTS / "test_keras_manners.py",
+    TESTS / "test_lightning.py",
+    TESTS / "test_linear.py",
+    TESTS / "test_packaging.py",
+    TESTS / "test_predicate_reference.py",
+    TESTS / "test_readme.py",
+    TESTS / "test_steps.py",
+    TESTS / "test_torch_models.py",
+    TESTS / "test_transformers.py",
+    TESTS / "torch",
 ]
 
 

@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,16 +85,7 @@ def test_names_within_a_run_are_visible_too(tmp_path: Path, capsys: pytest.Captu
         schema.Array("float16", (record.rows, 5), tensor=HOSTILE[:-1], files=("step-0000000002-x.safetensors",)),
         record.layers[0].summary,
     )
-    hostile = schema.Snapshot(
-        **{
-            name: getattr(record, name)
-            for name in record.__dataclass_fields__
-            if name not in ("layers", "step", "notes")
-        },
-        step=2,
-        layers=(layer,),
-        notes=(HOSTILE[:-1],),
-    )
+    hostile = replace(record, step=2, layers=(layer,), notes=(HOSTILE[:-1],))
     event = _event(metadata.SNAPSHOT_TAG, codec.encode_snapshot(hostile), 2, 1.0)
     (path,) = (tmp_path / "run" / "activis").glob("*tfevents*")
     with path.open("ab") as file:
