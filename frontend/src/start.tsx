@@ -1,18 +1,20 @@
+/** Starts the tab: styles, theme, stored panes, address, polling, first render. */
+
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { hostWindow, onDataReloaded } from "./api/host";
 import type { Source } from "./api/source";
 import { copyFonts } from "./draw/fonts";
 import { followTheme, theme, writeTokens } from "./draw/theme";
-import { askAhead } from "./state/ahead";
 import { setSource } from "./state/data";
 import { rememberPanes } from "./state/panes";
 import { pollRuns } from "./state/poll";
+import { prefetch } from "./state/prefetch";
 import { followAddress } from "./state/url";
 import styles from "./styles.css?inline";
 import { App } from "./views/App";
 
-/** Starts the tab on any source: the dev page hands in made-up data. */
+/** Starts the tab on any source; the dev page passes made-up data. */
 export function start(source: Source, mount: HTMLElement): void {
   const host = hostWindow();
   const sheet = document.createElement("style");
@@ -26,7 +28,7 @@ export function start(source: Source, mount: HTMLElement): void {
   setSource(source);
   followAddress(host);
   pollRuns(onDataReloaded);
-  askAhead();
+  prefetch();
   render(<App />, mount);
   copyFonts(host);
 }

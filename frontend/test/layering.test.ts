@@ -109,6 +109,11 @@ describe("rooms of the front end", () => {
     expect(violations(new Map([["utils/a.ts", ""]])).unknown).toEqual(["utils"]);
   });
 
+  it("begin with a line that says what the module does", () => {
+    const silent = Array.from(modules).filter(([name, text]) => name !== "api/contract.ts" && !text.startsWith("/**"));
+    expect(silent.map(([name]) => name)).toEqual([]);
+  });
+
   it("have files of at most 400 lines, and lines of at most 140 characters", () => {
     const written = Array.from(modules).filter(([name]) => name !== "api/contract.ts");
     const long = written.filter(([, text]) => text.split("\n").length > 401).map(([name]) => name);

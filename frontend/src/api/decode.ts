@@ -1,3 +1,5 @@
+/** Decodes the server's safetensors answers. Throws ApiError when one lacks what docs/http_api.md promises. */
+
 import {
   type Activation,
   ARRAYS,
@@ -22,8 +24,8 @@ import {
 type Answers = typeof ARRAYS;
 
 /**
- * An answer with arrays: its metadata and its arrays, by the names that `contract.ts` has for them. Throws ApiError when
- * the answer lacks an array or one is of another kind.
+ * An answer with arrays: its metadata and its arrays, by the names that `contract.ts` has for them. Throws ApiError
+ * when the answer lacks an array or one is of another kind.
  */
 export function decode<T>(buffer: ArrayBuffer, name: keyof Answers): T {
   const { arrays, optional, spread } = ARRAYS[name] as {
@@ -73,7 +75,7 @@ export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
   if (rows.length !== count) throw missing("rows in its metadata");
   return {
     count,
-    neurons: count > 0 ? (drawn?.quantized ?? statistics["mean"] ?? NOTHING).length / count : 0,
+    neurons: count > 0 ? (drawn?.quantized ?? statistics.mean ?? NOTHING).length / count : 0,
     statistics,
     n,
     order,

@@ -1,25 +1,22 @@
-/**
- * TensorBoard's side of the frame: its messages, its theme. Everything here also works when there is no TensorBoard
- * around (dev page).
- */
+/** Talks to TensorBoard's page around the frame: its reload messages and its window. Also works without TensorBoard. */
 
 type Message = { type: string; id: number; payload: unknown; error: string | null; isReply: boolean };
 
-/** Calls `look` whenever TensorBoard says that its data changed. Returns what stops it. */
-export function onDataReloaded(look: () => void): () => void {
+/** Calls `callback` whenever TensorBoard reports new data. Returns a function that stops it. */
+export function onDataReloaded(callback: () => void): () => void {
   if (window.parent === window) return () => {};
   const channel = new MessageChannel();
   channel.port1.onmessage = ({ data }: MessageEvent<string>) => {
     const message = JSON.parse(data) as Message;
     if (message.isReply) return;
     channel.port1.postMessage(JSON.stringify({ ...message, payload: null, error: null, isReply: true }));
-    if (message.type === "experimental.DataReloaded" || message.type === "experimental.RunsChanged") look();
+    if (message.type === "experimental.DataReloaded" || message.type === "experimental.RunsChanged") callback();
   };
   window.parent.postMessage("experimental.bootstrap", "*", [channel.port2]);
   return () => channel.port1.close();
 }
 
-/** The window whose address bar the user sees. */
+/** The window that has the address bar. */
 export function hostWindow(): Window {
   return window.parent;
 }

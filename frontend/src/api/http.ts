@@ -1,5 +1,7 @@
+/** The data source of the running plugin: sends requests to its HTTP routes and decodes the answers. */
+
 import { decodeActivation, decodeColumns, decodeMatrix, decodeProjection, decodeStrips, decodeWhere } from "./decode";
-import type { At, Source } from "./source";
+import type { SnapshotRef, Source } from "./source";
 import { ApiError, type ErrorKind, type TableQuery } from "./types";
 import { peaksOf } from "./wav";
 
@@ -7,10 +9,12 @@ type Parameters = Record<string, unknown>;
 
 type Method = "GET" | "POST";
 
-/** Longer addresses are sent as a POST: proxies and servers cut them at 8 KB. */
+/** Longer requests are sent as POST: proxies and servers truncate addresses at 8 KB. */
 const LONGEST_ADDRESS = 2000;
 
-/** The plugin's routes. `base` is relative, for TensorBoard may stand behind a path prefix. */
+/**
+ * A source that calls the plugin's routes. `base` is relative, because TensorBoard may be served below a path prefix.
+ */
 export function httpSource(base: string): Source {
   const json = async <T>(route: string, parameters: Parameters, signal: AbortSignal): Promise<T> =>
     (await (await request(base, route, parameters, signal)).json()) as T;
@@ -49,13 +53,13 @@ export function httpSource(base: string): Source {
     columns: (at, signal) => numbers("columns", { ...at }, signal, decodeColumns),
     where: (at, expression, signal) => numbers("where", { ...at, expression }, signal, decodeWhere),
     table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),
-    csv: async (at, chosen, signal) =>
-      (await request(base, "export", { ...at, ...chosen, format: "csv" }, signal)).blob(),
+    csv: async (at, selection, signal) =>
+      (await request(base, "export", { ...at, ...selection, format: "csv" }, signal)).blob(),
     instance: (at, layer, row, signal) => json("instance", { ...at, layer, row }, signal),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
-    columnStatistics: (at, of, signal) => json("column_statistics", { ...at, ...of }, signal),
-    contentUrl: (at: At, row) => `${base}content?${query({ ...at, row })}`,
+    columnStatistics: (at, filter, signal) => json("column_statistics", { ...at, ...filter }, signal),
+    contentUrl: (at: SnapshotRef, row) => `${base}content?${query({ ...at, row })}`,
     sound: async (at, row, signal) =>
       peaksOf(await (await request(base, "content", { ...at, row }, signal)).arrayBuffer()),
     text: async (at, row, signal) => (await request(base, "content", { ...at, row }, signal)).text(),
@@ -71,7 +75,10 @@ function query(parameters: Parameters): string {
   return search.toString();
 }
 
-/** What changes something on the server is a POST; what only asks is one where the address would be too long. */
+/**
+ * Requests that change something on the server are POST; requests that only read are POST if the address would be too
+ * long.
+ */
 async function request(
   base: string,
   route: string,
@@ -106,7 +113,7 @@ async function failure(route: string, response: Response): Promise<ApiError> {
     };
     return new ApiError(error.kind, error.message, error.position ?? null);
   } catch {
-    // A proxy before a TensorBoard that is not there says so with one of these.
+    // Status codes of a proxy whose TensorBoard does not run.
     return new ApiError(
       [502, 503, 504].includes(response.status) ? "unreachable" : "internal",
       `TensorBoard answered "${response.status} ${response.statusText}" to the request “${route}”.`,

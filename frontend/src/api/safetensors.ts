@@ -1,6 +1,8 @@
+/** Reads the safetensors format: named arrays with type and shape, and metadata. */
+
 import { ApiError } from "./types";
 
-/** 64-bit integers are widened to Float64Array: what is counted here stays far below 2^53. */
+/** 64-bit integers are converted to Float64Array: all counts are far below 2^53. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -18,7 +20,7 @@ export interface Tensor {
 
 export interface Tensors {
   tensors: Map<string, Tensor>;
-  /** What stands under `__metadata__`.`json`. */
+  /** The value of `__metadata__`.`json`. */
   metadata: unknown;
 }
 
@@ -63,7 +65,7 @@ function view(
   buffer: ArrayBuffer,
   base: number,
 ): TensorData {
-  // A copy: offsets need not be aligned, and the answer's buffer is let go.
+  // A copy: offsets need not be aligned, and the buffer of the answer can be freed.
   const bytes = buffer.slice(base + start, base + end);
   const data = typed(name, dtype, bytes);
   const count = shape.reduce((product, size) => product * size, 1);

@@ -1,3 +1,5 @@
+/** The interface of a data source; the plugin's HTTP routes implement it, and the made-up data does. */
+
 import type {
   Columns,
   Graph,
@@ -21,32 +23,35 @@ import type {
 } from "./types";
 
 /** One snapshot: a run at a step. */
-export interface At {
+export interface SnapshotRef {
   run: string;
   step: number;
 }
 
 /**
- * `prefix`: from so many instances, which is said with the numbers; `scale`: bytes on it; `window`: of these neurons
- * alone, sorted by index; `rows_of`: the rows are those of that snapshot, its instances the ones with the same ids
- * here.
+ * `prefix`: computed from that many first instances only, and marked so; `scale`: colour levels on that scale instead
+ * of numbers; `window`: only these neurons, in index order; `rows_of`: the rows are those of that snapshot, with its
+ * instances matched by id.
  */
 export interface MatrixPart {
   prefix?: number | undefined;
   scale?: MatrixScaleKind | undefined;
   window?: [number, number] | undefined;
-  rows_of?: At | undefined;
+  rows_of?: SnapshotRef | undefined;
 }
 
-/** Where answers come from: the plugin's routes (`http.ts`) or computed ones (`fixture.ts`). All throw ApiError. */
+/**
+ * Where answers come from: the plugin's routes (`http.ts`) or made-up data (`fixture/source.ts`). All methods throw
+ * ApiError.
+ */
 export interface Source {
   runs(signal: AbortSignal): Promise<Runs>;
   graph(run: string, signal: AbortSignal): Promise<Graph>;
-  snapshot(at: At, signal: AbortSignal): Promise<Snapshot>;
+  snapshot(at: SnapshotRef, signal: AbortSignal): Promise<Snapshot>;
   /** By the layer's index in the snapshot. */
-  strips(at: At, signal: AbortSignal): Promise<Strip[]>;
+  strips(at: SnapshotRef, signal: AbortSignal): Promise<Strip[]>;
   matrix(
-    at: At,
+    at: SnapshotRef,
     layer: string,
     rows: RowQuery[],
     sort: SortQuery,
@@ -56,34 +61,38 @@ export interface Source {
     part?: MatrixPart,
   ): Promise<Matrix>;
   /**
-   * A t-SNE is computed in the background once it is started: ask until it is done. `like`: turned onto the layout
-   * there.
+   * A t-SNE runs in the background once started: poll until it is done. `like`: aligned with the layout of that
+   * snapshot.
    */
   projection(
-    at: At,
+    at: SnapshotRef,
     layer: string,
     method: ProjectionMethod,
     signal: AbortSignal,
-    like?: At,
+    like?: SnapshotRef,
     action?: ProjectionAction,
   ): Promise<Projection>;
-  /** One neuron's activation on every kept instance. */
-  activation(at: At, layer: string, neuron: number, signal: AbortSignal): Promise<Float32Array>;
-  columns(at: At, signal: AbortSignal): Promise<Columns>;
-  where(at: At, expression: string, signal: AbortSignal): Promise<Where>;
-  table(at: At, query: TableQuery, signal: AbortSignal): Promise<Table>;
-  /** The instances that `table` would page through, as a file. */
-  csv(at: At, query: Omit<TableQuery, "offset" | "limit">, signal: AbortSignal): Promise<Blob>;
-  instance(at: At, layer: string, row: number, signal: AbortSignal): Promise<InstanceDetail>;
-  neuron(at: At, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
+  /** One neuron's activations on all sampled instances. */
+  activation(at: SnapshotRef, layer: string, neuron: number, signal: AbortSignal): Promise<Float32Array>;
+  columns(at: SnapshotRef, signal: AbortSignal): Promise<Columns>;
+  where(at: SnapshotRef, expression: string, signal: AbortSignal): Promise<Where>;
+  table(at: SnapshotRef, query: TableQuery, signal: AbortSignal): Promise<Table>;
+  /** All instances that match the query of `table`, as a file. */
+  csv(at: SnapshotRef, query: Omit<TableQuery, "offset" | "limit">, signal: AbortSignal): Promise<Blob>;
+  instance(at: SnapshotRef, layer: string, row: number, signal: AbortSignal): Promise<InstanceDetail>;
+  neuron(at: SnapshotRef, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
   /** How a subset (or expression) differs from the rest in a layer. */
-  subset(at: At, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
-  /** What the columns hold; of one column, its most frequent values that begin with a prefix. */
-  columnStatistics(at: At, of: { column?: string; prefix?: string }, signal: AbortSignal): Promise<Vocabulary>;
-  /** Address of the instance itself, for an <img> or a fetch through `text`. */
-  contentUrl(at: At, row: number): string;
-  /** How loud a sound is over its time: see `peaksOf`. */
-  sound(at: At, row: number, signal: AbortSignal): Promise<Float32Array>;
-  /** Content that is not an image. */
-  text(at: At, row: number, signal: AbortSignal): Promise<string>;
+  subset(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
+  /** Value counts of the columns; of one column, its most frequent values with a prefix. */
+  columnStatistics(
+    at: SnapshotRef,
+    filter: { column?: string; prefix?: string },
+    signal: AbortSignal,
+  ): Promise<Vocabulary>;
+  /** Address of the instance's content, for an <img> or to fetch it with `text`. */
+  contentUrl(at: SnapshotRef, row: number): string;
+  /** Loudness over time: see `peaksOf`. */
+  sound(at: SnapshotRef, row: number, signal: AbortSignal): Promise<Float32Array>;
+  /** Content that is text. */
+  text(at: SnapshotRef, row: number, signal: AbortSignal): Promise<string>;
 }

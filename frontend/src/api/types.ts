@@ -1,4 +1,7 @@
-/** What views read: the answers of the routes (`contract.ts`, generated), and what is made of them when they are decoded. */
+/**
+ * What views read: the answers of the routes (`contract.ts`, generated), and what is made of them when they are
+ * decoded.
+ */
 
 import type {
   ColourScale,

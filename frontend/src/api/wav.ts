@@ -1,7 +1,6 @@
-/**
- * How loud a sound is along its time: the lowest and highest value of each of `bins` parts, -1 to 1, one after the
- * other.
- */
+/** Computes the loudness curve of a WAV file. */
+
+/** Loudness over time: the lowest and the highest value of each of `bins` parts, -1 to 1, alternating. */
 export function peaksOf(buffer: ArrayBuffer, bins = 64): Float32Array {
   const view = new DataView(buffer);
   const word = (at: number): string => String.fromCharCode(...new Uint8Array(buffer, at, 4));

@@ -1,29 +1,31 @@
+/** A canvas component that fills its parent, follows the device's pixels and redraws when signals change. */
+
 import { effect, signal } from "@preact/signals";
 import type { CanvasHTMLAttributes, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { inTurn, outOfTurn } from "./turns";
+import { drawNow, queueDraw } from "./drawQueue";
 
 export interface Surface {
   context: CanvasRenderingContext2D;
-  /** In CSS pixels; the context is scaled, so draw in these. */
+  /** In CSS pixels, like all drawing: the context is scaled. */
   width: number;
   height: number;
-  /** Device pixels per CSS pixel: put edges on multiples of 1 / ratio. */
+  /** Device pixels per CSS pixel. For sharp edges, draw at multiples of 1 / ratio. */
   ratio: number;
 }
 
 interface Properties extends Omit<CanvasHTMLAttributes<HTMLCanvasElement>, "ref"> {
   /**
-   * Draws everything anew; drawn again when the size or any signal that it reads changes. Keep it stable with
-   * useCallback. What it hands back is done in turn with other canvases.
+   * Draws everything; called again when the size or any signal that it reads changes. Keep it stable with useCallback.
+   * If it returns a function, that is the drawing and goes into the draw queue.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: most hand back nothing
   draw: (surface: Surface) => void | (() => void);
-  /** The old picture stands until what `draw` hands back has covered it. */
+  /** Keep the old picture until the function returned by `draw` has covered it. */
   late?: boolean;
 }
 
-/** A canvas in device pixels that fills its parent's box (give it a size by CSS) and follows signals. */
+/** A canvas in device pixels that fills its parent (give it a size by CSS) and redraws when signals change. */
 export function Canvas({ draw, late, ...rest }: Properties): JSX.Element {
   const element = useRef<HTMLCanvasElement>(null);
   const [size] = useState(() => signal({ width: 0, height: 0, ratio: 1 }));
@@ -61,7 +63,7 @@ export function Canvas({ draw, late, ...rest }: Properties): JSX.Element {
       if (!late) context.clearRect(0, 0, width, height);
       const work = draw({ context, width, height, ratio });
       if (!work) return;
-      (blank ? outOfTurn : inTurn)(canvas, work);
+      (blank ? drawNow : queueDraw)(canvas, work);
       blank = false;
     });
   }, [draw]);

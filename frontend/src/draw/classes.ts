@@ -1,6 +1,11 @@
+/** The categorical colours of the classes, per theme. */
+
 import { type Theme, theme } from "./theme";
 
-/** Twenty colours per theme, told apart under all three colour deficiencies; beyond ten colour alone does not carry. */
+/**
+ * Twenty colours per theme, distinguishable with all three colour vision deficiencies. Beyond ten, colour alone is not
+ * enough.
+ */
 const CLASSES: Record<Theme, readonly string[]> = {
   light: [
     "#2037ae",
@@ -50,7 +55,7 @@ const CLASSES: Record<Theme, readonly string[]> = {
 const NONE: Record<Theme, string> = { light: "#9aa0a6", dark: "#8a8f94" };
 
 /**
- * Colour of a class by its index; grey for none (-1). From the 21st on they come again: only chosen rows are then
+ * Colour of a class by its index; grey for none (-1). Colours repeat from the 21st class on; then only chosen rows are
  * coloured.
  */
 export function classColour(index: number, now: Theme = theme.value): string {

@@ -1,12 +1,14 @@
+/** Draws very large scatter plots: counts the points of each pixel, then blends each pixel once. */
+
 import type { Placing, Sheet, Style } from "./points";
 
-/** Per pixel how many points, and the sums of their reds, greens and blues. */
+/** Number of points per pixel, and the sums of their red, green and blue. */
 let counted = new Int32Array(0);
 
 /**
- * Very many points: what lies on a pixel is counted first and blended once, so that a million cost a few times what ten
- * thousand do. Where points lie on each other, the pixel has the mean of their colours; none is the uppermost. Takes
- * what `splat` takes; places are rounded to whole pixels.
+ * Draws very many points: counts the points of each pixel first and blends once per pixel, so that a million points
+ * cost a few times as much as ten thousand. Overlapping points get the mean of their colours. Same parameters as
+ * `splat`; positions are rounded to whole pixels.
  */
 export function cloud(
   { pixels, width, height }: Sheet,
@@ -14,17 +16,17 @@ export function cloud(
   { x0, y0, scale }: Placing,
   colours: Uint32Array,
   { radius, alpha }: Style,
-  chosen: Uint8Array | null,
+  included: Uint8Array | null,
 ): void {
-  // Discs at the edge reach over it: there is a margin.
+  // A margin for discs that extend over the edge.
   const reach = Math.ceil(radius);
   const [w, h] = [width + 2 * reach, height + 2 * reach];
   if (counted.length === 4 * w * h) counted.fill(0);
   else counted = new Int32Array(4 * w * h);
-  // With a sign whole numbers are the fast ones.
+  // Signed integers are the fast ones.
   const bits = new Int32Array(colours.buffer, colours.byteOffset, colours.length);
   for (let row = 0; row < bits.length; row++) {
-    if (chosen && chosen[row] !== 1) continue;
+    if (included && included[row] !== 1) continue;
     const colour = bits[row] as number;
     const x = x0 + reach + (xy[2 * row] as number) * scale;
     const y = y0 + reach - (xy[2 * row + 1] as number) * scale;
@@ -35,7 +37,7 @@ export function cloud(
     counted[at + 2]! += (colour >>> 8) & 255;
     counted[at + 3]! += (colour >>> 16) & 255;
   }
-  // A point's share in the pixels around it: the logarithm of what it lets through, so that shares add up.
+  // A point's weight in the pixels around it, as the logarithm of the transmitted light, so that weights add up.
   const steps: number[] = [];
   const shares: number[] = [];
   for (let dy = -reach; dy <= reach; dy++) {

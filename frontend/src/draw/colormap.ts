@@ -1,10 +1,12 @@
+/** The diverging colour map of the matrices and scales: zero is the background, blue is more, brown is less. */
+
 import { computed, type ReadonlySignal } from "@preact/signals";
 import { hexToRgb, type Lab, labToRgb, mix, rgbToLab } from "./oklab";
 import { type Theme, theme } from "./theme";
 
 /**
- * Quarters from -1 to 1. One map: zero is the page, blue is more, brown is less; where nothing is negative, its
- * positive half.
+ * Colours at -1, -0.5, 0, 0.5 and 1. Zero is the background, blue is more, brown is less; data without negative values
+ * use the positive half.
  */
 const STOPS: Record<Theme, readonly string[]> = {
   light: ["#5f2e11", "#8e5830", "#b7895e", "#dabe9e", "#f2f5f6", "#93c8ea", "#5095cd", "#2661a3", "#13316d"],
@@ -28,12 +30,12 @@ const pixels = (map: [number, number, number][]): Uint32Array =>
   Uint32Array.from(map, ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);
 const PIXELS: Record<Theme, Uint32Array> = { light: pixels(MAPS.light), dark: pixels(MAPS.dark) };
 
-/** Place in the tables of a value in -1..1; ends are clipped. */
+/** Index into the tables for a value in -1..1; values beyond are clipped. */
 export function mapIndex(value: number): number {
   return MAP_ZERO + Math.round(Math.max(-1, Math.min(1, value)) * (MAP_SIZE - 1 - MAP_ZERO));
 }
 
-/** The map of the theme as ImageData pixels (little-endian RGBA), MAP_SIZE long; index with mapIndex. */
+/** The theme's map as ImageData pixels (little-endian RGBA), MAP_SIZE long; see mapIndex. */
 export const mapPixels: ReadonlySignal<Uint32Array> = computed(() => PIXELS[theme.value]);
 
 export function mapColour(value: number, now: Theme = theme.value): string {
@@ -41,16 +43,14 @@ export function mapColour(value: number, now: Theme = theme.value): string {
   return `rgb(${r}, ${g}, ${b})`;
 }
 
-/** CSS gradient from left to right, for legends: from -1 (signed) or 0 to 1. */
+/** CSS gradient for legends, from -1 (signed) or 0 to 1. */
 export function mapGradient(signed: boolean, now: Theme = theme.value): string {
   const from = signed ? -1 : 0;
   const stops = Array.from({ length: 17 }, (_, i) => mapColour(from + (i / 16) * (1 - from), now));
   return `linear-gradient(to right, ${stops.join(", ")})`;
 }
 
-/**
- * Rounds the end of a scale up to a number that reads well: 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten.
- */
+/** Rounds the end of a scale up to 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6 or 8 times a power of ten. */
 export function roundEnd(value: number): number {
   if (!(value > 0) || !Number.isFinite(value)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));

@@ -1,16 +1,17 @@
+/** Copies TensorBoard's Roboto font into the plugin's frame. */
+
 /**
- * TensorBoard brings Roboto for its own page only; the frame takes the same files. Without it the system's sans serif
- * stands in.
+ * TensorBoard loads Roboto for its own page only; the frame uses the same font files. Without them the system's sans
+ * serif is used.
  */
 export function copyFonts(host: Window): void {
   if (host === window) return;
   const rules: string[] = [];
   for (const sheet of Array.from(host.document.styleSheets)) {
     for (const rule of rulesOf(sheet)) {
-      // Not `instanceof`: the rule is of the other window. Its text is made anew at every reading, so the kind is asked
-      // first.
+      // Not `instanceof`: the rule belongs to another window. Reading its text is slow, so check its type first.
       if (rule.constructor.name !== "CSSFontFaceRule" || !/roboto/i.test(rule.cssText)) continue;
-      // Addresses in the rules are relative to the sheet, which may lie in the page itself.
+      // Addresses in the rules are relative to the style sheet, or to the page for inline ones.
       const base = sheet.href ?? host.document.baseURI;
       rules.push(
         rule.cssText.replace(/url\("?([^")]+)"?\)/g, (_, address: string) => `url("${new URL(address, base).href}")`),
@@ -27,7 +28,7 @@ function rulesOf(sheet: CSSStyleSheet): CSSRule[] {
   try {
     return Array.from(sheet.cssRules);
   } catch {
-    // A sheet of another origin does not show its rules.
+    // The rules of a style sheet from another origin cannot be read.
     return [];
   }
 }

@@ -1,8 +1,8 @@
-/** Numbers as a user reads them: a real minus sign, thin groups of thousands, as many digits as carry something. */
+/** Formats numbers for reading: a real minus sign, thin spaces between thousands, only significant digits. */
 
 const MINUS = "−";
 const dash = "–";
-/** Made once: toLocaleString makes one at every call, which a hover over many numbers feels. */
+/** Created once: toLocaleString creates one on every call, which is slow. */
 const GROUPED = new Intl.NumberFormat("en-US");
 
 /** "8,192"; "−3". */
@@ -12,7 +12,7 @@ export function integer(value: number | null | undefined): string {
     : signs(GROUPED.format(Math.round(value)));
 }
 
-/** Fixed digits: "2.68", "−4.7". */
+/** A fixed number of digits: "2.68", "−4.7". */
 export function fixed(value: number | null | undefined, digits = 2): string {
   if (value === null || value === undefined) return dash;
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : `${MINUS}∞`;
@@ -26,7 +26,7 @@ export function signed(value: number | null | undefined, digits = 1): string {
   return value !== null && value !== undefined && Number(text.replace(MINUS, "-")) > 0 ? `+${text}` : text;
 }
 
-/** About three significant digits whatever the size: "2.68", "0.0412", "13.4", "1,204", "3.1e−7". */
+/** About three significant digits at any magnitude: "2.68", "0.0412", "13.4", "1,204", "3.1e−7". */
 export function short(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return fixed(value);
   const size = Math.abs(value);
@@ -37,10 +37,10 @@ export function short(value: number | null | undefined): string {
 }
 
 /**
- * Like `short`, but each with as many decimals as the middle one, so that a column's numbers stand under each other.
- * The first thousand count.
+ * A formatter like `short`, with the decimals that the median value needs for all values, so that a column aligns.
+ * Considers the first thousand values.
  */
-export function alike(values: ArrayLike<number | null>): (value: number | null | undefined) => string {
+export function alignedFormat(values: ArrayLike<number | null>): (value: number | null | undefined) => string {
   const sizes = Array.from({ length: Math.min(1000, values.length) }, (_, i) => Math.abs(values[i] ?? 0))
     .filter((size) => size > 0 && size < Infinity)
     .sort((a, b) => a - b);
@@ -58,7 +58,7 @@ export function alike(values: ArrayLike<number | null>): (value: number | null |
           : short(value);
 }
 
-/** A number as it stands on a scale's end, without idle zeros: "8", "1.2", "−8". */
+/** A tick label, without trailing zeros: "8", "1.2", "−8". */
 export function tick(value: number): string {
   return signs(
     Math.abs(value) >= 10_000 ? value.toExponential(0).replace("e+", "e") : String(Number(value.toPrecision(3))),
@@ -76,12 +76,12 @@ export function sizes(values: readonly number[]): string {
   return own.map((size) => (size < 0 ? "?" : String(size))).join("×") || "scalar";
 }
 
-/** "8 → 3". A name that is written from right to left keeps its side: unisolated, two of them would change places. */
+/** "8 → 3". Names are isolated, or two right-to-left names would swap. */
 export function arrow(from: string, to: string): string {
   return [from, to].map((name) => (/[\u0590-\u08ff]/.test(name) ? `\u2068${name}\u2069` : name)).join(" → ");
 }
 
-/** "3 classes", "1 class": English plurals of the words that this page uses. */
+/** "3 classes", "1 class": English plurals. */
 export function count(value: number, one: string, many = `${one}s`): string {
   return `${integer(value)} ${value === 1 ? one : many}`;
 }

@@ -1,22 +1,24 @@
+/** Draws the marks of instances in the blocks of the Classes tab. */
+
 import { type Block, type Classes, markAt, type Side } from "../layout/classes";
 
-export interface MarkLook {
+export interface MarkStyle {
   colour: (row: number) => string;
-  /** 0.4 to 1 */
+  /** Opacity, 0.4 to 1. */
   strength: (row: number) => number;
 }
 
 const DIM = 0.38;
 
 /**
- * Marks of the blocks given, in a context moved by the scroll. `lit` is one byte per instance; null: none dims. A mark
- * of several is lit if one of them is.
+ * Draws the marks of blocks in a context that is translated by the scroll position. `lit` is one byte per instance;
+ * null: nothing is dimmed. A mark of several instances is lit if one of them is.
  */
 export function drawMarks(
   context: CanvasRenderingContext2D,
   classes: Classes,
   blocks: readonly Block[],
-  look: MarkLook,
+  style: MarkStyle,
   lit: Uint8Array | null,
 ): void {
   for (const block of blocks) {
@@ -27,8 +29,8 @@ export function drawMarks(
         const { x, y } = markAt(classes, block, side, mark);
         let stands = !lit;
         for (let k = i; lit && !stands && k < to && k < i + per; k++) stands = lit[rows[k] as number] === 1;
-        context.globalAlpha = look.strength(row) * (stands ? 1 : DIM);
-        context.fillStyle = look.colour(row);
+        context.globalAlpha = style.strength(row) * (stands ? 1 : DIM);
+        context.fillStyle = style.colour(row);
         context.beginPath();
         context.roundRect(x, y, classes.mark, classes.mark, 1);
         context.fill();
@@ -38,7 +40,7 @@ export function drawMarks(
   context.globalAlpha = 1;
 }
 
-/** Whether a mark of the block stands out. */
+/** Whether a mark of the block is lit. */
 export function isLit({ right, wrong }: Block, lit: Uint8Array): boolean {
   return [right, wrong].some(({ rows, from, to }) => {
     for (let i = from; i < to; i++) if (lit[rows[i] as number] === 1) return true;
@@ -46,13 +48,13 @@ export function isLit({ right, wrong }: Block, lit: Uint8Array): boolean {
   });
 }
 
-/** Score to strength: never so faint that its class is not to be seen. */
+/** Opacity for a score, always high enough to recognize the colour. */
 export function strengthOf(score: number, chance: number): number {
   if (!Number.isFinite(score)) return 1;
   return 0.45 + 0.55 * Math.max(0, Math.min(1, (score - chance) / (1 - chance || 1)));
 }
 
-/** The ring around a pinned mark, parted from its neighbours by the ground. */
+/** The ring around a pinned mark, with a gap to its neighbours. */
 export function drawMarkRing(
   context: CanvasRenderingContext2D,
   x: number,

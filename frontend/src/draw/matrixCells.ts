@@ -1,12 +1,12 @@
+/** Draws the cells of a matrix, one pixel row per row, scaled to the device's pixels. */
+
 import type { Block, ColumnView } from "../layout/matrix";
 import { visibleRows } from "../layout/matrix";
 import { mapIndex, mapPixels } from "./colormap";
 import { MISSING, type Pyramid } from "./matrixPyramid";
 import { tokens } from "./theme";
 
-/**
- * Places of the sorted order under each device pixel of the width: [from, end) by pixel. Edges lie on device pixels.
- */
+/** Range of sorted positions [from, end) under each device pixel of the width. Edges are at device pixels. */
 export function columnRanges(view: ColumnView, neurons: number, pixels: number): Int32Array {
   const ranges = new Int32Array(pixels * 2);
   const step = view.span / pixels;
@@ -21,7 +21,7 @@ export function columnRanges(view: ColumnView, neurons: number, pixels: number):
   return ranges;
 }
 
-/** 256 colours by level + 128; a missing value is clear, so that the hatch below it shows. */
+/** 256 colours by level + 128; missing values are transparent, so that the hatching shows. */
 function colours(): Uint32Array {
   const map = mapPixels.value;
   return Uint32Array.from({ length: 256 }, (_, i) => (i - 128 === MISSING ? 0 : map[mapIndex((i - 128) / 127)]!));
@@ -30,7 +30,7 @@ function colours(): Uint32Array {
 interface Picture {
   context: CanvasRenderingContext2D;
   ratio: number;
-  /** One above the other within every row: what is shown, and what it is compared with. */
+  /** Stacked within every row: the shown values, and those that they are compared with. */
   pyramids: readonly Pyramid[];
   view: ColumnView;
   left: number;
@@ -39,7 +39,7 @@ interface Picture {
 
 let scratch: HTMLCanvasElement | null = null;
 
-/** Draws the visible rows of a block: one pixel high in a small picture, then stretched to their height. */
+/** Draws the visible rows of a block, one pixel high in a small image that is then stretched. */
 export function paintBlock(
   { context, ratio, pyramids, view, left, right }: Picture,
   block: Block,
@@ -88,7 +88,8 @@ export function paintBlock(
 }
 
 /**
- * Colours of rows `first` to `end` of a block, one pixel high for each pyramid; `rows` are their places in the matrix.
+ * Colours of the rows `first` to `end` of a block, one pixel high for each pyramid; `rows` are their indices in the
+ * matrix.
  */
 export function fillPixels(
   pixels: Uint32Array,
@@ -109,7 +110,7 @@ export function fillPixels(
 
 const hatches = new Map<string, CanvasPattern>();
 
-/** What has no value: thin strokes in the colour of outlines. */
+/** Hatching for missing values. */
 function hatch(context: CanvasRenderingContext2D, ratio: number): CanvasPattern | string {
   const key = `${tokens.value.outline} ${ratio}`;
   let pattern = hatches.get(key) ?? null;

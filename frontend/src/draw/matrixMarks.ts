@@ -1,3 +1,7 @@
+/**
+ * Draws what surrounds a matrix's cells: effect sizes, neuron numbers, the frames of hovered rows, columns and cells.
+ */
+
 import { type ColumnView, type MatrixShape, placeToX, tickStep } from "../layout/matrix";
 import { roundEnd } from "./colormap";
 import { tick } from "./format";
@@ -13,8 +17,8 @@ interface Ground {
 }
 
 /**
- * End of the axis of effect sizes: the 99th percentile of what is finite, rounded, so that one neuron without spread
- * does not flatten all.
+ * End of the effect size axis: the 99th percentile of the finite values, rounded, so that one neuron without variance
+ * does not flatten the others.
  */
 export function effectEnd(effect: Float32Array): number {
   const sizes = effect.filter(Number.isFinite).map(Math.abs).sort();
@@ -23,7 +27,7 @@ export function effectEnd(effect: Float32Array): number {
   return roundEnd(largest > 3 * percentile ? percentile : largest);
 }
 
-/** Bars over the columns, up in A's colour and down in B's, with the axis on the left. */
+/** Bars above the columns, up in A's colour and down in B's, with the axis on the left. */
 export function paintEffect(
   { context, ratio, shape, view }: Ground,
   effect: Float32Array,
@@ -69,8 +73,8 @@ export function paintEffect(
 }
 
 /**
- * Numbers of the neurons below their columns, as many as fit; the hovered one stands in the accent and those it covers
- * give way.
+ * Neuron numbers below the columns, as many as fit. The hovered one is drawn in the accent colour and hides those that
+ * it covers.
  */
 export function paintIds({ context, shape, view }: Ground, order: Int32Array, hovered: number): void {
   context.textAlign = "center";
@@ -79,7 +83,7 @@ export function paintIds({ context, shape, view }: Ground, order: Int32Array, ho
   const widest = context.measureText(String(Math.max(10, order.length - 1)).replace(/\d/g, "0")).width;
   const step = tickStep((shape.right - shape.left) / view.span, widest);
   const x = (place: number): number => placeToX(shape, view, place + 0.5);
-  const kept = (at: number): number => Math.max(shape.left, Math.min(at, shape.right + 2));
+  const clampX = (at: number): number => Math.max(shape.left, Math.min(at, shape.right + 2));
   context.fillStyle = tokens.value.text3;
   for (
     let place = Math.ceil(view.first / step) * step;
@@ -93,11 +97,11 @@ export function paintIds({ context, shape, view }: Ground, order: Int32Array, ho
   if (hovered >= 0 && x(hovered) >= shape.left && x(hovered) <= shape.right) {
     context.font = `500 ${FONT}`;
     context.fillStyle = tokens.value.accent;
-    context.fillText(String(order[hovered]), kept(x(hovered)), shape.ids);
+    context.fillText(String(order[hovered]), clampX(x(hovered)), shape.ids);
   }
 }
 
-/** Where the seen part of a wide layer lies, as a thin line under the cells. Nothing while all is seen. */
+/** A thin line below the cells that shows which part of a zoomed layer is visible. Nothing when all of it is. */
 export function paintPlace({ context, shape, view }: Ground, neurons: number): void {
   if (view.span >= neurons) return;
   const [width, y] = [shape.right - shape.left, shape.bottom + 2];
@@ -108,7 +112,7 @@ export function paintPlace({ context, shape, view }: Ground, neurons: number): v
   context.fillRect(shape.left + (view.first / Math.max(1, neurons - view.span)) * (width - own), y, own, 2);
 }
 
-/** 1 px around a row's cells, just outside of them. */
+/** A frame of 1 px around a row's cells. */
 export function frameRow(
   { context, ratio, shape }: Ground,
   top: number,
@@ -127,7 +131,7 @@ export function frameRow(
   context.restore();
 }
 
-/** 2 px in the accent around a cell, with a thin halo of the ground on both sides. */
+/** A frame of 2 px in the accent colour around a cell, with a thin halo on both sides. */
 export function ringCell(
   { context, shape, view }: Ground,
   place: number,
@@ -148,7 +152,7 @@ export function ringCell(
   context.strokeRect(x, y, width, high);
 }
 
-/** A small triangle over a column, its point on the cells. */
+/** A small triangle above a column, pointing at the cells. */
 export function markColumn({ context, shape, view }: Ground, place: number, colour: string): void {
   const x = placeToX(shape, view, place + 0.5);
   if (x < shape.left || x > shape.right) return;

@@ -1,19 +1,20 @@
+/** A max-magnitude pyramid over the sorted neurons, so that a single active neuron stays visible when zoomed out. */
+
 import { type MatrixScale, onScale } from "./matrixScale";
 
-/** A level of colour from −127 to 127, or this for a value that is not finite. */
+/** Level of a value that is not finite. Other levels are −127 to 127. */
 export const MISSING = -128;
 
 /**
- * One row in sorted order as bytes, and above it ever shorter rows that hold of two neighbours the one farther from
- * zero: zoomed out, a single hot neuron survives. Rows are made when first seen, so that a thousand of them cost what a
- * screen of them does.
+ * Level 0 is a row in sorted order, as bytes; each further level holds of two neighbours the one farther from zero.
+ * Rows are computed when first drawn.
  */
 export class Pyramid {
   readonly #rows: (Int8Array | undefined)[] = [];
   readonly #starts: number[] = [0];
 
   constructor(
-    /** [rows, neurons]; bytes are on the scale already. */
+    /** [rows, neurons]; bytes are colour levels already. */
     readonly values: Float32Array | Uint8Array,
     readonly order: Int32Array,
     readonly scale: MatrixScale,
@@ -25,24 +26,24 @@ export class Pyramid {
     return this.order.length;
   }
 
-  /** Levels of the row's neurons at the places `from` to `end` (exclusive): the one farthest from zero. */
+  /** The value farthest from zero among the row's sorted positions `from` to `end` (exclusive). */
   peak(row: number, from: number, end: number): number {
     this.#rows[row] ??= this.#make(row);
-    const cells = this.#rows[row];
+    const levels = this.#rows[row];
     const level = end - from <= 1 ? 0 : Math.min(31 - Math.clz32(end - from), this.#starts.length - 1);
     const start = this.#starts[level]!;
     let best = MISSING;
-    for (let i = from >> level, last = (end - 1) >> level; i <= last; i++) best = farther(best, cells[start + i]!);
+    for (let i = from >> level, last = (end - 1) >> level; i <= last; i++) best = farther(best, levels[start + i]!);
     return best;
   }
 
   #make(row: number): Int8Array {
     const { neurons, order, scale, values } = this;
-    const cells = new Int8Array(this.#starts.at(-1)! + 1);
+    const levels = new Int8Array(this.#starts.at(-1)! + 1);
     for (let place = 0; place < neurons; place++) {
       const neuron = order[place]!;
       const value = values[row * neurons + neuron]!;
-      cells[place] =
+      levels[place] =
         values instanceof Uint8Array
           ? levelOf(value, scale.signed)
           : quantise(onScale(scale, value, neuron) / scale.end);
@@ -50,12 +51,12 @@ export class Pyramid {
     for (let level = 1, size = neurons; level < this.#starts.length; level++) {
       const [below, own] = [this.#starts[level - 1]!, this.#starts[level]!];
       for (let i = 0; 2 * i < size; i++) {
-        const [left, right] = [cells[below + 2 * i]!, 2 * i + 1 < size ? cells[below + 2 * i + 1]! : MISSING];
-        cells[own + i] = farther(left, right);
+        const [left, right] = [levels[below + 2 * i]!, 2 * i + 1 < size ? levels[below + 2 * i + 1]! : MISSING];
+        levels[own + i] = farther(left, right);
       }
       size = (size + 1) >> 1;
     }
-    return cells;
+    return levels;
   }
 }
 
@@ -63,12 +64,12 @@ export function quantise(share: number): number {
   return Number.isNaN(share) ? MISSING : Math.round(Math.max(-1, Math.min(1, share)) * 127);
 }
 
-/** Of a byte that is 0 where nothing is known, else 1 to 255 from −end (signed) or 0 to end. */
+/** Converts the server's byte, 0 for missing, else 1 to 255 from −end (signed) or 0 to end. */
 export function levelOf(byte: number, signed: boolean): number {
   return byte === 0 ? MISSING : signed ? byte - 128 : (byte - 1) >> 1;
 }
 
-/** Missing loses against everything; of two that are equally far from zero, the greater wins. */
+/** The value farther from zero. Any value wins over a missing one; of two equally far, the greater wins. */
 function farther(a: number, b: number): number {
   if (a === MISSING) return b;
   if (b === MISSING) return a;

@@ -1,21 +1,23 @@
+/** Computes the colour scale of a matrix: z-score, min-max or raw values. */
+
 import type { CellScale } from "../api/types";
 import { roundEnd } from "./colormap";
 
-/** A neuron's value on a matrix's scale is (value − offset) × factor, and `end` of that is the end of the colours. */
+/** A neuron's scaled value is (value − offset) × factor; the colours end at `end`. */
 export interface MatrixScale {
   kind: "z" | "unit" | "raw";
-  /** Two-sided about zero, or from zero up. */
+  /** Symmetric about zero, or from zero up. */
   signed: boolean;
   end: number;
-  /** Whether something lies beyond the ends and is clipped. */
+  /** Whether values beyond the ends are clipped. */
   above: boolean;
   below: boolean;
-  /** Nothing but zeros; nothing but NaN. */
+  /** All values are zero; all are NaN. */
   allZero: boolean;
   allMissing: boolean;
-  /** How many values are NaN or infinite. */
+  /** Number of NaN and infinite values. */
   missing: number;
-  /** By neuron; null: 0 and 1. */
+  /** Per neuron; null: 0 and 1. */
   offset: Float32Array | null;
   factor: Float32Array | null;
 }
@@ -26,14 +28,14 @@ interface Question {
   neurons: number;
   count: number;
   kind: MatrixScale["kind"];
-  /** Rows that set the scale: the subsets, so that a pinned instance does not change the colours of the rest. */
+  /** Rows that determine the scale: the subsets, so that pinning an instance does not change their colours. */
   reference: readonly number[];
   signed: boolean;
-  /** A fixed end (shares end at 1), else the 99th percentile, rounded. */
+  /** A fixed end (1 for shares); by default the 99th percentile, rounded. */
   end?: number;
 }
 
-/** Of a picture that came as bytes. */
+/** The scale of a matrix that was sent as colour levels. */
 export function drawnScale(scale: CellScale, size: number): MatrixScale {
   return {
     ...scale,
@@ -46,7 +48,7 @@ export function drawnScale(scale: CellScale, size: number): MatrixScale {
 
 const MOST_SAMPLES = 50_000;
 
-/** Works out the scale of one picture. What is not finite takes no part. */
+/** Computes the scale of a matrix from its finite values. */
 export function matrixScale({ values, neurons, count, kind, reference, signed, end }: Question): MatrixScale {
   const { offset, factor } =
     kind === "z" ? deviations(values, neurons, reference) : kind === "unit" ? ranges(values, neurons, reference) : NONE;
@@ -86,7 +88,7 @@ export function matrixScale({ values, neurons, count, kind, reference, signed, e
   };
 }
 
-/** On the scale, in its own units (for "z": deviations); NaN for what is not finite. */
+/** The scaled value, in units of the scale (for "z": standard deviations); NaN if not finite. */
 export function onScale({ offset, factor }: MatrixScale, value: number, neuron: number): number {
   if (!Number.isFinite(value)) return NaN;
   return offset && factor ? (value - offset[neuron]!) * factor[neuron]! : value;
@@ -94,7 +96,7 @@ export function onScale({ offset, factor }: MatrixScale, value: number, neuron: 
 
 const NONE = { offset: null, factor: null };
 
-/** Mean and 1 ÷ standard deviation of each neuron over the rows; a neuron without spread lies at zero everywhere. */
+/** Mean and 1 ÷ standard deviation of each neuron over the rows; neurons without variance are scaled to zero. */
 function deviations(
   values: Float32Array,
   neurons: number,
@@ -116,7 +118,7 @@ function deviations(
   return { offset, factor };
 }
 
-/** Least value and 1 ÷ range. */
+/** Minimum and 1 ÷ range. */
 function ranges(
   values: Float32Array,
   neurons: number,
@@ -146,7 +148,7 @@ function each(
     }
 }
 
-/** 99th percentile of the sizes, from an even sample when there are many; the largest when nearly all are zero. */
+/** 99th percentile of the absolute values, from a sample if there are many; the maximum if nearly all are zero. */
 function extent(
   values: Float32Array,
   neurons: number,
@@ -158,14 +160,14 @@ function extent(
   const total = rows.length * neurons;
   const stride = Math.max(1, Math.ceil(total / MOST_SAMPLES));
   const sizes = new Float32Array(Math.ceil(total / stride));
-  let found = 0;
+  let sampled = 0;
   for (let k = 0; k < total; k += stride) {
     const neuron = k % neurons;
     const value = values[rows[(k - neuron) / neurons]! * neurons + neuron]!;
     if (value - value === 0)
-      sizes[found++] = Math.abs(offset && factor ? (value - offset[neuron]!) * factor[neuron]! : value);
+      sizes[sampled++] = Math.abs(offset && factor ? (value - offset[neuron]!) * factor[neuron]! : value);
   }
-  const sorted = sizes.subarray(0, found).sort();
-  const percentile = sorted[Math.max(0, Math.ceil(found * 0.99) - 1)] ?? 0;
+  const sorted = sizes.subarray(0, sampled).sort();
+  const percentile = sorted[Math.max(0, Math.ceil(sampled * 0.99) - 1)] ?? 0;
   return percentile > 0 ? percentile : largest;
 }

@@ -1,3 +1,5 @@
+/** Texts about layers and statistics: names, facts, warnings, confidence intervals. */
+
 import type { LayerInfo, RowSource, Snapshot, StatisticInfo } from "../api/types";
 import { count, fixed, integer, percent, short } from "./format";
 
@@ -5,16 +7,14 @@ import { count, fixed, integer, percent, short } from "./format";
 export function layerFacts(
   layer: LayerInfo,
   type: string | undefined,
-  { kept, seen }: Pick<Snapshot, "kept" | "seen">,
+  { kept: sampleSize, seen }: Pick<Snapshot, "kept" | "seen">,
 ): string[] {
-  const keeping = kept >= seen ? `all ${integer(kept)} kept` : `${integer(kept)} of ${integer(seen)} kept`;
+  const keeping =
+    sampleSize >= seen ? `all ${integer(sampleSize)} kept` : `${integer(sampleSize)} of ${integer(seen)} kept`;
   return [type ?? "", count(layer.neurons, "neuron"), reducerName(layer), keeping].filter(Boolean);
 }
 
-/**
- * What made one number of a neuron's many: over space, or over positions of a sequence. Nothing where it had one
- * anyway.
- */
+/** How a neuron's many values became one: over space, or over positions of a sequence. Empty if there was only one. */
 export function reducerName({ reducer, sizes }: Pick<LayerInfo, "reducer" | "sizes">): string {
   if (reducer === "none" || sizes.length <= 2) return "";
   if (reducer === "mean" || reducer === "max")
@@ -22,7 +22,7 @@ export function reducerName({ reducer, sizes }: Pick<LayerInfo, "reducer" | "siz
   return reducer === "first" || reducer === "last" ? `${reducer} position` : reducer;
 }
 
-/** "5 never above 0", "3 all zero"; nothing where all is well. */
+/** "5 never above 0", "3 all zero"; empty if there is no warning. */
 export function layerWarnings({ warnings }: Pick<LayerInfo, "warnings">): string[] {
   const words: [number, string][] = [
     [warnings.never_above_zero, "never above 0"],
@@ -39,23 +39,23 @@ export function statisticText({ unit }: Pick<StatisticInfo, "unit">, value: numb
 }
 
 /**
- * Where a mean comes from: "n 82, exact" when all that was seen went into it, else its 95 % interval and "from 1,000 of
- * 50,000". Statistics of a sample that kept everything are exact too.
+ * Origin of a mean: "n 82, exact" if it is computed from everything seen, else its 95 % interval and "from 1,000 of
+ * 50,000". A sample that contains everything is exact too.
  */
 export function provenance(
-  { source, n, of }: RowSource,
+  { source, n, of: outOf }: RowSource,
   deviation: number,
-  kept: number,
+  sampleSize: number,
   seen: number,
   statistic: Pick<StatisticInfo, "source">,
 ): { error: string; origin: string } {
-  if (source === "exact" && statistic.source === "sample" && kept < seen)
+  if (source === "exact" && statistic.source === "sample" && sampleSize < seen)
     return { error: "", origin: "from its kept instances" };
-  if (source !== "sample" || kept >= seen) return { error: "", origin: `n ${integer(n)}, exact` };
+  if (source !== "sample" || sampleSize >= seen) return { error: "", origin: `n ${integer(n)}, exact` };
   const error = (1.96 * deviation) / Math.sqrt(n);
   return {
     error: n > 1 && Number.isFinite(error) ? ` ± ${short(error)}` : "",
-    origin: `from ${integer(n)} of ${integer(of)}`,
+    origin: `from ${integer(n)} of ${integer(outOf)}`,
   };
 }
 

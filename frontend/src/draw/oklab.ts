@@ -1,4 +1,6 @@
-/** OKLab (Björn Ottosson, 2020): straight lines in it look even, which is what a colour map needs. */
+/** Converts colours between sRGB and OKLab and mixes them. */
+
+/** OKLab (Björn Ottosson, 2020): straight lines in this space look perceptually uniform. */
 export type Lab = [lightness: number, a: number, b: number];
 
 export function hexToRgb(hex: string): [number, number, number] {

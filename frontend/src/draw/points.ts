@@ -1,17 +1,14 @@
+/** Draws scatter plots: blends antialiased points into little-endian RGBA pixels one by one. */
+
 import { hexToRgb } from "./oklab";
 
-/**
- * Points blended into pixels one by one: thousands in a millisecond, the same look at any count. Pixels are
- * little-endian RGBA.
- */
-
-/** Fully opaque pixel of a CSS colour, "#rrggbb" or "rgb(r, g, b)". */
+/** Opaque pixel of a CSS colour, "#rrggbb" or "rgb(r, g, b)". */
 export function packColour(css: string): number {
   const [r = 0, g = 0, b = 0] = css.startsWith("#") ? hexToRgb(css) : (css.match(/\d+/g) ?? []).map(Number);
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }
 
-/** A disc's share of each pixel around its middle, for 4 x 4 places of the middle within a pixel. */
+/** Coverage of each pixel around a disc's centre, for 4 x 4 positions of the centre within a pixel. */
 interface Kernel {
   reach: number;
   side: number;
@@ -22,7 +19,7 @@ interface Kernel {
 const PLACES = 4;
 
 export function kernelOf(radius: number, alpha: number): Kernel {
-  // No middle lies nearer to its pixel's edge than an eighth of it.
+  // No centre is nearer to its pixel's edge than an eighth of a pixel.
   const reach = Math.max(1, Math.ceil(radius + 0.875) - 1);
   const side = 2 * reach + 1;
   const weights = new Uint16Array(PLACES * PLACES * side * side);
@@ -64,7 +61,7 @@ function blend(
       const w = weights[weight++] as number;
       if (w === 0) continue;
       const under = pixels[at] as number;
-      // Two channels at once: neither product reaches its neighbour, and the sums stay below 2^32.
+      // Two channels at once: the products do not overlap, and the sums stay below 2^32.
       const mixed =
         (((red * w + (under & 0xff00ff) * (256 - w)) >>> 8) & 0xff00ff) |
         (((green * w + (under & 0x00ff00) * (256 - w)) >>> 8) & 0x00ff00);
@@ -74,10 +71,10 @@ function blend(
 }
 
 export interface Style {
-  /** All in device pixels. */
+  /** In device pixels, like everything here. */
   radius: number;
   alpha: number;
-  /** Width and colour of a ring that parts the point from what is under it. */
+  /** Width and colour of a ring that separates the point from what is below it. */
   halo?: { width: number; colour: number };
 }
 
@@ -89,7 +86,7 @@ export interface Placing {
 }
 
 /**
- * Blends the instances for which `chosen` is 1 (null: all) and whose colour is not 0, in order. `colours` is a pixel
+ * Blends the instances for which `included` is 1 (null: all) and whose colour is not 0, in order. `colours` has a pixel
  * per instance.
  */
 export function splat(
@@ -98,15 +95,15 @@ export function splat(
   { x0, y0, scale }: Placing,
   colours: Uint32Array,
   style: Style,
-  chosen: Uint8Array | null,
+  included: Uint8Array | null,
 ): void {
   const disc = kernelOf(style.radius, style.alpha);
   const around = style.halo && kernelOf(style.radius + style.halo.width, 1);
   const reach = style.radius + 2;
-  // Of many points it is often one: the others are not looked at.
-  const end = chosen ? chosen.lastIndexOf(1) + 1 : xy.length >> 1;
-  for (let row = chosen ? Math.max(0, chosen.indexOf(1)) : 0; row < end; row++) {
-    if (chosen && chosen[row] !== 1) continue;
+  // Often only one of many points is included: skip the others quickly.
+  const end = included ? included.lastIndexOf(1) + 1 : xy.length >> 1;
+  for (let row = included ? Math.max(0, included.indexOf(1)) : 0; row < end; row++) {
+    if (included && included[row] !== 1) continue;
     const colour = colours[row] as number;
     if (colour === 0) continue;
     const px = x0 + (xy[2 * row] as number) * scale;

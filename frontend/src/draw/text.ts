@@ -1,4 +1,6 @@
-/** Widths of words in the drawing, and words cut to a width: SVG does not cut by itself. */
+/** Measures and truncates text for canvas and SVG. */
+
+/** SVG and canvas do not truncate text, so widths are measured here. */
 export const FONT = 'Roboto, "Helvetica Neue", Arial, sans-serif';
 
 const widths = new Map<string, number>();
@@ -18,7 +20,7 @@ export function widthOf(text: string, size: number, weight = 400): number {
   return width;
 }
 
-/** The text, or as much of it as fits with an ellipsis; empty when not even `least` letters do. */
+/** The text, or as much of it as fits, with an ellipsis; empty if fewer than `least` letters fit. */
 export function cut(text: string, room: number, size: number, weight = 400, least = 3): string {
   if (widthOf(text, size, weight) <= room) return text;
   let [low, high] = [0, text.length];

@@ -1,8 +1,10 @@
+/** The design tokens of the light and the dark theme, and which theme TensorBoard uses. */
+
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 
 export type Theme = "light" | "dark";
 
-/** Colours of the chrome, for canvas and (as CSS variables `--background` …) for CSS: one place for both. */
+/** Colours of the interface, for canvas and, as CSS variables (`--background` …), for CSS. */
 export interface Tokens {
   background: string;
   fill: string;
@@ -67,7 +69,7 @@ export function writeTokens(element: HTMLElement, now: Theme): void {
   element.dataset.theme = now;
 }
 
-/** Follows TensorBoard's dark mode live; outside of TensorBoard the system's. Returns what stops it. */
+/** Follows TensorBoard's dark mode; outside of TensorBoard the system's. Returns a function that stops it. */
 export function followTheme(host: Window): () => void {
   const { body } = host.document;
   const media = window.matchMedia("(prefers-color-scheme: dark)");

@@ -1,19 +1,19 @@
 /**
- * Marks of instances in a block per class (or bin): those predicted right on the left, the wrong ones on the right. All
- * in pixels.
+ * Layout of the Classes tab, in pixels: a block per class or bin, right predictions on the left, wrong ones on the
+ * right.
  */
 
 export interface Group {
-  /** Rows in the order in which they are drawn. */
+  /** Rows in drawing order. */
   right: Int32Array;
   wrong: Int32Array;
 }
 
 export interface Side {
   rows: Int32Array;
-  /** Instances that one mark stands for. */
+  /** Number of instances per mark. */
   per: number;
-  /** The part of `rows` that is drawn: all, or one page. */
+  /** The range of `rows` that is drawn: all, or one page. */
   from: number;
   to: number;
 }
@@ -24,7 +24,7 @@ export interface Block {
   height: number;
   right: Side;
   wrong: Side;
-  /** Pages of the wrong side, and the one shown. */
+  /** Number of pages of the wrong side, and the one shown. */
   pages: number;
   page: number;
 }
@@ -44,16 +44,16 @@ export interface Classes {
 /** From a block's top to its first mark. */
 export const PAD = 5;
 const GAP = 10;
-/** A block of more marks is no longer read mark by mark. */
+/** The most marks of a block that can be told apart. */
 export const MOST = 200;
-/** Lines of marks that such a block keeps to, and that every block has room for. */
+/** Maximum number of mark lines of a larger block, and minimum height of every block. */
 const LINES = 4;
-/** Height of the line that turns the pages. */
+/** Height of the pager. */
 export const PAGER = 14;
 
 /**
- * Rows of each class split by right and wrong (unknown counts as right), each sorted by falling score. The last group
- * holds those without a class.
+ * The rows of each class, split by right and wrong (unknown counts as right) and sorted by descending score. The last
+ * group has those without a class.
  */
 export function byClass(
   label: ArrayLike<number>,
@@ -72,10 +72,10 @@ export function byClass(
   return rest && rest.right.length + rest.wrong.length === 0 ? groups.slice(0, -1) : groups;
 }
 
-/** Sorts rows by their value (as float32), largest first; those without one last, ties in row order. */
+/** Sorts rows by their value (as float32), largest first; those without a value last, ties in row order. */
 export function byFalling(rows: Int32Array, values: ArrayLike<number>): Int32Array {
-  // Row and value as one whole number of 64 bits, little-endian: sorted without a function, a million in a tenth of the
-  // time.
+  // Row and value combined into a 64-bit integer, little-endian: sorting without a comparison function takes a tenth of
+  // the time.
   const keys = new Uint32Array(2 * rows.length);
   const float = new Float32Array(1);
   const bits = new Int32Array(float.buffer);
@@ -83,7 +83,7 @@ export function byFalling(rows: Int32Array, values: ArrayLike<number>): Int32Arr
     const value = values[row] as number;
     float[0] = Number.isNaN(value) ? Infinity : 0 - value;
     keys[2 * i] = row;
-    // Bits of floats rise with them, but for those below zero.
+    // The bits of floats sort like the floats, except for negative ones.
     keys[2 * i + 1] = bits[0]! < 0 ? ~bits[0]! : bits[0]! ^ 0x80000000;
   });
   new BigUint64Array(keys.buffer).sort();
@@ -95,7 +95,7 @@ export interface Bins {
   groups: Group[];
 }
 
-/** Targets of a regression in about ten bins between round edges; each sorted by falling signed error. */
+/** Regression targets in about ten bins with round edges; each sorted by descending signed error. */
 export function byTarget(target: ArrayLike<number>, error: ArrayLike<number>): Bins {
   let [low, high] = [Infinity, -Infinity];
   for (let row = 0; row < target.length; row++) {
@@ -110,7 +110,7 @@ export function byTarget(target: ArrayLike<number>, error: ArrayLike<number>): B
   const bins = Array.from({ length: count }, (): number[] => []);
   for (let row = 0; row < target.length; row++) {
     const bin = Math.floor((target[row] as number) / step) - first;
-    // The largest value may lie on the last edge.
+    // The largest value may equal the last edge.
     bins[Math.min(bin, count - 1)]?.push(row);
   }
   return {
@@ -124,7 +124,7 @@ function roundStep(value: number): number {
   return power * ([1, 2, 5, 10].find((lead) => lead * power >= value * (1 - 1e-9)) ?? 10);
 }
 
-/** How many instances a mark stands for, so that `count` of them need at most `room` marks: 1, 2, 5, 10, 20, 50 … */
+/** Instances per mark, so that `count` instances need at most `room` marks: 1, 2, 5, 10, 20, 50 … */
 export function perMark(count: number, room: number): number {
   const least = count / Math.max(1, room);
   if (least <= 1) return 1;
@@ -132,7 +132,7 @@ export function perMark(count: number, room: number): number {
 }
 
 /**
- * `label` is the width that names need, `pages` the page chosen per group. `twoSided`: there are right and wrong ones.
+ * `label` is the width of the names, `pages` the page per group. `twoSided`: right and wrong predictions are separate.
  */
 export function layOut(
   groups: readonly Group[],
@@ -185,12 +185,12 @@ export function layOut(
   };
 }
 
-/** The blocks that are seen between two heights. */
+/** The blocks between two heights. */
 export function visible({ blocks }: Classes, from: number, to: number): Block[] {
   return blocks.slice(blockIndex(blocks, from), blockIndex(blocks, to) + 1);
 }
 
-/** The last block that starts at or above y. */
+/** Index of the last block that starts at or above y. */
 function blockIndex(blocks: readonly Block[], y: number): number {
   let [low, high] = [0, blocks.length - 1];
   while (low < high) {
@@ -204,7 +204,7 @@ function blockIndex(blocks: readonly Block[], y: number): number {
 export interface Hit {
   block: Block;
   side: "right" | "wrong" | null;
-  /** The instances of the mark that was hit; empty beside the marks. */
+  /** The instances of the mark that was hit; empty between marks. */
   rows: Int32Array;
 }
 
@@ -228,7 +228,7 @@ export function hitAt(classes: Classes, x: number, y: number): Hit | null {
   return none;
 }
 
-/** Left and top of a side's mark by its place in the drawn order. */
+/** Left and top of a mark, by its index on its side of the block. */
 export function markAt(
   classes: Classes,
   block: Block,
@@ -243,7 +243,7 @@ export function markAt(
   };
 }
 
-/** Where an instance's mark is; null when it is on another page, or nowhere. */
+/** Position of an instance's mark; null if it is on another page or not shown. */
 export function placeOf(classes: Classes, row: number): { x: number; y: number; block: Block } | null {
   for (const block of classes.blocks) {
     for (const side of ["right", "wrong"] as const) {

@@ -1,6 +1,6 @@
-/** Counts of label by prediction, and where their cells lie. */
+/** Counts of label by prediction, and the layout of the confusion matrix. */
 
-/** [classes, classes], row-major: label, then prediction. Instances without either count nowhere. */
+/** [classes, classes], row-major: label, then prediction. Instances that lack one of them are not counted. */
 export function confusion(label: ArrayLike<number>, prediction: ArrayLike<number>, classes: number): Int32Array {
   const counts = new Int32Array(classes * classes);
   for (let row = 0; row < label.length; row++) {
@@ -10,7 +10,7 @@ export function confusion(label: ArrayLike<number>, prediction: ArrayLike<number
   return counts;
 }
 
-/** The largest count beside the diagonal: what colours are measured by, since the diagonal would drown all else. */
+/** The largest count off the diagonal, which is the end of the colour scale: the diagonal would flatten all else. */
 export function mostConfused(counts: Int32Array, classes: number): number {
   return counts.reduce(
     (most, count, cell) => (Math.floor(cell / classes) !== cell % classes && count > most ? count : most),
@@ -25,16 +25,16 @@ export interface ConfusionLayout {
   classes: number;
   width: number;
   height: number;
-  /** Names over the columns stand upright when they are wider than a cell. */
+  /** Whether the names above the columns are vertical, because they are wider than a cell. */
   upright: boolean;
 }
 
 const SMALLEST = 9;
 const LARGEST = 32;
 
-/** `names` is the widest name in pixels; cells take the width there is and scroll when that is too little. */
+/** `names` is the width of the widest name in pixels. Cells fill the width and scroll if it is too small. */
 export function layOutConfusion(classes: number, width: number, names: number): ConfusionLayout {
-  // Swatch and name, and room for the word above them.
+  // Swatch and name, and room for the heading above them.
   const left = Math.max(52, 25 + Math.min(names, 96) + 8);
   const cell = Math.max(SMALLEST, Math.min(LARGEST, Math.floor((width - left - 12) / Math.max(1, classes))));
   const upright = names > cell - 2;
@@ -47,7 +47,7 @@ export interface CellHit {
   prediction: number | null;
 }
 
-/** Of a cell both; of a row's or a column's name the one; null beside all. */
+/** The cell under a point: label and prediction; one of them in the heading of a row or column; null outside. */
 export function cellAt({ left, top, cell, classes }: ConfusionLayout, x: number, y: number): CellHit | null {
   const place = (from: number, at: number): number | null => {
     const index = Math.floor((at - from) / cell);
@@ -60,7 +60,7 @@ export function cellAt({ left, top, cell, classes }: ConfusionLayout, x: number,
   return label === null || prediction === null ? null : { label, prediction };
 }
 
-/** Rows of the instances in a cell, a row or a column. */
+/** The instances in a cell, a row or a column. */
 export function rowsIn(label: ArrayLike<number>, prediction: ArrayLike<number>, hit: CellHit): Int32Array {
   const rows: number[] = [];
   for (let row = 0; row < label.length; row++) {

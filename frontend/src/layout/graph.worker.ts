@@ -1,3 +1,5 @@
+/** The web worker that lays out the model graph. */
+
 import type { Graph } from "../api/types";
 import { layBranches } from "./graphDagre";
 import type { Drawing } from "./graphDrawing";
@@ -6,10 +8,7 @@ import { layoutGraph, type Page } from "./graphLayout";
 import type { Branching } from "./graphPlan";
 import { buildTree, type Tree } from "./graphTree";
 
-/**
- * Lays the graph out in a worker, with dagre where modules branch. The graph comes once, then what is open; each question
- * carries a number that its answer repeats.
- */
+/** Messages to the worker: first the graph, then layout requests, whose number the answer repeats. */
 export type Question =
   | { kind: "graph"; graph: Graph; recorded: string[] }
   | { kind: "layout"; number: number; open: string[]; pages: [string, Page][]; width: number };

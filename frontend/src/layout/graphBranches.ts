@@ -1,9 +1,9 @@
+/** Layout of a graph module whose flow branches: dagre places the nodes, edges are curves. */
+
 import type { Box, Edge } from "./graphDrawing";
 import type { Bundle, Flow } from "./graphFlow";
 import type { Branches, BranchingEdge, PlacePlan, Plan, Room } from "./graphPlan";
 import type { TreeNode } from "./graphTree";
-
-/** Layout of a module whose flow branches: dagre gives the places, nodes stand alone, edges bend. */
 
 interface Sized {
   plans: Plan[];
@@ -12,12 +12,12 @@ interface Sized {
   exit: number;
 }
 
-/** Shapes are written while there are few edges; with more they would only cover each other. */
+/** Shapes are written up to this many edges; with more they would cover each other. */
 const LABELLED = 24;
 
 /**
- * Boxes and edges for dagre. Where the outside feeds more than one child, or reads more than one, it is a point of its
- * own.
+ * Boxes and edges for dagre. If several children have inputs from outside the module, or outputs to it, the outside is
+ * a node of its own.
  */
 export function branchesSize(plans: Plan[], { bundles, ins, outs }: Flow, outermost: boolean): Sized {
   const point = (item: Plan["item"]): Plan => ({ item, form: "row", least: 2, wish: 2, height: 2, inner: null });
@@ -49,7 +49,7 @@ function labelWidth({ count, sizes }: Bundle): number {
   return (shape.length + (count > 1 ? String(count).length + 3 : 0)) * 6 + 6;
 }
 
-/** Places the nodes where dagre put them, and its lines. `place` places a single node. */
+/** Positions the nodes and edges by dagre's answer. `place` positions a single node. */
 export function placeBranches(
   inner: Branches,
   group: TreeNode,
@@ -76,7 +76,7 @@ export function placeBranches(
     const line = answer.lines[i];
     if (!line || line.points.length < 2) return;
     const points = line.points.map(({ x, y }) => ({ x: left + x, y: room.y + y }));
-    // Down out of the box: a line to far aside would run over its words.
+    // Leave the box downwards: a line to one side would cross its text.
     const [start, next, box] = [points[0], points[1], placed[from]];
     if (box && start && next && next.y > box.y + box.height) {
       start.x = Math.max(box.x + 8, Math.min(box.x + box.width - 8, start.x));
@@ -105,7 +105,7 @@ export function placeBranches(
 
 const round = (value: number): number => Math.round(value * 10) / 10;
 
-/** Through the middles between the corners, with the corners to bend it; it ends straight. */
+/** A curve through the midpoints between the corners, with a straight end. */
 function bend(points: { x: number; y: number }[]): { path: string; angle: number } {
   const [first, last] = [points[0], points.at(-1)];
   if (!first || !last) return { path: "", angle: 90 };

@@ -1,3 +1,5 @@
+/** Layout of a graph module whose flow is a line: nodes below each other, skip connections beside them. */
+
 import {
   type Box,
   DOT,
@@ -14,11 +16,9 @@ import type { Column } from "./graphFlow";
 import type { Columns, PlacePlan, Plan, Room } from "./graphPlan";
 import type { TreeNode } from "./graphTree";
 
-/** Layout of a module whose flow is a line: nodes stand below each other, connections that skip some run beside them. */
-
 export const isLine = (plan: Plan | undefined): boolean => plan?.form === "row" || plan?.form === "more";
 
-/** Rows stand close; between boxes there is room for an arrow, and for the shape where it says something new. */
+/** Rows have no gap; between boxes there is room for an arrow, and for the shape where it changes. */
 export function gapAfter(plans: Plan[], column: Column, place: number, i: number, outermost: boolean): number {
   const next = column.order[i + 1];
   if (next === undefined) return 0;
@@ -34,7 +34,7 @@ function saysNew(column: Column, i: number): boolean {
   return (before && now?.sizes?.join() !== before.sizes?.join()) || (now?.count ?? 1) > 1;
 }
 
-/** Places the nodes of a column and its connections. `place` places a single node. */
+/** Positions the nodes and edges of a column. `place` positions a single node. */
 export function placeColumn(
   { plans, column, gaps }: Columns,
   group: TreeNode,

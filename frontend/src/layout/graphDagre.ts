@@ -1,7 +1,9 @@
+/** Layered layout (Sugiyama) of a flat graph, by dagre. */
+
 import { Graph, layout } from "@dagrejs/dagre";
 import type { Branching, LayBranches } from "./graphPlan";
 
-/** Places boxes in ranks from top to bottom (Sugiyama, as dagre does it). A cycle is turned round and drawn back. */
+/** Positions boxes in layers from top to bottom (Sugiyama, by dagre). In a cycle, one edge is drawn upwards. */
 export const layBranches: LayBranches = (sizes, edges): Branching => {
   const graph = new Graph({ multigraph: false });
   const labelled = edges.some(({ labelWidth }) => labelWidth > 0);
@@ -23,7 +25,7 @@ export const layBranches: LayBranches = (sizes, edges): Branching => {
   layout(graph);
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
   const places = sizes.map((_, i) => graph.node(String(i)) as { x: number; y: number });
-  // What ran first stands on the left: dagre's order is as good either way round.
+  // Mirror if needed, so that what ran first is on the left: dagre's order is as good either way.
   const order = places.reduce(
     (sum, { x, y }, i) => sum + (places[i + 1]?.y === y ? Math.sign((places[i + 1]?.x ?? x) - x) : 0),
     0,
@@ -47,7 +49,7 @@ export const layBranches: LayBranches = (sizes, edges): Branching => {
         y?: number;
       };
       const { x: middle } = turned({ x: x ?? 0, y: 0 });
-      // The line keeps to the other side of its words then.
+      // When mirrored, the line passes on the other side of its label.
       return {
         points: points.map(turned),
         label: labelWidth > 0 && y !== undefined ? { x: order < 0 ? middle - 4 : middle, y } : null,

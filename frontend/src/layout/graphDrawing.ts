@@ -1,11 +1,10 @@
 /**
- * What the layout hands to the view: boxes and edges in drawing pixels. It travels from the worker, so it is plain
- * data.
+ * The result of the graph's layout: boxes and edges in pixels, as plain data that a worker can send; and its measures.
  */
 
 /**
- * row: a line of a column, dot and name. card: the same, standing alone among branches. closed, open: a module. more:
- * hidden children.
+ * row: a line in a column, with dot and name. card: the same among branches. closed, open: a module. more: hidden
+ * children.
  */
 export type Form = "row" | "card" | "closed" | "open" | "more";
 
@@ -16,9 +15,9 @@ export interface Box {
   y: number;
   width: number;
   height: number;
-  /** x of its dot; names stand 12 to the right of it. */
+  /** x of the dot; the name is 12 to the right. */
   rail: number;
-  /** How many open modules it lies in. */
+  /** Number of open modules around it. */
   level: number;
   /** For `more`: children of the module `key` that are not shown, before or after those that are. */
   hidden?: number;
@@ -37,40 +36,40 @@ export interface Edge {
   to: string;
   /** SVG path. */
   path: string;
-  /** Where the arrow points, angle in degrees (90: down); null for the lines between the rows of a column. */
+  /** Position and angle of the arrowhead in degrees (90: down); null between the rows of a column. */
   tip: { x: number; y: number; angle: number } | null;
   label: EdgeLabel | null;
-  /** Not in every forward pass. */
+  /** Not executed in every forward pass. */
   branch?: boolean;
 }
 
 export interface Drawing {
   width: number;
   height: number;
-  /** From top to bottom as a reader goes; an open module before what it holds. */
+  /** In reading order; an open module before its children. */
   boxes: Box[];
   edges: Edge[];
 }
 
-/** Measures of the drawing, in CSS pixels. */
+/** Sizes, in CSS pixels. */
 export const ROW = 21;
 export const ROW_RECORDED = 35;
 export const HEADER = 20;
 export const CLOSED = 22;
 export const CLOSED_STRIP = 38;
-/** The two sheets that stick out under folded blocks. */
+/** Height of the two sheets below folded blocks. */
 export const SHEETS = 6.5;
 export const FOOT = 3.5;
 export const GAP = 25.5;
-/** Beside a row, which has some room of its own. */
+/** Next to a row, which has some space of its own. */
 export const GAP_ROW = 24.5;
 export const GAP_SHORT = 14;
-/** From the left edge of a module to the dots in it. */
+/** From the left edge of a module to its dots. */
 export const RAIL = 18;
 export const INSET = 4;
 export const MARGIN = 12;
 export const MARGIN_TOP = 4.5;
-/** Baseline of dots below the top of a row; of triangles below the top of a module. */
+/** Dots below the top of a row; triangles below the top of a module. */
 export const DOT = 10.5;
 export const RADIUS = 2.6;
 export const RADIUS_RECORDED = 4;

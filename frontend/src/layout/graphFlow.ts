@@ -1,20 +1,25 @@
+/** Derives the data flow among the children of each module from the graph's edges. */
+
 import type { Graph } from "../api/types";
 import { getOrInsert } from "../lib/getOrInsert";
 import type { Tree, TreeNode } from "./graphTree";
 
-/** The data that flows from one child of a module to another, all edges between the two in one. */
+/** The data that flows from one child of a module to another: all edges between the two. */
 export interface Bundle {
   from: number;
   to: number;
-  /** Tensors: one that goes to two places inside counts once. */
+  /** Number of tensors; one that goes to two places counts once. */
   count: number;
-  /** Null when they are not all of one shape. */
+  /** Null if they have different shapes. */
   sizes: number[] | null;
-  /** None of them is there in every forward pass. */
+  /** None of them exists in every forward pass. */
   branch?: boolean;
 }
 
-/** The flow among the children of one module, by their places, and which of them the outside feeds and reads. */
+/**
+ * The flow among the children of one module, by their indices, and which of them have inputs from or outputs to the
+ * outside.
+ */
 export interface Flow {
   bundles: Bundle[];
   ins: Set<number>;
@@ -27,7 +32,7 @@ interface Growing {
   outs: Set<number>;
 }
 
-/** Every edge of the graph belongs to the innermost module that holds both of its ends. */
+/** Assigns every edge to the innermost module that contains both of its ends. */
 export function buildFlows(graph: Graph, { byKey }: Tree): Map<string, Flow> {
   const flows = new Map<string, Growing>();
   const flowOf = (group: TreeNode): Growing =>
@@ -65,8 +70,8 @@ export function buildFlows(graph: Graph, { byKey }: Tree): Map<string, Flow> {
 }
 
 /**
- * The flow when only the children from `first` to before `end` of `all` are there; what is hidden before and after has
- * a place of its own each.
+ * The flow if only the children `first` to `end` (exclusive) of `all` are shown; the hidden ones before and after them
+ * become one node each.
  */
 export function cutFlow(flow: Flow, first: number, end: number, all: number): Flow {
   if (first === 0 && end >= all) return flow;
@@ -90,8 +95,8 @@ export function cutFlow(flow: Flow, first: number, end: number, all: number): Fl
 }
 
 /**
- * A connection that passes by others: from a place (-1: the outside) to a place (the number of children: the outside),
- * in a lane of its own.
+ * A connection that skips others, from an index (-1: the outside) to an index (the number of children: the outside), in
+ * a lane of its own.
  */
 export interface Skip {
   from: number;
@@ -101,18 +106,18 @@ export interface Skip {
 }
 
 export interface Column {
-  /** Places from top to bottom: the chain, then those that nothing connects. */
+  /** Indices from top to bottom: the chain, then those without connections. */
   order: number[];
-  /** Bundle from each in `order` to the next, if there is one. */
+  /** The bundle from each in `order` to the next, if there is one. */
   spine: (Bundle | null)[];
   skips: Skip[];
   lanes: number;
 }
 
-/** Lanes that a column has at most. With more, it is no column any longer. */
+/** The most lanes of a column. */
 const LANES = 2;
 
-/** The flow as one column, if it is a chain: each feeds the next, few skip. Null: it branches. */
+/** The flow as a column, if it is a chain with few skips. Null: it branches. */
 export function asColumn({ bundles, ins, outs }: Flow, count: number): Column | null {
   const touched = new Set([...ins, ...outs, ...bundles.flatMap(({ from, to }) => [from, to])]);
   const all = Array.from({ length: count }, (_, place) => place);
@@ -140,7 +145,7 @@ export function asColumn({ bundles, ins, outs }: Flow, count: number): Column | 
   return { order, spine: order.map((_, i) => next.get(i) ?? null), skips, lanes };
 }
 
-/** Short ones close to the chain; two share a lane when one ends before, or where, the other begins. */
+/** Short skips are close to the chain; two share a lane if one ends before, or where, the other begins. */
 function assignLanes(skips: Skip[]): number {
   const lanes: Skip[][] = [];
   for (const skip of skips.sort((a, b) => a.to - a.from - (b.to - b.from) || a.from - b.from)) {

@@ -1,3 +1,7 @@
+/**
+ * Lays out the open modules of the graph from the inside out, each as a column where its flow is a line, else by dagre.
+ */
+
 import { getOrInsert } from "../lib/getOrInsert";
 import { branchesSize, placeBranches } from "./graphBranches";
 import { gapAfter, isLine, placeColumn } from "./graphColumn";
@@ -20,30 +24,25 @@ import { asColumn, cutFlow, type Flow } from "./graphFlow";
 import type { Branching, Inner, LayBranches, Plan, Room } from "./graphPlan";
 import { isGroup, isStacked, PAGE, type Tree, type TreeNode } from "./graphTree";
 
-/** Layout of the graph: the open modules from the inside out, each as a column where its flow is a line, else by dagre. */
-
 export interface Request {
   open: ReadonlySet<string>;
-  /** Which children are shown of modules that have more than a page of them. */
+  /** Which children are shown of modules that have more than fit on a page. */
   pages: ReadonlyMap<string, Page>;
-  /** Of the pane. */
+  /** Width of the pane. */
   width: number;
 }
 
 export const PAGE_BRANCHES = 60;
 
-/** The page that holds the child at this place, and so many more before and after it. */
+/** The page with the child at this index, and how many more pages before and after it. */
 export type Page = readonly [at: number, before: number, after: number];
 
-/** So many boxes that branch are laid out once more to fit. */
+/** Up to this many branching boxes are laid out a second time to fit the width. */
 const FEW = 24;
 
 const NONE: Flow = { bundles: [], ins: new Set(), outs: new Set() };
 
-/**
- * Lays out the open modules, each by itself, from the inside out. `branches` remembers what dagre answered, by module
- * and sizes.
- */
+/** Lays out the open modules from the inside out. `branches` caches dagre's answers, by module and sizes. */
 export function layoutGraph(
   tree: Tree,
   flows: ReadonlyMap<string, Flow>,
@@ -69,7 +68,7 @@ export function layoutGraph(
       ...more(all.length - end, false),
     ];
     const many = pageOf(PAGE);
-    // Parts of an output stand below each other: nothing flows among them.
+    // The parts of an output are listed below each other: nothing flows among them.
     const parts = all.length > 0 && all.every(({ kind }) => kind === "output");
     const column = asColumn(
       parts ? NONE : cutFlow(flow, ...many, all.length),
@@ -87,7 +86,7 @@ export function layoutGraph(
     const few = pageOf(PAGE_BRANCHES);
     const plans = planChildren(few, "card");
     const size = branchesSize(plans, cutFlow(flow, ...few, all.length), group.parent === null);
-    // As wide as their words; where that is wider than the pane narrower, as far as it helps.
+    // As wide as their names; narrower if that exceeds the pane, as far as possible.
     const layAt = (part: number): { widths: number[]; answer: Branching } => {
       const widths = size.plans.map(({ least, wish }) =>
         Math.round(Math.min(least, wish) + Math.max(0, wish - least) * part),
@@ -145,7 +144,7 @@ export function layoutGraph(
   return { width, height: MARGIN_TOP + size.height - 2 * FOOT, boxes, edges };
 }
 
-/** About as wide as its words; the view cuts what does not fit. */
+/** Approximate width of the name; the view truncates what does not fit. */
 function wishOf(item: TreeNode): number {
   const words =
     item.name.length * 6.6 +
@@ -161,8 +160,8 @@ function innerSize(inner: Inner): { least: number; wish: number; height: number 
   }
   const { plans, column, gaps } = inner;
   const indent = column.lanes * 8;
-  const most = (of: (plan: Plan) => number): number =>
-    plans.reduce((best, plan) => Math.max(best, of(plan)), 0) + indent;
+  const most = (widthOf: (plan: Plan) => number): number =>
+    plans.reduce((best, plan) => Math.max(best, widthOf(plan)), 0) + indent;
   const height = plans.reduce((sum, plan) => sum + plan.height, 0) + gaps.reduce((sum, gap) => sum + gap, 0);
   const last = plans[column.order.at(-1) ?? -1];
   return {
@@ -172,7 +171,7 @@ function innerSize(inner: Inner): { least: number; wish: number; height: number 
   };
 }
 
-/** Places one node and all that is open in it. Returns its box. */
+/** Positions a node and everything open in it. Returns its box. */
 function placePlan(plan: Plan, room: Room, rail: number, boxes: Box[], edges: Edge[]): Box {
   const { item, form, height, inner, hidden, before } = plan;
   const box: Box = {

@@ -1,10 +1,10 @@
+/** Types of the graph's layout: first a plan (every node with its size), then positions. */
+
 import type { Box, Edge, Form } from "./graphDrawing";
 import type { Bundle, Column } from "./graphFlow";
 import type { TreeNode } from "./graphTree";
 
-/** Types of the graph's layout: first a plan (every node with its size), then places. */
-
-/** What dagre answers: centres of the boxes and corners of the edges, from (0, 0). */
+/** dagre's answer: centres of the boxes and corners of the edges, from (0, 0). */
 export interface Branching {
   width: number;
   height: number;
@@ -20,10 +20,7 @@ export interface BranchingEdge {
 
 export type LayBranches = (sizes: { width: number; height: number }[], edges: BranchingEdge[]) => Branching;
 
-/**
- * A node with its size, before it has a place. `least` is how narrow a column may make it, `wish` how wide it stands
- * alone.
- */
+/** A node with its size, not positioned yet. `least` is its minimum width in a column, `wish` its preferred width. */
 export interface Plan {
   item: TreeNode;
   form: Form;
@@ -40,7 +37,7 @@ export interface Branches {
   plans: Plan[];
   edges: { from: number; to: number; bundle: Bundle | null; labelled: boolean }[];
   answer: Branching;
-  /** Place of the plan that stands for the outside, above and below; -1: not needed. */
+  /** Indices of the plans that stand for the outside, above and below; -1: none. */
   entry: number;
   exit: number;
 }
@@ -59,9 +56,9 @@ export interface Room {
   y: number;
   width: number;
   level: number;
-  /** What has less to show is no wider than this, for it to be read without scrolling. */
+  /** Maximum width of boxes with little content, so that they can be read without scrolling. */
   most: number;
 }
 
-/** Places one node and all that is open in it. Returns its box. */
+/** Positions a node and everything open in it. Returns its box. */
 export type PlacePlan = (plan: Plan, room: Room, rail: number, boxes: Box[], edges: Edge[]) => Box;

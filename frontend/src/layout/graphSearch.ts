@@ -1,16 +1,18 @@
+/** Searches the graph's nodes by name and type. */
+
 import type { Tree, TreeNode } from "./graphTree";
 
-/** Nodes that all words of the query fit, by name, path, type or shape ("32x4x4"), in the order in which they ran. */
+/** Nodes that match all words of the query by name, path, type or shape ("32x4x4"), in execution order. */
 export function searchTree({ root, byKey }: Tree, query: string): TreeNode[] {
   const words = query.toLowerCase().replaceAll("×", "x").split(/\s+/).filter(Boolean);
   if (words.length === 0) return [];
-  const found: TreeNode[] = [];
+  const hits: TreeNode[] = [];
   for (const item of byKey.values()) {
     if (item === root || !item.node) continue;
     const text = textOf(item);
-    if (words.every((word) => text.includes(word))) found.push(item);
+    if (words.every((word) => text.includes(word))) hits.push(item);
   }
-  return found;
+  return hits;
 }
 
 const texts = new WeakMap<TreeNode, string>();

@@ -1,9 +1,8 @@
+/** Builds the tree of modules from the graph; runs of equal blocks are folded into one node. */
+
 import type { Graph, GraphNode, NodeKind } from "../api/types";
 
-/**
- * The nested model as the graph view shows it: modules hold what ran inside of them; runs of equal blocks are held by a
- * fold of their own.
- */
+/** A node of the tree: a module contains what ran inside it; a run of equal blocks is contained in a fold. */
 export interface TreeNode {
   key: string;
   name: string;
@@ -11,15 +10,15 @@ export interface TreeNode {
   kind: NodeKind | "fold";
   parent: TreeNode | null;
   children: TreeNode[];
-  /** Place among the parent's children. */
+  /** Index among the parent's children. */
   place: number;
   /** 0 for the children of the model itself. */
   depth: number;
   /** A recorded layer. */
   recorded: boolean;
-  /** Recorded layers in here, itself included. */
+  /** Number of recorded layers in the subtree. */
   inside: number;
-  /** "Res × 3", when all that is inside are equal blocks. */
+  /** "Res × 3", if all children are equal blocks. */
   repeats: string | null;
   /** Null for folds. */
   node: GraphNode | null;
@@ -28,20 +27,20 @@ export interface TreeNode {
 export interface Tree {
   root: TreeNode;
   byKey: Map<string, TreeNode>;
-  /** How many there are to choose from: modules without modules inside, and whatever is recorded. */
+  /** Number of layers that can be recorded: modules without submodules, and whatever is recorded. */
   layers: number;
   recorded: number;
 }
 
-/** Equal blocks in a row from this many on are folded. */
+/** The least number of equal consecutive blocks that are folded. */
 const FOLD_FROM = 3;
 
 export function buildTree(graph: Graph, recorded: readonly string[]): Tree {
-  const chosen = new Set(recorded);
+  const recordedNames = new Set(recorded);
   const byKey = new Map<string, TreeNode>();
   for (const node of graph.nodes) {
     const { key, name, type, kind } = node;
-    const item: TreeNode = { ...blank, key, name, type, kind, children: [], recorded: chosen.has(key), node };
+    const item: TreeNode = { ...blank, key, name, type, kind, children: [], recorded: recordedNames.has(key), node };
     byKey.set(key, item);
   }
   const tops: TreeNode[] = [];
@@ -84,7 +83,7 @@ const blank: TreeNode = {
   node: null,
 };
 
-/** A number that two nodes share when their types, and the types of all that is inside, are the same. */
+/** A hash of the types in the subtree: equal for nodes of equal structure. */
 function sign(item: TreeNode, signatures: Map<TreeNode, number>): number {
   let hash = 2166136261;
   const take = (value: number): void => {
@@ -97,7 +96,7 @@ function sign(item: TreeNode, signatures: Map<TreeNode, number>): number {
   return hash;
 }
 
-/** From the leaves up: folds, counts, places. */
+/** Sets folds, counts and indices, from the leaves up. */
 function settle(
   tree: Tree,
   item: TreeNode,
@@ -150,28 +149,28 @@ function fold(tree: Tree, run: TreeNode[]): TreeNode {
 
 export const isGroup = (item: TreeNode): boolean => item.children.length > 0;
 
-/** Those in which it lies, outermost first, without the model itself. */
+/** The ancestors, outermost first, without the model itself. */
 export function ancestors(item: TreeNode): TreeNode[] {
-  const found: TreeNode[] = [];
-  for (let up = item.parent; up?.parent; up = up.parent) found.unshift(up);
-  return found;
+  const path: TreeNode[] = [];
+  for (let up = item.parent; up?.parent; up = up.parent) path.unshift(up);
+  return path;
 }
 
-/** Recorded layers in here, in the order in which they ran, itself last. */
+/** Recorded layers in the subtree, in execution order, itself last. */
 export function recordedIn(item: TreeNode, limit = Infinity): string[] {
   if (item.inside === 0) return [];
-  const found: string[] = [];
+  const recordedKeys: string[] = [];
   for (const child of item.children) {
-    if (found.length >= limit) break;
-    found.push(...recordedIn(child, limit - found.length));
+    if (recordedKeys.length >= limit) break;
+    recordedKeys.push(...recordedIn(child, limit - recordedKeys.length));
   }
-  if (item.recorded && found.length < limit) found.push(item.key);
-  return found;
+  if (item.recorded && recordedKeys.length < limit) recordedKeys.push(item.key);
+  return recordedKeys;
 }
 
 /**
- * What is open before anyone opens anything: all of a small model but its folded blocks; of a large one the wrappers
- * around everything.
+ * The modules that are open by default: all of a small model but its folded blocks; of a large one the wrappers around
+ * everything.
  */
 export function openAtFirst({ root }: Tree, limit = 40): string[] {
   const open: string[] = [];
@@ -190,8 +189,8 @@ export function openAtFirst({ root }: Tree, limit = 40): string[] {
   return total <= limit ? [...open, ...groups.map(({ key }) => key)] : open;
 }
 
-/** Repeated blocks, drawn as a pile. */
+/** Whether it is drawn as a stack of sheets: repeated blocks. */
 export const isStacked = (item: TreeNode): boolean => item.kind === "fold" || item.repeats !== null;
 
-/** Children of a module that are laid out at once; of one that branches fewer, for that costs more. */
+/** The most children of a module that are laid out at once; fewer if they branch, which is slower. */
 export const PAGE = 300;

@@ -1,6 +1,6 @@
-/** Where things stand in a panel's matrix, in CSS pixels from the top left corner of its body. */
+/** Layout of a matrix, in CSS pixels from the top left corner of its body; scrolling, zooming and hit testing. */
 
-/** The columns that are seen, in places of the sorted order; both may be fractions. */
+/** The visible columns, as sorted positions; both may be fractions. */
 export interface ColumnView {
   first: number;
   span: number;
@@ -8,24 +8,24 @@ export interface ColumnView {
 
 export interface Block {
   top: number;
-  /** What is seen of it; less than count × rowHeight when it scrolls. */
+  /** The visible height; less than count × rowHeight if the block scrolls. */
   height: number;
   rowHeight: number;
   count: number;
 }
 
 export interface MatrixShape {
-  /** First and last edge of the cells. */
+  /** Left and right edge of the cells. */
   left: number;
   right: number;
-  /** Bars of effect size above the columns: the line of zero and how far ±end lies from it. */
+  /** Effect size bars above the columns: y of zero, and the distance of ±end from it. */
   effect: { zero: number; reach: number } | null;
-  /** Rows of single instances, which stay while the rest scrolls. */
+  /** Rows of single instances, which do not scroll with the subsets. */
   pinned: Block;
   subsets: Block;
   top: number;
   bottom: number;
-  /** Middle of the neurons' numbers below the columns. */
+  /** Centre of the neuron numbers below the columns. */
   ids: number;
 }
 
@@ -50,8 +50,8 @@ interface Room {
 }
 
 /**
- * Subset rows grow to fill the panel; below 14 px they scroll instead. Pinned rows keep their 18 px, and scroll before
- * they leave no room.
+ * Subset rows grow to fill the panel; below 14 px they scroll instead. Pinned rows are 18 px high, and scroll if they
+ * would take all the room.
  */
 export function matrixShape({ width, height, pinned, subsets, effect, labels = LABELS }: Room): MatrixShape {
   const top = effect ? EFFECT : TOP;
@@ -79,7 +79,7 @@ export function matrixShape({ width, height, pinned, subsets, effect, labels = L
   };
 }
 
-/** Rows of a scrolled block that are seen, whole or in part. */
+/** The rows of a scrolled block that are visible, fully or in part. */
 export function visibleRows({ height, rowHeight, count }: Block, scroll: number): { first: number; end: number } {
   return {
     first: Math.max(0, Math.floor(scroll / rowHeight)),
@@ -87,7 +87,7 @@ export function visibleRows({ height, rowHeight, count }: Block, scroll: number)
   };
 }
 
-/** Scroll that shows the row, moved as little as possible. */
+/** The scroll position nearest to the current one that shows the row. */
 export function scrollTo({ height, rowHeight }: Block, scroll: number, row: number): number {
   return Math.max(Math.min(scroll, row * rowHeight), (row + 1) * rowHeight - height, 0);
 }
@@ -99,7 +99,7 @@ export function clampView({ first, span }: ColumnView, neurons: number): ColumnV
   return { first: Math.max(0, Math.min(first, neurons - wide)), span: wide };
 }
 
-/** `factor` above 1 comes closer; what lies at `share` (0..1) of the width stays there. */
+/** Zooms in for a `factor` above 1; the position at `share` (0..1) of the width stays in place. */
 export function zoomView(view: ColumnView, neurons: number, factor: number, share: number): ColumnView {
   const span = Math.min(neurons, Math.max(Math.min(LEAST_SPAN, neurons), view.span / factor));
   return clampView({ first: view.first + (view.span - span) * share, span }, neurons);
@@ -114,15 +114,15 @@ export function xToPlace(shape: MatrixShape, view: ColumnView, x: number): numbe
 }
 
 export interface Hit {
-  /** Which rows; null above and below them. */
+  /** The block; null above and below. */
   block: "pinned" | "subsets" | null;
-  /** Place within the block, -1 for none. */
+  /** Row within the block, -1 for none. */
   row: number;
-  /** Place of the column in the sorted order, -1 left of the cells. */
+  /** Sorted position of the column, -1 left of the cells. */
   place: number;
 }
 
-/** What lies under a point. The bars above and the numbers below belong to their column. */
+/** The cell under a point. Bars above and numbers below belong to their column. */
 export function hit(
   shape: MatrixShape,
   view: ColumnView,
@@ -145,7 +145,7 @@ export function hit(
     : null;
 }
 
-/** Every how many columns a number fits below them. */
+/** The interval at which neuron numbers fit below the columns. */
 export function tickStep(columnWidth: number, labelWidth: number): number {
   const least = (labelWidth + 16) / columnWidth;
   if (least <= 12) return Math.max(1, Math.ceil(least));

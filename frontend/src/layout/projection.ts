@@ -1,7 +1,4 @@
-/**
- * From places in the plane to pixels of the plot and back. One scale for both axes: distances mean the same in every
- * direction.
- */
+/** Maps positions of a projection to pixels of the plot and back, with zoom and pan. Both axes have the same scale. */
 
 export interface Bounds {
   left: number;
@@ -10,7 +7,7 @@ export interface Bounds {
   high: number;
 }
 
-/** Scale 1 and centre (0, 0) show everything; centre in units of half the picture. */
+/** Scale 1 and centre (0, 0) show everything; the centre is in units of half the picture. */
 export interface Zoom {
   scale: number;
   x: number;
@@ -31,7 +28,7 @@ export interface Frame {
 const PAD = 14;
 const CLOSEST = 400;
 
-/** The box around all places that are finite; a box of size 1 around a single place. `xy` is [instances, 2]. */
+/** Bounding box of all finite positions; a box of size 1 around a single one. `xy` is [instances, 2]. */
 export function boundsOf(xy: Float32Array): Bounds {
   let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let i = 0; i + 1 < xy.length; i += 2) {
@@ -68,14 +65,14 @@ export const toPlace = (frame: Frame, px: number, py: number): [number, number] 
   (frame.y0 - py) / frame.scale,
 ];
 
-/** Scaled by `factor` around the pixel (px, py), which keeps its place as far as the picture's edge allows. */
+/** Zooms by `factor` around the pixel (px, py), which stays in place as far as the bounds allow. */
 export function zoomAt(zoom: Zoom, factor: number, px: number, py: number, width: number, height: number): Zoom {
   const scale = Math.max(1, Math.min(CLOSEST, zoom.scale * factor));
   const [u, v] = [px / (width / 2) - 1, py / (height / 2) - 1];
   return bounded({ scale, x: zoom.x + u / zoom.scale - u / scale, y: zoom.y + v / zoom.scale - v / scale });
 }
 
-/** Moved with the pointer by (dx, dy) pixels. */
+/** Pans by (dx, dy) pixels. */
 export function panBy(zoom: Zoom, dx: number, dy: number, width: number, height: number): Zoom {
   return bounded({
     scale: zoom.scale,
@@ -84,14 +81,14 @@ export function panBy(zoom: Zoom, dx: number, dy: number, width: number, height:
   });
 }
 
-/** The picture never leaves the plot: at scale 1 it stands still. */
+/** Limits panning: the picture never leaves the plot. */
 function bounded({ scale, x, y }: Zoom): Zoom {
   const reach = 1 - 1 / scale;
   const within = (value: number): number => Math.max(-reach, Math.min(reach, value)) + 0;
   return { scale, x: within(x), y: within(y) };
 }
 
-/** From `from` to `to`, t in 0..1, into `out`. */
+/** Interpolates from `from` to `to`, t in 0..1, into `out`. */
 export function between(from: Float32Array, to: Float32Array, t: number, out: Float32Array): Float32Array {
   for (let i = 0; i < out.length; i++) out[i] = (from[i] as number) + ((to[i] as number) - (from[i] as number)) * t;
   return out;
@@ -104,10 +101,10 @@ export const betweenBounds = (a: Bounds, b: Bounds, t: number): Bounds => ({
   high: a.high + (b.high - a.high) * t,
 });
 
-/** Slow at both ends. */
+/** Smooth start and end. */
 export const ease = (t: number): number => (t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2);
 
-/** Whether all places are one and the same. */
+/** Whether all positions are the same. */
 export function isPoint(xy: Float32Array): boolean {
   for (let i = 2; i < xy.length; i++) if (xy[i] !== xy[i & 1] && !Number.isNaN(xy[i])) return false;
   return true;

@@ -1,13 +1,15 @@
+/** A spatial index over the points of a projection: nearest point, next point in a direction. */
+
 import { type Bounds, boundsOf } from "./projection";
 
-/** Places sorted into square cells, about four to a cell, so that the nearest is found among few. */
+/** Instances sorted into square cells, about four per cell. */
 export interface Grid {
   xy: Float32Array;
   bounds: Bounds;
   size: number;
   columns: number;
   lines: number;
-  /** rows[starts[cell] .. starts[cell + 1]) lie in the cell. */
+  /** rows[starts[cell] .. starts[cell + 1]) are in the cell. */
   starts: Int32Array;
   rows: Int32Array;
 }
@@ -35,7 +37,7 @@ export function gridOf(xy: Float32Array): Grid {
   return { xy, bounds, size, columns, lines, starts, rows };
 }
 
-/** Row of the instance nearest to (x, y) within `radius`, -1 for none. `counts` says which may be found. */
+/** The instance nearest to (x, y) within `radius`, -1 for none. `counts` filters the instances. */
 export function nearest(
   grid: Grid,
   x: number,
@@ -66,8 +68,8 @@ export function nearest(
 export type Direction = "left" | "right" | "up" | "down";
 
 /**
- * The nearest instance in a direction (up is larger y): distance counts once along it and twice across, within a right
- * angle. -1 for none.
+ * The nearest instance in a direction (up is larger y), within a right angle; the distance across counts twice. -1 for
+ * none.
  */
 export function towards(
   xy: Float32Array,
@@ -79,10 +81,10 @@ export function towards(
   const along = direction === "left" || direction === "right" ? 0 : 1;
   let [best, least] = [-1, Infinity];
   for (let row = 0; row < xy.length >> 1; row++) {
-    const ahead = sign * ((xy[2 * row + along] as number) - (xy[2 * from + along] as number));
+    const distanceAlong = sign * ((xy[2 * row + along] as number) - (xy[2 * from + along] as number));
     const aside = Math.abs((xy[2 * row + 1 - along] as number) - (xy[2 * from + 1 - along] as number));
-    if (row === from || !(ahead > 0) || aside > ahead) continue;
-    const cost = ahead + 2 * aside;
+    if (row === from || !(distanceAlong > 0) || aside > distanceAlong) continue;
+    const cost = distanceAlong + 2 * aside;
     if (cost < least && counts(row)) [best, least] = [row, cost];
   }
   return best;

@@ -1,8 +1,8 @@
+/** Places labels beside clusters and points so that none covers another. */
+
 import { getOrInsert } from "../lib/getOrInsert";
 
-/** Names beside clusters and points: where they stand so that none covers another. */
-
-/** Enough of a group to know its middle: rows are in hash order, so the first ones are a fair sample. */
+/** Enough instances for a group's median: rows are in hash order, so that the first ones are a uniform sample. */
 const SAMPLE = 500;
 
 export interface Cluster {
@@ -12,7 +12,7 @@ export interface Cluster {
   count: number;
 }
 
-/** The median place of every group that has instances. `groups` is a group per instance, -1 for none. */
+/** The median position of every group that has instances. `groups` is a group per instance, -1 for none. */
 export function clusters(groups: Int16Array | Int32Array, xy: Float32Array): Cluster[] {
   const members = new Map<number, { xs: number[]; ys: number[]; count: number }>();
   for (let row = 0; row < groups.length; row++) {
@@ -47,11 +47,11 @@ interface Wish {
   y: number;
   width: number;
   height: number;
-  /** Places tried, as offsets of the box's middle from (x, y); the first free one counts. */
+  /** Candidate offsets of the box's centre from (x, y); the first free one is used. */
   offsets: readonly (readonly [number, number])[];
 }
 
-/** The middle of each box in turn, null where no place is free or inside; those earlier in the list go first. */
+/** The centre of each box, null if no candidate is free and inside the plot; earlier boxes have priority. */
 export function place(wishes: readonly Wish[], width: number, height: number): (Placed | null)[] {
   const taken: { left: number; top: number; right: number; bottom: number }[] = [];
   return wishes.map((wish) => {
@@ -78,7 +78,7 @@ export function place(wishes: readonly Wish[], width: number, height: number): (
   });
 }
 
-/** For a cluster's name: at its middle, else a step aside. */
+/** For a cluster's label: at its centre, else a step aside. */
 export const aroundMiddle = (width: number, height: number): [number, number][] => [
   [0, 0],
   [0, -0.7 * height],
@@ -89,7 +89,7 @@ export const aroundMiddle = (width: number, height: number): [number, number][] 
   [0, 1.2 * height],
 ];
 
-/** For a point's name: right of its ring, left, above, below. */
+/** For a point's label: right of its ring, left, above, below. */
 export const besidePoint = (width: number, height: number, gap: number): [number, number][] => [
   [gap + width / 2, 0],
   [-gap - width / 2, 0],

@@ -1,10 +1,10 @@
-import type { Grid } from "./projectionGrid";
+/** Finds the instances inside a lasso, and combines them with those picked before. */
 
-/** What lies inside of a drawn line, and how it joins what was picked before. */
+import type { Grid } from "./projectionGrid";
 
 export type LassoMode = "new" | "add" | "remove";
 
-/** Turns over the places left of an edge, at its height. */
+/** Toggles the points left of an edge, at its height. */
 function flip(
   { xy, bounds, size, columns, lines, starts, rows }: Grid,
   members: Uint8Array,
@@ -26,9 +26,9 @@ function flip(
 }
 
 /**
- * Follows a line while it is drawn: given the line so far (x and y in turn, in the plane of the grid), closed or not, a
- * byte per row, 1 where an odd number of its edges is to the right. Of a closed line that is what lies inside, by the
- * even-odd rule; the work was done while it was drawn.
+ * Tests incrementally which points are inside a line while it is drawn. Takes the line so far (x and y alternating, in
+ * data coordinates), closed or not, and returns a byte per row: 1 if an odd number of edges is to the right. For a
+ * closed line this is the even-odd rule.
  */
 export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
   let members = new Uint8Array(0);
@@ -42,7 +42,7 @@ export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
   };
 }
 
-/** The rows of the members (a byte per row) with or without those picked before; in rising order. */
+/** The rows of the members (a byte per row), combined with those picked before; in ascending order. */
 export function joined(before: Int32Array, members: Uint8Array, mode: LassoMode): Int32Array {
   const all = mode === "remove" ? new Uint8Array(members.length) : members.slice();
   if (mode !== "new")

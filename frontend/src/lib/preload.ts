@@ -1,5 +1,7 @@
+/** Replaces Vite's preload helper. */
+
 /**
- * Takes the place of the function that Vite calls around `import()` to fetch styles and modules beforehand. There are
- * none to fetch: styles are in index.js, and parts that are loaded later import little but that.
+ * Vite calls this around `import()` to fetch style sheets and modules first. There is nothing to fetch: all styles are
+ * in index.js.
  */
 export const __vitePreload = <T>(load: () => Promise<T>): Promise<T> => load();

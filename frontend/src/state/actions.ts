@@ -1,13 +1,18 @@
+/**
+ * Every action of a user on the state. Views call these; they write no signal themselves but their own panel's zoom and
+ * colour.
+ */
+
 import { batch, effect } from "@preact/signals";
-import type { At } from "../api/source";
+import type { SnapshotRef } from "../api/source";
 import type { ProjectionMethod } from "../api/types";
 import { idExpression, MOST_IDS } from "./buildExpression";
-import { openLayers, rowName } from "./chosen";
 import { freeColour } from "./colours";
+import { nearest, runs } from "./currentSnapshot";
 import { columns, layers, rows, snapshot, whereOf } from "./data";
+import { openLayers, rowName } from "./derived";
 import { clearHover } from "./hover";
 import { type Picked, picked } from "./members";
-import { nearest, runs } from "./place";
 import { expressionKey, instanceKey, type Row, type RowKey, rowKey } from "./rowKeys";
 import type { Sort } from "./rows";
 import {
@@ -29,12 +34,7 @@ import {
   sort,
 } from "./view";
 
-/**
- * Everything a user can do to the state. Views call these and write no signal themselves (but their own panel's zoom
- * and colour).
- */
-
-/** A step that was chosen stays, as near as the other run has it. */
+/** Keeps a chosen step, or the nearest one that the other run has. */
 export function chooseRun(name: string): void {
   const there = runs.peek()?.runs.find((info) => info.name === name)?.steps ?? [];
   batch(() => {
@@ -64,7 +64,7 @@ export function toggleLayer(name: string): void {
   else openLayer(name);
 }
 
-/** Instances go above the subsets; a row that is there already stays where it is. */
+/** Inserts instances above the subsets; a row that already exists stays where it is. */
 export function addRow(added: Row): void {
   const now = rows.peek();
   const row = added.kind === "expression" ? { ...added, colour: added.colour ?? freeColour() } : added;
@@ -83,7 +83,7 @@ export function removeRow(key: RowKey): void {
   });
 }
 
-/** Only rows of expressions carry a name of their own. */
+/** Renames a row. Only rows of expressions have a name of their own. */
 export function renameRow(key: RowKey, name: string): void {
   chosenRows.value = rows
     .peek()
@@ -92,7 +92,7 @@ export function renameRow(key: RowKey, name: string): void {
     );
 }
 
-/** Moves a row before the one that stands at `place` now. */
+/** Moves a row before the one that is at `place` now. */
 export function moveRow(key: RowKey, place: number): void {
   const now = rows.peek();
   const from = now.findIndex((row) => rowKey(row) === key);
@@ -111,11 +111,11 @@ export function addExpressionRow(expression: string, name?: string): void {
   if (text) addRow({ kind: "expression", expression: text, name });
 }
 
-/** Puts another subset in the place of a row of an expression; what was sorted by it or shown of it follows. */
+/** Replaces the subset of an expression row; sorting and selection follow. */
 export function replaceRow(key: RowKey, row: Row & { kind: "expression" }): void {
   const next = rowKey(row);
   const now = rows.peek();
-  const [rule, chosen] = [sort.peek(), selection.peek()];
+  const [rule, selected] = [sort.peek(), selection.peek()];
   const follow = (old: RowKey): RowKey => (old === key ? next : old);
   batch(() => {
     chosenRows.value = now
@@ -123,14 +123,14 @@ export function replaceRow(key: RowKey, row: Row & { kind: "expression" }): void
       .map((other) => (rowKey(other) === key ? row : other));
     if (rule.by === "row") sort.value = { by: "row", a: follow(rule.a) };
     if (rule.by === "difference") sort.value = { by: "difference", a: follow(rule.a), b: follow(rule.b) };
-    if (chosen?.kind === "subset") select({ kind: "subset", key: follow(chosen.key) });
+    if (selected?.kind === "subset") select({ kind: "subset", key: follow(selected.key) });
     clearHover();
   });
 }
 
 /**
- * Whether the picked instances can be a row: they have something in common, or are few enough to be listed, or all but
- * a few.
+ * Whether the picked instances can become a row: they share an expression, or they or their complement are few enough
+ * to be listed by id.
  */
 export function isListable(): boolean {
   const [set, known] = [picked.value, columns.value.value];
@@ -141,10 +141,7 @@ export function isListable(): boolean {
   );
 }
 
-/**
- * What the picked instances are as a subset: what they have in common, else they themselves. Null: too many to be
- * listed.
- */
+/** The expression of the picked instances: the one they share, else a list of ids. Null: too many to be listed. */
 function pickedExpression(): string | null {
   const [set, known] = [picked.peek(), columns.peek().value];
   if (!set || !known) return null;
@@ -161,7 +158,7 @@ function pickedExpression(): string | null {
 }
 
 /**
- * Makes a row of the picked instances and lets the picking go. Returns its key; null when they are too many to be
+ * Turns the picked instances into a row and clears the picked set. Returns its key; null if they are too many to be
  * listed.
  */
 export function addPickedRow(name?: string): RowKey | null {
@@ -174,7 +171,7 @@ export function addPickedRow(name?: string): RowKey | null {
   return expressionKey(expression);
 }
 
-/** "lasso", "lasso 2", … */
+/** A name that no other row has: "lasso", "lasso 2", … */
 function unlike(name: string): string {
   const taken = new Set(rows.peek().map(rowName));
   let [own, number] = [name, 2];
@@ -190,15 +187,12 @@ export function pick(next: Picked | null): void {
   picked.value = next && next.rows.length > 0 ? next : null;
 }
 
-/**
- * Picks what an expression is true for, also at the steps and in the runs that one goes to, until something else is
- * picked.
- */
+/** Picks the instances that match an expression, also after the step or run changes, until something else is picked. */
 export function pickWhere(expression: string, name: string): void {
   pick(null);
-  const found = whereOf(expression);
+  const matching = whereOf(expression);
   stopFollowing = effect(() => {
-    const { value } = found.value;
+    const { value } = matching.value;
     picked.value = value && value.rows.length > 0 ? { name, expression, rows: value.rows } : null;
   });
 }
@@ -211,7 +205,7 @@ export function unpinInstance(row: number): void {
   removeRow(instanceKey(row));
 }
 
-/** A click on an instance anywhere: pins it as a row and shows it in the drawer. */
+/** A click on an instance anywhere: adds it as a row and shows it in the drawer. */
 export function clickInstance(row: number): void {
   batch(() => {
     pinInstance(row);
@@ -263,8 +257,8 @@ export function chooseMethod(layer: string, method: ProjectionMethod): void {
   panel(layer).method.value = method;
 }
 
-/** Keeps this place, when what there is has grown and nobody chose it. */
-export function holdPlace(place: At): void {
+/** Stays at this run and step when newer ones have appeared and the user has not chosen any. */
+export function holdPlace(place: SnapshotRef): void {
   batch(() => {
     chosenRun.value ??= place.run;
     chosenStep.value ??= place.step;

@@ -1,13 +1,13 @@
-import { tokens } from "./expression";
+/** Builds expressions of the subset language from rows, instances and ranges. */
 
-/** Expressions of the subset language, put together from others and from what was clicked. */
+import { tokenize } from "./tokenize";
 
-/** What the language allows in one list. */
+/** The longest list that the language allows. */
 export const MOST_IDS = 10_000;
 
 /**
- * A subset of exactly these instances, in the expression language; by the others where those are fewer. Null when both
- * are too many.
+ * An expression for exactly these instances, by id; by excluding the others where those are fewer. Null when both lists
+ * are too long.
  */
 export function idExpression(ids: readonly string[], others: readonly string[], numeric: boolean): string | null {
   const list = (named: readonly string[]): string =>
@@ -18,7 +18,7 @@ export function idExpression(ids: readonly string[], others: readonly string[], 
 
 export type Joint = "and" | "or" | "and not";
 
-/** Two subsets as one, with parentheses only where they are needed. */
+/** Combines two subsets, with parentheses only where they are needed. */
 export function combined(a: string, joint: Joint, b: string): string {
   return `${enclosed(a)} ${joint} ${enclosed(b)}`;
 }
@@ -27,16 +27,16 @@ export function negated(expression: string): string {
   return `not ${enclosed(expression)}`;
 }
 
-/** A range of a neuron's activation; an end that is null is open. */
+/** A range of a neuron's activation; null is an open end. */
 export function rangeExpression(layer: string, neuron: number, from: string | null, to: string | null): string {
   const value = `neuron(${JSON.stringify(layer)}, ${neuron})`;
   if (from === null) return to === null ? `not isnull(${value})` : `${value} < ${to}`;
   return to === null ? `${value} >= ${from}` : `${from} <= ${value} < ${to}`;
 }
 
-/** A comparison alone needs no parentheses. */
+/** A single comparison needs no parentheses. */
 function enclosed(expression: string): string {
-  const joined = tokens(expression).some(
+  const joined = tokenize(expression).some(
     ({ kind, text }) => kind === "keyword" && (text === "and" || text === "or" || text === "not"),
   );
   return joined ? `(${expression.trim()})` : expression.trim();

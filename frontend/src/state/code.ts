@@ -1,13 +1,13 @@
+/** Loads parts of the tab's code when they are first needed. They are files beside index.js. */
+
 import { ApiError } from "../api/types";
 import { Requests, type Resource, resource } from "./loads";
-
-/** Parts of the tab's code that are loaded when first needed. They are files beside index.js. */
 
 const NOT_LOADED =
   "This part of the tab could not be loaded. Is TensorBoard still running? " +
   "If the plugin was updated since this page was opened, reload the page.";
 
-/** Loads a part for something that is done once. Rejects with an ApiError that says in words what is wrong. */
+/** Loads code for a single action. Rejects with an ApiError whose message can be shown. */
 export async function loadCode<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
@@ -16,7 +16,7 @@ export async function loadCode<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A part that is loaded when this is first read. A failed load is said and tried again as that of data is. */
+/** A resource that loads code when it is first read. Failed loads are shown and retried like those of data. */
 export function codeOf<T>(load: () => Promise<T>): Resource<true, T> {
   return resource<true, T>(() => true, new Requests<true, T>(() => loadCode(load)));
 }

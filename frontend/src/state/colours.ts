@@ -1,12 +1,14 @@
+/** Assigns colours to subsets. */
+
 import { computed, type ReadonlySignal } from "@preact/signals";
-import { classOfRow } from "./chosen";
 import { rows, snapshot } from "./data";
+import { classOfRow } from "./derived";
 import { type RowKey, rowKey, subsetKey } from "./rowKeys";
 
-/** One colour per subset, wherever it stands: places in the palette of the classes, of which there are this many. */
+/** Size of the palette. Every subset has one index into it, used in all views. */
 export const COLOURS = 20;
 
-/** Declared subsets that are no classes have those after the classes', in the order in which they were declared. */
+/** Declared subsets that are not classes get the indices after the classes, in the order of declaration. */
 const declared: ReadonlySignal<ReadonlyMap<RowKey, number>> = computed(() => {
   const shown = snapshot.value.value;
   const own = shown?.subsets.filter(({ kind }) => kind !== "class" && kind !== "all") ?? [];
@@ -22,13 +24,13 @@ const expressions: ReadonlySignal<ReadonlyMap<RowKey, number>> = computed(
     ),
 );
 
-/** Place in the palette of a row that is a subset; -1, grey, for all instances together and for what is no row. */
+/** Palette index of a row that is a subset; -1 (grey) for all instances together and for anything else. */
 export function colourOf(key: RowKey): number {
   const index = classOfRow(key);
   return index >= 0 ? index : (declared.value.get(key) ?? expressions.value.get(key) ?? -1);
 }
 
-/** The first colour after the classes' that no other subset has. */
+/** The first index after the classes that no other subset uses. */
 export function freeColour(): number {
   const used = new Set([...declared.peek().values(), ...expressions.peek().values()]);
   const classes = snapshot.peek().value?.class_names.length ?? 0;

@@ -1,26 +1,27 @@
+/** Completions of the subset language at the caret. */
+
 import type { LayerInfo, Vocabulary } from "../api/types";
-import { type Token, tokens } from "./expression";
+import { type Token, tokenize } from "./tokenize";
 
 /**
- * What may be completed at the caret: a name, a value of a column, or a layer. `start` to `end` is what a choice
- * replaces.
+ * What can be completed at the caret: a name, a value of a column, or a layer. A completion replaces `start` to `end`.
  */
 export interface Place {
   kind: "name" | "value" | "layer";
   start: number;
   end: number;
-  /** What stands there so far, without quotes. */
+  /** The text before the caret, without quotes. */
   prefix: string;
   column: string | null;
 }
 
 export interface Completion {
-  /** What is put in the place. */
+  /** The text to insert. */
   text: string;
   label: string;
-  /** Said beside it: the column's type, how often the value occurs, how a function is written. */
+  /** Shown beside it: the column's type, the value's frequency, or a function's signature. */
   detail: string;
-  /** Where the caret goes, counted from the start of the text that is put in. */
+  /** Position of the caret after insertion, from the start of the inserted text. */
   caret: number;
 }
 
@@ -29,9 +30,9 @@ const WORDS = ["and", "or", "not", "in"];
 const PLAIN = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 const MOST = 12;
 
-/** Where in the expression the caret is; null where nothing can be completed. */
+/** What can be completed at the caret; null if nothing can. */
 export function placeAt(text: string, caret: number): Place | null {
-  const all = tokens(text);
+  const all = tokenize(text);
   const here = all.find(
     ({ kind, start, text: word }) => kind !== "space" && start < caret && caret <= start + word.length,
   );
@@ -64,7 +65,7 @@ export function placeAt(text: string, caret: number): Place | null {
     : { kind: "name", start, end, prefix, column: null };
 }
 
-/** Whether a layer's name comes next: after `neuron(`. */
+/** Whether a layer's name is expected: after `neuron(`. */
 const inNeuron = (before: readonly Token[]): boolean => before.at(-2)?.text === "neuron" && before.at(-1)?.text === "(";
 
 /**
@@ -98,7 +99,7 @@ function columnAt(before: readonly Token[]): string | null {
   return quoted.text.slice(1, -1);
 }
 
-/** What fits the place, the likeliest first. Nothing is offered for an empty name, unless all is asked for. */
+/** Matching completions, the most likely first. None for an empty name, unless all are requested. */
 export function completions(
   place: Place,
   known: Vocabulary,
@@ -137,29 +138,29 @@ export function completions(
   const words = WORDS.filter(fits).map(
     (word): Completion => ({ text: `${word} `, label: word, detail: "", caret: word.length + 1 }),
   );
-  const found = [...columns, ...functions, ...words].slice(0, all ? undefined : MOST);
-  return found.length === 1 && found[0]!.text === place.prefix ? [] : found;
+  const candidates = [...columns, ...functions, ...words].slice(0, all ? undefined : MOST);
+  return candidates.length === 1 && candidates[0]!.text === place.prefix ? [] : candidates;
 }
 
 function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
-  const found = known.columns.find(({ name }) => name === column);
-  if (!found) return [];
-  if (found.type === "number" && found.values.length === 0) {
-    if (prefix !== "" || found.min === null || found.max === null) return [];
-    const [low, , middle, , high] = found.quantiles;
+  const columnInfo = known.columns.find(({ name }) => name === column);
+  if (!columnInfo) return [];
+  if (columnInfo.type === "number" && columnInfo.values.length === 0) {
+    if (prefix !== "" || columnInfo.min === null || columnInfo.max === null) return [];
+    const [low, , middle, , high] = columnInfo.quantiles;
     const points: [string, number | null | undefined][] = [
-      ["least", found.min],
+      ["least", columnInfo.min],
       ["5 %", low],
       ["median", middle],
       ["95 %", high],
-      ["most", found.max],
+      ["most", columnInfo.max],
     ];
     return points
       .filter((point): point is [string, number] => typeof point[1] === "number")
       .map(([label, value]) => ({ text: plain(value), label: plain(value), detail: label, caret: plain(value).length }))
       .filter(({ text }, i, list) => list.findIndex((other) => other.text === text) === i);
   }
-  const all: readonly { value: string | number | boolean; count: number }[] = found.values;
+  const all: readonly { value: string | number | boolean; count: number }[] = columnInfo.values;
   const fitting = all.filter(({ value }) => String(value).toLowerCase().startsWith(prefix.toLowerCase()));
   if (fitting.length === 1 && String(fitting[0]!.value) === prefix) return [];
   return fitting.slice(0, MOST).map(({ value, count }) => {
@@ -177,12 +178,15 @@ function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
 
 const plain = (value: number): string => String(Number(value.toPrecision(4)));
 
-/** A text as the language writes it. */
+/** A string literal of the language. */
 function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n").replace(/\r/g, "\\r")}"`;
 }
 
-/** The expression with the choice in its place, and where the caret is then. */
-export function complete(text: string, place: Place, chosen: Completion): { text: string; caret: number } {
-  return { text: text.slice(0, place.start) + chosen.text + text.slice(place.end), caret: place.start + chosen.caret };
+/** The expression after a completion, and the new position of the caret. */
+export function complete(text: string, place: Place, completion: Completion): { text: string; caret: number } {
+  return {
+    text: text.slice(0, place.start) + completion.text + text.slice(place.end),
+    caret: place.start + completion.caret,
+  };
 }

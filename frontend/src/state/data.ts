@@ -1,5 +1,7 @@
+/** Everything that is fetched from the server, as resources. Views read these; they fetch nothing themselves. */
+
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { At, Source } from "../api/source";
+import type { SnapshotRef, Source } from "../api/source";
 import {
   ApiError,
   type Columns,
@@ -18,13 +20,11 @@ import {
   type Vocabulary,
   type Where,
 } from "../api/types";
+import { alignmentTarget, comparedSnapshot, currentSnapshot } from "./currentSnapshot";
 import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
-import { at, compareAt, turnedOnto } from "./place";
 import type { Row } from "./rowKeys";
 import { rowQuery } from "./rows";
 import { chosenRows, panel } from "./view";
-
-/** Everything that is fetched, as resources. Views read these; none of them fetches. */
 
 const source = signal<Source | null>(null);
 
@@ -39,26 +39,26 @@ export function currentSource(): Source {
 }
 
 export const graph = resource(
-  () => (at.value ? { run: at.value.run } : null),
+  () => (currentSnapshot.value ? { run: currentSnapshot.value.run } : null),
   new Requests(({ run }: { run: string }, abort): Promise<Graph> => currentSource().graph(run, abort), 4),
 );
 
 const snapshots = new Requests(
-  async (q: At, abort): Promise<Snapshot> => withClassNames(await currentSource().snapshot(q, abort)),
+  async (q: SnapshotRef, abort): Promise<Snapshot> => withClassNames(await currentSource().snapshot(q, abort)),
   64,
 );
 
-export const snapshot = resource(() => at.value, snapshots);
-export const strips: Resource<At, Strip[]> = resource(
-  () => at.value,
-  new Requests((q: At, abort) => currentSource().strips(q, abort), 32),
+export const snapshot = resource(() => currentSnapshot.value, snapshots);
+export const strips: Resource<SnapshotRef, Strip[]> = resource(
+  () => currentSnapshot.value,
+  new Requests((q: SnapshotRef, abort) => currentSource().strips(q, abort), 32),
 );
 export const columns = resource(
-  () => at.value,
-  new Requests((q: At, abort): Promise<Columns> => currentSource().columns(q, abort), 16),
+  () => currentSnapshot.value,
+  new Requests((q: SnapshotRef, abort): Promise<Columns> => currentSource().columns(q, abort), 16),
 );
 
-/** Classes that nobody named are called by their index, as their subsets are: "0", "1", … */
+/** Classes without names are named by their index, like their subsets: "0", "1", … */
 export function withClassNames(read: Snapshot): Snapshot {
   if (read.task !== "classification" || read.class_names.length > 0) return read;
   const indices = read.subsets
@@ -67,12 +67,10 @@ export function withClassNames(read: Snapshot): Snapshot {
   return { ...read, class_names: Array.from({ length: Math.max(-1, ...indices) + 1 }, (_, i) => String(i)) };
 }
 
-/**
- * The place of what depends on a snapshot's rows and layers: another run's are not known before its snapshot is there.
- */
-export const shownAt: ReadonlySignal<At | null> = computed(() => {
+/** Run and step for requests that depend on a snapshot's rows and layers; null until that run's snapshot is loaded. */
+export const shownSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() => {
   const { query } = snapshot.value;
-  return query && query.run !== at.value?.run ? query : at.value;
+  return query && query.run !== currentSnapshot.value?.run ? query : currentSnapshot.value;
 });
 
 /** The layers of the snapshot that is shown, by name. */
@@ -80,8 +78,8 @@ export const layers: ReadonlySignal<Map<string, LayerInfo>> = computed(
   () => new Map((snapshot.value.value?.layers ?? []).map((layer) => [layer.name, layer])),
 );
 
-/** The rows chosen, as far as the snapshot has them, else the declared classes. */
-export const rowsThere: ReadonlySignal<Row[]> = computed(() => {
+/** The chosen rows that the snapshot has; the declared classes if none was chosen. */
+export const availableRows: ReadonlySignal<Row[]> = computed(() => {
   const shown = snapshot.value.value;
   if (!shown) return [];
   const names = new Set(shown.subsets.map((subset) => subset.name));
@@ -98,12 +96,12 @@ export const rowsThere: ReadonlySignal<Row[]> = computed(() => {
   return there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown);
 });
 
-/** What the server answers at once. */
+/** The most rows that the server answers at once. */
 const MOST_ROWS = 1000;
 
-/** The rows shown: where they are too many, the last classes give way to what somebody added. */
+/** The rows shown. If there are too many, the last classes are left out first. */
 export const rows: ReadonlySignal<Row[]> = computed(() => {
-  const all = rowsThere.value;
+  const all = availableRows.value;
   if (all.length <= MOST_ROWS) return all;
   const classes = new Set(snapshot.value.value?.subsets.flatMap(({ kind, name }) => (kind === "class" ? name : [])));
   const isClass = (row: Row): boolean => row.kind === "subset" && classes.has(row.name);
@@ -111,24 +109,24 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
   return all.filter((row) => !isClass(row) || room-- > 0).slice(0, MOST_ROWS);
 });
 
-/** So many probes are rows at first. */
+/** Number of probes that are rows by default. */
 const MOST_PROBES = 8;
 
 function defaultRows(shown: Snapshot): Row[] {
   const classes = shown.subsets.filter((subset) => subset.kind === "class");
-  const chosen = classes.length > 0 ? classes : shown.subsets;
+  const declared = classes.length > 0 ? classes : shown.subsets;
   const probes = Array.from(
     { length: Math.min(shown.probes, MOST_PROBES) },
     (_, i): Row => ({ kind: "instance", row: shown.kept + i }),
   );
-  return [...probes, ...chosen.map(({ name }): Row => ({ kind: "subset", name }))];
+  return [...probes, ...declared.map(({ name }): Row => ({ kind: "subset", name }))];
 }
 
-export interface ProjectionQuery extends At {
+export interface ProjectionQuery extends SnapshotRef {
   layer: string;
   method: ProjectionMethod;
-  /** Turned onto the layout there. */
-  like?: At;
+  /** Aligned with the layout of this snapshot. */
+  like?: SnapshotRef;
 }
 
 const projections = new Requests(
@@ -137,23 +135,23 @@ const projections = new Requests(
 );
 
 function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
-  const [here, beside] = [shownAt.value, compareAt.value];
+  const [here, compared] = [shownSnapshot.value, comparedSnapshot.value];
   if (!here) return null;
-  const like = turnedOnto(here, beside);
+  const like = alignmentTarget(here, compared);
   return { ...here, layer, method, ...(like && { like }) };
 }
 
-/** How far the t-SNE of a layer is, 0 to 1, while one is computed. */
+/** Progress of the t-SNE of a layer, 0 to 1, while it is computed. */
 export const tsneProgress = signal<ReadonlyMap<string, number>>(new Map());
 const TSNE_EVERY_MS = 500;
 
-/** A t-SNE is started and asked for until it is done; nobody waiting any more (the abort) ends it on the server too. */
+/** Starts a t-SNE and polls it until it is done. Aborting also stops it on the server. */
 async function followProjection(
-  where: At,
+  where: SnapshotRef,
   layer: string,
   method: ProjectionMethod,
   abort: AbortSignal,
-  like?: At,
+  like?: SnapshotRef,
 ): Promise<Projection> {
   const tell = (share: number | null): void => {
     const next = new Map(tsneProgress.peek());
@@ -168,7 +166,7 @@ async function followProjection(
       if (answer.state === "done") return answer;
       if (answer.state === "cancelled") throw new ApiError("internal", "The t-SNE was cancelled elsewhere.");
       tell(answer.progress);
-      // Ends at once when it is cancelled: the server is to hear of it before anybody asks for the same again.
+      // Returns at once when cancelled: the server must receive that before the same t-SNE is requested again.
       await new Promise((resolve) => {
         setTimeout(resolve, TSNE_EVERY_MS);
         abort.addEventListener("abort", resolve, { once: true });
@@ -186,149 +184,146 @@ async function followProjection(
   }
 }
 
-/** By the panel's own method. */
+/** By the method chosen in the panel. */
 export const projectionOf = perName((layer) =>
   resource(() => projectionQuery(layer, panel(layer).method.value), projections),
 );
 
-/** What stands in while there is no other. */
+/** The PCA, shown as long as there is no t-SNE. */
 export const pcaOf = perName((layer) => resource(() => projectionQuery(layer, "pca"), projections));
 
-/**
- * The t-SNE of a layer while `wanted`, which need not be what is shown: it is computed while one looks at another
- * picture.
- */
+/** The t-SNE of a layer while `wanted` is true; it is computed while another picture is shown. */
 export function tsneOf(layer: string, wanted: () => boolean): Resource<ProjectionQuery, Projection> {
   return resource(() => (wanted() ? projectionQuery(layer, "tsne") : null), projections);
 }
 
 const wheres = new Requests(
-  ({ expression, ...where }: At & { expression: string }, abort): Promise<Where> =>
+  ({ expression, ...where }: SnapshotRef & { expression: string }, abort): Promise<Where> =>
     currentSource().where(where, expression, abort),
   64,
 );
 
-/** The kept instances for which an expression is true; nothing is asked for an empty one. */
+/** The sampled instances that match an expression; nothing is requested for an empty one. */
 export const whereOf = perName((expression) =>
   resource(
-    () => (shownAt.value && expression.trim() ? { ...shownAt.value, expression: expression.trim() } : null),
+    () => (shownSnapshot.value && expression.trim() ? { ...shownSnapshot.value, expression: expression.trim() } : null),
     wheres,
   ),
 );
 
 const tables = new Requests(
-  ({ run, step, ...query }: At & TableQuery, abort): Promise<Table> =>
+  ({ run, step, ...query }: SnapshotRef & TableQuery, abort): Promise<Table> =>
     currentSource().table({ run, step }, query, abort),
   64,
 );
 
-/** A table resource of a view's own: `query` reads the signals of that view. */
-export function tableOf(query: () => TableQuery | null): Resource<At & TableQuery, Table> {
+/** A table resource for a single view: `query` reads the signals of that view. */
+export function tableOf(query: () => TableQuery | null): Resource<SnapshotRef & TableQuery, Table> {
   return resource(() => {
-    const [place, asked] = [shownAt.value, query()];
-    return place && asked ? { ...place, ...asked } : null;
+    const [place, tableQuery] = [shownSnapshot.value, query()];
+    return place && tableQuery ? { ...place, ...tableQuery } : null;
   }, tables);
 }
 
 const instances = new Requests(
-  ({ layer, row, ...where }: At & { layer: string; row: number }, abort): Promise<InstanceDetail> =>
+  ({ layer, row, ...where }: SnapshotRef & { layer: string; row: number }, abort): Promise<InstanceDetail> =>
     currentSource().instance(where, layer, row, abort),
 );
 const neurons = new Requests(
   (
-    { layer, neuron, rows, ...where }: At & { layer: string; neuron: number; rows: RowQuery[] },
+    { layer, neuron, rows, ...where }: SnapshotRef & { layer: string; neuron: number; rows: RowQuery[] },
     abort,
   ): Promise<NeuronDetail> => currentSource().neuron(where, layer, neuron, rows, abort),
 );
 const activationAnswers = new Requests(
-  ({ layer, neuron, ...where }: At & { layer: string; neuron: number }, abort): Promise<Float32Array> =>
+  ({ layer, neuron, ...where }: SnapshotRef & { layer: string; neuron: number }, abort): Promise<Float32Array> =>
     currentSource().activation(where, layer, neuron, abort),
 );
 
-/** A neuron's activation on every kept instance; named "INDEX LAYER". */
+/** A neuron's activation on all sampled instances; the name is "INDEX LAYER". */
 export const activationOf = perName((name) =>
   resource(() => {
     const [, neuron, layer] = /^(\d+) (.*)$/s.exec(name) ?? [];
     const known = layer === undefined ? undefined : layers.value.get(layer);
-    return shownAt.value && known && Number(neuron) < known.neurons
-      ? { ...shownAt.value, layer: known.name, neuron: Number(neuron) }
+    return shownSnapshot.value && known && Number(neuron) < known.neurons
+      ? { ...shownSnapshot.value, layer: known.name, neuron: Number(neuron) }
       : null;
   }, activationAnswers),
 );
 
 const texts = new Requests(
-  ({ row, ...where }: At & { row: number }, abort): Promise<string> => currentSource().text(where, row, abort),
+  ({ row, ...where }: SnapshotRef & { row: number }, abort): Promise<string> => currentSource().text(where, row, abort),
   512,
 );
 
-/** Detail of one instance in one layer, for a subject that signals name. */
+/** Detail of one instance in one layer; `subject` reads the signals that name it. */
 export function instanceOf(
   subject: () => { layer: string; row: number } | null,
-): Resource<At & { layer: string; row: number }, InstanceDetail> {
+): Resource<SnapshotRef & { layer: string; row: number }, InstanceDetail> {
   return resource(() => {
-    const [place, asked] = [shownAt.value, subject()];
-    return place && asked ? { ...place, ...asked } : null;
+    const [place, detailQuery] = [shownSnapshot.value, subject()];
+    return place && detailQuery ? { ...place, ...detailQuery } : null;
   }, instances);
 }
 
 /** Detail of one neuron over the rows shown. */
 export function neuronOf(subject: () => { layer: string; neuron: number } | null): Resource<unknown, NeuronDetail> {
   return resource(() => {
-    const [place, asked] = [shownAt.value, subject()];
-    return place && asked ? { ...place, ...asked, rows: rows.value.map(rowQuery) } : null;
+    const [place, detailQuery] = [shownSnapshot.value, subject()];
+    return place && detailQuery ? { ...place, ...detailQuery, rows: rows.value.map(rowQuery) } : null;
   }, neurons);
 }
 
-/** Content that is not an image. */
-export function textOf(row: () => number | null): Resource<At & { row: number }, string> {
+/** Content that is text. */
+export function textOf(row: () => number | null): Resource<SnapshotRef & { row: number }, string> {
   return resource(() => {
-    const [place, asked] = [shownAt.value, row()];
-    return place && asked !== null ? { ...place, row: asked } : null;
+    const [place, instanceRow] = [shownSnapshot.value, row()];
+    return place && instanceRow !== null ? { ...place, row: instanceRow } : null;
   }, texts);
 }
 
 const sounds = new Requests(
-  ({ row, ...where }: At & { row: number }, abort) => currentSource().sound(where, row, abort),
+  ({ row, ...where }: SnapshotRef & { row: number }, abort) => currentSource().sound(where, row, abort),
   512,
 );
 
-/** How a sound looks, by the instance's row. */
+/** Loudness curve of an instance's sound. */
 export const soundOf = perName((row) =>
-  resource(() => (shownAt.value ? { ...shownAt.value, row: Number(row) } : null), sounds),
+  resource(() => (shownSnapshot.value ? { ...shownSnapshot.value, row: Number(row) } : null), sounds),
 );
 
-/** Whether instances have a picture to be known by: an image, or how their sound looks. */
-export const pictured: ReadonlySignal<boolean> = computed(() =>
+/** Whether instances have thumbnails: images, or waveforms of sounds. */
+export const hasPictures: ReadonlySignal<boolean> = computed(() =>
   ["image", "audio"].includes(snapshot.value.value?.content ?? ""),
 );
 
 /** Address of an instance's image or sound; null while there is none. */
 export function contentUrl(row: number): string | null {
-  const [place, { query: known, value }] = [shownAt.value, columns.value];
-  // While the rows are still another run's they have no picture in this one.
-  return place && pictured.value && row < (value?.count ?? Infinity) && (!known || known.run === place.run)
+  const [place, { query: known, value }] = [shownSnapshot.value, columns.value];
+  // While the rows are still those of another run, they have no images in this one.
+  return place && hasPictures.value && row < (value?.count ?? Infinity) && (!known || known.run === place.run)
     ? inThisEdition(currentSource().contentUrl(place, row))
     : null;
 }
 
 const subsets = new Requests(
-  ({ layer, row, ...where }: At & { layer: string; row: RowQuery }, abort): Promise<SubsetDetail> =>
+  ({ layer, row, ...where }: SnapshotRef & { layer: string; row: RowQuery }, abort): Promise<SubsetDetail> =>
     currentSource().subset(where, layer, row, abort),
   64,
 );
 
-/** A subset against the rest in one layer. */
+/** Comparison of a subset with the rest in one layer. */
 export function subsetOf(
   subject: () => { layer: string; row: RowQuery } | null,
-): Resource<At & { layer: string; row: RowQuery }, SubsetDetail> {
+): Resource<SnapshotRef & { layer: string; row: RowQuery }, SubsetDetail> {
   return resource(() => {
-    const [place, asked] = [shownAt.value, subject()];
-    return place && asked ? { ...place, ...asked } : null;
+    const [place, detailQuery] = [shownSnapshot.value, subject()];
+    return place && detailQuery ? { ...place, ...detailQuery } : null;
   }, subsets);
 }
 
 const statistics = new Requests(
-  ({ column, prefix, ...where }: At & { column?: string; prefix?: string }, abort): Promise<Vocabulary> =>
+  ({ column, prefix, ...where }: SnapshotRef & { column?: string; prefix?: string }, abort): Promise<Vocabulary> =>
     currentSource().columnStatistics(
       where,
       { ...(column !== undefined && { column }), ...(prefix !== undefined && { prefix }) },
@@ -337,15 +332,15 @@ const statistics = new Requests(
   64,
 );
 
-/** What an expression can be completed with. */
-export const vocabulary = resource(() => shownAt.value, statistics);
+/** Names that an expression can be completed with. */
+export const vocabulary = resource(() => shownSnapshot.value, statistics);
 
 /** The most frequent values of one column that begin with a prefix. */
 export function valuesOf(
   subject: () => { column: string; prefix: string } | null,
-): Resource<At & { column?: string; prefix?: string }, Vocabulary> {
+): Resource<SnapshotRef & { column?: string; prefix?: string }, Vocabulary> {
   return resource(() => {
-    const [place, asked] = [shownAt.value, subject()];
-    return place && asked ? { ...place, ...asked } : null;
+    const [place, vocabularyQuery] = [shownSnapshot.value, subject()];
+    return place && vocabularyQuery ? { ...place, ...vocabularyQuery } : null;
   }, statistics);
 }

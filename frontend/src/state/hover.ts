@@ -1,9 +1,11 @@
+/** The hovered row, layer, neuron or instance, shared by all views. */
+
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { RowKey } from "./rowKeys";
 
 /**
- * The one hover. Hovering a cell is hovering its row and its neuron; a class anywhere is the row of its subset; an
- * instance anywhere is `instance`. `layer` says whose neuron it is.
+ * The hovered thing. A cell sets row and neuron, a class anywhere sets the row of its subset, an instance anywhere sets
+ * `instance`. `layer` is the neuron's layer.
  */
 export interface Hover {
   row?: RowKey;
@@ -13,7 +15,7 @@ export interface Hover {
 }
 
 export const hover = signal<Hover>({});
-/** Apart from the rest: from neuron to neuron the instance stays, and what draws instances need not be drawn again. */
+/** A signal of its own: moving from neuron to neuron does not change it, so views of instances are not redrawn. */
 export const hoveredInstance: ReadonlySignal<number | undefined> = computed(() => hover.value.instance);
 
 export function setHover(next: Hover): void {

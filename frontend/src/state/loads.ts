@@ -1,10 +1,12 @@
+/** Loads with their status (pending, ready, failed), a cache, cancellation and retries. */
+
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { ApiError } from "../api/types";
 import { getOrInsert } from "../lib/getOrInsert";
 
 /**
- * What a view reads of something that is fetched. `value` is the newest answer there is and stays while another one
- * loads, and `query` is what that value answers, which may be older than what was asked last.
+ * A load as views read it. `value` is the newest answer and stays while another one loads; `query` is the query that
+ * `value` answers, which may be older than the latest.
  */
 export interface Load<Q, T> {
   status: "idle" | "pending" | "ready" | "failed";
@@ -20,50 +22,50 @@ interface Flight<T> {
   promise: Promise<T>;
   abort: AbortController;
   waiting: number;
-  /** A first answer, while the exact one is under way. */
+  /** An approximate answer, until the exact one arrives. */
   first: T | undefined;
-  hearers: Set<(first: T) => void>;
+  listeners: Set<(first: T) => void>;
 }
 
-let silent = false;
-/** What failed, by how it is tried again: by itself, or only when it is asked for. */
-const unanswered = new Map<() => void, boolean>();
+let unreachable = false;
+/** Retry functions of failed requests, and whether they are called automatically once the server answers again. */
+const failedRequests = new Map<() => void, boolean>();
 
-/** Nobody answers, or one who has just been started and has read nothing yet. */
-export function silence(): void {
-  silent = true;
+/** Call when the server does not answer, or has just been started and has read nothing yet. */
+export function markUnreachable(): void {
+  unreachable = true;
 }
 
-/** Tries again what failed for that, once it is over. */
-export function whenAnswered(retry: () => void, byItself = true): void {
-  unanswered.set(retry, byItself);
+/** Registers a retry function. */
+export function retryLater(retry: () => void, byItself = true): void {
+  failedRequests.set(retry, byItself);
 }
 
-export function answered(): void {
-  if (silent) tryAgain(true);
-  silent = false;
+export function markReachable(): void {
+  if (unreachable) tryAgain(true);
+  unreachable = false;
 }
 
 function tryAgain(byItself: boolean): void {
-  for (const [retry, own] of [...unanswered]) {
+  for (const [retry, own] of [...failedRequests]) {
     if (byItself && !own) continue;
-    unanswered.delete(retry);
+    failedRequests.delete(retry);
     retry();
   }
 }
 
-/** Answers are believed within one edition of what the server has. */
+/** Counts the changes of content under the same names. Cached answers of earlier editions are not used. */
 const edition = signal(0);
 
-/** The server has other content under the same names: no answer is believed any more, and what is shown is asked for again. */
+/** Call when the server has other content under the same names: everything shown is requested again. */
 export function forgetAnswers(): void {
   edition.value++;
 }
 
-/** An address that is loaded anew in every edition. */
+/** An address that the browser loads again in every edition. */
 export const inThisEdition = (url: string): string => (edition.value === 0 ? url : `${url}#${edition.value}`);
 
-/** What the answers of one kind may hold in arrays. */
+/** Memory limit for the arrays in the answers of one kind. */
 const MOST_BYTES = 200e6;
 
 const bytesOf = (answer: unknown): number =>
@@ -72,17 +74,17 @@ const bytesOf = (answer: unknown): number =>
     : 0;
 
 /**
- * Requests of one kind: answers are kept (the `keep` latest, as far as there is room), equal requests in flight are
- * one, and one that nobody waits for is aborted.
+ * Requests of one kind, with a cache of the latest `keep` answers within a memory limit. Equal requests in flight are
+ * shared; a request is aborted when nobody waits for it.
  */
 export class Requests<Q, T> {
   readonly #answers = new Map<string, { value: T; bytes: number }>();
   #bytes = 0;
   readonly #flights = new Map<string, Flight<T>>();
 
-  /** `load` may hand a first answer to `soon`, which is shown until the promise keeps its word. */
+  /** `load` may pass an approximate answer to `onFirstAnswer`, which is shown until the promise resolves. */
   constructor(
-    readonly load: (query: Q, signal: AbortSignal, soon: (first: T) => void) => Promise<T>,
+    readonly load: (query: Q, signal: AbortSignal, onFirstAnswer: (first: T) => void) => Promise<T>,
     readonly keep = 32,
   ) {}
 
@@ -91,19 +93,19 @@ export class Requests<Q, T> {
   }
 
   /**
-   * Joins or starts the request. `leave` must be called once the caller no longer waits; `hear` gets a first answer, if
-   * there is one.
+   * Joins or starts the request. Call `leave` when the answer is no longer needed; `onFirst` receives an approximate
+   * answer if there is one.
    */
-  fetch(query: Q, key: string, hear: (first: T) => void = () => {}): { promise: Promise<T>; leave: () => void } {
+  fetch(query: Q, key: string, onFirst: (first: T) => void = () => {}): { promise: Promise<T>; leave: () => void } {
     const flight = this.#flights.get(key) ?? this.#start(query, key);
     flight.waiting++;
-    flight.hearers.add(hear);
-    if (flight.first !== undefined) hear(flight.first);
+    flight.listeners.add(onFirst);
+    if (flight.first !== undefined) onFirst(flight.first);
     let left = false;
     const leave = (): void => {
       if (left) return;
       left = true;
-      flight.hearers.delete(hear);
+      flight.listeners.delete(onFirst);
       if (--flight.waiting === 0 && this.#flights.get(key) === flight) {
         this.#flights.delete(key);
         flight.abort.abort();
@@ -119,13 +121,13 @@ export class Requests<Q, T> {
 
   #start(query: Q, key: string): Flight<T> {
     const abort = new AbortController();
-    const hearers = new Set<(first: T) => void>();
-    const soon = (first: T): void => {
+    const listeners = new Set<(first: T) => void>();
+    const onFirstAnswer = (first: T): void => {
       if (abort.signal.aborted) return;
       flight.first = first;
-      for (const hear of hearers) hear(first);
+      for (const onFirst of listeners) onFirst(first);
     };
-    const promise = this.load(query, abort.signal, soon).then((value) => {
+    const promise = this.load(query, abort.signal, onFirstAnswer).then((value) => {
       this.#drop(key);
       const bytes = bytesOf(value);
       this.#answers.set(key, { value, bytes });
@@ -136,7 +138,7 @@ export class Requests<Q, T> {
       }
       return value;
     });
-    const flight: Flight<T> = { promise, abort, waiting: 0, first: undefined, hearers };
+    const flight: Flight<T> = { promise, abort, waiting: 0, first: undefined, listeners: listeners };
     const land = (): void => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     };
@@ -147,57 +149,57 @@ export class Requests<Q, T> {
 }
 
 /**
- * A signal that holds the answer to `query()`, asked again whenever that changes; nothing is asked while nobody reads
- * the signal, nor while the query is null. The latest query wins, whatever the order of the answers.
+ * A signal with the answer to `query()`, requested again whenever that changes. Nothing is requested while nobody reads
+ * the signal, or while the query is null. The latest query wins, whatever the order of the answers.
  */
 export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>): Resource<Q, T> {
   const attempt = signal(0);
   const again = (): void => void attempt.value++;
-  // One button for all that failed.
+  // One button retries all failed requests.
   const retry = (): void => tryAgain(false);
   let watched = false;
   let stop: (() => void) | null = null;
   let leave: (() => void) | null = null;
-  let asked: string | null = null;
+  let currentRequest: string | null = null;
 
   const follow = (): void => {
     const q = query();
     const times = attempt.value;
     const key = q === null ? null : `${edition.value} ${JSON.stringify(q)}`;
-    if (`${times}${key}` === asked) return;
-    asked = `${times}${key}`;
+    if (`${times}${key}` === currentRequest) return;
+    currentRequest = `${times}${key}`;
     leave?.();
     leave = null;
     if (q === null || key === null) {
       state.value = { status: "idle", value: null, query: null, error: null, retry };
       return;
     }
-    const kept = requests.answer(key);
-    if (kept !== undefined) {
-      state.value = { status: "ready", value: kept, query: q, error: null, retry };
+    const cached = requests.answer(key);
+    if (cached !== undefined) {
+      state.value = { status: "ready", value: cached, query: q, error: null, retry };
       return;
     }
-    const token = asked;
+    const token = currentRequest;
     state.value = { ...state.peek(), status: "pending", error: null };
     const flight = requests.fetch(q, key, (first) => {
-      if (token === asked) state.value = { status: "pending", value: first, query: q, error: null, retry };
+      if (token === currentRequest) state.value = { status: "pending", value: first, query: q, error: null, retry };
     });
     leave = flight.leave;
     flight.promise.then(
       (value) => {
-        if (token === asked) state.value = { status: "ready", value, query: q, error: null, retry };
+        if (token === currentRequest) state.value = { status: "ready", value, query: q, error: null, retry };
       },
       (error: unknown) => {
-        if (token !== asked) return;
-        const said = asApiError(error);
-        state.value = { ...state.peek(), status: "failed", error: said };
-        if (said.kind === "unreachable") silence();
-        whenAnswered(again, said.kind === "unreachable" || said.kind === "not_found");
+        if (token !== currentRequest) return;
+        const apiError = asApiError(error);
+        state.value = { ...state.peek(), status: "failed", error: apiError };
+        if (apiError.kind === "unreachable") markUnreachable();
+        retryLater(again, apiError.kind === "unreachable" || apiError.kind === "not_found");
       },
     );
   };
 
-  // Subscribing happens while others are evaluated: what follows writes signals, so it waits for the next microtask.
+  // Subscribing happens during evaluation, where no signal may be written: defer to the next microtask.
   const settle = (): void => {
     if (watched && !stop) stop = effect(follow);
     if (!watched && stop) {
@@ -205,7 +207,7 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
       stop = null;
       leave?.();
       leave = null;
-      if (state.peek().status === "pending") asked = null;
+      if (state.peek().status === "pending") currentRequest = null;
     }
   };
   const state = signal<Load<Q, T>>(
@@ -224,7 +226,7 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
   return state;
 }
 
-/** One resource per name, made when first asked for. */
+/** One resource per name, created on first use. */
 export function perName<Q, T>(make: (name: string) => Resource<Q, T>): (name: string) => Resource<Q, T> {
   const made = new Map<string, Resource<Q, T>>();
   return (name) => getOrInsert(made, name, make);

@@ -1,37 +1,36 @@
-import type { At } from "../api/source";
+/** Resources of the matrices: queries, approximate first answers, numbers of single cells. */
+
+import type { SnapshotRef } from "../api/source";
 import type { Matrix, MatrixScaleKind, RowQuery, SortQuery } from "../api/types";
-import { scaleOf } from "./chosen";
-import { currentSource, layers, rows, shownAt, snapshot } from "./data";
+import { comparedSnapshot } from "./currentSnapshot";
+import { currentSource, layers, rows, shownSnapshot, snapshot } from "./data";
+import { scaleOf } from "./derived";
 import { perName, Requests, type Resource, resource } from "./loads";
-import { compareAt } from "./place";
 import { type Row, rowKey } from "./rowKeys";
 import { rowQuery, type Sort } from "./rows";
 import { statistic, statisticInfo } from "./statistics";
 import { sort } from "./view";
 
-export interface MatrixQuery extends At {
+export interface MatrixQuery extends SnapshotRef {
   layer: string;
   rows: RowQuery[];
   sort: SortQuery;
-  /** What is shown of the rows; the answer has means and deviations besides. */
+  /** The statistic to show; the answer also has means and deviations. */
   statistic: string;
-  /** The answer is bytes on this scale, to be drawn. */
+  /** Requests colour levels on this scale instead of numbers. */
   scale?: MatrixScaleKind;
-  /** Of these neurons alone. */
+  /** Only these neurons. */
   window?: [number, number];
   /** The rows are those of this snapshot. */
-  rows_of?: At;
+  rows_of?: SnapshotRef;
 }
 
-/** More cells than this come as bytes on the server's scale, and their numbers when they are pointed at. */
+/** Larger matrices are sent as colour levels on the server's scale; the number of a cell is requested on hover. */
 const MOST_NUMBERS = 65_536;
-/** So long something is pointed at before its number is asked for. */
+/** Time on a cell before its number is requested. */
 const REST_MS = 40;
 
-/**
- * Of more instances than this, expressions are answered from the first of them at first: a uniform sample, as every
- * prefix is.
- */
+/** With more instances than this, expressions are first answered from a prefix, which is a uniform sample. */
 const MANY = 65_536;
 const FIRST = 16_384;
 
@@ -41,24 +40,24 @@ const matrices = new Requests(
     abort,
     soon: (first: Matrix) => void,
   ): Promise<Matrix> => {
-    const asked = (prefix?: number): Promise<Matrix> =>
+    const request = (prefix?: number): Promise<Matrix> =>
       currentSource().matrix(where, layer, rows, sort, shown, abort, { prefix, scale, window, rows_of });
     if (window) {
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
       abort.throwIfAborted();
     }
     const computed = rows.some((row) => "expression" in row) || statisticInfo(shown).source === "sample";
-    if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) soon(await asked(FIRST));
-    return asked();
+    if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) soon(await request(FIRST));
+    return request();
   },
   48,
 );
 
-function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
+function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | null {
   if (!place || rows.value.length === 0) return null;
   const info = layers.value.get(layer);
-  // What is compared is compared in numbers.
-  const drawn = info && rows.value.length * info.neurons > MOST_NUMBERS && !compareAt.value;
+  // Comparisons need numbers.
+  const drawn = info && rows.value.length * info.neurons > MOST_NUMBERS && !comparedSnapshot.value;
   return {
     ...place,
     layer,
@@ -69,7 +68,7 @@ function matrixQuery(place: At | null, layer: string): MatrixQuery | null {
   };
 }
 
-/** A sort by a row that is not shown (any more) falls back to the index. */
+/** The sorting as the server's query; by index if it refers to a row that is not shown (any more). */
 export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
   const place = (key: string): number => shown.findIndex((row) => rowKey(row) === key);
   switch (rule.by) {
@@ -84,26 +83,26 @@ export function sortQuery(rule: Sort, shown: Row[]): SortQuery {
   }
 }
 
-export const matrixOf = perName((layer) => resource(() => matrixQuery(shownAt.value, layer), matrices));
-/** The same rows elsewhere, whatever they are sorted by: the order is that of what is shown. */
+export const matrixOf = perName((layer) => resource(() => matrixQuery(shownSnapshot.value, layer), matrices));
+/** The same rows of the compared snapshot. The order of the neurons is that of the shown snapshot. */
 export const compareMatrixOf = perName((layer) =>
   resource((): MatrixQuery | null => {
-    const [query, here] = [matrixQuery(compareAt.value, layer), shownAt.value];
+    const [query, here] = [matrixQuery(comparedSnapshot.value, layer), shownSnapshot.value];
     return query && here && { ...query, sort: { by: "index" }, rows_of: here };
   }, matrices),
 );
 
-/** Numbers of some rows and neurons of a picture that came as bytes. */
+/** Numbers of some rows and neurons of a matrix that was sent as colour levels. */
 export const numbersOf = (query: () => MatrixQuery | null): Resource<MatrixQuery, Matrix> => resource(query, matrices);
 
-/** All numbers of such a picture, to be saved. */
+/** All numbers of such a matrix, for saving. */
 export function allNumbers({
   run,
   step,
   layer,
-  rows: asked,
+  rows: rowQueries,
   sort: by,
   statistic: shown,
 }: MatrixQuery): Promise<Matrix> {
-  return currentSource().matrix({ run, step }, layer, asked, by, shown, new AbortController().signal);
+  return currentSource().matrix({ run, step }, layer, rowQueries, by, shown, new AbortController().signal);
 }

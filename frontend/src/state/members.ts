@@ -1,39 +1,38 @@
+/** Which instances belong to a row, are picked or are highlighted. */
+
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Columns, Snapshot } from "../api/types";
-import { classOfRow, hoveredRow, subsetsByName } from "./chosen";
 import { columns, snapshot, whereOf } from "./data";
+import { classOfRow, hoveredRow, subsetsByName } from "./derived";
 import { hoveredInstance } from "./hover";
 import { parseRowKey, type RowKey } from "./rowKeys";
 
-/**
- * A set of instances that was drawn with a lasso, clicked in the confusion matrix or marked in the table; not yet a
- * row.
- */
+/** Instances picked with the lasso, in the confusion matrix or in the table, and not yet a row. */
 export interface Picked {
   name: string;
   rows: Int32Array;
-  /** The layer in whose projection it was drawn. */
+  /** The layer in whose projection the lasso was drawn. */
   layer?: string;
-  /** What they have in common, where it can be said: then it is a subset at every step and in every run. */
+  /** An expression for them, if there is one: then it applies to every step and run. */
   expression?: string;
 }
 
 export const picked = signal<Picked | null>(null);
 
 /**
- * One byte per kept instance, 1 for those in the row; null while not known. Reads signals: use it inside of a computed
- * or an effect.
+ * One byte per instance, 1 for members of the row; null while unknown. Reads signals: use it in a computed or an
+ * effect.
  */
 export function membersOf(key: RowKey): Uint8Array | null {
   const [known, shown, row] = [columns.value.value, snapshot.value.value, parseRowKey(key)];
   if (!known || !shown || !row) return null;
-  if (row.kind === "instance") return only(known, [row.row]);
+  if (row.kind === "instance") return membersFromRows(known, [row.row]);
   const subset = row.kind === "subset" ? subsetsByName.value.get(row.name) : null;
   const direct = row.kind === "subset" && subset ? declared(known, shown, subset.kind, classOfRow(key)) : null;
   if (direct) return direct;
   const expression = row.kind === "expression" ? row.expression : (subset?.expression ?? "");
-  const found = whereOf(expression).value.value;
-  return found ? only(known, found.rows) : null;
+  const matching = whereOf(expression).value.value;
+  return matching ? membersFromRows(known, matching.rows) : null;
 }
 
 function declared({ label, correct, count }: Columns, _: Snapshot, kind: string, index: number): Uint8Array | null {
@@ -57,26 +56,26 @@ function equal(values: ArrayLike<number>, wanted: number): Uint8Array {
   return members;
 }
 
-export function only({ count }: Columns, rows: ArrayLike<number>): Uint8Array {
+export function membersFromRows({ count }: Columns, rows: ArrayLike<number>): Uint8Array {
   const members = new Uint8Array(count);
-  // What is beyond its end a typed array does not take.
+  // Writes beyond the end of a typed array are ignored.
   for (let i = 0; i < rows.length; i++) members[rows[i]!] = 1;
   return members;
 }
 
 export const pickedMembers: ReadonlySignal<Uint8Array | null> = computed(
-  () => columns.value.value && picked.value && only(columns.value.value, picked.value.rows),
+  () => columns.value.value && picked.value && membersFromRows(columns.value.value, picked.value.rows),
 );
 
 /**
- * The instances that stand out, one byte each: those of the hovered row or the hovered one, else the picked; null: none
- * dims.
+ * The highlighted instances, one byte each: those of the hovered row, the hovered one, else the picked; null: nothing
+ * is dimmed.
  */
-export const lit: ReadonlySignal<Uint8Array | null> = computed(() => {
+export const highlighted: ReadonlySignal<Uint8Array | null> = computed(() => {
   const known = columns.value.value;
   if (!known) return null;
   const instance = hoveredInstance.value;
-  if (instance !== undefined) return only(known, [instance]);
+  if (instance !== undefined) return membersFromRows(known, [instance]);
   const key = hoveredRow.value;
   if (key) return membersOf(key);
   return pickedMembers.value;

@@ -1,20 +1,20 @@
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+/** Sizes of the panes: stored in the browser, limited by the window. */
 
-/** Sizes of the panes: what the user dragged, kept in the browser, within what the window allows. */
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 
 export const viewport = signal({ width: 1440, height: 836 });
 
-interface Kept {
+interface StoredPanes {
   graph: number;
-  /** null: 312, from 1,600 px up 384. */
+  /** null: 312, from 1,600 px window width 384. */
   instances: number | null;
-  /** null: 194, less where two panels would not fit above it. */
+  /** null: 194, less if two layer panels would not fit above it. */
   detail: number | null;
   projection: number | null;
   closed: { graph: boolean; instances: boolean; detail: boolean };
 }
 
-const DEFAULTS: Kept = {
+const DEFAULTS: StoredPanes = {
   graph: 246,
   instances: null,
   detail: null,
@@ -23,63 +23,73 @@ const DEFAULTS: Kept = {
 };
 const KEY = "activis.panes";
 
-export const kept = signal<Kept>(DEFAULTS);
-/** Below 1,280 px C is a tab at the edge that opens over B. */
+export const storedPanes = signal<StoredPanes>(DEFAULTS);
+/** Below 1,280 px window width, pane C is closed to a tab at the edge and opens over pane B. */
 export const instancesOver = signal(false);
 
 export const wide: ReadonlySignal<boolean> = computed(() => viewport.value.width >= 1600);
-/** C does not fit beside B. */
+/** Pane C does not fit beside pane B. */
 export const tight: ReadonlySignal<boolean> = computed(() => viewport.value.width < 1280);
-/** The projection goes under its matrix. */
+/** The projection is below its matrix. */
 export const narrow: ReadonlySignal<boolean> = computed(() => viewport.value.width < 1100);
 
 const clamp = (value: number, low: number, high: number): number =>
   Math.round(Math.max(low, Math.min(value, Math.max(low, high))));
 
-/** Toolbar, Rows bar and two panels of the least height. */
+/** Toolbar, rows bar and two layer panels of minimum height. */
 const TWO_PANELS = 44 + 36 + 2 * 240 + 2;
 
 export const graphWidth = computed(() =>
-  kept.value.closed.graph ? 28 : clamp(kept.value.graph, 180, viewport.value.width * 0.4),
+  storedPanes.value.closed.graph ? 28 : clamp(storedPanes.value.graph, 180, viewport.value.width * 0.4),
 );
-export const instancesClosed = computed(() => (tight.value ? !instancesOver.value : kept.value.closed.instances));
+export const instancesClosed = computed(() =>
+  tight.value ? !instancesOver.value : storedPanes.value.closed.instances,
+);
 export const instancesWidth = computed(() =>
-  clamp(kept.value.instances ?? (wide.value ? 384 : 312), 280, viewport.value.width * 0.45),
+  clamp(storedPanes.value.instances ?? (wide.value ? 384 : 312), 280, viewport.value.width * 0.45),
 );
 export const detailHeight = computed(() =>
-  kept.value.closed.detail
+  storedPanes.value.closed.detail
     ? 33
-    : clamp(kept.value.detail ?? clamp(viewport.value.height - TWO_PANELS, 172, 194), 120, viewport.value.height * 0.6),
+    : clamp(
+        storedPanes.value.detail ?? clamp(viewport.value.height - TWO_PANELS, 172, 194),
+        120,
+        viewport.value.height * 0.6,
+      ),
 );
 export const projectionWidth = computed(() =>
-  clamp(kept.value.projection ?? (wide.value ? 400 : 252), 180, viewport.value.width * 0.4),
+  clamp(storedPanes.value.projection ?? (wide.value ? 400 : 252), 180, viewport.value.width * 0.4),
 );
 
-export type Pane = keyof Kept["closed"];
+export type Pane = keyof StoredPanes["closed"];
 
-export function resizePane(pane: Exclude<keyof Kept, "closed">, size: number): void {
-  kept.value = { ...kept.value, [pane]: size };
+export function resizePane(pane: Exclude<keyof StoredPanes, "closed">, size: number): void {
+  storedPanes.value = { ...storedPanes.value, [pane]: size };
 }
 
 export function togglePane(pane: Pane, closed?: boolean): void {
   if (pane === "instances" && tight.value) instancesOver.value = closed === undefined ? !instancesOver.value : !closed;
-  else kept.value = { ...kept.value, closed: { ...kept.value.closed, [pane]: closed ?? !kept.value.closed[pane] } };
+  else
+    storedPanes.value = {
+      ...storedPanes.value,
+      closed: { ...storedPanes.value.closed, [pane]: closed ?? !storedPanes.value.closed[pane] },
+    };
 }
 
-/** Reads what was kept and keeps what changes. A browser without storage forgets, and that is all. */
+/** Reads the stored sizes and stores changes. Without browser storage, sizes are forgotten on reload. */
 export function rememberPanes(): () => void {
   try {
-    const found = JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Kept>;
-    kept.value = { ...DEFAULTS, ...found, closed: { ...DEFAULTS.closed, ...found.closed } };
+    const parsed = JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<StoredPanes>;
+    storedPanes.value = { ...DEFAULTS, ...parsed, closed: { ...DEFAULTS.closed, ...parsed.closed } };
   } catch {
-    kept.value = DEFAULTS;
+    storedPanes.value = DEFAULTS;
   }
   return effect(() => {
-    const text = JSON.stringify(kept.value);
+    const text = JSON.stringify(storedPanes.value);
     try {
       localStorage.setItem(KEY, text);
     } catch {
-      // Storage is full or forbidden.
+      // Storage is full or not allowed.
     }
   });
 }

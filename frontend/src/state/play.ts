@@ -1,9 +1,11 @@
+/** Plays the training steps one after another. */
+
 import { effect, signal } from "@preact/signals";
 import { chooseStep } from "./actions";
+import { step, steps } from "./currentSnapshot";
 import { snapshot } from "./data";
-import { step, steps } from "./place";
 
-/** Walks through the training, a step at a time; the next one waits until this one is there. */
+/** Time per step; the next step waits until the current one is loaded. */
 const PACE_MS = 700;
 
 export const playing = signal(false);

@@ -1,10 +1,12 @@
+/** Polls the log directory for new runs and steps. */
+
 import { batch, signal } from "@preact/signals";
-import type { At } from "../api/source";
+import type { SnapshotRef } from "../api/source";
 import { ApiError, type Runs } from "../api/types";
 import { holdPlace } from "./actions";
+import { currentSnapshot, lastPolled, runs, runsError } from "./currentSnapshot";
 import { currentSource } from "./data";
-import { answered, asApiError, forgetAnswers, silence } from "./loads";
-import { at, looked, runs, runsError } from "./place";
+import { asApiError, forgetAnswers, markReachable, markUnreachable } from "./loads";
 
 const EVERY_MS = 10_000;
 const SOON_MS = 3000;
@@ -14,50 +16,50 @@ let soon: ReturnType<typeof setTimeout> | undefined;
 let missed = false;
 
 /**
- * Looks at the log directory once. What the user looks at stays, even if newer steps have come. It is missed twice
- * before it is believed to be gone: a TensorBoard that has just been started has read little yet.
+ * Reads the list of runs once. The shown run and step stay, even if there are newer ones. They must be missing twice
+ * before they count as gone: a TensorBoard that has just been started has read little yet.
  */
-export async function lookForRuns(): Promise<void> {
+export async function refreshRuns(): Promise<void> {
   if (polling.peek()) return;
   polling.value = true;
   clearTimeout(soon);
   try {
-    const found = await currentSource().runs(new AbortController().signal);
-    const before = at.peek();
-    looked.value = Date.now();
+    const answer = await currentSource().runs(new AbortController().signal);
+    const before = currentSnapshot.peek();
+    lastPolled.value = Date.now();
     const again = missed;
-    missed = before !== null && !has(found, before);
-    if (missed) silence();
-    else answered();
-    if (missed && (!again || !found.runs.some(({ steps }) => steps.length > 0))) {
+    missed = before !== null && !has(answer, before);
+    if (missed) markUnreachable();
+    else markReachable();
+    if (missed && (!again || !answer.runs.some(({ steps }) => steps.length > 0))) {
       runsError.value = again ? new ApiError("not_found", "TensorBoard lists no run with activations any more.") : null;
-      if (!again) soon = setTimeout(() => void lookForRuns(), SOON_MS);
+      if (!again) soon = setTimeout(() => void refreshRuns(), SOON_MS);
       return;
     }
     batch(() => {
-      if (isOther(found)) forgetAnswers();
-      runs.value = found;
+      if (hasOtherContent(answer)) forgetAnswers();
+      runs.value = answer;
       runsError.value = null;
-      // at is read again here: with the new runs a place that nobody chose would have moved. One that is gone stays
-      // wanted, which is said.
-      const after = at.peek();
+      // Read the current snapshot again: with the new runs, one that nobody chose would have changed. One that is gone
+      // stays chosen, and a notice says so.
+      const after = currentSnapshot.peek();
       if (before && (after?.run !== before.run || after.step !== before.step)) holdPlace(before);
     });
   } catch (error) {
-    silence();
+    markUnreachable();
     runsError.value = asApiError(error);
   } finally {
     polling.value = false;
   }
 }
 
-/** The digest that every snapshot had when it was listed last, by run and step. */
+/** The digest of every snapshot in the latest list, by run and step. */
 const digests = new Map<string, string>();
 
-/** Whether a snapshot has other content than when it was listed last: its step was logged again, or the run replaced. */
-function isOther({ runs: there }: Runs): boolean {
+/** Whether a snapshot's content has changed since the last list: its step was logged again, or the run was replaced. */
+function hasOtherContent({ runs: list }: Runs): boolean {
   let other = false;
-  for (const { name, steps } of there) {
+  for (const { name, steps } of list) {
     for (const { step, digest } of steps) {
       if (digest === null) continue;
       const key = JSON.stringify([name, step]);
@@ -69,17 +71,20 @@ function isOther({ runs: there }: Runs): boolean {
   return other;
 }
 
-const has = ({ runs: there }: Runs, { run, step }: At): boolean =>
+const has = ({ runs: there }: Runs, { run, step }: SnapshotRef): boolean =>
   there.some(({ name, steps }) => name === run && steps.some((one) => one.step === step));
 
-/** Looks every ten seconds while the tab is visible, and at once when TensorBoard reloads. Returns what stops it. */
-export function pollRuns(onReload: (look: () => void) => () => void): () => void {
-  void lookForRuns();
-  const look = (): void => {
-    if (document.visibilityState === "visible") void lookForRuns();
+/**
+ * Polls every ten seconds while the tab is visible, and at once when TensorBoard reloads. Returns a function that stops
+ * it.
+ */
+export function pollRuns(onReload: (poll: () => void) => () => void): () => void {
+  void refreshRuns();
+  const poll = (): void => {
+    if (document.visibilityState === "visible") void refreshRuns();
   };
-  const timer = setInterval(look, EVERY_MS);
-  const forget = onReload(() => void lookForRuns());
+  const timer = setInterval(poll, EVERY_MS);
+  const forget = onReload(() => void refreshRuns());
   return () => {
     clearInterval(timer);
     forget();

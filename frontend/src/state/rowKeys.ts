@@ -1,13 +1,14 @@
 /**
- * Keys of rows: a text that names a row in hover, sort, selection and address, wherever the row stands. How a key is
- * written is known here alone: "s:" and a subset's name, "e:" and an expression, "i:" and an instance's index.
+ * Keys of rows: strings that identify a row in hover, sort, selection and address. Only this module knows their format.
  */
+
+/** The key of a row: "s:" and a subset's name, "e:" and an expression, or "i:" and an instance's index. */
 export type RowKey = `s:${string}` | `e:${string}` | `i:${number}`;
 
 /** A row of the matrices. */
 export type Row =
   | { kind: "subset"; name: string }
-  /** `colour`: which of the classes' colours it has; it keeps that wherever it goes. */
+  /** `colour`: its index into the palette of the classes. */
   | { kind: "expression"; expression: string; name?: string; colour?: number }
   | { kind: "instance"; row: number };
 
@@ -26,7 +27,7 @@ export function rowKey(row: Row): RowKey {
   }
 }
 
-/** The row that a key names, without name and colour of an expression; null for a text that is no key. */
+/** The row of a key, without name and colour of an expression; null if the text is not a key. */
 export function parseRowKey(text: string): Row | null {
   const rest = text.slice(2);
   if (text.startsWith("s:")) return { kind: "subset", name: rest };
@@ -37,7 +38,7 @@ export function parseRowKey(text: string): Row | null {
 
 export const isRowKey = (text: unknown): text is RowKey => typeof text === "string" && parseRowKey(text) !== null;
 
-/** The instance that a key names; null for the key of a subset. */
+/** The instance of a key; null for the key of a subset. */
 export function instanceOfKey(key: RowKey): number | null {
   const row = parseRowKey(key);
   return row?.kind === "instance" ? row.row : null;
@@ -47,7 +48,7 @@ export const isInstanceKey = (key: RowKey): boolean => instanceOfKey(key) !== nu
 
 export const isExpressionKey = (key: RowKey): boolean => parseRowKey(key)?.kind === "expression";
 
-/** The name of the declared subset that a key names; null for other rows. */
+/** The name of the declared subset of a key; null for other rows. */
 export function subsetOfKey(key: RowKey): string | null {
   const row = parseRowKey(key);
   return row?.kind === "subset" ? row.name : null;

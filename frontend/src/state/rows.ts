@@ -1,7 +1,7 @@
+/** Converts rows to queries of the server, and defines by what the neurons are sorted. */
+
 import type { RowQuery } from "../api/types";
 import { expressionKey, instanceKey, type Row, type RowKey, subsetKey } from "./rowKeys";
-
-/** Rows as the server is asked for them, and by what the neurons are sorted. */
 
 export function rowQuery(row: Row): RowQuery {
   switch (row.kind) {

@@ -1,3 +1,5 @@
+/** The statistics that the server offers for the matrices, and the one that is shown. */
+
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { StatisticInfo } from "../api/types";
 import { snapshot } from "./data";
@@ -8,7 +10,7 @@ export const statistics: ReadonlySignal<readonly StatisticInfo[]> = computed(
   () => snapshot.value.value?.statistics ?? [],
 );
 
-/** What is known of a statistic; of one that the server does not have, its name. */
+/** Description of a statistic; one that the server does not have is described by its name. */
 export function statisticInfo(name: string): StatisticInfo {
   return (
     statistics.value.find((one) => one.name === name) ?? {
@@ -26,6 +28,6 @@ export function statisticInfo(name: string): StatisticInfo {
 
 /** The statistic that is shown: the chosen one, unless a link names one that the server does not have. */
 export const statistic: ReadonlySignal<string> = computed(() => {
-  const [known, chosen] = [statistics.value, chosenStatistic.value];
-  return known.length === 0 || known.some(({ name }) => name === chosen) ? chosen : (known[0]?.name ?? chosen);
+  const [known, name] = [statistics.value, chosenStatistic.value];
+  return known.length === 0 || known.some((one) => one.name === name) ? name : (known[0]?.name ?? name);
 });

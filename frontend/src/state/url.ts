@@ -1,3 +1,5 @@
+/** Keeps the state in the address: reads it from the hash and writes it back. */
+
 import { batch, effect } from "@preact/signals";
 import { WHOLE } from "../layout/projection";
 import { isRowKey, type Row } from "./rowKeys";
@@ -5,9 +7,8 @@ import type { Sort } from "./rows";
 import * as view from "./view";
 
 /**
- * The state in the address: `#activis&p.activis.run=…`, beside TensorBoard's own keys, which are kept. The prefix is
- * the one that TensorBoard reserves for a plugin. Only what the user chose is written, so that an old link shows what
- * is new.
+ * The state is written as `#activis&p.activis.run=…`, beside TensorBoard's own keys, which stay. TensorBoard reserves
+ * this prefix for a plugin. Only the user's choices are written, so that an old link shows the newest step.
  */
 const PREFIX = "p.activis.";
 const SCALES: readonly view.Scale[] = ["auto", "z", "unit", "raw"];
@@ -15,7 +16,7 @@ const TABS: readonly view.InstancesTab[] = ["classes", "confusion", "table"];
 
 type Fields = Map<string, string>;
 
-/** Everything but the prefix, from the signals. Reads them, so an effect follows. */
+/** All fields without the prefix. Reads the signals, so that an effect follows them. */
 export function encode(): Fields {
   const fields: Fields = new Map();
   const put = (name: string, value: string | number | null | undefined): void => {
@@ -49,7 +50,7 @@ export function encode(): Fields {
   return fields;
 }
 
-/** Sets the signals from fields; what is missing or cannot be read goes back to "not chosen". */
+/** Sets the signals from fields; missing or invalid fields are reset to "not chosen". */
 export function decode(fields: Fields): void {
   const json = (name: string): unknown => parse(fields.get(name));
   batch(() => {
@@ -73,9 +74,9 @@ export function decode(fields: Fields): void {
   });
 }
 
-/** The hash with these fields instead of the plugin's own; the rest of it stays. */
+/** The hash with these fields instead of the plugin's own; the rest stays. */
 export function writeHash(hash: string, fields: Fields): string {
-  const kept = hash
+  const otherFields = hash
     .replace(/^#/, "")
     .split("&")
     .filter((part) => part !== "" && !part.startsWith(PREFIX));
@@ -83,7 +84,7 @@ export function writeHash(hash: string, fields: Fields): string {
     fields,
     ([name, value]) => `${PREFIX}${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
-  return `#${[...kept, ...own].join("&")}`;
+  return `#${[...otherFields, ...own].join("&")}`;
 }
 
 export function readHash(hash: string): Fields {
@@ -94,20 +95,20 @@ export function readHash(hash: string): Fields {
     try {
       fields.set(decodeURIComponent(name.slice(PREFIX.length)), decodeURIComponent(value));
     } catch {
-      // A link that was cut in the middle of an escape: the rest of it still counts.
+      // A link truncated within an escape sequence: the rest is still used.
     }
   }
   return fields;
 }
 
-/** Changes of these are not steps of the user's way: the address follows, the back button skips them. */
+/** Changes of these fields replace the current history entry instead of adding one. */
 const QUIET = ["step", "expression"];
 const isQuiet = (name: string): boolean => QUIET.includes(name) || name.startsWith("panel:");
 
-/** Zooming changes the address when it rests: browsers ignore addresses that change at every frame. */
+/** Zooming changes the address after a pause: browsers ignore addresses that change on every frame. */
 const REST_MS = 250;
 
-/** Keeps the state and the address of `host` alike. Returns what stops it. */
+/** Synchronizes the state and the address of `host`. Returns a function that stops it. */
 export function followAddress(host: Window): () => void {
   let last = readHash(host.location.hash);
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -172,7 +173,7 @@ function strings(value: unknown): string[] | null {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : null;
 }
 
-/** ["s", name], ["e", expression, name or null, colour], ["i", row]: short, for rows are most of a link. */
+/** ["s", name], ["e", expression, name or null, colour] or ["i", row]: short, because rows make up most of a link. */
 function packRow(row: Row): unknown[] {
   switch (row.kind) {
     case "subset":

@@ -1,3 +1,5 @@
+/** The user's choices, as signals. All of them are in the address. */
+
 import { type Signal, signal } from "@preact/signals";
 import type { ProjectionMethod } from "../api/types";
 import type { ColumnView } from "../layout/matrix";
@@ -6,8 +8,8 @@ import type { Row, RowKey } from "./rowKeys";
 import type { Sort } from "./rows";
 
 /**
- * The one state of the tab, as the user chose it; all of it is in the address. Null means "not chosen": `chosen.ts`
- * derives what is then shown, and views read that, not this. Views change it through `actions.ts`.
+ * Null means "not chosen": `derived.ts` derives what is then shown, and views read that. Views change the signals
+ * through `actions.ts`.
  */
 export type Scale = "auto" | "z" | "unit" | "raw";
 
@@ -22,7 +24,7 @@ export type Selection =
   | { kind: "neuron"; layer: string; neuron: number }
   | { kind: "subset"; key: RowKey };
 
-/** How what is compared with is shown: in the lower half of every row, or as the difference from it. */
+/** How a comparison is shown: in the lower half of every row, or as the difference. */
 export type CompareMode = "both" | "difference";
 
 export type InstancesTab = "classes" | "confusion" | "table";
@@ -31,7 +33,7 @@ export const chosenRun = signal<string | null>(null);
 export const chosenStep = signal<number | null>(null);
 export const compare = signal<Compare | null>(null);
 export const compareMode = signal<CompareMode>("both");
-/** Modules of the graph that are open; null: those that are open at first. */
+/** Open modules of the graph; null: the default. */
 export const openModules = signal<string[] | null>(null);
 export const chosenLayers = signal<string[] | null>(null);
 export const chosenRows = signal<Row[] | null>(null);
@@ -41,7 +43,7 @@ export const scale = signal<Scale>("auto");
 /** Text of the expression box, as typed. */
 export const expression = signal("");
 export const selection = signal<Selection | null>(null);
-/** The layer that the drawer looks at; null: the last open one. */
+/** The layer of the drawer; null: the last open one. */
 export const chosenDetailLayer = signal<string | null>(null);
 export const instancesTab = signal<InstancesTab>("classes");
 /** Whether the drawer keeps its subject when something else is clicked. */
@@ -61,26 +63,26 @@ export interface PanelState {
 const panels = new Map<string, PanelState>();
 const made = signal<string[]>([]);
 
-/** What belongs to one layer's panel alone. It outlives the panel, so that reopening finds it as it was. */
+/** The state of one layer's panel. It outlives the panel, so that reopening it restores it. */
 export function panel(layer: string): PanelState {
-  let found = panels.get(layer);
-  if (!found) {
-    found = {
+  let state = panels.get(layer);
+  if (!state) {
+    state = {
       method: signal<ProjectionMethod>("pca"),
       colour: signal<ColourBy>("label"),
       zoom: signal(WHOLE),
       columns: signal(null),
     };
-    panels.set(layer, found);
-    // Made while a view draws: those who follow the list hear of it afterwards.
+    panels.set(layer, state);
+    // Created during rendering, where no signal may be written: notify later.
     queueMicrotask(() => {
       made.value = [...panels.keys()];
     });
   }
-  return found;
+  return state;
 }
 
-/** Layers that ever had a panel; a signal, so that the address follows panels that are made later. */
+/** Layers that ever had a panel; a signal, so that the address also follows panels created later. */
 export function panelNames(): string[] {
   return made.value;
 }

@@ -1,10 +1,12 @@
+/** The root component: toolbar, and the panes A (graph), B (layer panels), C (instances), D (detail). */
+
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { openLayers } from "../state/chosen";
+import { run, runs, runsError } from "../state/currentSnapshot";
 import { snapshot } from "../state/data";
+import { openLayers } from "../state/derived";
 import * as panes from "../state/panes";
-import { run, runs, runsError } from "../state/place";
-import { lookForRuns } from "../state/poll";
+import { refreshRuns } from "../state/poll";
 import { IconButton } from "./controls/Icon";
 import { Failure, Loading } from "./controls/Loading";
 import { Divider } from "./Divider";
@@ -16,7 +18,7 @@ import { LayerPanel } from "./LayerPanel";
 import { RowsBar } from "./matrix/RowsBar";
 import { Toolbar } from "./toolbar/Toolbar";
 
-/** The whole tab: toolbar, and the panes A (graph), B (panels), C (instances), D (drawer). */
+/** The tab: toolbar and panes. */
 export function App(): JSX.Element {
   const root = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -46,7 +48,7 @@ function Content(): JSX.Element {
         <Failure
           what="The log directory could not be read."
           message={runsError.value.message}
-          onRetry={() => void lookForRuns()}
+          onRetry={() => void refreshRuns()}
         />
       </main>
     ) : (
@@ -74,7 +76,11 @@ function Panes(): JSX.Element {
     <main class="panes" style={sizes}>
       <h1 class="hidden-text">ActiVis: activations of {run.value?.name}</h1>
       <section class="pane graph" aria-label="Model graph">
-        {panes.kept.value.closed.graph ? <EdgeTab pane="graph" label="Model" icon="chevronRight" /> : <GraphView />}
+        {panes.storedPanes.value.closed.graph ? (
+          <EdgeTab pane="graph" label="Model" icon="chevronRight" />
+        ) : (
+          <GraphView />
+        )}
         <Divider
           label="Width of the graph"
           axis="x"

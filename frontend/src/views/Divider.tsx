@@ -1,9 +1,11 @@
+/** The draggable divider between two panes. */
+
 import type { JSX } from "preact";
 import { Icon } from "./controls/Icon";
 
 interface Properties {
   label: string;
-  /** Which way the divider is dragged. */
+  /** Direction of dragging. */
   axis: "x" | "y";
   size: number;
   /** +1 when dragging right or down makes the pane larger, -1 when smaller. */
@@ -12,7 +14,7 @@ interface Properties {
   onToggle?: () => void;
 }
 
-/** The line between two panes: drag it, or arrow keys; double click or Enter collapses the pane. */
+/** Drag it or use the arrow keys; double click or Enter collapses the pane. */
 export function Divider({ label, axis, size, grows, onResize, onToggle }: Properties): JSX.Element {
   const onPointerDown = (event: PointerEvent): void => {
     const element = event.currentTarget as HTMLElement;

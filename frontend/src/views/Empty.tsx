@@ -1,9 +1,11 @@
+/** The page for a log directory without activations. */
+
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { count } from "../draw/format";
-import { looked, runs, runsError } from "../state/place";
-import { copyText } from "./controls/copy";
+import { lastPolled, runs, runsError } from "../state/currentSnapshot";
+import { copyText } from "./controls/clipboard";
 import { Icon } from "./controls/Icon";
 
 const TORCH = `from tensorboard_activis.torch import ActiVisLogger
@@ -23,7 +25,7 @@ model.fit(x_train, y_train, epochs=10,
 const DEMO = "tensorboard-activis demo";
 const now = signal(Date.now());
 
-/** What there is to see before anything is logged: how to log it, an example, and what was read. */
+/** How to log activations, an example, and what was read so far. */
 export function Empty(): JSX.Element {
   useEffect(() => {
     const timer = setInterval(() => (now.value = Date.now()), 1000);
@@ -106,17 +108,17 @@ function Python({ text }: { text: string }): JSX.Element {
   );
 }
 
-/** What was read, and when; also what could not be. */
+/** What was read and when, and what could not be read. */
 function Read(): JSX.Element {
-  const found = runs.value;
-  const problems = found?.runs.flatMap(({ name, problems: said }) => said.map((text) => `${name}: ${text}`)) ?? [];
-  const others = [...(found?.other_runs ?? []), ...(found?.runs.map(({ name }) => name) ?? [])];
-  const seconds = Math.max(0, Math.round((now.value - looked.value) / 1000));
+  const answer = runs.value;
+  const problems = answer?.runs.flatMap(({ name, problems: said }) => said.map((text) => `${name}: ${text}`)) ?? [];
+  const others = [...(answer?.other_runs ?? []), ...(answer?.runs.map(({ name }) => name) ?? [])];
+  const seconds = Math.max(0, Math.round((now.value - lastPolled.value) / 1000));
   return (
     <footer class="empty-read">
       <span class="empty-dot" />
       <div class="empty-runs">
-        Reading <b>{found?.logdir}</b> ·{" "}
+        Reading <b>{answer?.logdir}</b> ·{" "}
         {others.length === 0 ? (
           "no runs yet"
         ) : (

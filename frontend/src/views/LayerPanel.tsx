@@ -1,9 +1,11 @@
+/** Pane B: the panel of one layer, with its matrix and its projection. */
+
 import type { JSX } from "preact";
 import { layerFacts, layerWarnings } from "../draw/matrixText";
 import { loadCode } from "../state/code";
+import { comparedSnapshot, currentSnapshot } from "../state/currentSnapshot";
 import { graph, layers, snapshot } from "../state/data";
 import { compareMatrixOf } from "../state/matrices";
-import { at, compareAt } from "../state/place";
 import { compareMode } from "../state/view";
 import { CutText } from "./controls/CutText";
 import { Failure } from "./controls/Loading";
@@ -12,12 +14,11 @@ import { SaveButton } from "./controls/SaveButton";
 import { LayerAbout } from "./matrix/LayerAbout";
 import { Legend } from "./matrix/Legend";
 import { Matrix } from "./matrix/Matrix";
-import { modelOf } from "./matrix/stage";
+import { modelOf } from "./matrix/matrixStage";
 import { Projection } from "./projection/Projection";
 
 /**
- * B: one layer: header and matrix on the left, the projection (with its own header) on the right, or below when it is
- * narrow.
+ * Header and matrix on the left; the projection, with its own header, on the right, or below if the window is narrow.
  */
 export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   const info = layers.value.get(layer);
@@ -26,7 +27,7 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   return (
     <section class="layer-panel" aria-label={`Layer ${layer}`}>
       <div class="layer-matrix">
-        <header class={`panel-header matrix-header${compareAt.value ? " comparing" : ""}`}>
+        <header class={`panel-header matrix-header${comparedSnapshot.value ? " comparing" : ""}`}>
           <h3 class="matrix-title">
             <CutText>{layer}</CutText>
           </h3>
@@ -54,7 +55,7 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   );
 }
 
-/** What the panel's save menu offers: the whole matrix, as drawn, and its numbers. */
+/** Options of the save menu. */
 function saveOptions(layer: string): Option<() => Promise<void>>[] {
   const model = modelOf(layer).peek();
   const disabled = model === null;
@@ -69,10 +70,10 @@ function saveOptions(layer: string): Option<() => Promise<void>>[] {
   ];
 }
 
-/** While comparing: which half of a row is which. */
+/** What is compared with what, in words. */
 function compared(layer: string): string[] {
-  const other = compareAt.value;
-  const here = at.value;
+  const other = comparedSnapshot.value;
+  const here = currentSnapshot.value;
   if (!other || !here) return [];
   const name = other.run === here.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
   const load = compareMatrixOf(layer).value;

@@ -11,7 +11,7 @@ import snapshot from "../../fixtures/snapshot.json";
 import subset from "../../fixtures/subset.json";
 import table from "../../fixtures/table.json";
 import { httpSource } from "../../src/api/http";
-import type { At } from "../../src/api/source";
+import type { SnapshotRef } from "../../src/api/source";
 import {
   ApiError,
   type Graph,
@@ -57,35 +57,35 @@ interface Question {
 const QUESTIONS = index as unknown as Record<string, Question>;
 const read = (name: string): Uint8Array<ArrayBuffer> =>
   new Uint8Array(readFileSync(new URL(`../../fixtures/${name}`, import.meta.url)));
-type MatrixQuestion = At & { layer: string; rows: RowQuery[]; sort?: SortQuery; scale?: MatrixScaleKind };
+type MatrixQuestion = SnapshotRef & { layer: string; rows: RowQuery[]; sort?: SortQuery; scale?: MatrixScaleKind };
 const parameters = <T>(name: string): T => (QUESTIONS[name]?.parameters ?? {}) as T;
 const never = new AbortController().signal;
 const source = httpSource("plugin/activis/");
-const asked: string[] = [];
+const requested: string[] = [];
 
 /** Answers every request with the recorded answer `name`, and keeps what was asked. */
 function answerWith(name: string, status = 200): void {
   vi.stubGlobal("fetch", (address: string) => {
-    asked.push(address);
+    requested.push(address);
     return Promise.resolve(new Response(read(name), { status }));
   });
 }
 
 afterEach(() => {
   vi.unstubAllGlobals();
-  asked.length = 0;
+  requested.length = 0;
 });
 
 /** Asks the recorded question through the source. */
 const ask = {
   runs: () => source.runs(never),
-  snapshot: (p: At) => source.snapshot(p, never),
-  strips: (p: At) => source.strips(p, never),
-  columns: (p: At) => source.columns(p, never),
-  where: (p: At & { expression: string }) => source.where(p, p.expression, never),
+  snapshot: (p: SnapshotRef) => source.snapshot(p, never),
+  strips: (p: SnapshotRef) => source.strips(p, never),
+  columns: (p: SnapshotRef) => source.columns(p, never),
+  where: (p: SnapshotRef & { expression: string }) => source.where(p, p.expression, never),
   matrix: ({ layer, rows, sort, scale, ...at }: MatrixQuestion) =>
     source.matrix(at, layer, rows, sort ?? { by: "index" }, "max", never, { scale }),
-  projection: ({ layer, ...at }: At & { layer: string }) => source.projection(at, layer, "pca", never),
+  projection: ({ layer, ...at }: SnapshotRef & { layer: string }) => source.projection(at, layer, "pca", never),
 };
 
 describe("recorded answers", () => {
@@ -162,7 +162,7 @@ describe("recorded answers", () => {
   it.each(["z", "unit", "raw"] as const)("matrix-%s has the colours that its numbers have", async (kind) => {
     answerWith("matrix.safetensors");
     const numbers = await ask.matrix(parameters("matrix.safetensors"));
-    const mean = numbers.statistics["mean"]!;
+    const mean = numbers.statistics.mean!;
     answerWith(`matrix-${kind}.safetensors`);
     const {
       quantized: cells,
@@ -190,9 +190,9 @@ describe("recorded answers", () => {
     expect(xy).toHaveLength(2 * snapshot.kept);
     expect(explained).toHaveLength(2);
     answerWith("where.safetensors");
-    const found = await ask.where(parameters("where.safetensors"));
-    expect(found.of).toBe(snapshot.kept);
-    expect(found.rows).toHaveLength(found.count);
+    const answer = await ask.where(parameters("where.safetensors"));
+    expect(answer.of).toBe(snapshot.kept);
+    expect(answer.rows).toHaveLength(answer.count);
   });
 
   it("of failures carry their kind, message and place", async () => {
@@ -210,7 +210,7 @@ describe("questions", () => {
     answerWith("matrix-difference.safetensors");
     const recorded = parameters<MatrixQuestion>("matrix-difference.safetensors");
     await ask.matrix(recorded);
-    const [path, query] = (asked[0] ?? "").split("?");
+    const [path, query] = (requested[0] ?? "").split("?");
     expect(path).toBe("plugin/activis/matrix");
     const { statistics, ...sent } = Object.fromEntries(new URLSearchParams(query));
     expect(statistics).toBe('["max"]');

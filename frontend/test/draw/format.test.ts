@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { alike, arrow, count, fixed, integer, percent, short, signed, sizes, tick } from "../../src/draw/format";
+import {
+  alignedFormat,
+  arrow,
+  count,
+  fixed,
+  integer,
+  percent,
+  short,
+  signed,
+  sizes,
+  tick,
+} from "../../src/draw/format";
 
 describe("numbers", () => {
   it.each([
@@ -44,6 +55,6 @@ describe("numbers", () => {
     ["what is too large to be read is short", [0.5, 0.7, 2.5e7, NaN], ["0.50", "0.70", "2.5e7", "NaN"]],
     ["there is nothing to go by", [0, NaN, null], ["0", "NaN", "–"]],
   ])("of a column stand under each other: %s", (_, values, expected) =>
-    expect(values.map(alike(values))).toEqual(expected),
+    expect(values.map(alignedFormat(values))).toEqual(expected),
   );
 });

@@ -112,8 +112,8 @@ describe("lasso", () => {
     const away = (row: number): number => Math.hypot(many[2 * row]! - 0.5, many[2 * row + 1]!);
     const clear = Array.from({ length: 2000 }, (_, row) => row).filter((row) => !(Math.abs(away(row) - 2) <= 0.001));
     expect(clear.length).toBeGreaterThan(1900);
-    const found = new Set(within(circle, many));
-    expect(clear.filter((row) => found.has(row))).toEqual(clear.filter((row) => away(row) < 2));
+    const inside = new Set(within(circle, many));
+    expect(clear.filter((row) => inside.has(row))).toEqual(clear.filter((row) => away(row) < 2));
   });
   test("drawn corner by corner is the same, and begins anew with a new line or at other places", () => {
     const square = [-0.5, -0.5, 3, -0.5, 3, 3, -0.5, 3, -0.5, -0.5];

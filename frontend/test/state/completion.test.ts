@@ -74,18 +74,18 @@ const LAYERS = [
 ];
 
 /** The caret is at the bar. */
-function at(marked: string): { text: string; found: Completion[]; place: ReturnType<typeof placeAt> } {
+function at(marked: string): { text: string; completions_: Completion[]; place: ReturnType<typeof placeAt> } {
   const caret = marked.indexOf("|");
   const text = marked.replace("|", "");
   const place = placeAt(text, caret);
-  return { text, place, found: place ? completions(place, KNOWN, false, LAYERS) : [] };
+  return { text, place, completions_: place ? completions(place, KNOWN, false, LAYERS) : [] };
 }
 
-const labels = (marked: string): string[] => at(marked).found.map(({ label }) => label);
+const labels = (marked: string): string[] => at(marked).completions_.map(({ label }) => label);
 
-function chosen(marked: string, index = 0): string {
-  const { text, place, found } = at(marked);
-  const done = complete(text, place!, found[index]!);
+function completed(marked: string, index = 0): string {
+  const { text, place, completions_ } = at(marked);
+  const done = complete(text, place!, completions_[index]!);
   return `${done.text.slice(0, done.caret)}|${done.text.slice(done.caret)}`;
 }
 
@@ -105,8 +105,8 @@ describe("completing an expression", () => {
     expect(labels('neuron("FC|", 3) > 1')).toEqual(["head.fc1", "head.fc2"]);
     expect(labels('neuron("head.fc1|')).toEqual([]);
     expect(labels('neuron("head.fc1", 3) > |')).toEqual([]);
-    expect(chosen('neuron("he|", 3) > 1', 1)).toBe('neuron("head.fc2"|, 3) > 1');
-    expect(at('neuron("re|').found[0]?.detail).toBe("16 neurons");
+    expect(completed('neuron("he|", 3) > 1', 1)).toBe('neuron("head.fc2"|, 3) > 1');
+    expect(at('neuron("re|').completions_[0]?.detail).toBe("16 neurons");
   });
 
   it("offers everything when it is asked for", () => {
@@ -127,11 +127,11 @@ describe("completing an expression", () => {
   });
 
   it("puts the choice in the place of what is typed, also in the middle", () => {
-    expect(chosen("le|")).toBe("length|");
-    expect(chosen("not la|bx == 3")).toBe("not label| == 3");
-    expect(chosen("len|", 1)).toBe("len(|)");
-    expect(chosen("my|")).toBe('col("my text")|');
-    expect(chosen("a|")).toBe("and |");
+    expect(completed("le|")).toBe("length|");
+    expect(completed("not la|bx == 3")).toBe("not label| == 3");
+    expect(completed("len|", 1)).toBe("len(|)");
+    expect(completed("my|")).toBe('col("my text")|');
+    expect(completed("a|")).toBe("and |");
   });
 
   it("offers the values of the column that is compared with", () => {
@@ -144,16 +144,16 @@ describe("completing an expression", () => {
     expect(labels("label not in [|")).toEqual(["HUM", "hop", 'a "b"']);
     expect(labels('label.isin(["h|')).toEqual(["HUM", "hop"]);
     expect(labels("stars == |")).toEqual(["1", "12"]);
-    expect(chosen("stars == 1|", 1)).toBe("stars == 12|");
+    expect(completed("stars == 1|", 1)).toBe("stars == 12|");
     expect(labels("length == |")).toEqual(["2", "8.123", "30", "40.25"]);
-    expect(at("length == |").found.map(({ detail }) => detail)).toEqual(["least", "median", "95 %", "most"]);
+    expect(at("length == |").completions_.map(({ detail }) => detail)).toEqual(["least", "median", "95 %", "most"]);
   });
 
   it("writes values as the language has them", () => {
-    expect(chosen("label == |")).toBe('label == "HUM"|');
-    expect(chosen("label == |", 2)).toBe('label == "a \\"b\\""|');
-    expect(chosen('label == "ho|" and correct')).toBe('label == "hop"| and correct');
-    expect(chosen("correct == t|")).toBe("correct == True|");
+    expect(completed("label == |")).toBe('label == "HUM"|');
+    expect(completed("label == |", 2)).toBe('label == "a \\"b\\""|');
+    expect(completed('label == "ho|" and correct')).toBe('label == "hop"| and correct');
+    expect(completed("correct == t|")).toBe("correct == True|");
   });
 
   it("offers nothing where nothing fits", () => {

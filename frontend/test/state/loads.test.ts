@@ -1,7 +1,14 @@
 import { effect, signal } from "@preact/signals";
 import { describe, expect, it } from "vitest";
 import { ApiError } from "../../src/api/types";
-import { answered, forgetAnswers, inThisEdition, Requests, resource, silence } from "../../src/state/loads";
+import {
+  forgetAnswers,
+  inThisEdition,
+  markReachable,
+  markUnreachable,
+  Requests,
+  resource,
+} from "../../src/state/loads";
 
 /** Requests that are answered by hand, in any order. */
 function byHand() {
@@ -91,16 +98,16 @@ describe("resource", () => {
     const load = resource(() => "a", requests);
     const stop = effect(() => void load.value);
     await soon();
-    answered();
+    markReachable();
     expect(open.length).toBe(1);
     open[0]?.fail(new ApiError("unreachable", "nobody there"));
     await soon();
-    answered();
+    markReachable();
     expect(load.value.status).toBe("pending");
     open[1]?.fail(new ApiError("internal", "its own fault"));
     await soon();
-    silence();
-    answered();
+    markUnreachable();
+    markReachable();
     expect(load.value).toMatchObject({ status: "failed", error: { message: "its own fault" } });
     expect(open.length).toBe(2);
     stop();

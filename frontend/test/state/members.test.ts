@@ -10,12 +10,12 @@ import {
   pinInstance,
   removeRow,
 } from "../../src/state/actions";
-import { classOfRow, openLayers, pinned, rowName } from "../../src/state/chosen";
 import { columns, rows, setSource, snapshot, withClassNames } from "../../src/state/data";
+import { classOfRow, openLayers, pinned, rowName } from "../../src/state/derived";
 import { clearHover, setHover } from "../../src/state/hover";
 import { matrixOf } from "../../src/state/matrices";
-import { lit, membersOf } from "../../src/state/members";
-import { lookForRuns } from "../../src/state/poll";
+import { highlighted, membersOf } from "../../src/state/members";
+import { refreshRuns } from "../../src/state/poll";
 import { expressionKey, rowKey, subsetKey } from "../../src/state/rowKeys";
 import { selection, sort } from "../../src/state/view";
 
@@ -28,8 +28,8 @@ let stop: () => void;
 
 beforeAll(async () => {
   setSource(fixtureSource());
-  await lookForRuns();
-  stop = effect(() => void [lit.value, snapshot.value, columns.value]);
+  await refreshRuns();
+  stop = effect(() => void [highlighted.value, snapshot.value, columns.value]);
   await settled(() => columns.value.status === "ready" && snapshot.value.status === "ready");
 });
 afterAll(() => stop());
@@ -68,7 +68,7 @@ describe("rows", () => {
 
   it("can be made of what was picked", async () => {
     pick({ name: "lasso", rows: Int32Array.of(7, 11) });
-    expect(lit.value?.reduce((sum, value) => sum + value, 0)).toBe(2);
+    expect(highlighted.value?.reduce((sum, value) => sum + value, 0)).toBe(2);
     const key = addPickedRow();
     const ids = [known().ids[7], known().ids[11]].join(", ");
     expect(key).toBe(expressionKey(`id in [${ids}]`));
@@ -86,15 +86,17 @@ describe("lit", () => {
 
   it("follows the hover: a class, an instance, an expression, nothing", async () => {
     setHover({ row: subsetKey("8"), layer: "head.fc1", neuron: 2 });
-    expect(count(lit.value)).toBe(Array.from(known().label).filter((label) => label === 8).length);
+    expect(count(highlighted.value)).toBe(Array.from(known().label).filter((label) => label === 8).length);
     setHover({ instance: 4 });
-    expect([count(lit.value), lit.value?.[4]]).toEqual([1, 1]);
+    expect([count(highlighted.value), highlighted.value?.[4]]).toEqual([1, 1]);
     setHover({ row: expressionKey("score < 0.9 and not correct") });
-    await settled(() => lit.value !== null);
+    await settled(() => highlighted.value !== null);
     const { score, correct } = known();
-    expect(count(lit.value)).toBe(Array.from(score.keys()).filter((i) => score[i]! < 0.9 && correct[i] === 0).length);
+    expect(count(highlighted.value)).toBe(
+      Array.from(score.keys()).filter((i) => score[i]! < 0.9 && correct[i] === 0).length,
+    );
     clearHover();
-    expect(lit.value).toBeNull();
+    expect(highlighted.value).toBeNull();
   });
 
   it("knows declared subsets without asking", () => {

@@ -2,9 +2,9 @@ import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../fixture/source";
 import { addRow } from "../../src/state/actions";
-import { notices } from "../../src/state/chosen";
 import { rows, setSource, snapshot } from "../../src/state/data";
-import { lookForRuns } from "../../src/state/poll";
+import { notices } from "../../src/state/derived";
+import { refreshRuns } from "../../src/state/poll";
 import { rowKey } from "../../src/state/rowKeys";
 
 let stop: () => void;
@@ -18,7 +18,7 @@ beforeAll(async () => {
     count: 1,
   }));
   setSource({ ...source, snapshot: async (at, abort) => ({ ...(await source.snapshot(at, abort)), subsets }) });
-  await lookForRuns();
+  await refreshRuns();
   stop = effect(() => void [rows.value, snapshot.value]);
   for (let i = 0; i < 200 && snapshot.value.status !== "ready"; i++)
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -2,11 +2,11 @@ import { effect } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { fixtureSource } from "../../fixture/source";
 import { pick } from "../../src/state/actions";
-import { instanceName, isProbe, pinned, rowName } from "../../src/state/chosen";
 import { columns, rows, setSource, snapshot } from "../../src/state/data";
-import { lookForRuns } from "../../src/state/poll";
-import { followSubject, listed } from "../../src/views/instances/listed";
-import { grouped } from "../../src/views/instances/look";
+import { instanceName, isProbe, pinned, rowName } from "../../src/state/derived";
+import { refreshRuns } from "../../src/state/poll";
+import { grouping } from "../../src/views/instances/grouping";
+import { followSubject, listedInstances } from "../../src/views/instances/listSubject";
 
 const settled = async (ready: () => boolean): Promise<void> => {
   for (let i = 0; i < 200 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -27,9 +27,9 @@ beforeAll(async () => {
       return { ...read, kept: read.kept - PROBES, seen: read.seen - PROBES, probes: PROBES };
     },
   });
-  await lookForRuns();
+  await refreshRuns();
   stops = [
-    effect(() => void [listed.value, grouped.value, rows.value, snapshot.value, columns.value]),
+    effect(() => void [listedInstances.value, grouping.value, rows.value, snapshot.value, columns.value]),
     followSubject(),
   ];
   await settled(() => columns.value.status === "ready" && snapshot.value.status === "ready");
@@ -49,7 +49,7 @@ describe("probes", () => {
   });
 
   it("are no part of right and wrong by class", () => {
-    const now = grouped.value;
+    const now = grouping.value;
     if (now?.task !== "classification") throw new Error("the fixture is a classification");
     const all = now.groups.flatMap(({ right, wrong }) => [...right, ...wrong]);
     expect(all.length).toBe(897);
@@ -58,9 +58,9 @@ describe("probes", () => {
 
   it("stand first in lists", async () => {
     pick({ name: "some", rows: Int32Array.of(3, 898, 5, 897) });
-    await settled(() => listed.value.title === "some"); // a frame later
-    expect([...listed.value.rows.subarray(0, 2)].sort()).toEqual([897, 898]);
-    expect([...listed.value.rows.subarray(2)].sort()).toEqual([3, 5]);
+    await settled(() => listedInstances.value.title === "some"); // a frame later
+    expect([...listedInstances.value.rows.subarray(0, 2)].sort()).toEqual([897, 898]);
+    expect([...listedInstances.value.rows.subarray(2)].sort()).toEqual([3, 5]);
     pick(null);
   });
 });

@@ -2,7 +2,7 @@ import { effect, signal } from "@preact/signals";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../fixture/source";
 import { setSource, snapshot, tsneOf, tsneProgress } from "../../src/state/data";
-import { lookForRuns } from "../../src/state/poll";
+import { refreshRuns } from "../../src/state/poll";
 
 const settled = async (ready: () => boolean): Promise<void> => {
   for (let i = 0; i < 400 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -20,17 +20,17 @@ beforeAll(async () => {
   setSource({
     ...source,
     projection: async (at, layer, method, abort, like, action) => {
-      const found = await source.projection(at, layer, "pca", abort, like);
-      if (method !== "tsne") return found;
+      const answer = await source.projection(at, layer, "pca", abort, like);
+      if (method !== "tsne") return answer;
       heard.push(action ?? "ask");
       return {
-        ...found,
+        ...answer,
         state: action === "cancel" ? "cancelled" : restarted ? "not_started" : "running",
         progress: 0.2,
       };
     },
   });
-  await lookForRuns();
+  await refreshRuns();
   stops.push(effect(() => void snapshot.value));
   await settled(() => snapshot.value.status === "ready");
   const tsne = tsneOf("head.fc1", () => wanted.value);

@@ -1,16 +1,18 @@
+/** A chip with a swatch, a name and a button to remove it. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { Icon } from "./Icon";
 
 interface Properties {
   children: ComponentChildren;
-  /** Subsets are round, instances square. */
+  /** Round for subsets, square for instances. */
   shape?: "round" | "square";
   outlined?: boolean;
   lit?: boolean;
   /** For screen readers and the title of the close button. */
   name: string;
   onClick?: (event: MouseEvent) => void;
-  /** Opens what can be done with it. */
+  /** Opens the menu of the row. */
   onMenu?: (event: MouseEvent) => void;
   onRemove?: () => void;
   onEnter?: () => void;

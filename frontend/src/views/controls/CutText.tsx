@@ -1,9 +1,11 @@
+/** Text that is truncated and shown in full in a tooltip. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { Box } from "../../layout/beside";
+import type { Box } from "../../layout/tooltipPlace";
 import { Tooltip } from "./Tooltip";
 
-/** Text that may be cut for want of room; pointing at it then shows the whole. */
+/** Truncated if there is no room; the full text is then in a tooltip. */
 export function CutText({ children, class: name = "" }: { children: ComponentChildren; class?: string }): JSX.Element {
   const [box, setBox] = useState<Box | null>(null);
   return (

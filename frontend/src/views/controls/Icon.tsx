@@ -1,3 +1,5 @@
+/** Material icons, and a button that is only an icon. */
+
 import type { JSX } from "preact";
 
 /** Material icons (Apache 2.0), 24 x 24. */

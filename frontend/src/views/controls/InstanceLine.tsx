@@ -1,12 +1,14 @@
+/** A one-line summary of an instance, for tooltips; and its fields. */
+
 import { computed, signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { fixed, short } from "../../draw/format";
-import { instanceName, labelName, several } from "../../state/chosen";
 import { columns, snapshot, textOf } from "../../state/data";
+import { hasSeveralLabels, instanceName, labelName } from "../../state/derived";
 import { Thumbnail } from "./Swatch";
 
-/** "#814 · 8 → 3 · score 0.85" with its picture or text: what a hovered instance is, wherever it is hovered. */
+/** "#814 · 8 → 3 · score 0.85" with picture or text, for tooltips. */
 export function InstanceLine({ row }: { row: number }): JSX.Element {
   const known = columns.value.value;
   const shown = snapshot.value.value;
@@ -18,7 +20,7 @@ export function InstanceLine({ row }: { row: number }): JSX.Element {
         <b>{instanceName(row)}</b>
         {known && shown && shown.task !== "none" && (
           <>
-            {several(shown.task) ? (
+            {hasSeveralLabels(shown.task) ? (
               wrong ? (
                 <>
                   {" "}
@@ -73,7 +75,7 @@ const Said = ({ text }: { text: string }): JSX.Element => (
 );
 const inLine = (fields: [string, string][]): string => fields.map((field) => field.join(" ")).join(" · ");
 
-/** The user's own columns. */
+/** The columns that the user logged. */
 export function columnFields(row: number): [string, string][] {
   return [...(columns.value.value?.extra ?? [])].map(([name, { values, categories }]) => [
     name,
@@ -81,12 +83,12 @@ export function columnFields(row: number): [string, string][] {
   ]);
 }
 
-/** Numbers with their names, or their places. */
+/** Names (or indices) and values of numeric content. */
 export function fieldsOf(text: string): [string, string][] | null {
   try {
-    const found: unknown = JSON.parse(text);
-    if (typeof found !== "object" || found === null) return null;
-    return Object.entries(found)
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== "object" || parsed === null) return null;
+    return Object.entries(parsed)
       .slice(0, 500)
       .map(([name, value]) => [name, typeof value === "number" ? short(value) : String(value)]);
   } catch {

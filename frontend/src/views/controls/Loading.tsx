@@ -1,8 +1,10 @@
+/** Progress of a load, and error messages with a button to retry. */
+
 import type { ComponentChildren, JSX } from "preact";
 import type { Load } from "../../state/loads";
 import { Icon } from "./Icon";
 
-/** What failed, and the way to try again. */
+/** An error message with a button to retry. */
 export function Failure({
   what,
   message,
@@ -28,7 +30,7 @@ export function Failure({
   );
 }
 
-/** The same where there is little room. */
+/** The same for small places. */
 export function Unread<Q, T>({ load: { status, error, retry } }: { load: Load<Q, T> }): JSX.Element | null {
   if (status !== "failed") return null;
   return (
@@ -44,14 +46,14 @@ export function Unread<Q, T>({ load: { status, error, retry } }: { load: Load<Q,
 
 interface Properties<Q, T> {
   load: Load<Q, T>;
-  /** "The matrix of head.fc1": says what is awaited or failed. */
+  /** What is loaded: "The matrix of head.fc1". */
   what: string;
   children: (value: T) => ComponentChildren;
 }
 
 /**
- * The newest value there is; a thin bar while another loads; what failed, if it did. The old picture stays until the
- * new one is there.
+ * The newest value, with a progress bar while another loads and an error message if that fails. The old picture stays
+ * until the new one is loaded.
  */
 export function Loading<Q, T>({ load, what, children }: Properties<Q, T>): JSX.Element {
   const busy = load.status === "pending" || (load.status === "idle" && load.value === null);

@@ -1,13 +1,15 @@
+/** A pop-up list of options with keyboard support. */
+
 import { type ComponentChildren, type CSSProperties, Fragment, type JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export interface Option<T> {
   value: T;
-  /** For the type-ahead and for screen readers. */
+  /** For type-ahead and for screen readers. */
   label: string;
   /** What is drawn instead of the label. */
   content?: ComponentChildren;
-  /** Stands at the right, in the second colour. */
+  /** Secondary text on the right. */
   detail?: ComponentChildren;
   disabled?: boolean;
   /** A heading above this option. */
@@ -23,7 +25,7 @@ interface Properties<T> {
   onClose: () => void;
 }
 
-/** A list of options beside its button. Arrow keys, Home, End and letters move, Enter chooses, Escape closes. */
+/** Arrow keys, Home, End and letters move, Enter chooses, Escape closes. */
 export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Properties<T>): JSX.Element {
   const list = useRef<HTMLDivElement>(null);
   const selected = options.findIndex((option) => option.value === value && !option.disabled);
@@ -59,7 +61,7 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
     };
   }, []);
 
-  /** The keyboard goes back to where it came from: the anchor, or the button in it. */
+  /** Returns the focus to the anchor, or to the button in it. */
   const back = (): void => (anchor.tabIndex < 0 ? (anchor.querySelector("button") ?? anchor) : anchor).focus();
   const step = (from: number, by: number): number => {
     for (let i = from + by; i >= 0 && i < options.length; i += by) if (!options[i]?.disabled) return i;
@@ -92,10 +94,10 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
       event.stopPropagation();
       move();
     } else if (event.key.length === 1) {
-      const found = options.findIndex(
+      const match = options.findIndex(
         (option) => !option.disabled && option.label.toLowerCase().startsWith(event.key.toLowerCase()),
       );
-      if (found >= 0) setActive(found);
+      if (match >= 0) setActive(match);
     }
   };
 

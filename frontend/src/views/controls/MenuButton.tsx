@@ -1,9 +1,11 @@
+/** A button that opens a menu of actions. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./Icon";
 import { Menu, type Option } from "./Menu";
 
-/** A button that opens a menu of things to do. Each option's value is what it does. */
+/** The value of each option is the action. */
 export function MenuButton({
   label,
   icon,

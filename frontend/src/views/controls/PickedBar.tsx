@@ -1,3 +1,5 @@
+/** The bar about the picked instances, with a button that makes them a row. */
+
 import type { JSX } from "preact";
 import { integer } from "../../draw/format";
 import { addPickedRow, isListable, pick } from "../../state/actions";
@@ -5,20 +7,20 @@ import { MOST_IDS } from "../../state/buildExpression";
 import { picked } from "../../state/members";
 import { IconButton } from "./Icon";
 
-/** Why a set is no row: it is neither said by an expression nor short enough to be listed. */
+/** Why a set cannot become a row: it has no expression and is too long to be listed. */
 export const TOO_MANY = `a row lists at most ${integer(MOST_IDS)}`;
 
-/** The set that was just drawn, and what can be made of it. */
+/** Number of picked instances, and what can be done with them. */
 export function PickedBar(): JSX.Element | null {
   const set = picked.value;
   if (!set) return null;
-  const listed = isListable();
+  const listable = isListable();
   return (
     <div class="picked-bar">
       <span>
         <b>{integer(set.rows.length)}</b> picked
       </span>
-      {listed ? (
+      {listable ? (
         <button type="button" class="button" onClick={() => addPickedRow()}>
           Add as row
         </button>

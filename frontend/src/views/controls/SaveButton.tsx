@@ -1,3 +1,5 @@
+/** A button that saves a view as a file. */
+
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { asApiError } from "../../state/loads";
@@ -5,10 +7,10 @@ import { Failure } from "./Loading";
 import type { Option } from "./Menu";
 import { MenuButton } from "./MenuButton";
 
-/** Saves as a file of this kind; rejects when that fails. */
+/** Saves a file; rejects if that fails. */
 type Save = () => void | Promise<void>;
 
-/** A button that saves what a view shows: a menu of kinds of files. What fails is said below the button. */
+/** Opens a menu of file types. Failures are shown below the button. */
 export function SaveButton({
   label,
   failure,

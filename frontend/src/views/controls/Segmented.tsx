@@ -1,3 +1,5 @@
+/** A segmented control: one of a few options, side by side. */
+
 import type { ComponentChildren, JSX } from "preact";
 
 interface Properties<T extends string> {
@@ -7,7 +9,7 @@ interface Properties<T extends string> {
   onChoose: (value: T) => void;
 }
 
-/** One of a few, side by side. Arrow keys move, as in a group of radio buttons. */
+/** Arrow keys move the selection, as in a group of radio buttons. */
 export function Segmented<T extends string>({ label, value, options, onChoose }: Properties<T>): JSX.Element {
   const move = (event: KeyboardEvent): void => {
     const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];

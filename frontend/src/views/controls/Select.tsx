@@ -1,25 +1,27 @@
+/** A select button: shows the current option and opens the list of options. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Icon } from "./Icon";
 import { Menu, type Option } from "./Menu";
 
 interface Properties<T> {
-  /** What it chooses; for screen readers. */
+  /** Label for screen readers. */
   label: string;
   value: T;
   options: readonly Option<T>[];
   onChoose: (value: T) => void;
-  /** What the button shows instead of the chosen option, and the same in words. */
+  /** Shown instead of the selected option; and the same as text. */
   children?: ComponentChildren;
   says?: string;
-  /** Without the filled ground, as "colour label" in a panel. */
+  /** Without a background, as "colour label" in a panel. */
   plain?: boolean;
   disabled?: boolean;
-  /** What was chosen is awaited. */
+  /** The selected option is still loading. */
   busy?: boolean;
 }
 
-/** A button that shows the choice and opens the list of options. */
+/** Shows the selected option and opens the menu of options. */
 export function Select<T>({
   label,
   value,
@@ -33,7 +35,7 @@ export function Select<T>({
 }: Properties<T>): JSX.Element {
   const button = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
-  const chosen = options.find((option) => option.value === value);
+  const selected = options.find((option) => option.value === value);
   return (
     <>
       <button
@@ -44,7 +46,7 @@ export function Select<T>({
         aria-expanded={open}
         aria-busy={busy}
         disabled={disabled}
-        aria-label={`${label}: ${says ?? chosen?.label ?? ""}`}
+        aria-label={`${label}: ${says ?? selected?.label ?? ""}`}
         onClick={() => setOpen(!open)}
         onKeyDown={(event) => {
           if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -53,7 +55,7 @@ export function Select<T>({
           }
         }}
       >
-        <span class="select-value">{children ?? chosen?.content ?? <span class="cut">{chosen?.label}</span>}</span>
+        <span class="select-value">{children ?? selected?.content ?? <span class="cut">{selected?.label}</span>}</span>
         <Icon name="dropDown" size={14} />
         {busy && <span class="progress" />}
       </button>

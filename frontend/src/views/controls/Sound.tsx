@@ -1,11 +1,13 @@
+/** Waveform and player of an instance's sound. */
+
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { instanceName } from "../../state/chosen";
 import { contentUrl, soundOf } from "../../state/data";
+import { instanceName } from "../../state/derived";
 import { IconButton } from "./Icon";
 import { Unread } from "./Loading";
 
-/** A sound as its loudness over time, in the colour of the text. */
+/** The waveform, in the colour of the text. */
 export function Wave({ row, width, height }: { row: number; width: number; height: number }): JSX.Element {
   const peaks = soundOf(String(row)).value.value;
   const bins = (peaks?.length ?? 0) / 2;
@@ -30,7 +32,7 @@ export function Wave({ row, width, height }: { row: number; width: number; heigh
   );
 }
 
-/** A sound that can be listened to. */
+/** The waveform and a play button. */
 export function Sound({ row }: { row: number }): JSX.Element {
   const audio = useRef<HTMLAudioElement>(null);
   const [playing, setPlaying] = useState(false);

@@ -1,19 +1,21 @@
+/** Colour swatches of classes and rows, and thumbnails of instances. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
-import { classOfRow, instanceName, labelName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { contentUrl, snapshot } from "../../state/data";
-import { whenAnswered } from "../../state/loads";
+import { classOfRow, instanceName, labelName } from "../../state/derived";
+import { retryLater } from "../../state/loads";
 import type { RowKey } from "../../state/rowKeys";
 import { Wave } from "./Sound";
 
-/** A square of the class's colour, 8 px. */
+/** A square of 8 px in the class's colour. */
 export function Swatch({ index }: { index: number }): JSX.Element {
   return <span class="swatch" style={{ background: classColour(index) }} aria-hidden="true" />;
 }
 
-/** Class by its colour and its name, as in "predicted ■ 3". */
+/** Swatch and name of a class, as in "predicted ■ 3". */
 export function ClassName({ index, children }: { index: number; children?: ComponentChildren }): JSX.Element {
   return (
     <span class="class-name">
@@ -23,9 +25,7 @@ export function ClassName({ index, children }: { index: number; children?: Compo
   );
 }
 
-/**
- * The swatch of a row in its colour: square for a class, round for other subsets, an outline for what has no colour.
- */
+/** The swatch of a row: square for a class, round for other subsets, an outline without a colour. */
 export function RowSwatch({ row }: { row: RowKey }): JSX.Element {
   const index = colourOf(row);
   const shape = index < 0 ? " outline" : classOfRow(row) < 0 ? " round" : "";
@@ -39,8 +39,8 @@ export function RowSwatch({ row }: { row: RowKey }): JSX.Element {
 }
 
 /**
- * An instance's picture, scaled without smoothing; strokes on an empty ground are inverted on a light page. Nothing
- * when there is no image.
+ * An instance's picture, scaled without smoothing. Bright strokes on a transparent background are inverted in the light
+ * theme. Nothing if there is no picture.
  */
 export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): JSX.Element | null {
   const url = contentUrl(row);
@@ -60,7 +60,7 @@ export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): J
   }
   const fail = (): void => {
     setMissed(url);
-    whenAnswered(() => setMissed(null));
+    retryLater(() => setMissed(null));
   };
   return (
     <img

@@ -1,17 +1,19 @@
+/** A tooltip beside its anchor. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { type Box, beside } from "../../layout/beside";
+import { type Box, placeBeside } from "../../layout/tooltipPlace";
 
 interface Properties {
-  /** What it explains, in viewport pixels (getBoundingClientRect). */
+  /** The explained element, in viewport pixels (getBoundingClientRect). */
   anchor: Box;
-  /** What it must not cover: the hovered row, the hovered column. */
+  /** What it must not cover: the hovered row and column. */
   avoid?: readonly Box[];
   /** At most two lines. */
   children: ComponentChildren;
 }
 
-/** Stands beside its anchor, on the side with room. It is never under the pointer and takes no events. */
+/** Placed on the side with room, never under the pointer; it receives no events. */
 export function Tooltip({ anchor, avoid, children }: Properties): JSX.Element {
   const element = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState<{ left: number; top: number } | null>(null);
@@ -21,7 +23,7 @@ export function Tooltip({ anchor, avoid, children }: Properties): JSX.Element {
   useLayoutEffect(() => {
     if (!element.current) return;
     const { width, height } = element.current.getBoundingClientRect();
-    const next = beside(
+    const next = placeBeside(
       anchor,
       { width, height },
       { left: 0, top: 0, width: window.innerWidth, height: window.innerHeight },

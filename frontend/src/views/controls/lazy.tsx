@@ -1,11 +1,10 @@
+/** Components whose code is loaded on first use. */
+
 import type { ComponentType, JSX } from "preact";
 import { codeOf } from "../../state/code";
 import { Loading } from "./Loading";
 
-/**
- * A view whose code is loaded when it is first shown. `what` names it while it is awaited, and where it cannot be
- * loaded.
- */
+/** A component whose code is loaded when it is first rendered. `what` names it in progress bars and error messages. */
 export function lazy<P extends object>(
   what: string,
   load: () => Promise<ComponentType<P>>,

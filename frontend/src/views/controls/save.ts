@@ -1,10 +1,10 @@
-/** Saves what a view shows as a file of the user's. */
+/** Saves text, canvases, SVG and panes as files. */
 
 export function saveText(name: string, text: string, type = "text/csv"): void {
   saveBlob(name, new Blob([text], { type: `${type};charset=utf-8` }));
 }
 
-/** Lays canvases of one view over each other, in order, on `background`, and saves them as PNG. */
+/** Composes canvases of a view, in order, on `background`, and saves them as PNG. */
 export function savePng(name: string, layers: readonly HTMLCanvasElement[], background: string): void {
   const first = layers[0];
   if (!first) return;
@@ -25,7 +25,7 @@ export function savePng(name: string, layers: readonly HTMLCanvasElement[], back
   whole.toBlob((blob) => blob && saveBlob(name, blob));
 }
 
-/** The text of a drawing that stands alone. */
+/** The markup of a standalone SVG. */
 function markup(svg: Element): string {
   const copy = svg.cloneNode(true) as Element;
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
@@ -36,13 +36,15 @@ export function saveSvg(name: string, svg: SVGSVGElement): void {
   saveBlob(name, new Blob([markup(svg)], { type: "image/svg+xml" }));
 }
 
-/** At twice its size, for sharp words. The drawing comes as a data address: TensorBoard's policy allows those. */
+/**
+ * Renders at twice the size, for sharp text. The SVG is passed as a data: address, which TensorBoard's policy allows.
+ */
 export async function saveRaster(name: string, svg: SVGSVGElement | string): Promise<void> {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(typeof svg === "string" ? svg : markup(svg))}`;
   await image.decode();
   const canvas = document.createElement("canvas");
-  // Browsers refuse canvases beyond these sizes.
+  // The largest canvas that browsers allow.
   const ratio = Math.min(2, 16_000 / Math.max(image.width, image.height));
   [canvas.width, canvas.height] = [Math.round(image.width * ratio), Math.round(image.height * ratio)];
   canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
@@ -50,8 +52,8 @@ export async function saveRaster(name: string, svg: SVGSVGElement | string): Pro
 }
 
 /**
- * A pane as PNG, at twice its size: its elements with their styles in a picture of their own. Everything goes in as
- * data, or the browser would not give the picture out again.
+ * Saves a pane as PNG, at twice its size: a copy of its elements with their styles, in an SVG. All images are inlined,
+ * or the browser would not allow reading the pixels.
  */
 export async function savePane(name: string, pane: Element | null): Promise<void> {
   if (!pane) return;
@@ -82,7 +84,7 @@ export async function savePane(name: string, pane: Element | null): Promise<void
   await saveRaster(name, svg);
 }
 
-/** What a canvas or an image shows now, at its place. */
+/** The current content of a canvas or an image, as an inlined image at the same position. */
 function frozen(shown: HTMLCanvasElement | HTMLImageElement): HTMLImageElement {
   const canvas = document.createElement("canvas");
   const whole =
@@ -97,7 +99,7 @@ function frozen(shown: HTMLCanvasElement | HTMLImageElement): HTMLImageElement {
   return image;
 }
 
-/** One line of a CSV file; quotes what needs it. */
+/** One line of a CSV file, quoted where needed. */
 export function csvLine(cells: readonly (string | number | boolean | null | undefined)[]): string {
   return cells
     .map((cell) => {
@@ -107,7 +109,7 @@ export function csvLine(cells: readonly (string | number | boolean | null | unde
     .join(",");
 }
 
-/** As many digits as a float32 has. */
+/** Rounds to the digits of a float32. */
 export const digits = (value: number): number => Number(value.toPrecision(7));
 
 export function saveBlob(name: string, blob: Blob): void {

@@ -1,18 +1,20 @@
+/** A bar chart of shares per class. */
+
 import type { JSX } from "preact";
 import { classColour } from "../../draw/classes";
 import { clearHover, setHover } from "../../state/hover";
 import { subsetKey } from "../../state/rowKeys";
 import { Swatch } from "../controls/Swatch";
 
-/** Classes by a share of each, which leaves room for its number however narrow the list is. */
+/** A share and its number per class, for lists of any width. */
 export function Bars({
   bars,
 }: {
-  bars: readonly { name: string; index: number; share: number; told: string }[];
+  bars: readonly { name: string; index: number; share: number; caption: string }[];
 }): JSX.Element {
   return (
     <ul class="detail-scores">
-      {bars.map(({ name, index, share, told }) => (
+      {bars.map(({ name, index, share, caption }) => (
         <li
           key={name}
           onPointerEnter={() => index >= 0 && setHover({ row: subsetKey(name) })}
@@ -28,7 +30,7 @@ export function Bars({
                 opacity: share < 0.05 ? 0.6 : 1,
               }}
             />
-            <span class="second">{told}</span>
+            <span class="second">{caption}</span>
           </span>
         </li>
       ))}

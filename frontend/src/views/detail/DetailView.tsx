@@ -1,3 +1,5 @@
+/** Pane D: the drawer with the detail of an instance, a neuron or a subset. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { InstanceDetail, RowQuery } from "../../api/types";
@@ -5,21 +7,21 @@ import { classColour } from "../../draw/classes";
 import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { chooseDetailLayer, select } from "../../state/actions";
+import { loadCode } from "../../state/code";
+import { currentSnapshot } from "../../state/currentSnapshot";
+import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
 import {
   classOfRow,
   detailLayer,
+  hasSeveralLabels,
   instanceName,
   labelName,
   openLayers,
   rowName,
-  several,
   subsetsByName,
-} from "../../state/chosen";
-import { loadCode } from "../../state/code";
-import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
+} from "../../state/derived";
 import type { Load } from "../../state/loads";
-import { kept, togglePane } from "../../state/panes";
-import { at } from "../../state/place";
+import { storedPanes, togglePane } from "../../state/panes";
 import { parseRowKey, type RowKey, rowKey, subsetOfKey } from "../../state/rowKeys";
 import { rowQuery } from "../../state/rows";
 import { detailPinned } from "../../state/view";
@@ -38,7 +40,7 @@ import { subsetColour } from "./subsetColour";
 const NeuronBody = lazy("The neuron", async () => (await import("./NeuronBody")).NeuronBody);
 const SubsetBody = lazy("The subset", async () => (await import("./SubsetBody")).SubsetBody);
 
-/** D: the drawer: title line (also the only thing seen when it is collapsed) and the detail of its subject. */
+/** Title line (the only part when collapsed) and detail of the subject. */
 export function DetailView(): JSX.Element {
   const [instance] = useState(() =>
     instanceOf(() => {
@@ -68,7 +70,7 @@ export function DetailView(): JSX.Element {
   useEffect(openWithSubject, []);
   const now = subject.value;
   const what = now?.what;
-  const closed = kept.value.closed.detail;
+  const closed = storedPanes.value.closed.detail;
   const contrast =
     what?.kind === "instance" && !closed && instance.value.status !== "failed" ? instance.value.value?.contrast : null;
   return (
@@ -138,7 +140,7 @@ export function DetailView(): JSX.Element {
             <Loading load={current(neuron.value)} what={`Neuron ${what.neuron} of ${what.layer}`}>
               {(detail) => {
                 const query = neuron.value.query as { layer: string; rows: RowQuery[] } | null;
-                return <NeuronBody detail={detail} layer={query?.layer ?? what.layer} asked={query?.rows ?? []} />;
+                return <NeuronBody detail={detail} layer={query?.layer ?? what.layer} rowQueries={query?.rows ?? []} />;
               }}
             </Loading>
           )
@@ -157,7 +159,7 @@ const isThere = (row: number): boolean => {
 function saveOptions(detail: object | null): Option<() => Promise<void>>[] {
   const save = async (kind: "png" | "csv"): Promise<void> => {
     const { saveDetail } = await loadCode(() => import("./saveDetail"));
-    await saveDetail(kind, `detail-step-${at.peek()?.step}`, detail);
+    await saveDetail(kind, `detail-step-${currentSnapshot.peek()?.step}`, detail);
   };
   return [
     {
@@ -175,8 +177,8 @@ function saveOptions(detail: object | null): Option<() => Promise<void>>[] {
 }
 
 /**
- * An older answer stays while the next one is awaited, but not beside a failure: it would be taken for what the title
- * names.
+ * An older answer stays while the next one loads, but not beside an error message: it would be taken for the new
+ * subject's.
  */
 const current = <Q, T>(load: Load<Q, T>): Load<Q, T> => (load.status === "failed" ? { ...load, value: null } : load);
 
@@ -202,7 +204,7 @@ function InstanceTitle({
   return (
     <>
       <h2>Instance {instanceName(row)}</h2>
-      {several(snapshot.value.value?.task) && detail?.row === row ? (
+      {hasSeveralLabels(snapshot.value.value?.task) && detail?.row === row ? (
         <span class="detail-pair cut">
           <span class="second">labels</span> <b class="cut">{detail.label || "none"}</b>{" "}
           <span class="second">predicted</span> <b class="cut">{detail.prediction || "none"}</b>
@@ -244,7 +246,7 @@ function SubsetTitle({ row }: { row: RowKey }): JSX.Element {
     subsetsByName.value.get(subsetOfKey(row) ?? ""),
     rows.value.find((one) => rowKey(one) === row) ?? parseRowKey(row),
   ];
-  const of =
+  const shareText =
     subset && snapshot.value.value ? ` · ${percent(subset.count / Math.max(1, snapshot.value.value.seen))}` : "";
   return (
     <>
@@ -254,14 +256,14 @@ function SubsetTitle({ row }: { row: RowKey }): JSX.Element {
       <RowSwatch row={row} />
       {subset && (
         <span class="caption">
-          {integer(subset.count)} instances{of}
+          {integer(subset.count)} instances{shareText}
         </span>
       )}
     </>
   );
 }
 
-/** The marks of the two lists: the instance's diamond, mean ± sd of the two classes. */
+/** Legend of the two charts: the instance's diamond, mean ± sd of the two classes. */
 function Legend({ own, predicted, row }: { own: string; predicted: string; row: number }): JSX.Element {
   return (
     <span class="detail-legend caption">
@@ -292,7 +294,7 @@ function LayerChoice({ layer }: { layer: string | null }): JSX.Element | null {
   if (!layer) return null;
   const choose = (next: string): void => {
     chooseDetailLayer(next);
-    // A neuron belongs to its layer: another layer's has the same number, if there is one.
+    // A neuron belongs to a layer: in another layer, use the same number if it exists.
     const info = layers.peek().get(next);
     if (what?.kind === "neuron" && info)
       select({ kind: "neuron", layer: next, neuron: Math.min(what.neuron, info.neurons - 1) });

@@ -1,10 +1,12 @@
+/** The detail of an instance in one layer. */
+
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { ContrastNeuron, InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
-import { alike, fixed, signed } from "../../draw/format";
-import { several } from "../../state/chosen";
-import { contentUrl, pictured, snapshot, textOf } from "../../state/data";
+import { alignedFormat, fixed, signed } from "../../draw/format";
+import { contentUrl, hasPictures, snapshot, textOf } from "../../state/data";
+import { hasSeveralLabels } from "../../state/derived";
 import { columnFields, fieldsOf } from "../controls/InstanceLine";
 import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
@@ -16,14 +18,14 @@ import { Tiles } from "./Tiles";
 
 export const classIndex = (name: unknown): number => snapshot.value.value?.class_names.indexOf(String(name)) ?? -1;
 
-/** One instance in one layer: content, scores, neighbours, and why it is not taken for what it is. */
+/** Content, scores, nearest neighbours, and the neurons that explain a wrong prediction. */
 export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
   const { row, scores, neighbours } = detail;
-  const far = alike(neighbours.map(({ distance }) => distance));
-  const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, told: far(distance), what: "distance " }));
+  const far = alignedFormat(neighbours.map(({ distance }) => distance));
+  const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, caption: far(distance), what: "distance " }));
   return (
     <div
-      class={`detail-body detail-instance${pictured.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}`}
+      class={`detail-body detail-instance${hasPictures.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}`}
     >
       <section class="detail-section">
         <h3>Content</h3>
@@ -37,7 +39,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
               name,
               index: classIndex(name),
               share: Math.min(1, Math.abs(score ?? 0)),
-              told: score === null ? "?" : fixed(score),
+              caption: score === null ? "?" : fixed(score),
             }))}
           />
         </section>
@@ -62,7 +64,7 @@ function Content({ row }: { row: number }): JSX.Element {
   return <Words row={row} numbers={kind === "numbers"} />;
 }
 
-/** What is known of an instance that has nothing to be seen: the user's own columns. */
+/** The user's columns, for instances without visible content. */
 function Columns({ row }: { row: number }): JSX.Element {
   const fields = columnFields(row);
   return fields.length > 0 ? <Fields fields={fields} /> : <p class="detail-words">No content was recorded.</p>;
@@ -108,7 +110,7 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
           {correct === true
             ? "The prediction is right. For a wrong one, the neurons stand here on which it is far from its own class, " +
               "and those on which it sides with the predicted one."
-            : several(snapshot.value.value?.task)
+            : hasSeveralLabels(snapshot.value.value?.task)
               ? "This compares an instance's class with the predicted one; here an instance has several."
               : label === null || snapshot.value.value?.task !== "classification"
                 ? "This compares an instance's class with the predicted one; here there are no classes to compare."

@@ -1,3 +1,5 @@
+/** A chart of neurons with the mean and deviation of two groups and the value of an instance. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { MeanStd } from "../../api/types";
@@ -16,32 +18,34 @@ export interface Interval {
   value?: number;
   own: MeanStd;
   other: MeanStd;
-  /** What stands at the right, one text per head. */
+  /** Numbers on the right, one per heading. */
   numbers: string[];
 }
 
 interface Properties {
-  /** What it is, and what is said where there is room. */
+  /** Title, and more words where there is room. */
   title: [short: string, more: string];
   heads: ComponentChildren[];
   layer: string;
   intervals: readonly Interval[];
   axis: Axis;
   colours: [own: string, other: string];
-  /** Lines of the longer of two lists side by side: their axes stand on one line. */
+  /** Number of lines of the longer of two charts side by side, so that their axes align. */
   most?: number;
-  /** Said instead of an empty list. */
+  /** Text for an empty chart. */
   empty: string;
 }
 
 const ROW = 18;
 
-/** A low drawer shows one line less, for the axis below them. */
+/** A low drawer has one line less, to leave room for the axis. */
 export const mostLines = (): number => (detailHeight.value < 190 ? 5 : 6);
 
 const [TOP, NUMBER] = [9, 40];
 
-/** Neurons, each with mean ± sd of two groups and the value of the instance, on one axis. A click opens the neuron. */
+/**
+ * Neurons on a common axis, each with mean ± sd of two groups and the value of the instance. A click opens the neuron.
+ */
 export function Intervals({ title, heads, layer, intervals, axis, colours, empty, most = 0 }: Properties): JSX.Element {
   const [element, width] = useWidth();
   const { neuron: pointed, layer: at } = hover.value;
@@ -166,7 +170,7 @@ function Band({
   );
 }
 
-/** The instance: a shape of its own, with a ring of ground around it. */
+/** The mark of the instance, with a ring of background colour. */
 export function Diamond({ x, y }: { x: number; y: number }): JSX.Element {
   return (
     <path

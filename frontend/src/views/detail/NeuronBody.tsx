@@ -1,17 +1,19 @@
+/** The detail of a neuron. */
+
 import type { JSX } from "preact";
 import type { Driver, NeuronDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
-import { alike, fixed, integer, short, signed, tick } from "../../draw/format";
+import { alignedFormat, fixed, integer, short, signed, tick } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { chooseStep } from "../../state/actions";
 import { rangeExpression } from "../../state/buildExpression";
-import { hoveredRow, rowName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
+import { step } from "../../state/currentSnapshot";
 import { rows } from "../../state/data";
+import { hoveredRow, rowName } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { detailHeight } from "../../state/panes";
-import { step } from "../../state/place";
 import { parseRowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { editSubset } from "../../state/subsetDraft";
@@ -24,19 +26,22 @@ import { classIndex } from "./InstanceBody";
 import { Diamond, useWidth } from "./Intervals";
 import { type Tile, Tiles } from "./Tiles";
 
-/** One neuron: distribution per row, who drives it, which classes it tells apart, and how it changed. */
+/**
+ * Distribution per row, instances with the highest and lowest activation, selectivity for classes, and change over the
+ * steps.
+ */
 export function NeuronBody({
   detail,
   layer,
-  asked,
+  rowQueries,
 }: {
   detail: NeuronDetail;
   layer: string;
-  asked: readonly RowQuery[];
+  rowQueries: readonly RowQuery[];
 }): JSX.Element {
   return (
     <div class="detail-body detail-neuron">
-      <Distributions detail={detail} layer={layer} asked={asked} />
+      <Distributions detail={detail} layer={layer} rowQueries={rowQueries} />
       <section class="detail-section">
         <h3>Drive it most</h3>
         <Tiles tiles={detail.top.map(tile)} none="None has a finite value." />
@@ -51,11 +56,9 @@ export function NeuronBody({
   );
 }
 
-const tile = ({ value, ...driver }: Driver): Tile => ({ ...driver, told: short(value) });
+const tile = ({ value, ...driver }: Driver): Tile => ({ ...driver, caption: short(value) });
 
-/**
- * Of a line, where there is room; so many lines as a drawer of usual height can hold get narrower instead of scrolled.
- */
+/** Height of a line; lines get lower before they scroll. */
 const HEIGHT = 16;
 const NARROWEST = 11.5;
 
@@ -64,28 +67,28 @@ function lineHeight(lines: number, room: number): number {
 }
 const NAMES = 104;
 
-/** Histograms on the same bins, each as tall as its fullest bin; instances are a diamond. */
+/** Histograms with common bins, each normalized to its fullest bin; instances are diamonds. */
 function Distributions({
   detail,
   layer,
-  asked,
+  rowQueries,
 }: {
   detail: NeuronDetail;
   layer: string;
-  asked: readonly RowQuery[];
+  rowQueries: readonly RowQuery[];
 }): JSX.Element {
   const [element, width] = useWidth();
   const { edges } = detail;
   const [low, high] = [edges[0] ?? 0, edges.at(-1) ?? 1];
   const axis = { low, high, ticks: axisOver([low, high], 5).ticks.filter((value) => value >= low && value <= high) };
-  // In a narrow drawer the names give way first.
+  // In a narrow drawer the names are shortened first.
   const names = Math.min(NAMES, Math.max(44, width - 130));
   const [left, right] = [names, Math.max(names + 40, width - 44)];
   const x = (value: number): number => place(axis, value, left, right);
   const line = lineHeight(detail.rows.length, detailHeight.value - 79);
   const height = detail.rows.length * line;
   const drawn = drawnOn(layer, detail.neuron);
-  const told = alike(detail.rows.map(({ mean }) => mean));
+  const meanText = alignedFormat(detail.rows.map(({ mean }) => mean));
   const middle = detail.rows.find(({ mean }) => mean !== null)?.mean ?? (low + high) / 2;
   return (
     <section class="detail-section detail-grow" ref={element} aria-label="Distribution per row">
@@ -134,7 +137,7 @@ function Distributions({
               />
             ))}
             {detail.rows.map(({ counts, mean, n }, i) => {
-              const row = asked[i];
+              const row = rowQueries[i];
               if (!row) return null;
               const [key, base] = [keyOf(row), (i + 1) * line - 2];
               if ("instance" in row)
@@ -159,7 +162,7 @@ function Distributions({
             })}
           </svg>
           {detail.rows.map(({ n, mean, std }, i) => {
-            const row = asked[i];
+            const row = rowQueries[i];
             if (!row) return null;
             const key = keyOf(row);
             const named = rows.value.find((one) => rowKey(one) === key) ?? parseRowKey(key);
@@ -181,7 +184,7 @@ function Distributions({
                 </span>
                 <span class="spring" />
                 <span class="number second" aria-hidden="true">
-                  {told(mean)}
+                  {meanText(mean)}
                 </span>
               </div>
             );
@@ -208,7 +211,10 @@ function Distributions({
 const bar = (from: number, to: number, base: number, height: number): string =>
   `M${from.toFixed(1)} ${base}v${(-Math.max(0.75, height)).toFixed(1)}H${Math.max(from + 0.75, to - 0.25).toFixed(1)}V${base}z`;
 
-/** AUC: the chance that an instance of the class drives the neuron more than one of another. Bars start at a half. */
+/**
+ * AUC: the probability that an instance of the class activates the neuron more than one of another class. Bars start at
+ * 0.5.
+ */
 function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Element {
   const sorted = classes.toSorted((a, b) => (b.auc ?? -1) - (a.auc ?? -1));
   const line = `${lineHeight(sorted.length, detailHeight.value - 65)}px`;
@@ -275,8 +281,8 @@ function Steps({ steps }: { steps: NeuronDetail["steps"] }): JSX.Element {
   const x = (value: number): number =>
     first === last ? (left + right) / 2 : left + ((value - first) / (last - first)) * (right - left);
   const y = (value: number): number => place(axis, value, height, 6);
-  const line = (of: (one: { mean: number; std: number }) => number): string =>
-    known.map((one, i) => `${i === 0 ? "M" : "L"}${x(one.step).toFixed(1)} ${y(of(one)).toFixed(1)}`).join("");
+  const line = (pick: (one: { mean: number; std: number }) => number): string =>
+    known.map((one, i) => `${i === 0 ? "M" : "L"}${x(one.step).toFixed(1)} ${y(pick(one)).toFixed(1)}`).join("");
   const back = known
     .toReversed()
     .map((one) => `L${x(one.step).toFixed(1)} ${y(one.mean - one.std).toFixed(1)}`)

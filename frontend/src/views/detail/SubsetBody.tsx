@@ -1,9 +1,11 @@
+/** The detail of a subset. */
+
 import type { JSX } from "preact";
 import type { MeanStd, RowQuery, SubsetDetail } from "../../api/types";
 import { integer, percent, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
-import { expressionOf, labelName, subsetsByName } from "../../state/chosen";
 import { snapshot } from "../../state/data";
+import { expressionOf, labelName, subsetsByName } from "../../state/derived";
 import type { Load } from "../../state/loads";
 import { type RowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
@@ -13,7 +15,7 @@ import { Bars } from "./Bars";
 import { Intervals, mostLines } from "./Intervals";
 import { subsetColour } from "./subsetColour";
 
-/** A subset: how many, how well predicted, as what, and the neurons on which it differs most from the rest. */
+/** Size, accuracy, predictions, and the neurons that distinguish the subset from the rest. */
 export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery }, SubsetDetail> }): JSX.Element {
   const { value: detail, query } = load;
   const row = query && keyOf(query.row);
@@ -22,11 +24,11 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
       {detail && row && <Facts row={row} detail={detail} />}
       {detail && <Predicted detail={detail} />}
       <Loading load={load} what="The subset">
-        {(found) =>
+        {(loaded) =>
           !row ? null : subsetsByName.value.get(subsetOfKey(row) ?? "")?.kind === "all" ? (
             <p class="detail-words">These are all instances: there is no rest to tell them from.</p>
           ) : (
-            <Distinguishing detail={found} row={row} layer={query?.layer ?? ""} />
+            <Distinguishing detail={loaded} row={row} layer={query?.layer ?? ""} />
           )
         }
       </Loading>
@@ -103,7 +105,7 @@ function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
           name: name ?? labelName(-1),
           index: name === null ? -1 : names.indexOf(name),
           share: count / most,
-          told: integer(count),
+          caption: integer(count),
         }))}
       />
     </section>
@@ -144,7 +146,7 @@ function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: Row
   );
 }
 
-/** A share of false findings: small ones by their size alone. */
+/** A false discovery rate; tiny ones by their magnitude. */
 function share(q: number | null): string {
   if (q === null) return "";
   return q < 0.001 ? "<.001" : q.toFixed(3).replace(/^0/, "");

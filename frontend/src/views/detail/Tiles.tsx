@@ -1,11 +1,13 @@
+/** A list of instances as thumbnails or texts. */
+
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Cell } from "../../api/types";
 import { arrow } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
-import { instanceName, labelName, numeric } from "../../state/chosen";
-import { pictured, snapshot, tableOf } from "../../state/data";
+import { hasPictures, snapshot, tableOf } from "../../state/data";
+import { hasNumericLabels, instanceName, labelName } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { Thumbnail } from "../controls/Swatch";
 
@@ -13,27 +15,24 @@ export interface Tile {
   row: number;
   label: Cell;
   prediction: Cell;
-  /** "3.1", and for screen readers what that is. */
-  told: string;
+  /** "3.1"; and what it is, for screen readers. */
+  caption: string;
   what?: string;
 }
 
-/**
- * Instances as small pictures with their label, or "label → prediction" where it is wrong; without pictures as a list.
- * A click pins.
- */
+/** Thumbnails with label, or "label → prediction" where it is wrong; a list if there are no pictures. A click pins. */
 export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string }): JSX.Element {
-  const pictures = pictured.value;
+  const pictures = hasPictures.value;
   const texts = useTexts(tiles);
   const task = snapshot.value.value?.task;
   const named = (value: Cell): string =>
-    numeric(task) && typeof value === "number" ? labelName(value) : String(value);
-  // Names of more than a few letters stand beside their picture, in two lines where it is wrong.
+    hasNumericLabels(task) && typeof value === "number" ? labelName(value) : String(value);
+  // Longer names are beside the picture, in two lines for a wrong prediction.
   const long =
     pictures &&
     tiles.some(
       ({ label, prediction }) =>
-        [label, prediction].some((value) => value !== null && named(value).length > (numeric(task) ? 5 : 4)) ||
+        [label, prediction].some((value) => value !== null && named(value).length > (hasNumericLabels(task) ? 5 : 4)) ||
         (label !== prediction &&
           label !== null &&
           prediction !== null &&
@@ -43,7 +42,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
   if (tiles.length === 0) return <p class="detail-words">{none}</p>;
   return (
     <div class={pictures ? `detail-tiles${long ? " long" : ""}` : `detail-lines${texts ? " said" : ""}`}>
-      {tiles.map(({ row, label, prediction, told, what = "" }) => {
+      {tiles.map(({ row, label, prediction, caption, what = "" }) => {
         const wrong = label !== null && prediction !== null && label !== prediction && task === "classification";
         const name =
           label === null
@@ -59,7 +58,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
             key={row}
             type="button"
             class={`detail-tile${hoveredInstance.value === row ? " lit" : ""}`}
-            aria-label={pictures ? `${instanceName(row)}, ${name}, ${what}${told}` : undefined}
+            aria-label={pictures ? `${instanceName(row)}, ${name}, ${what}${caption}` : undefined}
             onClick={() => clickInstance(row)}
             onPointerEnter={point}
             onPointerLeave={clearHover}
@@ -80,7 +79,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
             )}{" "}
             {!pictures && (
               <span class={texts ? "cut second detail-said" : "caption"} dir="auto">
-                {texts?.get(row) ?? told}
+                {texts?.get(row) ?? caption}
               </span>
             )}
           </button>
@@ -90,19 +89,19 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
   );
 }
 
-/** Of instances that are texts: what they say, by row, in one request. */
+/** Texts of the instances, by row, in one request. */
 function useTexts(tiles: readonly Tile[]): Map<number, string> | null {
   const [wanted] = useState(() => signal<readonly number[]>([]));
   const [table] = useState(() =>
     tableOf(() => {
-      const asked = snapshot.value.value?.content === "text" ? wanted.value : [];
-      return asked.length > 0 ? { rows: [...asked], offset: 0, limit: asked.length } : null;
+      const visibleRows = snapshot.value.value?.content === "text" ? wanted.value : [];
+      return visibleRows.length > 0 ? { rows: [...visibleRows], offset: 0, limit: visibleRows.length } : null;
     }),
   );
-  const asked = tiles.map(({ row }) => row);
-  const key = asked.join();
+  const tileRows = tiles.map(({ row }) => row);
+  const key = tileRows.join();
   useEffect(() => {
-    wanted.value = asked;
+    wanted.value = tileRows;
   }, [key]);
   if (snapshot.value.value?.content !== "text") return null;
   return new Map((table.value.value?.rows ?? []).map((one) => [one.row, typeof one.text === "string" ? one.text : ""]));

@@ -1,11 +1,16 @@
-/** A linear axis over a drawing's width, with ticks at round numbers. */
+/** A linear axis with round tick values. */
+
+/** Range of the axis and its ticks. */
 export interface Axis {
   low: number;
   high: number;
   ticks: number[];
 }
 
-/** Covers all finite values; ticks at 1, 2 or 5 times a power of ten, about `count` of them, and the ends on ticks. */
+/**
+ * An axis over all finite values, with about `count` ticks at 1, 2 or 5 times a power of ten, the first and last at the
+ * ends.
+ */
 export function axisOver(values: Iterable<number>, count = 7): Axis {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -23,12 +28,12 @@ export function axisOver(values: Iterable<number>, count = 7): Axis {
   return { low: from * step, high: to * step, ticks };
 }
 
-/** x of a value between `left` and `right`. */
+/** Pixel of a value between `left` and `right`. */
 export function place({ low, high }: Axis, value: number, left: number, right: number): number {
   return left + ((value - low) / (high - low)) * (right - left);
 }
 
-/** Only as many ticks as have room for their labels; zero stays. */
+/** At most that many ticks, so that labels fit; zero stays. */
 export function thinned(ticks: number[], most: number): number[] {
   const every = Math.max(1, Math.ceil(ticks.length / Math.max(1, most)));
   const zero = Math.max(0, ticks.indexOf(0));

@@ -1,3 +1,5 @@
+/** Brushing a range of a neuron's activation distribution. */
+
 import { signal } from "@preact/signals";
 import { pickWhere } from "../../state/actions";
 import { rangeExpression } from "../../state/buildExpression";
@@ -5,19 +7,19 @@ import { whereOf } from "../../state/data";
 import { picked } from "../../state/members";
 import type { Axis } from "./axis";
 
-/** A range of a neuron's activation, drawn over its distribution. */
+/** A range of a neuron's activation. */
 export interface Brush {
   layer: string;
   neuron: number;
   from: number;
   to: number;
-  /** Of what is picked by it; not yet there while it is drawn. */
+  /** The expression of the picked instances; undefined while dragging. */
   expression?: string;
 }
 
 const brush = signal<Brush | null>(null);
 
-/** The range on this neuron: the one that is being drawn, or what is picked by it. */
+/** The range on this neuron: the one that is dragged, or the picked one. */
 export function drawnOn(layer: string, neuron: number): Brush | null {
   const now = brush.value;
   if (now?.layer !== layer || now.neuron !== neuron) return null;
@@ -28,12 +30,12 @@ export function drawnOn(layer: string, neuron: number): Brush | null {
 const STILL = 3;
 
 /**
- * Follows a pointer that went down on a distribution; past a few pixels it brushes, and what lies in the range is
+ * Handles a pointer that was pressed on a distribution: beyond a few pixels it selects a range, whose instances are
  * picked.
  */
 export function dragBrush(
   event: PointerEvent,
-  of: { layer: string; neuron: number },
+  target: { layer: string; neuron: number },
   axis: Axis,
   left: number,
   right: number,
@@ -49,7 +51,7 @@ export function dragBrush(
   const move = (now: PointerEvent): void => {
     const x = at(now);
     if (Math.abs(x - start) >= STILL || brush.peek())
-      brush.value = { ...of, from: value(Math.min(start, x)), to: value(Math.max(start, x)) };
+      brush.value = { ...target, from: value(Math.min(start, x)), to: value(Math.max(start, x)) };
   };
   const end = (): void => {
     window.removeEventListener("pointermove", move);
@@ -63,7 +65,7 @@ export function dragBrush(
   window.addEventListener("pointercancel", end);
 }
 
-/** An end that lies at the edge of the distribution is open: what lies further out belongs to it. */
+/** Picks the range. An end at the edge of the distribution is open, to include what lies beyond. */
 export function pickRange({ layer, neuron, from, to }: Brush, axis: Axis): void {
   const fine = 10 ** Math.floor(Math.log10((axis.high - axis.low) / 300));
   const words = (value: number): string => String(Number((Math.round(value / fine) * fine).toPrecision(6)));

@@ -1,14 +1,16 @@
+/** Saves the detail as a picture or as CSV. */
+
 import { csvLine, savePane, saveText } from "../controls/save";
 
 type Value = string | number | boolean | null;
 
-/** Saves the drawer: as a picture, or the numbers of its subject as CSV. */
+/** As a picture, or the numbers of its subject as CSV. */
 export async function saveDetail(kind: "png" | "csv", name: string, detail: object | null): Promise<void> {
   if (kind === "png") await savePane(`${name}.png`, document.querySelector(".pane.detail"));
   else if (detail) saveText(`${name}.csv`, detailCsv(detail));
 }
 
-/** All that the drawer lists, as blocks of lines under their names; what has parts has a column for each. */
+/** All values and lists of the detail, as blocks under their names; nested values have a column each. */
 export function detailCsv(detail: object): string {
   const flat = (one: object, before = ""): [string, Value][] =>
     Object.entries(one).flatMap(([key, value]) =>

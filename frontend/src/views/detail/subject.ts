@@ -1,16 +1,16 @@
+/** The subject of the drawer. A pinned drawer keeps its subject, whatever is clicked. */
+
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { select } from "../../state/actions";
 import { columns } from "../../state/data";
-import { kept, togglePane } from "../../state/panes";
+import { storedPanes, togglePane } from "../../state/panes";
 import { detailPinned, type Selection, selection } from "../../state/view";
 
-/** What the drawer is about. A pinned drawer keeps its subject, whatever is clicked. */
-
-const held = signal<Selection | null>(null);
-/** The drawer was closed: it stays empty until something is clicked. */
+const pinnedSubject = signal<Selection | null>(null);
+/** Whether the drawer was closed: it then stays empty until something is clicked. */
 const dismissed = signal(false);
 
-/** The wrong prediction with the highest score: what the drawer shows before anyone clicks. */
+/** The wrong prediction with the highest score, shown before anything is clicked. */
 const surestError: ReadonlySignal<number> = computed(() => {
   const known = columns.value.value;
   let best = -1;
@@ -22,28 +22,28 @@ const surestError: ReadonlySignal<number> = computed(() => {
 
 export interface Subject {
   what: Selection;
-  /** Nobody chose it. */
+  /** Suggested, not chosen by the user. */
   suggested: boolean;
 }
 
 export const subject: ReadonlySignal<Subject | null> = computed(() => {
-  const chosen = (detailPinned.value && held.value) || selection.value;
-  if (chosen) return { what: chosen, suggested: false };
+  const selected = (detailPinned.value && pinnedSubject.value) || selection.value;
+  if (selected) return { what: selected, suggested: false };
   if (dismissed.value || surestError.value < 0) return null;
   return { what: { kind: "instance", row: surestError.value }, suggested: true };
 });
 
 export function togglePin(): void {
   batch(() => {
-    held.value = detailPinned.peek() ? null : (subject.peek()?.what ?? null);
-    detailPinned.value = held.value !== null;
+    pinnedSubject.value = detailPinned.peek() ? null : (subject.peek()?.what ?? null);
+    detailPinned.value = pinnedSubject.value !== null;
   });
 }
 
-/** Lets the subject go and folds the drawer down to its title line. */
+/** Clears the subject and collapses the drawer to its title line. */
 export function close(): void {
   batch(() => {
-    held.value = null;
+    pinnedSubject.value = null;
     detailPinned.value = false;
     dismissed.value = true;
     select(null);
@@ -51,12 +51,12 @@ export function close(): void {
   });
 }
 
-/** A click on something opens a drawer that was closed for want of a subject. Returns what stops it. */
+/** Opens a drawer that is closed for lack of a subject when something is clicked. Returns a function that stops it. */
 export function openWithSubject(): () => void {
   let last = subject.peek()?.what ?? null;
   return effect(() => {
     const now = subject.value?.what ?? null;
-    if (now && !last && dismissed.peek() && kept.peek().closed.detail) togglePane("detail", false);
+    if (now && !last && dismissed.peek() && storedPanes.peek().closed.detail) togglePane("detail", false);
     last = now;
   });
 }

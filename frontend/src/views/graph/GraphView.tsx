@@ -1,23 +1,36 @@
+/** Pane A: the graph of the model. */
+
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { detailLayer } from "../../state/chosen";
 import { loadCode } from "../../state/code";
+import { run } from "../../state/currentSnapshot";
 import { graph, snapshot } from "../../state/data";
-import { run } from "../../state/place";
+import { detailLayer } from "../../state/derived";
 import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
 import { SaveButton } from "../controls/SaveButton";
 import { Tooltip } from "../controls/Tooltip";
-import { onTreeKey } from "./keys";
+import { onTreeKey } from "./graphKeys";
+import {
+  focusedNode,
+  followLayout,
+  problem,
+  type Shown,
+  scale,
+  scrollTarget,
+  selectedNode,
+  shown,
+  tree,
+  width,
+} from "./graphState";
+import { tooltip } from "./graphTip";
 import { Legend } from "./Legend";
 import { Minimap, type Seen } from "./Minimap";
 import { NodeDetail } from "./NodeDetail";
 import { Picture } from "./Picture";
 import { SearchBar } from "./SearchBar";
-import { chosen, current, followLayout, problem, type Shown, scale, shown, tree, wanted, width } from "./state";
-import { tip } from "./tip";
 
-/** A: the model's graph. Pane header (search, fit, save), the drawing, the chosen node's detail, the legend. */
+/** Header (search, fit, save), the drawing, the selected node's detail, the legend. */
 export function GraphView(): JSX.Element {
   const pane = useRef<HTMLDivElement>(null);
   const [searching, setSearching] = useState(false);
@@ -75,7 +88,7 @@ export function GraphView(): JSX.Element {
         }
       </Loading>
       <Legend />
-      {tip.value && <Tooltip anchor={tip.value.box}>{tip.value.text}</Tooltip>}
+      {tooltip.value && <Tooltip anchor={tooltip.value.box}>{tooltip.value.text}</Tooltip>}
     </>
   );
 }
@@ -84,7 +97,7 @@ function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; 
   const outer = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState({ width: 0, height: 0 });
   const [seen, setSeen] = useState<Seen | null>(null);
-  const look = (): void => {
+  const measure = (): void => {
     const element = pane.current;
     if (!element) return;
     const at = scale.peek();
@@ -104,26 +117,26 @@ function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; 
     if (!element) return undefined;
     const observer = new ResizeObserver(() => {
       setRoom({ width: element.clientWidth, height: element.clientHeight });
-      look();
+      measure();
     });
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
   const now = shown.value;
   const at = scale.value;
-  // A tall drawing has its minimap beside it, a wide one below it. What is laid out narrower does not get less tall.
+  // The minimap is beside a tall drawing and below a wide one; a narrower layout is never lower.
   const wide = now !== null && now.drawing.width > room.width * 1.3;
   const tall = now !== null && now.drawing.height > room.height * 1.6;
   useEffect(() => {
     width.value = Math.max(0, room.width - (tall && !wide ? 32 : 0));
   }, [room.width, tall, wide]);
   const before = useRef<Shown | null>(null);
-  // Before the picture is shown: what was opened or closed stays where it is. At first the way in is in sight.
+  // Before painting: keep what was opened or closed in place; at first, show the input.
   useLayoutEffect(() => {
     const [old, element] = [before.current, pane.current];
     before.current = now;
     if (!now || !element) return;
-    const key = current.peek() ?? "";
+    const key = focusedNode.peek() ?? "";
     const [was, is, first] = [old?.boxes.get(key), now.boxes.get(key), now.drawing.boxes[0]];
     if (old?.tree !== now.tree)
       element.scrollLeft =
@@ -133,11 +146,12 @@ function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; 
       element.scrollTop += (is.y - was.y) * at;
     }
   }, [now]);
-  useEffect(look, [now, at]);
+  useEffect(measure, [now, at]);
   useEffect(() => {
     if (!now) return;
     const first = now.drawing.boxes[0];
-    if (first && (current.peek() === null || !now.boxes.has(current.peek() ?? ""))) current.value = first.key;
+    if (first && (focusedNode.peek() === null || !now.boxes.has(focusedNode.peek() ?? "")))
+      focusedNode.value = first.key;
   }, [now]);
   useGoing(pane, now);
   useZoom(pane);
@@ -147,7 +161,7 @@ function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; 
     if (by === null) toggleFit();
     else scale.value = clampScale(scale.peek() * by);
   };
-  // Drawn anew only every so many pixels of scrolling.
+  // Rendered again only every 256 pixels of scrolling.
   const [left, top] = [seen?.x ?? 0, Math.floor((seen?.y ?? 0) / 256) * 256];
   const picture = useMemo(
     () =>
@@ -160,14 +174,14 @@ function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; 
       ),
     [now, left, top, seen?.height],
   );
-  const item = now?.tree.byKey.get(chosen.value ?? detailLayer.value ?? "");
-  const asked = chosen.value !== null && item !== undefined;
+  const item = now?.tree.byKey.get(selectedNode.value ?? detailLayer.value ?? "");
+  const isSelected = selectedNode.value !== null && item !== undefined;
   const spare = now ? room.height - now.drawing.height * at - (wide ? 90 : 0) : 0;
-  const beside = item && ((asked && !item.recorded) || spare >= 170);
+  const detailShown = item && ((isSelected && !item.recorded) || spare >= 170);
   return (
     <div class="graph-outer" ref={outer}>
       <div class={`graph-sight${wide ? " wide" : ""}`}>
-        <div class="graph-pane" ref={pane} onScroll={look}>
+        <div class="graph-pane" ref={pane} onScroll={measure}>
           {picture}
           {now?.drawing.boxes.length === 0 && <p class="hint">This run has no graph.</p>}
         </div>
@@ -182,21 +196,21 @@ function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; 
           />
         )}
       </div>
-      {beside && now && <NodeDetail item={item} tree={now.tree} closable={asked} />}
+      {detailShown && now && <NodeDetail item={item} tree={now.tree} closable={isSelected} />}
     </div>
   );
 }
 
 const clampScale = (value: number): number => Math.max(0.05, Math.min(3, value));
 
-/** Scrolls to the wanted node once it is drawn. */
+/** Scrolls to the target node once it is drawn. */
 function useGoing(pane: { current: HTMLDivElement | null }, now: Shown | null): void {
-  const want = wanted.value;
+  const want = scrollTarget.value;
   useEffect(() => {
     const box = want && now?.boxes.get(want.key);
     const element = pane.current;
     if (!want || !box || !element) return;
-    // A drawing too small to read is brought back to full size.
+    // If the drawing is too small to read, return to full size.
     if (!want.focus && scale.peek() < 0.7) scale.value = 1;
     const at = scale.peek();
     const height = box.form === "open" ? 22 : box.height;
@@ -208,18 +222,18 @@ function useGoing(pane: { current: HTMLDivElement | null }, now: Shown | null): 
     const left = box.x * at;
     if (left < element.scrollLeft || left + 60 > element.scrollLeft + element.clientWidth)
       element.scrollLeft = left - 24;
-    if (!want.focus) wanted.value = null;
+    if (!want.focus) scrollTarget.value = null;
     else {
-      // It may only now come into sight, and thereby into the document.
+      // It may have come into the document only now.
       requestAnimationFrame(() => {
         (document.getElementById(`graph-${want.key}`) as unknown as SVGElement | null)?.focus({ preventScroll: true });
-        if (wanted.peek() === want) wanted.value = null;
+        if (scrollTarget.peek() === want) scrollTarget.value = null;
       });
     }
   }, [want, now]);
 }
 
-/** Ctrl and the wheel, or two fingers, zoom about the pointer; the wheel alone scrolls. */
+/** Ctrl and the wheel, or pinching, zoom about the pointer; the wheel alone scrolls. */
 function useZoom(pane: { current: HTMLDivElement | null }): void {
   useEffect(() => {
     const element = pane.current;
@@ -240,7 +254,7 @@ function useZoom(pane: { current: HTMLDivElement | null }): void {
   }, []);
 }
 
-/** Dragging the ground moves the drawing. */
+/** Dragging the background scrolls the drawing. */
 function usePanning(pane: { current: HTMLDivElement | null }): void {
   useEffect(() => {
     const element = pane.current;

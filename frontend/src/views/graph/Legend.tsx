@@ -1,10 +1,12 @@
+/** The legend of the graph's heat strips. */
+
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer } from "../../draw/format";
 import { graph, strips } from "../../state/data";
 import { STATES, stateCounts, stripOf } from "./strips";
 
-/** Of the heat strips; states are explained when there are any. */
+/** The colour scale; states are explained if there are any. */
 export function Legend(): JSX.Element | null {
   const counts = stateCounts.value;
   const { status, error, retry } = strips.value;

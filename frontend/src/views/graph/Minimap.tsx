@@ -1,9 +1,11 @@
+/** A minimap of the graph. */
+
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
 import { Canvas, type Surface } from "../../draw/Canvas";
 import { tokens } from "../../draw/theme";
-import { openLayers } from "../../state/chosen";
-import type { Shown } from "./state";
+import { openLayers } from "../../state/derived";
+import type { Shown } from "./graphState";
 
 export interface Seen {
   x: number;
@@ -19,11 +21,11 @@ interface Props {
   onGo: (x: number, y: number) => void;
 }
 
-/** The whole drawing, small, with a frame around what is in sight. A press goes there. */
+/** The whole drawing, with a frame around the visible part. A press scrolls there. */
 export function Minimap({ shown, seen, room, onGo }: Props): JSX.Element {
   const { drawing } = shown;
   const factor = Math.min(room.width / drawing.width, room.height / drawing.height);
-  // A long column would be a thread, a wide graph a line: they are drawn thicker than they are.
+  // Boxes of a long column or a wide graph would be too thin: they are drawn thicker.
   const [width, height] = [Math.max(20, drawing.width * factor), Math.max(20, drawing.height * factor)];
   const [fx, fy] = [width / drawing.width, height / drawing.height];
   const draw = useCallback(

@@ -1,11 +1,13 @@
+/** The detail of a graph node, below the graph. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { integer, sizes } from "../../draw/format";
 import { ancestors, type Tree, type TreeNode } from "../../layout/graphTree";
 import { graph } from "../../state/data";
 import { IconButton } from "../controls/Icon";
-import { chosen } from "./state";
+import { selectedNode } from "./graphState";
 
-/** Under the graph: what is known of one node, and how to record it when it is not. */
+/** What is known of the node, and how to record it if it is not recorded. */
 export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tree; closable: boolean }): JSX.Element {
   const { node } = item;
   const rows: [string, ComponentChildren][] = [
@@ -27,7 +29,12 @@ export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tre
       <div class="graph-detail-title">
         <h3>{node ? item.key || item.name : item.name}</h3>
         {closable && (
-          <IconButton icon="close" label="Close the node's detail" size={14} onClick={() => (chosen.value = null)} />
+          <IconButton
+            icon="close"
+            label="Close the node's detail"
+            size={14}
+            onClick={() => (selectedNode.value = null)}
+          />
         )}
       </div>
       <dl>
@@ -47,7 +54,7 @@ export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tre
   );
 }
 
-/** Shapes that come in from outside, each once. */
+/** Distinct shapes of inputs from outside. */
 function inputsOf(item: TreeNode, { byKey }: Tree): string[] {
   const shapes = new Set<string>();
   const inside = (key: string): boolean => {
@@ -59,9 +66,9 @@ function inputsOf(item: TreeNode, { byKey }: Tree): string[] {
   return [...shapes].slice(0, 4);
 }
 
-/** Those that are simply true by their name alone, those that are not left out: "kernel 3×3, bias". */
+/** "kernel 3×3, bias": true attributes by name only, false ones omitted. */
 export function attributeText(attributes: Record<string, string>): string {
-  // Input and output say these already.
+  // Shown as input and output already.
   return Object.entries(attributes)
     .filter(([name]) => !/^(in|out)[_ ](features|channels)$/.test(name))
     .flatMap(([name, value]) =>

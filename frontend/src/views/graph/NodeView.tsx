@@ -1,3 +1,5 @@
+/** One node of the graph, as SVG. */
+
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { count, integer } from "../../draw/format";
@@ -5,18 +7,16 @@ import { cut, widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Box, RADIUS, RADIUS_RECORDED, SHEETS } from "../../layout/graphDrawing";
 import { isGroup, isStacked, recordedIn, type TreeNode } from "../../layout/graphTree";
-import { openLayers } from "../../state/chosen";
 import { layers } from "../../state/data";
+import { openLayers } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
+import { boxKey, choose, focusedNode, isOpenGroup, searchHits, selectedNode, showMore, toggleOpen } from "./graphState";
+import { hideTip, showTip } from "./graphTip";
 import { Joined, StripView } from "./StripView";
-import { boxKey, choose, chosen, current, found, isOpenGroup, showMore, toggleOpen } from "./state";
-import { hideTip, showTip } from "./tip";
 
 let waiting: ReturnType<typeof setTimeout> | undefined;
 
-/**
- * One node of the drawing: ground, dot, words, strip. All colours are attributes, so that a saved picture carries them.
- */
+/** Background, dot, text and strip. All colours are attributes, so that they are kept in a saved picture. */
 export function NodeView({
   box,
   item,
@@ -31,13 +31,17 @@ export function NodeView({
   const { form, x, y, width, height } = box;
   const colours = tokens.value;
   const key = boxKey(box);
-  // Of hundreds of nodes only those are drawn again for which something changes.
+  // Computed signals, so that of hundreds of nodes only those that change are rendered again.
   const open = useComputed(() => openLayers.value.includes(item.key));
   const holds = useComputed(() => recordedIn(item).some((name) => openLayers.value.includes(name)));
   const mark = useComputed(() =>
-    found.value?.all.has(key) ? (found.value.keys[found.value.at] === key ? 2 : 1) : Number(chosen.value === key),
+    searchHits.value?.all.has(key)
+      ? searchHits.value.keys[searchHits.value.at] === key
+        ? 2
+        : 1
+      : Number(selectedNode.value === key),
   );
-  const here = useComputed(() => current.value === key);
+  const here = useComputed(() => focusedNode.value === key);
   const marked = item.recorded && form !== "more" && open.value;
   const holding = form === "closed" && holds.value;
   const group = form === "open" || form === "closed";
@@ -82,7 +86,7 @@ export function NodeView({
     if (form === "more") showMore(box);
     else if (toggle) toggleOpen(item.key);
     else if (group) {
-      // It may be the first of two.
+      // It may be the first click of a double click.
       clearTimeout(waiting);
       if (event.detail < 2) waiting = setTimeout(() => choose(item), 250);
     } else choose(item);
@@ -113,7 +117,7 @@ export function NodeView({
   );
 }
 
-/** Its words are its name; this says them in full, with what the picture shows besides. */
+/** The accessible name: name, type and what is shown graphically. */
 function spoken(box: Box, item: TreeNode, marked: boolean): string {
   if (box.form === "more") return `${integer(box.hidden)} hidden in ${item.name}`;
   const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
@@ -127,7 +131,7 @@ function spoken(box: Box, item: TreeNode, marked: boolean): string {
   return parts.filter((part, i) => part && (i === 0 || part !== item.name)).join(", ");
 }
 
-/** Modules have a filled ground; nested ones take fill and page in turn. Folded blocks stand on two more sheets. */
+/** Modules have a filled background; nested ones alternate. Folded blocks are drawn on two more sheets. */
 function Ground({ box: { form, x, y, width, height, level }, item }: { box: Box; item: TreeNode }): JSX.Element | null {
   const colours = tokens.value;
   if (form === "row" || form === "more") return <rect x={x} y={y} width={width} height={height} fill="transparent" />;
@@ -150,7 +154,7 @@ function Ground({ box: { form, x, y, width, height, level }, item }: { box: Box;
   );
 }
 
-/** Open in B: accent bar and wash; of a closed module that holds an open layer the bar alone. */
+/** Open layers have an accent bar and background; closed modules that contain one have the bar only. */
 function Mark({
   box: { form, x, y, width, height },
   item,
@@ -163,7 +167,7 @@ function Mark({
   const colours = tokens.value;
   const tall =
     form === "row" ? 33 : form === "open" ? 33 : height - (form === "closed" && isStacked(item) ? SHEETS : 0) - 1;
-  // Not to come between the two clicks of a double click.
+  // It must not come between the two clicks of a double click.
   return (
     <g pointer-events="none">
       {own && <rect x={x + 4} y={y + 0.5} width={width - 8} height={tall} rx={4} fill={colours.accentWash} />}
@@ -257,15 +261,15 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
     : wide || item.inside === 0
       ? ""
       : integer(item.inside);
-  // Narrow between branches: the number alone.
-  const told = number && !alone && right - left - widthOf(item.name, 12, 500) > 72 ? `${number} recorded` : number;
-  const toldWidth = told ? widthOf(told, 12) + 8 : 0;
-  const name = cut(item.name, right - left - toldWidth, 12, 500);
+  // The number alone, where branches leave little room.
+  const countText = number && !alone && right - left - widthOf(item.name, 12, 500) > 72 ? `${number} recorded` : number;
+  const countWidth = countText ? widthOf(countText, 12) + 8 : 0;
+  const name = cut(item.name, right - left - countWidth, 12, 500);
   const nameEnd = left + widthOf(name, 12, 500);
   const type = wide ? "" : typeText(item);
-  // How many there are is not cut off.
+  // The count is never truncated.
   const times = / × \d+$/.exec(type)?.[0] ?? "";
-  const free = right - toldWidth - nameEnd - 7 - widthOf(times, 11);
+  const free = right - countWidth - nameEnd - 7 - widthOf(times, 11);
   const kind = cut(type.slice(0, type.length - times.length), free, 11, 400, 5);
   const typed = free < 0 ? "" : kind + (kind ? times : times.trimStart());
   const arrow = wide ? `M${rail - 12} ${middle - 1.5}h6l-3 3.5z` : `M${rail - 10.5} ${middle - 3}v6l3.5-3z`;
@@ -292,7 +296,7 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
           {typed}
         </text>
       )}
-      {told && (
+      {countText && (
         <text
           x={right}
           y={middle + 4.2}
@@ -300,7 +304,7 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
           text-anchor="end"
           fill={marked ? colours.text : colours.text2}
         >
-          {told}
+          {countText}
         </text>
       )}
       {own.length > 0 && <Joined names={own} x={rail} y={y + (wide ? 20 : 22)} width={right - rail} />}
@@ -321,7 +325,7 @@ function More({ box: { y, rail, hidden = 0, before } }: { box: Box }): JSX.Eleme
   );
 }
 
-/** Type, with the kernel of a convolution: "Conv2d 3×3". Nothing when it only repeats the name. */
+/** Type, with the kernel of a convolution: "Conv2d 3×3". Empty if it repeats the name. */
 export function typeText(item: TreeNode): string {
   if (item.repeats) return item.repeats;
   if (item.kind === "fold") return `${item.type} × ${item.children.length}`;

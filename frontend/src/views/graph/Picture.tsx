@@ -1,16 +1,18 @@
+/** The drawing of the graph, as SVG with an ARIA tree. */
+
 import type { JSX } from "preact";
 import { sizes as shape } from "../../draw/format";
 import { FONT } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import type { Box, Edge, EdgeLabel } from "../../layout/graphDrawing";
 import type { TreeNode } from "../../layout/graphTree";
+import { boxKey, type Shown, scale } from "./graphState";
 import { NodeView } from "./NodeView";
-import { boxKey, type Shown, scale } from "./state";
 
-/** Of what is not in every forward pass. */
+/** Dashes of edges that are not part of every forward pass. */
 export const DASHES = "2.5 2.5";
 
-/** From this many nodes on only those in sight are in the document. */
+/** From this many nodes on, only the visible ones are rendered. */
 const ALL = 500;
 
 export interface Sight {
@@ -19,7 +21,7 @@ export interface Sight {
   bottom: number;
 }
 
-/** The drawing as SVG; the nodes in it are an ARIA tree. */
+/** The drawing; its nodes are an ARIA tree. */
 export function Picture({
   shown,
   sight,
@@ -37,7 +39,7 @@ export function Picture({
   for (const box of boxes) {
     const item = tree.byKey.get(box.key) ?? (box.key === tree.root.key ? tree.root : undefined);
     if (!item || !seen(box.y, box.y + box.height)) continue;
-    // The title of a module that is wider than the pane stays in sight.
+    // The title of a module that is wider than the pane stays visible.
     const aside = box.form === "open" && sight ? Math.max(0, Math.min(sight.left - box.x, box.width - 160)) : 0;
     there.push({ box: aside ? { ...box, rail: box.rail + aside } : box, item });
   }

@@ -1,15 +1,17 @@
+/** The search bar of the graph. */
+
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { searchTree } from "../../layout/graphSearch";
 import { IconButton } from "../controls/Icon";
-import { current, found, reveal, tree, wanted } from "./state";
+import { focusedNode, reveal, scrollTarget, searchHits, tree } from "./graphState";
 
-/** Takes the place of the header. Enter goes to the next hit, Escape closes. */
+/** Replaces the header. Enter goes to the next hit, Escape closes. */
 export function SearchBar({ onClose }: { onClose: () => void }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.focus(), []);
   const show = (query: string, keys: string[], all: Set<string>, at: number): void => {
-    found.value = { query, keys, all, at };
+    searchHits.value = { query, keys, all, at };
     const key = keys[at];
     const item = key === undefined ? undefined : tree.peek()?.byKey.get(key);
     if (item) reveal(item);
@@ -20,17 +22,17 @@ export function SearchBar({ onClose }: { onClose: () => void }): JSX.Element {
     show(query, keys, new Set(keys), 0);
   };
   const step = (by: number): void => {
-    const now = found.peek();
+    const now = searchHits.peek();
     if (now && now.keys.length > 0)
       show(now.query, now.keys, now.all, (now.at + by + now.keys.length) % now.keys.length);
   };
   const close = (back: boolean): void => {
-    found.value = null;
+    searchHits.value = null;
     onClose();
-    const key = current.peek();
-    if (back && key !== null) wanted.value = { key, focus: true };
+    const key = focusedNode.peek();
+    if (back && key !== null) scrollTarget.value = { key, focus: true };
   };
-  const now = found.value;
+  const now = searchHits.value;
   return (
     <div class="graph-search" role="search">
       <input

@@ -1,11 +1,13 @@
+/** The heat strip of a layer within a graph node. */
+
 import type { JSX } from "preact";
 import { fixed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { hover, setHover } from "../../state/hover";
+import { hideTip, showTip } from "./graphTip";
 import { STATES, stripOf, stripPicture } from "./strips";
-import { hideTip, showTip } from "./tip";
 
-/** Strips side by side, in the order in which the layers ran. */
+/** Strips side by side, in execution order. */
 export function Joined({ names, x, y, width }: { names: string[]; x: number; y: number; width: number }): JSX.Element {
   const gap = names.length > 12 ? 1 : 4;
   const each = (width - gap * (names.length - 1)) / names.length;
@@ -18,7 +20,7 @@ export function Joined({ names, x, y, width }: { names: string[]; x: number; y: 
   );
 }
 
-/** Means of a layer's neurons as a strip of colours; pointing at it hovers a neuron. */
+/** Mean activation of each neuron, as a strip of colours; pointing at it hovers a neuron. */
 export function StripView({ name, x, y, width }: { name: string; x: number; y: number; width: number }): JSX.Element {
   const strip = stripOf.value.get(name);
   if (!strip) return <rect x={x} y={y} width={width} height={8} fill={tokens.value.fill2} />;
@@ -31,7 +33,7 @@ export function StripView({ name, x, y, width }: { name: string; x: number; y: n
     );
     setHover({ layer: name, neuron });
     const state = STATES[strip.state[neuron] ?? 0];
-    // Beside the node: its name stays to be seen.
+    // Beside the node, so that its name stays visible.
     showTip(
       element.closest("g")!,
       `${name} · neuron ${neuron} · ${fixed(strip.mean[neuron])}${state ? ` · ${state}` : ""}`,
@@ -60,7 +62,7 @@ export function StripView({ name, x, y, width }: { name: string; x: number; y: n
   );
 }
 
-/** The hovered neuron, wherever it is hovered: a triangle over its place in the strip. */
+/** A triangle above the hovered neuron. */
 function Tick({
   name,
   x,

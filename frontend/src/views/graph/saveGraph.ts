@@ -1,7 +1,9 @@
+/** Saves the graph as SVG or PNG. */
+
 import { TOKENS, theme } from "../../draw/theme";
 import { saveRaster, saveSvg } from "../controls/save";
 
-/** Saves the drawing as it is, all of it, at its own size; PNG at twice that where browsers allow it. */
+/** The whole drawing at its own size; PNG at twice that where browsers allow it. */
 export async function saveGraph(svg: SVGSVGElement, name: string, type: "svg" | "png"): Promise<void> {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const { width, height } = svg.viewBox.baseVal;

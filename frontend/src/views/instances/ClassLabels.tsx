@@ -1,21 +1,21 @@
+/** Labels and headings of the blocks in the Classes tab. */
+
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer, percent, short, tick } from "../../draw/format";
 import { type Block, PAD } from "../../layout/classes";
 import { clickInstance, select } from "../../state/actions";
-import { hoveredRow, subsetsByName } from "../../state/chosen";
 import { snapshot } from "../../state/data";
+import { hoveredRow, subsetsByName } from "../../state/derived";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { type RowKey, subsetKey } from "../../state/rowKeys";
 import { Icon } from "../controls/Icon";
 import { Swatch } from "../controls/Swatch";
-import type { Grouped } from "./look";
+import type { Grouping } from "./grouping";
 
-/** Names and numbers beside and above the blocks of the classes. */
+export type Blocked = Exclude<Grouping, { task: "none" }>;
 
-export type Blocked = Exclude<Grouped, { task: "none" }>;
-
-/** A class that is hovered elsewhere while its block is scrolled out of sight: where it is, and its numbers. */
+/** Shown for a hovered class whose block is scrolled out of sight: its direction and numbers. */
 export function Away({
   now,
   blocks,
@@ -46,7 +46,7 @@ export function Away({
   );
 }
 
-/** The row that a block is: its class's subset. */
+/** The key of a block's row: its class's subset. */
 export function keyOf(now: Blocked, group: number): RowKey | null {
   const name = now.names[group];
   return now.task === "classification" && name !== undefined && subsetsByName.value.get(name)?.kind === "class"
@@ -54,7 +54,7 @@ export function keyOf(now: Blocked, group: number): RowKey | null {
     : null;
 }
 
-/** What stands above the two sides, and how many there are. */
+/** Headings of the two sides, with their counts. */
 export function Heads({
   now,
   label,
@@ -103,7 +103,7 @@ export function Heads({
   );
 }
 
-/** Name and share of a block, with the keyboard's way through its instances. */
+/** Name and accuracy of a block; arrow keys move through its instances. */
 export function Label({
   now,
   block,

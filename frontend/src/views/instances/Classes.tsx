@@ -1,3 +1,5 @@
+/** The Classes tab: a block of marks per class or bin. */
+
 import { computed, effect, signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -8,19 +10,16 @@ import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Hit, hitAt, layOut, placeOf, visible } from "../../layout/classes";
 import { clickInstance, pick, select } from "../../state/actions";
-import { hoveredRow, pinned } from "../../state/chosen";
+import { hoveredRow, pinned } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
-import { lit } from "../../state/members";
+import { highlighted } from "../../state/members";
 import { wide } from "../../state/panes";
 import { InstanceLine } from "../controls/InstanceLine";
 import { Tooltip } from "../controls/Tooltip";
 import { Away, type Blocked, Heads, keyOf, Label } from "./ClassLabels";
-import { grouped } from "./look";
+import { grouping } from "./grouping";
 
-/**
- * A block per class (or bin of the target): right on the left, wrong on the right, a mark each, coloured by what was
- * predicted.
- */
+/** Right predictions on the left, wrong ones on the right, a mark each in the colour of the predicted class. */
 export function Classes(): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const width = useSignal(0);
@@ -49,7 +48,7 @@ export function Classes(): JSX.Element {
   useLayoutEffect(
     () =>
       effect(() => {
-        const now = grouped.value;
+        const now = grouping.value;
         if (now && now.task !== "none") state.shown.value = now;
       }),
     [],
@@ -76,7 +75,7 @@ export function Classes(): JSX.Element {
       const own = blocks.find(
         (block) => keyOf(now, block.group) !== null && keyOf(now, block.group) === hoveredRow.value,
       );
-      const [marked, colour] = [lit.value, tokens.value.accentWash];
+      const [marked, colour] = [highlighted.value, tokens.value.accentWash];
       context.translate(0, -top.value);
       const wash = (): void => {
         if (!own) return;
@@ -89,23 +88,23 @@ export function Classes(): JSX.Element {
         context.clearRect(0, top.peek(), width, height);
         if (!marked || !ground) {
           wash();
-          return drawMarks(context, laid, blocks, now.look, marked);
+          return drawMarks(context, laid, blocks, now.style, marked);
         }
-        // Whatever is pointed at, most are dimmed: one picture of all of them dimmed serves until the next layout.
+        // Whatever is hovered, most marks are dimmed: cache one picture with all of them dimmed until the next layout.
         const { canvas } = context;
         const wanted = [now, laid, colour, top.peek(), canvas.width, canvas.height];
         if (wanted.some((part, i) => part !== known[i])) {
           known = wanted;
           [ground.canvas.width, ground.canvas.height] = [canvas.width, canvas.height];
           ground.setTransform(context.getTransform());
-          drawMarks(ground, laid, blocks, now.look, new Uint8Array());
+          drawMarks(ground, laid, blocks, now.style, new Uint8Array());
         }
         context.drawImage(ground.canvas, 0, top.peek(), width, height);
         for (const block of blocks) {
           if (block !== own && !isLit(block, marked)) continue;
           context.clearRect(0, block.top, width, block.height);
           if (block === own) wash();
-          drawMarks(context, laid, [block], now.look, marked);
+          drawMarks(context, laid, [block], now.style, marked);
         }
       };
     };

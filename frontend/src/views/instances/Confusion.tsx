@@ -1,3 +1,5 @@
+/** The Confusion tab: the confusion matrix. */
+
 import { computed, type ReadonlySignal, useSignal, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -17,14 +19,14 @@ import {
   rowsIn,
 } from "../../layout/confusion";
 import { pick, pickWhere } from "../../state/actions";
-import { classOfRow, expressionOf, hoveredRow, labelName, subsetsByName } from "../../state/chosen";
 import { columns, snapshot } from "../../state/data";
+import { classOfRow, expressionOf, hoveredRow, labelName, subsetsByName } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { expressionKey, type RowKey, subsetKey } from "../../state/rowKeys";
 import { Tooltip } from "../controls/Tooltip";
-import { called } from "./listed";
-import { predictedAs } from "./look";
+import { predictedAs } from "./grouping";
+import { withTitle } from "./listSubject";
 
 interface Matrix {
   classes: number;
@@ -44,10 +46,7 @@ const matrix: ReadonlySignal<Matrix | null> = computed(() => {
   return { classes, counts, most: mostConfused(counts, classes), totals };
 });
 
-/**
- * Labels by predictions. What is right stands on the diagonal and stays quiet; a cell picks its instances, and so does
- * a name.
- */
+/** Labels by predictions. Colours are scaled by the errors; a click on a cell or a name picks its instances. */
 export function Confusion(): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const size = useSignal({ width: 0, height: 0 });
@@ -73,7 +72,7 @@ export function Confusion(): JSX.Element {
     observer.observe(box);
     return () => observer.disconnect();
   }, []);
-  // A class that is hovered elsewhere scrolls into sight.
+  // Scroll to a class that is hovered elsewhere.
   useSignalEffect(() => {
     const key = hoveredRow.value;
     if (key === null || pointed.peek() !== null || !laid.peek()) return;
@@ -97,7 +96,7 @@ export function Confusion(): JSX.Element {
     if (!box || !laid.peek()) return null;
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const { left, top } = laid.peek() as ConfusionLayout;
-    // Names stand still while the cells scroll.
+    // Names do not scroll with the cells.
     return cellAt(
       laid.peek() as ConfusionLayout,
       x < left ? x : x + scroll.peek().x,
@@ -160,17 +159,17 @@ export function Confusion(): JSX.Element {
   );
 }
 
-/** The row that lights a cell's instances everywhere: an expression made of the classes' own. */
+/** The row that highlights a cell's instances in all views: an expression composed of those of the classes. */
 function keyOf({ label, prediction }: CellHit): RowKey | null {
-  const of = (index: number | null): string | null => {
+  const expressionOfClass = (index: number | null): string | null => {
     const subset = index === null ? undefined : subsetsByName.value.get(labelName(index));
     return subset?.kind === "class" ? subset.expression || null : null;
   };
-  const [own, its] = [of(label), of(prediction)];
+  const [own, its] = [expressionOfClass(label), expressionOfClass(prediction)];
   if (label !== null && prediction === null) return own === null ? null : subsetKey(labelName(label));
   const title = nameOf({ label, prediction });
-  if (label === null) return its === null ? null : called(expressionKey(predictedAs(its)), title);
-  return own === null || its === null ? null : called(expressionKey(`${own} and ${predictedAs(its)}`), title);
+  if (label === null) return its === null ? null : withTitle(expressionKey(predictedAs(its)), title);
+  return own === null || its === null ? null : withTitle(expressionKey(`${own} and ${predictedAs(its)}`), title);
 }
 
 function nameOf({ label, prediction }: CellHit): string {
@@ -296,11 +295,11 @@ function paint(
     context.strokeRect(x(c) - gap / 2, y(r) - gap / 2, cell, cell);
   };
   if (hit?.label != null && hit.prediction !== null) frame(hit.label, hit.prediction, colours.accent, 2);
-  const chosen =
+  const isSelected =
     instance === undefined || !known
       ? null
       : ([known.label[instance] as number, known.prediction[instance] as number] as const);
-  if (chosen && chosen[0] >= 0 && chosen[1] >= 0) frame(chosen[0], chosen[1], colours.accent, 2);
+  if (isSelected && isSelected[0] >= 0 && isSelected[1] >= 0) frame(isSelected[0], isSelected[1], colours.accent, 2);
   const set = picked.value?.name;
   for (let r = r0; set?.includes(" → ") && r < r1; r++)
     for (let c = c0; c < c1; c++) if (nameOf({ label: r, prediction: c }) === set) frame(r, c, colours.text, 1.5);
@@ -334,7 +333,7 @@ function names(
   context.textAlign = "left";
   context.fillText("predicted →", left, 11);
   context.fillText("label ↓", 12, top - 10);
-  // Names of cells that are too low for a line each: as many as fit.
+  // If the cells are too low for a name each, as many as fit.
   const every = Math.ceil(13 / cell);
   const write = (index: number, across: boolean, room: number): void => {
     const weight = strong(index, across) ? 500 : 400;

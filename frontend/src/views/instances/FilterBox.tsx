@@ -1,11 +1,13 @@
+/** A text box that reports its text once typing pauses. */
+
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { IconButton } from "../controls/Icon";
 
-/** Typing rests this long before it is asked. */
+/** Time after the last key before the text is reported. */
 const REST_MS = 250;
 
-/** A box that tells what is typed once typing rests. */
+/** Calls `onType` once typing pauses. */
 export function FilterBox({
   label,
   placeholder,

@@ -1,22 +1,24 @@
+/** The Grid tab, for data without labels. */
+
 import type { JSX } from "preact";
 import { classColour } from "../../draw/classes";
 import { clickInstance } from "../../state/actions";
-import { instanceName, pinned } from "../../state/chosen";
 import { columns, contentUrl } from "../../state/data";
+import { instanceName, pinned } from "../../state/derived";
 import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
-import { lit } from "../../state/members";
+import { highlighted } from "../../state/members";
 import { Thumbnail } from "../controls/Swatch";
-import { useWindow } from "./window";
+import { useVirtualList } from "./virtualList";
 
-/** Instances without labels: their pictures, or a mark each, side by side. */
+/** Thumbnails, or a mark each if there are no pictures. */
 export function Grid(): JSX.Element {
   const count = columns.value.value?.count ?? 0;
   const images = count > 0 && contentUrl(0) !== null;
   const [pitch, size] = images ? [32, 28] : [12, 10];
-  const { ref, from, to, width, onScroll, show } = useWindow(pitch, 1e9);
+  const { ref, from, to, width, onScroll, show } = useVirtualList(pitch, 1e9);
   const across = Math.max(1, Math.floor((width - 24) / pitch));
   const lines = Math.ceil(count / across);
-  const members = lit.value;
+  const members = highlighted.value;
   const keys = (event: KeyboardEvent): void => {
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across }[event.key];
     const { instance } = hover.peek();

@@ -1,13 +1,15 @@
+/** Pane C: the instances by class, as confusion matrix or as table. */
+
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { integer } from "../../draw/format";
 import { chooseTab } from "../../state/actions";
-import { numeric, several } from "../../state/chosen";
 import { loadCode } from "../../state/code";
+import { currentSnapshot } from "../../state/currentSnapshot";
 import { columns, currentSource, snapshot, whereOf } from "../../state/data";
+import { hasNumericLabels, hasSeveralLabels } from "../../state/derived";
 import { clearHover } from "../../state/hover";
 import { picked } from "../../state/members";
-import { at } from "../../state/place";
 import { instancesTab } from "../../state/view";
 import { Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
@@ -23,17 +25,18 @@ const Table = lazy("The table", async () => (await import("./Table")).Table);
 const Confusion = lazy("The confusion matrix", async () => (await import("./Confusion")).Confusion);
 const Grid = lazy("The grid", async () => (await import("./Grid")).Grid);
 
-/** C: the instances as classes, confusion matrix or table. Pane header and everything below it; fills its pane. */
+/** Header, and the selected tab. */
 export function InstancesView(): JSX.Element {
   const task = snapshot.value.value?.task ?? "classification";
-  const first = task === "none" ? "Grid" : numeric(task) ? "Bins" : several(task) ? "Right, wrong" : "Classes";
+  const first =
+    task === "none" ? "Grid" : hasNumericLabels(task) ? "Bins" : hasSeveralLabels(task) ? "Right, wrong" : "Classes";
   const tabs = [
     { value: "classes" as const, label: first },
     ...(task === "classification" ? [{ value: "confusion" as const, label: "Confusion" }] : []),
     { value: "table" as const, label: "Table" },
   ];
   const tab = tabs.some(({ value }) => value === instancesTab.value) ? instancesTab.value : "classes";
-  // Closed by the keyboard, it is not left by the pointer.
+  // Closing by keyboard triggers no pointerleave.
   useEffect(() => clearHover, []);
   return (
     <>
@@ -73,12 +76,12 @@ export function InstancesView(): JSX.Element {
   );
 }
 
-/** The picked instances as CSV, else those that the table is narrowed down to, else all; and the pane as a picture. */
+/** Saves as CSV the picked instances, else those that match the table's filters, else all; or the pane as a picture. */
 function Save(): JSX.Element {
   const options = (): Option<() => Promise<void>>[] => {
-    const [set, place] = [picked.value, at.value];
+    const [set, place] = [picked.value, currentSnapshot.value];
     const narrowed = instancesTab.value === "table" ? tableExpression.value : null;
-    const chosen = set?.expression
+    const exported = set?.expression
       ? { expression: set.expression }
       : set
         ? { rows: [...set.rows] }
@@ -92,7 +95,7 @@ function Save(): JSX.Element {
     const saveCsv = async (): Promise<void> => {
       if (!place) return;
       const { saveBlob } = await loadCode(() => import("../controls/save"));
-      saveBlob(`${name}-${what}.csv`, await currentSource().csv(place, chosen, new AbortController().signal));
+      saveBlob(`${name}-${what}.csv`, await currentSource().csv(place, exported, new AbortController().signal));
     };
     const savePng = async (): Promise<void> => {
       const { savePane } = await loadCode(() => import("../controls/save"));

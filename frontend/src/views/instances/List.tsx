@@ -1,36 +1,40 @@
+/** The list of instances below the classes. */
+
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { alike, fixed, integer, signed } from "../../draw/format";
+import { alignedFormat, fixed, integer, signed } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
-import { instanceName, labelName, pinned, several } from "../../state/chosen";
-import { columns, pictured, snapshot } from "../../state/data";
+import { columns, hasPictures, snapshot } from "../../state/data";
+import { hasSeveralLabels, instanceName, labelName, pinned } from "../../state/derived";
 import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
 import { ClassName, Thumbnail } from "../controls/Swatch";
-import { chosenSort, followSubject, type ListColumn, listed, listSort } from "./listed";
-import { errorsOf } from "./look";
-import { useWindow } from "./window";
+import { signedErrors } from "./grouping";
+import { chosenSort, followSubject, type ListColumn, listedInstances, listSort } from "./listSubject";
+import { useVirtualList } from "./virtualList";
 
 const LINE = 21;
 
-/** The instances of what was last pointed at or picked, worst surprise first: those that the network was surest of. */
+/** The instances of what was last hovered or picked, the most confident errors first. */
 export function List(): JSX.Element | null {
   useEffect(followSubject, []);
-  const { title, rows } = listed.value;
-  const { ref, from, to, onScroll, show } = useWindow(LINE, rows.length);
+  const { title, rows } = listedInstances.value;
+  const { ref, from, to, onScroll, show } = useVirtualList(LINE, rows.length);
   const known = columns.value.value;
   const task = snapshot.value.value?.task;
   const plain = task !== "classification";
-  const many = several(task);
+  const many = hasSeveralLabels(task);
   const third = useMemo(
-    () => alike((many ? known?.loss : task === "ranking" ? known?.score : errorsOf.value) ?? []),
+    () => alignedFormat((many ? known?.loss : task === "ranking" ? known?.score : signedErrors.value) ?? []),
     [known, task],
   );
   if (!known) return null;
   const long = (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 2);
-  // Names that would all be cut alike take the room of what has no picture.
+  // If all names would be truncated, they take the room of the missing pictures.
   const longest =
-    long && !pictured.value && (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 6);
+    long &&
+    !hasPictures.value &&
+    (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 6);
   const keys = (event: KeyboardEvent): void => {
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
     const at = hover.peek().instance === undefined ? -1 : rows.indexOf(hover.peek().instance as number);
@@ -75,13 +79,13 @@ export function List(): JSX.Element | null {
       >
         <div style={{ height: `${rows.length * LINE}px` }}>
           {Array.from(rows.subarray(from, to), (row, i) => {
-            const chosen = selection.value?.kind === "instance" && selection.value.row === row;
-            const strong = chosen || hoveredInstance.value === row;
+            const isSelected = selection.value?.kind === "instance" && selection.value.row === row;
+            const strong = isSelected || hoveredInstance.value === row;
             return (
               <div
                 key={row}
                 role="option"
-                aria-selected={chosen}
+                aria-selected={isSelected}
                 class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(row) ? " strong" : ""}`}
                 style={{ top: `${(from + i) * LINE}px` }}
                 onClick={() => clickInstance(row)}
@@ -109,7 +113,11 @@ export function List(): JSX.Element | null {
                 {!plain && <span class="list-score second">{fixed(known.label_score[row])}</span>}
                 {plain && (
                   <span class="list-score second">
-                    {many ? "" : task === "ranking" ? signed(errorsOf.value?.[row], 2) : third(errorsOf.value?.[row])}
+                    {many
+                      ? ""
+                      : task === "ranking"
+                        ? signed(signedErrors.value?.[row], 2)
+                        : third(signedErrors.value?.[row])}
                   </span>
                 )}
               </div>

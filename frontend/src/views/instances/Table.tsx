@@ -1,10 +1,12 @@
+/** The Table tab. */
+
 import { batch } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { ColumnInfo } from "../../api/types";
 import { integer } from "../../draw/format";
 import { clickInstance, pick } from "../../state/actions";
-import { columns, pictured } from "../../state/data";
+import { columns, hasPictures } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { Icon } from "../controls/Icon";
@@ -27,15 +29,15 @@ import {
   typed,
   wrongOf,
 } from "./tableState";
-import { useWindow } from "./window";
+import { useVirtualList } from "./virtualList";
 
-/** The table: search, filters over the columns, and the lines that are in sight. */
+/** Search, column filters, and the lines in sight. */
 export function Table(): JSX.Element {
   const [one, two] = [even.value, odd.value];
   const newest =
     one.value && two.value ? (firstPage.value % 2 === 0 ? one.value : two.value) : (one.value ?? two.value);
   const total = newest?.total ?? 0;
-  const { ref, from, to, onScroll, show } = useWindow(LINE, total, 46);
+  const { ref, from, to, onScroll, show } = useVirtualList(LINE, total, 46);
   const anchor = useRef<number | null>(null);
   const first = Math.floor(from / PAGE);
   useEffect(() => {
@@ -89,8 +91,8 @@ export function Table(): JSX.Element {
             ? 38
             : 44,
   );
-  const grid = `14px ${pictured.value ? "17px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
-  const images = pictured.value;
+  const grid = `14px ${hasPictures.value ? "17px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
+  const images = hasPictures.value;
   const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 14 + (images ? 23 : 0));
   return (
     <>

@@ -1,15 +1,17 @@
+/** One row of the table. */
+
 import type { JSX } from "preact";
 import type { Cell, ColumnInfo, TableRow } from "../../api/types";
 import { fixed, integer, short } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
-import { instanceName } from "../../state/chosen";
-import { columns, pictured, snapshot } from "../../state/data";
+import { columns, hasPictures, snapshot } from "../../state/data";
+import { instanceName } from "../../state/derived";
 import { hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
 import { ClassName, Thumbnail } from "../controls/Swatch";
 import { isNumber, LINE, rowAt, shownColumns, written } from "./tableState";
 
-/** One instance of the table: a box to mark it, its picture, a value per column. */
+/** A checkbox, the thumbnail, and a value per column. */
 export function Row({
   line,
   marked,
@@ -23,14 +25,14 @@ export function Row({
   if (!record)
     return <div class="table-row empty" role="row" aria-rowindex={line + 1} style={{ top: `${line * LINE}px` }} />;
   const { row } = record;
-  const chosen = selection.value?.kind === "instance" && selection.value.row === row;
+  const isSelected = selection.value?.kind === "instance" && selection.value.row === row;
   return (
     <div
       role="row"
       aria-rowindex={line + 1}
       aria-selected={marked.has(row)}
       style={{ top: `${line * LINE}px` }}
-      class={`table-row${chosen || hoveredInstance.value === row ? " lit" : ""}`}
+      class={`table-row${isSelected || hoveredInstance.value === row ? " lit" : ""}`}
       onPointerEnter={() => setHover({ instance: row })}
       onClick={(event) =>
         event.shiftKey || event.ctrlKey || event.metaKey ? onMark(line, row, event.shiftKey) : clickInstance(row)
@@ -45,7 +47,7 @@ export function Row({
       >
         <input type="checkbox" tabIndex={-1} aria-label={`Mark ${instanceName(row)}`} checked={marked.has(row)} />
       </span>
-      {pictured.value && (
+      {hasPictures.value && (
         <span role="gridcell">
           <Thumbnail row={row} size={17} />
         </span>

@@ -1,9 +1,8 @@
+/** Converts what is typed into a column's filter or the search box to an expression of the subset language. */
+
 import type { ColumnInfo } from "../../api/types";
 
-/**
- * What is typed over a column, as an expression of the subset language; null when nothing is typed, `wrong` when it
- * cannot be meant.
- */
+/** A filter as an expression; null if it is empty, `wrong` if it is invalid. */
 export type Filter = { expression: string } | { wrong: string } | null;
 
 const NUMBER = String.raw`[-−+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?`;
@@ -11,13 +10,12 @@ const COMPARED = new RegExp(`^(==|=|!=|<=|>=|<|>)?\\s*(${NUMBER})$`);
 const RANGE = new RegExp(`^(${NUMBER})\\s*(?:\\.\\.|…|–)\\s*(${NUMBER})$`);
 
 const quoted = (text: string): string => JSON.stringify(text);
-/** Names that are no plain words stand in col("…"). */
+/** A column's name as the language writes it: col("…") unless it is an identifier. */
 export const columnName = (name: string): string => (/^[A-Za-z_]\w*$/.test(name) ? name : `col(${quoted(name)})`);
 const number = (text: string): string => text.replace("−", "-");
 
 /**
- * `classes` gives the test of a class by its name, which knows how labels are written; for other columns it is not
- * asked.
+ * Converts a column filter. `classes` gives the expression of a class by its name; it is called for label columns only.
  */
 export function columnFilter(
   { name, type }: ColumnInfo,
@@ -59,7 +57,8 @@ export function columnFilter(
 }
 
 /**
- * What is typed into the search box: an expression as it is, "#814" or a number an id, other words a part of the text.
+ * Converts the text of the search box: an expression as it is, "#814" or a number as an id, other words as a part of
+ * the text.
  */
 export function searchFilter(typed: string, columns: readonly ColumnInfo[]): Filter {
   const text = typed.trim();
@@ -77,7 +76,7 @@ export function searchFilter(typed: string, columns: readonly ColumnInfo[]): Fil
   return { expression: words.map(({ name }) => `${quoted(text)} in ${columnName(name)}`).join(" or ") };
 }
 
-/** All of them at once; null: everything. */
+/** The conjunction of all filters; null: everything. */
 export function allOf(filters: readonly Filter[]): string | null {
   const parts = filters.flatMap((filter) => (filter && "expression" in filter ? [filter.expression] : []));
   return parts.length === 0

@@ -1,18 +1,18 @@
+/** State of the table. The server sorts and filters; only the pages in sight are fetched. */
+
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { ColumnInfo, TableQuery, TableRow } from "../../api/types";
-import { alike } from "../../draw/format";
-import { numeric, subsetsByName } from "../../state/chosen";
+import { alignedFormat } from "../../draw/format";
 import { columns, snapshot, tableOf } from "../../state/data";
+import { hasNumericLabels, subsetsByName } from "../../state/derived";
 import { allOf, columnFilter, type Filter, searchFilter } from "./filter";
-
-/** The kept instances as the server sorts and filters them, in pages; only what is seen is fetched and drawn. */
 
 export const LINE = 21;
 export const PAGE = 200;
 export const search = signal("");
 export const typed = signal<ReadonlyMap<string, string>>(new Map());
 export const order = signal<{ by: string; descending: boolean } | null>(null);
-/** The first page that is seen; it and the next are held. */
+/** The first page in sight; it and the next are loaded. */
 export const firstPage = signal(0);
 export const filtering = signal(false);
 
@@ -40,7 +40,7 @@ const filters: ReadonlySignal<ReadonlyMap<string, Filter>> = computed(
     ]),
 );
 
-/** What the table is narrowed down to, for the download too; null: everything. */
+/** The expression of all filters, also for the download; null: everything. */
 export const tableExpression: ReadonlySignal<string | null> = computed(() => allOf([...filters.value.values()]));
 
 const page =
@@ -59,15 +59,15 @@ const page =
 export const even = tableOf(page(0));
 export const odd = tableOf(page(1));
 
-/** A line of the table, of the pages that are here. */
+/** A line of the table, if its page is loaded. */
 export function rowAt(line: number): TableRow | undefined {
   const { value, query } = (Math.floor(line / PAGE) % 2 === 0 ? even : odd).value;
   return value && query && line >= query.offset ? value.rows[line - query.offset] : undefined;
 }
 
-/** How a column is called in its head. */
+/** Title of a column. */
 export const title = (name: string): string => ({ prediction: "pred.", label_score: "p(label)" })[name] ?? name;
-/** Why what is typed over a column cannot be meant. */
+/** Why a column's filter is invalid. */
 export const wrongOf = (name: string): string | undefined => {
   const filter = filters.value.get(name);
   return filter && "wrong" in filter ? filter.wrong : undefined;
@@ -75,15 +75,15 @@ export const wrongOf = (name: string): string | undefined => {
 export const isNumber = ({ type, name }: ColumnInfo): boolean =>
   type === "number" &&
   name !== "id" &&
-  (numeric(snapshot.value.value?.task) || (name !== "label" && name !== "prediction"));
+  (hasNumericLabels(snapshot.value.value?.task) || (name !== "label" && name !== "prediction"));
 
-/** How numbers of a column are written: all with the same decimals. */
+/** Number formats of the columns, with common decimals. */
 export const written = computed(() => {
   const known = columns.value.value;
   return new Map(
     shownColumns.value.map(({ name }) => [
       name,
-      alike(known?.[name as "loss"] ?? known?.extra.get(name)?.values ?? []),
+      alignedFormat(known?.[name as "loss"] ?? known?.extra.get(name)?.values ?? []),
     ]),
   );
 });

@@ -1,3 +1,5 @@
+/** The row labels of a matrix. */
+
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -5,20 +7,20 @@ import { integer } from "../../draw/format";
 import { statisticText } from "../../draw/matrixText";
 import { visibleRows } from "../../layout/matrix";
 import { clickInstance, clickRowName } from "../../state/actions";
-import { hoveredRow, nameOf } from "../../state/chosen";
+import { hoveredRow, nameOf } from "../../state/derived";
 import { instanceOfKey, type RowKey } from "../../state/rowKeys";
 import { CutText } from "../controls/CutText";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
+import { dragRow, drop } from "./dragRow";
+import { cellOf, type MatrixModel, px, rowAt, type Stage, verdict } from "./matrixStage";
 import { openRowMenu, RowName } from "./RowMenu";
-import { dragRow, drop } from "./reorder";
-import { cellOf, type MatrixModel, px, rowAt, type Stage, verdict } from "./stage";
 
-/** The names of one block's rows beside the cells; only those that are seen are there. */
+/** Names of one block's rows; only the visible ones are rendered. */
 export function Labels({ stage, block }: { stage: Stage; block: "pinned" | "subsets" }): JSX.Element | null {
   const element = useRef<HTMLDivElement>(null);
   const { shape, model, scroll } = stage;
   const top = scroll.value[block];
-  // The keyboard scrolls by the signal, the wheel by the element.
+  // The keyboard scrolls by the signal, the wheel by the element: synchronize.
   useEffect(() => {
     if (element.current && Math.abs(element.current.scrollTop - top) > 1) element.current.scrollTop = top;
   }, [top]);
@@ -116,7 +118,7 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
   );
 }
 
-/** The one cell that the grid shows to screen readers: where the keyboard is. */
+/** The focused cell, the only one in the accessibility tree. */
 function FocusedCell({
   stage,
   model,

@@ -1,12 +1,11 @@
+/** Facts and warnings about a layer. */
+
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { Box } from "../../layout/beside";
+import type { Box } from "../../layout/tooltipPlace";
 import { Tooltip } from "../controls/Tooltip";
 
-/**
- * What a layer is and what is wrong with it: as much as there is room for, all of it to who points at it or comes by
- * keyboard.
- */
+/** Truncated if there is no room; in full in a tooltip on hover and focus. */
 export function LayerAbout({ facts, warnings }: { facts: string[]; warnings: string[] }): JSX.Element {
   const [box, setBox] = useState<Box | null>(null);
   const show = ({ currentTarget }: Event): void => setBox((currentTarget as HTMLElement).getBoundingClientRect());

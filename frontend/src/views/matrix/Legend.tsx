@@ -1,19 +1,21 @@
+/** The legend of a matrix's colours. */
+
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { tick } from "../../draw/format";
 import { MISSING } from "../../draw/matrixPyramid";
-import { hoveredRow } from "../../state/chosen";
+import { hoveredRow } from "../../state/derived";
 import { hover } from "../../state/hover";
-import { modelOf } from "./stage";
+import { modelOf } from "./matrixStage";
 
-/** The colours with their numbers, and where on them the hovered cell lies. */
+/** The colour scale with its ends, and a mark at the hovered cell's value. */
 export function Legend({ layer }: { layer: string }): JSX.Element | null {
   const model = modelOf(layer).value;
-  // Where nothing is to be seen the matrix says so; numbers beside colours would be made up.
+  // An empty matrix explains itself; a scale would be meaningless.
   if (!model || model.scale.allZero || model.scale.allMissing) return null;
   const { kind, signed, end, above, below, missing } = model.scale;
   const at = hoveredShare(layer);
-  // Rows without instances have no values; that is not the layer's fault.
+  // Rows without instances have no values; that is no problem of the layer.
   const empty = model.matrix.neurons * model.matrix.n.filter((n) => n === 0).length;
   const share = model.statistic.unit === "share" && kind === "raw";
   const text = (value: number): string => (share ? `${value * 100}%` : tick(value));
@@ -35,7 +37,7 @@ export function Legend({ layer }: { layer: string }): JSX.Element | null {
   );
 }
 
-/** Place of the hovered cell on the legend, 0..1; null when none of this layer is hovered. */
+/** Position of the hovered cell on the scale, 0..1; null if no cell of this layer is hovered. */
 function hoveredShare(layer: string): number | null {
   const [{ layer: over, neuron }, key, model] = [hover.value, hoveredRow.value, modelOf(layer).value];
   if (over !== layer || neuron === undefined || key === null || !model) return null;

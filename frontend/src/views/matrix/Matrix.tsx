@@ -1,3 +1,5 @@
+/** The matrix of one layer: rows by neurons, on canvas. */
+
 import type { JSX } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { Canvas, type Surface } from "../../draw/Canvas";
@@ -5,9 +7,9 @@ import { classColour } from "../../draw/classes";
 import { paintBlock } from "../../draw/matrixCells";
 import { frameRow, markColumn, paintEffect, paintIds, paintPlace, ringCell } from "../../draw/matrixMarks";
 import { tokens } from "../../draw/theme";
-import { hoveredRow } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
+import { hoveredRow } from "../../state/derived";
 import { clearHover, hover } from "../../state/hover";
 import { matrixOf } from "../../state/matrices";
 import type { RowKey } from "../../state/rowKeys";
@@ -15,10 +17,10 @@ import { selection } from "../../state/view";
 import { Loading } from "../controls/Loading";
 import { Labels } from "./Labels";
 import { MatrixTooltip } from "./MatrixTooltip";
-import { moveCursor, pointerOf } from "./pointing";
-import { nameAt, px, type Stage, spotOf, stageOf } from "./stage";
+import { moveCursor, pointerOf } from "./matrixPointer";
+import { nameAt, px, type Stage, spotOf, stageOf } from "./matrixStage";
 
-/** Rows by neurons of one layer, on canvas. Fills the room under its panel's header. */
+/** Fills the room below the panel's header. */
 export function Matrix({ layer }: { layer: string }): JSX.Element {
   const [stage] = useState(() => stageOf(layer));
   if (rows.value.length === 0) return <p class="hint">No rows are chosen. Add some with + above.</p>;
@@ -132,7 +134,7 @@ function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: S
   paintPlace(ground, now.matrix.neurons);
 }
 
-/** Bars stand in the colours of the two rows; those without one are grey. */
+/** Effect size bars have the colours of the two rows, or grey. */
 function rowColour(key: RowKey | undefined, other: string): string {
   const index = key === undefined ? -1 : colourOf(key);
   return index < 0 ? other : classColour(index);
@@ -144,10 +146,10 @@ function paintMarks({ layer, model, shape, view, scroll }: Stage, { context, rat
   const ground = { context, ratio, shape: box, view: view.value };
   const over = hover.value.layer === layer ? hover.value.neuron : undefined;
   const place = over === undefined ? -1 : (now.places[over] ?? -1);
-  const chosen = selection.value;
+  const selected = selection.value;
   paintIds(ground, now.matrix.order, place);
-  if (chosen?.kind === "neuron" && chosen.layer === layer && now.places[chosen.neuron] !== undefined) {
-    markColumn(ground, now.places[chosen.neuron]!, tokens.value.text3);
+  if (selected?.kind === "neuron" && selected.layer === layer && now.places[selected.neuron] !== undefined) {
+    markColumn(ground, now.places[selected.neuron]!, tokens.value.text3);
   }
   const key = hoveredRow.value;
   const spot = key === null ? null : spotOf(now, key);

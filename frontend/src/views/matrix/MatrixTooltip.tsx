@@ -1,23 +1,22 @@
+/** The tooltip of a matrix's cell. */
+
 import type { ComponentChildren, JSX } from "preact";
 import { fixed, short, signed } from "../../draw/format";
 import { onScale } from "../../draw/matrixScale";
 import { effectText, provenance, statisticText } from "../../draw/matrixText";
-import type { Box } from "../../layout/beside";
 import { placeToX } from "../../layout/matrix";
-import { classOfRow, nameOf } from "../../state/chosen";
+import type { Box } from "../../layout/tooltipPlace";
+import { comparedSnapshot } from "../../state/currentSnapshot";
 import { snapshot } from "../../state/data";
-import { compareAt } from "../../state/place";
+import { classOfRow, nameOf } from "../../state/derived";
 import { instanceOfKey, type RowKey } from "../../state/rowKeys";
 import { Tooltip } from "../controls/Tooltip";
-import { drop } from "./reorder";
-import { cellOf, type MatrixModel, nameAt, rowAt, type Stage, verdict } from "./stage";
+import { drop } from "./dragRow";
+import { cellOf, type MatrixModel, nameAt, rowAt, type Stage, verdict } from "./matrixStage";
 
-/**
- * Says what the pointed cell holds and where that number comes from; with A and B also the other row's and the effect
- * size.
- */
+/** Value of the hovered cell and its origin; with A and B also the other row's value and the effect size. */
 export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement | null }): JSX.Element | null {
-  const spot = stage.told.value;
+  const spot = stage.describedCell.value;
   const [shape, model, view] = [stage.shape.value, stage.model.value, stage.view.value];
   if (!spot || !shape || !model || !body || drop.value) return null;
   const neuron = model.matrix.order[spot.place];
@@ -34,7 +33,7 @@ export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement
   const anchor: Box = { left: ground.left + from, top: ground.top + top, width: to - from, height };
   const avoid: Box[] = [
     { left: anchor.left - 2, top: ground.top, width: anchor.width + 4, height: ground.height },
-    // The panel's header stays readable.
+    // Keep the panel's header readable.
     { left: ground.left, top: ground.top - 32, width: ground.width, height: 32 },
     ...(block ? [{ left: ground.left, top: anchor.top - 1, width: ground.width, height: height + 2 }] : []),
   ];
@@ -84,7 +83,7 @@ function Cell({
   const value = own?.value ?? NaN;
   const words = own ? (Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)) : "…";
   const key = keys[at]!;
-  const { kept = 0, seen = 0 } = snapshot.value.value ?? {};
+  const { kept: sampleSize = 0, seen = 0 } = snapshot.value.value ?? {};
   const source = matrix.rows[at];
   const scaled =
     model.difference || !scale.factor || !Number.isFinite(value)
@@ -103,7 +102,7 @@ function Cell({
     );
   }
   const empty = matrix.n[at] === 0;
-  const from = source && provenance(source, own?.deviation ?? NaN, kept, seen, statistic);
+  const from = source && provenance(source, own?.deviation ?? NaN, sampleSize, seen, statistic);
   return (
     <>
       <B>Neuron {neuron}</B> · <RowWords name={key} /> · {statistic.label} <B>{words}</B>
@@ -122,7 +121,7 @@ function Cell({
   );
 }
 
-/** The second line: the other one of A and B, or both of them, and the effect size. */
+/** The second line: the other of A and B, or both, and the effect size. */
 function Other({
   stage,
   model,
@@ -139,7 +138,7 @@ function Other({
     const [own, its] = [matrix, compared].map(
       (one) => one.statistics[statistic.name]?.[at * matrix.neurons + neuron] ?? NaN,
     ) as [number, number];
-    const place = compareAt.value;
+    const place = comparedSnapshot.value;
     if (compared.n[at] === 0)
       return (
         <div>

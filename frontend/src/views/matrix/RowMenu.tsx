@@ -1,21 +1,23 @@
+/** The menu of a row, and renaming it. */
+
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { addExpressionRow, removeRow, renameRow, select, sortBy } from "../../state/actions";
 import { negated } from "../../state/buildExpression";
-import { expressionOf, nameOf } from "../../state/chosen";
 import { rows } from "../../state/data";
+import { expressionOf, nameOf } from "../../state/derived";
 import { isExpressionKey, isInstanceKey, parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { editSubset } from "../../state/subsetDraft";
 import { sort } from "../../state/view";
 import { Menu, type Option } from "../controls/Menu";
-import { moveBy } from "./reorder";
+import { moveBy } from "./dragRow";
 
-/** A chip, or the names in one layer's panel. */
+/** Where the row was clicked: a chip, or the labels in a layer's panel. */
 type Where = "chip" | `in ${string}`;
 
 const open = signal<{ key: RowKey; anchor: HTMLElement; where: Where } | null>(null);
-/** The row whose name is being typed, and where. */
+/** The row that is being renamed, and where. */
 export const renaming = signal<{ key: RowKey; where: Where } | null>(null);
 
 export function openRowMenu(event: Event, key: RowKey, where: Where): void {
@@ -28,7 +30,7 @@ export function showInDetail(key: RowKey): void {
   select(row?.kind === "instance" ? { kind: "instance", row: row.row } : { kind: "subset", key });
 }
 
-/** Rows of the same kind, in their order. */
+/** Rows of the same kind, in order. */
 export function siblingsOf(key: RowKey): RowKey[] {
   return rows
     .peek()
@@ -36,7 +38,7 @@ export function siblingsOf(key: RowKey): RowKey[] {
     .filter((other) => isInstanceKey(other) === isInstanceKey(key));
 }
 
-/** The menu of a row, the same from its name beside the cells and from its chip. */
+/** The same menu for row labels and chips. */
 export function RowMenu(): JSX.Element | null {
   const now = open.value;
   if (!now) return null;
@@ -95,7 +97,7 @@ export function RowMenu(): JSX.Element | null {
   );
 }
 
-/** The name of a row, or the field to change it. */
+/** The name of a row, or the text box to change it. */
 export function RowName({ row, where }: { row: RowKey; where: Where }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   const editing = renaming.value?.key === row && renaming.value.where === where;

@@ -1,3 +1,5 @@
+/** The bar above all panels: rows, sorting, statistic, scale. */
+
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -12,12 +14,12 @@ import {
   removeRow,
   resetRows,
 } from "../../state/actions";
-import { awaits } from "../../state/awaited";
-import { classOfRow, hoveredRow, instanceName, nameOf } from "../../state/chosen";
+import { comparedSnapshot } from "../../state/currentSnapshot";
 import { rows, snapshot, whereOf } from "../../state/data";
+import { classOfRow, hoveredRow, instanceName, nameOf } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
-import { compareAt } from "../../state/place";
+import { isPending } from "../../state/pending";
 import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import { statistic, statisticInfo, statistics } from "../../state/statistics";
 import { editSubset } from "../../state/subsetDraft";
@@ -30,8 +32,8 @@ import { TOO_MANY } from "../controls/PickedBar";
 import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { RowSwatch, Swatch, Thumbnail } from "../controls/Swatch";
+import { dragRow, drop, moveBy } from "./dragRow";
 import { openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
-import { dragRow, drop, moveBy } from "./reorder";
 import { SortSelect } from "./SortSelect";
 import { SubsetEditor } from "./SubsetEditor";
 
@@ -42,12 +44,12 @@ const SCALES: { value: Scale; label: string; detail: string; short: string }[] =
   { value: "raw", label: "raw", short: "raw", detail: "the values themselves" },
 ];
 
-/** Rows beyond these have their names beside the cells only. */
+/** The most chips; further rows have labels beside the cells only. */
 const MOST_CHIPS = 40;
 
 const isClass = (row: Row): boolean => row.kind === "subset" && classOfRow(rowKey(row)) >= 0;
 
-/** The bar over all panels: rows as chips, +, sort, statistic, scale. */
+/** Rows as chips, button to add one, sorting, statistic, scale. */
 export function RowsBar(): JSX.Element {
   const shown = rows.value;
   const own = shown.filter((row) => !isClass(row));
@@ -89,7 +91,7 @@ export function RowsBar(): JSX.Element {
       <span class="spring" />
       <span class="second rows-sort-by">Sort by</span>
       <SortSelect />
-      {compareAt.value && (
+      {comparedSnapshot.value && (
         <Segmented<CompareMode>
           label="Comparison"
           value={compareMode.value}
@@ -103,7 +105,7 @@ export function RowsBar(): JSX.Element {
       <Select<string>
         label="Statistic"
         value={statistic.value}
-        busy={awaits((shown) => !!shown.statistic && shown.statistic !== statistic.value)}
+        busy={isPending((shown) => !!shown.statistic && shown.statistic !== statistic.value)}
         onChoose={chooseStatistic}
         options={statistics.value.map(({ name, title, source }) => ({
           value: name,
@@ -122,7 +124,7 @@ export function RowsBar(): JSX.Element {
   );
 }
 
-/** All classes in one chip; its menu shows and hides each. */
+/** One chip for all classes; its menu shows and hides each. */
 function ClassesChip(): JSX.Element {
   const all = snapshot.value.value?.class_names ?? [];
   const there = new Set(rows.value.filter(isClass).map(rowKey));
@@ -220,7 +222,7 @@ function Count({ row }: { row: Row }): JSX.Element | null {
   return count === undefined ? null : <span class="second count">{integer(count)}</span>;
 }
 
-/** Declared subsets that are not rows yet, one click away; the rest of them is in the menu of +. */
+/** Suggestions: declared subsets that are not rows yet. The menu of + has all of them. */
 function Offered(): JSX.Element {
   const there = new Set(rows.value.map(rowKey));
   const open = (snapshot.value.value?.subsets ?? []).filter(
@@ -247,18 +249,18 @@ function Offered(): JSX.Element {
   );
 }
 
-/** What + offers: the expression typed above, the picked set, declared subsets that are not shown. */
+/** The menu of +: the typed expression, the picked set, declared subsets that are not shown. */
 function additions(button: HTMLElement | null): Option<() => void>[] {
   const there = new Set(rows.value.map(rowKey));
   const options: Option<() => void>[] = [];
   const text = expression.value.trim();
-  const found = text && !there.has(expressionKey(text)) ? whereOf(text).value : null;
-  if (found?.status === "ready") {
+  const matching = text && !there.has(expressionKey(text)) ? whereOf(text).value : null;
+  if (matching?.status === "ready") {
     options.push({
       value: () => addExpressionRow(text),
       label: text,
       content: <code class="cut">{text}</code>,
-      detail: integer(found.value?.count),
+      detail: integer(matching.value?.count),
       heading: "Expression",
     });
   }
@@ -271,13 +273,13 @@ function additions(button: HTMLElement | null): Option<() => void>[] {
     });
   const set = picked.value;
   if (set) {
-    const listed = isListable();
+    const listable = isListable();
     options.push({
       value: () => void addPickedRow(),
       label: set.name,
-      detail: listed ? integer(set.rows.length) : TOO_MANY,
+      detail: listable ? integer(set.rows.length) : TOO_MANY,
       heading: "Picked",
-      disabled: !listed,
+      disabled: !listable,
     });
   }
   const subsets = (snapshot.value.value?.subsets ?? []).filter(({ name }) => !there.has(subsetKey(name)));

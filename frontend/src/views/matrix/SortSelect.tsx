@@ -1,9 +1,11 @@
+/** The select for sorting the neurons. */
+
 import type { JSX } from "preact";
 import { sortBy } from "../../state/actions";
-import { awaits } from "../../state/awaited";
-import { labelName, nameOf } from "../../state/chosen";
 import { columns, rows } from "../../state/data";
+import { labelName, nameOf } from "../../state/derived";
 import { type MatrixQuery, sortQuery } from "../../state/matrices";
+import { isPending } from "../../state/pending";
 import { instanceOfKey, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import type { Sort } from "../../state/rows";
 import { sort } from "../../state/view";
@@ -11,10 +13,10 @@ import type { Option } from "../controls/Menu";
 import { Select } from "../controls/Select";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
 
-/** More rows than this are sorted by at their names; a menu of a thousand helps nobody. */
+/** With more rows than this, sort by clicking their labels: a menu would be too long. */
 const MOST = 60;
 
-/** The rule by which neurons are sorted, in all panels. */
+/** Sorts the neurons of all panels. */
 export function SortSelect(): JSX.Element {
   const rule = shownRule();
   const options: Option<string>[] = [{ by: "index" }, { by: "strongest" }, { by: "clustered" }].map((plain) => ({
@@ -41,11 +43,11 @@ export function SortSelect(): JSX.Element {
   });
   return (
     <Select
-      busy={awaits(sortedElse)}
+      busy={isPending(sortedElse)}
       label="Sort neurons by"
       value={JSON.stringify(rule)}
       options={options}
-      onChoose={(chosen) => sortBy(JSON.parse(chosen) as Sort)}
+      onChoose={(rule) => sortBy(JSON.parse(rule) as Sort)}
     >
       <Content rule={rule} />
     </Select>
@@ -62,16 +64,19 @@ const sortedElse = (shown: Partial<MatrixQuery>): boolean =>
   shown.rows?.length === rows.value.length &&
   JSON.stringify(shown.sort) !== JSON.stringify(sortQuery(sort.value, rows.value));
 
-/** By the index when the rows of the rule are not shown. */
+/** The rule in effect: by index if its rows are not shown. */
 function shownRule(): Sort {
   return sortQuery(sort.value, rows.value).by === sort.value.by ? sort.value : { by: "index" };
 }
 
-/** The difference in force, those of A with the other rows, and for pinned errors label against prediction. */
+/**
+ * Differences to offer: the current one, those of A with the other rows, and label against prediction for pinned
+ * errors.
+ */
 function differences(rule: Sort): Sort[] {
-  const found = new Map<string, Sort>();
+  const rules = new Map<string, Sort>();
   const add = (a: RowKey, b: RowKey): void => {
-    if (a !== b) found.set(`${a} ${b}`, { by: "difference", a, b });
+    if (a !== b) rules.set(`${a} ${b}`, { by: "difference", a, b });
   };
   if (rule.by === "difference") {
     add(rule.a, rule.b);
@@ -84,7 +89,7 @@ function differences(rule: Sort): Sort[] {
     if (there.has(own) && there.has(other)) add(own, other);
   }
   if (rule.by === "row") for (const row of rows.value.slice(0, MOST)) add(rule.a, rowKey(row));
-  return [...found.values()];
+  return [...rules.values()];
 }
 
 function text(rule: Sort): string {

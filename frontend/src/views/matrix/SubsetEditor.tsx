@@ -1,12 +1,14 @@
+/** The editor of a subset. */
+
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { integer } from "../../draw/format";
 import { addRow, replaceRow } from "../../state/actions";
 import { combined, type Joint, negated } from "../../state/buildExpression";
-import { expressionOf, nameOf, rowName } from "../../state/chosen";
 import { COLOURS, colourOf, freeColour } from "../../state/colours";
 import { rows, whereOf } from "../../state/data";
+import { expressionOf, nameOf, rowName } from "../../state/derived";
 import { isExpressionKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { draft, type SubsetDraft } from "../../state/subsetDraft";
 import { Segmented } from "../controls/Segmented";
@@ -18,17 +20,17 @@ export function SubsetEditor(): JSX.Element | null {
   return now && <Editor key={`${now.key} ${now.expression}`} draft={now} />;
 }
 
-/** More rows than this are combined by typing. */
+/** With more rows than this, combine them by typing. */
 const MOST = 60;
 const PAUSE_MS = 180;
 
-/** Name, expression and colour of a subset, counted while it is typed, and combined with other rows. */
+/** Name, expression and colour, with a live count, and combination with other rows. */
 function Editor({ draft: { anchor, key, name: named, expression: first } }: { draft: SubsetDraft }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const [name, setName] = useState(named);
   const [text, setText] = useState(first);
-  const [asked, setAsked] = useState(first);
+  const [counted, setCounted] = useState(first);
   const [joint, setJoint] = useState<Joint>("and");
   const [colour, setColour] = useState(() => (key === null ? freeColour() : colourOf(key)));
   const [place, setPlace] = useState({ left: "0", top: "0" });
@@ -43,7 +45,7 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
     field.current?.focus();
   }, []);
   useEffect(() => {
-    const timer = setTimeout(() => setAsked(text), PAUSE_MS);
+    const timer = setTimeout(() => setCounted(text), PAUSE_MS);
     return () => clearTimeout(timer);
   }, [text]);
   useEffect(() => {
@@ -55,17 +57,17 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
     return () => document.removeEventListener("pointerdown", outside, true);
   }, []);
 
-  const found = whereOf(asked).value;
-  const settled = asked === text && text.trim() !== "";
-  const failed = settled && found.status === "failed";
-  const ready = settled && found.status === "ready";
+  const matching = whereOf(counted).value;
+  const settled = counted === text && text.trim() !== "";
+  const failed = settled && matching.status === "failed";
+  const ready = settled && matching.status === "ready";
   const others = rows.value
     .map(rowKey)
     .filter((other) => other !== key && expressionOf(other) !== null)
     .slice(0, MOST);
   const change = (next: string, called: string): void => {
     setText(next);
-    setAsked(next);
+    setCounted(next);
     setName(called);
   };
   const join = (other: RowKey): void => {
@@ -125,10 +127,10 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
       </label>
       <div class="subset-line" aria-live="polite">
         {failed ? (
-          <span class="accent">{found.error?.message}</span>
+          <span class="accent">{matching.error?.message}</span>
         ) : ready ? (
           <span class="second">
-            {integer(found.value?.count)} of {integer(found.value?.of)}
+            {integer(matching.value?.count)} of {integer(matching.value?.of)}
           </span>
         ) : (
           <span class="second">…</span>

@@ -1,3 +1,5 @@
+/** Saves a matrix as PNG, SVG or CSV. */
+
 import { classColour } from "../../draw/classes";
 import { mapColour } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
@@ -5,27 +7,27 @@ import { effectEnd } from "../../draw/matrixMarks";
 import { MISSING } from "../../draw/matrixPyramid";
 import { tokens } from "../../draw/theme";
 import { matrixShape, placeToX, tickStep } from "../../layout/matrix";
-import { nameOf } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
+import { currentSnapshot } from "../../state/currentSnapshot";
+import { nameOf } from "../../state/derived";
 import { allNumbers } from "../../state/matrices";
-import { at } from "../../state/place";
 import { instanceOfKey } from "../../state/rowKeys";
 import { csvLine, digits, saveRaster, saveSvg, saveText } from "../controls/save";
-import { type MatrixModel, nameAt, verdict } from "./stage";
+import { type MatrixModel, nameAt, verdict } from "./matrixStage";
 
-/** Saves the whole matrix of a layer: as a picture, or its numbers as CSV. */
+/** The whole matrix of a layer: as a picture, or its numbers as CSV. */
 export async function saveMatrix(kind: "png" | "svg" | "csv", layer: string, model: MatrixModel): Promise<void> {
-  const name = `${layer}-step-${at.peek()?.step ?? ""}`;
+  const name = `${layer}-step-${currentSnapshot.peek()?.step ?? ""}`;
   if (kind === "png") await saveRaster(`${name}.png`, picture(layer, model));
   else if (kind === "svg") saveSvg(`${name}.svg`, picture(layer, model));
   else saveText(`${name}.csv`, table(await numbered(model)));
 }
 
-/** A picture that came as bytes gets its numbers now. */
+/** Loads the numbers of a matrix that was sent as colour levels. */
 const numbered = async (model: MatrixModel): Promise<MatrixModel> =>
-  model.matrix.quantized ? { ...model, matrix: await allNumbers(model.asked) } : model;
+  model.matrix.quantized ? { ...model, matrix: await allNumbers(model.matrixQuery) } : model;
 
-/** A line per neuron in the order shown, a column per row. */
+/** One line per neuron in the order shown, one column per row. */
 export function table({ matrix, keys, statistic }: MatrixModel): string {
   const { effect, order, neurons } = matrix;
   const lines = [
@@ -47,7 +49,7 @@ export function table({ matrix, keys, statistic }: MatrixModel): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** More cells than this become an image within the SVG. */
+/** Larger matrices are an image within the SVG. */
 const MOST_SHAPES = 20_000;
 const SPACE = "http://www.w3.org/2000/svg";
 

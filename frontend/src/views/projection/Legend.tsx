@@ -1,14 +1,16 @@
+/** The legend of a projection's colours. */
+
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
-import { hoveredRow } from "../../state/chosen";
+import { hoveredRow } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { projectionWidth } from "../../state/panes";
 import { CutText } from "../controls/CutText";
-import type { Plot } from "./plot";
+import type { PlotState } from "./plotState";
 
-/** What the colours mean. An entry hovers its group, and a click switches it off and on again. */
-export function Legend({ plot }: { plot: Plot }): JSX.Element {
+/** An entry highlights its group on hover, and a click hides or shows it. */
+export function Legend({ plot }: { plot: PlotState }): JSX.Element {
   const colouring = plot.colouring.value;
   if (!colouring) return <div class="projection-legend" />;
   if (colouring.kind === "numbers") {
@@ -25,7 +27,7 @@ export function Legend({ plot }: { plot: Plot }): JSX.Element {
   const key = hoveredRow.value;
   const lit = key !== null;
   const letters = Math.max(0, ...entries.map(({ name }) => name.length));
-  // Side by side in equal columns where all fit in one line: swatch, name and a gap each.
+  // Equal columns if all entries fit in one line: swatch, name and a gap each.
   const even = grey === 0 && entries.length * (17 + 6.5 * letters) <= projectionWidth.value - 12;
   const long = letters > 12 && entries.length > 3;
   const toggle = (index: number): void => {

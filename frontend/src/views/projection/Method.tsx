@@ -1,10 +1,12 @@
+/** The choice between PCA and t-SNE, with the progress of the t-SNE. */
+
 import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { percent } from "../../draw/format";
 import { chooseMethod } from "../../state/actions";
+import { currentSnapshot } from "../../state/currentSnapshot";
 import { tsneOf, tsneProgress } from "../../state/data";
-import { at } from "../../state/place";
 import { panel } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Segmented } from "../controls/Segmented";
@@ -29,7 +31,7 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
   // Steps that are only passed through are not computed.
   useEffect(() => {
     if (method.peek() === "pca") wanted.value = false;
-  }, [at.value?.run, at.value?.step]);
+  }, [currentSnapshot.value?.run, currentSnapshot.value?.step]);
   const choose = (next: "pca" | "tsne"): void => {
     failure.value = null;
     if (next === "pca" || status === "ready") chooseMethod(layer, next);

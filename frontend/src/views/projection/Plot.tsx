@@ -1,12 +1,14 @@
+/** The scatter plot of a projection. */
+
 import { useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas } from "../../draw/Canvas";
 import { percent } from "../../draw/format";
 import { WHOLE } from "../../layout/projection";
-import { instanceName, labelName } from "../../state/chosen";
 import { loadCode } from "../../state/code";
 import { columns } from "../../state/data";
+import { instanceName, labelName } from "../../state/derived";
 import { hoveredInstance } from "../../state/hover";
 import { panel } from "../../state/view";
 import { IconButton } from "../controls/Icon";
@@ -15,17 +17,17 @@ import type { Option } from "../controls/Menu";
 import { SaveButton } from "../controls/SaveButton";
 import { Tooltip } from "../controls/Tooltip";
 import { paintLasso, paintMarks, pointsPainter } from "./drawPlot";
-import { plotKeys } from "./keys";
-import type { Plot as PlotState } from "./plot";
-import { plotPointer } from "./pointer";
+import { plotKeys } from "./plotKeys";
+import { plotPointer } from "./plotPointer";
+import type { PlotState } from "./plotState";
 
-/** The plot: points, names and rings above them, and what is done with the pointer and the keys. */
+/** Points, labels and rings, with pointer and keyboard handling. */
 export function Plot({ plot }: { plot: PlotState }): JSX.Element {
   const { layer } = plot;
   const element = useRef<HTMLDivElement>(null);
-  /** The line drawn so far, in the plane of the places. */
+  /** The lasso so far, in data coordinates. */
   const line = useSignal<number[]>([]);
-  /** The hover came from here, so this plot explains it. */
+  /** Whether the hover comes from this plot, which then shows the tooltip. */
   const own = useSignal(false);
   const points = useMemo(() => pointsPainter(plot), [plot]);
   const marks = useCallback((surface: Parameters<typeof paintMarks>[1]) => paintMarks(plot, surface), [plot]);
@@ -93,7 +95,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
   );
 }
 
-/** What the plot's save menu offers: the picture, and where every instance lies. */
+/** Options of the save menu. */
 function saveOptions(plot: PlotState, box: Element | null): Option<() => Promise<void>>[] {
   const save = async (kind: "png" | "csv"): Promise<void> => {
     const { savePlot } = await loadCode(() => import("./savePlot"));
@@ -105,7 +107,7 @@ function saveOptions(plot: PlotState, box: Element | null): Option<() => Promise
   ];
 }
 
-/** "PC1 27%" in the corners that the axes point to; without the name where they were turned onto another run's. */
+/** "PC1 27%" at the axes; without the name if they were aligned with another run's. */
 function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
   const { value, query } = plot.answer.value;
   if (value?.method !== "pca" || value.explained.length < 2) return null;
@@ -138,7 +140,7 @@ function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElem
   );
 }
 
-/** For those who cannot see the ring move. */
+/** Describes the hovered instance to screen readers. */
 function Said(): JSX.Element {
   const instance = hoveredInstance.value;
   const known = columns.value.value;

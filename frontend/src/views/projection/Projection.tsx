@@ -1,3 +1,5 @@
+/** The projection of one layer: header, plot and legend. */
+
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -13,14 +15,11 @@ import { colourOptions } from "./colouring";
 import { Legend } from "./Legend";
 import { Method } from "./Method";
 import { Plot } from "./Plot";
-import { makePlot } from "./plot";
+import { makePlotState } from "./plotState";
 
-/**
- * Every kept instance at its place by this layer's activations. Header (method, colour, close of the whole panel),
- * plot, legend.
- */
+/** All sampled instances, positioned by this layer's activations. */
 export function Projection({ layer }: { layer: string }): JSX.Element {
-  const [plot] = useState(() => makePlot(layer));
+  const [plot] = useState(() => makePlotState(layer));
   const failure = useSignal<string | null>(null);
   return (
     <div class="layer-projection">
@@ -55,17 +54,17 @@ function Colour({ layer }: { layer: string }): JSX.Element | null {
   const { colour } = panel(layer);
   const options = colourOptions(colour.value);
   if (options.length === 0) return null;
-  const chosen = options.find(({ value }) => value === colour.value) ?? options[0];
+  const selected = options.find(({ value }) => value === colour.value) ?? options[0];
   return (
     <Select
       busy={colour.value.startsWith("neuron:") && activationOf(colour.value.slice(7)).value.status === "pending"}
       label="Colour"
       plain
-      value={chosen?.value ?? "label"}
+      value={selected?.value ?? "label"}
       options={options}
       onChoose={(next) => (colour.value = next)}
     >
-      <span class="second projection-colour">colour</span> <b>{chosen?.label}</b>
+      <span class="second projection-colour">colour</span> <b>{selected?.label}</b>
     </Select>
   );
 }

@@ -1,23 +1,25 @@
+/** What the colours of a projection's points mean. */
+
 import type { Columns, Snapshot } from "../../api/types";
 import { classColour, noColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
 import { packColour } from "../../draw/points";
-import { classOfRow, labelName, pinned, rowName, several, subsetsByName } from "../../state/chosen";
 import { colourOf } from "../../state/colours";
 import { activationOf, columns, layers, rows, snapshot } from "../../state/data";
+import { classOfRow, hasSeveralLabels, labelName, pinned, rowName, subsetsByName } from "../../state/derived";
 import { membersOf } from "../../state/members";
 import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import { type ColourBy, selection } from "../../state/view";
 import type { Option } from "../controls/Menu";
 
-/** What the points' colours say: groups that have a name each, or one number per instance. */
+/** What the colours of the points mean: named groups, or one number per instance. */
 export type Colouring =
   | {
       kind: "groups";
-      /** Per instance, -1: in none. */
-      of: Int16Array | Int32Array;
+      /** Group per instance, -1 for none. */
+      groupOf: Int16Array | Int32Array;
       groups: Group[];
-      /** Whether a group is a cluster that deserves its name in the plot. */
+      /** Whether the groups are clusters that get a label in the plot. */
       named: boolean;
     }
   | { kind: "numbers"; values: Float32Array | Int32Array; low: number; high: number };
@@ -25,13 +27,13 @@ export type Colouring =
 export interface Group {
   name: string;
   colour: string;
-  /** What hovering its legend entry hovers; null: nothing that has a row. */
+  /** Key of the row that its legend entry hovers; null if there is none. */
   key: RowKey | null;
-  /** Coloured and listed. False: grey, because there are too many to tell apart. */
+  /** Coloured and listed in the legend; false: grey, because there are too many groups. */
   shown: boolean;
 }
 
-/** More cannot be told apart by colour. */
+/** The most groups that colours can distinguish. */
 const MOST = 20;
 
 export function colouringBy(by: ColourBy): Colouring | null {
@@ -42,7 +44,8 @@ export function colouringBy(by: ColourBy): Colouring | null {
     return values?.length === known.count ? numbers(values) : null;
   }
   if (by === "rows" || (shown.task === "none" && !by.startsWith("column:"))) return byRows(known);
-  if (by === "correct" || (several(shown.task) && (by === "label" || by === "prediction"))) return byCorrect(known);
+  if (by === "correct" || (hasSeveralLabels(shown.task) && (by === "label" || by === "prediction")))
+    return byCorrect(known);
   const name = by.startsWith("column:") ? by.slice(7) : by;
   if (name === "label" || name === "prediction") {
     return shown.task === "classification" ? byClass(known, shown, name) : numbers(known[name]);
@@ -55,14 +58,17 @@ export function colouringBy(by: ColourBy): Colouring | null {
 }
 
 function byClass(known: Columns, shown: Snapshot, column: "label" | "prediction"): Colouring {
-  const of = known[column] as Int32Array;
-  const count = Math.max(shown.class_names.length, 1 + of.reduce((most, value) => Math.max(most, value), -1));
-  const chosen = new Set(rows.value.map((row) => classOfRow(rowKey(row))).filter((index) => index >= 0));
-  // Those of pinned instances count as chosen: they are what the picture is about.
+  const classOf = known[column] as Int32Array;
+  const count = Math.max(shown.class_names.length, 1 + classOf.reduce((most, value) => Math.max(most, value), -1));
+  const shownClasses = new Set(rows.value.map((row) => classOfRow(rowKey(row))).filter((index) => index >= 0));
+  // Include the classes of pinned instances.
   const few =
     count <= MOST
       ? null
-      : new Set([...(chosen.size <= MOST ? chosen : []), ...pinned.value.map((row) => of[row] as number)]);
+      : new Set([
+          ...(shownClasses.size <= MOST ? shownClasses : []),
+          ...pinned.value.map((row) => classOf[row] as number),
+        ]);
   const groups = Array.from({ length: count }, (_, index): Group => {
     const name = labelName(index);
     const subset = subsetsByName.value.get(name);
@@ -74,24 +80,24 @@ function byClass(known: Columns, shown: Snapshot, column: "label" | "prediction"
         : expressionKey(its.expression.replace(/^label\b/, "prediction"));
     return { name, colour: classColour(index), key, shown: !few || few.has(index) };
   });
-  return { kind: "groups", of, groups, named: true };
+  return { kind: "groups", groupOf: classOf, groups, named: true };
 }
 
 function byCorrect({ correct }: Columns): Colouring {
-  const of = Int16Array.from(correct, (value) => (value === 1 ? 0 : value === 0 ? 1 : -1));
+  const correctness = Int16Array.from(correct, (value) => (value === 1 ? 0 : value === 0 ? 1 : -1));
   const key = (kind: string): RowKey | null => {
-    const found = [...subsetsByName.value.values()].find((subset) => subset.kind === kind);
-    return found ? subsetKey(found.name) : null;
+    const declared = [...subsetsByName.value.values()].find((subset) => subset.kind === kind);
+    return declared ? subsetKey(declared.name) : null;
   };
-  // Right recedes, wrong is what one looks for; never the accent, which means "you pointed at this".
+  // Errors are prominent, right predictions are not; never the accent, which marks the hover.
   const groups: Group[] = [
     { name: "right", colour: noColour(), key: key("correct"), shown: true },
     { name: "wrong", colour: mapColour(0.75), key: key("wrong"), shown: true },
   ];
-  return { kind: "groups", of, groups, named: false };
+  return { kind: "groups", groupOf: correctness, groups, named: false };
 }
 
-function byCategory(of: Int32Array, categories: string[], column: string): Colouring {
+function byCategory(categoryOf: Int32Array, categories: string[], column: string): Colouring {
   const plain = /^[A-Za-z_]\w*$/.test(column);
   const groups = categories.map(
     (name, index): Group => ({
@@ -101,21 +107,21 @@ function byCategory(of: Int32Array, categories: string[], column: string): Colou
       shown: index < MOST,
     }),
   );
-  return { kind: "groups", of, groups, named: true };
+  return { kind: "groups", groupOf: categoryOf, groups, named: true };
 }
 
-/** Of several rows that hold an instance, the last one colours it: it was added for a reason. */
+/** An instance in several rows has the colour of the last one. */
 function byRows({ count }: Columns): Colouring {
-  const of = new Int16Array(count).fill(-1);
+  const rowOf = new Int16Array(count).fill(-1);
   const subsets = rows.value.filter((row): row is Exclude<Row, { kind: "instance" }> => row.kind !== "instance");
   const groups = subsets.map((row, group): Group => {
     const key = rowKey(row);
     membersOf(key)?.forEach((member, i) => {
-      if (member === 1) of[i] = group;
+      if (member === 1) rowOf[i] = group;
     });
     return { name: rowName(row), colour: classColour(colourOf(key)), key, shown: group < MOST };
   });
-  return { kind: "groups", of, groups, named: false };
+  return { kind: "groups", groupOf: rowOf, groups, named: false };
 }
 
 function numbers(values: Float32Array | Int32Array): Colouring {
@@ -129,7 +135,7 @@ function numbers(values: Float32Array | Int32Array): Colouring {
     const end = roundEnd(Math.max(-low, high));
     return { kind: "numbers", values, low: -end, high: end };
   }
-  // What lies far from zero would all look alike on a scale that starts there.
+  // A scale from zero would give values far from zero the same colour.
   return {
     kind: "numbers",
     values,
@@ -138,17 +144,17 @@ function numbers(values: Float32Array | Int32Array): Colouring {
   };
 }
 
-/** A pixel per instance; 0: not drawn. `strong` for those that stand out: theirs is never grey. */
+/** A pixel per instance; 0: not drawn. `strong` for highlighted instances, which are never grey. */
 export function pixelsOf(colouring: Colouring, hidden: ReadonlySet<number>, strong: boolean): Uint32Array {
   const none = packColour(noColour());
   if (colouring.kind === "groups") {
     const table = colouring.groups.map(({ colour, shown }, group) =>
       hidden.has(group) && !strong ? 0 : shown || strong ? packColour(colour) : none,
     );
-    return pixels(colouring.of, (group) => (group < 0 ? none : (table[group] ?? none)));
+    return pixels(colouring.groupOf, (group) => (group < 0 ? none : (table[group] ?? none)));
   }
   const { values, low, high } = colouring;
-  // Zero is the page itself on this map; a point there must still be seen.
+  // Near zero the map has the colour of the background: keep points visible.
   const seen = (share: number): number => (share < 0 ? -0.14 : 0.14) + 0.86 * share;
   const steps = Array.from({ length: 128 }, (_, i) =>
     packColour(mapColour(seen(low < 0 ? (i / 127) * 2 - 1 : i / 127))),
@@ -160,20 +166,20 @@ export function pixelsOf(colouring: Colouring, hidden: ReadonlySet<number>, stro
   );
 }
 
-/** What `Uint32Array.from` does, in a tenth of its time. */
+/** `Uint32Array.from` takes ten times as long. */
 function pixels(values: ArrayLike<number>, pixel: (value: number) => number): Uint32Array {
-  const found = new Uint32Array(values.length);
-  for (let row = 0; row < found.length; row++) found[row] = pixel(values[row] as number);
-  return found;
+  const result = new Uint32Array(values.length);
+  for (let row = 0; row < result.length; row++) result[row] = pixel(values[row] as number);
+  return result;
 }
 
-/** What can be coloured by, for the select; a neuron once it is selected anywhere, or chosen here. */
-export function colourOptions(chosen: ColourBy): Option<ColourBy>[] {
+/** Options of the colour select; a neuron once it is selected anywhere, or chosen here. */
+export function colourOptions(selected: ColourBy): Option<ColourBy>[] {
   const [known, shown] = [columns.value.value, snapshot.value.value];
   if (!known || !shown) return [];
   const labelled = shown.task !== "none";
   const options: Option<ColourBy>[] = labelled
-    ? several(shown.task)
+    ? hasSeveralLabels(shown.task)
       ? [{ value: "label", label: "correctness" }]
       : [
           { value: "label", label: "label" },
@@ -195,7 +201,7 @@ export function colourOptions(chosen: ColourBy): Option<ColourBy>[] {
   );
   const picked =
     selection.value?.kind === "neuron" ? [`neuron:${selection.value.neuron} ${selection.value.layer}`] : [];
-  [...new Set([...picked, ...(chosen.startsWith("neuron:") ? [chosen] : [])])].forEach((value, i) => {
+  [...new Set([...picked, ...(selected.startsWith("neuron:") ? [selected] : [])])].forEach((value, i) => {
     const [, neuron = "", layer = ""] = /^neuron:(\d+) (.*)$/s.exec(value) ?? [];
     if (layers.value.has(layer))
       options.push({ value, label: `neuron ${neuron}`, detail: layer, heading: i === 0 ? "Neurons" : undefined });

@@ -1,3 +1,5 @@
+/** Draws a projection's points, labels, rings and lasso. */
+
 import type { Surface } from "../../draw/Canvas";
 import { cloud } from "../../draw/cloud";
 import { packColour, splat } from "../../draw/points";
@@ -5,21 +7,21 @@ import { FONT, widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import type { Frame } from "../../layout/projection";
 import { aroundMiddle, besidePoint, place } from "../../layout/projectionLabels";
-import { hoveredRow, instanceName, pinned } from "../../state/chosen";
 import { columns } from "../../state/data";
+import { hoveredRow, instanceName, pinned } from "../../state/derived";
 import { hoveredInstance } from "../../state/hover";
-import { lit } from "../../state/members";
+import { highlighted } from "../../state/members";
 import { wide } from "../../state/panes";
-import type { Plot } from "./plot";
+import type { PlotState } from "./plotState";
 
 const DIM = 0.26;
 const FULL = 0.72;
-/** Many points lie on each other: the more there are, the fainter each is. */
+/** Opacity of points: lower for more points, because they overlap. */
 const fullAlpha = (count: number): number => Math.max(0.12, Math.min(FULL, FULL * Math.sqrt(8000 / count)));
-/** From here on points are drawn smaller, for the picture's sake as for the time's. */
+/** From this many points on, they are drawn smaller: it looks better and is faster. */
 const MANY = 20_000;
 
-/** A handful of points would be lost at the size of a thousand. */
+/** Up to this many points, they are drawn larger. */
 const FEW = 100;
 
 export const pointRadius = (count: number): number =>
@@ -27,26 +29,26 @@ export const pointRadius = (count: number): number =>
 const litRadius = (count: number): number => (count > MANY ? 1.5 : pointRadius(count) + 0.7);
 
 /**
- * Draws the points, in turn. What does not change with the hover is kept, so that a hover costs only the points that it
- * lights.
+ * Draws the points, through the draw queue. What does not depend on the hover is cached, so that a hover only draws the
+ * highlighted points.
  */
-export function pointsPainter(plot: Plot): (surface: Surface) => (() => void) | undefined {
+export function pointsPainter(plot: PlotState): (surface: Surface) => (() => void) | undefined {
   let image: ImageData | null = null;
-  // Whole, and dimmed below what stands out.
-  const grounds = [0, 1].map(() => ({ pixels: new Uint32Array(0), of: [] as unknown[] }));
+  // Two cached pictures: normal, and dimmed below highlighted points.
+  const grounds = [0, 1].map(() => ({ pixels: new Uint32Array(0), inputs: [] as unknown[] }));
   return ({ context, ratio, ...own }) => {
     const [xy, frame, pixels, strong, marked] = [
       plot.xy.value,
       plot.frame.value,
       plot.pixels.value,
       plot.strongPixels.value,
-      lit.value,
+      highlighted.value,
     ];
     const count = xy ? xy.length >> 1 : 0;
     const fill = packColour(tokens.value.fill);
     const rings = pinned.value;
     const radius = [pointRadius(count) * ratio, litRadius(count) * ratio] as const;
-    // Of a plot and its canvas one may not have heard of a new size yet.
+    // Plot and canvas may not both know a new size yet.
     if (
       !xy ||
       !pixels ||
@@ -63,9 +65,9 @@ export function pointsPainter(plot: Plot): (surface: Surface) => (() => void) | 
       const placing = { x0: frame.x0 * ratio, y0: frame.y0 * ratio, scale: frame.scale * ratio };
       const small = (alpha: number) => ({ radius: radius[0], alpha });
       const ground = grounds[+!!marked]!;
-      const of = [xy, frame, pixels, fill, width, height, ...radius];
-      if (of.some((value, i) => value !== ground.of[i])) {
-        ground.of = of;
+      const inputs = [xy, frame, pixels, fill, width, height, ...radius];
+      if (inputs.some((value, i) => value !== ground.inputs[i])) {
+        ground.inputs = inputs;
         if (ground.pixels.length !== width * height) ground.pixels = new Uint32Array(width * height);
         ground.pixels.fill(fill);
         (count > MANY ? cloud : splat)(
@@ -80,7 +82,7 @@ export function pointsPainter(plot: Plot): (surface: Surface) => (() => void) | 
       sheet.pixels.set(ground.pixels);
       const style = { radius: radius[1], alpha: 1, halo: { width: 0.9 * ratio, colour: fill } };
       if (marked?.length === count) {
-        // Very many that stand out would cover each other's rings, and each other.
+        // Very many highlighted points are drawn without rings, which would cover others.
         const out = countOf(marked);
         if (out > MANY / 5 && count > MANY) cloud(sheet, xy, placing, strong, small(fullAlpha(out)), marked);
         else splat(sheet, xy, placing, strong, style, marked);
@@ -102,8 +104,8 @@ function countOf(members: Uint8Array): number {
   return count;
 }
 
-/** Names and rings, above the points: clusters, pinned and hovered instances. */
-export function paintMarks(plot: Plot, { context, width, height }: Surface): void {
+/** Labels and rings above the points: clusters, pinned and hovered instances. */
+export function paintMarks(plot: PlotState, { context, width, height }: Surface): void {
   const [xy, frame, colouring, colours] = [plot.xy.value, plot.frame.value, plot.colouring.value, tokens.value];
   if (!xy || !frame) return;
   const at = (row: number): [number, number] => [
@@ -131,15 +133,15 @@ export function paintMarks(plot: Plot, { context, width, height }: Surface): voi
     const box = widthOf(text, size, weight);
     wishes.push({ text, font, colour, x, y, width: box, height: size, offsets: around(box, size + 2) });
   };
-  const kept = (x: number, y: number, w: number, h: number): void =>
+  const reserve = (x: number, y: number, w: number, h: number): void =>
     void wishes.push({ text: "", font: "", colour: "", x, y, width: w, height: h, offsets: [[0, 0]] });
-  // The captions of the axes stand in these corners.
-  kept(28, 12, 50, 12);
-  kept(width - 28, height - 10, 50, 12);
+  // Reserve the corners with the captions of the axes.
+  reserve(28, 12, 50, 12);
+  reserve(width - 28, height - 10, 50, 12);
   for (const row of rings) {
     const [x, y] = at(row);
-    // The ring itself is a place that names keep clear of.
-    kept(x, y, 10, 10);
+    // Labels avoid the ring.
+    reserve(x, y, 10, 10);
     wish(instanceName(row), 500, 12, colours.text, x, y, (w, h) => besidePoint(w, h, 9));
   }
   if (colouring?.kind === "groups") {

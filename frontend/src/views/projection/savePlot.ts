@@ -1,19 +1,21 @@
-import { tokens } from "../../draw/theme";
-import { labelName } from "../../state/chosen";
-import { columns } from "../../state/data";
-import { at } from "../../state/place";
-import { csvLine, digits, savePng, saveText } from "../controls/save";
-import type { Plot } from "./plot";
+/** Saves a projection as PNG or CSV. */
 
-/** Saves the plot: as a picture, or where every instance lies as CSV. */
-export function savePlot(kind: "png" | "csv", { layer, answer }: Plot, box: Element | null): void {
+import { tokens } from "../../draw/theme";
+import { currentSnapshot } from "../../state/currentSnapshot";
+import { columns } from "../../state/data";
+import { labelName } from "../../state/derived";
+import { csvLine, digits, savePng, saveText } from "../controls/save";
+import type { PlotState } from "./plotState";
+
+/** As a picture, or the positions of all instances as CSV. */
+export function savePlot(kind: "png" | "csv", { layer, answer }: PlotState, box: Element | null): void {
   const { value } = answer.peek();
-  const name = `projection-${layer}-step-${at.peek()?.step ?? ""}`;
+  const name = `projection-${layer}-step-${currentSnapshot.peek()?.step ?? ""}`;
   if (kind === "png") savePng(`${name}.png`, [...(box?.querySelectorAll("canvas") ?? [])], tokens.peek().fill);
   else if (value) saveText(`${name}.csv`, table(value.xy));
 }
 
-/** Places as the layer's projection has them, not as a step moves them. */
+/** The layer's positions, not those in an animation. */
 function table(xy: Float32Array): string {
   const known = columns.peek().value;
   const lines = [csvLine(["id", "label", "prediction", "x", "y"])];

@@ -1,3 +1,5 @@
+/** The list of completions below the expression box. */
+
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Completion } from "../../state/completion";
@@ -6,22 +8,22 @@ export const LIST_ID = "expression-completions";
 export const optionId = (index: number): string => `${LIST_ID}-${index}`;
 
 interface Properties {
-  found: readonly Completion[];
+  completions: readonly Completion[];
   active: number;
-  onChoose: (chosen: Completion) => void;
+  onChoose: (picked: Completion) => void;
   onPoint: (index: number) => void;
 }
 
-/** What the expression can go on with. The caret stays in the text: the field itself moves through the list. */
-export function Completions({ found, active, onChoose, onPoint }: Properties): JSX.Element {
+/** The focus stays in the text box, which moves the selection in this list. */
+export function Completions({ completions, active, onChoose, onPoint }: Properties): JSX.Element {
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     list.current?.children[active]?.scrollIntoView({ block: "nearest" });
   }, [active]);
   return (
     <div ref={list} id={LIST_ID} class="menu expression-completions" role="listbox" aria-label="Completions">
-      {found.map((completion, index) => (
-        // The field must not lose the focus by the click.
+      {completions.map((completion, index) => (
+        // The click must not take the focus from the text box.
         <div
           key={`${completion.label} ${completion.text}`}
           id={optionId(index)}

@@ -1,3 +1,5 @@
+/** The text box for expressions, with highlighting and completions. */
+
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -6,25 +8,25 @@ import { integer } from "../../draw/format";
 import { addExpressionRow } from "../../state/actions";
 import { type Completion, complete, completions, placeAt } from "../../state/completion";
 import { snapshot, valuesOf, vocabulary, whereOf } from "../../state/data";
-import { tokens } from "../../state/expression";
 import { clearHover, setHover } from "../../state/hover";
 import { expressionKey } from "../../state/rowKeys";
+import { tokenize } from "../../state/tokenize";
 import { expression } from "../../state/view";
 import { Completions, LIST_ID, optionId } from "./Completions";
 
 /** Time after the last key before the server is asked. */
 const PAUSE_MS = 180;
 
-/** A value that is typed of a column with more values than the vocabulary lists. */
+/** A typed prefix of a value, for columns with more values than the vocabulary lists. */
 const typedValue = signal<{ column: string; prefix: string } | null>(null);
 const typedValues = valuesOf(() => typedValue.value);
 
-/** Whether the expression was typed here, not brought by a link: then the box alone says what is wrong. */
+/** Whether the expression was typed here rather than opened by a link: errors are then shown here alone. */
 export const typedHere = signal(false);
 
 /**
- * The subset language: coloured and completed while typed, counted, and made a row. What is wrong is said under it,
- * with the place marked.
+ * Highlights and completes the expression, counts its instances and makes it a row. Errors are shown below, with their
+ * position.
  */
 export function ExpressionBox(): JSX.Element {
   const [typed, setTyped] = useState(expression.value);
@@ -32,8 +34,8 @@ export function ExpressionBox(): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   const back = useRef<HTMLDivElement>(null);
   const timer = useRef(0);
-  const asked = expression.value;
-  // What is offered: nothing until something is typed or ArrowDown asks for all there is.
+  const committed = expression.value;
+  // Completions are offered once something is typed; ArrowDown offers all.
   const [offer, setOffer] = useState<"closed" | "typed" | "all">("closed");
   const [active, setActive] = useState(-1);
   const [caret, setCaret] = useState(0);
@@ -45,20 +47,20 @@ export function ExpressionBox(): JSX.Element {
     setMoveTo(null);
   }, [moveTo]);
 
-  // The back button and links change the expression from outside.
+  // Links and the back button change the expression from outside.
   useEffect(() => {
-    if (document.activeElement === input.current || typed === asked) return;
-    setTyped(asked);
+    if (document.activeElement === input.current || typed === committed) return;
+    setTyped(committed);
     typedHere.value = false;
-  }, [asked]);
+  }, [committed]);
 
-  const found = whereOf(asked).value;
-  const settled = typed === asked;
-  const failed = settled && found.status === "failed" && asked.trim() !== "";
-  // Not the expression's fault.
-  const refused = found.error?.kind === "bad_request";
-  const position = failed ? (found.error?.position ?? null) : null;
-  const lead = asked.length - asked.trimStart().length;
+  const matching = whereOf(committed).value;
+  const settled = typed === committed;
+  const failed = settled && matching.status === "failed" && committed.trim() !== "";
+  // Other errors are not caused by the expression.
+  const refused = matching.error?.kind === "bad_request";
+  const position = failed ? (matching.error?.position ?? null) : null;
+  const lead = committed.length - committed.trimStart().length;
   const scroll = (): void => {
     if (input.current && back.current) back.current.scrollLeft = input.current.scrollLeft;
   };
@@ -69,15 +71,15 @@ export function ExpressionBox(): JSX.Element {
     timer.current = window.setTimeout(() => (expression.value = text), PAUSE_MS);
     requestAnimationFrame(scroll);
   };
-  const choose = (chosen: Completion): void => {
+  const choose = (completion: Completion): void => {
     const place = placeAt(typed, caret);
     if (!place) return;
-    const done = complete(typed, place, chosen);
+    const done = complete(typed, place, completion);
     change(done.text);
     setCaret(done.caret);
     setMoveTo(done.caret);
     setActive(-1);
-    setOffer(/[( ]$/.test(chosen.text.slice(0, chosen.caret)) ? "typed" : "closed");
+    setOffer(/[( ]$/.test(completion.text.slice(0, completion.caret)) ? "typed" : "closed");
   };
   const follow = (event: { currentTarget: HTMLInputElement }): void =>
     setCaret(event.currentTarget.selectionStart ?? 0);
@@ -104,9 +106,9 @@ export function ExpressionBox(): JSX.Element {
   const add = (): void => {
     clearTimeout(timer.current);
     expression.value = typed;
-    if (settled && found.status === "ready") addExpressionRow(typed);
+    if (settled && matching.status === "ready") addExpressionRow(typed);
   };
-  const point = (): void => setHover({ row: expressionKey(asked.trim()) });
+  const point = (): void => setHover({ row: expressionKey(committed.trim()) });
 
   return (
     <div class={`expression${failed ? " failed" : ""}${choices.length > 0 ? " completing" : ""}`}>
@@ -147,16 +149,16 @@ export function ExpressionBox(): JSX.Element {
           }}
         />
       </div>
-      {asked.trim() !== "" && settled && found.value && found.status !== "failed" && (
+      {committed.trim() !== "" && settled && matching.value && matching.status !== "failed" && (
         <span class="expression-count second" onPointerEnter={point} onPointerLeave={clearHover} aria-live="polite">
-          {integer(found.value.count)} of {integer(found.value.of)}
+          {integer(matching.value.count)} of {integer(matching.value.of)}
         </span>
       )}
-      {asked.trim() !== "" && (
+      {committed.trim() !== "" && (
         <button
           type="button"
           class="button"
-          disabled={!settled || found.status !== "ready"}
+          disabled={!settled || matching.status !== "ready"}
           onClick={add}
           onPointerEnter={point}
           onPointerLeave={clearHover}
@@ -164,15 +166,17 @@ export function ExpressionBox(): JSX.Element {
           Add as row
         </button>
       )}
-      {asked.trim() !== "" && found.status === "pending" && (
+      {committed.trim() !== "" && matching.status === "pending" && (
         <div class="progress" role="progressbar" aria-label="Counting" />
       )}
-      {choices.length > 0 && <Completions found={choices} active={active} onChoose={choose} onPoint={setActive} />}
+      {choices.length > 0 && (
+        <Completions completions={choices} active={active} onChoose={choose} onPoint={setActive} />
+      )}
       {failed && (
         <div id="expression-error" class={`expression-error${focused || !refused ? " focused" : ""}`} role="alert">
-          {found.error?.message}
+          {matching.error?.message}
           {!refused && (
-            <button type="button" class="button" onClick={found.retry}>
+            <button type="button" class="button" onClick={matching.retry}>
               Try again
             </button>
           )}
@@ -182,10 +186,7 @@ export function ExpressionBox(): JSX.Element {
   );
 }
 
-/**
- * Completions at the caret, by what is known of the columns; the values of a long column are asked for as they are
- * typed.
- */
+/** Completions at the caret, from the vocabulary; values of columns with very many are requested while typing. */
 function useOffered(text: string, caret: number, offer: "closed" | "typed" | "all"): Completion[] {
   const open = offer !== "closed";
   const known = open ? vocabulary.value.value : null;
@@ -208,7 +209,7 @@ function useOffered(text: string, caret: number, offer: "closed" | "typed" | "al
   return completions(place, more ? { ...known, columns: more } : known, offer === "all", snapshot.value.value?.layers);
 }
 
-/** An example for tasks whose instances are neither right nor wrong. */
+/** Examples for tasks without right and wrong predictions. */
 const WITHOUT_CORRECT: Partial<Record<Task, string>> = {
   regression: "loss > 1",
   ranking: "score > 0",
@@ -222,11 +223,11 @@ function placeholder(): string {
   return `A subset, as in ${(shown && WITHOUT_CORRECT[shown.task]) ?? "not correct"}`;
 }
 
-/** The words in their colours; the one at `wrong` is underlined. A place past the end is marked there. */
+/** The highlighted tokens; the one at `wrong` is underlined. A position beyond the end is marked there. */
 function Coloured({ text, wrong }: { text: string; wrong: number | null }): JSX.Element {
   return (
     <>
-      {tokens(text).map(({ kind, text: word, start }) => {
+      {tokenize(text).map(({ kind, text: word, start }) => {
         const marked = wrong !== null && wrong >= start && wrong < start + word.length;
         return (
           <span key={start} class={`code-${kind}${marked ? " wrong" : ""}`}>

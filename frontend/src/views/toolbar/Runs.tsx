@@ -1,15 +1,17 @@
+/** The selects for the run and for what it is compared with. */
+
 import type { JSX } from "preact";
 import { integer, percent } from "../../draw/format";
 import { chooseCompare, chooseRun } from "../../state/actions";
-import { awaits, awaitsOther } from "../../state/awaited";
-import { compareAt, run, runs, steps } from "../../state/place";
+import { comparedSnapshot, run, runs, steps } from "../../state/currentSnapshot";
+import { isComparisonPending, isPending } from "../../state/pending";
 import { type Compare, compare } from "../../state/view";
 import type { Option } from "../controls/Menu";
 import { Select } from "../controls/Select";
 
 const NOTHING = "";
 
-/** Which run is shown. */
+/** Selects the run. */
 export function RunSelect(): JSX.Element {
   const options = (runs.value?.runs ?? []).map((info): Option<string> => {
     const last = info.steps.at(-1);
@@ -31,13 +33,13 @@ export function RunSelect(): JSX.Element {
         value={run.value?.name ?? ""}
         options={options}
         onChoose={chooseRun}
-        busy={awaits((shown) => shown.run !== run.value?.name)}
+        busy={isPending((shown) => shown.run !== run.value?.name)}
       />
     </div>
   );
 }
 
-/** Another run or another step to stand beside the one shown. */
+/** Selects another run or step to compare with. */
 export function CompareSelect(): JSX.Element {
   const here = run.value?.name ?? "";
   const others = (runs.value?.runs ?? []).filter(({ name, steps: there }) => name !== here && there.length > 0);
@@ -62,27 +64,29 @@ export function CompareSelect(): JSX.Element {
     const [name, step] = value === NOTHING ? [null, null] : (JSON.parse(value) as [string, number | null]);
     chooseCompare(name === null ? null : { run: name, step });
   };
-  const beside = compareAt.value;
+  const compared = comparedSnapshot.value;
   return (
     <div class="toolbar-group">
       <span class="second">
         Compare<span class="toolbar-with"> with</span>
       </span>
       <Select
-        plain={!beside}
-        busy={awaitsOther()}
+        plain={!compared}
+        busy={isComparisonPending()}
         label="Compare with"
         value={
-          compare.value ? key(beside && beside.run !== here ? { run: beside.run, step: null } : compare.value) : NOTHING
+          compare.value
+            ? key(compared && compared.run !== here ? { run: compared.run, step: null } : compare.value)
+            : NOTHING
         }
-        says={beside ? `${beside.run === here ? "" : `${beside.run} `}step ${integer(beside.step)}` : "nothing"}
+        says={compared ? `${compared.run === here ? "" : `${compared.run} `}step ${integer(compared.step)}` : "nothing"}
         options={options}
         onChoose={choose}
       >
-        {beside ? (
+        {compared ? (
           <>
-            {beside.run !== here && <span class="cut">{beside.run}</span>}{" "}
-            <span class="second">step {integer(beside.step)}</span>
+            {compared.run !== here && <span class="cut">{compared.run}</span>}{" "}
+            <span class="second">step {integer(compared.step)}</span>
           </>
         ) : (
           <span class="second">nothing</span>

@@ -1,22 +1,22 @@
+/** The slider over the training steps. */
+
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { fixed, integer, percent } from "../../draw/format";
 import { chooseStep } from "../../state/actions";
-import { awaits } from "../../state/awaited";
-import { nearest, run, step, steps } from "../../state/place";
+import { nearest, run, step, steps } from "../../state/currentSnapshot";
+import { isPending } from "../../state/pending";
 import { pause, playing, stepBy, togglePlay } from "../../state/play";
 import { IconButton } from "../controls/Icon";
 
-/** Share of the way from the first to the last step. */
+/** Position of a step between the first (0) and the last (1). */
 const place = computed(() => {
   const [first, last] = [steps.value[0]?.step ?? 0, steps.value.at(-1)?.step ?? 0];
   return (at: number): number => (last > first ? (at - first) / (last - first) : 0.5);
 });
 
-/**
- * How the training went, as a line from left to right in a box of 100 x 10: accuracy where there is one, else the loss.
- */
+/** SVG path of the training curve in a box of 100 x 10: accuracy if there is one, else the loss. */
 const curve = computed(() => {
   const by = steps.value.some(({ accuracy }) => accuracy !== null) ? "accuracy" : "loss";
   const known = steps.value.flatMap((info) =>
@@ -27,7 +27,7 @@ const curve = computed(() => {
   return { by, points: known.map(({ x, y }) => ({ x, y: height(y) })) };
 });
 
-/** The training as a line, the steps as ticks under it, the step shown as a handle. */
+/** The training curve, the steps as ticks below it, and the current step as a handle. */
 export function StepSlider(): JSX.Element {
   const here = step.value;
   const last = steps.value.at(-1);
@@ -95,7 +95,7 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
     pause();
     stepBy(by);
   };
-  // With more steps than pixels to mark them, only the line is left.
+  // With more steps than pixels for ticks, only the curve is drawn.
   const ticks = steps.value.length <= 60 ? steps.value : steps.value.filter(({ problem }) => problem !== null);
   return (
     <div
@@ -127,7 +127,7 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
           />
         ))}
         <span class="step-handle" style={{ left: `${x}%` }} />
-        {awaits((shown) => shown.run === run.value?.name && shown.step !== step.value?.step) && (
+        {isPending((shown) => shown.run === run.value?.name && shown.step !== step.value?.step) && (
           <div class="progress step-busy" role="progressbar" aria-label="The step is loading" />
         )}
       </div>

@@ -1,18 +1,20 @@
+/** The toolbar. */
+
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { hostWindow } from "../../api/host";
-import { notices } from "../../state/chosen";
+import { run, runsError, step } from "../../state/currentSnapshot";
 import { snapshot, whereOf } from "../../state/data";
-import { run, runsError, step } from "../../state/place";
+import { notices } from "../../state/derived";
 import { expression } from "../../state/view";
-import { copyText } from "../controls/copy";
+import { copyText } from "../controls/clipboard";
 import { Icon, IconButton } from "../controls/Icon";
 import { ExpressionBox, typedHere } from "./ExpressionBox";
 import { CompareSelect, RunSelect } from "./Runs";
 import { StepSlider } from "./StepSlider";
 
-/** What is looked at: run, step, and the expression that makes subsets of it. */
+/** Run, comparison, step, and expression. */
 export function Toolbar(): JSX.Element {
   return (
     <header class="toolbar-header">
@@ -51,7 +53,7 @@ function CopyLink(): JSX.Element {
 
 const dismissed = signal<ReadonlySet<string>>(new Set());
 
-/** What the user should know of the data or the link: one line each, until sent away. */
+/** Notices about the data or the link: one line each, until dismissed. */
 function Notices(): JSX.Element | null {
   const shown = snapshot.value.value;
   const said = [...notices.value, ...(run.value?.problems ?? []), ...(shown?.problems ?? []), ...(shown?.notes ?? [])];
@@ -60,7 +62,7 @@ function Notices(): JSX.Element | null {
   const { error } = whereOf(expression.value).value;
   if (!typedHere.value && error?.kind === "bad_request")
     said.push(`The link’s expression cannot be used. ${error.message}`);
-  // One line per cause: what a missing file takes with it says so in its place.
+  // One line per cause: what depends on a missing file says so in its own place.
   const left = said.filter(
     (text) => !dismissed.value.has(text) && !said.some((cause) => cause !== text && text.endsWith(cause)),
   );

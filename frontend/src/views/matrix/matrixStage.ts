@@ -1,3 +1,5 @@
+/** State of one layer's matrix: the model that is drawn, its size, scroll position and cursor. */
+
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Matrix, StatisticInfo } from "../../api/types";
 import { arrow, integer, short } from "../../draw/format";
@@ -6,95 +8,95 @@ import { drawnScale, type MatrixScale, matrixScale } from "../../draw/matrixScal
 import type { ColumnView } from "../../layout/matrix";
 import { clampView, type Hit, LABELS, type MatrixShape, matrixShape } from "../../layout/matrix";
 import { getOrInsert } from "../../lib/getOrInsert";
-import { labelName, nameOf, rowName, scaleOf, subsetsByName } from "../../state/chosen";
+import { comparedSnapshot } from "../../state/currentSnapshot";
 import { columns, layers, rows, snapshot } from "../../state/data";
+import { labelName, nameOf, rowName, scaleOf, subsetsByName } from "../../state/derived";
 import type { Resource } from "../../state/loads";
 import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../state/matrices";
-import { compareAt } from "../../state/place";
 import { isInstanceKey, type RowKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { statisticInfo } from "../../state/statistics";
 import { compareMode, panel } from "../../state/view";
 
 /**
- * One answer, ready to be drawn. Rows are those that the answer has, not those asked for last: an old picture keeps its
- * own labels.
+ * An answer, prepared for drawing. Its rows are those of the answer, not the latest ones requested: an old picture
+ * keeps its labels.
  */
 export interface MatrixModel {
   matrix: Matrix;
-  /** What the matrix answers. */
-  asked: MatrixQuery;
+  /** The query that the matrix answers. */
+  matrixQuery: MatrixQuery;
   keys: RowKey[];
-  /** Places in the matrix of the rows of single instances and of the others. */
+  /** Indices in the matrix of the rows of single instances, and of the subsets. */
   pinned: number[];
   subsets: number[];
-  /** Place of every neuron in the sorted order. */
+  /** Sorted position of every neuron. */
   places: Int32Array;
   statistic: StatisticInfo;
   scale: MatrixScale;
   pyramid: Pyramid;
-  /** The same rows of what is compared with, in the same order of neurons; null while there is none. */
+  /** The same rows and neurons of the compared snapshot; null if there is none. */
   other: Matrix | null;
-  /** What is drawn, upper row first; in difference mode one, of this minus the other. */
+  /** What is drawn, upper half of a row first; in difference mode only the difference. */
   pyramids: Pyramid[];
   difference: boolean;
-  /** Places of the rows A and B that the neurons are sorted by; -1: none. */
+  /** Indices of the rows A and B that the neurons are sorted by; -1: none. */
   a: number;
   b: number;
 }
 
 export type Spot = Hit;
 
-/** Preact adds no unit by itself. */
+/** Preact adds no unit to numbers. */
 export const px = (value: number): string => `${value}px`;
 
-/** What one panel's matrix knows of itself: size, scroll, zoom, and where pointer and keyboard are. */
+/** State of one layer's matrix. */
 export interface Stage {
   layer: string;
   size: Signal<{ width: number; height: number }>;
   scroll: Signal<{ pinned: number; subsets: number }>;
-  /** Under the pointer. */
+  /** The cell under the pointer. */
   pointed: Signal<Spot | null>;
-  /** Where the keyboard is; `place` -1 is the row's name. */
+  /** The cell with the keyboard focus; `place` -1 is the row's label. */
   cursor: Signal<Spot | null>;
-  /** The cell or column that is explained: under the pointer, else where the keyboard is. */
-  told: ReadonlySignal<Spot | null>;
+  /** The cell or column that the tooltip describes: under the pointer, else focused. */
+  describedCell: ReadonlySignal<Spot | null>;
   model: ReadonlySignal<MatrixModel | null>;
   shape: ReadonlySignal<MatrixShape | null>;
   view: ReadonlySignal<ColumnView>;
-  /** The numbers under pointer or keyboard, of a picture that came without. */
+  /** Numbers of the described cell, if the matrix was sent as colour levels. */
   numbers: Resource<MatrixQuery, Matrix>;
 }
 
 const NOTHING = new Float32Array();
 const models = new Map<string, ReadonlySignal<MatrixModel | null>>();
 
-/** The newest answer for a layer with its scale; one for legend, cells and tooltip. */
+/** The newest answer for a layer, with its scale; shared by legend, cells and tooltip. */
 export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
   return getOrInsert(models, layer, () => {
-    // Answer and query by themselves: "loading" changes neither, so nothing is worked out anew.
+    // Separate signals for answer and query: a change of the load's status then recomputes nothing.
     const answer = computed(() => matrixOf(layer).value.value);
     const query = computed(() => matrixOf(layer).value.query);
-    const compared = computed(() => (compareAt.value ? compareMatrixOf(layer).value.value : null));
+    const compared = computed(() => (comparedSnapshot.value ? compareMatrixOf(layer).value.value : null));
     return computed(() => {
-      const [matrix, asked, other] = [answer.value, query.value, compared.value];
+      const [matrix, shownQuery, other] = [answer.value, query.value, compared.value];
       const alike =
         other &&
         matrix &&
-        asked &&
+        shownQuery &&
         !matrix.quantized &&
         other.neurons === matrix.neurons &&
         other.count === matrix.count &&
-        other.statistics[asked.statistic]
+        other.statistics[shownQuery.statistic]
           ? other
           : null;
-      return matrix && asked ? model(layer, matrix, asked, alike) : null;
+      return matrix && shownQuery ? model(layer, matrix, shownQuery, alike) : null;
     });
   });
 }
 
-function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix | null): MatrixModel {
-  const { rows: queried, sort: by, statistic: shown } = asked;
+function model(layer: string, matrix: Matrix, shownQuery: MatrixQuery, other: Matrix | null): MatrixModel {
+  const { rows: queried, sort: by, statistic: shown } = shownQuery;
   const sort: { by: string; a?: number; b?: number } = by;
   const info = layers.value.get(layer);
   const keys = queried.slice(0, matrix.count).map(keyOf);
@@ -120,7 +122,7 @@ function model(layer: string, matrix: Matrix, asked: MatrixQuery, other: Matrix 
   const pyramid = new Pyramid(values, matrix.order, scale);
   return {
     matrix,
-    asked,
+    matrixQuery: shownQuery,
     keys,
     pinned,
     subsets,
@@ -156,22 +158,33 @@ export function stageOf(layer: string): Stage {
     return clampView(panel(layer).columns.value ?? { first: 0, span: neurons }, neurons);
   });
   const [pointed, cursor] = [signal<Spot | null>(null), signal<Spot | null>(null)];
-  const told = computed(() => [pointed.value, cursor.value].find((spot) => spot && spot.place >= 0) ?? null);
+  const describedCell = computed(() => [pointed.value, cursor.value].find((spot) => spot && spot.place >= 0) ?? null);
   const numbers = numbersOf(() => {
-    const [spot, now] = [told.value, model.value];
+    const [spot, now] = [describedCell.value, model.value];
     const neuron = now && spot ? now.matrix.order[spot.place] : undefined;
     if (!now?.matrix.quantized || !spot || neuron === undefined) return null;
-    const { scale: _, ...asked } = now.asked;
-    const rows = [...new Set([rowAt(now, spot), now.a, now.b])].flatMap((at) => asked.rows[at] ?? []);
-    return rows.length > 0 ? { ...asked, rows, sort: { by: "index" }, window: [neuron, neuron + 1] } : null;
+    const { scale: _, ...cellQuery } = now.matrixQuery;
+    const rows = [...new Set([rowAt(now, spot), now.a, now.b])].flatMap((at) => cellQuery.rows[at] ?? []);
+    return rows.length > 0 ? { ...cellQuery, rows, sort: { by: "index" }, window: [neuron, neuron + 1] } : null;
   });
-  return { layer, size, scroll: signal({ pinned: 0, subsets: 0 }), pointed, cursor, told, model, shape, view, numbers };
+  return {
+    layer,
+    size,
+    scroll: signal({ pinned: 0, subsets: 0 }),
+    pointed,
+    cursor,
+    describedCell,
+    model,
+    shape,
+    view,
+    numbers,
+  };
 }
 
-/** One row's value and deviation on a neuron; null until they are there, where the picture came without numbers. */
+/** Value and deviation of a cell; null until loaded, if the matrix was sent as colour levels. */
 export function cellOf(
   { numbers }: Stage,
-  { matrix, asked, statistic }: MatrixModel,
+  { matrix, matrixQuery, statistic }: MatrixModel,
   at: number,
   neuron: number,
 ): { value: number; deviation: number } | null {
@@ -182,11 +195,11 @@ export function cellOf(
       !value ||
       query?.window?.[0] !== neuron ||
       query.statistic !== statistic.name ||
-      query.step !== asked.step ||
-      query.run !== asked.run
+      query.step !== matrixQuery.step ||
+      query.run !== matrixQuery.run
     )
       return null;
-    const own = JSON.stringify(asked.rows[at]);
+    const own = JSON.stringify(matrixQuery.rows[at]);
     [from, i] = [value, query.rows.findIndex((row) => JSON.stringify(row) === own)];
     if (i < 0) return null;
   }
@@ -198,7 +211,7 @@ export function rowAt({ pinned, subsets }: MatrixModel, { block, row }: Spot): n
   return (block === "pinned" ? pinned : block === "subsets" ? subsets : [])[row] ?? -1;
 }
 
-/** Where a row stands: its block and its place in it. */
+/** Block of a row, and its index within it. */
 export function spotOf(
   { keys, pinned, subsets }: MatrixModel,
   key: RowKey,
@@ -209,18 +222,18 @@ export function spotOf(
   return { block, row: (block === "pinned" ? pinned : subsets).indexOf(row) };
 }
 
-/** "8 → 3" and whether that is wrong; null while not known. */
+/** "8 → 3" and whether that is wrong; null while unknown. */
 export function verdict(row: number): { text: string; wrong: boolean } | null {
   const known = columns.value.value;
   if (!known || row >= known.count) return null;
   const [label, prediction] = [labelName(known.label[row]), labelName(known.prediction[row])];
   if (label === "–" && prediction === "–") return null;
-  // A ranking has no prediction on the label's scale, but a score.
+  // A ranking has no prediction on the label's scale, only a score.
   if (snapshot.value.value?.task === "ranking") return { text: `score ${short(known.score[row])}`, wrong: false };
   return { text: prediction === "–" ? label : arrow(label, prediction), wrong: known.correct[row] === 0 };
 }
 
-/** Width of the row labels: the same in all panels, because it follows from the rows alone. */
+/** Width of the row labels, the same in all panels. */
 const labelWidth: ReadonlySignal<number> = computed(() => {
   const text = (words: string, font: string): number => {
     pen ??= document.createElement("canvas").getContext("2d");
@@ -240,7 +253,7 @@ const labelWidth: ReadonlySignal<number> = computed(() => {
 });
 let pen: CanvasRenderingContext2D | null = null;
 
-/** The name of a row of the matrix; nothing where there is no such row. */
+/** The name of a row of the matrix; empty if there is no such row. */
 export function nameAt({ keys }: MatrixModel, row: number): string {
   const key = keys[row];
   return key === undefined ? "" : nameOf(key);

@@ -4,8 +4,8 @@ import { fixtureSource } from "../../fixture/source";
 import { pick } from "../../src/state/actions";
 import { columns, setSource, snapshot } from "../../src/state/data";
 import { clearHover, setHover } from "../../src/state/hover";
-import { lookForRuns } from "../../src/state/poll";
-import { chosenSort, followSubject, listed, listSort } from "../../src/views/instances/listed";
+import { refreshRuns } from "../../src/state/poll";
+import { chosenSort, followSubject, listedInstances, listSort } from "../../src/views/instances/listSubject";
 
 // A frame is at once, but not within what asked for it.
 vi.stubGlobal("requestAnimationFrame", (frame: () => void) => queueMicrotask(frame));
@@ -13,8 +13,8 @@ let stops: (() => void)[] = [];
 
 beforeAll(async () => {
   setSource(fixtureSource());
-  await lookForRuns();
-  stops = [effect(() => void [listed.value, snapshot.value]), followSubject()];
+  await refreshRuns();
+  stops = [effect(() => void [listedInstances.value, snapshot.value]), followSubject()];
   for (let i = 0; i < 200 && !(columns.value.value && snapshot.value.value); i++)
     await new Promise((resolve) => setTimeout(resolve, 5));
 });
@@ -35,32 +35,32 @@ const falling = (values: ArrayLike<number>, holds: (row: number) => boolean): nu
 
 test("at first all that are wrong, the surest first", () => {
   expect(listSort.value).toEqual({ by: "score", descending: true });
-  expect(listed.value.title).toBe("Wrong");
-  expect(listed.value.rows.length).toBeGreaterThan(5);
-  expect([...listed.value.rows]).toEqual(falling(known().score, (row) => known().correct[row] === 0));
+  expect(listedInstances.value.title).toBe("Wrong");
+  expect(listedInstances.value.rows.length).toBeGreaterThan(5);
+  expect([...listedInstances.value.rows]).toEqual(falling(known().score, (row) => known().correct[row] === 0));
 });
 
 test("of a class that is pointed at those that are wrong, and they stay when the pointer leaves", () => {
   setHover({ row: "s:8" });
   const wrong = falling(known().score, (row) => known().label[row] === 8 && known().correct[row] === 0);
-  expect(listed.value.title).toBe("Class 8, wrong");
-  expect([...listed.value.rows]).toEqual(wrong);
+  expect(listedInstances.value.title).toBe("Class 8, wrong");
+  expect([...listedInstances.value.rows]).toEqual(wrong);
   clearHover();
-  expect([...listed.value.rows]).toEqual(wrong);
+  expect([...listedInstances.value.rows]).toEqual(wrong);
 });
 
 test("of a subset all, in the order that was chosen", () => {
   chosenSort.value = { by: "loss", descending: false };
   setHover({ row: "s:correct" });
-  expect([...listed.value.rows]).toEqual(falling(known().loss, (row) => known().correct[row] === 1).reverse());
+  expect([...listedInstances.value.rows]).toEqual(falling(known().loss, (row) => known().correct[row] === 1).reverse());
 });
 
 test("of a picked set its rows and no others, whatever their order, and those of a step that kept more are left out", async () => {
   pick({ name: "lasso", rows: Int32Array.of(30, 2, 11, known().count + 4) });
   await Promise.resolve();
-  expect(listed.value.title).toBe("Picked");
-  expect([...listed.value.rows]).toEqual(falling(known().score, (row) => [30, 2, 11].includes(row)));
+  expect(listedInstances.value.title).toBe("Picked");
+  expect([...listedInstances.value.rows]).toEqual(falling(known().score, (row) => [30, 2, 11].includes(row)));
   pick(null);
   await Promise.resolve();
-  expect(listed.value.title).toBe("Wrong");
+  expect(listedInstances.value.title).toBe("Wrong");
 });

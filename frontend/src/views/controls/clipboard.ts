@@ -1,7 +1,6 @@
-/**
- * Puts text on the clipboard, also where the page is not secure (a remote TensorBoard on plain http) and the newer way
- * is missing.
- */
+/** Copies text to the clipboard. */
+
+/** Also works on pages that are not secure (a remote TensorBoard over http), where the clipboard API is missing. */
 export async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,8 +1,10 @@
+/** Virtual scrolling: which lines of a long list are in sight. */
+
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-/** The part of a long list that is seen: lines `from` to `to` of equal height, with some to spare. */
-export interface Window {
+/** The lines `from` to `to`, of equal height, with a few more at both ends. */
+export interface VirtualList {
   ref: RefObject<HTMLDivElement | null>;
   from: number;
   to: number;
@@ -10,13 +12,13 @@ export interface Window {
   height: number;
   top: number;
   onScroll: () => void;
-  /** Scrolls so that a line is seen. */
+  /** Scrolls to a line. */
   show: (line: number) => void;
 }
 
 const SPARE = 4;
 
-export function useWindow(lineHeight: number, count: number, header = 0): Window {
+export function useVirtualList(lineHeight: number, count: number, header = 0): VirtualList {
   const ref = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState({ top: 0, height: 0, width: 0 });
   const read = (): void => {

@@ -1,3 +1,5 @@
+/** State of one projection: answer, positions, colours, frame. */
+
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Projection } from "../../api/types";
 import {
@@ -17,35 +19,35 @@ import type { Load } from "../../state/loads";
 import { panel } from "../../state/view";
 import { type Colouring, colouringBy, pixelsOf } from "./colouring";
 
-/** What one plot shows, derived; its views and its pointer read it. */
-export interface Plot {
+/** Derived state of one plot, for its views and its pointer handling. */
+export interface PlotState {
   layer: string;
   /** The answer that is shown, or will be. */
   answer: ReadonlySignal<Load<ProjectionQuery, Projection>>;
-  /** Places as drawn now: on their way while a step changes. [instances, 2] */
+  /** Drawn positions, animated when the step changes. [instances, 2] */
   xy: ReadonlySignal<Float32Array | null>;
   size: Signal<{ width: number; height: number }>;
   frame: ReadonlySignal<Frame | null>;
   grid: ReadonlySignal<Grid | null>;
   colouring: ReadonlySignal<Colouring | null>;
-  /** Groups that the legend switched off. */
+  /** Groups hidden in the legend. */
   hidden: Signal<ReadonlySet<number>>;
   pixels: ReadonlySignal<Uint32Array | null>;
   strongPixels: ReadonlySignal<Uint32Array | null>;
   clusters: ReadonlySignal<Cluster[]>;
-  /** All instances lie at one place: nothing is to be seen. */
+  /** Whether all instances have the same position. */
   flat: ReadonlySignal<boolean>;
-  /** Whether an instance is drawn, so that it can be pointed at. */
+  /** Whether an instance is drawn, so that it can be hovered. */
   counts: (row: number) => boolean;
-  /** Starts following the answers; returns what stops it. */
+  /** Starts following the answers; returns a function that stops it. */
   follow: () => () => void;
 }
 
 const MOVE_MS = 280;
 
-export function makePlot(layer: string): Plot {
+export function makePlotState(layer: string): PlotState {
   const state = panel(layer);
-  // The first t-SNE takes its time: until then PCA stands there.
+  // Until the first t-SNE is computed, PCA is shown.
   const answer = computed(() => {
     const own = projectionOf(layer).value;
     if (own.value || state.method.value === "pca" || own.status === "failed") return own;
@@ -56,7 +58,7 @@ export function makePlot(layer: string): Plot {
   const size = signal({ width: 0, height: 0 });
   const hidden = signal<ReadonlySet<number>>(new Set());
   const xy = computed(() => shown.value?.xy ?? null);
-  // While a neuron's values are on their way the colours stay as they were.
+  // While a neuron's values load, the previous colours stay.
   let last: Colouring | null = null;
   const colouring = computed(() => (last = colouringBy(state.colour.value) ?? last));
   const flat = computed(() => xy.value !== null && xy.value.length > 2 && isPoint(xy.value));
@@ -72,7 +74,7 @@ export function makePlot(layer: string): Plot {
       const from = shown.peek();
       const to = { xy: value.xy, bounds: boundsOf(value.xy) };
       if (from?.xy === to.xy) return;
-      // From one method to another nothing is to be followed by the eye: it would only cross.
+      // No animation between methods: the points would only cross.
       const jump =
         !from ||
         from.xy.length !== to.xy.length ||
@@ -122,8 +124,12 @@ export function makePlot(layer: string): Plot {
     strongPixels: computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, true)),
     clusters: computed(() => {
       const how = colouring.value;
-      return xy.value && !flat.value && how?.kind === "groups" && how.named && how.of.length * 2 === xy.value.length
-        ? clusters(how.of, xy.value)
+      return xy.value &&
+        !flat.value &&
+        how?.kind === "groups" &&
+        how.named &&
+        how.groupOf.length * 2 === xy.value.length
+        ? clusters(how.groupOf, xy.value)
         : [];
     }),
     counts: (row) => (pixels.peek()?.[row] ?? 1) !== 0,

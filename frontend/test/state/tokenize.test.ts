@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { tokens } from "../../src/state/expression";
+import { tokenize } from "../../src/state/tokenize";
 
 const kinds = (text: string): string[] =>
-  tokens(text)
+  tokenize(text)
     .filter(({ kind }) => kind !== "space")
     .map(({ kind, text: word }) => `${kind} ${word}`);
 
@@ -38,7 +38,7 @@ describe("tokens", () => {
   it("loses nothing of what is typed, however broken", () => {
     for (const text of ['x == "open', "a ~~ ☃ $ 1..2", "  \t", "größe < 3", "x = 'a\nb'"]) {
       expect(
-        tokens(text)
+        tokenize(text)
           .map((token) => token.text)
           .join(""),
       ).toBe(text);

@@ -1,14 +1,14 @@
+/** Which run and step are shown and compared with, out of those that exist. poll.ts refreshes the list of runs. */
+
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { At } from "../api/source";
+import type { SnapshotRef } from "../api/source";
 import type { ApiError, RunInfo, Runs, StepInfo } from "../api/types";
 import { chosenRun, chosenStep, compare } from "./view";
 
-/** Which snapshot is shown. `runs` is asked for again and again (poll.ts); the user's place stays where it was. */
-
 export const runs = signal<Runs | null>(null);
 export const runsError = signal<ApiError | null>(null);
-/** When the log directory was last looked at, in milliseconds. */
-export const looked = signal(0);
+/** When the log directory was last read, in milliseconds. */
+export const lastPolled = signal(0);
 
 const usable = (run: RunInfo): boolean => run.steps.length > 0;
 
@@ -38,22 +38,22 @@ export function nearest(there: StepInfo[], wanted: number): StepInfo | null {
   );
 }
 
-export const at: ReadonlySignal<At | null> = computed(() =>
+export const currentSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() =>
   run.value && step.value ? { run: run.value.name, step: step.value.step } : null,
 );
 
-export const compareAt: ReadonlySignal<At | null> = computed(() => {
-  const [wanted, here] = [compare.value, at.value];
+export const comparedSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() => {
+  const [wanted, here] = [compare.value, currentSnapshot.value];
   if (!wanted || !here) return null;
   const other = runs.value?.runs.find(({ name }) => name === wanted.run);
-  const beside = other && nearest(other.steps, wanted.step ?? here.step);
-  return beside ? { run: wanted.run, step: beside.step } : null;
+  const nearestStep = other && nearest(other.steps, wanted.step ?? here.step);
+  return nearestStep ? { run: wanted.run, step: nearestStep.step } : null;
 });
 
 /**
- * The snapshot whose layout this one's is turned onto. With another run beside, both take the places of the run that
- * comes first by its name: after a swap the same instances lie where they lay.
+ * The snapshot with whose layout this one's is aligned. When two runs are compared, both are aligned with the one whose
+ * name comes first, so that swapping them moves nothing.
  */
-export function turnedOnto(here: At, beside: At | null): At | undefined {
-  return beside && beside.run < here.run ? beside : undefined;
+export function alignmentTarget(shown: SnapshotRef, compared: SnapshotRef | null): SnapshotRef | undefined {
+  return compared && compared.run < shown.run ? compared : undefined;
 }

@@ -1,15 +1,16 @@
+/** Requests the data of the first picture before its views are rendered. */
+
 import { effect } from "@preact/signals";
-import { openLayers } from "./chosen";
 import { columns, graph, projectionOf, snapshot, strips } from "./data";
+import { openLayers } from "./derived";
 import { matrixOf } from "./matrices";
 
 /**
- * Asks for what the open views will need as soon as it can be asked for, without waiting for them to be drawn. Returns
- * what stops it.
+ * Requests what the open views will need, without waiting for them to be rendered. Returns a function that stops it.
  */
-export function askAhead(): () => void {
+export function prefetch(): () => void {
   return effect(() => {
-    // Read for the reading's sake: a resource asks while somebody reads it.
+    // Reading is enough: a resource makes its request while somebody reads it.
     void [snapshot.value, columns.value, graph.value, strips.value];
     for (const layer of openLayers.value) void [matrixOf(layer).value, projectionOf(layer).value];
   });

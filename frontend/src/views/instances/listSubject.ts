@@ -1,42 +1,44 @@
+/** Which instances the list below the classes shows, and in which order. */
+
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Columns } from "../../api/types";
-import { inTurn } from "../../draw/turns";
+import { queueDraw } from "../../draw/drawQueue";
 import { byFalling } from "../../layout/classes";
-import { classOfRow, hoveredRow, labelName, numeric, rowName } from "../../state/chosen";
 import { columns, rows, snapshot } from "../../state/data";
+import { classOfRow, hasNumericLabels, hoveredRow, labelName, rowName } from "../../state/derived";
 import { membersOf, picked, pickedMembers } from "../../state/members";
 import { parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { selection } from "../../state/view";
-import { errorsOf } from "./look";
+import { signedErrors } from "./grouping";
 
 /**
- * Which instances the list under the classes shows: what was last pointed at. It stays when the pointer leaves, or
- * nobody could reach the list.
+ * What the list shows: what was last hovered, picked or selected. It stays when the pointer leaves, so that the list
+ * can be reached.
  */
 type Subject = { kind: "row"; key: RowKey } | { kind: "picked"; name: string; members: Uint8Array } | null;
 
 export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss" | "error";
-/** null: by what surprises most, the surest or the farthest off. */
+/** null: the default, most confident or largest error first. */
 export const chosenSort = signal<{ by: ListColumn; descending: boolean } | null>(null);
 export const listSort = computed(
   () =>
     chosenSort.value ?? {
-      by: numeric(snapshot.value.value?.task) ? ("error" as const) : ("score" as const),
+      by: hasNumericLabels(snapshot.value.value?.task) ? ("error" as const) : ("score" as const),
       descending: true,
     },
 );
 
 const subject = signal<Subject>(null);
 
-/** What expressions that views made are called, so that nobody has to read them. */
+/** Titles of expressions that views composed, shown instead of the expression. */
 const titles = new Map<RowKey, string>();
 
-export function called(key: RowKey, title: string): RowKey {
+export function withTitle(key: RowKey, title: string): RowKey {
   titles.set(key, title);
   return key;
 }
 
-/** Starts following hover, picking and selection. Returns what stops it. */
+/** Follows hover, picked set and selection. Returns a function that stops it. */
 export function followSubject(): () => void {
   const stops = [
     effect(() => {
@@ -45,63 +47,63 @@ export function followSubject(): () => void {
     }),
     effect(() => {
       const [set, members] = [picked.value, pickedMembers.value];
-      // After the pictures of what was picked: a long list takes its time.
-      inTurn(sorted, () => {
+      // After the views of the picked set: a long list takes time.
+      queueDraw(sorted, () => {
         if (set && members) subject.value = { kind: "picked", name: set.name, members };
         else if (subject.peek()?.kind === "picked") subject.value = null;
       });
     }),
     effect(() => {
-      const chosen = selection.value;
-      if (chosen?.kind === "subset") subject.value = { kind: "row", key: chosen.key };
+      const selected = selection.value;
+      if (selected?.kind === "subset") subject.value = { kind: "row", key: selected.key };
     }),
   ];
   return () => stops.forEach((stop) => stop());
 }
 
-export interface Listed {
+export interface ListedInstances {
   title: string;
   rows: Int32Array;
 }
 
 const NONE = new Int32Array(0);
 
-/** All instances in the order of the list: what is pointed at is only picked out of them. */
+/** All instances in the order of the list, which is filtered below. */
 const sorted = computed(() => {
   const known = columns.value.value;
   if (!known) return NONE;
   const { by, descending } = listSort.value;
   const rows = byFalling(
     new Int32Array(known.count).map((_, row) => row),
-    by === "error" ? (errorsOf.value?.map(Math.abs) ?? []) : known[by],
+    by === "error" ? (signedErrors.value?.map(Math.abs) ?? []) : known[by],
   );
   if (!descending) rows.reverse();
-  // Probes first: they were asked for.
-  const kept = snapshot.value.value?.kept ?? Infinity;
-  const probes = rows.filter((row) => row >= kept);
+  // Probes first: the user named them.
+  const sampleSize = snapshot.value.value?.kept ?? Infinity;
+  const probes = rows.filter((row) => row >= sampleSize);
   rows.set(
-    rows.filter((row) => row < kept),
+    rows.filter((row) => row < sampleSize),
     probes.length,
   );
   rows.set(probes);
   return rows;
 });
 
-export const listed: ReadonlySignal<Listed> = computed(() => {
+export const listedInstances: ReadonlySignal<ListedInstances> = computed(() => {
   const known = columns.value.value;
   if (!known) return { title: "", rows: NONE };
-  const { title, holds } = unsorted(known);
-  // What `filter` does, in a tenth of its time.
+  const { title, holds } = subjectFilter(known);
+  // `filter` takes ten times as long.
   const [all, rows] = [sorted.value, new Int32Array(known.count)];
   let count = 0;
   for (let i = 0; i < all.length; i++) if (holds(all[i]!)) rows[count++] = all[i]!;
   return { title, rows: rows.slice(0, count) };
 });
 
-/** A number or a letter alone does not say that it is a class. */
+/** Short names are preceded by "Class". */
 const classTitle = (name: string): string => (name.length <= 3 ? `Class ${name}` : name);
 
-function unsorted(known: Columns): { title: string; holds: (row: number) => boolean } {
+function subjectFilter(known: Columns): { title: string; holds: (row: number) => boolean } {
   const isWrong = (row: number): boolean => known.correct[row] === 0;
   const what = subject.value;
   if (what?.kind === "picked")

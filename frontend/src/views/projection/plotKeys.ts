@@ -1,3 +1,5 @@
+/** Keyboard handling of a projection. */
+
 import type { Signal } from "@preact/signals";
 import { panBy, toPlace, WHOLE, zoomAt } from "../../layout/projection";
 import { type Direction, nearest, towards } from "../../layout/projectionGrid";
@@ -5,17 +7,17 @@ import { joined } from "../../layout/projectionLasso";
 import { clickInstance, pick } from "../../state/actions";
 import { columns } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
-import { only, picked } from "../../state/members";
+import { membersFromRows, picked } from "../../state/members";
 import { panel } from "../../state/view";
-import type { Plot } from "./plot";
+import type { PlotState } from "./plotState";
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
 
 /**
- * All that the pointer does, by keys: arrows hover, shift and arrows pan, Enter pins, shift (alt) and Enter adds to
- * (takes from) the picked set.
+ * Arrow keys hover the next instance, with shift they pan; Enter pins, with shift (alt) it adds to (removes from) the
+ * picked set.
  */
-export function plotKeys(plot: Plot, own: Signal<boolean>): (event: KeyboardEvent) => void {
+export function plotKeys(plot: PlotState, own: Signal<boolean>): (event: KeyboardEvent) => void {
   const { zoom } = panel(plot.layer);
   const scaled = (factor: number): void => {
     const { width, height } = plot.size.peek();
@@ -54,7 +56,7 @@ export function plotKeys(plot: Plot, own: Signal<boolean>): (event: KeyboardEven
         pick({
           name: "lasso",
           layer: plot.layer,
-          rows: joined(picked.peek()?.rows ?? new Int32Array(0), only(known, [instance]), mode),
+          rows: joined(picked.peek()?.rows ?? new Int32Array(0), membersFromRows(known, [instance]), mode),
         });
       if (!mode) clickInstance(instance);
     } else if (event.key === "+" || event.key === "=") scaled(1.4);

@@ -1,15 +1,15 @@
+/** Pointer and keyboard handling of a matrix. */
+
 import { clampView, hit, scrollTo, zoomView } from "../../layout/matrix";
 import { clickRowName, removeRow, selectNeuron } from "../../state/actions";
 import { clearHover, setHover } from "../../state/hover";
 import { instanceOfKey, isExpressionKey } from "../../state/rowKeys";
 import { panel } from "../../state/view";
+import { moveBy } from "./dragRow";
+import { rowAt, type Spot, type Stage } from "./matrixStage";
 import { openRowMenu, renaming, siblingsOf } from "./RowMenu";
-import { moveBy } from "./reorder";
-import { rowAt, type Spot, type Stage } from "./stage";
 
-/** Pointer and keyboard over a matrix: what they point at becomes the one hover, what they press changes the state. */
-
-/** Below this width of a column the wheel comes closer by itself, when it has nothing to scroll. */
+/** Column width below which the wheel zooms in when there is nothing to scroll. */
 const NARROW = 3;
 
 function tell(stage: Stage, spot: Spot | null): void {
@@ -37,14 +37,14 @@ interface Handlers {
 export function pointerOf(stage: Stage): Handlers {
   let drag: { x: number; y: number; first: number; scroll: number; moved: boolean } | null = null;
   let ground: DOMRect | null = null;
-  let asked = 0;
+  let measuredAt = 0;
   const spotAt = (event: MouseEvent): Spot | null => {
     const [shape, model] = [stage.shape.peek(), stage.model.peek()];
     if (!shape || !model) return null;
-    // Asking for the box lays out the page anew; once in a while is enough.
-    if (!ground || event.timeStamp - asked > 100) {
+    // getBoundingClientRect forces a layout: do not call it on every event.
+    if (!ground || event.timeStamp - measuredAt > 100) {
       ground = (event.currentTarget as HTMLElement).getBoundingClientRect();
-      asked = event.timeStamp;
+      measuredAt = event.timeStamp;
     }
     const { left, top } = ground;
     return hit(
@@ -105,7 +105,7 @@ export function pointerOf(stage: Stage): Handlers {
       const end = (): void => {
         window.removeEventListener("pointerup", end);
         window.removeEventListener("pointercancel", end);
-        // The click comes right after; it must know that this was a drag.
+        // The click event follows and must know that this was a drag.
         setTimeout(() => (drag = null));
       };
       window.addEventListener("pointerup", end);
@@ -146,7 +146,7 @@ export function pointerOf(stage: Stage): Handlers {
         event.preventDefault();
         setView(view.first + (sideways / width) * view.span);
       } else if (spot.block !== "subsets" && shape.pinned.count * shape.pinned.rowHeight <= shape.pinned.height) {
-        // The pinned rows stay while the rest scrolls, also when the pointer is on them.
+        // Over the pinned rows, too, the wheel scrolls the others.
         const { count, rowHeight, height } = shape.subsets;
         const scroll = stage.scroll.peek();
         const subsets = Math.max(0, Math.min(scroll.subsets + event.deltaY, count * rowHeight - height));
@@ -164,7 +164,10 @@ function stackScrolls(element: HTMLElement): boolean {
   return stack !== null && stack.scrollHeight > stack.clientHeight + 1;
 }
 
-/** Keys move over rows and columns (left of the first column is the row's name), and do what the pointer does. */
+/**
+ * Arrow keys move over rows and columns (left of the first column is the row's label); other keys do what the pointer
+ * does.
+ */
 export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): void {
   const model = stage.model.peek();
   if (!model || event.target instanceof HTMLInputElement) return;
@@ -238,7 +241,7 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
   act();
 }
 
-/** Scrolls and pans as little as it takes to see the cell. */
+/** Scrolls and pans just enough to show the cell. */
 function reveal(stage: Stage, { block, row, place }: Spot): void {
   const [shape, model] = [stage.shape.peek(), stage.model.peek()];
   if (!shape || !model || !block) return;

@@ -1,3 +1,5 @@
+/** Pointer handling of a projection. */
+
 import type { Signal } from "@preact/signals";
 import { panBy, toPlace, zoomAt } from "../../layout/projection";
 import { nearest } from "../../layout/projectionGrid";
@@ -6,9 +8,9 @@ import { clickInstance, pick } from "../../state/actions";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { panel } from "../../state/view";
-import type { Plot } from "./plot";
+import type { PlotState } from "./plotState";
 
-/** How near the pointer must be to a point, in pixels, and how far it may move and still be a click. */
+/** Maximum distance of the pointer from a point, in pixels. */
 const NEAR = 10;
 const STILL = 4;
 
@@ -24,11 +26,11 @@ interface Handlers {
 type Drag = { kind: "press" | "lasso" | "pan"; id: number; x: number; y: number; mode: LassoMode; scale: number };
 
 /**
- * Pointer on a plot: moving hovers, a click pins, a drag draws a lasso (shift adds, alt removes); the wheel zooms; the
- * middle button, the space bar or two fingers pan.
+ * Moving hovers, a click pins, a drag draws a lasso (shift adds, alt removes); the wheel zooms; the middle button, the
+ * space bar or two fingers pan.
  */
 export function plotPointer(
-  plot: Plot,
+  plot: PlotState,
   element: { current: HTMLDivElement | null },
   line: Signal<number[]>,
   own: Signal<boolean>,
@@ -60,7 +62,7 @@ export function plotPointer(
     const [frame, grid] = [plot.frame.peek(), plot.grid.peek()];
     if (!frame || !grid) return;
     const [before, place] = [line.peek(), toPlace(frame, x, y)];
-    // Corners nearer than that are not seen.
+    // Closer corners are not visible.
     if (before.length > 0 && Math.hypot(place[0] - before.at(-2)!, place[1] - before.at(-1)!) * frame.scale < 3) return;
     line.value = [...before, ...place];
     trace(line.peek(), grid);
@@ -151,7 +153,7 @@ export function plotPointer(
       clearHover();
     },
     onDblClick() {
-      // The two clicks of it have pinned what was under the pointer, if anything; on empty ground it shows all.
+      // A double click shows everything. Its two clicks have pinned the instance under the pointer, if any.
       if (!own.peek()) zoom.value = { scale: 1, x: 0, y: 0 };
     },
   };

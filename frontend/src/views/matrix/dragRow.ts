@@ -1,28 +1,30 @@
+/** Reordering rows by dragging. */
+
 import { signal } from "@preact/signals";
 import { moveRow } from "../../state/actions";
 import { rows } from "../../state/data";
 import { isInstanceKey, isRowKey, type RowKey, rowKey } from "../../state/rowKeys";
 
-/** Where a dragged row would go: before `before`, or after `after`. Drawn by who lists the rows. */
+/** Drop position of a dragged row: before `before`, or after `after`. */
 export const drop = signal<{ key: RowKey; before: RowKey | null; after: RowKey | null } | null>(null);
 
 const placeOf = (key: RowKey): number => rows.peek().findIndex((row) => rowKey(row) === key);
 
-/** Moves a row by one among its like. */
+/** Moves a row by one position among its siblings. */
 export function moveBy(key: RowKey, siblings: readonly RowKey[], by: 1 | -1): void {
   const other = siblings[siblings.indexOf(key) + by];
   if (other !== undefined) moveRow(key, placeOf(other) + (by > 0 ? 1 : 0));
 }
 
 /**
- * Follows a pointer that went down on a row or chip; past a few pixels it drags. `list` holds elements with `data-row`,
- * of which those of the same kind may change places. A drag swallows the click that would follow.
+ * Handles a pointer that was pressed on a row or chip; beyond a few pixels it drags. `list` contains elements with
+ * `data-row`; those of the same kind are possible targets. Suppresses the click after a drag.
  */
 export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axis: "x" | "y"): void {
   if (event.button !== 0) return;
   const at = (now: PointerEvent): number => (axis === "x" ? now.clientX : now.clientY);
   const from = at(event);
-  /** The rows of the same kind among the elements, with their keys. */
+  /** Elements of the rows of the same kind, with their keys. */
   const siblings = (): { item: HTMLElement; other: RowKey }[] =>
     Array.from(list.querySelectorAll<HTMLElement>("[data-row]"), (item) => ({ item, other: item.dataset.row })).filter(
       (one): one is { item: HTMLElement; other: RowKey } =>

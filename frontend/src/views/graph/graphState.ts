@@ -1,3 +1,5 @@
+/** State of the graph view: open modules, selected node, zoom, search; and the current layout. */
+
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Graph } from "../../api/types";
 import type { Answer, Question } from "../../layout/graph.worker";
@@ -10,22 +12,17 @@ import { toggleLayer } from "../../state/actions";
 import { graph, snapshot } from "../../state/data";
 import { openModules } from "../../state/view";
 
-/**
- * What the graph view remembers of its own: what is open, what is chosen, how it is zoomed; and the drawing that the
- * worker makes of it.
- */
-
 const pages = signal<ReadonlyMap<string, Page>>(new Map());
-/** Of the pane; 0 while it is not there. */
+/** Width of the pane; 0 before it is rendered. */
 export const width = signal(0);
 export const scale = signal(1);
-/** The node that has the keyboard's place in the tree. */
-export const current = signal<string | null>(null);
-/** The node that was clicked last: its detail stands under the graph. */
-export const chosen = signal<string | null>(null);
-/** A node that is to be scrolled to once it is drawn; `focus`: it gets the keyboard too. */
-export const wanted = signal<{ key: string; focus: boolean } | null>(null);
-export const found = signal<{ query: string; keys: string[]; all: Set<string>; at: number } | null>(null);
+/** The node with the keyboard focus. */
+export const focusedNode = signal<string | null>(null);
+/** The node that was clicked last; its detail is below the graph. */
+export const selectedNode = signal<string | null>(null);
+/** A node to scroll to once it is drawn; `focus`: focus it as well. */
+export const scrollTarget = signal<{ key: string; focus: boolean } | null>(null);
+export const searchHits = signal<{ query: string; keys: string[]; all: Set<string>; at: number } | null>(null);
 export const problem = signal<string | null>(null);
 
 interface Built {
@@ -38,8 +35,8 @@ interface Built {
 let last: Built | null = null;
 
 /**
- * The tree of the graph that is there, with the recorded layers of the snapshot. Steps record the same layers: then it
- * is the same tree.
+ * The tree of the graph, with the recorded layers of the snapshot. All steps record the same layers, so the tree is
+ * reused.
  */
 const built: ReadonlySignal<Built | null> = computed(() => {
   const there = graph.value.value;
@@ -52,12 +49,12 @@ const built: ReadonlySignal<Built | null> = computed(() => {
 
 export const tree: ReadonlySignal<Tree | null> = computed(() => built.value?.tree ?? null);
 
-/** Open modules: the user's, as far as this model has them, else what is open at first. */
+/** Open modules: those of the user that this model has, else the default. */
 export const open: ReadonlySignal<ReadonlySet<string>> = computed(() => {
   const [there, own] = [tree.value, openModules.value];
   if (!there) return new Set<string>();
-  const kept = own?.filter((key) => there.byKey.has(key));
-  return new Set(kept && (kept.length > 0 || own?.length === 0) ? kept : openAtFirst(there));
+  const stillThere = own?.filter((key) => there.byKey.has(key));
+  return new Set(stillThere && (stillThere.length > 0 || own?.length === 0) ? stillThere : openAtFirst(there));
 });
 
 export interface Shown {
@@ -66,26 +63,26 @@ export interface Shown {
   boxes: Map<string, Box>;
 }
 
-/** The newest drawing; it stays while another one is made. */
+/** The newest drawing; it stays while another one is computed. */
 export const shown = signal<Shown | null>(null);
 
-/** Up to this many nodes the page itself lays out what needs no dagre: that is faster than a worker starts. */
+/** Up to this many nodes, the page lays out graphs without branches itself: faster than starting a worker. */
 const SMALL = 2000;
 
 class Branches extends Error {}
 
 /**
- * Lays out whenever something changes, while the view is there: columns at once, branches and large graphs in a worker.
- * Returns what ends it.
+ * Updates the layout when something changes: columns at once, branches and large graphs in a worker. Returns a function
+ * that stops it.
  */
 export function followLayout(): () => void {
   let worker: Worker | null = null;
   let sent: Built | null = null;
   let number = 0;
-  const show = (drawing: Drawing, of: Tree): void =>
+  const show = (drawing: Drawing, drawnTree: Tree): void =>
     batch(() => {
       problem.value = null;
-      shown.value = { drawing, tree: of, boxes: new Map(drawing.boxes.map((box) => [boxKey(box), box])) };
+      shown.value = { drawing, tree: drawnTree, boxes: new Map(drawing.boxes.map((box) => [boxKey(box), box])) };
     });
   const start = (): Worker => {
     const made = new Worker(workerAddress, { type: "module" });
@@ -139,7 +136,7 @@ export function followLayout(): () => void {
   };
 }
 
-/** A "show more" belongs to its module but is a box of its own. */
+/** A "show more" has the key of its module but is a box of its own. */
 export const boxKey = ({ form, key, before }: Box): string =>
   form === "more" ? `${key}+${before ? "before" : "more"}` : key;
 
@@ -151,7 +148,7 @@ export function setOpen(key: string, wide: boolean): void {
 }
 
 export function toggleOpen(key: string): void {
-  current.value = key;
+  focusedNode.value = key;
   setOpen(key, !open.peek().has(key));
 }
 
@@ -160,18 +157,18 @@ export function showMore({ key, before }: Box): void {
   pages.value = new Map(pages.peek()).set(key, before ? [at, lead + 1, tail] : [at, lead, tail + 1]);
 }
 
-/** What a click does: a recorded layer's panel opens or closes, and the node is the one whose detail is shown. */
+/** A click: opens or closes the panel of a recorded layer, and shows the node's detail. */
 export function choose(item: TreeNode): void {
   batch(() => {
-    chosen.value = item.key;
-    current.value = item.key;
-    // Its detail takes room from the drawing: it stays in sight.
-    wanted.value = { key: item.key, focus: true };
+    selectedNode.value = item.key;
+    focusedNode.value = item.key;
+    // The detail takes room from the drawing: keep the node visible.
+    scrollTarget.value = { key: item.key, focus: true };
     if (item.recorded) toggleLayer(item.key);
   });
 }
 
-/** Opens all that the node lies in, and goes there. */
+/** Opens all ancestors of the node and scrolls to it. */
 export function reveal(item: TreeNode, focus = false): void {
   batch(() => {
     const next = new Set(open.peek());
@@ -182,8 +179,8 @@ export function reveal(item: TreeNode, focus = false): void {
       if (inner.parent && !boxes?.has(inner.key)) paged.set(inner.parent.key, [inner.place, 0, 0]);
     if (next.size !== open.peek().size) openModules.value = [...next];
     if (paged.size > 0) pages.value = new Map([...pages.peek(), ...paged]);
-    current.value = item.key;
-    wanted.value = { key: item.key, focus };
+    focusedNode.value = item.key;
+    scrollTarget.value = { key: item.key, focus };
   });
 }
 

@@ -1,7 +1,6 @@
-/**
- * Where a tooltip goes: beside its anchor, on the side with room, and never over what is to be seen. All in viewport
- * pixels.
- */
+/** Places a tooltip beside its anchor, within the window, without covering what should stay visible. */
+
+/** A rectangle in viewport pixels. */
 export interface Box {
   left: number;
   top: number;
@@ -11,8 +10,8 @@ export interface Box {
 
 const GAP = 8;
 
-/** Left and top for a box of `size`. `avoid` are the hovered row and column; a diagonal place keeps clear of both. */
-export function beside(
+/** Left and top for a tooltip of `size`. `avoid` are the hovered row and column; a diagonal position avoids both. */
+export function placeBeside(
   anchor: Box,
   size: { width: number; height: number },
   view: Box,

@@ -1,25 +1,34 @@
+/** Keyboard navigation of the graph. */
+
 import type { Box } from "../../layout/graphDrawing";
 import { isGroup, type TreeNode } from "../../layout/graphTree";
-import { boxKey, choose, current, isOpenGroup, type Shown, setOpen, showMore, toggleOpen, wanted } from "./state";
+import {
+  boxKey,
+  choose,
+  focusedNode,
+  isOpenGroup,
+  type Shown,
+  scrollTarget,
+  setOpen,
+  showMore,
+  toggleOpen,
+} from "./graphState";
 
-/**
- * The keyboard in the tree: arrows walk, Enter and + and - open and close modules, Enter and Space are a click on a
- * layer.
- */
+/** Arrow keys move, Enter and + and - open and close modules, Enter and Space toggle a layer. */
 export function onTreeKey(event: KeyboardEvent, shown: Shown, zoom: (by: number | null) => void): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { boxes } = shown.drawing;
   const at = Math.max(
     0,
-    boxes.findIndex((box) => boxKey(box) === current.peek()),
+    boxes.findIndex((box) => boxKey(box) === focusedNode.peek()),
   );
   const box = boxes[at];
   const item = box && shown.tree.byKey.get(box.key);
   if (!box) return;
   const go = (target: Box | undefined): void => {
     if (!target) return;
-    current.value = boxKey(target);
-    wanted.value = { key: boxKey(target), focus: true };
+    focusedNode.value = boxKey(target);
+    scrollTarget.value = { key: boxKey(target), focus: true };
   };
   const parent = (): Box | undefined => {
     const up = box.form === "more" ? item : item?.parent;

@@ -1,6 +1,4 @@
-/**
- * Words of the subset language, for colouring what is typed. The server alone judges whether an expression is right.
- */
+/** Tokenizes the subset language for highlighting. Only the server decides whether an expression is valid. */
 
 export type TokenKind = "name" | "keyword" | "string" | "number" | "operator" | "space" | "other";
 
@@ -21,7 +19,7 @@ const PATTERNS: [TokenKind, RegExp][] = [
 ];
 const PATTERN = new RegExp(PATTERNS.map(([, { source }]) => `(${source})`).join("|"), "gsu");
 
-export function tokens(text: string): Token[] {
+export function tokenize(text: string): Token[] {
   return Array.from(text.matchAll(PATTERN), (match) => {
     const [kind] = PATTERNS[match.slice(1).findIndex((part) => part !== undefined)] ?? ["other"];
     return { kind: kind === "name" && KEYWORDS.has(match[0]) ? "keyword" : kind, text: match[0], start: match.index };

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { inTurn, outOfTurn } from "../../src/draw/turns";
+import { drawNow, queueDraw } from "../../src/draw/drawQueue";
 
 let frames: (() => void)[] = [];
 let time = 0;
@@ -34,7 +34,7 @@ test("short pictures are drawn in one frame, long ones in a frame each, and then
     [b, "b"],
     [c, "c"],
   ] as const)
-    inTurn(at, draws(name, 2));
+    queueDraw(at, draws(name, 2));
   expect(frames).toHaveLength(1);
   expect(frame()).toEqual(["a", "b", "c"]);
   expect(frames).toHaveLength(0);
@@ -43,36 +43,36 @@ test("short pictures are drawn in one frame, long ones in a frame each, and then
     [b, "b"],
     [c, "c"],
   ] as const)
-    inTurn(at, draws(name, 20));
+    queueDraw(at, draws(name, 20));
   expect([frame(), frame(), frame(), frame()]).toEqual([["a"], ["b"], ["c"], []]);
 });
 
 test("the one under the pointer goes first, and of each only what came last is drawn", () => {
-  inTurn(a, draws("old", 20));
-  inTurn(b, draws("b", 20));
-  inTurn(pointed, draws("pointed", 20));
-  inTurn(a, draws("a", 20));
+  queueDraw(a, draws("old", 20));
+  queueDraw(b, draws("b", 20));
+  queueDraw(pointed, draws("pointed", 20));
+  queueDraw(a, draws("a", 20));
   expect([frame(), frame(), frame(), frame()]).toEqual([["pointed"], ["a"], ["b"], []]);
 });
 
 test("where one is drawn in every frame, the others are not forgotten", () => {
-  inTurn(a, draws("a", 20));
+  queueDraw(a, draws("a", 20));
   const seen: string[][] = [];
   for (let moves = 0; moves < 4; moves++) {
-    inTurn(pointed, draws("pointed", 20));
+    queueDraw(pointed, draws("pointed", 20));
     seen.push(frame());
   }
   expect(seen).toEqual([["pointed"], ["a"], ["pointed"], ["pointed"]]);
 });
 
 test("what is drawn at once is not drawn again", () => {
-  inTurn(a, draws("old", 2));
-  inTurn(b, draws("b", 2));
+  queueDraw(a, draws("old", 2));
+  queueDraw(b, draws("b", 2));
   drawn = [];
-  outOfTurn(a, draws("a", 2));
+  drawNow(a, draws("a", 2));
   expect(drawn).toEqual(["a"]);
   expect(frame()).toEqual(["b"]);
-  inTurn(c, draws("c", 2));
-  outOfTurn(c, draws("now", 2));
+  queueDraw(c, draws("c", 2));
+  drawNow(c, draws("now", 2));
   expect(frame()).toEqual([]);
 });

@@ -5,7 +5,7 @@ import type { Matrix } from "../../src/api/types";
 import { addExpressionRow } from "../../src/state/actions";
 import { rows, setSource, snapshot } from "../../src/state/data";
 import { matrixOf } from "../../src/state/matrices";
-import { lookForRuns } from "../../src/state/poll";
+import { refreshRuns } from "../../src/state/poll";
 
 const settled = async (ready: () => boolean): Promise<void> => {
   for (let i = 0; i < 200 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -23,18 +23,18 @@ beforeAll(async () => {
   setSource({
     ...source,
     snapshot: async (at, abort) => ({ ...(await source.snapshot(at, abort)), kept: 1_000_000, seen: 1_000_000 }),
-    matrix: async (at, name, asked, sort, statistic, abort, part) => {
+    matrix: async (at, name, rowQueries, sort, statistic, abort, part) => {
       const prefix = part?.prefix;
       prefixes.push(prefix);
-      const found = await source.matrix(at, name, asked, sort, statistic, abort);
-      if (prefix === undefined && asked.some((row) => "expression" in row))
+      const answer = await source.matrix(at, name, rowQueries, sort, statistic, abort);
+      if (prefix === undefined && rowQueries.some((row) => "expression" in row))
         await new Promise<void>((resolve) => {
           exact = resolve;
         });
-      return found;
+      return answer;
     },
   });
-  await lookForRuns();
+  await refreshRuns();
   stops.push(effect(() => void [rows.value, snapshot.value]));
   await settled(() => snapshot.value.status === "ready");
   layer = snapshot.value.value?.layers[0]?.name ?? "";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Box, beside } from "../../src/layout/beside";
+import { type Box, placeBeside } from "../../src/layout/tooltipPlace";
 
 const VIEW: Box = { left: 0, top: 0, width: 1000, height: 600 };
 const SIZE = { width: 200, height: 40 };
@@ -17,7 +17,7 @@ describe("beside", () => {
         const cell = { left: x, top: y, width: 10, height: 14 };
         const row = { left: 0, top: y, width: 1000, height: 14 };
         const column = { left: x, top: 0, width: 10, height: 600 };
-        const place = beside(cell, SIZE, VIEW, [row, column]);
+        const place = placeBeside(cell, SIZE, VIEW, [row, column]);
         for (const box of [cell, row, column]) expect(covers(place, box)).toBe(false);
         expect(place.left).toBeGreaterThanOrEqual(0);
         expect(place.left + SIZE.width).toBeLessThanOrEqual(1000);
@@ -27,7 +27,7 @@ describe("beside", () => {
   });
 
   it("stands above what it explains where there is room, else below", () => {
-    expect(beside({ left: 400, top: 300, width: 20, height: 20 }, SIZE, VIEW)).toEqual({ left: 310, top: 252 });
-    expect(beside({ left: 400, top: 10, width: 20, height: 20 }, SIZE, VIEW)).toEqual({ left: 310, top: 38 });
+    expect(placeBeside({ left: 400, top: 300, width: 20, height: 20 }, SIZE, VIEW)).toEqual({ left: 310, top: 252 });
+    expect(placeBeside({ left: 400, top: 10, width: 20, height: 20 }, SIZE, VIEW)).toEqual({ left: 310, top: 38 });
   });
 });

@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../fixture/source";
 import type { Runs, StepInfo } from "../../src/api/types";
 import { chooseRun } from "../../src/state/actions";
-import { notices } from "../../src/state/chosen";
+import { alignmentTarget, comparedSnapshot, currentSnapshot, runs, runsError } from "../../src/state/currentSnapshot";
 import { setSource } from "../../src/state/data";
+import { notices } from "../../src/state/derived";
 import { Requests, resource } from "../../src/state/loads";
-import { at, compareAt, runs, runsError, turnedOnto } from "../../src/state/place";
-import { lookForRuns } from "../../src/state/poll";
+import { refreshRuns } from "../../src/state/poll";
 import { decode } from "../../src/state/url";
 import { chosenRun, chosenStep, compare } from "../../src/state/view";
 
@@ -42,27 +42,27 @@ describe("the place", () => {
         ["new", [info(5, 3), info(7, 4), info(9, 5, "cut off")]],
         ["empty", []],
       );
-    await lookForRuns();
-    expect(at.value).toEqual({ run: "new", step: 7 });
+    await refreshRuns();
+    expect(currentSnapshot.value).toEqual({ run: "new", step: 7 });
   });
 
   it("stays when steps and runs come", async () => {
     answer = async () => there(["a", [info(10, 1)]]);
-    await lookForRuns();
+    await refreshRuns();
     answer = async () => there(["a", [info(10, 1), info(20, 2)]], ["b", [info(10, 9)]]);
-    await lookForRuns();
-    expect(at.value).toEqual({ run: "a", step: 10 });
+    await refreshRuns();
+    expect(currentSnapshot.value).toEqual({ run: "a", step: 10 });
   });
 
   it("asks again for all that is shown when a step is logged again", async () => {
     let asked = 0;
     const answers = new Requests(async (_: { run: string }) => ++asked);
-    const shown = resource(() => (at.value ? { run: at.value.run } : null), answers);
+    const shown = resource(() => (currentSnapshot.value ? { run: currentSnapshot.value.run } : null), answers);
     const stop = effect(() => void shown.value);
     const settled = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
     const listed = async (...digests: (string | null)[]): Promise<void> => {
       answer = async () => there(["again", digests.map((digest, step) => ({ ...info(step, 1), digest }))]);
-      await lookForRuns();
+      await refreshRuns();
       await settled();
     };
     await listed("a", "b");
@@ -81,72 +81,72 @@ describe("the place", () => {
 
   it("moves to the nearest when it goes", async () => {
     answer = async () => there(["a", [info(10, 1), info(20, 2), info(30, 3)]]);
-    await lookForRuns();
+    await refreshRuns();
     chosenStep.value = 20;
     answer = async () => there(["a", [info(10, 1), info(24, 2)]]);
-    await lookForRuns();
-    expect(at.value, "missed once").toEqual({ run: "a", step: 20 });
-    await lookForRuns();
-    expect(at.value).toEqual({ run: "a", step: 24 });
+    await refreshRuns();
+    expect(currentSnapshot.value, "missed once").toEqual({ run: "a", step: 20 });
+    await refreshRuns();
+    expect(currentSnapshot.value).toEqual({ run: "a", step: 24 });
     expect(chosenStep.value).toBe(20);
     answer = async () => there(["b", [info(3, 1)]]);
-    await lookForRuns();
-    await lookForRuns();
-    expect(at.value).toEqual({ run: "b", step: 3 });
+    await refreshRuns();
+    await refreshRuns();
+    expect(currentSnapshot.value).toEqual({ run: "b", step: 3 });
     expect(notices.value).toEqual(["There is no run “a” with activations; this is b."]);
   });
 
   it("comes back when it does, though nobody had chosen it", async () => {
     answer = async () => there(["a", [info(10, 1), info(20, 2)]]);
-    await lookForRuns();
+    await refreshRuns();
     answer = async () => there(["b", [info(3, 1)]]);
-    await lookForRuns();
-    await lookForRuns();
-    expect(at.value).toEqual({ run: "b", step: 3 });
+    await refreshRuns();
+    await refreshRuns();
+    expect(currentSnapshot.value).toEqual({ run: "b", step: 3 });
     answer = async () => there(["a", [info(10, 1), info(20, 2), info(30, 3)]], ["b", [info(3, 1)]]);
-    await lookForRuns();
-    expect(at.value).toEqual({ run: "a", step: 20 });
+    await refreshRuns();
+    expect(currentSnapshot.value).toEqual({ run: "a", step: 20 });
   });
 
   it("stays while TensorBoard has just been started and knows no run", async () => {
     answer = async () => there(["a", [info(10, 1)]]);
-    await lookForRuns();
+    await refreshRuns();
     answer = async () => there();
-    await lookForRuns();
+    await refreshRuns();
     expect(runsError.value).toBeNull();
-    await lookForRuns();
-    expect(at.value).toEqual({ run: "a", step: 10 });
+    await refreshRuns();
+    expect(currentSnapshot.value).toEqual({ run: "a", step: 10 });
     expect(runsError.value?.message).toBe("TensorBoard lists no run with activations any more.");
     answer = async () => there(["a", [info(10, 1)]]);
-    await lookForRuns();
+    await refreshRuns();
     expect(runsError.value).toBeNull();
   });
 
   it("keeps what was read when the server stops answering", async () => {
     answer = async () => there(["a", [info(10, 1)]]);
-    await lookForRuns();
+    await refreshRuns();
     answer = () => Promise.reject(new Error("gone"));
-    await lookForRuns();
-    expect(at.value).toEqual({ run: "a", step: 10 });
+    await refreshRuns();
+    expect(currentSnapshot.value).toEqual({ run: "a", step: 10 });
     expect(runsError.value?.message).toBe("gone");
   });
 
   it("of a comparison is the chosen or the nearest step of the other run", async () => {
     answer = async () => there(["a", [info(10, 1), info(20, 2)]], ["b", [info(8, 1), info(19, 1.5)]]);
-    await lookForRuns();
-    expect(compareAt.value).toBeNull();
+    await refreshRuns();
+    expect(comparedSnapshot.value).toBeNull();
     compare.value = { run: "b", step: null };
-    expect(compareAt.value).toEqual({ run: "b", step: 19 });
+    expect(comparedSnapshot.value).toEqual({ run: "b", step: 19 });
     compare.value = { run: "a", step: 10 };
-    expect(compareAt.value).toEqual({ run: "a", step: 10 });
+    expect(comparedSnapshot.value).toEqual({ run: "a", step: 10 });
   });
 
   it("keeps a chosen step, as near as it can, in another run", async () => {
     answer = async () => there(["a", [info(10, 1), info(20, 2)]], ["b", [info(8, 1), info(30, 1.5)]]);
-    await lookForRuns();
+    await refreshRuns();
     chosenStep.value = 10;
     chooseRun("b");
-    expect([chosenRun.value, at.value]).toEqual(["b", { run: "b", step: 8 }]);
+    expect([chosenRun.value, currentSnapshot.value]).toEqual(["b", { run: "b", step: 8 }]);
   });
 
   it("turns two runs' layouts onto that of the one that comes first, whichever is shown", () => {
@@ -154,9 +154,9 @@ describe("the place", () => {
       { run: "a", step: 3 },
       { run: "b", step: 9 },
     ];
-    expect(turnedOnto(one, two)).toBeUndefined();
-    expect(turnedOnto(two, one)).toEqual(one);
-    expect(turnedOnto(one, { run: "a", step: 9 })).toBeUndefined();
-    expect(turnedOnto(one, null)).toBeUndefined();
+    expect(alignmentTarget(one, two)).toBeUndefined();
+    expect(alignmentTarget(two, one)).toEqual(one);
+    expect(alignmentTarget(one, { run: "a", step: 9 })).toBeUndefined();
+    expect(alignmentTarget(one, null)).toBeUndefined();
   });
 });

@@ -1,18 +1,20 @@
+/** Groups the instances by class, by bin of the target, or by right and wrong, depending on the task. */
+
 import { computed, type ReadonlySignal } from "@preact/signals";
 import { classColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
-import { type MarkLook, strengthOf } from "../../draw/marks";
+import { type MarkStyle, strengthOf } from "../../draw/marks";
 import { type Bins, byClass, byTarget, type Group } from "../../layout/classes";
-import { numeric, several } from "../../state/chosen";
 import { columns, snapshot } from "../../state/data";
+import { hasNumericLabels, hasSeveralLabels } from "../../state/derived";
 
-/** Groups of instances as they stand in the Classes tab, by what the task is. */
-export type Grouped =
+/** Groups of instances, depending on the task. */
+export type Grouping =
   | {
       task: "classification";
       groups: Group[];
       names: string[];
-      look: MarkLook;
+      style: MarkStyle;
       right: number;
       wrong: number;
       judged: boolean;
@@ -21,51 +23,51 @@ export type Grouped =
       task: "regression";
       groups: Group[];
       names: string[];
-      look: MarkLook;
+      style: MarkStyle;
       end: number;
       errors: Float32Array;
       bins: Bins;
     }
-  | { task: "none"; look: MarkLook };
+  | { task: "none"; style: MarkStyle };
 
 /**
- * Signed errors where labels are numbers: prediction minus label; for a ranking, how much too high it stands, as a
- * share of all.
+ * Signed errors of numeric labels: prediction minus label; for a ranking, the difference of the ranks as a share of
+ * all.
  */
-export const errorsOf: ReadonlySignal<Float32Array | null> = computed(() => {
+export const signedErrors: ReadonlySignal<Float32Array | null> = computed(() => {
   const [known, task] = [columns.value.value, snapshot.value.value?.task];
-  if (!known || !numeric(task)) return null;
+  if (!known || !hasNumericLabels(task)) return null;
   if (task === "regression")
     return Float32Array.from(known.label, (target, row) => (known.prediction[row] as number) - target);
-  const [wanted, given] = [places(known.label), places(known.score)];
-  return given.map((place, row) => place - (wanted[row] as number));
+  const [labelRanks, scoreRanks] = [ranks(known.label), ranks(known.score)];
+  return scoreRanks.map((place, row) => place - (labelRanks[row] as number));
 });
 
-/** Where each value stands among all, 0 (lowest) to 1; equal values share their middle; NaN for none. */
-export function places(values: ArrayLike<number>): Float32Array {
+/** Rank of each value, 0 (lowest) to 1; equal values get their mean rank; NaN for none. */
+export function ranks(values: ArrayLike<number>): Float32Array {
   const order = Array.from({ length: values.length }, (_, i) => i)
     .filter((i) => !Number.isNaN(values[i]))
     .sort((a, b) => (values[a] as number) - (values[b] as number));
-  const found = new Float32Array(values.length).fill(Number.NaN);
+  const ranksOfValues = new Float32Array(values.length).fill(Number.NaN);
   for (let from = 0; from < order.length; ) {
     let to = from;
     while (to < order.length && values[order[to] as number] === values[order[from] as number]) to++;
     for (let i = from; i < to; i++)
-      found[order[i] as number] = order.length > 1 ? (from + to - 1) / 2 / (order.length - 1) : 0.5;
+      ranksOfValues[order[i] as number] = order.length > 1 ? (from + to - 1) / 2 / (order.length - 1) : 0.5;
     from = to;
   }
-  return found;
+  return ranksOfValues;
 }
 
-export const grouped: ReadonlySignal<Grouped | null> = computed(() => {
+export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
   const [known, shown] = [columns.value.value, snapshot.value.value];
   if (!known || !shown) return null;
-  if (numeric(shown.task)) {
-    const errors = errorsOf.value!;
+  if (hasNumericLabels(shown.task)) {
+    const errors = signedErrors.value!;
     const sizes = errors.filter(Number.isFinite).map(Math.abs).sort();
     const end = roundEnd(sizes[Math.floor(0.99 * (sizes.length - 1))] ?? 1);
     const bins = byTarget(known.label.subarray(0, shown.kept), errors);
-    // Around zero the map is the page itself: a mark there must still be seen.
+    // Near zero the map has the colour of the background: keep marks visible.
     const colour = (row: number): string => {
       const share = (errors[row] as number) / end;
       return Number.isNaN(share) ? classColour(-1) : mapColour(share < 0 ? -0.12 + 0.88 * share : 0.12 + 0.88 * share);
@@ -79,22 +81,22 @@ export const grouped: ReadonlySignal<Grouped | null> = computed(() => {
       end,
       errors,
       bins,
-      look: { colour, strength: () => 1 },
+      style: { colour, strength: () => 1 },
     };
   }
   const chance = 1 / Math.max(2, shown.class_names.length);
-  const look: MarkLook = {
+  const baseStyle: MarkStyle = {
     colour: (row) => classColour(known.prediction[row] as number),
     strength: (row) => strengthOf(known.score[row] as number, chance),
   };
-  if (shown.task === "none") return { task: "none", look };
-  if (several(shown.task)) {
+  if (shown.task === "none") return { task: "none", style: baseStyle };
+  if (hasSeveralLabels(shown.task)) {
     const groups = byClass(new Int32Array(shown.kept), known.correct, known.score, 1);
     return {
       task: "classification",
       groups,
       names: ["all"],
-      look: { ...look, colour: () => classColour(-1) },
+      style: { ...baseStyle, colour: () => classColour(-1) },
       right: groups[0]?.right.length ?? 0,
       wrong: groups[0]?.wrong.length ?? 0,
       judged: known.correct.some((value) => value !== 255),
@@ -108,7 +110,7 @@ export const grouped: ReadonlySignal<Grouped | null> = computed(() => {
     task: "classification",
     groups,
     names: groups.map((_, i) => (i < classes ? (shown.class_names[i] ?? String(i)) : "–")),
-    look,
+    style: baseStyle,
     right: sum("right"),
     wrong: sum("wrong"),
     judged: known.correct.some((value) => value !== 255),
@@ -117,7 +119,7 @@ export const grouped: ReadonlySignal<Grouped | null> = computed(() => {
 
 const text = (value: number | undefined): string => String(value ?? "").replace("-", "−");
 
-/** Expression that says "predicted as this class", from the class's own subset, which knows how its name is written. */
+/** The expression for "predicted as this class", from that of the class, which quotes its name correctly. */
 export function predictedAs(expression: string): string {
   return expression.replace(/^label\b/, "prediction");
 }
