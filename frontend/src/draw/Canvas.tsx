@@ -22,11 +22,11 @@ interface Properties extends Omit<CanvasHTMLAttributes<HTMLCanvasElement>, "ref"
   // biome-ignore lint/suspicious/noConfusingVoidType: most hand back nothing
   draw: (surface: Surface) => void | (() => void);
   /** Keep the old picture until the function returned by `draw` has covered it. */
-  late?: boolean;
+  keepUntilDrawn?: boolean;
 }
 
 /** A canvas in device pixels that fills its parent (give it a size by CSS) and redraws when signals change. */
-export function Canvas({ draw, late, ...rest }: Properties): JSX.Element {
+export function Canvas({ draw, keepUntilDrawn, ...rest }: Properties): JSX.Element {
   const element = useRef<HTMLCanvasElement>(null);
   const [size] = useState(() => signal({ width: 0, height: 0, ratio: 1 }));
   useEffect(() => {
@@ -60,7 +60,7 @@ export function Canvas({ draw, late, ...rest }: Properties): JSX.Element {
         blank = true;
       }
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      if (!late) context.clearRect(0, 0, width, height);
+      if (!keepUntilDrawn) context.clearRect(0, 0, width, height);
       const work = draw({ context, width, height, ratio });
       if (!work) return;
       (blank ? drawNow : queueDraw)(canvas, work);

@@ -4,8 +4,9 @@
 export function confusion(label: ArrayLike<number>, prediction: ArrayLike<number>, classes: number): Int32Array {
   const counts = new Int32Array(classes * classes);
   for (let row = 0; row < label.length; row++) {
-    const [own, its] = [label[row] as number, prediction[row] as number];
-    if (own >= 0 && own < classes && its >= 0 && its < classes) counts[own * classes + its]!++;
+    const [labelled, predicted] = [label[row] as number, prediction[row] as number];
+    if (labelled >= 0 && labelled < classes && predicted >= 0 && predicted < classes)
+      counts[labelled * classes + predicted]!++;
   }
   return counts;
 }

@@ -20,7 +20,14 @@ const LABELLED = 24;
  * a node of its own.
  */
 export function branchesSize(plans: Plan[], { bundles, ins, outs }: Flow, outermost: boolean): Sized {
-  const point = (item: Plan["item"]): Plan => ({ item, form: "row", least: 2, wish: 2, height: 2, inner: null });
+  const point = (item: Plan["item"]): Plan => ({
+    item,
+    form: "row",
+    minWidth: 2,
+    preferredWidth: 2,
+    height: 2,
+    inner: null,
+  });
   const all = [...plans];
   const labelled = bundles.length <= (outermost ? LABELLED : LABELLED / 2);
   const edges: Sized["edges"] = bundles
@@ -63,10 +70,16 @@ export function placeBranches(
   const placed = plans.map((plan, i) => {
     const centre = answer.centres[i];
     if (!centre || i === entry || i === exit) return null;
-    const x = left + centre.x - plan.wish / 2;
+    const x = left + centre.x - plan.preferredWidth / 2;
     return place(
       plan,
-      { x, y: room.y + centre.y - plan.height / 2, width: plan.wish, level: room.level, most: room.most },
+      {
+        x,
+        y: room.y + centre.y - plan.height / 2,
+        width: plan.preferredWidth,
+        level: room.level,
+        maxWidth: room.maxWidth,
+      },
       x + 14,
       boxes,
       edges,

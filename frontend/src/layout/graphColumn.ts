@@ -54,8 +54,8 @@ export function placeColumn(
     if (!plan) return;
     const line = isLine(plan);
     const sides = line ? 0 : inset + (outermost ? 0 : INSET);
-    const width = Math.min(room.width, Math.max(room.most, plan.wish + sides)) - sides;
-    const own = { ...room, y, x: line ? room.x : room.x + inset, width, most: room.most - sides };
+    const width = Math.min(room.width, Math.max(room.maxWidth, plan.preferredWidth + sides)) - sides;
+    const own = { ...room, y, x: line ? room.x : room.x + inset, width, most: room.maxWidth - sides };
     placed.push(place(plan, own, line ? rail : own.x + RAIL, boxes, edges));
     y += plan.height + (gaps[i] ?? 0);
   });

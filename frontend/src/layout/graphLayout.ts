@@ -60,7 +60,7 @@ export function layoutGraph(
     };
     const more = (hidden: number, before: boolean): Plan[] =>
       hidden > 0
-        ? [{ item: group, form: "more", least: 120, wish: 170, height: ROW, inner: null, hidden, before }]
+        ? [{ item: group, form: "more", minWidth: 120, preferredWidth: 170, height: ROW, inner: null, hidden, before }]
         : [];
     const planChildren = ([first, end]: [number, number], form: "row" | "card"): Plan[] => [
       ...more(first, true),
@@ -88,7 +88,7 @@ export function layoutGraph(
     const size = branchesSize(plans, cutFlow(flow, ...few, all.length), group.parent === null);
     // As wide as their names; narrower if that exceeds the pane, as far as possible.
     const layAt = (part: number): { widths: number[]; answer: Branching } => {
-      const widths = size.plans.map(({ least, wish }) =>
+      const widths = size.plans.map(({ minWidth: least, preferredWidth: wish }) =>
         Math.round(Math.min(least, wish) + Math.max(0, wish - least) * part),
       );
       const key = `${group.key} ${few[0]} ${size.plans.map(({ height }, i) => `${widths[i]}x${height}`).join()}`;
@@ -107,28 +107,28 @@ export function layoutGraph(
       const part = (room - least.answer.width) / (most - least.answer.width);
       laid = part > 0 && part < 1 && plans.length <= FEW ? layAt(Math.floor(part * 8) / 8) : least;
     }
-    for (const [i, one] of size.plans.entries()) one.wish = laid.widths[i] ?? one.wish;
+    for (const [i, one] of size.plans.entries()) one.preferredWidth = laid.widths[i] ?? one.preferredWidth;
     return { ...size, kind: "branches", answer: laid.answer };
   };
   const plan = (item: TreeNode, alone: "row" | "card"): Plan => {
-    const wish = wishOf(item);
+    const wish = preferredWidthOf(item);
     if (!isGroup(item)) {
       const height = alone === "row" ? (item.recorded ? ROW_RECORDED : ROW) : item.recorded ? CLOSED_STRIP : CLOSED;
-      return { item, form: alone, least: 96, wish, height, inner: null };
+      return { item, form: alone, minWidth: 96, preferredWidth: wish, height, inner: null };
     }
     if (!request.open.has(item.key)) {
       const height = (item.inside > 0 ? CLOSED_STRIP : CLOSED) + (isStacked(item) ? SHEETS : 0);
-      return { item, form: "closed", least: 100, wish, height, inner: null };
+      return { item, form: "closed", minWidth: 100, preferredWidth: wish, height, inner: null };
     }
     const inner = planGroup(item);
     const head = item.recorded ? HEADER + ROW_RECORDED - ROW : HEADER;
     const size = innerSize(inner);
-    const width = Math.max(wish, size.wish + 2 * INSET);
+    const width = Math.max(wish, size.preferredWidth + 2 * INSET);
     return {
       item,
       form: "open",
-      least: inner.kind === "column" ? Math.max(130, size.least + 2 * INSET) : width,
-      wish: width,
+      minWidth: inner.kind === "column" ? Math.max(130, size.minWidth + 2 * INSET) : width,
+      preferredWidth: width,
       height: head + size.height,
       inner,
     };
@@ -138,14 +138,20 @@ export function layoutGraph(
   const edges: Edge[] = [];
   const inner = planGroup(tree.root);
   const size = innerSize(inner);
-  const width = Math.max(request.width, size.least + 2 * MARGIN);
+  const width = Math.max(request.width, size.minWidth + 2 * MARGIN);
   const most = request.width - 2 * MARGIN;
-  placeInner(inner, tree.root, { x: MARGIN, y: MARGIN_TOP, width: width - 2 * MARGIN, level: 0, most }, boxes, edges);
+  placeInner(
+    inner,
+    tree.root,
+    { x: MARGIN, y: MARGIN_TOP, width: width - 2 * MARGIN, level: 0, maxWidth: most },
+    boxes,
+    edges,
+  );
   return { width, height: MARGIN_TOP + size.height - 2 * FOOT, boxes, edges };
 }
 
 /** Approximate width of the name; the view truncates what does not fit. */
-function wishOf(item: TreeNode): number {
+function preferredWidthOf(item: TreeNode): number {
   const words =
     item.name.length * 6.6 +
     (item.name.startsWith(item.type) ? 0 : item.type.length * 5.9 + 10) +
@@ -153,10 +159,10 @@ function wishOf(item: TreeNode): number {
   return Math.round(Math.max(90, Math.min(isGroup(item) ? 150 : 180, 34 + words)));
 }
 
-function innerSize(inner: Inner): { least: number; wish: number; height: number } {
+function innerSize(inner: Inner): { minWidth: number; preferredWidth: number; height: number } {
   if (inner.kind === "branches") {
     const { width, height } = inner.answer;
-    return { least: width, wish: width, height: height + 8 };
+    return { minWidth: width, preferredWidth: width, height: height + 8 };
   }
   const { plans, column, gaps } = inner;
   const indent = column.lanes * 8;
@@ -165,8 +171,8 @@ function innerSize(inner: Inner): { least: number; wish: number; height: number 
   const height = plans.reduce((sum, plan) => sum + plan.height, 0) + gaps.reduce((sum, gap) => sum + gap, 0);
   const last = plans[column.order.at(-1) ?? -1];
   return {
-    least: most(({ least }) => least),
-    wish: most(({ wish }) => wish),
+    minWidth: most(({ minWidth: least }) => least),
+    preferredWidth: most(({ preferredWidth: wish }) => wish),
     height: height + (isLine(last) ? FOOT : INSET + 2),
   };
 }

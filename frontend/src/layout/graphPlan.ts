@@ -24,8 +24,8 @@ export type LayBranches = (sizes: { width: number; height: number }[], edges: Br
 export interface Plan {
   item: TreeNode;
   form: Form;
-  least: number;
-  wish: number;
+  minWidth: number;
+  preferredWidth: number;
   height: number;
   inner: Inner | null;
   hidden?: number;
@@ -57,7 +57,7 @@ export interface Room {
   width: number;
   level: number;
   /** Maximum width of boxes with little content, so that they can be read without scrolling. */
-  most: number;
+  maxWidth: number;
 }
 
 /** Positions a node and everything open in it. Returns its box. */

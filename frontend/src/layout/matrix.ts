@@ -60,11 +60,11 @@ export function matrixShape({ width, height, pinned, subsets, effect, labels = L
   const least = Math.min(subsets, 3) * LEAST_ROW;
   const pinnedRows = Math.min(pinned, Math.max(1, Math.floor((room - least) / PINNED_ROW)));
   const pinnedHeight = pinnedRows * PINNED_ROW;
-  const rest = Math.max(0, room - pinnedHeight);
-  const rowHeight = subsets > 0 ? Math.max(LEAST_ROW, Math.min(MOST_ROW, Math.floor(rest / subsets))) : LEAST_ROW;
-  const wanted = subsets * rowHeight;
-  const subsetHeight = Math.min(wanted, Math.max(rest, LEAST_ROW));
-  const scrolls = wanted > subsetHeight || pinned > pinnedRows;
+  const remaining = Math.max(0, room - pinnedHeight);
+  const rowHeight = subsets > 0 ? Math.max(LEAST_ROW, Math.min(MOST_ROW, Math.floor(remaining / subsets))) : LEAST_ROW;
+  const fullHeight = subsets * rowHeight;
+  const subsetHeight = Math.min(fullHeight, Math.max(remaining, LEAST_ROW));
+  const scrolls = fullHeight > subsetHeight || pinned > pinnedRows;
   const subsetTop = top + pinnedHeight + gap;
   const bottom = subsets > 0 ? subsetTop + subsetHeight : top + pinnedHeight;
   return {

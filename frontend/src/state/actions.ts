@@ -36,10 +36,10 @@ import {
 
 /** Keeps a chosen step, or the nearest one that the other run has. */
 export function chooseRun(name: string): void {
-  const there = runs.peek()?.runs.find((info) => info.name === name)?.steps ?? [];
+  const runSteps = runs.peek()?.runs.find((info) => info.name === name)?.steps ?? [];
   batch(() => {
     chosenRun.value = name;
-    if (chosenStep.peek() !== null) chosenStep.value = nearest(there, chosenStep.peek() ?? 0)?.step ?? null;
+    if (chosenStep.peek() !== null) chosenStep.value = nearest(runSteps, chosenStep.peek() ?? 0)?.step ?? null;
   });
 }
 

@@ -33,12 +33,12 @@ const MOST = 12;
 /** What can be completed at the caret; null if nothing can. */
 export function placeAt(text: string, caret: number): Place | null {
   const all = tokenize(text);
-  const here = all.find(
+  const tokenAtCaret = all.find(
     ({ kind, start, text: word }) => kind !== "space" && start < caret && caret <= start + word.length,
   );
-  const before = all.filter(({ kind, start }) => kind !== "space" && start < (here?.start ?? caret));
-  const word = here && (here.kind === "operator" ? null : here);
-  if (here?.kind === "operator") before.push(here);
+  const before = all.filter(({ kind, start }) => kind !== "space" && start < (tokenAtCaret?.start ?? caret));
+  const word = tokenAtCaret && (tokenAtCaret.kind === "operator" ? null : tokenAtCaret);
+  if (tokenAtCaret?.kind === "operator") before.push(tokenAtCaret);
   if (word?.kind === "string") {
     const closed = word.text.length > 1 && word.text.endsWith(word.text[0]!);
     if (closed && caret === word.start + word.text.length) return null;

@@ -14,11 +14,11 @@ const usable = (run: RunInfo): boolean => run.steps.length > 0;
 
 /** The run shown: the chosen one, else the one with the newest snapshot. */
 export const run: ReadonlySignal<RunInfo | null> = computed(() => {
-  const there = runs.value?.runs.filter(usable) ?? [];
+  const usableRuns = runs.value?.runs.filter(usable) ?? [];
   const newest = (info: RunInfo): number => Math.max(...info.steps.map((step) => step.wall_time));
   return (
-    there.find(({ name }) => name === chosenRun.value) ??
-    there.reduce<RunInfo | null>((best, info) => (!best || newest(info) > newest(best) ? info : best), null)
+    usableRuns.find(({ name }) => name === chosenRun.value) ??
+    usableRuns.reduce<RunInfo | null>((best, info) => (!best || newest(info) > newest(best) ? info : best), null)
   );
 });
 
@@ -27,12 +27,12 @@ export const steps: ReadonlySignal<StepInfo[]> = computed(() => run.value?.steps
 /** The step shown: the chosen one, else the last readable one; the nearest when the chosen one is not there. */
 export const step: ReadonlySignal<StepInfo | null> = computed(() => {
   const readable = steps.value.filter(({ problem }) => problem === null);
-  const there = readable.length > 0 ? readable : steps.value;
-  return (chosenStep.value === null ? there.at(-1) : nearest(steps.value, chosenStep.value)) ?? null;
+  const candidates = readable.length > 0 ? readable : steps.value;
+  return (chosenStep.value === null ? candidates.at(-1) : nearest(steps.value, chosenStep.value)) ?? null;
 });
 
-export function nearest(there: StepInfo[], wanted: number): StepInfo | null {
-  return there.reduce<StepInfo | null>(
+export function nearest(stepInfos: StepInfo[], wanted: number): StepInfo | null {
+  return stepInfos.reduce<StepInfo | null>(
     (best, info) => (!best || Math.abs(info.step - wanted) < Math.abs(best.step - wanted) ? info : best),
     null,
   );
@@ -43,11 +43,11 @@ export const currentSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() =
 );
 
 export const comparedSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() => {
-  const [wanted, here] = [compare.value, currentSnapshot.value];
-  if (!wanted || !here) return null;
-  const other = runs.value?.runs.find(({ name }) => name === wanted.run);
-  const nearestStep = other && nearest(other.steps, wanted.step ?? here.step);
-  return nearestStep ? { run: wanted.run, step: nearestStep.step } : null;
+  const [target, here] = [compare.value, currentSnapshot.value];
+  if (!target || !here) return null;
+  const other = runs.value?.runs.find(({ name }) => name === target.run);
+  const nearestStep = other && nearest(other.steps, target.step ?? here.step);
+  return nearestStep ? { run: target.run, step: nearestStep.step } : null;
 });
 
 /**

@@ -83,7 +83,7 @@ export const availableRows: ReadonlySignal<Row[]> = computed(() => {
   const shown = snapshot.value.value;
   if (!shown) return [];
   const names = new Set(shown.subsets.map((subset) => subset.name));
-  const there = chosenRows.value?.filter((row) => {
+  const existingRows = chosenRows.value?.filter((row) => {
     switch (row.kind) {
       case "subset":
         return names.has(row.name);
@@ -93,7 +93,9 @@ export const availableRows: ReadonlySignal<Row[]> = computed(() => {
         return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
   });
-  return there && (there.length > 0 || chosenRows.value?.length === 0) ? there : defaultRows(shown);
+  return existingRows && (existingRows.length > 0 || chosenRows.value?.length === 0)
+    ? existingRows
+    : defaultRows(shown);
 });
 
 /** The most rows that the server answers at once. */
@@ -135,10 +137,10 @@ const projections = new Requests(
 );
 
 function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
-  const [here, compared] = [shownSnapshot.value, comparedSnapshot.value];
-  if (!here) return null;
-  const like = alignmentTarget(here, compared);
-  return { ...here, layer, method, ...(like && { like }) };
+  const [shownRef, compared] = [shownSnapshot.value, comparedSnapshot.value];
+  if (!shownRef) return null;
+  const like = alignmentTarget(shownRef, compared);
+  return { ...shownRef, layer, method, ...(like && { like }) };
 }
 
 /** Progress of the t-SNE of a layer, 0 to 1, while it is computed. */

@@ -25,17 +25,17 @@ import {
 
 /** Layers with a panel, in the order of the model. By default the last two, which fill the pane. */
 export const openLayers: ReadonlySignal<string[]> = computed(() => {
-  const there = [...layers.value.keys()];
+  const layerNames = [...layers.value.keys()];
   const userLayers = chosenLayers.value;
-  if (userLayers === null) return there.slice(-2);
-  return there.filter((name) => userLayers.includes(name));
+  if (userLayers === null) return layerNames.slice(-2);
+  return layerNames.filter((name) => userLayers.includes(name));
 });
 
 /** The layer of the drawer. */
 export const detailLayer: ReadonlySignal<string | null> = computed(() => {
   const selected = selection.value;
-  const wanted = selected?.kind === "neuron" ? selected.layer : chosenDetailLayer.value;
-  if (wanted !== null && layers.value.has(wanted)) return wanted;
+  const chosenLayer = selected?.kind === "neuron" ? selected.layer : chosenDetailLayer.value;
+  if (chosenLayer !== null && layers.value.has(chosenLayer)) return chosenLayer;
   return openLayers.value.at(-1) ?? [...layers.value.keys()].at(-1) ?? null;
 });
 
@@ -136,16 +136,16 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
   const missingLayers = chosenLayers.value?.filter((name) => !layers.value.has(name)) ?? [];
   if (missingLayers.length > 0) messages.push(`Not recorded at this step: ${missingLayers.join(", ")}.`);
   const shownKeys = new Set(rows.value.map(rowKey));
-  const there = new Set(availableRows.value.map(rowKey));
-  const missingRows = chosenRows.value?.filter((row) => !there.has(rowKey(row))) ?? [];
-  const [rule, what] = [sort.value, selection.value];
+  const availableKeys = new Set(availableRows.value.map(rowKey));
+  const missingRows = chosenRows.value?.filter((row) => !availableKeys.has(rowKey(row))) ?? [];
+  const [rule, selectedItem] = [sort.value, selection.value];
   if (
     (rule.by === "row" && !shownKeys.has(rule.a)) ||
     (rule.by === "difference" && !(shownKeys.has(rule.a) && shownKeys.has(rule.b)))
   )
     messages.push("The neurons stand by their index: what they were sorted by is not here.");
-  if (what?.kind === "instance" && what.row >= shown.kept + shown.probes)
-    messages.push(`There is no instance in row ${what.row} here.`);
+  if (selectedItem?.kind === "instance" && selectedItem.row >= shown.kept + shown.probes)
+    messages.push(`There is no instance in row ${selectedItem.row} here.`);
   if (missingRows.length > 0) messages.push(`Rows that are not here: ${missingRows.map(rowName).join(", ")}.`);
   return messages;
 });

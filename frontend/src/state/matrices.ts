@@ -38,7 +38,7 @@ const matrices = new Requests(
   async (
     { layer, rows, sort, statistic: shown, scale, window, rows_of, ...where }: MatrixQuery,
     abort,
-    soon: (first: Matrix) => void,
+    onFirstAnswer: (first: Matrix) => void,
   ): Promise<Matrix> => {
     const request = (prefix?: number): Promise<Matrix> =>
       currentSource().matrix(where, layer, rows, sort, shown, abort, { prefix, scale, window, rows_of });
@@ -47,7 +47,7 @@ const matrices = new Requests(
       abort.throwIfAborted();
     }
     const computed = rows.some((row) => "expression" in row) || statisticInfo(shown).source === "sample";
-    if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) soon(await request(FIRST));
+    if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) onFirstAnswer(await request(FIRST));
     return request();
   },
   48,
@@ -87,8 +87,8 @@ export const matrixOf = perName((layer) => resource(() => matrixQuery(shownSnaps
 /** The same rows of the compared snapshot. The order of the neurons is that of the shown snapshot. */
 export const compareMatrixOf = perName((layer) =>
   resource((): MatrixQuery | null => {
-    const [query, here] = [matrixQuery(comparedSnapshot.value, layer), shownSnapshot.value];
-    return query && here && { ...query, sort: { by: "index" }, rows_of: here };
+    const [query, shownRef] = [matrixQuery(comparedSnapshot.value, layer), shownSnapshot.value];
+    return query && shownRef && { ...query, sort: { by: "index" }, rows_of: shownRef };
   }, matrices),
 );
 

@@ -30,9 +30,9 @@ function play(): void {
   let timer = 0;
   const follow = effect(() => {
     const { status, query } = snapshot.value;
-    const here = step.value?.step;
+    const currentStep = step.value?.step;
     clearTimeout(timer);
-    if (status === "pending" || (status === "ready" && query?.step !== here)) return;
+    if (status === "pending" || (status === "ready" && query?.step !== currentStep)) return;
     timer = window.setTimeout(advance, PACE_MS);
   });
   stop = () => {
@@ -49,8 +49,8 @@ function advance(): void {
 
 /** The step before or after the one shown. */
 export function stepBy(by: number): void {
-  const there = steps.peek();
-  const index = there.findIndex(({ step: at }) => at === step.peek()?.step);
-  const next = there[Math.max(0, Math.min(there.length - 1, index + by))];
+  const allSteps = steps.peek();
+  const index = allSteps.findIndex(({ step: at }) => at === step.peek()?.step);
+  const next = allSteps[Math.max(0, Math.min(allSteps.length - 1, index + by))];
   if (next) chooseStep(next.step);
 }

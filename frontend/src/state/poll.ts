@@ -12,7 +12,7 @@ const EVERY_MS = 10_000;
 const SOON_MS = 3000;
 
 export const polling = signal(false);
-let soon: ReturnType<typeof setTimeout> | undefined;
+let retryTimer: ReturnType<typeof setTimeout> | undefined;
 let missed = false;
 
 /**
@@ -22,7 +22,7 @@ let missed = false;
 export async function refreshRuns(): Promise<void> {
   if (polling.peek()) return;
   polling.value = true;
-  clearTimeout(soon);
+  clearTimeout(retryTimer);
   try {
     const answer = await currentSource().runs(new AbortController().signal);
     const before = currentSnapshot.peek();
@@ -33,7 +33,7 @@ export async function refreshRuns(): Promise<void> {
     else markReachable();
     if (missed && (!again || !answer.runs.some(({ steps }) => steps.length > 0))) {
       runsError.value = again ? new ApiError("not_found", "TensorBoard lists no run with activations any more.") : null;
-      if (!again) soon = setTimeout(() => void refreshRuns(), SOON_MS);
+      if (!again) retryTimer = setTimeout(() => void refreshRuns(), SOON_MS);
       return;
     }
     batch(() => {
@@ -71,8 +71,8 @@ function hasOtherContent({ runs: list }: Runs): boolean {
   return other;
 }
 
-const has = ({ runs: there }: Runs, { run, step }: SnapshotRef): boolean =>
-  there.some(({ name, steps }) => name === run && steps.some((one) => one.step === step));
+const has = ({ runs: list }: Runs, { run, step }: SnapshotRef): boolean =>
+  list.some(({ name, steps }) => name === run && steps.some((one) => one.step === step));
 
 /**
  * Polls every ten seconds while the tab is visible, and at once when TensorBoard reloads. Returns a function that stops

@@ -130,10 +130,10 @@ export function followAddress(host: Window): () => void {
     else write();
   });
   const back = (): void => {
-    const there = readHash(host.location.hash);
-    if (same(there, last)) return;
-    last = there;
-    decode(there);
+    const hashFields = readHash(host.location.hash);
+    if (same(hashFields, last)) return;
+    last = hashFields;
+    decode(hashFields);
   };
   host.addEventListener("popstate", back);
   host.addEventListener("hashchange", back);

@@ -111,7 +111,8 @@ function Python({ text }: { text: string }): JSX.Element {
 /** What was read and when, and what could not be read. */
 function Read(): JSX.Element {
   const answer = runs.value;
-  const problems = answer?.runs.flatMap(({ name, problems: said }) => said.map((text) => `${name}: ${text}`)) ?? [];
+  const problems =
+    answer?.runs.flatMap(({ name, problems: messages }) => messages.map((text) => `${name}: ${text}`)) ?? [];
   const others = [...(answer?.other_runs ?? []), ...(answer?.runs.map(({ name }) => name) ?? [])];
   const seconds = Math.max(0, Math.round((now.value - lastPolled.value) / 1000));
   return (

@@ -73,9 +73,9 @@ function saveOptions(layer: string): Option<() => Promise<void>>[] {
 /** What is compared with what, in words. */
 function compared(layer: string): string[] {
   const other = comparedSnapshot.value;
-  const here = currentSnapshot.value;
-  if (!other || !here) return [];
-  const name = other.run === here.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
+  const shownRef = currentSnapshot.value;
+  if (!other || !shownRef) return [];
+  const name = other.run === shownRef.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
   const load = compareMatrixOf(layer).value;
   if (load.status === "failed") return [`${name} could not be read: ${load.error?.message ?? ""}`];
   const model = modelOf(layer).value;

@@ -74,18 +74,18 @@ const LAYERS = [
 ];
 
 /** The caret is at the bar. */
-function at(marked: string): { text: string; completions_: Completion[]; place: ReturnType<typeof placeAt> } {
+function at(marked: string): { text: string; offered: Completion[]; place: ReturnType<typeof placeAt> } {
   const caret = marked.indexOf("|");
   const text = marked.replace("|", "");
   const place = placeAt(text, caret);
-  return { text, place, completions_: place ? completions(place, KNOWN, false, LAYERS) : [] };
+  return { text, place, offered: place ? completions(place, KNOWN, false, LAYERS) : [] };
 }
 
-const labels = (marked: string): string[] => at(marked).completions_.map(({ label }) => label);
+const labels = (marked: string): string[] => at(marked).offered.map(({ label }) => label);
 
 function completed(marked: string, index = 0): string {
-  const { text, place, completions_ } = at(marked);
-  const done = complete(text, place!, completions_[index]!);
+  const { text, place, offered } = at(marked);
+  const done = complete(text, place!, offered[index]!);
   return `${done.text.slice(0, done.caret)}|${done.text.slice(done.caret)}`;
 }
 
@@ -106,7 +106,7 @@ describe("completing an expression", () => {
     expect(labels('neuron("head.fc1|')).toEqual([]);
     expect(labels('neuron("head.fc1", 3) > |')).toEqual([]);
     expect(completed('neuron("he|", 3) > 1', 1)).toBe('neuron("head.fc2"|, 3) > 1');
-    expect(at('neuron("re|').completions_[0]?.detail).toBe("16 neurons");
+    expect(at('neuron("re|').offered[0]?.detail).toBe("16 neurons");
   });
 
   it("offers everything when it is asked for", () => {
@@ -146,7 +146,7 @@ describe("completing an expression", () => {
     expect(labels("stars == |")).toEqual(["1", "12"]);
     expect(completed("stars == 1|", 1)).toBe("stars == 12|");
     expect(labels("length == |")).toEqual(["2", "8.123", "30", "40.25"]);
-    expect(at("length == |").completions_.map(({ detail }) => detail)).toEqual(["least", "median", "95 %", "most"]);
+    expect(at("length == |").offered.map(({ detail }) => detail)).toEqual(["least", "median", "95 %", "most"]);
   });
 
   it("writes values as the language has them", () => {

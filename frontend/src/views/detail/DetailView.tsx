@@ -44,7 +44,7 @@ const SubsetBody = lazy("The subset", async () => (await import("./SubsetBody"))
 export function DetailView(): JSX.Element {
   const [instance] = useState(() =>
     instanceOf(() => {
-      const what = subject.value?.what;
+      const what = subject.value?.item;
       return what?.kind === "instance" && detailLayer.value && isThere(what.row)
         ? { layer: detailLayer.value, row: what.row }
         : null;
@@ -52,7 +52,7 @@ export function DetailView(): JSX.Element {
   );
   const [neuron] = useState(() =>
     neuronOf(() => {
-      const what = subject.value?.what;
+      const what = subject.value?.item;
       return what?.kind === "neuron" && layers.value.has(what.layer)
         ? { layer: what.layer, neuron: what.neuron }
         : null;
@@ -60,7 +60,7 @@ export function DetailView(): JSX.Element {
   );
   const [subset] = useState(() =>
     subsetOf(() => {
-      const what = subject.value?.what;
+      const what = subject.value?.item;
       const row = what?.kind === "subset" ? parseRowKey(what.key) : null;
       return row && row.kind !== "instance" && detailLayer.value
         ? { layer: detailLayer.value, row: rowQuery(row) }
@@ -69,7 +69,7 @@ export function DetailView(): JSX.Element {
   );
   useEffect(openWithSubject, []);
   const now = subject.value;
-  const what = now?.what;
+  const what = now?.item;
   const closed = storedPanes.value.closed.detail;
   const contrast =
     what?.kind === "instance" && !closed && instance.value.status !== "failed" ? instance.value.value?.contrast : null;
@@ -290,7 +290,7 @@ function Band({ colour, children }: { colour: string; children: ComponentChildre
 }
 
 function LayerChoice({ layer }: { layer: string | null }): JSX.Element | null {
-  const [what, open] = [subject.value?.what, openLayers.value];
+  const [what, open] = [subject.value?.item, openLayers.value];
   if (!layer) return null;
   const choose = (next: string): void => {
     chooseDetailLayer(next);

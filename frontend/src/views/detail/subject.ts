@@ -21,21 +21,21 @@ const surestError: ReadonlySignal<number> = computed(() => {
 });
 
 export interface Subject {
-  what: Selection;
+  item: Selection;
   /** Suggested, not chosen by the user. */
   suggested: boolean;
 }
 
 export const subject: ReadonlySignal<Subject | null> = computed(() => {
   const selected = (detailPinned.value && pinnedSubject.value) || selection.value;
-  if (selected) return { what: selected, suggested: false };
+  if (selected) return { item: selected, suggested: false };
   if (dismissed.value || surestError.value < 0) return null;
-  return { what: { kind: "instance", row: surestError.value }, suggested: true };
+  return { item: { kind: "instance", row: surestError.value }, suggested: true };
 });
 
 export function togglePin(): void {
   batch(() => {
-    pinnedSubject.value = detailPinned.peek() ? null : (subject.peek()?.what ?? null);
+    pinnedSubject.value = detailPinned.peek() ? null : (subject.peek()?.item ?? null);
     detailPinned.value = pinnedSubject.value !== null;
   });
 }
@@ -53,9 +53,9 @@ export function close(): void {
 
 /** Opens a drawer that is closed for lack of a subject when something is clicked. Returns a function that stops it. */
 export function openWithSubject(): () => void {
-  let last = subject.peek()?.what ?? null;
+  let last = subject.peek()?.item ?? null;
   return effect(() => {
-    const now = subject.value?.what ?? null;
+    const now = subject.value?.item ?? null;
     if (now && !last && dismissed.peek() && storedPanes.peek().closed.detail) togglePane("detail", false);
     last = now;
   });

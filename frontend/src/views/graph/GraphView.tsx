@@ -34,7 +34,7 @@ import { SearchBar } from "./SearchBar";
 export function GraphView(): JSX.Element {
   const pane = useRef<HTMLDivElement>(null);
   const [searching, setSearching] = useState(false);
-  const there = tree.value;
+  const currentTree = tree.value;
   const toggleFit = (): void => {
     const [element, now] = [pane.current, shown.peek()];
     if (!element || !now) return;
@@ -58,9 +58,9 @@ export function GraphView(): JSX.Element {
       ) : (
         <header class="pane-header">
           <h2>Model</h2>
-          {there && snapshot.value.value && (
+          {currentTree && snapshot.value.value && (
             <span class="caption cut">
-              {there.recorded} of {there.layers} recorded
+              {currentTree.recorded} of {currentTree.layers} recorded
             </span>
           )}
           <span class="spring" />

@@ -41,7 +41,7 @@ export function NodeView({
         : 1
       : Number(selectedNode.value === key),
   );
-  const here = useComputed(() => focusedNode.value === key);
+  const isFocused = useComputed(() => focusedNode.value === key);
   const marked = item.recorded && form !== "more" && open.value;
   const holding = form === "closed" && holds.value;
   const group = form === "open" || form === "closed";
@@ -102,7 +102,7 @@ export function NodeView({
       aria-posinset={place + 1}
       aria-expanded={group ? isOpenGroup(item) : undefined}
       aria-selected={marked}
-      tabindex={here.value ? 0 : -1}
+      tabindex={isFocused.value ? 0 : -1}
       class="graph-node"
       onClick={act}
       onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}

@@ -35,13 +35,13 @@ export function Picture({
   const { width, height, boxes, edges } = drawing;
   const seen = (top: number, bottom: number): boolean =>
     boxes.length <= ALL || !sight || (bottom >= sight.top && top <= sight.bottom);
-  const there: { box: Box; item: TreeNode }[] = [];
+  const visibleNodes: { box: Box; item: TreeNode }[] = [];
   for (const box of boxes) {
     const item = tree.byKey.get(box.key) ?? (box.key === tree.root.key ? tree.root : undefined);
     if (!item || !seen(box.y, box.y + box.height)) continue;
     // The title of a module that is wider than the pane stays visible.
     const aside = box.form === "open" && sight ? Math.max(0, Math.min(sight.left - box.x, box.width - 160)) : 0;
-    there.push({ box: aside ? { ...box, rail: box.rail + aside } : box, item });
+    visibleNodes.push({ box: aside ? { ...box, rail: box.rail + aside } : box, item });
   }
   const at = scale.value;
   return (
@@ -53,7 +53,7 @@ export function Picture({
       font-family={FONT}
     >
       <g role="tree" aria-label="Layers of the model" onKeyDown={onKeyDown}>
-        {there.map(({ box, item }) => (
+        {visibleNodes.map(({ box, item }) => (
           <NodeView
             key={boxKey(box)}
             box={box}

@@ -17,8 +17,8 @@ export function SearchBar({ onClose }: { onClose: () => void }): JSX.Element {
     if (item) reveal(item);
   };
   const search = (query: string): void => {
-    const there = tree.peek();
-    const keys = there ? searchTree(there, query).map(({ key }) => key) : [];
+    const currentTree = tree.peek();
+    const keys = currentTree ? searchTree(currentTree, query).map(({ key }) => key) : [];
     show(query, keys, new Set(keys), 0);
   };
   const step = (by: number): void => {

@@ -39,11 +39,11 @@ let last: Built | null = null;
  * reused.
  */
 const built: ReadonlySignal<Built | null> = computed(() => {
-  const there = graph.value.value;
+  const graphValue = graph.value.value;
   const recorded = snapshot.value.value?.layers.map(({ name }) => name) ?? [];
-  if (!there) return null;
-  if (last?.graph === there && last.recorded.join("\n") === recorded.join("\n")) return last;
-  last = { graph: there, recorded, tree: buildTree(there, recorded) };
+  if (!graphValue) return null;
+  if (last?.graph === graphValue && last.recorded.join("\n") === recorded.join("\n")) return last;
+  last = { graph: graphValue, recorded, tree: buildTree(graphValue, recorded) };
   return last;
 });
 
@@ -51,10 +51,10 @@ export const tree: ReadonlySignal<Tree | null> = computed(() => built.value?.tre
 
 /** Open modules: those of the user that this model has, else the default. */
 export const open: ReadonlySignal<ReadonlySet<string>> = computed(() => {
-  const [there, own] = [tree.value, openModules.value];
-  if (!there) return new Set<string>();
-  const stillThere = own?.filter((key) => there.byKey.has(key));
-  return new Set(stillThere && (stillThere.length > 0 || own?.length === 0) ? stillThere : openAtFirst(there));
+  const [currentTree, own] = [tree.value, openModules.value];
+  if (!currentTree) return new Set<string>();
+  const stillThere = own?.filter((key) => currentTree.byKey.has(key));
+  return new Set(stillThere && (stillThere.length > 0 || own?.length === 0) ? stillThere : openAtFirst(currentTree));
 });
 
 export interface Shown {

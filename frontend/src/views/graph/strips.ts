@@ -21,10 +21,10 @@ export const stripOf: ReadonlySignal<Map<string, Strip>> = computed(() => {
     // While a step or run changes, these may still be the previous strips.
     if (!strip || strip.mean.length !== neurons) return;
     // Layers in branches that no instance took are NaN in every neuron: no reason for a warning.
-    const away = branches.has(name) && warnings.nonfinite % neurons === 0;
+    const isNotTaken = branches.has(name) && warnings.nonfinite % neurons === 0;
     byLayer.set(
       name,
-      away ? { ...strip, state: strip.state.map((state) => (state === NONFINITE ? 0 : state)) } : strip,
+      isNotTaken ? { ...strip, state: strip.state.map((state) => (state === NONFINITE ? 0 : state)) } : strip,
     );
   });
   return byLayer;

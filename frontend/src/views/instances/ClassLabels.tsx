@@ -118,7 +118,7 @@ export function Label({
   const { group, right, wrong, pages, page } = block;
   const name = now.names[group] ?? "";
   const key = keyOf(now, group);
-  const here = key !== null && key === hoveredRow.value;
+  const isHovered = key !== null && key === hoveredRow.value;
   const [good, bad] = [right.rows.length, wrong.rows.length];
   const second =
     now.task === "classification"
@@ -148,7 +148,7 @@ export function Label({
     <>
       <button
         type="button"
-        class={`classes-label${here ? " here" : ""}`}
+        class={`classes-label${isHovered ? " here" : ""}`}
         style={{ top: `${block.top}px`, width: `${width}px` }}
         aria-description={says}
         onKeyDown={keys}

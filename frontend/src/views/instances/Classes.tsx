@@ -92,9 +92,9 @@ export function Classes(): JSX.Element {
         }
         // Whatever is hovered, most marks are dimmed: cache one picture with all of them dimmed until the next layout.
         const { canvas } = context;
-        const wanted = [now, laid, colour, top.peek(), canvas.width, canvas.height];
-        if (wanted.some((part, i) => part !== known[i])) {
-          known = wanted;
+        const inputs = [now, laid, colour, top.peek(), canvas.width, canvas.height];
+        if (inputs.some((part, i) => part !== known[i])) {
+          known = inputs;
           [ground.canvas.width, ground.canvas.height] = [canvas.width, canvas.height];
           ground.setTransform(context.getTransform());
           drawMarks(ground, laid, blocks, now.style, new Uint8Array());
@@ -166,7 +166,7 @@ export function Classes(): JSX.Element {
         per={per}
       />
       <div class="classes" style={laid ? { "--classes": `${laid.height}px` } : {}}>
-        <Canvas draw={marks} late aria-hidden />
+        <Canvas draw={marks} keepUntilDrawn aria-hidden />
         <Canvas draw={rings} aria-hidden />
         <div
           ref={scroller}

@@ -127,7 +127,7 @@ export function Confusion(): JSX.Element {
   };
 
   const [now, at] = [matrix.value, laid.value];
-  const said = now && pointed.value ? explain(now, pointed.value) : "";
+  const description = now && pointed.value ? explain(now, pointed.value) : "";
   return (
     <div class="confusion" style={at ? { "--confusion": `${at.height}px` } : {}}>
       <Canvas draw={draw} aria-hidden />
@@ -149,11 +149,11 @@ export function Confusion(): JSX.Element {
       </div>
       {pointed.value && at && now && (
         <Explained hit={pointed.value} at={at} box={scroller} scroll={scroll.value}>
-          {said}
+          {description}
         </Explained>
       )}
       <span class="hidden-text" role="status">
-        {said}
+        {description}
       </span>
     </div>
   );
@@ -165,11 +165,14 @@ function keyOf({ label, prediction }: CellHit): RowKey | null {
     const subset = index === null ? undefined : subsetsByName.value.get(labelName(index));
     return subset?.kind === "class" ? subset.expression || null : null;
   };
-  const [own, its] = [expressionOfClass(label), expressionOfClass(prediction)];
-  if (label !== null && prediction === null) return own === null ? null : subsetKey(labelName(label));
+  const [labelExpression, predictionExpression] = [expressionOfClass(label), expressionOfClass(prediction)];
+  if (label !== null && prediction === null) return labelExpression === null ? null : subsetKey(labelName(label));
   const title = nameOf({ label, prediction });
-  if (label === null) return its === null ? null : withTitle(expressionKey(predictedAs(its)), title);
-  return own === null || its === null ? null : withTitle(expressionKey(`${own} and ${predictedAs(its)}`), title);
+  if (label === null)
+    return predictionExpression === null ? null : withTitle(expressionKey(predictedAs(predictionExpression)), title);
+  return labelExpression === null || predictionExpression === null
+    ? null
+    : withTitle(expressionKey(`${labelExpression} and ${predictedAs(predictionExpression)}`), title);
 }
 
 function nameOf({ label, prediction }: CellHit): string {
@@ -251,7 +254,7 @@ function paint(
   const { left, top, cell } = at;
   const known = columns.value.value;
   const instance = hoveredInstance.value;
-  const here = hoveredRow.value;
+  const hoveredKey = hoveredRow.value;
   const snap = (value: number): number => Math.round(value * ratio) / ratio;
   const gap = cell >= 14 ? 1 : 0;
   const first = (offset: number): number => Math.max(0, Math.floor(offset / cell));
@@ -264,8 +267,8 @@ function paint(
   ];
   const x = (c: number): number => snap(left + c * cell - scroll.x);
   const y = (r: number): number => snap(top + r * cell - scroll.y);
-  const own = (index: number): boolean => here !== null && here === subsetKey(labelName(index));
-  const some = here !== null && Array.from({ length: classes }, (_, i) => i).some(own) && hit?.prediction == null;
+  const own = (index: number): boolean => hoveredKey !== null && hoveredKey === subsetKey(labelName(index));
+  const some = hoveredKey !== null && Array.from({ length: classes }, (_, i) => i).some(own) && hit?.prediction == null;
   context.save();
   context.beginPath();
   context.rect(left, top, width - left, height - top);

@@ -67,7 +67,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       onKeyDown={plotKeys(plot, own)}
       {...pointer.handlers}
     >
-      <Canvas draw={points} late />
+      <Canvas draw={points} keepUntilDrawn />
       <Canvas draw={marks} aria-hidden />
       <Canvas draw={lasso} aria-hidden />
       {!columns.value.value && columns.value.status === "failed" ? (
