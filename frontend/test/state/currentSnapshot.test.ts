@@ -55,27 +55,27 @@ describe("the place", () => {
   });
 
   it("asks again for all that is shown when a step is logged again", async () => {
-    let asked = 0;
-    const answers = new Requests(async (_: { run: string }) => ++asked);
+    let requests = 0;
+    const answers = new Requests(async (_: { run: string }) => ++requests);
     const shown = resource(() => (currentSnapshot.value ? { run: currentSnapshot.value.run } : null), answers);
     const stop = effect(() => void shown.value);
     const settled = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-    const listed = async (...digests: (string | null)[]): Promise<void> => {
+    const list = async (...digests: (string | null)[]): Promise<void> => {
       answer = async () => there(["again", digests.map((digest, step) => ({ ...info(step, 1), digest }))]);
       await refreshRuns();
       await settled();
     };
-    await listed("a", "b");
-    await listed("a", "b", "c");
-    expect([asked, shown.value.value]).toEqual([1, 1]);
-    await listed("a", "other", "c");
-    expect([asked, shown.value.value]).toEqual([2, 2]);
-    await listed("a", null, "c");
-    await listed("a");
-    await listed("a", "other", "c");
-    expect(asked).toBe(2);
-    await listed("a", "b", "c");
-    expect([asked, shown.value.value]).toEqual([3, 3]);
+    await list("a", "b");
+    await list("a", "b", "c");
+    expect([requests, shown.value.value]).toEqual([1, 1]);
+    await list("a", "other", "c");
+    expect([requests, shown.value.value]).toEqual([2, 2]);
+    await list("a", null, "c");
+    await list("a");
+    await list("a", "other", "c");
+    expect(requests).toBe(2);
+    await list("a", "b", "c");
+    expect([requests, shown.value.value]).toEqual([3, 3]);
     stop();
   });
 
