@@ -1,5 +1,12 @@
 """Errors that are meant for users: each message says what was wrong, what was got, what is allowed, what to do next."""
 
+import contextlib
+import os
+import sys
+import warnings
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
+
 
 class ActiVisError(Exception):
     """Base of every error whose message is written for the user."""
@@ -35,3 +42,15 @@ class ExpressionError(QueryError):
 
 class ActiVisWarning(UserWarning):
     """Something went wrong while logging; training goes on."""
+
+
+def warn(message: str) -> None:
+    """Warns, naming the line outside of this package that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, ActiVisWarning, stacklevel=level)
+
+
+def _is_inside(path: str) -> bool:
+    return path.startswith(_PACKAGE) or path == contextlib.__file__

@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tensorboard_activis.capture.exclusive import exclusively
+from tensorboard_activis.capture.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
 from tensorboard_activis.capture.keras.instances import Audio, Texts
 from tensorboard_activis.capture.keras.reduce import Reducer, check_reducer
@@ -122,17 +124,21 @@ class ActiVisCallback(keras.callbacks.Callback):
         self._progress = progress
         self._log_dir = log_dir
         self._training: FrameType | None = None
-        _close_abandoned(log_dir)
-        self._directory: RunDirectory | None = RunDirectory(log_dir)
-        _LIVE.add(self)
+        self._directory: RunDirectory | None = None
         self._recorder: Recorder | None = None
         self._capture: KerasCapture | None = None
         self._epochs = 0
+        _close_abandoned(log_dir)
+        _LIVE.add(self)
+        bracketed(self._open_directory, lambda: None, lambda failed: self.close() if failed else None)
+
+    def _open_directory(self) -> None:
+        self._directory = RunDirectory(self._log_dir)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Checks all that only the model can tell, by one forward pass over one batch."""
         self._training = _frame_of_fit()
-        self._prepare()
+        exclusively(self._prepare)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._epochs += 1
@@ -154,6 +160,9 @@ class ActiVisCallback(keras.callbacks.Callback):
         Raises:
             ConfigurationError: on the first call without `fit`, whatever only the model can tell.
         """
+        exclusively(lambda: self._log(step))
+
+    def _log(self, step: int | None) -> None:
         recorder = self._prepare()
         step = self._steps_made() if step is None else step
         try:
@@ -175,7 +184,13 @@ class ActiVisCallback(keras.callbacks.Callback):
         return () if self._capture is None else self._capture.layers
 
     def close(self) -> None:
-        """Close the files and let another callback have the directory; safe to call twice. `log` opens them anew."""
+        """Close the files and let another callback have the directory; safe to call twice. `log` opens them anew.
+
+        A snapshot that another thread takes comes first.
+        """
+        exclusively(lambda: uninterrupted(self._close))
+
+    def _close(self) -> None:
         for held in (self._recorder, self._directory):
             if held is not None:
                 held.close()
@@ -193,10 +208,12 @@ class ActiVisCallback(keras.callbacks.Callback):
                 self._recorder.close()
                 self._recorder = self._directory = None
         if self._recorder is None:
-            directory = self._directory or RunDirectory(self._log_dir)
+            if self._directory is None:
+                uninterrupted(self._open_directory)
+            assert self._directory is not None
             capture = self._capture
             self._recorder = Recorder(
-                directory, capture.graph, capture.layers, probabilities=capture.probabilities, **self._options
+                self._directory, capture.graph, capture.layers, probabilities=capture.probabilities, **self._options
             )
             self._directory = None  # the recorder closes it
         return self._recorder

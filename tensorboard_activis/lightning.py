@@ -12,6 +12,7 @@ from typing import Any
 import torch.distributed as dist
 from torch.utils.data import DataLoader, DistributedSampler
 
+from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.recorder import check_options
 from tensorboard_activis.capture.torch.reduce import check_reducer
 from tensorboard_activis.errors import ConfigurationError
@@ -165,13 +166,16 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         if together:
             # The rule of Lightning's logger looks for a name that is free, which the first process may have taken by now.
             directory = trainer.strategy.broadcast(directory)
-        with trainer.precision_plugin.val_step_context():  # autocast, say
+
+        def make() -> None:
             self._logger = ActiVisLogger(directory, module, data, distributed=together, **self._options)
 
+        within(make, trainer.precision_plugin.val_step_context())  # autocast, say
+
     def _log(self, trainer: Any) -> None:
-        if self._logger is not None:
-            with trainer.precision_plugin.val_step_context():
-                self._logger.log(trainer.global_step)
+        logger = self._logger
+        if logger is not None:
+            within(lambda: logger.log(trainer.global_step), trainer.precision_plugin.val_step_context())
 
 
 def _log_together(trainer: Any) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.exclusive import exclusively
+from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.processes import ElsewhereError
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.torch.capture import TorchCapture
@@ -102,9 +104,15 @@ class ActiVisLogger:
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
         processes = found(log_dir, distributed)
         directory: RunDirectory | None = None
-        try:
+
+        def open_directory() -> None:
+            nonlocal directory
+            directory = RunDirectory(log_dir, held=processes.rank == 0)
+
+        def prepare() -> None:
             with processes.together():
-                directory = RunDirectory(log_dir, held=processes.rank == 0)
+                bracketed(open_directory, lambda: None, lambda failed: None)
+                assert directory is not None
                 self._capture = TorchCapture(
                     model,
                     data,
@@ -137,12 +145,15 @@ class ActiVisLogger:
                 )
                 self._recorder.check(self._capture.first)
                 self._capture.first = {}
-        except BaseException as error:
-            if directory is not None:
+
+        def close_unless_made(failed: bool) -> None:
+            if failed and directory is not None:
                 directory.close()
-            if isinstance(error, ElsewhereError):
-                raise ConfigurationError(str(error)) from error
-            raise
+
+        try:
+            bracketed(lambda: None, prepare, close_unless_made)
+        except ElsewhereError as error:
+            raise ConfigurationError(str(error)) from error
         self._progress = progress
 
     @property
@@ -156,14 +167,18 @@ class ActiVisLogger:
         The newest counts: it takes the place of what was logged before, by this or an earlier logger of the run, at this step
         and at higher ones. After 10, 20, 30 a snapshot of step 15 leaves 10 and 15, with a warning where one logger goes back.
 
-        A fault becomes one warning that says what is lost (`strict=True` raises it); nothing is written then.
+        A fault becomes one warning that says what is lost (`strict=True` raises it); nothing is written then. May be called
+        from any thread, also beside one that trains: see docs/reliability.md.
         """
+        exclusively(lambda: self._log(step))
+
+    def _log(self, step: int) -> None:
         with self._recorder.guard(step), self._recorder.snapshot(step) as snapshot:
             self._capture.evaluate(snapshot.add, self._progress)
             self._recorder.graph = self._capture.graph
 
     def close(self) -> None:
-        """Closes the files; safe to call twice. Another logger may then write to the same directory."""
+        """Closes the files; safe to call twice, and from any thread. Another logger may then write to the same directory."""
         self._recorder.close()
 
     def __enter__(self) -> "ActiVisLogger":

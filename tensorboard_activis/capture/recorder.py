@@ -4,7 +4,6 @@ import math
 import os
 import reprlib
 import secrets
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,13 +15,15 @@ from filelock import FileLock, Timeout
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.capture.evaluation import Pass
+from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.forks import forget, keep_from_children
 from tensorboard_activis.capture.given import Given
+from tensorboard_activis.capture.interrupts import uninterrupted
 from tensorboard_activis.capture.outcomes import TASKS
 from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, SeparatedError, shared
 from tensorboard_activis.capture.publication import Evaluation
 from tensorboard_activis.capture.subsets import check_expressions
-from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
+from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.files import make_own_directory
 from tensorboard_activis.leftovers import remove_leftovers
 from tensorboard_activis.printable import printable
@@ -87,7 +88,8 @@ class RunDirectory:
                 f"log_dir must be a local directory; got {log_dir}. Log locally and copy the directory."
             )
         self.path = Path(log_dir) / metadata.RUN_DIRECTORY
-        self._lock = FileLock(self.path / metadata.LOCK_FILE, timeout=0)
+        # Whichever thread made a logger, another may use and close it.
+        self._lock = FileLock(self.path / metadata.LOCK_FILE, timeout=0, thread_local=False)
         self._held = held
         try:
             self.restore()
@@ -108,20 +110,25 @@ class RunDirectory:
         make_own_directory(self.path)
         if not self._held or (self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists()):
             return
-        forget(self)
-        self._lock.release()
         try:
-            self._lock.acquire()
+            uninterrupted(self._acquire)
         except Timeout as error:
             raise ConfigurationError(
                 f"Another logger is writing to {self.path.parent}. Close it first, or give this one a log_dir of its own."
             ) from error
+
+    def _acquire(self) -> None:
+        self._release()
+        self._lock.acquire()
         keep_from_children(self, self.path / metadata.LOCK_FILE)
+
+    def _release(self) -> None:
+        forget(self)
+        self._lock.release()
 
     def close(self) -> None:
         """Lets another logger have it; safe to call twice."""
-        forget(self)
-        self._lock.release()
+        uninterrupted(self._release)
 
 
 class Recorder:
@@ -233,7 +240,7 @@ class Recorder:
         try:
             with self._processes.together():
                 try:
-                    self._announce(record)
+                    uninterrupted(lambda: self._announce(record))
                     announced = True
                 except BaseException:
                     if not self._events.reached:
@@ -255,11 +262,9 @@ class Recorder:
         self._written_graph = graph
         self._supersede(record.step)
         if lost:
-            warnings.warn(
+            warn(
                 f"ActiVis: {self._events.path.parent} was deleted or moved while it was logged to, or what was in it. "
-                "Snapshots up to now are gone from there; this one and later ones are written to a new one.",
-                ActiVisWarning,
-                stacklevel=6,
+                "Snapshots up to now are gone from there; this one and later ones are written to a new one."
             )
 
     def _supersede(self, step: int) -> None:
@@ -294,14 +299,15 @@ class Recorder:
             kind = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else cause
             if kind not in self._reported:
                 self._reported.add(kind)
-                warnings.warn(
+                warn(
                     f"ActiVis lost the snapshot of step {shown_step(step)}; training goes on. {cause} "
-                    "(Said once for every cause; strict=True raises instead.)",
-                    ActiVisWarning,
-                    stacklevel=4,
+                    "(Said once for every cause; strict=True raises instead.)"
                 )
 
     def close(self) -> None:
-        """Closes the files; safe to call twice."""
+        """Closes the files; safe to call twice. A snapshot that another thread takes comes first."""
+        exclusively(lambda: uninterrupted(self._close))
+
+    def _close(self) -> None:
         self._events.close()
         self._directory.close()

@@ -4,6 +4,7 @@ The graph and the tap both ask here, so a recorded layer and its graph node cann
 """
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -135,8 +136,10 @@ Seen = Callable[[Any, Call, tuple[Any, ...], Mapping[str, Any], Any], None]
 def intercepted(model: Any, seen: Seen, begun: Begun = lambda operation, call: None) -> Iterator[CallNames]:
     """Within the block, `seen(operation, call, args, kwargs, outputs)` is told of every call as it ends, `begun` as it begins.
 
-    Patches `call` on the objects, not on their classes, and takes the patch away whatever happens.
+    Patches `call` on the objects, not on their classes, and takes the patch away whatever happens. Calls in other threads are
+    not told of.
     """
+    thread = threading.get_ident()
     names = CallNames()
     patched: list[tuple[Any, str, Any]] = []
 
@@ -144,6 +147,8 @@ def intercepted(model: Any, seen: Seen, begun: Begun = lambda operation, call: N
         original = getattr(operation, attribute)
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != thread:
+                return original(*args, **kwargs)
             entered = names.enter(operation)
             try:
                 begun(operation, entered)

@@ -1,11 +1,13 @@
 """Evaluation passes over a Keras model: the data are settled when the callback is made, the model when it is there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.exclusive import exclusively
+from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.keras.data import ArrayData, Batch, DatasetData, evaluation_data, probe_data
 from tensorboard_activis.capture.keras.graph import record_graph
 from tensorboard_activis.capture.keras.instances import Audio, Described, Instances, Reading, Texts
@@ -16,6 +18,8 @@ from tensorboard_activis.capture.keras.tap import Captured, Tap, targets
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import random_states
 from tensorboard_activis.errors import ConfigurationError
+
+T = TypeVar("T")
 
 
 class EvaluationData:
@@ -41,9 +45,11 @@ class EvaluationData:
         audio: Audio | None = None,
         probes: Any = None,
     ) -> None:
-        with random_states((x, probes)):
-            self.all: ArrayData | DatasetData = evaluation_data(x, y, batch_size)
-            self.probes = None if probes is None else probe_data(probes, batch_size)
+        self.all: ArrayData | DatasetData
+        self.all, self.probes = _undrawn(
+            (x, probes),
+            lambda: (evaluation_data(x, y, batch_size), None if probes is None else probe_data(probes, batch_size)),
+        )
         self.described = Described(self.all, id, columns, texts, audio)
         if not isinstance(self.all.labels, dict | list | tuple):
             Labels(self.all.labels, class_names, task=task)
@@ -56,9 +62,10 @@ class EvaluationData:
         Raises:
             ConfigurationError: there is none.
         """
-        with random_states(self.loaders):
-            first = next(iter(self.all), None)
-            probe = None if self.probes is None else next(iter(self.probes), None)
+        first, probe = _undrawn(
+            self.loaders,
+            lambda: (next(iter(self.all), None), None if self.probes is None else next(iter(self.probes), None)),
+        )
         if first is None:
             raise ConfigurationError("x gives no batches. Pass the evaluation data, for instance the validation split.")
         return first, probe
@@ -118,7 +125,8 @@ class KerasCapture:
             add: called for each batch as the recorder's `Pass.add`.
             progress: whether to show a bar; None: on a terminal, when it takes more than a second.
         """
-        with random_states(self._data.loaders):
+
+        def passes() -> None:
             reading = self._instances.begin()
             for batch in with_bar(self._data.all, progress, self._data.all.batches):
                 self._add(add, reading, batch)
@@ -126,6 +134,8 @@ class KerasCapture:
             reading = self._instances.begin_probes()
             for batch in self._data.probes or ():
                 self._add(add, reading, batch, probe=True)
+
+        _undrawn(self._data.loaders, passes)
 
     def _add(self, add: Callable[..., None], reading: Reading, batch: Batch, *, probe: bool = False) -> None:
         facts = reading.of(batch)
@@ -139,6 +149,11 @@ class KerasCapture:
             raise
         except Exception as error:
             raise _unusable(error, name, batch, form) from error
+
+
+def _undrawn(loaders: tuple[Any, ...], body: Callable[[], T]) -> T:
+    """Runs the body, after which random states are as before; see `exclusively`."""
+    return exclusively(lambda: within(body, random_states(loaders)))
 
 
 def _unusable(error: Exception, name: str, batch: Batch, form: str) -> ConfigurationError:

@@ -7,10 +7,12 @@ A subclassed model does when its `call` keeps to Keras layers and `keras.ops`.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
 
+from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras import trace as keras_trace
 from tensorboard_activis.capture.keras.graph_recorder import Recorder
@@ -55,8 +57,7 @@ def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
     for origin, run in _ways(model):
         recorder = Recorder(known, batch=size)
         try:
-            with keras_calls.untouched(model):
-                run(recorder, model, inputs)
+            within(partial(run, recorder, model, inputs), keras_calls.untouched(model))
         except Exception:  # whatever users' code raises when it meets tensors without values
             continue
         return _finish(recorder, model, origin)
@@ -64,8 +65,7 @@ def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
     if batch is None:
         recorder.begin("", model, "", 0, "module", None)
     else:
-        with keras_calls.untouched(model):
-            keras_trace.run_on_data(recorder, model, batch)
+        within(lambda: keras_trace.run_on_data(recorder, model, batch), keras_calls.untouched(model))
         recorder.edges.clear()
     return _finish(recorder, model, "tree")
 

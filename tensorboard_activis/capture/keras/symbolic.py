@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras.graph_recorder import Recorder
 from tensorboard_activis.capture.keras.nodes import data_inputs
@@ -32,13 +33,18 @@ def run_symbolically(recorder: Recorder, model: Any, inputs: Any) -> Any:
             return original(operation, *args, **kwargs)
         return _call(recorder, operation, args, kwargs)
 
-    try:
+    def patch() -> None:
         layer_class.symbolic_call = operation_class.symbolic_call = symbolic_call
+
+    def run() -> Any:
         # The model's own node comes first, its inputs second: `_call` begins the one, this the others.
         recorder.ends("/input", "input", inputs)
-        outputs = model(inputs, training=False)
-    finally:
+        return model(inputs, training=False)
+
+    def restore(failed: bool) -> None:
         layer_class.symbolic_call, operation_class.symbolic_call = originals
+
+    outputs = bracketed(patch, run, restore)
     recorder.ends("/output", "output", outputs)
     return outputs
 

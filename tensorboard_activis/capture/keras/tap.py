@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras.data import as_array
 from tensorboard_activis.capture.keras.graph import Recording
@@ -203,8 +204,7 @@ def run_intercepted(model: Any, inputs: Any, seen: Seen) -> Any:
         for number, (name, output) in zip(there, keras_calls.parts(call.key, outputs), strict=True):
             seen(name, output, masks.of(operation, args, kwargs, outputs, number))
 
-    with keras_calls.intercepted(model, ended):
-        return model(inputs, training=False)
+    return within(lambda: model(inputs, training=False), keras_calls.intercepted(model, ended))
 
 
 def _check_reachable(captured: Mapping[str, Any]) -> None:
@@ -227,15 +227,19 @@ def _compiled(run: Forward, model: Any, inputs: Any, eager: bool) -> Forward:
     backend = keras.backend.backend()
 
     def stateless(tensors: Any, values: Sequence[tuple[Any, Any]] = ()) -> Captured:
-        with keras_calls.untouched(model, values):
-            return run(tensors)
+        return within(lambda: run(tensors), keras_calls.untouched(model, values))
 
     if backend == "torch":
         import torch
 
+        from tensorboard_activis.capture.torch.thread_state import thread_state
+
         def without_gradients(tensors: Any) -> Captured:
-            with torch.no_grad():
-                return stateless(keras.tree.map_structure(ops.convert_to_tensor, tensors))
+            return within(
+                lambda: stateless(keras.tree.map_structure(ops.convert_to_tensor, tensors)),
+                thread_state(),
+                torch.no_grad(),
+            )
 
         return without_gradients
     if eager:

@@ -5,11 +5,13 @@ backend has no such graph, the model runs once on data and the layers are known 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import keras
 import numpy as np
 
+from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras.graph_recorder import Recorder
 from tensorboard_activis.capture.keras.nodes import data_inputs
@@ -90,8 +92,13 @@ class _Observer:
     def run(self, tensors: Any) -> None:
         self._flow.register(keras.tree.flatten(tensors))
         self._recorder.ends("/input", "input", tensors)
-        with keras_calls.intercepted(self._model, self._ended, self._began) as self._recorder.names:
-            outputs = self._model(tensors, training=False)
+        intercepted = keras_calls.intercepted(self._model, self._ended, self._began)
+
+        def enter() -> None:
+            self._recorder.names = stack.enter_context(intercepted)
+
+        stack = ExitStack()
+        outputs = bracketed(enter, lambda: self._model(tensors, training=False), lambda failed: stack.close())
         for key, tensor in keras_calls.parts("/output", outputs):
             self._recorder.ends(key, "output", tensor)
             for origin in self._flow.origins([tensor]):

@@ -1,7 +1,6 @@
 """Evaluation passes over a torch model: what is recorded is settled once, then taken from every pass."""
 
 import copy
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.processes import Alone, Processes, rounds
 from tensorboard_activis.capture.progress import with_bar
@@ -27,8 +27,8 @@ from tensorboard_activis.capture.torch.paths import Paths
 from tensorboard_activis.capture.torch.reduce import Reducer, reducer_name
 from tensorboard_activis.capture.torch.reducers import chosen_reducers
 from tensorboard_activis.capture.torch.sources import Recording
-from tensorboard_activis.capture.torch.state import device_of, dtype_of, is_lazy, is_sharded, untouched
-from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
+from tensorboard_activis.capture.torch.state import device_of, dtype_of, is_lazy, is_sharded, run_untouched
+from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 
 #: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
 _RECORDED = 11
@@ -86,7 +86,8 @@ class TorchCapture:
                 "all of them, each with its part of the data, and without distributed=False."
             )
         self._data = Batches(data, self._model, unpack, texts)
-        with untouched(self._model, (self._data.source,)):
+
+        def try_first() -> tuple[Recording, Batch]:
             own = self._first(self._data)
             self._order = Order(self._data, own, self._processes)
             first, mine = self._shared_first(own)
@@ -94,11 +95,14 @@ class TorchCapture:
             self._instances = Instances(
                 self._data, self._order, first, recording.output, few.instances, class_names=class_names, **described
             )
+            self.first = self._instances.first(first, recording.output, few.instances) if mine else {}
+            return recording, few
+
+        recording, few = run_untouched(self._model, (self._data.source,), try_first)
         self._few = few
-        self.first = self._instances.first(first, recording.output, few.instances) if mine else {}
         self.probabilities = gives_probabilities(recording.graph)
         if self._instances.problem:
-            warnings.warn(f"ActiVis: {self._instances.problem}", ActiVisWarning, stacklevel=4)
+            warn(f"ActiVis: {self._instances.problem}")
         self._probes = None if probes is None else self._checked_probes(Batches(probes, self._model, unpack, texts))
         self._warn_of_dropped()
         names = choose(recording.graph, layers)
@@ -128,27 +132,34 @@ class TorchCapture:
         """
         seen, absent = 0, Counter[str]()
         loaders = (self._data.source, *([] if self._probes is None else [self._probes.source]))
-        with untouched(self._model, loaders):
+
+        def hooked() -> None:
             model = self._initialised()
             share_buffers(model, self._processes)
-            with ActivationHooks(model, self._sources, self._reducers) as hooks:
-                reading = self._instances.begin()
-                batches = self._own(with_bar(self._data, progress and not self._processes.rank), reading)
-                for batch in rounds(self._processes, batches):
-                    if batch is None:
-                        self._idle(model)
-                        add({layer.name: np.zeros((0, layer.neurons), np.float32) for layer in self.layers}, ids=[])
-                        continue
-                    # Operators are counted in one batch of a pass: this costs a little.
-                    self._add(add, hooks, model, batch, reading, absent, count_operators=not seen)
-                    seen += batch.instances
-                reading.end()
-                reading = self._instances.begin_probes()
-                for batch in rounds(self._processes, self._probes or ()):
-                    if batch is None:
-                        self._idle(model)
-                    else:
-                        self._add(add, hooks, model, batch, reading, Counter(), probe=True)
+            hooks = ActivationHooks(model, self._sources, self._reducers)
+            bracketed(hooks.attach, lambda: passes(model, hooks), lambda failed: hooks.detach())
+
+        def passes(model: nn.Module, hooks: ActivationHooks) -> None:
+            nonlocal seen
+            reading = self._instances.begin()
+            batches = self._own(with_bar(self._data, progress and not self._processes.rank), reading)
+            for batch in rounds(self._processes, batches):
+                if batch is None:
+                    self._idle(model)
+                    add({layer.name: np.zeros((0, layer.neurons), np.float32) for layer in self.layers}, ids=[])
+                    continue
+                # Operators are counted in one batch of a pass: this costs a little.
+                self._add(add, hooks, model, batch, reading, absent, count_operators=not seen)
+                seen += batch.instances
+            reading.end()
+            reading = self._instances.begin_probes()
+            for batch in rounds(self._processes, self._probes or ()):
+                if batch is None:
+                    self._idle(model)
+                else:
+                    self._add(add, hooks, model, batch, reading, Counter(), probe=True)
+
+        run_untouched(self._model, loaders, hooked)
         self._check_absent(absent, seen)
 
     def _own(self, batches: Iterable[Batch], reading: Reading) -> Iterator[Batch]:
@@ -220,9 +231,8 @@ class TorchCapture:
                 "probes come shuffled or as a stream, so that they could not be told apart. Give them in a fixed order: as "
                 "whole tensors, a list of batches, or a DataLoader without shuffling."
             )
-        with untouched(self._model, (probes.source,)):
-            if self._first(probes, "probes") is None:
-                raise ConfigurationError("probes is empty; leave it out, or give at least one instance.")
+        if run_untouched(self._model, (probes.source,), lambda: self._first(probes, "probes")) is None:
+            raise ConfigurationError("probes is empty; leave it out, or give at least one instance.")
         return probes
 
     def _shared_first(self, own: Batch | None) -> tuple[Batch, bool]:
@@ -268,16 +278,18 @@ class TorchCapture:
     def _exported(self, recording: Recording, batch: Batch, names: Sequence[str]) -> schema.Graph:
         """What torch.export makes of the model; the recorded graph, with a warning, where it makes nothing of it."""
         try:
-            with untouched(self._model, (self._data.source,)):
-                model = self._initialised()
-                return exported_graph(model, batch.args, batch.kwargs, batch.instances, recording, names)
+            return run_untouched(
+                self._model,
+                (self._data.source,),
+                lambda: exported_graph(
+                    self._initialised(), batch.args, batch.kwargs, batch.instances, recording, names
+                ),
+            )
         except Exception as error:
             said = str(error).strip().partition("\n")[0]
-            warnings.warn(
+            warn(
                 f"ActiVis: torch.export cannot export this model ({type(error).__name__}: {said}). Its graph is that of a "
-                "recorded forward pass, as without graph='export'.",
-                ActiVisWarning,
-                stacklevel=5,
+                "recorded forward pass, as without graph='export'."
             )
             return recording.graph
 
@@ -319,9 +331,7 @@ class TorchCapture:
         size = getattr(source, "batch_size", None)
         dataset = getattr(source, "dataset", None)
         if getattr(source, "drop_last", False) and size and isinstance(dataset, Sized) and len(dataset) % size:
-            warnings.warn(
+            warn(
                 f"ActiVis: data has drop_last=True, so {len(dataset) % size} of its {len(dataset)} instances are in no "
-                "snapshot. Give a loader with drop_last=False.",
-                ActiVisWarning,
-                stacklevel=5,
+                "snapshot. Give a loader with drop_last=False."
             )

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.torch.modules import is_builtin, module_paths, plain_path
 from tensorboard_activis.capture.torch.operators import is_plumbing, operator_name
 from tensorboard_activis.capture.torch.sources import Recording
@@ -37,9 +38,10 @@ def exported_graph(
     Raises:
         Exception: torch.export cannot do it; which of many kinds is torch's business.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what matters to those who deploy the program
-        program = torch.export.export(model, tuple(args), dict(kwargs), strict=False)
+    program = within(
+        lambda: torch.export.export(model, tuple(args), dict(kwargs), strict=False),
+        warnings.catch_warnings(action="ignore"),  # of what matters to those who deploy the program
+    )
     return _Exported(model, program, instances, recording.graph).graph(set(keep))
 
 

@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.interrupts import bracketed, within
 from tensorboard_activis.capture.torch import axes as axes
 from tensorboard_activis.capture.torch.calls import Calls, CallStack, Frame
 from tensorboard_activis.capture.torch.modules import Leaf, is_builtin, leaves, module_paths, parts, type_name
@@ -72,24 +73,33 @@ class Tracer(TorchFunctionMode):
         self._values: dict[int, _Value] = {}
         self._sketch = Sketch(self._paths)
         self._sources: dict[str, Source] = {}
+        self._active = False  # a call that waited for the end of this pass may come to its hooks after it
         self._quiet = False  # while our own code runs in a hook
         self._operators: Counter[str] = Counter()
 
     def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
         """The forward pass."""
         handles: list[RemovableHandle] = []
-        try:
+
+        def attach() -> None:
             for path, module in self._paths.items():
                 if not isinstance(module, torch.jit.ScriptModule):
                     handles.append(module.register_forward_pre_hook(self._before(path), with_kwargs=True))
                     handles.append(module.register_forward_hook(self._after(path)))
+
+        def forward() -> Any:
             self._begin(args, kwargs)
-            with self:
-                output = self._model(*args, **kwargs)
+            self._active = True
+            output = within(lambda: self._model(*args, **kwargs), self)
             self._end(output)
-        finally:
+            return output
+
+        def detach(failed: bool) -> None:
+            self._active = False
             for handle in handles:
                 handle.remove()
+
+        output = bracketed(attach, forward, detach)
         return Recording(self._sketch.graph(self._calls.calls), self._sources, output, self.calls)
 
     @property
@@ -134,6 +144,8 @@ class Tracer(TorchFunctionMode):
 
     def _before(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
+            if not self._active:
+                return
             self._quiet = True
             if self._running:
                 self._running[-1].child_ran = True
@@ -151,6 +163,8 @@ class Tracer(TorchFunctionMode):
 
     def _after(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
+            if not self._active:
+                return
             self._quiet = True
             frame = self._calls.leave(path)
             running = None

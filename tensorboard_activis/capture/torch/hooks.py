@@ -10,6 +10,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.torch.calls import Calls, CallStack
 from tensorboard_activis.capture.torch.modules import module_paths, parts
 from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing, operator_name
@@ -50,32 +51,35 @@ class ActivationHooks:
         self._instances = 0
         self._mask: torch.Tensor | None = None
         self._taken: dict[str, torch.Tensor] = {}
-        self._active = False  # only in a pass of our own: what else runs meanwhile is none of our business
+        self._active = (
+            False  # only in a pass of our own; a call that waited for its end may come to these hooks after it
+        )
         self._ran: list[str] = []
         self._named: Counter[str] | None = None
 
     def __enter__(self) -> "ActivationHooks":
-        wanted = {path for path, _ in self._modules}
-        try:
-            for path, module in self._paths.items():
-                if isinstance(module, torch.jit.ScriptModule):
-                    continue
-                self._handles.append(module.register_forward_pre_hook(self._seen(path)))
-                # Operators are named by the module around them, so all modules have to be followed for them.
-                if path in wanted or self._operators:
-                    self._handles.append(module.register_forward_pre_hook(self._before(path)))
-                    self._handles.append(module.register_forward_hook(self._after(path)))
-        except BaseException:
-            self._remove()
-            raise
+        self.attach()
         return self
+
+    def attach(self) -> None:
+        """Registers the hooks; the caller sees to it that they are taken away whatever happens."""
+        wanted = {path for path, _ in self._modules}
+        for path, module in self._paths.items():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            self._handles.append(module.register_forward_pre_hook(self._seen(path)))
+            # Operators are named by the module around them, so all modules have to be followed for them.
+            if path in wanted or self._operators:
+                self._handles.append(module.register_forward_pre_hook(self._before(path)))
+                self._handles.append(module.register_forward_hook(self._after(path)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._remove()
+        self.detach()
 
-    def _remove(self) -> None:
+    def detach(self) -> None:
+        """Takes the hooks away; safe to call twice."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -106,13 +110,10 @@ class ActivationHooks:
         self._instances, self._mask, self._taken = instances, mask, {}
         self._ran.clear()
         self._named = Counter() if count_operators else None
+        modes = [_Operators(self._operator)] if self._operators or count_operators else []
         self._active = True
         try:
-            if self._operators or count_operators:
-                with _Operators(self._operator):
-                    output = forward()
-            else:
-                output = forward()
+            output = within(forward, *modes)
         finally:
             self._active = False
         return output, self._taken

@@ -1,16 +1,40 @@
 """Running a model that is being trained as if nobody had."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from tensorboard_activis.capture.exclusive import exclusively
+from tensorboard_activis.capture.interrupts import bracketed, within
 from tensorboard_activis.capture.random_states import random_states
 from tensorboard_activis.capture.torch.modules import unwrap
+from tensorboard_activis.capture.torch.other_threads import OtherThreads
 from tensorboard_activis.capture.torch.script import scripts_wrapped
+from tensorboard_activis.capture.torch.thread_state import thread_state
+
+T = TypeVar("T")
+
+
+def run_untouched(model: nn.Module, loaders: tuple[Any, ...], body: Callable[[], T]) -> T:
+    """Runs the body in `untouched`, whatever other threads do and wherever Ctrl-C comes.
+
+    One pass at a time: another thread's waits. Other threads that run the model, or set its training flags, wait until all is as
+    before. A forward pass of theirs that runs already is waited for.
+
+    Raises:
+        ActiVisError: another thread's forward pass does not end.
+    """
+    others = OtherThreads(model)
+
+    def alone() -> T:
+        others.wait()
+        return within(body, untouched(model, loaders))
+
+    return exclusively(lambda: bracketed(others.stop, alone, lambda failed: others.go()))
 
 
 @contextmanager
@@ -22,10 +46,11 @@ def untouched(model: nn.Module, loaders: tuple[Any, ...] = ()) -> Iterator[None]
     in its forward pass (rotary tables, say) must still be good for training.
     """
     with ExitStack() as stack:
+        stack.enter_context(thread_state())
+        stack.enter_context(_eager())  # first: another thread's compiled forward pass would not come to hooks
         stack.enter_context(random_states(loaders))
         stack.enter_context(_evaluation(model))
         stack.enter_context(_buffers(model))
-        stack.enter_context(_eager())
         stack.enter_context(scripts_wrapped(model))
         stack.enter_context(_no_cast_cache())
         stack.enter_context(torch.no_grad())
@@ -42,7 +67,8 @@ def _evaluation(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         for module, training in flags:
-            module.training = training
+            if module.training is False:  # otherwise somebody set it meanwhile, who is right
+                module.training = training
 
 
 @contextmanager

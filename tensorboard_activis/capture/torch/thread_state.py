@@ -1,0 +1,25 @@
+"""What torch keeps for each thread: an interrupted `with` statement inside a pass may leave it changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def thread_state() -> Iterator[None]:
+    """Puts back the gradient mode, autocast, and which modes see the calls of torch functions."""
+    gradients = torch.is_grad_enabled()
+    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    casts = [(device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in devices]
+    modes, functions = torch._C._len_torch_function_stack(), torch._C._get_torch_function_state()  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch._C._set_torch_function_state(functions)  # type: ignore[attr-defined]
+        while torch._C._len_torch_function_stack() > modes:
+            torch._C._pop_torch_function_stack()
+        for device, enabled, dtype in casts:
+            torch.set_autocast_enabled(device, enabled)
+            torch.set_autocast_dtype(device, dtype)
+        torch.set_grad_enabled(gradients)

@@ -1,0 +1,133 @@
+"""Ctrl-C at any line leaves the model and the process as they were, and the directory free."""
+
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from tensorboard_activis import open_run
+from tensorboard_activis.torch import ActiVisLogger
+from tests.interrupting import Interrupter, lines_of
+from tests.torch.network import Net, X, Y
+from tests.torch.world import differences, world
+
+
+class Counting(Net):
+    """Changes a buffer whatever the mode, and draws."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return super().forward(x + torch.rand(()) * 0)
+
+
+def columns(batch: Any) -> dict[str, Any]:
+    return {"luck": [random.random() for _ in batch[0]]}
+
+
+def made(log_dir: Path, model: nn.Module, **options: Any) -> ActiVisLogger:
+    loader: Any = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, Y), 5, shuffle=True)
+    return ActiVisLogger(log_dir, model, loader, layers=["*", "/flatten"], columns=columns, strict=True, **options)
+
+
+def trained() -> Counting:
+    model = Counting().train()
+    model.norm.eval()
+    return model
+
+
+def places(count: int, share: int, seed: int) -> list[int]:
+    """Some of the lines, those of the beginning and the end more often."""
+    rng = random.Random(seed)
+    some = {rng.randrange(count) for _ in range(share)}
+    return sorted(some | {rng.randrange(min(400, count)) for _ in range(share // 3)} | {count - 1 - rng.randrange(min(400, count)) for _ in range(share // 3)})  # fmt: skip  # noqa: E501
+
+
+@pytest.mark.parametrize("options", [{}, {"graph": "export"}])
+def test_constructor(tmp_path: Path, options: dict[str, Any]) -> None:
+    model = trained()
+    count = lines_of(lambda: made(tmp_path / "count", model, **options).close())
+    interrupted = 0
+    for line in places(count, 60 if not options else 12, seed=1):
+        before, interrupter = world(model), Interrupter([line])
+        if not interrupter.run(lambda: made(tmp_path, model, **options)):
+            continue
+        interrupted += 1
+        assert not differences(before, world(model)), interrupter.places
+        made(tmp_path, model).close()  # nobody holds the directory
+    assert interrupted > 10
+
+
+def test_log_and_close(tmp_path: Path) -> None:
+    model, logger = trained(), None
+    logger = made(tmp_path, model)
+    logger.log(0)
+    count = lines_of(lambda: logger.log(1))
+    steps = {0, 1}
+    for step, line in enumerate(places(count, 80, seed=2), start=2):
+        before, interrupter = world(model), Interrupter([line, line + 7])
+        if not interrupter.run(lambda step=step: logger.log(step)):  # type: ignore[misc]
+            steps.add(step)
+        assert not differences(before, world(model)), interrupter.places
+    logger.log(1000)
+    read = set(open_run(tmp_path).steps)
+    assert read >= steps | {1000}
+    assert len(read) < 80
+    for line in range(0, lines_of(logger.close), 2):
+        logger.log(1000)
+        before = world(model)
+        if Interrupter([line]).run(logger.close):
+            assert not differences(before, world(model))
+            logger.close()
+        made(tmp_path, model).close()
+
+
+def test_a_signal_that_comes_while_things_are_changed_is_not_lost(tmp_path: Path) -> None:
+    """Also of a handler of the user's own, which stays."""
+    model, caught = trained(), []
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: caught.append(number))
+    try:
+        with made(tmp_path, model) as logger:
+            handler = signal.getsignal(signal.SIGTERM)
+            hook = model.fc.register_forward_hook(lambda *_: signal.raise_signal(signal.SIGTERM))
+            logger.log(0)
+            hook.remove()
+            assert caught
+            assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def test_interrupts_of_nested_work() -> None:
+    from tensorboard_activis.capture.interrupts import bracketed
+
+    def attempt(at: int) -> tuple[bool, int, list[str]]:
+        done: list[str] = []
+
+        def inner() -> str:
+            done.append("body")
+            return bracketed(lambda: done.append("begin 2"), lambda: "result", lambda failed: done.append("end 2"))
+
+        def work() -> None:
+            assert bracketed(lambda: done.append("begin"), inner, lambda failed: done.append("end")) == "result"
+
+        interrupter = Interrupter([at, at + 3])
+        return interrupter.run(work), interrupter.lines, done
+
+    interrupted, count, done = attempt(10_000)
+    assert not interrupted
+    assert done == ["begin", "body", "begin 2", "end 2", "end"]
+    handler = signal.getsignal(signal.SIGINT)
+    for at in range(count):
+        interrupted, _, done = attempt(at)
+        assert interrupted
+        assert signal.getsignal(signal.SIGINT) is handler
+        for begin, end in (("begin", "end"), ("begin 2", "end 2")):
+            assert begin not in done or end in done, at
