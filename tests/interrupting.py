@@ -1,9 +1,10 @@
 """Ctrl-C at chosen places of a piece of work: the k-th line that Python runs in it."""
 
 import contextlib
+import random
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -64,3 +65,31 @@ def lines_of(work: Callable[[], Any]) -> int:
     counter = Interrupter()
     counter.run(work)
     return counter.lines
+
+
+def chosen_lines(count: int, share: int, seed: int) -> list[int]:
+    """Some of so many lines; those of the beginning and of the end more often."""
+    rng = random.Random(seed)
+    edge = min(400, count)
+    some = [rng.randrange(count) for _ in range(share)]
+    some += [rng.randrange(edge) for _ in range(share // 3)] + [
+        count - 1 - rng.randrange(edge) for _ in range(share // 3)
+    ]
+    return sorted(set(some))
+
+
+def check_interrupts(work: Callable[[], Any], share: int, world: Callable[[], Mapping[str, Any]], seed: int = 0) -> int:
+    """Interrupts a piece of work at chosen lines, each time from the start, and compares the world before and after.
+
+    Returns:
+        How often it was interrupted.
+    """
+    interrupted = 0
+    for line in chosen_lines(lines_of(work), share, seed):
+        before, interrupter = world(), Interrupter([line, line + 5])
+        ended = interrupter.run(work)
+        after = world()
+        changed = [name for name in before if before[name] != after[name]]
+        assert not changed, f"changed by an interrupt at {interrupter.places}: {changed}"
+        interrupted += ended
+    return interrupted

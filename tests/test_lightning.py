@@ -21,6 +21,8 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from tensorboard_activis.lightning import ActiVisCallback, _bases
+from tests.interrupting import check_interrupts
+from tests.torch.world import world
 
 pytestmark = [
     # Lightning's advice on data loaders, of no use for a few rows; its use of what torch is giving up.
@@ -379,3 +381,23 @@ def test_the_older_package_trains_with_it(tmp_path: Path, monkeypatch: pytest.Mo
     )
     made.fit(Older(), loader(), loader())
     assert open_run(tmp_path).steps == [4]
+
+
+class Interrupted(ActiVisCallback):
+    """Interrupts each of its calls many times, and then makes it."""
+
+    times = 0
+
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        begin, log = super().on_fit_start, super().on_train_epoch_end
+        self.times += check_interrupts(lambda: begin(trainer, pl_module), 10, lambda: world(pl_module))
+        begin(trainer, pl_module)
+        self.times += check_interrupts(lambda: log(trainer, pl_module), 10, lambda: world(pl_module))
+        begin(trainer, pl_module)
+
+
+def test_interrupts_at_any_line_leave_nothing(tmp_path: Path) -> None:
+    callback = Interrupted((X, Y), log_dir=tmp_path, strict=True)
+    fit(tmp_path, callback, precision="bf16-mixed")
+    assert callback.times > 10
+    assert len(open_run(tmp_path).steps) >= 2

@@ -19,6 +19,8 @@ import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from tensorboard_activis.transformers import ActiVisCallback
+from tests.interrupting import check_interrupts
+from tests.torch.world import world
 
 WORDS = ("who", "what", "is", "the", "cat", "dog", "old", "far")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
@@ -330,3 +332,26 @@ def test_other_processes_log_nothing(tmp_path: Path, tokenizer: Any) -> None:
         event(made.args, made.state, made.control, model=made.model, eval_dataloader=made.get_eval_dataloader())
     assert not (tmp_path / "run").exists()
     assert os.listdir(tmp_path) == [] or not list(tmp_path.rglob("activis"))
+
+
+class Interrupted(ActiVisCallback):
+    """Interrupts each of its calls many times, and then makes it."""
+
+    times = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **found: Any) -> None:
+        for call in (super().on_train_begin, super().on_evaluate):
+
+            def again(call: Any = call) -> None:
+                self._last_step = None
+                call(args, state, control, **found)
+
+            self.times += check_interrupts(again, 6, lambda: world(found["model"]))
+        super().on_train_begin(args, state, control, **found)
+
+
+def test_interrupts_at_any_line_leave_nothing(tmp_path: Path, tokenizer: Any) -> None:
+    activis = Interrupted(examples(tokenizer), log_dir=tmp_path / "run", strict=True)
+    trainer(bert(), tokenizer, tmp_path, activis).train()
+    assert activis.times > 5
+    assert open_run(tmp_path / "run").steps[-2:] == [4, 8]

@@ -2,31 +2,106 @@
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+from tensorboard_activis.capture.interrupts import bracketed
+
+T = TypeVar("T")
+#: Functions that take a state, each with a state.
+_States = list[tuple[Callable[[Any], Any], Any]]
+_END: Any = object()
 
 
 @contextmanager
 def random_states(loaders: tuple[Any, ...] = ()) -> Iterator[None]:
     """Put back the states of Python, of numpy and torch if these are there, and of the generators that torch loaders own."""
-    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
-    python = random.getstate()
-    numpy_state = numpy.random.get_state() if numpy is not None else None
-    of_torch = _torch_states(torch, loaders) if torch is not None else []
+    states = _states(loaders)
     try:
         yield
     finally:
-        random.setstate(python)
-        if numpy is not None and numpy_state is not None:
-            numpy.random.set_state(numpy_state)
-        for put_back, state in of_torch:
-            put_back(state)
+        _put_back(states)
 
 
-def _torch_states(torch: Any, loaders: tuple[Any, ...]) -> list[tuple[Any, Any]]:
-    """Functions that take a state, each with the one of now."""
-    states: list[tuple[Any, Any]] = [(torch.set_rng_state, torch.get_rng_state())]
+class OwnDraws:
+    """A stream of random numbers for a pass, which begins where the generators are now.
+
+    Generators belong to the process, and other threads draw from them, or seed them, while a pass runs: to put them back at its
+    end would take that back. So they are exchanged around each piece of work that may draw, and put back only if it drew.
+
+    Arguments:
+        loaders: those that the pass reads.
+    """
+
+    def __init__(self, loaders: tuple[Any, ...] = ()) -> None:
+        self._loaders = loaders
+        self._own: _States = []
+        self._drawn = False
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Does the work with numbers of the stream."""
+        others: _States = []
+
+        def begin() -> None:
+            others.extend(_states(self._loaders))
+            if self._drawn:
+                _put_back(self._own)
+
+        def end(failed: bool) -> None:
+            if not others:
+                return
+            entered, self._own = self._own if self._drawn else others, _states(self._loaders)
+            drawn = not _same(entered, self._own)
+            if drawn or self._drawn:
+                _put_back(others)
+            self._drawn = self._drawn or drawn
+
+        return bracketed(begin, work, end)
+
+    def each(self, items: Iterable[T]) -> Iterator[T]:
+        """The items, each read with numbers of the stream."""
+        iterators: list[Iterator[T]] = []
+
+        def read() -> T:
+            if not iterators:
+                iterators.append(iter(items))
+            return next(iterators[0], _END)
+
+        while (item := self.run(read)) is not _END:
+            yield item
+
+
+def _states(loaders: tuple[Any, ...]) -> _States:
+    """All there are, with the states of now."""
+    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+    states: _States = [(random.setstate, random.getstate())]
+    if numpy is not None:
+        states.append((numpy.random.set_state, numpy.random.get_state()))
+    return states if torch is None else states + _torch_states(torch, loaders)
+
+
+def _put_back(states: _States) -> None:
+    for put_back, state in states:
+        put_back(state)
+
+
+def _same(states: _States, others: _States) -> bool:
+    return len(states) == len(others) and all(
+        _equal(one, other) for (_, one), (_, other) in zip(states, others, strict=True)
+    )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, (tuple, list)) and any(hasattr(part, "all") for part in one):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if hasattr(one, "equal"):  # a tensor
+        return bool(one.equal(other))
+    return bool((one == other).all()) if hasattr(one, "all") else bool(one == other)
+
+
+def _torch_states(torch: Any, loaders: tuple[Any, ...]) -> _States:
+    states: _States = [(torch.set_rng_state, torch.get_rng_state())]
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         states.append((torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
     if torch.backends.mps.is_available():

@@ -18,6 +18,7 @@ KINDS: dict[str, str] = {
     "parquet": "tests.hostile.parquet_hunt",
     "logging": "tests.hostile.logging_hunt",
     "sequences": "tests.hostile.sequences_hunt",
+    "threads": "tests.hostile.thread_hunt",
 }
 
 

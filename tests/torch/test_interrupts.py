@@ -11,13 +11,15 @@ from torch import nn
 
 from tensorboard_activis import open_run
 from tensorboard_activis.torch import ActiVisLogger
-from tests.interrupting import Interrupter, lines_of
+from tests.interrupting import Interrupter, chosen_lines, lines_of
 from tests.torch.network import Net, X, Y
 from tests.torch.world import differences, world
 
 
 class Counting(Net):
     """Changes a buffer whatever the mode, and draws."""
+
+    calls: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,19 +45,12 @@ def trained() -> Counting:
     return model
 
 
-def places(count: int, share: int, seed: int) -> list[int]:
-    """Some of the lines, those of the beginning and the end more often."""
-    rng = random.Random(seed)
-    some = {rng.randrange(count) for _ in range(share)}
-    return sorted(some | {rng.randrange(min(400, count)) for _ in range(share // 3)} | {count - 1 - rng.randrange(min(400, count)) for _ in range(share // 3)})  # fmt: skip  # noqa: E501
-
-
 @pytest.mark.parametrize("options", [{}, {"graph": "export"}])
 def test_constructor(tmp_path: Path, options: dict[str, Any]) -> None:
     model = trained()
     count = lines_of(lambda: made(tmp_path / "count", model, **options).close())
     interrupted = 0
-    for line in places(count, 60 if not options else 12, seed=1):
+    for line in chosen_lines(count, 60 if not options else 12, seed=1):
         before, interrupter = world(model), Interrupter([line])
         if not interrupter.run(lambda: made(tmp_path, model, **options)):
             continue
@@ -71,7 +66,7 @@ def test_log_and_close(tmp_path: Path) -> None:
     logger.log(0)
     count = lines_of(lambda: logger.log(1))
     steps = {0, 1}
-    for step, line in enumerate(places(count, 80, seed=2), start=2):
+    for step, line in enumerate(chosen_lines(count, 80, seed=2), start=2):
         before, interrupter = world(model), Interrupter([line, line + 7])
         if not interrupter.run(lambda step=step: logger.log(step)):  # type: ignore[misc]
             steps.add(step)

@@ -16,7 +16,7 @@ from tensorboard_activis.capture.keras.outputs import described, essence, gives_
 from tensorboard_activis.capture.keras.reduce import Reducer, check_reducer
 from tensorboard_activis.capture.keras.tap import Captured, Tap, targets
 from tensorboard_activis.capture.progress import with_bar
-from tensorboard_activis.capture.random_states import random_states
+from tensorboard_activis.capture.random_states import OwnDraws, random_states
 from tensorboard_activis.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -128,18 +128,21 @@ class KerasCapture:
 
         def passes() -> None:
             reading = self._instances.begin()
-            for batch in with_bar(self._data.all, progress, self._data.all.batches):
-                self._add(add, reading, batch)
+            for batch in draws.each(with_bar(self._data.all, progress, self._data.all.batches)):
+                self._add(add, draws, reading, batch)
             reading.end()
             reading = self._instances.begin_probes()
-            for batch in self._data.probes or ():
-                self._add(add, reading, batch, probe=True)
+            for batch in draws.each(self._data.probes or ()):
+                self._add(add, draws, reading, batch, probe=True)
 
-        _undrawn(self._data.loaders, passes)
+        draws = OwnDraws(self._data.loaders)
+        exclusively(passes)
 
-    def _add(self, add: Callable[..., None], reading: Reading, batch: Batch, *, probe: bool = False) -> None:
-        facts = reading.of(batch)
-        captured = self.tap(batch.inputs)
+    def _add(
+        self, add: Callable[..., None], draws: OwnDraws, reading: Reading, batch: Batch, *, probe: bool = False
+    ) -> None:
+        facts = draws.run(lambda: reading.of(batch))
+        captured = draws.run(lambda: self.tap(batch.inputs))
         add(captured.activations, probe=probe, **facts, **self._instances.of(batch, captured))
 
     def _tried(self, batch: Batch, name: str, form: str) -> Captured:

@@ -226,4 +226,5 @@ def _length(dataset: Any) -> int | None:
 
 def _spec(shape: tuple[int | None, ...], dtype: Any) -> Any:
     name = dtype.name if hasattr(dtype, "name") else str(dtype)
-    return keras.KerasTensor(shape, "string" if name.startswith(("str", "bytes", "object")) else name)
+    # With a name, for an automatic one would change the names of what users make later.
+    return keras.KerasTensor(shape, "string" if name.startswith(("str", "bytes", "object")) else name, name="instances")

@@ -14,6 +14,7 @@ from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.processes import Alone, Processes, rounds
 from tensorboard_activis.capture.progress import with_bar
+from tensorboard_activis.capture.random_states import OwnDraws
 from tensorboard_activis.capture.torch.batch import Batch, cut, shared_batch, transform
 from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
 from tensorboard_activis.capture.torch.buffers import share_buffers
@@ -141,25 +142,26 @@ class TorchCapture:
 
         def passes(model: nn.Module, hooks: ActivationHooks) -> None:
             nonlocal seen
-            reading = self._instances.begin()
-            batches = self._own(with_bar(self._data, progress and not self._processes.rank), reading)
+            reading = draws.run(self._instances.begin)
+            batches = self._own(draws.each(with_bar(self._data, progress and not self._processes.rank)), reading)
             for batch in rounds(self._processes, batches):
                 if batch is None:
-                    self._idle(model)
+                    draws.run(lambda: self._idle(model))
                     add({layer.name: np.zeros((0, layer.neurons), np.float32) for layer in self.layers}, ids=[])
                     continue
                 # Operators are counted in one batch of a pass: this costs a little.
-                self._add(add, hooks, model, batch, reading, absent, count_operators=not seen)
+                self._add(add, draws, hooks, model, batch, reading, absent, count_operators=not seen)
                 seen += batch.instances
             reading.end()
-            reading = self._instances.begin_probes()
-            for batch in rounds(self._processes, self._probes or ()):
+            reading = draws.run(self._instances.begin_probes)
+            for batch in rounds(self._processes, draws.each(self._probes or ())):
                 if batch is None:
-                    self._idle(model)
+                    draws.run(lambda: self._idle(model))
                 else:
-                    self._add(add, hooks, model, batch, reading, Counter(), probe=True)
+                    self._add(add, draws, hooks, model, batch, reading, Counter(), probe=True)
 
-        run_untouched(self._model, loaders, hooked)
+        draws = OwnDraws(loaders)
+        run_untouched(self._model, None, hooked)
         self._check_absent(absent, seen)
 
     def _own(self, batches: Iterable[Batch], reading: Reading) -> Iterator[Batch]:
@@ -179,6 +181,7 @@ class TorchCapture:
     def _add(
         self,
         add: Callable[..., None],
+        draws: OwnDraws,
         hooks: ActivationHooks,
         model: nn.Module,
         batch: Batch,
@@ -189,13 +192,15 @@ class TorchCapture:
         probe: bool = False,
     ) -> None:
         """One batch through the model."""
-        described = reading.of(batch)  # before the model sees it
+        described = draws.run(lambda: reading.of(batch))  # before the model sees it
         moved = self._moved(batch)
 
         def forward() -> Any:
             return model(*moved.args, **moved.kwargs)
 
-        output, taken = hooks.run(forward, moved.instances, moved.mask, count_operators=count_operators)
+        output, taken = draws.run(
+            lambda: hooks.run(forward, moved.instances, moved.mask, count_operators=count_operators)
+        )
         absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in taken})
         described |= self._instances.of(batch, output)
         add(self._rows(taken, moved.instances), probe=probe, **described)
@@ -205,7 +210,7 @@ class TorchCapture:
             return some.args, some.kwargs, some.instances
 
         if not self._sharded:  # all would have to record again when one does
-            self._paths.follow(hooks.calls, model, inputs)
+            draws.run(lambda: self._paths.follow(hooks.calls, model, inputs))
 
     def _rows(self, taken: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
         """Per layer float32 [instances, neurons]; NaN where the batch went another way."""

@@ -24,6 +24,7 @@ from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing,
 from tensorboard_activis.capture.torch.rows import through_rows
 from tensorboard_activis.capture.torch.sketch import Draft, Sketch
 from tensorboard_activis.capture.torch.sources import Place, Recording, Source
+from tensorboard_activis.capture.torch.thread_state import seeing
 
 
 def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], instances: int) -> Recording:
@@ -90,7 +91,7 @@ class Tracer(TorchFunctionMode):
         def forward() -> Any:
             self._begin(args, kwargs)
             self._active = True
-            output = within(lambda: self._model(*args, **kwargs), self)
+            output = within(lambda: self._model(*args, **kwargs), seeing(self))
             self._end(output)
             return output
 

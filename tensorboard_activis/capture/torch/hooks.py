@@ -16,6 +16,7 @@ from tensorboard_activis.capture.torch.modules import module_paths, parts
 from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing, operator_name
 from tensorboard_activis.capture.torch.reduce import Reducer, reduce_activations
 from tensorboard_activis.capture.torch.sources import Source
+from tensorboard_activis.capture.torch.thread_state import seeing
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -110,7 +111,7 @@ class ActivationHooks:
         self._instances, self._mask, self._taken = instances, mask, {}
         self._ran.clear()
         self._named = Counter() if count_operators else None
-        modes = [_Operators(self._operator)] if self._operators or count_operators else []
+        modes = [seeing(_Operators(self._operator))] if self._operators or count_operators else []
         self._active = True
         try:
             output = within(forward, *modes)

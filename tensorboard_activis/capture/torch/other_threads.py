@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
@@ -24,9 +25,25 @@ PATIENCE = 60.0
 _SLICE = 0.02
 _OPEN, _DRAINING, _CLOSED = range(3)
 _CALLS: tuple[CodeType, ...] = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
-_TRAIN: CodeType = nn.Module.train.__code__
 #: Where a thread waits for another one.
 _WAITING = (threading.__file__, os.path.join("concurrent", "futures"), "queue.py")
+
+
+def _train_after(original: Callable[..., nn.Module], wait: Callable[[nn.Module], None]) -> Callable[..., nn.Module]:
+    """Module's `train`, which waits first."""
+
+    def train(self: nn.Module, mode: bool = True) -> nn.Module:
+        wait(self)
+        return original(self, mode)
+
+    return train
+
+
+#: The second belongs to a thread that has just been let go, and is about to call the first.
+_TRAINS: tuple[CodeType, ...] = (
+    nn.Module.train.__code__,
+    _train_after(nn.Module.train, lambda module: None).__code__,
+)
 
 
 class OtherThreads:
@@ -56,12 +73,8 @@ class OtherThreads:
             if not isinstance(module, torch.jit.ScriptModule):
                 self._hooks.append(module.register_forward_pre_hook(hook, prepend=True))
 
-        def train(module: nn.Module, mode: bool = True) -> nn.Module:
-            self._pass(module, forward=False)
-            return original(module, mode)
-
-        original, self._own_train = self._train, train
-        nn.Module.train = train  # type: ignore[method-assign, assignment]
+        self._own_train = _train_after(self._train, lambda module: self._pass(module, forward=False))
+        nn.Module.train = self._own_train  # type: ignore[method-assign]
 
     def wait(self) -> None:
         """Waits until no other thread runs the model.
@@ -115,7 +128,7 @@ class OtherThreads:
 
     def _inside(self, frame: FrameType | None) -> bool:
         while frame is not None:
-            if frame.f_code in _CALLS or frame.f_code is _TRAIN:
+            if frame.f_code in _CALLS or frame.f_code in _TRAINS:
                 module = frame.f_locals.get("self")
                 if isinstance(module, nn.Module) and self._concerns(module):
                     return True
@@ -137,9 +150,10 @@ class OtherThreads:
         if thread == self._thread or os.getpid() != self._process or not self._concerns(module):
             return
         caller: FrameType | None = sys._getframe(1)
-        while forward and caller is not None and caller.f_code not in _CALLS:
+        call = _CALLS if forward else _TRAINS
+        while caller is not None and caller.f_code not in call:
             caller = caller.f_back
-        while caller is not None and caller.f_code in _CALLS and caller.f_locals.get("self") is module:
+        while caller is not None and caller.f_code in call and caller.f_locals.get("self") is module:
             caller = caller.f_back
         if self._inside(caller):
             return  # it has been let through further out

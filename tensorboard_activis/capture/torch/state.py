@@ -19,11 +19,14 @@ from tensorboard_activis.capture.torch.thread_state import thread_state
 T = TypeVar("T")
 
 
-def run_untouched(model: nn.Module, loaders: tuple[Any, ...], body: Callable[[], T]) -> T:
+def run_untouched(model: nn.Module, loaders: tuple[Any, ...] | None, body: Callable[[], T]) -> T:
     """Runs the body in `untouched`, whatever other threads do and wherever Ctrl-C comes.
 
     One pass at a time: another thread's waits. Other threads that run the model, or set its training flags, wait until all is as
     before. A forward pass of theirs that runs already is waited for.
+
+    Arguments:
+        loaders: see `untouched`; None where the body itself sees to random states, with `OwnDraws`.
 
     Raises:
         ActiVisError: another thread's forward pass does not end.
@@ -38,7 +41,7 @@ def run_untouched(model: nn.Module, loaders: tuple[Any, ...], body: Callable[[],
 
 
 @contextmanager
-def untouched(model: nn.Module, loaders: tuple[Any, ...] = ()) -> Iterator[None]:
+def untouched(model: nn.Module, loaders: tuple[Any, ...] | None = ()) -> Iterator[None]:
     """In the body the model is in evaluation mode, without gradients, run eagerly; then all is as before.
 
     Random states of Python, numpy and torch, of generators that the loaders own, training flags of every module, buffers
@@ -48,7 +51,8 @@ def untouched(model: nn.Module, loaders: tuple[Any, ...] = ()) -> Iterator[None]
     with ExitStack() as stack:
         stack.enter_context(thread_state())
         stack.enter_context(_eager())  # first: another thread's compiled forward pass would not come to hooks
-        stack.enter_context(random_states(loaders))
+        if loaders is not None:
+            stack.enter_context(random_states(loaders))
         stack.enter_context(_evaluation(model))
         stack.enter_context(_buffers(model))
         stack.enter_context(scripts_wrapped(model))

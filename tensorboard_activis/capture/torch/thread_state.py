@@ -4,6 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch.overrides import TorchFunctionMode
+
+
+@contextmanager
+def seeing(mode: TorchFunctionMode) -> Iterator[None]:
+    """In the body the mode sees calls of torch functions. Not `with mode`: an interrupt may find that torch has taken it down."""
+    modes = torch._C._len_torch_function_stack()
+    mode.__enter__()
+    try:
+        yield
+    finally:
+        while torch._C._len_torch_function_stack() > modes:
+            torch._C._pop_torch_function_stack()
 
 
 @contextmanager
