@@ -7,6 +7,7 @@ while things are changed or put back, and as ever while the body runs. Signals n
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from types import FrameType
@@ -18,6 +19,8 @@ T = TypeVar("T")
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGALRM", "SIGHUP", "SIGTERM", "SIGBREAK", "SIGINT") if hasattr(signal, name)
 ]
+#: Seconds after which a signal that comes a second time is called while things are changed.
+_PATIENCE = 2.0
 
 
 def bracketed(begin: Callable[[], None], body: Callable[[], T], end: Callable[[bool], None]) -> T:
@@ -74,12 +77,13 @@ class _Deferred:
 
     Attributes:
         deferring: whether signals wait; set by an interrupt itself, for what follows one is restoring.
-        pending: signals that wait.
+        pending: signals that wait. One that comes again after `_PATIENCE` seconds does not: somebody insists.
     """
 
     def __init__(self) -> None:
         self.deferring = True
         self.pending: list[int] = []
+        self._since = 0.0
         self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
         self._own = self._handle  # one object, to be recognised
         if threading.current_thread() is threading.main_thread():
@@ -117,7 +121,10 @@ class _Deferred:
         if self.deferring:
             if number not in self.pending:
                 self.pending.append(number)
-            return
+                self._since = time.monotonic()
+                return
+            if time.monotonic() - self._since < _PATIENCE:
+                return
         self.deferring = True
         self._handlers[number](number, frame)
         self.deliver()  # it did not raise, so the body goes on

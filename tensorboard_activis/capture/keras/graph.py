@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.interrupts import uninterrupted, within
 from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras import trace as keras_trace
 from tensorboard_activis.capture.keras.graph_recorder import Recorder
@@ -57,7 +57,8 @@ def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
     for origin, run in _ways(model):
         recorder = Recorder(known, batch=size)
         try:
-            within(partial(run, recorder, model, inputs), keras_calls.untouched(model))
+            # An interrupted trace can leave TensorFlow in graph mode.
+            uninterrupted(partial(within, partial(run, recorder, model, inputs), keras_calls.untouched(model)))
         except Exception:  # whatever users' code raises when it meets tensors without values
             continue
         return _finish(recorder, model, origin)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.interrupts import uninterrupted, within
 from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras.data import as_array
 from tensorboard_activis.capture.keras.graph import Recording
@@ -249,8 +249,16 @@ def _compiled(run: Forward, model: Any, inputs: Any, eager: bool) -> Forward:
 
         # Not `keras.tree`: tf.function wants its own specs, in the same structure.
         specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
-        traced: Callable[[Any], Captured] = tf.function(stateless, input_signature=[specs], autograph=False)
-        return traced
+        traced = tf.function(stateless, input_signature=[specs], autograph=False)
+        known: list[Any] = []
+
+        def forward(tensors: Any) -> Captured:
+            if not known:  # a trace that is interrupted can leave TensorFlow in graph mode
+                known.append(uninterrupted(traced.get_concrete_function))
+            captured: Captured = traced(tensors)
+            return captured
+
+        return forward
     if backend == "jax":
         import jax
 
