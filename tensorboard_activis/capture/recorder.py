@@ -273,12 +273,10 @@ class Recorder:
         self._steps = [one for one in self._steps if one < step] + [step]
         if gone:
             shown = ", ".join(map(str, gone[:10])) + (", …" if len(gone) > 10 else "")
-            warnings.warn(
+            warn(
                 f"ActiVis: step {step} was logged after step {gone[-1]}. As when training goes on from a checkpoint, what was "
                 f"logged before at higher steps no longer counts: {shown}. To keep it, log with rising steps, or to another "
-                "log_dir.",
-                ActiVisWarning,
-                stacklevel=6,
+                "log_dir."
             )
 
     @contextmanager

@@ -47,15 +47,14 @@ def test_two_threads_log_one_model(tmp_path: Path, data: Data, loggers: int) -> 
     before = torch.get_rng_state()
     made = [ActiVisLogger(tmp_path / str(number), model, data, strict=True) for number in range(loggers)]
     with ThreadPoolExecutor(2) as pool:
-        for step in pool.map(lambda step: made[step % loggers].log(step) or step, range(12)):
-            assert step < 12
+        # Of one step, for which of the threads comes first is not settled.
+        assert list(pool.map(lambda number: made[number % loggers].log(7), range(12))) == [None] * 12
     for logger in made:
         logger.close()
     assert [module.training for module in model.modules()] == flags
     assert torch.equal(torch.get_rng_state(), before)
     assert all(not module._forward_pre_hooks and not module._forward_hooks for module in model.modules())
-    steps = sorted(step for number in range(loggers) for step in open_run(tmp_path / str(number)).steps)
-    assert steps == list(range(12))
+    assert [open_run(tmp_path / str(number)).steps for number in range(loggers)] == [[7]] * loggers
 
 
 class Watched(Net):
