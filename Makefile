@@ -67,6 +67,7 @@ nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs
 	$(BIN)/python -m tests.hostile.hunt parquet --inputs 500000
 	$(BIN)/python -m tests.hostile.hunt threads --inputs 5000
 	$(BIN)/python -m tests.faults.kill --times 200
+	$(BIN)/python benchmarks/victim.py
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/load_runs.py
 	$(BIN)/python scripts/versions.py lowest
