@@ -56,7 +56,7 @@ test-browser: $(VENV)/.stamp-test built browser
 
 bench: $(VENV)/.stamp-test $(VENV)/.stamp-bench built ## the figures of the README and of benchmarks/README.md, on this machine
 	runs=$$(mktemp -d); trap 'rm -rf "$$runs"' EXIT; \
-	for benchmark in $(filter-out benchmarks/load%,$(wildcard benchmarks/[a-z]*.py)); do \
+	for benchmark in $(filter-out benchmarks/load% benchmarks/victim%,$(wildcard benchmarks/[a-z]*.py)); do \
 		echo "== $$benchmark"; ACTIVIS_BENCHMARK_RUNS="$$runs" $(BIN)/python "$$benchmark"; done
 
 nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
