@@ -37,6 +37,11 @@ def test_every_package_has_its_place() -> None:
     assert packages <= set(paths("ARCHITECTURE.md"))
 
 
+def test_every_shared_module_has_its_place() -> None:
+    named = {path.name for name in paths("ARCHITECTURE.md") for path in PACKAGE.glob(name)}
+    assert {path.name for path in PACKAGE.glob("*.py")} - named <= {"__init__.py", "activis_pb2.py"}
+
+
 def test_targets_of_make_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text(), re.M))
