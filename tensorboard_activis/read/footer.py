@@ -20,7 +20,7 @@ from tensorboard_activis.read.thrift import Compact, ThriftError, Value
 _MAGIC = b"PAR1"
 _MAX_FOOTER = 2 << 20
 _REQUIRED, _OPTIONAL, _REPEATED = range(3)
-#: Compression by its number in the format: what this project wrote, and what pyarrow writes when it is told nothing.
+#: Compression by its number in the format: zstd is what this project writes, snappy what pyarrow writes by default.
 CODECS = {0: "none", 1: "snappy", 6: "zstd"}
 #: What to do about a file that was written otherwise.
 REWRITE = 'Write the table again: pyarrow.parquet.write_table(table, path, compression="zstd")'

@@ -53,12 +53,14 @@ class Rebuilt:
         content: Parquet, with columns called c0, c1, ….
         columns: what they are in the file that was read, and `demands` what each takes.
         metadata: the file's own.
+        rows: how many there are.
     """
 
     content: pa.Buffer
     columns: list[Column]
     demands: list[Demand]
     metadata: dict[bytes, bytes]
+    rows: int
 
 
 class TooMuch(UnreadableError):
@@ -90,8 +92,8 @@ def rebuilt(file: BinaryIO, room: int) -> Rebuilt:
         # What nothing stands behind is seen before anything is read.
         builder.check(sum(_VALUE * chunk.values + chunk.size for _, chunks in footer.groups for chunk in chunks))
         groups = [builder.group(rows, chunks) for rows, chunks in footer.groups if rows]
-        content = builder.finish(sum(rows for rows, _ in footer.groups), groups)
-        return Rebuilt(content, footer.columns, builder.demands, footer.metadata)
+        rows = sum(rows for rows, _ in footer.groups)
+        return Rebuilt(builder.finish(rows, groups), footer.columns, builder.demands, footer.metadata, rows)
     except ThriftError as error:
         raise UnreadableError(f"its metadata are damaged: {error}") from error
 

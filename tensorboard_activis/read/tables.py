@@ -80,6 +80,11 @@ def _decoded(source: Rebuilt, room: int) -> pa.Table:
 
 
 def _read(source: Rebuilt, packed: Sequence[int]) -> pa.Table:
+    if not source.rows:  # of which pyarrow 18 reads no dictionary
+        return pa.table(
+            [pa.array([], column.kind) for column in source.columns],
+            names=[str(index) for index in range(len(source.columns))],
+        )
     paths = [_path(index, source.columns[index]) for index in packed]
     parquet = pq.ParquetFile(pa.BufferReader(source.content), pre_buffer=False, read_dictionary=paths)
     # Threads of the reader would outlive a request for no gain: the tables are small.

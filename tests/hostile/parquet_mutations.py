@@ -184,11 +184,12 @@ def _arrow(tree: ParquetTree, chance: random.Random) -> None:
         return
     names = [element for element in tree.schema[1:] if thrift.value(element, 3) != 2]
     fields = [pa.field(thrift.value(name, 4).decode(errors="replace"), chance.choice(TYPES)[0]) for name in names]
-    kept = _arrow_schema(thrift.value(pairs[0], 2))
-    if kept is not None and chance.random() < 0.8:
-        at = chance.randrange(len(kept))
+    present = _arrow_schema(thrift.value(pairs[0], 2))
+    if present is not None and chance.random() < 0.8:
+        at = chance.randrange(len(present))
         fields = [
-            field if place != at else pa.field(field.name, chance.choice(TYPES)[0]) for place, field in enumerate(kept)
+            field if place != at else pa.field(field.name, chance.choice(TYPES)[0])
+            for place, field in enumerate(present)
         ]
     tree.put_arrow_schema(pa.schema(fields, {"activis.content": chance.choice(mutations.TEXTS)}))
 

@@ -113,6 +113,15 @@ def test_time_stamps_that_no_calendar_has_are_refused(tmp_path: Path) -> None:
         read_table(tmp_path / "file")
 
 
+def is_written(column: pa.Array) -> bool:
+    """Older versions of pyarrow write fewer types."""
+    try:
+        pq.write_table(pa.table([column], names=["column"]), pa.BufferOutputStream())
+    except pa.ArrowNotImplementedError:
+        return False
+    return True
+
+
 def other(kind: pa.DataType, *values: object) -> pa.Array:
     """17 rows of a type."""
     return pa.array((list(values) * 17)[:17], kind)
@@ -132,8 +141,8 @@ OTHERS = [
     other(pa.large_binary(), b"a"),
     other(pa.string_view(), "a"),
     other(pa.binary_view(), b"a"),
-    other(pa.dictionary(pa.int32(), pa.int64()), 1),
-    other(pa.dictionary(pa.int32(), pa.large_string()), "a"),
+    pa.DictionaryArray.from_arrays(other(pa.int32(), 0), [1]),
+    pa.DictionaryArray.from_arrays(other(pa.int32(), 0), pa.array(["a"], pa.large_string())),
     other(pa.duration("s"), 1),
     other(pa.timestamp("us", "Europe/Berlin"), 1),
     other(pa.date32(), 1),
@@ -145,7 +154,7 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("column", OTHERS, ids=lambda column: str(column.type))
+@pytest.mark.parametrize("column", list(filter(is_written, OTHERS)), ids=lambda column: str(column.type))
 @pytest.mark.parametrize("name", ["price", "label"])
 def test_what_is_never_written_is_refused_once_and_in_words(tmp_path: Path, column: pa.Array, name: str) -> None:
     write_run(tmp_path / "run", small_data(17))
