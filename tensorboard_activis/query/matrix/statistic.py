@@ -130,7 +130,8 @@ _ENTRIES = (
             source="sample",
             signed=True,
             end=None,
-            description="The median of the kept instances' finite activations; of an even number the mean of the two in the middle.",
+            description="The median of the kept instances' finite activations; "
+            "of an even number the mean of the two in the middle.",
         ),
         of_values=medians,
     ),
