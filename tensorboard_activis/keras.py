@@ -14,8 +14,8 @@ from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
 from tensorboard_activis.capture.keras.instances import Audio, Texts
-from tensorboard_activis.capture.keras.reduce import Reducer, check_reducer
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
+from tensorboard_activis.capture.reducers import Reducer, check_reducer
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.schema import Graph, LayerInfo
 
@@ -43,7 +43,9 @@ class ActiVisCallback(keras.callbacks.Callback):
         subsets: named expressions over the columns of instances, as in {"unsure": "score < 0.5"}.
         sample: so many instances are kept one by one; None keeps all. Summaries are over all instances in any case.
         reducer: how one number per neuron and instance is made of feature maps and token sequences: "mean" (default), "max",
-            "first", "last", a function of (values [instances, neurons, positions], mask), or a dict of these by layer.
+            "std" (population standard deviation), "first", "last", each over the positions that are no padding; a function of
+            (values [instances, neurons, positions], mask); or a dict of these by layer name or glob, in which an exact name
+            wins, then the first glob that matches, else the mean.
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
             docs/tasks.md says what prediction, correct, score and loss are then.
         id: identities of instances, integers or texts: a function of a batch, or a sequence in the order of x. An instance whose

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.recorder import check_options
-from tensorboard_activis.capture.torch.reduce import check_reducer
+from tensorboard_activis.capture.reducers import check_reducer
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.torch import ActiVisLogger
 
@@ -90,8 +90,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
             if isinstance(every, bool) or not isinstance(every, int) or every < 1:
                 raise ConfigurationError(f"{name} must be a positive whole number; got {every!r}.")
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
-        for chosen in reducer.values() if isinstance(reducer, Mapping) else [reducer or "mean"]:
-            check_reducer(chosen)
+        check_reducer(reducer)
         self._data = data
         self._log_dir = log_dir
         self._every_n_epochs, self._every_n_steps = every_n_epochs, every_n_steps

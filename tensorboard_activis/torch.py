@@ -47,9 +47,11 @@ class ActiVisLogger:
         subsets: more sets of instances to summarise, name -> expression, such as `{"unsure": "score < 0.5"}`.
         sample: how many instances are kept one by one. None keeps all, in memory until the snapshot is written: 2 bytes per
             neuron and instance. Summaries are over all instances all the same.
-        reducer: how one number per neuron and instance is made of maps and sequences: "mean" (default; over the real
-            positions where the batch has an `attention_mask`), "max", "first", "last", a function of float32
-            [instances, neurons, positions] and a mask that gives [instances, neurons], or a dict of these by layer.
+        reducer: how one number per neuron and instance is made of maps and sequences: "mean" (default), "max",
+            "std" (population standard deviation), "first", "last", each over the positions that are no padding where the batch
+            has an `attention_mask`; a function of float32 [instances, neurons, positions] and a mask that gives
+            [instances, neurons]; or a dict of these by layer name or glob, in which an exact name wins, then the first glob
+            that matches, else the mean.
         unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
             docs/tasks.md says what prediction, correct, score and loss are then.

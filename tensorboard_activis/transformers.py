@@ -14,8 +14,8 @@ from transformers.integrations.integration_utils import default_logdir
 
 from tensorboard_activis.capture.processes import ElsewhereError
 from tensorboard_activis.capture.recorder import RunDirectory, check_options
+from tensorboard_activis.capture.reducers import check_reducer
 from tensorboard_activis.capture.torch.processes import told
-from tensorboard_activis.capture.torch.reduce import check_reducer
 from tensorboard_activis.capture.torch.transformers_data import batched, decoder, evaluation_data, label_names
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.torch import ActiVisLogger
@@ -75,8 +75,7 @@ class ActiVisCallback(TrainerCallback):
                 f"tokenizer must be a tokenizer, or a processor that has one; got a {type(tokenizer).__name__}."
             )
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
-        for chosen in reducer.values() if isinstance(reducer, Mapping) else [reducer or "mean"]:
-            check_reducer(chosen)
+        check_reducer(reducer)
         self._data, self._probes = data, probes
         self._log_dir = log_dir
         self._tokenizer = tokenizer

@@ -55,17 +55,46 @@ def test_targets_that_the_pages_name_exist():
         assert set(re.findall(r"`make ([a-z-]+)", page.read_text())) <= targets, page
 
 
-@pytest.mark.parametrize("name", ["keras", "lightning", "transformers"])
-def test_keywords_mean_the_same_in_all(name: str):
-    from tensorboard_activis.torch import ActiVisLogger
+FACES = {"PyTorch": "torch", "Keras": "keras", "Lightning": "lightning", "Hugging Face": "transformers"}
+#: A face's own first arguments, which its example shows.
+SHOWN = {"log_dir", "model", "data", "x", "y"}
 
-    face = importlib.import_module(f"tensorboard_activis.{name}").ActiVisCallback
-    named = re.findall(r"^\| `(\w+)` \|", README, re.M)
-    assert named
-    for keyword in named:
-        ours, theirs = (inspect.signature(one).parameters[keyword] for one in (ActiVisLogger, face))
-        assert ours.kind is theirs.kind is inspect.Parameter.KEYWORD_ONLY
-        assert ours.default == theirs.default
+
+def keywords(name: str) -> dict[str, inspect.Parameter]:
+    face = importlib.import_module(f"tensorboard_activis.{name}")
+    return dict(inspect.signature(getattr(face, face.__all__[0])).parameters)
+
+
+def table_of_some() -> dict[str, set[str]]:
+    """Keyword -> the faces that have it, of the second table."""
+    rows = re.findall(r"^\| ((?:`\w+`,? ?)+) \| ([A-Z][\w, ]+?) \| ", README, re.M)
+    return {name: set(faces.split(", ")) for names, faces in rows for name in re.findall(r"`(\w+)`", names)}
+
+
+def table_of_all() -> set[str]:
+    rows = re.findall(r"^\| ((?:`\w+`,? ?)+) \| [^|]+ \|$", README, re.M)
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+def test_keywords_mean_the_same_in_all():
+    assert len(table_of_all()) > 10
+    faces = {face: keywords(name) for face, name in FACES.items()}
+    for keyword in table_of_all():
+        having = {face: parameters[keyword] for face, parameters in faces.items() if keyword in parameters}
+        assert set(having) == set(FACES) - ({"Hugging Face"} if keyword == "texts" else set()), keyword
+        assert {parameter.kind for parameter in having.values()} == {inspect.Parameter.KEYWORD_ONLY}
+        assert len({parameter.default for parameter in having.values()}) == 1, keyword
+
+
+def test_every_keyword_is_in_a_table():
+    some = table_of_some()
+    assert not set(some) & table_of_all()
+    for face, name in FACES.items():
+        own = {keyword for keyword, faces in some.items() if face in faces}
+        assert set(keywords(name)) - SHOWN == (table_of_all() | own) - SHOWN - (
+            {"texts"} if face == "Hugging Face" else set()
+        ), face
+    assert all(faces <= set(FACES) for faces in some.values())
 
 
 @pytest.fixture

@@ -128,8 +128,22 @@ def spread(values: Any, mask: Any) -> Any:
     return keras.ops.max(values, axis=2) - keras.ops.min(values, axis=2)
 
 
-@pytest.mark.parametrize("reducer", ["max", "first", "last", spread, {"conv1": "last", "relu*": "max"}])
-def test_reducers_mean_the_same(tmp_path, reducer):
+OVERLAPPING = [
+    ({"relu*": "max", "*": "mean"}, ["mean", "max", "max"]),
+    ({"*": "std", "relu*": "max"}, ["std", "std", "std"]),
+    ({"*": "mean", "relu1": "first"}, ["mean", "first", "mean"]),
+    ({"*1": "last", "relu*": "max", "conv1": "std"}, ["std", "last", "max"]),
+    ({"relu[12]": "std", "relu?": "max", "*": "first"}, ["first", "std", "std"]),
+    ({"conv1": "last", "relu*": "max"}, ["last", "max", "max"]),
+    ({"relu2": "std"}, ["mean", "mean", "std"]),
+    *((name, [name] * 3) for name in ("max", "std", "first", "last")),
+    (spread, ["spread"] * 3),
+]
+
+
+@pytest.mark.parametrize(("reducer", "names"), OVERLAPPING)
+def test_reducers_mean_the_same(tmp_path, reducer, names):
+    """An exact name wins, then the first pattern that matches, else the mean."""
     model = keras_model()
     for weights in model.weights:
         weights.assign(weights + RANDOM.uniform(0.05, 0.2, size=weights.shape))
@@ -151,6 +165,7 @@ def test_reducers_mean_the_same(tmp_path, reducer):
         IMAGES, verbose=0
     )
     rows = np.asarray(ours.instances["id"])
+    assert [ours.layers[name].info.reducer for name in options["layers"]] == names
     for name, whole_map in zip(options["layers"], maps, strict=True):
         one, other = ours.layers[name].info.reducer, theirs.layers[name].info.reducer
         assert one == other
@@ -158,6 +173,7 @@ def test_reducers_mean_the_same(tmp_path, reducer):
         by_hand = {
             "mean": flat.mean(1),
             "max": flat.max(1),
+            "std": flat.std(1),
             "first": flat[:, 0],
             "last": flat[:, -1],
             "spread": np.ptp(flat, axis=1),

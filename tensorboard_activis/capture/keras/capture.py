@@ -13,10 +13,10 @@ from tensorboard_activis.capture.keras.graph import record_graph
 from tensorboard_activis.capture.keras.instances import Audio, Described, Instances, Reading, Texts
 from tensorboard_activis.capture.keras.labels import Labels
 from tensorboard_activis.capture.keras.outputs import described, essence, gives_probabilities
-from tensorboard_activis.capture.keras.reduce import Reducer, check_reducer
 from tensorboard_activis.capture.keras.tap import Captured, Tap, targets
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import OwnDraws, random_states
+from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -93,7 +93,6 @@ class KerasCapture:
         layers: Sequence[str] | None = None,
         reducer: Reducer | Mapping[str, Reducer] | None = None,
     ) -> None:
-        check_reducer(reducer)
         self.model = model
         self._data = data
         first, probe = data.first()

@@ -1,61 +1,13 @@
 """One number per neuron and instance, inside the backend's own computation, in float32."""
 
-from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from tensorboard_activis.errors import ActiVisError, ConfigurationError
-
-#: A user's own: takes float32 [instances, neurons, positions], and bool [instances, positions] that is False where there is
-#: no data (None: there is everywhere); gives [instances, neurons]. Written with `keras.ops`.
-Reduce = Callable[[Any, Any], Any]
-Reducer = str | Reduce
-
-#: What `reducer` may be, besides a function.
-REDUCERS = ("mean", "max", "first", "last", "none")
-
-
-def check_reducer(reducer: object) -> None:
-    """Refuses what is neither a reducer nor a dict of reducers by layer name or glob.
-
-    Raises:
-        ConfigurationError: see above.
-    """
-    choices = reducer.values() if isinstance(reducer, Mapping) else (reducer,)
-    for choice in choices:
-        if choice is not None and not callable(choice) and choice not in REDUCERS:
-            raise ConfigurationError(
-                f"reducer must be one of {', '.join(REDUCERS)}, a function of (values, mask), or a dict of these by layer "
-                f"name or glob; got {choice!r}."
-            )
-
-
-def reducer_of(name: str, reducer: Reducer | Mapping[str, Reducer] | None) -> Reducer:
-    """The reducer for one layer: its own name first, then the first glob that fits, else the mean."""
-    if isinstance(reducer, Mapping):
-        if name in reducer:
-            return reducer[name]
-        return next((value for glob, value in reducer.items() if fnmatchcase(name, glob)), "mean")
-    return reducer or "mean"
-
-
-def check_matches(reducer: Reducer | Mapping[str, Reducer] | None, names: Sequence[str]) -> None:
-    """Raises ConfigurationError where a name or glob of `reducer` is that of no recorded layer."""
-    for pattern in reducer if isinstance(reducer, Mapping) else ():
-        if not any(name == pattern or fnmatchcase(name, pattern) for name in names):
-            raise ConfigurationError(
-                f"reducer: {pattern!r} matches none of the recorded layers, which are {', '.join(names)}."
-            )
-
-
-def reducer_name(reducer: Reducer, rank: int) -> str:
-    """How it is recorded: "none" when every neuron has one number per instance already."""
-    if rank <= 2:
-        return "none"
-    return reducer if isinstance(reducer, str) else getattr(reducer, "__name__", type(reducer).__name__)
+from tensorboard_activis.capture.reducers import Reducer, reducer_name
+from tensorboard_activis.errors import ActiVisError
 
 
 def reduce_activations(output: Any, axis: int, reducer: Reducer = "mean", mask: Any = None) -> Any:
@@ -64,7 +16,7 @@ def reduce_activations(output: Any, axis: int, reducer: Reducer = "mean", mask: 
     Arguments:
         output: [instances, ...] of any rank and type of number.
         axis: of the neurons, counted without the batch axis.
-        reducer: "mean", "max", "first", "last", "none", or a function.
+        reducer: one of REDUCERS, or a function.
         mask: bool, for the first axes of `output` ([instances, tokens]); False where there is nothing. None: all is there.
 
     Returns:
@@ -107,21 +59,54 @@ def _over_positions(values: Any, real: Any, reducer: Reducer) -> Any:
             )
         return ops.cast(reduced, "float32")
     if real is None:
-        return values[:, :, 0] if reducer == "first" else values[:, :, -1]
+        real = ops.ones_like(values[:, 0, :], dtype="bool")
     there = ops.expand_dims(real, 1)
-    # Not multiplied by the mask: what lies in the padding may be NaN.
-    if reducer == "max":
-        reduced = ops.max(ops.where(there, values, -np.inf), axis=2)
-    elif reducer == "mean":
-        count = ops.sum(ops.cast(there, "float32"), axis=2)
-        reduced = ops.sum(ops.where(there, values, 0.0), axis=2) / ops.maximum(count, 1.0)
-    else:
-        # Not the number of real positions minus one: padding may be on the left.
-        number = ops.cumsum(ops.cast(real, "int32"), axis=1)
-        which = 1 if reducer == "first" else ops.max(number, axis=1, keepdims=True)
-        chosen = ops.expand_dims(ops.logical_and(real, ops.equal(number, which)), 1)
-        reduced = ops.sum(ops.where(chosen, values, 0.0), axis=2)
-    return ops.where(ops.any(there, axis=2), reduced, np.nan)
+    return ops.where(ops.any(there, axis=2), _REDUCTIONS[reducer](values, there), np.nan)
+
+
+# Not multiplied by the mask anywhere: what lies in the padding may be NaN.
+
+
+def _mean(values: Any, there: Any) -> Any:
+    count = ops.sum(ops.cast(there, "float32"), axis=2)
+    return ops.sum(ops.where(there, values, 0.0), axis=2) / ops.maximum(count, 1.0)
+
+
+def _max(values: Any, there: Any) -> Any:
+    return ops.max(ops.where(there, values, -np.inf), axis=2)
+
+
+def _std(values: Any, there: Any) -> Any:
+    """The population standard deviation, from deviations, so that a large mean costs no digits."""
+    deviations = ops.where(there, values - ops.expand_dims(_mean(values, there), 2), 0.0)
+    return ops.sqrt(_mean(ops.square(deviations), there))
+
+
+def _first(values: Any, there: Any) -> Any:
+    return _numbered(values, there, 1)
+
+
+def _last(values: Any, there: Any) -> Any:
+    # Not the number of real positions minus one: padding may be on the left.
+    return _numbered(values, there, ops.sum(ops.cast(there, "int32"), axis=2, keepdims=True))
+
+
+def _numbered(values: Any, there: Any, number: Any) -> Any:
+    """The value at the real position of this number, from 1."""
+    numbers = ops.cumsum(ops.cast(there, "int32"), axis=2)
+    chosen = ops.logical_and(there, ops.equal(numbers, number))
+    return ops.sum(ops.where(chosen, values, 0.0), axis=2)
+
+
+#: By name, functions of values float32 [instances, neurons, positions] and there bool [instances, 1, positions]. What they
+#: give for an instance without a real position is replaced by NaN.
+_REDUCTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "mean": _mean,
+    "max": _max,
+    "std": _std,
+    "first": _first,
+    "last": _last,
+}
 
 
 def _product(sizes: Any, axes: list[int]) -> Any:

@@ -17,15 +17,10 @@ from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras.data import as_array
 from tensorboard_activis.capture.keras.graph import Recording
 from tensorboard_activis.capture.keras.masks import Masks
-from tensorboard_activis.capture.keras.reduce import (
-    Reducer,
-    check_matches,
-    reduce_activations,
-    reducer_name,
-    reducer_of,
-)
+from tensorboard_activis.capture.keras.reduce import reduce_activations
 from tensorboard_activis.capture.keras.replay import Seen, replay
 from tensorboard_activis.capture.layers import choose, feed_relu
+from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.schema import LayerInfo
 
@@ -74,7 +69,7 @@ def targets(
         # A replay is for those who ask for it.
         observable = [name for name in names if name in recording.observable and name not in recording.replayed]
         names = observable if len(observable) == len(names) else [*observable, ""]
-    check_matches(reducer, names)
+    reducers = layer_reducers(recording.graph, names, reducer)
     feeding = feed_relu(recording.graph, names)
     found = []
     for name in names:
@@ -91,9 +86,8 @@ def targets(
                 f"layers: {name!r} gives outputs of shape {shape.sizes}, with an open number of neurons on axis {axis + 1}. "
                 "Leave it out, or give the model's Input a fixed size there."
             )
-        how = reducer_of(name, reducer)
-        info = LayerInfo(name, neurons, reducer_name(how, rank), axis, shape, name in feeding)
-        found.append(Target(info, how, name in recording.replayed))
+        info = LayerInfo(name, neurons, reducer_name(reducers[name], rank), axis, shape, name in feeding)
+        found.append(Target(info, reducers[name], name in recording.replayed))
     return found
 
 

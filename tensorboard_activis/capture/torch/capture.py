@@ -15,6 +15,7 @@ from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.processes import Alone, Processes, rounds
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import OwnDraws
+from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
 from tensorboard_activis.capture.torch.batch import Batch, cut, shared_batch, transform
 from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
 from tensorboard_activis.capture.torch.buffers import share_buffers
@@ -25,8 +26,6 @@ from tensorboard_activis.capture.torch.instances import Instances, Reading, give
 from tensorboard_activis.capture.torch.modules import unwrap
 from tensorboard_activis.capture.torch.order import Order
 from tensorboard_activis.capture.torch.paths import Paths
-from tensorboard_activis.capture.torch.reduce import Reducer, reducer_name
-from tensorboard_activis.capture.torch.reducers import chosen_reducers
 from tensorboard_activis.capture.torch.sources import Recording
 from tensorboard_activis.capture.torch.state import device_of, dtype_of, is_lazy, is_sharded, run_untouched
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
@@ -110,7 +109,7 @@ class TorchCapture:
         self._paths = Paths(recording.graph, recording.calls)
         if graph == "export":
             self._paths = Paths(self._exported(recording, few, names), None)
-        reducers = chosen_reducers(recording.graph, names, reducer)
+        reducers = layer_reducers(recording.graph, names, reducer)
         self._sources = {name: recording.sources[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
         nodes, feeding = {node.key: node for node in self.graph.nodes}, feed_relu(self.graph, names)

@@ -11,10 +11,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.capture.torch.calls import Calls, CallStack
 from tensorboard_activis.capture.torch.modules import module_paths, parts
 from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing, operator_name
-from tensorboard_activis.capture.torch.reduce import Reducer, reduce_activations
+from tensorboard_activis.capture.torch.reduce import reduce_activations
 from tensorboard_activis.capture.torch.sources import Source
 from tensorboard_activis.capture.torch.thread_state import seeing
 from tensorboard_activis.errors import ActiVisError

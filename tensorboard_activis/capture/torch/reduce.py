@@ -6,43 +6,16 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from tensorboard_activis.capture.reducers import Reducer, reducer_name
 from tensorboard_activis.capture.torch.axes import Layout
 from tensorboard_activis.capture.torch.modules import Leaf
-from tensorboard_activis.errors import ActiVisError, ConfigurationError
-
-#: A user's own: takes float32 [instances, neurons, positions], and bool [instances, positions] that is False where there
-#: is no data; gives [instances, neurons].
-Reduce = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
-Reducer = str | Reduce
-
-#: What `reducer` may be, besides a function.
-REDUCERS = ("mean", "max", "first", "last", "none")
+from tensorboard_activis.errors import ActiVisError
 
 
 def torch_convert(values: np.ndarray) -> np.ndarray:
     """float32 to float16, as `summarize.float16.Convert`."""
     result: np.ndarray = torch.from_numpy(np.ascontiguousarray(values)).to(torch.float16).numpy()
     return result
-
-
-def reducer_name(reducer: Reducer, rank: int) -> str:
-    """How the layer's reduction is recorded: "none" when every neuron has one number per instance already."""
-    if rank <= 2:
-        return "none"
-    return reducer if isinstance(reducer, str) else getattr(reducer, "__name__", type(reducer).__name__)
-
-
-def check_reducer(reducer: object) -> None:
-    """Refuses what is no reducer.
-
-    Raises:
-        ConfigurationError: see above.
-    """
-    if not callable(reducer) and reducer not in REDUCERS:
-        raise ConfigurationError(
-            f"reducer must be one of {', '.join(REDUCERS)}, a function of (values, mask), or a dict of these by layer "
-            f"name or glob; got {reducer!r}."
-        )
 
 
 def reduce_activations(
@@ -115,7 +88,7 @@ def _over_positions(
     if mask is not None:
         real = mask.to(device=leaf.device, dtype=torch.bool).repeat_interleave(repeat, dim=1)
     if callable(reducer):
-        reduced = reducer(values, real)
+        reduced: torch.Tensor = reducer(values, real)
         if reduced.shape != values.shape[:2]:
             raise ActiVisError(
                 f"The reducer {reducer_name(reducer, 3)} gave {tuple(reduced.shape)} for values of shape "
@@ -128,21 +101,47 @@ def _over_positions(
         )
     if real is None:
         real = torch.ones(values.shape[0], values.shape[2], dtype=torch.bool, device=values.device)
-    if reducer in ("first", "last"):
-        positions = torch.arange(real.shape[1], device=real.device)
-        # Not the number of real positions minus one: padding may be on the left.
-        chosen = (
-            torch.where(real, positions, real.shape[1]).amin(1).clamp(max=real.shape[1] - 1)
-            if reducer == "first"
-            else torch.where(real, positions, -1).amax(1).clamp(min=0)
-        )
-        reduced = values.gather(2, chosen[:, None, None].expand(-1, values.shape[1], 1))[:, :, 0]
-    elif reducer == "max":
-        reduced = values.masked_fill(~real[:, None], -torch.inf).amax(2)
-    else:
-        total = values.masked_fill(~real[:, None], 0).sum(2)
-        reduced = total / real.sum(1, keepdim=True)
-    return reduced.masked_fill(~real.any(1)[:, None], torch.nan)
+    return _REDUCTIONS[reducer](values, real).masked_fill(~real.any(1)[:, None], torch.nan)
+
+
+def _mean(values: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    return values.masked_fill(~real[:, None], 0).sum(2) / real.sum(1, keepdim=True)
+
+
+def _max(values: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    return values.masked_fill(~real[:, None], -torch.inf).amax(2)
+
+
+def _std(values: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """The population standard deviation, from deviations, so that a large mean costs no digits."""
+    deviations = (values - _mean(values, real)[:, :, None]).masked_fill(~real[:, None], 0)
+    return (deviations.square().sum(2) / real.sum(1, keepdim=True)).sqrt()
+
+
+def _first(values: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    positions = torch.arange(real.shape[1], device=real.device)
+    return _at(values, torch.where(real, positions, real.shape[1]).amin(1).clamp(max=real.shape[1] - 1))
+
+
+def _last(values: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    # Not the number of real positions minus one: padding may be on the left.
+    positions = torch.arange(real.shape[1], device=real.device)
+    return _at(values, torch.where(real, positions, -1).amax(1).clamp(min=0))
+
+
+def _at(values: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+    return values.gather(2, position[:, None, None].expand(-1, values.shape[1], 1))[:, :, 0]
+
+
+#: By name, functions of values float32 [instances, neurons, positions] and real bool [instances, positions]. What they give
+#: for an instance without a real position is replaced by NaN.
+_REDUCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "mean": _mean,
+    "max": _max,
+    "std": _std,
+    "first": _first,
+    "last": _last,
+}
 
 
 def _padded(leaf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

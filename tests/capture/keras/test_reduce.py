@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from tensorboard_activis.capture.keras.reduce import check_reducer, reduce_activations, reducer_name, reducer_of
-from tensorboard_activis.errors import ActiVisError, ConfigurationError
+from tensorboard_activis.capture.keras.reduce import _REDUCTIONS, reduce_activations
+from tensorboard_activis.capture.reducers import REDUCERS
+from tensorboard_activis.errors import ActiVisError
 
 RANDOM = np.random.default_rng(0)
 TOKENS = RANDOM.normal(size=(4, 7, 3)).astype("float32")
@@ -16,7 +17,7 @@ def reduced(*arguments, **keywords) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(reduce_activations(*arguments, **keywords)))
 
 
-@pytest.mark.parametrize(("reducer", "peer"), [("mean", np.mean), ("max", np.max)])
+@pytest.mark.parametrize(("reducer", "peer"), [("mean", np.mean), ("max", np.max), ("std", np.std)])
 def test_maps_with_channels_last_and_first(reducer, peer):
     maps = RANDOM.normal(size=(2, 7, 5, 3)).astype("float32")
     expected = np.stack([[peer(instance[..., channel]) for channel in range(3)] for instance in maps])
@@ -24,18 +25,19 @@ def test_maps_with_channels_last_and_first(reducer, peer):
     np.testing.assert_allclose(reduced(np.moveaxis(maps, -1, 1), 0, reducer), expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("reducer", ["mean", "max", "first", "last"])
+@pytest.mark.parametrize("reducer", ["mean", "max", "std", "first", "last"])
 def test_padding_is_left_out_whatever_it_holds(reducer):
     tokens = np.where(MASK[..., None], TOKENS, np.nan)
     peers = {
         "mean": lambda real: real.mean(0),
         "max": lambda real: real.max(0),
+        "std": lambda real: real.std(0),
         "first": lambda r: r[0],
         "last": lambda r: r[-1],
     }
     result = reduced(tokens, 1, reducer, MASK)
     for row in (0, 1, 3):
-        np.testing.assert_allclose(result[row], peers[reducer](TOKENS[row][MASK[row]]), rtol=1e-6)
+        np.testing.assert_allclose(result[row], peers[reducer](TOKENS[row][MASK[row]]), rtol=1e-5, atol=1e-6)
     assert np.isnan(result[2]).all()
 
 
@@ -74,11 +76,9 @@ def test_flat_outputs_stay_and_none_refuses_maps():
         reduced(TOKENS, 1, "none")
 
 
-def test_choice_by_layer():
-    choice = {"block.*": "max", "out": "first"}
-    assert [reducer_of(name, choice) for name in ("block.conv", "out", "other")] == ["max", "first", "mean"]
-    assert reducer_of("any", None) == "mean"
-    assert [reducer_name("max", rank) for rank in (2, 3)] == ["none", "max"]
-    check_reducer(choice)
-    with pytest.raises(ConfigurationError, match="reducer must be one of mean, max, first, last, none.*got 'median'"):
-        check_reducer({"out": "median"})
+def test_deviations_keep_their_digits_beside_a_large_mean():
+    np.testing.assert_allclose(reduced(TOKENS + 1000, 1, "std"), (TOKENS + 1000).astype(float).std(1), rtol=1e-3)
+
+
+def test_every_reducer_has_a_computation():
+    assert {*_REDUCTIONS, "none"} == set(REDUCERS)

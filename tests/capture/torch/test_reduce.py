@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from tensorboard_activis.capture.reducers import REDUCERS, reducer_name
 from tensorboard_activis.capture.torch.axes import Layout
-from tensorboard_activis.capture.torch.reduce import check_reducer, reduce_activations, reducer_name
-from tensorboard_activis.errors import ActiVisError, ConfigurationError
+from tensorboard_activis.capture.torch.reduce import _REDUCTIONS, reduce_activations
+from tensorboard_activis.errors import ActiVisError
 
 FIRST = Layout(0, 1)
 LAST = Layout(0, 2)
@@ -54,13 +55,13 @@ def test_sums_are_made_in_float32(dtype: torch.dtype) -> None:
     np.testing.assert_allclose(reduced, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("reducer", ["mean", "max", "first", "last"])
+@pytest.mark.parametrize("reducer", ["mean", "max", "std", "first", "last"])
 def test_masks(tokens: torch.Tensor, reducer: str) -> None:
     reduced = reduce_activations(tokens, LAST, 5, reducer, MASK).numpy()
     for row in range(4):
         real = tokens[row][MASK[row]].numpy()
-        expected = {"mean": real.mean(0), "max": real.max(0), "first": real[0], "last": real[-1]}[reducer]
-        np.testing.assert_allclose(reduced[row], expected, rtol=1e-6)
+        computed = {"mean": real.mean(0), "max": real.max(0), "std": real.std(0), "first": real[0], "last": real[-1]}
+        np.testing.assert_allclose(reduced[row], computed[reducer], rtol=1e-5, atol=1e-6)
     assert np.isnan(reduced[4]).all()
 
 
@@ -112,5 +113,13 @@ def test_what_has_no_row_per_instance_is_refused() -> None:
         reduce_activations(torch.ones(6, 5), FIRST, 7)
     with pytest.raises(ActiVisError, match="'none' needs outputs of two axes"):
         reduce_activations(torch.ones(7, 5, 2), FIRST, 7, "none")
-    with pytest.raises(ConfigurationError, match="reducer must be one of mean, max, first, last, none"):
-        check_reducer("median")
+
+
+def test_std_is_over_all_positions(maps: torch.Tensor) -> None:
+    for shift in (0, 1000):
+        expected = (maps + shift).double().numpy().std((2, 3))
+        np.testing.assert_allclose(reduce_activations(maps + shift, FIRST, 7, "std"), expected, rtol=1e-3)
+
+
+def test_every_reducer_has_a_computation() -> None:
+    assert {*_REDUCTIONS, "none"} == set(REDUCERS)
