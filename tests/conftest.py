@@ -29,6 +29,7 @@ SLOW = [
     TESTS / "serve/test_bad_files.py",
     TESTS / "serve/test_memory.py",
     TESTS / "serve/test_tensorboard.py",
+    TESTS / "serve/test_victim.py",
     TESTS / "test_demo.py",
     TESTS / "test_expression_time.py",
     TESTS / "test_keras.py",
