@@ -23,6 +23,7 @@ SLOW = [
     TESTS / "browser",
     TESTS / "capture/keras",
     TESTS / "capture/test_parity.py",
+    TESTS / "capture/torch",
     TESTS / "distributed",
     TESTS / "faults",
     TESTS / "hostile",
