@@ -54,7 +54,11 @@ class Contract:
 def read() -> Contract:
     """All answers of the routes. Raises ValueError for a field that is not described."""
     known, aliases = dict[str, Record](), dict[str, ast.expr]()
-    for path in (*sorted((PACKAGE / "query").rglob("*.py")), PACKAGE / "serve" / "listing.py"):
+    for path in (
+        PACKAGE / "column_kinds.py",
+        *sorted((PACKAGE / "query").rglob("*.py")),
+        PACKAGE / "serve" / "listing.py",
+    ):
         if path == VOCABULARY:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))

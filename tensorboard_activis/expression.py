@@ -9,6 +9,7 @@ from typing import NoReturn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.column_kinds import TIME, parse_time
 from tensorboard_activis.errors import ExpressionError
 from tensorboard_activis.expression_evaluation import Check, Compiled, TextStep
 from tensorboard_activis.expression_functions import FUNCTIONS, search
@@ -197,6 +198,8 @@ class Compiler:
     def _adapted(self, value: Value, other: Value, sign: str) -> Value:
         """A literal as the column that it is compared with writes it."""
         literal = value.literal
+        if isinstance(literal, str) and other.kind == "time":
+            return self._time(literal, value.node)
         if isinstance(literal, bool) or not isinstance(literal, (int, float)):
             return value
         if (
@@ -211,8 +214,17 @@ class Compiler:
             return Value("number", pc.scalar(rounded), value.node, literal=rounded)
         return value
 
+    def _time(self, text: str, node: ast.expr) -> Value:
+        try:
+            moment = parse_time(text)
+        except ValueError:
+            self.fail(node, f'{self.source(node)} is no time: write "2024-05-01" or "2024-05-01T12:30:00Z"')
+        return Value("time", pc.scalar(pa.scalar(moment, TIME)), node, literal=moment)
+
     def _hint(self, left: Value, right: Value) -> str:
         for one, other in ((left, right), (right, left)):
+            if one.kind == "time":
+                return 'Write a time in quotes, such as "2024-05-01" or "2024-05-01T12:30:00Z".'
             if one.kind == "list":
                 return f"Write {self.source(other.node)} in {self.source(one.node)}, for what it holds."
             if isinstance(one.literal, str) and other.kind == "number" and is_number(one.literal):
@@ -251,10 +263,10 @@ class Compiler:
         elif value.kind == "number":
             expression, values = (
                 expression.cast(pa.float64()),
-                pa.array([float(item) for item in literals if item is not None], pa.float64()),
+                pa.array([float(item) for item in literals if isinstance(item, (int, float))], pa.float64()),
             )
         else:
-            values = pa.array(literals, pa.string() if value.kind == "text" else pa.bool_())
+            values = pa.array(literals, {"text": pa.string(), "time": TIME}.get(value.kind, pa.bool_()))
         # Kleene's logic: whether a missing value is in a list is unknown.
         unknown = pc.is_null(expression)
         return Value("boolean", pc.if_else(unknown, UNKNOWN, pc.is_in(expression, value_set=values)), node)

@@ -4,10 +4,13 @@ import ast
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from tensorboard_activis.column_kinds import TIME, column_kind
 
 #: Names that are compared with one that is not there, and characters of each.
 _NEAR_NAMES, _NEAR_LENGTH = 200, 40
@@ -20,7 +23,7 @@ MISSING = pc.scalar(pa.scalar(None, pa.float64()))
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A part of the expression. `kind` is number, text, boolean, list, other (only isnull) or any (its type is not known).
+    """A part of the expression. `kind` is that of a column, or other (only isnull) or any (its type is not known).
 
     `single`: a column of float32; `literal`: the value, when it stands in the text.
     """
@@ -28,7 +31,7 @@ class Value:
     kind: str
     expression: pc.Expression
     node: ast.expr
-    literal: bool | int | float | str | None = None
+    literal: bool | int | float | str | datetime | None = None
     integer: bool = False
     column: str | None = None
     single: bool = False
@@ -39,20 +42,24 @@ def column_value(name: str, kind: pa.DataType, field: pc.Expression, node: ast.e
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
         field = field.cast(kind)
-    if pa.types.is_integer(kind):
-        return Value("number", field, node, integer=not pa.types.is_uint64(kind), column=name)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        wide = field if kind in (pa.float32(), pa.float64()) else field.cast(pa.float64())
-        return Value("number", nan_is_null(wide), node, column=name, single=kind == pa.float32())
-    if pa.types.is_boolean(kind):
-        return Value("boolean", field, node, column=name)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return Value("text", field if pa.types.is_string(kind) else field.cast(pa.string()), node, column=name)
     if pa.types.is_null(kind):
         return Value("any", field, node, column=name)
-    if pa.types.is_list(kind) and (pa.types.is_string(kind.value_type) or pa.types.is_integer(kind.value_type)):
-        return Value("list", field, node, column=name)
-    return Value("other", field, node, column=name)
+    match column_kind(kind):
+        case "number" if pa.types.is_integer(kind):
+            return Value("number", field, node, integer=not pa.types.is_uint64(kind), column=name)
+        case "number":
+            wide = field if kind in (pa.float32(), pa.float64()) else field.cast(pa.float64())
+            return Value("number", nan_is_null(wide), node, column=name, single=kind == pa.float32())
+        case "boolean":
+            return Value("boolean", field, node, column=name)
+        case "text":
+            return Value("text", field if pa.types.is_string(kind) else field.cast(pa.string()), node, column=name)
+        case "time":
+            return Value("time", field.cast(TIME, safe=False), node, column=name)
+        case "list" if pa.types.is_string(kind.value_type) or pa.types.is_integer(kind.value_type):
+            return Value("list", field, node, column=name)
+        case "list" | "category" | None:  # categories are texts by now; lists of other things are only stored
+            return Value("other", field, node, column=name)
 
 
 def characters(text: str, octets: int) -> int:

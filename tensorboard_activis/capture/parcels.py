@@ -8,6 +8,7 @@ import json
 import math
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,8 @@ class _Packing:
             return {"bytes": len(value)}
         if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
             return self._array(np.asarray(value))
+        if isinstance(value, datetime):  # as numpy gives times that stand beside nothing but None
+            value = np.datetime64(value, "us")
         if isinstance(value, np.generic) and value.dtype.kind not in "OV":
             return {"scalar": self._array(np.asarray(value))}
         described = self._describe(value)

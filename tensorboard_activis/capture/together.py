@@ -51,6 +51,8 @@ def padded(values: np.ndarray, width: int) -> np.ndarray:
 
 def _missing(name: str, like: np.ndarray, size: int) -> np.ndarray:
     shape = (size, *like.shape[1:])
+    if like.dtype.kind == "M":
+        return np.full(shape, "NaT", like.dtype)
     if like.dtype.kind == "f":
         return np.full(shape, np.nan, like.dtype)
     if name == "column/correct":

@@ -1,4 +1,4 @@
-"""Columns that the user adds to instances: numbers, truth values and texts."""
+"""Columns that the user adds to instances: numbers, truth values, texts and times."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tensorboard_activis.column_kinds import PLURALS, TIME, ColumnKind, column_kind
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import printable
 
@@ -14,6 +15,10 @@ RESERVED = (
     *("id", "label", "prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank"),
     *("text", "words", "image", "audio", "features", "probe", "row", "top_classes", "top_scores"),
 )
+
+
+#: Moments that Python knows.
+_FIRST, _AFTER_LAST = np.datetime64("0001-01-01", "us"), np.datetime64("10000-01-01", "us")
 
 
 def check_names(columns: Mapping[str, Any]) -> None:
@@ -39,10 +44,10 @@ class UserColumns:
     """
 
     def __init__(self) -> None:
-        self.kinds: dict[str, str | None] | None = None
+        self.kinds: dict[str, ColumnKind | None] | None = None
 
     def of(self, columns: Mapping[str, Any] | None, count: int, *, partly: bool = False) -> dict[str, np.ndarray]:
-        """Columns of a batch: int64, float64 (NaN: missing), bool, or object of texts or truth values and None.
+        """Columns of a batch: int64, float64 (NaN: missing), bool, datetime64[us] in UTC (NaT), or object of texts or truth values.
 
         With `partly` some may be missing.
 
@@ -68,7 +73,7 @@ class UserColumns:
             known = self.kinds[name]
             if known is not None and kind is not None and kind != known:
                 raise ActiVisError(
-                    f"The column {name!r} held {known} at first; now there are {kind}. Convert it to one."
+                    f"The column {name!r} held {PLURALS[known]} at first; now there are {PLURALS[kind]}. Convert it to one."
                 )
             self.kinds[name] = known or kind
             found[printable(name)] = values
@@ -77,13 +82,13 @@ class UserColumns:
 
 def arrow(values: np.ndarray) -> pa.Array:
     """A column of a batch, or of several put together, as a table holds it."""
-    if values.dtype == object:
-        return pa.array(values.tolist(), from_pandas=True)  # numbers of one batch beside nothing but None of another
-    return pa.array(values, from_pandas=True)
+    # Of objects there are numbers or times of one batch beside nothing but None of another.
+    column = pa.array(values.tolist() if values.dtype == object else values, from_pandas=True)
+    return column.cast(TIME) if pa.types.is_timestamp(column.type) else column
 
 
-def _column(name: str, given: Any, count: int) -> tuple[str | None, np.ndarray]:
-    """What it holds ("numbers", "truth values", "texts"; None: nothing but missing values), and its values."""
+def _column(name: str, given: Any, count: int) -> tuple[ColumnKind | None, np.ndarray]:
+    """What it holds (None: nothing but missing values), and its values."""
     try:
         length = len(given)
     except TypeError:
@@ -97,19 +102,38 @@ def _column(name: str, given: Any, count: int) -> tuple[str | None, np.ndarray]:
         return None, np.full(count, None, object)
     if pa.types.is_dictionary(kind):
         values, kind = values.dictionary_decode(), kind.value_type
-    if pa.types.is_boolean(kind):
-        return "truth values", np.array(values.to_pylist(), object if values.null_count else bool)
-    if pa.types.is_integer(kind) and not values.null_count and not pa.types.is_uint64(kind):
-        return "numbers", values.cast(pa.int64()).to_numpy(zero_copy_only=False)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "numbers", values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        texts = np.empty(count, object)
-        texts[:] = values.to_pylist()
-        return "texts", texts
-    raise ActiVisError(
-        f"The column {name!r} holds {kind}; columns hold numbers, truth values or texts. Convert it, to str for example."
-    )
+    match column_kind(kind):
+        case "boolean":
+            return "boolean", np.array(values.to_pylist(), object if values.null_count else bool)
+        case "number" if pa.types.is_integer(kind) and not values.null_count and not pa.types.is_uint64(kind):
+            return "number", values.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        case "number":
+            numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+            return "number", numbers.astype(np.float64)
+        case "text":
+            texts = np.empty(count, object)
+            texts[:] = values.to_pylist()
+            return "text", texts
+        case "time":
+            return "time", _times(name, values)
+        case "category" | "list" | None:  # categories are texts by now
+            raise ActiVisError(
+                f"The column {name!r} holds {kind}; columns hold numbers, truth values, texts or times. Convert it, to str for "
+                "example."
+            )
+
+
+def _times(name: str, values: pa.Array) -> np.ndarray:
+    """Moments in UTC, datetime64[us]; those without a zone are taken for UTC."""
+    moments = values.cast(pa.timestamp(getattr(values.type, "unit", "us"))) if pa.types.is_date(values.type) else values
+    try:
+        found: np.ndarray = moments.cast(TIME, safe=False).to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    except pa.ArrowException as error:
+        raise ActiVisError(f"The times of the column {name!r} cannot be stored: {error}") from error
+    known = found[~np.isnat(found)]
+    if known.size and not (known.min() >= _FIRST and known.max() < _AFTER_LAST):
+        raise ActiVisError(f"The column {name!r} holds times outside of the years 1 to 9999. Leave these out (None).")
+    return found
 
 
 def _arrow_of(name: str, given: Any) -> pa.Array:
@@ -122,7 +146,7 @@ def _arrow_of(name: str, given: Any) -> pa.Array:
             values = pa.array([printable(text) if isinstance(text, str) else text for text in given], from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ActiVisError(
-            f"The column {name!r} cannot be stored: {error} Its values must be all numbers, all truth values or all texts."
+            f"The column {name!r} cannot be stored: {error} Its values must be all numbers, truth values, texts or times."
         ) from error
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 

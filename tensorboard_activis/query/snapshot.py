@@ -143,7 +143,7 @@ class Snapshot(SnapshotReader):
 
     def column_statistics(
         self, column: str | None = None, *, prefix: str = "", limit: int = 20
-    ) -> list[column_statistics.NumberStatistics | column_statistics.ValueStatistics]:
+    ) -> list[column_statistics.ColumnStatistics]:
         """What the columns hold: ranges and quantiles, or the most frequent values. Raises NotFoundError, QueryError."""
         return column_statistics.column_statistics(self, column, prefix, limit)
 

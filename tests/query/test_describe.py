@@ -59,7 +59,7 @@ def test_columns(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None
     assert np.array_equal(found.label, data.labels[rank])
     assert np.array_equal(found.prediction, data.logits.argmax(axis=1)[rank])
     arrays = {each.name: getattr(found, each.name) for each in fields(found)}
-    assert (arrays.pop("user"), arrays.pop("categories")) == ({}, {})
+    assert (arrays.pop("user"), arrays.pop("categories"), arrays.pop("times")) == ({}, {}, {})
     assert {name: str(values.dtype) for name, values in arrays.items()} == {
         "id": "int64",
         "label": "int32",

@@ -59,7 +59,7 @@ def test_columns_by_the_order_of_the_data(tmp_path: Path, data: tuple[torch.Tens
         LENGTHS[index] > 2 and bool(EVEN[index]) for index in snapshot.instances["id"].to_pylist()
     ]
     page = table_page(snapshot, Page(order="length", descending=True, limit=1))
-    assert page["rows"][0]["length"] == max(LENGTHS[index] for index in snapshot.instances["id"].to_pylist())  # type: ignore[index]
+    assert page.rows[0]["length"] == max(LENGTHS[index] for index in snapshot.instances["id"].to_pylist())
 
 
 def test_columns_and_ids_by_functions_of_a_shuffled_batch(

@@ -43,6 +43,7 @@ export type {
   SubsetInfo,
   Task,
   TensorShape,
+  TimeStatistics,
   ValueStatistics,
   Vocabulary,
   Where,
@@ -89,10 +90,12 @@ export type Projection = Required<Omit<ProjectionAnswer, "aligned">>;
 export interface ExtraColumn {
   values: Float32Array | Int32Array;
   categories: string[] | null;
+  /** Of a column of times: the moment (ISO 8601) that its seconds are counted from. */
+  since: string | null;
 }
 
 /** What is known of the kept instances, by row, with their ids as texts. */
-export interface Columns extends Omit<ColumnsAnswer, "id" | "user" | "categories"> {
+export interface Columns extends Omit<ColumnsAnswer, "id" | "user" | "categories" | "times"> {
   count: number;
   ids: readonly string[];
   extra: Map<string, ExtraColumn>;

@@ -160,6 +160,17 @@ function values({ column, prefix }: Place, known: Vocabulary): Completion[] {
       .map(([label, value]) => ({ text: plain(value), label: plain(value), detail: label, caret: plain(value).length }))
       .filter(({ text }, i, list) => list.findIndex((other) => other.text === text) === i);
   }
+  if (columnInfo.type === "time") {
+    const points: [string, string | null | undefined][] = [
+      ["earliest", columnInfo.min],
+      ["median", columnInfo.quantiles[2]],
+      ["latest", columnInfo.max],
+    ];
+    return points
+      .filter((point): point is [string, string] => typeof point[1] === "string" && point[1].startsWith(prefix))
+      .map(([label, value]) => ({ text: quoted(value), label: value, detail: label, caret: quoted(value).length }))
+      .filter(({ text }, i, list) => list.findIndex((other) => other.text === text) === i);
+  }
   const all: readonly { value: string | number | boolean; count: number }[] = columnInfo.values;
   const fitting = all.filter(({ value }) => String(value).toLowerCase().startsWith(prefix.toLowerCase()));
   if (fitting.length === 1 && String(fitting[0]!.value) === prefix) return [];

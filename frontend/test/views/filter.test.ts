@@ -20,6 +20,21 @@ test("texts: a part of it, or all; quotes cannot break out", () => {
   expect(columnFilter(text, '" or True')).toEqual({ expression: '"\\" or True" in col("my text")' });
 });
 
+test("times: a day, compared, between; with or without the time of day", () => {
+  const taken = { name: "taken", type: "time" } as const;
+  expect(columnFilter(taken, "2024-02-28")).toEqual({ expression: 'taken >= "2024-02-28" and taken < "2024-02-29"' });
+  expect(columnFilter(taken, ">= 2024-05-01 12:30")).toEqual({ expression: 'taken >= "2024-05-01T12:30"' });
+  expect(columnFilter(taken, "2024-05-01..2024-06-01")).toEqual({
+    expression: 'taken >= "2024-05-01" and taken <= "2024-06-01"',
+  });
+  expect(columnFilter(taken, "May")).toHaveProperty("wrong");
+  expect(columnFilter(taken, "2024-99-01")).toHaveProperty("wrong");
+});
+
+test("a kind of column that is not known is said", () => {
+  expect(() => columnFilter({ name: "x", type: "colour" as "text" }, "red")).toThrow('Nothing here knows "colour"');
+});
+
 test("classes by the test that their subset declares; yes and no", () => {
   expect(columnFilter(label, "HUM", classes)).toEqual({ expression: 'label == "HUM"' });
   expect(columnFilter({ ...label, name: "prediction" }, "!= HUM", classes)).toEqual({

@@ -1,16 +1,17 @@
 """What is in the columns: ranges and quantiles of numbers, the most frequent values of the others, completions of what is typed."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.column_kinds import TIME, column_kind, time_text
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.expression_functions import FUNCTIONS
 from tensorboard_activis.query.contract import MaybeNaN, Records
-from tensorboard_activis.query.instances.kinds import column_kind, describe_columns
+from tensorboard_activis.query.instances.kinds import describe_columns
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -94,6 +95,30 @@ class ValueStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeStatistics:
+    """A column of times, in ISO 8601 (UTC).
+
+    Attributes:
+        name: of the column.
+        missing: instances without a value.
+        min: the earliest; None when there are none.
+        max: the latest; None when there are none.
+        quantiles: at 5, 25, 50, 75 and 95 percent, each a time that is there; empty when there are none.
+        type: always this.
+    """
+
+    name: str
+    missing: int
+    min: str | None
+    max: str | None
+    quantiles: tuple[str, ...]
+    type: Literal["time"] = "time"
+
+
+ColumnStatistics: TypeAlias = NumberStatistics | ValueStatistics | TimeStatistics
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionInfo:
     """A function that expressions may use.
 
@@ -115,7 +140,7 @@ class Vocabulary:
         functions: all there are.
     """
 
-    columns: tuple[NumberStatistics | ValueStatistics, ...]
+    columns: tuple[ColumnStatistics, ...]
     functions: Records[FunctionInfo]
 
 
@@ -127,7 +152,7 @@ def vocabulary(snapshot: SnapshotReader, column: str | None, prefix: str, limit:
 
 def column_statistics(
     snapshot: SnapshotReader, column: str | None = None, prefix: str = "", limit: int = 20
-) -> list[NumberStatistics | ValueStatistics]:
+) -> list[ColumnStatistics]:
     """Every column that an expression may use, or one, over the kept instances.
 
     Arguments:
@@ -153,10 +178,12 @@ def column_statistics(
     return found
 
 
-def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> NumberStatistics | ValueStatistics:
+def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> ColumnStatistics:
     kind = column_kind(column.type)
     if kind == "number":
         return _numbers(name, column)
+    if kind == "time":
+        return _times(name, column)
     missing = column.null_count
     if kind == "boolean":
         counts = {value: pc.sum(pc.equal(column, value)).as_py() or 0 for value in (True, False)}
@@ -205,3 +232,12 @@ def _numbers(name: str, column: pa.ChunkedArray) -> NumberStatistics:
     return NumberStatistics(
         name, missing, float(values.min()), float(values.max()), float(values.mean()), quantiles, few
     )
+
+
+def _times(name: str, column: pa.ChunkedArray) -> TimeStatistics:
+    values = column.cast(TIME, safe=False).drop_null()
+    if not len(values):
+        return TimeStatistics(name, column.null_count, None, None, ())
+    values = values.sort()
+    texts = [time_text(values[round(share * (len(values) - 1))].as_py()) for share in (0.0, *_SHARES, 1.0)]
+    return TimeStatistics(name, column.null_count, texts[0], texts[-1], tuple(texts[1:-1]))

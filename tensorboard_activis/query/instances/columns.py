@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.column_kinds import TIME, column_kind, time_text
 from tensorboard_activis.query.contract import Float32Array, Int32Array, Int64Array, Uint8Array, Uint32Array
 from tensorboard_activis.query.instances.classes import label_values, prediction_values
 from tensorboard_activis.query.instances.content import CONTENT
@@ -43,8 +45,9 @@ class Columns:
         score: of the prediction.
         loss: of the instance.
         label_score: score of the label.
-        user: user columns under their own names: numbers and truth values; categories by their index, -1 for none.
+        user: user columns under their own names: numbers and truth values; categories by their index, -1 for none; times.
         categories: the values behind the indices, by column. Texts with more than 1,000 values are left out.
+        times: of columns of times, whose values are seconds, the moment (ISO 8601) that these are counted from.
     """
 
     id: Int64Array | TextIds
@@ -56,6 +59,7 @@ class Columns:
     label_score: Float32Array
     user: Mapping[str, Float32Array | Int32Array]
     categories: Mapping[str, tuple[str, ...]]
+    times: Mapping[str, str]
 
 
 def columns(snapshot: SnapshotReader) -> Columns:
@@ -70,9 +74,18 @@ def columns(snapshot: SnapshotReader) -> Columns:
 
     user: dict[str, Float32Array | Int32Array] = {}
     categories: dict[str, tuple[str, ...]] = {}
+    times: dict[str, str] = {}
     for name in table.column_names:
         if name not in _BUILT_IN:
-            _user_column(name, table.column(name), user, categories)
+            match column_kind(table.column(name).type):
+                case "boolean" | "number":
+                    user[name] = _floats(table.column(name))
+                case "category" | "text":
+                    _categories(name, table.column(name), user, categories)
+                case "time":
+                    user[name], times[name] = _seconds(table.column(name))
+                case "list" | None:  # nothing that one mark could show
+                    continue
     return Columns(
         id=_ids(table.column("id")),
         label=np.full(rows, -1, np.int32) if label is None else label,
@@ -83,6 +96,7 @@ def columns(snapshot: SnapshotReader) -> Columns:
         label_score=number("label_score"),
         user=user,
         categories=categories,
+        times=times,
     )
 
 
@@ -95,19 +109,28 @@ def _ids(ids: pa.ChunkedArray) -> Int64Array | TextIds:
     return TextIds(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
 
-def _user_column(
+def _floats(column: pa.ChunkedArray) -> Float32Array:
+    values = column.cast(pa.float32(), safe=False).fill_null(float("nan")).to_numpy()
+    return np.asarray(values, np.float32)
+
+
+def _categories(
     name: str,
     column: pa.ChunkedArray,
     arrays: dict[str, Float32Array | Int32Array],
     categories: dict[str, tuple[str, ...]],
 ) -> None:
-    kind = column.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        arrays[name] = column.cast(pa.float32(), safe=False).fill_null(float("nan")).to_numpy().astype(np.float32)
-    elif pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        texts = column.cast(pa.string())
-        if pc.count_distinct(texts).as_py() > MAX_CATEGORIES:
-            return
-        encoded = texts.combine_chunks().dictionary_encode()
-        arrays[name] = encoded.indices.fill_null(-1).to_numpy().astype(np.int32)
-        categories[name] = tuple(encoded.dictionary.to_pylist())
+    texts = column.cast(pa.string())
+    if pc.count_distinct(texts).as_py() > MAX_CATEGORIES:
+        return
+    encoded = texts.combine_chunks().dictionary_encode()
+    arrays[name] = encoded.indices.fill_null(-1).to_numpy().astype(np.int32)
+    categories[name] = tuple(encoded.dictionary.to_pylist())
+
+
+def _seconds(column: pa.ChunkedArray) -> tuple[Float32Array, str]:
+    """Times in seconds after the earliest, for float32 holds no date to the second; and the earliest."""
+    times = column.cast(TIME, safe=False)
+    first = pc.min(times).as_py() or datetime.fromtimestamp(0, UTC)
+    microseconds = pc.subtract(times.cast(pa.int64()), pa.scalar(first, TIME).cast(pa.int64()))
+    return _floats(pc.divide(microseconds.cast(pa.float64()), 1e6)), time_text(first)

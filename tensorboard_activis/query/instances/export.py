@@ -2,12 +2,13 @@
 
 import csv
 import io
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tensorboard_activis.query.instances.kinds import column_kind
+from tensorboard_activis.column_kinds import column_kind, time_text
 from tensorboard_activis.query.instances.lists import readable
 from tensorboard_activis.query.instances.table import Page, select
 from tensorboard_activis.query.limits import TooLargeError, check_time
@@ -43,6 +44,8 @@ def to_csv(table: pa.Table) -> str:
 
 
 def _inert(value: object) -> object:
+    if isinstance(value, datetime):
+        return time_text(value)
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     if isinstance(value, float) and value != value:

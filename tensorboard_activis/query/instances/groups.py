@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.column_kinds import column_kind
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.query.instances.filtering import matching
-from tensorboard_activis.query.instances.kinds import column_kind
 from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -62,13 +62,13 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
     Arguments:
         expression: of these instances only.
 
-    Raises NotFoundError, ExpressionError, QueryError for a column of numbers or content, TooLargeError beyond MAX_GROUPS.
+    Raises NotFoundError, ExpressionError, QueryError for a column of numbers, times or content, TooLargeError beyond MAX_GROUPS.
     """
     table = snapshot.instances
     if by not in table.column_names:
         names = ", ".join(name for name in table.column_names if column_kind(table.column(name).type) is not None)
         raise NotFoundError(f"There is no column {by!r:.80}. There are: {names:.600}.")
-    if column_kind(table.column(by).type) in (None, "number"):
+    if column_kind(table.column(by).type) in (None, "number", "time"):
         raise QueryError(
             f"Instances cannot be grouped by {by!r:.80}: it holds {table.column(by).type}; by categories, texts and truth values."
         )

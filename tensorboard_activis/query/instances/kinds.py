@@ -1,14 +1,11 @@
-"""Kinds of columns: how each may be drawn and queried."""
+"""The columns that an expression may use."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
+from tensorboard_activis.column_kinds import ColumnKind, column_kind
 from tensorboard_activis.query.contract import Records
-from tensorboard_activis.query.instances.lists import is_list
-
-ColumnKind: TypeAlias = Literal["boolean", "number", "category", "text", "list"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +19,6 @@ class ColumnInfo:
 
     name: str
     type: ColumnKind
-
-
-def column_kind(kind: pa.DataType) -> ColumnKind | None:
-    """How a column may be drawn and queried: number, category, boolean, text, list, or None for what is only stored."""
-    if pa.types.is_boolean(kind):
-        return "boolean"
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "number"
-    if pa.types.is_dictionary(kind):
-        return "category"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return "text"
-    return "list" if is_list(kind) else None
 
 
 def describe_columns(table: pa.Table) -> Records[ColumnInfo]:

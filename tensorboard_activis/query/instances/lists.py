@@ -3,6 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.column_kinds import TIME, column_kind
+
 
 def is_list(kind: pa.DataType) -> bool:
     """Lists of any length; arrays of one length are content, such as features."""
@@ -17,8 +19,11 @@ def joined(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def readable(table: pa.Table) -> pa.Table:
-    """The same table with texts for lists."""
+    """The same table with texts for lists, and moments that Python can hold."""
     for index, field in enumerate(table.schema):
-        if is_list(field.type):
+        kind = column_kind(field.type)
+        if kind == "list":
             table = table.set_column(index, field.name, joined(table.column(index)))
+        elif kind == "time":
+            table = table.set_column(index, field.name, table.column(index).cast(TIME, safe=False))
     return table

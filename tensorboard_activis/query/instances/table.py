@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.column_kinds import column_kind, time_text
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.contract import Scalar
 from tensorboard_activis.query.instances.classes import check_instance
 from tensorboard_activis.query.instances.filtering import matching
-from tensorboard_activis.query.instances.kinds import column_kind
 from tensorboard_activis.query.instances.lists import is_list, joined, readable
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -98,5 +99,7 @@ def table_page(snapshot: SnapshotReader, page: Page) -> Table:
     )
 
 
-def _short(value: Scalar) -> Scalar:
+def _short(value: Scalar | datetime) -> Scalar:
+    if isinstance(value, datetime):
+        return time_text(value)
     return f"{value[:MAX_TEXT]}…" if isinstance(value, str) and len(value) > MAX_TEXT else value

@@ -4,6 +4,7 @@ import { computed, signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { fixed, short } from "../../draw/format";
+import { secondsText } from "../../draw/times";
 import { columns, snapshot, textOf } from "../../state/data";
 import { hasSeveralLabels, instanceName, labelName } from "../../state/derived";
 import { Thumbnail } from "./Swatch";
@@ -77,10 +78,11 @@ const inLine = (fields: [string, string][]): string => fields.map((field) => fie
 
 /** The columns that the user logged. */
 export function columnFields(row: number): [string, string][] {
-  return [...(columns.value.value?.extra ?? [])].map(([name, { values, categories }]) => [
-    name,
-    categories ? (categories[values[row] ?? -1] ?? "–") : short(values[row]),
-  ]);
+  return [...(columns.value.value?.extra ?? [])].map(([name, { values, categories, since }]) => {
+    const value = values[row] ?? NaN;
+    if (categories) return [name, categories[value] ?? "–"];
+    return [name, since === null ? short(value) : secondsText(since, value)];
+  });
 }
 
 /** Names (or indices) and values of numeric content. */

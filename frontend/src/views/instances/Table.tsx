@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { ColumnInfo } from "../../api/types";
 import { integer } from "../../draw/format";
+import { never } from "../../lib/never";
 import { clickInstance, pick } from "../../state/actions";
 import { columns, hasPictures } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
@@ -80,17 +81,7 @@ export function Table(): JSX.Element {
     event.preventDefault();
   };
 
-  const wide = shownColumns.value.map(({ name, type }) =>
-    name === "id"
-      ? 48
-      : type === "text"
-        ? 200
-        : name === "label" || name === "prediction"
-          ? 44
-          : name === "score"
-            ? 38
-            : 44,
-  );
+  const wide = shownColumns.value.map(widthOf);
   const grid = `14px ${hasPictures.value ? "17px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
   const images = hasPictures.value;
   const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 14 + (images ? 23 : 0));
@@ -160,7 +151,7 @@ export function Table(): JSX.Element {
                   <span key={name} role="gridcell">
                     <FilterBox
                       label={`Filter by ${title(name)}`}
-                      placeholder={type === "number" ? "> …" : "…"}
+                      placeholder={type === "number" || type === "time" ? "> …" : "…"}
                       value={typed.value.get(name) ?? ""}
                       wrong={wrongOf(name)}
                       onType={(text) => (typed.value = new Map(typed.peek()).set(name, text))}
@@ -180,6 +171,25 @@ export function Table(): JSX.Element {
       {total === 0 && newest && <p class="hint">No instance is like that.</p>}
     </>
   );
+}
+
+/** How many pixels a column needs. */
+function widthOf({ name, type }: ColumnInfo): number {
+  if (name === "id") return 48;
+  if (name === "score") return 38;
+  switch (type) {
+    case "text":
+      return 200;
+    case "time":
+      return 76;
+    case "boolean":
+    case "number":
+    case "category":
+    case "list":
+      return 44;
+    default:
+      return never(type);
+  }
 }
 
 function Head({ column }: { column: ColumnInfo }): JSX.Element {

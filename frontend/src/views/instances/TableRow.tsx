@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import type { Cell, ColumnInfo, TableRow } from "../../api/types";
 import { fixed, integer, short } from "../../draw/format";
+import { timeText } from "../../draw/times";
 import { clickInstance } from "../../state/actions";
 import { columns, hasPictures, snapshot } from "../../state/data";
 import { instanceName } from "../../state/derived";
@@ -79,6 +80,12 @@ function Value({ record, column }: { record: TableRow; column: ColumnInfo }): JS
     return (
       <span role="gridcell" class="number">
         {fixed(value as number | null)}
+      </span>
+    );
+  if (typeof value === "string" && column.type === "time")
+    return (
+      <span role="gridcell" class="cut" title={value}>
+        {timeText(value)}
       </span>
     );
   if (typeof value === "number")

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
+import { secondsText } from "../../draw/times";
 import { hoveredRow } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { projectionWidth } from "../../state/panes";
@@ -14,11 +15,13 @@ export function Legend({ plot }: { plot: PlotState }): JSX.Element {
   const colouring = plot.colouring.value;
   if (!colouring) return <div class="projection-legend" />;
   if (colouring.kind === "numbers") {
+    const { since } = colouring;
+    const text = (value: number): string => (since === null ? tick(value) : secondsText(since, value));
     return (
       <div class="projection-legend scale">
-        <span>{tick(colouring.low)}</span>
+        <span>{text(colouring.low)}</span>
         <span class="projection-scale" style={{ background: mapGradient(colouring.low < 0) }} />
-        <span>{tick(colouring.high)}</span>
+        <span>{text(colouring.high)}</span>
       </div>
     );
   }

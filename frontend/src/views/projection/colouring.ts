@@ -22,7 +22,14 @@ export type Colouring =
       /** Whether the groups are clusters that get a label in the plot. */
       named: boolean;
     }
-  | { kind: "numbers"; values: Float32Array | Int32Array; low: number; high: number };
+  | {
+      kind: "numbers";
+      values: Float32Array | Int32Array;
+      low: number;
+      high: number;
+      /** Of times: the moment that seconds are counted from. */
+      since: string | null;
+    };
 
 export interface Group {
   name: string;
@@ -54,6 +61,7 @@ export function colouringBy(by: ColourBy): Colouring | null {
   const extra = known.extra.get(name);
   if (extra?.categories) return byCategory(extra.values as Int32Array, extra.categories, name);
   const values = own ?? extra?.values;
+  if (extra?.since) return times(extra.values, extra.since);
   return values ? numbers(values) : byClass(known, shown, "label");
 }
 
@@ -124,16 +132,23 @@ function byRows({ count }: Columns): Colouring {
   return { kind: "groups", groupOf: rowOf, groups, named: false };
 }
 
+/** From the earliest to the latest, as they are. */
+function times(values: Float32Array | Int32Array, since: string): Colouring {
+  let high = 0;
+  for (const value of values) if (value > high) high = value;
+  return { kind: "numbers", values, low: 0, high: high || 1, since };
+}
+
 function numbers(values: Float32Array | Int32Array): Colouring {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
     if (value < low) low = value;
     if (value > high && value < Infinity) high = value;
   }
-  if (!(low <= high)) return { kind: "numbers", values, low: 0, high: 1 };
+  if (!(low <= high)) return { kind: "numbers", values, low: 0, high: 1, since: null };
   if (low < 0) {
     const end = roundEnd(Math.max(-low, high));
-    return { kind: "numbers", values, low: -end, high: end };
+    return { kind: "numbers", values, low: -end, high: end, since: null };
   }
   // A scale from zero would give values far from zero the same colour.
   return {
@@ -141,6 +156,7 @@ function numbers(values: Float32Array | Int32Array): Colouring {
     values,
     low: low > high / 2 ? low : 0,
     high: roundEnd(high) >= high * 1.3 ? high : roundEnd(high),
+    since: null,
   };
 }
 

@@ -193,7 +193,7 @@ function useOffered(text: string, caret: number, offer: "closed" | "typed" | "al
   const place = open ? placeAt(text, caret) : null;
   const column = known?.columns.find(({ name }) => name === place?.column);
   const long =
-    column && column.type !== "number" && place && place.prefix !== "" && column.distinct > column.values.length
+    column && "distinct" in column && place && place.prefix !== "" && column.distinct > column.values.length
       ? column.name
       : null;
   const prefix = place?.prefix ?? "";
