@@ -18,10 +18,10 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed
-from tensorboard_activis.capture.processes import ElsewhereError
+from tensorboard_activis.capture.processes import OtherProcessError
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.torch.capture import TorchCapture
-from tensorboard_activis.capture.torch.processes import found
+from tensorboard_activis.capture.torch.processes import connect
 from tensorboard_activis.capture.torch.reduce import torch_convert
 from tensorboard_activis.errors import ConfigurationError
 
@@ -104,7 +104,7 @@ class ActiVisLogger:
         strict: bool = False,
     ) -> None:
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
-        processes = found(log_dir, distributed)
+        processes = connect(log_dir, distributed)
         directory: RunDirectory | None = None
 
         def open_directory() -> None:
@@ -112,7 +112,7 @@ class ActiVisLogger:
             directory = RunDirectory(log_dir, held=processes.rank == 0)
 
         def prepare() -> None:
-            with processes.together():
+            with processes.collective():
                 bracketed(open_directory, lambda: None, lambda failed: None)
                 assert directory is not None
                 self._capture = TorchCapture(
@@ -154,7 +154,7 @@ class ActiVisLogger:
 
         try:
             bracketed(lambda: None, prepare, close_unless_made)
-        except ElsewhereError as error:
+        except OtherProcessError as error:
             raise ConfigurationError(str(error)) from error
         self._progress = progress
 

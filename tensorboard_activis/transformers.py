@@ -12,10 +12,10 @@ import torch.distributed as dist
 from transformers import TrainerCallback
 from transformers.integrations.integration_utils import default_logdir
 
-from tensorboard_activis.capture.processes import ElsewhereError
+from tensorboard_activis.capture.processes import OtherProcessError
 from tensorboard_activis.capture.recorder import RunDirectory, check_options
 from tensorboard_activis.capture.reducers import check_reducer
-from tensorboard_activis.capture.torch.processes import told
+from tensorboard_activis.capture.torch.processes import broadcast_text
 from tensorboard_activis.capture.torch.transformers_data import batched, decoder, evaluation_data, label_names
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.torch import ActiVisLogger
@@ -160,7 +160,7 @@ class ActiVisCallback(TrainerCallback):
             if self._strict:
                 raise
             self._given_up = True
-            if not state.is_world_process_zero and isinstance(error.__cause__, ElsewhereError):
+            if not state.is_world_process_zero and isinstance(error.__cause__, OtherProcessError):
                 return  # told by the first process and by the one that it concerns
             warnings.warn(
                 f"ActiVis logs nothing of this training, which goes on. {error}", ActiVisWarning, stacklevel=3
@@ -223,7 +223,7 @@ def _check_sharding(args: Any, model: Any) -> None:
 def _shared_directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
     """The first process's log directory, for all: the Trainer's rule for its name uses the time and the process's number."""
     directory = _directory(log_dir, args)
-    return told(os.fspath(directory)) if _log_together(args) else directory
+    return broadcast_text(os.fspath(directory)) if _log_together(args) else directory
 
 
 def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tensorboard_activis.capture.parcels import Parcel
-from tensorboard_activis.capture.processes import ElsewhereError, Processes
+from tensorboard_activis.capture.processes import OtherProcessError, Processes
+from tensorboard_activis.capture.serialization import Serialized
 
 T = TypeVar("T")
 
@@ -24,26 +24,26 @@ class Threads:
     def any(self, flag: bool) -> bool:
         return any(self._all(flag))
 
-    def gather(self, data: bytes) -> list[bytes]:
+    def all_gather(self, data: bytes) -> list[bytes]:
         return self._all(data)
 
-    def exchange(self, parts: Sequence[Parcel]) -> list[memoryview]:
+    def all_to_all(self, parts: Sequence[Serialized]) -> list[memoryview]:
         return [memoryview(b"".join(given[self.rank])) for given in self._all(list(parts))]
 
-    def total(self, values: np.ndarray) -> np.ndarray:
+    def sum(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(sum(self._all(values)))
 
-    def lowest(self, values: np.ndarray) -> np.ndarray:
+    def min(self, values: np.ndarray) -> np.ndarray:
         return np.min(self._all(values), axis=0)
 
-    def highest(self, values: np.ndarray) -> np.ndarray:
+    def max(self, values: np.ndarray) -> np.ndarray:
         return np.max(self._all(values), axis=0)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def collective(self) -> Iterator[None]:
         try:
             yield
-        except ElsewhereError:
+        except OtherProcessError:
             raise
         except Exception as error:
             self._meet(error)
@@ -54,7 +54,7 @@ class Threads:
         found = self._meet(value)
         fault = next((each for each in found if isinstance(each, Exception)), None)
         if fault is not None:
-            raise ElsewhereError(str(fault))
+            raise OtherProcessError(str(fault))
         return found
 
     def _meet(self, value: Any) -> list[Any]:

@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.evaluation import Pass
+from tensorboard_activis.capture.collector import SnapshotCollector
 from tensorboard_activis.capture.keras.graph import _drop_masks
 from tensorboard_activis.capture.layers import choose, feed_relu
-from tensorboard_activis.capture.publication import Evaluation
+from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.recorder import check_options
 from tensorboard_activis.capture.torch.sketch import Draft, Sketch
 from tensorboard_activis.capture.union import union
@@ -118,7 +118,7 @@ def test_operators_whose_result_goes_nowhere() -> None:
 
 def test_columns_that_are_written() -> None:
     columns = {f"column {index}": [1.0, 2.0, 3.0] for index in range(5_000)}
-    evaluation = Pass(Evaluation((), None, {}, None), 0)
+    evaluation = SnapshotCollector(SnapshotOptions((), None, {}, None), 0)
     with within_limit():
         evaluation.add({}, outputs=np.zeros((3, 5)), labels=np.zeros(3, np.int64), columns=columns)
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from tensorboard_activis.capture.outcome import UNKNOWN, Outcome, means, sets
+from tensorboard_activis.capture.predictions import UNKNOWN, Predictions, means, sets
 
 #: So many of the highest scores are kept per instance.
 TOP = 10
 
 
-def single(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bool) -> Outcome:
+def single(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bool) -> Predictions:
     """One class per instance. The loss is the cross entropy, `torch.nn.functional.cross_entropy`'s.
 
     Args:
@@ -29,17 +29,17 @@ def single(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: boo
     }
     unfinite = int((~finite).sum())
     if labels is None:
-        return Outcome(columns=columns, unfinite=unfinite)
+        return Predictions(columns=columns, unfinite=unfinite)
     label, stray = classes_of(labels, scores.shape[1])
     known = label >= 0
     of_label = np.where(known, scores[rows, np.maximum(label, 0)] - total, np.nan)
     columns["correct"] = np.where(known, prediction == label, UNKNOWN).astype(np.uint8)
     columns["loss"] = (-of_label).astype(np.float32)
     columns["label_score"] = np.exp(of_label).astype(np.float32)
-    return Outcome(label, label, columns, means(columns), stray, unfinite)
+    return Predictions(label, label, columns, means(columns), stray, unfinite)
 
 
-def several(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bool) -> Outcome:
+def several(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bool) -> Predictions:
     """Any number of classes per instance. The loss is `binary_cross_entropy_with_logits`, its mean over the classes.
 
     Args:
@@ -63,7 +63,7 @@ def several(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bo
     }
     unfinite = int((~finite).sum())
     if labels is None:
-        return Outcome(columns=columns, unfinite=unfinite)
+        return Predictions(columns=columns, unfinite=unfinite)
     given = np.nan_to_num(labels.astype(np.float64), nan=-1)
     known, carried = (given == 0) | (given == 1), given == 1
     right = np.where(carried, yes, no)
@@ -74,7 +74,7 @@ def several(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bo
     columns["loss"] = np.where(some, -np.where(known, right, 0).sum(axis=1) / counted, np.nan).astype(np.float32)
     columns["label_score"] = np.where(some, np.exp(np.where(known, right, 0).min(axis=1)), np.nan).astype(np.float32)
     label = sets([np.flatnonzero(row).astype(np.int32) for row in carried])
-    return Outcome(label, carried, columns, means(columns), int((~some).sum()), unfinite)
+    return Predictions(label, carried, columns, means(columns), int((~some).sum()), unfinite)
 
 
 def classes_of(labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:

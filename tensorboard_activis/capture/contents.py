@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tensorboard_activis.capture.audio import WavEncoder
 from tensorboard_activis.capture.instances import identifiers, named
-from tensorboard_activis.capture.sound import Clips
 from tensorboard_activis.capture.thumbnails import Thumbnails, is_image
 from tensorboard_activis.capture.user_columns import RESERVED, UserColumns, arrow
 from tensorboard_activis.errors import ActiVisError
@@ -30,7 +30,7 @@ class Contents:
 
     def __init__(self) -> None:
         self._thumbnails: Thumbnails | None = None
-        self._clips: Clips | None = None
+        self._clips: WavEncoder | None = None
         self._texts: bool | None = None
         self._user = UserColumns()
 
@@ -44,7 +44,7 @@ class Contents:
         """Decides as another process did, instead of by a first batch."""
         thumbnails, rate, self._texts, self._user.kinds = decided
         self._thumbnails = None if thumbnails is None else Thumbnails.like(thumbnails)
-        self._clips = None if rate is None else Clips(rate)
+        self._clips = None if rate is None else WavEncoder(rate)
 
     def facts(
         self,
@@ -85,7 +85,7 @@ class Contents:
         """
         if audio is not None:
             waves, rate = audio
-            self._clips = self._clips or Clips(rate)
+            self._clips = self._clips or WavEncoder(rate)
             return {"audio": _objects(self._clips.encode([waves[index] for index in chosen]))}
         if inputs is None or isinstance(inputs, Mapping):
             return {}

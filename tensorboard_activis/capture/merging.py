@@ -5,36 +5,36 @@ from itertools import pairwise
 
 import numpy as np
 
-from tensorboard_activis.capture.parcels import packed, unpacked
+from tensorboard_activis.capture.pinned import with_probes
 from tensorboard_activis.capture.processes import Processes
-from tensorboard_activis.capture.publication import Gathered, Rows
-from tensorboard_activis.capture.together import with_probes
+from tensorboard_activis.capture.publication import Collected, StoredInstances
+from tensorboard_activis.capture.serialization import deserialize, serialize
 
 
-def merge(processes: Processes, gathered: Gathered) -> None:
+def merge(processes: Processes, gathered: Collected) -> None:
     """Makes everything in it that adds up the sum over all processes; the sample stays as it is, see `spread`."""
     assert gathered.subsets is not None
     metrics = sorted(
-        {name for names in processes.gather("\n".join(gathered.totals).encode()) for name in _lines(names)}
+        {name for names in processes.all_gather("\n".join(gathered.totals).encode()) for name in _lines(names)}
     )
     for name in metrics:
-        gathered.totals[name] = processes.total(gathered.totals.get(name, np.zeros(2)))
-    numbers = processes.total(
+        gathered.totals[name] = processes.sum(gathered.totals.get(name, np.zeros(2)))
+    numbers = processes.sum(
         np.array([gathered.seen, gathered.repeated, gathered.stray, gathered.unfinite, *gathered.clipped], np.int64)
     ).tolist()
     gathered.seen, gathered.repeated, gathered.stray, gathered.unfinite, *gathered.clipped = numbers
-    gathered.subsets.counts = processes.total(gathered.subsets.counts)
+    gathered.subsets.counts = processes.sum(gathered.subsets.counts)
     for moments in gathered.moments:
-        moments.combine(processes.total, processes.lowest, processes.highest)
+        moments.combine(processes.sum, processes.min, processes.max)
 
 
-def spread(processes: Processes, gathered: Gathered, size: int | None) -> Rows:
+def spread(processes: Processes, gathered: Collected, size: int | None) -> StoredInstances:
     """The sample of all processes, of whose rows in hash order each gets one part; the first one's probes come last.
 
     Arguments:
         size: how many instances are kept; None: all.
     """
-    orders = [np.frombuffer(data, np.uint64) for data in processes.gather(gathered.sample.order().tobytes())]
+    orders = [np.frombuffer(data, np.uint64) for data in processes.all_gather(gathered.sample.order().tobytes())]
     everything = np.concatenate(orders)
     chosen = np.argsort(everything, kind="stable")[:size]
     place = np.full(everything.size, -1)
@@ -44,7 +44,7 @@ def spread(processes: Processes, gathered: Gathered, size: int | None) -> Rows:
 
     kept = _alike(processes, gathered.sample.result())
     extra = sum(len(next(iter(batch.values()))) for batch in gathered.probes) if processes.rank == 0 else 0
-    probes = int(processes.total(np.array([extra]))[0])
+    probes = int(processes.sum(np.array([extra]))[0])
     if processes.rank == 0:
         kept = with_probes(kept, gathered.probes, orders[0].size, probes)
     elif probes:
@@ -53,15 +53,15 @@ def spread(processes: Processes, gathered: Gathered, size: int | None) -> Rows:
     total = chosen.size + probes
     bounds = [total * rank // processes.size for rank in range(processes.size + 1)]
     found = {name: _exchanged(processes, values, places, bounds) for name, values in kept.items()}
-    return Rows(found, chosen.size, probes, tuple(np.diff(bounds).tolist()))
+    return StoredInstances(found, chosen.size, probes, tuple(np.diff(bounds).tolist()))
 
 
 def _alike(processes: Processes, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same columns in the same order on all: a process that had no data has them without rows."""
-    empty = b"".join(packed({name: values[:0] for name, values in kept.items()}))
+    empty = b"".join(serialize({name: values[:0] for name, values in kept.items()}))
     known: dict[str, np.ndarray] = {}
-    for data in processes.gather(empty):
-        for name, values in unpacked(data).items():
+    for data in processes.all_gather(empty):
+        for name, values in deserialize(data).items():
             known.setdefault(name, values)
     return {name: kept.get(name, values) for name, values in known.items()}
 
@@ -71,8 +71,8 @@ def _exchanged(
 ) -> np.ndarray:
     """Rows [instances, ...] of this process's part: those whose places are within its bounds, in their order."""
     mine = places[processes.rank]
-    parts = [packed(values[(mine >= low) & (mine < high)]) for low, high in pairwise(bounds)]
-    received = [unpacked(data) for data in processes.exchange(parts)]
+    parts = [serialize(values[(mine >= low) & (mine < high)]) for low, high in pairwise(bounds)]
+    received = [deserialize(data) for data in processes.all_to_all(parts)]
     low, high = bounds[processes.rank], bounds[processes.rank + 1]
     # Of whole numbers in one part and some missing in another, say.
     like = np.concatenate([rows[:0] for rows in received])

@@ -10,17 +10,17 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from tensorboard_activis.capture.parcels import Describe, Make, Parcel, packed, unpacked
+from tensorboard_activis.capture.serialization import Decoders, Encoder, Serialized, deserialize, serialize
 from tensorboard_activis.errors import ActiVisError
 
 T = TypeVar("T")
 
 
-class ElsewhereError(ActiVisError):
+class OtherProcessError(ActiVisError):
     """Another process met a fault; what it was."""
 
 
-class SeparatedError(ActiVisError):
+class DisconnectedError(ActiVisError):
     """The other processes cannot be reached any more."""
 
 
@@ -41,30 +41,30 @@ class Processes(Protocol):
     def any(self, flag: bool) -> bool:
         """Whether it is true in one of them."""
 
-    def gather(self, data: bytes) -> list[bytes]:
+    def all_gather(self, data: bytes) -> list[bytes]:
         """What each of them gave, in order of rank."""
 
-    def exchange(self, parts: Sequence[Parcel]) -> list[memoryview]:
+    def all_to_all(self, parts: Sequence[Serialized]) -> list[memoryview]:
         """One parcel for each of them; gives what each of them had for this one, in order of rank."""
 
-    def total(self, values: np.ndarray) -> np.ndarray:
+    def sum(self, values: np.ndarray) -> np.ndarray:
         """The sum over processes of arrays of one shape and dtype, element by element."""
 
-    def lowest(self, values: np.ndarray) -> np.ndarray:
-        """As `total`, the minimum."""
+    def min(self, values: np.ndarray) -> np.ndarray:
+        """As `sum`, the minimum."""
 
-    def highest(self, values: np.ndarray) -> np.ndarray:
-        """As `total`, the maximum."""
+    def max(self, values: np.ndarray) -> np.ndarray:
+        """As `sum`, the maximum."""
 
-    def together(self) -> AbstractContextManager[None]:
+    def collective(self) -> AbstractContextManager[None]:
         """A body that all go through. Leaves it without an exception only if all do.
 
         Raises:
-            ElsewhereError: another process left it with an exception.
+            OtherProcessError: another process left it with an exception.
         """
 
 
-class Alone:
+class SingleProcess:
     """The one process that there is."""
 
     rank = 0
@@ -74,46 +74,46 @@ class Alone:
         """The flag."""
         return flag
 
-    def gather(self, data: bytes) -> list[bytes]:
+    def all_gather(self, data: bytes) -> list[bytes]:
         """This process's own."""
         return [data]
 
-    def exchange(self, parts: Sequence[Parcel]) -> list[memoryview]:
+    def all_to_all(self, parts: Sequence[Serialized]) -> list[memoryview]:
         """This process's own."""
         return [memoryview(b"".join(part)) for part in parts]
 
-    def total(self, values: np.ndarray) -> np.ndarray:
+    def sum(self, values: np.ndarray) -> np.ndarray:
         """The values."""
         return values
 
-    def lowest(self, values: np.ndarray) -> np.ndarray:
+    def min(self, values: np.ndarray) -> np.ndarray:
         """The values."""
         return values
 
-    def highest(self, values: np.ndarray) -> np.ndarray:
+    def max(self, values: np.ndarray) -> np.ndarray:
         """The values."""
         return values
 
-    def together(self) -> AbstractContextManager[None]:
+    def collective(self) -> AbstractContextManager[None]:
         """Nothing to agree on."""
         return nullcontext()
 
 
-def shared(
-    processes: Processes, value: T | None, describe: Describe = lambda value: None, make: Make | None = None
+def broadcast(
+    processes: Processes, value: T | None, encode: Encoder = lambda value: None, decoders: Decoders | None = None
 ) -> T | None:
-    """The value of the first process that has one, on all of them; see `packed` for what it may be.
+    """The value of the first process that has one, on all of them; see `serialize` for what it may be.
 
     Raises:
-        UnsendableError: it is something else.
+        SerializationError: it is something else.
     """
-    holders = processes.gather(b"" if value is None else b"\1")
+    holders = processes.all_gather(b"" if value is None else b"\1")
     first = next((rank for rank, holds in enumerate(holders) if holds), None)
     if first is None or processes.size == 1:
         return value
-    parcel = packed(value, describe) if first == processes.rank else []
-    received = processes.exchange([parcel] * processes.size)[first]
-    found: T = value if first == processes.rank else unpacked(received, make)  # type: ignore[assignment]
+    parcel = serialize(value, encode) if first == processes.rank else []
+    received = processes.all_to_all([parcel] * processes.size)[first]
+    found: T = value if first == processes.rank else deserialize(received, decoders)  # type: ignore[assignment]
     return found
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Contents
-from tensorboard_activis.capture.identities import Seen
-from tensorboard_activis.capture.outcome import Outcome
-from tensorboard_activis.capture.outcomes import Outcomes
+from tensorboard_activis.capture.distributed_writer import DistributedWriter
+from tensorboard_activis.capture.duplicates import DuplicateFilter
+from tensorboard_activis.capture.pinned import longest, padded, with_probes
+from tensorboard_activis.capture.predictions import Predictions
 from tensorboard_activis.capture.processes import Processes
-from tensorboard_activis.capture.shards import Shards
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
-from tensorboard_activis.capture.together import longest, padded, with_probes
+from tensorboard_activis.capture.tasks import TaskEvaluator
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import Sample
@@ -23,8 +23,8 @@ from tensorboard_activis.write.instances import InstanceWriter
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What stays the same over all passes of a logger; see the callbacks' keywords and `Outcomes`."""
+class SnapshotOptions:
+    """What stays the same over all passes of a logger; see the callbacks' keywords and `TaskEvaluator`."""
 
     layers: Sequence[schema.LayerInfo]
     class_names: Sequence[str] | None
@@ -36,7 +36,7 @@ class Evaluation:
 
 
 @dataclass
-class Gathered:
+class Collected:
     """What a pass has seen so far; all of it but the probes adds up, over batches and over processes.
 
     Attributes:
@@ -50,7 +50,7 @@ class Gathered:
     """
 
     sample: Sample
-    outcomes: Outcomes
+    outcomes: TaskEvaluator
     clipped: list[int]
     contents: Contents = field(default_factory=Contents)
     subsets: Subsets | None = None
@@ -59,20 +59,20 @@ class Gathered:
     totals: dict[str, np.ndarray] = field(default_factory=dict)
     probes: list[dict[str, np.ndarray]] = field(default_factory=list)
     texts: bool | None = None
-    identities: Seen = field(default_factory=Seen)
+    identities: DuplicateFilter = field(default_factory=DuplicateFilter)
     repeated: int = 0
     stray: int = 0
     unfinite: int = 0
     wall_time: float = field(default_factory=time.time)
 
     @classmethod
-    def begun(cls, evaluation: Evaluation, processes: Processes) -> "Gathered":
+    def begun(cls, evaluation: SnapshotOptions, processes: Processes) -> "Collected":
         """Nothing yet."""
-        outcomes = Outcomes(evaluation.class_names, evaluation.task, evaluation.probabilities)
+        outcomes = TaskEvaluator(evaluation.class_names, evaluation.task, evaluation.probabilities)
         none = [0] * len(evaluation.layers)
-        return cls(Sample(evaluation.sample), outcomes, none, identities=Seen(processes))
+        return cls(Sample(evaluation.sample), outcomes, none, identities=DuplicateFilter(processes))
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, outcome: Predictions) -> None:
         """Adds what is over all instances seen, not over the sample."""
         for metric, counted in outcome.totals.items():
             self.totals.setdefault(metric, np.zeros(2))[:] += counted
@@ -81,7 +81,7 @@ class Gathered:
 
 
 @dataclass(frozen=True)
-class Rows:
+class StoredInstances:
     """The rows that this process writes: its part of the sample in hash order, behind which come the probes.
 
     Attributes:
@@ -96,7 +96,7 @@ class Rows:
     counts: tuple[int, ...]
 
     @classmethod
-    def of(cls, gathered: Gathered) -> "Rows":
+    def of(cls, gathered: Collected) -> "StoredInstances":
         """All rows, of the one process that there is."""
         sampled = gathered.sample.result()
         rows = sampled["id"].shape[0]
@@ -105,9 +105,9 @@ class Rows:
 
 
 def publish(
-    evaluation: Evaluation,
-    gathered: Gathered,
-    rows: Rows,
+    evaluation: SnapshotOptions,
+    gathered: Collected,
+    rows: StoredInstances,
     step: int,
     arrays: ArrayWriter,
     instances: InstanceWriter,
@@ -120,14 +120,14 @@ def publish(
         OSError: something cannot be written.
     """
     assert gathered.subsets is not None
-    shards = Shards(processes, arrays, rows.counts)
+    shards = DistributedWriter(processes, arrays, rows.counts)
     kept = rows.kept
     table = gathered.contents.table(kept, evaluation.class_names)
     columns = {}
     for name, values in kept.items():
         if name.startswith("column/"):
             if values.dtype == object:
-                values = padded(values, int(processes.highest(np.array([longest(values)]))[0]))
+                values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
             columns[name.removeprefix("column/")] = shards.rows(name, values)
     layers = _layers(evaluation, gathered, kept, shards)
     return schema.Snapshot(
@@ -149,7 +149,7 @@ def publish(
 
 
 def _layers(
-    evaluation: Evaluation, gathered: Gathered, kept: Mapping[str, np.ndarray], shards: Shards
+    evaluation: SnapshotOptions, gathered: Collected, kept: Mapping[str, np.ndarray], shards: DistributedWriter
 ) -> list[schema.Layer]:
     layers = []
     for index, (info, moments) in enumerate(zip(evaluation.layers, gathered.moments, strict=True)):
@@ -167,7 +167,7 @@ def _layers(
     return layers
 
 
-def _notes(gathered: Gathered) -> list[str]:
+def _notes(gathered: Collected) -> list[str]:
     notes = []
     outcomes = gathered.outcomes
     if gathered.repeated:

@@ -24,7 +24,7 @@ def random_states(loaders: tuple[Any, ...] = ()) -> Iterator[None]:
         _put_back(states)
 
 
-class OwnDraws:
+class RandomStream:
     """A stream of random numbers for a pass, which begins where the generators are now.
 
     Generators belong to the process, and other threads draw from them, or seed them, while a pass runs: to put them back at its

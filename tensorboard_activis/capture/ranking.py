@@ -3,10 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
-from tensorboard_activis.capture.outcome import Outcome, means
+from tensorboard_activis.capture.predictions import Predictions, means
 
 
-def numbers(outputs: np.ndarray, labels: np.ndarray | None) -> Outcome:
+def numbers(outputs: np.ndarray, labels: np.ndarray | None) -> Predictions:
     """Regression: the loss is the squared error, its mean over several outputs.
 
     Args:
@@ -14,14 +14,14 @@ def numbers(outputs: np.ndarray, labels: np.ndarray | None) -> Outcome:
     """
     columns = {"prediction": outputs.astype(np.float32)}
     if labels is None:
-        return Outcome(columns=columns)
+        return Predictions(columns=columns)
     label = labels.astype(np.float64)
     error = (outputs - label) ** 2
     columns["loss"] = (error if error.ndim == 1 else error.mean(axis=1)).astype(np.float32)
-    return Outcome(label, None, columns, means(columns))
+    return Predictions(label, None, columns, means(columns))
 
 
-def ranked(outputs: np.ndarray, labels: np.ndarray | None, groups: pa.Array | None) -> Outcome:
+def ranked(outputs: np.ndarray, labels: np.ndarray | None, groups: pa.Array | None) -> Predictions:
     """Items with a score each, to be ordered within groups (a query, a user).
 
     The rank counts from 1 within the items of a group in this batch, items of equal score share the middle of their ranks. The
@@ -36,7 +36,7 @@ def ranked(outputs: np.ndarray, labels: np.ndarray | None, groups: pa.Array | No
     columns = {"score": outputs.astype(np.float32)}
     label = None if labels is None else labels.astype(np.float64)
     if groups is None:
-        return Outcome(label, None, columns)
+        return Predictions(label, None, columns)
     rank, loss = np.full(len(outputs), np.nan), np.full(len(outputs), np.nan)
     codes = groups.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     for code in np.unique(codes[codes >= 0]):
@@ -53,4 +53,4 @@ def ranked(outputs: np.ndarray, labels: np.ndarray | None, groups: pa.Array | No
     columns["rank"] = rank.astype(np.float32)
     if label is not None:
         columns["loss"] = loss.astype(np.float32)
-    return Outcome(label, None, columns, means(columns))
+    return Predictions(label, None, columns, means(columns))

@@ -14,15 +14,21 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tensorboard_activis import codec, metadata, schema
-from tensorboard_activis.capture.evaluation import Pass
+from tensorboard_activis.capture.collector import SnapshotCollector
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.forks import forget, keep_from_children
-from tensorboard_activis.capture.given import Given
+from tensorboard_activis.capture.instance_metadata import InstanceMetadata
 from tensorboard_activis.capture.interrupts import uninterrupted
-from tensorboard_activis.capture.outcomes import TASKS
-from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, SeparatedError, shared
-from tensorboard_activis.capture.publication import Evaluation
+from tensorboard_activis.capture.processes import (
+    DisconnectedError,
+    OtherProcessError,
+    Processes,
+    SingleProcess,
+    broadcast,
+)
+from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.subsets import check_expressions
+from tensorboard_activis.capture.tasks import TASKS
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.files import make_own_directory
 from tensorboard_activis.leftovers import remove_leftovers
@@ -69,7 +75,7 @@ def check_options(
         raise ConfigurationError(
             f"task must be one of {', '.join(TASKS)}, or None to decide by the data; got {task!r}."
         )
-    Given(id, columns)
+    InstanceMetadata(id, columns)
 
 
 class RunDirectory:
@@ -164,9 +170,9 @@ class Recorder:
         processes: Processes | None = None,
     ) -> None:
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task)
-        self._processes = processes or Alone()
+        self._processes = processes or SingleProcess()
         self.graph = graph
-        self._evaluation = Evaluation(
+        self._evaluation = SnapshotOptions(
             tuple(layers),
             None if class_names is None else [printable(name) for name in class_names],
             {printable(name): expression for name, expression in (subsets or {}).items()},
@@ -183,7 +189,7 @@ class Recorder:
         clock = Clock(self._directory.path)
         self._started = clock.now()
         session = f"{session_time(self._started)}-{secrets.token_hex(4)}"
-        self._session = shared(self._processes, session if self._processes.rank == 0 else None) or session
+        self._session = broadcast(self._processes, session if self._processes.rank == 0 else None) or session
         self._events = EventWriter(self._directory.path, self._session, clock)
         self._instances = InstanceWriter(self._directory.path)
         self._written_graph = b""
@@ -194,20 +200,20 @@ class Recorder:
         self._reported: set[str] = set()
 
     def check(self, described: Mapping[str, Any]) -> None:
-        """Tries what describes a few instances, as `Pass.add` takes it, before there is anything to lose.
+        """Tries what describes a few instances, as `SnapshotCollector.add` takes it, before there is anything to lose.
 
         Raises:
             ConfigurationError: outputs, labels, ids, columns and so on do not fit the task, each other, or the subsets.
         """
         try:
-            Pass(replace(self._evaluation, layers=()), 0).add({}, **described)
+            SnapshotCollector(replace(self._evaluation, layers=()), 0).add({}, **described)
         except ConfigurationError:
             raise
         except ActiVisError as error:
             raise ConfigurationError(str(error)) from error
 
     @contextmanager
-    def snapshot(self, step: int) -> Iterator[Pass]:
+    def snapshot(self, step: int) -> Iterator[SnapshotCollector]:
         """Collects a snapshot in the body and publishes it when the body ends well; otherwise nothing is published.
 
         From then on it counts instead of everything that was logged before it at this step or a higher one.
@@ -216,19 +222,19 @@ class Recorder:
         arrays = ArrayWriter(self._directory.path, step, self._session, self._processes.rank, self._begun[step])
         self._begun[step] += 1
         try:
-            with self._processes.together():
-                evaluation = Pass(self._evaluation, step, self._processes)
+            with self._processes.collective():
+                evaluation = SnapshotCollector(self._evaluation, step, self._processes)
                 yield evaluation
                 # A directory that was deleted under us comes back: later snapshots should not be lost as well.
                 self._directory.restore()
                 record = evaluation.finish(arrays, self._instances, self._session)
-        except SeparatedError:
+        except DisconnectedError:
             raise  # the first process may be past this place, and write the event that names this one's file
         except BaseException:
             arrays.discard()  # then none is
             raise
         if self._processes.rank:
-            with self._processes.together():
+            with self._processes.collective():
                 pass
         else:
             self._publish(record, arrays)
@@ -238,7 +244,7 @@ class Recorder:
         """In the first process, when every file that the record names is complete; the others wait for it."""
         announced = False
         try:
-            with self._processes.together():
+            with self._processes.collective():
                 try:
                     uninterrupted(lambda: self._announce(record))
                     announced = True
@@ -246,7 +252,7 @@ class Recorder:
                     if not self._events.reached:
                         arrays.discard(record)
                     raise
-        except (ElsewhereError, SeparatedError):
+        except (OtherProcessError, DisconnectedError):
             if not announced:
                 raise  # otherwise it is there; what another process met since concerns the next one
 
@@ -290,9 +296,9 @@ class Recorder:
         except Exception as error:
             if self._strict:
                 raise
-            if isinstance(error, ElsewhereError) and self._processes.rank:
+            if isinstance(error, OtherProcessError) and self._processes.rank:
                 return
-            cause = str(error) if isinstance(error, ElsewhereError) else f"{type(error).__name__}: {error}"
+            cause = str(error) if isinstance(error, OtherProcessError) else f"{type(error).__name__}: {error}"
             # A full disk is one cause, whichever file it was that found no room.
             kind = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else cause
             if kind not in self._reported:

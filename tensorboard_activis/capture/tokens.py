@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from tensorboard_activis.capture.outcome import UNKNOWN, Outcome, sets
+from tensorboard_activis.capture.predictions import UNKNOWN, Predictions, sets
 
 #: Of more classes (a vocabulary) predictions and labels are not kept token by token.
 MOST_KINDS = 1_000
@@ -96,14 +96,14 @@ def by_instance(classes: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return sets([row[real].astype(np.int32) for row, real in zip(classes, counted, strict=True)])
 
 
-def tokens(scores: TokenScores) -> Outcome:
+def tokens(scores: TokenScores) -> Predictions:
     """The outcome of a batch: totals of accuracy and loss are over tokens, and `correct` says that all of them are right."""
     columns = {"score": scores.score.astype(np.float32), "tokens": scores.counted.astype(np.int32)}
     if scores.prediction is not None:
         columns["prediction"] = scores.prediction
     unfinite = int((np.isnan(scores.score) & (scores.counted > 0)).sum())
     if scores.right is None or scores.loss is None or scores.label_score is None:
-        return Outcome(columns=columns, unfinite=unfinite)
+        return Predictions(columns=columns, unfinite=unfinite)
     some = scores.counted > 0
     if scores.judged:
         columns["correct"] = np.where(some, scores.right == scores.counted, UNKNOWN).astype(np.uint8)
@@ -121,4 +121,4 @@ def tokens(scores: TokenScores) -> Outcome:
         members = np.zeros((len(scores.label), scores.classes), bool)
         for row, classes in enumerate(scores.label):
             members[row, classes] = True
-    return Outcome(scores.label, members, columns, totals, int((~some).sum()), unfinite)
+    return Predictions(scores.label, members, columns, totals, int((~some).sum()), unfinite)

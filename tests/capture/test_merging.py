@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorboard_activis.capture.contents import Contents
-from tensorboard_activis.capture.outcomes import Outcomes
-from tensorboard_activis.capture.parcels import packed, unpacked
-from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, rounds, shared
+from tensorboard_activis.capture.processes import OtherProcessError, Processes, SingleProcess, broadcast, rounds
 from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.capture.serialization import deserialize, serialize
+from tensorboard_activis.capture.tasks import TaskEvaluator
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.read.run import open_run
@@ -63,7 +63,7 @@ def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], probes: int 
 
     (log_dir / "activis").mkdir(parents=True, exist_ok=True)
     if len(dealt) == 1:
-        work(Alone())
+        work(SingleProcess())
     else:
         run_threads(len(dealt), work)
 
@@ -182,7 +182,7 @@ def test_a_fault_in_one_process_loses_the_snapshot_in_all(tmp_path: Path) -> Non
         return None
 
     first, second = run_threads(2, work)
-    assert isinstance(first, ElsewhereError)
+    assert isinstance(first, OtherProcessError)
     assert "boom" in str(first)
     assert isinstance(second, ValueError)
     assert not list((tmp_path / "activis").glob("*events*"))
@@ -217,7 +217,7 @@ def test_where_the_event_cannot_be_written_the_files_of_all_go(tmp_path: Path, m
     (tmp_path / "activis").mkdir()
     first, second = run_threads(2, lambda processes: logged(processes, tmp_path))
     assert isinstance(first, OSError)
-    assert isinstance(second, ElsewhereError)
+    assert isinstance(second, OtherProcessError)
     assert len(found) == 2
     assert not list((tmp_path / "activis").glob("step-*"))
 
@@ -229,23 +229,23 @@ def test_what_another_process_meets_after_the_event_costs_nothing(
     monkeypatch.setattr("tensorboard_activis.write.arrays.INLINE_BYTES", 0)
 
     def work(processes: Processes) -> Exception | None:
-        together, calls = processes.together, iter(range(9))
+        collective, calls = processes.collective, iter(range(9))
 
         @contextmanager
         def interrupted() -> Iterator[None]:
-            with together():
+            with collective():
                 yield
                 if next(calls) and processes.rank == 1:
                     raise ValueError("interrupted")
 
-        monkeypatch.setattr(processes, "together", interrupted)
+        monkeypatch.setattr(processes, "collective", interrupted)
         return logged(processes, tmp_path)
 
     (tmp_path / "activis").mkdir()
     first, second, third = run_threads(3, work)
     assert first is None
     assert str(second) == "interrupted"
-    assert isinstance(third, ElsewhereError)
+    assert isinstance(third, OtherProcessError)
     latest = open_run(tmp_path).latest
     assert sorted(latest.instances["id"].to_pylist()) == [0, 1, 2]
     assert latest.activations("head").shape == (3, 3)
@@ -261,7 +261,7 @@ def test_what_the_first_batch_decides_holds_for_the_others() -> None:
         contents.facts(1, texts=None, columns={"n": [1]})
         contents.looks(np.array([0]), inputs=images)
         contents.looks(np.array([0]), audio=(sound, rate))
-    other.decide_as(unpacked(b"".join(packed(first.decided))))
+    other.decide_as(deserialize(b"".join(serialize(first.decided))))
     for look in ({"inputs": dim}, {"audio": (sound, 8_000)}):
         expected, found = (contents.looks(np.array([0]), **look) for contents in (first, other))
         assert {name: values.tolist() for name, values in found.items()} == {
@@ -271,16 +271,16 @@ def test_what_the_first_batch_decides_holds_for_the_others() -> None:
     with pytest.raises(ActiVisError, match="held numbers at first"):
         other.facts(1, columns={"n": ["text"]})
 
-    outcomes, same = Outcomes(None), Outcomes(None)
+    outcomes, same = TaskEvaluator(None), TaskEvaluator(None)
     outcomes.of(np.array([[0.25, 0.75]]), np.array([1]))
-    same.decide_as(unpacked(b"".join(packed(outcomes.decided))))
+    same.decide_as(deserialize(b"".join(serialize(outcomes.decided))))
     assert (same.task, same.classes, same.labelled) == ("classification", 2, True)
     assert same.of(np.array([[0.9, 0.1]]), np.array([0])).columns["score"] == pytest.approx([0.9])  # not softmaxed
 
 
 def test_a_value_is_that_of_the_first_process_that_has_one() -> None:
     def work(processes: Processes) -> object:
-        return shared(processes, {"of": processes.rank} if processes.rank else None)
+        return broadcast(processes, {"of": processes.rank} if processes.rank else None)
 
     assert run_threads(3, work) == [{"of": 1}] * 3
-    assert run_threads(2, lambda processes: shared(processes, None)) == [None, None]
+    assert run_threads(2, lambda processes: broadcast(processes, None)) == [None, None]

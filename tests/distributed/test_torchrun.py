@@ -162,5 +162,5 @@ def test_a_process_that_dies_does_not_hang_the_others(tmp_path: Path) -> None:
     said = (tmp_path / "dies" / "told-0").read_text()
     assert "ActiVis lost the snapshot of step 1" in said
     assert "has one of them ended?" in said
-    assert "step 2; training goes on. SeparatedError" in said
+    assert "step 2; training goes on. DisconnectedError" in said
     assert not list((tmp_path / "dies").rglob("*tfevents*"))

@@ -135,7 +135,7 @@ class Victims:
                     self._pace[min(found.announced, 1)], begun = time.monotonic() - begun, time.monotonic()
                 found.announced = max(count, found.announced)
             elif kind == "fault" and found.struck and rank not in kill.ranks:
-                found.separated += text.startswith("SeparatedError: The other processes cannot be reached")
+                found.separated += text.startswith("DisconnectedError: The other processes cannot be reached")
             elif kind == "fault":
                 found.faults.append(text)
             making = kill.snapshots is None and len(pids) == self.size

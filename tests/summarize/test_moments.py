@@ -98,7 +98,7 @@ def test_processes_add_up(seed: int, size: int, holes: bool) -> None:
         mine = owner == processes.rank
         moments = Moments(3, 5)
         moments.add(values[mine], groups(masks[:, mine]))
-        moments.combine(processes.total, processes.lowest, processes.highest)
+        moments.combine(processes.sum, processes.min, processes.max)
         return moments
 
     expected = whole.statistics()

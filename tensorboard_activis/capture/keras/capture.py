@@ -15,7 +15,7 @@ from tensorboard_activis.capture.keras.labels import Labels
 from tensorboard_activis.capture.keras.outputs import described, essence, gives_probabilities
 from tensorboard_activis.capture.keras.tap import Captured, Tap, targets
 from tensorboard_activis.capture.progress import with_bar
-from tensorboard_activis.capture.random_states import OwnDraws, random_states
+from tensorboard_activis.capture.random_states import RandomStream, random_states
 from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.errors import ConfigurationError
 
@@ -121,7 +121,7 @@ class KerasCapture:
         """One evaluation pass, after which the model and all random states are as before.
 
         Arguments:
-            add: called for each batch as the recorder's `Pass.add`.
+            add: called for each batch as the recorder's `SnapshotCollector.add`.
             progress: whether to show a bar; None: on a terminal, when it takes more than a second.
         """
 
@@ -134,11 +134,11 @@ class KerasCapture:
             for batch in draws.each(self._data.probes or ()):
                 self._add(add, draws, reading, batch, probe=True)
 
-        draws = OwnDraws(self._data.loaders)
+        draws = RandomStream(self._data.loaders)
         exclusively(passes)
 
     def _add(
-        self, add: Callable[..., None], draws: OwnDraws, reading: Reading, batch: Batch, *, probe: bool = False
+        self, add: Callable[..., None], draws: RandomStream, reading: Reading, batch: Batch, *, probe: bool = False
     ) -> None:
         facts = draws.run(lambda: reading.of(batch))
         captured = draws.run(lambda: self.tap(batch.inputs))

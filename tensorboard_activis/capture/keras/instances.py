@@ -6,13 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.given import Given
-from tensorboard_activis.capture.ids import ContentIds
+from tensorboard_activis.capture.content_ids import ContentIds
+from tensorboard_activis.capture.instance_metadata import InstanceMetadata
 from tensorboard_activis.capture.keras.data import ArrayData, Batch, DatasetData, as_array
 from tensorboard_activis.capture.keras.labels import Labels, check_width
 from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, watched
 from tensorboard_activis.capture.keras.tap import Captured
-from tensorboard_activis.capture.outcomes import Outcomes
+from tensorboard_activis.capture.tasks import TaskEvaluator
 from tensorboard_activis.capture.tokens import TokenScores, token_scores
 from tensorboard_activis.capture.user_columns import RESERVED
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -32,7 +32,7 @@ class Described:
     """
 
     def __init__(self, data: ArrayData | DatasetData, id: Any, columns: Any, texts: Any, audio: Any) -> None:
-        self.given = Given(id, columns)
+        self.given = InstanceMetadata(id, columns)
         self.given.check(data.instances, fixed_order=data.fixed_order)
         if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):
             raise ConfigurationError(
@@ -91,7 +91,7 @@ class Instances:
         if described.audio is not None:
             self._sound(first)
         found = self.of(first, captured)
-        Outcomes(class_names, task, probabilities).of(found["outputs"], found["labels"])
+        TaskEvaluator(class_names, task, probabilities).of(found["outputs"], found["labels"])
 
     def begin(self) -> "Reading":
         """What lasts for one pass over the data."""
@@ -104,7 +104,7 @@ class Instances:
         return Reading(self, self._described.given.by_batch, texts if callable(texts) else None, False)
 
     def of(self, batch: Batch, captured: Captured) -> dict[str, Any]:
-        """What `Pass.add` takes, but ids, texts and columns.
+        """What `SnapshotCollector.add` takes, but ids, texts and columns.
 
         Raises:
             ActiVisError: labels are not one per instance.
@@ -141,13 +141,13 @@ class Instances:
 class Reading:
     """One pass over the data: ids, columns and texts go on from batch to batch."""
 
-    def __init__(self, instances: Instances, given: Given, texts: Texts | None, by_content: bool) -> None:
+    def __init__(self, instances: Instances, given: InstanceMetadata, texts: Texts | None, by_content: bool) -> None:
         self._instances, self._given, self._texts = instances, given, texts
         self._content = ContentIds() if by_content else None
         self._seen = 0
 
     def of(self, batch: Batch) -> dict[str, Any]:
-        """Ids, texts and columns of a batch, as `Pass.add` takes them."""
+        """Ids, texts and columns of a batch, as `SnapshotCollector.add` takes them."""
         ids, columns = self._given.of(batch.raw, self._seen, batch.instances)
         if ids is None and self._content is not None:
             ids = self._content.of(*keras.tree.flatten(batch.inputs))

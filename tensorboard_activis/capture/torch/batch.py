@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from tensorboard_activis.capture.parcels import UnsendableError, packed
-from tensorboard_activis.capture.processes import Processes, shared
-from tensorboard_activis.capture.torch.parcels import MAKE, describe
+from tensorboard_activis.capture.processes import Processes, broadcast
+from tensorboard_activis.capture.serialization import SerializationError, serialize
+from tensorboard_activis.capture.torch.serialization import DECODERS, encode
 from tensorboard_activis.errors import ConfigurationError
 
 
@@ -82,8 +82,8 @@ def shared_batch(processes: Processes, own: Batch | None) -> Batch | None:
         return own
     sent = None if own is None else (own.args, own.kwargs, own.labels, own.instances, own.mask)
     try:
-        sendable = sent is None or bool(packed(sent, describe))
-    except UnsendableError:
+        sendable = sent is None or bool(serialize(sent, encode))
+    except SerializationError:
         sendable = False
     if processes.any(not sendable):
         if own is None:
@@ -93,5 +93,5 @@ def shared_batch(processes: Processes, own: Batch | None) -> Batch | None:
                 "every process some data."
             )
         return own
-    found = shared(processes, sent, describe, MAKE)
+    found = broadcast(processes, sent, encode, DECODERS)
     return own if found is sent or found is None else Batch(*found)

@@ -5,8 +5,8 @@ import hashlib
 import torch
 from torch import nn
 
-from tensorboard_activis.capture.processes import Processes, shared
-from tensorboard_activis.capture.torch.parcels import MAKE, describe
+from tensorboard_activis.capture.processes import Processes, broadcast
+from tensorboard_activis.capture.torch.serialization import DECODERS, encode
 
 
 def share_buffers(model: nn.Module, processes: Processes) -> None:
@@ -15,12 +15,12 @@ def share_buffers(model: nn.Module, processes: Processes) -> None:
         return
     buffers = {name: buffer for name, buffer in model.named_buffers() if _is_plain(buffer)}
     told = [
-        _lines(data) for data in processes.gather("\n".join(f"{_digest(buffers[n])} {n}" for n in buffers).encode())
+        _lines(data) for data in processes.all_gather("\n".join(f"{_digest(buffers[n])} {n}" for n in buffers).encode())
     ]
     common = set.intersection(*told)
     wanted = sorted(line.partition(" ")[2] for line in told[0] - common)
     first = {name: buffers[name].detach().cpu() for name in wanted} if processes.rank == 0 else None
-    found = shared(processes, first, describe, MAKE) or {}
+    found = broadcast(processes, first, encode, DECODERS) or {}
     with torch.no_grad():
         for name, value in found.items():
             if processes.rank and name in buffers and buffers[name].shape == value.shape:

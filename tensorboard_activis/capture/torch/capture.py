@@ -12,9 +12,9 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.layers import choose, feed_relu
-from tensorboard_activis.capture.processes import Alone, Processes, rounds
+from tensorboard_activis.capture.processes import Processes, SingleProcess, rounds
 from tensorboard_activis.capture.progress import with_bar
-from tensorboard_activis.capture.random_states import OwnDraws
+from tensorboard_activis.capture.random_states import RandomStream
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
 from tensorboard_activis.capture.torch.batch import Batch, cut, shared_batch, transform
 from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
@@ -44,7 +44,7 @@ class TorchCapture:
     Attributes:
         layers: what is recorded.
         probabilities: whether the model's outputs are probabilities; None if its graph does not say so.
-        first: what is known of a few instances, as `Pass.add` takes it, to be tried.
+        first: what is known of a few instances, as `SnapshotCollector.add` takes it, to be tried.
 
     Raises:
         ConfigurationError: the data are empty or of no use, the model does not run on them, or a layer is not there.
@@ -65,7 +65,7 @@ class TorchCapture:
         processes: Processes | None = None,
         **described: Any,
     ) -> None:
-        self._processes = processes or Alone()
+        self._processes = processes or SingleProcess()
         if graph not in ("recorded", "export"):
             raise ConfigurationError(
                 f"graph must be 'recorded' (one forward pass) or 'export' (torch.export); got {graph!r}."
@@ -124,7 +124,7 @@ class TorchCapture:
         """One evaluation pass, after which the model is as before.
 
         Arguments:
-            add: called for each batch as the recorder's `Pass.add`.
+            add: called for each batch as the recorder's `SnapshotCollector.add`.
             progress: whether to show a bar; None: on a terminal, when it takes more than a second.
 
         Raises:
@@ -159,7 +159,7 @@ class TorchCapture:
                 else:
                     self._add(add, draws, hooks, model, batch, reading, Counter(), probe=True)
 
-        draws = OwnDraws(loaders)
+        draws = RandomStream(loaders)
         run_untouched(self._model, None, hooked)
         self._check_absent(absent, seen)
 
@@ -180,7 +180,7 @@ class TorchCapture:
     def _add(
         self,
         add: Callable[..., None],
-        draws: OwnDraws,
+        draws: RandomStream,
         hooks: ActivationHooks,
         model: nn.Module,
         batch: Batch,
@@ -222,7 +222,7 @@ class TorchCapture:
 
     def _check_absent(self, absent: Mapping[str, int], seen: int) -> None:
         names = [layer.name for layer in self.layers]
-        counts = self._processes.total(np.array([seen, *(absent.get(name, 0) for name in names)])).tolist()
+        counts = self._processes.sum(np.array([seen, *(absent.get(name, 0) for name in names)])).tolist()
         for name, count in zip(names, counts[1:], strict=True):
             if count and count == counts[0]:
                 raise ActiVisError(

@@ -3,15 +3,15 @@
 import numpy as np
 import torch
 
-from tensorboard_activis.capture import ids
+from tensorboard_activis.capture import content_ids
 from tensorboard_activis.capture.torch.batch import Batch, tensors
 
 
 class ContentIds:
-    """Names the instances of torch batches by their content; one object serves one pass, as `ids.ContentIds` does."""
+    """Names the instances of torch batches by their content; one object serves one pass, as `content_ids.ContentIds` does."""
 
     def __init__(self) -> None:
-        self._names = ids.ContentIds()
+        self._names = content_ids.ContentIds()
 
     def of(self, batch: Batch) -> list[str]:
         """One id per instance of a batch that is still where the loader left it."""

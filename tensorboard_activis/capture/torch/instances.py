@@ -8,7 +8,7 @@ import torch
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Contents
-from tensorboard_activis.capture.given import Given, identities
+from tensorboard_activis.capture.instance_metadata import InstanceMetadata, checked_ids
 from tensorboard_activis.capture.thumbnails import CHANNELS
 from tensorboard_activis.capture.torch.batch import Batch, tensors
 from tensorboard_activis.capture.torch.batches import Batches
@@ -61,7 +61,7 @@ class Instances:
         audio: Audio | None = None,
     ) -> None:
         self._task, self._audio = task, audio
-        self._given = Given(id, columns)
+        self._given = InstanceMetadata(id, columns)
         self._given.check(order.instances, fixed_order=order.fixed)
         self._order = order
         self._positions = _positions(first.labels) if task in (None, "tokens") else None
@@ -89,7 +89,7 @@ class Instances:
         return Reading(self._given.by_batch, None, Positions(None, described=False, named=False))
 
     def first(self, batch: Batch, output: Any, instances: int) -> dict[str, Any]:
-        """All that `Pass.add` takes but activations, of the first so many instances of a batch.
+        """All that `SnapshotCollector.add` takes but activations, of the first so many instances of a batch.
 
         Arguments:
             output: the model's answer to these.
@@ -103,7 +103,7 @@ class Instances:
             # Checked whole, before they are cut.
             Contents().facts(batch.instances, texts=batch.texts)
             ids = described["ids"]
-            described["ids"] = None if ids is None else identities(ids, batch.instances)[:instances].tolist()
+            described["ids"] = None if ids is None else checked_ids(ids, batch.instances)[:instances].tolist()
             columns = UserColumns().of(described["columns"], batch.instances)
             described["columns"] = {name: values[:instances] for name, values in columns.items()}
         except ConfigurationError:
@@ -118,7 +118,10 @@ class Instances:
         return described | looks
 
     def of(self, batch: Batch, output: Any, instances: int | None = None) -> dict[str, Any]:
-        """What `Pass.add` takes, but ids and the user's columns; of the first so many instances, if these are all of `output`."""
+        """What `SnapshotCollector.add` takes, but ids and the user's columns.
+
+        With `instances`, of the first so many instances, if these are all of `output`.
+        """
         some = slice(instances)
         labels = self._labels.of(batch.labels)
         positions = labels.shape[1] if labels is not None and labels.ndim == 2 and self._positions is not None else None
@@ -161,12 +164,12 @@ class Instances:
 class Reading:
     """One pass over the data: ids go on from batch to batch."""
 
-    def __init__(self, given: Given, content: ContentIds | None, positions: Positions) -> None:
+    def __init__(self, given: InstanceMetadata, content: ContentIds | None, positions: Positions) -> None:
         self._given, self._content, self._positions = given, content, positions
         self._seen = 0
 
     def of(self, batch: Batch) -> dict[str, Any]:
-        """Ids and columns of a batch that is still where the loader left it, as `Pass.add` takes them."""
+        """Ids and columns of a batch that is still where the loader left it, as `SnapshotCollector.add` takes them."""
         place, count = self._seen, batch.instances
         ids, columns = self._given.of(batch.raw, place, count, self._positions.described(place, count))
         self._seen += count

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from tensorboard_activis.capture.parcels import Parcel
-from tensorboard_activis.capture.processes import Alone, ElsewhereError, Processes, SeparatedError
+from tensorboard_activis.capture.processes import DisconnectedError, OtherProcessError, Processes, SingleProcess
+from tensorboard_activis.capture.serialization import Serialized
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 
 #: So many seconds a process waits for the others to make their logger, if it was not told that they will.
@@ -46,11 +46,11 @@ class TorchProcesses:
         """Whether it is true in one of them."""
         return any(self._headers(int(flag)))
 
-    def gather(self, data: bytes) -> list[bytes]:
+    def all_gather(self, data: bytes) -> list[bytes]:
         """What each of them gave, in order of rank."""
-        return [bytes(found) for found in self.exchange([[data]] * self.size)]
+        return [bytes(found) for found in self.all_to_all([[data]] * self.size)]
 
-    def exchange(self, parts: Sequence[Parcel]) -> list[memoryview]:
+    def all_to_all(self, parts: Sequence[Serialized]) -> list[memoryview]:
         """One parcel for each of them; gives what each of them had for this one, in order of rank."""
         sizes = self._headers(*(_size(part) for part in parts))
         received = [sizes[rank * self.size + self.rank] for rank in range(self.size)]
@@ -58,24 +58,24 @@ class TorchProcesses:
             return [memoryview(b"")] * self.size
         return self._bytes(parts, received)
 
-    def total(self, values: np.ndarray) -> np.ndarray:
+    def sum(self, values: np.ndarray) -> np.ndarray:
         """The sum over processes of arrays of one shape and dtype, element by element."""
         return self._reduced(values, dist.ReduceOp.SUM)
 
-    def lowest(self, values: np.ndarray) -> np.ndarray:
-        """As `total`, the minimum."""
+    def min(self, values: np.ndarray) -> np.ndarray:
+        """As `sum`, the minimum."""
         return self._reduced(values, dist.ReduceOp.MIN)
 
-    def highest(self, values: np.ndarray) -> np.ndarray:
-        """As `total`, the maximum."""
+    def max(self, values: np.ndarray) -> np.ndarray:
+        """As `sum`, the maximum."""
         return self._reduced(values, dist.ReduceOp.MAX)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def collective(self) -> Iterator[None]:
         """A body that all go through. Leaves it without an exception only if all do."""
         try:
             yield
-        except ElsewhereError:
+        except OtherProcessError:
             raise
         except BaseException as error:
             if not self._lost:
@@ -95,7 +95,7 @@ class TorchProcesses:
         """The numbers of all, one process after the other; as many from each.
 
         Raises:
-            ElsewhereError: one of them says that it met a fault.
+            OtherProcessError: one of them says that it met a fault.
         """
         status, found = self._signals(_FINE, numbers)
         self._hear(status, b"")
@@ -128,9 +128,9 @@ class TorchProcesses:
             dist.all_reduce(sizes, group=self._group)
         texts = self._bytes([[text]] * self.size, sizes.tolist())
         rank = status.index(_FAULT)
-        raise ElsewhereError(f"Process {rank} of {self.size} met a fault. {bytes(texts[rank]).decode()}")
+        raise OtherProcessError(f"Process {rank} of {self.size} met a fault. {bytes(texts[rank]).decode()}")
 
-    def _bytes(self, parts: Sequence[Parcel], received: list[int]) -> list[memoryview]:
+    def _bytes(self, parts: Sequence[Serialized], received: list[int]) -> list[memoryview]:
         """What the others had for this one, as views of one piece of memory."""
         sizes = [_size(part) for part in parts]
         sent = np.empty(sum(sizes), np.uint8)
@@ -148,15 +148,15 @@ class TorchProcesses:
     @contextmanager
     def _connected(self) -> Iterator[None]:
         if self._lost:
-            raise SeparatedError("The connection to the other processes was lost at an earlier snapshot.")
+            raise DisconnectedError("The connection to the other processes was lost at an earlier snapshot.")
         try:
             yield
         except RuntimeError as error:
             self._lost = True
-            raise SeparatedError(f"The other processes cannot be reached; has one of them ended? {error}") from error
+            raise DisconnectedError(f"The other processes cannot be reached; has one of them ended? {error}") from error
 
 
-def found(log_dir: str | os.PathLike[str], distributed: bool | None) -> Processes:
+def connect(log_dir: str | os.PathLike[str], distributed: bool | None) -> Processes:
     """The processes that log together into this directory.
 
     Making a group needs all of them, so each first says that it is there, through the store by which they found each other,
@@ -178,7 +178,7 @@ def found(log_dir: str | os.PathLike[str], distributed: bool | None) -> Processe
             "them with torchrun and call torch.distributed.init_process_group first, or leave distributed out."
         )
     if not running or distributed is False:
-        return Alone()
+        return SingleProcess()
     key = hashlib.blake2b(os.path.abspath(log_dir).encode(), digest_size=8).hexdigest()
     _made[key] += 1
     decision = _decision(f"activis/{key}/{_made[key]}", _timeout().total_seconds() if distributed else PATIENCE)
@@ -193,14 +193,14 @@ def found(log_dir: str | os.PathLike[str], distributed: bool | None) -> Processe
             ActiVisWarning,
             stacklevel=4,
         )
-        return Alone()
+        return SingleProcess()
     raise ConfigurationError(
         f"Of {dist.get_world_size()} processes only {', '.join(there)} made a logger for {log_dir} in time. Make it on all of "
         "them, at the same place and for the same directory; or on one of them, with distributed=False."
     )
 
 
-def told(text: str) -> str:
+def broadcast_text(text: str) -> str:
     """What the first process of the default group says, on all of them; all must ask at the same place.
 
     Through the store by which they found each other: that needs no device, whatever the group's backend is.
@@ -213,7 +213,7 @@ def told(text: str) -> str:
     return bytes(store.get(name)).decode()
 
 
-def _size(parcel: Parcel) -> int:
+def _size(parcel: Serialized) -> int:
     return sum(map(len, parcel))
 
 

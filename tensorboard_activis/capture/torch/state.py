@@ -26,7 +26,7 @@ def run_untouched(model: nn.Module, loaders: tuple[Any, ...] | None, body: Calla
     before. A forward pass of theirs that runs already is waited for.
 
     Arguments:
-        loaders: see `untouched`; None where the body itself sees to random states, with `OwnDraws`.
+        loaders: see `untouched`; None where the body itself sees to random states, with `RandomStream`.
 
     Raises:
         ActiVisError: another thread's forward pass does not end.

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tensorboard_activis.capture.ids import ContentIds
+from tensorboard_activis.capture.content_ids import ContentIds
 
 
 def ids_of(*inputs: np.ndarray) -> list[str]:

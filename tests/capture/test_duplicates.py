@@ -4,14 +4,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorboard_activis.capture.identities import Seen
+from tensorboard_activis.capture.duplicates import DuplicateFilter
 
 RANK = st.integers(0, 2**64 - 1) | st.integers(0, 9)
 
 
 @given(st.lists(st.lists(RANK, max_size=12), max_size=12))
 def test_as_a_set_would_tell(batches: list[list[int]]) -> None:
-    seen, known = Seen(), set[int]()
+    seen, known = DuplicateFilter(), set[int]()
     for batch in batches:
         expected = []
         for rank in batch:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tensorboard_activis.capture.outcome import UNKNOWN
+from tensorboard_activis.capture.predictions import UNKNOWN
 
 
 def with_probes(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
-from tensorboard_activis.capture.parcels import Parcel, UnsendableError, packed, unpacked
-from tensorboard_activis.capture.torch.parcels import MAKE, describe
+from tensorboard_activis.capture.serialization import SerializationError, Serialized, deserialize, serialize
+from tensorboard_activis.capture.torch.serialization import DECODERS, encode
 
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)  # lone surrogates as well
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.binary(max_size=100)
@@ -65,19 +65,19 @@ def same(a: Any, b: Any) -> bool:
     return a == b or (isinstance(a, float) and math.isnan(a) and math.isnan(b)) or np.isnat(a)
 
 
-def sent(parcel: Parcel) -> Any:
-    return unpacked(b"".join(parcel))
+def sent(parcel: Serialized) -> Any:
+    return deserialize(b"".join(parcel))
 
 
 @given(st.recursive(PLAIN | ARRAYS, nested, max_leaves=12))
 def test_every_value_arrives_as_it_was(value: Any) -> None:
-    assert same(sent(packed(value)), value)
+    assert same(sent(serialize(value)), value)
 
 
 @given(NUMBERS, st.integers(0, 3))
 def test_scalars_of_numpy(dtype: np.dtype[Any], number: int) -> None:
     value = np.array(number).astype(dtype)[()]
-    found = sent(packed([value]))[0]
+    found = sent(serialize([value]))[0]
     assert type(found) is type(value)
     assert found == value
 
@@ -91,15 +91,15 @@ def test_what_rows_are_made_of() -> None:
         "strided": np.arange(24).reshape(4, 6)[::2, ::3],
         "turned": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     }
-    assert same(sent(packed(rows)), rows)
+    assert same(sent(serialize(rows)), rows)
 
 
 def test_arrays_are_neither_copied_to_be_sent_nor_when_they_arrive() -> None:
     rows = np.arange(1000, dtype=np.float32).reshape(10, 100)
-    parcel = packed({"rows": rows, "more": rows[:3]})
+    parcel = serialize({"rows": rows, "more": rows[:3]})
     assert sum(np.shares_memory(np.frombuffer(buffer, np.uint8), rows) for buffer in parcel) == 2
     data = np.frombuffer(b"".join(parcel), np.uint8)
-    found = unpacked(data.data)
+    found = deserialize(data.data)
     assert all(np.shares_memory(array, data) for array in found.values())
     starts = [array.__array_interface__["data"][0] - data.__array_interface__["data"][0] for array in found.values()]
     assert all(start % 64 == 0 for start in starts)
@@ -115,21 +115,21 @@ class Thing:
     ids=lambda value: type(value).__name__,
 )
 def test_anything_else_is_refused(value: Any) -> None:
-    with pytest.raises(UnsendableError, match="cannot be sent to another process"):
-        packed(value)
+    with pytest.raises(SerializationError, match="cannot be sent to another process"):
+        serialize(value)
 
 
 def test_a_parcel_that_was_cut_off_is_no_value() -> None:
-    data = b"".join(packed(np.arange(100)))
+    data = b"".join(serialize(np.arange(100)))
     with pytest.raises(ValueError, match="128 bytes of contents; 800 are named"):
-        unpacked(data[:192])
+        deserialize(data[:192])
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn, torch.int8, torch.bool, torch.complex64])
 def test_tensors_of_types_that_numpy_has_and_has_not(dtype: torch.dtype) -> None:
     tensor = torch.arange(-3, 9).reshape(3, 4).to(dtype)
     value = {"turned": tensor.T, "none": tensor[:0], "one": tensor[1, 2]}
-    found = unpacked(b"".join(packed(value, describe)), MAKE)
+    found = deserialize(b"".join(serialize(value, encode)), DECODERS)
     for name, one in value.items():
         assert (found[name].dtype, found[name].shape) == (dtype, one.shape)
         assert torch.equal(found[name].to(torch.complex64), one.to(torch.complex64))
@@ -138,14 +138,14 @@ def test_tensors_of_types_that_numpy_has_and_has_not(dtype: torch.dtype) -> None
 
 def test_a_tensor_is_sent_without_its_gradients() -> None:
     tensor = torch.arange(3.0).requires_grad_() * 2
-    (found,) = unpacked(b"".join(packed([tensor], describe)), MAKE)
+    (found,) = deserialize(b"".join(serialize([tensor], encode)), DECODERS)
     assert found.tolist() == [0, 2, 4]
     assert not found.requires_grad
 
 
 def test_packed_sequences() -> None:
     value = pack_sequence([torch.arange(3), torch.arange(5), torch.arange(2)], enforce_sorted=False)
-    found = unpacked(b"".join(packed((value,), describe)), MAKE)[0]
+    found = deserialize(b"".join(serialize((value,), encode)), DECODERS)[0]
     assert type(found) is PackedSequence
     assert [part.tolist() for part in found] == [part.tolist() for part in value]
 
@@ -159,5 +159,5 @@ def test_packed_sequences() -> None:
     ],
 )
 def test_tensors_without_plain_values_are_refused(tensor: torch.Tensor) -> None:
-    with pytest.raises(UnsendableError, match=r"Tensor cannot be sent"):
-        packed([tensor], describe)
+    with pytest.raises(SerializationError, match=r"Tensor cannot be sent"):
+        serialize([tensor], encode)

@@ -1,4 +1,4 @@
-"""Tensors on their way from one process to another; see `capture.parcels`."""
+"""Tensors on their way from one process to another; see `capture.serialization`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence
 
 
-def describe(value: Any) -> tuple[str, Any] | None:
+def encode(value: Any) -> tuple[str, Any] | None:
     """Tensors whose values lie one after the other, and packed sequences of them."""
     if isinstance(value, PackedSequence):
         return "packed", tuple(value)
@@ -32,4 +32,4 @@ def _packed(told: tuple[Any, ...]) -> PackedSequence:
     return PackedSequence(*told)
 
 
-MAKE = {"tensor": _tensor, "packed": _packed}
+DECODERS = {"tensor": _tensor, "packed": _packed}

@@ -15,7 +15,7 @@ Identify = Callable[[Any], Sequence[int] | Sequence[str]]
 Describe = Callable[[Any], Mapping[str, Any]]
 
 
-class Given:
+class InstanceMetadata:
     """Hands out what the user says of instances, batch by batch.
 
     Arguments:
@@ -52,9 +52,9 @@ class Given:
         return self._identify is not None or self._ids is not None
 
     @property
-    def by_batch(self) -> "Given":
+    def by_batch(self) -> "InstanceMetadata":
         """The same without what goes by the order of the data: for other data, such as probes."""
-        return Given(self._identify, self._describe)
+        return InstanceMetadata(self._identify, self._describe)
 
     def check(self, instances: int | None, *, fixed_order: bool) -> None:
         """Compares with the data.
@@ -113,7 +113,7 @@ class Given:
             raise ActiVisError(f"id or columns has {self.instances} values, but data held {seen} instances.")
 
 
-def identities(ids: Sequence[Any], count: int) -> np.ndarray:
+def checked_ids(ids: Sequence[Any], count: int) -> np.ndarray:
     """Ids as int64 or as object of texts.
 
     Raises:

@@ -17,7 +17,7 @@ from tensorboard_activis.write.instances import InstanceWriter
 _SEEN = 5.0
 
 
-class Shards:
+class DistributedWriter:
     """Arrays and tables of which each process holds some rows. All call the same methods in the same order.
 
     Arguments:
@@ -28,7 +28,7 @@ class Shards:
 
     def __init__(self, processes: Processes, arrays: ArrayWriter, counts: Sequence[int]) -> None:
         self._processes, self._arrays, self._counts = processes, arrays, counts
-        names = [data.decode() for data in processes.gather(arrays.name.encode())]
+        names = [data.decode() for data in processes.all_gather(arrays.name.encode())]
         self._files = tuple(name for name, count in zip(names, counts, strict=True) if count)
 
     def rows(self, name: str, values: np.ndarray) -> schema.Array:
@@ -36,7 +36,7 @@ class Shards:
         total = sum(self._counts)
         row = values.dtype.itemsize * int(np.prod(values.shape[1:], dtype=np.int64))
         if self._arrays.fits(total * row):
-            parts = self._processes.gather(np.ascontiguousarray(values).tobytes())
+            parts = self._processes.all_gather(np.ascontiguousarray(values).tobytes())
             whole = np.frombuffer(b"".join(parts), values.dtype).reshape(total, *values.shape[1:])
             return self._arrays.add(name, whole)
         if len(values):
@@ -59,14 +59,16 @@ class Shards:
         if self._processes.size > 1:
             # What a column holds may differ from part to part: none of its values may be missing, or all.
             schemas = [
-                pa.ipc.read_schema(pa.py_buffer(data)) for data in self._processes.gather(_encoded(table.schema))
+                pa.ipc.read_schema(pa.py_buffer(data)) for data in self._processes.all_gather(_encoded(table.schema))
             ]
             table = table.cast(pa.unify_schemas(schemas, promote_options="permissive"))
         name = instances.write(table) if table.num_rows else ""
         self._arrays.close()
-        tables = tuple(data.decode() for data in self._processes.gather(name.encode()) if data)
+        tables = tuple(data.decode() for data in self._processes.all_gather(name.encode()) if data)
         files = [
-            data.decode() for data in self._processes.gather(self._arrays.holds * self._arrays.name.encode()) if data
+            data.decode()
+            for data in self._processes.all_gather(self._arrays.holds * self._arrays.name.encode())
+            if data
         ]
         if self._processes.rank == 0:
             _check_seen(self._arrays.directory, (*tables, *files))

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis.capture.classification import several, single
-from tensorboard_activis.capture.outcome import Outcome
+from tensorboard_activis.capture.predictions import Predictions
 from tensorboard_activis.capture.ranking import numbers, ranked
 from tensorboard_activis.capture.tokens import MOST_KINDS, TokenScores, token_scores, tokens
 from tensorboard_activis.errors import ConfigurationError
@@ -23,7 +23,7 @@ _SHAPES = {
 }
 
 
-class Outcomes:
+class TaskEvaluator:
     """Turns a model's outputs and labels into outcomes. What they are is decided by the first batch and then kept.
 
     Arguments:
@@ -54,7 +54,7 @@ class Outcomes:
 
     def of(
         self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, groups: pa.Array | None = None
-    ) -> Outcome:
+    ) -> Predictions:
         """The outcome of a batch.
 
         Args:
@@ -97,14 +97,14 @@ class Outcomes:
         self.task, self.classes, self.labelled, self._probabilities = decided
         self._decided = True
 
-    def _unpredicted(self, labels: np.ndarray | None) -> Outcome:
+    def _unpredicted(self, labels: np.ndarray | None) -> Predictions:
         """Labels without predictions: embeddings whose classes are known, say."""
         if labels is None or labels.ndim != 1:
-            return Outcome()
+            return Predictions()
         if self.classes and labels.dtype.kind in "iub":
             label = np.where((labels >= 0) & (labels < self.classes), labels, -1).astype(np.int64)
-            return Outcome(label, label, stray=int((label < 0).sum()))
-        return Outcome(labels.astype(np.float64 if labels.dtype.kind == "f" else np.int64))
+            return Predictions(label, label, stray=int((label < 0).sum()))
+        return Predictions(labels.astype(np.float64 if labels.dtype.kind == "f" else np.int64))
 
     def _decide(self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None) -> None:
         asked = self.task

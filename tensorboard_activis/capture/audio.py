@@ -13,7 +13,7 @@ SECONDS = 10
 RATE = 16_000
 
 
-class Clips:
+class WavEncoder:
     """Encodes waveforms as 16-bit WAV of one channel.
 
     Arguments:

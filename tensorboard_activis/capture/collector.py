@@ -7,12 +7,12 @@ import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Audio, Texts
-from tensorboard_activis.capture.given import identities
+from tensorboard_activis.capture.instance_metadata import checked_ids
 from tensorboard_activis.capture.instances import outcome_table
 from tensorboard_activis.capture.merging import merge, spread
-from tensorboard_activis.capture.outcome import Outcome
-from tensorboard_activis.capture.processes import Alone, Processes, shared
-from tensorboard_activis.capture.publication import Evaluation, Gathered, Rows, publish
+from tensorboard_activis.capture.predictions import Predictions
+from tensorboard_activis.capture.processes import Processes, SingleProcess, broadcast
+from tensorboard_activis.capture.publication import Collected, SnapshotOptions, StoredInstances, publish
 from tensorboard_activis.capture.subsets import Subsets
 from tensorboard_activis.capture.tokens import TokenScores
 from tensorboard_activis.errors import ActiVisError
@@ -24,18 +24,18 @@ from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
 
-class Pass:
+class SnapshotCollector:
     """Collects one snapshot, batch by batch. What is held grows with the sample; of other instances, 8 bytes of their ids.
 
     Attributes:
         gathered: what was seen so far.
     """
 
-    def __init__(self, evaluation: Evaluation, step: int, processes: Processes | None = None) -> None:
+    def __init__(self, evaluation: SnapshotOptions, step: int, processes: Processes | None = None) -> None:
         self._evaluation = evaluation
         self._step = step
-        self._processes = processes or Alone()
-        self.gathered = Gathered.begun(evaluation, self._processes)
+        self._processes = processes or SingleProcess()
+        self.gathered = Collected.begun(evaluation, self._processes)
         self._groups: Groups | None = None
         self._settled = False
 
@@ -140,7 +140,7 @@ class Pass:
             merge(self._processes, self.gathered)
             rows = spread(self._processes, self.gathered, self._evaluation.sample)
         else:
-            rows = Rows.of(self.gathered)
+            rows = StoredInstances.of(self.gathered)
         return publish(self._evaluation, self.gathered, rows, self._step, arrays, instances, session, self._processes)
 
     def _settle(self, decide: Callable[[], None] | None) -> None:
@@ -151,7 +151,7 @@ class Pass:
         if decide is not None and self._processes.size > 1:
             decide()
         mine = None if decide is None else (seen.outcomes.decided, seen.contents.decided)
-        found = shared(self._processes, mine)
+        found = broadcast(self._processes, mine)
         if found is not None:
             if found is not mine:
                 seen.outcomes.decide_as(found[0])
@@ -175,7 +175,7 @@ class Pass:
         chosen: np.ndarray,
         values: Sequence[np.ndarray],
         keys: np.ndarray | None,
-        outcome: Outcome,
+        outcome: Predictions,
         facts: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
         """What is kept of the chosen instances of a batch, besides their looks."""
@@ -195,7 +195,7 @@ class Pass:
             raise ActiVisError("Several processes need ids, to tell whether they have the same instances. Give id=.")
         if ids is None:
             return None if probe else np.arange(seen.seen, seen.seen + count)
-        keys = identities(ids, count)
+        keys = checked_ids(ids, count)
         texts = keys.dtype == object
         if seen.texts is not None and texts != seen.texts:
             raise ActiVisError(

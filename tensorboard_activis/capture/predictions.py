@@ -10,7 +10,7 @@ UNKNOWN = 255
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Predictions:
     """What the model made of a batch; every array has the first axis [instances]. docs/tasks.md says what it means.
 
     Attributes:

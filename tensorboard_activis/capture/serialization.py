@@ -1,7 +1,7 @@
-"""Values on their way from one process to another: bytes that say what they are, and never code, as pickle would be.
+"""Serialization of values that processes send to each other: plain data only, so that reading it never runs code as pickle does.
 
-A parcel is a header (its length in 8 bytes, then JSON that tells how the values are nested) and the bytes of arrays and byte
-strings in the order in which they are named there, each on a multiple of 64.
+The format is a header (its length in 8 bytes, then JSON that describes how the values are nested), followed by the bytes of
+arrays and byte strings in the order in which the header names them, each aligned to 64 bytes.
 """
 
 import json
@@ -14,44 +14,44 @@ from typing import Any
 import numpy as np
 
 Buffer = bytes | memoryview
-#: One after the other; arrays are not copied before they are sent.
-Parcel = list[Buffer]
+#: A serialized value: consecutive buffers. Arrays are not copied before they are sent.
+Serialized = list[Buffer]
 
-#: What is neither plain nor an array as a name and something that is; None: nobody knows it.
-Describe = Callable[[Any], tuple[str, Any] | None]
-#: The other way round, by name.
-Make = Mapping[str, Callable[[Any], Any]]
+#: Turns a value of another type into (name of its decoder, a value that can be serialized); None if it cannot.
+Encoder = Callable[[Any], tuple[str, Any] | None]
+#: Functions that restore values of other types, by the name that the encoder gave.
+Decoders = Mapping[str, Callable[[Any], Any]]
 
 _ALIGNED = 64
 _PLAIN = {str, int, float, bool, type(None)}
 
 
-class UnsendableError(TypeError):
-    """A value is none of those that can be sent; which."""
+class SerializationError(TypeError):
+    """A value has a type that cannot be serialized."""
 
 
-def packed(value: Any, describe: Describe = lambda value: None) -> Parcel:
+def serialize(value: Any, encode: Encoder = lambda value: None) -> Serialized:
     """A value made of None, truth values, numbers, texts, bytes, lists, tuples, sets, dicts and numpy arrays, also of objects.
 
     Raises:
-        UnsendableError: it holds something else, of which `describe` says nothing.
+        SerializationError: it holds something else, of which `encode` says nothing.
     """
-    contents: Parcel = []
-    header = json.dumps(_Packing(describe, contents).node(value), separators=(",", ":")).encode()
+    contents: Serialized = []
+    header = json.dumps(_Serializer(encode, contents).node(value), separators=(",", ":")).encode()
     header += b" " * (-(8 + len(header)) % _ALIGNED)
     return [struct.pack("<Q", len(header)), header, *(part for content in contents for part in _padded(content))]
 
 
-def unpacked(data: Buffer, make: Make | None = None) -> Any:
+def deserialize(data: Buffer, decoders: Decoders | None = None) -> Any:
     """The value; its arrays are views into the data."""
     view = memoryview(data)
     (length,) = struct.unpack_from("<Q", view)
-    return _Unpacking(view[8 + length :], make or {}).value(json.loads(bytes(view[8 : 8 + length])))
+    return _Deserializer(view[8 + length :], decoders or {}).value(json.loads(bytes(view[8 : 8 + length])))
 
 
-class _Packing:
-    def __init__(self, describe: Describe, contents: Parcel) -> None:
-        self._describe, self._contents = describe, contents
+class _Serializer:
+    def __init__(self, encode: Encoder, contents: Serialized) -> None:
+        self._encode, self._contents = encode, contents
 
     def node(self, value: Any) -> Any:
         """Texts, numbers and lists stand for themselves; everything else is {kind: what is needed to make it}."""
@@ -73,9 +73,9 @@ class _Packing:
             value = np.datetime64(value, "us")
         if isinstance(value, np.generic) and value.dtype.kind not in "OV":
             return {"scalar": self._array(np.asarray(value))}
-        described = self._describe(value)
+        described = self._encode(value)
         if described is None:
-            raise UnsendableError(f"a {kind.__module__}.{kind.__qualname__} cannot be sent to another process")
+            raise SerializationError(f"a {kind.__module__}.{kind.__qualname__} cannot be sent to another process")
         return {"own": [described[0], self.node(described[1])]}
 
     def _nodes(self, values: list[Any]) -> Any:
@@ -91,15 +91,15 @@ class _Packing:
         if array.dtype == object:
             return {"objects": [array.shape, self._nodes(array.ravel().tolist())]}
         if array.dtype.kind not in "biufcSUmM":
-            raise UnsendableError(f"an array of {array.dtype} cannot be sent to another process")
+            raise SerializationError(f"an array of {array.dtype} cannot be sent to another process")
         if array.nbytes:
             self._contents.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return {"array": [array.dtype.str, array.shape]}
 
 
-class _Unpacking:
-    def __init__(self, contents: memoryview, make: Make) -> None:
-        self._contents, self._make = contents, make
+class _Deserializer:
+    def __init__(self, contents: memoryview, decoders: Decoders) -> None:
+        self._contents, self._decoders = contents, decoders
         self._at = 0
 
     def value(self, node: Any) -> Any:
@@ -121,7 +121,7 @@ class _Unpacking:
         if kind == "scalar":
             return self.value(told)[()]
         if kind == "own":
-            return self._make[told[0]](self.value(told[1]))
+            return self._decoders[told[0]](self.value(told[1]))
         return {"tuple": tuple, "set": set, "frozenset": frozenset}[kind](self.value(told))
 
     def _array(self, dtype: np.dtype[Any], shape: list[int]) -> np.ndarray:

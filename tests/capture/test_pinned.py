@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorboard_activis.capture.together import longest, padded, with_probes
+from tensorboard_activis.capture.pinned import longest, padded, with_probes
 
 
 def test_what_a_probe_does_not_have_is_missing() -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tensorboard_activis.capture.processes import Alone, Processes
+from tensorboard_activis.capture.processes import Processes, SingleProcess
 
 
-class Seen:
+class DuplicateFilter:
     """The ranks (64-bit hashes of ids) of all instances so far, 8 bytes each.
 
     Held as sorted arrays of falling length, merged when one is no longer than the next: looking up a batch takes a few binary
@@ -13,7 +13,7 @@ class Seen:
     """
 
     def __init__(self, processes: Processes | None = None) -> None:
-        self._processes = processes or Alone()
+        self._processes = processes or SingleProcess()
         self._sorted: list[np.ndarray] = []
 
     def new(self, order: np.ndarray) -> np.ndarray:
@@ -21,7 +21,7 @@ class Seen:
 
         They are from now on. What several processes have at the same time counts in the first of them.
         """
-        batches = [np.frombuffer(data, np.uint64) for data in self._processes.gather(order.tobytes())]
+        batches = [np.frombuffer(data, np.uint64) for data in self._processes.all_gather(order.tobytes())]
         ends = np.cumsum([batch.size for batch in batches])
         fresh = self._fresh(np.concatenate(batches))
         return fresh[ends[self._processes.rank] - order.size : ends[self._processes.rank]]
