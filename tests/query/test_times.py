@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tensorboard_activis
-from tensorboard_activis.capture.parcels import packed, unpacked
+from tensorboard_activis.capture.serialization import deserialize, serialize
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.user_columns import arrow
 from tensorboard_activis.column_kinds import TIME, column_kind
@@ -102,7 +102,7 @@ def test_the_first_batch_may_have_none(tmp_path: Path) -> None:
 def test_they_are_sent_to_other_processes() -> None:
     """Beside a batch of nothing but None, numpy makes objects of them."""
     values = np.concatenate([np.full(2, None, object), np.array(NAIVE[1:4], "datetime64[us]")])
-    sent = unpacked(b"".join(packed(values)))
+    sent = deserialize(b"".join(serialize(values)))
     assert arrow(sent).to_pylist() == [None, None, *MOMENTS[1:4]]
 
 
