@@ -19,8 +19,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks._networks import GPT
 from benchmarks._pairs import in_turns, line
+from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 from tensorboard_activis.capture.torch.graph import record_graph
-from tensorboard_activis.capture.torch.state import untouched
 
 INSTANCES, POSITIONS = 11, 64
 
@@ -40,7 +40,7 @@ def main() -> None:
             model(tokens)
 
     def recorded() -> None:
-        with untouched(model):
+        with evaluation_mode(model):
             record_graph(model, (tokens,), {}, INSTANCES)
 
     def exported() -> None:

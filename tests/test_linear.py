@@ -21,7 +21,7 @@ from tensorboard_activis.capture.keras.graph import _drop_masks
 from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.recorder import check_options
-from tensorboard_activis.capture.torch.sketch import Draft, Sketch
+from tensorboard_activis.capture.torch.graph_builder import DraftNode, GraphBuilder
 from tensorboard_activis.capture.union import union
 from tensorboard_activis.errors import ConfigurationError, UnreadableError
 from tensorboard_activis.leftovers import leftovers
@@ -74,16 +74,16 @@ def test_layers() -> None:
 def test_operators_of_one_name() -> None:
     """Each is a node as soon as it ran, and what it held is asked for."""
     count = 10_000
-    sketch = Sketch({"": torch.nn.Identity()})
+    builder = GraphBuilder({"": torch.nn.Identity()})
     with within_limit():
         for index in range(count):
-            key = sketch.unused("/relu")
-            sketch.add(Draft(key, "", "operator", "relu"))
-            sketch.add_edge("/relu" if index == 1 else f"/relu_{index - 1}", key, SHAPE)
-            sketch.close(sketch.inside(key))
+            key = builder.unused_key("/relu")
+            builder.add(DraftNode(key, "", "operator", "relu"))
+            builder.add_edge("/relu" if index == 1 else f"/relu_{index - 1}", key, SHAPE)
+            builder.remove(builder.children(key))
     assert key == f"/relu_{count - 1}"
-    sketch.close(["/relu_7"])
-    assert sketch.unused("/relu") == "/relu_7"
+    builder.remove(["/relu_7"])
+    assert builder.unused_key("/relu") == "/relu_7"
 
 
 def test_paths() -> None:
@@ -96,11 +96,11 @@ def test_paths() -> None:
             schema.Node(f"b{index}.a", f"b{index}", "module", "a", "A"),
         ]
     through = tuple(schema.Edge(f"b{index}", f"b{index + 1}", SHAPE) for index in range(count - 1))
-    inside = tuple(schema.Edge(f"b{index}.a", f"b{index + 1}.a", SHAPE) for index in range(count - 1))
+    children = tuple(schema.Edge(f"b{index}.a", f"b{index + 1}.a", SHAPE) for index in range(count - 1))
     one = schema.Graph("torch", "Net", tuple(nodes), (schema.Edge("b0.a", "b0", SHAPE), *through))
     with within_limit():
-        found = union([one, schema.Graph("torch", "Net", tuple(nodes), inside)])
-    assert {(edge.source, edge.target) for edge in found.edges} == {(edge.source, edge.target) for edge in inside}
+        found = union([one, schema.Graph("torch", "Net", tuple(nodes), children)])
+    assert {(edge.source, edge.target) for edge in found.edges} == {(edge.source, edge.target) for edge in children}
 
 
 def test_operators_whose_result_goes_nowhere() -> None:

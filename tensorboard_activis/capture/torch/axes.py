@@ -54,55 +54,57 @@ _FOLDING = {"view", "reshape", "flatten", "rearrange"}
 
 
 @dataclass(frozen=True)
-class Layout:
+class Axes:
     """Axes of a raw tensor that hold the instances and the neurons; None where that is not known.
 
-    `folded`: the first axis is instances times positions, as where tokens of all instances go through a Linear in one row.
-    `picked`: the values of the data said which rows are there, or in which order, as where instances are routed to experts:
+    `flattened`: the first axis is instances times positions, as where tokens of all instances go through a Linear in one row.
+    `gathered`: the values of the data said which rows are there, or in which order, as where instances are routed to experts:
     a row is no longer the instance of its number.
     """
 
     batch: int | None = None
     neurons: int | None = None
-    folded: bool = False
-    picked: bool = False
+    flattened: bool = False
+    gathered: bool = False
 
-    def unfolded(self, shape: Sequence[int], instances: int) -> "tuple[tuple[int, ...], Layout]":
+    def unflattened(self, shape: Sequence[int], instances: int) -> "tuple[tuple[int, ...], Axes]":
         """Shape and layout with an axis of instances of its own."""
-        if not self.folded:
+        if not self.flattened:
             return tuple(shape), self
         neurons = None if self.neurons is None else self.neurons + 1
-        return (instances, shape[0] // max(instances, 1), *shape[1:]), Layout(0, neurons)
+        return (instances, shape[0] // max(instances, 1), *shape[1:]), Axes(0, neurons)
 
-    def resolved(self, rank: int) -> int:
+    def neuron_axis(self, rank: int) -> int:
         """The neuron axis, with a guess where nothing fixed it: channels first in images and volumes, else last."""
         if self.neurons is not None:
             return self.neurons
         return 1 if rank > 3 and self.batch == 0 else rank - 1
 
 
-Known = tuple[torch.Size, Layout]
+ShapeAndAxes = tuple[torch.Size, Axes]
 
 
-def through_module(module: nn.Module, part: str, shape: torch.Size, inputs: Sequence[Known], instances: int) -> Layout:
+def axes_after_module(
+    module: nn.Module, part: str, shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
+) -> Axes:
     """The layout of an output (or part of it) of a module without nodes inside."""
     rank = len(shape)
-    batch, folded = _batch_axis("", shape, inputs, instances)
+    batch, flattened = _batch_axis("", shape, inputs, instances)
     if _all_picked(inputs):
-        return Layout(None, rank - 1, picked=True)
+        return Axes(None, rank - 1, gathered=True)
     if isinstance(module, _RECURRENT_MODULES) and part.startswith("[1]") and rank == 3:
-        batch, folded = 1, False  # the states are [layers, instances, neurons] whatever batch_first says
+        batch, flattened = 1, False  # the states are [layers, instances, neurons] whatever batch_first says
     names = [base.__name__ for base in type(module).__mro__]
     if isinstance(module, _CHANNEL_MODULES) or any(name.startswith(_CHANNEL_TYPES) for name in names):
-        return Layout(batch, min(1, rank - 1), folded)
+        return Axes(batch, min(1, rank - 1), flattened)
     if isinstance(module, _LAST_MODULES) or any(name.startswith(_LAST_TYPES) for name in names):
-        return Layout(batch, rank - 1, folded)
-    return Layout(batch, _neuron_axis(shape, inputs, batch), folded)
+        return Axes(batch, rank - 1, flattened)
+    return Axes(batch, _neuron_axis(shape, inputs, batch), flattened)
 
 
-def through_operator(
-    name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[Known], instances: int
-) -> Layout:
+def axes_after_operator(
+    name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
+) -> Axes:
     """The layout of an operator's output.
 
     Arguments:
@@ -110,40 +112,40 @@ def through_operator(
         inputs: those that stem from the data.
     """
     if _all_picked(inputs):
-        return replace(_through(name, call, shape, inputs, instances), batch=None, folded=False, picked=True)
+        return replace(_through(name, call, shape, inputs, instances), batch=None, flattened=False, gathered=True)
     return _through(name, call, shape, inputs, instances)
 
 
-def _all_picked(inputs: Sequence[Known]) -> bool:
+def _all_picked(inputs: Sequence[ShapeAndAxes]) -> bool:
     """Whether the rows of a result are picked ones: some input's are, and none has its instances in order."""
-    return any(layout.picked for _, layout in inputs) and all(layout.batch is None for _, layout in inputs)
+    return any(layout.gathered for _, layout in inputs) and all(layout.batch is None for _, layout in inputs)
 
 
 def _through(
-    name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[Known], instances: int
-) -> Layout:
+    name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
+) -> Axes:
     rank = len(shape)
     if name in _PERMUTING and len(inputs) == 1:
         moved = _permuted(call, *inputs[0])
         if moved is not None:
             return moved
-    batch, folded = _batch_axis(name, shape, inputs, instances)
+    batch, flattened = _batch_axis(name, shape, inputs, instances)
     if name in _RESHAPING and len(inputs) == 1 and inputs[0][0].numel() == shape.numel():
-        return Layout(batch, _reshaped(inputs[0][0], inputs[0][1].neurons, shape), folded)
+        return Axes(batch, _reshaped(inputs[0][0], inputs[0][1].neurons, shape), flattened)
     if name.startswith(_CHANNEL_OPERATORS):
-        return Layout(batch, min(1, rank - 1), folded)
+        return Axes(batch, min(1, rank - 1), flattened)
     if name in _LAST_OPERATORS:
-        return Layout(batch, rank - 1, folded)
-    return Layout(batch, _neuron_axis(shape, inputs, batch), folded)
+        return Axes(batch, rank - 1, flattened)
+    return Axes(batch, _neuron_axis(shape, inputs, batch), flattened)
 
 
-def of_input(shape: torch.Size, instances: int) -> Layout:
+def axes_of_input(shape: torch.Size, instances: int) -> Axes:
     """The layout of a tensor that the user's data hold: instances first, if they can be first."""
-    axes = [axis for axis, size in enumerate(shape) if size == instances]
-    return Layout(axes[0] if axes else None)
+    candidates = [axis for axis, size in enumerate(shape) if size == instances]
+    return Axes(candidates[0] if candidates else None)
 
 
-def _permuted(call: Callable[[torch.Tensor], Any], shape: torch.Size, layout: Layout) -> Layout | None:
+def _permuted(call: Callable[[torch.Tensor], Any], shape: torch.Size, layout: Axes) -> Axes | None:
     first = 101  # sizes from here on are all different and none is 1
     try:
         moved = list(call(torch.empty([first + axis for axis in range(len(shape))], device="meta")).shape)
@@ -151,26 +153,28 @@ def _permuted(call: Callable[[torch.Tensor], Any], shape: torch.Size, layout: La
         neurons = None if layout.neurons is None else moved.index(first + layout.neurons)
     except Exception:  # an operator of another meaning under one of these names, e.g. a property that needs data
         return None
-    if layout.folded and batch != 0:
-        return Layout(None, neurons)
-    return Layout(batch, neurons, layout.folded)
+    if layout.flattened and batch != 0:
+        return Axes(None, neurons)
+    return Axes(batch, neurons, layout.flattened)
 
 
-def _batch_axis(name: str, shape: torch.Size, inputs: Sequence[Known], instances: int) -> tuple[int | None, bool]:
+def _batch_axis(
+    name: str, shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
+) -> tuple[int | None, bool]:
     """The axis of instances, and whether it holds positions as well."""
     if shape and shape[0] != instances and shape[0] % instances == 0:
         for source, layout in inputs:
-            stays = layout.folded and source[0] == shape[0]
+            stays = layout.flattened and source[0] == shape[0]
             if stays or (layout.batch == 0 and name in _FOLDING and shape[0] > instances):
                 return 0, True
-    axes = [axis for axis, size in enumerate(shape) if size == instances]
+    candidates = [axis for axis, size in enumerate(shape) if size == instances]
     known = [(source, layout.batch) for source, layout in inputs if layout.batch is not None]
-    if not axes:
+    if not candidates:
         return None, False
     for source, batch in known:
-        if len(source) == len(shape) and batch in axes:
+        if len(source) == len(shape) and batch in candidates:
             return batch, False
-    return axes[0], False
+    return candidates[0], False
 
 
 def _reshaped(source: torch.Size, axis: int | None, target: torch.Size) -> int | None:
@@ -187,7 +191,7 @@ def _reshaped(source: torch.Size, axis: int | None, target: torch.Size) -> int |
     return None
 
 
-def _neuron_axis(shape: torch.Size, inputs: Sequence[Known], batch: int | None) -> int | None:
+def _neuron_axis(shape: torch.Size, inputs: Sequence[ShapeAndAxes], batch: int | None) -> int | None:
     known = [(source, layout.neurons) for source, layout in inputs if layout.neurons is not None]
     if not known or not shape:
         return None

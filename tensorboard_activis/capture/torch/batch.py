@@ -28,26 +28,28 @@ class Batch:
     raw: Any = None
 
 
-def transform(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     """The same nested value with every tensor changed; numpy arrays become tensors."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiubc":
         value = torch.as_tensor(value)
     if isinstance(value, torch.Tensor):
         return change(value)
     if isinstance(value, Mapping):
-        return {key: transform(inner, change) for key, inner in value.items()}
+        return {key: map_tensors(inner, change) for key, inner in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         if isinstance(value, nn.utils.rnn.PackedSequence):
             return value
-        return type(value)(*(transform(inner, change) for inner in value))
+        return type(value)(*(map_tensors(inner, change) for inner in value))
     if isinstance(value, (list, tuple)):
-        return type(value)(transform(inner, change) for inner in value)
+        return type(value)(map_tensors(inner, change) for inner in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{entry.name: transform(getattr(value, entry.name), change) for entry in fields(value)})
+        return replace(
+            value, **{entry.name: map_tensors(getattr(value, entry.name), change) for entry in fields(value)}
+        )
     return value
 
 
-def tensors(value: Any) -> list[torch.Tensor]:
+def all_tensors(value: Any) -> list[torch.Tensor]:
     """Every tensor in a nested value, in order."""
     found: list[torch.Tensor] = []
 
@@ -55,7 +57,7 @@ def tensors(value: Any) -> list[torch.Tensor]:
         found.append(tensor)
         return tensor
 
-    transform(value, keep)
+    map_tensors(value, keep)
     return found
 
 
@@ -69,10 +71,10 @@ def cut(batch: Batch, count: int) -> Batch:
         return tensor.narrow(axes[0], 0, count) if axes else tensor
 
     mask = None if batch.mask is None else batch.mask[:count]
-    return Batch(transform(batch.args, shorten), transform(batch.kwargs, shorten), batch.labels, count, mask)
+    return Batch(map_tensors(batch.args, shorten), map_tensors(batch.kwargs, shorten), batch.labels, count, mask)
 
 
-def shared_batch(processes: Processes, own: Batch | None) -> Batch | None:
+def broadcast_batch(processes: Processes, own: Batch | None) -> Batch | None:
     """The batch of the first process that has one, on all of them; on the others without texts and what the loader gave.
 
     Raises:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, SequentialSampler
 
-from tensorboard_activis.capture.torch.batch import Batch, tensors, transform
+from tensorboard_activis.capture.torch.batch import Batch, all_tensors, map_tensors
 from tensorboard_activis.errors import ConfigurationError
 
 #: Whole tensors are cut into batches of so many instances.
@@ -97,8 +97,8 @@ class Batches:
             ConfigurationError: it has none of the forms that are understood.
         """
         inputs, labels = self._split(raw)
-        args, kwargs = self._arranged(transform(inputs, lambda tensor: tensor))
-        found = tensors([args, kwargs])
+        args, kwargs = self._arranged(map_tensors(inputs, lambda tensor: tensor))
+        found = all_tensors([args, kwargs])
         if not found:
             raise ConfigurationError(
                 f"A batch of data holds no tensor for the model; got {_told(raw)}. A batch is (inputs, labels), a dict, or "
@@ -169,7 +169,7 @@ class _Slices:
 
     def __init__(self, inputs: Any, labels: Any, wrapped: bool) -> None:
         self._inputs, self._labels, self._wrapped = inputs, labels, wrapped
-        found = tensors(inputs)
+        found = all_tensors(inputs)
         self.rows = found[0].shape[0] if found and found[0].dim() else 0
         rows = _rows(labels)
         if rows is not None and rows != self.rows:
@@ -185,16 +185,16 @@ class _Slices:
             def cut(tensor: torch.Tensor, part: slice = part) -> torch.Tensor:
                 return tensor[part] if tensor.dim() and tensor.shape[0] == self.rows else tensor
 
-            inputs = transform(self._inputs, cut)
+            inputs = map_tensors(self._inputs, cut)
             yield (inputs, None if self._labels is None else self._labels[part]) if self._wrapped else inputs
 
 
 def _source(data: Any) -> Iterable[Any]:
     if isinstance(data, (torch.Tensor, np.ndarray)):
         return _Slices(data, None, wrapped=False)
-    if isinstance(data, Mapping) and tensors(data):
+    if isinstance(data, Mapping) and all_tensors(data):
         return _Slices(data, None, wrapped=False)
-    if isinstance(data, tuple) and len(data) == 2 and _is_whole(data[1]) and tensors(data[0]):
+    if isinstance(data, tuple) and len(data) == 2 and _is_whole(data[1]) and all_tensors(data[0]):
         return _Slices(data[0], data[1], wrapped=True)
     if isinstance(data, Dataset) and not isinstance(data, IterableDataset):
         return DataLoader(data, batch_size=BATCH)

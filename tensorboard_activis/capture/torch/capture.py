@@ -16,18 +16,24 @@ from tensorboard_activis.capture.processes import Processes, SingleProcess, roun
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
-from tensorboard_activis.capture.torch.batch import Batch, cut, shared_batch, transform
+from tensorboard_activis.capture.torch.batch import Batch, broadcast_batch, cut, map_tensors
 from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
 from tensorboard_activis.capture.torch.buffers import share_buffers
+from tensorboard_activis.capture.torch.evaluation_mode import (
+    device_of,
+    dtype_of,
+    is_lazy,
+    is_sharded,
+    run_in_evaluation_mode,
+)
+from tensorboard_activis.capture.torch.execution_paths import ExecutionPaths
 from tensorboard_activis.capture.torch.export import exported_graph
 from tensorboard_activis.capture.torch.graph import Tracer
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
+from tensorboard_activis.capture.torch.instance_order import InstanceOrder
 from tensorboard_activis.capture.torch.instances import Instances, Reading, gives_probabilities
+from tensorboard_activis.capture.torch.layer_outputs import Recording
 from tensorboard_activis.capture.torch.modules import unwrap
-from tensorboard_activis.capture.torch.order import Order
-from tensorboard_activis.capture.torch.paths import Paths
-from tensorboard_activis.capture.torch.sources import Recording
-from tensorboard_activis.capture.torch.state import device_of, dtype_of, is_lazy, is_sharded, run_untouched
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 
 #: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
@@ -89,7 +95,7 @@ class TorchCapture:
 
         def try_first() -> tuple[Recording, Batch]:
             own = self._first(self._data)
-            self._order = Order(self._data, own, self._processes)
+            self._order = InstanceOrder(self._data, own, self._processes)
             first, mine = self._shared_first(own)
             recording, few = self._recorded(first)
             self._instances = Instances(
@@ -98,7 +104,7 @@ class TorchCapture:
             self.first = self._instances.first(first, recording.output, few.instances) if mine else {}
             return recording, few
 
-        recording, few = run_untouched(self._model, (self._data.source,), try_first)
+        recording, few = run_in_evaluation_mode(self._model, (self._data.source,), try_first)
         self._few = few
         self.probabilities = gives_probabilities(recording.graph)
         if self._instances.problem:
@@ -106,9 +112,9 @@ class TorchCapture:
         self._probes = None if probes is None else self._checked_probes(Batches(probes, self._model, unpack, texts))
         self._warn_of_dropped()
         names = choose(recording.graph, layers)
-        self._paths = Paths(recording.graph, recording.calls)
+        self._paths = ExecutionPaths(recording.graph, recording.calls)
         if graph == "export":
-            self._paths = Paths(self._exported(recording, few, names), None)
+            self._paths = ExecutionPaths(self._exported(recording, few, names), None)
         reducers = layer_reducers(recording.graph, names, reducer)
         self._sources = {name: recording.sources[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
@@ -160,7 +166,7 @@ class TorchCapture:
                     self._add(add, draws, hooks, model, batch, reading, Counter(), probe=True)
 
         draws = RandomStream(loaders)
-        run_untouched(self._model, None, hooked)
+        run_in_evaluation_mode(self._model, None, hooked)
         self._check_absent(absent, seen)
 
     def _own(self, batches: Iterable[Batch], reading: Reading) -> Iterator[Batch]:
@@ -235,13 +241,13 @@ class TorchCapture:
                 "probes come shuffled or as a stream, so that they could not be told apart. Give them in a fixed order: as "
                 "whole tensors, a list of batches, or a DataLoader without shuffling."
             )
-        if run_untouched(self._model, (probes.source,), lambda: self._first(probes, "probes")) is None:
+        if run_in_evaluation_mode(self._model, (probes.source,), lambda: self._first(probes, "probes")) is None:
             raise ConfigurationError("probes is empty; leave it out, or give at least one instance.")
         return probes
 
     def _shared_first(self, own: Batch | None) -> tuple[Batch, bool]:
         """The first batch, of several processes the same on all, for what it decides must hold for all; and whose it is."""
-        found = shared_batch(self._processes, own)
+        found = broadcast_batch(self._processes, own)
         if found is None:
             raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
         return found, found is own
@@ -282,7 +288,7 @@ class TorchCapture:
     def _exported(self, recording: Recording, batch: Batch, names: Sequence[str]) -> schema.Graph:
         """What torch.export makes of the model; the recorded graph, with a warning, where it makes nothing of it."""
         try:
-            return run_untouched(
+            return run_in_evaluation_mode(
                 self._model,
                 (self._data.source,),
                 lambda: exported_graph(
@@ -309,14 +315,16 @@ class TorchCapture:
             return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)
 
         mask = None if batch.mask is None else batch.mask.to(device)
-        return Batch(transform(batch.args, move), transform(batch.kwargs, move), batch.labels, batch.instances, mask)
+        return Batch(
+            map_tensors(batch.args, move), map_tensors(batch.kwargs, move), batch.labels, batch.instances, mask
+        )
 
     def _info(self, node: schema.Node, feeds_relu: bool) -> schema.LayerInfo:
         name = node.key
         source = self._sources[name]
-        _, layout = source.layout.unfolded(source.shape, source.instances)
+        _, layout = source.layout.unflattened(source.shape, source.instances)
         rank, batch = len(source.shape), layout.batch or 0
-        neurons = layout.resolved(rank)
+        neurons = layout.neuron_axis(rank)
         sizes = list(source.shape)
         width = sizes[neurons] if rank > 1 else 1
         sizes[batch] = -1

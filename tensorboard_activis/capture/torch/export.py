@@ -15,9 +15,9 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.torch.layer_outputs import Recording
 from tensorboard_activis.capture.torch.modules import is_builtin, module_paths, plain_path
 from tensorboard_activis.capture.torch.operators import is_plumbing, operator_name
-from tensorboard_activis.capture.torch.sources import Recording
 from tensorboard_activis.capture.union import interleave
 
 

@@ -17,13 +17,13 @@ from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.interrupts import bracketed, within
-from tensorboard_activis.capture.torch import axes as axes
-from tensorboard_activis.capture.torch.calls import Calls, CallStack, Frame
-from tensorboard_activis.capture.torch.modules import Leaf, is_builtin, leaves, module_paths, parts, type_name
+from tensorboard_activis.capture.torch.axes import Axes, axes_after_module, axes_after_operator, axes_of_input
+from tensorboard_activis.capture.torch.call_stack import CallCounts, CallStack, Frame
+from tensorboard_activis.capture.torch.graph_builder import DraftNode, GraphBuilder
+from tensorboard_activis.capture.torch.indexing import axes_after_indexing
+from tensorboard_activis.capture.torch.layer_outputs import LayerOutput, Recording, TensorLocation
+from tensorboard_activis.capture.torch.modules import TensorOrPacked, is_builtin, leaves, module_paths, parts, type_name
 from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing, operator_name
-from tensorboard_activis.capture.torch.rows import through_rows
-from tensorboard_activis.capture.torch.sketch import Draft, Sketch
-from tensorboard_activis.capture.torch.sources import Place, Recording, Source
 from tensorboard_activis.capture.torch.thread_state import seeing
 
 
@@ -49,7 +49,7 @@ class _Value:
 
     tensor: torch.Tensor
     producer: str
-    layout: axes.Layout
+    layout: Axes
 
 
 @dataclass
@@ -72,8 +72,8 @@ class Tracer(TorchFunctionMode):
         self._calls = CallStack()
         self._running: list[_Running] = []
         self._values: dict[int, _Value] = {}
-        self._sketch = Sketch(self._paths)
-        self._sources: dict[str, Source] = {}
+        self._builder = GraphBuilder(self._paths)
+        self._sources: dict[str, LayerOutput] = {}
         self._active = False  # a call that waited for the end of this pass may come to its hooks after it
         self._quiet = False  # while our own code runs in a hook
         self._operators: Counter[str] = Counter()
@@ -101,12 +101,12 @@ class Tracer(TorchFunctionMode):
                 handle.remove()
 
         output = bracketed(attach, forward, detach)
-        return Recording(self._sketch.graph(self._calls.calls), self._sources, output, self.calls)
+        return Recording(self._builder.graph(self._calls.calls), self._sources, output, self.calls)
 
     @property
-    def calls(self) -> Calls:
+    def calls(self) -> CallCounts:
         """After a forward pass: what it called."""
-        return Calls.of(self._calls.calls, self._operators)
+        return CallCounts.from_counters(self._calls.calls, self._operators)
 
     @property
     def failed_in(self) -> str:
@@ -129,19 +129,19 @@ class Tracer(TorchFunctionMode):
     def _input(self, name: str, value: Any) -> None:
         for part, leaf in parts(value):
             if isinstance(leaf, torch.Tensor):
-                key = self._sketch.unused(f"/{name}{part}")
-                layout = axes.of_input(leaf.shape, self._instances)
-                self._sketch.add(Draft(key, "", "input", "input", outputs=(self._shape(leaf, layout),)))
+                key = self._builder.unused_key(f"/{name}{part}")
+                layout = axes_of_input(leaf.shape, self._instances)
+                self._builder.add(DraftNode(key, "", "input", "input", outputs=(self._shape(leaf, layout),)))
                 self._values[id(leaf)] = _Value(leaf, key, layout)
 
     def _end(self, output: Any) -> None:
         for part, leaf in parts(output):
             value = self._value(leaf)
             if value is not None:
-                key = self._sketch.unused(f"/output{part}")
+                key = self._builder.unused_key(f"/output{part}")
                 shape = self._shape(leaf, value.layout)
-                self._sketch.add(Draft(key, "", "output", "output", outputs=(shape,)))
-                self._sketch.add_edge(value.producer, key, shape)
+                self._builder.add(DraftNode(key, "", "output", "output", outputs=(shape,)))
+                self._builder.add_edge(value.producer, key, shape)
 
     def _before(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -150,14 +150,14 @@ class Tracer(TorchFunctionMode):
             self._quiet = True
             if self._running:
                 self._running[-1].child_ran = True
-            frame = self._calls.enter(path)
+            frame = self._calls.push(path)
             del self._running[len(self._calls.frames) - 1 :]
             got = [value for _, leaf in leaves([args, kwargs]) if (value := self._value(leaf)) is not None]
             shapes = ", ".join(_told(leaf) for _, leaf in leaves([args, kwargs])) or "no tensor"
             self._running.append(_Running(frame, got, shapes))
-            for key, (outer, call, parent) in self._calls.holders.items():
-                self._sketch.add(Draft(key, parent, "module", type_name(self._paths[outer]), outer, call))
-            self._sketch.add(Draft(frame.key, frame.parent, "module", type_name(module), path, frame.call))
+            for key, (outer, call, parent) in self._calls.containers.items():
+                self._builder.add(DraftNode(key, parent, "module", type_name(self._paths[outer]), outer, call))
+            self._builder.add(DraftNode(frame.key, frame.parent, "module", type_name(module), path, frame.call))
             self._quiet = False
 
         return hook
@@ -167,7 +167,7 @@ class Tracer(TorchFunctionMode):
             if not self._active:
                 return
             self._quiet = True
-            frame = self._calls.leave(path)
+            frame = self._calls.pop(path)
             running = None
             while self._running and running is None:
                 last = self._running.pop()
@@ -183,13 +183,13 @@ class Tracer(TorchFunctionMode):
     def _left(self, module: nn.Module, running: _Running, output: Any) -> None:
         """A module has run: its outputs, and its edges unless it holds other nodes."""
         frame = running.frame
-        inside = self._sketch.inside(frame.key)
-        if inside and frame.key and is_builtin(module) and not running.child_ran:
-            self._close(frame.key, inside, running)
-            inside = set()
-        leaf = not inside and bool(frame.key)
+        children = self._builder.children(frame.key)
+        if children and frame.key and is_builtin(module) and not running.child_ran:
+            self._close(frame.key, children, running)
+            children = set()
+        leaf = not children and bool(frame.key)
         if leaf:
-            self._sketch.seal(frame.path)
+            self._builder.mark_as_single_node(frame.path)
         shapes = []
         for part, tensor in parts(output):
             layout = self._layout(module, running, part, tensor) if leaf else self._known_layout(tensor)
@@ -198,41 +198,41 @@ class Tracer(TorchFunctionMode):
             key = frame.key + part
             port = bool(part and frame.key)
             value = self._value(tensor)
-            self._source(key, tensor, layout, Place(frame.path, frame.call, part))
+            self._source(key, tensor, layout, TensorLocation(frame.path, frame.call, part))
             if port:
-                self._sketch.add(Draft(key, frame.key, "output", "output", outputs=(shape,)))
+                self._builder.add(DraftNode(key, frame.key, "output", "output", outputs=(shape,)))
             if leaf:
                 for got in running.got:
-                    self._sketch.add_edge(got.producer, key, self._shape(got.tensor, got.layout))
+                    self._builder.add_edge(got.producer, key, self._shape(got.tensor, got.layout))
             elif port and value is not None:
-                self._sketch.add_edge(value.producer, key, shape)
+                self._builder.add_edge(value.producer, key, shape)
             if leaf or port:
                 self._keep(tensor, key, layout, running)
-        self._sketch.drafts[frame.key].outputs = tuple(shapes)
+        self._builder.drafts[frame.key].outputs = tuple(shapes)
 
-    def _layout(self, module: nn.Module, running: _Running, part: str, leaf: Leaf) -> axes.Layout:
+    def _layout(self, module: nn.Module, running: _Running, part: str, leaf: TensorOrPacked) -> Axes:
         if not isinstance(leaf, torch.Tensor):
-            return axes.Layout(0, 2)  # packed sequences, when they are padded
+            return Axes(0, 2)  # packed sequences, when they are padded
         value = self._value(leaf)
         if value is not None and id(leaf) in running.values and not is_builtin(module):
             return value.layout  # followed through what ran inside, which was too plain to be shown
         known = [(value.tensor.shape, value.layout) for value in running.got]
-        return axes.through_module(module, part, torch.Size(_sizes(leaf)), known, self._instances)
+        return axes_after_module(module, part, torch.Size(_sizes(leaf)), known, self._instances)
 
-    def _known_layout(self, leaf: Leaf) -> axes.Layout:
+    def _known_layout(self, leaf: TensorOrPacked) -> Axes:
         if not isinstance(leaf, torch.Tensor):
-            return axes.Layout(0, 2)
+            return Axes(0, 2)
         value = self._value(leaf)
-        return value.layout if value is not None else axes.of_input(torch.Size(_sizes(leaf)), self._instances)
+        return value.layout if value is not None else axes_of_input(torch.Size(_sizes(leaf)), self._instances)
 
-    def _close(self, key: str, inside: set[str], running: _Running) -> None:
+    def _close(self, key: str, children: set[str], running: _Running) -> None:
         """A layer of torch is one node: what ran inside it is forgotten."""
-        self._sketch.close(inside)
-        for inner in inside:
+        self._builder.remove(children)
+        for inner in children:
             self._sources.pop(inner, None)
         for identity in running.values:
             value = self._values[identity]
-            if value.producer in inside:
+            if value.producer in children:
                 self._values[identity] = _Value(value.tensor, key, value.layout)
 
     def __torch_function__(
@@ -264,55 +264,55 @@ class Tracer(TorchFunctionMode):
         def again(first: torch.Tensor) -> Any:
             return func(first, *args[1:], **kwargs)
 
-        def layout_of(value: Any) -> axes.Layout | None:
+        def layout_of(value: Any) -> Axes | None:
             stems = self._value(value) if isinstance(value, torch.Tensor) else None
             return None if stems is None else stems.layout
 
         layouts = []
         for _, leaf in found:
-            layout = through_rows(name, args, kwargs, leaf.shape, layout_of, self._instances)
-            layouts.append(layout or axes.through_operator(name, again, leaf.shape, known, self._instances))
+            layout = axes_after_indexing(name, args, kwargs, leaf.shape, layout_of, self._instances)
+            layouts.append(layout or axes_after_operator(name, again, leaf.shape, known, self._instances))
         if place is None:
             for (_, leaf), layout in zip(found, layouts, strict=True):
                 self._keep(leaf, got[0].producer, layout, running)
             return
         frame, ordinal = place
-        key = self._sketch.unused(f"{frame.key}/{name}")
+        key = self._builder.unused_key(f"{frame.key}/{name}")
         shapes = [self._shape(leaf, layout) for (_, leaf), layout in zip(found, layouts, strict=True)]
-        self._sketch.add(Draft(key, frame.key, "operator", name, outputs=tuple(shapes)))
+        self._builder.add(DraftNode(key, frame.key, "operator", name, outputs=tuple(shapes)))
         for value in got:
-            self._sketch.add_edge(value.producer, key, self._shape(value.tensor, value.layout))
-        self._source(key, found[0][1], layouts[0], Place(frame.path, frame.call, found[0][0], name, ordinal))
+            self._builder.add_edge(value.producer, key, self._shape(value.tensor, value.layout))
+        self._source(key, found[0][1], layouts[0], TensorLocation(frame.path, frame.call, found[0][0], name, ordinal))
         for (_, leaf), layout in zip(found, layouts, strict=True):
             self._keep(leaf, key, layout, running)
 
-    def _keep(self, leaf: Leaf, producer: str, layout: axes.Layout, running: _Running) -> None:
+    def _keep(self, leaf: TensorOrPacked, producer: str, layout: Axes, running: _Running) -> None:
         tensor = leaf if isinstance(leaf, torch.Tensor) else leaf.data
         if not isinstance(leaf, torch.Tensor):
             # Packed in the order of their lengths, unless they came in it.
-            layout = axes.Layout(None, tensor.dim() - 1, picked=leaf.sorted_indices is not None)
+            layout = Axes(None, tensor.dim() - 1, gathered=leaf.sorted_indices is not None)
         self._values[id(tensor)] = _Value(tensor, producer, layout)
         running.values.add(id(tensor))
 
-    def _value(self, leaf: Leaf) -> _Value | None:
+    def _value(self, leaf: TensorOrPacked) -> _Value | None:
         tensor = leaf if isinstance(leaf, torch.Tensor) else leaf.data
         return self._values.get(id(tensor))
 
-    def _source(self, key: str, leaf: Leaf, layout: axes.Layout, place: Place) -> None:
+    def _source(self, key: str, leaf: TensorOrPacked, layout: Axes, place: TensorLocation) -> None:
         if layout.batch is not None:
-            shape, _ = layout.unfolded(_sizes(leaf), self._instances)
-            self._sources[key] = Source(place, shape, layout, self._instances)
+            shape, _ = layout.unflattened(_sizes(leaf), self._instances)
+            self._sources[key] = LayerOutput(place, shape, layout, self._instances)
 
-    def _shape(self, leaf: Leaf, layout: axes.Layout) -> schema.Shape:
-        unfolded, layout = layout.unfolded(_sizes(leaf), self._instances)
-        sizes = list(unfolded)
+    def _shape(self, leaf: TensorOrPacked, layout: Axes) -> schema.Shape:
+        unflattened, layout = layout.unflattened(_sizes(leaf), self._instances)
+        sizes = list(unflattened)
         if layout.batch is not None and layout.batch < len(sizes):
             sizes[layout.batch] = -1
         tensor = leaf if isinstance(leaf, torch.Tensor) else leaf.data
         return schema.Shape(tuple(sizes), str(tensor.dtype).removeprefix("torch."))
 
 
-def _sizes(leaf: Leaf) -> tuple[int, ...]:
+def _sizes(leaf: TensorOrPacked) -> tuple[int, ...]:
     if not isinstance(leaf, torch.Tensor):  # packed sequences: as they are when padded
         return (int(leaf.batch_sizes[0]), len(leaf.batch_sizes), *leaf.data.shape[1:])
     if leaf.is_nested:
@@ -320,7 +320,7 @@ def _sizes(leaf: Leaf) -> tuple[int, ...]:
     return tuple(leaf.shape)
 
 
-def _told(leaf: Leaf) -> str:
+def _told(leaf: TensorOrPacked) -> str:
     return f"{tuple(_sizes(leaf))} {str(leaf.data.dtype).removeprefix('torch.')}"
 
 

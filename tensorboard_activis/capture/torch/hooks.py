@@ -12,11 +12,11 @@ from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.reducers import Reducer
-from tensorboard_activis.capture.torch.calls import Calls, CallStack
+from tensorboard_activis.capture.torch.call_stack import CallCounts, CallStack
+from tensorboard_activis.capture.torch.layer_outputs import LayerOutput
 from tensorboard_activis.capture.torch.modules import module_paths, parts
 from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing, operator_name
 from tensorboard_activis.capture.torch.reduce import reduce_activations
-from tensorboard_activis.capture.torch.sources import Source
 from tensorboard_activis.capture.torch.thread_state import seeing
 from tensorboard_activis.errors import ActiVisError
 
@@ -36,12 +36,12 @@ class ActivationHooks:
         calls: what the last pass called.
     """
 
-    def __init__(self, model: nn.Module, sources: Mapping[str, Source], reducers: Mapping[str, Reducer]) -> None:
+    def __init__(self, model: nn.Module, sources: Mapping[str, LayerOutput], reducers: Mapping[str, Reducer]) -> None:
         self._paths = module_paths(model)
         self._reducers = reducers
         self._calls = CallStack()
-        self._modules: dict[tuple[str, int], list[tuple[str, Source]]] = defaultdict(list)
-        self._operators: dict[tuple[str, int, str, int], tuple[str, Source]] = {}
+        self._modules: dict[tuple[str, int], list[tuple[str, LayerOutput]]] = defaultdict(list)
+        self._operators: dict[tuple[str, int, str, int], tuple[str, LayerOutput]] = {}
         for key, source in sources.items():
             place = source.place
             if place.operator:
@@ -121,8 +121,8 @@ class ActivationHooks:
         return output, self._taken
 
     @property
-    def calls(self) -> Calls:
-        return Calls.of(Counter(self._ran), self._named)
+    def calls(self) -> CallCounts:
+        return CallCounts.from_counters(Counter(self._ran), self._named)
 
     def _seen(self, path: str) -> Callable[..., None]:
         ran = self._ran
@@ -136,7 +136,7 @@ class ActivationHooks:
     def _before(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any) -> None:
             if self._active:
-                self._calls.enter(path)
+                self._calls.push(path)
 
         return hook
 
@@ -144,7 +144,7 @@ class ActivationHooks:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             if not self._active:
                 return
-            frame = self._calls.leave(path)
+            frame = self._calls.pop(path)
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
             if wanted:
                 with torch._C.DisableTorchFunction():
@@ -173,7 +173,7 @@ class ActivationHooks:
         if wanted is not None and wanted[1].place.part in found:
             self._take(*wanted, found[wanted[1].place.part])
 
-    def _take(self, key: str, source: Source, leaf: Any) -> None:
+    def _take(self, key: str, source: LayerOutput, leaf: Any) -> None:
         try:
             self._taken[key] = reduce_activations(leaf, source.layout, self._instances, self._reducers[key], self._mask)
         except ActiVisError as error:

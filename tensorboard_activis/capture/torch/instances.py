@@ -10,12 +10,12 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Contents
 from tensorboard_activis.capture.instance_metadata import InstanceMetadata, checked_ids
 from tensorboard_activis.capture.thumbnails import CHANNELS
-from tensorboard_activis.capture.torch.batch import Batch, tensors
+from tensorboard_activis.capture.torch.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.batches import Batches
-from tensorboard_activis.capture.torch.identity import ContentIds
+from tensorboard_activis.capture.torch.content_ids import ContentIds
+from tensorboard_activis.capture.torch.instance_order import InstanceOrder, Positions
 from tensorboard_activis.capture.torch.labels import Labels, check_width
-from tensorboard_activis.capture.torch.order import Order, Positions
-from tensorboard_activis.capture.torch.outcome import scores_of
+from tensorboard_activis.capture.torch.scores import find_scores
 from tensorboard_activis.capture.torch.tokens import torch_token_scores
 from tensorboard_activis.capture.user_columns import RESERVED, UserColumns
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -49,7 +49,7 @@ class Instances:
     def __init__(
         self,
         data: Batches,
-        order: Order,
+        order: InstanceOrder,
         first: Batch,
         output: Any,
         instances: int,
@@ -65,9 +65,9 @@ class Instances:
         self._given.check(order.instances, fixed_order=order.fixed)
         self._order = order
         self._positions = _positions(first.labels) if task in (None, "tokens") else None
-        scores = scores_of(output, instances, self._positions)
+        scores = find_scores(output, instances, self._positions)
         if scores is None and self._positions is not None:
-            self._positions, scores = None, scores_of(output, instances)
+            self._positions, scores = None, find_scores(output, instances)
         width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[-1])
         if task not in ("none", "regression", "ranking"):
             check_width(class_names, width)
@@ -126,7 +126,7 @@ class Instances:
         labels = self._labels.of(batch.labels)
         positions = labels.shape[1] if labels is not None and labels.ndim == 2 and self._positions is not None else None
         labels = None if labels is None else labels[some]
-        scores = scores_of(output, instances or batch.instances, positions)
+        scores = find_scores(output, instances or batch.instances, positions)
         outputs: Any = None
         if scores is not None and positions is not None:
             given = torch.from_numpy(labels)
@@ -209,7 +209,7 @@ def gives_probabilities(graph: schema.Graph) -> bool | None:
 def _shown(batch: Batch) -> np.ndarray | None:
     """The input that a person would look at, [instances, ...]."""
     named = [batch.kwargs[name] for name in _SHOWN if name in batch.kwargs]
-    for tensor in tensors([named, batch.args, batch.kwargs]):
+    for tensor in all_tensors([named, batch.args, batch.kwargs]):
         if tensor.is_nested or not tensor.dim():
             continue
         axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
@@ -254,5 +254,5 @@ def _repeats(batch: Batch) -> bool:
         and not tensor.is_floating_point()
         and tensor.dtype != torch.bool
         and bool((tensor.to(labels.device) == labels)[known].all())
-        for tensor in tensors([batch.args, batch.kwargs])
+        for tensor in all_tensors([batch.args, batch.kwargs])
     )

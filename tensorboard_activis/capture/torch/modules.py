@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
-from tensorboard_activis.capture.torch.script import Scripted
+from tensorboard_activis.capture.torch.script_modules import ScriptModuleWrapper
 
 #: Children that only wrap: torch.compile, FSDP and activation checkpointing put them into the path.
 _WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -87,10 +87,10 @@ def count_buffers(module: nn.Module) -> int:
     return sum(buffer.numel() for buffer in module.buffers() if not nn.parameter.is_lazy(buffer))
 
 
-Leaf = torch.Tensor | PackedSequence
+TensorOrPacked = torch.Tensor | PackedSequence
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Leaf]]:
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, TensorOrPacked]]:
     """Every tensor of a nested output with its part: ("[1][0]", c) for an LSTM; ("", x) for a lone tensor."""
     if isinstance(value, (torch.Tensor, PackedSequence)):
         yield path, value
@@ -105,7 +105,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Leaf]]:
             yield from leaves(getattr(value, entry.name), f"{path}[{entry.name}]")
 
 
-def parts(value: Any) -> list[tuple[str, Leaf]]:
+def parts(value: Any) -> list[tuple[str, TensorOrPacked]]:
     """As `leaves`, but an output with a single tensor, however wrapped, is that tensor and needs no part."""
     found = list(leaves(value))
     return [("", found[0][1])] if len(found) == 1 else found
@@ -130,7 +130,7 @@ def describe(module: nn.Module) -> dict[str, str]:
         told["parametrized"] = ", ".join(module.parametrizations)  # type: ignore[arg-type]
     if "quantized" in type(module).__module__ and type(module).__module__.startswith("torch.ao."):
         told["quantized"] = "weights are packed integers, which are not counted as parameters"
-    if isinstance(module, Scripted):
+    if isinstance(module, ScriptModuleWrapper):
         told["note"] = "ScriptModule: its inside cannot be seen"
     return told
 

@@ -7,8 +7,8 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from tensorboard_activis.capture.reducers import Reducer, reducer_name
-from tensorboard_activis.capture.torch.axes import Layout
-from tensorboard_activis.capture.torch.modules import Leaf
+from tensorboard_activis.capture.torch.axes import Axes
+from tensorboard_activis.capture.torch.modules import TensorOrPacked
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -19,7 +19,7 @@ def torch_convert(values: np.ndarray) -> np.ndarray:
 
 
 def reduce_activations(
-    leaf: Leaf, layout: Layout, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
+    leaf: TensorOrPacked, layout: Axes, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
 ) -> torch.Tensor:
     """A copy, so that what runs next may overwrite the activations.
 
@@ -46,8 +46,8 @@ def reduce_activations(
         leaf = leaf.dequantize()
     if leaf.is_complex():
         leaf = leaf.abs()
-    if layout.folded and leaf.shape[0] % instances == 0:
-        shape, layout = layout.unfolded(leaf.shape, instances)
+    if layout.flattened and leaf.shape[0] % instances == 0:
+        shape, layout = layout.unflattened(leaf.shape, instances)
         leaf = leaf.reshape(shape)
     rank = leaf.dim()
     batch = 0 if layout.batch is None else layout.batch
@@ -57,7 +57,7 @@ def reduce_activations(
         )
     if rank == 1:
         return leaf.to(torch.float32, copy=True)[:, None]
-    neurons = layout.resolved(rank)
+    neurons = layout.neuron_axis(rank)
     if rank == 2:
         values = leaf if batch == 0 else leaf.T
         return values.to(torch.float32, copy=True, memory_format=torch.contiguous_format)

@@ -3,14 +3,14 @@
 import torch
 from torch import nn
 
-from tensorboard_activis.capture.torch.axes import Layout
+from tensorboard_activis.capture.torch.axes import Axes
+from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 from tensorboard_activis.capture.torch.graph import record
-from tensorboard_activis.capture.torch.sources import Recording
-from tensorboard_activis.capture.torch.state import untouched
+from tensorboard_activis.capture.torch.layer_outputs import Recording
 
 
 def recorded(model: nn.Module, *args: torch.Tensor, instances: int = 7) -> Recording:
-    with untouched(model):
+    with evaluation_mode(model):
         return record(model, args, {}, instances)
 
 
@@ -70,10 +70,10 @@ def test_tokens_of_all_instances_in_one_row() -> None:
             return self.inner(x.reshape(-1, 3)).relu().view(x.shape[0], -1, 5)
 
     recording = recorded(Expert(), torch.randn(7, 4, 3))
-    assert recording.sources["inner"].layout == Layout(0, 1, folded=True)
+    assert recording.sources["inner"].layout == Axes(0, 1, flattened=True)
     assert recording.sources["inner"].shape == (7, 4, 5)
     assert sizes(recording, "/relu") == (-1, 4, 5)
-    assert recording.sources[""].layout == Layout(0, 2)
+    assert recording.sources[""].layout == Axes(0, 2)
 
 
 def test_axes_through_reshapes() -> None:
@@ -92,9 +92,9 @@ def test_axes_through_reshapes() -> None:
 
     recording = recorded(Shuffle(), torch.randn(7, 3, 5, 4))
     layouts = {key: source.layout for key, source in recording.sources.items()}
-    assert layouts["act"].resolved(4) == 1
+    assert layouts["act"].neuron_axis(4) == 1
     assert layouts["/add"].batch == 0
-    assert layouts["/mul"].resolved(3) == 2
+    assert layouts["/mul"].neuron_axis(3) == 2
 
 
 def test_axes_through_modules_that_only_permute() -> None:
@@ -104,5 +104,5 @@ def test_axes_through_modules_that_only_permute() -> None:
 
     model = nn.Sequential(Permute(), nn.LayerNorm(5), Permute(), nn.ReLU())
     recording = recorded(model, torch.randn(7, 2, 5, 6))
-    assert recording.sources["2"].layout == Layout(0, 1)
-    assert recording.sources["3"].layout == Layout(0, 1)
+    assert recording.sources["2"].layout == Axes(0, 1)
+    assert recording.sources["3"].layout == Axes(0, 1)

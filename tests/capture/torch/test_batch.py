@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tensorboard_activis.capture.processes import Processes
-from tensorboard_activis.capture.torch.batch import Batch, shared_batch
+from tensorboard_activis.capture.torch.batch import Batch, broadcast_batch
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tests.processes import run_threads
 
@@ -20,7 +20,7 @@ def held(rank: int, extra: object = None) -> Batch:
 def found(size: int, own: Callable[[int], Batch | None]) -> list[Batch | ActiVisError | None]:
     def work(processes: Processes) -> Batch | ActiVisError | None:
         try:
-            return shared_batch(processes, own(processes.rank))
+            return broadcast_batch(processes, own(processes.rank))
         except ActiVisError as error:
             return error
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler, TensorDataset
 
-from tensorboard_activis.capture.torch.batch import Batch, tensors, transform
+from tensorboard_activis.capture.torch.batch import Batch, all_tensors, map_tensors
 from tensorboard_activis.capture.torch.batches import BATCH, Batches
 from tensorboard_activis.errors import ConfigurationError
 
@@ -71,7 +71,7 @@ def test_forms_of_a_batch(raw: Any, model: nn.Module, places: int, names: set[st
     batch = Batches([raw], model).batch(raw)
     assert (len(batch.args), set(batch.kwargs), batch.instances) == (places, names, 7)
     assert (batch.labels is not None) == labelled
-    assert all(torch.equal(tensor, X) for tensor in tensors([batch.args, batch.kwargs]))
+    assert all(torch.equal(tensor, X) for tensor in all_tensors([batch.args, batch.kwargs]))
 
 
 def test_numpy_becomes_tensors() -> None:
@@ -134,7 +134,7 @@ def test_masks_are_found() -> None:
 
 def test_transform_keeps_the_form() -> None:
     value = {"a": [X, (X, "text")], "b": Record(X, Y), "c": Pair(X, None)}
-    doubled = transform(value, lambda tensor: tensor * 2)
+    doubled = map_tensors(value, lambda tensor: tensor * 2)
     assert torch.equal(doubled["a"][1][0], X * 2)
     assert doubled["a"][1][1] == "text"
     assert isinstance(doubled["b"], Record)

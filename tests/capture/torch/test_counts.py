@@ -5,13 +5,13 @@ import warnings
 import torch
 from torch import nn
 
+from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 from tensorboard_activis.capture.torch.graph import record_graph
-from tensorboard_activis.capture.torch.state import untouched
 from tensorboard_activis.schema import Node
 
 
 def nodes(model: nn.Module, x: torch.Tensor) -> dict[str, Node]:
-    with untouched(model):
+    with evaluation_mode(model):
         return {node.key: node for node in record_graph(model, (x,), {}, x.shape[0]).nodes}
 
 

@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from benchmarks._networks import GPT, ResNet, perceptron
 from tensorboard_activis import open_run
+from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 from tensorboard_activis.capture.torch.export import exported_graph
 from tensorboard_activis.capture.torch.graph import record
-from tensorboard_activis.capture.torch.state import untouched
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.schema import Graph
 from tensorboard_activis.torch import ActiVisLogger
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 def graphs(model: nn.Module, *args: torch.Tensor, keep: tuple[str, ...] = ()) -> tuple[Graph, Graph]:
     """Recorded and exported."""
-    with untouched(model):
+    with evaluation_mode(model):
         recording = record(model, args, {}, args[0].shape[0])
         return recording.graph, exported_graph(model, args, {}, args[0].shape[0], recording, keep)
 

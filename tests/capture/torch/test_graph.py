@@ -6,13 +6,13 @@ from torch import nn
 from torch.nn import functional
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 from tensorboard_activis.capture.torch.graph import Tracer, record
-from tensorboard_activis.capture.torch.sources import Recording
-from tensorboard_activis.capture.torch.state import untouched
+from tensorboard_activis.capture.torch.layer_outputs import Recording
 
 
 def recorded(model: nn.Module, *args: object, instances: int = 7, **kwargs: object) -> Recording:
-    with untouched(model):
+    with evaluation_mode(model):
         return record(model, args, kwargs, instances)
 
 
@@ -297,7 +297,7 @@ def test_the_model_is_left_as_it_was() -> None:
 def test_a_failure_is_placed() -> None:
     model = nn.Sequential(nn.Linear(3, 5), nn.Linear(4, 2))
     tracer = Tracer(model, 7)
-    with untouched(model), pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with evaluation_mode(model), pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         tracer.run((torch.randn(7, 3),), {})
     assert tracer.failed_in == "1 (Linear), which got (7, 5) float32"
     assert not model[1]._forward_hooks

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 from tensorboard_activis.capture.torch.graph import record
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
-from tensorboard_activis.capture.torch.state import untouched
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -31,7 +31,7 @@ class Net(nn.Module):
 
 
 def taken(model: nn.Module, names: list[str], x: torch.Tensor, reducer: str = "mean") -> dict[str, torch.Tensor]:
-    with untouched(model):
+    with evaluation_mode(model):
         recording = record(model, (x[:7],), {}, 7)
         sources = {name: recording.sources[name] for name in names}
         with ActivationHooks(model, sources, dict.fromkeys(names, reducer)) as hooks:
@@ -70,7 +70,7 @@ def test_calls_parts_and_operators() -> None:
 
 def test_every_key_of_a_recording_can_be_taken() -> None:
     model, x = Net().eval(), torch.randn(9, 3, 5, 4)
-    with untouched(model):
+    with evaluation_mode(model):
         names = list(record(model, (x[:7],), {}, 7).sources)
     assert set(taken(model, names, x)) == set(names)
 

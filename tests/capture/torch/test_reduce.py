@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from tensorboard_activis.capture.reducers import REDUCERS, reducer_name
-from tensorboard_activis.capture.torch.axes import Layout
+from tensorboard_activis.capture.torch.axes import Axes
 from tensorboard_activis.capture.torch.reduce import _REDUCTIONS, reduce_activations
 from tensorboard_activis.errors import ActiVisError
 
-FIRST = Layout(0, 1)
-LAST = Layout(0, 2)
+FIRST = Axes(0, 1)
+LAST = Axes(0, 2)
 #: Padded right, left, in both ways, and nothing at all.
 MASK = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]], dtype=torch.bool)
 
@@ -29,14 +29,14 @@ def test_mean_and_max_over_space(maps: torch.Tensor) -> None:
     values = maps.numpy()
     np.testing.assert_allclose(reduce_activations(maps, FIRST, 7), values.mean((2, 3)), rtol=1e-6, atol=1e-7)
     assert np.array_equal(reduce_activations(maps, FIRST, 7, "max"), values.max((2, 3)))
-    np.testing.assert_allclose(reduce_activations(maps, Layout(0, 3), 7), values.mean((1, 2)), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(reduce_activations(maps, Axes(0, 3), 7), values.mean((1, 2)), rtol=1e-6, atol=1e-7)
 
 
 def test_the_axis_of_instances_may_come_later(tokens: torch.Tensor) -> None:
     time_first = tokens.transpose(0, 1)
-    assert torch.equal(reduce_activations(time_first, Layout(1, 2), 5), tokens.mean(1))
+    assert torch.equal(reduce_activations(time_first, Axes(1, 2), 5), tokens.mean(1))
     neurons_first = tokens.permute(2, 1, 0)
-    assert torch.allclose(reduce_activations(neurons_first, Layout(2, 0), 5), tokens.mean(1))
+    assert torch.allclose(reduce_activations(neurons_first, Axes(2, 0), 5), tokens.mean(1))
 
 
 def test_a_copy_is_made() -> None:

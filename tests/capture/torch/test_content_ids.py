@@ -3,7 +3,7 @@
 import torch
 
 from tensorboard_activis.capture.torch.batch import Batch
-from tensorboard_activis.capture.torch.identity import ContentIds
+from tensorboard_activis.capture.torch.content_ids import ContentIds
 
 
 def batch(*args: torch.Tensor, mask: torch.Tensor | None = None) -> Batch:

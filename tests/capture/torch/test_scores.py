@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tensorboard_activis.capture.torch.labels import Labels, check_width
-from tensorboard_activis.capture.torch.outcome import scores_of
+from tensorboard_activis.capture.torch.scores import find_scores
 from tensorboard_activis.errors import ConfigurationError
 
 NAMES = ["a", "b", "c"]
@@ -88,10 +88,10 @@ def test_names_and_width() -> None:
 
 def test_scores() -> None:
     logits, other = torch.randn(7, 3), torch.randn(7, 5)
-    assert scores_of(logits, 7) is logits
-    assert scores_of({"hidden": other, "logits": logits}, 7) is logits
-    assert scores_of((logits, other), 7) is logits
-    assert scores_of(torch.randn(7), 7) is not None
-    assert scores_of(torch.randn(7, 3, 4), 7) is None
-    assert scores_of(torch.randn(6, 3), 7) is None
-    assert scores_of("nothing", 7) is None
+    assert find_scores(logits, 7) is logits
+    assert find_scores({"hidden": other, "logits": logits}, 7) is logits
+    assert find_scores((logits, other), 7) is logits
+    assert find_scores(torch.randn(7), 7) is not None
+    assert find_scores(torch.randn(7, 3, 4), 7) is None
+    assert find_scores(torch.randn(6, 3), 7) is None
+    assert find_scores("nothing", 7) is None

@@ -1,4 +1,4 @@
-"""A graph while it is being recorded."""
+"""Builds the model's graph, node by node and edge by edge, while a forward pass is recorded."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.torch.calls import key_of
+from tensorboard_activis.capture.torch.call_stack import call_key
 from tensorboard_activis.capture.torch.modules import (
     count_buffers,
     count_frozen,
@@ -18,8 +18,12 @@ from tensorboard_activis.capture.torch.modules import (
 
 
 @dataclass
-class Draft:
-    """A node whose outputs are not known yet. `path` and `call` say which call of which module it is, if it is one."""
+class DraftNode:
+    """A node while the graph is built: its outputs may not be known yet.
+
+    Attributes:
+        path, call: of a module's node: the module's path and the index of the call, from 0.
+    """
 
     key: str
     parent: str | None
@@ -30,52 +34,56 @@ class Draft:
     outputs: tuple[schema.Shape, ...] = ()
 
 
-class Sketch:
-    """Nodes in the order in which they ran, and edges."""
+class GraphBuilder:
+    """Collects nodes, in the order in which they ran, and edges; `graph` makes a `schema.Graph` of them.
+
+    Arguments:
+        paths: path -> module, all modules of the model.
+    """
 
     def __init__(self, paths: Mapping[str, nn.Module]) -> None:
         self._paths = paths
         self._edges: dict[tuple[str, str], schema.Shape] = {}
-        #: By node: the keys right inside it, the ends of its edges, and how many keys with `_1`, `_2`, … are taken.
+        #: By node: its children, its edges, and how many keys with the suffixes `_1`, `_2`, … are taken.
         self._children: dict[str, set[str]] = defaultdict(set)
         self._touching: dict[str, set[tuple[str, str]]] = defaultdict(set)
         self._taken: dict[str, int] = {}
         self._atomic: set[str] = set()
-        #: Parameter -> the first module that holds it.
+        #: id of a parameter -> path of the first module that has it.
         self._owners: dict[int, str] = {}
         for path, module in paths.items():
             for tensor in module._parameters.values():
                 if tensor is not None:
                     self._owners.setdefault(id(tensor), path)
-        self.drafts: dict[str, Draft] = {"": Draft("", None, "module", type_name(paths[""]))}
+        self.drafts: dict[str, DraftNode] = {"": DraftNode("", None, "module", type_name(paths[""]))}
 
-    def add(self, draft: Draft) -> None:
-        """A node; one that is there already (a module that holds the others before it runs) stays where it is."""
+    def add(self, draft: DraftNode) -> None:
+        """Adds a node. If there is a node with this key, such as a container that was added for its children, nothing changes."""
         if self.drafts.setdefault(draft.key, draft) is draft and draft.parent is not None:
             self._children[draft.parent].add(draft.key)
 
     def add_edge(self, source: str, target: str, shape: schema.Shape) -> None:
-        """Data flows."""
+        """Adds an edge: data of this shape flows from source to target."""
         self._edges.setdefault((source, target), shape)
         self._touching[source].add((source, target))
         self._touching[target].add((source, target))
 
-    def unused(self, key: str) -> str:
-        """The key, or with `_1`, `_2`, … where it is taken."""
+    def unused_key(self, key: str) -> str:
+        """A key that no node has: this one, or with the suffix `_1`, `_2`, … if it is taken."""
         count = self._taken.get(key, 0)
-        unused = f"{key}_{count}" if count else key
-        while unused in self.drafts:
+        unused_key = f"{key}_{count}" if count else key
+        while unused_key in self.drafts:
             count += 1
-            unused = f"{key}_{count}"
+            unused_key = f"{key}_{count}"
         self._taken[key] = count
-        return unused
+        return unused_key
 
-    def inside(self, key: str) -> set[str]:
-        """Keys of the nodes right inside this one."""
+    def children(self, key: str) -> set[str]:
+        """Keys of the node's children."""
         return set(self._children[key])
 
-    def close(self, keys: Iterable[str]) -> None:
-        """Forget nodes, and their edges."""
+    def remove(self, keys: Iterable[str]) -> None:
+        """Removes nodes and their edges."""
         for key in keys:
             draft = self.drafts.pop(key, None)
             if draft is not None and draft.parent is not None:
@@ -84,12 +92,12 @@ class Sketch:
                 self._edges.pop(ends, None)
             self._taken.clear()  # keys are free again
 
-    def seal(self, path: str) -> None:
-        """This module is one node: modules inside it that do not run are not shown."""
+    def mark_as_single_node(self, path: str) -> None:
+        """Marks a module as a single node: modules inside it that never ran get no nodes."""
         self._atomic.add(path)
 
     def graph(self, calls: Mapping[str, int]) -> schema.Graph:
-        """The graph, with the modules that never ran at the end.
+        """The finished graph. Modules that never ran are at its end.
 
         Arguments:
             calls: how often each module ran.
@@ -107,7 +115,7 @@ class Sketch:
                 silent.setdefault(within, []).append(path[len(within) + 1 :])
             else:
                 parent = path.rpartition(".")[0]
-                self.add(Draft(path, parent, "module", type_name(self._paths[path]), path))
+                self.add(DraftNode(path, parent, "module", type_name(self._paths[path]), path))
         nodes = []
         for draft in self.drafts.values():
             count = calls.get(draft.path, 0) or int(ran_inside[draft.key] > 0)
@@ -115,7 +123,7 @@ class Sketch:
         edges = tuple(schema.Edge(source, target, shape) for (source, target), shape in self._edges.items())
         return schema.Graph("torch", type_name(self._paths[""]), tuple(nodes), edges)
 
-    def _node(self, draft: Draft, calls: int, silent: list[str]) -> schema.Node:
+    def _node(self, draft: DraftNode, calls: int, silent: list[str]) -> schema.Node:
         if draft.kind != "module":
             inner = draft.key.removeprefix(draft.parent or "")
             return schema.Node(draft.key, draft.parent, draft.kind, inner.lstrip("/"), draft.type, draft.outputs)
@@ -134,7 +142,7 @@ class Sketch:
             key=draft.key,
             parent=draft.parent,
             kind="module",
-            name=key_of(draft.path.rpartition(".")[2], draft.call) or draft.type,
+            name=call_key(draft.path.rpartition(".")[2], draft.call) or draft.type,
             type=draft.type,
             outputs=draft.outputs,
             parameters=count_parameters(module),

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from tensorboard_activis.capture.torch.axes import Layout
+from tensorboard_activis.capture.torch.axes import Axes
+from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 from tensorboard_activis.capture.torch.graph import record
-from tensorboard_activis.capture.torch.state import untouched
 
 
 class Steps(nn.Module):
@@ -52,7 +52,7 @@ def test_rows(
     between: Callable[..., torch.Tensor], after: Callable[..., torch.Tensor], inner: int | None, head: int | None
 ) -> None:
     model = Steps(between, after)
-    with untouched(model):
+    with evaluation_mode(model):
         recording = record(model, (torch.rand(7, 3) + 0.1,), {}, 7)
     batches = {key: source.layout.batch for key, source in recording.sources.items()}
     assert batches.get("inner") == inner
@@ -66,10 +66,10 @@ def test_one_position_per_instance() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x[ALL, x[..., 0].argmax(1)] * 2
 
-    with untouched(model := nn.Sequential(Last())):
+    with evaluation_mode(model := nn.Sequential(Last())):
         recording = record(model, (torch.rand(7, 5, 3),), {}, 7)
     assert recording.sources["0/mul"].layout.batch == 0
-    assert recording.sources["0/mul"].layout.resolved(2) == 1
+    assert recording.sources["0/mul"].layout.neuron_axis(2) == 1
     assert recording.sources["0/mul"].shape == (7, 3)
 
 
@@ -88,7 +88,7 @@ def test_packed_sequences_come_back_in_order(sort: bool) -> None:
             result: torch.Tensor = self.head(nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], True)[0])
             return result
 
-    with untouched(model := Packed()):
+    with evaluation_mode(model := Packed()):
         recording = record(model, (torch.rand(7, 4, 3),), {}, 7)
     assert recording.sources["lstm[0]"].shape == (7, 4, 5)
-    assert recording.sources["head"].layout == Layout(0, 2)
+    assert recording.sources["head"].layout == Axes(0, 2)

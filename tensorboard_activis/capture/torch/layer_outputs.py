@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.torch.axes import Layout
-from tensorboard_activis.capture.torch.calls import Calls
+from tensorboard_activis.capture.torch.axes import Axes
+from tensorboard_activis.capture.torch.call_stack import CallCounts
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorLocation:
     """Where in a forward pass a layer's values come up.
 
     Attributes:
@@ -28,15 +28,15 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Source:
+class LayerOutput:
     """Where a layer's values come up, and the raw tensor as it was recorded with `instances` instances.
 
     `shape` has an axis of instances, also where `layout` says that the raw tensor folds it together with others.
     """
 
-    place: Place
+    place: TensorLocation
     shape: tuple[int, ...]
-    layout: Layout
+    layout: Axes
     instances: int
 
 
@@ -45,6 +45,6 @@ class Recording:
     """The graph, the source of every key that holds one tensor, what the model answered, and what was called for it."""
 
     graph: schema.Graph
-    sources: Mapping[str, Source]
+    sources: Mapping[str, LayerOutput]
     output: Any
-    calls: Calls
+    calls: CallCounts

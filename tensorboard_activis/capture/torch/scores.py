@@ -7,7 +7,7 @@ import torch
 from tensorboard_activis.capture.torch.modules import leaves
 
 
-def scores_of(output: Any, instances: int, positions: int | None = None) -> torch.Tensor | None:
+def find_scores(output: Any, instances: int, positions: int | None = None) -> torch.Tensor | None:
     """The tensor with one score per class, or one number, for each instance: `logits` if the output names them so.
 
     Arguments:

@@ -9,7 +9,7 @@ from torch import nn
 
 from tensorboard_activis import metadata, open_run
 from tensorboard_activis.blobs import read_blobs
-from tensorboard_activis.capture.torch.paths import MOST_PATHS
+from tensorboard_activis.capture.torch.execution_paths import MAX_PATHS
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.schema import Graph
 from tensorboard_activis.torch import ActiVisLogger
@@ -133,7 +133,7 @@ def test_experts_that_few_instances_do_not_reach(tmp_path: Path) -> None:
     model = Experts()
     with ActiVisLogger(tmp_path / "singles", model, singles, layers=[""], strict=True) as logger:
         logger.log(0)
-        assert logger.graph.nodes[0].attributes["paths"] == str(MOST_PATHS)  # and no more, whatever comes
+        assert logger.graph.nodes[0].attributes["paths"] == str(MAX_PATHS)  # and no more, whatever comes
 
 
 def test_passes_of_others_do_not_disturb(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A model that is run within `untouched` is afterwards as it was."""
+"""A model that is run within `evaluation_mode` is afterwards as it was."""
 
 import random
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from tensorboard_activis.capture.torch.state import device_of, dtype_of, is_lazy, untouched
+from tensorboard_activis.capture.torch.evaluation_mode import device_of, dtype_of, evaluation_mode, is_lazy
 
 
 def test_random_states_come_back() -> None:
@@ -20,7 +20,7 @@ def test_random_states_come_back() -> None:
         DataLoader(rows, batch_sampler=BatchSampler(RandomSampler(rows, generator=own), 2, False)),
     )
     states = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state(), own.get_state())  # type: ignore[index]  # noqa: NPY002
-    with untouched(model, loaders):
+    with evaluation_mode(model, loaders):
         for loader in loaders:
             list(loader)
         random.random()
@@ -43,7 +43,7 @@ def test_flags_come_back_without_calling_train() -> None:
     frozen = nn.BatchNorm1d(2)
     model = nn.Sequential(Merging(2, 2), frozen, nn.Dropout())
     frozen.eval()
-    with untouched(model):
+    with evaluation_mode(model):
         assert not any(module.training for module in model.modules())
         assert not torch.is_grad_enabled()
         assert not torch.is_inference_mode_enabled()
@@ -70,7 +70,7 @@ class Counter(nn.Module):
 def test_buffers_come_back() -> None:
     model = Counter()
     before = model.average
-    with untouched(model):
+    with evaluation_mode(model):
         model(torch.ones(2))
     assert model.calls.item() == 0
     assert model.average is before
@@ -79,7 +79,7 @@ def test_buffers_come_back() -> None:
 def test_all_comes_back_after_a_fault() -> None:
     model = nn.Dropout()
     fast = torch.backends.mha.get_fastpath_enabled()
-    with pytest.raises(RuntimeError), untouched(model):
+    with pytest.raises(RuntimeError), evaluation_mode(model):
         model(torch.ones(2) @ torch.ones(3))
     assert model.training
     assert torch.is_grad_enabled()
@@ -97,7 +97,7 @@ def test_what_a_model_caches_is_good_for_training() -> None:
             return x * self.table
 
     model, x = Rotary(), torch.ones(2, 3, requires_grad=True)
-    with untouched(model):
+    with evaluation_mode(model):
         model(x)
     model(x).sum().backward()
     assert x.grad is not None

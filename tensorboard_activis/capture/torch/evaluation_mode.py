@@ -13,20 +13,20 @@ from tensorboard_activis.capture.interrupts import bracketed, within
 from tensorboard_activis.capture.random_states import random_states
 from tensorboard_activis.capture.torch.modules import unwrap
 from tensorboard_activis.capture.torch.other_threads import OtherThreads
-from tensorboard_activis.capture.torch.script import scripts_wrapped
+from tensorboard_activis.capture.torch.script_modules import scripts_wrapped
 from tensorboard_activis.capture.torch.thread_state import thread_state
 
 T = TypeVar("T")
 
 
-def run_untouched(model: nn.Module, loaders: tuple[Any, ...] | None, body: Callable[[], T]) -> T:
-    """Runs the body in `untouched`, whatever other threads do and wherever Ctrl-C comes.
+def run_in_evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None, body: Callable[[], T]) -> T:
+    """Runs the body in `evaluation_mode`, whatever other threads do and wherever Ctrl-C comes.
 
     One pass at a time: another thread's waits. Other threads that run the model, or set its training flags, wait until all is as
     before. A forward pass of theirs that runs already is waited for.
 
     Arguments:
-        loaders: see `untouched`; None where the body itself sees to random states, with `RandomStream`.
+        loaders: see `evaluation_mode`; None where the body itself sees to random states, with `RandomStream`.
 
     Raises:
         ActiVisError: another thread's forward pass does not end.
@@ -35,13 +35,13 @@ def run_untouched(model: nn.Module, loaders: tuple[Any, ...] | None, body: Calla
 
     def alone() -> T:
         others.wait()
-        return within(body, untouched(model, loaders))
+        return within(body, evaluation_mode(model, loaders))
 
     return exclusively(lambda: bracketed(others.stop, alone, lambda failed: others.go()))
 
 
 @contextmanager
-def untouched(model: nn.Module, loaders: tuple[Any, ...] | None = ()) -> Iterator[None]:
+def evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None = ()) -> Iterator[None]:
     """In the body the model is in evaluation mode, without gradients, run eagerly; then all is as before.
 
     Random states of Python, numpy and torch, of generators that the loaders own, training flags of every module, buffers

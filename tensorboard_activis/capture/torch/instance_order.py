@@ -10,7 +10,7 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Itera
 from tensorboard_activis.capture.processes import Processes
 from tensorboard_activis.capture.torch.batch import Batch
 from tensorboard_activis.capture.torch.batches import Batches
-from tensorboard_activis.capture.torch.identity import ContentIds
+from tensorboard_activis.capture.torch.content_ids import ContentIds
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -60,7 +60,7 @@ def _is_known(sampler: Any) -> bool:
     return isinstance(sampler, SequentialSampler) or distributed
 
 
-class Order:
+class InstanceOrder:
     """What tells the instances of one loader apart, and which of its batches are this process's.
 
     The index in the data set where the loader's order is known, else the content. Several processes either have parts, or each

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from tensorboard_activis.capture import content_ids
-from tensorboard_activis.capture.torch.batch import Batch, tensors
+from tensorboard_activis.capture.torch.batch import Batch, all_tensors
 
 
 class ContentIds:
@@ -18,7 +18,7 @@ class ContentIds:
         mask = None if batch.mask is None else batch.mask.numpy(force=True)
         columns = [
             _array(tensor)
-            for tensor in tensors([batch.args, batch.kwargs])
+            for tensor in all_tensors([batch.args, batch.kwargs])
             if _is_per_instance(tensor, batch.instances)
         ]
 

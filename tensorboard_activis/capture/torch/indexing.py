@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tensorboard_activis.capture.torch.axes import Layout, of_input
+from tensorboard_activis.capture.torch.axes import Axes, axes_of_input
 
 #: These take rows by an index.
 _PICKING = {"getitem", "index_select", "gather", "take_along_dim", "masked_select", "take"}
@@ -29,14 +29,14 @@ _PUTTING = {
 }
 
 
-def through_rows(
+def axes_after_indexing(
     name: str,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     shape: torch.Size,
-    of: Callable[[Any], Layout | None],
+    of: Callable[[Any], Axes | None],
     instances: int,
-) -> Layout | None:
+) -> Axes | None:
     """The layout of what an operator gives that picks rows by an index, or puts them back; None for all others.
 
     Arguments:
@@ -47,25 +47,25 @@ def through_rows(
     source = args[0] if args else kwargs.get("input")
     layout = of(source)
     if name in _PUTTING:
-        return layout if layout is not None else replace(of_input(shape, instances), neurons=len(shape) - 1)
+        return layout if layout is not None else replace(axes_of_input(shape, instances), neurons=len(shape) - 1)
     if layout is None:
         return None
     if name in _FINDING and (len(args) == 1 or name == "masked_select"):
-        return Layout(picked=True)
+        return Axes(gathered=True)
     if name not in _PICKING or not isinstance(source, torch.Tensor):
         return None
     indices = _indices(name, args, kwargs)
     rank = len(shape)
-    if layout.picked:
+    if layout.gathered:
         back = [
             axis for axis, index in indices if index.dtype != torch.bool and axis < rank and shape[axis] == instances
         ]
-        return Layout(back[0], rank - 1) if back else None  # in order again, as after a sort by length
+        return Axes(back[0], rank - 1) if back else None  # in order again, as after a sort by length
     for axis, index in indices:
         covered = axis + (index.dim() if index.dtype == torch.bool or name == "masked_select" else 1)
         if layout.batch is not None and axis <= layout.batch < covered:
             in_order = of(index) is None and _is_every_row(index, source.shape[axis])
-            return None if in_order else Layout(None, rank - 1, picked=True)
+            return None if in_order else Axes(None, rank - 1, gathered=True)
     return None
 
 

@@ -7,15 +7,15 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.torch.calls import Calls
+from tensorboard_activis.capture.torch.call_stack import CallCounts
 from tensorboard_activis.capture.torch.graph import Tracer
 from tensorboard_activis.capture.union import union
 
 #: So many paths are recorded at most: with experts there are more combinations than anybody looks at.
-MOST_PATHS = 16
+MAX_PATHS = 16
 
 
-class Paths:
+class ExecutionPaths:
     """The paths that were seen.
 
     Arguments:
@@ -26,19 +26,19 @@ class Paths:
         graph: what all passes that were recorded have in common and do not.
     """
 
-    def __init__(self, graph: schema.Graph, calls: Calls | None) -> None:
+    def __init__(self, graph: schema.Graph, calls: CallCounts | None) -> None:
         self.graph = graph
         self._graphs = [graph]
-        self._seen: set[Calls] = set()
+        self._seen: set[CallCounts] = set()
         self._closed = calls is None
         if calls is not None:
             self._note(calls)
 
-    def _note(self, calls: Calls) -> None:
-        self._seen |= {calls, Calls(calls.modules)}
+    def _note(self, calls: CallCounts) -> None:
+        self._seen |= {calls, CallCounts(calls.modules)}
 
     def follow(
-        self, calls: Calls, model: nn.Module, inputs: Callable[[bool], tuple[tuple[Any, ...], dict[str, Any], int]]
+        self, calls: CallCounts, model: nn.Module, inputs: Callable[[bool], tuple[tuple[Any, ...], dict[str, Any], int]]
     ) -> None:
         """Takes note of a forward pass, and runs the model once more to record its graph if it made calls unlike all before.
 
@@ -48,7 +48,7 @@ class Paths:
             inputs: args, kwargs and the number of instances of the batch that it ran on: of a few instances of it if True
                 is given. These take another path where it is the batch that decides; then all of it is recorded.
         """
-        if self._closed or calls in self._seen or len(self._graphs) >= MOST_PATHS or _several_processes():
+        if self._closed or calls in self._seen or len(self._graphs) >= MAX_PATHS or _several_processes():
             return
         self._note(calls)
         for few in (True, False):

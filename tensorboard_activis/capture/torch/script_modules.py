@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-class Scripted(nn.Module):
+class ScriptModuleWrapper(nn.Module):
     """Stands for a ScriptModule: its output can be seen, its inside cannot."""
 
     def __init__(self, inner: torch.jit.ScriptModule) -> None:
@@ -43,7 +43,7 @@ def scripts_wrapped(model: nn.Module) -> Iterator[None]:
                 changed.append((module, name, child))
     try:
         for module, name, child in changed:
-            module._modules[name] = Scripted(child)  # type: ignore[arg-type]
+            module._modules[name] = ScriptModuleWrapper(child)  # type: ignore[arg-type]
         yield
     finally:
         for module, name, child in changed:
