@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis import codec, metadata, schema
-from tensorboard_activis.capture.instances import outcome_table
+from tensorboard_activis.capture.instances import prediction_table
 from tensorboard_activis.summarize.float16 import to_float16
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import ranks
@@ -81,7 +81,7 @@ def write_run(log_dir: Path, instances: int) -> None:
         )
         columns = {name: arrays.add(f"column/{name}", values) for name, values in varying.items()}
         arrays.close()
-    table = outcome_table(instance_ids, label, {}, CLASSES, {})
+    table = prediction_table(instance_ids, label, {}, CLASSES, {})
     table = table.append_column("text", pa.array(_texts(instances, random)))
     names = ["all", *CLASSES, "correct", "wrong"]
     kinds = ["all", *["class"] * len(CLASSES), "correct", "wrong"]

@@ -109,7 +109,7 @@ class ActiVisLogger:
 
         def open_directory() -> None:
             nonlocal directory
-            directory = RunDirectory(log_dir, held=processes.rank == 0)
+            directory = RunDirectory(log_dir, locked=processes.rank == 0)
 
         def prepare() -> None:
             with processes.collective():

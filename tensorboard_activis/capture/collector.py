@@ -8,7 +8,7 @@ import numpy as np
 from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Audio, Texts
 from tensorboard_activis.capture.instance_metadata import checked_ids
-from tensorboard_activis.capture.instances import outcome_table
+from tensorboard_activis.capture.instances import prediction_table
 from tensorboard_activis.capture.merging import merge, spread
 from tensorboard_activis.capture.predictions import Predictions
 from tensorboard_activis.capture.processes import Processes, SingleProcess, broadcast
@@ -82,17 +82,17 @@ class SnapshotCollector:
         count = values[0].shape[0] if values else _length(outputs, ids)
         if not count:
             if self._processes.size > 1 and not probe:
-                seen.identities.new(np.zeros(0, np.uint64))
+                seen.duplicates.new(np.zeros(0, np.uint64))
                 self._settle(None)
             return
         if probe and seen.subsets is None and not self._settled:
             raise ActiVisError("Probes come after the evaluation data, and there were none.")
         keys = self._keys(ids, count, probe)
-        facts = seen.contents.facts(count, inputs=inputs, texts=texts, columns=columns, probe=probe)
+        facts = seen.contents.columns_of_batch(count, inputs=inputs, texts=texts, columns=columns, probe=probe)
         rows = np.arange(count)
         order = rows if keys is None else ranks(keys.tolist())
         if ids is not None and not probe:
-            rows = np.flatnonzero(seen.identities.new(order))
+            rows = np.flatnonzero(seen.duplicates.new(order))
         if not probe:
             self._settle(
                 (lambda: self._decide(rows, outputs, labels, facts, inputs=inputs, channels=channels, audio=audio))
@@ -107,15 +107,15 @@ class SnapshotCollector:
             if not rows.size:
                 return
         table = seen.contents.columns(facts)
-        outcome = seen.outcomes.of(outputs, labels, table.get("group"))
+        outcome = seen.evaluator.evaluate(outputs, labels, table.get("group"))
         if probe:
             seen.probes.append(
                 self._kept(rows, values, keys, outcome, facts)
-                | seen.contents.looks(rows, inputs=inputs, channels=channels, audio=audio)
+                | seen.contents.content_of(rows, inputs=inputs, channels=channels, audio=audio)
             )
             return
         assert keys is not None
-        known = outcome_table(keys, outcome.label, outcome.columns, self._evaluation.class_names, table)
+        known = prediction_table(keys, outcome.label, outcome.columns, self._evaluation.class_names, table)
         members = self._declared().members(known, outcome.members, outcome.columns.get("correct"))
         self._groups = Groups(members, rows.size, self._groups)
         for moments, batch in zip(seen.moments, values, strict=True):
@@ -123,7 +123,7 @@ class SnapshotCollector:
         seen.count(outcome)
         chosen = seen.sample.candidates(order)
         kept = self._kept(chosen, values, keys, outcome, facts)
-        kept |= seen.contents.looks(rows[chosen], inputs=inputs, channels=channels, audio=audio)
+        kept |= seen.contents.content_of(rows[chosen], inputs=inputs, channels=channels, audio=audio)
         seen.sample.add(order[chosen], kept)
         seen.seen += rows.size
 
@@ -150,11 +150,11 @@ class SnapshotCollector:
         seen = self.gathered
         if decide is not None and self._processes.size > 1:
             decide()
-        mine = None if decide is None else (seen.outcomes.decided, seen.contents.decided)
+        mine = None if decide is None else (seen.evaluator.decided, seen.contents.decided)
         found = broadcast(self._processes, mine)
         if found is not None:
             if found is not mine:
-                seen.outcomes.decide_as(found[0])
+                seen.evaluator.decide_as(found[0])
                 seen.contents.decide_as(found[1])
             self._settled = True
 
@@ -167,8 +167,8 @@ class SnapshotCollector:
         **looks: Any,
     ) -> None:
         seen = self.gathered
-        seen.outcomes.of(outputs, labels, seen.contents.columns(facts).get("group"))
-        seen.contents.looks(rows[:1], **looks)
+        seen.evaluator.evaluate(outputs, labels, seen.contents.columns(facts).get("group"))
+        seen.contents.content_of(rows[:1], **looks)
 
     def _kept(
         self,
@@ -222,7 +222,7 @@ class SnapshotCollector:
         return values
 
     def _declared(self) -> Subsets:
-        seen, outcomes = self.gathered, self.gathered.outcomes
+        seen, outcomes = self.gathered, self.gathered.evaluator
         if seen.subsets is None:
             seen.subsets = Subsets(
                 outcomes.classes if outcomes.labelled else 0,

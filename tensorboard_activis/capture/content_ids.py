@@ -17,16 +17,16 @@ class ContentIds:
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
 
-    def of(self, *inputs: np.ndarray) -> list[str]:
+    def for_batch(self, *inputs: np.ndarray) -> list[str]:
         """Ids for a batch, hexadecimal text.
 
         Arguments:
             inputs: arrays [instances, ...] of equal length; an id is of all of them together.
         """
         count = len(inputs[0]) if inputs else 0
-        return [self.name([array[row] for array in inputs]) for row in range(count)]
+        return [self.instance_id([array[row] for array in inputs]) for row in range(count)]
 
-    def name(self, parts: Sequence[np.ndarray]) -> str:
+    def instance_id(self, parts: Sequence[np.ndarray]) -> str:
         """The id of one instance that consists of these arrays."""
         name = _digest(parts)
         count = self._seen[name]

@@ -46,7 +46,7 @@ class Contents:
         self._thumbnails = None if thumbnails is None else Thumbnails.like(thumbnails)
         self._clips = None if rate is None else WavEncoder(rate)
 
-    def facts(
+    def columns_of_batch(
         self,
         count: int,
         *,
@@ -66,11 +66,11 @@ class Contents:
             ActiVisError: there are too few, or others than in the batch before.
         """
         found = {} if probe and texts is None else self._readable(texts, count)
-        own = self._user.of(columns, count, partly=probe)
+        own = self._user.convert(columns, count, partly=probe)
         found |= {_USER + name: values for name, values in (_features(inputs, count) | own).items()}
         return found
 
-    def looks(
+    def content_of(
         self,
         chosen: np.ndarray,
         *,

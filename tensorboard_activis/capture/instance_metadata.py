@@ -47,12 +47,12 @@ class InstanceMetadata:
             )
 
     @property
-    def identifies(self) -> bool:
+    def has_ids(self) -> bool:
         """Whether there are ids."""
         return self._identify is not None or self._ids is not None
 
     @property
-    def by_batch(self) -> "InstanceMetadata":
+    def functions_only(self) -> "InstanceMetadata":
         """The same without what goes by the order of the data: for other data, such as probes."""
         return InstanceMetadata(self._identify, self._describe)
 
@@ -79,7 +79,7 @@ class InstanceMetadata:
                 f"{what} has {self.instances} values, but data holds {instances} instances; there must be one for each."
             )
 
-    def of(
+    def for_batch(
         self, raw: Any, start: int, count: int, places: np.ndarray | None = None
     ) -> tuple[Sequence[Any] | None, Mapping[str, Any] | None]:
         """Ids and columns of a batch, None where there are none.
@@ -107,7 +107,7 @@ class InstanceMetadata:
             columns = dict(self._describe(raw))
         return ids, columns
 
-    def end(self, seen: int) -> None:
+    def check_all_used(self, seen: int) -> None:
         """Says how many instances there were. ActiVisError: they were fewer than the values given."""
         if self.instances is not None and seen < self.instances:
             raise ActiVisError(f"id or columns has {self.instances} values, but data held {seen} instances.")

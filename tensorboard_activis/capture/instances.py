@@ -9,7 +9,7 @@ import pyarrow as pa
 FACTS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
 
 
-def outcome_table(
+def prediction_table(
     ids: np.ndarray,
     label: np.ndarray | None,
     columns: Mapping[str, np.ndarray],
@@ -26,11 +26,11 @@ def outcome_table(
         fields["label"] = named(label, class_names)
     for name in FACTS:
         if name in columns:
-            fields[name] = outcome_column(name, columns[name], class_names)
+            fields[name] = prediction_column(name, columns[name], class_names)
     return pa.table([*fields.values(), *facts.values()], names=[*fields, *facts])
 
 
-def outcome_column(name: str, values: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
+def prediction_column(name: str, values: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
     """One column of an outcome as the subset language sees it."""
     if name == "prediction":
         return named(values, class_names)

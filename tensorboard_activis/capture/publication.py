@@ -45,12 +45,12 @@ class Collected:
         totals: per metric the sum and the number of known values, float64 [2].
         probes: per batch of probes what is kept of them, as in the sample.
         texts: whether ids are texts; None as long as there were none.
-        identities: the ids so far, where they were given. repeated: instances left out because theirs came before.
+        duplicates: the ids so far, where they were given. repeated: instances left out because theirs came before.
         stray: labels that are no class. unfinite: instances whose outputs are NaN or infinite.
     """
 
     sample: Sample
-    outcomes: TaskEvaluator
+    evaluator: TaskEvaluator
     clipped: list[int]
     contents: Contents = field(default_factory=Contents)
     subsets: Subsets | None = None
@@ -59,7 +59,7 @@ class Collected:
     totals: dict[str, np.ndarray] = field(default_factory=dict)
     probes: list[dict[str, np.ndarray]] = field(default_factory=list)
     texts: bool | None = None
-    identities: DuplicateFilter = field(default_factory=DuplicateFilter)
+    duplicates: DuplicateFilter = field(default_factory=DuplicateFilter)
     repeated: int = 0
     stray: int = 0
     unfinite: int = 0
@@ -70,7 +70,7 @@ class Collected:
         """Nothing yet."""
         outcomes = TaskEvaluator(evaluation.class_names, evaluation.task, evaluation.probabilities)
         none = [0] * len(evaluation.layers)
-        return cls(Sample(evaluation.sample), outcomes, none, identities=DuplicateFilter(processes))
+        return cls(Sample(evaluation.sample), outcomes, none, duplicates=DuplicateFilter(processes))
 
     def count(self, outcome: Predictions) -> None:
         """Adds what is over all instances seen, not over the sample."""
@@ -134,7 +134,7 @@ def publish(
         step=step,
         wall_time=gathered.wall_time,
         session=session,
-        task=gathered.outcomes.task or "none",
+        task=gathered.evaluator.task or "none",
         class_names=tuple(evaluation.class_names or ()),
         seen=gathered.seen,
         kept=rows.sampled,
@@ -169,7 +169,7 @@ def _layers(
 
 def _notes(gathered: Collected) -> list[str]:
     notes = []
-    outcomes = gathered.outcomes
+    outcomes = gathered.evaluator
     if gathered.repeated:
         notes.append(
             f"{gathered.repeated:,} instances have an id that came before; they are taken for the same and counted once."

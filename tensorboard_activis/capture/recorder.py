@@ -82,13 +82,13 @@ class RunDirectory:
     """The directory `activis` inside the user's log_dir, held by one live logger at a time.
 
     Args:
-        held: False in a process beside the one that holds it.
+        locked: False in a process beside the one that holds it.
 
     Raises:
         ConfigurationError: log_dir is a file, cannot be written, is no local path, or another logger holds it.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], *, held: bool = True) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], *, locked: bool = True) -> None:
         if "://" in str(log_dir):
             raise ConfigurationError(
                 f"log_dir must be a local directory; got {log_dir}. Log locally and copy the directory."
@@ -96,14 +96,14 @@ class RunDirectory:
         self.path = Path(log_dir) / metadata.RUN_DIRECTORY
         # Whichever thread made a logger, another may use and close it.
         self._lock = FileLock(self.path / metadata.LOCK_FILE, timeout=0, thread_local=False)
-        self._held = held
+        self._needs_lock = locked
         try:
             self.restore()
         except (FileExistsError, NotADirectoryError) as error:
             raise ConfigurationError(f"log_dir must be a directory, and {log_dir} is a file or lies in one.") from error
         except OSError as error:
             raise ConfigurationError(f"log_dir {log_dir} cannot be written to: {error.strerror or error}.") from error
-        if held:
+        if locked:
             remove_leftovers(self.path)
 
     def restore(self) -> None:
@@ -114,7 +114,7 @@ class RunDirectory:
             OSError: it cannot be made.
         """
         make_own_directory(self.path)
-        if not self._held or (self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists()):
+        if not self._needs_lock or (self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists()):
             return
         try:
             uninterrupted(self._acquire)
@@ -183,7 +183,7 @@ class Recorder:
         )
         self._strict = strict
         self._directory = (
-            log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir, held=self._processes.rank == 0)
+            log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir, locked=self._processes.rank == 0)
         )
         # The time comes first, so that sessions sort by their start.
         clock = Clock(self._directory.path)

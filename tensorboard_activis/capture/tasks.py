@@ -52,7 +52,7 @@ class TaskEvaluator:
         """Whether instances are right or wrong."""
         return self.labelled and self.task in ("classification", "multilabel", "tokens") and self.classes > 0
 
-    def of(
+    def evaluate(
         self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, groups: pa.Array | None = None
     ) -> Predictions:
         """The outcome of a batch.

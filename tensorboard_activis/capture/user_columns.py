@@ -46,7 +46,7 @@ class UserColumns:
     def __init__(self) -> None:
         self.kinds: dict[str, ColumnKind | None] | None = None
 
-    def of(self, columns: Mapping[str, Any] | None, count: int, *, partly: bool = False) -> dict[str, np.ndarray]:
+    def convert(self, columns: Mapping[str, Any] | None, count: int, *, partly: bool = False) -> dict[str, np.ndarray]:
         """Columns of a batch: int64, float64 (NaN: missing), bool, datetime64[us] in UTC (NaT), or object of texts or truth values.
 
         With `partly` some may be missing.

@@ -4,7 +4,7 @@ from tensorboard_activis.capture.content_ids import ContentIds
 
 
 def ids_of(*inputs: np.ndarray) -> list[str]:
-    return ContentIds().of(*inputs)
+    return ContentIds().for_batch(*inputs)
 
 
 def test_ids_follow_content_not_order():
@@ -17,7 +17,7 @@ def test_ids_follow_content_not_order():
 def test_equal_instances_are_counted_across_batches():
     row = np.ones((1, 3))
     ids = ContentIds()
-    first, second, third = (ids.of(row)[0] for _ in range(3))
+    first, second, third = (ids.for_batch(row)[0] for _ in range(3))
     assert [second, third] == [f"{first}-1", f"{first}-2"]
 
 

@@ -258,24 +258,26 @@ def test_what_the_first_batch_decides_holds_for_the_others() -> None:
     bright, dim = (np.arange(64, dtype=np.float32).reshape(1, 8, 8, 1) * factor for factor in (4, 0.01))
     sound = np.sin(np.arange(4_000) / 9)[None]
     for contents, images, rate in ((first, bright, 8_000), (other, dim, 44_100)):
-        contents.facts(1, texts=None, columns={"n": [1]})
-        contents.looks(np.array([0]), inputs=images)
-        contents.looks(np.array([0]), audio=(sound, rate))
+        contents.columns_of_batch(1, texts=None, columns={"n": [1]})
+        contents.content_of(np.array([0]), inputs=images)
+        contents.content_of(np.array([0]), audio=(sound, rate))
     other.decide_as(deserialize(b"".join(serialize(first.decided))))
     for look in ({"inputs": dim}, {"audio": (sound, 8_000)}):
-        expected, found = (contents.looks(np.array([0]), **look) for contents in (first, other))
+        expected, found = (contents.content_of(np.array([0]), **look) for contents in (first, other))
         assert {name: values.tolist() for name, values in found.items()} == {
             name: values.tolist() for name, values in expected.items()
         }
         assert expected
     with pytest.raises(ActiVisError, match="held numbers at first"):
-        other.facts(1, columns={"n": ["text"]})
+        other.columns_of_batch(1, columns={"n": ["text"]})
 
-    outcomes, same = TaskEvaluator(None), TaskEvaluator(None)
-    outcomes.of(np.array([[0.25, 0.75]]), np.array([1]))
-    same.decide_as(deserialize(b"".join(serialize(outcomes.decided))))
+    evaluator, same = TaskEvaluator(None), TaskEvaluator(None)
+    evaluator.evaluate(np.array([[0.25, 0.75]]), np.array([1]))
+    same.decide_as(deserialize(b"".join(serialize(evaluator.decided))))
     assert (same.task, same.classes, same.labelled) == ("classification", 2, True)
-    assert same.of(np.array([[0.9, 0.1]]), np.array([0])).columns["score"] == pytest.approx([0.9])  # not softmaxed
+    assert same.evaluate(np.array([[0.9, 0.1]]), np.array([0])).columns["score"] == pytest.approx(
+        [0.9]
+    )  # not softmaxed
 
 
 def test_a_value_is_that_of_the_first_process_that_has_one() -> None:

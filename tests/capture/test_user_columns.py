@@ -34,14 +34,14 @@ from tensorboard_activis.predicate import compile_expression
     ],
 )
 def test_kinds(given: Any, kind: pa.DataType, expected: list[Any]) -> None:
-    found = arrow(UserColumns().of({"c": given}, 3)["c"])
+    found = arrow(UserColumns().convert({"c": given}, 3)["c"])
     assert found.type == kind
     assert found.to_pylist() == expected
 
 
 @given(st.lists(st.text(st.characters()) | st.none(), min_size=1, max_size=9))
 def test_any_text_is_stored_and_found(texts: list[str | None]) -> None:
-    found = arrow(UserColumns().of({"c": texts}, len(texts))["c"])
+    found = arrow(UserColumns().convert({"c": texts}, len(texts))["c"])
     assert [text is None for text in found.to_pylist()] == [text is None for text in texts]
     for text, stored in zip(texts, found.to_pylist(), strict=True):
         assert text is None or stored == text or any("\ud800" <= character <= "\udfff" for character in text)
@@ -53,10 +53,10 @@ def test_any_text_is_stored_and_found(texts: list[str | None]) -> None:
 
 def test_missing_values_first_decide_nothing() -> None:
     columns = UserColumns()
-    columns.of({"c": [None, None]}, 2)
-    columns.of({"c": ["a"]}, 1)
+    columns.convert({"c": [None, None]}, 2)
+    columns.convert({"c": ["a"]}, 1)
     with pytest.raises(ActiVisError, match="held texts at first; now there are numbers. Convert it to one"):
-        columns.of({"c": [1]}, 1)
+        columns.convert({"c": [1]}, 1)
 
 
 @pytest.mark.parametrize(
@@ -76,22 +76,22 @@ def test_missing_values_first_decide_nothing() -> None:
 )
 def test_what_does_not_fit(given: Any, message: str) -> None:
     with pytest.raises(ActiVisError, match=message):
-        UserColumns().of(given, 3)
+        UserColumns().convert(given, 3)
 
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_names_of_our_own(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"'{name}', which is a column of ActiVis's own. Choose another"):
-        UserColumns().of({name: [1]}, 1)
+        UserColumns().convert({name: [1]}, 1)
 
 
 def test_other_columns_than_before() -> None:
     columns = UserColumns()
-    columns.of({"a": [1], "b": [2]}, 1)
+    columns.convert({"a": [1], "b": [2]}, 1)
     with pytest.raises(
         ActiVisError, match="has the columns 'a', the ones before had 'a', 'b'. Give the same for every batch"
     ):
-        columns.of({"a": [1]}, 1)
-    assert list(columns.of({"a": [1]}, 1, partly=True)) == ["a"]
+        columns.convert({"a": [1]}, 1)
+    assert list(columns.convert({"a": [1]}, 1, partly=True)) == ["a"]
     with pytest.raises(ActiVisError, match="'a', 'x'"):
-        columns.of({"a": [1], "x": [1]}, 1, partly=True)
+        columns.convert({"a": [1], "x": [1]}, 1, partly=True)

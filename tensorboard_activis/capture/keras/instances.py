@@ -91,17 +91,17 @@ class Instances:
         if described.audio is not None:
             self._sound(first)
         found = self.of(first, captured)
-        TaskEvaluator(class_names, task, probabilities).of(found["outputs"], found["labels"])
+        TaskEvaluator(class_names, task, probabilities).evaluate(found["outputs"], found["labels"])
 
     def begin(self) -> "Reading":
         """What lasts for one pass over the data."""
         given = self._described.given
-        return Reading(self, given, self._described.texts, not (self._by_position or given.identifies))
+        return Reading(self, given, self._described.texts, not (self._by_position or given.has_ids))
 
     def begin_probes(self) -> "Reading":
         """The same for probes, which have ids, columns and texts only by functions of a batch."""
         texts = self._described.texts
-        return Reading(self, self._described.given.by_batch, texts if callable(texts) else None, False)
+        return Reading(self, self._described.given.functions_only, texts if callable(texts) else None, False)
 
     def of(self, batch: Batch, captured: Captured) -> dict[str, Any]:
         """What `SnapshotCollector.add` takes, but ids, texts and columns.
@@ -148,9 +148,9 @@ class Reading:
 
     def of(self, batch: Batch) -> dict[str, Any]:
         """Ids, texts and columns of a batch, as `SnapshotCollector.add` takes them."""
-        ids, columns = self._given.of(batch.raw, self._seen, batch.instances)
+        ids, columns = self._given.for_batch(batch.raw, self._seen, batch.instances)
         if ids is None and self._content is not None:
-            ids = self._content.of(*keras.tree.flatten(batch.inputs))
+            ids = self._content.for_batch(*keras.tree.flatten(batch.inputs))
         texts = self._texts
         if texts is None:
             texts = _strings(batch)
@@ -167,7 +167,7 @@ class Reading:
 
     def end(self) -> None:
         """Says that this was all. ActiVisError: more was given by the order of the data than there are instances."""
-        self._given.end(self._seen)
+        self._given.check_all_used(self._seen)
         texts = self._texts
         if texts is not None and not callable(texts) and self._seen < len(texts):
             raise ActiVisError(f"texts has {len(texts)} values, but x held {self._seen} instances.")

@@ -28,7 +28,7 @@ class ContentIds:
                 return np.asarray(column[row][mask[row]])
             return np.asarray(column[row])
 
-        return [self._names.name([content(column, row) for column in columns]) for row in range(batch.instances)]
+        return [self._names.instance_id([content(column, row) for column in columns]) for row in range(batch.instances)]
 
 
 def _is_per_instance(tensor: torch.Tensor, instances: int) -> bool:

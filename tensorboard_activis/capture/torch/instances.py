@@ -81,12 +81,12 @@ class Instances:
 
     def begin(self) -> "Reading":
         """What lasts for one pass over the data."""
-        content = ContentIds() if self._order.by_content and not self._given.identifies else None
+        content = ContentIds() if self._order.by_content and not self._given.has_ids else None
         return Reading(self._given, content, self._order.begin())
 
     def begin_probes(self) -> "Reading":
         """The same for probes, which have ids and columns only by the functions."""
-        return Reading(self._given.by_batch, None, Positions(None, described=False, named=False))
+        return Reading(self._given.functions_only, None, Positions(None, described=False, named=False))
 
     def first(self, batch: Batch, output: Any, instances: int) -> dict[str, Any]:
         """All that `SnapshotCollector.add` takes but activations, of the first so many instances of a batch.
@@ -101,10 +101,10 @@ class Instances:
             described = self.begin().of(batch)
             looks = self.of(batch, output, instances)
             # Checked whole, before they are cut.
-            Contents().facts(batch.instances, texts=batch.texts)
+            Contents().columns_of_batch(batch.instances, texts=batch.texts)
             ids = described["ids"]
             described["ids"] = None if ids is None else checked_ids(ids, batch.instances)[:instances].tolist()
-            columns = UserColumns().of(described["columns"], batch.instances)
+            columns = UserColumns().convert(described["columns"], batch.instances)
             described["columns"] = {name: values[:instances] for name, values in columns.items()}
         except ConfigurationError:
             raise
@@ -171,7 +171,7 @@ class Reading:
     def of(self, batch: Batch) -> dict[str, Any]:
         """Ids and columns of a batch that is still where the loader left it, as `SnapshotCollector.add` takes them."""
         place, count = self._seen, batch.instances
-        ids, columns = self._given.of(batch.raw, place, count, self._positions.described(place, count))
+        ids, columns = self._given.for_batch(batch.raw, place, count, self._positions.described(place, count))
         self._seen += count
         if ids is None:
             ids = self._content.of(batch) if self._content is not None else self._positions.ids(place, count)
@@ -188,7 +188,7 @@ class Reading:
     def end(self) -> None:
         """Says that this was all. ActiVisError: more ids or columns were given than there are instances."""
         if self._positions.described(0, 0) is None:
-            self._given.end(self._seen)
+            self._given.check_all_used(self._seen)
 
 
 def gives_probabilities(graph: schema.Graph) -> bool | None:
