@@ -50,7 +50,7 @@ _PERMUTING = {"permute", "transpose", "swapaxes", "swapdims", "movedim", "moveax
 #: These keep the elements in their order.
 _RESHAPING = {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"}
 #: Through these the first axis may come to hold several positions of every instance, one instance after the other.
-_FOLDING = {"view", "reshape", "flatten", "rearrange"}
+_FLATTENING = {"view", "reshape", "flatten", "rearrange"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def axes_after_module(
     """The layout of an output (or part of it) of a module without nodes inside."""
     rank = len(shape)
     batch, flattened = _batch_axis("", shape, inputs, instances)
-    if _all_picked(inputs):
+    if _all_gathered(inputs):
         return Axes(None, rank - 1, gathered=True)
     if isinstance(module, _RECURRENT_MODULES) and part.startswith("[1]") and rank == 3:
         batch, flattened = 1, False  # the states are [layers, instances, neurons] whatever batch_first says
@@ -111,27 +111,27 @@ def axes_after_operator(
         call: the operator as a function of its first tensor, the others held.
         inputs: those that stem from the data.
     """
-    if _all_picked(inputs):
-        return replace(_through(name, call, shape, inputs, instances), batch=None, flattened=False, gathered=True)
-    return _through(name, call, shape, inputs, instances)
+    if _all_gathered(inputs):
+        return replace(_after_operator(name, call, shape, inputs, instances), batch=None, flattened=False, gathered=True)
+    return _after_operator(name, call, shape, inputs, instances)
 
 
-def _all_picked(inputs: Sequence[ShapeAndAxes]) -> bool:
+def _all_gathered(inputs: Sequence[ShapeAndAxes]) -> bool:
     """Whether the rows of a result are picked ones: some input's are, and none has its instances in order."""
-    return any(layout.gathered for _, layout in inputs) and all(layout.batch is None for _, layout in inputs)
+    return any(axes.gathered for _, axes in inputs) and all(axes.batch is None for _, axes in inputs)
 
 
-def _through(
+def _after_operator(
     name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
 ) -> Axes:
     rank = len(shape)
     if name in _PERMUTING and len(inputs) == 1:
-        moved = _permuted(call, *inputs[0])
+        moved = _after_permutation(call, *inputs[0])
         if moved is not None:
             return moved
     batch, flattened = _batch_axis(name, shape, inputs, instances)
     if name in _RESHAPING and len(inputs) == 1 and inputs[0][0].numel() == shape.numel():
-        return Axes(batch, _reshaped(inputs[0][0], inputs[0][1].neurons, shape), flattened)
+        return Axes(batch, _after_reshape(inputs[0][0], inputs[0][1].neurons, shape), flattened)
     if name.startswith(_CHANNEL_OPERATORS):
         return Axes(batch, min(1, rank - 1), flattened)
     if name in _LAST_OPERATORS:
@@ -145,17 +145,17 @@ def axes_of_input(shape: torch.Size, instances: int) -> Axes:
     return Axes(candidates[0] if candidates else None)
 
 
-def _permuted(call: Callable[[torch.Tensor], Any], shape: torch.Size, layout: Axes) -> Axes | None:
-    first = 101  # sizes from here on are all different and none is 1
+def _after_permutation(call: Callable[[torch.Tensor], Any], shape: torch.Size, axes: Axes) -> Axes | None:
+    smallest = 101  # sizes from here on are all different and none is 1
     try:
-        moved = list(call(torch.empty([first + axis for axis in range(len(shape))], device="meta")).shape)
-        batch = None if layout.batch is None else moved.index(first + layout.batch)
-        neurons = None if layout.neurons is None else moved.index(first + layout.neurons)
+        sizes = list(call(torch.empty([smallest + axis for axis in range(len(shape))], device="meta")).shape)
+        batch = None if axes.batch is None else sizes.index(smallest + axes.batch)
+        neurons = None if axes.neurons is None else sizes.index(smallest + axes.neurons)
     except Exception:  # an operator of another meaning under one of these names, e.g. a property that needs data
         return None
-    if layout.flattened and batch != 0:
+    if axes.flattened and batch != 0:
         return Axes(None, neurons)
-    return Axes(batch, neurons, layout.flattened)
+    return Axes(batch, neurons, axes.flattened)
 
 
 def _batch_axis(
@@ -163,45 +163,45 @@ def _batch_axis(
 ) -> tuple[int | None, bool]:
     """The axis of instances, and whether it holds positions as well."""
     if shape and shape[0] != instances and shape[0] % instances == 0:
-        for source, layout in inputs:
-            stays = layout.flattened and source[0] == shape[0]
-            if stays or (layout.batch == 0 and name in _FOLDING and shape[0] > instances):
+        for source, axes in inputs:
+            stays_flattened = axes.flattened and source[0] == shape[0]
+            if stays_flattened or (axes.batch == 0 and name in _FLATTENING and shape[0] > instances):
                 return 0, True
     candidates = [axis for axis, size in enumerate(shape) if size == instances]
-    known = [(source, layout.batch) for source, layout in inputs if layout.batch is not None]
+    batch_axes = [(source, axes.batch) for source, axes in inputs if axes.batch is not None]
     if not candidates:
         return None, False
-    for source, batch in known:
+    for source, batch in batch_axes:
         if len(source) == len(shape) and batch in candidates:
             return batch, False
     return candidates[0], False
 
 
-def _reshaped(source: torch.Size, axis: int | None, target: torch.Size) -> int | None:
+def _after_reshape(source: torch.Size, axis: int | None, target: torch.Size) -> int | None:
     """Where an axis is after a reshape; None if it was split into several."""
     if axis is None:
         return None
-    low = source[axis + 1 :].numel()  # the axis' elements lie from `low` to `high` apart
-    high = low * source[axis]
+    inner = source[axis + 1 :].numel()  # the axis' elements lie from `inner` to `outer` apart
+    outer = inner * source[axis]
     step = target.numel()
     for position, size in enumerate(target):
         step //= max(size, 1)
-        if size > 1 and step <= low and step * size >= high:
+        if size > 1 and step <= inner and step * size >= outer:
             return position
     return None
 
 
 def _neuron_axis(shape: torch.Size, inputs: Sequence[ShapeAndAxes], batch: int | None) -> int | None:
-    known = [(source, layout.neurons) for source, layout in inputs if layout.neurons is not None]
-    if not known or not shape:
+    neuron_axes = [(source, axes.neurons) for source, axes in inputs if axes.neurons is not None]
+    if not neuron_axes or not shape:
         return None
-    for source, axis in known:
+    for source, axis in neuron_axes:
         if source == shape:
             return axis
-    for source, axis in known:
+    for source, axis in neuron_axes:
         if len(source) == len(shape) and axis != batch:
             return axis
-    source, axis = known[0]
+    source, axis = neuron_axes[0]
     width = source[axis]
-    same = [position for position, size in enumerate(shape) if size == width and position != batch]
-    return same[-1] if same else len(shape) - 1
+    equal = [position for position, size in enumerate(shape) if size == width and position != batch]
+    return equal[-1] if equal else len(shape) - 1

@@ -322,9 +322,9 @@ class TorchCapture:
     def _info(self, node: schema.Node, feeds_relu: bool) -> schema.LayerInfo:
         name = node.key
         source = self._sources[name]
-        _, layout = source.layout.unflattened(source.shape, source.instances)
-        rank, batch = len(source.shape), layout.batch or 0
-        neurons = layout.neuron_axis(rank)
+        _, axes = source.axes.unflattened(source.shape, source.instances)
+        rank, batch = len(source.shape), axes.batch or 0
+        neurons = axes.neuron_axis(rank)
         sizes = list(source.shape)
         width = sizes[neurons] if rank > 1 else 1
         sizes[batch] = -1

@@ -49,7 +49,7 @@ class _Value:
 
     tensor: torch.Tensor
     producer: str
-    layout: Axes
+    axes: Axes
 
 
 @dataclass
@@ -130,16 +130,16 @@ class Tracer(TorchFunctionMode):
         for part, leaf in parts(value):
             if isinstance(leaf, torch.Tensor):
                 key = self._builder.unused_key(f"/{name}{part}")
-                layout = axes_of_input(leaf.shape, self._instances)
-                self._builder.add(DraftNode(key, "", "input", "input", outputs=(self._shape(leaf, layout),)))
-                self._values[id(leaf)] = _Value(leaf, key, layout)
+                axes = axes_of_input(leaf.shape, self._instances)
+                self._builder.add(DraftNode(key, "", "input", "input", outputs=(self._shape(leaf, axes),)))
+                self._values[id(leaf)] = _Value(leaf, key, axes)
 
     def _end(self, output: Any) -> None:
         for part, leaf in parts(output):
             value = self._value(leaf)
             if value is not None:
                 key = self._builder.unused_key(f"/output{part}")
-                shape = self._shape(leaf, value.layout)
+                shape = self._shape(leaf, value.axes)
                 self._builder.add(DraftNode(key, "", "output", "output", outputs=(shape,)))
                 self._builder.add_edge(value.producer, key, shape)
 
@@ -192,38 +192,38 @@ class Tracer(TorchFunctionMode):
             self._builder.mark_as_single_node(frame.path)
         shapes = []
         for part, tensor in parts(output):
-            layout = self._layout(module, running, part, tensor) if leaf else self._known_layout(tensor)
-            shape = self._shape(tensor, layout)
+            axes = self._axes_after(module, running, part, tensor) if leaf else self._known_axes(tensor)
+            shape = self._shape(tensor, axes)
             shapes.append(shape)
             key = frame.key + part
             port = bool(part and frame.key)
             value = self._value(tensor)
-            self._source(key, tensor, layout, TensorLocation(frame.path, frame.call, part))
+            self._source(key, tensor, axes, TensorLocation(frame.path, frame.call, part))
             if port:
                 self._builder.add(DraftNode(key, frame.key, "output", "output", outputs=(shape,)))
             if leaf:
                 for got in running.got:
-                    self._builder.add_edge(got.producer, key, self._shape(got.tensor, got.layout))
+                    self._builder.add_edge(got.producer, key, self._shape(got.tensor, got.axes))
             elif port and value is not None:
                 self._builder.add_edge(value.producer, key, shape)
             if leaf or port:
-                self._keep(tensor, key, layout, running)
+                self._keep(tensor, key, axes, running)
         self._builder.drafts[frame.key].outputs = tuple(shapes)
 
-    def _layout(self, module: nn.Module, running: _Running, part: str, leaf: TensorOrPacked) -> Axes:
+    def _axes_after(self, module: nn.Module, running: _Running, part: str, leaf: TensorOrPacked) -> Axes:
         if not isinstance(leaf, torch.Tensor):
             return Axes(0, 2)  # packed sequences, when they are padded
         value = self._value(leaf)
         if value is not None and id(leaf) in running.values and not is_builtin(module):
-            return value.layout  # followed through what ran inside, which was too plain to be shown
-        known = [(value.tensor.shape, value.layout) for value in running.got]
+            return value.axes  # followed through what ran inside, which was too plain to be shown
+        known = [(value.tensor.shape, value.axes) for value in running.got]
         return axes_after_module(module, part, torch.Size(_sizes(leaf)), known, self._instances)
 
-    def _known_layout(self, leaf: TensorOrPacked) -> Axes:
+    def _known_axes(self, leaf: TensorOrPacked) -> Axes:
         if not isinstance(leaf, torch.Tensor):
             return Axes(0, 2)
         value = self._value(leaf)
-        return value.layout if value is not None else axes_of_input(torch.Size(_sizes(leaf)), self._instances)
+        return value.axes if value is not None else axes_of_input(torch.Size(_sizes(leaf)), self._instances)
 
     def _close(self, key: str, children: set[str], running: _Running) -> None:
         """A layer of torch is one node: what ran inside it is forgotten."""
@@ -233,7 +233,7 @@ class Tracer(TorchFunctionMode):
         for identity in running.values:
             value = self._values[identity]
             if value.producer in children:
-                self._values[identity] = _Value(value.tensor, key, value.layout)
+                self._values[identity] = _Value(value.tensor, key, value.axes)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
@@ -259,55 +259,55 @@ class Tracer(TorchFunctionMode):
         if not got or not self._running:
             return
         running = self._running[-1]
-        known = [(value.tensor.shape, value.layout) for value in got]
+        known = [(value.tensor.shape, value.axes) for value in got]
 
         def again(first: torch.Tensor) -> Any:
             return func(first, *args[1:], **kwargs)
 
-        def layout_of(value: Any) -> Axes | None:
+        def axes_of(value: Any) -> Axes | None:
             stems = self._value(value) if isinstance(value, torch.Tensor) else None
-            return None if stems is None else stems.layout
+            return None if stems is None else stems.axes
 
-        layouts = []
+        all_axes = []
         for _, leaf in found:
-            layout = axes_after_indexing(name, args, kwargs, leaf.shape, layout_of, self._instances)
-            layouts.append(layout or axes_after_operator(name, again, leaf.shape, known, self._instances))
+            axes = axes_after_indexing(name, args, kwargs, leaf.shape, axes_of, self._instances)
+            all_axes.append(axes or axes_after_operator(name, again, leaf.shape, known, self._instances))
         if place is None:
-            for (_, leaf), layout in zip(found, layouts, strict=True):
-                self._keep(leaf, got[0].producer, layout, running)
+            for (_, leaf), axes in zip(found, all_axes, strict=True):
+                self._keep(leaf, got[0].producer, axes, running)
             return
         frame, ordinal = place
         key = self._builder.unused_key(f"{frame.key}/{name}")
-        shapes = [self._shape(leaf, layout) for (_, leaf), layout in zip(found, layouts, strict=True)]
+        shapes = [self._shape(leaf, axes) for (_, leaf), axes in zip(found, all_axes, strict=True)]
         self._builder.add(DraftNode(key, frame.key, "operator", name, outputs=tuple(shapes)))
         for value in got:
-            self._builder.add_edge(value.producer, key, self._shape(value.tensor, value.layout))
-        self._source(key, found[0][1], layouts[0], TensorLocation(frame.path, frame.call, found[0][0], name, ordinal))
-        for (_, leaf), layout in zip(found, layouts, strict=True):
-            self._keep(leaf, key, layout, running)
+            self._builder.add_edge(value.producer, key, self._shape(value.tensor, value.axes))
+        self._source(key, found[0][1], all_axes[0], TensorLocation(frame.path, frame.call, found[0][0], name, ordinal))
+        for (_, leaf), axes in zip(found, all_axes, strict=True):
+            self._keep(leaf, key, axes, running)
 
-    def _keep(self, leaf: TensorOrPacked, producer: str, layout: Axes, running: _Running) -> None:
+    def _keep(self, leaf: TensorOrPacked, producer: str, axes: Axes, running: _Running) -> None:
         tensor = leaf if isinstance(leaf, torch.Tensor) else leaf.data
         if not isinstance(leaf, torch.Tensor):
             # Packed in the order of their lengths, unless they came in it.
-            layout = Axes(None, tensor.dim() - 1, gathered=leaf.sorted_indices is not None)
-        self._values[id(tensor)] = _Value(tensor, producer, layout)
+            axes = Axes(None, tensor.dim() - 1, gathered=leaf.sorted_indices is not None)
+        self._values[id(tensor)] = _Value(tensor, producer, axes)
         running.values.add(id(tensor))
 
     def _value(self, leaf: TensorOrPacked) -> _Value | None:
         tensor = leaf if isinstance(leaf, torch.Tensor) else leaf.data
         return self._values.get(id(tensor))
 
-    def _source(self, key: str, leaf: TensorOrPacked, layout: Axes, place: TensorLocation) -> None:
-        if layout.batch is not None:
-            shape, _ = layout.unflattened(_sizes(leaf), self._instances)
-            self._sources[key] = LayerOutput(place, shape, layout, self._instances)
+    def _source(self, key: str, leaf: TensorOrPacked, axes: Axes, place: TensorLocation) -> None:
+        if axes.batch is not None:
+            shape, _ = axes.unflattened(_sizes(leaf), self._instances)
+            self._sources[key] = LayerOutput(place, shape, axes, self._instances)
 
-    def _shape(self, leaf: TensorOrPacked, layout: Axes) -> schema.Shape:
-        unflattened, layout = layout.unflattened(_sizes(leaf), self._instances)
+    def _shape(self, leaf: TensorOrPacked, axes: Axes) -> schema.Shape:
+        unflattened, axes = axes.unflattened(_sizes(leaf), self._instances)
         sizes = list(unflattened)
-        if layout.batch is not None and layout.batch < len(sizes):
-            sizes[layout.batch] = -1
+        if axes.batch is not None and axes.batch < len(sizes):
+            sizes[axes.batch] = -1
         tensor = leaf if isinstance(leaf, torch.Tensor) else leaf.data
         return schema.Shape(tuple(sizes), str(tensor.dtype).removeprefix("torch."))
 

@@ -175,7 +175,7 @@ class ActivationHooks:
 
     def _take(self, key: str, source: LayerOutput, leaf: Any) -> None:
         try:
-            self._taken[key] = reduce_activations(leaf, source.layout, self._instances, self._reducers[key], self._mask)
+            self._taken[key] = reduce_activations(leaf, source.axes, self._instances, self._reducers[key], self._mask)
         except ActiVisError as error:
             raise type(error)(f"Layer {key!r}: {error}") from error
 

@@ -45,10 +45,10 @@ def axes_after_indexing(
         of: the layout of a tensor that stems from the data; None for others.
     """
     source = args[0] if args else kwargs.get("input")
-    layout = of(source)
+    axes = of(source)
     if name in _PUTTING:
-        return layout if layout is not None else replace(axes_of_input(shape, instances), neurons=len(shape) - 1)
-    if layout is None:
+        return axes if axes is not None else replace(axes_of_input(shape, instances), neurons=len(shape) - 1)
+    if axes is None:
         return None
     if name in _FINDING and (len(args) == 1 or name == "masked_select"):
         return Axes(gathered=True)
@@ -56,14 +56,14 @@ def axes_after_indexing(
         return None
     indices = _indices(name, args, kwargs)
     rank = len(shape)
-    if layout.gathered:
+    if axes.gathered:
         back = [
             axis for axis, index in indices if index.dtype != torch.bool and axis < rank and shape[axis] == instances
         ]
         return Axes(back[0], rank - 1) if back else None  # in order again, as after a sort by length
     for axis, index in indices:
         covered = axis + (index.dim() if index.dtype == torch.bool or name == "masked_select" else 1)
-        if layout.batch is not None and axis <= layout.batch < covered:
+        if axes.batch is not None and axis <= axes.batch < covered:
             in_order = of(index) is None and _is_every_row(index, source.shape[axis])
             return None if in_order else Axes(None, rank - 1, gathered=True)
     return None

@@ -31,12 +31,12 @@ class TensorLocation:
 class LayerOutput:
     """Where a layer's values come up, and the raw tensor as it was recorded with `instances` instances.
 
-    `shape` has an axis of instances, also where `layout` says that the raw tensor folds it together with others.
+    `shape` has an axis of instances, also where `axes` says that the raw tensor folds it together with others.
     """
 
     place: TensorLocation
     shape: tuple[int, ...]
-    layout: Axes
+    axes: Axes
     instances: int
 
 

@@ -19,13 +19,13 @@ def torch_convert(values: np.ndarray) -> np.ndarray:
 
 
 def reduce_activations(
-    leaf: TensorOrPacked, layout: Axes, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
+    leaf: TensorOrPacked, axes: Axes, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
 ) -> torch.Tensor:
     """A copy, so that what runs next may overwrite the activations.
 
     Arguments:
         leaf: the raw output.
-        layout: its axes.
+        axes: its axes.
         instances: how many there are.
         reducer: what is done over all axes but instances and neurons.
         mask: bool [instances, positions], False where there is no data; used if the output has an axis of that length.
@@ -46,18 +46,18 @@ def reduce_activations(
         leaf = leaf.dequantize()
     if leaf.is_complex():
         leaf = leaf.abs()
-    if layout.flattened and leaf.shape[0] % instances == 0:
-        shape, layout = layout.unflattened(leaf.shape, instances)
+    if axes.flattened and leaf.shape[0] % instances == 0:
+        shape, axes = axes.unflattened(leaf.shape, instances)
         leaf = leaf.reshape(shape)
     rank = leaf.dim()
-    batch = 0 if layout.batch is None else layout.batch
+    batch = 0 if axes.batch is None else axes.batch
     if rank == 0 or batch >= rank or leaf.shape[batch] != instances:
         raise ActiVisError(
             f"An output of shape {tuple(leaf.shape)} does not have one row for each of {instances} instances."
         )
     if rank == 1:
         return leaf.to(torch.float32, copy=True)[:, None]
-    neurons = layout.neuron_axis(rank)
+    neurons = axes.neuron_axis(rank)
     if rank == 2:
         values = leaf if batch == 0 else leaf.T
         return values.to(torch.float32, copy=True, memory_format=torch.contiguous_format)

@@ -54,7 +54,7 @@ def test_rows(
     model = Steps(between, after)
     with evaluation_mode(model):
         recording = record(model, (torch.rand(7, 3) + 0.1,), {}, 7)
-    batches = {key: source.layout.batch for key, source in recording.sources.items()}
+    batches = {key: source.axes.batch for key, source in recording.sources.items()}
     assert batches.get("inner") == inner
     assert batches.get("head") == head
 
@@ -68,8 +68,8 @@ def test_one_position_per_instance() -> None:
 
     with evaluation_mode(model := nn.Sequential(Last())):
         recording = record(model, (torch.rand(7, 5, 3),), {}, 7)
-    assert recording.sources["0/mul"].layout.batch == 0
-    assert recording.sources["0/mul"].layout.neuron_axis(2) == 1
+    assert recording.sources["0/mul"].axes.batch == 0
+    assert recording.sources["0/mul"].axes.neuron_axis(2) == 1
     assert recording.sources["0/mul"].shape == (7, 3)
 
 
@@ -91,4 +91,4 @@ def test_packed_sequences_come_back_in_order(sort: bool) -> None:
     with evaluation_mode(model := Packed()):
         recording = record(model, (torch.rand(7, 4, 3),), {}, 7)
     assert recording.sources["lstm[0]"].shape == (7, 4, 5)
-    assert recording.sources["head"].layout == Axes(0, 2)
+    assert recording.sources["head"].axes == Axes(0, 2)
