@@ -1,8 +1,8 @@
-"""Which axis of a tensor holds the instances and which the neurons.
+"""Finds the batch axis (instances) and the neuron axis (features, channels) of every tensor in a forward pass.
 
-Neither can be read off the rank: a GELU inside a channels-last block, a Linear over tokens and a Conv1d over time all
-give 3-D or 4-D tensors. Modules that fix the neuron axis are known by type; through everything else both axes are
-followed.
+Neither follows from the rank: a GELU inside a channels-last block, a Linear over tokens and a Conv1d over time all
+give 3-D or 4-D tensors. The type of many modules and operators fixes the neuron axis; through all
+others both axes are propagated from input to output.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,23 +43,26 @@ _LAST_OPERATORS = (
     "scaled_dot_product_attention",
     "multi_head_attention_forward",
 )
-#: Their arguments name axes, not sizes, so they can be tried on a tensor whose sizes are all different.
+#: Permutations: their arguments are axes, not sizes, so they are tried on a meta tensor whose sizes all differ.
 _PERMUTING = {"permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "adjoint", "unsqueeze", "get"}
 
 
-#: These keep the elements in their order.
+#: These keep the order of the elements.
 _RESHAPING = {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"}
-#: Through these the first axis may come to hold several positions of every instance, one instance after the other.
+#: These may merge the batch axis with positions.
 _FLATTENING = {"view", "reshape", "flatten", "rearrange"}
 
 
 @dataclass(frozen=True)
 class Axes:
-    """Axes of a raw tensor that hold the instances and the neurons; None where that is not known.
+    """The batch axis and the neuron axis of a tensor; None where unknown.
 
-    `flattened`: the first axis is instances times positions, as where tokens of all instances go through a Linear in one row.
-    `gathered`: the values of the data said which rows are there, or in which order, as where instances are routed to experts:
-    a row is no longer the instance of its number.
+    Attributes:
+        batch: axis of the instances.
+        neurons: axis of the neurons.
+        flattened: the first axis is [instances * positions], as where the tokens of all instances are one axis.
+        gathered: an index that was computed from the data selected or reordered the rows, as where instances are routed to
+            experts, so row i no longer belongs to instance i.
     """
 
     batch: int | None = None
@@ -68,14 +71,14 @@ class Axes:
     gathered: bool = False
 
     def unflattened(self, shape: Sequence[int], instances: int) -> "tuple[tuple[int, ...], Axes]":
-        """Shape and layout with an axis of instances of its own."""
+        """Shape and axes when reshaped from [instances * positions, ...] to [instances, positions, ...]; the same otherwise."""
         if not self.flattened:
             return tuple(shape), self
         neurons = None if self.neurons is None else self.neurons + 1
         return (instances, shape[0] // max(instances, 1), *shape[1:]), Axes(0, neurons)
 
     def neuron_axis(self, rank: int) -> int:
-        """The neuron axis, with a guess where nothing fixed it: channels first in images and volumes, else last."""
+        """The neuron axis; where unknown, a guess by the rank: channels first for images and volumes, else the last axis."""
         if self.neurons is not None:
             return self.neurons
         return 1 if rank > 3 and self.batch == 0 else rank - 1
@@ -85,14 +88,21 @@ ShapeAndAxes = tuple[torch.Size, Axes]
 
 
 def axes_after_module(
-    module: nn.Module, part: str, shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
+    module: nn.Module, key_path: str, shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
 ) -> Axes:
-    """The layout of an output (or part of it) of a module without nodes inside."""
+    """Axes of an output tensor of a module that is one node.
+
+    Arguments:
+        key_path: which tensor of the output this is; see `nested_tensors`.
+        shape: of the tensor.
+        inputs: shape and axes of the module's inputs that depend on the data.
+        instances: in the batch.
+    """
     rank = len(shape)
     batch, flattened = _batch_axis("", shape, inputs, instances)
     if _all_gathered(inputs):
         return Axes(None, rank - 1, gathered=True)
-    if isinstance(module, _RECURRENT_MODULES) and part.startswith("[1]") and rank == 3:
+    if isinstance(module, _RECURRENT_MODULES) and key_path.startswith("[1]") and rank == 3:
         batch, flattened = 1, False  # the states are [layers, instances, neurons] whatever batch_first says
     names = [base.__name__ for base in type(module).__mro__]
     if isinstance(module, _CHANNEL_MODULES) or any(name.startswith(_CHANNEL_TYPES) for name in names):
@@ -105,19 +115,23 @@ def axes_after_module(
 def axes_after_operator(
     name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
 ) -> Axes:
-    """The layout of an operator's output.
+    """Axes of an operator's output.
 
     Arguments:
-        call: the operator as a function of its first tensor, the others held.
-        inputs: those that stem from the data.
+        call: the operator as a function of its first tensor, the other arguments fixed.
+        shape: of the output.
+        inputs: shape and axes of the operator's inputs that depend on the data.
+        instances: in the batch.
     """
     if _all_gathered(inputs):
-        return replace(_after_operator(name, call, shape, inputs, instances), batch=None, flattened=False, gathered=True)
+        return replace(
+            _after_operator(name, call, shape, inputs, instances), batch=None, flattened=False, gathered=True
+        )
     return _after_operator(name, call, shape, inputs, instances)
 
 
 def _all_gathered(inputs: Sequence[ShapeAndAxes]) -> bool:
-    """Whether the rows of a result are picked ones: some input's are, and none has its instances in order."""
+    """Whether the output is gathered: some input is, and no input has a batch axis."""
     return any(axes.gathered for _, axes in inputs) and all(axes.batch is None for _, axes in inputs)
 
 
@@ -140,7 +154,7 @@ def _after_operator(
 
 
 def axes_of_input(shape: torch.Size, instances: int) -> Axes:
-    """The layout of a tensor that the user's data hold: instances first, if they can be first."""
+    """Axes of an input of the model: the batch axis is the first whose size is the number of instances."""
     candidates = [axis for axis, size in enumerate(shape) if size == instances]
     return Axes(candidates[0] if candidates else None)
 
@@ -161,7 +175,7 @@ def _after_permutation(call: Callable[[torch.Tensor], Any], shape: torch.Size, a
 def _batch_axis(
     name: str, shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
 ) -> tuple[int | None, bool]:
-    """The axis of instances, and whether it holds positions as well."""
+    """The batch axis of an output, and whether it is flattened with positions."""
     if shape and shape[0] != instances and shape[0] % instances == 0:
         for source, axes in inputs:
             stays_flattened = axes.flattened and source[0] == shape[0]
@@ -178,7 +192,7 @@ def _batch_axis(
 
 
 def _after_reshape(source: torch.Size, axis: int | None, target: torch.Size) -> int | None:
-    """Where an axis is after a reshape; None if it was split into several."""
+    """Index of an axis after a reshape; None if the reshape split it."""
     if axis is None:
         return None
     inner = source[axis + 1 :].numel()  # the axis' elements lie from `inner` to `outer` apart

@@ -116,7 +116,7 @@ class TorchCapture:
         if graph == "export":
             self._paths = ExecutionPaths(self._exported(recording, few, names), None)
         reducers = layer_reducers(recording.graph, names, reducer)
-        self._sources = {name: recording.sources[name] for name in names}
+        self._layer_outputs = {name: recording.layer_outputs[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
         nodes, feeding = {node.key: node for node in self.graph.nodes}, feed_relu(self.graph, names)
         self.layers = tuple(self._info(nodes[name], name in feeding) for name in names)
@@ -142,7 +142,7 @@ class TorchCapture:
         def hooked() -> None:
             model = self._initialised()
             share_buffers(model, self._processes)
-            hooks = ActivationHooks(model, self._sources, self._reducers)
+            hooks = ActivationHooks(model, self._layer_outputs, self._reducers)
             bracketed(hooks.attach, lambda: passes(model, hooks), lambda failed: hooks.detach())
 
         def passes(model: nn.Module, hooks: ActivationHooks) -> None:
@@ -215,7 +215,7 @@ class TorchCapture:
             return some.args, some.kwargs, some.instances
 
         if not self._sharded:  # all would have to record again when one does
-            draws.run(lambda: self._paths.follow(hooks.calls, model, inputs))
+            draws.run(lambda: self._paths.record_if_new(hooks.calls, model, inputs))
 
     def _rows(self, taken: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
         """Per layer float32 [instances, neurons]; NaN where the batch went another way."""
@@ -321,19 +321,19 @@ class TorchCapture:
 
     def _info(self, node: schema.Node, feeds_relu: bool) -> schema.LayerInfo:
         name = node.key
-        source = self._sources[name]
-        _, axes = source.axes.unflattened(source.shape, source.instances)
-        rank, batch = len(source.shape), axes.batch or 0
+        output = self._layer_outputs[name]
+        _, axes = output.axes.unflattened(output.shape, output.instances)
+        rank, batch_axis = len(output.shape), axes.batch or 0
         neurons = axes.neuron_axis(rank)
-        sizes = list(source.shape)
+        sizes = list(output.shape)
         width = sizes[neurons] if rank > 1 else 1
-        sizes[batch] = -1
+        sizes[batch_axis] = -1
         dtype = node.outputs[0].dtype if node.outputs else "float32"
         return schema.LayerInfo(
             name=name,
             neurons=width,
             reducer=reducer_name(self._reducers[name], rank),
-            axis=max(neurons - (batch < neurons), 0),
+            axis=max(neurons - (batch_axis < neurons), 0),
             shape=schema.Shape(tuple(sizes), dtype),
             feeds_relu=feeds_relu,
         )

@@ -1,4 +1,4 @@
-"""Models that do not take the same path each time: their graph is recorded again when a forward pass makes other calls."""
+"""Records the graph again when a forward pass calls other modules: models with data-dependent control flow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,48 +11,48 @@ from tensorboard_activis.capture.torch.call_stack import CallCounts
 from tensorboard_activis.capture.torch.graph import Tracer
 from tensorboard_activis.capture.union import union
 
-#: So many paths are recorded at most: with experts there are more combinations than anybody looks at.
+#: Most paths that are recorded: a mixture of experts has more combinations than anybody looks at.
 MAX_PATHS = 16
 
 
 class ExecutionPaths:
-    """The paths that were seen.
+    """The graphs of all execution paths that were recorded, and their union.
 
     Arguments:
-        graph: of the first pass that was recorded.
-        calls: what that pass called; None if the graph is whole as it is, and no path is to be followed.
+        graph: of the first recorded pass.
+        calls: of that pass; None if the graph is complete and no other path is to be recorded.
 
     Attributes:
-        graph: what all passes that were recorded have in common and do not.
+        graph: the union of the graphs of all recorded passes.
     """
 
     def __init__(self, graph: schema.Graph, calls: CallCounts | None) -> None:
         self.graph = graph
         self._graphs = [graph]
-        self._seen: set[CallCounts] = set()
-        self._closed = calls is None
+        self._known_calls: set[CallCounts] = set()
+        self._complete = calls is None
         if calls is not None:
-            self._note(calls)
+            self._remember(calls)
 
-    def _note(self, calls: CallCounts) -> None:
-        self._seen |= {calls, CallCounts(calls.modules)}
+    def _remember(self, calls: CallCounts) -> None:
+        self._known_calls |= {calls, CallCounts(calls.modules)}
 
-    def follow(
+    def record_if_new(
         self, calls: CallCounts, model: nn.Module, inputs: Callable[[bool], tuple[tuple[Any, ...], dict[str, Any], int]]
     ) -> None:
-        """Takes note of a forward pass, and runs the model once more to record its graph if it made calls unlike all before.
+        """Runs the model once more to record its graph, if a forward pass made other calls than all passes before.
 
         Arguments:
-            calls: what it called.
-            model: the user's own.
-            inputs: args, kwargs and the number of instances of the batch that it ran on: of a few instances of it if True
-                is given. These take another path where it is the batch that decides; then all of it is recorded.
+            calls: of that forward pass.
+            model: the user's own model, unwrapped.
+            inputs: gives args, kwargs and number of instances of the batch of that pass: of its first few instances if called
+                with True. Where these take another path than the batch, the whole batch is recorded.
         """
-        if self._closed or calls in self._seen or len(self._graphs) >= MAX_PATHS or _several_processes():
+        if self._complete or calls in self._known_calls or len(self._graphs) >= MAX_PATHS or _several_processes():
             return
-        self._note(calls)
-        for few in (True, False):
-            args, kwargs, instances = inputs(few)
+        self._remember(calls)
+        for shortened in (True, False):
+            args, kwargs, instances = inputs(shortened)
             tracer = Tracer(model, instances)
             try:
                 graph = tracer.run(args, kwargs).graph
@@ -62,23 +62,23 @@ class ExecutionPaths:
                 continue
             self._add(graph)
             if tracer.calls.modules == calls.modules:
-                self._note(tracer.calls)
+                self._remember(tracer.calls)
                 return
 
     def _add(self, graph: schema.Graph) -> None:
-        """A graph that has nothing that is new, and lacks nothing, is no path of its own."""
-        shape = _shape(graph)
-        if all(_shape(known) != shape for known in self._graphs):
+        """Adds a graph to the union, unless its nodes and edges are those of a graph that was added before."""
+        structure = _structure(graph)
+        if all(_structure(other) != structure for other in self._graphs):
             self._graphs.append(graph)
             self.graph = union(self._graphs)
 
 
-def _shape(graph: schema.Graph) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+def _structure(graph: schema.Graph) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     ran = frozenset(node.key for node in graph.nodes if node.calls)
     return ran, frozenset((edge.source, edge.target) for edge in graph.edges)
 
 
 def _several_processes() -> bool:
-    """One process alone must not run a model whose parts wait for each other (FSDP)."""
+    """Whether there are several processes: one alone must not run a model whose shards wait for each other (FSDP)."""
     distributed = torch.distributed
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1

@@ -64,7 +64,7 @@ class _Exported:
 
     def __post_init__(self) -> None:
         self._known = {node.key: node for node in self.recorded.nodes}
-        self._paths = module_paths(self.model)
+        self._modules_by_path = module_paths(self.model)
         self._steps: dict[Any, _Step] = {}
         self._operators: dict[tuple[str, str], str] = {}
         self._entered: set[str] = set()
@@ -159,11 +159,11 @@ class _Exported:
         holder = ""
         for name, (path, _) in step.meta.get("nn_module_stack", {}).items():
             path = plain_path(path)
-            if path not in self._paths:
+            if path not in self._modules_by_path:
                 break
             holder = path + ("@" + name.rpartition("@")[2] if "@" in name else "")
             self._entered.add(holder)
-            if is_builtin(self._paths[path]):
+            if is_builtin(self._modules_by_path[path]):
                 return holder, holder if holder in self._known else None
         return holder, None
 

@@ -12,7 +12,7 @@ from tensorboard_activis.capture.torch.modules import (
     count_buffers,
     count_frozen,
     count_parameters,
-    describe,
+    module_attributes,
     type_name,
 )
 
@@ -42,7 +42,7 @@ class GraphBuilder:
     """
 
     def __init__(self, paths: Mapping[str, nn.Module]) -> None:
-        self._paths = paths
+        self._modules_by_path = paths
         self._edges: dict[tuple[str, str], schema.Shape] = {}
         #: By node: its children, its edges, and how many keys with the suffixes `_1`, `_2`, … are taken.
         self._children: dict[str, set[str]] = defaultdict(set)
@@ -107,7 +107,7 @@ class GraphBuilder:
             if draft.kind == "module" and draft.parent is not None:
                 ran_inside[draft.parent] += 1
         silent: dict[str, list[str]] = {}
-        for path in self._paths:
+        for path in self._modules_by_path:
             if path in calls or path in self.drafts:
                 continue
             within = next((outer for outer in _outer(path) if outer in self._atomic), None)
@@ -115,20 +115,20 @@ class GraphBuilder:
                 silent.setdefault(within, []).append(path[len(within) + 1 :])
             else:
                 parent = path.rpartition(".")[0]
-                self.add(DraftNode(path, parent, "module", type_name(self._paths[path]), path))
+                self.add(DraftNode(path, parent, "module", type_name(self._modules_by_path[path]), path))
         nodes = []
         for draft in self.drafts.values():
             count = calls.get(draft.path, 0) or int(ran_inside[draft.key] > 0)
             nodes.append(self._node(draft, count, silent.get(draft.path, [])))
         edges = tuple(schema.Edge(source, target, shape) for (source, target), shape in self._edges.items())
-        return schema.Graph("torch", type_name(self._paths[""]), tuple(nodes), edges)
+        return schema.Graph("torch", type_name(self._modules_by_path[""]), tuple(nodes), edges)
 
     def _node(self, draft: DraftNode, calls: int, silent: list[str]) -> schema.Node:
         if draft.kind != "module":
             inner = draft.key.removeprefix(draft.parent or "")
             return schema.Node(draft.key, draft.parent, draft.kind, inner.lstrip("/"), draft.type, draft.outputs)
-        module = self._paths[draft.path]
-        attributes = describe(module)
+        module = self._modules_by_path[draft.path]
+        attributes = module_attributes(module)
         shared = [self._owners[id(tensor)] for tensor in module._parameters.values() if id(tensor) in self._owners]
         others = sorted({path for path in shared if path != draft.path})
         if others:

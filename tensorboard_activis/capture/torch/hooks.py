@@ -1,4 +1,4 @@
-"""Takes the activations of chosen layers out of forward passes, reduced."""
+"""Forward hooks that reduce the outputs of chosen layers to activations."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.capture.torch.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.layer_outputs import LayerOutput
-from tensorboard_activis.capture.torch.modules import module_paths, parts
+from tensorboard_activis.capture.torch.modules import module_paths, output_tensors
 from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing, operator_name
 from tensorboard_activis.capture.torch.reduce import reduce_activations
 from tensorboard_activis.capture.torch.thread_state import seeing
@@ -22,58 +22,60 @@ from tensorboard_activis.errors import ActiVisError
 
 
 class ActivationHooks:
-    """In a `with` block, every forward pass of the model leaves its layers' activations here.
+    """Forward hooks on a model's layers, registered in a `with` block; `run` gives the activations of a forward pass.
 
-    Each output is reduced in the hook itself, before an operator in place can overwrite it, so what is held is one number
-    per neuron and instance.
+    Each output is reduced in the hook itself, before an in-place operator can overwrite it, so only one number per neuron and
+    instance is stored.
 
     Arguments:
         model: the user's own model, unwrapped.
-        sources: where each layer comes up.
-        reducers: per layer.
+        layer_outputs: by layer, where its output is in a forward pass.
+        reducers: by layer.
 
     Attributes:
-        calls: what the last pass called.
+        calls: how often the last pass called each module and operator.
     """
 
-    def __init__(self, model: nn.Module, sources: Mapping[str, LayerOutput], reducers: Mapping[str, Reducer]) -> None:
-        self._paths = module_paths(model)
+    def __init__(
+        self, model: nn.Module, layer_outputs: Mapping[str, LayerOutput], reducers: Mapping[str, Reducer]
+    ) -> None:
+        self._modules_by_path = module_paths(model)
         self._reducers = reducers
-        self._calls = CallStack()
+        self._stack = CallStack()
         self._modules: dict[tuple[str, int], list[tuple[str, LayerOutput]]] = defaultdict(list)
         self._operators: dict[tuple[str, int, str, int], tuple[str, LayerOutput]] = {}
-        for key, source in sources.items():
-            place = source.place
-            if place.operator:
-                self._operators[place.module, place.call, place.operator, place.ordinal] = key, source
+        for key, layer_output in layer_outputs.items():
+            location = layer_output.location
+            if location.operator:
+                self._operators[location.module, location.call, location.operator, location.ordinal] = key, layer_output
             else:
-                self._modules[place.module, place.call].append((key, source))
+                self._modules[location.module, location.call].append((key, layer_output))
         self._handles: list[RemovableHandle] = []
-        self._mode: _Operators | None = None
+        self._mode: _OperatorMode | None = None
         self._instances = 0
         self._mask: torch.Tensor | None = None
-        self._taken: dict[str, torch.Tensor] = {}
+        self._activations: dict[str, torch.Tensor] = {}
         self._active = (
             False  # only in a pass of our own; a call that waited for its end may come to these hooks after it
         )
-        self._ran: list[str] = []
-        self._named: Counter[str] | None = None
+        self._called_paths: list[str] = []
+        self._operator_counts: Counter[str] | None = None
 
     def __enter__(self) -> "ActivationHooks":
         self.attach()
         return self
 
     def attach(self) -> None:
-        """Registers the hooks; the caller sees to it that they are taken away whatever happens."""
+        """Registers the hooks; the caller must call `detach` whatever happens."""
         wanted = {path for path, _ in self._modules}
-        for path, module in self._paths.items():
+        for path, module in self._modules_by_path.items():
             if isinstance(module, torch.jit.ScriptModule):
                 continue
-            self._handles.append(module.register_forward_pre_hook(self._seen(path)))
+            self._handles.append(module.register_forward_pre_hook(self._counting_hook(path)))
             # Operators are named by the module around them, so all modules have to be followed for them.
             if path in wanted or self._operators:
-                self._handles.append(module.register_forward_pre_hook(self._before(path)))
-                self._handles.append(module.register_forward_hook(self._after(path)))
+                self._handles.append(module.register_forward_pre_hook(self._pre_hook(path)))
+                self._handles.append(module.register_forward_hook(self._forward_hook(path)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -81,11 +83,11 @@ class ActivationHooks:
         self.detach()
 
     def detach(self) -> None:
-        """Takes the hooks away; safe to call twice."""
+        """Removes the hooks; safe to call twice."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._taken = {}
+        self._activations = {}
 
     def run(
         self,
@@ -94,100 +96,102 @@ class ActivationHooks:
         mask: torch.Tensor | None = None,
         count_operators: bool = False,
     ) -> tuple[Any, dict[str, torch.Tensor]]:
-        """One forward pass.
+        """Runs one forward pass.
 
         Arguments:
-            forward: makes it.
-            instances: how many the batch holds.
+            forward: calls the model.
+            instances: in the batch.
             mask: bool [instances, positions], False where a sequence is padded.
-            count_operators: have them in `calls` as well, which takes a little time.
+            count_operators: whether `calls` counts operators as well, which takes a little time.
 
         Returns:
-            What the model answered, and per layer float32 [instances, neurons] on the device.
+            The model's output, and by layer float32 [instances, neurons] on the model's device.
 
         Raises:
             ActiVisError: an output does not have one row per instance, or a width other than before.
         """
-        self._calls.reset()
-        self._instances, self._mask, self._taken = instances, mask, {}
-        self._ran.clear()
-        self._named = Counter() if count_operators else None
-        modes = [seeing(_Operators(self._operator))] if self._operators or count_operators else []
+        self._stack.reset()
+        self._instances, self._mask, self._activations = instances, mask, {}
+        self._called_paths.clear()
+        self._operator_counts = Counter() if count_operators else None
+        modes = [seeing(_OperatorMode(self._on_operator))] if self._operators or count_operators else []
         self._active = True
         try:
             output = within(forward, *modes)
         finally:
             self._active = False
-        return output, self._taken
+        return output, self._activations
 
     @property
     def calls(self) -> CallCounts:
-        return CallCounts.from_counters(Counter(self._ran), self._named)
+        return CallCounts.from_counters(Counter(self._called_paths), self._operator_counts)
 
-    def _seen(self, path: str) -> Callable[..., None]:
-        ran = self._ran
+    def _counting_hook(self, path: str) -> Callable[..., None]:
+        called_paths = self._called_paths
 
         def hook(module: nn.Module, args: Any) -> None:
             if self._active:
-                ran.append(path)
+                called_paths.append(path)
 
         return hook
 
-    def _before(self, path: str) -> Callable[..., None]:
+    def _pre_hook(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any) -> None:
             if self._active:
-                self._calls.push(path)
+                self._stack.push(path)
 
         return hook
 
-    def _after(self, path: str) -> Callable[..., None]:
+    def _forward_hook(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             if not self._active:
                 return
-            frame = self._calls.pop(path)
+            frame = self._stack.pop(path)
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
             if wanted:
                 with torch._C.DisableTorchFunction():
-                    found = dict(parts(output))
-                    for key, source in wanted:
-                        if source.place.part in found:
-                            self._take(key, source, found[source.place.part])
+                    outputs = dict(output_tensors(output))
+                    for key, layer_output in wanted:
+                        if layer_output.location.key_path in outputs:
+                            self._reduce(key, layer_output, outputs[layer_output.location.key_path])
 
         return hook
 
-    def _operator(self, func: Any, args: Any, output: Any) -> None:
+    def _on_operator(self, func: Any, args: Any, output: Any) -> None:
         name = operator_name(func)
-        if self._named is not None and is_counted(name):
-            self._named[name] += 1
+        if self._operator_counts is not None and is_counted(name):
+            self._operator_counts[name] += 1
         if not self._operators:
             return
         changed = args[0] if name == "setitem" and args else output
-        found = {part: leaf for part, leaf in parts(changed) if isinstance(leaf, torch.Tensor)}
-        if not found or is_plumbing(name, list(found.values())):
+        outputs = {key_path: tensor for key_path, tensor in output_tensors(changed) if isinstance(tensor, torch.Tensor)}
+        if not outputs or is_plumbing(name, list(outputs.values())):
             return
-        place = self._calls.operator(name)
-        if place is None:
+        call_site = self._stack.operator(name)
+        if call_site is None:
             return
-        frame, ordinal = place
+        frame, ordinal = call_site
         wanted = self._operators.get((frame.path, frame.call, name, ordinal))
-        if wanted is not None and wanted[1].place.part in found:
-            self._take(*wanted, found[wanted[1].place.part])
+        if wanted is not None and wanted[1].location.key_path in outputs:
+            self._reduce(*wanted, outputs[wanted[1].location.key_path])
 
-    def _take(self, key: str, source: LayerOutput, leaf: Any) -> None:
+    def _reduce(self, key: str, layer_output: LayerOutput, tensor: Any) -> None:
         try:
-            self._taken[key] = reduce_activations(leaf, source.axes, self._instances, self._reducers[key], self._mask)
+            self._activations[key] = reduce_activations(
+                tensor, layer_output.axes, self._instances, self._reducers[key], self._mask
+            )
         except ActiVisError as error:
             raise type(error)(f"Layer {key!r}: {error}") from error
 
 
-class _Operators(TorchFunctionMode):
-    def __init__(self, seen: Callable[[Any, Any, Any], None]) -> None:
+class _OperatorMode(TorchFunctionMode):
+    def __init__(self, on_operator: Callable[[Any, Any, Any], None]) -> None:
         super().__init__()
-        self._seen = seen
+        self._on_operator = on_operator
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         output = func(*args, **(kwargs or {}))
-        self._seen(func, args, output)
+        self._on_operator(func, args, output)
         return output

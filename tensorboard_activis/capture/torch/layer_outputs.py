@@ -1,4 +1,4 @@
-"""Where a layer's values come up in a forward pass."""
+"""Where a layer's output tensor is in a forward pass, and the recording of one pass."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,30 +11,35 @@ from tensorboard_activis.capture.torch.call_stack import CallCounts
 
 @dataclass(frozen=True)
 class TensorLocation:
-    """Where in a forward pass a layer's values come up.
+    """Which tensor of a forward pass is a layer's output.
 
     Attributes:
-        module: path of the module, or of the one around the operator.
-        call: which call of it.
-        part: of its output, "" if that is one tensor.
-        operator, ordinal: name of the operator, and how many of that name ran before it in this call of the module.
+        module: path of the module, or of the module in which the operator runs.
+        call: index of the module's call, from 0.
+        key_path: of the tensor in the output, such as "[1][0]"; "" if the output is one tensor.
+        operator: name of the operator; "" for the output of a module.
+        ordinal: how many operators of that name ran before it in this call of the module.
     """
 
     module: str
     call: int
-    part: str
+    key_path: str
     operator: str = ""
     ordinal: int = 0
 
 
 @dataclass(frozen=True)
 class LayerOutput:
-    """Where a layer's values come up, and the raw tensor as it was recorded with `instances` instances.
+    """The output tensor of a layer, as it was in the recorded pass.
 
-    `shape` has an axis of instances, also where `axes` says that the raw tensor folds it together with others.
+    Attributes:
+        location: where it comes up in a forward pass.
+        shape: with a batch axis of its own, also where `axes.flattened`.
+        axes: of the raw tensor.
+        instances: in the recorded batch.
     """
 
-    place: TensorLocation
+    location: TensorLocation
     shape: tuple[int, ...]
     axes: Axes
     instances: int
@@ -42,9 +47,16 @@ class LayerOutput:
 
 @dataclass(frozen=True)
 class Recording:
-    """The graph, the source of every key that holds one tensor, what the model answered, and what was called for it."""
+    """What one recorded forward pass gives.
+
+    Attributes:
+        graph: of the model.
+        layer_outputs: by key of the node, of all nodes whose output is one tensor with a batch axis.
+        output: of the model.
+        calls: how often each module and operator was called.
+    """
 
     graph: schema.Graph
-    sources: Mapping[str, LayerOutput]
+    layer_outputs: Mapping[str, LayerOutput]
     output: Any
     calls: CallCounts

@@ -1,4 +1,4 @@
-"""A torch model as a tree of modules with the names a user knows, and what to say of each."""
+"""Paths, types, attributes and parameter counts of a model's modules, and the tensors of their outputs."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,10 @@ from torch.nn.utils.rnn import PackedSequence
 
 from tensorboard_activis.capture.torch.script_modules import ScriptModuleWrapper
 
-#: Children that only wrap: torch.compile, FSDP and activation checkpointing put them into the path.
+#: Names that wrappers (torch.compile, FSDP, activation checkpointing) add to paths.
 _WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
-#: Holds what makes a parameter from another (weight_norm and friends); these modules see weights, not data.
+#: Child that computes a parameter from another, as weight_norm does; its modules get weights, not data.
 _PARAMETRIZATIONS = "parametrizations"
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -22,7 +22,7 @@ _CONTAINER_TYPES = {"Module", "Sequential", "ModuleList", "ModuleDict", "Paramet
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """The user's own model inside DistributedDataParallel, DataParallel and torch.compile."""
+    """Unwraps DistributedDataParallel, DataParallel and torch.compile: the user's own model."""
     while True:
         if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
             inner: object = model.module
@@ -34,19 +34,19 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 
 def module_paths(model: nn.Module) -> dict[str, nn.Module]:
-    """Path -> module, wrappers left out; a module with several paths has the first. The model itself is ""."""
-    found: dict[str, nn.Module] = {}
+    """All modules of the model by path, without wrappers; a module with several paths has the first. The model's own path is ""."""
+    modules: dict[str, nn.Module] = {}
     for path, module in model.named_modules():
-        parts = path.split(".") if path else []
-        if _PARAMETRIZATIONS in parts or _is_wrapper(module):
+        names = path.split(".") if path else []
+        if _PARAMETRIZATIONS in names or _is_wrapper(module):
             continue
-        found.setdefault(plain_path(path), module)
-    return found
+        modules.setdefault(plain_path(path), module)
+    return modules
 
 
 def plain_path(path: str) -> str:
-    """The path without wrappers."""
-    return ".".join(part for part in path.split(".") if part not in _WRAPPERS)
+    """The path without the names of wrappers such as `_orig_mod`."""
+    return ".".join(name for name in path.split(".") if name not in _WRAPPERS)
 
 
 def _is_wrapper(module: nn.Module) -> bool:
@@ -54,7 +54,7 @@ def _is_wrapper(module: nn.Module) -> bool:
 
 
 def type_name(module: nn.Module) -> str:
-    """The class a user wrote, without the prefixes of classes that torch makes on the fly."""
+    """Name of the module's class, without the prefixes that parametrization and FSDP put before it."""
     name = str(getattr(module, "original_name", type(module).__name__))
     if hasattr(module, _PARAMETRIZATIONS):
         return name.removeprefix("Parametrized")
@@ -62,7 +62,7 @@ def type_name(module: nn.Module) -> str:
 
 
 def is_builtin(module: nn.Module) -> bool:
-    """Whether this is a layer of torch itself, whose inside is nobody's business: no container, no user's class."""
+    """Whether this is a layer that torch provides, shown as one node: neither a container nor a class of the user's."""
     return any(
         base.__module__.startswith(("torch.nn.", "torch.ao.nn.")) and base.__name__ not in _CONTAINER_TYPES
         for base in type(module).__mro__
@@ -70,72 +70,72 @@ def is_builtin(module: nn.Module) -> bool:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of trainable and frozen parameters with those inside; one that is used twice counts once."""
+    """Number of parameter values, trainable and frozen, children included. A shared parameter counts once."""
     lazy = nn.parameter.UninitializedParameter
     return sum(parameter.numel() for parameter in module.parameters() if not isinstance(parameter, lazy))
 
 
 def count_frozen(module: nn.Module) -> int:
-    """As `count_parameters`, of those that training does not change."""
+    """Number of frozen parameter values: those with `requires_grad=False`."""
     lazy = nn.parameter.UninitializedParameter
     parameters = (parameter for parameter in module.parameters() if not isinstance(parameter, lazy))
     return sum(parameter.numel() for parameter in parameters if not parameter.requires_grad)
 
 
 def count_buffers(module: nn.Module) -> int:
-    """Number of values that are no parameters but belong to the module or to those inside: running means, tables, masks."""
+    """Number of values in buffers, children included: running means, tables, masks."""
     return sum(buffer.numel() for buffer in module.buffers() if not nn.parameter.is_lazy(buffer))
 
 
 TensorOrPacked = torch.Tensor | PackedSequence
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, TensorOrPacked]]:
-    """Every tensor of a nested output with its part: ("[1][0]", c) for an LSTM; ("", x) for a lone tensor."""
+def nested_tensors(value: Any, key_path: str = "") -> Iterator[tuple[str, TensorOrPacked]]:
+    """Yields every tensor of a nested value with its key path: ("[1][0]", h) for an LSTM's hidden state, ("", x) for a tensor."""
     if isinstance(value, (torch.Tensor, PackedSequence)):
-        yield path, value
+        yield key_path, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from leaves(inner, f"{path}[{key}]")
+            yield from nested_tensors(inner, f"{key_path}[{key}]")
     elif isinstance(value, (list, tuple)):
         for position, inner in enumerate(value):
-            yield from leaves(inner, f"{path}[{position}]")
+            yield from nested_tensors(inner, f"{key_path}[{position}]")
     elif is_dataclass(value) and not isinstance(value, type):
         for entry in fields(value):
-            yield from leaves(getattr(value, entry.name), f"{path}[{entry.name}]")
+            yield from nested_tensors(getattr(value, entry.name), f"{key_path}[{entry.name}]")
 
 
-def parts(value: Any) -> list[tuple[str, TensorOrPacked]]:
-    """As `leaves`, but an output with a single tensor, however wrapped, is that tensor and needs no part."""
-    found = list(leaves(value))
-    return [("", found[0][1])] if len(found) == 1 else found
+def output_tensors(value: Any) -> list[tuple[str, TensorOrPacked]]:
+    """As `nested_tensors`, as a list; the key path of a single tensor is "", however it is nested."""
+    tensors = list(nested_tensors(value))
+    return [("", tensors[0][1])] if len(tensors) == 1 else tensors
 
 
-def describe(module: nn.Module) -> dict[str, str]:
-    """What a person wants to know of a module, as short texts: kernel, stride, features, dropout probability."""
-    told: dict[str, str] = {}
+def module_attributes(module: nn.Module) -> dict[str, str]:
+    """The hyperparameters of a module to show, by label, as short texts: kernel, stride, features, dropout probability."""
+    attributes: dict[str, str] = {}
     for label, names in _ATTRIBUTES:
         for name in names:
             text = _text(getattr(module, name, None))
-            if text is not None and set(text.split("×")) != {_BORING.get(name)}:
-                told[label] = text
+            if text is not None and set(text.split("×")) != {_DEFAULTS.get(name)}:
+                attributes[label] = text
                 break
     if isinstance(module, _CONTAINERS):
-        told = {}
+        attributes = {}
     else:
         bias: object = getattr(module, "bias", None)
         if "bias" in module._parameters or isinstance(bias, (bool, torch.Tensor)):
-            told["bias"] = "no" if bias is None or bias is False else "yes"
+            attributes["bias"] = "no" if bias is None or bias is False else "yes"
     if hasattr(module, _PARAMETRIZATIONS):
-        told["parametrized"] = ", ".join(module.parametrizations)  # type: ignore[arg-type]
+        attributes["parametrized"] = ", ".join(module.parametrizations)  # type: ignore[arg-type]
     if "quantized" in type(module).__module__ and type(module).__module__.startswith("torch.ao."):
-        told["quantized"] = "weights are packed integers, which are not counted as parameters"
+        attributes["quantized"] = "weights are packed integers, which are not counted as parameters"
     if isinstance(module, ScriptModuleWrapper):
-        told["note"] = "ScriptModule: its inside cannot be seen"
-    return told
+        attributes["note"] = "ScriptModule: its inside cannot be seen"
+    return attributes
 
 
-#: label -> attribute names that modules of torch (and most of others) use for it.
+#: Label -> names of the attribute in torch's modules; the first one that a module has is shown.
 _ATTRIBUTES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("kernel", ("kernel_size",)),
     ("stride", ("stride",)),
@@ -163,8 +163,8 @@ _ATTRIBUTES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("approximate", ("approximate",)),
 )
 
-#: Values that go without saying.
-_BORING = {
+#: Default values, which are not shown.
+_DEFAULTS = {
     "padding": "0",
     "dilation": "1",
     "groups": "1",

@@ -19,14 +19,14 @@ def torch_convert(values: np.ndarray) -> np.ndarray:
 
 
 def reduce_activations(
-    leaf: TensorOrPacked, axes: Axes, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
+    tensor: TensorOrPacked, axes: Axes, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
 ) -> torch.Tensor:
     """A copy, so that what runs next may overwrite the activations.
 
     Arguments:
-        leaf: the raw output.
-        axes: its axes.
-        instances: how many there are.
+        tensor: the raw output of a layer.
+        axes: which of its axes are instances and neurons.
+        instances: in the batch.
         reducer: what is done over all axes but instances and neurons.
         mask: bool [instances, positions], False where there is no data; used if the output has an axis of that length.
 
@@ -36,57 +36,59 @@ def reduce_activations(
     Raises:
         ActiVisError: the output does not have one row per instance.
     """
-    if isinstance(leaf, PackedSequence):
-        leaf, lengths = pad_packed_sequence(leaf, batch_first=True)
-        positions = torch.arange(leaf.shape[1], device=leaf.device)
-        mask = positions < lengths.to(leaf.device)[:, None]
-    elif leaf.is_nested:
-        leaf, mask = _padded(leaf)
-    if leaf.is_quantized:
-        leaf = leaf.dequantize()
-    if leaf.is_complex():
-        leaf = leaf.abs()
-    if axes.flattened and leaf.shape[0] % instances == 0:
-        shape, axes = axes.unflattened(leaf.shape, instances)
-        leaf = leaf.reshape(shape)
-    rank = leaf.dim()
+    if isinstance(tensor, PackedSequence):
+        tensor, lengths = pad_packed_sequence(tensor, batch_first=True)
+        positions = torch.arange(tensor.shape[1], device=tensor.device)
+        mask = positions < lengths.to(tensor.device)[:, None]
+    elif tensor.is_nested:
+        tensor, mask = _padded(tensor)
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if tensor.is_complex():
+        tensor = tensor.abs()
+    if axes.flattened and tensor.shape[0] % instances == 0:
+        shape, axes = axes.unflattened(tensor.shape, instances)
+        tensor = tensor.reshape(shape)
+    rank = tensor.dim()
     batch = 0 if axes.batch is None else axes.batch
-    if rank == 0 or batch >= rank or leaf.shape[batch] != instances:
+    if rank == 0 or batch >= rank or tensor.shape[batch] != instances:
         raise ActiVisError(
-            f"An output of shape {tuple(leaf.shape)} does not have one row for each of {instances} instances."
+            f"An output of shape {tuple(tensor.shape)} does not have one row for each of {instances} instances."
         )
     if rank == 1:
-        return leaf.to(torch.float32, copy=True)[:, None]
+        return tensor.to(torch.float32, copy=True)[:, None]
     neurons = axes.neuron_axis(rank)
     if rank == 2:
-        values = leaf if batch == 0 else leaf.T
+        values = tensor if batch == 0 else tensor.T
         return values.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     others = [axis for axis in range(rank) if axis not in (batch, neurons)]
-    masked = mask is not None and any(leaf.shape[axis] == mask.shape[1] for axis in others)
+    masked = mask is not None and any(tensor.shape[axis] == mask.shape[1] for axis in others)
     if not masked and reducer == "mean":
-        reduced = leaf.mean(others, dtype=torch.float32) if leaf.is_floating_point() else leaf.float().mean(others)
+        reduced = (
+            tensor.mean(others, dtype=torch.float32) if tensor.is_floating_point() else tensor.float().mean(others)
+        )
     elif not masked and reducer == "max":
-        reduced = leaf.amax(others).to(torch.float32)
+        reduced = tensor.amax(others).to(torch.float32)
     else:
-        return _over_positions(leaf, batch, neurons, others, reducer, mask if masked else None)
+        return _over_positions(tensor, batch, neurons, others, reducer, mask if masked else None)
     return reduced if batch < neurons else reduced.T.contiguous()
 
 
 def _over_positions(
-    leaf: torch.Tensor, batch: int, neurons: int, others: list[int], reducer: Reducer, mask: torch.Tensor | None
+    tensor: torch.Tensor, batch: int, neurons: int, others: list[int], reducer: Reducer, mask: torch.Tensor | None
 ) -> torch.Tensor:
     """The general case, on [instances, neurons, positions]."""
     if mask is not None:
-        sequence = next(axis for axis in others if leaf.shape[axis] == mask.shape[1])
+        sequence = next(axis for axis in others if tensor.shape[axis] == mask.shape[1])
         others = [sequence, *(axis for axis in others if axis != sequence)]
-    ordered = leaf.permute(batch, neurons, *others)
+    ordered = tensor.permute(batch, neurons, *others)
     repeat = 1
     for size in ordered.shape[3:]:
         repeat *= size
     values = ordered.reshape(ordered.shape[0], ordered.shape[1], -1).to(torch.float32)
     real = None
     if mask is not None:
-        real = mask.to(device=leaf.device, dtype=torch.bool).repeat_interleave(repeat, dim=1)
+        real = mask.to(device=tensor.device, dtype=torch.bool).repeat_interleave(repeat, dim=1)
     if callable(reducer):
         reduced: torch.Tensor = reducer(values, real)
         if reduced.shape != values.shape[:2]:
@@ -97,7 +99,7 @@ def _over_positions(
         return reduced.to(torch.float32)
     if reducer == "none":
         raise ActiVisError(
-            f"The reducer 'none' needs outputs of two axes; this layer gives {tuple(leaf.shape)}. Use 'mean' or 'max'."
+            f"The reducer 'none' needs outputs of two axes; this layer gives {tuple(tensor.shape)}. Use 'mean' or 'max'."
         )
     if real is None:
         real = torch.ones(values.shape[0], values.shape[2], dtype=torch.bool, device=values.device)
@@ -144,9 +146,9 @@ _REDUCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 }
 
 
-def _padded(leaf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    rows = leaf.unbind()
-    padded = torch.nested.to_padded_tensor(leaf, 0.0)
+def _padded(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    rows = tensor.unbind()
+    padded = torch.nested.to_padded_tensor(tensor, 0.0)
     positions = torch.arange(padded.shape[1], device=padded.device)
     lengths = torch.tensor([row.shape[0] for row in rows], device=padded.device)
     return padded, positions < lengths[:, None]

@@ -1,34 +1,35 @@
-"""What a model answered, as far as it says how it takes an instance."""
+"""Finds the logits, or predicted numbers, in a model's output."""
 
 from typing import Any
 
 import torch
 
-from tensorboard_activis.capture.torch.modules import leaves
+from tensorboard_activis.capture.torch.modules import nested_tensors
 
 
 def find_scores(output: Any, instances: int, positions: int | None = None) -> torch.Tensor | None:
-    """The tensor with one score per class, or one number, for each instance: `logits` if the output names them so.
+    """The tensor with one score per class, or one number, for each instance: `logits` if the output has one of that name.
 
     Arguments:
-        output: of the model, however nested.
-        instances: of the batch.
+        output: of the model, nested or not.
+        instances: in the batch.
         positions: how many positions of each instance have labels; scores are then [instances, positions, classes].
 
     Returns:
-        [instances, classes] or [instances]; None where the model's answer is something else (a map, a sequence).
+        [instances, classes] or [instances], with `positions` [instances, positions, classes]; None if the output is something else
+        (a map, a sequence).
     """
-    found = [(part, leaf) for part, leaf in leaves(output) if isinstance(leaf, torch.Tensor)]
-    named = [leaf for part, leaf in found if "logits" in part]
-    for leaf in named or [leaf for _, leaf in found[:1]]:
-        if not leaf.dim() or leaf.shape[0] != instances or leaf.is_complex() or leaf.is_nested:
+    tensors = [(key_path, tensor) for key_path, tensor in nested_tensors(output) if isinstance(tensor, torch.Tensor)]
+    logits = [tensor for key_path, tensor in tensors if "logits" in key_path]
+    for tensor in logits or [tensor for _, tensor in tensors[:1]]:
+        if not tensor.dim() or tensor.shape[0] != instances or tensor.is_complex() or tensor.is_nested:
             continue
-        leaf = leaf.dequantize() if leaf.is_quantized else leaf
-        if leaf.dim() in (1, 2) and positions is None:
-            return leaf
-        if leaf.dim() == 3 and positions is not None:
-            if leaf.shape[1] == positions:
-                return leaf
-            if leaf.shape[2] == positions:  # as cross_entropy has it: [instances, classes, positions]
-                return leaf.transpose(1, 2)
+        tensor = tensor.dequantize() if tensor.is_quantized else tensor
+        if tensor.dim() in (1, 2) and positions is None:
+            return tensor
+        if tensor.dim() == 3 and positions is not None:
+            if tensor.shape[1] == positions:
+                return tensor
+            if tensor.shape[2] == positions:  # as cross_entropy has it: [instances, classes, positions]
+                return tensor.transpose(1, 2)
     return None

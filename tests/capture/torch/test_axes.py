@@ -34,7 +34,7 @@ def test_axes_of_neurons_are_followed() -> None:
             return self.pool(self.tanh(self.time(x.flatten(1, 2).transpose(1, 2))))
 
     recording = recorded(Mixed(), torch.randn(7, 3, 4, 2))
-    axis = {key: source.axes.neurons for key, source in recording.sources.items()}
+    axis = {key: source.axes.neurons for key, source in recording.layer_outputs.items()}
     assert axis["conv"] == 1
     assert axis["norm"] == 3
     assert axis["act"] == 3
@@ -55,8 +55,8 @@ def test_axes_of_instances_are_followed() -> None:
             return self.act(out)
 
     recording = recorded(TimeFirst(), torch.randn(7, 4, 3))
-    assert recording.sources["act"].axes.batch == 1
-    assert recording.sources["act"].shape == (4, 7, 5)
+    assert recording.layer_outputs["act"].axes.batch == 1
+    assert recording.layer_outputs["act"].shape == (4, 7, 5)
     assert sizes(recording, "act") == (4, -1, 5)
 
 
@@ -70,10 +70,10 @@ def test_tokens_of_all_instances_in_one_row() -> None:
             return self.inner(x.reshape(-1, 3)).relu().view(x.shape[0], -1, 5)
 
     recording = recorded(Expert(), torch.randn(7, 4, 3))
-    assert recording.sources["inner"].axes == Axes(0, 1, flattened=True)
-    assert recording.sources["inner"].shape == (7, 4, 5)
+    assert recording.layer_outputs["inner"].axes == Axes(0, 1, flattened=True)
+    assert recording.layer_outputs["inner"].shape == (7, 4, 5)
     assert sizes(recording, "/relu") == (-1, 4, 5)
-    assert recording.sources[""].axes == Axes(0, 2)
+    assert recording.layer_outputs[""].axes == Axes(0, 2)
 
 
 def test_axes_through_reshapes() -> None:
@@ -91,7 +91,7 @@ def test_axes_through_reshapes() -> None:
             return x.transpose(1, 2).reshape(7, 20, 8) * 2
 
     recording = recorded(Shuffle(), torch.randn(7, 3, 5, 4))
-    all_axes = {key: source.axes for key, source in recording.sources.items()}
+    all_axes = {key: source.axes for key, source in recording.layer_outputs.items()}
     assert all_axes["act"].neuron_axis(4) == 1
     assert all_axes["/add"].batch == 0
     assert all_axes["/mul"].neuron_axis(3) == 2
@@ -104,5 +104,5 @@ def test_axes_through_modules_that_only_permute() -> None:
 
     model = nn.Sequential(Permute(), nn.LayerNorm(5), Permute(), nn.ReLU())
     recording = recorded(model, torch.randn(7, 2, 5, 6))
-    assert recording.sources["2"].axes == Axes(0, 1)
-    assert recording.sources["3"].axes == Axes(0, 1)
+    assert recording.layer_outputs["2"].axes == Axes(0, 1)
+    assert recording.layer_outputs["3"].axes == Axes(0, 1)

@@ -1,4 +1,4 @@
-"""Models whose path depends on the data, on training, on the size of the batch."""
+"""Models whose execution path depends on the data, on training, or on the size of the batch."""
 
 from pathlib import Path
 

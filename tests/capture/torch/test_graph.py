@@ -132,7 +132,7 @@ def test_parts_of_outputs_are_nodes() -> None:
     assert ("lstm[1][0]", "head") in edges(recording)
     assert ("/input", "lstm[1][0]") in edges(recording)
     assert ("lstm[0]", "/output[states]") in edges(recording)
-    assert recording.sources["[logits]"].shape == (7, 2)
+    assert recording.layer_outputs["[logits]"].shape == (7, 2)
 
 
 def test_an_output_of_one_tensor_has_no_part() -> None:
@@ -148,7 +148,7 @@ def test_an_output_of_one_tensor_has_no_part() -> None:
     model.add_module("inner", Wrapped())
     recording = recorded(model, torch.randn(7, 3))
     assert "inner[0]" not in nodes(recording)
-    assert recording.sources["inner"].shape == (7, 5)
+    assert recording.layer_outputs["inner"].shape == (7, 5)
 
 
 def test_layers_of_torch_are_one_node() -> None:
@@ -217,7 +217,7 @@ def test_constants_and_shapes_are_no_nodes() -> None:
 
     recording = recorded(Positions(), torch.randn(7, 5, 3))
     assert set(nodes(recording)) == {"", "/input", "embedding", "/add", "/output"}
-    assert "embedding" not in recording.sources  # one row, whatever the batch
+    assert "embedding" not in recording.layer_outputs  # one row, whatever the batch
 
 
 def test_a_successor_in_place_moves_the_data_flow_on() -> None:

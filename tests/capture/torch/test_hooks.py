@@ -33,8 +33,8 @@ class Net(nn.Module):
 def taken(model: nn.Module, names: list[str], x: torch.Tensor, reducer: str = "mean") -> dict[str, torch.Tensor]:
     with evaluation_mode(model):
         recording = record(model, (x[:7],), {}, 7)
-        sources = {name: recording.sources[name] for name in names}
-        with ActivationHooks(model, sources, dict.fromkeys(names, reducer)) as hooks:
+        layer_outputs = {name: recording.layer_outputs[name] for name in names}
+        with ActivationHooks(model, layer_outputs, dict.fromkeys(names, reducer)) as hooks:
             return hooks.run(lambda: model(x), x.shape[0])[1]
 
 
@@ -71,7 +71,7 @@ def test_calls_parts_and_operators() -> None:
 def test_every_key_of_a_recording_can_be_taken() -> None:
     model, x = Net().eval(), torch.randn(9, 3, 5, 4)
     with evaluation_mode(model):
-        names = list(record(model, (x[:7],), {}, 7).sources)
+        names = list(record(model, (x[:7],), {}, 7).layer_outputs)
     assert set(taken(model, names, x)) == set(names)
 
 

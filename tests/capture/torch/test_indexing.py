@@ -1,4 +1,4 @@
-"""Rows that the data picked or ordered, by what a whole model that does so gives."""
+"""The batch axis through indexing, gather and scatter, in whole models that do so."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def order(x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("between", "after", "inner", "head"),
     [
-        # All seven are positive, so there are as many rows as instances, and they are picked all the same.
+        # All seven are positive, so there are as many rows as instances, but they are gathered all the same.
         (lambda x: x[x[:, 0] > 0], lambda x, y: y, None, None),
         (lambda x: x[torch.nonzero(x[:, 0])[:, 0]], lambda x, y: y, None, None),
         (lambda x: torch.index_select(x, 0, order(x)), lambda x, y: y, None, None),
@@ -54,7 +54,7 @@ def test_rows(
     model = Steps(between, after)
     with evaluation_mode(model):
         recording = record(model, (torch.rand(7, 3) + 0.1,), {}, 7)
-    batches = {key: source.axes.batch for key, source in recording.sources.items()}
+    batches = {key: source.axes.batch for key, source in recording.layer_outputs.items()}
     assert batches.get("inner") == inner
     assert batches.get("head") == head
 
@@ -68,9 +68,9 @@ def test_one_position_per_instance() -> None:
 
     with evaluation_mode(model := nn.Sequential(Last())):
         recording = record(model, (torch.rand(7, 5, 3),), {}, 7)
-    assert recording.sources["0/mul"].axes.batch == 0
-    assert recording.sources["0/mul"].axes.neuron_axis(2) == 1
-    assert recording.sources["0/mul"].shape == (7, 3)
+    assert recording.layer_outputs["0/mul"].axes.batch == 0
+    assert recording.layer_outputs["0/mul"].axes.neuron_axis(2) == 1
+    assert recording.layer_outputs["0/mul"].shape == (7, 3)
 
 
 @pytest.mark.parametrize("sort", [True, False])
@@ -90,5 +90,5 @@ def test_packed_sequences_come_back_in_order(sort: bool) -> None:
 
     with evaluation_mode(model := Packed()):
         recording = record(model, (torch.rand(7, 4, 3),), {}, 7)
-    assert recording.sources["lstm[0]"].shape == (7, 4, 5)
-    assert recording.sources["head"].axes == Axes(0, 2)
+    assert recording.layer_outputs["lstm[0]"].shape == (7, 4, 5)
+    assert recording.layer_outputs["head"].axes == Axes(0, 2)

@@ -1,4 +1,4 @@
-"""Names, parts and descriptions of modules."""
+"""Paths, output tensors and attributes of modules."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from tensorboard_activis.capture.torch.modules import (
-    describe,
     is_builtin,
-    leaves,
+    module_attributes,
     module_paths,
-    parts,
+    nested_tensors,
+    output_tensors,
     type_name,
     unwrap,
 )
@@ -22,16 +22,16 @@ class Output:
     loss: None = None
 
 
-def test_parts_of_nested_outputs() -> None:
+def test_key_paths_of_nested_outputs() -> None:
     a, b, c = torch.ones(1), torch.ones(2), torch.ones(3)
-    assert [part for part, _ in leaves((a, (b, {"x": c}), Output(a), "text", None))] == [
+    assert [key_path for key_path, _ in nested_tensors((a, (b, {"x": c}), Output(a), "text", None))] == [
         "[0]",
         "[1][0]",
         "[1][1][x]",
         "[2][logits]",
     ]
-    assert parts((None, [a]))[0][0] == ""
-    assert parts(None) == []
+    assert output_tensors((None, [a]))[0][0] == ""
+    assert output_tensors(None) == []
 
 
 def test_paths_leave_wrappers_out() -> None:
@@ -57,7 +57,7 @@ def test_layers_of_torch_and_those_derived_from_them() -> None:
 
 
 def test_descriptions() -> None:
-    assert describe(nn.Conv2d(3, 5, (3, 1), stride=2, padding=1, groups=1)) == {
+    assert module_attributes(nn.Conv2d(3, 5, (3, 1), stride=2, padding=1, groups=1)) == {
         "kernel": "3×1",
         "stride": "2×2",
         "padding": "1×1",
@@ -65,7 +65,7 @@ def test_descriptions() -> None:
         "out channels": "5",
         "bias": "yes",
     }
-    assert describe(nn.Linear(3, 5, bias=False)) == {"in features": "3", "out features": "5", "bias": "no"}
-    assert describe(nn.Dropout(0.25)) == {"p": "0.25"}
-    assert describe(nn.LSTM(3, 5, 2, dropout=0.5, bidirectional=True))["bidirectional"] == "yes"
-    assert describe(nn.Sequential(nn.Linear(3, 5))) == {}
+    assert module_attributes(nn.Linear(3, 5, bias=False)) == {"in features": "3", "out features": "5", "bias": "no"}
+    assert module_attributes(nn.Dropout(0.25)) == {"p": "0.25"}
+    assert module_attributes(nn.LSTM(3, 5, 2, dropout=0.5, bidirectional=True))["bidirectional"] == "yes"
+    assert module_attributes(nn.Sequential(nn.Linear(3, 5))) == {}
