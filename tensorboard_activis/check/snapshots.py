@@ -6,7 +6,7 @@ from pathlib import Path
 from tensorboard_activis import schema
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.errors import ActiVisError
-from tensorboard_activis.read.arrays import Known, read_array
+from tensorboard_activis.read.arrays import ArrayFiles, read_array
 from tensorboard_activis.read.instances import read_instances
 
 #: The files of a table of instances, and the number of rows that they must have.
@@ -36,11 +36,11 @@ def check_snapshot(
     table = named in tables or intact(read_instances, directory, snapshot)
     if table:
         tables.add(named)
-    known: Known = {}
-    columns = sum([intact(read_array, directory, array, None, known) for array in snapshot.columns.values()])
+    files: ArrayFiles = {}
+    columns = sum([intact(read_array, directory, array, None, files) for array in snapshot.columns.values()])
     layers = 0
     for layer in snapshot.layers:
-        parts = [intact(read_array, directory, array, None, known) for array in _arrays(layer)]
+        parts = [intact(read_array, directory, array, None, files) for array in _arrays(layer)]
         layers += all(parts)
     rest = (
         f"{layers} of {len(snapshot.layers)} layers, {columns} of {len(snapshot.columns)} columns of outcomes, "

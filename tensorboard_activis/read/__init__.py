@@ -1,1 +1,1 @@
-"""From files to records and arrays."""
+"""Reads logged runs: event files, arrays and tables of instances, decoded to records, numpy and pyarrow."""

@@ -1,4 +1,4 @@
-"""A file of arrays: what its header says, as far as that is true, and the arrays' bytes."""
+"""Reads safetensors files: the header, validated against the size of the file, and the arrays."""
 
 import json
 import math
@@ -12,18 +12,18 @@ import numpy as np
 
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import missing, open_own
-from tensorboard_activis.read.held import Held, Identity, OpenFile, identity
+from tensorboard_activis.read.file_cache import FileCache, FileVersion, OpenFile, file_version
 
 _DTYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "I32": "int32", "I64": "int64", "U8": "uint8"}
 _MAX_HEADER = 4 * 1024 * 1024
 _MAX_ELEMENTS = 2**48
-#: A smaller array is read; a larger one is mapped, which ends the process when the file is cut short while it is looked at.
+#: Bytes. Smaller arrays are read. Larger ones are memory-mapped; a process that uses a mapped file while it is truncated is killed.
 MAPPED = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Where an array lies: numpy's name of its type, its shape, its first byte in the file, and the one behind its last."""
+    """Where an array lies in a file: numpy dtype, shape, and the byte range [begin, end)."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -33,12 +33,12 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Of one file.
+    """The header of a safetensors file.
 
     Attributes:
-        size, start: bytes of the file, and where its data begin.
-        tensors: by name; in place of what does not fit into the file, what the header says of it.
-        metadata: texts by name.
+        size, start: bytes of the file, and the offset at which its data begin.
+        tensors: by name; an entry that does not fit into the file is the string that the header has for it.
+        metadata: strings by name.
     """
 
     size: int
@@ -47,54 +47,54 @@ class Header:
     metadata: dict[str, str]
 
 
-# A snapshot's thousands of arrays lie in the same file. In memory a header is up to twenty times as large.
-_headers: Held[Header] = Held(8 << 20)
-# To map 4 GB page by page, and to unmap it again, takes as long as to read it.
-_open: Held[OpenFile] = Held(16, keeps=os.name != "nt")  # Windows removes no file that is open
+# Thousands of arrays of a snapshot share one file. In memory a header is up to twenty times as large as on disk.
+_headers: FileCache[Header] = FileCache(8 << 20)
+# Files stay mapped: mapping 4 GB page by page and unmapping it again takes as long as reading it.
+_open: FileCache[OpenFile] = FileCache(16, enabled=os.name != "nt")  # Windows removes no file that is open
 
 
 class ArrayFile:
-    """One file as it is now.
+    """One safetensors file in its present version.
 
     Attributes:
-        name: without its directory.
-        header: what it says.
-        identity: by which another file of its name, or a change of it, is told.
+        name: file name without directory.
+        header: its validated header.
+        version: changes when the file is modified or replaced.
 
     Raises:
-        UnreadableError: it is missing, is no file of arrays, or none of the run's own.
+        UnreadableError: the file is missing, is no safetensors file, or lies outside the run's directory.
     """
 
     def __init__(self, path: Path) -> None:
         self.name, self._path = path.name, path
-        self.identity, found = _known(path)
-        if found is None:
+        self.version, header = _cached(path)
+        if header is None:
             with _opened(path) as file:
-                self.identity = identity(os.fstat(file.fileno()))
-                found = _header(file, path.name)
-            _headers.hold(self.identity, found, found.start)
-        self.header = found
+                self.version = file_version(os.fstat(file.fileno()))
+                header = _header(file, path.name)
+            _headers.put(self.version, header, header.start)
+        self.header = header
 
     def tensor(self, name: str) -> Tensor:
-        """Where one of its arrays lies.
+        """Where an array lies in the file.
 
         Raises:
-            UnreadableError: the file has none of this name, or is too short for it.
+            UnreadableError: the file has no array of this name, or is too short for it.
         """
-        found = self.header.tensors.get(name)
-        if found is None:
+        tensor = self.header.tensors.get(name)
+        if tensor is None:
             raise UnreadableError(f"{self.name} has no tensor {name!r:.200}.")
-        if isinstance(found, str):
+        if isinstance(tensor, str):
             raise UnreadableError(
-                f"{self.name} describes {name!r:.200} as {found}, which does not fit into its {self.header.size} bytes."
+                f"{self.name} describes {name!r:.200} as {tensor}, which does not fit into its {self.header.size} bytes."
             )
-        return found
+        return tensor
 
     def read(self, tensor: Tensor, rows: int | None = None) -> np.ndarray:
-        """One of its arrays, or the first rows of it, read-only.
+        """Reads an array, or its first `rows` rows, as a read-only numpy array; memory-mapped when larger than `MAPPED`.
 
         Raises:
-            UnreadableError: the file is another than it was.
+            UnreadableError: the file was modified since it was opened, or cannot be read.
         """
         shape, end = tensor.shape, tensor.end
         if rows is not None and shape and rows < shape[0]:
@@ -104,33 +104,33 @@ class ArrayFile:
             return np.zeros(shape, tensor.dtype)
         try:
             content = self._content()
-            found = content.mapped() if end - tensor.begin > MAPPED else None
-            if found is None:
+            mapped = content.mapped() if end - tensor.begin > MAPPED else None
+            if mapped is None:
                 return np.frombuffer(content.read(tensor.begin, end), tensor.dtype).reshape(shape)
-            return found[tensor.begin : end].view(tensor.dtype).reshape(shape)
+            return mapped[tensor.begin : end].view(tensor.dtype).reshape(shape)
         except OSError as error:
             raise UnreadableError(f"{self.name} cannot be read: {error.strerror or error}.") from error
         except ValueError as error:
             raise UnreadableError(f"{self.name} was cut short while it was read.") from error
 
     def stored(self) -> int:
-        """Bytes that the file takes of its disk, fewer than its size where it has holes."""
+        """Bytes allocated on disk; fewer than the size of the file when it is sparse."""
         return self._content().stored()
 
     def _content(self) -> OpenFile:
-        found = _open.get(self.identity)
-        if found is None:
-            found = OpenFile(_opened(self._path))
-            if found.identity != self.identity:
+        file = _open.get(self.version)
+        if file is None:
+            file = OpenFile(_opened(self._path))
+            if file.version != self.version:
                 raise UnreadableError(f"{self.name} was changed while it was read. Ask again.")
-            _open.hold(self.identity, found)
-        return found
+            _open.put(self.version, file)
+        return file
 
 
-def _known(path: Path) -> tuple[Identity, Header | None]:
+def _cached(path: Path) -> tuple[FileVersion, Header | None]:
     try:
-        # A link or a directory has a number of its own: nothing but a file is found by it.
-        key = identity(os.lstat(path))
+        # lstat: a link or a directory has an inode of its own, so only regular files are found in the cache.
+        key = file_version(os.lstat(path))
     except (OSError, ValueError):
         return (), None
     return key, _headers.get(key)
@@ -159,8 +159,8 @@ def _header(file: BinaryIO, name: str) -> Header:
         raise UnreadableError(f"{name} has a damaged header: {error}.") from error
     if not isinstance(entries, dict):
         raise UnreadableError(f"{name} has a header that is no JSON object.")
-    given = entries.pop("__metadata__", None)
-    metadata = {key: text for key, text in given.items() if isinstance(text, str)} if isinstance(given, dict) else {}
+    entry = entries.pop("__metadata__", None)
+    metadata = {key: text for key, text in entry.items() if isinstance(text, str)} if isinstance(entry, dict) else {}
     start = 8 + length
     return Header(size, start, {key: _tensor(entry, start, size) for key, entry in entries.items()}, metadata)
 

@@ -1,4 +1,4 @@
-"""Arrays as records name them. What a file's header says is checked against the file before it is used."""
+"""Reads the arrays that a snapshot's record refers to, from one file or several, and checks their types and shapes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,32 +8,34 @@ import numpy as np
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.array_file import ArrayFile, Tensor
-from tensorboard_activis.read.joined import joined
+from tensorboard_activis.read.concatenated import concatenate
 
-#: Files that were looked up already, by name: thousands of arrays may lie in one.
-Known = dict[str, ArrayFile]
+#: Open files by name: thousands of arrays may lie in one file.
+ArrayFiles = dict[str, ArrayFile]
 
 
-def read_array(directory: Path, array: schema.Array, rows: int | None = None, known: Known | None = None) -> np.ndarray:
-    """The array, or its first rows, read-only; a large one of one file is a view into the memory-mapped file.
+def read_array(
+    directory: Path, array: schema.Array, rows: int | None = None, files_by_name: ArrayFiles | None = None
+) -> np.ndarray:
+    """Reads an array, or its first `rows` rows, read-only; a large array in one file is a view into the memory-mapped file.
 
     Arguments:
-        known: of this directory; grows.
+        files_by_name: files of this directory that are open already; files that this call opens are added.
 
     Raises:
-        UnreadableError: a file is missing, shorter than its header says, or holds something else than the record says.
+        UnreadableError: a file is missing or truncated, or its type or shape differs from the record.
     """
     if not array.files:
         return np.frombuffer(array.inline, array.dtype).reshape(array.shape)[:rows]
-    parts = _located(directory, array, {} if known is None else known)
+    parts = _located(directory, array, {} if files_by_name is None else files_by_name)
     if len(parts) == 1:
         ((file, tensor),) = parts
         return file.read(tensor, rows)
-    return joined(array, parts)[:rows]
+    return concatenate(array, parts)[:rows]
 
 
 def check_array(directory: Path, array: schema.Array) -> None:
-    """That the array is where it should be, without reading it.
+    """Checks that the array exists and has the recorded type and shape, without reading its data.
 
     Raises:
         UnreadableError: as `read_array`.
@@ -43,38 +45,38 @@ def check_array(directory: Path, array: schema.Array) -> None:
 
 
 def whole_file(path: Path) -> ArrayFile:
-    """A file of arrays that holds nothing beyond them.
+    """Opens a safetensors file and checks that its arrays cover all of its bytes, each once.
 
     Raises:
-        UnreadableError: it is missing or damaged.
+        UnreadableError: the file is missing or damaged.
     """
     file = ArrayFile(path)
     size, start = file.header.size, file.header.start
-    places = sorted((one.begin, one.end) for one in map(file.tensor, file.header.tensors))
+    places = sorted((tensor.begin, tensor.end) for tensor in map(file.tensor, file.header.tensors))
     if [begin for begin, _ in places] + [size] != [start] + [end for _, end in places]:
         explained = start + sum(end - begin for begin, end in places)
         raise UnreadableError(f"{path.name} has {size:,} bytes, of which its header explains {explained:,}, each once.")
     return file
 
 
-def _located(directory: Path, array: schema.Array, known: Known) -> list[tuple[ArrayFile, Tensor]]:
-    """Its parts, which make it up; compared before anything is read."""
+def _located(directory: Path, array: schema.Array, files_by_name: ArrayFiles) -> list[tuple[ArrayFile, Tensor]]:
+    """Finds the parts of an array in its files, and checks that together they have the recorded type and shape."""
     for name in array.files:
-        if name not in known:
-            known[name] = ArrayFile(directory / name)
-    files = [known[name] for name in array.files]
+        if name not in files_by_name:
+            files_by_name[name] = ArrayFile(directory / name)
+    files = [files_by_name[name] for name in array.files]
     parts = [file.tensor(array.tensor) for file in files]
     shape = parts[0].shape
     if len(parts) > 1 and all(part.shape[1:] == shape[1:] and part.shape for part in parts):
         shape = (sum(part.shape[0] for part in parts), *shape[1:])
     if shape != array.shape or any(part.dtype != array.dtype or part.shape[1:] != shape[1:] for part in parts):
-        found = ", ".join(f"{part.dtype} {part.shape}" for part in parts[:4]) + (", …" if len(parts) > 4 else "")
+        shapes = ", ".join(f"{part.dtype} {part.shape}" for part in parts[:4]) + (", …" if len(parts) > 4 else "")
         raise UnreadableError(
-            f"{array.tensor!r:.200} in {listed(array.files)} is {found}; the snapshot says {array.dtype} {array.shape}."
+            f"{array.tensor!r:.200} in {listed(array.files)} is {shapes}; the snapshot says {array.dtype} {array.shape}."
         )
     return list(zip(files, parts, strict=True))
 
 
 def listed(names: Sequence[str]) -> str:
-    """A few of them, for a message."""
+    """The first four file names, and how many more there are, for an error message."""
     return ", ".join(names[:4]) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")

@@ -1,4 +1,4 @@
-"""What a column of a table of instances may hold: one vocabulary, checked before a table is read."""
+"""The Arrow types that columns of the instance table may have, checked before a table is read."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ ALLOWED = (
     "dictionary<int32, string>), pictures and sound (binary), time stamps (without a time zone or in UTC), lists of whole numbers "
     "or texts, arrays of one length of float32 or float64, and nothing but missing values (null)"
 )
-#: What an instance looks like, by the names that users' columns cannot have.
+#: Types of the columns that hold an instance's content; users' columns cannot have these names.
 _CONTENT: dict[str, Callable[[pa.DataType], bool]] = {
     "text": lambda kind: _TYPES.is_string(kind) or _TYPES.is_dictionary(kind),
     "words": lambda kind: kind == pa.list_(pa.string()),
@@ -22,26 +22,26 @@ _CONTENT: dict[str, Callable[[pa.DataType], bool]] = {
     "features": _TYPES.is_fixed_size_list,
     "probe": _TYPES.is_boolean,
 }
-#: Moments that Python knows, by unit: the years 1 to 9999.
+#: Ticks per second of each unit of time stamps. Python's datetime covers the years 1 to 9999.
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
-def refused(name: str, holds: str) -> UnreadableError:
-    """The error for a column that holds something else.
+def unsupported_column(name: str, kind: str) -> UnreadableError:
+    """Makes the error for a column whose type is not supported; the caller raises it.
 
     Args:
-        name: of the column.
-        holds: its type, in words.
+        name: name of the column.
+        kind: its type, for the message.
     """
     return UnreadableError(
-        f"the column {name!r:.80} holds {holds:.120}. Columns of instances hold {ALLOWED}. Convert the column to one of these, or "
+        f"the column {name!r:.80} holds {kind:.120}. Columns of instances hold {ALLOWED}. Convert the column to one of these, or "
         'leave it out, and write the table again: pyarrow.parquet.write_table(table, path, compression="zstd")'
     )
 
 
-def allowed(kind: pa.DataType) -> pa.DataType | None:
-    """The type as which a column of it is read, or None where a column may not be of it. All whole numbers are read as int64."""
+def supported_type(kind: pa.DataType) -> pa.DataType | None:
+    """The type to which a column is converted when it is read, or None when it is not supported. All integers become int64."""
     if _is_whole(kind):
         return pa.int64()
     if _is_other_scalar(kind):
@@ -56,10 +56,10 @@ def allowed(kind: pa.DataType) -> pa.DataType | None:
 
 
 def check_content(name: str, kind: pa.DataType) -> None:
-    """That a column which says what an instance looks like can be that.
+    """Checks that a content column (text, words, image, audio, features) has a type that can be shown.
 
     Raises:
-        UnreadableError: it holds something else.
+        UnreadableError: it has another type.
     """
     if name in _CONTENT and not _CONTENT[name](kind):
         raise UnreadableError(
@@ -69,10 +69,10 @@ def check_content(name: str, kind: pa.DataType) -> None:
 
 
 def check_values(name: str, column: pa.ChunkedArray) -> None:
-    """That time stamps lie within the years 1 to 9999.
+    """Checks that time stamps lie within the years 1 to 9999, which Python's datetime can represent.
 
     Raises:
-        UnreadableError: they do not.
+        UnreadableError: a time stamp does not.
     """
     if _TYPES.is_timestamp(column.type):
         ends = pc.min_max(column.cast(pa.int64())).as_py()
@@ -84,11 +84,11 @@ def check_values(name: str, column: pa.ChunkedArray) -> None:
 
 
 def fits(kind: pa.DataType, stored: pa.DataType) -> bool:
-    """Whether values of a type are stored as those of the other: categories as texts, arrays of one length as lists.
+    """Whether a column of type `kind` may be stored as `stored`: categories as strings, fixed-size lists as lists.
 
     Args:
-        kind: what `allowed` returned.
-        stored: a type that Parquet itself knows.
+        kind: a type that `supported_type` returned.
+        stored: the Arrow equivalent of the Parquet type.
     """
     if _TYPES.is_dictionary(kind):
         return bool(_TYPES.is_string(stored))
@@ -96,7 +96,7 @@ def fits(kind: pa.DataType, stored: pa.DataType) -> bool:
         return bool(stored == pa.list_(kind.value_type))
     if _TYPES.is_timestamp(kind) and _TYPES.is_timestamp(stored):  # whole seconds are stored as milliseconds
         return bool(kind.tz == stored.tz)
-    return bool(kind == allowed(stored))
+    return bool(kind == supported_type(stored))
 
 
 def _is_other_scalar(kind: pa.DataType) -> bool:

@@ -1,7 +1,7 @@
-"""The footer of a Parquet file: its columns and where their pages lie, as far as a table of instances has a reason to have them.
+"""Parses and validates the footer of a Parquet file: its columns, and where their pages lie.
 
-The format is that of apache/parquet-format. It is read here because pyarrow believes the counts in it, and because its own view of
-a column's metadata ends the process where they contradict each other.
+The format is specified in apache/parquet-format. It is parsed here because pyarrow trusts the counts in it, and because pyarrow
+aborts the process when a column's metadata contradict each other.
 """
 
 import base64
@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.column_types import allowed, check_content, fits, refused
+from tensorboard_activis.read.column_types import check_content, fits, supported_type, unsupported_column
 from tensorboard_activis.read.stored_types import stored_type
 from tensorboard_activis.read.thrift import Compact, ThriftError, Value
 
@@ -32,10 +32,10 @@ class Column:
     """One column of the table.
 
     Attributes:
-        physical: number of the type of its values in the file, and `stored` the same as an Arrow type.
-        repeated: whether a row holds a list of them. Then `outer` says whether the list may be missing.
-        optional: whether a value may be missing.
-        kind: the type that the column has in the table.
+        physical: number of the Parquet type of its values; `stored` is the same as an Arrow type.
+        repeated: whether each value is a list; then `outer` says whether the list may be null.
+        optional: whether a value may be null.
+        kind: the Arrow type that the column has in the table.
         path: its names in the file's schema.
     """
 
@@ -51,7 +51,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A column in one group of rows: `size` bytes of pages from `start`, compressed by `codec`, which hold so many values."""
+    """A column chunk, one column in one row group: `size` bytes of pages from offset `start`, with so many values."""
 
     physical: int
     start: int
@@ -62,7 +62,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """Columns, groups of rows (the number of rows, and a chunk for each column), and the file's own metadata."""
+    """Columns, row groups (the number of rows, and a chunk for each column), and key-value metadata of a file."""
 
     columns: list[Column]
     groups: list[tuple[int, list[Chunk]]]
@@ -70,10 +70,10 @@ class Footer:
 
 
 def read_footer(file: BinaryIO) -> Footer:
-    """Reads and checks it.
+    """Parses and validates the footer of a Parquet file.
 
     Raises:
-        UnreadableError: it is no Parquet file, or not of a kind that this project wrote, or contradicts itself.
+        UnreadableError: it is no Parquet file, uses a feature that this project never wrote, or contradicts itself.
         ThriftError: it is damaged.
     """
     size = file.seek(0, os.SEEK_END)
@@ -105,7 +105,7 @@ def _metadata(value: Value) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _columns(elements: list[Value], serialized: bytes | None) -> list[Column]:
-    """The schema's elements are its tree, depth first; a column is a leaf, or a list of leaves, and nothing deeper."""
+    """Decodes the schema, a tree in depth-first order. A column is a leaf, or a list of leaves; nothing deeper is read."""
     schema = None if serialized is None else _arrow_schema(serialized)
     if not elements:
         raise ThriftError("a part is missing")
@@ -122,7 +122,7 @@ def _columns(elements: list[Value], serialized: bytes | None) -> list[Column]:
 
 
 def _arrow_schema(serialized: bytes) -> pa.Schema:
-    """It says what Parquet has no types for: categories, and arrays of one length. Nothing else is taken from it."""
+    """Decodes the Arrow schema, used only for types that Parquet lacks: categories and fixed-size lists."""
     try:
         return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(serialized)))
     except (pa.ArrowException, ValueError, TypeError, KeyError, OSError) as error:
@@ -132,12 +132,12 @@ def _arrow_schema(serialized: bytes) -> pa.Schema:
 def _column(rest: Iterator[dict[int, Value]], field: pa.Field | None) -> Column:
     element = _next(rest)
     name = _text(element)
-    kind = None if field is None else allowed(field.type)
+    kind = None if field is None else supported_type(field.type)
     if field is not None:
         if field.name != name:
             raise UnreadableError(f"a column is {name!r:.80}, and {field.name!r:.80} in its Arrow schema")
         if kind is None:
-            raise refused(name, str(field.type))
+            raise unsupported_column(name, str(field.type))
     leaf, path, repeated = element, [as_bytes(element.get(4))], False
     if as_count(element.get(5, 0)):
         group = _next(rest)
@@ -145,19 +145,19 @@ def _column(rest: Iterator[dict[int, Value]], field: pa.Field | None) -> Column:
         path += [as_bytes(group.get(4)), as_bytes(leaf.get(4))]
         repeated = True
         if not _is_list(element, group, leaf):
-            raise refused(name, "values within values" if field is None else str(field.type))
+            raise unsupported_column(name, "values within values" if field is None else str(field.type))
     stored = stored_type(leaf)
     if stored is None:
-        raise refused(name, "what this project never writes" if field is None else str(field.type))
+        raise unsupported_column(name, "what this project never writes" if field is None else str(field.type))
     whole = pa.list_(stored) if repeated else stored
     if kind is None:
-        kind = allowed(whole)
+        kind = supported_type(whole)
         if kind is None:
-            raise refused(name, str(whole))
+            raise unsupported_column(name, str(whole))
     if not fits(kind, whole):
         raise UnreadableError(f"the column {name!r:.80} is stored as {whole}, and is {kind} in its Arrow schema")
     check_content(name, kind)
-    outer, optional = (_repetition(one) == _OPTIONAL for one in (element, leaf))
+    outer, optional = (_repetition(part) == _OPTIONAL for part in (element, leaf))
     return Column(
         name,
         as_count(leaf.get(1)),
@@ -178,7 +178,7 @@ def _next(rest: Iterator[dict[int, Value]]) -> dict[int, Value]:
 
 
 def _is_list(element: dict[int, Value], group: dict[int, Value], leaf: dict[int, Value]) -> bool:
-    """As every writer of today has it: optional group (LIST) { repeated group { optional leaf } }."""
+    """Whether this is the standard three-level list: optional group (LIST) { repeated group { optional leaf } }."""
     logical = element.get(10)
     annotated = element.get(6) == 3 if logical is None else set(as_fields(logical)) == {3}
     children = (as_count(element.get(5)), as_count(group.get(5, 0)), as_count(leaf.get(5, 0)))
@@ -209,21 +209,23 @@ def _group(group: dict[int, Value], columns: list[Column]) -> tuple[int, list[Ch
 
 
 def _chunk(chunk: dict[int, Value], column: Column, rows: int) -> Chunk:
-    what = f"the column {column.name!r:.80}"
+    description = f"the column {column.name!r:.80}"
     if chunk.get(1):
-        raise UnreadableError(f"{what} lies in another file")
+        raise UnreadableError(f"{description} lies in another file")
     if 8 in chunk or 9 in chunk:
-        raise UnreadableError(f"{what} is encrypted, and such files are not read")
+        raise UnreadableError(f"{description} is encrypted, and such files are not read")
     metadata = as_fields(chunk.get(3))
     codec, values = as_count(metadata.get(4)), as_count(metadata.get(5))
     if codec not in CODECS:
         name = _OTHER_CODECS.get(codec, f"codec {codec}")
-        raise UnreadableError(f"{what} is compressed by {name}; only {', '.join(CODECS.values())} are read. {REWRITE}")
+        raise UnreadableError(
+            f"{description} is compressed by {name}; only {', '.join(CODECS.values())} are read. {REWRITE}"
+        )
     if as_count(metadata.get(1)) != column.physical or as_items(metadata.get(3)) != column.path:
-        raise UnreadableError(f"{what} is not the column of that place in its schema")
+        raise UnreadableError(f"{description} is not the column of that place in its schema")
     size = pa.types.is_fixed_size_list(column.kind) and column.kind.list_size
     if values != rows * size if size else values < rows if column.repeated else values != rows:
-        raise UnreadableError(f"{what} has {values:,} values in {rows:,} rows")
+        raise UnreadableError(f"{description} has {values:,} values in {rows:,} rows")
     start, dictionary = as_count(metadata.get(9)), as_count(metadata.get(11, 0))
     if dictionary > 0 and (dictionary < start or not start):
         start = dictionary
@@ -240,28 +242,28 @@ def _check_places(chunks: list[Chunk], end: int) -> None:
 
 
 def as_count(value: Value) -> int:
-    """A number that is not negative. Raises ThriftError."""
+    """The value as a non-negative integer. Raises ThriftError."""
     if not isinstance(value, int) or not 0 <= value < 1 << 63:
         raise ThriftError("a number is missing or negative")
     return value
 
 
 def as_items(value: Value) -> list[Value]:
-    """A list. Raises ThriftError."""
+    """The value as a list. Raises ThriftError."""
     if not isinstance(value, list):
         raise ThriftError("a list is missing")
     return value
 
 
 def as_fields(value: Value) -> dict[int, Value]:
-    """The fields of a struct. Raises ThriftError."""
+    """The value as the fields of a struct. Raises ThriftError."""
     if not isinstance(value, dict):
         raise ThriftError("a part is missing")
     return value
 
 
 def as_bytes(value: Value) -> bytes:
-    """Bytes. Raises ThriftError."""
+    """The value as bytes. Raises ThriftError."""
     if not isinstance(value, bytes):
         raise ThriftError("a text is missing")
     return value

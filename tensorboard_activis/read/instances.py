@@ -1,4 +1,4 @@
-"""The table of kept instances: the parquet files of a snapshot, with the columns that change from step to step."""
+"""Reads the table of kept instances: the Parquet files of a snapshot, and the columns that change from step to step."""
 
 import threading
 from collections import Counter
@@ -13,26 +13,28 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.arrays import listed
-from tensorboard_activis.read.held import identity
+from tensorboard_activis.read.file_cache import file_version
 from tensorboard_activis.read.tables import allowance, check_room, read_table
 
 #: Columns of a snapshot that are columns of the table of instances; the others hold several values per instance.
-FACTS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
+STEP_COLUMNS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
 
-#: Tables that somebody still reads, by the identities of the files that they come from.
-_READ: WeakValueDictionary[object, pa.Table] = WeakValueDictionary()
+#: Tables in use, by the versions of the files that they were read from.
+_TABLES: WeakValueDictionary[object, pa.Table] = WeakValueDictionary()
 _LOCK = threading.Lock()
 
 
 def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
-    """What does not change: id, label, content, user columns; one row per kept instance, in hash order, then the probes.
+    """Reads the columns that are equal at every step: instance id, label, content, user columns.
+
+    One line per kept instance: the sample in hash order, then the pinned instances.
 
     Raises:
-        UnreadableError: a file is missing, damaged, or has another number of rows than the snapshot says.
+        UnreadableError: a file is missing or damaged, or the number of instances differs from the snapshot's record.
     """
     if not snapshot.instances:
         raise UnreadableError(f"The snapshot of step {snapshot.step} names no table of instances.")
-    table = _shared(directory, snapshot.instances)
+    table = _shared_table(directory, snapshot.instances)
     if table.num_rows != snapshot.rows or "id" not in table.column_names:
         raise UnreadableError(
             f"{listed(snapshot.instances)}: {table.num_rows} rows with the columns {', '.join(table.column_names)!s:.300}; "
@@ -42,28 +44,28 @@ def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
     return table
 
 
-def _shared(directory: Path, names: tuple[str, ...]) -> pa.Table:
-    """The files' table, held once however many steps name them: what they hold of instances does not change over the steps."""
+def _shared_table(directory: Path, names: tuple[str, ...]) -> pa.Table:
+    """The table of these files, shared by all steps that refer to the same files."""
     paths = [directory / name for name in names]
     key = None
     with suppress(OSError):
-        key = tuple(identity(path.stat()) for path in paths)
+        key = tuple(file_version(path.stat()) for path in paths)
     with _LOCK:
-        found = _READ.get(key)
-    if found is not None:
-        return found
+        table = _TABLES.get(key)
+    if table is not None:
+        return table
     try:
         table = pa.concat_tables(_tables(paths)).unify_dictionaries()
     except pa.ArrowException as error:
         raise UnreadableError(f"{listed(names)} do not fit together: {error}.") from error
     if key is not None:
         with _LOCK:
-            _READ[key] = table
+            _TABLES[key] = table
     return table
 
 
 def _tables(paths: Sequence[Path]) -> Iterator[pa.Table]:
-    """The files' tables, as far as they fit into memory together; a file that is named twice is allowed no more for that."""
+    """Reads the tables of the files; raises when they exceed the memory limit together. A file that is named twice counts once."""
     total, room = 0, None
     with suppress(OSError):  # a file that is missing is said when it is read
         room = allowance(*(path.stat() for path in set(paths)))
@@ -76,24 +78,26 @@ def _tables(paths: Sequence[Path]) -> Iterator[pa.Table]:
 
 def _check(table: pa.Table, where: str) -> None:
     names = table.column_names
-    twice = sorted({name for name, count in Counter(names).items() if count > 1} | (set(names) & set(FACTS)))
-    if twice:
+    duplicates = sorted(
+        {name for name, count in Counter(names).items() if count > 1} | (set(names) & set(STEP_COLUMNS))
+    )
+    if duplicates:
         raise UnreadableError(
-            f"{where}: columns that are there twice, or that every step has of its own: {twice!s:.200}."
+            f"{where}: columns that are there twice, or that every step has of its own: {duplicates!s:.200}."
         )
-    ids = table.column("id")
-    if not (pa.types.is_integer(ids.type) or pa.types.is_string(ids.type)) or ids.null_count:
+    id_column = table.column("id")
+    if not (pa.types.is_integer(id_column.type) or pa.types.is_string(id_column.type)) or id_column.null_count:
         raise UnreadableError(
-            f"{where}: every instance needs an id, a whole number or a text; the column holds {ids.type}."
+            f"{where}: every instance needs an id, a whole number or a text; the column holds {id_column.type}."
         )
 
 
-def with_outcome(table: pa.Table, columns: Mapping[str, np.ndarray], class_names: tuple[str, ...]) -> pa.Table:
-    """Adds prediction, correct, score, loss and so on to the table, as far as they are there.
+def with_predictions(table: pa.Table, columns: Mapping[str, np.ndarray], class_names: tuple[str, ...]) -> pa.Table:
+    """Adds the columns of one step to the table: prediction, correct, score, loss and so on, as far as they were recorded.
 
-    Class indices become names where there are any, several of an instance become a list; an instance without a label has nulls.
+    Class indices become class names where these are known, several per instance a list; an instance without a label has nulls.
     """
-    for name in FACTS:
+    for name in STEP_COLUMNS:
         if name not in columns:
             continue
         values = columns[name]
@@ -111,27 +115,27 @@ def with_outcome(table: pa.Table, columns: Mapping[str, np.ndarray], class_names
 
 
 def _classes(values: np.ndarray, class_names: tuple[str, ...]) -> pa.Array:
-    """Class indices [instances] or [instances, k], where -1 is none."""
-    known = values >= 0
+    """Converts class indices, int [instances] or [instances, k] with -1 for none, to a column of class names."""
+    valid = values >= 0
     if class_names:
-        known &= values < len(class_names)
-    indices = np.where(known, values, 0)
+        valid &= values < len(class_names)
+    indices = np.where(valid, values, 0)
     if class_names:
-        # A name may be long, and the same one may stand in every row; where none stands, pyarrow reserves room for a middling one.
+        # A long name may occur in every row; for a missing one, pyarrow reserves memory for a name of average length.
         lengths = np.array([len(name.encode(errors="replace")) for name in class_names], np.int64)
         check_room(
-            max(int(lengths[indices[known]].sum()), int(lengths.mean() * indices.size)),
+            max(int(lengths[indices[valid]].sum()), int(lengths.mean() * indices.size)),
             "The names of predicted classes",
         )
     if values.ndim > 1:
-        offsets = np.concatenate([[0], known.sum(axis=1).cumsum()]).astype(np.int32)
-        chosen = indices[known]
+        offsets = np.concatenate([[0], valid.sum(axis=1).cumsum()]).astype(np.int32)
+        chosen = indices[valid]
         names = (
             pa.array(class_names, pa.string()).take(pa.array(chosen)) if class_names else pa.array(chosen, pa.int64())
         )
         return pa.ListArray.from_arrays(pa.array(offsets), names)
     if not class_names:
-        return pa.array(indices.astype(np.int64), mask=~known)
+        return pa.array(indices.astype(np.int64), mask=~valid)
     return pa.DictionaryArray.from_arrays(
-        pa.array(indices.astype(np.int32), mask=~known), pa.array(class_names, pa.string())
+        pa.array(indices.astype(np.int32), mask=~valid), pa.array(class_names, pa.string())
     )

@@ -1,4 +1,4 @@
-"""The pages of a column in a Parquet file: what their headers say, checked before anything is decompressed."""
+"""Parses and validates the page headers of a column in a Parquet file, before anything is decompressed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ _MAX_INT32 = (1 << 31) - 1
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page.
+    """One page of a column.
 
     Attributes:
         is_dictionary: whether it holds the dictionary of the pages after it.
         indexed: whether its values are indices into the dictionary.
-        count: values, missing ones as well.
+        count: number of values, nulls included.
         uncompressed: bytes of its content when it is decompressed.
-        start, size: where its content lies in the file, and how many bytes of it.
+        start, size: offset of its content in the file, and its bytes.
     """
 
     is_dictionary: bool
@@ -47,7 +47,7 @@ class Page:
     size: int
 
     def header(self) -> bytes:
-        """The header that says this and nothing else."""
+        """Serializes a page header with these fields only."""
         sizes = {2: i32(self.uncompressed), 3: i32(self.size)}
         if self.is_dictionary:
             return struct(
@@ -60,14 +60,14 @@ class Page:
         return struct({1: i32(_DATA_PAGE)} | sizes | {5: details})[1]
 
 
-def pages(file: BinaryIO, chunk: Chunk, what: str) -> Iterator[Page]:
-    """The pages of one column in one group of rows: a dictionary, if there is one, then its values.
+def pages(file: BinaryIO, chunk: Chunk, description: str) -> Iterator[Page]:
+    """Iterates over the pages of a column chunk: the dictionary page, if there is one, then the data pages.
 
     Args:
-        what: the column, for errors.
+        description: the column, for error messages.
 
     Raises:
-        UnreadableError: they are not where they say, contradict themselves, or are not of a kind that this project wrote.
+        UnreadableError: the headers are inconsistent, or use a feature that this project never wrote.
         ThriftError: a header is damaged.
     """
     position, end, dictionary = chunk.start, chunk.start + chunk.size, False
@@ -76,19 +76,19 @@ def pages(file: BinaryIO, chunk: Chunk, what: str) -> Iterator[Page]:
         position += length
         size = as_count(header.get(3))
         if size > end - position:
-            raise UnreadableError(f"the pages of {what} are not where it says")
-        page = _page(header, position, size, chunk, what)
+            raise UnreadableError(f"the pages of {description} are not where it says")
+        page = _page(header, position, size, chunk, description)
         if page.is_dictionary and dictionary:
-            raise UnreadableError(f"{what} has two dictionaries")
+            raise UnreadableError(f"{description} has two dictionaries")
         if page.indexed and not dictionary:
-            raise UnreadableError(f"{what} refers to a dictionary that is not there")
+            raise UnreadableError(f"{description} refers to a dictionary that is not there")
         dictionary |= page.is_dictionary
         yield page
         position += size
 
 
 def _header(file: BinaryIO, start: int, end: int) -> tuple[dict[int, Value], int]:
-    """The header that begins there, and how many bytes it has."""
+    """Parses the header at offset `start`; returns its fields and its length in bytes."""
     for most in (_SHORT_HEADER, _MAX_HEADER):
         file.seek(start)
         reader = Compact(file.read(min(most, end - start)))
@@ -100,28 +100,28 @@ def _header(file: BinaryIO, start: int, end: int) -> tuple[dict[int, Value], int
     raise AssertionError
 
 
-def _page(header: dict[int, Value], start: int, size: int, chunk: Chunk, what: str) -> Page:
+def _page(header: dict[int, Value], start: int, size: int, chunk: Chunk, description: str) -> Page:
     kind, uncompressed = as_count(header.get(1)), as_count(header.get(2))
     if kind not in (_DATA_PAGE, _DICTIONARY_PAGE):
         raise UnreadableError(
-            f"{what} has {_OTHER_PAGES.get(kind, f'a page of kind {kind}')}, which is not read. {REWRITE}"
+            f"{description} has {_OTHER_PAGES.get(kind, f'a page of kind {kind}')}, which is not read. {REWRITE}"
         )
     is_dictionary = kind == _DICTIONARY_PAGE
     details = as_fields(header.get(7 if is_dictionary else 5))
     count, encoding = as_count(details.get(1)), as_count(details.get(2))
     if max(count, uncompressed) > _MAX_INT32 or (not chunk.codec and uncompressed != size):
-        raise UnreadableError(f"a page of {what} is not as large as it says")
+        raise UnreadableError(f"a page of {description} is not as large as it says")
     if encoding not in ((_PLAIN,) if is_dictionary else (_PLAIN, _INDICES)):
         name = _OTHER_ENCODINGS.get(encoding, f"encoding {encoding}")
-        raise UnreadableError(f"{what} is encoded by {name}; only PLAIN and RLE_DICTIONARY are read. {REWRITE}")
+        raise UnreadableError(f"{description} is encoded by {name}; only PLAIN and RLE_DICTIONARY are read. {REWRITE}")
     if not is_dictionary and (details.get(3), details.get(4)) != (_RUNS, _RUNS):
-        raise UnreadableError(f"{what} says what is missing in an encoding that is not read. {REWRITE}")
+        raise UnreadableError(f"{description} says what is missing in an encoding that is not read. {REWRITE}")
     if is_dictionary:
-        _check_entries(count, uncompressed, chunk, what)
+        _check_entries(count, uncompressed, chunk, description)
     return Page(is_dictionary, encoding == _INDICES, count, uncompressed, start, size)
 
 
-def _check_entries(count: int, size: int, chunk: Chunk, what: str) -> None:
+def _check_entries(count: int, size: int, chunk: Chunk, description: str) -> None:
     width = WIDTHS.get(chunk.physical)
     if width is None or (count * width > size if chunk.physical == BYTE_ARRAY else count * width != size):
-        raise UnreadableError(f"the dictionary of {what} says that it has {count:,} values, in {size:,} bytes")
+        raise UnreadableError(f"the dictionary of {description} says that it has {count:,} values, in {size:,} bytes")

@@ -1,4 +1,4 @@
-"""A run: its graph and its snapshots, of which the newest count."""
+"""Opens a logged run: its graph, and the current snapshot of each step."""
 
 import os
 from collections.abc import Iterable
@@ -23,16 +23,16 @@ _Snapshot = TypeVar("_Snapshot", bound=_Logged)
 
 
 def current(snapshots: Iterable[_Snapshot]) -> dict[int, _Snapshot]:
-    """What counts of all that was logged to one directory: by step, ascending.
+    """Selects the current snapshots of all that were logged to a directory, by step, ascending.
 
-    The newest counts: a snapshot takes the place of everything that was logged before it at its step or a higher one, as when
-    training goes on from a checkpoint. That is how TensorBoard's loaders treat steps that do not rise.
+    A snapshot replaces everything that was logged before it at its step or a higher one, as when training resumes from a
+    checkpoint. TensorBoard's loaders treat steps that do not rise in the same way.
 
     Arguments:
-        snapshots: those of one session in the order in which it wrote them; sessions, which sort by their start, in any order.
+        snapshots: sessions in any order (their names sort by their start), those of one session in the order of writing.
     """
     counting: list[_Snapshot] = []
-    for snapshot in sorted(snapshots, key=lambda one: one.session):
+    for snapshot in sorted(snapshots, key=lambda snapshot: snapshot.session):
         while counting and counting[-1].step >= snapshot.step:
             counting.pop()
         counting.append(snapshot)
@@ -40,10 +40,11 @@ def current(snapshots: Iterable[_Snapshot]) -> dict[int, _Snapshot]:
 
 
 class Run:
-    """What was logged into one run directory. Read anew by `reload`.
+    """A logged run: graph and snapshots of one run directory, read when it is opened and again by `reload`.
 
     Attributes:
-        problems: in words, what could not be read; everything else can.
+        directory: the directory with the event files.
+        problems: messages about what could not be read; everything else can.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -51,14 +52,14 @@ class Run:
         self.reload()
 
     def reload(self) -> None:
-        """Reads the event files again, to see what was logged since."""
-        self._take(read_blobs(self.directory))
+        """Reads the event files again, for what was logged since."""
+        self._load(read_blobs(self.directory))
 
-    def _take(self, found: Blobs) -> None:
-        problems = list(found.problems)
+    def _load(self, contents: Blobs) -> None:
+        problems = list(contents.problems)
         snapshots = []
         self._graph: schema.Graph | None = None
-        for blob in found.blobs:
+        for blob in contents.blobs:
             try:
                 if blob.tag == metadata.GRAPH_TAG:
                     self._graph = codec.decode_graph(blob.content)
@@ -74,12 +75,12 @@ class Run:
 
     @property
     def steps(self) -> list[int]:
-        """The steps that were logged, ascending."""
+        """The training steps with a snapshot, ascending."""
         return list(self._snapshots)
 
     @property
     def graph(self) -> schema.Graph:
-        """The model: nodes, edges, nested modules.
+        """The graph of the model: nodes, edges, nested modules.
 
         Raises:
             UnreadableError: no graph can be read.
@@ -90,7 +91,7 @@ class Run:
 
     @property
     def latest(self) -> SnapshotReader:
-        """The snapshot of the highest step."""
+        """The snapshot of the highest step. Raises NotFoundError when there is none."""
         if not self._snapshots:
             raise NotFoundError(f"{self.directory} has no snapshots. {' '.join(self.problems)}".strip())
         return self._snapshots[max(self._snapshots)]
@@ -110,7 +111,7 @@ class Run:
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
-    """Opens what was logged to a run, given the `log_dir` of the callback.
+    """Opens a logged run, given the `log_dir` of the callback.
 
     Raises:
         NotFoundError: nothing was logged there.
@@ -119,17 +120,17 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
 
 def find_directory(path: str | os.PathLike[str]) -> Path:
-    """The directory with our files, given the `log_dir` of the callback.
+    """The directory with the event files of a run, given the `log_dir` of the callback.
 
     Raises:
         NotFoundError: nothing was logged there.
     """
-    given = Path(path)
-    for directory in (given / metadata.RUN_DIRECTORY, given):
-        if any(directory.glob("*tfevents*")) and (directory.name == metadata.RUN_DIRECTORY or directory != given):
+    log_dir = Path(path)
+    for directory in (log_dir / metadata.RUN_DIRECTORY, log_dir):
+        if any(directory.glob("*tfevents*")) and (directory.name == metadata.RUN_DIRECTORY or directory != log_dir):
             return directory
-    inner = sorted(str(child.parent) for child in given.glob(f"*/{metadata.RUN_DIRECTORY}") if child.is_dir())
+    inner = sorted(str(child.parent) for child in log_dir.glob(f"*/{metadata.RUN_DIRECTORY}") if child.is_dir())
     hint = f" Runs below it: {', '.join(inner)}." if inner else ""
     raise NotFoundError(
-        f"{given} holds no activations: it has no directory {metadata.RUN_DIRECTORY!r} with events.{hint}"
+        f"{log_dir} holds no activations: it has no directory {metadata.RUN_DIRECTORY!r} with events.{hint}"
     )

@@ -1,4 +1,4 @@
-"""One snapshot, lazily: arrays are mapped and tables read when they are asked for."""
+"""Reads one snapshot lazily: arrays are memory-mapped and tables read on first use."""
 
 import hashlib
 import os
@@ -14,18 +14,18 @@ from tensorboard_activis import codec, schema
 from tensorboard_activis.errors import ExpressionError, NotFoundError
 from tensorboard_activis.expression_evaluation import Check, Evaluation
 from tensorboard_activis.predicate import compile_expression
-from tensorboard_activis.read.arrays import Known, check_array, read_array
-from tensorboard_activis.read.held import identity
-from tensorboard_activis.read.instances import read_instances, with_outcome
+from tensorboard_activis.read.arrays import ArrayFiles, check_array, read_array
+from tensorboard_activis.read.file_cache import file_version
+from tensorboard_activis.read.instances import read_instances, with_predictions
 
 
 @dataclass(frozen=True)
 class SummaryArrays:
-    """Statistics of one layer over all instances seen.
+    """Statistics of one layer over all instances seen, for every declared subset.
 
     Attributes:
-        subsets: names of the rows.
-        count: int64 [subsets, neurons], or [subsets, 1] when no value was left out.
+        subsets: names of the declared subsets, the first axis of the arrays.
+        count: number of finite values, int64 [subsets, neurons], or [subsets, 1] when no value was left out.
         mean, std, min, max: float32 [subsets, neurons], NaN where a subset has no finite value.
     """
 
@@ -38,7 +38,7 @@ class SummaryArrays:
 
 
 def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
-    """The files that a snapshot refers to, each once."""
+    """The names of the files that a snapshot refers to, each once."""
     names = dict.fromkeys(snapshot.instances)
     for array in snapshot.columns.values():
         names |= dict.fromkeys(array.files)
@@ -50,31 +50,32 @@ def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
 
 
 def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
-    """Names the content of a snapshot: equal only where everything that can be computed from it is equal.
+    """Digest of a snapshot's content, for cache keys: equal only where everything that can be computed from it is equal.
 
-    That is the record, byte by byte, and the files beside it, each as the file system knows it: device, number, size, and
-    times of the last change. Step and session would not do, nor the names of files: a copied run has the same, and who wrote
-    the copy may have written anything into it. The checksums in the files' headers are no better, unless all bytes are read to
-    verify them, which takes as long as an answer. Nobody can set a file's time of change (`st_ctime`), and no two files have
-    the same device and number. The price: a run that was copied or moved has new digests, and is computed again.
+    It is a hash of the record, byte by byte, and of the version of each file beside it: device, inode, size, and times of
+    change. Step, session and file names would not do: a copied run has the same ones, with content that may differ. The checksums
+    in the files' headers would not do unless all bytes are read to verify them, which takes as long as an answer. A file's
+    time of change (`st_ctime`) cannot be set, and no two files have the same device and inode. The cost: a run that was
+    copied or moved has new digests, and is computed again.
 
     Arguments:
         record: digest of the record, see `schema.Snapshot.digest`.
-        directory, files: where the files are, and their names; those that are missing count as missing.
+        directory, files: the run's directory, and file names in it; a missing file is part of the digest too.
     """
     parts = [record]
     for name in files:
         try:
-            parts.append(f"{name} {identity(os.lstat(directory / name))}")
+            parts.append(f"{name} {file_version(os.lstat(directory / name))}")
         except (OSError, ValueError):
             parts.append(f"{name} missing")
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class SnapshotReader:
-    """What was recorded of one model at one step. Every [instances, ...] array has the same row order.
+    """One snapshot: what was recorded of a model at one step. All [instances, …] arrays have the same order of instances.
 
-    That is first the sample's `record.kept` rows, in hash order, then the probes: `rows` in all. Statistics are of the first.
+    First come the `record.kept` instances of the sample, in hash order, then the pinned ones: `rows` in all. Statistics are over
+    the sample.
 
     Args:
         record: the decoded snapshot.
@@ -92,7 +93,7 @@ class SnapshotReader:
 
     @property
     def digest(self) -> str:
-        """Names what is read here, as it is now: the one key of caches and answers. See `content_digest`."""
+        """Digest of the present content, the key of caches and of ETags. See `content_digest`."""
         record = self.record.digest or codec.digest_of(codec.encode_snapshot(self.record))
         return content_digest(record, self._directory, self._files)
 
@@ -101,13 +102,13 @@ class SnapshotReader:
         return named_files(self.record)
 
     def same_instances(self, other: "SnapshotReader") -> bool:
-        """Whether both read their instances from the same files, so that equal rows are equal instances."""
+        """Whether both read their instances from the same files, so that equal indices are equal instances."""
         same = self._directory == other._directory and self.record.instances == other.record.instances
         return same and self.rows == other.rows
 
     @property
     def rows(self) -> int:
-        """Kept instances and probes."""
+        """Number of kept instances: the sample and the pinned instances."""
         return self.record.rows
 
     @cached_property
@@ -128,25 +129,35 @@ class SnapshotReader:
         return self.layers[name]
 
     def activations(self, layer: str) -> np.ndarray:
-        """float16 [instances, neurons], read-only; memory-mapped where they are large."""
+        """The activations of the kept instances in a layer, float16 [instances, neurons], read-only; memory-mapped when large.
+
+        Raises:
+            NotFoundError: no layer of this name was recorded.
+            UnreadableError: a file is missing or damaged.
+        """
         return read_array(self._directory, self.layer(layer).activations)
 
     def check_activations(self, layer: str) -> None:
-        """That they are there, without reading them. Raises UnreadableError, NotFoundError."""
+        """Checks that the activations of a layer exist, without reading them. Raises UnreadableError, NotFoundError."""
         check_array(self._directory, self.layer(layer).activations)
 
     def summary(self, layer: str, subsets: int | None = None) -> SummaryArrays:
-        """The layer's statistics over every declared subset, or over the first so many; the very first is all instances."""
+        """The layer's statistics over every declared subset, or over the first `subsets`; the very first is all instances.
+
+        Raises:
+            NotFoundError: no layer of this name was recorded.
+            UnreadableError: a file is missing or damaged.
+        """
         summary = self.layer(layer).summary
         fields = (summary.count, summary.mean, summary.std, summary.min, summary.max)
-        known: Known = {}
+        files: ArrayFiles = {}
         return SummaryArrays(
-            self._subsets[:subsets], *(read_array(self._directory, field, subsets, known) for field in fields)
+            self._subsets[:subsets], *(read_array(self._directory, field, subsets, files) for field in fields)
         )
 
     @cached_property
     def subset_positions(self) -> dict[str, int]:
-        """Where each declared subset stands in the summaries; of several of one name the first."""
+        """The index of each declared subset in the summaries, by name; of several with the same name the first."""
         return {name: index for index, name in reversed(list(enumerate(self._subsets)))}
 
     @cached_property
@@ -154,7 +165,7 @@ class SnapshotReader:
         return tuple(subset.name for subset in self.record.subsets)
 
     def column(self, name: str) -> np.ndarray:
-        """One column of what changes from step to step, as an array: see `schema.Snapshot.columns`.
+        """One column that changes from step to step, as an array [instances, …]: see `schema.Snapshot.columns`.
 
         Raises:
             NotFoundError: there is no such column.
@@ -167,23 +178,27 @@ class SnapshotReader:
 
     @cached_property
     def instances(self) -> pa.Table:
-        """The kept instances: id, label, content and user columns, then prediction, correct, score, loss, label_score."""
+        """The table of kept instances: id, label, content and user columns, then prediction, correct, score, loss, label_score.
+
+        Raises:
+            UnreadableError: a file is missing or damaged.
+        """
         columns = {name: self.column(name) for name in self.record.columns}
-        return with_outcome(self._table, columns, self.record.class_names)
+        return with_predictions(self._table, columns, self.record.class_names)
 
     @cached_property
     def _table(self) -> pa.Table:
-        """Held, so that other steps find it."""
+        """The columns that are equal at every step; cached, so that other steps share the table."""
         return read_instances(self._directory, self.record)
 
     @property
     def table_bytes(self) -> int:
-        """What the tables that were read so far take; where steps share one, each counts it."""
-        held: pa.Table | None = self.__dict__.get("instances", self.__dict__.get("_table"))
-        return 0 if held is None else int(held.nbytes)
+        """Bytes of the tables that were read so far; a table that steps share is counted by each."""
+        table: pa.Table | None = self.__dict__.get("instances", self.__dict__.get("_table"))
+        return 0 if table is None else int(table.nbytes)
 
     def neuron(self, layer: str, index: int) -> np.ndarray:
-        """Activations of one neuron, float16 [instances].
+        """The activations of one neuron, float16 [instances].
 
         Raises:
             NotFoundError: the layer was not recorded, or has fewer neurons.
@@ -194,9 +209,9 @@ class SnapshotReader:
         return activations[:, index]
 
     def where(self, expression: str, prefix: int | None = None) -> np.ndarray:
-        """bool [instances]: for which kept instances the expression is true; `neuron(layer, index)` may be used.
+        """Evaluates an expression over the kept instances: a mask, bool [instances]. `neuron(layer, index)` may be used in it.
 
-        With `prefix`, only the first so many rows are looked at.
+        With `prefix`, only over the first `prefix` instances: bool [prefix].
 
         Raises:
             ExpressionError: the expression is not in the language, or does not fit the columns and layers.
@@ -204,7 +219,7 @@ class SnapshotReader:
         return self.evaluation(expression, prefix).whole()
 
     def evaluation(self, expression: str, prefix: int | None = None, check: Check = lambda: None) -> Evaluation:
-        """The same, not yet computed: as a whole or in parts of rows. `check` is called meanwhile, and raises to end it."""
+        """Compiles an expression; the result is evaluated as a whole or in parts. `check` is called meanwhile, and may raise."""
         table = self.instances if prefix is None else self.instances.slice(0, prefix)
         types = dict(zip(table.schema.names, table.schema.types, strict=True))
 

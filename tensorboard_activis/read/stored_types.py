@@ -1,11 +1,11 @@
-"""Types of values in a Parquet file, as far as they are read, and the Arrow types that they stand for."""
+"""Maps the types of values in a Parquet file to Arrow types and back, as far as they are supported."""
 
 import pyarrow as pa
 
 from tensorboard_activis.read.thrift import Encoded, Value, binary, boolean, i8, i32, struct
 
 BOOLEAN, INT32, INT64, FLOAT, DOUBLE, BYTE_ARRAY = 0, 1, 2, 4, 5, 6
-#: Bytes of a value; of a text, of its length.
+#: Bytes of a value; for a string, of its length prefix.
 WIDTHS = {INT32: 4, INT64: 8, FLOAT: 4, DOUBLE: 8, BYTE_ARRAY: 4}
 _PLAIN = {
     BOOLEAN: pa.bool_(),
@@ -27,7 +27,7 @@ _INTEGERS = {
     (32, False): pa.uint32(),
     (64, False): pa.uint64(),
 }
-#: What writers said before there were annotations of the kind above.
+#: Legacy converted types, which writers used before logical types.
 _CONVERTED = {0: pa.string()} | dict(
     zip(
         range(11, 19),
@@ -38,7 +38,7 @@ _CONVERTED = {0: pa.string()} | dict(
 
 
 def stored_type(leaf: dict[int, Value]) -> pa.DataType | None:
-    """The Arrow type of a leaf of the schema, or None where this project never wrote such a one."""
+    """The Arrow type of a leaf of the schema, or None when it is not supported."""
     physical, converted, logical = leaf.get(1), leaf.get(6), leaf.get(10)
     plain = _PLAIN.get(physical) if isinstance(physical, int) else None
     if plain is None or (logical is None and converted is None):
@@ -52,7 +52,7 @@ def stored_type(leaf: dict[int, Value]) -> pa.DataType | None:
 
 
 def schema_element(name: bytes, kind: pa.DataType, optional: bool) -> Encoded:
-    """A leaf of a schema, for a type that `stored_type` returned."""
+    """Serializes a leaf of a schema, for a type that `stored_type` returned."""
     return struct({1: i32(_physical(kind)), 3: i32(int(optional)), 4: binary(name), 10: _annotation(kind)})
 
 

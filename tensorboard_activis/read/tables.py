@@ -1,4 +1,4 @@
-"""Parquet files of a run, read only when it is known that they fit into memory."""
+"""Reads Parquet files of a run after checking that they fit into a limit of memory."""
 
 import os
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import missing, open_own
 from tensorboard_activis.read.column_types import check_values
 from tensorboard_activis.read.footer import Column
-from tensorboard_activis.read.rebuilt import Rebuilt, TooMuch, rebuilt
+from tensorboard_activis.read.sanitized import MemoryLimitError, SanitizedFile, sanitize
 
-#: What a table may take in memory, whatever the size of its file, and how many times the size of a larger file.
+#: Bytes that a table may always take in memory; a larger file may take `_TIMES` its size.
 ROOM = 256 << 20
 _TIMES = 16
 #: What pyarrow raises on damaged files; names that are no UTF-8 are a ValueError.
@@ -23,16 +23,15 @@ _DAMAGE = (pa.ArrowException, ValueError, LookupError, TypeError, OverflowError,
 
 
 def read_table(path: Path) -> pa.Table:
-    """The whole table.
+    """Reads a whole table.
 
     Raises:
-        UnreadableError: it is missing or damaged, holds what no table of instances holds, or would take much more memory than such
-            a file has a reason to.
+        UnreadableError: the file is missing or damaged, has columns of unsupported types, or would exceed the memory limit.
     """
     try:
         with open_own(path) as file:
             room = allowance(os.fstat(file.fileno()))
-            source = rebuilt(file, room)
+            source = sanitize(file, room)
         return _decoded(source, room)
     except FileNotFoundError as error:
         raise UnreadableError(missing(path.name)) from error
@@ -45,15 +44,15 @@ def read_table(path: Path) -> pa.Table:
 
 
 def allowance(*statuses: os.stat_result) -> int:
-    """Bytes that the tables of these files may take in memory together. Of a file with holes, only what is stored of it counts."""
+    """The memory limit, in bytes, for the tables of these files together. Of a sparse file only the allocated bytes count."""
     stored = sum(min(one.st_size, 512 * getattr(one, "st_blocks", one.st_size)) for one in statuses)
     return max(ROOM, _TIMES * stored)
 
 
-def _decoded(source: Rebuilt, room: int) -> pa.Table:
+def _decoded(source: SanitizedFile, room: int) -> pa.Table:
     columns = source.columns
     categories = [index for index, column in enumerate(columns) if pa.types.is_dictionary(column.kind)]
-    # Texts that might not fit are left in their dictionaries until they are counted. Categories stay there.
+    # Strings that might not fit stay dictionary-encoded until they are counted. Categories always stay so.
     counted = sum(one.decoded + one.expanded for one in source.demands) > room
     packed = [
         index for index, demand in enumerate(source.demands) if index in categories or (counted and demand.expanded)
@@ -62,12 +61,12 @@ def _decoded(source: Rebuilt, room: int) -> pa.Table:
     total = sum(one.decoded for one in source.demands)
     reserved = 0
     for index in packed:
-        written, reserved_here = _written_out(table.column(index))
+        written, reserved_here = _expanded_bytes(table.column(index))
         total += reserved_here if index in categories else written
         reserved = max(reserved, reserved_here)
         if total > room:
-            raise TooMuch(total, room, f"with the column {columns[index].name!r:.60} it")
-    if reserved > room:  # it fits, but not on the way from a dictionary
+            raise MemoryLimitError(total, room, f"with the column {columns[index].name!r:.60} it")
+    if reserved > room:  # it fits, but decoding it from a dictionary does not
         table = _read(source, categories)
     arrays = [
         array if array.type == column.kind else array.cast(column.kind)
@@ -79,8 +78,8 @@ def _decoded(source: Rebuilt, room: int) -> pa.Table:
     return pa.table(arrays, names=[column.name for column in columns]).replace_schema_metadata(metadata or None)
 
 
-def _read(source: Rebuilt, packed: Sequence[int]) -> pa.Table:
-    if not source.rows:  # of which pyarrow 18 reads no dictionary
+def _read(source: SanitizedFile, packed: Sequence[int]) -> pa.Table:
+    if not source.rows:  # pyarrow 18 reads no dictionaries of empty tables
         return pa.table(
             [pa.array([], column.kind) for column in source.columns],
             names=[str(index) for index in range(len(source.columns))],
@@ -89,7 +88,7 @@ def _read(source: Rebuilt, packed: Sequence[int]) -> pa.Table:
     parquet = pq.ParquetFile(pa.BufferReader(source.content), pre_buffer=False, read_dictionary=paths)
     # Threads of the reader would outlive a request for no gain: the tables are small.
     table = parquet.read(use_threads=False)
-    # Texts that are no UTF-8 and lists that end before they begin are found here, not by whoever reads them.
+    # Invalid UTF-8 and invalid list offsets are detected here, not when the values are used.
     table.validate(full=True)
     return table
 
@@ -98,9 +97,9 @@ def _path(index: int, column: Column) -> str:
     return f"c{index}.list.element" if column.repeated else f"c{index}"
 
 
-def _written_out(column: pa.ChunkedArray) -> tuple[int, int]:
-    """Bytes that the texts of a dictionary-encoded column, or of lists of them, take when they are written out, and the bytes that
-    pyarrow reserves for that: as if each value, missing ones as well, were as long as the dictionary's are on average."""
+def _expanded_bytes(column: pa.ChunkedArray) -> tuple[int, int]:
+    """Bytes that a dictionary-encoded column of strings, or of lists of them, takes when it is decoded, and the bytes that
+    pyarrow reserves for that: the average length in the dictionary times the number of values, nulls included."""
     total = reserved = 0
     for chunk in column.chunks:
         while pa.types.is_list(chunk.type):
@@ -114,12 +113,17 @@ def _written_out(column: pa.ChunkedArray) -> tuple[int, int]:
     return total, max(total, reserved)
 
 
-def check_room(size: int, what: str, room: int | None = None) -> None:
-    """That so many bytes may be taken.
+def check_room(size: int, subject: str, room: int | None = None) -> None:
+    """Checks a size in bytes against the memory limit.
+
+    Args:
+        size: bytes that would be taken.
+        subject: what would take them, for the message.
+        room: the limit; `ROOM` by default.
 
     Raises:
-        UnreadableError: they may not.
+        UnreadableError: the size exceeds the limit.
     """
     allowed = ROOM if room is None else room
     if size > allowed:
-        raise UnreadableError(f"{what} would take {size:,} bytes of memory; {allowed:,} are allowed.")
+        raise UnreadableError(f"{subject} would take {size:,} bytes of memory; {allowed:,} are allowed.")

@@ -1,27 +1,27 @@
-"""Thrift's compact protocol, as much of it as Parquet's footers and page headers are made of."""
+"""Serialization in Thrift's compact protocol, the part that Parquet's footers and page headers use."""
 
 from collections.abc import Mapping, Sequence
 
-#: A struct is a dict of its fields by number, a list a list, texts are bytes, what has no use here is None.
+#: A struct is a dict of its fields by number, a list is a list, strings are bytes; unused types are None.
 Value = int | bytes | list["Value"] | dict[int, "Value"] | None
 #: An encoded value: its type in the protocol, and its bytes.
 Encoded = tuple[int, bytes]
 
 _TRUE, _FALSE, _I8, _I32, _I64, _BINARY, _LIST, _STRUCT = 1, 2, 3, 5, 6, 8, 9, 12
 _MAX_DEPTH = 16
-#: Values of one struct, all that lies in it included: each takes one byte here, and some hundred in memory.
+#: Limit of the values in a struct, nested ones included: each takes one byte of the file, and about a hundred in memory.
 _MAX_VALUES = 400_000
 
 
 class ThriftError(Exception):
-    """The bytes are no such value."""
+    """The bytes are no valid value of the compact protocol."""
 
 
 class Compact:
-    """Reads values from bytes.
+    """Deserializes values from bytes.
 
     Attributes:
-        position: how many bytes were read.
+        position: number of bytes read so far.
     """
 
     def __init__(self, data: bytes | memoryview) -> None:
@@ -30,7 +30,7 @@ class Compact:
         self.position = 0
 
     def struct(self) -> dict[int, Value]:
-        """The fields of a struct by number. Raises ThriftError."""
+        """Deserializes a struct; returns its fields by number. Raises ThriftError."""
         try:
             return self._struct(0)
         except IndexError as error:
@@ -97,39 +97,39 @@ class Compact:
 
 
 def boolean(value: bool) -> Encoded:
-    """A truth value, as a field of a struct."""
+    """Serializes a bool, as a field of a struct."""
     return (_TRUE if value else _FALSE), b""
 
 
 def i8(value: int) -> Encoded:
-    """A whole number of 8 bits."""
+    """Serializes an 8-bit integer."""
     return _I8, bytes([value])
 
 
 def i32(value: int) -> Encoded:
-    """A whole number of 32 bits."""
+    """Serializes a 32-bit integer."""
     return _I32, _zigzag(value)
 
 
 def i64(value: int) -> Encoded:
-    """A whole number of 64 bits."""
+    """Serializes a 64-bit integer."""
     return _I64, _zigzag(value)
 
 
 def binary(value: bytes) -> Encoded:
-    """Bytes."""
+    """Serializes bytes."""
     return _BINARY, _digits(len(value)) + value
 
 
 def items(values: Sequence[Encoded]) -> Encoded:
-    """A list; all of its values are of one type, and an empty one is of structs."""
+    """Serializes a list; all values must be of one type, and an empty list is a list of structs."""
     kind, count = (values[0][0] if values else _STRUCT), len(values)
     head = bytes([count << 4 | kind]) if count < 15 else bytes([0xF0 | kind]) + _digits(count)
     return _LIST, head + b"".join(content for _, content in values)
 
 
 def struct(fields: Mapping[int, Encoded | None]) -> Encoded:
-    """A struct of fields by number, in ascending order and less than 16 apart; those that are None are left out."""
+    """Serializes a struct of fields by number, in ascending order and less than 16 apart; fields that are None are left out."""
     parts, before = [], 0
     for number, value in fields.items():
         if value is not None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tensorboard_activis.blobs import Blob, event_files, scan
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.column_types import allowed
+from tensorboard_activis.read.column_types import supported_type
 from tensorboard_activis.read.tables import read_table
 from tests.hostile.fuzz import STATUSES
 from tests.hostile.parquet_mutations import hostile
@@ -68,7 +68,7 @@ class Run:
             if chance.random() < 0.05:
                 self._ask(chance, None)
             return f"{kind}, refused"
-        wrong = [field.name for field in table.schema if allowed(field.type) != field.type]
+        wrong = [field.name for field in table.schema if supported_type(field.type) != field.type]
         if wrong:
             raise Fault(f"{kind}: columns of other types: {wrong}")
         self._ask(chance, table if table.num_rows == ROWS else None)

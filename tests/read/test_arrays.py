@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import open_own
-from tensorboard_activis.read import array_file, joined
+from tensorboard_activis.read import array_file, concatenated
 from tensorboard_activis.read.arrays import read_array, whole_file
 
 NAME = "step-0000000001-s.safetensors"
@@ -121,8 +121,8 @@ def test_arrays_that_lie_upon_each_other(tmp_path: Path) -> None:
 
 def test_large_shards_are_put_together_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every question would copy gigabytes; they are mapped as those of one file are, and a new file is another array."""
-    monkeypatch.setattr(joined, "MAPPED", 64)
-    monkeypatch.setattr(joined, "_PIECE", 16)
+    monkeypatch.setattr(concatenated, "MAPPED", 64)
+    monkeypatch.setattr(concatenated, "_PIECE", 16)
     for name, rows in (("x", slice(0, 4)), ("y", slice(4, 7))):
         save_file({"b": np.ones(3), "a": VALUES[rows]}, tmp_path / name)
     found = read_array(tmp_path, filed("x", "y"))
@@ -137,13 +137,13 @@ def test_large_shards_are_put_together_once(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_no_room_to_put_shards_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joined, "MAPPED", 64)
+    monkeypatch.setattr(concatenated, "MAPPED", 64)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
     for name, rows in (("x", slice(0, 4)), ("y", slice(4, 7))):
         save_file({"a": VALUES[rows]}, tmp_path / name)
     with pytest.raises(UnreadableError, match="cannot be put together in .*not there: No such file.* set TMPDIR"):
         read_array(tmp_path, filed("x", "y"))
-    monkeypatch.setattr(joined, "_MAX_JOINED", 69)
+    monkeypatch.setattr(concatenated, "_MAX_BYTES", 69)
     with pytest.raises(UnreadableError, match="in 2 files of 70 bytes together; 69 are allowed. Keep a smaller sample"):
         read_array(tmp_path, filed("x", "y"))
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tensorboard_activis.errors import UnreadableError
-from tensorboard_activis.read.rebuilt import rebuilt
 from tensorboard_activis.read.run import open_run
+from tensorboard_activis.read.sanitized import sanitize
 from tensorboard_activis.read.tables import read_table
 from tests.records import small_data, write_run
 
@@ -56,7 +56,7 @@ def test_whatever_the_writers_options_a_table_comes_back(tmp_path: Path, options
         expected = expected.set_column(1, "label", expected.column("label").cast(pa.string()))
     assert read_table(tmp_path / "file").equals(expected)
     with (tmp_path / "file").open("rb") as file:
-        source = rebuilt(file, 1 << 30)
+        source = sanitize(file, 1 << 30)
     metadata = pq.read_metadata(tmp_path / "file")
     columns = range(metadata.num_columns)
     chunks = [[metadata.row_group(i).column(j) for i in range(metadata.num_row_groups)] for j in columns]

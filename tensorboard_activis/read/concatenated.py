@@ -1,4 +1,4 @@
-"""Arrays that lie in several files, a part of each process: put together in memory, or in a file without a name."""
+"""Concatenates arrays that several processes wrote in parts, in memory or in an unnamed temporary file."""
 
 import tempfile
 import threading
@@ -9,50 +9,50 @@ import numpy as np
 from tensorboard_activis import schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.array_file import MAPPED, ArrayFile, Tensor
-from tensorboard_activis.read.held import Held
+from tensorboard_activis.read.file_cache import FileCache
 
-#: Bytes of arrays that are kept put together, and the most that one may have.
-_KEPT, _MAX_JOINED = 16 << 30, 16 << 30
+#: Bytes of concatenated arrays in the cache, and the most that one may have.
+_CACHE_BYTES, _MAX_BYTES = 16 << 30, 16 << 30
 _PIECE = 64 << 20
-#: Files that take less than this part of their size are holes, which would be filled.
+#: Sparse files that occupy less than this part of their size are refused: a copy would fill the holes.
 _HOLES = 16
 
-_held: Held[np.ndarray] = Held(_KEPT)
+_cache: FileCache[np.ndarray] = FileCache(_CACHE_BYTES)
 _lock = threading.Lock()
 
 
-def joined(array: schema.Array, parts: Sequence[tuple[ArrayFile, Tensor]]) -> np.ndarray:
-    """The parts one below the other, read-only, as long as their files are what they were.
+def concatenate(array: schema.Array, parts: Sequence[tuple[ArrayFile, Tensor]]) -> np.ndarray:
+    """Concatenates the parts along the first axis into one read-only array, cached until a file changes.
 
-    Queries want one array, and a copy of several GB for each of them would not do: a large one is copied once, into the system's
-    directory for temporary files (`TMPDIR`), and mapped.
+    A small array is concatenated in memory. A large one is copied once into the system's directory for temporary files
+    (`TMPDIR`) and memory-mapped.
 
     Raises:
-        UnreadableError: it is too large, or there is no room for it.
+        UnreadableError: the array is too large, or there is no disk space for it.
     """
     size = sum(tensor.end - tensor.begin for _, tensor in parts)
     if size <= MAPPED:
-        together = np.concatenate([file.read(tensor) for file, tensor in parts])
-        together.flags.writeable = False
-        return together
-    stored = {file.identity: file.stored() for file, _ in parts}
+        whole = np.concatenate([file.read(tensor) for file, tensor in parts])
+        whole.flags.writeable = False
+        return whole
+    stored = {file.version: file.stored() for file, _ in parts}
     if size > _HOLES * sum(stored.values()):
         raise UnreadableError(
             f"{array.tensor!r:.200} lies in {len(parts)} files and would have {size:,} bytes, of which they store "
             f"{sum(stored.values()):,}."
         )
-    if size > _MAX_JOINED:
+    if size > _MAX_BYTES:
         raise UnreadableError(
-            f"{array.tensor!r:.200} lies in {len(parts)} files of {size:,} bytes together; {_MAX_JOINED:,} are allowed. "
+            f"{array.tensor!r:.200} lies in {len(parts)} files of {size:,} bytes together; {_MAX_BYTES:,} are allowed. "
             "Keep a smaller sample, or evaluate in one process."
         )
-    key = tuple(number for file, tensor in parts for number in (*file.identity, tensor.begin, tensor.end))
-    with _lock:  # those who ask for the same array at the same time wait for one copy
-        found = _held.get(key)
-        if found is None:
-            found = _mapped(array, parts)
-            _held.hold(key, found, size)
-    return found
+    key = tuple(number for file, tensor in parts for number in (*file.version, tensor.begin, tensor.end))
+    with _lock:  # concurrent requests for the same array wait for one copy
+        cached = _cache.get(key)
+        if cached is None:
+            cached = _mapped(array, parts)
+            _cache.put(key, cached, size)
+    return cached
 
 
 def _mapped(array: schema.Array, parts: Sequence[tuple[ArrayFile, Tensor]]) -> np.ndarray:

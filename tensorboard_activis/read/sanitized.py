@@ -1,8 +1,7 @@
-"""A Parquet file put together anew, so that pyarrow sees no count, offset or type that was not checked.
+"""Rewrites a Parquet file in memory with validated metadata, so that pyarrow sees no count, offset or type that was not checked.
 
-A few bytes may stand for gigabytes: compressed zeros, one value repeated, an encoding that multiplies, or a count that nothing
-stands behind. The file's own metadata never reach pyarrow: it is given the contents of the pages, under headers and a footer of
-our own making.
+A few bytes may expand to gigabytes: compressed zeros, one value repeated, an encoding that multiplies, or a false count. The
+file's own metadata never reach pyarrow: it gets the contents of the pages, with headers and a footer that are written here.
 """
 
 from dataclasses import dataclass
@@ -25,13 +24,13 @@ _LIST = struct({3: struct({})})
 
 @dataclass(slots=True)
 class Demand:
-    """What one column takes, over all groups of rows.
+    """The memory that decoding one column needs, over all row groups.
 
     Attributes:
-        uncompressed: bytes that its pages take when they are decompressed.
-        values: values in its data pages, missing ones as well.
-        entries: values in its dictionaries.
-        expanded: at most so many bytes are the texts that its values take from dictionaries.
+        uncompressed: bytes of its pages when they are decompressed.
+        values: number of values in its data pages, nulls included.
+        entries: number of values in its dictionaries.
+        expanded: upper bound, in bytes, of the strings that its values refer to in dictionaries.
     """
 
     uncompressed: int = 0
@@ -41,19 +40,19 @@ class Demand:
 
     @property
     def decoded(self) -> int:
-        """Bytes that reading it takes while its texts stay in their dictionaries."""
+        """Bytes that decoding the column takes while its strings stay in their dictionaries."""
         return self.uncompressed + _VALUE * self.values + _ENTRY * self.entries
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """A file whose counts are true.
+class SanitizedFile:
+    """A Parquet file with validated metadata.
 
     Attributes:
-        content: Parquet, with columns called c0, c1, ….
-        columns: what they are in the file that was read, and `demands` what each takes.
-        metadata: the file's own.
-        rows: how many there are.
+        content: the Parquet file, with columns called c0, c1, ….
+        columns: the columns of the original file; `demands` is the memory that each needs.
+        metadata: key-value metadata of the original file.
+        rows: number of rows.
     """
 
     content: pa.Buffer
@@ -63,43 +62,43 @@ class Rebuilt:
     rows: int
 
 
-class TooMuch(UnreadableError):
+class MemoryLimitError(UnreadableError):
     """Reading would take more memory than is allowed.
 
     Args:
-        size: bytes, as far as they were counted, and `room` those that are allowed.
-        what: would take them.
+        size: bytes needed, as far as they were counted; `room` is the limit in bytes.
+        subject: what needs them, for the message.
     """
 
-    def __init__(self, size: int, room: int, what: str = "it") -> None:
-        super().__init__(f"{what} would take {size:,} bytes of memory; {room:,} are allowed")
+    def __init__(self, size: int, room: int, subject: str = "it") -> None:
+        super().__init__(f"{subject} would take {size:,} bytes of memory; {room:,} are allowed")
 
 
-def rebuilt(file: BinaryIO, room: int) -> Rebuilt:
-    """Reads footer and pages, and puts a file together that says the same of them.
+def sanitize(file: BinaryIO, room: int) -> SanitizedFile:
+    """Validates the footer and the page headers of a Parquet file, and writes an equivalent file in memory.
 
     Args:
-        file: opened, at any position.
-        room: bytes that may be taken by what pyarrow makes of it, texts of a dictionary counted once.
+        file: opened for reading in binary mode, at any position.
+        room: limit, in bytes, of the memory that pyarrow needs to decode it, strings of a dictionary counted once.
 
     Raises:
-        TooMuch: it would take more.
-        UnreadableError: it is no Parquet file, not of a kind that this project wrote, or its pages are not what it says.
+        MemoryLimitError: decoding would take more.
+        UnreadableError: it is no Parquet file, uses a feature that this project never wrote, or is inconsistent.
     """
     try:
         footer = read_footer(file)
         builder = _Builder(file, footer.columns, room)
-        # What nothing stands behind is seen before anything is read.
+        # False counts are refused before anything is read.
         builder.check(sum(_VALUE * chunk.values + chunk.size for _, chunks in footer.groups for chunk in chunks))
         groups = [builder.group(rows, chunks) for rows, chunks in footer.groups if rows]
         rows = sum(rows for rows, _ in footer.groups)
-        return Rebuilt(builder.finish(rows, groups), footer.columns, builder.demands, footer.metadata, rows)
+        return SanitizedFile(builder.finish(rows, groups), footer.columns, builder.demands, footer.metadata, rows)
     except ThriftError as error:
         raise UnreadableError(f"its metadata are damaged: {error}") from error
 
 
 class _Builder:
-    """The pages read so far, and what they take."""
+    """Collects pages, and counts the memory that they need."""
 
     def __init__(self, file: BinaryIO, columns: list[Column], room: int) -> None:
         self.demands = [Demand() for _ in columns]
@@ -113,7 +112,7 @@ class _Builder:
 
     def check(self, size: int) -> None:
         if size > self._room:
-            raise TooMuch(size, self._room)
+            raise MemoryLimitError(size, self._room)
 
     def group(self, rows: int, chunks: list[Chunk]) -> Encoded:
         encoded = [self._chunk(index, chunk) for index, chunk in enumerate(chunks)]
@@ -140,9 +139,9 @@ class _Builder:
 
     def _chunk(self, index: int, chunk: Chunk) -> Encoded:
         column, demand = self._columns[index], self.demands[index]
-        what = f"the column {column.name!r:.80}"
+        description = f"the column {column.name!r:.80}"
         start, data, size, values, dictionary = self._length, self._length, 0, 0, 0
-        for page in pages(self._file, chunk, what):
+        for page in pages(self._file, chunk, description):
             self._pages += 1
             if self._pages > _MAX_PAGES:
                 raise UnreadableError(f"it has more than {_MAX_PAGES:,} pages")
@@ -160,7 +159,9 @@ class _Builder:
             self._decoded += demand.decoded - before
             self.check(self._decoded)
         if values != chunk.values:
-            raise UnreadableError(f"the pages of {what} hold {values:,} values, and the file says {chunk.values:,}")
+            raise UnreadableError(
+                f"the pages of {description} hold {values:,} values, and the file says {chunk.values:,}"
+            )
         metadata = {
             1: i32(chunk.physical),
             2: items([i32(0), i32(3), i32(8)]),
@@ -186,7 +187,7 @@ def _path(index: int, column: Column) -> list[bytes]:
 
 
 def _elements(index: int, column: Column) -> list[Encoded]:
-    """A column's part of the schema, depth first."""
+    """The schema elements of a column, depth first."""
     names = _path(index, column)
     leaf = schema_element(names[-1], column.stored, column.optional)
     if not column.repeated:
