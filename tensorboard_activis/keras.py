@@ -3,7 +3,7 @@
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
+from tensorboard_activis.capture.keras.fitting import frame_of_fit, stack
 from tensorboard_activis.capture.keras.instances import Audio, Texts
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.reducers import Reducer, check_reducer
@@ -33,7 +34,8 @@ class ActiVisCallback(keras.callbacks.Callback):
     Arguments:
         log_dir: run directory; what is written goes to `activis` inside it.
         x: evaluation data: an array [instances, ...], a list or dict of arrays for a model with several inputs, or a data set of
-            (inputs, labels) batches (tf.data.Dataset, keras.utils.PyDataset, torch's DataLoader).
+            (inputs, labels) batches (tf.data.Dataset, keras.utils.PyDataset, torch's DataLoader). Of a generator, which can be
+            read only once, the first `steps` batches are kept in memory.
         y: labels [instances]: class indices, one-hot rows, class names, or numbers for regression; 0 and 1
             [instances, classes] where several classes may hold; class indices [instances, positions]. Of a model with several
             outputs in their structure: the first output that has labels is the one looked at. None: without, or in the data set.
@@ -58,6 +60,8 @@ class ActiVisCallback(keras.callbacks.Callback):
         probes: more instances, in any form that `x` may have, or (x, y): always kept and shown first, but in no summary and no
             metric.
         batch_size: instances per forward pass, when `x` is of arrays.
+        steps: batches that are read for a snapshot, the first of the data each time; needed for a generator and for a data set
+            without an end. None: all; of these, and of the data set that is `validation_data` too, `validation_steps` of `fit`.
         progress: show a progress bar for a snapshot; None: if it takes long and the output is a terminal.
         strict: raise faults while logging instead of warning.
 
@@ -89,6 +93,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         audio: Audio | None = None,
         probes: Any = None,
         batch_size: int = 256,
+        steps: int | None = None,
         progress: bool | None = None,
         strict: bool = False,
     ) -> None:
@@ -112,6 +117,7 @@ class ActiVisCallback(keras.callbacks.Callback):
             texts=texts,
             audio=audio,
             probes=probes,
+            steps=steps,
         )
         self._every = every
         self._layers = layers
@@ -139,7 +145,8 @@ class ActiVisCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Checks all that only the model can tell, by one forward pass over one batch."""
-        self._training = _frame_of_fit()
+        self._training = frame_of_fit()
+        self._data.bound(self._training)
         exclusively(self._prepare)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -233,19 +240,8 @@ _LIVE: "weakref.WeakSet[ActiVisCallback]" = weakref.WeakSet()
 
 def _close_abandoned(log_dir: str | os.PathLike[str]) -> None:
     """Close the callbacks on a directory whose `fit` has been left by an error or Ctrl-C: Keras tells nobody of that."""
-    running = {id(frame) for thread in sys._current_frames().values() for frame in _stack(thread)}
+    running = {id(frame) for thread in sys._current_frames().values() for frame in stack(thread)}
     for callback in list(_LIVE):
         left = callback._training is not None and id(callback._training) not in running
         if left and os.path.abspath(callback._log_dir) == os.path.abspath(log_dir):
             callback.close()
-
-
-def _frame_of_fit() -> FrameType | None:
-    """The frame of the `fit` that runs now; None where callbacks are called by a loop of the user's own."""
-    return next((frame for frame in _stack(sys._getframe()) if frame.f_code.co_name == "fit"), None)
-
-
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back

@@ -4,6 +4,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from tensorboard_activis.capture.interrupts import bracketed
@@ -78,6 +79,8 @@ def _states(loaders: tuple[Any, ...]) -> _States:
     states: _States = [(random.setstate, random.getstate())]
     if numpy is not None:
         states.append((numpy.random.set_state, numpy.random.get_state()))
+        for loader in loaders:
+            states += _owned_states(numpy, loader)
     return states if torch is None else states + _torch_states(torch, loaders)
 
 
@@ -93,11 +96,28 @@ def _same(states: _States, others: _States) -> bool:
 
 
 def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, (tuple, list)) and any(hasattr(part, "all") for part in one):
         return len(one) == len(other) and all(map(_equal, one, other))
     if hasattr(one, "equal"):  # a tensor
         return bool(one.equal(other))
     return bool((one == other).all()) if hasattr(one, "all") else bool(one == other)
+
+
+def _owned_states(numpy: Any, loader: Any) -> _States:
+    """Generators that are attributes of a data set, and the counters by which Keras's image iterators seed theirs."""
+    states: _States = []
+    for name, value in getattr(loader, "__dict__", {}).items():
+        if isinstance(value, random.Random):
+            states.append((value.setstate, value.getstate()))
+        elif isinstance(value, numpy.random.RandomState):
+            states.append((value.set_state, value.get_state()))
+        elif isinstance(value, numpy.random.Generator):
+            states.append((partial(setattr, value.bit_generator, "state"), value.bit_generator.state))
+        elif name in ("total_batches_seen", "index_array"):
+            states.append((partial(setattr, loader, name), value))
+    return states
 
 
 def _torch_states(torch: Any, loaders: tuple[Any, ...]) -> _States:

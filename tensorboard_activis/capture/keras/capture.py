@@ -1,6 +1,7 @@
 """Evaluation passes over a Keras model: the data are settled when the callback is made, the model when it is there."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any, TypeVar
 
 import keras
@@ -8,7 +9,10 @@ import keras
 from tensorboard_activis import schema
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import within
-from tensorboard_activis.capture.keras.data import ArrayData, Batch, DatasetData, evaluation_data, probe_data
+from tensorboard_activis.capture.keras.batches import Batch
+from tensorboard_activis.capture.keras.data import ArrayData, evaluation_data, probe_data
+from tensorboard_activis.capture.keras.datasets import DatasetData
+from tensorboard_activis.capture.keras.fitting import argument_of_fit
 from tensorboard_activis.capture.keras.graph import record_graph
 from tensorboard_activis.capture.keras.instances import Audio, Described, Instances, Reading, Texts
 from tensorboard_activis.capture.keras.labels import Labels
@@ -44,11 +48,15 @@ class EvaluationData:
         texts: Texts | None = None,
         audio: Audio | None = None,
         probes: Any = None,
+        steps: int | None = None,
     ) -> None:
         self.all: ArrayData | DatasetData
         self.all, self.probes = _undrawn(
             (x, probes),
-            lambda: (evaluation_data(x, y, batch_size), None if probes is None else probe_data(probes, batch_size)),
+            lambda: (
+                evaluation_data(x, y, batch_size, steps),
+                None if probes is None else probe_data(probes, batch_size),
+            ),
         )
         self.described = Described(self.all, id, columns, texts, audio)
         if not isinstance(self.all.labels, dict | list | tuple):
@@ -56,19 +64,38 @@ class EvaluationData:
         self.class_names, self.task = class_names, task
         self.loaders = (*self.all.loaders, *(() if self.probes is None else self.probes.loaders))
 
-    def first(self) -> tuple[Batch, Batch | None]:
-        """The first batch, and the first of the probes.
+    def bound(self, fit: FrameType | None) -> None:
+        """Take over `validation_steps` of the `fit` that runs, where nothing else says how many batches make a pass.
+
+        That is for a data set that may have no end, and for the one that is `validation_data` as well, of which the callback
+        then sees what the validation sees.
+
+        Raises:
+            ConfigurationError: `fit` reads the same generator.
+        """
+        validation = argument_of_fit(fit, "validation_data")
+        source = self.all.source
+        if self.all.read_once and any(part is source for part in (validation, argument_of_fit(fit, "x"))):
+            raise ConfigurationError(
+                f"x is the same {type(source).__name__} that fit reads, and a batch that one of them takes is lost to the other. "
+                "Give the callback one of its own, or a data set that can be read again."
+            )
+        if self.all.open_ended or (source is not None and validation is source):
+            self.all.bound(argument_of_fit(fit, "validation_steps"))
+
+    def first(self) -> tuple[Batch, Batch | None, Any]:
+        """The first batch, the first of the probes, and the form of the model's inputs (see `DatasetData.specs`).
 
         Raises:
             ConfigurationError: there is none.
         """
-        first, probe = _undrawn(
-            self.loaders,
-            lambda: (next(iter(self.all), None), None if self.probes is None else next(iter(self.probes), None)),
-        )
+        return _undrawn(self.loaders, self._first)
+
+    def _first(self) -> tuple[Batch, Batch | None, Any]:
+        first = next(iter(self.all), None)
         if first is None:
             raise ConfigurationError("x gives no batches. Pass the evaluation data, for instance the validation split.")
-        return first, probe
+        return first, None if self.probes is None else next(iter(self.probes), None), self.all.specs
 
 
 class KerasCapture:
@@ -95,8 +122,7 @@ class KerasCapture:
     ) -> None:
         self.model = model
         self._data = data
-        first, probe = data.first()
-        specs = data.all.specs
+        first, probe, specs = data.first()
         try:
             if not all(layer.built for layer in model._flatten_layers()):
                 model(keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), first.inputs))
@@ -129,7 +155,7 @@ class KerasCapture:
             reading = self._instances.begin()
             for batch in draws.each(with_bar(self._data.all, progress, self._data.all.batches)):
                 self._add(add, draws, reading, batch)
-            reading.end()
+            reading.end(complete=not self._data.all.bounded)
             reading = self._instances.begin_probes()
             for batch in draws.each(self._data.probes or ()):
                 self._add(add, draws, reading, batch, probe=True)

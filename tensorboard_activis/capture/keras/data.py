@@ -1,48 +1,42 @@
 """The evaluation data of a Keras callback: arrays, structures of arrays, or a data set that can be read again and again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.keras.unshuffled import shuffles, unshuffled
+from tensorboard_activis.capture.keras.batches import Batch, as_array, spec
+from tensorboard_activis.capture.keras.datasets import DatasetData, is_dataset
 from tensorboard_activis.errors import ConfigurationError
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Inputs in the model's structure and labels as the user gave them (None: without), [instances, ...].
-
-    Attributes:
-        raw: as it came, for users' functions of a batch; (inputs, labels) of arrays.
-    """
-
-    inputs: Any
-    labels: Any
-    raw: Any
-
-    @property
-    def instances(self) -> int:
-        return len(keras.tree.flatten(self.inputs)[0])
 
 
 class ArrayData:
     """Arrays in memory, cut into batches. Instances are told apart by their position."""
 
     by_position = fixed_order = True
+    open_ended = unreadable = read_once = False
+    source: Any = None
+    loaders: tuple[Any, ...] = ()
 
-    def __init__(self, x: Any, y: Any, batch_size: int) -> None:
+    def __init__(self, x: Any, y: Any, batch_size: int, steps: int | None = None) -> None:
         self._x = keras.tree.map_structure(_input_array, _as_structure(x))
         self._y = None if y is None else keras.tree.map_structure(as_array, _as_structure(y))
         self._batch_size = batch_size
         self.instances: int | None = self._instances()
+        self.bounded = steps is not None and steps * batch_size < self.instances
+        if steps is not None and self.bounded:
+            self.instances = steps * batch_size
+            self._x, self._y = (
+                None if part is None else keras.tree.map_structure(lambda array: array[: self.instances], part)
+                for part in (self._x, self._y)
+            )
         self.batches: int | None = -(-self.instances // batch_size)
         # One size for all batches is what lets one compiled function serve them all.
-        self.specs = keras.tree.map_structure(lambda array: _spec((None, *array.shape[1:]), array.dtype), self._x)
+        self.specs = keras.tree.map_structure(lambda array: spec((None, *array.shape[1:]), array.dtype), self._x)
 
-    loaders: tuple[Any, ...] = ()
+    def bound(self, steps: int | None) -> None:
+        """Nothing: arrays know their end."""
 
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, self.instances or 0, self._batch_size):
@@ -80,82 +74,26 @@ class ArrayData:
         return lengths[0][1]
 
 
-class DatasetData:
-    """A data set of batches: tf.data.Dataset, keras.utils.PyDataset, or anything that can be iterated anew each time.
-
-    It may shuffle, so instances are told apart by their content. A tf.data.Dataset is read without its shuffling.
-    """
-
-    labels = instances = None
-    by_position = False
-
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = unshuffled(dataset) if hasattr(dataset, "_variant_tensor") else dataset
-        self.batches = _length(dataset)
-        if self.batches == 0:
-            raise ConfigurationError(
-                "x is an empty data set. Pass the evaluation data, for instance the validation split."
-            )
-        self.specs = self._specs()
-
-    def __iter__(self) -> Iterator[Batch]:
-        for element in self._elements():
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
-            inputs = keras.tree.map_structure(as_array, x)
-            labels = None if y is None else keras.tree.map_structure(as_array, y)
-            yield Batch(inputs, labels, element)
-
-    @property
-    def fixed_order(self) -> bool:
-        """Whether instances come in the same order in every pass, as far as that can be told."""
-        if hasattr(self._dataset, "_variant_tensor"):
-            return not shuffles(self._dataset)
-        sampler = getattr(self._dataset, "sampler", None)  # of a torch DataLoader
-        return sampler is None or type(sampler).__name__ == "SequentialSampler"
-
-    @property
-    def loaders(self) -> tuple[Any, ...]:
-        """What may draw random numbers when it is read."""
-        return (self._dataset,)
-
-    def _elements(self) -> Iterator[Any]:
-        if isinstance(self._dataset, keras.utils.PyDataset):
-            return (self._dataset[number] for number in range(self._dataset.num_batches))
-        return iter(self._dataset)
-
-    def _specs(self) -> Any:
-        specs = getattr(self._dataset, "element_spec", None)
-        if specs is not None:
-            x = keras.utils.unpack_x_y_sample_weight(specs)[0]
-            return keras.tree.map_structure(lambda spec: _spec((None, *spec.shape[1:]), spec.dtype), x)
-        first = next(iter(self), None)
-        if first is None:
-            raise ConfigurationError(
-                "x is an empty data set. Pass the evaluation data, for instance the validation split."
-            )
-        return keras.tree.map_structure(lambda array: _spec((None, *array.shape[1:]), array.dtype), first.inputs)
-
-
-def evaluation_data(x: Any, y: Any, batch_size: int) -> ArrayData | DatasetData:
+def evaluation_data(x: Any, y: Any, batch_size: int, steps: int | None = None) -> ArrayData | DatasetData:
     """The data behind a callback's `x` and `y`.
 
+    Arguments:
+        steps: number of batches that are read for a snapshot; None: all.
+
     Raises:
-        ConfigurationError: there are no instances, lengths differ, or a data set is endless or can be read only once.
+        ConfigurationError: there are no instances, lengths differ, or a number is not positive.
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigurationError(f"batch_size must be a positive number of instances; got {batch_size!r}.")
-    if not _is_dataset(x):
-        return ArrayData(x, y, batch_size)
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+        raise ConfigurationError(f"steps must be a positive number of batches, or None; got {steps!r}.")
+    if not is_dataset(x):
+        return ArrayData(x, y, batch_size, steps)
     if y is not None:
         raise ConfigurationError(
             "x is a data set, so y must be None: let the data set give batches of (inputs, labels)."
         )
-    if hasattr(x, "__next__"):
-        raise ConfigurationError(
-            f"x must be readable once per snapshot; got a {type(x).__name__}, which ends after the first. "
-            "Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."
-        )
-    return DatasetData(x)
+    return DatasetData(x, steps)
 
 
 def probe_data(probes: Any, batch_size: int) -> ArrayData | DatasetData:
@@ -169,23 +107,15 @@ def probe_data(probes: Any, batch_size: int) -> ArrayData | DatasetData:
         data = evaluation_data(x, y, batch_size)
     except ConfigurationError as error:
         raise ConfigurationError(f"probes: {error}") from error
+    if data.unreadable:
+        raise ConfigurationError(
+            "probes are an endless data set, or can be read only once. Give arrays, or a part of the data set, as in take(10)."
+        )
     if not data.fixed_order:
         raise ConfigurationError(
             "probes come shuffled, so that they could not be told apart. Give them in a fixed order."
         )
     return data
-
-
-def as_array(data: Any) -> np.ndarray:
-    """A numpy array of what users pass: tensors of any framework, frames and series, lists of numbers."""
-    if hasattr(data, "detach"):  # torch
-        data = data.detach().cpu()
-    if hasattr(data, "to_tensor"):  # ragged
-        data = data.to_tensor()
-    for convert in ("to_numpy", "numpy"):
-        if hasattr(data, convert):
-            return np.asarray(getattr(data, convert)())
-    return np.asarray(data)
 
 
 def _input_array(data: Any) -> np.ndarray:
@@ -199,32 +129,3 @@ def _as_structure(data: Any) -> Any:
     if isinstance(data, list | tuple) and not any(hasattr(part, "shape") for part in data):
         return np.asarray(data)
     return data
-
-
-def _is_dataset(x: Any) -> bool:
-    return (
-        not hasattr(x, "shape")
-        and not isinstance(x, list | tuple | dict)
-        and (isinstance(x, keras.utils.PyDataset) or hasattr(x, "__iter__"))
-    )
-
-
-def _length(dataset: Any) -> int | None:
-    """Number of batches; None where it is not known."""
-    if hasattr(dataset, "cardinality"):
-        count = int(dataset.cardinality())
-        if count == -1:
-            raise ConfigurationError(
-                "x is an endless data set. Take a part of it, as in x.take(10), or leave out repeat()."
-            )
-        return None if count < 0 else count
-    if isinstance(dataset, keras.utils.PyDataset):
-        batches: int | None = dataset.num_batches
-        return batches
-    return len(dataset) if hasattr(dataset, "__len__") else None
-
-
-def _spec(shape: tuple[int | None, ...], dtype: Any) -> Any:
-    name = dtype.name if hasattr(dtype, "name") else str(dtype)
-    # With a name, for an automatic one would change the names of what users make later.
-    return keras.KerasTensor(shape, "string" if name.startswith(("str", "bytes", "object")) else name, name="instances")

@@ -8,7 +8,9 @@ import numpy as np
 
 from tensorboard_activis.capture.content_ids import ContentIds
 from tensorboard_activis.capture.instance_metadata import InstanceMetadata
-from tensorboard_activis.capture.keras.data import ArrayData, Batch, DatasetData, as_array
+from tensorboard_activis.capture.keras.batches import Batch, as_array
+from tensorboard_activis.capture.keras.data import ArrayData
+from tensorboard_activis.capture.keras.datasets import DatasetData
 from tensorboard_activis.capture.keras.labels import Labels, check_width
 from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, watched
 from tensorboard_activis.capture.keras.tap import Captured
@@ -33,7 +35,7 @@ class Described:
 
     def __init__(self, data: ArrayData | DatasetData, id: Any, columns: Any, texts: Any, audio: Any) -> None:
         self.given = InstanceMetadata(id, columns)
-        self.given.check(data.instances, fixed_order=data.fixed_order)
+        self.given.check(None if data.bounded else data.instances, fixed_order=data.fixed_order)
         if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):
             raise ConfigurationError(
                 "audio must be the number of values per second, where inputs are waveforms, or a function of a batch that "
@@ -47,7 +49,7 @@ class Described:
             raise ConfigurationError(
                 f"texts must be one text per instance, in the order of x, or a function of a batch; got {texts!r:.60}."
             )
-        if not data.fixed_order or data.instances not in (None, len(texts)):
+        if not data.fixed_order or not (data.bounded or data.instances in (None, len(texts))):
             raise ConfigurationError(
                 f"texts has {len(texts)} values, one for each instance in the order of x; but x holds {data.instances} instances."
                 if data.fixed_order
@@ -165,8 +167,17 @@ class Reading:
             "columns": _features(batch) | {name: _plain(values) for name, values in (columns or {}).items()},
         }
 
-    def end(self) -> None:
-        """Says that this was all. ActiVisError: more was given by the order of the data than there are instances."""
+    def end(self, *, complete: bool = True) -> None:
+        """Ends the pass.
+
+        Arguments:
+            complete: whether all of the data was read, rather than a part of them.
+
+        Raises:
+            ActiVisError: there are more values by the order of the data than instances.
+        """
+        if not complete:
+            return
         self._given.check_all_used(self._seen)
         texts = self._texts
         if texts is not None and not callable(texts) and self._seen < len(texts):

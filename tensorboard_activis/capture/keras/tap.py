@@ -14,7 +14,7 @@ from keras import ops
 
 from tensorboard_activis.capture.interrupts import uninterrupted, within
 from tensorboard_activis.capture.keras import calls as keras_calls
-from tensorboard_activis.capture.keras.data import as_array
+from tensorboard_activis.capture.keras.batches import as_array
 from tensorboard_activis.capture.keras.graph import Recording
 from tensorboard_activis.capture.keras.masks import Masks
 from tensorboard_activis.capture.keras.reduce import reduce_activations

@@ -67,8 +67,6 @@ def test_tf_data():
     first, second = (np.concatenate([batch.labels for batch in shuffled]) for _ in range(2))
     np.testing.assert_array_equal(first, Y)  # not in an order of chance
     np.testing.assert_array_equal(second, Y)
-    with pytest.raises(ConfigurationError, match="x is an endless data set"):
-        evaluation_data(dataset.repeat(), None, 10)
     with pytest.raises(ConfigurationError, match="x is an empty data set"):
         evaluation_data(dataset.take(0), None, 10)
 
@@ -82,7 +80,9 @@ def test_tf_data():
         ((X, Y[:5], 4), "same number of instances; got x 7, y 5"),
         (({"left": X, "right": X[:3]}, None, 4), "got x 7, x 3"),
         ((Sequence(), Y, 4), "y must be None"),
-        (((batch for batch in [X]), None, 4), "readable once per snapshot; got a generator"),
+        ((X, Y, 4, 0), "steps must be a positive number of batches, or None; got 0"),
+        ((X, Y, 4, True), "steps must be a positive number of batches, or None; got True"),
+        ((keras.utils.PyDataset(), None, 4), "a PyDataset that does not say how many batches it has.*__len__"),
         ((X, Y, 0), "batch_size must be a positive number of instances; got 0"),
     ],
 )
