@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from tensorboard_activis.capture.keras.data import as_array
+from tensorboard_activis.capture.keras.batches import as_array
 from tensorboard_activis.capture.keras.graph import record_graph
 from tensorboard_activis.capture.keras.tap import Tap, targets
 from tensorboard_activis.errors import ConfigurationError
