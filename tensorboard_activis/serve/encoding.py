@@ -4,7 +4,7 @@ import json
 import math
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -62,19 +62,33 @@ def finite(value: object) -> object:
     return value if value is None or isinstance(value, (str, int)) else finite(_plain(value))
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What is known of a dataclass once: its fields as (name in Python, name outside, whether it is a mapping of arrays)."""
+
+    fields: tuple[tuple[str, str, bool], ...]
+    arrays: bool
+
+
+_SHAPES: dict[object, _Shape] = {}
+
+
+def _shape(kind: Any) -> _Shape:
+    known = _SHAPES.get(kind)
+    if known is None:
+        hints = get_type_hints(kind, include_extras=True)
+        names = [field.name for field in fields(kind)]
+        spread = {name: get_origin(hints[name]) is Mapping and _is_array(hints[name]) for name in names}
+        known = _SHAPES[kind] = _Shape(
+            tuple((name, wire_name(name), spread[name]) for name in names),
+            any(_is_array(hints[name]) for name in names),
+        )
+    return known
+
+
 def has_arrays(kind: object) -> bool:
     """Whether this is a dataclass that is sent as safetensors."""
-    return is_dataclass(kind) and any(map(_is_array, _hints(kind).values()))
-
-
-_HINTS: dict[object, dict[str, Any]] = {}  # asked for with every answer, and slow to find
-
-
-def _hints(kind: Any) -> dict[str, Any]:
-    hints = _HINTS.get(kind)
-    if hints is None:
-        hints = _HINTS[kind] = get_type_hints(kind, include_extras=True)
-    return hints
+    return is_dataclass(kind) and _shape(kind).arrays
 
 
 def _is_array(hint: Any) -> bool:
@@ -89,12 +103,11 @@ def _is_array(hint: Any) -> bool:
 
 
 def _parts(answer: Any, before: str = "") -> Iterator[tuple[str, object]]:
-    hints = _hints(type(answer))
-    for field in fields(answer):
-        name, value = f"{before}{wire_name(field.name)}", getattr(answer, field.name)
+    for field, wire, spread in _shape(type(answer)).fields:
+        name, value = before + wire, getattr(answer, field)
         if value is None:
             continue
-        if isinstance(value, Mapping) and _is_array(hints[field.name]):
+        if spread:
             yield from value.items()
         elif has_arrays(type(value)):
             yield from _parts(value, f"{name}.")
@@ -104,8 +117,9 @@ def _parts(answer: Any, before: str = "") -> Iterator[tuple[str, object]]:
 
 def _plain(value: Any) -> object:
     """What JSON has no word for: dataclasses as objects, a few numbers as a list."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {wire_name(field.name): getattr(value, field.name) for field in fields(value)}
+    known = _SHAPES.get(type(value))  # a graph has thousands of these
+    if known is not None or is_dataclass(type(value)):
+        return {wire: getattr(value, field) for field, wire, _ in (known or _shape(type(value))).fields}
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     if isinstance(value, Mapping):
