@@ -103,7 +103,7 @@ def whole(where: Path) -> None:
     """All data on each; probes, and columns by the order of the data."""
     columns = {"number": [row / 2 for row in range(INSTANCES)]}
     with (
-        patch("tensorboard_activis.capture.torch.batches.BATCH", 4),
+        patch("tensorboard_activis.capture.torch.batches.BATCH_SIZE", 4),
         ActiVisLogger(where, Net(), (X, Y), **options(columns=columns, probes=(X[:2], Y[:2]))) as activis,
     ):
         passes = []

@@ -1,4 +1,4 @@
-"""One batch in the one form, and what is done to all of its tensors."""
+"""The normalized form of a batch, and operations on all tensors of a nested value."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -16,8 +16,16 @@ from tensorboard_activis.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Batch:
-    """What the model is given, and labels and texts as they came. `mask` is bool [instances, positions], False in padding; `raw` is
-    the whole batch as the loader gave it."""
+    """A batch of evaluation data, split into the model's inputs, labels and texts.
+
+    Attributes:
+        args, kwargs: what the model is called with.
+        labels: as the data loader gave them; None if there are none.
+        instances: how many the batch has.
+        mask: bool [instances, positions], False in padding; None without padding mask.
+        texts: one text or list of tokens per instance, None if unknown.
+        raw: the whole batch as the data loader gave it.
+    """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -28,72 +36,74 @@ class Batch:
     raw: Any = None
 
 
-def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """The same nested value with every tensor changed; numpy arrays become tensors."""
+def map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Applies a function to every tensor of a nested value and returns the result; numpy arrays become tensors first."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiubc":
         value = torch.as_tensor(value)
     if isinstance(value, torch.Tensor):
-        return change(value)
+        return function(value)
     if isinstance(value, Mapping):
-        return {key: map_tensors(inner, change) for key, inner in value.items()}
+        return {key: map_tensors(inner, function) for key, inner in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         if isinstance(value, nn.utils.rnn.PackedSequence):
             return value
-        return type(value)(*(map_tensors(inner, change) for inner in value))
+        return type(value)(*(map_tensors(inner, function) for inner in value))
     if isinstance(value, (list, tuple)):
-        return type(value)(map_tensors(inner, change) for inner in value)
+        return type(value)(map_tensors(inner, function) for inner in value)
     if is_dataclass(value) and not isinstance(value, type):
         return replace(
-            value, **{entry.name: map_tensors(getattr(value, entry.name), change) for entry in fields(value)}
+            value, **{entry.name: map_tensors(getattr(value, entry.name), function) for entry in fields(value)}
         )
     return value
 
 
 def all_tensors(value: Any) -> list[torch.Tensor]:
-    """Every tensor in a nested value, in order."""
-    found: list[torch.Tensor] = []
+    """Every tensor of a nested value, in order."""
+    tensors: list[torch.Tensor] = []
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
-        found.append(tensor)
+        tensors.append(tensor)
         return tensor
 
     map_tensors(value, keep)
-    return found
+    return tensors
 
 
-def cut(batch: Batch, count: int) -> Batch:
-    """The first instances of a batch."""
+def first_instances(batch: Batch, count: int) -> Batch:
+    """The first `count` instances of a batch; the batch itself if it has no more."""
     if batch.instances <= count:
         return batch
 
     def shorten(tensor: torch.Tensor) -> torch.Tensor:
-        axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
-        return tensor.narrow(axes[0], 0, count) if axes else tensor
+        batch_axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
+        return tensor.narrow(batch_axes[0], 0, count) if batch_axes else tensor
 
     mask = None if batch.mask is None else batch.mask[:count]
     return Batch(map_tensors(batch.args, shorten), map_tensors(batch.kwargs, shorten), batch.labels, count, mask)
 
 
-def broadcast_batch(processes: Processes, own: Batch | None) -> Batch | None:
-    """The batch of the first process that has one, on all of them; on the others without texts and what the loader gave.
+def broadcast_batch(processes: Processes, local: Batch | None) -> Batch | None:
+    """Broadcasts the batch of the first process that has one to all processes; the others get it without `texts` and `raw`.
+
+    If it cannot be serialized, each process gets its own batch back.
 
     Raises:
-        ConfigurationError: this process has none, and that of the first cannot be sent.
+        ConfigurationError: this process has no batch, and that of the other process cannot be serialized.
     """
     if processes.size == 1:
-        return own
-    sent = None if own is None else (own.args, own.kwargs, own.labels, own.instances, own.mask)
+        return local
+    content = None if local is None else (local.args, local.kwargs, local.labels, local.instances, local.mask)
     try:
-        sendable = sent is None or bool(serialize(sent, encode))
+        sendable = content is None or bool(serialize(content, encode))
     except SerializationError:
         sendable = False
     if processes.any(not sendable):
-        if own is None:
+        if local is None:
             raise ConfigurationError(
                 "This process has no data, and needs a batch of another one to know what the model is given. What batches hold "
                 "is more than tensors, numpy arrays, numbers and texts, in lists, tuples and dicts, and cannot be sent. Give "
                 "every process some data."
             )
-        return own
-    found = broadcast(processes, sent, encode, DECODERS)
-    return own if found is sent or found is None else Batch(*found)
+        return local
+    received = broadcast(processes, content, encode, DECODERS)
+    return local if received is content or received is None else Batch(*received)

@@ -16,9 +16,9 @@ from tensorboard_activis.capture.processes import Processes, SingleProcess, roun
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
-from tensorboard_activis.capture.torch.batch import Batch, broadcast_batch, cut, map_tensors
+from tensorboard_activis.capture.torch.batch import Batch, broadcast_batch, first_instances, map_tensors
 from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
-from tensorboard_activis.capture.torch.buffers import share_buffers
+from tensorboard_activis.capture.torch.buffers import broadcast_buffers
 from tensorboard_activis.capture.torch.evaluation_mode import (
     device_of,
     dtype_of,
@@ -141,7 +141,7 @@ class TorchCapture:
 
         def hooked() -> None:
             model = self._initialised()
-            share_buffers(model, self._processes)
+            broadcast_buffers(model, self._processes)
             hooks = ActivationHooks(model, self._layer_outputs, self._reducers)
             bracketed(hooks.attach, lambda: passes(model, hooks), lambda failed: hooks.detach())
 
@@ -211,7 +211,7 @@ class TorchCapture:
         add(self._rows(taken, moved.instances), probe=probe, **described)
 
         def inputs(few: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
-            some = cut(moved, _RECORDED) if few else moved
+            some = first_instances(moved, _RECORDED) if few else moved
             return some.args, some.kwargs, some.instances
 
         if not self._sharded:  # all would have to record again when one does
@@ -269,7 +269,7 @@ class TorchCapture:
         """
         model = self._initialised()
         batch = self._moved(first)
-        few = cut(batch, _RECORDED)
+        few = first_instances(batch, _RECORDED)
         if few.instances < batch.instances:
             try:
                 return Tracer(model, few.instances).run(few.args, few.kwargs), few

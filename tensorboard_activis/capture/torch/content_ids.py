@@ -1,4 +1,4 @@
-"""Names for instances that stay the same from pass to pass, whatever order the loader gives them in."""
+"""Instance ids from a hash of the content, the same in every pass whatever the order of the data loader."""
 
 import numpy as np
 import torch
@@ -8,27 +8,30 @@ from tensorboard_activis.capture.torch.batch import Batch, all_tensors
 
 
 class ContentIds:
-    """Names the instances of torch batches by their content; one object serves one pass, as `content_ids.ContentIds` does."""
+    """Gives instances of torch batches ids from a hash of their inputs; one object per pass, as `content_ids.ContentIds`."""
 
     def __init__(self) -> None:
-        self._names = content_ids.ContentIds()
+        self._content_ids = content_ids.ContentIds()
 
-    def of(self, batch: Batch) -> list[str]:
-        """One id per instance of a batch that is still where the loader left it."""
+    def for_batch(self, batch: Batch) -> list[str]:
+        """One id per instance of a batch. Called before the batch is moved to another device, which saves copying it back."""
         mask = None if batch.mask is None else batch.mask.numpy(force=True)
-        columns = [
+        inputs = [
             _array(tensor)
             for tensor in all_tensors([batch.args, batch.kwargs])
             if _is_per_instance(tensor, batch.instances)
         ]
 
-        def content(column: np.ndarray, row: int) -> np.ndarray:
-            # How far a batch is padded depends on what else is in it.
-            if mask is not None and column.ndim > 1 and column.shape[1] == mask.shape[1]:
-                return np.asarray(column[row][mask[row]])
-            return np.asarray(column[row])
+        def content(values: np.ndarray, index: int) -> np.ndarray:
+            # Padding depends on the other instances of the batch.
+            if mask is not None and values.ndim > 1 and values.shape[1] == mask.shape[1]:
+                return np.asarray(values[index][mask[index]])
+            return np.asarray(values[index])
 
-        return [self._names.instance_id([content(column, row) for column in columns]) for row in range(batch.instances)]
+        return [
+            self._content_ids.instance_id([content(values, index) for values in inputs])
+            for index in range(batch.instances)
+        ]
 
 
 def _is_per_instance(tensor: torch.Tensor, instances: int) -> bool:

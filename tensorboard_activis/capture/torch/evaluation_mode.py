@@ -1,4 +1,4 @@
-"""Running a model that is being trained as if nobody had."""
+"""Runs the model in evaluation mode and restores everything that this changed."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,57 +13,66 @@ from tensorboard_activis.capture.interrupts import bracketed, within
 from tensorboard_activis.capture.random_states import random_states
 from tensorboard_activis.capture.torch.modules import unwrap
 from tensorboard_activis.capture.torch.other_threads import OtherThreads
-from tensorboard_activis.capture.torch.script_modules import scripts_wrapped
+from tensorboard_activis.capture.torch.script_modules import script_modules_wrapped
 from tensorboard_activis.capture.torch.thread_state import thread_state
 
 T = TypeVar("T")
 
 
 def run_in_evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None, body: Callable[[], T]) -> T:
-    """Runs the body in `evaluation_mode`, whatever other threads do and wherever Ctrl-C comes.
+    """Runs a function with the model in evaluation mode, safe with other threads and with signals such as Ctrl-C.
 
-    One pass at a time: another thread's waits. Other threads that run the model, or set its training flags, wait until all is as
-    before. A forward pass of theirs that runs already is waited for.
+    One pass at a time: passes of other threads wait. Threads that call the model, or set its training flags, wait until everything
+    is restored; a forward pass that another thread runs already is waited for.
 
     Arguments:
-        loaders: see `evaluation_mode`; None where the body itself sees to random states, with `RandomStream`.
+        model: the user's own model, unwrapped.
+        loaders: see `evaluation_mode`; None where the body itself restores random states, with `RandomStream`.
+        body: the function.
+
+    Returns:
+        What the function returns.
 
     Raises:
-        ActiVisError: another thread's forward pass does not end.
+        ActiVisError: another thread's forward pass does not end in time; see `OtherThreads.wait`.
     """
     others = OtherThreads(model)
 
-    def alone() -> T:
+    def run_alone() -> T:
         others.wait()
         return within(body, evaluation_mode(model, loaders))
 
-    return exclusively(lambda: bracketed(others.stop, alone, lambda failed: others.go()))
+    return exclusively(lambda: bracketed(others.block, run_alone, lambda failed: others.release()))
 
 
 @contextmanager
 def evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None = ()) -> Iterator[None]:
-    """In the body the model is in evaluation mode, without gradients, run eagerly; then all is as before.
+    """Puts the model into evaluation mode, eager and without gradients, for a `with` block; then restores everything.
 
-    Random states of Python, numpy and torch, of generators that the loaders own, training flags of every module, buffers
-    and the gradient mode are put back. Gradients are turned off by `no_grad`, not by `inference_mode`: what a model caches
-    in its forward pass (rotary tables, say) must still be good for training.
+    Restored are the random states of Python, numpy and torch and of the loaders' generators, the training flag of every module,
+    buffers, and the gradient mode. Gradients are off by `no_grad`, not `inference_mode`: tensors that a model caches in its
+    forward pass (rotary tables, say) must still work in training.
+
+    Arguments:
+        model: the user's own model, unwrapped.
+        loaders: data loaders that the block reads; None leaves all random states alone.
     """
     with ExitStack() as stack:
         stack.enter_context(thread_state())
-        stack.enter_context(_eager())  # first: another thread's compiled forward pass would not come to hooks
+        stack.enter_context(_eager_mode())  # first: hooks do not see another thread's compiled forward pass
         if loaders is not None:
             stack.enter_context(random_states(loaders))
-        stack.enter_context(_evaluation(model))
-        stack.enter_context(_buffers(model))
-        stack.enter_context(scripts_wrapped(model))
+        stack.enter_context(_training_off(model))
+        stack.enter_context(_buffers_restored(model))
+        stack.enter_context(script_modules_wrapped(model))
         stack.enter_context(_no_cast_cache())
         stack.enter_context(torch.no_grad())
         yield
 
 
 @contextmanager
-def _evaluation(model: nn.Module) -> Iterator[None]:
-    """Sets the flags themselves: a `train` of the user's own may do more, such as merging weights."""
+def _training_off(model: nn.Module) -> Iterator[None]:
+    """Sets `training` of every module to False. Not by `eval()`, which users may have overridden, for example to merge weights."""
     flags = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
     try:
         for module, _ in flags:
@@ -71,13 +80,13 @@ def _evaluation(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         for module, training in flags:
-            if module.training is False:  # otherwise somebody set it meanwhile, who is right
+            if module.training is False:  # otherwise it was set meanwhile, and stays so
                 module.training = training
 
 
 @contextmanager
-def _buffers(model: nn.Module) -> Iterator[None]:
-    """Some models count or average in their forward pass whatever the mode."""
+def _buffers_restored(model: nn.Module) -> Iterator[None]:
+    """Restores all buffers: some models update them in their forward pass in evaluation mode as well."""
     saved = [
         (module, name, buffer, buffer._version, buffer.clone())
         for module in model.modules()
@@ -97,8 +106,8 @@ def _buffers(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _eager() -> Iterator[None]:
-    """Hooks inside compiled code never fire, and fused attention leaves modules out: neither is used in the body."""
+def _eager_mode() -> Iterator[None]:
+    """Turns off torch.compile, whose code runs no hooks, and the attention fast path, which skips modules."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -113,7 +122,7 @@ def _eager() -> Iterator[None]:
 
 @contextmanager
 def _no_cast_cache() -> Iterator[None]:
-    """Weights that autocast casts without gradients must not be found by the training step that comes next."""
+    """Turns off autocast's cache: the next training step must not get weights that were cast without gradients."""
     enabled = torch.is_autocast_cache_enabled()
     torch.set_autocast_cache_enabled(False)
     try:
@@ -123,25 +132,25 @@ def _no_cast_cache() -> Iterator[None]:
 
 
 def is_lazy(model: nn.Module) -> bool:
-    """Whether there are parameters that the first forward pass makes."""
+    """Whether the model has lazy parameters or buffers, which the first forward pass initializes."""
     tensors = (*model.parameters(), *model.buffers())
     return any(nn.parameter.is_lazy(tensor) for tensor in tensors)
 
 
 def is_sharded(model: nn.Module) -> bool:
-    """Whether each of several processes holds a part of the parameters, as after `fully_shard`."""
-    found = [parameter for parameter in model.parameters() if hasattr(parameter, "device_mesh")]
-    return any(parameter.device_mesh.size() > 1 for parameter in found)
+    """Whether parameters are sharded over several processes, as after `fully_shard`."""
+    distributed = [parameter for parameter in model.parameters() if hasattr(parameter, "device_mesh")]
+    return any(parameter.device_mesh.size() > 1 for parameter in distributed)
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model is: its first parameter or buffer; the processor if it has neither."""
+    """Device of the model's first parameter or buffer; the CPU if it has neither."""
     for tensor in (*unwrap(model).parameters(), *unwrap(model).buffers()):
         return tensor.device
     return torch.device("cpu")
 
 
 def dtype_of(model: nn.Module) -> torch.dtype | None:
-    """The floating type of all its parameters; None if there is more than one, or none."""
-    found = {parameter.dtype for parameter in unwrap(model).parameters() if parameter.is_floating_point()}
-    return found.pop() if len(found) == 1 else None
+    """The one floating dtype of all parameters; None if there are several, or none."""
+    dtypes = {parameter.dtype for parameter in unwrap(model).parameters() if parameter.is_floating_point()}
+    return dtypes.pop() if len(dtypes) == 1 else None

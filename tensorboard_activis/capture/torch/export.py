@@ -17,7 +17,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.torch.layer_outputs import Recording
 from tensorboard_activis.capture.torch.modules import is_builtin, module_paths, plain_path
-from tensorboard_activis.capture.torch.operators import is_plumbing, operator_name
+from tensorboard_activis.capture.torch.operators import has_no_node, operator_name
 from tensorboard_activis.capture.union import interleave
 
 
@@ -144,7 +144,7 @@ class _Exported:
                     if source.key != layer and source.key not in parts:
                         self._edge(source.key, target, shape)
             found = _Step(parts[0] if parts else layer, parts)
-        elif not values or is_plumbing(name, values):
+        elif not values or has_no_node(name, values):
             found = got[0][0]
         else:
             found = _Step(self._operator(holder, name, step, got, values))

@@ -29,8 +29,8 @@ from tensorboard_activis.capture.torch.modules import (
     output_tensors,
     type_name,
 )
-from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing, operator_name
-from tensorboard_activis.capture.torch.thread_state import seeing
+from tensorboard_activis.capture.torch.operators import has_no_node, is_counted, operator_name
+from tensorboard_activis.capture.torch.thread_state import function_mode
 
 
 def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], instances: int) -> Recording:
@@ -102,7 +102,7 @@ class Tracer(TorchFunctionMode):
         def forward() -> Any:
             self._add_inputs(args, kwargs)
             self._active = True
-            output = within(lambda: self._model(*args, **kwargs), seeing(self))
+            output = within(lambda: self._model(*args, **kwargs), function_mode(self))
             self._add_outputs(output)
             return output
 
@@ -271,8 +271,8 @@ class Tracer(TorchFunctionMode):
         ]
         if not outputs:
             return
-        plumbing = is_plumbing(name, [tensor for _, tensor in outputs])
-        call_site = None if plumbing else self._stack.operator(name)
+        no_node = has_no_node(name, [tensor for _, tensor in outputs])
+        call_site = None if no_node else self._stack.operator(name)
         if not inputs or not self._running:
             return
         running = self._running[-1]

@@ -15,9 +15,9 @@ from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.capture.torch.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.layer_outputs import LayerOutput
 from tensorboard_activis.capture.torch.modules import module_paths, output_tensors
-from tensorboard_activis.capture.torch.operators import is_counted, is_plumbing, operator_name
+from tensorboard_activis.capture.torch.operators import has_no_node, is_counted, operator_name
 from tensorboard_activis.capture.torch.reduce import reduce_activations
-from tensorboard_activis.capture.torch.thread_state import seeing
+from tensorboard_activis.capture.torch.thread_state import function_mode
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -114,7 +114,7 @@ class ActivationHooks:
         self._instances, self._mask, self._activations = instances, mask, {}
         self._called_paths.clear()
         self._operator_counts = Counter() if count_operators else None
-        modes = [seeing(_OperatorMode(self._on_operator))] if self._operators or count_operators else []
+        modes = [function_mode(_OperatorMode(self._on_operator))] if self._operators or count_operators else []
         self._active = True
         try:
             output = within(forward, *modes)
@@ -165,7 +165,7 @@ class ActivationHooks:
             return
         changed = args[0] if name == "setitem" and args else output
         outputs = {key_path: tensor for key_path, tensor in output_tensors(changed) if isinstance(tensor, torch.Tensor)}
-        if not outputs or is_plumbing(name, list(outputs.values())):
+        if not outputs or has_no_node(name, list(outputs.values())):
             return
         call_site = self._stack.operator(name)
         if call_site is None:

@@ -152,6 +152,6 @@ def _agreed(processes: Processes, flag: bool) -> bool:
 
 def _alike(processes: Processes, data: Batches, first: Batch | None) -> bool:
     """Whether all have the same data, as far as their number and the first batch tell."""
-    told = None if first is None else [data.instances, len(data), ContentIds().of(first)]
+    told = None if first is None else [data.instances, len(data), ContentIds().for_batch(first)]
     texts = processes.all_gather(repr(told).encode())
     return first is not None and len(set(texts)) == 1

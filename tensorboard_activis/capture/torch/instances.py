@@ -174,7 +174,7 @@ class Reading:
         ids, columns = self._given.for_batch(batch.raw, place, count, self._positions.described(place, count))
         self._seen += count
         if ids is None:
-            ids = self._content.of(batch) if self._content is not None else self._positions.ids(place, count)
+            ids = self._content.for_batch(batch) if self._content is not None else self._positions.ids(place, count)
         ids = ids.tolist() if isinstance(ids, torch.Tensor) else ids
         return {
             "ids": ids,

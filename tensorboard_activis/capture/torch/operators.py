@@ -1,12 +1,12 @@
-"""Which operators a person thinks of as steps of a model, and what they are called."""
+"""Which operators get a node in the graph, and their names."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-#: These pick, order, cast or copy values; the data flow is drawn through them.
-_PLUMBING = {
+#: These select, reorder, cast or copy values. They get no node; edges pass through them.
+_WITHOUT_NODE = {
     "get",
     "set",
     "to",
@@ -65,7 +65,7 @@ _PLUMBING = {
     "new_tensor",
 }
 
-#: A reversed operator is the same step: 1 - x.
+#: Reflected operators, as in 1 - x, have the name of the operator.
 _REVERSED = {
     "rsub": "sub",
     "rdiv": "div",
@@ -78,16 +78,16 @@ _REVERSED = {
 
 
 def operator_name(func: Any) -> str:
-    """The step's own name: "relu" for relu_, "sub" for __rsub__; "get" for a property."""
+    """Name of an operator: "relu" for relu_, "sub" for __rsub__; "get" for a property."""
     name = str(getattr(func, "__name__", func)).strip("_")
     return _REVERSED.get(name, name)
 
 
 def is_counted(name: str) -> bool:
-    """Whether a pass that runs it, or not, is on another path. Only the name is looked at, for that costs nothing."""
-    return name not in _PLUMBING
+    """Whether the operator counts when execution paths are compared. By the name alone, which is cheap."""
+    return name not in _WITHOUT_NODE
 
 
-def is_plumbing(name: str, outputs: Sequence[torch.Tensor]) -> bool:
-    """Whether the data flow is drawn through it. Comparisons and positions are, too: their output is no activation."""
-    return name in _PLUMBING or not any(leaf.is_floating_point() or leaf.is_complex() for leaf in outputs)
+def has_no_node(name: str, outputs: Sequence[torch.Tensor]) -> bool:
+    """Whether the operator gets no node. Operators with integer or boolean output do not either: it is no activation."""
+    return name in _WITHOUT_NODE or not any(tensor.is_floating_point() or tensor.is_complex() for tensor in outputs)

@@ -1,8 +1,7 @@
-"""Other threads that use a model, such as one that trains it, wait while a pass has it in evaluation mode.
+"""Blocks other threads that use the model, such as a training thread, while a pass has it in evaluation mode.
 
-Training flags belong to the modules and not to threads, so a forward pass of another thread must not run at the same time. One
-that runs already is waited for: the stacks of all threads show it, so nothing has to be installed before. One that begins
-meanwhile waits in the first hook of the modules that it calls.
+Training flags belong to modules, not to threads, so no other thread may run a forward pass at the same time. A forward pass that
+is already running is found in the stacks of the threads, and waited for. One that begins meanwhile waits in a forward pre-hook.
 """
 
 import os
@@ -22,15 +21,17 @@ from tensorboard_activis.errors import ActiVisError
 
 #: Seconds to wait for a forward pass of another thread to end.
 PATIENCE = 60.0
-_SLICE = 0.02
+_INTERVAL = 0.02
 _OPEN, _DRAINING, _CLOSED = range(3)
-_CALLS: tuple[CodeType, ...] = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
-#: Where a thread waits for another one.
-_WAITING = (threading.__file__, os.path.join("concurrent", "futures"), "queue.py")
+_CALL_CODES: tuple[CodeType, ...] = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
+#: Files of the standard library in which a thread waits for another one.
+_WAITING_FILES = (threading.__file__, os.path.join("concurrent", "futures"), "queue.py")
 
 
-def _train_after(original: Callable[..., nn.Module], wait: Callable[[nn.Module], None]) -> Callable[..., nn.Module]:
-    """Module's `train`, which waits first."""
+def _make_waiting_train(
+    original: Callable[..., nn.Module], wait: Callable[[nn.Module], None]
+) -> Callable[..., nn.Module]:
+    """A `Module.train` that waits first."""
 
     def train(self: nn.Module, mode: bool = True) -> nn.Module:
         wait(self)
@@ -39,51 +40,57 @@ def _train_after(original: Callable[..., nn.Module], wait: Callable[[nn.Module],
     return train
 
 
-#: The second belongs to a thread that has just been let go, and is about to call the first.
-_TRAINS: tuple[CodeType, ...] = (
+#: The second is the waiting `train`, on the stack of a thread that was released and is about to call the first.
+_TRAIN_CODES: tuple[CodeType, ...] = (
     nn.Module.train.__code__,
-    _train_after(nn.Module.train, lambda module: None).__code__,
+    _make_waiting_train(nn.Module.train, lambda module: None).__code__,
 )
 
 
 class OtherThreads:
-    """Keeps other threads out of a model between `stop` and `go`, but those that the model itself waits for."""
+    """Blocks other threads that use the model from `block` to `release`; not those that its own forward pass waits for.
+
+    Arguments:
+        model: the user's own model, unwrapped.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._modules = weakref.WeakSet(model.modules())
-        self._known: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
+        self._concerned_modules: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
         self._thread, self._process = threading.get_ident(), os.getpid()
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
         self._state = _OPEN
-        self._stopped: set[int] = set()
+        self._waiting_threads: set[int] = set()
         self._hooks: list[RemovableHandle] = []
         self._train: Any = None
-        self._own_train: Any = self
+        self._waiting_train: Any = self
 
-    def stop(self) -> None:
-        """Forward passes, `train()` and `eval()` of other threads wait from here on. Those that run go on: see `wait`."""
+    def block(self) -> None:
+        """From here on forward passes, `train()` and `eval()` of other threads wait. Those already running continue: see `wait`."""
         self._state = _DRAINING
         self._train = nn.Module.train
 
         def hook(module: nn.Module, args: Any) -> None:
-            self._pass(module)
+            self._wait_if_blocked(module)
 
         for module in self._model.modules():
             if not isinstance(module, torch.jit.ScriptModule):
                 self._hooks.append(module.register_forward_pre_hook(hook, prepend=True))
 
-        self._own_train = _train_after(self._train, lambda module: self._pass(module, forward=False))
-        nn.Module.train = self._own_train  # type: ignore[method-assign]
+        self._waiting_train = _make_waiting_train(
+            self._train, lambda module: self._wait_if_blocked(module, forward=False)
+        )
+        nn.Module.train = self._waiting_train  # type: ignore[method-assign]
 
     def wait(self) -> None:
         """Waits until no other thread runs the model.
 
         Raises:
-            ActiVisError: one does for more than `PATIENCE` seconds.
+            ActiVisError: one still does after `PATIENCE` seconds.
         """
         end = time.monotonic() + PATIENCE
-        while not self._close():
+        while not self._try_close():
             if time.monotonic() > end:
                 raise ActiVisError(
                     f"Another thread has been running the model for {PATIENCE:g} seconds, and training flags belong to the "
@@ -91,44 +98,44 @@ class OtherThreads:
                 )
             time.sleep(0.001)
 
-    def go(self) -> None:
-        """The others go on; safe to call twice."""
+    def release(self) -> None:
+        """Lets the other threads continue; safe to call twice."""
         for handle in self._hooks:
             handle.remove()
-        if nn.Module.train is self._own_train:
+        if nn.Module.train is self._waiting_train:
             nn.Module.train = self._train  # type: ignore[method-assign]
-        with self._changed:
+        with self._condition:
             self._state = _OPEN
-            self._changed.notify_all()
+            self._condition.notify_all()
 
-    def _close(self) -> bool:
-        with self._changed:
+    def _try_close(self) -> bool:
+        with self._condition:
             self._state = _CLOSED
-            if not self._running():
+            if not self._is_running():
                 return True
             self._state = _DRAINING
-            self._changed.notify_all()
+            self._condition.notify_all()
         return False
 
-    def _running(self) -> bool:
+    def _is_running(self) -> bool:
         others = [thread for thread in sys._current_frames() if thread != self._thread]
-        return any(thread not in self._stopped and self._runs(thread) for thread in others)
+        return any(thread not in self._waiting_threads and self._is_in_model(thread) for thread in others)
 
-    def _runs(self, thread: int) -> bool:
-        """Whether a thread is inside of one of the modules, or sets flags."""
+    def _is_in_model(self, thread: int) -> bool:
+        """Whether a thread is in a forward pass of one of the modules, or sets its training flag."""
         for _ in range(10):
             top = sys._current_frames().get(thread)
             if top is None:
                 return False
             if self._inside(top):
                 return True
-            if sys._current_frames().get(thread) is top:  # so none of the frames below it has ended meanwhile
+            if sys._current_frames().get(thread) is top:  # so the frames below were the same all the time
                 return False
         return True
 
     def _inside(self, frame: FrameType | None) -> bool:
         while frame is not None:
-            if frame.f_code in _CALLS or frame.f_code in _TRAINS:
+            if frame.f_code in _CALL_CODES or frame.f_code in _TRAIN_CODES:
                 module = frame.f_locals.get("self")
                 if isinstance(module, nn.Module) and self._concerns(module):
                     return True
@@ -136,39 +143,39 @@ class OtherThreads:
         return False
 
     def _concerns(self, module: nn.Module) -> bool:
-        """Whether a module is one of the model's, or has one of them inside, as wrappers do."""
-        known = self._known.get(module)
-        if known is None:
+        """Whether a module is one of the model's modules, or contains one, as wrappers do."""
+        concerned = self._concerned_modules.get(module)
+        if concerned is None:
             wrapped = getattr(module, "_orig_mod", None)
             inner = (*module.modules(), *(wrapped.modules() if isinstance(wrapped, nn.Module) else ()))
-            known = self._known[module] = any(each in self._modules for each in inner)
-        return known
+            concerned = self._concerned_modules[module] = any(each in self._modules for each in inner)
+        return concerned
 
-    def _pass(self, module: nn.Module, forward: bool = True) -> None:
-        """Returns when this thread may go on, which is about to call the module, or to set its flags."""
+    def _wait_if_blocked(self, module: nn.Module, forward: bool = True) -> None:
+        """Waits until this thread, which is about to call the module or to set its training flag, may do so."""
         thread = threading.get_ident()
         if thread == self._thread or os.getpid() != self._process or not self._concerns(module):
             return
         caller: FrameType | None = sys._getframe(1)
-        call = _CALLS if forward else _TRAINS
+        call = _CALL_CODES if forward else _TRAIN_CODES
         while caller is not None and caller.f_code not in call:
             caller = caller.f_back
         while caller is not None and caller.f_code in call and caller.f_locals.get("self") is module:
             caller = caller.f_back
         if self._inside(caller):
-            return  # it has been let through further out
-        part = forward and module is not self._model and module in self._modules
+            return  # a module around this one has let it through
+        is_submodule = forward and module is not self._model and module in self._modules
         try:
-            with self._changed:
-                self._stopped.add(thread)
+            with self._condition:
+                self._waiting_threads.add(thread)
                 while self._state != _OPEN:
-                    if part and (self._state == _DRAINING or self._is_waited_for()):
+                    if is_submodule and (self._state == _DRAINING or self._is_waited_for()):
                         return
-                    self._changed.wait(_SLICE if part else 1)
+                    self._condition.wait(_INTERVAL if is_submodule else 1)
         finally:
-            self._stopped.discard(thread)
+            self._waiting_threads.discard(thread)
 
     def _is_waited_for(self) -> bool:
-        """Whether the pass itself runs the model and waits for another thread, as a model does that runs parts in threads."""
+        """Whether the thread of the pass waits for another thread inside the model, as in a model that uses threads itself."""
         top = sys._current_frames().get(self._thread)
-        return top is not None and any(part in top.f_code.co_filename for part in _WAITING) and self._inside(top)
+        return top is not None and any(name in top.f_code.co_filename for name in _WAITING_FILES) and self._inside(top)

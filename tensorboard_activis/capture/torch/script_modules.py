@@ -1,4 +1,4 @@
-"""ScriptModules inside a model refuse hooks; for the time of a pass each is wrapped into a module that takes them."""
+"""Wraps the ScriptModules of a model during a pass, because they do not take forward hooks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from torch import nn
 
 
 class ScriptModuleWrapper(nn.Module):
-    """Stands for a ScriptModule: its output can be seen, its inside cannot."""
+    """Runs a ScriptModule and takes forward hooks, which see its output but nothing inside."""
 
     def __init__(self, inner: torch.jit.ScriptModule) -> None:
         super().__init__()
-        # Not as a child: hooks would be refused there.
+        # Not as a child module, which would be hooked as well.
         object.__setattr__(self, "inner", inner)
         self.original_name = getattr(inner, "original_name", type(inner).__name__)
         self.training = False
@@ -27,24 +27,24 @@ class ScriptModuleWrapper(nn.Module):
             return getattr(self.__dict__["inner"], name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the ScriptModule gives."""
+        """Runs the ScriptModule."""
         return self.inner(*args, **kwargs)
 
 
 @contextmanager
-def scripts_wrapped(model: nn.Module) -> Iterator[None]:
-    """In the body ScriptModules within the model can be hooked."""
-    changed: list[tuple[nn.Module, str, nn.Module]] = []
+def script_modules_wrapped(model: nn.Module) -> Iterator[None]:
+    """Replaces the model's ScriptModules by wrappers that take forward hooks, for the time of a `with` block."""
+    replaced: list[tuple[nn.Module, str, nn.Module]] = []
     for module in list(model.modules()):
         if isinstance(module, torch.jit.ScriptModule):
             continue
         for name, child in module._modules.items():
             if isinstance(child, torch.jit.ScriptModule):
-                changed.append((module, name, child))
+                replaced.append((module, name, child))
     try:
-        for module, name, child in changed:
+        for module, name, child in replaced:
             module._modules[name] = ScriptModuleWrapper(child)  # type: ignore[arg-type]
         yield
     finally:
-        for module, name, child in changed:
+        for module, name, child in replaced:
             module._modules[name] = child

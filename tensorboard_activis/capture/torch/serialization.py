@@ -1,4 +1,4 @@
-"""Tensors on their way from one process to another; see `capture.serialization`."""
+"""Serializes tensors that are sent to other processes; the rest of a message is up to `capture.serialization`."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 
 def encode(value: Any) -> tuple[str, Any] | None:
-    """Tensors whose values lie one after the other, and packed sequences of them."""
+    """Encodes strided tensors and packed sequences: (kind, content), with a decoder in `DECODERS`; None for any other value."""
     if isinstance(value, PackedSequence):
         return "packed", tuple(value)
     if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
@@ -19,17 +19,18 @@ def encode(value: Any) -> tuple[str, Any] | None:
     return "tensor", (str(value.dtype).removeprefix("torch."), list(value.shape), content)
 
 
-def _tensor(told: tuple[str, list[int], Any]) -> torch.Tensor:
-    name, shape, content = told
-    dtype = getattr(torch, name)
+def _tensor(encoded: tuple[str, list[int], Any]) -> torch.Tensor:
+    dtype_name, shape, content = encoded
+    dtype = getattr(torch, dtype_name)
     assert isinstance(dtype, torch.dtype)
     if not content.size:
         return torch.empty(shape, dtype=dtype)
     return torch.from_numpy(content.copy()).view(dtype).reshape(shape)
 
 
-def _packed(told: tuple[Any, ...]) -> PackedSequence:
-    return PackedSequence(*told)
+def _packed(encoded: tuple[Any, ...]) -> PackedSequence:
+    return PackedSequence(*encoded)
 
 
+#: By kind, functions that make the value of its content again.
 DECODERS = {"tensor": _tensor, "packed": _packed}

@@ -1,4 +1,7 @@
-"""What torch keeps for each thread: an interrupted `with` statement inside a pass may leave it changed."""
+"""Restores the state that torch has per thread (gradient mode, autocast, function modes) after a pass.
+
+An interrupted `with` statement inside a pass may leave it changed.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +11,11 @@ from torch.overrides import TorchFunctionMode
 
 
 @contextmanager
-def seeing(mode: TorchFunctionMode) -> Iterator[None]:
-    """In the body the mode sees calls of torch functions. Not `with mode`: an interrupt may find that torch has taken it down."""
+def function_mode(mode: TorchFunctionMode) -> Iterator[None]:
+    """Activates a TorchFunctionMode for a `with` block.
+
+    As `with mode`, but safe where an interrupt comes while torch has the mode off the stack.
+    """
     modes = torch._C._len_torch_function_stack()
     mode.__enter__()
     try:
@@ -21,7 +27,7 @@ def seeing(mode: TorchFunctionMode) -> Iterator[None]:
 
 @contextmanager
 def thread_state() -> Iterator[None]:
-    """Puts back the gradient mode, autocast, and which modes see the calls of torch functions."""
+    """Restores the gradient mode, autocast and the stack of TorchFunctionModes at the end of a `with` block."""
     gradients = torch.is_grad_enabled()
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     casts = [(device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in devices]

@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler, TensorDataset
 
 from tensorboard_activis.capture.torch.batch import Batch, all_tensors, map_tensors
-from tensorboard_activis.capture.torch.batches import BATCH, Batches
+from tensorboard_activis.capture.torch.batches import BATCH_SIZE, Batches
 from tensorboard_activis.errors import ConfigurationError
 
 X, Y = torch.randn(7, 3), torch.arange(7)
@@ -87,13 +87,17 @@ def test_unpack() -> None:
 
 
 def test_whole_tensors_are_cut() -> None:
-    x, y = torch.randn(2 * BATCH + 5, 3), list(range(2 * BATCH + 5))
+    x, y = torch.randn(2 * BATCH_SIZE + 5, 3), list(range(2 * BATCH_SIZE + 5))
     found = list(Batches((x, y), One()))
-    assert [batch.instances for batch in found] == [BATCH, BATCH, 5]
+    assert [batch.instances for batch in found] == [BATCH_SIZE, BATCH_SIZE, 5]
     assert torch.equal(torch.cat([batch.args[0] for batch in found]), x)
     assert [label for batch in found for label in batch.labels] == y
     assert len(Batches(((x, x), y), Two())) == 3
-    assert [batch.instances for batch in Batches({"a": x, "labels": torch.tensor(y)}, Two())] == [BATCH, BATCH, 5]
+    assert [batch.instances for batch in Batches({"a": x, "labels": torch.tensor(y)}, Two())] == [
+        BATCH_SIZE,
+        BATCH_SIZE,
+        5,
+    ]
 
 
 class Stream(IterableDataset[int]):
