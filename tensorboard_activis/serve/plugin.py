@@ -16,6 +16,7 @@ from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.memory import return_large_blocks
 from tensorboard_activis.serve.parameters import Parameters
+from tensorboard_activis.serve.places import Places
 from tensorboard_activis.serve.projections import Projections
 from tensorboard_activis.serve.responses import (
     answer_response,
@@ -36,8 +37,9 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def __init__(self, context: base_plugin.TBContext) -> None:
         return_large_blocks()
         self._runs = Runs(context)
-        self._of_snapshots = SnapshotRoutes(self._runs)
-        self._projections = Projections()
+        self._places = Places()
+        self._of_snapshots = SnapshotRoutes(self._runs, self._places)
+        self._projections = Projections(self._places)
 
     def is_active(self) -> bool:
         """Never asked where it matters: TensorBoard shows the tab when its data provider lists our data."""
@@ -76,7 +78,9 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         return bytes_response(request, self._runs.listing_text(of), "application/json")
 
     def _graph(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        return answer_response(request, questions.model_graph(self._runs.graph(of, given.text("run"))))
+        recorded = self._runs.graph(of, given.text("run"))
+        with self._places.place():
+            return answer_response(request, questions.model_graph(recorded))
 
     def _rows_of(self, of: Request, given: Parameters) -> list[SnapshotReader]:
         """The snapshot whose rows a matrix has, where that is another one."""
@@ -103,7 +107,8 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             others = self._steps(of, *like)
             if layer in others[-1].layers:
                 there = self._projections.at_hand(others, layer, method)
-                layout = alignment.align(layout, there, *alignment.shared_rows(steps[-1], others[-1]))
+                with self._places.place():
+                    layout = alignment.align(layout, there, *alignment.shared_rows(steps[-1], others[-1]))
         return layout
 
     def _steps(self, of: Request, run: str, step: int) -> list[SnapshotReader]:

@@ -1,6 +1,6 @@
 """Projections of layers: principal components at once and t-SNE in the background, kept so that moving the step is quick."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import cast
 
 import numpy as np
@@ -13,14 +13,19 @@ from tensorboard_activis.query.projection.tsne import available
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.jobs import Job, Jobs
+from tensorboard_activis.serve.places import Places
 
 _BYTES = 64 << 20
 
 
 class Projections:
-    """PCA follows the signs of the step before; t-SNE begins where the step before ended, or at PCA's places."""
+    """PCA follows the signs of the step before; t-SNE begins where the step before ended, or at PCA's places.
 
-    def __init__(self) -> None:
+    What is not kept yet is computed in one of the `places`.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._jobs: Jobs[np.ndarray] = Jobs(lambda xy: xy.nbytes)
         self._cache: Cache[Projection] = Cache(_BYTES)
         self._kept = DiskCache(cache_directory())
@@ -30,7 +35,14 @@ class Projections:
 
         Raises NotFoundError when it does not hold the layer; earlier ones that do not are passed over.
         """
-        return following_pca(snapshots, layer, lambda key, make: self._cache.get(key, make, _size))
+        return following_pca(snapshots, layer, self._pca_of_one)
+
+    def _pca_of_one(self, key: Hashable, make: Callable[[], Projection]) -> Projection:
+        def compute() -> Projection:
+            with self._places.place():
+                return make()
+
+        return self._cache.get(key, compute, _size)
 
     def tsne(self, snapshots: Sequence[SnapshotReader], layer: str, action: str | None = None) -> Projection:
         """The layout of the last of these snapshots as far as it is.
@@ -60,7 +72,7 @@ class Projections:
             job = self._jobs.poll(key)
             if job is not None:
                 return _layout(job, start)
-            found = kept_tsne(last, layer, self._kept)
+            found = self._kept_tsne(last, layer)
             return _tsne(start, "not_started", 0.0) if found is None else _tsne(found, "done", 1.0)
 
         def work(job: Job[np.ndarray]) -> np.ndarray:
@@ -73,10 +85,14 @@ class Projections:
         last = snapshots[-1]
         if method == "tsne" and available():
             job = self._jobs.find(_key(last, layer))
-            found = job.result if job is not None and job.state == "done" else kept_tsne(last, layer, self._kept)
+            found = job.result if job is not None and job.state == "done" else self._kept_tsne(last, layer)
             if found is not None:
                 return found
         return self.pca(snapshots, layer).xy
+
+    def _kept_tsne(self, snapshot: SnapshotReader, layer: str) -> np.ndarray | None:
+        with self._places.place():
+            return kept_tsne(snapshot, layer, self._kept)
 
     def _before(self, snapshots: Sequence[SnapshotReader], layer: str) -> np.ndarray | None:
         """The newest finished layout of an earlier step of this session; the disk may be full or switched off."""

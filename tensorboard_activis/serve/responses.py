@@ -13,8 +13,12 @@ from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.serve.cross_site import ForbiddenError
 from tensorboard_activis.serve.encoding import JSON, SAFETENSORS, encode, encode_json
 from tensorboard_activis.serve.packing import packed
+from tensorboard_activis.serve.places import BusyError
 
 logger = logging.getLogger(__name__)
+
+#: When to ask again after an answer of 503.
+RETRY_SECONDS = 2
 
 _KINDS: tuple[tuple[type[Exception], str, int], ...] = (
     (TooLargeError, "too_large", 413),
@@ -22,6 +26,7 @@ _KINDS: tuple[tuple[type[Exception], str, int], ...] = (
     (QueryError, "bad_request", 400),
     (NotFoundError, "not_found", 404),
     (UnreadableError, "unreadable", 422),
+    (BusyError, "busy", 503),
     (ActiVisError, "bad_request", 400),
 )
 
@@ -100,7 +105,8 @@ def error_response(request: werkzeug.Request, error: Exception) -> werkzeug.Resp
 
 
 def _failure(request: werkzeug.Request, body: dict[str, object], code: int) -> werkzeug.Response:
-    return respond(request, encode_json({"error": body}), JSON, code=code)
+    headers = [("Retry-After", str(RETRY_SECONDS))] if code == 503 else []
+    return respond(request, encode_json({"error": body}), JSON, code=code, headers=headers)
 
 
 def _etag(etag: str) -> tuple[str, str]:

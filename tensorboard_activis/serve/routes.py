@@ -12,6 +12,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.cross_site import check_site
 from tensorboard_activis.serve.parameters import Parameters, parameters
+from tensorboard_activis.serve.places import Places
 from tensorboard_activis.serve.responses import (
     answer_response,
     error_response,
@@ -47,10 +48,14 @@ def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Res
 
 
 class SnapshotRoutes:
-    """Routes about one snapshot: what was answered once is known by the snapshot's digest."""
+    """Routes about one snapshot: what was answered once is known by the snapshot's digest.
 
-    def __init__(self, runs: Runs) -> None:
+    What has to be computed waits for a place; what the client has already does not.
+    """
+
+    def __init__(self, runs: Runs, places: Places) -> None:
         self._runs = runs
+        self._places = places
 
     def snapshot(self, of: Request, given: Parameters) -> SnapshotReader:
         """The snapshot that a request is about. Raises NotFoundError, UnreadableError, QueryError."""
@@ -66,7 +71,8 @@ class SnapshotRoutes:
             etag = etag_of(request, given, [snapshot])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)
-            return answer(request, snapshot, given, etag)
+            with self._places.place():
+                return answer(request, snapshot, given, etag)
 
         return route(app)
 
@@ -88,7 +94,8 @@ class SnapshotRoutes:
             etag = etag_of(request, given, [snapshot, *beside])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)
-            return answer_response(request, question(snapshot, given, beside), etag)
+            with self._places.place():
+                return answer_response(request, question(snapshot, given, beside), etag)
 
         return route(app)
 

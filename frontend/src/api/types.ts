@@ -134,6 +134,7 @@ export type ErrorKind =
   | "not_found"
   | "unreadable"
   | "too_large"
+  | "busy"
   | "internal"
   | "unreachable";
 

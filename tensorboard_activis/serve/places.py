@@ -1,0 +1,78 @@
+"""How many requests compute at a time: Python runs one of them at a time anyway, and TensorBoard's pages want their turn."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.query.arithmetic.workers import THREADS
+from tensorboard_activis.query.limits import check_time
+
+#: Requests that compute at a time; two at least, so that one long question does not keep a short one waiting.
+PLACES = max(2, THREADS)
+#: Requests that may wait for a place; a tab sends about six at a time.
+WAITING = 64
+#: Seconds between two looks at the limits of a request that waits.
+_LOOK = 0.2
+
+
+class BusyError(ActiVisError):
+    """Too many requests wait already; the message says what to do."""
+
+
+class Places:
+    """A number of places for requests that compute; the others wait in the order in which they came.
+
+    Arguments:
+        places: requests that compute at a time.
+        waiting: requests that may wait.
+    """
+
+    def __init__(self, places: int = PLACES, waiting: int = WAITING) -> None:
+        self._free, self._limit = places, waiting
+        self._queue: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Within it, this thread has a place. It must not ask for a second one.
+
+        Raises BusyError when too many wait, and what `check_time` raises while this request waits.
+        """
+        self._take()
+        try:
+            yield
+        finally:
+            self._give_up()
+
+    def _take(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            if len(self._queue) >= self._limit:
+                raise BusyError(
+                    f"TensorBoard is busy: {self._limit} requests for activations wait already. Ask again in a few seconds."
+                )
+            turn = threading.Event()
+            self._queue.append(turn)
+        try:
+            while not turn.wait(_LOOK):
+                check_time()
+        except BaseException:
+            with self._lock:
+                waits = turn in self._queue
+                if waits:
+                    self._queue.remove(turn)
+            if not waits:  # the place came in the same moment
+                self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """The place goes to the one that has waited longest."""
+        with self._lock:
+            if self._queue:
+                self._queue.popleft().set()
+            else:
+                self._free += 1

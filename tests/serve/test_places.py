@@ -1,0 +1,175 @@
+"""So many requests compute at a time; the others wait in order, and give up when their time is over or their client has gone."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tensorboard_activis.query.limits import AbandonedError, TooLargeError, time_limit
+from tensorboard_activis.serve import places as module
+from tensorboard_activis.serve.places import BusyError, Places
+from tests.records import small_data, write_run
+from tests.serve.client import Client
+from tests.serve.questions import QUESTIONS, ask, refused
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+class Worker(threading.Thread):
+    """Takes a place, notes its name, and keeps the place until it is let go."""
+
+    def __init__(self, places: Places, began: list[str], name: str, gone: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(name=name)
+        self._places, self._began, self._gone = places, began, gone
+        self.go = threading.Event()
+        self.problem: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with time_limit(60, self._gone), self._places.place():
+                self._began.append(self.name)
+                self.go.wait(20)
+        except BaseException as error:
+            self.problem = error
+
+
+def test_the_others_wait_in_the_order_in_which_they_came() -> None:
+    places, began = Places(2, 10), []
+    workers = []
+    for number in range(5):
+        workers.append(Worker(places, began, str(number)))
+        until(lambda: len(began) + len(places._queue) == len(workers))
+    assert began == ["0", "1"]
+    for number, expected in ((1, ["0", "1", "2"]), (0, ["0", "1", "2", "3"]), (3, ["0", "1", "2", "3", "4"])):
+        workers[number].go.set()
+        until(lambda expected=expected: began == expected)  # type: ignore[misc]
+        workers[number].join()
+    for worker in workers:
+        worker.go.set()
+        worker.join()
+        assert worker.problem is None
+    with places.place(), places.place():  # of two places, both are free again
+        pass
+
+
+def test_when_too_many_wait_the_next_is_refused() -> None:
+    places, began = Places(1, 2), []
+    workers = [Worker(places, began, "0")]
+    until(lambda: began == ["0"])
+    workers += [Worker(places, began, name) for name in "12"]
+    until(lambda: len(places._queue) == 2)
+    with pytest.raises(BusyError, match="2 requests for activations wait already"), places.place():
+        pass
+    for worker in workers:
+        worker.go.set()
+    for worker in workers:
+        worker.join()
+    assert sorted(began) == ["0", "1", "2"]
+
+
+def test_one_that_gives_up_lets_the_next_one_on() -> None:
+    places, began = Places(1, 10), []
+    left = threading.Event()
+    first = Worker(places, began, "first")
+    until(lambda: began == ["first"])
+    leaves = Worker(places, began, "leaves", left.is_set)
+    until(lambda: len(places._queue) == 1)
+    stays = Worker(places, began, "stays")
+    until(lambda: len(places._queue) == 2)
+    left.set()
+    leaves.join()
+    assert isinstance(leaves.problem, AbandonedError)
+    assert len(places._queue) == 1
+    with pytest.raises(TooLargeError, match="takes longer than 0.01 seconds"), time_limit(0.01), places.place():
+        pass
+    first.go.set()
+    until(lambda: began == ["first", "stays"])
+    stays.go.set()
+    stays.join()
+    with places.place():
+        pass
+
+
+def test_a_place_that_comes_to_one_who_gives_up_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(1, 10)
+
+    def given_and_late() -> None:
+        places._give_up()  # what the other does in the moment between
+        raise AbandonedError
+
+    places._take()
+    monkeypatch.setattr(module, "_LOOK", 0.0)
+    monkeypatch.setattr(module, "check_time", given_and_late)
+    with pytest.raises(AbandonedError), places.place():
+        pass
+    assert places._free == 1
+
+
+def test_an_error_gives_the_place_up() -> None:
+    places = Places(1, 0)
+    for error in (ValueError, KeyboardInterrupt, AbandonedError):
+        with pytest.raises(error), places.place():
+            raise error
+    with places.place():
+        pass
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    write_run(tmp_path / "run1", small_data(), (3, 5))
+    return Client(tmp_path)
+
+
+def test_routes_that_compute_wait_and_cheap_ones_do_not(client: Client) -> None:
+    known = {route: ask(client, route).headers["ETag"] for route in QUESTIONS}
+    places = client._plugin._places
+    places._limit = 0
+    places._free = 0
+    for route in QUESTIONS:
+        response = ask(client, route)
+        if route in ("runs", "projection"):  # principal components are kept
+            assert response.status_code == 200, route
+        else:
+            assert "few seconds" in refused(response, 503, "busy")["message"], route
+            assert response.headers["Retry-After"] == "2"
+        again = client.get(route, headers={"If-None-Match": known[route]}, **QUESTIONS[route])
+        assert again.status_code == (503 if route == "graph" else 304), route
+    assert client.open("/data/plugin/activis/index.js").status_code == 200
+    places._free = 1
+    for route in QUESTIONS:
+        assert ask(client, route).status_code == 200
+    assert places._free == 1
+
+
+@pytest.mark.parametrize("route", sorted(set(QUESTIONS) - {"runs"}))
+def test_every_route_needs_one_place_and_gives_it_up(client: Client, route: str) -> None:
+    places = client._plugin._places
+    places._free, places._limit = 1, 0
+    for other in ({}, {"layer": "nothing", "row": {"subset": "nothing"}, "expression": "(", "by": "nothing"}):
+        assert ask(client, route, **other).status_code != 503
+        assert places._free == 1
+    if route == "projection":
+        assert ask(client, route, like={"run": "run1", "step": 5}).status_code == 200
+        assert ask(client, route, method="tsne", like={"run": "run1", "step": 5}).status_code in (200, 400)
+        assert places._free == 1
+
+
+def test_a_tab_that_asks_for_everything_at_once_is_answered(client: Client) -> None:
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda route=route: statuses.append(ask(client, route).status_code))  # type: ignore[misc]
+        for route in [*QUESTIONS] * 3
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * len(threads)
