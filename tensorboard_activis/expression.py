@@ -28,7 +28,7 @@ from tensorboard_activis.expression_values import (
 
 MAX_DEPTH = 40
 #: Values of a list after which it is asked whether to go on.
-_SOME = 500
+_SOME = 100
 
 ALLOWED = (
     'Allowed are comparisons, and/or/not, in, + - * / %, parentheses, names of columns, col("a name"), numbers, texts, '

@@ -1,6 +1,7 @@
 """How long an expression is, found in one pass over its text, before anything that takes longer than that is done with it."""
 
 import re
+from typing import NoReturn
 
 from tensorboard_activis.errors import ExpressionError
 
@@ -24,22 +25,16 @@ _TOKEN = re.compile(
 
 
 def check_length(text: str) -> None:
-    """Raises ExpressionError for more than MAX_LENGTH characters besides the values of lists, or more than MAX_LIST of these."""
-    length, values = (len(text), 0) if len(text) > _MAX_TEXT else _measure(text)
-    if length > MAX_LENGTH:
-        raise ExpressionError(
-            f"The expression is too long: at most {MAX_LENGTH:,} characters besides lists. Use a shorter one."
-        )
-    if values > MAX_LIST:
-        raise ExpressionError(
-            f"The lists of the expression hold {values:,} values; at most {MAX_LIST:,} are allowed. Use fewer."
-        )
+    """Raises ExpressionError for more than MAX_LENGTH characters besides the values of lists, or more than MAX_LIST of these.
 
-
-def _measure(text: str) -> tuple[int, int]:
-    """Characters besides the values of lists, and how many of these there are."""
-    length, values, depth = len(text), 0, 0
+    It goes no further into the text than to the first of what is too much.
+    """
+    if len(text) > _MAX_TEXT:
+        _refuse_length()
+    in_lists, values, commas, depth = 0, 0, 0, 0
     for token in _TOKEN.finditer(text):
+        if token.start() - in_lists > MAX_LENGTH:
+            _refuse_length()
         if token["prefix"]:
             if "f" in token["prefix"].lower():
                 raise ExpressionError("A text may not begin with f: nothing is put into texts here.", token.start())
@@ -48,6 +43,19 @@ def _measure(text: str) -> tuple[int, int]:
         elif token["sign"] == "]":
             depth = max(0, depth - 1)
         elif depth and not token["text"]:  # a value or a comma
-            length -= len(token[0])
+            in_lists += len(token[0])
             values += token["sign"] is None
-    return length, values
+            commas += token["sign"] is not None
+            if max(values, commas) > MAX_LIST:
+                raise ExpressionError(
+                    f"The lists of the expression hold more than {MAX_LIST:,} values; at most {MAX_LIST:,} are allowed. "
+                    "Use fewer."
+                )
+    if len(text) - in_lists > MAX_LENGTH:
+        _refuse_length()
+
+
+def _refuse_length() -> NoReturn:
+    raise ExpressionError(
+        f"The expression is too long: at most {MAX_LENGTH:,} characters besides lists. Use a shorter one."
+    )

@@ -1,6 +1,8 @@
 """Expressions of any kind are compiled in linear time, and computed in parts between which the limits are looked at."""
 
+import re
 import time
+from collections.abc import Iterator
 from functools import partial
 from unittest.mock import Mock
 
@@ -8,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tensorboard_activis import expression_length
 from tensorboard_activis.errors import ExpressionError
 from tensorboard_activis.expression_patterns import pattern_size
-from tensorboard_activis.predicate import MAX_LIST, compile_expression
+from tensorboard_activis.predicate import MAX_LENGTH, MAX_LIST, compile_expression
 
 COLUMNS = {"id": pa.int64(), "text": pa.string(), "score": pa.float32()} | {
     f"column {index} {'ab' * 60}": pa.float32() for index in range(3_000)
@@ -124,9 +127,26 @@ def test_the_values_of_all_lists_are_counted_before_they_are_parsed() -> None:
     with pytest.raises(ExpressionError, match=f"at most {MAX_LIST:,} are allowed"):
         compile_expression(f"id in {half} or id in {[*half, 1]}", COLUMNS)
     begun = time.thread_time()
-    with pytest.raises(ExpressionError, match="149,000 values"):
+    with pytest.raises(ExpressionError, match="more than 10,000 values"):
         compile_expression("id in [" + "1," * 149_000 + "]", COLUMNS)
     assert time.thread_time() - begun < 1.5
+
+
+@pytest.mark.parametrize("unit", ["1,", ",", "'',", "[", "]", "''", "b'", "[1,]", "['a',", "0 ,"])
+def test_what_is_too_long_is_not_read_to_its_end(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = []
+    pattern = expression_length._TOKEN
+
+    class Counting:
+        def finditer(self, text: str) -> Iterator[re.Match[str]]:
+            for token in pattern.finditer(text):
+                tokens.append(token)
+                yield token
+
+    monkeypatch.setattr(expression_length, "_TOKEN", Counting())
+    with pytest.raises(ExpressionError, match=r"too long|more than 10,000 values|cannot be parsed|Not an expression"):
+        compile_expression("id in [" + unit * (280_000 // len(unit)), COLUMNS)
+    assert len(tokens) <= 2 * (MAX_LIST + MAX_LENGTH)
 
 
 def test_names_that_are_nearly_there_are_not_compared_for_ever() -> None:
@@ -140,7 +160,7 @@ def test_names_that_are_nearly_there_are_not_compared_for_ever() -> None:
 def test_compiling_a_long_list_asks_whether_to_go_on() -> None:
     calls = []
     compile_expression(f"id in {list(range(MAX_LIST))}", COLUMNS, check=lambda: calls.append(1))
-    assert len(calls) >= MAX_LIST // 1_000
+    assert len(calls) >= MAX_LIST // 100
 
     class Over(Exception):
         pass

@@ -23,6 +23,8 @@ QUEUE = 8
 KEPT, KEPT_BYTES = 32, 128 << 20
 #: A job that nobody asks about for so many seconds ends: its tab was closed. A hidden tab asks once a minute.
 ABANDONED_SECONDS = 180.0
+#: How much lower the priority of jobs is than that of requests; the system knows none below 19.
+_NICER = 10
 
 
 @dataclass(slots=True)
@@ -154,4 +156,5 @@ def _give_way() -> None:
     """Lowers this thread's priority, where a thread has one of its own: TensorBoard's pages come first."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+            own = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + _NICER)

@@ -11,6 +11,8 @@ from tensorboard_activis.errors import QueryError
 MAX_LEVELS = 20
 #: Lists and objects; a matrix has at most 1,000 rows, whose expressions may hold lists.
 MAX_STRUCTURES = 50_000
+#: Commas; numbers of rows of a million bytes have fewer.
+MAX_COMMAS = 150_000
 #: Half of a surrogate pair, as an escape: not every one of them is half of one.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -21,6 +23,8 @@ def parse_json(text: str | bytes, name: str) -> object:
         text = text.decode() if isinstance(text, bytes) else text
         if text.count("[") + text.count("{") > MAX_STRUCTURES:
             raise QueryError(f"{name} must be JSON with at most {MAX_STRUCTURES:,} lists and objects.")
+        if text.count(",") > MAX_COMMAS:
+            raise QueryError(f"{name} must be JSON with at most {MAX_COMMAS:,} values.")
         value: object = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise QueryError(f"{name} must be JSON: {error!s:.200}.") from error

@@ -1,9 +1,12 @@
 """Answers as text."""
 
+import json
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
+from tensorboard_activis.serve import encoding
 from tensorboard_activis.serve.encoding import encode_json
 
 
@@ -17,6 +20,25 @@ from tensorboard_activis.serve.encoding import encode_json
 )
 def test_json_knows_neither_nan_nor_infinity(value: object, text: str) -> None:
     assert encode_json(value) == text.encode()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 6, 7, 12])
+def test_long_lists_are_written_in_parts(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = []
+    dumps = json.dumps
+
+    def watched(value: object, **options: Any) -> str:
+        longest.append(len(value) if isinstance(value, list) else 0)
+        return dumps(value, **options)
+
+    value = {"a": list(range(count)), "b": {"c": [float("nan")] * count, "d": {}}, "é": [[1, "x"]] * count}
+    monkeypatch.setattr(encoding, "_PART", 3)
+    monkeypatch.setattr(encoding.json, "dumps", watched)
+    text = encode_json(value)
+    assert max(longest) <= 3
+    monkeypatch.undo()
+    assert json.loads(text) == value | {"b": {"c": [None] * count, "d": {}}}
+    assert b" " not in text
 
 
 def test_what_is_no_json_is_an_error() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tensorboard_activis.errors import QueryError
-from tensorboard_activis.serve.json_values import MAX_LEVELS, MAX_STRUCTURES, parse_json
+from tensorboard_activis.serve.json_values import MAX_COMMAS, MAX_LEVELS, MAX_STRUCTURES, parse_json
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 from tests.serve.questions import QUESTIONS, refused
@@ -93,6 +93,12 @@ def test_what_is_no_json_is_refused(text: str) -> None:
     assert len(str(caught.value)) < 300
 
 
+def test_the_number_of_values_is_bounded_before_they_are_read() -> None:
+    assert parse_json("[" + "1," * MAX_COMMAS + "1]", "it") == [1] * (MAX_COMMAS + 1)
+    with pytest.raises(QueryError, match=r"it must be JSON with at most 150,000 values"):
+        parse_json("[" + "1," * MAX_COMMAS + "1, 1]", "it")
+
+
 def test_reading_json_is_linear() -> None:
     for text in (
         "[" + "[]," * 320_000 + "1]",
@@ -104,5 +110,5 @@ def test_reading_json_is_linear() -> None:
         try:
             parse_json(text, "it")
         except QueryError:
-            assert "[" * 2 in text or '{"a"' in text
+            assert "[" * 2 in text or '{"a"' in text or "1,1" in text
         assert time.thread_time() - begun < 2

@@ -42,7 +42,8 @@ class Worker(threading.Thread):
 
 
 def test_the_others_wait_in_the_order_in_which_they_came() -> None:
-    places, began = Places(2, 10), []
+    places = Places(2, 10)
+    began: list[str] = []
     workers = []
     for number in range(5):
         workers.append(Worker(places, began, str(number)))
@@ -61,7 +62,8 @@ def test_the_others_wait_in_the_order_in_which_they_came() -> None:
 
 
 def test_when_too_many_wait_the_next_is_refused() -> None:
-    places, began = Places(1, 2), []
+    places = Places(1, 2)
+    began: list[str] = []
     workers = [Worker(places, began, "0")]
     until(lambda: began == ["0"])
     workers += [Worker(places, began, name) for name in "12"]
@@ -76,7 +78,8 @@ def test_when_too_many_wait_the_next_is_refused() -> None:
 
 
 def test_one_that_gives_up_lets_the_next_one_on() -> None:
-    places, began = Places(1, 10), []
+    places = Places(1, 10)
+    began: list[str] = []
     left = threading.Event()
     first = Worker(places, began, "first")
     until(lambda: began == ["first"])
@@ -165,7 +168,7 @@ def test_every_route_needs_one_place_and_gives_it_up(client: Client, route: str)
 def test_a_tab_that_asks_for_everything_at_once_is_answered(client: Client) -> None:
     statuses: list[int] = []
     threads = [
-        threading.Thread(target=lambda route=route: statuses.append(ask(client, route).status_code))  # type: ignore[misc]
+        threading.Thread(target=lambda route=route: statuses.append(ask(client, route).status_code))
         for route in [*QUESTIONS] * 3
     ]
     for thread in threads:
