@@ -33,7 +33,7 @@ def test_long_lists_are_written_in_parts(count: int, monkeypatch: pytest.MonkeyP
 
     value = {"a": list(range(count)), "b": {"c": [float("nan")] * count, "d": {}}, "é": [[1, "x"]] * count}
     monkeypatch.setattr(encoding, "_PART", 3)
-    monkeypatch.setattr(encoding.json, "dumps", watched)
+    monkeypatch.setattr(json, "dumps", watched)
     text = encode_json(value)
     assert max(longest) <= 3
     monkeypatch.undo()
