@@ -57,7 +57,7 @@ def read() -> Contract:
     for path in (
         PACKAGE / "column_kinds.py",
         *sorted((PACKAGE / "query").rglob("*.py")),
-        PACKAGE / "serve" / "listing.py",
+        PACKAGE / "serve" / "run_list.py",
     ):
         if path == VOCABULARY:
             continue

@@ -11,7 +11,7 @@ from tensorboard_activis.errors import ActiVisError
 
 
 class ForbiddenError(ActiVisError):
-    """The request comes from where no request may come from."""
+    """The request was made by a page of another site."""
 
 
 def check_site(request: werkzeug.Request) -> None:

@@ -1,4 +1,4 @@
-"""What TensorBoard does not tell: event files that are cut off or damaged, so that later snapshots are missing."""
+"""Finds truncated and damaged event files, which TensorBoard does not report, so that later snapshots are missing."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -9,8 +9,8 @@ from tensorboard_activis.blobs import event_files
 from tensorboard_activis.files import open_own
 from tensorboard_activis.framing import OVERHEAD, DamagedRecordError, records
 
-#: A last record that is incomplete for so many seconds was not merely caught in the middle.
-PATIENCE = 30.0
+#: Seconds after which an incomplete last record counts as truncated rather than as still being written.
+GRACE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -20,23 +20,23 @@ class _Progress:
 
 
 class DamageWatch:
-    """Verifies the event files of our directories; what was verified once is not read again."""
+    """Verifies the checksums of event files; what was verified once is not read again."""
 
     def __init__(self) -> None:
         self._files: dict[Path, dict[Path, _Progress]] = {}
 
-    def keep(self, directories: Iterable[Path | None]) -> None:
-        """Forgets all others: log directories live for months, and runs go."""
+    def forget_others(self, directories: Iterable[Path | None]) -> None:
+        """Forgets the progress of all other directories: a server runs for months, and runs are deleted."""
         for gone in set(self._files) - set(directories):
             self._files.pop(gone, None)
 
     def problems(self, directory: Path, more: Callable[[], bool] = lambda: True) -> list[str]:
-        """In words, what is wrong with the event files in a directory.
+        """Messages about damaged and truncated event files in a directory.
 
         Arguments:
-            more: whether there is time to read files that were not verified yet; without, they are taken to be fine.
+            more: called before a file is read; False leaves it unverified, and it is taken to be intact.
         """
-        found = []
+        problems = []
         paths = event_files(directory)
         before = self._files.get(directory, {})
         watched = self._files[directory] = {path: before.get(path, _Progress()) for path in paths}
@@ -46,8 +46,8 @@ class DamageWatch:
             except OSError as error:
                 problem = f"{path.name} cannot be read: {error.strerror or error}."
             if problem:
-                found.append(problem)
-        return found
+                problems.append(problem)
+        return problems
 
     def _problem(self, path: Path, watched: dict[Path, _Progress], more: Callable[[], bool]) -> str | None:
         status, progress = path.stat(), watched[path]
@@ -60,7 +60,7 @@ class DamageWatch:
         if progress.damage:
             return progress.damage
         missing = status.st_size - progress.verified
-        if missing > 0 and time.time() - status.st_mtime > PATIENCE:
+        if missing > 0 and time.time() - status.st_mtime > GRACE_SECONDS:
             return (
                 f"{path.name} is cut off in the middle of a record ({missing:,} bytes at its end): the process that wrote it was "
                 "perhaps killed. What was written before is complete."

@@ -1,4 +1,4 @@
-"""From the name of a TensorBoard run to the directory in which its files lie, and to the name that users know."""
+"""Maps the name of a TensorBoard run to its directory, and to the name that is shown to users."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -8,28 +8,28 @@ from tensorboard_activis.metadata import RUN_DIRECTORY
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A log directory; its runs are named below `prefix` ("" without)."""
+    """A log directory; the names of its runs begin with `prefix`, which may be empty."""
 
     prefix: str
     path: str
 
 
 def roots(logdir: str, logdir_spec: str) -> list[Root]:
-    """The log directories that TensorBoard was started with: `--logdir`, or `--logdir_spec name:path,path`."""
+    """Parses the log directories that TensorBoard was started with: `--logdir`, or `--logdir_spec name:path,path`."""
     if logdir:
         return [Root("", logdir)]
-    found = []
+    directories = []
     for part in filter(None, (logdir_spec or "").split(",")):
         name, colon, path = part.partition(":")
-        # As TensorBoard does it: no name in front of an address (gs://…), nor where the path came first.
+        # As in TensorBoard: a URL (gs://…) has no name in front, nor has a part with a slash before the colon.
         named = bool(colon) and not path.startswith("//") and "/" not in name
-        found.append(Root(name, path) if named else Root("", part))
-    return found
+        directories.append(Root(name, path) if named else Root("", part))
+    return directories
 
 
-def run_directory(run: str, among: list[Root]) -> Path | None:
-    """The directory of a run as TensorBoard names it; None when there is none below the log directories."""
-    for root in among:
+def run_directory(run: str, log_directories: list[Root]) -> Path | None:
+    """The directory of a run, given its TensorBoard name; None when there is none below the log directories."""
+    for root in log_directories:
         if root.prefix and run != root.prefix and not run.startswith(f"{root.prefix}/"):
             continue
         inside = PurePosixPath(run[len(root.prefix) :].lstrip("/") if root.prefix else run)
@@ -42,7 +42,7 @@ def run_directory(run: str, among: list[Root]) -> Path | None:
 
 
 def shown_name(run: str) -> str:
-    """The directory that the user logged to: the parent of our own, "." for the log directory itself."""
+    """The name of a run that is shown: its `log_dir`, the parent of the `activis` directory; "." for the log directory itself."""
     parts = run.split("/")
     if parts[-1] != RUN_DIRECTORY:
         return run

@@ -1,4 +1,4 @@
-"""Which edition of a run's event files TensorBoard reads: another one once they were replaced, not merely added to."""
+"""Numbers the editions of a run's event files: a new one when files were replaced, not when they merely grew."""
 
 import os
 import threading
@@ -8,44 +8,44 @@ from pathlib import Path
 
 from tensorboard_activis.blobs import event_files
 
-#: Runs that are remembered; one that comes back is a new edition.
+#: Number of runs that are remembered; a run that was forgotten gets a new edition.
 _RUNS = 20_000
 
 #: Number, size and times of a file.
-_Signs = tuple[int, int, int, int]
+_FileStatus = tuple[int, int, int, int]
 
 
 class Editions:
-    """Numbers for the event files of runs: what was read of one edition is not believed of another.
+    """Numbers the editions of event files, as a part of cache keys: what was read from one edition is not valid for another.
 
-    TensorBoard knows a snapshot by run, tag, step and time, and a run that was removed may come back under its name with the
-    same of all four and other content.
+    TensorBoard identifies a snapshot by run, tag, step and time, and a run that was deleted may be logged again with the same
+    four and other content.
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[Path, tuple[int, dict[str, _Signs]]] = OrderedDict()
+        self._seen: OrderedDict[Path, tuple[int, dict[str, _FileStatus]]] = OrderedDict()
         self._numbers = count(1)
         self._lock = threading.Lock()
 
     def edition(self, directory: Path | None) -> int:
-        """The number of the files that lie in a run's directory now; 0 where it cannot be found.
+        """The edition of the event files that are in a run's directory now; 0 when the directory is None.
 
-        It stays when files grow or new ones come, and changes when one is gone, shorter, or changed without growing.
+        It stays when files grow or are added, and changes when one is deleted, truncated, or changed without growing.
         """
         if directory is None:
             return 0
-        signs = {path.name: one for path in event_files(directory) if (one := _signs(path)) is not None}
+        statuses = {path.name: status for path in event_files(directory) if (status := _file_status(path)) is not None}
         with self._lock:
             number, before = self._seen.pop(directory, (0, {}))
-            if not number or not all(_continues(before[name], signs.get(name)) for name in before):
+            if not number or not all(_continues(before[name], statuses.get(name)) for name in before):
                 number = next(self._numbers)
-            self._seen[directory] = number, signs
+            self._seen[directory] = number, statuses
             if len(self._seen) > _RUNS:
                 self._seen.popitem(last=False)
         return number
 
 
-def _signs(path: Path) -> _Signs | None:
+def _file_status(path: Path) -> _FileStatus | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -53,6 +53,6 @@ def _signs(path: Path) -> _Signs | None:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _continues(before: _Signs, now: _Signs | None) -> bool:
-    """Whether it is the same file, as it was or longer."""
+def _continues(before: _FileStatus, now: _FileStatus | None) -> bool:
+    """Whether it is the same file, unchanged or appended to."""
     return now is not None and (now == before or (now[0] == before[0] and now[1] > before[1]))

@@ -1,4 +1,4 @@
-"""What TensorBoard imports at its start, unguarded: as little as possible."""
+"""The entry point that TensorBoard imports at every start, so it imports as little as possible."""
 
 import argparse
 import logging
@@ -9,10 +9,10 @@ from tensorboard_activis.metadata import PLUGIN_NAME
 
 
 class ActiVisLoader(base_plugin.TBLoader):
-    """Entry point of the group `tensorboard_plugins`."""
+    """Loads the plugin; the entry point of the group `tensorboard_plugins`."""
 
     def fix_flags(self, flags: argparse.Namespace) -> None:
-        """Keeps every step of ours: by default the loaders keep ten, and not the same ones. Runs before data are read."""
+        """Makes TensorBoard keep all steps of this plugin: by default its loaders keep ten. Called before data are read."""
         flags.samples_per_plugin = dict(flags.samples_per_plugin or {})
         flags.samples_per_plugin.setdefault(PLUGIN_NAME, 0)
 

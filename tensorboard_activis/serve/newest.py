@@ -1,4 +1,4 @@
-"""What TensorBoard's Python loader holds of a run: all events, where its data provider shows the first one of each step only."""
+"""A data provider over TensorBoard's Python loader that returns the newest event of each step instead of the first."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from tensorboard.data import provider
 
 
 class NewestOfEachStep:
-    """A data provider over the Python loader that gives what the fast loader gives: of a step the newest event.
+    """A data provider over the Python loader that returns what the fast loader returns: the newest event of each step.
 
-    An event takes the place of what came before it at its step or a higher one. TensorBoard's loader does that itself where a
-    session starts, but not with `--purge_orphaned_data false`, nor for runs that were logged without such starts.
+    An event replaces earlier ones at its step or a higher one. TensorBoard's loader does that itself where a session starts,
+    but not with `--purge_orphaned_data false`, nor for runs that were logged without session starts.
 
     Arguments:
         source: TensorBoard's data provider.
@@ -46,18 +46,18 @@ class NewestOfEachStep:
         downsample: int,
         run_tag_filter: provider.RunTagFilter,
     ) -> Mapping[str, Mapping[str, Sequence[provider.BlobSequenceDatum]]]:
-        """By run and tag, what counts of the events, steps ascending."""
-        known = self._source.read_blob_sequences(
+        """The current events by run and tag, steps ascending."""
+        sequences = self._source.read_blob_sequences(
             ctx,
             experiment_id=experiment_id,
             plugin_name=plugin_name,
             downsample=downsample,
             run_tag_filter=run_tag_filter,
         )
-        return {run: {tag: self._counting(run, tag) for tag in tags} for run, tags in known.items()}
+        return {run: {tag: self._counting(run, tag) for tag in tags} for run, tags in sequences.items()}
 
     def read_blob(self, ctx: RequestContext, *, blob_key: str) -> bytes:
-        """The blob of a key that `read_blob_sequences` gave."""
+        """The blob of a key that `read_blob_sequences` returned. Raises NotFoundError."""
         run, tag, step = json.loads(blob_key)
         for event in reversed(self._events(run, tag)):
             if event.step == step and event.tensor_proto.string_val:

@@ -12,8 +12,8 @@ from tensorboard_activis.query.projection import alignment
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import questions
-from tensorboard_activis.serve.announced import Request
 from tensorboard_activis.serve.encoding import encode_json
+from tensorboard_activis.serve.event_source import Request
 from tensorboard_activis.serve.memory import return_large_blocks
 from tensorboard_activis.serve.parameters import Parameters
 from tensorboard_activis.serve.places import Places
@@ -75,7 +75,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         }
 
     def _list_runs(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        return bytes_response(request, self._runs.listing_text(of), "application/json")
+        return bytes_response(request, self._runs.list_runs_json(of), "application/json")
 
     def _graph(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
         recorded = self._runs.graph(of, given.text("run"))

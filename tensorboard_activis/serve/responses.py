@@ -10,9 +10,9 @@ from tensorboard.backend import http_util
 from tensorboard_activis.errors import ActiVisError, ExpressionError, NotFoundError, QueryError, UnreadableError
 from tensorboard_activis.printable import traceback_of, visible
 from tensorboard_activis.query.limits import TooLargeError
+from tensorboard_activis.serve.compression import compressed
 from tensorboard_activis.serve.cross_site import ForbiddenError
 from tensorboard_activis.serve.encoding import JSON, SAFETENSORS, encode, encode_json
-from tensorboard_activis.serve.packing import packed
 from tensorboard_activis.serve.places import BusyError
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def _respond(request: werkzeug.Request, content: bytes, content_type: str, etag:
     headers, encoding = [_etag(etag)], None
     if content_type == SAFETENSORS:  # TensorBoard compresses texts by itself
         headers.append(("Vary", "Accept-Encoding"))
-        smaller = packed(content) if "gzip" in request.headers.get("Accept-Encoding", "") else None
+        smaller = compressed(content) if "gzip" in request.headers.get("Accept-Encoding", "") else None
         if smaller is not None:
             content, encoding = smaller, "gzip"
     return respond(request, content, content_type, headers=headers, content_encoding=encoding)

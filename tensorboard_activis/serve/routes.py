@@ -9,8 +9,9 @@ from tensorboard import plugin_util
 import tensorboard_activis
 from tensorboard_activis.query.limits import AbandonedError, time_limit
 from tensorboard_activis.read.snapshot import SnapshotReader
-from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.connection import connection_closed
 from tensorboard_activis.serve.cross_site import check_site
+from tensorboard_activis.serve.event_source import Request
 from tensorboard_activis.serve.parameters import Parameters, parameters
 from tensorboard_activis.serve.places import Places
 from tensorboard_activis.serve.responses import (
@@ -20,7 +21,6 @@ from tensorboard_activis.serve.responses import (
     unheard_response,
 )
 from tensorboard_activis.serve.runs import Runs
-from tensorboard_activis.serve.waiting import gone
 
 #: Seconds that one request may take; what takes longer belongs into a job.
 TIME_LIMIT = 60.0
@@ -37,7 +37,7 @@ def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Res
             check_site(request)
             given = parameters(request)
             of = Request(plugin_util.context(request.environ), plugin_util.experiment_id(request.environ))
-            with time_limit(TIME_LIMIT, gone(request.environ)):
+            with time_limit(TIME_LIMIT, connection_closed(request.environ)):
                 return answer(request, of, given)
         except AbandonedError:
             return unheard_response(request)

@@ -1,4 +1,4 @@
-"""TensorBoard's runs as ours: records from its data provider, arrays from the run's directory."""
+"""Finds runs, graphs and snapshots: records from TensorBoard's data provider, arrays from the run's directory."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from tensorboard.plugins import base_plugin
 from tensorboard_activis import metadata, schema
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.snapshot import SnapshotReader, content_digest
-from tensorboard_activis.serve import listing
-from tensorboard_activis.serve.announced import Announced, Data, Entry, Request
+from tensorboard_activis.serve import run_list
 from tensorboard_activis.serve.directories import roots, run_directory
 from tensorboard_activis.serve.editions import Editions
+from tensorboard_activis.serve.event_source import Data, Entry, EventSource, Request
 from tensorboard_activis.serve.newest import NewestOfEachStep
-from tensorboard_activis.serve.readers import Readers
+from tensorboard_activis.serve.reader_cache import ReaderCache
 
 
 class Runs:
-    """All runs with our data, by the name that users know."""
+    """All runs with activations, by the names that are shown to users."""
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         spec = str(getattr(context.flags, "logdir_spec", "") or "")
@@ -25,18 +25,18 @@ class Runs:
         source = context.data_provider
         if context.multiplexer is not None:  # the fast loader has none, and needs none
             source = NewestOfEachStep(source, context.multiplexer)
-        self._announced = Announced(source)
+        self._events = EventSource(source)
         self._editions = Editions()
-        self._readers = Readers()
-        self._listing = listing.Listing(self._announced, self._editions, self.logdir, self._roots)
+        self._readers = ReaderCache()
+        self._run_list = run_list.RunList(self._events, self._editions, self.logdir, self._roots)
 
-    def listing(self, request: Request) -> listing.Runs:
+    def list_runs(self, request: Request) -> run_list.Runs:
         """The answer of the route `runs`."""
-        return self._listing.answer(request)
+        return self._run_list.answer(request)
 
-    def listing_text(self, request: Request) -> bytes:
-        """The same as JSON."""
-        return self._listing.text(request)
+    def list_runs_json(self, request: Request) -> bytes:
+        """The answer of the route `runs` as JSON."""
+        return self._run_list.text(request)
 
     def snapshot(self, request: Request, run: str, step: int) -> SnapshotReader:
         """The snapshot of one step. Raises NotFoundError, UnreadableError."""
@@ -54,29 +54,29 @@ class Runs:
     def graph(self, request: Request, run: str) -> schema.Graph:
         """The run's newest graph. Raises NotFoundError, UnreadableError."""
         _, data = self._find(request, run)
-        graph = self._announced.graph(request, data)
+        graph = self._events.graph(request, data)
         if graph is None:
             raise NotFoundError(f"The run {run:.80} has no graph.")
         return graph
 
     def _find(self, request: Request, run: str) -> tuple[str, Data]:
         own = metadata.RUN_DIRECTORY if run == "." else f"{run}/{metadata.RUN_DIRECTORY}"
-        found = self._announced.data(request, [own, run])
+        data = self._events.data(request, [own, run])
         for name in (own, run):
-            if found.get(name):
-                return name, found[name]
+            if data.get(name):
+                return name, data[name]
         raise NotFoundError(f"There is no run {run:.80} with activations below {self.logdir}.")
 
     def _entries(self, request: Request, run: str) -> tuple[Path, dict[int, Entry]]:
-        """Where a run's files are, and what counts of its snapshots."""
+        """The directory of a run, and its current snapshots by step."""
         name, data = self._find(request, run)
         directory = run_directory(name, self._roots)
         edition = self._editions.edition(directory)
-        return directory or Path(self.logdir), self._announced.current(request, data, edition)
+        return directory or Path(self.logdir), self._events.current(request, data, edition)
 
     def _reader(self, request: Request, directory: Path, entry: Entry) -> SnapshotReader:
-        """The reader of a snapshot, kept as long as its files are the same: it holds tables that were read from them."""
+        """The reader of a snapshot, cached by the digest of its content."""
         if entry.brief is None:
             raise UnreadableError(entry.problem or f"The snapshot of step {entry.step} was not read yet. Ask again.")
         key = directory, content_digest(entry.brief.digest, directory, entry.brief.files)
-        return self._readers.get(key, lambda: SnapshotReader(self._announced.record(request, entry), directory))
+        return self._readers.get(key, lambda: SnapshotReader(self._events.record(request, entry), directory))

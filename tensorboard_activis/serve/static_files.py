@@ -1,4 +1,4 @@
-"""The built front end: files of one directory, and nothing beside it."""
+"""Serves the static files of the built front end, from one directory only."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ _TYPES = {
 }
 _PART = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_@.-]*")
 
-#: Answered as the entry point when the front end was not built: a checkout that was not installed.
+#: Content of index.js when the front end was not built, as in a checkout that was not installed.
 NOT_BUILT = """export function render() {
   document.body.textContent = "The ActiVis tab was not built. In the checkout run: pip install .  (or: make demo)";
 }
@@ -29,7 +29,7 @@ NOT_BUILT = """export function render() {
 
 
 def static_file(name: str, root: Path = ROOT) -> Path | None:
-    """The file of this name below the root; None when there is none, or the name is not a plain relative path."""
+    """The path of a static file below the root; None when there is none, or the name is not a plain relative path."""
     parts = name.split("/")
     if not all(_PART.fullmatch(part) for part in parts) or Path(parts[-1]).suffix not in _TYPES:
         return None
@@ -42,7 +42,7 @@ def static_file(name: str, root: Path = ROOT) -> Path | None:
 
 
 def static_response(request: werkzeug.Request, name: str) -> werkzeug.Response | None:
-    """The file, or "unchanged" when the browser has it; None when there is no such file."""
+    """The response with a static file, or 304 when the browser has it; None when there is no such file."""
     path = static_file(name)
     if path is None:
         return respond(request, NOT_BUILT, "text/javascript") if name == "index.js" else None

@@ -15,7 +15,7 @@ from tensorboard.data import server_ingester
 from tensorboard.plugins import base_plugin
 from tensorboard.util import grpc_util
 
-from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.event_source import Request
 from tensorboard_activis.serve.runs import Runs
 
 _PATIENCE = 60.0
@@ -68,7 +68,7 @@ def _steps(provider: provider_module.DataProvider, logdir: Path, run: str) -> li
     runs = Runs(base_plugin.TBContext(data_provider=provider, logdir=str(logdir), flags=flags))
     request = Request(RequestContext(), "")
     shown = []
-    for one in runs.listing(request).runs:
+    for one in runs.list_runs(request).runs:
         for step in one.steps if one.name == run else ():
             assert step.problem is None, step
             assert runs.snapshot(request, run, step.step).step == step.step

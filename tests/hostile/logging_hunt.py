@@ -34,7 +34,7 @@ from tensorboard_activis.framing import framed
 from tensorboard_activis.metadata import partial_name
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
-from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.event_source import Request
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.runs import Runs
 from tensorboard_activis.write.arrays import ArrayWriter
@@ -108,7 +108,7 @@ class Server:
     def restart(self) -> None:
         """TensorBoard reads all anew, as it must where files came that sort before what it read; the plugin's caches stay."""
         self._multiplexer, provider = self._loaded()
-        self.runs._announced._provider = provider if self._purges else NewestOfEachStep(provider, self._multiplexer)
+        self.runs._events._provider = provider if self._purges else NewestOfEachStep(provider, self._multiplexer)
 
     def reload(self) -> None:
         """TensorBoard reads what is new."""
@@ -286,7 +286,7 @@ class Sequence:
             raise Fault(f"check: {report.snapshots}, {report.superseded} of {total}, {len(counting)} count; {problems}")
 
     def _look_through(self, server: Server, name: str, counting: dict[int, int]) -> None:
-        listed = server.runs.listing(_REQUEST).runs
+        listed = server.runs.list_runs(_REQUEST).runs
         steps = [step for run in listed if run.name == name for step in run.steps]
         self._same("the listing", self._runs[name], counting, [step.step for step in steps])
         if lost := [step.problem for step in steps if step.problem]:

@@ -134,7 +134,7 @@ class Sequences:
         looks = iter([False] * chance.randrange(4))
         with (
             patch.object(limits, "_LOOK", 0.0),
-            patch("tensorboard_activis.serve.routes.gone", lambda environ: lambda: next(looks, True)),
+            patch("tensorboard_activis.serve.routes.connection_closed", lambda environ: lambda: next(looks, True)),
         ):
             self._board.ask_and_leave(
                 HttpRequest(

@@ -40,5 +40,5 @@ def test_a_directory_that_is_gone_is_no_damage_and_is_forgotten(tmp_path: Path) 
     directory.rmdir()
     assert watch.problems(directory) == []
     assert watch._files == {directory: {}}
-    watch.keep([None])
+    watch.forget_others([None])
     assert watch._files == {}

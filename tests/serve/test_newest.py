@@ -13,7 +13,7 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis import metadata
 from tensorboard_activis.codec import decode_snapshot
-from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.event_source import Request
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.runs import Runs
 from tensorboard_activis.write.events import EventWriter

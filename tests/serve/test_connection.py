@@ -11,11 +11,11 @@ import werkzeug
 import werkzeug.serving
 
 from tensorboard_activis.query.limits import AbandonedError, check_time
-from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve.connection import connection_closed
+from tensorboard_activis.serve.event_source import Request
 from tensorboard_activis.serve.parameters import Parameters
 from tensorboard_activis.serve.responses import bytes_response
 from tensorboard_activis.serve.routes import Application, route
-from tensorboard_activis.serve.waiting import gone
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "MSG_DONTWAIT"), reason="the system cannot look without waiting")
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "MSG_DONTWAIT"), reason="the
 def test_a_connection_is_looked_at_and_nothing_is_taken_from_it() -> None:
     server, client = socket.socketpair()
     with server, client:
-        look = gone({"werkzeug.socket": server})
+        look = connection_closed({"werkzeug.socket": server})
         assert not look()
         client.sendall(b"next")
         assert not look()
@@ -41,7 +41,7 @@ def test_where_nothing_can_be_known_the_client_waits() -> None:
         client.close()
         for environ in ({}, {"werkzeug.socket": object()}, {"werkzeug.socket": server}):
             begun = time.monotonic()
-            assert not gone(environ)()
+            assert not connection_closed(environ)()
             assert time.monotonic() - begun < 4
 
 

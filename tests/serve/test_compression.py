@@ -4,23 +4,23 @@ import gzip
 
 import numpy as np
 
-from tensorboard_activis.serve.packing import LEAST, packed
+from tensorboard_activis.serve.compression import MIN_BYTES, compressed
 
 
 def test_classes_shrink_and_come_back() -> None:
     content = np.repeat(np.arange(10, dtype=np.int32), 5_000).tobytes()
-    smaller = packed(content)
+    smaller = compressed(content)
     assert smaller is not None
     assert len(smaller) < len(content) / 10
     assert gzip.decompress(smaller) == content
-    assert packed(content) == smaller
+    assert compressed(content) == smaller
 
 
 def test_noise_and_crumbs_are_left_alone() -> None:
-    assert packed(np.random.default_rng(0).normal(size=50_000).astype(np.float32).tobytes()) is None
-    assert packed(b"0" * (LEAST - 1)) is None
+    assert compressed(np.random.default_rng(0).normal(size=50_000).astype(np.float32).tobytes()) is None
+    assert compressed(b"0" * (MIN_BYTES - 1)) is None
 
 
 def test_a_trial_looks_beyond_the_beginning() -> None:
     noise = np.random.default_rng(0).bytes(1 << 20)
-    assert packed(b"0" * 20_000 + noise) is None
+    assert compressed(b"0" * 20_000 + noise) is None

@@ -1,4 +1,4 @@
-"""What runs and steps there are. Every open tab asks it again and again: a run that did not change costs next to nothing."""
+"""Lists runs and their steps. Every open tab polls this, so the descriptions of unchanged runs are cached."""
 
 import logging
 import os
@@ -12,22 +12,22 @@ from tensorboard_activis import metadata
 from tensorboard_activis.blobs import event_files
 from tensorboard_activis.files import missing
 from tensorboard_activis.query.contract import Records
-from tensorboard_activis.serve.announced import Announced, Data, Entry, Request, Series
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.damage import DamageWatch
 from tensorboard_activis.serve.directories import Root, run_directory, shown_name
 from tensorboard_activis.serve.editions import Editions
 from tensorboard_activis.serve.encoding import encode_json
+from tensorboard_activis.serve.event_source import Data, Entry, EventSource, Request, Series
 
 logger = logging.getLogger(__name__)
 
-#: So long a listing goes on reading snapshots that it does not know yet.
-LISTING_SECONDS = 1.0
-#: A run that nobody wrote to for so many seconds is described again only when something about it changes.
+#: Seconds that one request spends on reading snapshots that are not in the cache.
+READ_SECONDS = 1.0
+#: Seconds after the last write from which a run is described again only when its fingerprint changes.
 SETTLED_SECONDS = 120.0
-#: And after so many anyway: there are file systems that do not tell when a file went.
+#: Seconds after which a run is always described again: some file systems do not update a directory when a file is deleted.
 DESCRIBED_SECONDS = 600.0
-#: Bytes of descriptions that are kept, and about what a step takes of them.
+#: Size of the cache of descriptions in bytes, and the approximate bytes of a step.
 _BYTES, _STEP = 128 << 20, 500
 
 
@@ -74,7 +74,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What there is.
+    """All runs below the log directory.
 
     Attributes:
         logdir: the directory that TensorBoard was given.
@@ -88,10 +88,10 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class _Signs:
-    """What shows that a run changed, had by looking at its directory and its event files only.
+class _Fingerprint:
+    """Detects whether a run changed, from the `os.stat` results of its directory and event files only.
 
-    `files` are the directory itself and its event files; `series` how far TensorBoard has read them.
+    `files` are the directory itself and its event files; `series` is how far TensorBoard has read them.
     """
 
     series: Series
@@ -100,37 +100,39 @@ class _Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class _Described:
-    signs: _Signs
+class _CachedRun:
+    fingerprint: _Fingerprint
     at: float
     answer: RunInfo
 
 
-class Listing:
-    """The answer of the route `runs`: a run that cannot be read says so and disturbs no other."""
+class RunList:
+    """Makes the answer of the route `runs`. A run that cannot be read has a message in `problems`, and disturbs no other."""
 
-    def __init__(self, announced: Announced, editions: Editions, logdir: str, roots: list[Root]) -> None:
-        self._announced, self._editions = announced, editions
+    def __init__(self, events: EventSource, editions: Editions, logdir: str, roots: list[Root]) -> None:
+        self._events, self._editions = events, editions
         self._logdir, self._roots = logdir, roots
         self._damage = DamageWatch()
-        self._described: Cache[_Described] = Cache(_BYTES)
+        self._cache: Cache[_CachedRun] = Cache(_BYTES)
         self._encoded: tuple[Runs | None, bytes] = None, b""
-        self._reading, self._ahead = threading.Lock(), threading.Lock()
+        self._read_lock, self._ahead_lock = threading.Lock(), threading.Lock()
 
     def answer(self, request: Request) -> Runs:
         """All runs and their steps.
 
-        With very many snapshots the first answers know some of them by step and time only; the rest is read meanwhile.
+        With very many snapshots, the first answers have only step and time of some; the rest is read in a background thread.
         """
-        end = time.monotonic() + LISTING_SECONDS
+        end = time.monotonic() + READ_SECONDS
         reads: bool | None = None
         left_out = False
 
         def more() -> bool:
-            # Of several that ask at once one reads, and the others wait for it; while the rest is read, nobody does.
+            # Of concurrent requests one reads and the others wait for it; while the background thread reads, none does.
             nonlocal reads, left_out
             if reads is None:
-                reads = not self._ahead.locked() and self._reading.acquire(timeout=max(0, end - time.monotonic()))
+                reads = not self._ahead_lock.locked() and self._read_lock.acquire(
+                    timeout=max(0, end - time.monotonic())
+                )
             left_out |= not reads or time.monotonic() > end
             return not left_out
 
@@ -138,13 +140,13 @@ class Listing:
             answer = self._answer(request, more)
         finally:
             if reads:
-                self._reading.release()
+                self._read_lock.release()
         if left_out:
             self._read_ahead(request)
         return answer
 
     def text(self, request: Request) -> bytes:
-        """The answer as JSON, written anew only when it changed."""
+        """The answer as JSON, serialized again only when it changed."""
         answer = self.answer(request)
         before, text = self._encoded
         if answer != before:
@@ -153,43 +155,49 @@ class Listing:
         return text
 
     def _read_ahead(self, request: Request) -> None:
-        """Goes through all snapshots in the background, so that the next listing knows them."""
-        if not self._ahead.acquire(blocking=False):
+        """Reads all snapshots into the cache in a background thread, for the next request."""
+        if not self._ahead_lock.acquire(blocking=False):
             return
 
         def work() -> None:
             try:
                 self._answer(request, lambda: True)
-            except Exception:  # the next listing meets it again, and says it
+            except Exception:  # the next request meets the same error and reports it
                 logger.debug("Reading ahead ended", exc_info=True)
             finally:
-                self._ahead.release()
+                self._ahead_lock.release()
 
         threading.Thread(target=work, name="activis-ahead", daemon=True).start()
 
     def _answer(self, request: Request, more: Progress) -> Runs:
-        found = self._announced.series(request)
-        before = {run: self._described.peek((request.experiment, run)) for run in found}
-        signs = {run: self._signs(run, found[run], before[run]) for run in found}
-        known = {run: one.answer for run, one in before.items() if one is not None and _holds(one, signs[run])}
-        self._damage.keep(one.directory for one in signs.values())
-        data = self._announced.data(request, [run for run in found if run not in known])
+        series = self._events.series(request)
+        before = {run: self._cache.peek((request.experiment, run)) for run in series}
+        fingerprints = {run: self._fingerprint(run, series[run], before[run]) for run in series}
+        unchanged = {
+            run: cached.answer
+            for run, cached in before.items()
+            if cached is not None and _unchanged(cached, fingerprints[run])
+        }
+        self._damage.forget_others(fingerprint.directory for fingerprint in fingerprints.values())
+        data = self._events.data(request, [run for run in series if run not in unchanged])
         described: dict[str, RunInfo] = {}
-        for run in sorted(found, key=_natural):
+        for run in sorted(series, key=_natural):
             name = shown_name(run) if shown_name(run) not in described else run
-            answer = known.get(run) or self._describe(request, run, signs[run], data.get(run, {}), more)
+            answer = unchanged.get(run) or self._describe(request, run, fingerprints[run], data.get(run, {}), more)
             described[name] = replace(answer, name=name)
-        every = self._announced.run_names(request)
-        others = sorted((run for run in every if run not in found and run not in described), key=_natural)
+        every = self._events.run_names(request)
+        others = sorted((run for run in every if run not in series and run not in described), key=_natural)
         return Runs(self._logdir, Records(RunInfo, described.values()), tuple(others))
 
-    def _signs(self, run: str, series: Series, before: _Described | None) -> _Signs:
+    def _fingerprint(self, run: str, series: Series, before: _CachedRun | None) -> _Fingerprint:
         directory = run_directory(run, self._roots)
-        return _Signs(
-            series, directory, () if directory is None else _files(directory, before.signs.files if before else ())
+        return _Fingerprint(
+            series,
+            directory,
+            () if directory is None else _files(directory, before.fingerprint.files if before else ()),
         )
 
-    def _describe(self, request: Request, run: str, signs: _Signs, data: Data, more: Progress) -> RunInfo:
+    def _describe(self, request: Request, run: str, fingerprint: _Fingerprint, data: Data, more: Progress) -> RunInfo:
         at, complete = time.time(), True
 
         def in_time() -> bool:
@@ -197,44 +205,44 @@ class Listing:
             complete &= more()
             return complete
 
-        versions = {metadata.format_version(series.plugin_content) for series in signs.series.values()}
+        versions = {metadata.format_version(series.plugin_content) for series in fingerprint.series.values()}
         problems = [metadata.newer_version(version) for version in versions if version != metadata.FORMAT_VERSION]
-        if signs.directory is None:
+        if fingerprint.directory is None:
             problems.append(
                 f"The directory of the run {shown_name(run)} cannot be found below {self._logdir}: large arrays are missing."
             )
         else:
-            problems += self._damage.problems(signs.directory, in_time)
+            problems += self._damage.problems(fingerprint.directory, in_time)
         steps = []
         if not problems or metadata.FORMAT_VERSION in versions:
-            names = _names(signs.directory)
-            edition = self._editions.edition(signs.directory)
-            for entry in self._announced.current(request, data, edition, in_time).values():
+            names = _names(fingerprint.directory)
+            edition = self._editions.edition(fingerprint.directory)
+            for entry in self._events.current(request, data, edition, in_time).values():
                 complete &= entry.lasting
                 steps.append(_step(entry, names))
         answer = RunInfo(run, tuple(problems), Records(StepInfo, steps))
         if complete:
-            described = _Described(signs, at, answer)
-            self._described.put((request.experiment, run), described, _STEP * (1 + len(steps) + len(signs.files)))
+            described = _CachedRun(fingerprint, at, answer)
+            self._cache.put((request.experiment, run), described, _STEP * (1 + len(steps) + len(fingerprint.files)))
         return answer
 
 
-def _holds(described: _Described, signs: _Signs) -> bool:
-    """Whether a run is still as it was described: nothing changed since, nor so shortly before that it might not show."""
-    changed = max((time_ns for _, time_ns, *_ in signs.files), default=0) / 1e9
+def _unchanged(described: _CachedRun, fingerprint: _Fingerprint) -> bool:
+    """Whether a cached description is still valid: the fingerprint is equal, and the last change was not too recent to show."""
+    changed = max((time_ns for _, time_ns, *_ in fingerprint.files), default=0) / 1e9
     return (
-        described.signs == signs
+        described.fingerprint == fingerprint
         and changed < described.at - SETTLED_SECONDS
         and time.time() - described.at < DESCRIBED_SECONDS
     )
 
 
 def _files(directory: Path, before: tuple[_File, ...]) -> tuple[_File, ...]:
-    """The directory and its event files, whose names are looked for only when the directory changed."""
-    here = _file(directory, "")
-    same = bool(before) and before[0] == here
+    """The status of the directory and its event files; the directory is listed only when it changed."""
+    own = _file(directory, "")
+    same = bool(before) and before[0] == own
     names = [name for name, *_ in before[1:]] if same else [path.name for path in event_files(directory)]
-    return here, *(_file(directory, name) for name in names)
+    return own, *(_file(directory, name) for name in names)
 
 
 def _file(directory: Path, name: str) -> _File:
@@ -246,12 +254,12 @@ def _file(directory: Path, name: str) -> _File:
 
 
 def _names(directory: Path | None) -> set[str] | None:
-    """The files in it; None when it cannot be read."""
+    """The names of the files in a directory; None when the directory is not known."""
     if directory is None:
         return None
     try:
-        with os.scandir(directory) as found:
-            return {one.name for one in found if one.is_file()}
+        with os.scandir(directory) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
     except OSError:
         return set()
 
@@ -272,7 +280,7 @@ def _step(entry: Entry, names: set[str] | None) -> StepInfo:
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sorts run10 after run9."""
+    """Sort key for natural order: run10 after run9."""
     digits = "0123456789"
     parts: list[str] = []
     for character in name:

@@ -14,10 +14,10 @@ from tensorboard.errors import NotFoundError
 from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.blobs import Blob, event_files, scan
-from tensorboard_activis.serve import listing as listing_module
-from tensorboard_activis.serve.announced import Request
+from tensorboard_activis.serve import run_list
 from tensorboard_activis.serve.encoding import encode_json
-from tensorboard_activis.serve.listing import SETTLED_SECONDS
+from tensorboard_activis.serve.event_source import Request
+from tensorboard_activis.serve.run_list import SETTLED_SECONDS
 from tensorboard_activis.serve.runs import Runs
 from tests.hostile.served import Provider
 from tests.records import small_data, write_run
@@ -37,24 +37,24 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(base_plugin.TBContext(data_provider=Provider(blobs), logdir=str(tmp_path), flags=flags))
 
 
-def losses(listing: listing_module.Runs) -> list[float | None]:
-    assert [run.name for run in listing.runs] == ["a", "b"]
-    assert [[step.step for step in run.steps] for run in listing.runs] == [list(STEPS)] * 2
-    assert [step.problem for run in listing.runs for step in run.steps] == [None] * 6
-    return [step.loss for run in listing.runs for step in run.steps]
+def losses(answer: run_list.Runs) -> list[float | None]:
+    assert [run.name for run in answer.runs] == ["a", "b"]
+    assert [[step.step for step in run.steps] for run in answer.runs] == [list(STEPS)] * 2
+    assert [step.problem for run in answer.runs for step in run.steps] == [None] * 6
+    return [step.loss for run in answer.runs for step in run.steps]
 
 
 def test_with_time_everything_is_known_at_once(runs: Runs) -> None:
-    assert None not in losses(runs.listing(REQUEST))
+    assert None not in losses(runs.list_runs(REQUEST))
 
 
 def test_without_time_snapshots_are_known_by_step_and_soon_in_full(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tensorboard_activis.serve.listing.LISTING_SECONDS", -1.0)
-    assert losses(runs.listing(REQUEST)) == [None] * 6
+    monkeypatch.setattr("tensorboard_activis.serve.run_list.READ_SECONDS", -1.0)
+    assert losses(runs.list_runs(REQUEST)) == [None] * 6
     end = time.monotonic() + 30
-    while None in losses(runs.listing(REQUEST)) and time.monotonic() < end:
+    while None in losses(runs.list_runs(REQUEST)) and time.monotonic() < end:
         time.sleep(0.01)
-    assert None not in losses(runs.listing(REQUEST))
+    assert None not in losses(runs.list_runs(REQUEST))
     for thread in threading.enumerate():
         if thread.name == "activis-ahead":
             thread.join(10)
@@ -62,7 +62,7 @@ def test_without_time_snapshots_are_known_by_step_and_soon_in_full(runs: Runs, m
 
 
 def test_one_run_that_is_asked_for_is_read_in_full(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tensorboard_activis.serve.listing.LISTING_SECONDS", -1.0)
+    monkeypatch.setattr("tensorboard_activis.serve.run_list.READ_SECONDS", -1.0)
     assert [snapshot.step for snapshot in runs.snapshots(REQUEST, "b")] == list(STEPS)
     assert runs.snapshot(REQUEST, "a", 2).record.seen == 17
 
@@ -83,14 +83,14 @@ class Growing(dict[str, int]):
 
 @pytest.mark.parametrize("question", ["list_blob_sequences", "read_blob_sequences"])
 def test_tags_that_come_while_they_are_listed(runs: Runs, question: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    table, answer = Growing(3), getattr(runs._announced._provider, question)
+    table, answer = Growing(3), getattr(runs._events._provider, question)
 
     def racing(*arguments: object, **options: object) -> object:
         table.walk()
         return answer(*arguments, **options)
 
-    monkeypatch.setattr(runs._announced._provider, question, racing)
-    assert None not in losses(runs.listing(REQUEST))
+    monkeypatch.setattr(runs._events._provider, question, racing)
+    assert None not in losses(runs.list_runs(REQUEST))
     assert table.times == 0
 
 
@@ -101,9 +101,9 @@ def test_another_fault_of_the_provider_is_not_asked_again(runs: Runs, monkeypatc
         asked.append(1)
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(runs._announced._provider, "list_blob_sequences", failing)
+    monkeypatch.setattr(runs._events._provider, "list_blob_sequences", failing)
     with pytest.raises(RuntimeError, match="something else"):
-        runs.listing(REQUEST)
+        runs.list_runs(REQUEST)
     assert len(asked) == 1
 
 
@@ -112,19 +112,19 @@ def asked(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[l
     """Of which runs the announcements were asked for; nobody wrote to them for a long time."""
     age(tmp_path)
     found: list[list[str]] = []
-    answer = runs._announced._provider.read_blob_sequences
+    answer = runs._events._provider.read_blob_sequences
 
     def listening(*arguments: object, run_tag_filter: RunTagFilter, **options: object) -> object:
         found.append(sorted(run_tag_filter.runs))
         return answer(*arguments, run_tag_filter=run_tag_filter, **options)
 
-    monkeypatch.setattr(runs._announced._provider, "read_blob_sequences", listening)
+    monkeypatch.setattr(runs._events._provider, "read_blob_sequences", listening)
     return found
 
 
 def counted(runs: Runs) -> dict[str, int]:
     """Steps by run."""
-    return {run["name"]: len(run["steps"]) for run in json.loads(runs.listing_text(REQUEST))["runs"]}
+    return {run["name"]: len(run["steps"]) for run in json.loads(runs.list_runs_json(REQUEST))["runs"]}
 
 
 def age(directory: Path, seconds: float = 2 * SETTLED_SECONDS) -> None:
@@ -133,9 +133,9 @@ def age(directory: Path, seconds: float = 2 * SETTLED_SECONDS) -> None:
 
 
 def test_a_run_that_did_not_change_is_not_looked_through_again(runs: Runs, asked: list[list[str]]) -> None:
-    first = runs.listing_text(REQUEST)
-    assert first == encode_json(runs.listing(REQUEST))
-    assert runs.listing_text(REQUEST) is first
+    first = runs.list_runs_json(REQUEST)
+    assert first == encode_json(runs.list_runs(REQUEST))
+    assert runs.list_runs_json(REQUEST) is first
     assert asked == [["a/activis", "b/activis"]]
 
 
@@ -145,37 +145,37 @@ def test_a_run_that_was_just_written_to_is_looked_through_again(
     (event_file,) = event_files(tmp_path / "b" / "activis")
     os.utime(event_file)
     for _ in range(2):
-        assert None not in losses(runs.listing(REQUEST))
+        assert None not in losses(runs.list_runs(REQUEST))
     assert asked == [["a/activis", "b/activis"], ["b/activis"]]
 
 
 def test_a_file_that_goes_is_missed_and_one_that_comes_back_is_found(
     runs: Runs, asked: list[list[str]], tmp_path: Path
 ) -> None:
-    before = runs.listing_text(REQUEST)
+    before = runs.list_runs_json(REQUEST)
     (table,) = (tmp_path / "a" / "activis").glob("*.parquet")
     table.rename(tmp_path / "away")
-    after = json.loads(runs.listing_text(REQUEST))
+    after = json.loads(runs.list_runs_json(REQUEST))
     assert [step["problem"] is None for run in after["runs"] for step in run["steps"]] == [False] * 3 + [True] * 3
     (tmp_path / "away").rename(table)
-    assert runs.listing_text(REQUEST) == before
+    assert runs.list_runs_json(REQUEST) == before
     assert asked == [["a/activis", "b/activis"], ["a/activis"], ["a/activis"]]
 
 
 def test_what_a_file_system_does_not_tell_is_noticed_in_the_end(
     runs: Runs, asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs.listing(REQUEST)
+    runs.list_runs(REQUEST)
     (table,) = (tmp_path / "a" / "activis").glob("*.parquet")
     table.unlink()
     age(tmp_path)
-    monkeypatch.setattr("tensorboard_activis.serve.listing.DESCRIBED_SECONDS", 0.0)
-    assert "is missing" in runs.listing_text(REQUEST).decode()
+    monkeypatch.setattr("tensorboard_activis.serve.run_list.DESCRIBED_SECONDS", 0.0)
+    assert "is missing" in runs.list_runs_json(REQUEST).decode()
 
 
 def test_an_announcement_is_seen_although_the_files_say_nothing(runs: Runs, asked: list[list[str]]) -> None:
-    runs.listing(REQUEST)
-    provider = runs._announced._provider
+    runs.list_runs(REQUEST)
+    provider = runs._events._provider
     provider._runs["b/activis"].pop()
     assert counted(runs) == {"a": 3, "b": 3}  # the test's provider says the same of any number
     answer = provider.list_blob_sequences
@@ -201,12 +201,12 @@ def test_an_announcement_is_seen_although_the_files_say_nothing(runs: Runs, aske
 
 
 def test_runs_that_come_and_go(runs: Runs, asked: list[list[str]]) -> None:
-    runs.listing(REQUEST)
-    provider = runs._announced._provider
+    runs.list_runs(REQUEST)
+    provider = runs._events._provider
     gone = provider._runs.pop("a/activis")
     assert counted(runs) == {"b": 3}
     provider._runs["a/activis"] = gone
-    assert None not in losses(runs.listing(REQUEST))
+    assert None not in losses(runs.list_runs(REQUEST))
 
 
 def test_a_blob_that_is_not_there_for_a_moment_is_asked_for_again(
@@ -216,26 +216,28 @@ def test_a_blob_that_is_not_there_for_a_moment_is_asked_for_again(
         raise NotFoundError(blob_key)
 
     with monkeypatch.context() as patched:
-        patched.setattr(runs._announced._provider, "read_blob", absent)
-        problems = [step["problem"] for run in json.loads(runs.listing_text(REQUEST))["runs"] for step in run["steps"]]
+        patched.setattr(runs._events._provider, "read_blob", absent)
+        problems = [
+            step["problem"] for run in json.loads(runs.list_runs_json(REQUEST))["runs"] for step in run["steps"]
+        ]
         assert len(problems) == 6
         assert all("has this snapshot no more" in problem for problem in problems)
-    assert None not in losses(runs.listing(REQUEST))
+    assert None not in losses(runs.list_runs(REQUEST))
 
 
 def test_of_many_that_ask_at_once_one_reads(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    answer = runs._announced._provider.read_blob
-    monkeypatch.setattr("tensorboard_activis.serve.listing.LISTING_SECONDS", 60.0)
+    answer = runs._events._provider.read_blob
+    monkeypatch.setattr("tensorboard_activis.serve.run_list.READ_SECONDS", 60.0)
 
     def slow(*arguments: object, blob_key: str) -> bytes:
         read.append(blob_key)
         time.sleep(0.01)
         return bytes(answer(*arguments, blob_key=blob_key))
 
-    monkeypatch.setattr(runs._announced._provider, "read_blob", slow)
+    monkeypatch.setattr(runs._events._provider, "read_blob", slow)
     answers: list[list[float | None]] = []
-    clients = [threading.Thread(target=lambda: answers.append(losses(runs.listing(REQUEST)))) for _ in range(8)]
+    clients = [threading.Thread(target=lambda: answers.append(losses(runs.list_runs(REQUEST)))) for _ in range(8)]
     for client in clients:
         client.start()
     for client in clients:

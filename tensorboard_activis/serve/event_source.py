@@ -1,4 +1,4 @@
-"""What TensorBoard's data provider holds of ours: graphs and snapshots, decoded once and kept in caches with a bound."""
+"""Reads graphs and snapshots from TensorBoard's data provider, decodes them once, and caches them within bounds."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,23 +17,23 @@ from tensorboard_activis.read.snapshot import named_files
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.newest import NewestOfEachStep
 
-#: Bytes of what is kept: of snapshots in a few words, of whole records, and of graphs.
+#: Sizes of the caches in bytes: brief descriptions of snapshots, whole records, and graphs.
 _BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 32 << 20, 64 << 20
-#: What objects take about, beside their texts and numbers.
+#: Approximate bytes of objects in memory, besides their strings and numbers.
 _BRIEF, _LAYER, _COLUMN, _SUBSET, _NODE, _EDGE, _NAME = 900, 3_000, 500, 300, 1_000, 400, 100
-_EVERY = 1_000_000
-_PATIENCE = 1.0
+_ALL_EVENTS = 1_000_000
+_RETRY_SECONDS = 1.0
 
 Series = Mapping[str, provider.BlobSequenceTimeSeries]
 Data = Mapping[str, Sequence[provider.BlobSequenceDatum]]
-_Answer = TypeVar("_Answer")
-#: Experiment, TensorBoard's key of the blob (run, tag and step), its event's time, and the edition of the run's files.
+_Result = TypeVar("_Result")
+#: Cache key: experiment, TensorBoard's key of the blob (run, tag and step), time of its event, edition of the run's files.
 _Name = tuple[str, str, float, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Whose data a request may see: TensorBoard's request context and experiment."""
+    """TensorBoard's request context and experiment id, which its data provider needs for every read."""
 
     context: RequestContext
     experiment: str
@@ -41,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a listing says of a snapshot; `digest` is its record's, `files` are those that it needs."""
+    """The fields of a snapshot that the list of runs shows; `digest` is its record's, `files` are the files that it refers to."""
 
     session: str
     step: int
@@ -54,13 +54,14 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One announced snapshot: in a few words, or what is wrong with it; neither when it was not read yet.
-
-    What is wrong may not be `lasting`: TensorBoard may be about to forget the snapshot, or to read it again.
+    """A snapshot in TensorBoard's event data.
 
     Attributes:
-        key: TensorBoard's for the blob.
-        name: what it is kept under.
+        key: TensorBoard's key of the blob.
+        name: cache key.
+        brief: its brief description; None when it cannot be read, or was not read yet.
+        problem: why it cannot be read; None when it can, or was not read yet.
+        lasting: whether the problem is permanent; False while TensorBoard may be about to reload the run.
     """
 
     step: int
@@ -73,19 +74,19 @@ class Entry:
 
     @property
     def session(self) -> str:
-        """Of the process that wrote it; empty where it was not read."""
+        """The session of the process that wrote it; empty when it was not read."""
         return self.brief.session if self.brief else ""
 
 
 class _NotThereError(UnreadableError):
-    """TensorBoard announced a blob, and has none."""
+    """TensorBoard listed a blob that it does not have any more."""
 
 
-class Announced:
-    """Asks the provider. Nothing is remembered but what blobs decode to: runs may come, grow and go.
+class EventSource:
+    """Reads runs, graphs and snapshots from the data provider. Only decoded blobs are cached: runs may appear, grow and vanish.
 
-    Records are kept by the digest of their bytes. Which one TensorBoard has at a place (run, tag and step) is known until it
-    has another event there, with another time, or the run's files are replaced.
+    Records are cached by the digest of their bytes. Which record belongs to a run, tag and step is cached until TensorBoard has
+    an event with another time there, or the run's files are replaced.
     """
 
     def __init__(self, source: provider.DataProvider | NewestOfEachStep) -> None:
@@ -95,47 +96,47 @@ class Announced:
         self._graphs: Cache[schema.Graph] = Cache(_GRAPH_BYTES)
 
     def run_names(self, request: Request) -> list[str]:
-        """Every run that TensorBoard knows."""
+        """The names of all runs that TensorBoard knows."""
         return [run.run_name for run in self._provider.list_runs(request.context, experiment_id=request.experiment)]
 
     def series(self, request: Request) -> Mapping[str, Series]:
-        """By run and tag of ours, how far each goes: what changes when anything is announced."""
-        found: Mapping[str, Series] = _settled(
+        """The time series of this plugin by run and tag; they change whenever an event is added."""
+        series: Mapping[str, Series] = _retried(
             lambda: self._provider.list_blob_sequences(
                 request.context, experiment_id=request.experiment, plugin_name=metadata.PLUGIN_NAME
             )
         )
-        return found
+        return series
 
     def data(self, request: Request, runs: Sequence[str]) -> Mapping[str, Data]:
-        """By run and tag, all that was announced in these runs; what is not there is left out."""
+        """All events of this plugin in these runs, by run and tag; runs that do not exist are left out."""
         if not runs:
             return {}
         try:
-            found: Mapping[str, Data] = _settled(
+            data: Mapping[str, Data] = _retried(
                 lambda: self._provider.read_blob_sequences(
                     request.context,
                     experiment_id=request.experiment,
                     plugin_name=metadata.PLUGIN_NAME,
-                    downsample=_EVERY,
+                    downsample=_ALL_EVENTS,
                     run_tag_filter=provider.RunTagFilter(runs=runs),
                 )
             )
         except tensorboard_errors.NotFoundError:
             return {}
-        return found
+        return data
 
     def current(
         self, request: Request, data: Data, edition: int, more: Callable[[], bool] = lambda: True
     ) -> dict[int, Entry]:
-        """What counts, by step ascending; see `read.run.current`.
+        """The current snapshots of a run, by step, ascending; see `read.run.current`.
 
         Arguments:
-            edition: of the run's files, see `Editions`.
-            more: whether there is time to read snapshots that are not known yet.
+            edition: number of the run's event files, see `Editions`.
+            more: called before a snapshot is read that is not in the cache; False leaves it unread.
         """
-        announced = data.get(metadata.SNAPSHOT_TAG, ())
-        entries = [self._entry(request, datum, edition, more) for datum in announced if datum.values]
+        datums = data.get(metadata.SNAPSHOT_TAG, ())
+        entries = [self._entry(request, datum, edition, more) for datum in datums if datum.values]
         counting = current(entry for entry in entries if entry.brief is not None)
         for entry in entries:
             if entry.brief is None:
@@ -143,7 +144,7 @@ class Announced:
         return dict(sorted(counting.items()))
 
     def record(self, request: Request, entry: Entry) -> schema.Snapshot:
-        """The whole snapshot. Raises UnreadableError."""
+        """The whole record of a snapshot, from the cache or decoded now. Raises UnreadableError."""
         assert entry.brief is not None
         digest = entry.brief.digest
 
@@ -158,11 +159,11 @@ class Announced:
 
     def graph(self, request: Request, data: Data) -> schema.Graph | None:
         """The run's newest graph, if there is one. Raises UnreadableError."""
-        announced = [datum for datum in data.get(metadata.GRAPH_TAG, ()) if datum.values]
-        if not announced:
+        datums = [datum for datum in data.get(metadata.GRAPH_TAG, ()) if datum.values]
+        if not datums:
             return None
         # Loaders drop what a later step supersedes, so that steps rise in the order in which they were written.
-        blob = self._blob(request, announced[-1].values[0].blob_key)
+        blob = self._blob(request, datums[-1].values[0].blob_key)
         return self._graphs.get(codec.digest_of(blob), lambda: codec.decode_graph(blob), _graph_weight)
 
     def _entry(
@@ -170,8 +171,8 @@ class Announced:
     ) -> Entry:
         key = datum.values[0].blob_key
         name = (request.experiment, key, datum.wall_time, edition)
-        known = self._entries.peek(name)
-        if known is None and not more():
+        cached = self._entries.peek(name)
+        if cached is None and not more():
             return Entry(datum.step, datum.wall_time, key, name, None, None)
 
         def make() -> Entry:
@@ -194,7 +195,7 @@ class Announced:
         try:
             return bytes(self._provider.read_blob(request.context, blob_key=key))
         except tensorboard_errors.InvalidArgumentError as error:
-            # Its names of blobs are JSON, which it takes apart only where nothing is escaped.
+            # The fast loader's blob keys are JSON, which it parses only where nothing is escaped.
             raise UnreadableError(
                 "TensorBoard's fast loader cannot give what lies in a directory whose name holds a quotation mark, a backslash or "
                 f"a control character ({error!s:.200}). Rename the run's directory, or start TensorBoard with --load_fast=false."
@@ -216,8 +217,8 @@ def _entry_weight(entry: Entry) -> int:
 def _record_weight(record: schema.Snapshot) -> int:
     arrays = list(record.columns.values())
     for layer in record.layers:
-        one = layer.summary
-        arrays += [layer.activations, one.count, one.mean, one.std, one.min, one.max]
+        summary = layer.summary
+        arrays += [layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max]
     inline = sum(len(array.inline) + _NAME * len(array.files) for array in arrays)
     objects = _LAYER * len(record.layers) + _COLUMN * len(record.columns) + _SUBSET * len(record.subsets)
     return inline + objects + sum(60 + len(name) for name in record.class_names)
@@ -227,15 +228,15 @@ def _graph_weight(graph: schema.Graph) -> int:
     return _NODE * len(graph.nodes) + _EDGE * len(graph.edges)
 
 
-def _settled(question: Callable[[], _Answer]) -> _Answer:
-    """Asks until TensorBoard's loader is not just adding to the very table that the answer is read from.
+def _retried(call: Callable[[], _Result]) -> _Result:
+    """Retries a call while TensorBoard's loader modifies the dict that the data provider iterates over.
 
-    Its data provider goes through the tags of a run without a lock (`MultiplexerDataProvider._index`).
+    The data provider iterates over the tags of a run without a lock (`MultiplexerDataProvider._index`).
     """
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _RETRY_SECONDS
     while True:
         try:
-            return question()
+            return call()
         except RuntimeError as error:
             if "changed size during iteration" not in str(error) or time.monotonic() > end:
                 raise
