@@ -1,1 +1,4 @@
-"""From a model and its data to one number per neuron and instance. Frameworks are imported in torch/ and keras/ only."""
+"""Captures activations: runs a model over evaluation data and reduces each layer to one number per neuron and instance.
+
+Frameworks are imported in torch/ and keras/ only.
+"""

@@ -1,22 +1,23 @@
-"""The outcome where instances have one class each, and where they may have several."""
+"""Predictions, scores and losses of classification: one class per instance, or any number of classes (multi-label)."""
 
 import numpy as np
 
-from tensorboard_activis.capture.predictions import UNKNOWN, Predictions, means, sets
+from tensorboard_activis.capture.predictions import UNKNOWN, Predictions, class_lists, metric_totals
 
-#: So many of the highest scores are kept per instance.
+#: How many of the highest scores are stored per instance.
 TOP = 10
 
 
-def single(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bool) -> Predictions:
-    """One class per instance. The loss is the cross entropy, `torch.nn.functional.cross_entropy`'s.
+def single_label(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bool) -> Predictions:
+    """Predictions where each instance has one class. The loss is the cross entropy, as `torch.nn.functional.cross_entropy` has it.
 
     Args:
-        outputs: float64 [instances, classes] logits or probabilities; [instances]: of the second of two classes.
-        labels: [instances]; none of the classes: missing.
+        outputs: float64 [instances, classes], logits or probabilities; [instances]: those of the second of two classes.
+        labels: class indices [instances]; an index outside of the classes is a missing label. None: no labels.
+        probabilities: whether outputs are probabilities, not logits.
     """
     scores, total = _scores(outputs, probabilities)
-    rows = np.arange(len(scores))
+    instances = np.arange(len(scores))
     finite = ~np.isnan(total)
     order = _highest(scores)
     prediction = np.where(finite, order[:, 0], -1)
@@ -27,24 +28,25 @@ def single(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: boo
         "top_classes": np.where(finite[:, None], order, -1).astype(np.int32),
         "top_scores": top_scores.astype(np.float16),
     }
-    unfinite = int((~finite).sum())
+    nonfinite = int((~finite).sum())
     if labels is None:
-        return Predictions(columns=columns, unfinite=unfinite)
-    label, stray = classes_of(labels, scores.shape[1])
+        return Predictions(columns=columns, nonfinite=nonfinite)
+    label, invalid_labels = classes_of(labels, scores.shape[1])
     known = label >= 0
-    of_label = np.where(known, scores[rows, np.maximum(label, 0)] - total, np.nan)
+    label_log_probability = np.where(known, scores[instances, np.maximum(label, 0)] - total, np.nan)
     columns["correct"] = np.where(known, prediction == label, UNKNOWN).astype(np.uint8)
-    columns["loss"] = (-of_label).astype(np.float32)
-    columns["label_score"] = np.exp(of_label).astype(np.float32)
-    return Predictions(label, label, columns, means(columns), stray, unfinite)
+    columns["loss"] = (-label_log_probability).astype(np.float32)
+    columns["label_score"] = np.exp(label_log_probability).astype(np.float32)
+    return Predictions(label, label, columns, metric_totals(columns), invalid_labels, nonfinite)
 
 
-def several(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bool) -> Predictions:
-    """Any number of classes per instance. The loss is `binary_cross_entropy_with_logits`, its mean over the classes.
+def multi_label(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bool) -> Predictions:
+    """Predictions where an instance has any number of classes. The loss is the mean over classes of the binary cross entropy.
 
     Args:
         outputs: float64 [instances, classes], a logit or probability for each class by itself.
-        labels: [instances, classes], 1 or 0; anything else (-1, NaN) is unknown and counts nowhere.
+        labels: [instances, classes], 1 or 0; anything else (-1, NaN) is unknown and counts nowhere. None: no labels.
+        probabilities: whether outputs are probabilities, not logits.
     """
     if probabilities:
         with np.errstate(divide="ignore"):
@@ -55,30 +57,32 @@ def several(outputs: np.ndarray, labels: np.ndarray | None, *, probabilities: bo
     chosen = (yes >= no) & finite[:, None]
     order = _highest(yes)
     columns: dict[str, np.ndarray] = {
-        "prediction": sets([np.flatnonzero(row).astype(np.int32) for row in chosen]),
-        # The least sure of its decisions.
+        "prediction": class_lists([np.flatnonzero(row).astype(np.int32) for row in chosen]),
+        # Of its least certain decision.
         "score": np.exp(np.maximum(yes, no).min(axis=1)).astype(np.float32),
         "top_classes": np.where(finite[:, None], order, -1).astype(np.int32),
         "top_scores": np.exp(np.take_along_axis(yes, order, axis=1)).astype(np.float16),
     }
-    unfinite = int((~finite).sum())
+    nonfinite = int((~finite).sum())
     if labels is None:
-        return Predictions(columns=columns, unfinite=unfinite)
-    given = np.nan_to_num(labels.astype(np.float64), nan=-1)
-    known, carried = (given == 0) | (given == 1), given == 1
-    right = np.where(carried, yes, no)
-    some = known.any(axis=1)
-    wrong = (known & (chosen != carried)).any(axis=1) | ~finite
-    columns["correct"] = np.where(some, ~wrong, UNKNOWN).astype(np.uint8)
+        return Predictions(columns=columns, nonfinite=nonfinite)
+    targets = np.nan_to_num(labels.astype(np.float64), nan=-1)
+    known, positive = (targets == 0) | (targets == 1), targets == 1
+    right = np.where(positive, yes, no)
+    labelled = known.any(axis=1)
+    wrong = (known & (chosen != positive)).any(axis=1) | ~finite
+    columns["correct"] = np.where(labelled, ~wrong, UNKNOWN).astype(np.uint8)
     counted = np.maximum(known.sum(axis=1), 1)
-    columns["loss"] = np.where(some, -np.where(known, right, 0).sum(axis=1) / counted, np.nan).astype(np.float32)
-    columns["label_score"] = np.where(some, np.exp(np.where(known, right, 0).min(axis=1)), np.nan).astype(np.float32)
-    label = sets([np.flatnonzero(row).astype(np.int32) for row in carried])
-    return Predictions(label, carried, columns, means(columns), int((~some).sum()), unfinite)
+    columns["loss"] = np.where(labelled, -np.where(known, right, 0).sum(axis=1) / counted, np.nan).astype(np.float32)
+    columns["label_score"] = np.where(labelled, np.exp(np.where(known, right, 0).min(axis=1)), np.nan).astype(
+        np.float32
+    )
+    label = class_lists([np.flatnonzero(row).astype(np.int32) for row in positive])
+    return Predictions(label, positive, columns, metric_totals(columns), int((~labelled).sum()), nonfinite)
 
 
 def classes_of(labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
-    """Labels as int64, -1 for those that are none of the classes, and the number of these."""
+    """Labels as int64 [instances], -1 for those that are none of the classes; and how many those are."""
     if labels.dtype.kind == "f":
         labels = np.nan_to_num(labels, nan=-1, posinf=-1, neginf=-1)
     label = labels.astype(np.int64)
@@ -87,24 +91,24 @@ def classes_of(labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
 
 
 def _highest(scores: np.ndarray) -> np.ndarray:
-    """The classes of the highest scores [instances, at most TOP], highest first, then by index: as argmax, of many."""
+    """Top-k classes: indices [instances, at most TOP] of the highest scores, highest first, ties by index as argmax has them."""
     classes = scores.shape[1]
     if classes <= 4 * TOP:
         return np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
-    # Sorting a thousand scores for ten of them costs more than everything else.
-    found = np.sort(np.argpartition(-scores, TOP, axis=1)[:, :TOP], axis=1)
-    order = np.argsort(-np.take_along_axis(scores, found, axis=1), axis=1, kind="stable")
-    found = np.take_along_axis(found, order, axis=1)
+    # A partial sort: sorting a thousand scores for ten of them costs more than everything else.
+    top = np.sort(np.argpartition(-scores, TOP, axis=1)[:, :TOP], axis=1)
+    order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
+    top = np.take_along_axis(top, order, axis=1)
     first = scores.argmax(axis=1)
-    equal = np.take_along_axis(scores, found[:, :1], axis=1)[:, 0] == scores[np.arange(len(scores)), first]
+    equal = np.take_along_axis(scores, top[:, :1], axis=1)[:, 0] == scores[np.arange(len(scores)), first]
     # Of many equal ones another may have come first.
-    moved = equal & (found[:, 0] != first) & ~(found == first[:, None]).any(axis=1)
-    found[moved, 0] = first[moved]
-    return found
+    moved = equal & (top[:, 0] != first) & ~(top == first[:, None]).any(axis=1)
+    top[moved, 0] = first[moved]
+    return top
 
 
 def _scores(outputs: np.ndarray, probabilities: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Scores [instances, classes], and what is to be taken from them to have log probabilities; NaN where one is not finite."""
+    """Scores [instances, classes], and the log normalizers [instances] to subtract from them: NaN if a score is not finite."""
     with np.errstate(invalid="ignore"):
         if outputs.ndim == 1:  # two classes by one number
             outputs = np.stack([1 - outputs if probabilities else np.zeros_like(outputs), outputs], axis=1)

@@ -82,7 +82,7 @@ class SnapshotCollector:
         count = values[0].shape[0] if values else _length(outputs, ids)
         if not count:
             if self._processes.size > 1 and not probe:
-                seen.duplicates.new(np.zeros(0, np.uint64))
+                seen.duplicates.add(np.zeros(0, np.uint64))
                 self._settle(None)
             return
         if probe and seen.subsets is None and not self._settled:
@@ -92,7 +92,7 @@ class SnapshotCollector:
         rows = np.arange(count)
         order = rows if keys is None else ranks(keys.tolist())
         if ids is not None and not probe:
-            rows = np.flatnonzero(seen.duplicates.new(order))
+            rows = np.flatnonzero(seen.duplicates.add(order))
         if not probe:
             self._settle(
                 (lambda: self._decide(rows, outputs, labels, facts, inputs=inputs, channels=channels, audio=audio))
@@ -244,5 +244,5 @@ def _length(outputs: np.ndarray | TokenScores | None, ids: Sequence[Any] | None)
 def _taken(
     outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, rows: np.ndarray
 ) -> tuple[np.ndarray | TokenScores | None, np.ndarray | None]:
-    outputs = outputs.taken(rows) if isinstance(outputs, TokenScores) else None if outputs is None else outputs[rows]
+    outputs = outputs.take(rows) if isinstance(outputs, TokenScores) else None if outputs is None else outputs[rows]
     return outputs, None if labels is None else labels[rows]

@@ -1,4 +1,4 @@
-"""Stable identities for instances that come without one."""
+"""Instance ids from content hashes, for instances that have no id."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,30 +8,30 @@ import numpy as np
 
 
 class ContentIds:
-    """Names instances by their content alone: the same at every step, in every order, in every run.
+    """Makes instance ids by hashing content: the same id at every step, in every order, in every run.
 
-    Reading order cannot serve instead: a data set may shuffle. One object serves one pass over the data: the second instance
-    with the same content gets `-1` at its end, the third `-2`.
+    The position in the data would not do, for data may be shuffled. Make one object per pass over the data: the second instance
+    with the same content gets the suffix `-1`, the third `-2`.
     """
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
 
     def for_batch(self, *inputs: np.ndarray) -> list[str]:
-        """Ids for a batch, hexadecimal text.
+        """Ids of the instances of a batch, hexadecimal strings.
 
         Arguments:
-            inputs: arrays [instances, ...] of equal length; an id is of all of them together.
+            inputs: arrays [instances, ...] of equal length; an id hashes one instance of each.
         """
         count = len(inputs[0]) if inputs else 0
-        return [self.instance_id([array[row] for array in inputs]) for row in range(count)]
+        return [self.instance_id([array[index] for array in inputs]) for index in range(count)]
 
     def instance_id(self, parts: Sequence[np.ndarray]) -> str:
-        """The id of one instance that consists of these arrays."""
-        name = _digest(parts)
-        count = self._seen[name]
-        self._seen[name] += 1
-        return f"{name}-{count}" if count else name
+        """The id of one instance, whose content is these arrays."""
+        digest = _digest(parts)
+        count = self._seen[digest]
+        self._seen[digest] += 1
+        return f"{digest}-{count}" if count else digest
 
 
 def _digest(parts: Sequence[np.ndarray]) -> str:
@@ -39,9 +39,9 @@ def _digest(parts: Sequence[np.ndarray]) -> str:
     for part in parts:
         value = np.asarray(part)
         if value.ndim == 1 and value.dtype.kind in "iu":
-            # Token ids: how far a batch is padded depends on what else is in it.
+            # Token ids: without padding, which depends on the other instances of the batch.
             value = np.trim_zeros(value, "b")
         state.update(f"{value.dtype.str}{value.shape}".encode())
-        # Objects are texts or bytes: their memory holds addresses, which change.
+        # An object array holds texts or bytes: its memory is addresses, which change.
         state.update(repr(value.tolist()).encode() if value.dtype.hasobject else np.ascontiguousarray(value).tobytes())
     return state.hexdigest()

@@ -20,9 +20,11 @@ def merge(processes: Processes, gathered: Collected) -> None:
     for name in metrics:
         gathered.totals[name] = processes.sum(gathered.totals.get(name, np.zeros(2)))
     numbers = processes.sum(
-        np.array([gathered.seen, gathered.repeated, gathered.stray, gathered.unfinite, *gathered.clipped], np.int64)
+        np.array(
+            [gathered.seen, gathered.repeated, gathered.invalid_labels, gathered.nonfinite, *gathered.clipped], np.int64
+        )
     ).tolist()
-    gathered.seen, gathered.repeated, gathered.stray, gathered.unfinite, *gathered.clipped = numbers
+    gathered.seen, gathered.repeated, gathered.invalid_labels, gathered.nonfinite, *gathered.clipped = numbers
     gathered.subsets.counts = processes.sum(gathered.subsets.counts)
     for moments in gathered.moments:
         moments.combine(processes.sum, processes.min, processes.max)

@@ -46,7 +46,7 @@ class Collected:
         probes: per batch of probes what is kept of them, as in the sample.
         texts: whether ids are texts; None as long as there were none.
         duplicates: the ids so far, where they were given. repeated: instances left out because theirs came before.
-        stray: labels that are no class. unfinite: instances whose outputs are NaN or infinite.
+        invalid_labels: labels that are no class. nonfinite: instances whose outputs are NaN or infinite.
     """
 
     sample: Sample
@@ -61,8 +61,8 @@ class Collected:
     texts: bool | None = None
     duplicates: DuplicateFilter = field(default_factory=DuplicateFilter)
     repeated: int = 0
-    stray: int = 0
-    unfinite: int = 0
+    invalid_labels: int = 0
+    nonfinite: int = 0
     wall_time: float = field(default_factory=time.time)
 
     @classmethod
@@ -76,8 +76,8 @@ class Collected:
         """Adds what is over all instances seen, not over the sample."""
         for metric, counted in outcome.totals.items():
             self.totals.setdefault(metric, np.zeros(2))[:] += counted
-        self.stray += outcome.stray
-        self.unfinite += outcome.unfinite
+        self.invalid_labels += outcome.invalid_labels
+        self.nonfinite += outcome.nonfinite
 
 
 @dataclass(frozen=True)
@@ -174,12 +174,12 @@ def _notes(gathered: Collected) -> list[str]:
         notes.append(
             f"{gathered.repeated:,} instances have an id that came before; they are taken for the same and counted once."
         )
-    if gathered.stray:
+    if gathered.invalid_labels:
         what = f"none of the {outcomes.classes} classes; these" if outcomes.classes else "no class; these"
-        notes.append(f"{gathered.stray:,} labels are missing or {what} instances count in no class.")
-    if gathered.unfinite:
+        notes.append(f"{gathered.invalid_labels:,} labels are missing or {what} instances count in no class.")
+    if gathered.nonfinite:
         notes.append(
-            f"For {gathered.unfinite:,} instances the model gave NaN or infinities; they have no prediction, and are not in the "
+            f"For {gathered.nonfinite:,} instances the model gave NaN or infinities; they have no prediction, and are not in the "
             "mean loss."
         )
     if outcomes.classes > MOST_CLASSES:

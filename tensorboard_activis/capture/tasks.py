@@ -1,14 +1,14 @@
-"""From a model's outputs and labels to outcomes: which task it is, and what each batch gives."""
+"""Detects the task (classification, regression, …) from outputs and labels, and computes the predictions of each batch."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from tensorboard_activis.capture.classification import several, single
+from tensorboard_activis.capture.classification import multi_label, single_label
 from tensorboard_activis.capture.predictions import Predictions
-from tensorboard_activis.capture.ranking import numbers, ranked
-from tensorboard_activis.capture.tokens import MOST_KINDS, TokenScores, token_scores, tokens
+from tensorboard_activis.capture.ranking import ranking, regression
+from tensorboard_activis.capture.tokens import MOST_KINDS, TokenScores, token_predictions, token_scores
 from tensorboard_activis.errors import ConfigurationError
 
 #: What `task=` may be; None decides by the first batch.
@@ -24,16 +24,16 @@ _SHAPES = {
 
 
 class TaskEvaluator:
-    """Turns a model's outputs and labels into outcomes. What they are is decided by the first batch and then kept.
+    """Computes predictions from a model's outputs and labels. The first batch decides what they are, for all batches.
 
     Arguments:
         class_names: as in every callback.
         task: one of TASKS, or None.
-        probabilities: whether outputs are probabilities; None: as the first batch looks.
+        probabilities: whether outputs are probabilities; None: detected in the first batch.
 
     Attributes:
-        task: None before the first batch, unless given.
-        classes: number of classes, 0 without.
+        task: the task; None before the first batch, unless it was passed.
+        classes: number of classes; 0 without classes.
         labelled: whether there are labels.
     """
 
@@ -55,16 +55,16 @@ class TaskEvaluator:
     def evaluate(
         self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, groups: pa.Array | None = None
     ) -> Predictions:
-        """The outcome of a batch.
+        """Predictions, scores and losses of a batch.
 
         Args:
             outputs: logits or probabilities [instances, classes]; [instances] or [instances, 1] for regression, ranking or two
-                classes; [instances, positions, classes] for tokens, or what `token_scores` makes of them.
+                classes; [instances, positions, classes] for tokens, or the `TokenScores` of these.
             labels: class indices [instances]; 0 and 1 [instances, classes]; numbers; class indices [instances, positions].
-            groups: for ranking.
+            groups: for ranking, any value per instance that identifies its group.
 
         Raises:
-            ConfigurationError: they are not what the task needs, or are not named by as many class names.
+            ConfigurationError: shapes are not what the task needs, or the number of classes is not that of the class names.
         """
         if isinstance(outputs, np.ndarray):
             outputs = outputs.astype(np.float64)
@@ -78,43 +78,43 @@ class TaskEvaluator:
             if isinstance(outputs, np.ndarray):
                 outputs = token_scores(outputs, labels)
             assert isinstance(outputs, TokenScores)
-            return tokens(outputs)
+            return token_predictions(outputs)
         if outputs is None or isinstance(outputs, TokenScores) or self.task == "none":
-            return self._unpredicted(labels)
+            return self._labels_only(labels)
         if self.task == "classification":
-            return single(outputs, labels, probabilities=bool(self._probabilities))
+            return single_label(outputs, labels, probabilities=bool(self._probabilities))
         if self.task == "multilabel":
-            return several(outputs, labels, probabilities=bool(self._probabilities))
-        return ranked(outputs, labels, groups) if self.task == "ranking" else numbers(outputs, labels)
+            return multi_label(outputs, labels, probabilities=bool(self._probabilities))
+        return ranking(outputs, labels, groups) if self.task == "ranking" else regression(outputs, labels)
 
     @property
     def decided(self) -> tuple[str | None, int, bool, bool | None]:
-        """What the first batch decided, for `decide_as` on another process."""
+        """What the first batch decided, for `decide_as` in another process."""
         return self.task, self.classes, self.labelled, self._probabilities
 
     def decide_as(self, decided: tuple[str | None, int, bool, bool | None]) -> None:
-        """Decides as another process did, instead of by a first batch."""
+        """Takes over what another process decided, instead of deciding by a first batch."""
         self.task, self.classes, self.labelled, self._probabilities = decided
         self._decided = True
 
-    def _unpredicted(self, labels: np.ndarray | None) -> Predictions:
-        """Labels without predictions: embeddings whose classes are known, say."""
+    def _labels_only(self, labels: np.ndarray | None) -> Predictions:
+        """Labels without predictions, as of embeddings whose classes are known."""
         if labels is None or labels.ndim != 1:
             return Predictions()
         if self.classes and labels.dtype.kind in "iub":
             label = np.where((labels >= 0) & (labels < self.classes), labels, -1).astype(np.int64)
-            return Predictions(label, label, stray=int((label < 0).sum()))
+            return Predictions(label, label, invalid_labels=int((label < 0).sum()))
         return Predictions(labels.astype(np.float64 if labels.dtype.kind == "f" else np.int64))
 
     def _decide(self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None) -> None:
-        asked = self.task
+        requested = self.task
         if isinstance(outputs, TokenScores):
-            self.task, self.classes = asked or "tokens", outputs.classes
+            self.task, self.classes = requested or "tokens", outputs.classes
             self.labelled = outputs.right is not None
             if not outputs.judged:
-                self.classes = 0  # a vocabulary is no set of classes to compare
+                self.classes = 0  # a vocabulary: too many to compare
         else:
-            self.task = asked or _guess(outputs, labels, named=self._names is not None)
+            self.task = requested or _guess(outputs, labels, named=self._names is not None)
             self.labelled = labels is not None
             _check(self.task, outputs, labels)
             if self.task in ("classification", "multilabel", "tokens") and outputs is not None:
@@ -125,7 +125,7 @@ class TaskEvaluator:
                 one_of_many = self.task != "multilabel" and outputs.ndim == 2
                 if self._probabilities is None:
                     self._probabilities = _is_simplex(outputs) if one_of_many else _in_unit(outputs)
-                elif self._probabilities and one_of_many:  # not those of a sigmoid for each class
+                elif self._probabilities and one_of_many:  # a sigmoid for each class does not give a distribution
                     self._probabilities = _is_simplex(outputs, 0.05)
         if self.task == "none" and self._names is not None and labels is not None and labels.dtype.kind in "iub":
             self.classes = len(self._names)
@@ -138,7 +138,7 @@ class TaskEvaluator:
 
 
 def _guess(outputs: np.ndarray | None, labels: np.ndarray | None, *, named: bool) -> str:
-    """The task by the first batch."""
+    """Guesses the task from the outputs and labels of the first batch."""
     if outputs is None or not outputs.size:
         return "none"
     integers = labels is not None and labels.dtype.kind in "iub"
@@ -148,19 +148,19 @@ def _guess(outputs: np.ndarray | None, labels: np.ndarray | None, *, named: bool
         return "tokens" if fits else "none"
     if outputs.ndim == 2:
         if labels is not None and labels.shape == outputs.shape:
-            given = np.nan_to_num(labels.astype(np.float64), nan=-1)
-            return "multilabel" if np.isin(given, (0, 1, -1)).all() else "regression"
+            targets = np.nan_to_num(labels.astype(np.float64), nan=-1)
+            return "multilabel" if np.isin(targets, (0, 1, -1)).all() else "regression"
         if (flat and integers) or (labels is None and (named or _is_simplex(outputs))):
             return "classification"
         return "none"
     if outputs.ndim == 1 and labels is not None and flat:
-        two = integers and set(np.unique(labels).tolist()) <= {-1, 0, 1}
-        return "classification" if two else "regression"
+        binary = integers and set(np.unique(labels).tolist()) <= {-1, 0, 1}
+        return "classification" if binary else "regression"
     return "none"
 
 
 def _check(task: str, outputs: np.ndarray | None, labels: np.ndarray | None) -> None:
-    """Whether they are what this task needs; raises ConfigurationError."""
+    """Raises ConfigurationError if outputs or labels have not the shape that this task needs."""
     if task == "none":
         return
     ranks = {"classification": (1, 2), "multilabel": (2,), "regression": (1, 2), "ranking": (1,), "tokens": (3,)}
@@ -170,8 +170,8 @@ def _check(task: str, outputs: np.ndarray | None, labels: np.ndarray | None) -> 
             f"task={task!r} needs {_SHAPES[task]}; the model gives {got}. Choose another task of {', '.join(TASKS)}, or a "
             "model that returns them first or as `logits`."
         )
-    wanted = {"multilabel": outputs.shape, "regression": outputs.shape, "tokens": outputs.shape[:2]}
-    shape = wanted.get(task, outputs.shape[:1])
+    expected = {"multilabel": outputs.shape, "regression": outputs.shape, "tokens": outputs.shape[:2]}
+    shape = expected.get(task, outputs.shape[:1])
     if labels is not None and labels.shape != shape:
         raise ConfigurationError(
             f"task={task!r} needs labels of shape {shape} for outputs of shape {outputs.shape}; got {labels.shape}."

@@ -1,29 +1,29 @@
-"""The outcome where every position of a sequence has a class: taggers, and language models by their next token."""
+"""Predictions and losses of tokens: every position of a sequence has a class, as in taggers and language models."""
 
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from tensorboard_activis.capture.predictions import UNKNOWN, Predictions, sets
+from tensorboard_activis.capture.predictions import UNKNOWN, Predictions, class_lists
 
-#: Of more classes (a vocabulary) predictions and labels are not kept token by token.
+#: With more classes (a vocabulary), predictions and labels are not stored token by token.
 MOST_KINDS = 1_000
 
 
 @dataclass(frozen=True)
 class TokenScores:
-    """Logits of sequences reduced to numbers per instance: what has to leave the device; each [instances].
+    """Scores and losses of sequences, reduced to one number per instance, so that logits need not leave the device.
 
-    A position counts if it has a label (none: -100 or any other number that is no class) and is no padding.
+    Arrays are [instances]. A position counts if it is not padding and has a label (not -100 or another number that is no class).
 
     Attributes:
-        classes: what the logits tell apart.
+        classes: how many classes there are, the last axis of the logits.
         counted: int64, positions that count.
         score: mean probability of the most probable class over the positions that count; NaN without any.
-        right: int64, positions whose most probable class is their label; None without labels, as the next two.
+        right: int64, positions whose most probable class is their label; None without labels, as `loss` and `label_score`.
         loss: mean cross entropy. label_score: mean probability of the label.
-        prediction, label: object of int32 arrays, the classes of the positions that count; None if not kept.
-        whole: whether an instance can be right as a whole; a text that a language model continues cannot.
+        prediction, label: object of int32 arrays, the classes of the positions that count; None if not stored.
+        whole: whether an instance can be correct as a whole; the text of a language model cannot.
     """
 
     classes: int
@@ -38,19 +38,19 @@ class TokenScores:
 
     @property
     def judged(self) -> bool:
-        """Whether instances are right or wrong, and have classes."""
+        """Whether instances are correct or wrong, and have classes."""
         return self.whole and self.classes <= MOST_KINDS
 
-    def taken(self, rows: np.ndarray) -> "TokenScores":
-        """Of some of the instances."""
-        found = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+    def take(self, indices: np.ndarray) -> "TokenScores":
+        """The scores of these instances."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return TokenScores(
-            **{name: value[rows] if isinstance(value, np.ndarray) else value for name, value in found.items()}
+            **{name: value[indices] if isinstance(value, np.ndarray) else value for name, value in values.items()}
         )
 
 
 def token_scores(logits: np.ndarray, labels: np.ndarray | None, mask: np.ndarray | None = None) -> TokenScores:
-    """Reduces logits that are in memory.
+    """Reduces logits of sequences, as numpy arrays, to scores per instance.
 
     Args:
         logits: [instances, positions, classes].
@@ -67,50 +67,50 @@ def token_scores(logits: np.ndarray, labels: np.ndarray | None, mask: np.ndarray
         logs = logits - logits.max(axis=2, keepdims=True)
         logs -= np.log(np.exp(logs).sum(axis=2, keepdims=True))
     prediction = logs.argmax(axis=2)
-    number = counted.sum(axis=1)
+    count = counted.sum(axis=1)
 
     def mean(values: np.ndarray) -> np.ndarray:
         sums = np.where(counted, values, 0).sum(axis=1)
-        return np.where(number > 0, sums / np.maximum(number, 1), np.nan).astype(np.float32)
+        return np.where(count > 0, sums / np.maximum(count, 1), np.nan).astype(np.float32)
 
-    kept = classes <= MOST_KINDS
+    store = classes <= MOST_KINDS
     score = mean(np.exp(np.take_along_axis(logs, prediction[..., None], axis=2)[..., 0]))
-    predictions = by_instance(prediction, counted) if kept else None
+    predictions = by_instance(prediction, counted) if store else None
     if labels is None:
-        return TokenScores(classes, number, score, prediction=predictions)
-    of_label = np.take_along_axis(logs, np.where(counted, labels, 0)[..., None], axis=2)[..., 0]
+        return TokenScores(classes, count, score, prediction=predictions)
+    label_log_probability = np.take_along_axis(logs, np.where(counted, labels, 0)[..., None], axis=2)[..., 0]
     return TokenScores(
         classes,
-        number,
+        count,
         score,
         (counted & (prediction == labels)).sum(axis=1),
-        mean(-of_label),
-        mean(np.exp(of_label)),
+        mean(-label_log_probability),
+        mean(np.exp(label_log_probability)),
         predictions,
-        by_instance(labels, counted) if kept else None,
+        by_instance(labels, counted) if store else None,
     )
 
 
 def by_instance(classes: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """The classes of the positions that count, of every instance: object [instances] of int32 arrays."""
-    return sets([row[real].astype(np.int32) for row, real in zip(classes, counted, strict=True)])
+    """The classes of the positions that count, as a ragged array: object [instances] of int32 arrays."""
+    return class_lists([row[real].astype(np.int32) for row, real in zip(classes, counted, strict=True)])
 
 
-def tokens(scores: TokenScores) -> Predictions:
-    """The outcome of a batch: totals of accuracy and loss are over tokens, and `correct` says that all of them are right."""
+def token_predictions(scores: TokenScores) -> Predictions:
+    """Predictions of a batch: accuracy and loss are totals over tokens, and `correct` is true if all tokens are."""
     columns = {"score": scores.score.astype(np.float32), "tokens": scores.counted.astype(np.int32)}
     if scores.prediction is not None:
         columns["prediction"] = scores.prediction
-    unfinite = int((np.isnan(scores.score) & (scores.counted > 0)).sum())
+    nonfinite = int((np.isnan(scores.score) & (scores.counted > 0)).sum())
     if scores.right is None or scores.loss is None or scores.label_score is None:
-        return Predictions(columns=columns, unfinite=unfinite)
-    some = scores.counted > 0
+        return Predictions(columns=columns, nonfinite=nonfinite)
+    labelled = scores.counted > 0
     if scores.judged:
-        columns["correct"] = np.where(some, scores.right == scores.counted, UNKNOWN).astype(np.uint8)
-    columns["accuracy"] = np.where(some, scores.right / np.maximum(scores.counted, 1), np.nan).astype(np.float32)
+        columns["correct"] = np.where(labelled, scores.right == scores.counted, UNKNOWN).astype(np.uint8)
+    columns["accuracy"] = np.where(labelled, scores.right / np.maximum(scores.counted, 1), np.nan).astype(np.float32)
     columns["loss"] = scores.loss.astype(np.float32)
     columns["label_score"] = scores.label_score.astype(np.float32)
-    known = np.isfinite(scores.loss) & some
+    known = np.isfinite(scores.loss) & labelled
     number = float(scores.counted[known].sum())
     totals = {
         "accuracy": (float(scores.right.sum()), float(scores.counted.sum())),
@@ -119,6 +119,6 @@ def tokens(scores: TokenScores) -> Predictions:
     members = None
     if scores.label is not None:
         members = np.zeros((len(scores.label), scores.classes), bool)
-        for row, classes in enumerate(scores.label):
-            members[row, classes] = True
-    return Predictions(scores.label, members, columns, totals, int((~some).sum()), unfinite)
+        for index, classes in enumerate(scores.label):
+            members[index, classes] = True
+    return Predictions(scores.label, members, columns, totals, int((~labelled).sum()), nonfinite)

@@ -4,13 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tensorboard_activis.capture.ranking import numbers, ranked
+from tensorboard_activis.capture.ranking import ranking, regression
 
 
 def test_two_groups_by_hand() -> None:
     scores = np.array([1.0, 3.0, 3.0, 0.0, 5.0])
     relevance = np.array([1, 0, 1, 1, 0])
-    outcome = ranked(scores, relevance, pa.array(["a", "a", "a", None, "b"]))
+    outcome = ranking(scores, relevance, pa.array(["a", "a", "a", None, "b"]))
     np.testing.assert_array_equal(outcome.columns["rank"], [3, 1.5, 1.5, np.nan, 1])
     softplus = np.logaddexp(0, [3 - 1, 0])
     expected = [softplus[0], softplus.mean(), softplus[1], np.nan, np.nan]
@@ -21,11 +21,11 @@ def test_two_groups_by_hand() -> None:
 
 
 def test_without_groups_or_labels() -> None:
-    assert set(ranked(np.zeros(3), np.zeros(3), None).columns) == {"score"}
-    assert set(ranked(np.zeros(3), None, pa.array([1, 1, 2])).columns) == {"score", "rank"}
+    assert set(ranking(np.zeros(3), np.zeros(3), None).columns) == {"score"}
+    assert set(ranking(np.zeros(3), None, pa.array([1, 1, 2])).columns) == {"score", "rank"}
 
 
 def test_several_numbers() -> None:
-    outcome = numbers(np.array([[1.0, 2.0], [0.0, 0.0]]), np.array([[1.0, 4.0], [3.0, np.nan]]))
+    outcome = regression(np.array([[1.0, 2.0], [0.0, 0.0]]), np.array([[1.0, 4.0], [3.0, np.nan]]))
     np.testing.assert_array_equal(outcome.columns["loss"], [2, np.nan])
     assert outcome.totals["loss"] == (2, 1)

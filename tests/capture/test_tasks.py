@@ -59,7 +59,7 @@ def test_without_labels_there_is_a_prediction_only() -> None:
 def test_a_label_that_is_no_class() -> None:
     evaluator = TaskEvaluator(None)
     predictions = evaluator.evaluate(np.zeros((3, 2)), np.array([0, 2, -1]))
-    assert predictions.stray == 2
+    assert predictions.invalid_labels == 2
     assert predictions.label is not None
     assert predictions.label.tolist() == [0, -1, -1]
     assert predictions.columns["correct"].tolist() == [1, UNKNOWN, UNKNOWN]
