@@ -1,4 +1,4 @@
-"""Short clips of sound, as small files to listen to."""
+"""Encoding of audio: short WAV clips to listen to in the browser."""
 
 import io
 import wave
@@ -8,8 +8,9 @@ import numpy as np
 
 from tensorboard_activis.errors import ActiVisError
 
-#: Clips are cut to so many seconds, and thinned out to at most about so many values a second: both are for the ear.
+#: The longest clip, in seconds; the rest is cut off.
 SECONDS = 10
+#: Clips of more than 1.5 times this sample rate are downsampled to about this rate, in values per second.
 RATE = 16_000
 
 
@@ -17,24 +18,32 @@ class WavEncoder:
     """Encodes waveforms as 16-bit WAV of one channel.
 
     Arguments:
-        rate: values per second.
+        rate: samples per second of the waveforms.
+
+    Raises:
+        ActiVisError: the rate is not a whole number from 1 to 1,000,000.
 
     Attributes:
-        given_rate: the same.
+        sample_rate: the same.
     """
 
     def __init__(self, rate: int) -> None:
         if isinstance(rate, bool) or not isinstance(rate, (int, np.integer)) or not 0 < rate <= 1_000_000:
             raise ActiVisError(f"The sample rate of audio must be a whole number of values per second; got {rate!r}.")
-        self.given_rate = int(rate)
-        self._every = max(1, -(-int(rate) // RATE) if rate > RATE * 1.5 else 1)
-        self._rate = int(rate) // self._every
-        self._most = SECONDS * int(rate)
+        self.sample_rate = int(rate)
+        self._stride = max(1, -(-int(rate) // RATE) if rate > RATE * 1.5 else 1)
+        self._rate = int(rate) // self._stride
+        self._max_values = SECONDS * int(rate)
 
     def encode(self, waves: np.ndarray | Sequence[np.ndarray]) -> list[bytes]:
-        """WAV of every instance: [instances, values] or [instances, channels, values], or one array per instance.
+        """Encodes every instance as WAV.
 
-        Whole numbers have the range of their type; others are in -1 to 1, and louder clips are made as loud as that.
+        Args:
+            waves: [instances, values], [instances, channels, values] or one array per instance. Integers have the range of their
+                type; floats are in -1 to 1, and louder clips are scaled down to that.
+
+        Raises:
+            ActiVisError: an instance is no waveform.
         """
         return [self._wav(np.asarray(wave)) for wave in waves]
 
@@ -44,17 +53,17 @@ class WavEncoder:
                 "Audio must be numbers, [instances, values] or [instances, channels, values]; one instance is "
                 f"{values.dtype} {values.shape}."
             )
-        values = values[..., : self._most]
+        values = values[..., : self._max_values]
         if values.dtype.kind in "iu":
-            span = np.iinfo(values.dtype)
-            values = (values.astype(np.float64) - (span.max + 1) / 2 * (span.min == 0)) / (
-                -span.min or (span.max + 1) / 2
+            limits = np.iinfo(values.dtype)
+            values = (values.astype(np.float64) - (limits.max + 1) / 2 * (limits.min == 0)) / (
+                -limits.min or (limits.max + 1) / 2
             )
         values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
         if values.ndim == 2:
             values = values.mean(axis=0)
-        whole = values.size // self._every * self._every
-        values = values[:whole].reshape(-1, self._every).mean(axis=1)
+        whole = values.size // self._stride * self._stride
+        values = values[:whole].reshape(-1, self._stride).mean(axis=1)
         loudest = max(1.0, float(np.abs(values).max())) if values.size else 1.0
         sink = io.BytesIO()
         with wave.open(sink, "wb") as file:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis.capture.audio import WavEncoder
-from tensorboard_activis.capture.instances import identifiers, named
+from tensorboard_activis.capture.instances import class_column, id_column
 from tensorboard_activis.capture.thumbnails import Thumbnails, is_image
 from tensorboard_activis.capture.user_columns import RESERVED, UserColumns, arrow
 from tensorboard_activis.errors import ActiVisError
@@ -38,12 +38,12 @@ class Contents:
     def decided(self) -> tuple[Any, ...]:
         """What the first batch decided, for `decide_as` on another process."""
         thumbnails = None if self._thumbnails is None else self._thumbnails.decided
-        return thumbnails, None if self._clips is None else self._clips.given_rate, self._texts, self._user.kinds
+        return thumbnails, None if self._clips is None else self._clips.sample_rate, self._texts, self._user.kinds
 
     def decide_as(self, decided: tuple[Any, ...]) -> None:
         """Decides as another process did, instead of by a first batch."""
         thumbnails, rate, self._texts, self._user.kinds = decided
-        self._thumbnails = None if thumbnails is None else Thumbnails.like(thumbnails)
+        self._thumbnails = None if thumbnails is None else Thumbnails.from_decided(thumbnails)
         self._clips = None if rate is None else WavEncoder(rate)
 
     def columns_of_batch(
@@ -110,12 +110,12 @@ class Contents:
 
     def table(self, kept: Mapping[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
         """One row per kept instance: id, whether it is a probe, label, the user's columns, content."""
-        fields: dict[str, Any] = {"id": identifiers(kept["id"])}
+        fields: dict[str, Any] = {"id": id_column(kept["id"])}
         content: dict[str, str] = {}
         if "probe" in kept:
             fields["probe"] = pa.array(kept["probe"])
         if "label" in kept:
-            fields["label"] = named(kept["label"], class_names)
+            fields["label"] = class_column(kept["label"], class_names)
         fields |= self.columns(kept)
         if "features" in kept:
             features = kept["features"]

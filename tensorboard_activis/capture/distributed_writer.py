@@ -1,4 +1,4 @@
-"""Where the arrays of a snapshot go when several processes write it: rows to each one's file, the rest to the first one's."""
+"""Writes a snapshot from several processes: each writes its part of the instances, the first also what all have in common."""
 
 import time
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
-#: So many seconds a file may take to be seen from another machine.
-_SEEN = 5.0
+#: Seconds until a file that another machine wrote must be visible.
+_VISIBLE_WITHIN = 5.0
 
 
 class DistributedWriter:
-    """Arrays and tables of which each process holds some rows. All call the same methods in the same order.
+    """Writes arrays and tables that are partitioned by instances over processes. All call the same methods in the same order.
 
     Arguments:
-        processes: those that write.
-        arrays: this process's file.
-        counts: how many rows each of them holds.
+        processes: the processes that write.
+        arrays: writer of this process's file.
+        counts: how many instances each process has.
     """
 
     def __init__(self, processes: Processes, arrays: ArrayWriter, counts: Sequence[int]) -> None:
@@ -31,11 +31,11 @@ class DistributedWriter:
         names = [data.decode() for data in processes.all_gather(arrays.name.encode())]
         self._files = tuple(name for name, count in zip(names, counts, strict=True) if count)
 
-    def rows(self, name: str, values: np.ndarray) -> schema.Array:
-        """An array [instances, ...], of which this process has its rows."""
+    def add_partitioned(self, name: str, values: np.ndarray) -> schema.Array:
+        """Adds an array of which every process has the part of its own instances, [instances, ...]."""
         total = sum(self._counts)
-        row = values.dtype.itemsize * int(np.prod(values.shape[1:], dtype=np.int64))
-        if self._arrays.fits(total * row):
+        instance_bytes = values.dtype.itemsize * int(np.prod(values.shape[1:], dtype=np.int64))
+        if self._arrays.fits(total * instance_bytes):
             parts = self._processes.all_gather(np.ascontiguousarray(values).tobytes())
             whole = np.frombuffer(b"".join(parts), values.dtype).reshape(total, *values.shape[1:])
             return self._arrays.add(name, whole)
@@ -43,21 +43,21 @@ class DistributedWriter:
             self._arrays.hold(name, values)
         return schema.Array(values.dtype.name, (total, *values.shape[1:]), tensor=name, files=self._files)
 
-    def whole(self, name: str, values: np.ndarray) -> schema.Array:
-        """An array that is the same on all of them, such as a summary."""
+    def add_replicated(self, name: str, values: np.ndarray) -> schema.Array:
+        """Adds an array that is the same in all processes, such as a summary."""
         if self._processes.rank == 0 or self._arrays.fits(values.nbytes):
             return self._arrays.add(name, values)
         return schema.Array(values.dtype.name, values.shape, tensor=name, files=self._files[:1])
 
     def close(self, instances: InstanceWriter, table: pa.Table) -> tuple[str, ...]:
-        """Writes this process's part; when it returns, all parts are written. Gives the names of the tables, in order.
+        """Writes this process's part, and returns the names of all parts of the table, in order; they are written when it returns.
 
         Raises:
-            ActiVisError: the parts of other processes are not to be seen from here.
+            ActiVisError: the files of other processes are not visible here.
             OSError: something cannot be written.
         """
         if self._processes.size > 1:
-            # What a column holds may differ from part to part: none of its values may be missing, or all.
+            # The type of a column may differ between parts, for all of its values may be missing in one.
             schemas = [
                 pa.ipc.read_schema(pa.py_buffer(data)) for data in self._processes.all_gather(_encoded(table.schema))
             ]
@@ -71,7 +71,7 @@ class DistributedWriter:
             if data
         ]
         if self._processes.rank == 0:
-            _check_seen(self._arrays.directory, (*tables, *files))
+            _check_visible(self._arrays.directory, (*tables, *files))
         return tables
 
 
@@ -80,8 +80,8 @@ def _encoded(columns: pa.Schema) -> bytes:
     return data
 
 
-def _check_seen(directory: Path, names: Sequence[str]) -> None:
-    end = time.monotonic() + _SEEN
+def _check_visible(directory: Path, names: Sequence[str]) -> None:
+    end = time.monotonic() + _VISIBLE_WITHIN
     while missing := [name for name in names if not (directory / name).exists()]:
         if time.monotonic() > end:
             raise ActiVisError(

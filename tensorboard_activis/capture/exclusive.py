@@ -1,7 +1,7 @@
-"""One evaluation pass at a time in a process.
+"""A lock so that only one thread of a process evaluates a model at a time.
 
-Passes share what belongs to the process: random states, training flags of modules that two models have in common, settings of
-the framework. Two at a time would each take the other's changes for the state to restore.
+An evaluation changes and restores state of the whole process: random states, training flags of modules that two models share,
+settings of the framework. Two at the same time would each restore the other's changes.
 """
 
 import os
@@ -13,26 +13,26 @@ from tensorboard_activis.capture.interrupts import bracketed
 
 T = TypeVar("T")
 
-#: Seconds after which a thread that waits looks for interrupts.
-_SLICE = 0.05
+#: Seconds after which a waiting thread lets signal handlers run.
+_POLL_SECONDS = 0.05
 _lock = threading.RLock()
 
 
 def exclusively(body: Callable[[], T]) -> T:
-    """Runs the body when no other thread of this process runs one; may be nested in one thread."""
+    """Runs the body while no other thread of this process runs one. A thread may nest calls."""
     while True:
-        taken: list[bool] = []
+        acquired: list[bool] = []
         results: list[T] = []
 
-        def begin(taken: list[bool] = taken) -> None:
-            taken.append(_lock.acquire(timeout=_SLICE))
+        def begin(acquired: list[bool] = acquired) -> None:
+            acquired.append(_lock.acquire(timeout=_POLL_SECONDS))
 
-        def run(taken: list[bool] = taken, results: list[T] = results) -> None:
-            if taken[0]:
+        def run(acquired: list[bool] = acquired, results: list[T] = results) -> None:
+            if acquired[0]:
                 results.append(body())
 
-        def end(failed: bool, taken: list[bool] = taken) -> None:
-            if any(taken):
+        def end(failed: bool, acquired: list[bool] = acquired) -> None:
+            if any(acquired):
                 _lock.release()
 
         bracketed(begin, run, end)
@@ -41,7 +41,7 @@ def exclusively(body: Callable[[], T]) -> T:
 
 
 def _unlock() -> None:
-    """In a process that was just forked, where the thread that had the lock does not exist."""
+    """Replaces the lock in a forked process, where the thread that has it does not exist."""
     global _lock
     _lock = threading.RLock()
 

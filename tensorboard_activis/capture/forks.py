@@ -1,6 +1,6 @@
-"""A lock that a killed process gives up, although processes that it started by forking, such as a DataLoader's, live on.
+"""Keeps lock files from forked child processes, so that a killed process releases its lock though its children live on.
 
-The system holds it as long as any of them has the file open.
+The system keeps a file locked as long as any process has it open; a DataLoader's workers, say, inherit open files.
 """
 
 import os
@@ -8,42 +8,42 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 
-#: Who has a file open that is this process's alone, and the file's device and number. The number may be another file's as soon as
-#: it is closed.
-_own: "weakref.WeakKeyDictionary[object, tuple[int, int]]" = weakref.WeakKeyDictionary()
+#: The owners of files that children must not inherit, each with the device and inode of its file. Once the file is closed, its
+#: inode may be another file's.
+_owners: "weakref.WeakKeyDictionary[object, tuple[int, int]]" = weakref.WeakKeyDictionary()
 _DESCRIPTORS = "/dev/fd"
 
 
 def keep_from_children(owner: object, path: Path) -> None:
-    """Processes that are forked from now on do not have this file open, which the owner has."""
+    """From now on, forked processes close this file, which the owner has open."""
     with suppress(OSError):
-        _own[owner] = _identity(os.stat(path))
+        _owners[owner] = _inode(os.stat(path))
 
 
 def forget(owner: object) -> None:
-    """The owner is about to close its file."""
-    _own.pop(owner, None)
+    """Ends what `keep_from_children` began; call it before the owner closes its file."""
+    _owners.pop(owner, None)
 
 
-def _let_go() -> None:
-    """In a process that was just forked."""
-    files = set(_own.values())
+def _close_in_child() -> None:
+    """Closes the files in a process that was just forked."""
+    files = set(_owners.values())
     if not files:
         return
     with suppress(OSError):
-        nothing = os.open(os.devnull, os.O_RDWR)
+        null = os.open(os.devnull, os.O_RDWR)
         for name in os.listdir(_DESCRIPTORS):
             with suppress(OSError):
-                if _identity(os.fstat(int(name))) in files:
-                    # Not closed: whoever closes it in the end shall not close another file of that number.
-                    os.dup2(nothing, int(name), inheritable=False)
-        os.close(nothing)
-    _own.clear()
+                if _inode(os.fstat(int(name))) in files:
+                    # Replaced, not closed: code that closes this descriptor later must not close another file.
+                    os.dup2(null, int(name), inheritable=False)
+        os.close(null)
+    _owners.clear()
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
+def _inode(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_close_in_child)

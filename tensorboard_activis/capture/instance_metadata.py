@@ -1,4 +1,4 @@
-"""`id=` and `columns=` as users give them: for all instances in the order of the data, or by a function of a batch."""
+"""Instance metadata of the user: `id=` and `columns=`, as values for all instances or as functions of a batch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,32 +9,32 @@ from tensorboard_activis.capture.user_columns import check_names
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import printable
 
-#: Of a batch: one identity per instance, integers or texts.
-Identify = Callable[[Any], Sequence[int] | Sequence[str]]
-#: Of a batch: columns of its instances, by name.
-Describe = Callable[[Any], Mapping[str, Any]]
+#: A function of a batch that returns one instance id per instance, integers or strings.
+IdFunction = Callable[[Any], Sequence[int] | Sequence[str]]
+#: A function of a batch that returns columns of its instances, by name.
+ColumnsFunction = Callable[[Any], Mapping[str, Any]]
 
 
 class InstanceMetadata:
-    """Hands out what the user says of instances, batch by batch.
+    """Gives the instance ids and the user's columns of each batch.
 
     Arguments:
         id: a function of a batch, a sequence over all instances in the order of the data, or None.
         columns: a function of a batch, a mapping of names to such sequences, or None.
 
     Raises:
-        ConfigurationError: they are neither, or not of one length.
+        ConfigurationError: they are none of these, or differ in length.
     """
 
     def __init__(
-        self, id: Identify | Sequence[Any] | None = None, columns: Describe | Mapping[str, Any] | None = None
+        self, id: IdFunction | Sequence[Any] | None = None, columns: ColumnsFunction | Mapping[str, Any] | None = None
     ) -> None:
-        self._identify = id if callable(id) else None
+        self._id_function = id if callable(id) else None
         self._ids = None if id is None or callable(id) else _sequence(id, "id")
-        self._describe = columns if callable(columns) and not isinstance(columns, Mapping) else None
+        self._columns_function = columns if callable(columns) and not isinstance(columns, Mapping) else None
         self._columns: dict[str, Any] = {}
-        if columns is not None and self._describe is None:
-            self._columns = _table(columns)
+        if columns is not None and self._columns_function is None:
+            self._columns = _column_sequences(columns)
         lengths = {name: len(values) for name, values in self._columns.items()}
         if self._ids is not None:
             lengths["id"] = len(self._ids)
@@ -48,23 +48,23 @@ class InstanceMetadata:
 
     @property
     def has_ids(self) -> bool:
-        """Whether there are ids."""
-        return self._identify is not None or self._ids is not None
+        """Whether the user passed ids."""
+        return self._id_function is not None or self._ids is not None
 
     @property
     def functions_only(self) -> "InstanceMetadata":
         """The same without what goes by the order of the data: for other data, such as probes."""
-        return InstanceMetadata(self._identify, self._describe)
+        return InstanceMetadata(self._id_function, self._columns_function)
 
     def check(self, instances: int | None, *, fixed_order: bool) -> None:
-        """Compares with the data.
+        """Checks sequences against the data.
 
         Arguments:
-            instances: how many they hold, None if that is not known.
-            fixed_order: whether they come in the same order whenever they are gone through.
+            instances: how many the data have; None if that is not known.
+            fixed_order: whether they come in the same order in every pass.
 
         Raises:
-            ConfigurationError: values by the order of the data are of no use then, or are too many or too few.
+            ConfigurationError: there are values in the order of the data, but the order is not fixed or their number is wrong.
         """
         if self.instances is None:
             return
@@ -80,44 +80,49 @@ class InstanceMetadata:
             )
 
     def for_batch(
-        self, raw: Any, start: int, count: int, places: np.ndarray | None = None
+        self, raw: Any, start: int, count: int, positions: np.ndarray | None = None
     ) -> tuple[Sequence[Any] | None, Mapping[str, Any] | None]:
-        """Ids and columns of a batch, None where there are none.
+        """Ids and columns of a batch; None where there are none.
 
         Arguments:
-            raw: the batch as it came, for the functions.
-            start: how many instances came before. count: how many the batch holds.
-            places: of its instances in the order of the data, where that is not the order in which they come.
+            raw: the batch as the data yield it, the argument of the functions.
+            start: number of instances in earlier batches.
+            count: number of instances in this batch.
+            positions: int [instances], the instances' positions in the order of the data; None: consecutive from `start`.
 
         Raises:
-            ActiVisError: there are too few.
+            ActiVisError: there are fewer values than instances.
         """
-        end = start + count if places is None else int(places.max(initial=-1)) + 1
+        end = start + count if positions is None else int(positions.max(initial=-1)) + 1
         if self.instances is not None and end > self.instances:
             raise ActiVisError(f"id or columns has {self.instances} values, but data holds at least {end} instances.")
 
-        def some(values: Any) -> Any:
-            return values[start:end] if places is None else [values[place] for place in places.tolist()]
+        def select(values: Any) -> Any:
+            return values[start:end] if positions is None else [values[position] for position in positions.tolist()]
 
-        ids = some(self._ids) if self._ids is not None else None
-        if self._identify is not None:
-            ids = self._identify(raw)
-        columns = {name: some(values) for name, values in self._columns.items()} or None
-        if self._describe is not None:
-            columns = dict(self._describe(raw))
+        ids = select(self._ids) if self._ids is not None else None
+        if self._id_function is not None:
+            ids = self._id_function(raw)
+        columns = {name: select(values) for name, values in self._columns.items()} or None
+        if self._columns_function is not None:
+            columns = dict(self._columns_function(raw))
         return ids, columns
 
     def check_all_used(self, seen: int) -> None:
-        """Says how many instances there were. ActiVisError: they were fewer than the values given."""
+        """Checks at the end of the data that all values were used.
+
+        Raises:
+            ActiVisError: there were fewer instances than values.
+        """
         if self.instances is not None and seen < self.instances:
             raise ActiVisError(f"id or columns has {self.instances} values, but data held {seen} instances.")
 
 
 def checked_ids(ids: Sequence[Any], count: int) -> np.ndarray:
-    """Ids as int64 or as object of texts.
+    """Checks the ids of a batch, and returns them as int64 [instances] or as object [instances] of strings.
 
     Raises:
-        ActiVisError: there are more or fewer than instances, or they are neither all whole numbers nor all texts.
+        ActiVisError: there is not one per instance, or they are neither all integers of 64 bits nor all strings.
     """
     values = list(ids.tolist() if hasattr(ids, "tolist") else ids)
     if len(values) != count:
@@ -146,17 +151,17 @@ def _sequence(values: Any, name: str) -> Any:
         raise ConfigurationError(
             f"{name} must be a function of a batch, or a sequence with one value per instance; got {values!r:.80}."
         )
-    # By position, also where a pandas Series has an index of its own.
+    # Without the index of a pandas Series, so that values are found by position.
     return values.to_numpy() if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray) else values
 
 
-def _table(columns: Any) -> dict[str, Any]:
+def _column_sequences(columns: Any) -> dict[str, Any]:
     items = getattr(columns, "items", None)
     if items is None:
         raise ConfigurationError(
             'columns must be a function of a batch, or map names to values, as in {"length": [3, 5, …]}; got '
             f"{columns!r:.80}."
         )
-    found = dict(items())
-    check_names(found)
-    return {name: _sequence(values, f"columns[{name!r}]") for name, values in found.items()}
+    values = dict(items())
+    check_names(values)
+    return {name: _sequence(each, f"columns[{name!r}]") for name, each in values.items()}

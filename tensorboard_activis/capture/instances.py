@@ -1,12 +1,12 @@
-"""The columns of instances as a table: what subset expressions see, and what is written beside the events."""
+"""Converts labels, predictions and ids to Arrow columns, for subset expressions and for the table of instances."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-#: Columns of an outcome that a subset expression may use; the others are arrays of several values per instance.
-FACTS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
+#: Columns of predictions that subset expressions may use; the others have several values per instance.
+PREDICTION_COLUMNS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
 
 
 def prediction_table(
@@ -14,38 +14,42 @@ def prediction_table(
     label: np.ndarray | None,
     columns: Mapping[str, np.ndarray],
     class_names: Sequence[str] | None,
-    facts: Mapping[str, pa.Array],
+    others: Mapping[str, pa.Array],
 ) -> pa.Table:
-    """One row per instance: id, label, prediction, correct, score, loss, …, as far as they are there, and its `facts`.
+    """A table with one line per instance: id, label, prediction, correct, score, loss, …, as far as they exist, and `others`.
 
     Labels and predictions are class names where there are any, lists of them where an instance may have several. Without a
     label, `label` and `correct` are null.
     """
-    fields = {"id": identifiers(ids)}
+    fields = {"id": id_column(ids)}
     if label is not None:
-        fields["label"] = named(label, class_names)
-    for name in FACTS:
+        fields["label"] = class_column(label, class_names)
+    for name in PREDICTION_COLUMNS:
         if name in columns:
             fields[name] = prediction_column(name, columns[name], class_names)
-    return pa.table([*fields.values(), *facts.values()], names=[*fields, *facts])
+    return pa.table([*fields.values(), *others.values()], names=[*fields, *others])
 
 
 def prediction_column(name: str, values: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
-    """One column of an outcome as the subset language sees it."""
+    """Converts one column of predictions to Arrow."""
     if name == "prediction":
-        return named(values, class_names)
+        return class_column(values, class_names)
     if name == "correct":
         return pa.array(values == 1, mask=values > 1)
     return pa.array(values)
 
 
-def identifiers(ids: np.ndarray) -> pa.Array:
+def id_column(ids: np.ndarray) -> pa.Array:
     """The column `id`: int64 or text."""
     return pa.array(ids.tolist() if ids.dtype.kind in "OU" else ids.astype(np.int64))
 
 
-def named(classes: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
-    """Class indices as names where there are any, -1 is null; lists of them. Other numbers stay as they are."""
+def class_column(classes: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
+    """Converts class indices, or lists of them, to class names if there are any; -1 becomes null. Floats stay numbers.
+
+    Args:
+        classes: int [instances]; object [instances] of int arrays or None; or float [instances] or [instances, outputs].
+    """
     if classes.dtype == object:
         return _lists(classes, class_names)
     if classes.dtype.kind == "f":
@@ -59,12 +63,12 @@ def named(classes: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
 
 
 def _lists(classes: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
-    """None is null; an empty list is an instance of no class."""
-    missing = np.array([row is None for row in classes] + [False])
-    sizes = [0 if row is None else len(row) for row in classes]
+    """Lists of classes: None becomes null; an empty list is an instance without classes."""
+    missing = np.array([each is None for each in classes] + [False])
+    sizes = [0 if each is None else len(each) for each in classes]
     offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32), mask=missing)
-    flat = np.concatenate([np.zeros(0, np.int64), *(row for row in classes if row is not None)]).astype(np.int64)
-    values = named(flat, class_names)
+    flat = np.concatenate([np.zeros(0, np.int64), *(each for each in classes if each is not None)]).astype(np.int64)
+    values = class_column(flat, class_names)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     return pa.ListArray.from_arrays(offsets, values)

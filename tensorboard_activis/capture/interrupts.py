@@ -1,8 +1,8 @@
-"""Running a change, a body and the restoring of what was changed, so that Ctrl-C can come at any moment.
+"""Changes state, runs a body and restores the state, safely when Ctrl-C (a signal) comes at any moment.
 
 Python runs signal handlers between any two instructions of the main thread, also inside `finally` and `__exit__`, so an
-exception that a handler raises, such as KeyboardInterrupt, can skip what should put things back. Here handlers are called later
-while things are changed or put back, and as ever while the body runs. Signals never interrupt other threads.
+exception that a handler raises, such as KeyboardInterrupt, can skip code that restores state. Here signals are deferred while
+state is changed or restored, and handled as usual while the body runs. Signals never interrupt other threads.
 """
 
 import signal
@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: Signals whose handlers end a program or a piece of it by raising. SIGINT is restored last.
+#: Signals whose handlers may raise, to end the program or a part of it. SIGINT is restored last.
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGALRM", "SIGHUP", "SIGTERM", "SIGBREAK", "SIGINT") if hasattr(signal, name)
 ]
-#: Seconds after which a signal that comes a second time is called while things are changed.
+#: Seconds after which the handler of a deferred signal that comes a second time is called at once.
 _PATIENCE = 2.0
 
 
@@ -27,10 +27,10 @@ def bracketed(begin: Callable[[], None], body: Callable[[], T], end: Callable[[b
     """Runs `begin`, `body` and `end`, and returns what the body returns; signals interrupt the body only.
 
     Args:
-        begin: changes things; should be short.
+        begin: changes state; should be short.
         body: may take long.
-        end: puts things back, and is called whatever happens, even where `begin` has not begun. It is told whether an exception
-            is on its way out. Should be short.
+        end: restores the state; is called whatever happens, even if `begin` was not called. Its argument is whether an exception
+            is being raised. Should be short.
     """
     signals = _Deferred()
     failed = True
@@ -52,9 +52,9 @@ def bracketed(begin: Callable[[], None], body: Callable[[], T], end: Callable[[b
 
 
 def within(body: Callable[[], T], *contexts: AbstractContextManager[Any]) -> T:
-    """Runs the body inside of context managers whose entering and leaving no signal interrupts.
+    """Runs the body inside context managers that no signal interrupts while they are entered or left.
 
-    They are left without being told of an exception in the body.
+    Their `__exit__` gets no exception, even if the body raises one.
     """
     stack = ExitStack()
 
@@ -66,18 +66,18 @@ def within(body: Callable[[], T], *contexts: AbstractContextManager[Any]) -> T:
 
 
 def uninterrupted(work: Callable[[], T]) -> T:
-    """Runs something short, which no signal interrupts."""
+    """Runs a short function that no signal interrupts, and returns its result."""
     results: list[T] = []
     bracketed(lambda: results.append(work()), lambda: None, lambda failed: None)
     return results[0]
 
 
 class _Deferred:
-    """Stands between the process and its Python signal handlers.
+    """Wraps the Python signal handlers of the process, to defer signals.
 
     Attributes:
-        deferring: whether signals wait; set by an interrupt itself, for what follows one is restoring.
-        pending: signals that wait. One that comes again after `_PATIENCE` seconds does not: somebody insists.
+        deferring: whether signals are deferred; a handled signal sets it too, because state is restored after one.
+        pending: deferred signals. One that comes again after `_PATIENCE` seconds is handled at once: the user insists.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class _Deferred:
         self.pending: list[int] = []
         self._since = 0.0
         self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
-        self._own = self._handle  # one object, to be recognised
+        self._wrapper = self._handle  # one object, so that it can be compared
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 handler = signal.getsignal(number)
@@ -94,16 +94,16 @@ class _Deferred:
 
     def install(self) -> None:
         for number in self._handlers:
-            signal.signal(number, self._own)
+            signal.signal(number, self._wrapper)
 
     def deliver(self) -> None:
-        """From here on signals interrupt; those that wait do so now."""
+        """Stops deferring, and handles the pending signals."""
         self.deferring = False
         while self.pending:
             signal.raise_signal(self.pending.pop())
 
     def remove(self) -> None:
-        """Restores the handlers and calls those of signals that wait."""
+        """Restores the handlers, and handles the pending signals."""
         self._remove(list(self._handlers))
         while self.pending:
             signal.raise_signal(self.pending.pop())
@@ -112,7 +112,7 @@ class _Deferred:
         if not numbers:
             return
         try:
-            if signal.getsignal(numbers[0]) is self._own:  # otherwise the body has installed another
+            if signal.getsignal(numbers[0]) is self._wrapper:  # otherwise the body has installed another
                 signal.signal(numbers[0], self._handlers[numbers[0]])
         finally:
             self._remove(numbers[1:])

@@ -1,4 +1,4 @@
-"""Which layers are recorded: what the user asked for, or what a person would name. Works on any framework's graph."""
+"""Selects the layers to record: those that match `layers=`, or a default selection. Works on any framework's graph."""
 
 import difflib
 import re
@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ConfigurationError
 
-#: At most so many layers are chosen by default. What the user asks for has no limit.
+#: The most layers that the default selection has. `layers=` has no limit.
 MOST_LAYERS = 40
 
-#: So many modules of one kind beside each other are a row of blocks, though no list holds them.
-MANY = 4
+#: So many siblings of one type count as repeated blocks, even outside of a ModuleList or Sequential.
+MIN_SIBLINGS = 4
 
 _CONTAINERS = {"Sequential", "ModuleList"}
 _ACTIVATION = re.compile(
@@ -41,13 +41,13 @@ _AFTER_LOGITS = {
 
 
 def choose(graph: schema.Graph, layers: Sequence[str] | None) -> list[str]:
-    """The keys of the nodes to record, in the order in which they run.
+    """Keys of the nodes to record, in the order in which they run.
 
     Arguments:
-        graph: of the model; every key that is returned is one of its nodes'.
-        layers: names or globs (`layer2.*`; a name that holds brackets is first tried as it is). A glob takes operators
-            only if it has a `/`. None chooses: the logits, the outputs of repeated blocks, activations outside of these,
-            and the layers with weights where a module has no activations of its own.
+        graph: the model's graph.
+        layers: names or globs (`layer2.*`; a pattern with brackets is tried literally first). A glob matches operators
+            only if it has a `/`. None: the default selection, which is the logits, the outputs of repeated blocks,
+            activations outside of these, and the layers with weights where a module has no activations of its own.
 
     Raises:
         ConfigurationError: one of `layers` matches nothing, or nothing whose output holds one row per instance.
@@ -59,25 +59,25 @@ def choose(graph: schema.Graph, layers: Sequence[str] | None) -> list[str]:
         raise ConfigurationError(
             f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}]."
         )
-    wanted: dict[str, None] = {}
+    selected: dict[str, None] = {}
     for pattern in layers:
-        wanted.update(dict.fromkeys(_matches(view, pattern)))
-    if not wanted:
+        selected.update(dict.fromkeys(_matches(view, pattern)))
+    if not selected:
         raise ConfigurationError("layers is empty, so nothing would be recorded. Name a layer, or pass None to choose.")
-    return [key for key in view.nodes if key in wanted]
+    return [key for key in view.nodes if key in selected]
 
 
 def matching(graph: schema.Graph, pattern: str) -> list[str]:
-    """The keys that one name or glob stands for, as in `choose`.
+    """Keys of the nodes that one name or glob matches, as in `choose`.
 
     Raises:
-        ConfigurationError: none.
+        ConfigurationError: there are none.
     """
     return _matches(_View(graph), pattern)
 
 
 def feed_relu(graph: schema.Graph, keys: Iterable[str]) -> set[str]:
-    """Those layers of which all that they give goes into ReLUs, so that a neuron that is never above zero is dead."""
+    """Those layers whose output goes only into ReLUs, so that a neuron that is never above zero is dead."""
     view = _View(graph)
 
     def feeds(key: str) -> bool:
@@ -89,7 +89,7 @@ def feed_relu(graph: schema.Graph, keys: Iterable[str]) -> set[str]:
 
 
 class _View:
-    """A graph with its nesting, and what comes before and after each node, at hand."""
+    """A graph with indices: nodes by key, children, predecessors and successors of each node."""
 
     def __init__(self, graph: schema.Graph) -> None:
         self.nodes = {node.key: node for node in graph.nodes}
@@ -104,15 +104,15 @@ class _View:
                 self.children[node.parent].append(node)
 
     def parts(self, node: schema.Node) -> list[schema.Node]:
-        """The node's outputs, where they are nodes of their own (`lstm[0]`)."""
+        """The outputs of the node that are nodes themselves (`lstm[0]`)."""
         return [child for child in self.children[node.key] if child.kind == "output" and node.key]
 
     def is_group(self, node: schema.Node) -> bool:
-        """Whether it holds modules or operators."""
+        """Whether the node contains modules or operators."""
         return any(child.kind != "output" and child.calls for child in self.children[node.key])
 
     def recordable(self, node: schema.Node) -> list[str]:
-        """The keys that stand for this node's output: its own, its first part that has instances, or none."""
+        """Keys under which the node's output is recorded: its own, that of its first part with an axis of instances, or none."""
         if node.kind == "input" or not node.calls or (node.kind == "output" and node.parent == ""):
             return []
         for candidate in self.parts(node) or [node]:
@@ -121,13 +121,14 @@ class _View:
         return []
 
     def within(self, key: str) -> set[str]:
-        found = {key}
+        """Keys of the node and of everything inside it."""
+        keys = {key}
         pending = [key]
         while pending:
             inner = [child.key for child in self.children[pending.pop()]]
-            found.update(inner)
+            keys.update(inner)
             pending += inner
-        return found
+        return keys
 
 
 def _has_instances(shape: schema.Shape) -> bool:
@@ -146,16 +147,16 @@ def _default(view: _View) -> list[str]:
     for inside in scopes.values():
         activations = [node for node in inside if _is_activation(node)]
         weighted = [node for node in inside if _WEIGHTED.match(node.type.lower())]
-        chosen += [_named(view, node) for node in activations] or [node.key for node in weighted]
+        chosen += [_dense_before(view, node) for node in activations] or [node.key for node in weighted]
     keys = {key for name in chosen for key in view.recordable(view.nodes[name])}
-    kept = [key for key in view.nodes if key in keys and key not in logits]
-    last = [key for key in view.nodes if key in logits]
-    kept = _spread(kept, MOST_LAYERS - len(last))
-    everything = {*kept, *last}
+    others = [key for key in view.nodes if key in keys and key not in logits]
+    final = [key for key in view.nodes if key in logits]
+    others = _evenly_spaced(others, MOST_LAYERS - len(final))
+    everything = {*others, *final}
     if everything:
         return [key for key in view.nodes if key in everything]
     fallback = [key for node in view.nodes.values() for key in view.recordable(node) if not view.is_group(node)]
-    fallback = _spread(fallback or view.recordable(view.nodes[""]), MOST_LAYERS)
+    fallback = _evenly_spaced(fallback or view.recordable(view.nodes[""]), MOST_LAYERS)
     if not fallback:
         raise ConfigurationError(
             "No layer of this model has an output with one row per instance, so there is nothing to record. "
@@ -164,8 +165,8 @@ def _default(view: _View) -> list[str]:
     return fallback
 
 
-def _named(view: _View, activation: schema.Node) -> str:
-    """The dense layer before an activation, if there is one: it is that which has a name of its own."""
+def _dense_before(view: _View, activation: schema.Node) -> str:
+    """The dense layer before an activation, if there is one, because users know that by its name; else the activation."""
     for key in view.before[activation.key]:
         source = view.nodes[key]
         if source.parent == activation.parent and source.kind == "module" and _DENSE.match(source.type.lower()):
@@ -174,7 +175,7 @@ def _named(view: _View, activation: schema.Node) -> str:
 
 
 def _scope(view: _View, node: schema.Node) -> str:
-    """The module that a person would say the node is in: containers only list."""
+    """The module around a node, without containers, which only list modules."""
     parent = view.nodes[node.parent or ""]
     while parent.type in _CONTAINERS and parent.parent is not None:
         parent = view.nodes[parent.parent]
@@ -182,24 +183,24 @@ def _scope(view: _View, node: schema.Node) -> str:
 
 
 def _logits(view: _View) -> set[str]:
-    """What flows to the model's outputs, before a softmax if there is one."""
+    """The layers that give the model's outputs, before a softmax if there is one."""
     before = view.before
     ends = [node.key for node in view.nodes.values() if node.kind == "output" and node.parent == ""]
     named = [end for end in ends if "logits" in end]
-    found = []
+    sources = []
     for end in named or ends[:1]:
         for source in before[end]:
             while view.nodes[source].type.lower() in _AFTER_LOGITS and len(before[source]) == 1:
                 source = before[source][0]
             if view.nodes[source].kind != "input":
-                found.append(source)
-    return {key for name in found for key in view.recordable(view.nodes[name])}
+                sources.append(source)
+    return {key for name in sources for key in view.recordable(view.nodes[name])}
 
 
 def _blocks(view: _View) -> list[str]:
-    """Modules with modules inside that stand in a list of their like, or beside many; outermost.
+    """Repeated blocks: modules that contain modules, in a list of modules of their type or with many such siblings.
 
-    A list of lists counts by its lists.
+    Only the outermost; of nested lists, the inner lists are the blocks.
     """
     groups = [
         node
@@ -210,13 +211,15 @@ def _blocks(view: _View) -> list[str]:
     count = Counter(node.type for node in listed)
     repeated = {node.key for node in listed if count[node.type] > 1}
     beside = Counter((node.parent, node.type) for node in groups)
-    repeated |= {node.key for node in groups if beside[node.parent, node.type] >= MANY and node.type not in _CONTAINERS}
-    rows = {
+    repeated |= {
+        node.key for node in groups if beside[node.parent, node.type] >= MIN_SIBLINGS and node.type not in _CONTAINERS
+    }
+    outer_lists = {
         key
         for key in repeated
         if view.nodes[key].type in _CONTAINERS and any(child.key in repeated for child in view.children[key])
     }
-    repeated -= rows
+    repeated -= outer_lists
     return [key for key in view.nodes if key in repeated and not any(up in repeated for up in _above(view, key))]
 
 
@@ -238,8 +241,8 @@ def _is_relu(node: schema.Node) -> bool:
     )
 
 
-def _spread(keys: list[str], most: int) -> list[str]:
-    """At most so many, first and last among them, evenly."""
+def _evenly_spaced(keys: list[str], most: int) -> list[str]:
+    """At most this many keys, evenly spaced, including the first and the last."""
     if len(keys) <= most:
         return keys
     return [keys[round(index * (len(keys) - 1) / (most - 1))] for index in range(most)]
@@ -248,19 +251,19 @@ def _spread(keys: list[str], most: int) -> list[str]:
 def _matches(view: _View, pattern: str) -> list[str]:
     literal = view.nodes.get(pattern)
     if literal is None and pattern.endswith("[0]"):
-        # An output of one tensor has no parts, and asking for its first is right all the same.
+        # A layer with one output has no parts, but its first part is still a valid name for it.
         literal = view.nodes.get(pattern[: -len("[0]")])
     if literal is not None:
-        found = view.recordable(literal)
-        if not found:
+        keys = view.recordable(literal)
+        if not keys:
             raise ConfigurationError(_unrecordable(literal))
-        return found
+        return keys
     for glob in (pattern.replace("[", "[[]"), pattern):
         hits = [node for node in view.nodes.values() if _fits(node, glob)]
         keys = [key for node in hits for key in view.recordable(node)]
         if keys:
             return keys
-    raise ConfigurationError(_nothing(view, pattern))
+    raise ConfigurationError(_no_match(view, pattern))
 
 
 def _fits(node: schema.Node, glob: str) -> bool:
@@ -286,7 +289,7 @@ def _unrecordable(node: schema.Node) -> str:
     )
 
 
-def _nothing(view: _View, pattern: str) -> str:
+def _no_match(view: _View, pattern: str) -> str:
     names = [node.key for node in view.nodes.values() if node.parent is not None and node.kind != "input"]
     folded: dict[str, str] = {name.lower(): name for name in names}
     near = [folded[name] for name in difflib.get_close_matches(pattern.lower(), list(folded), n=5, cutoff=0.5)]

@@ -1,7 +1,7 @@
-"""Several processes that log one snapshot together, each with a part of the data.
+"""Collective communication of the processes that log one snapshot together, each with a part of the data.
 
-All of them call the same methods in the same order. A process that meets a fault says so at the next call, whichever that is;
-there the others learn of it, and all leave at the same place.
+All processes call the same methods in the same order. A process that fails reports it at its next call, whichever that is; that
+call then fails in the other processes too, so that all of them leave at the same place.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,19 +17,19 @@ T = TypeVar("T")
 
 
 class OtherProcessError(ActiVisError):
-    """Another process met a fault; what it was."""
+    """Another process failed; the message says how."""
 
 
 class DisconnectedError(ActiVisError):
-    """The other processes cannot be reached any more."""
+    """The connection to the other processes is lost."""
 
 
 class Processes(Protocol):
-    """What is needed of them.
+    """Collective operations, named as in torch.distributed; every method raises OtherProcessError if another process failed.
 
     Attributes:
         rank: number of this process, from 0.
-        size: how many there are.
+        size: number of processes.
     """
 
     @property
@@ -39,16 +39,16 @@ class Processes(Protocol):
     def size(self) -> int: ...
 
     def any(self, flag: bool) -> bool:
-        """Whether it is true in one of them."""
+        """Whether the flag is true in at least one process."""
 
     def all_gather(self, data: bytes) -> list[bytes]:
-        """What each of them gave, in order of rank."""
+        """The data of every process, in order of rank."""
 
     def all_to_all(self, parts: Sequence[Serialized]) -> list[memoryview]:
-        """One parcel for each of them; gives what each of them had for this one, in order of rank."""
+        """Sends one part to every process, and returns the parts that they sent to this one, in order of rank."""
 
     def sum(self, values: np.ndarray) -> np.ndarray:
-        """The sum over processes of arrays of one shape and dtype, element by element."""
+        """The elementwise sum over processes (all-reduce); arrays must have the same shape and dtype in all."""
 
     def min(self, values: np.ndarray) -> np.ndarray:
         """As `sum`, the minimum."""
@@ -57,15 +57,15 @@ class Processes(Protocol):
         """As `sum`, the maximum."""
 
     def collective(self) -> AbstractContextManager[None]:
-        """A body that all go through. Leaves it without an exception only if all do.
+        """A context that all processes enter; it ends without an exception only if it does in all of them.
 
         Raises:
-            OtherProcessError: another process left it with an exception.
+            OtherProcessError: another process raised an exception in it.
         """
 
 
 class SingleProcess:
-    """The one process that there is."""
+    """The trivial case: one process, which communicates with nobody."""
 
     rank = 0
     size = 1
@@ -75,11 +75,11 @@ class SingleProcess:
         return flag
 
     def all_gather(self, data: bytes) -> list[bytes]:
-        """This process's own."""
+        """What this process sent."""
         return [data]
 
     def all_to_all(self, parts: Sequence[Serialized]) -> list[memoryview]:
-        """This process's own."""
+        """What this process sent."""
         return [memoryview(b"".join(part)) for part in parts]
 
     def sum(self, values: np.ndarray) -> np.ndarray:
@@ -95,30 +95,34 @@ class SingleProcess:
         return values
 
     def collective(self) -> AbstractContextManager[None]:
-        """Nothing to agree on."""
+        """A context that does nothing."""
         return nullcontext()
 
 
 def broadcast(
     processes: Processes, value: T | None, encode: Encoder = lambda value: None, decoders: Decoders | None = None
 ) -> T | None:
-    """The value of the first process that has one, on all of them; see `serialize` for what it may be.
+    """Broadcasts the value of the first process whose value is not None; returns it in all, or None if none has one.
+
+    Arguments:
+        value: of this process; what `serialize` accepts.
+        encode, decoders: for values of other types, as in `serialize` and `deserialize`.
 
     Raises:
-        SerializationError: it is something else.
+        SerializationError: the value cannot be serialized.
     """
-    holders = processes.all_gather(b"" if value is None else b"\1")
-    first = next((rank for rank, holds in enumerate(holders) if holds), None)
+    senders = processes.all_gather(b"" if value is None else b"\1")
+    first = next((rank for rank, sends in enumerate(senders) if sends), None)
     if first is None or processes.size == 1:
         return value
-    parcel = serialize(value, encode) if first == processes.rank else []
-    received = processes.all_to_all([parcel] * processes.size)[first]
-    found: T = value if first == processes.rank else deserialize(received, decoders)  # type: ignore[assignment]
-    return found
+    data = serialize(value, encode) if first == processes.rank else []
+    received = processes.all_to_all([data] * processes.size)[first]
+    result: T = value if first == processes.rank else deserialize(received, decoders)  # type: ignore[assignment]
+    return result
 
 
 def rounds(processes: Processes, batches: Iterable[T]) -> Iterator[T | None]:
-    """The batches, then None as long as another process has some: all make the same number of rounds."""
+    """The batches, then None as long as another process has batches: all processes iterate equally often."""
     if processes.size == 1:
         yield from batches
         return

@@ -1,4 +1,4 @@
-"""A bar for passes that take long, where somebody is looking."""
+"""A progress bar (tqdm) for evaluations that take long."""
 
 import sys
 from collections.abc import Iterable, Sized
@@ -8,14 +8,14 @@ T = TypeVar("T")
 
 
 def with_bar(batches: Iterable[T], progress: bool | None, total: int | None = None) -> Iterable[T]:
-    """The same batches, with a tqdm bar while they are gone through; as they are where tqdm is not installed.
+    """Wraps batches so that iterating them shows a tqdm progress bar; returns them unchanged if tqdm is not installed.
 
     Arguments:
-        progress: whether to show one; None: on a terminal, when it takes more than a second.
-        total: how many there are, where the batches themselves do not know it.
+        progress: whether to show a bar; None: on a terminal, when it takes longer than a second.
+        total: number of batches, if the batches have no length.
     """
-    wanted = sys.stderr.isatty() if progress is None else progress
-    if not wanted:
+    show = sys.stderr.isatty() if progress is None else progress
+    if not show:
         return batches
     try:
         from tqdm.auto import tqdm

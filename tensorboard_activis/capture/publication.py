@@ -120,7 +120,7 @@ def publish(
         OSError: something cannot be written.
     """
     assert gathered.subsets is not None
-    shards = DistributedWriter(processes, arrays, rows.counts)
+    writer = DistributedWriter(processes, arrays, rows.counts)
     kept = rows.kept
     table = gathered.contents.table(kept, evaluation.class_names)
     columns = {}
@@ -128,8 +128,8 @@ def publish(
         if name.startswith("column/"):
             if values.dtype == object:
                 values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
-            columns[name.removeprefix("column/")] = shards.rows(name, values)
-    layers = _layers(evaluation, gathered, kept, shards)
+            columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
+    layers = _layers(evaluation, gathered, kept, writer)
     return schema.Snapshot(
         step=step,
         wall_time=gathered.wall_time,
@@ -140,7 +140,7 @@ def publish(
         kept=rows.sampled,
         probes=rows.probes,
         metrics={name: float(total / count) for name, (total, count) in gathered.totals.items() if count},
-        instances=shards.close(instances, table),
+        instances=writer.close(instances, table),
         columns=columns,
         subsets=gathered.subsets.records(),
         layers=tuple(layers),
@@ -149,18 +149,18 @@ def publish(
 
 
 def _layers(
-    evaluation: SnapshotOptions, gathered: Collected, kept: Mapping[str, np.ndarray], shards: DistributedWriter
+    evaluation: SnapshotOptions, gathered: Collected, kept: Mapping[str, np.ndarray], writer: DistributedWriter
 ) -> list[schema.Layer]:
     layers = []
     for index, (info, moments) in enumerate(zip(evaluation.layers, gathered.moments, strict=True)):
         statistics = moments.statistics()
         summary = schema.Summary(
             *(
-                shards.whole(f"summary/{index}/{field}", getattr(statistics, field))
+                writer.add_replicated(f"summary/{index}/{field}", getattr(statistics, field))
                 for field in ("count", "mean", "std", "min", "max")
             )
         )
-        activations = shards.rows(f"activations/{index}", kept[f"activations/{index}"])
+        activations = writer.add_partitioned(f"activations/{index}", kept[f"activations/{index}"])
         layers.append(
             schema.Layer(info, activations, summary, nan=moments.nan, inf=moments.inf, clipped=gathered.clipped[index])
         )

@@ -1,4 +1,4 @@
-"""Reading data and running models as if nobody had drawn a random number meanwhile."""
+"""Saves and restores random states, so that reading data and running models leaves no trace in random numbers."""
 
 import random
 import sys
@@ -10,58 +10,58 @@ from typing import Any, TypeVar
 from tensorboard_activis.capture.interrupts import bracketed
 
 T = TypeVar("T")
-#: Functions that take a state, each with a state.
+#: Functions that set a generator's state, each with the state to set.
 _States = list[tuple[Callable[[Any], Any], Any]]
 _END: Any = object()
 
 
 @contextmanager
 def random_states(loaders: tuple[Any, ...] = ()) -> Iterator[None]:
-    """Put back the states of Python, of numpy and torch if these are there, and of the generators that torch loaders own."""
+    """Restores the random states of Python, of numpy and torch if they are loaded, and of the torch loaders' own generators."""
     states = _states(loaders)
     try:
         yield
     finally:
-        _put_back(states)
+        _restore(states)
 
 
 class RandomStream:
-    """A stream of random numbers for a pass, which begins where the generators are now.
+    """A stream of random numbers for one evaluation, which begins with the present states of the generators.
 
-    Generators belong to the process, and other threads draw from them, or seed them, while a pass runs: to put them back at its
-    end would take that back. So they are exchanged around each piece of work that may draw, and put back only if it drew.
+    Generators belong to the process, and other threads draw from them, or seed them, during an evaluation: to restore them at its
+    end would undo that. So states are swapped around each piece of work that may draw, and restored only if it drew.
 
     Arguments:
-        loaders: those that the pass reads.
+        loaders: the torch loaders that are read.
     """
 
     def __init__(self, loaders: tuple[Any, ...] = ()) -> None:
         self._loaders = loaders
-        self._own: _States = []
+        self._stream_states: _States = []
         self._drawn = False
 
     def run(self, work: Callable[[], T]) -> T:
-        """Does the work with numbers of the stream."""
-        others: _States = []
+        """Runs the function with random numbers of the stream."""
+        outer: _States = []
 
         def begin() -> None:
-            others.extend(_states(self._loaders))
+            outer.extend(_states(self._loaders))
             if self._drawn:
-                _put_back(self._own)
+                _restore(self._stream_states)
 
         def end(failed: bool) -> None:
-            if not others:
+            if not outer:
                 return
-            entered, self._own = self._own if self._drawn else others, _states(self._loaders)
-            drawn = not _same(entered, self._own)
+            entered, self._stream_states = self._stream_states if self._drawn else outer, _states(self._loaders)
+            drawn = not _same(entered, self._stream_states)
             if drawn or self._drawn:
-                _put_back(others)
+                _restore(outer)
             self._drawn = self._drawn or drawn
 
         return bracketed(begin, work, end)
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, each read with numbers of the stream."""
+        """Iterates the items, each of them read with random numbers of the stream."""
         iterators: list[Iterator[T]] = []
 
         def read() -> T:
@@ -74,7 +74,7 @@ class RandomStream:
 
 
 def _states(loaders: tuple[Any, ...]) -> _States:
-    """All there are, with the states of now."""
+    """The generators in use, with their present states."""
     torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
     states: _States = [(random.setstate, random.getstate())]
     if numpy is not None:
@@ -84,9 +84,9 @@ def _states(loaders: tuple[Any, ...]) -> _States:
     return states if torch is None else states + _torch_states(torch, loaders)
 
 
-def _put_back(states: _States) -> None:
-    for put_back, state in states:
-        put_back(state)
+def _restore(states: _States) -> None:
+    for set_state, state in states:
+        set_state(state)
 
 
 def _same(states: _States, others: _States) -> bool:
@@ -126,15 +126,15 @@ def _torch_states(torch: Any, loaders: tuple[Any, ...]) -> _States:
         states.append((torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
     if torch.backends.mps.is_available():
         states.append((torch.mps.set_rng_state, torch.mps.get_rng_state()))
-    owned = {id(found): found for loader in loaders for found in _generators(torch, loader)}
+    owned = {id(generator): generator for loader in loaders for generator in _generators(torch, loader)}
     return states + [(generator.set_state, generator.get_state()) for generator in owned.values()]
 
 
 def _generators(torch: Any, loader: Any) -> Iterator[Any]:
-    """The loader's own, its sampler's, its batch sampler's."""
+    """The generators of a torch loader, of its sampler and of its batch sampler."""
     batches = getattr(loader, "batch_sampler", None)
-    holders = (loader, getattr(loader, "sampler", None), batches, getattr(batches, "sampler", None))
-    for holder in holders:
-        generator = getattr(holder, "generator", None)
+    owners = (loader, getattr(loader, "sampler", None), batches, getattr(batches, "sampler", None))
+    for owner in owners:
+        generator = getattr(owner, "generator", None)
         if isinstance(generator, torch.Generator):
             yield generator

@@ -31,10 +31,10 @@ class SerializationError(TypeError):
 
 
 def serialize(value: Any, encode: Encoder = lambda value: None) -> Serialized:
-    """A value made of None, truth values, numbers, texts, bytes, lists, tuples, sets, dicts and numpy arrays, also of objects.
+    """Serializes a value made of None, bools, numbers, strings, bytes, lists, tuples, sets, dicts and arrays (also of objects).
 
     Raises:
-        SerializationError: it holds something else, of which `encode` says nothing.
+        SerializationError: it contains a value of another type, for which `encode` returns None.
     """
     contents: Serialized = []
     header = json.dumps(_Serializer(encode, contents).node(value), separators=(",", ":")).encode()
@@ -43,7 +43,11 @@ def serialize(value: Any, encode: Encoder = lambda value: None) -> Serialized:
 
 
 def deserialize(data: Buffer, decoders: Decoders | None = None) -> Any:
-    """The value; its arrays are views into the data."""
+    """Restores a value; its arrays are views into the data.
+
+    Raises:
+        ValueError: the data are truncated.
+    """
     view = memoryview(data)
     (length,) = struct.unpack_from("<Q", view)
     return _Deserializer(view[8 + length :], decoders or {}).value(json.loads(bytes(view[8 : 8 + length])))
@@ -54,7 +58,7 @@ class _Serializer:
         self._encode, self._contents = encode, contents
 
     def node(self, value: Any) -> Any:
-        """Texts, numbers and lists stand for themselves; everything else is {kind: what is needed to make it}."""
+        """The value as JSON: strings, numbers and lists are themselves, everything else is {kind: what is needed to make it}."""
         kind = type(value)
         if kind in _PLAIN:
             return value
@@ -73,10 +77,10 @@ class _Serializer:
             value = np.datetime64(value, "us")
         if isinstance(value, np.generic) and value.dtype.kind not in "OV":
             return {"scalar": self._array(np.asarray(value))}
-        described = self._encode(value)
-        if described is None:
+        encoded = self._encode(value)
+        if encoded is None:
             raise SerializationError(f"a {kind.__module__}.{kind.__qualname__} cannot be sent to another process")
-        return {"own": [described[0], self.node(described[1])]}
+        return {"own": [encoded[0], self.node(encoded[1])]}
 
     def _nodes(self, values: list[Any]) -> Any:
         kinds = set(map(type, values))
@@ -100,56 +104,58 @@ class _Serializer:
 class _Deserializer:
     def __init__(self, contents: memoryview, decoders: Decoders) -> None:
         self._contents, self._decoders = contents, decoders
-        self._at = 0
+        self._offset = 0
 
     def value(self, node: Any) -> Any:
         if isinstance(node, list):
             return [self.value(each) if type(each) in (list, dict) else each for each in node]
         if not isinstance(node, dict):
             return node
-        ((kind, told),) = node.items()
+        ((kind, payload),) = node.items()
         if kind == "array":
-            return self._array(np.dtype(told[0]), told[1])
+            return self._array(np.dtype(payload[0]), payload[1])
         if kind == "objects":
-            return self._objects(*told)
+            return self._objects(*payload)
         if kind == "dict":
-            return dict(zip(self.value(told[0]), self.value(told[1]), strict=True))
+            return dict(zip(self.value(payload[0]), self.value(payload[1]), strict=True))
         if kind == "bytes":
-            return bytes(self._taken(told))
+            return bytes(self._read(payload))
         if kind == "pieces":
-            return list(self._pieces(told))
+            return list(self._pieces(payload))
         if kind == "scalar":
-            return self.value(told)[()]
+            return self.value(payload)[()]
         if kind == "own":
-            return self._decoders[told[0]](self.value(told[1]))
-        return {"tuple": tuple, "set": set, "frozenset": frozenset}[kind](self.value(told))
+            return self._decoders[payload[0]](self.value(payload[1]))
+        return {"tuple": tuple, "set": set, "frozenset": frozenset}[kind](self.value(payload))
 
     def _array(self, dtype: np.dtype[Any], shape: list[int]) -> np.ndarray:
         count = math.prod(shape)
         size = count * dtype.itemsize
         if not size:
             return np.zeros(shape, dtype)
-        return np.frombuffer(self._taken(size), dtype, count).reshape(shape)
+        return np.frombuffer(self._read(size), dtype, count).reshape(shape)
 
-    def _objects(self, shape: list[int], told: Any) -> np.ndarray:
-        values = self.value(told)
-        found = np.empty(len(values), object)
-        for place, value in enumerate(values):  # at once, lists of one length would be taken for further axes
-            found[place] = value
-        return found.reshape(shape)
+    def _objects(self, shape: list[int], payload: Any) -> np.ndarray:
+        values = self.value(payload)
+        array = np.empty(len(values), object)
+        for index, value in enumerate(values):  # at once, lists of one length would be taken for further axes
+            array[index] = value
+        return array.reshape(shape)
 
     def _pieces(self, sizes: list[int]) -> Iterator[bytes]:
-        whole, start = self._taken(sum(sizes)), 0
+        whole, start = self._read(sum(sizes)), 0
         for size in sizes:
             yield bytes(whole[start : start + size])
             start += size
 
-    def _taken(self, size: int) -> memoryview:
-        found = self._contents[self._at : self._at + size]
-        if len(found) != size:
-            raise ValueError(f"a parcel has {len(self._contents)} bytes of contents; {self._at + size} are named")
-        self._at += size + -size % _ALIGNED
-        return found
+    def _read(self, size: int) -> memoryview:
+        data = self._contents[self._offset : self._offset + size]
+        if len(data) != size:
+            raise ValueError(
+                f"serialized data have {len(self._contents)} bytes of contents; the header names {self._offset + size}"
+            )
+        self._offset += size + -size % _ALIGNED
+        return data
 
 
 def _padded(content: Buffer) -> Iterator[Buffer]:

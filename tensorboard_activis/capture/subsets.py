@@ -1,4 +1,4 @@
-"""The declared subsets: all, one per class, correct and wrong where that has a meaning, then the user's own."""
+"""Declared subsets: all, one per class, correct and wrong (if instances are), and those of `subsets=`."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -11,12 +11,12 @@ from tensorboard_activis.errors import ConfigurationError, ExpressionError
 from tensorboard_activis.predicate import Predicate, compile_expression
 from tensorboard_activis.printable import visible
 
-#: Classes beyond these have no subset of their own: a vocabulary of 50,000 words is no set of classes to compare.
+#: At most this many classes have a subset each: a vocabulary of 50,000 words is too many to compare.
 MOST_CLASSES = 1_000
 
 
 def check_expressions(subsets: Mapping[str, str]) -> None:
-    """Checks what can be checked before any data is seen.
+    """Checks the syntax of the user's subset expressions, before there are data.
 
     Raises:
         ConfigurationError: an expression is not in the language.
@@ -29,13 +29,13 @@ def check_expressions(subsets: Mapping[str, str]) -> None:
 
 
 class Subsets:
-    """Finds the members of every declared subset in each batch, and counts them.
+    """Determines which instances of each batch belong to each declared subset, and counts them.
 
     Arguments:
-        classes: number of classes, 0 without.
+        classes: number of classes; 0 without classes.
         class_names: as in every callback.
-        user: the user's own, name -> expression.
-        judged: whether instances are right or wrong.
+        user: the user's subsets, name -> expression.
+        judged: whether instances are correct or wrong.
         several: whether an instance may belong to several classes.
     """
 
@@ -66,30 +66,30 @@ class Subsets:
         return len(self._kinds)
 
     def members(self, table: pa.Table, classes: np.ndarray | None, correct: np.ndarray | None) -> list[np.ndarray]:
-        """Positions of each subset's instances in a batch.
+        """Indices of each subset's instances in a batch, one int array per subset.
 
         Args:
             table: the batch's columns, for the user's expressions.
             classes: int [instances], -1 for none, or bool [instances, classes]; correct: uint8 [instances].
 
         Raises:
-            ExpressionError: an expression does not fit the columns that there are.
+            ExpressionError: an expression names a column that does not exist, or does not fit its type.
         """
-        found = [np.arange(table.num_rows)]
+        members = [np.arange(table.num_rows)]
         if self._classes:
-            found += _by_class(classes, self._classes)
+            members += _by_class(classes, self._classes)
         if self._judged:
             judged = np.zeros(0) if correct is None else correct
-            found += [np.flatnonzero(judged == 1), np.flatnonzero(judged == 0)]
+            members += [np.flatnonzero(judged == 1), np.flatnonzero(judged == 0)]
         if self._predicates is None:
             types = dict(zip(table.schema.names, table.schema.types, strict=True))
             self._predicates = [compile_expression(expression, types) for expression in self._user.values()]
-        found += [np.flatnonzero(predicate.mask(table)) for predicate in self._predicates]
-        self.counts += [rows.size for rows in found]
-        return found
+        members += [np.flatnonzero(predicate.mask(table)) for predicate in self._predicates]
+        self.counts += [indices.size for indices in members]
+        return members
 
     def records(self) -> tuple[schema.Subset, ...]:
-        """The subsets with the number of instances found so far."""
+        """The subsets as records, with their number of instances so far."""
         return tuple(
             schema.Subset(name, kind, expression, int(count))
             for (name, kind, expression), count in zip(self._kinds, self.counts, strict=True)
@@ -100,16 +100,16 @@ def _by_class(members: np.ndarray | None, classes: int) -> list[np.ndarray]:
     if members is None:
         return [np.zeros(0, np.int64)] * classes
     if members.ndim == 2:
-        index, rows = np.nonzero(members[:, :classes].T)
+        class_of_instance, instances = np.nonzero(members[:, :classes].T)
     else:
-        rows = np.argsort(members, kind="stable")
-        index = members[rows]
-    bounds = np.searchsorted(index, np.arange(classes + 1))
-    return [rows[start:end] for start, end in pairwise(bounds)]
+        instances = np.argsort(members, kind="stable")
+        class_of_instance = members[instances]
+    bounds = np.searchsorted(class_of_instance, np.arange(classes + 1))
+    return [instances[start:end] for start, end in pairwise(bounds)]
 
 
 def quoted(value: str | int) -> str:
-    """A literal of the subset language: what is not to be seen is written as an escape, which it reads as Python does."""
+    """A class as a literal of the expression language; invisible characters are escaped as in Python."""
     if isinstance(value, int):
         return str(value)
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')

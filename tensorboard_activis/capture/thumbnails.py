@@ -1,4 +1,4 @@
-"""Images among the inputs, as small pictures to look at."""
+"""Thumbnails: images among the inputs, encoded as small PNG files."""
 
 import io
 import threading
@@ -7,22 +7,26 @@ from hashlib import blake2b
 import numpy as np
 from PIL import Image
 
-#: Thumbnails are at most this wide and high, in pixels.
+#: Largest width and height of a thumbnail, in pixels.
 THUMBNAIL = 128
-#: Numbers of channels that are a picture's: grey, colours, colours and opacity.
+#: Numbers of channels that an image may have: grey, RGB, RGBA.
 CHANNELS = (1, 3, 4)
 
-#: So many bytes of encoded pictures are kept: those of the sample come again with every snapshot.
+#: Size of the cache of encoded images, in bytes: the images of the sample come again with every snapshot.
 MOST_BYTES = 32 << 20
 
 
 class Thumbnails:
     """Recognises images among inputs and encodes them as PNG.
 
-    The range of values is decided by the first batch: 0-1, 0-255 for integers, else what that batch spans.
+    The range of values is decided by the first batch: 0-1, 0-255 for integers, else its minimum and maximum.
+
+    Arguments:
+        inputs: the first batch, [instances, ...]; see `is_image`.
+        channels: where images have their channel axis, "first" or "last".
 
     Attributes:
-        ink: bright strokes on an empty ground (a digit, a sketch), which a light page may show inverted.
+        ink: whether images are bright strokes on a dark background (a digit, a drawing), which a light page may show inverted.
     """
 
     def __init__(self, inputs: np.ndarray, channels: str) -> None:
@@ -42,25 +46,25 @@ class Thumbnails:
 
     @property
     def decided(self) -> tuple[str, float, float, bool]:
-        """What the first batch decided."""
+        """What the first batch decided: channels, lowest value, range, ink."""
         return self._channels, self._low, self._range, self.ink
 
     @classmethod
-    def like(cls, decided: tuple[str, float, float, bool]) -> "Thumbnails":
-        """One that decided the same, on another process."""
-        found = cls.__new__(cls)
-        found._channels, found._low, found._range, found.ink = decided
-        return found
+    def from_decided(cls, decided: tuple[str, float, float, bool]) -> "Thumbnails":
+        """Makes an object that uses what another process decided."""
+        thumbnails = cls.__new__(cls)
+        thumbnails._channels, thumbnails._low, thumbnails._range, thumbnails.ink = decided
+        return thumbnails
 
     def encode(self, inputs: np.ndarray) -> list[bytes]:
         """PNG of every instance."""
         values = _as_images(inputs, self._channels).astype(np.float32)
         scaled = np.nan_to_num(np.clip((values - self._low) / self._range, 0, 1) * 255).round().astype(np.uint8)
-        return [_KEPT.of(image[..., 0] if image.shape[-1] == 1 else image) for image in scaled]
+        return [_CACHE.encode(image[..., 0] if image.shape[-1] == 1 else image) for image in scaled]
 
 
 def is_image(inputs: np.ndarray | None, channels: str) -> bool:
-    """Whether inputs [instances, ...] look like images: a channel axis of 1, 3 or 4, or square planes without one."""
+    """Whether inputs [instances, ...] are images: with a channel axis of 1, 3 or 4, or square without a channel axis."""
     if inputs is None or inputs.dtype.kind not in "fiub":
         return False
     if inputs.ndim == 3:
@@ -77,37 +81,37 @@ def _as_images(inputs: np.ndarray, channels: str) -> np.ndarray:
     return np.moveaxis(inputs, 1, -1) if channels == "first" else inputs
 
 
-class _Encoded:
-    """PNG by what is in the picture; the oldest go when there are too many bytes.
+class _PngCache:
+    """A cache of encoded images, by content; the oldest are dropped when it is full.
 
     Attributes:
-        held: bytes.
+        size: of all encoded images, in bytes.
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, bytes] = {}
-        self.held = 0
+        self._images: dict[bytes, bytes] = {}
+        self.size = 0
         self._lock = threading.Lock()
 
-    def of(self, image: np.ndarray) -> bytes:
+    def encode(self, image: np.ndarray) -> bytes:
         key = blake2b(f"{image.shape}".encode() + image.tobytes(), digest_size=16).digest()
-        found = self._known.get(key)
-        if found is None:
-            found = _encoded(image)
+        png = self._images.get(key)
+        if png is None:
+            png = _encode_png(image)
             with self._lock:
-                self.held += 0 if key in self._known else len(found)
-                self._known[key] = found
-                while self.held > MOST_BYTES and self._known:
-                    self.held -= len(self._known.pop(next(iter(self._known))))
-        return found
+                self.size += 0 if key in self._images else len(png)
+                self._images[key] = png
+                while self.size > MOST_BYTES and self._images:
+                    self.size -= len(self._images.pop(next(iter(self._images))))
+        return png
 
 
-_KEPT = _Encoded()
+_CACHE = _PngCache()
 
 
-def _encoded(image: np.ndarray) -> bytes:
+def _encode_png(image: np.ndarray) -> bytes:
     picture = Image.fromarray(image)
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    sink = io.BytesIO()
-    picture.save(sink, format="PNG")
-    return sink.getvalue()
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Columns that the user adds to instances: numbers, truth values, texts and times."""
+"""User columns (`columns=`): checks their names and types, and converts their values: numbers, bools, strings and times."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,22 +10,20 @@ from tensorboard_activis.column_kinds import PLURALS, TIME, ColumnKind, column_k
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import printable
 
-#: Names that columns of ours have, or words of the tab.
+#: Names that users may not give: columns that every snapshot may have, and words that the tab uses.
 RESERVED = (
     *("id", "label", "prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank"),
     *("text", "words", "image", "audio", "features", "probe", "row", "top_classes", "top_scores"),
 )
-
-
-#: Moments that Python knows.
+#: The range of Python's datetime.
 _FIRST, _AFTER_LAST = np.datetime64("0001-01-01", "us"), np.datetime64("10000-01-01", "us")
 
 
 def check_names(columns: Mapping[str, Any]) -> None:
-    """Checks what can be checked of columns before any data is seen.
+    """Checks the names of columns.
 
     Raises:
-        ConfigurationError: a name is no text, or one of ours.
+        ConfigurationError: a name is not a string, or is reserved.
     """
     for name in columns:
         if not isinstance(name, str) or not name:
@@ -37,22 +35,26 @@ def check_names(columns: Mapping[str, Any]) -> None:
 
 
 class UserColumns:
-    """Takes columns batch by batch and holds them to be what they were in the first.
+    """Converts columns batch by batch; every batch must have the columns and types of the first.
 
     Attributes:
-        kinds: by name what they hold, see `_column`; None before the first batch.
+        kinds: kind of each column by name, None while all of its values are missing; None before the first batch.
     """
 
     def __init__(self) -> None:
         self.kinds: dict[str, ColumnKind | None] | None = None
 
     def convert(self, columns: Mapping[str, Any] | None, count: int, *, partly: bool = False) -> dict[str, np.ndarray]:
-        """Columns of a batch: int64, float64 (NaN: missing), bool, datetime64[us] in UTC (NaT), or object of texts or truth values.
+        """Columns of a batch as arrays [instances].
 
-        With `partly` some may be missing.
+        They are int64, float64 (NaN: missing), bool, datetime64[us] in UTC (NaT: missing), or object of strings or bools and None.
+
+        Arguments:
+            count: number of instances in the batch.
+            partly: whether columns may be missing.
 
         Raises:
-            ActiVisError: a name, a length or a type is not what it may be or was.
+            ActiVisError: the name, the length or the type of a column is wrong, or differs from earlier batches.
         """
         columns = {} if columns is None else columns
         if not isinstance(columns, Mapping):
@@ -67,36 +69,38 @@ class UserColumns:
                 f"A batch has the columns {_listed(columns)}, the ones before had {_listed(self.kinds)}. Give the same for "
                 "every batch; None stands for a value that is missing."
             )
-        found = {}
-        for name, given in columns.items():
-            kind, values = _column(name, given, count)
+        converted = {}
+        for name, column in columns.items():
+            kind, values = _column(name, column, count)
             known = self.kinds[name]
             if known is not None and kind is not None and kind != known:
                 raise ActiVisError(
                     f"The column {name!r} held {PLURALS[known]} at first; now there are {PLURALS[kind]}. Convert it to one."
                 )
             self.kinds[name] = known or kind
-            found[printable(name)] = values
-        return found
+            converted[printable(name)] = values
+        return converted
 
 
 def arrow(values: np.ndarray) -> pa.Array:
-    """A column of a batch, or of several put together, as a table holds it."""
-    # Of objects there are numbers or times of one batch beside nothing but None of another.
+    """Converts a column of one or several batches to Arrow."""
+    # An object array may have numbers or times from one batch, and None for all instances of another.
     column = pa.array(values.tolist() if values.dtype == object else values, from_pandas=True)
     return column.cast(TIME) if pa.types.is_timestamp(column.type) else column
 
 
-def _column(name: str, given: Any, count: int) -> tuple[ColumnKind | None, np.ndarray]:
-    """What it holds (None: nothing but missing values), and its values."""
+def _column(name: str, column: Any, count: int) -> tuple[ColumnKind | None, np.ndarray]:
+    """The kind of a column (None: all values are missing), and its values."""
     try:
-        length = len(given)
+        length = len(column)
     except TypeError:
         length = None
-    if length != count or isinstance(given, (str, bytes, Mapping)):
-        got = f"a {type(given).__name__}" if length is None or isinstance(given, (str, bytes, Mapping)) else f"{length}"
+    if length != count or isinstance(column, (str, bytes, Mapping)):
+        got = (
+            f"a {type(column).__name__}" if length is None or isinstance(column, (str, bytes, Mapping)) else f"{length}"
+        )
         raise ActiVisError(f"The column {name!r} needs {count} values, one for each instance; got {got}.")
-    values = _arrow_of(name, given)
+    values = _to_arrow(name, column)
     kind = values.type
     if pa.types.is_null(kind):
         return None, np.full(count, None, object)
@@ -124,26 +128,26 @@ def _column(name: str, given: Any, count: int) -> tuple[ColumnKind | None, np.nd
 
 
 def _times(name: str, values: pa.Array) -> np.ndarray:
-    """Moments in UTC, datetime64[us]; those without a zone are taken for UTC."""
-    moments = values.cast(pa.timestamp(getattr(values.type, "unit", "us"))) if pa.types.is_date(values.type) else values
+    """Converts times to datetime64[us] in UTC; times without a zone are taken as UTC."""
+    stamps = values.cast(pa.timestamp(getattr(values.type, "unit", "us"))) if pa.types.is_date(values.type) else values
     try:
-        found: np.ndarray = moments.cast(TIME, safe=False).to_numpy(zero_copy_only=False).astype("datetime64[us]")
+        times: np.ndarray = stamps.cast(TIME, safe=False).to_numpy(zero_copy_only=False).astype("datetime64[us]")
     except pa.ArrowException as error:
         raise ActiVisError(f"The times of the column {name!r} cannot be stored: {error}") from error
-    known = found[~np.isnat(found)]
+    known = times[~np.isnat(times)]
     if known.size and not (known.min() >= _FIRST and known.max() < _AFTER_LAST):
         raise ActiVisError(f"The column {name!r} holds times outside of the years 1 to 9999. Leave these out (None).")
-    return found
+    return times
 
 
-def _arrow_of(name: str, given: Any) -> pa.Array:
-    if isinstance(given, np.ndarray) and given.ndim != 1:
-        raise ActiVisError(f"The column {name!r} has the shape {given.shape}; one value for each instance is needed.")
+def _to_arrow(name: str, column: Any) -> pa.Array:
+    if isinstance(column, np.ndarray) and column.ndim != 1:
+        raise ActiVisError(f"The column {name!r} has the shape {column.shape}; one value for each instance is needed.")
     try:
         try:
-            values = pa.array(given, from_pandas=True)
+            values = pa.array(column, from_pandas=True)
         except UnicodeEncodeError:
-            values = pa.array([printable(text) if isinstance(text, str) else text for text in given], from_pandas=True)
+            values = pa.array([printable(text) if isinstance(text, str) else text for text in column], from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ActiVisError(
             f"The column {name!r} cannot be stored: {error} Its values must be all numbers, truth values, texts or times."

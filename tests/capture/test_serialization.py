@@ -65,8 +65,8 @@ def same(a: Any, b: Any) -> bool:
     return a == b or (isinstance(a, float) and math.isnan(a) and math.isnan(b)) or np.isnat(a)
 
 
-def sent(parcel: Serialized) -> Any:
-    return deserialize(b"".join(parcel))
+def sent(serialized: Serialized) -> Any:
+    return deserialize(b"".join(serialized))
 
 
 @given(st.recursive(PLAIN | ARRAYS, nested, max_leaves=12))
@@ -96,9 +96,9 @@ def test_what_rows_are_made_of() -> None:
 
 def test_arrays_are_neither_copied_to_be_sent_nor_when_they_arrive() -> None:
     rows = np.arange(1000, dtype=np.float32).reshape(10, 100)
-    parcel = serialize({"rows": rows, "more": rows[:3]})
-    assert sum(np.shares_memory(np.frombuffer(buffer, np.uint8), rows) for buffer in parcel) == 2
-    data = np.frombuffer(b"".join(parcel), np.uint8)
+    serialized = serialize({"rows": rows, "more": rows[:3]})
+    assert sum(np.shares_memory(np.frombuffer(buffer, np.uint8), rows) for buffer in serialized) == 2
+    data = np.frombuffer(b"".join(serialized), np.uint8)
     found = deserialize(data.data)
     assert all(np.shares_memory(array, data) for array in found.values())
     starts = [array.__array_interface__["data"][0] - data.__array_interface__["data"][0] for array in found.values()]
@@ -119,9 +119,9 @@ def test_anything_else_is_refused(value: Any) -> None:
         serialize(value)
 
 
-def test_a_parcel_that_was_cut_off_is_no_value() -> None:
+def test_truncated_data_are_refused() -> None:
     data = b"".join(serialize(np.arange(100)))
-    with pytest.raises(ValueError, match="128 bytes of contents; 800 are named"):
+    with pytest.raises(ValueError, match="128 bytes of contents; the header names 800"):
         deserialize(data[:192])
 
 

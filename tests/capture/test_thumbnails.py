@@ -66,13 +66,13 @@ def test_what_looks_like_images(shape: tuple[int, ...], channels: str, expected:
 
 
 def test_pictures_that_come_again_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    encode, encoded = thumbnails._encoded, []
+    encode, encoded = thumbnails._encode_png, []
 
     def counted(image: np.ndarray) -> bytes:
         encoded.append(image)
         return encode(image)
 
-    monkeypatch.setattr(thumbnails, "_encoded", counted)
+    monkeypatch.setattr(thumbnails, "_encode_png", counted)
     images = np.random.default_rng(9).integers(0, 256, (5, 11, 9, 3)).astype(np.uint8)
     first = Thumbnails(images, "last").encode(images)
     again = Thumbnails(images, "last").encode(images[::-1])
@@ -84,6 +84,6 @@ def test_pictures_that_come_again_are_encoded_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(thumbnails, "MOST_BYTES", len(first[3]) + len(first[4]) + 10)
     others = 255 - images[:1]
     Thumbnails(others, "last").encode(others)
-    assert thumbnails._KEPT.held <= thumbnails.MOST_BYTES
+    assert thumbnails._CACHE.size <= thumbnails.MOST_BYTES
     Thumbnails(images, "last").encode(images[:1])
     assert len(encoded) == 7

@@ -51,7 +51,7 @@ class TorchProcesses:
         return [bytes(found) for found in self.all_to_all([[data]] * self.size)]
 
     def all_to_all(self, parts: Sequence[Serialized]) -> list[memoryview]:
-        """One parcel for each of them; gives what each of them had for this one, in order of rank."""
+        """Sends one part to every process, and returns the parts that they sent to this one, in order of rank."""
         sizes = self._headers(*(_size(part) for part in parts))
         received = [sizes[rank * self.size + self.rank] for rank in range(self.size)]
         if not any(sizes):
@@ -213,8 +213,8 @@ def broadcast_text(text: str) -> str:
     return bytes(store.get(name)).decode()
 
 
-def _size(parcel: Serialized) -> int:
-    return sum(map(len, parcel))
+def _size(serialized: Serialized) -> int:
+    return sum(map(len, serialized))
 
 
 def _decision(name: str, patience: float) -> str:
