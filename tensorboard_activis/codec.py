@@ -84,7 +84,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
         class_names=snapshot.class_names,
         seen=snapshot.seen,
         kept=snapshot.kept,
-        probes=snapshot.probes,
+        pinned=snapshot.pinned,
         metrics=[pb.Metric(name=name, value=value) for name, value in sorted(snapshot.metrics.items())],
         instances=snapshot.instances,
         columns=[pb.Column(name=name, values=_array(array)) for name, array in snapshot.columns.items()],
@@ -128,9 +128,11 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         raise UnreadableError(
             f"The snapshot of step {message.step} says that {kept} of {message.seen} instances were kept."
         )
-    if message.probes < 0:
-        raise UnreadableError(f"The snapshot of step {message.step} says that it has {message.probes} probes.")
-    rows = kept + message.probes
+    if message.pinned < 0:
+        raise UnreadableError(
+            f"The snapshot of step {message.step} says that it has {message.pinned} pinned instances."
+        )
+    rows = kept + message.pinned
     check_snapshot(message)
     _check_files(message.instances, "table of instances")
     if message.layers and not subsets:
@@ -157,7 +159,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         subsets=tuple(schema.Subset(s.name, s.kind, s.expression, s.count) for s in message.subsets),
         layers=tuple(_to_layer(layer, rows, subsets) for layer in message.layers),
         notes=tuple(message.notes),
-        probes=message.probes,
+        pinned=message.pinned,
     )
     object.__setattr__(snapshot, "digest", digest_of(blob))  # frozen, and no argument, so that changed copies have none
     return snapshot

@@ -57,7 +57,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         texts: one text, or a list of words, per instance in the order of x, or a function of a batch that returns these: for a
             person to read and for subset expressions, as in {"who": '"who" in text'}. None: inputs that are texts.
         audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
-        probes: more instances, in any form that `x` may have, or (x, y): always kept and shown first, but in no summary and no
+        pinned: more instances, in any form that `x` may have, or (x, y): always kept and shown first, but in no summary and no
             metric.
         batch_size: instances per forward pass, when `x` is of arrays.
         steps: batches that are read for a snapshot, the first of the data each time; needed for a generator and for a data set
@@ -91,7 +91,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
         texts: Texts | None = None,
         audio: Audio | None = None,
-        probes: Any = None,
+        pinned: Any = None,
         batch_size: int = 256,
         steps: int | None = None,
         progress: bool | None = None,
@@ -116,7 +116,7 @@ class ActiVisCallback(keras.callbacks.Callback):
             columns=columns,
             texts=texts,
             audio=audio,
-            probes=probes,
+            pinned=pinned,
             steps=steps,
         )
         self._every = every

@@ -50,7 +50,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
             so that the run lies beside its scalars.
         every_n_epochs: epochs from one snapshot to the next.
         every_n_steps: optimizer steps from one snapshot to the next; given this, epochs do not count.
-        layers, class_names, subsets, sample, reducer, unpack, task, id, columns, texts, audio, probes, graph, progress, strict:
+        layers, class_names, subsets, sample, reducer, unpack, task, id, columns, texts, audio, pinned, graph, progress, strict:
             as in `ActiVisLogger`.
 
     Raises:
@@ -77,7 +77,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
         texts: Callable[[Any], Any] | None = None,
         audio: int | Callable[[Any], tuple[Any, int]] | None = None,
-        probes: Any = None,
+        pinned: Any = None,
         graph: str = "recorded",
         progress: bool | None = None,
         strict: bool = False,
@@ -106,7 +106,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
             "columns": columns,
             "texts": texts,
             "audio": audio,
-            "probes": probes,
+            "pinned": pinned,
             "graph": graph,
             "progress": progress,
             "strict": strict,

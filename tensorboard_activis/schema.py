@@ -152,7 +152,7 @@ class Snapshot:
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none" (docs/tasks.md).
         seen, kept: instances in the evaluation data, and of these the ones in the sample: the first rows of every
             [instances, ...] array, in hash order.
-        probes: extra instances, whose rows come after those; they are in no summary and no metric.
+        pinned: extra instances, whose rows come after those; they are in no summary and no metric.
         metrics: "accuracy" and "loss", where they have a meaning: means over all instances (tokens) seen.
         instances: parquet files of id, content, label and user columns; rows concatenated.
         columns: what changes from step to step: "prediction", "correct", "score", "loss", "label_score", "accuracy",
@@ -175,10 +175,10 @@ class Snapshot:
     subsets: tuple[Subset, ...]
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
-    probes: int = 0
+    pinned: int = 0
     digest: str = field(default="", init=False, compare=False)
 
     @property
     def rows(self) -> int:
-        """Rows of every [instances, ...] array: the sample's, then the probes'."""
-        return self.kept + self.probes
+        """Rows of every [instances, ...] array: the sample's, then the pinned instances'."""
+        return self.kept + self.pinned

@@ -62,7 +62,7 @@ class ActiVisLogger:
         texts: a function of a batch that returns one text, or a list of words, per instance, for a person to read and for
             subset expressions, as in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
         audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
-        probes: more instances, in any form that `data` may have, to be looked at whatever the sample: always kept and shown
+        pinned: more instances, in any form that `data` may have, to be looked at whatever the sample: always kept and shown
             first, but in no summary and no metric.
         graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
             "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
@@ -97,7 +97,7 @@ class ActiVisLogger:
         columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
         texts: Callable[[Any], Any] | None = None,
         audio: int | Callable[[Any], tuple[Any, int]] | None = None,
-        probes: Any = None,
+        pinned: Any = None,
         graph: str = "recorded",
         distributed: bool | None = None,
         progress: bool | None = None,
@@ -127,7 +127,7 @@ class ActiVisLogger:
                     id=id,
                     columns=columns,
                     audio=audio,
-                    probes=probes,
+                    pinned=pinned,
                     graph=graph,
                     processes=processes,
                 )

@@ -39,7 +39,7 @@ class ActiVisCallback(TrainerCallback):
             trainer's TensorBoard callback writes its scalars.
         tokenizer: decodes `input_ids`; None: the trainer's `processing_class`.
         class_names: names of the classes; None: the model's `config.id2label`, if that has names.
-        layers, subsets, sample, reducer, unpack, task, id, columns, audio, probes, graph, progress, strict: as in
+        layers, subsets, sample, reducer, unpack, task, id, columns, audio, pinned, graph, progress, strict: as in
             `ActiVisLogger`; what is a function of a batch gets the batch as the collator makes it.
 
     Raises:
@@ -64,7 +64,7 @@ class ActiVisCallback(TrainerCallback):
         id: Callable[[Any], Sequence[Any]] | Sequence[Any] | None = None,
         columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
         audio: int | Callable[[Any], tuple[Any, int]] | None = None,
-        probes: Any = None,
+        pinned: Any = None,
         graph: str = "recorded",
         progress: bool | None = None,
         strict: bool = False,
@@ -76,7 +76,7 @@ class ActiVisCallback(TrainerCallback):
             )
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
         check_reducer(reducer)
-        self._data, self._probes = data, probes
+        self._data, self._pinned = data, pinned
         self._log_dir = log_dir
         self._tokenizer = tokenizer
         self._class_names = class_names
@@ -179,8 +179,8 @@ class ActiVisCallback(TrainerCallback):
         tokenizer = self._tokenizer if self._tokenizer is not None else objects.get("processing_class")
         loaders = (objects.get("train_dataloader"), objects.get("eval_dataloader"))
         like = next((loader for loader in loaders if loader is not None), None)
-        data, probes = (
-            each if each is None else batched(each, args, model, like) for each in (self._data, self._probes)
+        data, pinned = (
+            each if each is None else batched(each, args, model, like) for each in (self._data, self._pinned)
         )
         self._logger = ActiVisLogger(
             self._directory,
@@ -188,7 +188,7 @@ class ActiVisCallback(TrainerCallback):
             data,
             class_names=names,
             texts=decoder(tokenizer),
-            probes=probes,
+            pinned=pinned,
             distributed=_log_together(args),
             **self._options,
         )

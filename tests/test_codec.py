@@ -167,7 +167,7 @@ HOLLOW = pb.Layer(
         (pb.Graph(nodes=[pb.Node(outputs=[pb.Shape()] * 400_001)]), "400,001 outputs"),
         (pb.Graph(model="x" * (13 << 20)), r"13,\d+,\d+ bytes; at most 12,582,912 are read"),
         (pb.Snapshot(seen=2**40, kept=2**40), "1,099,511,627,776 instances; at most 50,000,000 are read"),
-        (pb.Snapshot(seen=1, kept=1, probes=2**40), "1,099,511,627,777 instances"),
+        (pb.Snapshot(seen=1, kept=1, pinned=2**40), "1,099,511,627,777 instances"),
         (pb.Graph(nodes=[pb.Node(attributes=[pb.Attribute()] * 400_001)]), "400,001 attributes"),
         (pb.Graph(nodes=[pb.Node(outputs=[pb.Shape(sizes=[1] * 65)])]), "65 axes; at most 64"),
         (pb.Snapshot(layers=[HOLLOW] * 5_001, subsets=[pb.Subset()]), "5,001 layers"),

@@ -24,7 +24,7 @@ TESTS = (
     "test_keras.py::test_several_inputs_and_outputs_from_a_data_set",
     "test_keras.py::test_second_fit_goes_on",
     "test_keras_instances.py::test_tokens_are_counted_where_the_model_s_mask_is",
-    "test_keras_instances.py::test_probes_are_kept_beside_the_sample_and_in_no_summary",
+    "test_keras_instances.py::test_pinned_are_kept_beside_the_sample_and_in_no_summary",
     "test_keras_manners.py::test_training_is_bit_identical_with_and_without",
     "test_keras_manners.py::test_memory_does_not_grow_from_snapshot_to_snapshot",
 )

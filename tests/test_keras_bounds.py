@@ -176,9 +176,9 @@ def test_a_generator_that_fit_reads_too_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("make", [lambda: sliced().repeat(), generated, Endless])
-def test_probes_without_an_end_are_refused(tmp_path, make):
+def test_pinned_without_an_end_are_refused(tmp_path, make):
     with pytest.raises(ConfigurationError, match=r"an endless data set, or can be read only once.*take\(10\)"):
-        ActiVisCallback(tmp_path, X, Y, probes=make())
+        ActiVisCallback(tmp_path, X, Y, pinned=make())
 
 
 class Drawing(keras.utils.PyDataset):

@@ -1,4 +1,4 @@
-"""What the Keras callback says of instances: tasks, ids, columns, texts, sound, probes; against numpy."""
+"""What the Keras callback says of instances: tasks, ids, columns, texts, sound, pinned instances; against numpy."""
 
 import io
 import wave
@@ -217,16 +217,16 @@ def images_model() -> keras.Model:
 
 
 @pytest.mark.parametrize("form", ["x", "pair", "batches"])
-def test_probes_are_kept_beside_the_sample_and_in_no_summary(tmp_path, form):
+def test_pinned_are_kept_beside_the_sample_and_in_no_summary(tmp_path, form):
     model = table_model()
     extra, truth = X[:3] + 5, np.array([2, 0, 1])
-    probes = {
+    pinned = {
         "x": extra,
         "pair": (extra, truth),
         "batches": batches_of([(extra[:2], truth[:2]), (extra[2:], truth[2:])]),
     }
-    snapshot = logged(tmp_path, model, X, Y, class_names=NAMES, sample=10, probes=probes[form])
-    assert (snapshot.record.kept, snapshot.record.probes, snapshot.record.seen) == (10, 3, 30)
+    snapshot = logged(tmp_path, model, X, Y, class_names=NAMES, sample=10, pinned=pinned[form])
+    assert (snapshot.record.kept, snapshot.record.pinned, snapshot.record.seen) == (10, 3, 30)
     np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5)
     np.testing.assert_array_equal(snapshot.activations("hidden")[10:], hidden(model, extra).astype(np.float16))
     np.testing.assert_array_equal(snapshot.column("prediction")[10:], model.predict(extra, verbose=0).argmax(axis=1))
@@ -242,7 +242,7 @@ def test_probes_are_kept_beside_the_sample_and_in_no_summary(tmp_path, form):
         ({"id": [1, 2]}, "id has 2 values, but data holds 30 instances"),
         ({"columns": {"loss": X[:, 0]}}, "'loss', which is a column of ActiVis's own"),
         ({"columns": {"a": X[:, 0], "b": X[:4, 0]}}, "each must have one per instance"),
-        ({"probes": X[:0]}, "probes: x holds no instances"),
+        ({"pinned": X[:0]}, "pinned: x holds no instances"),
         ({"texts": "one"}, "texts must be one text per instance"),
         ({"audio": "loud"}, "audio must be the number of values per second"),
     ],
@@ -255,7 +255,7 @@ def test_wrong_words_are_refused_in_the_constructor(tmp_path, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"probes": X[:, :4]}, r"The model cannot be run on probes, whose first batch is float32 \(8, 4\)"),
+        ({"pinned": X[:, :4]}, r"The model cannot be run on pinned, whose first batch is float32 \(8, 4\)"),
         ({"task": "tokens"}, "task='tokens' needs scores for every position"),
     ],
 )
@@ -281,8 +281,8 @@ def test_loaders_of_torch_leave_the_random_numbers_alone(tmp_path):
     np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5)
     with pytest.raises(ConfigurationError, match="the data come shuffled"):
         ActiVisCallback(tmp_path, loader, id=list(range(30)))
-    with pytest.raises(ConfigurationError, match="probes come shuffled"):
-        ActiVisCallback(tmp_path, X, Y, probes=loader)
+    with pytest.raises(ConfigurationError, match="pinned instances come shuffled"):
+        ActiVisCallback(tmp_path, X, Y, pinned=loader)
 
 
 def test_columns_that_stop_lose_the_snapshot_and_say_so(tmp_path):

@@ -277,7 +277,7 @@ def test_whatever_ends_a_training_the_directory_is_free(tmp_path: Path, error: B
     assert open_run(tmp_path).steps == [4]
 
 
-def test_ids_columns_and_probes(tmp_path: Path) -> None:
+def test_ids_columns_and_pinned(tmp_path: Path) -> None:
     activis = ActiVisCallback(
         log_dir=tmp_path,
         strict=True,
@@ -285,11 +285,11 @@ def test_ids_columns_and_probes(tmp_path: Path) -> None:
         id=[f"row {row}" for row in range(23)],
         columns={"half": [row / 2 for row in range(23)]},
         subsets={"late": "half > 8"},
-        probes=(X[:2], Y[:2]),
+        pinned=(X[:2], Y[:2]),
     )
     fit(tmp_path, activis, max_epochs=1)
     snapshot = open_run(tmp_path).latest
-    assert snapshot.record.probes == 2
+    assert snapshot.record.pinned == 2
     table = snapshot.instances.to_pylist()
     assert [(row["id"], row["half"]) for row in table[:23]] == [
         (f"row {row['half'] * 2:.0f}", row["half"]) for row in table[:23]

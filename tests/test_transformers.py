@@ -301,7 +301,7 @@ def test_a_training_that_fails_lets_the_next_have_the_directory(tmp_path: Path, 
         trainer(bert(), tokenizer, tmp_path, *two).train()
 
 
-def test_ids_columns_and_probes(tmp_path: Path, tokenizer: Any) -> None:
+def test_ids_columns_and_pinned(tmp_path: Path, tokenizer: Any) -> None:
     rows = examples(tokenizer)
     activis = ActiVisCallback(
         log_dir=tmp_path / "run",
@@ -309,13 +309,13 @@ def test_ids_columns_and_probes(tmp_path: Path, tokenizer: Any) -> None:
         id=[f"question {row}" for row in range(len(rows))],
         columns={"count": [len(text.split()) for text in QUESTIONS]},
         subsets={"long": "count > 4"},
-        probes=rows[:2],
+        pinned=rows[:2],
     )
     trainer(bert(), tokenizer, tmp_path, activis, max_steps=1).train()
     snapshot = open_run(tmp_path / "run").latest
-    assert snapshot.record.probes == 2
+    assert snapshot.record.pinned == 2
     table = snapshot.instances.to_pylist()
-    assert [row["id"] for row in table[7:]] == ["probe 1", "probe 2"]
+    assert [row["id"] for row in table[7:]] == ["pinned 1", "pinned 2"]
     assert [row["text"] for row in table[7:]] == QUESTIONS[:2]
     for row in table[:7]:
         place = int(row["id"].removeprefix("question "))

@@ -51,7 +51,7 @@ class SnapshotCollector:
         texts: Texts | None = None,
         columns: Mapping[str, Any] | None = None,
         audio: Audio | None = None,
-        probe: bool = False,
+        pinned: bool = False,
     ) -> None:
         """Adds one batch. Of several processes all add their batches at the same time, an empty one where one has no more.
 
@@ -70,8 +70,8 @@ class SnapshotCollector:
                 `words` of subset expressions.
             columns: the user's own, name -> one number, truth value or text per instance (None: missing).
             audio: waveforms [instances, samples] or [instances, channels, samples], and their values per second.
-            probe: these are extra instances: always kept, behind the sample, and in no summary or metric. They come after the
-                data. Without ids they are -1, -2, … or "probe 1", "probe 2", …
+            pinned: these are extra instances: always kept, behind the sample, and in no summary or metric. They come after the
+                data. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
 
         Raises:
             ActiVisError: a layer is missing, its width or its number of rows is not what it was, or what describes instances
@@ -81,19 +81,19 @@ class SnapshotCollector:
         values = self._checked(activations)
         count = values[0].shape[0] if values else _length(outputs, ids)
         if not count:
-            if self._processes.size > 1 and not probe:
+            if self._processes.size > 1 and not pinned:
                 seen.duplicates.add(np.zeros(0, np.uint64))
                 self._settle(None)
             return
-        if probe and seen.subsets is None and not self._settled:
-            raise ActiVisError("Probes come after the evaluation data, and there were none.")
-        keys = self._keys(ids, count, probe)
-        facts = seen.contents.columns_of_batch(count, inputs=inputs, texts=texts, columns=columns, probe=probe)
+        if pinned and seen.subsets is None and not self._settled:
+            raise ActiVisError("Pinned instances come after the evaluation data, and there were none.")
+        keys = self._keys(ids, count, pinned)
+        facts = seen.contents.columns_of_batch(count, inputs=inputs, texts=texts, columns=columns, pinned=pinned)
         rows = np.arange(count)
         order = rows if keys is None else ranks(keys.tolist())
-        if ids is not None and not probe:
+        if ids is not None and not pinned:
             rows = np.flatnonzero(seen.duplicates.add(order))
-        if not probe:
+        if not pinned:
             self._settle(
                 (lambda: self._decide(rows, outputs, labels, facts, inputs=inputs, channels=channels, audio=audio))
                 if rows.size
@@ -108,8 +108,8 @@ class SnapshotCollector:
                 return
         table = seen.contents.columns(facts)
         outcome = seen.evaluator.evaluate(outputs, labels, table.get("group"))
-        if probe:
-            seen.probes.append(
+        if pinned:
+            seen.pinned.append(
                 self._kept(rows, values, keys, outcome, facts)
                 | seen.contents.content_of(rows, inputs=inputs, channels=channels, audio=audio)
             )
@@ -189,12 +189,12 @@ class SnapshotCollector:
             self.gathered.clipped[index] += clipped
         return kept
 
-    def _keys(self, ids: Sequence[int] | Sequence[str] | None, count: int, probe: bool) -> np.ndarray | None:
+    def _keys(self, ids: Sequence[int] | Sequence[str] | None, count: int, pinned: bool) -> np.ndarray | None:
         seen = self.gathered
-        if ids is None and self._processes.size > 1 and not probe:
+        if ids is None and self._processes.size > 1 and not pinned:
             raise ActiVisError("Several processes need ids, to tell whether they have the same instances. Give id=.")
         if ids is None:
-            return None if probe else np.arange(seen.seen, seen.seen + count)
+            return None if pinned else np.arange(seen.seen, seen.seen + count)
         keys = checked_ids(ids, count)
         texts = keys.dtype == object
         if seen.texts is not None and texts != seen.texts:

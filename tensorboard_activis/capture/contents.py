@@ -53,20 +53,20 @@ class Contents:
         inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
         texts: Texts | None = None,
         columns: Mapping[str, Any] | None = None,
-        probe: bool = False,
+        pinned: bool = False,
     ) -> dict[str, np.ndarray]:
         """What subset expressions may use besides the outcome, by the name under which it is kept.
 
         Args:
             count: instances of the batch.
             inputs: features [instances, features] become x0, x1, …; a mapping gives one-dimensional features by name.
-            texts: texts or, per instance, a list of words. columns: the user's own. probe: of these all may be missing.
+            texts: texts or, per instance, a list of words. columns: the user's own. pinned: of these all may be missing.
 
         Raises:
             ActiVisError: there are too few, or others than in the batch before.
         """
-        found = {} if probe and texts is None else self._readable(texts, count)
-        own = self._user.convert(columns, count, partly=probe)
+        found = {} if pinned and texts is None else self._readable(texts, count)
+        own = self._user.convert(columns, count, partly=pinned)
         found |= {_USER + name: values for name, values in (_features(inputs, count) | own).items()}
         return found
 
@@ -109,11 +109,11 @@ class Contents:
         }
 
     def table(self, kept: Mapping[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
-        """One row per kept instance: id, whether it is a probe, label, the user's columns, content."""
+        """One row per kept instance: id, whether it is pinned, label, the user's columns, content."""
         fields: dict[str, Any] = {"id": id_column(kept["id"])}
         content: dict[str, str] = {}
-        if "probe" in kept:
-            fields["probe"] = pa.array(kept["probe"])
+        if "pinned" in kept:
+            fields["pinned"] = pa.array(kept["pinned"])
         if "label" in kept:
             fields["label"] = class_column(kept["label"], class_names)
         fields |= self.columns(kept)

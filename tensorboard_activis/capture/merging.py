@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tensorboard_activis.capture.pinned import with_probes
+from tensorboard_activis.capture.pinned import with_pinned
 from tensorboard_activis.capture.processes import Processes
 from tensorboard_activis.capture.publication import Collected, StoredInstances
 from tensorboard_activis.capture.serialization import deserialize, serialize
@@ -31,7 +31,7 @@ def merge(processes: Processes, gathered: Collected) -> None:
 
 
 def spread(processes: Processes, gathered: Collected, size: int | None) -> StoredInstances:
-    """The sample of all processes, of whose rows in hash order each gets one part; the first one's probes come last.
+    """The sample of all processes, of whose rows in hash order each gets one part; the first one's pinned instances come last.
 
     Arguments:
         size: how many instances are kept; None: all.
@@ -45,17 +45,17 @@ def spread(processes: Processes, gathered: Collected, size: int | None) -> Store
     places = np.split(place, np.cumsum([order.size for order in orders])[:-1])
 
     kept = _alike(processes, gathered.sample.result())
-    extra = sum(len(next(iter(batch.values()))) for batch in gathered.probes) if processes.rank == 0 else 0
-    probes = int(processes.sum(np.array([extra]))[0])
+    extra = sum(len(next(iter(batch.values()))) for batch in gathered.pinned) if processes.rank == 0 else 0
+    pinned = int(processes.sum(np.array([extra]))[0])
     if processes.rank == 0:
-        kept = with_probes(kept, gathered.probes, orders[0].size, probes)
-    elif probes:
-        kept["probe"] = np.zeros(orders[processes.rank].size, bool)
-    places[0] = np.append(places[0], chosen.size + np.arange(probes))
-    total = chosen.size + probes
+        kept = with_pinned(kept, gathered.pinned, orders[0].size, pinned)
+    elif pinned:
+        kept["pinned"] = np.zeros(orders[processes.rank].size, bool)
+    places[0] = np.append(places[0], chosen.size + np.arange(pinned))
+    total = chosen.size + pinned
     bounds = [total * rank // processes.size for rank in range(processes.size + 1)]
     found = {name: _exchanged(processes, values, places, bounds) for name, values in kept.items()}
-    return StoredInstances(found, chosen.size, probes, tuple(np.diff(bounds).tolist()))
+    return StoredInstances(found, chosen.size, pinned, tuple(np.diff(bounds).tolist()))
 
 
 def _alike(processes: Processes, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The rows of the sample and of the probes behind it as one."""
+"""The rows of the sample and of the pinned instances behind it as one."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,31 +7,31 @@ import numpy as np
 from tensorboard_activis.capture.predictions import UNKNOWN
 
 
-def with_probes(
-    kept: Mapping[str, np.ndarray], probes: Sequence[Mapping[str, np.ndarray]], rows: int, extra: int
+def with_pinned(
+    kept: Mapping[str, np.ndarray], pinned: Sequence[Mapping[str, np.ndarray]], rows: int, extra: int
 ) -> dict[str, np.ndarray]:
-    """What is kept of the sample, followed by the probes; what a probe does not have is missing there.
+    """What is kept of the sample, followed by the pinned instances; what a pinned instance does not have is missing there.
 
     Arguments:
         kept: by name, each array [instances, ...].
-        probes: per batch, the same names or some of them. `id` may be missing in all: -1, -2, … or "probe 1", …
-        rows, extra: how many there are in the sample and of probes.
+        pinned: per batch, the same names or some of them. `id` may be missing in all: -1, -2, … or "pinned 1", …
+        rows, extra: how many there are in the sample and of pinned instances.
     """
     found = dict(kept)
     if not extra:
         return found
-    sizes = [len(next(iter(batch.values()))) for batch in probes]
+    sizes = [len(next(iter(batch.values()))) for batch in pinned]
     for name, values in kept.items():
         parts = [values]
-        for batch, size in zip(probes, sizes, strict=True):
+        for batch, size in zip(pinned, sizes, strict=True):
             parts.append(batch[name] if name in batch else _missing(name, values, size))
         found[name] = _joined(parts)
-    if any("id" not in batch for batch in probes):
+    if any("id" not in batch for batch in pinned):
         texts = kept["id"].dtype.kind in "OU"
         numbers = range(1, extra + 1)
-        ids = np.array([f"probe {n}" for n in numbers], object) if texts else -np.arange(1, extra + 1)
+        ids = np.array([f"pinned {n}" for n in numbers], object) if texts else -np.arange(1, extra + 1)
         found["id"] = np.concatenate([kept["id"].astype(object if texts else np.int64), ids])
-    found["probe"] = np.arange(rows + extra) >= rows
+    found["pinned"] = np.arange(rows + extra) >= rows
     return found
 
 

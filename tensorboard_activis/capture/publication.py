@@ -10,7 +10,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Contents
 from tensorboard_activis.capture.distributed_writer import DistributedWriter
 from tensorboard_activis.capture.duplicates import DuplicateFilter
-from tensorboard_activis.capture.pinned import longest, padded, with_probes
+from tensorboard_activis.capture.pinned import longest, padded, with_pinned
 from tensorboard_activis.capture.predictions import Predictions
 from tensorboard_activis.capture.processes import Processes
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
@@ -37,13 +37,13 @@ class SnapshotOptions:
 
 @dataclass
 class Collected:
-    """What a pass has seen so far; all of it but the probes adds up, over batches and over processes.
+    """What a pass has seen so far; all of it but the pinned instances adds up, over batches and over processes.
 
     Attributes:
         subsets: None before the first batch, and `moments`, one per layer, is empty then.
         clipped: per layer, kept values beyond float16's range.
         totals: per metric the sum and the number of known values, float64 [2].
-        probes: per batch of probes what is kept of them, as in the sample.
+        pinned: per batch of pinned instances what is kept of them, as in the sample.
         texts: whether ids are texts; None as long as there were none.
         duplicates: the ids so far, where they were given. repeated: instances left out because theirs came before.
         invalid_labels: labels that are no class. nonfinite: instances whose outputs are NaN or infinite.
@@ -57,7 +57,7 @@ class Collected:
     moments: list[Moments] = field(default_factory=list)
     seen: int = 0
     totals: dict[str, np.ndarray] = field(default_factory=dict)
-    probes: list[dict[str, np.ndarray]] = field(default_factory=list)
+    pinned: list[dict[str, np.ndarray]] = field(default_factory=list)
     texts: bool | None = None
     duplicates: DuplicateFilter = field(default_factory=DuplicateFilter)
     repeated: int = 0
@@ -82,17 +82,17 @@ class Collected:
 
 @dataclass(frozen=True)
 class StoredInstances:
-    """The rows that this process writes: its part of the sample in hash order, behind which come the probes.
+    """The rows that this process writes: its part of the sample in hash order, behind which come the pinned instances.
 
     Attributes:
         kept: by name, each array [instances, ...].
-        sampled, probes: how many there are of both, in all parts.
+        sampled, pinned: how many there are of both, in all parts.
         counts: rows of every process.
     """
 
     kept: Mapping[str, np.ndarray]
     sampled: int
-    probes: int
+    pinned: int
     counts: tuple[int, ...]
 
     @classmethod
@@ -100,8 +100,8 @@ class StoredInstances:
         """All rows, of the one process that there is."""
         sampled = gathered.sample.result()
         rows = sampled["id"].shape[0]
-        probes = sum(len(next(iter(batch.values()))) for batch in gathered.probes)
-        return cls(with_probes(sampled, gathered.probes, rows, probes), rows, probes, (rows + probes,))
+        pinned = sum(len(next(iter(batch.values()))) for batch in gathered.pinned)
+        return cls(with_pinned(sampled, gathered.pinned, rows, pinned), rows, pinned, (rows + pinned,))
 
 
 def publish(
@@ -138,7 +138,7 @@ def publish(
         class_names=tuple(evaluation.class_names or ()),
         seen=gathered.seen,
         kept=rows.sampled,
-        probes=rows.probes,
+        pinned=rows.pinned,
         metrics={name: float(total / count) for name, (total, count) in gathered.totals.items() if count},
         instances=writer.close(instances, table),
         columns=columns,

@@ -106,7 +106,7 @@ class SnapshotInfo:
         class_names: by class index; empty where classes have no names.
         seen: instances in the evaluation data.
         kept: instances of the sample, which are kept one by one.
-        probes: extra instances, whose rows come after the sample's; they are in no statistic.
+        pinned: extra instances, whose rows come after the sample's; they are in no statistic.
         metrics: accuracy and loss.
         content: what an instance is, to be shown; None when it was not kept.
         ink: whether images are bright strokes on an empty ground, which a light page shows inverted.
@@ -125,7 +125,7 @@ class SnapshotInfo:
     class_names: tuple[str, ...]
     seen: int
     kept: int
-    probes: int
+    pinned: int
     metrics: Metrics
     content: ContentKind | None
     ink: bool
@@ -157,7 +157,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
         class_names=tuple(record.class_names),
         seen=record.seen,
         kept=record.kept,
-        probes=record.probes,
+        pinned=record.pinned,
         metrics=Metrics(record.metrics.get("accuracy"), record.metrics.get("loss")),
         content=content,
         ink=ink,

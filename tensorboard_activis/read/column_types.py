@@ -20,7 +20,6 @@ _CONTENT: dict[str, Callable[[pa.DataType], bool]] = {
     "image": _TYPES.is_binary,
     "audio": _TYPES.is_binary,
     "features": _TYPES.is_fixed_size_list,
-    "probe": _TYPES.is_boolean,
 }
 #: Ticks per second of each unit of time stamps. Python's datetime covers the years 1 to 9999.
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -41,7 +41,14 @@ def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
             f"the snapshot says {snapshot.rows} rows, and each needs an id."
         )
     _check(table, listed(snapshot.instances))
-    return table
+    return _with_current_names(table, snapshot)
+
+
+def _with_current_names(table: pa.Table, snapshot: schema.Snapshot) -> pa.Table:
+    """What is called `pinned` was called `probe` in the first version's files."""
+    if not snapshot.pinned or "probe" not in table.column_names or "pinned" in table.column_names:
+        return table
+    return table.rename_columns(["pinned" if name == "probe" else name for name in table.column_names])
 
 
 def _shared_table(directory: Path, names: tuple[str, ...]) -> pa.Table:

@@ -26,7 +26,7 @@ from tests.records import CLASSES, Data, small_data, small_graph, small_layers
 USER = {"odd": "number > 0 and id != 3"}
 
 
-def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], probes: int = 0, **options: Any) -> None:
+def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], pinned: int = 0, **options: Any) -> None:
     """One snapshot; `dealt` is per process the batches, each the positions of its instances."""
 
     def work(processes: Processes) -> None:
@@ -42,23 +42,23 @@ def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], probes: int 
         )
         with recorder.guard(1), recorder.snapshot(1) as evaluation:
 
-            def add(rows: np.ndarray, probe: bool = False) -> None:
+            def add(rows: np.ndarray, pinned: bool = False) -> None:
                 texts = [f"number {row}" for row in rows]
                 columns = {"number": [None if row % 3 else row + 0.5 for row in rows], "name": [None] * len(rows)}
                 evaluation.add(
                     {name: values[rows] for name, values in data.activations.items()},
                     labels=data.labels[rows],
                     outputs=data.logits[rows],
-                    ids=None if probe else rows.tolist(),
+                    ids=None if pinned else rows.tolist(),
                     texts=texts,
                     columns=columns,
-                    probe=probe,
+                    pinned=pinned,
                 )
 
             for batch in rounds(processes, dealt[processes.rank]):
                 add(np.zeros(0, int) if batch is None else batch)
-            if probes:
-                add(np.arange(probes), probe=True)
+            if pinned:
+                add(np.arange(pinned), pinned=True)
         recorder.close()
 
     (log_dir / "activis").mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], probes: int 
 def same(a: SnapshotReader, b: SnapshotReader) -> None:
     assert str(a.instances.to_pylist()) == str(b.instances.to_pylist())  # NaN is not NaN
     assert a.record.subsets == b.record.subsets
-    assert (a.record.seen, a.record.kept, a.record.probes) == (b.record.seen, b.record.kept, b.record.probes)
+    assert (a.record.seen, a.record.kept, a.record.pinned) == (b.record.seen, b.record.kept, b.record.pinned)
     assert a.record.metrics == pytest.approx(b.record.metrics, rel=1e-12)
     for name in a.record.columns:
         np.testing.assert_array_equal(a.column(name), b.column(name))
@@ -98,11 +98,11 @@ def test_any_deal_gives_what_one_process_gives(tmp_path_factory: pytest.TempPath
     for rank in range(size):
         mine = random.permutation(np.flatnonzero((owner == rank) | (twice & (rank == 0))))
         dealt.append([mine[start : start + 3 + rank] for start in range(0, mine.size, 3 + rank)])
-    sample, probes = data.draw(st.sampled_from([None, 1, 7, 1000])), data.draw(st.sampled_from([0, 3]))
-    probes = min(probes, count)
+    sample, pinned = data.draw(st.sampled_from([None, 1, 7, 1000])), data.draw(st.sampled_from([0, 3]))
+    pinned = min(pinned, count)
     where = tmp_path_factory.mktemp("runs")
-    write(where / "one", source, [[np.arange(count)]], probes, sample=sample)
-    write(where / "many", source, dealt, probes, sample=sample)
+    write(where / "one", source, [[np.arange(count)]], pinned, sample=sample)
+    write(where / "many", source, dealt, pinned, sample=sample)
     one, many = open_run(where / "one").latest, open_run(where / "many").latest
     same(one, many)
 

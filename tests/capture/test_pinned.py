@@ -1,11 +1,11 @@
-"""The sample's rows, then the probes'; what these do not have is missing."""
+"""The sample's rows, then the pinned instances'; what these do not have is missing."""
 
 import numpy as np
 
-from tensorboard_activis.capture.pinned import longest, padded, with_probes
+from tensorboard_activis.capture.pinned import longest, padded, with_pinned
 
 
-def test_what_a_probe_does_not_have_is_missing() -> None:
+def test_what_a_pinned_does_not_have_is_missing() -> None:
     kept = {
         "id": np.array([7, 5, 3]),
         "label": np.array([1, 0, 2]),
@@ -16,10 +16,10 @@ def test_what_a_probe_does_not_have_is_missing() -> None:
         "image": np.array([b"a", b"b", b"c"], object),
         "features": np.zeros((3, 2), np.float32),
     }
-    probes = [{"label": np.array([2, 1])}, {"label": np.array([0]), "user/whole": np.array([9])}]
-    found = with_probes(kept, [batch | {"column/loss": np.zeros(len(batch["label"]))} for batch in probes], 3, 3)
+    pinned = [{"label": np.array([2, 1])}, {"label": np.array([0]), "user/whole": np.array([9])}]
+    found = with_pinned(kept, [batch | {"column/loss": np.zeros(len(batch["label"]))} for batch in pinned], 3, 3)
     assert found["id"].tolist() == [7, 5, 3, -1, -2, -3]
-    assert found["probe"].tolist() == [False] * 3 + [True] * 3
+    assert found["pinned"].tolist() == [False] * 3 + [True] * 3
     assert found["label"].tolist() == [1, 0, 2, 2, 1, 0]
     assert found["column/correct"].tolist() == [1, 0, 1, 255, 255, 255]
     np.testing.assert_array_equal(found["user/whole"], [1, 2, 3, np.nan, np.nan, 9])
@@ -29,9 +29,9 @@ def test_what_a_probe_does_not_have_is_missing() -> None:
     assert found["features"].shape == (6, 2)
 
 
-def test_without_probes_nothing_is_added() -> None:
+def test_without_pinned_nothing_is_added() -> None:
     kept = {"id": np.array([7, 5])}
-    assert with_probes(kept, [], 2, 0) == kept
+    assert with_pinned(kept, [], 2, 0) == kept
 
 
 def test_lists_of_classes_as_one_array() -> None:

@@ -84,7 +84,7 @@ if __name__ == "__main__":
         ("sharded", Sharded, lambda: ModelParallelStrategy(data_parallel_size=2, tensor_parallel_size=1)),
     ):
         layers = [f"net.{layer}" for layer in LAYERS]
-        callback = ActiVisCallback(layers=layers, subsets=SUBSETS, sample=11, strict=True, probes=(X[:2], Y[:2]))
+        callback = ActiVisCallback(layers=layers, subsets=SUBSETS, sample=11, strict=True, pinned=(X[:2], Y[:2]))
         train(directory / name, module(), strategy(), callback)
         train(directory / name, module(), strategy())
     # A group that is left to the interpreter's end may end the process with it.

@@ -31,7 +31,7 @@ def test_the_trainers_own_loader_on_two_processes(trained: Path, strategy: str) 
     model = Net()
     model.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
     expect_all(run.snapshot(8), model=model, prefix="net.")
-    assert run.snapshot(8).record.probes == 2
+    assert run.snapshot(8).record.pinned == 2
     assert len(list((trained / strategy).rglob("activis"))) == 1
 
 

@@ -64,13 +64,13 @@ def test_all_data_on_all_processes_are_shared_out(size: str, request: pytest.Fix
     assert snapshot.instances["number"].to_pylist()[:11] == [
         row / 2 for row in snapshot.instances["id"].to_pylist()[:11]
     ]
-    assert snapshot.record.probes == 2
+    assert snapshot.record.pinned == 2
     assert snapshot.instances["id"].to_pylist()[11:] == [-1, -2]
     np.testing.assert_allclose(
         snapshot.activations("head")[11:], hooked(Net(), ["head"], X[:2])["head"], rtol=1e-3, atol=1e-6
     )
     evaluated = [int(path.read_text()) for path in where.glob("told-*")]
-    assert sum(evaluated) == INSTANCES + 2 * len(evaluated)  # each instance once, the probes by all
+    assert sum(evaluated) == INSTANCES + 2 * len(evaluated)  # each instance once, the pinned instances by all
     assert max(evaluated) < INSTANCES
 
 

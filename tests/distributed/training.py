@@ -100,11 +100,11 @@ def named(where: Path) -> None:
 
 
 def whole(where: Path) -> None:
-    """All data on each; probes, and columns by the order of the data."""
+    """All data on each; pinned instances, and columns by the order of the data."""
     columns = {"number": [row / 2 for row in range(INSTANCES)]}
     with (
         patch("tensorboard_activis.capture.torch.batches.BATCH_SIZE", 4),
-        ActiVisLogger(where, Net(), (X, Y), **options(columns=columns, probes=(X[:2], Y[:2]))) as activis,
+        ActiVisLogger(where, Net(), (X, Y), **options(columns=columns, pinned=(X[:2], Y[:2]))) as activis,
     ):
         passes = []
         activis._capture._model.register_forward_pre_hook(lambda module, args: passes.append(len(args[0])))
@@ -211,7 +211,7 @@ def sharded(where: Path) -> None:
         if log:
             data = [(X[rows], Y[rows]) for rows in torch.arange(INSTANCES)[part].split(3)]
             ids = [f"row {row}" for row in range(INSTANCES)][part]
-            activis = ActiVisLogger(where, model, data, **options(id=ids, probes=(X[:2], Y[:2])))
+            activis = ActiVisLogger(where, model, data, **options(id=ids, pinned=(X[:2], Y[:2])))
             activis.log(0)
         for step in range(1, 4):
             loss = nn.functional.cross_entropy(model(X[part]), Y[part])

@@ -89,7 +89,7 @@ NAMES = (
     "features",
     "image",
     "audio",
-    "probe",
+    "pinned",
     "x0",
     "score",
     "a.b",

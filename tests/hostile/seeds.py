@@ -38,7 +38,7 @@ def _with_texts(log_dir: Path) -> None:
     data = small_data(11, seed=1)
     log = Recorder(log_dir, small_graph(), small_layers(), class_names=["ant", "bee", "cat"], strict=True)
     with log.snapshot(4) as evaluation:
-        for rows, probe in ((slice(0, 9), False), (slice(9, 11), True)):
+        for rows, pinned in ((slice(0, 9), False), (slice(9, 11), True)):
             count = rows.stop - rows.start
             evaluation.add(
                 {name: values[rows] for name, values in data.activations.items()},
@@ -47,7 +47,7 @@ def _with_texts(log_dir: Path) -> None:
                 ids=[f"id {index}" for index in range(rows.start, rows.stop)],
                 texts=[f"text {index} é" for index in range(count)],
                 columns={"length": np.arange(count), "kind": ["a", "b"] * (count // 2) + ["a"] * (count % 2)},
-                probe=probe,
+                pinned=pinned,
             )
     log.close()
 

@@ -62,7 +62,7 @@ def snapshot(request: pytest.FixtureRequest, tmp_path: Path) -> SnapshotReader:
         some: dict[str, Any] = {
             name: None if values is None else values[:2] for name, values in batch.items() if name != "columns"
         }
-        evaluation.add({name: values[:2] for name, values in data.activations.items()}, probe=True, **some)
+        evaluation.add({name: values[:2] for name, values in data.activations.items()}, pinned=True, **some)
     recorder.close()
     return open_run(tmp_path).latest
 

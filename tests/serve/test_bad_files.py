@@ -235,7 +235,7 @@ def with_summary(name: str, values: object, kind: str) -> Callable[[schema.Snaps
         lambda record: replace(record, instances=()),
         lambda record: replace(record, instances=("../other.parquet",)),
         lambda record: replace(record, task="nonsense"),
-        lambda record: replace(record, probes=9),
+        lambda record: replace(record, pinned=9),
     ],
 )
 def test_records_that_contradict_themselves(logdir: Path, change: Callable[[schema.Snapshot], schema.Snapshot]) -> None:

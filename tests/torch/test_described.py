@@ -120,7 +120,7 @@ def test_a_repeated_id_counts_once_and_is_said(tmp_path: Path, data: tuple[torch
             {"columns": {"label": LENGTHS}},
             "'label', which is a column of ActiVis's own. Choose another name, such as 'my_label'",
         ),
-        ({"columns": {"probe": LENGTHS}}, "'probe', which is a column of ActiVis's own"),
+        ({"columns": {"pinned": LENGTHS}}, "'pinned', which is a column of ActiVis's own"),
         ({"columns": {3: LENGTHS}}, "must have texts as names; got 3"),
         ({"columns": {"": LENGTHS}}, "must have texts as names"),
         ({"columns": {"length": LENGTHS[:9]}}, "columns has 9 values, but data holds 17 instances"),

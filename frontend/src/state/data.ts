@@ -88,7 +88,7 @@ export const availableRows: ReadonlySignal<Row[]> = computed(() => {
       case "subset":
         return names.has(row.name);
       case "instance":
-        return row.row < shown.kept + shown.probes;
+        return row.row < shown.kept + shown.pinned;
       default: // An expression that this run's columns do not allow would fail the whole matrix.
         return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
@@ -111,17 +111,17 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
   return all.filter((row) => !isClass(row) || room-- > 0).slice(0, MOST_ROWS);
 });
 
-/** Number of probes that are rows by default. */
-const MOST_PROBES = 8;
+/** Number of pinned instances that are rows by default. */
+const MOST_PINNED = 8;
 
 function defaultRows(shown: Snapshot): Row[] {
   const classes = shown.subsets.filter((subset) => subset.kind === "class");
   const declared = classes.length > 0 ? classes : shown.subsets;
-  const probes = Array.from(
-    { length: Math.min(shown.probes, MOST_PROBES) },
+  const pinned = Array.from(
+    { length: Math.min(shown.pinned, MOST_PINNED) },
     (_, i): Row => ({ kind: "instance", row: shown.kept + i }),
   );
-  return [...probes, ...declared.map(({ name }): Row => ({ kind: "subset", name }))];
+  return [...pinned, ...declared.map(({ name }): Row => ({ kind: "subset", name }))];
 }
 
 export interface ProjectionQuery extends SnapshotRef {

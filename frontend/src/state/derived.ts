@@ -81,13 +81,13 @@ export function labelName(value: number | undefined): string {
 }
 
 /** Whether the user logged this instance by name: it is always part of the sample, and of no statistic. */
-export const isProbe = (row: number): boolean => row >= (snapshot.value.value?.kept ?? Infinity);
+export const isPinnedInstance = (row: number): boolean => row >= (snapshot.value.value?.kept ?? Infinity);
 
-/** Name of an instance: "#814", or its id if that is not a number; probes are marked. */
+/** Name of an instance: "#814", or its id if that is not a number; pinned ones are marked. */
 export function instanceName(row: number): string {
   const id = columns.value.value?.ids[row];
   if (id === undefined) return `row ${row}`;
-  if (isProbe(row)) return `probe ${id.replace(/^(-|probe )(?=\d+$)/, "")}`;
+  if (isPinnedInstance(row)) return `pinned ${id.replace(/^(-|pinned |probe )(?=\d+$)/, "")}`;
   return /^\d+$/.test(id) ? `#${id}` : id;
 }
 
@@ -144,7 +144,7 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
     (rule.by === "difference" && !(shownKeys.has(rule.a) && shownKeys.has(rule.b)))
   )
     messages.push("The neurons stand by their index: what they were sorted by is not here.");
-  if (selectedItem?.kind === "instance" && selectedItem.row >= shown.kept + shown.probes)
+  if (selectedItem?.kind === "instance" && selectedItem.row >= shown.kept + shown.pinned)
     messages.push(`There is no instance in row ${selectedItem.row} here.`);
   if (missingRows.length > 0) messages.push(`Rows that are not here: ${missingRows.map(rowName).join(", ")}.`);
   return messages;

@@ -10,7 +10,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.keras.batches import Batch
-from tensorboard_activis.capture.keras.data import ArrayData, evaluation_data, probe_data
+from tensorboard_activis.capture.keras.data import ArrayData, evaluation_data, pinned_data
 from tensorboard_activis.capture.keras.datasets import DatasetData
 from tensorboard_activis.capture.keras.fitting import argument_of_fit
 from tensorboard_activis.capture.keras.graph import record_graph
@@ -47,22 +47,22 @@ class EvaluationData:
         columns: Any = None,
         texts: Texts | None = None,
         audio: Audio | None = None,
-        probes: Any = None,
+        pinned: Any = None,
         steps: int | None = None,
     ) -> None:
         self.all: ArrayData | DatasetData
-        self.all, self.probes = _undrawn(
-            (x, probes),
+        self.all, self.pinned = _undrawn(
+            (x, pinned),
             lambda: (
                 evaluation_data(x, y, batch_size, steps),
-                None if probes is None else probe_data(probes, batch_size),
+                None if pinned is None else pinned_data(pinned, batch_size),
             ),
         )
         self.described = Described(self.all, id, columns, texts, audio)
         if not isinstance(self.all.labels, dict | list | tuple):
             Labels(self.all.labels, class_names, task=task)
         self.class_names, self.task = class_names, task
-        self.loaders = (*self.all.loaders, *(() if self.probes is None else self.probes.loaders))
+        self.loaders = (*self.all.loaders, *(() if self.pinned is None else self.pinned.loaders))
 
     def bound(self, fit: FrameType | None) -> None:
         """Take over `validation_steps` of the `fit` that runs, where nothing else says how many batches make a pass.
@@ -84,7 +84,7 @@ class EvaluationData:
             self.all.bound(argument_of_fit(fit, "validation_steps"))
 
     def first(self) -> tuple[Batch, Batch | None, Any]:
-        """The first batch, the first of the probes, and the form of the model's inputs (see `DatasetData.specs`).
+        """The first batch, the first of the pinned instances, and the form of the model's inputs (see `DatasetData.specs`).
 
         Raises:
             ConfigurationError: there is none.
@@ -95,7 +95,7 @@ class EvaluationData:
         first = next(iter(self.all), None)
         if first is None:
             raise ConfigurationError("x gives no batches. Pass the evaluation data, for instance the validation split.")
-        return first, None if self.probes is None else next(iter(self.probes), None), self.all.specs
+        return first, None if self.pinned is None else next(iter(self.pinned), None), self.all.specs
 
 
 class KerasCapture:
@@ -122,7 +122,7 @@ class KerasCapture:
     ) -> None:
         self.model = model
         self._data = data
-        first, probe, specs = data.first()
+        first, pinned, specs = data.first()
         try:
             if not all(layer.built for layer in model._flatten_layers()):
                 model(keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), first.inputs))
@@ -134,8 +134,8 @@ class KerasCapture:
         except Exception as error:
             raise _unusable(error, "x", first, "model.fit gets") from error
         captured = self._tried(first, "x", "model.fit gets")
-        if probe is not None:
-            self._tried(probe, "probes", "x has")
+        if pinned is not None:
+            self._tried(pinned, "pinned", "x has")
         self.graph: schema.Graph = recording.graph
         self.layers = tuple(target.info for target in chosen)
         self.probabilities = gives_probabilities(recording.graph)
@@ -156,19 +156,19 @@ class KerasCapture:
             for batch in draws.each(with_bar(self._data.all, progress, self._data.all.batches)):
                 self._add(add, draws, reading, batch)
             reading.end(complete=not self._data.all.bounded)
-            reading = self._instances.begin_probes()
-            for batch in draws.each(self._data.probes or ()):
-                self._add(add, draws, reading, batch, probe=True)
+            reading = self._instances.begin_pinned()
+            for batch in draws.each(self._data.pinned or ()):
+                self._add(add, draws, reading, batch, pinned=True)
 
         draws = RandomStream(self._data.loaders)
         exclusively(passes)
 
     def _add(
-        self, add: Callable[..., None], draws: RandomStream, reading: Reading, batch: Batch, *, probe: bool = False
+        self, add: Callable[..., None], draws: RandomStream, reading: Reading, batch: Batch, *, pinned: bool = False
     ) -> None:
         facts = draws.run(lambda: reading.of(batch))
         captured = draws.run(lambda: self.tap(batch.inputs))
-        add(captured.activations, probe=probe, **facts, **self._instances.of(batch, captured))
+        add(captured.activations, pinned=pinned, **facts, **self._instances.of(batch, captured))
 
     def _tried(self, batch: Batch, name: str, form: str) -> Captured:
         try:

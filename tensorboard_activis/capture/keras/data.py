@@ -96,24 +96,24 @@ def evaluation_data(x: Any, y: Any, batch_size: int, steps: int | None = None) -
     return DatasetData(x, steps)
 
 
-def probe_data(probes: Any, batch_size: int) -> ArrayData | DatasetData:
-    """The data behind `probes`: a tuple is (x, y), as `validation_data` is; all else is x.
+def pinned_data(pinned: Any, batch_size: int) -> ArrayData | DatasetData:
+    """The data behind `pinned`: a tuple is (x, y), as `validation_data` is; all else is x.
 
     Raises:
         ConfigurationError: see `evaluation_data`; or they come shuffled.
     """
-    x, y = probes if isinstance(probes, tuple) and len(probes) == 2 else (probes, None)
+    x, y = pinned if isinstance(pinned, tuple) and len(pinned) == 2 else (pinned, None)
     try:
         data = evaluation_data(x, y, batch_size)
     except ConfigurationError as error:
-        raise ConfigurationError(f"probes: {error}") from error
+        raise ConfigurationError(f"pinned: {error}") from error
     if data.unreadable:
         raise ConfigurationError(
-            "probes are an endless data set, or can be read only once. Give arrays, or a part of the data set, as in take(10)."
+            "pinned is an endless data set, or can be read only once. Give arrays, or a part of the data set, as in take(10)."
         )
     if not data.fixed_order:
         raise ConfigurationError(
-            "probes come shuffled, so that they could not be told apart. Give them in a fixed order."
+            "pinned instances come shuffled, so that they could not be told apart. Give them in a fixed order."
         )
     return data
 

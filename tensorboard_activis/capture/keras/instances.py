@@ -100,8 +100,8 @@ class Instances:
         given = self._described.given
         return Reading(self, given, self._described.texts, not (self._by_position or given.has_ids))
 
-    def begin_probes(self) -> "Reading":
-        """The same for probes, which have ids, columns and texts only by functions of a batch."""
+    def begin_pinned(self) -> "Reading":
+        """The same for pinned instances, which have ids, columns and texts only by functions of a batch."""
         texts = self._described.texts
         return Reading(self, self._described.given.functions_only, texts if callable(texts) else None, False)
 

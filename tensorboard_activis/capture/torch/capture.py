@@ -67,7 +67,7 @@ class TorchCapture:
         unpack: Unpack | None = None,
         texts: Texts | None = None,
         graph: str = "recorded",
-        probes: Any = None,
+        pinned: Any = None,
         processes: Processes | None = None,
         **described: Any,
     ) -> None:
@@ -109,7 +109,7 @@ class TorchCapture:
         self.probabilities = gives_probabilities(recording.graph)
         if self._instances.problem:
             warn(f"ActiVis: {self._instances.problem}")
-        self._probes = None if probes is None else self._checked_probes(Batches(probes, self._model, unpack, texts))
+        self._pinned = None if pinned is None else self._checked_pinned(Batches(pinned, self._model, unpack, texts))
         self._warn_of_dropped()
         names = choose(recording.graph, layers)
         self._paths = ExecutionPaths(recording.graph, recording.calls)
@@ -137,7 +137,7 @@ class TorchCapture:
             ActiVisError: a layer did not run in the whole pass, or gave something else than before.
         """
         seen, absent = 0, Counter[str]()
-        loaders = (self._data.source, *([] if self._probes is None else [self._probes.source]))
+        loaders = (self._data.source, *([] if self._pinned is None else [self._pinned.source]))
 
         def hooked() -> None:
             model = self._initialised()
@@ -158,12 +158,12 @@ class TorchCapture:
                 self._add(add, draws, hooks, model, batch, reading, absent, count_operators=not seen)
                 seen += batch.instances
             reading.end()
-            reading = draws.run(self._instances.begin_probes)
-            for batch in rounds(self._processes, draws.each(self._probes or ())):
+            reading = draws.run(self._instances.begin_pinned)
+            for batch in rounds(self._processes, draws.each(self._pinned or ())):
                 if batch is None:
                     draws.run(lambda: self._idle(model))
                 else:
-                    self._add(add, draws, hooks, model, batch, reading, Counter(), probe=True)
+                    self._add(add, draws, hooks, model, batch, reading, Counter(), pinned=True)
 
         draws = RandomStream(loaders)
         run_in_evaluation_mode(self._model, None, hooked)
@@ -194,7 +194,7 @@ class TorchCapture:
         absent: Counter[str],
         *,
         count_operators: bool = False,
-        probe: bool = False,
+        pinned: bool = False,
     ) -> None:
         """One batch through the model."""
         described = draws.run(lambda: reading.of(batch))  # before the model sees it
@@ -208,7 +208,7 @@ class TorchCapture:
         )
         absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in taken})
         described |= self._instances.of(batch, output)
-        add(self._rows(taken, moved.instances), probe=probe, **described)
+        add(self._rows(taken, moved.instances), pinned=pinned, **described)
 
         def inputs(few: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
             some = first_instances(moved, _RECORDED) if few else moved
@@ -235,15 +235,15 @@ class TorchCapture:
                     f"The layer {name!r} did not run in this evaluation. Leave it out of layers=, or name the module around it."
                 )
 
-    def _checked_probes(self, probes: Batches) -> Batches:
-        if not probes.fixed_order:
+    def _checked_pinned(self, pinned: Batches) -> Batches:
+        if not pinned.fixed_order:
             raise ConfigurationError(
-                "probes come shuffled or as a stream, so that they could not be told apart. Give them in a fixed order: as "
-                "whole tensors, a list of batches, or a DataLoader without shuffling."
+                "pinned instances come shuffled or as a stream, so that they could not be told apart. Give them in a fixed order: "
+                "as whole tensors, a list of batches, or a DataLoader without shuffling."
             )
-        if run_in_evaluation_mode(self._model, (probes.source,), lambda: self._first(probes, "probes")) is None:
-            raise ConfigurationError("probes is empty; leave it out, or give at least one instance.")
-        return probes
+        if run_in_evaluation_mode(self._model, (pinned.source,), lambda: self._first(pinned, "pinned")) is None:
+            raise ConfigurationError("pinned is empty; leave it out, or give at least one instance.")
+        return pinned
 
     def _shared_first(self, own: Batch | None) -> tuple[Batch, bool]:
         """The first batch, of several processes the same on all, for what it decides must hold for all; and whose it is."""

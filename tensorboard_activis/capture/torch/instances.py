@@ -84,8 +84,8 @@ class Instances:
         content = ContentIds() if self._order.by_content and not self._given.has_ids else None
         return Reading(self._given, content, self._order.begin())
 
-    def begin_probes(self) -> "Reading":
-        """The same for probes, which have ids and columns only by the functions."""
+    def begin_pinned(self) -> "Reading":
+        """The same for pinned instances, which have ids and columns only by the functions."""
         return Reading(self._given.functions_only, None, Positions(None, described=False, named=False))
 
     def first(self, batch: Batch, output: Any, instances: int) -> dict[str, Any]:

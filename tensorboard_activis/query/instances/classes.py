@@ -99,7 +99,7 @@ def identifier(snapshot: SnapshotReader, row: int) -> int | str:
 
 
 def check_instance(snapshot: SnapshotReader, row: int) -> int:
-    """Raises NotFoundError when there is no such row among the kept instances and probes."""
+    """Raises NotFoundError when there is no such row among the kept and pinned instances."""
     if not 0 <= row < snapshot.rows:
         raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.rows - 1}; got {row}.")
     return row

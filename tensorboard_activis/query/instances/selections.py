@@ -15,7 +15,7 @@ class Where:
 
     Attributes:
         rows: of these instances, ascending.
-        count: how many of the sample they are; probes are not counted.
+        count: how many of the sample they are; pinned instances are not counted.
         of: instances of the sample.
     """
 

@@ -92,7 +92,7 @@ def rows_here(snapshot: SnapshotReader, there: SnapshotReader, rows: Sequence[Ro
 def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = None) -> np.ndarray:
     """Which instances of the sample each row stands for, bool [rows, instances]; with `prefix` only of the first so many.
 
-    Probes are in no set: who chose them chose what is special.
+    Pinned instances are in no set: who chose them chose what is special.
     A declared subset whose expression cannot be computed over the sample (its column was not kept) has no members.
     """
     kept = snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)

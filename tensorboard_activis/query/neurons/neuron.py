@@ -142,7 +142,7 @@ def histograms(
 
 
 def _sampled(snapshot: SnapshotReader, prefix: int | None) -> int:
-    """Rows of the sample that are looked at; probes lie behind it."""
+    """Rows of the sample that are looked at; pinned instances lie behind it."""
     return snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
 
 

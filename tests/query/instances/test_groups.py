@@ -39,7 +39,7 @@ def test_truth_values_of_some(snapshot: SnapshotReader, data: Data) -> None:
 
 
 class Several:
-    """Instances of which some have several labels and the last is a probe."""
+    """Instances of which some have several labels and the last is a pinned instance."""
 
     rows = 5
     record = SimpleNamespace(kept=4)
@@ -49,7 +49,7 @@ class Several:
         self.instances = pa.table({"label": labels, "correct": [True, False, None, True, False]})
 
 
-def test_instances_with_several_labels_count_in_each_and_probes_in_none() -> None:
+def test_instances_with_several_labels_count_in_each_and_pinned_in_none() -> None:
     found = group_table(Several()).to_pylist()  # type: ignore[arg-type]
     assert [(one["value"], one["count"], one["right"], one["wrong"]) for one in found] == [
         ("a", 2, 1, 0),

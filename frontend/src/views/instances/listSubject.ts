@@ -78,14 +78,14 @@ const sorted = computed(() => {
     by === "error" ? (signedErrors.value?.map(Math.abs) ?? []) : known[by],
   );
   if (!descending) rows.reverse();
-  // Probes first: the user named them.
+  // Pinned instances first: the user named them.
   const sampleSize = snapshot.value.value?.kept ?? Infinity;
-  const probes = rows.filter((row) => row >= sampleSize);
+  const pinned = rows.filter((row) => row >= sampleSize);
   rows.set(
     rows.filter((row) => row < sampleSize),
-    probes.length,
+    pinned.length,
   );
-  rows.set(probes);
+  rows.set(pinned);
   return rows;
 });
 

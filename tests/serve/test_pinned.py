@@ -1,4 +1,4 @@
-"""Probes, sounds and lists of labels over HTTP."""
+"""Pinned instances, sounds and lists of labels over HTTP."""
 
 import io
 import wave
@@ -28,7 +28,7 @@ def client(tmp_path: Path) -> Client:
             labels=labels[:2],
             outputs=data.logits[:2],
             audio=(WAVES[:2], 8_000),
-            probe=True,
+            pinned=True,
         )
     recorder.close()
     return Client(tmp_path)
@@ -36,8 +36,8 @@ def client(tmp_path: Path) -> Client:
 
 def test_they_are_rows_of_their_own_and_counted_nowhere(client: Client) -> None:
     snapshot = client.json("snapshot", **AT)
-    assert (snapshot["seen"], snapshot["kept"], snapshot["probes"], snapshot["task"]) == (17, 9, 2, "multilabel")
-    assert {"name": "probe", "type": "boolean"} in snapshot["columns"]
+    assert (snapshot["seen"], snapshot["kept"], snapshot["pinned"], snapshot["task"]) == (17, 9, 2, "multilabel")
+    assert {"name": "pinned", "type": "boolean"} in snapshot["columns"]
     assert {"name": "label", "type": "list"} in snapshot["columns"]
     tensors, found = client.numbers("where", **AT, expression="score <= 1")
     assert tensors["rows"].tolist() == list(range(11))
@@ -50,7 +50,7 @@ def test_they_are_rows_of_their_own_and_counted_nowhere(client: Client) -> None:
     assert tensors["n"].tolist() == [9, 1, 17]
     assert [row["source"] for row in metadata["rows"]] == ["sample", "instance", "exact"]
     assert client.numbers("projection", **AT, layer="head")[0]["xy"].shape == (11, 2)
-    assert client.get("export", **AT, format="csv", expression="probe").get_data(as_text=True).count("\r\n") == 3
+    assert client.get("export", **AT, format="csv", expression="pinned").get_data(as_text=True).count("\r\n") == 3
     assert client.error("content", **AT, row=11)[0] == 404
 
 
@@ -58,7 +58,7 @@ def test_a_class_among_several(client: Client) -> None:
     (label,) = client.json("column_statistics", **AT, column="label")["columns"]
     assert {one["value"] for one in label["values"]} == set(CLASSES)
     _, found = client.numbers("where", **AT, expression='"ant" in label')
-    table = client.json("table", **AT, expression='"ant" in label and not probe')
+    table = client.json("table", **AT, expression='"ant" in label and not pinned')
     assert found["count"] == table["total"]
     assert all("ant" in row["label"].split(", ") for row in table["rows"])
     status, error = client.error("where", **AT, expression='label == "ant"')

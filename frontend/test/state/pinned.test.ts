@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { fixtureSource } from "../../fixture/source";
 import { pick } from "../../src/state/actions";
 import { columns, rows, setSource, snapshot } from "../../src/state/data";
-import { instanceName, isProbe, pinned, rowName } from "../../src/state/derived";
+import { instanceName, isPinnedInstance, pinned, rowName } from "../../src/state/derived";
 import { refreshRuns } from "../../src/state/poll";
 import { grouping } from "../../src/views/instances/grouping";
 import { followSubject, listedInstances } from "../../src/views/instances/listSubject";
@@ -13,18 +13,18 @@ const settled = async (ready: () => boolean): Promise<void> => {
   expect(ready()).toBe(true);
 };
 
-const PROBES = 2;
+const PINNED = 2;
 let stops: (() => void)[];
 
 beforeAll(async () => {
   vi.stubGlobal("requestAnimationFrame", (work: () => void) => setTimeout(work));
   const source = fixtureSource();
-  // The last two instances are probes.
+  // The last two instances are pinned by who logged.
   setSource({
     ...source,
     snapshot: async (at, abort) => {
       const read = await source.snapshot(at, abort);
-      return { ...read, kept: read.kept - PROBES, seen: read.seen - PROBES, probes: PROBES };
+      return { ...read, kept: read.kept - PINNED, seen: read.seen - PINNED, pinned: PINNED };
     },
   });
   await refreshRuns();
@@ -36,15 +36,15 @@ beforeAll(async () => {
 });
 afterAll(() => stops.forEach((stop) => stop()));
 
-describe("probes", () => {
-  it("are pinned at first, before the classes, and are called so", () => {
+describe("pinned instances", () => {
+  it("are rows at first, before the classes, and are called so", () => {
     expect(pinned.value).toEqual([897, 898]);
     expect(rows.value.slice(0, 3).map(rowName)).toEqual([
-      `probe ${columns.value.value?.ids[897]}`,
-      `probe ${columns.value.value?.ids[898]}`,
+      `pinned ${columns.value.value?.ids[897]}`,
+      `pinned ${columns.value.value?.ids[898]}`,
       "0",
     ]);
-    expect(isProbe(896)).toBe(false);
+    expect(isPinnedInstance(896)).toBe(false);
     expect(instanceName(0)).toBe(`#${columns.value.value?.ids[0]}`);
   });
 
@@ -53,7 +53,7 @@ describe("probes", () => {
     if (now?.task !== "classification") throw new Error("the fixture is a classification");
     const all = now.groups.flatMap(({ right, wrong }) => [...right, ...wrong]);
     expect(all.length).toBe(897);
-    expect(all.some(isProbe)).toBe(false);
+    expect(all.some(isPinnedInstance)).toBe(false);
   });
 
   it("stand first in lists", async () => {
