@@ -122,7 +122,7 @@ def test_logits_are_reduced_on_the_device_in_parts(monkeypatch: pytest.MonkeyPat
     logits, labels = torch.randn(7, 5, 3, generator=generator), torch.randint(-1, 4, (7, 5), generator=generator)
     mask = torch.rand(7, 5, generator=generator) > 0.3
     labels[2] = IGNORED
-    monkeypatch.setattr(torch_tokens, "_PART", 2 * 5 * 3)  # two instances at a time
+    monkeypatch.setattr(torch_tokens, "_LOGITS_AT_A_TIME", 2 * 5 * 3)  # two instances at a time
     found = torch_token_scores(logits, labels, mask)
     same(found, token_scores(logits.numpy(), labels.numpy(), mask.numpy()))
     for row in range(7):

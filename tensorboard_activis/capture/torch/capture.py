@@ -1,4 +1,4 @@
-"""Evaluation passes over a torch model: what is recorded is settled once, then taken from every pass."""
+"""Evaluates a torch model on the evaluation data and gives the activations of the chosen layers, batch by batch."""
 
 import copy
 from collections import Counter
@@ -31,29 +31,33 @@ from tensorboard_activis.capture.torch.export import exported_graph
 from tensorboard_activis.capture.torch.graph import Tracer
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
 from tensorboard_activis.capture.torch.instance_order import InstanceOrder
-from tensorboard_activis.capture.torch.instances import Instances, Reading, gives_probabilities
+from tensorboard_activis.capture.torch.instances import InstanceReader, PassReader, ends_in_probabilities
 from tensorboard_activis.capture.torch.layer_outputs import Recording
 from tensorboard_activis.capture.torch.modules import unwrap
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 
-#: So many instances are enough for the graph; a size that is rare among widths tells the axis of instances.
-_RECORDED = 11
+#: Instances in the forward pass that records the graph. A size that is rare for other axes, so that it shows the batch axis.
+_RECORDED_INSTANCES = 11
 
 
 class TorchCapture:
-    """A model and its evaluation data.
+    """A model and its evaluation data; `evaluate` runs one evaluation pass.
+
+    The graph, the layers and what the labels are is decided once, from the first batch.
 
     Arguments: see `ActiVisLogger`.
 
+        processes: that log together; None: this one alone.
         described: `task`, `id`, `columns` and `audio`.
 
     Attributes:
-        layers: what is recorded.
-        probabilities: whether the model's outputs are probabilities; None if its graph does not say so.
-        first: what is known of a few instances, as `SnapshotCollector.add` takes it, to be tried.
+        layers: whose activations are recorded.
+        probabilities: whether the model's outputs are probabilities; None if its graph does not show it.
+        first: labels, outputs, ids, columns and content of the first instances, as `SnapshotCollector.add` takes them, for a check
+            before training; empty if the first batch is another process's.
 
     Raises:
-        ConfigurationError: the data are empty or of no use, the model does not run on them, or a layer is not there.
+        ConfigurationError: the data are empty or cannot be used, the model does not run on them, or a layer does not exist.
     """
 
     def __init__(
@@ -93,142 +97,150 @@ class TorchCapture:
             )
         self._data = Batches(data, self._model, unpack, texts)
 
-        def try_first() -> tuple[Recording, Batch]:
-            own = self._first(self._data)
-            self._order = InstanceOrder(self._data, own, self._processes)
-            first, mine = self._shared_first(own)
-            recording, few = self._recorded(first)
-            self._instances = Instances(
-                self._data, self._order, first, recording.output, few.instances, class_names=class_names, **described
+        def run_first() -> tuple[Recording, Batch]:
+            local = self._first_batch(self._data)
+            self._instance_order = InstanceOrder(self._data, local, self._processes)
+            first, is_local = self._broadcast_first(local)
+            recording, example = self._recorded(first)
+            self._instances = InstanceReader(
+                self._data,
+                self._instance_order,
+                first,
+                recording.output,
+                example.instances,
+                class_names=class_names,
+                **described,
             )
-            self.first = self._instances.first(first, recording.output, few.instances) if mine else {}
-            return recording, few
+            self.first = self._instances.first(first, recording.output, example.instances) if is_local else {}
+            return recording, example
 
-        recording, few = run_in_evaluation_mode(self._model, (self._data.source,), try_first)
-        self._few = few
-        self.probabilities = gives_probabilities(recording.graph)
+        recording, example = run_in_evaluation_mode(self._model, (self._data.source,), run_first)
+        self._example = example
+        self.probabilities = ends_in_probabilities(recording.graph)
         if self._instances.problem:
             warn(f"ActiVis: {self._instances.problem}")
         self._pinned = None if pinned is None else self._checked_pinned(Batches(pinned, self._model, unpack, texts))
         self._warn_of_dropped()
         names = choose(recording.graph, layers)
-        self._paths = ExecutionPaths(recording.graph, recording.calls)
+        self._execution_paths = ExecutionPaths(recording.graph, recording.calls)
         if graph == "export":
-            self._paths = ExecutionPaths(self._exported(recording, few, names), None)
+            self._execution_paths = ExecutionPaths(self._exported(recording, example, names), None)
         reducers = layer_reducers(recording.graph, names, reducer)
         self._layer_outputs = {name: recording.layer_outputs[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
         nodes, feeding = {node.key: node for node in self.graph.nodes}, feed_relu(self.graph, names)
-        self.layers = tuple(self._info(nodes[name], name in feeding) for name in names)
+        self.layers = tuple(self._layer_info(nodes[name], name in feeding) for name in names)
 
     @property
     def graph(self) -> schema.Graph:
-        """Of the model: what all passes so far went through."""
-        return self._paths.graph
+        """The model's graph: the union of the execution paths of all passes so far."""
+        return self._execution_paths.graph
 
     def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
-        """One evaluation pass, after which the model is as before.
+        """Runs one evaluation pass and restores the model.
 
         Arguments:
             add: called for each batch as the recorder's `SnapshotCollector.add`.
-            progress: whether to show a bar; None: on a terminal, when it takes more than a second.
+            progress: whether to show a progress bar; None: on a terminal, if the pass takes more than a second.
 
         Raises:
-            ActiVisError: a layer did not run in the whole pass, or gave something else than before.
+            ActiVisError: a layer never ran in the pass, or its output has another shape than before.
         """
-        seen, absent = 0, Counter[str]()
+        evaluated, absent = 0, Counter[str]()
         loaders = (self._data.source, *([] if self._pinned is None else [self._pinned.source]))
 
-        def hooked() -> None:
-            model = self._initialised()
+        def with_hooks() -> None:
+            model = self._initialized()
             broadcast_buffers(model, self._processes)
             hooks = ActivationHooks(model, self._layer_outputs, self._reducers)
-            bracketed(hooks.attach, lambda: passes(model, hooks), lambda failed: hooks.detach())
+            bracketed(hooks.attach, lambda: run_passes(model, hooks), lambda failed: hooks.detach())
 
-        def passes(model: nn.Module, hooks: ActivationHooks) -> None:
-            nonlocal seen
-            reading = draws.run(self._instances.begin)
-            batches = self._own(draws.each(with_bar(self._data, progress and not self._processes.rank)), reading)
+        def run_passes(model: nn.Module, hooks: ActivationHooks) -> None:
+            nonlocal evaluated
+            reader = random_stream.run(self._instances.begin)
+            batches = self._local_batches(
+                random_stream.each(with_bar(self._data, progress and not self._processes.rank)), reader
+            )
             for batch in rounds(self._processes, batches):
                 if batch is None:
-                    draws.run(lambda: self._idle(model))
+                    random_stream.run(lambda: self._run_example(model))
                     add({layer.name: np.zeros((0, layer.neurons), np.float32) for layer in self.layers}, ids=[])
                     continue
                 # Operators are counted in one batch of a pass: this costs a little.
-                self._add(add, draws, hooks, model, batch, reading, absent, count_operators=not seen)
-                seen += batch.instances
-            reading.end()
-            reading = draws.run(self._instances.begin_pinned)
-            for batch in rounds(self._processes, draws.each(self._pinned or ())):
+                self._add(add, random_stream, hooks, model, batch, reader, absent, count_operators=not evaluated)
+                evaluated += batch.instances
+            reader.end()
+            reader = random_stream.run(self._instances.begin_pinned)
+            for batch in rounds(self._processes, random_stream.each(self._pinned or ())):
                 if batch is None:
-                    draws.run(lambda: self._idle(model))
+                    random_stream.run(lambda: self._run_example(model))
                 else:
-                    self._add(add, draws, hooks, model, batch, reading, Counter(), pinned=True)
+                    self._add(add, random_stream, hooks, model, batch, reader, Counter(), pinned=True)
 
-        draws = RandomStream(loaders)
-        run_in_evaluation_mode(self._model, None, hooked)
-        self._check_absent(absent, seen)
+        random_stream = RandomStream(loaders)
+        run_in_evaluation_mode(self._model, None, with_hooks)
+        self._check_absent(absent, evaluated)
 
-    def _own(self, batches: Iterable[Batch], reading: Reading) -> Iterator[Batch]:
-        """The batches of which this process takes care."""
-        mine, size = self._order.share
+    def _local_batches(self, batches: Iterable[Batch], reader: PassReader) -> Iterator[Batch]:
+        """The batches that this process evaluates."""
+        rank, size = self._instance_order.share
         for number, batch in enumerate(batches):
-            if number % size == mine:
+            if number % size == rank:
                 yield batch
             else:
-                reading.pass_over(batch)
+                reader.skip(batch)
 
-    def _idle(self, model: nn.Module) -> None:
-        """A forward pass of which nothing is kept, where the others' passes wait for it."""
+    def _run_example(self, model: nn.Module) -> None:
+        """A forward pass whose output is dropped: the passes of the other processes wait for it if the model is sharded."""
         if self._sharded:
-            model(*self._few.args, **self._few.kwargs)
+            model(*self._example.args, **self._example.kwargs)
 
     def _add(
         self,
         add: Callable[..., None],
-        draws: RandomStream,
+        random_stream: RandomStream,
         hooks: ActivationHooks,
         model: nn.Module,
         batch: Batch,
-        reading: Reading,
+        reader: PassReader,
         absent: Counter[str],
         *,
         count_operators: bool = False,
         pinned: bool = False,
     ) -> None:
-        """One batch through the model."""
-        described = draws.run(lambda: reading.of(batch))  # before the model sees it
-        moved = self._moved(batch)
+        """Runs one batch through the model and adds what it gives."""
+        described = random_stream.run(lambda: reader.read(batch))  # before the model sees it
+        moved = self._to_device(batch)
 
         def forward() -> Any:
             return model(*moved.args, **moved.kwargs)
 
-        output, taken = draws.run(
+        output, activations = random_stream.run(
             lambda: hooks.run(forward, moved.instances, moved.mask, count_operators=count_operators)
         )
-        absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in taken})
-        described |= self._instances.of(batch, output)
-        add(self._rows(taken, moved.instances), pinned=pinned, **described)
+        absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in activations})
+        described |= self._instances.describe(batch, output)
+        add(self._as_arrays(activations, moved.instances), pinned=pinned, **described)
 
-        def inputs(few: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
-            some = first_instances(moved, _RECORDED) if few else moved
-            return some.args, some.kwargs, some.instances
+        def inputs(shortened: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
+            selected = first_instances(moved, _RECORDED_INSTANCES) if shortened else moved
+            return selected.args, selected.kwargs, selected.instances
 
-        if not self._sharded:  # all would have to record again when one does
-            draws.run(lambda: self._paths.record_if_new(hooks.calls, model, inputs))
+        if not self._sharded:  # all processes would have to record again together
+            random_stream.run(lambda: self._execution_paths.record_if_new(hooks.calls, model, inputs))
 
-    def _rows(self, taken: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
-        """Per layer float32 [instances, neurons]; NaN where the batch went another way."""
+    def _as_arrays(self, activations: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
+        """By layer, float32 [instances, neurons]; NaN for layers that did not run in this batch."""
         return {
-            layer.name: taken[layer.name].numpy(force=True)
-            if layer.name in taken
+            layer.name: activations[layer.name].numpy(force=True)
+            if layer.name in activations
             else np.full((instances, layer.neurons), np.nan, np.float32)
             for layer in self.layers
         }
 
-    def _check_absent(self, absent: Mapping[str, int], seen: int) -> None:
+    def _check_absent(self, absent: Mapping[str, int], evaluated: int) -> None:
         names = [layer.name for layer in self.layers]
-        counts = self._processes.sum(np.array([seen, *(absent.get(name, 0) for name in names)])).tolist()
+        counts = self._processes.sum(np.array([evaluated, *(absent.get(name, 0) for name in names)])).tolist()
         for name, count in zip(names, counts[1:], strict=True):
             if count and count == counts[0]:
                 raise ActiVisError(
@@ -241,18 +253,18 @@ class TorchCapture:
                 "pinned instances come shuffled or as a stream, so that they could not be told apart. Give them in a fixed order: "
                 "as whole tensors, a list of batches, or a DataLoader without shuffling."
             )
-        if run_in_evaluation_mode(self._model, (pinned.source,), lambda: self._first(pinned, "pinned")) is None:
+        if run_in_evaluation_mode(self._model, (pinned.source,), lambda: self._first_batch(pinned, "pinned")) is None:
             raise ConfigurationError("pinned is empty; leave it out, or give at least one instance.")
         return pinned
 
-    def _shared_first(self, own: Batch | None) -> tuple[Batch, bool]:
-        """The first batch, of several processes the same on all, for what it decides must hold for all; and whose it is."""
-        found = broadcast_batch(self._processes, own)
-        if found is None:
+    def _broadcast_first(self, local: Batch | None) -> tuple[Batch, bool]:
+        """The first batch, the same on all processes because it decides for all, and whether it is this process's own."""
+        batch = broadcast_batch(self._processes, local)
+        if batch is None:
             raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
-        return found, found is own
+        return batch, batch is local
 
-    def _first(self, data: Batches, name: str = "data") -> Batch | None:
+    def _first_batch(self, data: Batches, name: str = "data") -> Batch | None:
         try:
             first = next(iter(data), None)
         except ConfigurationError:
@@ -262,18 +274,21 @@ class TorchCapture:
         return first if first is not None and first.instances else None
 
     def _recorded(self, first: Batch) -> tuple[Recording, Batch]:
-        """A forward pass over a few instances of the first batch; over all of them if the model cannot do with few.
+        """Records a forward pass over the first few instances of the first batch; over all of it if the model fails on few.
 
         Returns:
-            The recording, and what it is of.
+            The recording, and the batch that it ran on.
+
+        Raises:
+            ConfigurationError: the forward pass fails.
         """
-        model = self._initialised()
-        batch = self._moved(first)
-        few = first_instances(batch, _RECORDED)
-        if few.instances < batch.instances:
+        model = self._initialized()
+        batch = self._to_device(first)
+        example = first_instances(batch, _RECORDED_INSTANCES)
+        if example.instances < batch.instances:
             try:
-                return Tracer(model, few.instances).run(few.args, few.kwargs), few
-            except Exception:  # told below, if it was not the cut
+                return Tracer(model, example.instances).run(example.args, example.kwargs), example
+            except Exception:  # reported below, unless it was the small batch that failed
                 pass
         tracer = Tracer(model, batch.instances)
         try:
@@ -286,29 +301,29 @@ class TorchCapture:
             ) from error
 
     def _exported(self, recording: Recording, batch: Batch, names: Sequence[str]) -> schema.Graph:
-        """What torch.export makes of the model; the recorded graph, with a warning, where it makes nothing of it."""
+        """The graph that torch.export makes of the model; the recorded graph, with a warning, if torch.export fails."""
         try:
             return run_in_evaluation_mode(
                 self._model,
                 (self._data.source,),
                 lambda: exported_graph(
-                    self._initialised(), batch.args, batch.kwargs, batch.instances, recording, names
+                    self._initialized(), batch.args, batch.kwargs, batch.instances, recording, names
                 ),
             )
         except Exception as error:
-            said = str(error).strip().partition("\n")[0]
+            message = str(error).strip().partition("\n")[0]
             warn(
-                f"ActiVis: torch.export cannot export this model ({type(error).__name__}: {said}). Its graph is that of a "
+                f"ActiVis: torch.export cannot export this model ({type(error).__name__}: {message}). Its graph is that of a "
                 "recorded forward pass, as without graph='export'."
             )
             return recording.graph
 
-    def _initialised(self) -> nn.Module:
-        """The model, or a copy while it has parameters that its first forward pass makes: that pass is the user's."""
+    def _initialized(self) -> nn.Module:
+        """The model; a copy while it has lazy parameters, which the user's own first forward pass must initialize."""
         return copy.deepcopy(self._model) if is_lazy(self._model) else self._model
 
-    def _moved(self, batch: Batch) -> Batch:
-        """The batch on the model's device; floating inputs of the model's own type, if it has one for all parameters."""
+    def _to_device(self, batch: Batch) -> Batch:
+        """The batch on the model's device; floating-point inputs in the dtype of the parameters, if all have the same."""
         device, dtype = device_of(self._model), dtype_of(self._model)
 
         def move(tensor: torch.Tensor) -> torch.Tensor:
@@ -319,7 +334,7 @@ class TorchCapture:
             map_tensors(batch.args, move), map_tensors(batch.kwargs, move), batch.labels, batch.instances, mask
         )
 
-    def _info(self, node: schema.Node, feeds_relu: bool) -> schema.LayerInfo:
+    def _layer_info(self, node: schema.Node, feeds_relu: bool) -> schema.LayerInfo:
         name = node.key
         output = self._layer_outputs[name]
         _, axes = output.axes.unflattened(output.shape, output.instances)

@@ -1,7 +1,7 @@
-"""The graph of a torch model as torch.export has it: the program that would be deployed, by operators of ATen.
+"""Makes the graph of a torch model from torch.export: the program that would be deployed, in ATen operators.
 
-Its nodes are called as those of a recorded forward pass: modules by their path and call, operators by the module around them.
-What torch.export does not know (modules that never ran, names of inputs and outputs) comes from the recording.
+Nodes have the same keys as in a recorded forward pass: modules by path and call, operators by the module that contains them. What
+the exported program lacks (modules that never ran, names of inputs and outputs) comes from the recording.
 """
 
 import warnings
@@ -29,32 +29,42 @@ def exported_graph(
     recording: Recording,
     keep: Iterable[str],
 ) -> schema.Graph:
-    """The graph that torch.export makes of a model; the caller has seen to evaluation mode and turned gradients off.
+    """Exports a model and makes a graph of the program. The caller has set evaluation mode and turned gradients off.
 
     Arguments:
-        args, kwargs, instances: the input, of which a recording was made before, and how many instances it holds.
-        keep: keys of the layers that are recorded; each of them is a node whatever torch.export made of it.
+        model: the user's own model, unwrapped.
+        args, kwargs: its input.
+        instances: in the input.
+        recording: of a forward pass with the same input.
+        keep: keys of the layers whose activations are recorded; each is a node even if the program has none for it.
 
     Raises:
-        Exception: torch.export cannot do it; which of many kinds is torch's business.
+        Exception: of any type, if torch.export fails.
     """
     program = within(
         lambda: torch.export.export(model, tuple(args), dict(kwargs), strict=False),
-        warnings.catch_warnings(action="ignore"),  # of what matters to those who deploy the program
+        warnings.catch_warnings(action="ignore"),  # about deployment
     )
     return _Exported(model, program, instances, recording.graph).graph(set(keep))
 
 
 @dataclass
-class _Step:
-    """What gives a value of the exported program: the key of a node of ours, and those of its parts if it has several."""
+class _Origin:
+    """The node that a value of the exported program comes from.
+
+    Attributes:
+        key: of the node.
+        outputs: keys of its output nodes, if it has several.
+    """
 
     key: str
-    parts: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass
 class _Exported:
+    """Builds the graph of an exported program; variables `fx_node` are its torch.fx nodes."""
+
     model: nn.Module
     program: Any
     instances: int
@@ -63,18 +73,18 @@ class _Exported:
     edges: dict[tuple[str, str], schema.Edge] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._known = {node.key: node for node in self.recorded.nodes}
+        self._recorded_nodes = {node.key: node for node in self.recorded.nodes}
         self._modules_by_path = module_paths(self.model)
-        self._steps: dict[Any, _Step] = {}
+        self._origins: dict[Any, _Origin] = {}
         self._operators: dict[tuple[str, str], str] = {}
-        self._entered: set[str] = set()
-        self._named: Counter[tuple[str, str]] = Counter()
+        self._called_modules: set[str] = set()
+        self._operator_counts: Counter[tuple[str, str]] = Counter()
 
     def graph(self, keep: set[str]) -> schema.Graph:
         self._inputs()
-        for step in self.program.graph.nodes:
-            if step.op == "call_function":
-                self._called(step)
+        for fx_node in self.program.graph.nodes:
+            if fx_node.op == "call_function":
+                self._call(fx_node)
         self._outputs()
         extra = {
             node.key: node
@@ -86,7 +96,7 @@ class _Exported:
             if set(ends) & (keep - self.nodes.keys()) and all(end in extra or end in self.nodes for end in ends):
                 self.edges.setdefault(ends, edge)
         for key in extra.keys() - self.nodes.keys():
-            if extra[key].calls and key not in self._entered:
+            if extra[key].calls and key not in self._called_modules:
                 extra[key] = replace(
                     extra[key], attributes={**extra[key].attributes, "exported": "nothing is left of it"}
                 )
@@ -104,106 +114,109 @@ class _Exported:
 
     def _inputs(self) -> None:
         names = list(self.program.graph_signature.user_inputs)
-        ends = [node for node in self.recorded.nodes if node.kind == "input"]
-        found = {step.name: step for step in self.program.graph.nodes if step.op == "placeholder"}
+        nodes = [node for node in self.recorded.nodes if node.kind == "input"]
+        placeholders = {fx_node.name: fx_node for fx_node in self.program.graph.nodes if fx_node.op == "placeholder"}
         tensors = [
-            found[name] for name in names if name in found and isinstance(found[name].meta.get("val"), torch.Tensor)
+            placeholders[name]
+            for name in names
+            if name in placeholders and isinstance(placeholders[name].meta.get("val"), torch.Tensor)
         ]
-        for step, end in zip(tensors, ends, strict=False):
-            self.nodes[end.key] = end
-            self._steps[step] = _Step(end.key)
+        for fx_node, node in zip(tensors, nodes, strict=False):
+            self.nodes[node.key] = node
+            self._origins[fx_node] = _Origin(node.key)
 
     def _outputs(self) -> None:
-        ends = [node for node in self.recorded.nodes if node.kind == "output" and node.parent == ""]
-        found = {step.name: step for step in self.program.graph.nodes}
+        outputs = [node for node in self.recorded.nodes if node.kind == "output" and node.parent == ""]
+        fx_nodes = {fx_node.name: fx_node for fx_node in self.program.graph.nodes}
         names = list(self.program.graph_signature.user_outputs)
-        for name, end in zip(names, ends, strict=False):
-            step = self._steps.get(found.get(name))
-            if step is not None and step.key:
-                self.nodes[end.key] = end
-                self._edge(step.key, end.key, end.outputs[0])
+        for name, output in zip(names, outputs, strict=False):
+            origin = self._origins.get(fx_nodes.get(name))
+            if origin is not None and origin.key:
+                self.nodes[output.key] = output
+                self._edge(origin.key, output.key, output.outputs[0])
 
-    def _called(self, step: Any) -> None:
-        holder, layer = self._place(step)
-        known = [(self._steps[source], source) for source in step.all_input_nodes if source in self._steps]
-        got = [(found, self._sized(source.meta.get("val"))) for found, source in known]
-        if not got and layer is None:
-            return  # no data in it
-        if str(step.target) == "<built-in function getitem>" and got[0][0].parts:
-            parts = got[0][0].parts
-            self._steps[step] = _Step(parts[min(step.args[1], len(parts) - 1)])
+    def _call(self, fx_node: Any) -> None:
+        container, layer = self._location(fx_node)
+        origins = [(self._origins[source], source) for source in fx_node.all_input_nodes if source in self._origins]
+        inputs = [(origin, self._shape(source.meta.get("val"))) for origin, source in origins]
+        if not inputs and layer is None:
+            return  # does not depend on the input
+        if str(fx_node.target) == "<built-in function getitem>" and inputs[0][0].outputs:
+            output_keys = inputs[0][0].outputs
+            self._origins[fx_node] = _Origin(output_keys[min(fx_node.args[1], len(output_keys) - 1)])
             return
-        values = _tensors(step.meta.get("val"))
-        name = operator_name(str(step.meta.get("torch_fn", ("", str(step.target)))[1]).rpartition(".")[2])
+        values = _tensors(fx_node.meta.get("val"))
+        name = operator_name(str(fx_node.meta.get("torch_fn", ("", str(fx_node.target)))[1]).rpartition(".")[2])
         if layer is not None:
-            self._enter(layer)
-            parts = tuple(node.key for node in self.recorded.nodes if node.kind == "output" and node.parent == layer)
-            for target in parts or (layer,):
-                self.nodes.setdefault(target, self._known[target])
-                for source, shape in got:
-                    if source.key != layer and source.key not in parts:
+            self._add_module(layer)
+            output_keys = tuple(
+                node.key for node in self.recorded.nodes if node.kind == "output" and node.parent == layer
+            )
+            for target in output_keys or (layer,):
+                self.nodes.setdefault(target, self._recorded_nodes[target])
+                for source, shape in inputs:
+                    if source.key != layer and source.key not in output_keys:
                         self._edge(source.key, target, shape)
-            found = _Step(parts[0] if parts else layer, parts)
+            origin = _Origin(output_keys[0] if output_keys else layer, output_keys)
         elif not values or has_no_node(name, values):
-            found = got[0][0]
+            origin = inputs[0][0]
         else:
-            found = _Step(self._operator(holder, name, step, got, values))
-        self._steps[step] = found
-        if (
-            str(step.target).partition(".")[2].split(".")[0].endswith("_")
-        ):  # in place: its first input is changed as well
-            self._steps[step.all_input_nodes[0]] = found
+            origin = _Origin(self._operator(container, name, fx_node, inputs, values))
+        self._origins[fx_node] = origin
+        in_place = str(fx_node.target).partition(".")[2].split(".")[0].endswith("_")
+        if in_place:
+            self._origins[fx_node.all_input_nodes[0]] = origin
 
-    def _place(self, step: Any) -> tuple[str, str | None]:
-        """The key of the module around an operator, and that of the layer of torch that it is the inside of, if it is."""
-        holder = ""
-        for name, (path, _) in step.meta.get("nn_module_stack", {}).items():
+    def _location(self, fx_node: Any) -> tuple[str, str | None]:
+        """Key of the module that contains an operator, and key of the torch layer that the operator is part of, if any."""
+        container = ""
+        for name, (path, _) in fx_node.meta.get("nn_module_stack", {}).items():
             path = plain_path(path)
             if path not in self._modules_by_path:
                 break
-            holder = path + ("@" + name.rpartition("@")[2] if "@" in name else "")
-            self._entered.add(holder)
+            container = path + ("@" + name.rpartition("@")[2] if "@" in name else "")
+            self._called_modules.add(container)
             if is_builtin(self._modules_by_path[path]):
-                return holder, holder if holder in self._known else None
-        return holder, None
+                return container, container if container in self._recorded_nodes else None
+        return container, None
 
     def _operator(
         self,
-        holder: str,
+        container: str,
         name: str,
-        step: Any,
-        got: Sequence[tuple[_Step, schema.Shape]],
+        fx_node: Any,
+        inputs: Sequence[tuple[_Origin, schema.Shape]],
         values: Sequence[torch.Tensor],
     ) -> str:
-        # Several operators of ATen are one function of torch's.
-        function = str(step.meta.get("torch_fn", (step.name,))[0])
-        key = self._operators.get((holder, function))
+        # One torch function may be several ATen operators.
+        function = str(fx_node.meta.get("torch_fn", (fx_node.name,))[0])
+        key = self._operators.get((container, function))
         if key is None:
-            self._enter(holder)
-            ordinal = self._named[holder, name]
-            self._named[holder, name] += 1
-            key = f"{holder}/{name}" + (f"_{ordinal}" if ordinal else "")
-            self._operators[holder, function] = key
-            self.nodes[key] = schema.Node(key, holder, "operator", key[len(holder) + 1 :], name)
-        known = self._known.get(key)
-        shapes = known.outputs if known is not None else tuple(self._sized(value) for value in values)
+            self._add_module(container)
+            ordinal = self._operator_counts[container, name]
+            self._operator_counts[container, name] += 1
+            key = f"{container}/{name}" + (f"_{ordinal}" if ordinal else "")
+            self._operators[container, function] = key
+            self.nodes[key] = schema.Node(key, container, "operator", key[len(container) + 1 :], name)
+        recorded_node = self._recorded_nodes.get(key)
+        shapes = recorded_node.outputs if recorded_node is not None else tuple(self._shape(value) for value in values)
         self.nodes[key] = replace(self.nodes[key], outputs=shapes)
-        for source, shape in got:
+        for source, shape in inputs:
             if source.key != key:
                 self._edge(source.key, key, shape)
         return key
 
-    def _enter(self, key: str | None) -> None:
-        """The module and those around it are nodes, the outermost first."""
-        if key is None or key in self.nodes or key not in self._known:
+    def _add_module(self, key: str | None) -> None:
+        """Adds the node of a module, after those of the modules that contain it."""
+        if key is None or key in self.nodes or key not in self._recorded_nodes:
             return
-        self._enter(self._known[key].parent)
-        self.nodes[key] = self._known[key]
+        self._add_module(self._recorded_nodes[key].parent)
+        self.nodes[key] = self._recorded_nodes[key]
 
     def _edge(self, source: str, target: str, shape: schema.Shape) -> None:
         self.edges.setdefault((source, target), schema.Edge(source, target, shape))
 
-    def _sized(self, value: Any) -> schema.Shape:
+    def _shape(self, value: Any) -> schema.Shape:
         if not isinstance(value, torch.Tensor):
             return schema.Shape(())
         sizes = [int(size) for size in value.shape]
@@ -215,4 +228,4 @@ class _Exported:
 def _tensors(value: Any) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
-    return [found for inner in value for found in _tensors(inner)] if isinstance(value, (list, tuple)) else []
+    return [tensor for inner in value for tensor in _tensors(inner)] if isinstance(value, (list, tuple)) else []

@@ -1,4 +1,4 @@
-"""Where in its data set the instances of a loader are: their identity, whatever order and whichever process they come in."""
+"""Identifies the instances of a data loader by their index in the data set, whatever order and whichever process they come in."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -14,11 +14,11 @@ from tensorboard_activis.capture.torch.content_ids import ContentIds
 from tensorboard_activis.errors import ActiVisError
 
 
-def places(source: Any) -> np.ndarray | None:
-    """Positions in the data set in the order in which a loader will give them next, int64 [instances].
+def dataset_indices(source: Any) -> np.ndarray | None:
+    """Indices in the data set, in the order in which a data loader will give the instances, int64 [instances].
 
-    None where they are not known before: random samplers, streams, samplers of the user's own. A sampler that deals the data
-    out to several processes gives those of this process.
+    None where they are not known beforehand: random samplers, iterable data sets, the user's own samplers. A distributed sampler
+    gives the indices of this process.
     """
     if not isinstance(source, DataLoader) or isinstance(source.dataset, IterableDataset):
         return None
@@ -28,110 +28,120 @@ def places(source: Any) -> np.ndarray | None:
     elif type(batches) is BatchSampler:
         order = batches.sampler if _is_known(batches.sampler) else None
     else:
-        # Of accelerate: deals out the batches of another.
+        # accelerate's: distributes the batches of an inner batch sampler.
         inner = getattr(batches, "batch_sampler", None)
-        known = (
+        is_known = (
             type(batches).__name__ == "BatchSamplerShard" and type(inner) is BatchSampler and _is_known(inner.sampler)
         )
-        order = chain.from_iterable(batches) if known else None
+        order = chain.from_iterable(batches) if is_known else None
     return None if order is None else np.fromiter(order, np.int64)
 
 
-def is_dealt(source: Any) -> bool:
-    """Whether a loader gives this process its part of a data set that all processes have."""
+def is_distributed(source: Any) -> bool:
+    """Whether a data loader gives this process its part of a data set, by a distributed sampler."""
     batches = getattr(source, "batch_sampler", None)
     samplers = (getattr(source, "sampler", None), getattr(batches, "sampler", None))
     return type(batches).__name__ == "BatchSamplerShard" or any(isinstance(one, DistributedSampler) for one in samplers)
 
 
-def in_base(source: Any, found: np.ndarray) -> np.ndarray | None:
-    """Positions in the data set of which the loader's data set is a `Subset`; None if it is none."""
+def indices_in_base(source: Any, indices: np.ndarray) -> np.ndarray | None:
+    """Maps indices in a `Subset` to indices in the data set that it is a subset of; None if the data set is no `Subset`."""
     dataset = getattr(source, "dataset", None)
     if not isinstance(dataset, Subset):
         return None
     while isinstance(dataset, Subset):
-        found, dataset = np.asarray(dataset.indices, np.int64)[found], dataset.dataset
-    return found
+        indices, dataset = np.asarray(dataset.indices, np.int64)[indices], dataset.dataset
+    return indices
 
 
 def _is_known(sampler: Any) -> bool:
-    """Whether going through it changes nothing and gives what the next pass will give."""
+    """Whether iterating the sampler has no side effects and gives the indices of the next pass."""
     distributed = isinstance(sampler, DistributedSampler) and type(sampler).__iter__ is DistributedSampler.__iter__
     return isinstance(sampler, SequentialSampler) or distributed
 
 
 class InstanceOrder:
-    """What tells the instances of one loader apart, and which of its batches are this process's.
+    """Decides how the instances of the evaluation data are identified, and which batches this process evaluates.
 
-    The index in the data set where the loader's order is known, else the content. Several processes either have parts, or each
-    has all data in the same order; then each takes its share of the batches.
+    Instances are identified by their index in the data set where the loader's order is known, else by their content. With several
+    processes, either each has its part of the data, or each has all data in the same order and evaluates a share of the batches.
 
     Arguments:
-        data: what the loader gives. first: its first batch, None if there is none.
+        data: the evaluation data.
+        first: its first batch, None if there is none.
+        processes: that log together.
 
     Attributes:
-        share: (this process, number of processes) when all have all data; (0, 1) otherwise.
-        by_content: whether ids are to be made of the content.
-        fixed: whether an index by which a user may describe instances is known.
-        instances: how many such indices there are, None if that is not known.
+        share: (rank, number of processes) if every process has all data: it evaluates every batch whose number modulo the number of
+            processes is the rank. (0, 1) otherwise.
+        by_content: whether instance ids are a hash of the content.
+        fixed: whether the index of each instance is known, so that users may give ids and columns by it.
+        instances: how many indices there are, None if unknown.
     """
 
     def __init__(self, data: Batches, first: Batch | None, processes: Processes) -> None:
         self._source = data.source
-        known = places(self._source)
-        dealt = is_dealt(self._source)
-        if known is not None and first is not None and first.instances != min(known.size, _batch_size(self._source)):
-            known = None  # what collates the batches makes more or fewer instances than it is given
-        self._dealt = dealt and known is not None
+        indices = dataset_indices(self._source)
+        distributed = is_distributed(self._source)
+        if (
+            indices is not None
+            and first is not None
+            and first.instances != min(indices.size, _batch_size(self._source))
+        ):
+            indices = None  # the collate function makes more or fewer instances than it gets
+        self._distributed = distributed and indices is not None
         self.share = (0, 1)
-        self._several = processes.size > 1
-        self._based = False
-        agreed = data.fixed_order
-        if self._several:
-            dealt_all, agreed = _agreed(processes, self._dealt), data.fixed_order and not self._dealt
-            self._dealt = dealt_all
-            agreed = _agreed(processes, agreed) and _alike(processes, data, first)
-            if agreed:
+        self._several_processes = processes.size > 1
+        self._by_base_index = False
+        all_fixed = data.fixed_order
+        if self._several_processes:
+            all_distributed = _all_true(processes, self._distributed)
+            fixed = data.fixed_order and not self._distributed
+            self._distributed = all_distributed
+            all_fixed = _all_true(processes, fixed) and _have_same_data(processes, data, first)
+            if all_fixed:
                 self.share = (processes.rank, processes.size)
-            self._based = not (agreed or dealt_all) and _agreed(
-                processes, known is not None and in_base(self._source, known) is not None
+            self._by_base_index = not (all_fixed or all_distributed) and _all_true(
+                processes, indices is not None and indices_in_base(self._source, indices) is not None
             )
-        self.by_content = not (self._dealt or agreed or self._based)
-        self.fixed = data.fixed_order or self._dealt
-        self.instances = len(getattr(data.source, "dataset", ())) if self._dealt else data.instances
+        self.by_content = not (self._distributed or all_fixed or self._by_base_index)
+        self.fixed = data.fixed_order or self._distributed
+        self.instances = len(getattr(data.source, "dataset", ())) if self._distributed else data.instances
 
-    def begin(self) -> "Positions":
-        """The positions of one pass."""
-        if not (self._dealt or self._based):
-            return Positions(None, described=False, named=self._several and not self.by_content)
-        found = places(self._source)
-        assert found is not None
-        base = in_base(self._source, found) if self._based else None
-        return Positions(found if base is None else base, described=self._dealt, named=True)
+    def begin(self) -> "InstanceIndices":
+        """The indices of the instances of one pass."""
+        if not (self._distributed or self._by_base_index):
+            return InstanceIndices(None, for_user_data=False, are_ids=self._several_processes and not self.by_content)
+        indices = dataset_indices(self._source)
+        assert indices is not None
+        base_indices = indices_in_base(self._source, indices) if self._by_base_index else None
+        return InstanceIndices(
+            indices if base_indices is None else base_indices, for_user_data=self._distributed, are_ids=True
+        )
 
 
-class Positions:
+class InstanceIndices:
     """Indices of the instances of one pass, batch by batch.
 
     Arguments:
-        order: all of them; None: counted from 0.
-        described: whether users describe instances by these indices, and not by counting.
-        named: whether they are the ids.
+        order: all indices, int64 [instances]; None: 0, 1, 2, …
+        for_user_data: whether the ids and columns that users give go by these indices, not by the position in the pass.
+        are_ids: whether the indices are the instance ids.
     """
 
-    def __init__(self, order: np.ndarray | None, *, described: bool, named: bool) -> None:
-        self._order, self._described, self._named = order, described, named
+    def __init__(self, order: np.ndarray | None, *, for_user_data: bool, are_ids: bool) -> None:
+        self._order, self._for_user_data, self._are_ids = order, for_user_data, are_ids
 
-    def described(self, start: int, count: int) -> np.ndarray | None:
-        """Where what the user says of the next instances is to be found; None: by counting."""
-        return self._some(start, count) if self._described else None
+    def for_user_data(self, start: int, count: int) -> np.ndarray | None:
+        """Indices into the ids and columns that the user gave, int64 [count]; None if these go by the position in the pass."""
+        return self._slice(start, count) if self._for_user_data else None
 
     def ids(self, start: int, count: int) -> list[int] | None:
-        """Their identities; None where counting is enough."""
-        found: list[int] = self._some(start, count).tolist()
-        return found if self._named else None
+        """Instance ids of the next `count` instances; None where the position in the pass is the id."""
+        indices: list[int] = self._slice(start, count).tolist()
+        return indices if self._are_ids else None
 
-    def _some(self, start: int, count: int) -> np.ndarray:
+    def _slice(self, start: int, count: int) -> np.ndarray:
         if self._order is None:
             return np.arange(start, start + count)
         if start + count > self._order.size:
@@ -146,12 +156,12 @@ def _batch_size(source: Any) -> int:
     return 1 if source.batch_sampler is None else int(getattr(source.batch_sampler, "batch_size", None) or 1)
 
 
-def _agreed(processes: Processes, flag: bool) -> bool:
+def _all_true(processes: Processes, flag: bool) -> bool:
     return not processes.any(not flag)
 
 
-def _alike(processes: Processes, data: Batches, first: Batch | None) -> bool:
-    """Whether all have the same data, as far as their number and the first batch tell."""
-    told = None if first is None else [data.instances, len(data), ContentIds().for_batch(first)]
-    texts = processes.all_gather(repr(told).encode())
-    return first is not None and len(set(texts)) == 1
+def _have_same_data(processes: Processes, data: Batches, first: Batch | None) -> bool:
+    """Whether all processes have the same data, judged by the number of instances and batches and by the first batch."""
+    summary = None if first is None else [data.instances, len(data), ContentIds().for_batch(first)]
+    summaries = processes.all_gather(repr(summary).encode())
+    return first is not None and len(set(summaries)) == 1

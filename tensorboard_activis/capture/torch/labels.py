@@ -1,4 +1,4 @@
-"""What the labels of torch batches say, as arrays for the recorder."""
+"""Converts labels of any form (class indices, names, one-hot, sets of classes, numbers) into arrays for the recorder."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -8,27 +8,27 @@ import torch
 
 from tensorboard_activis.errors import ConfigurationError
 
-#: The recorder's mark for an instance without a label.
+#: The label of an instance without label.
 MISSING = -1
 
 
 class Labels:
-    """Turns labels of any form into arrays; what they are is decided by the first batch, the model's width and the task.
+    """Converts labels of any form into arrays. The first batch, the model's width and the task decide what kind of labels they are.
 
     Arguments:
-        class_names: names that labels which are texts may have.
+        class_names: the names that text labels may be.
         first: labels of the first batch.
-        width: number of scores that the model gives for an instance or position; None if it gives something else.
+        width: number of scores that the model gives per instance or position; None if it gives none.
         task: as the user gave it.
-        positions: how many positions of an instance have scores of their own; None if instances have them.
+        positions: not None if the model gives scores per position, as for tokens.
 
     Attributes:
-        kind: "classes" (one of an instance), "several" (any number of classes), "positions" (one of each), "numbers"; None
-            without labels that are understood.
-        problem: why they are not understood, for the user; "" otherwise.
+        kind: "classes" (one class per instance), "several" (any number of classes), "positions" (one class per position), or
+            "numbers"; None without labels, or if they cannot be used.
+        problem: message that says why they cannot be used; "" if they can.
 
     Raises:
-        ConfigurationError: they are no labels that are understood, or do not fit the model or the names.
+        ConfigurationError: the labels have an unsupported form, or do not fit the model or the class names.
     """
 
     def __init__(
@@ -43,21 +43,25 @@ class Labels:
         self._width = width
         self.problem = ""
         self.kind: str | None = "several" if task == "multilabel" else None
-        if task is None and _holds_sets(first) and all(isinstance(name, str) for own in first for name in own):
+        if (
+            task is None
+            and _are_sets(first)
+            and all(isinstance(name, str) for label_set in first for name in label_set)
+        ):
             self.kind = "several"
-        array = self._array(first)
+        array = self._as_array(first)
         if array is None:
             return
         if self.kind is None:
             self.kind = _kind(array, width, task, positions)
-        if self.kind == "classes" and _flat(array).dtype.kind == "f" and (width or 1) > 1:
-            stray = _flat(array)[_flat(array) % 1 != 0]
-            if stray.size:
+        if self.kind == "classes" and _squeezed(array).dtype.kind == "f" and (width or 1) > 1:
+            invalid = _squeezed(array)[_squeezed(array) % 1 != 0]
+            if invalid.size:
                 raise ConfigurationError(
-                    f"Labels must be whole numbers, for the model tells {width} classes apart; got {stray[:1]}. Give class "
+                    f"Labels must be whole numbers, for the model tells {width} classes apart; got {invalid[:1]}. Give class "
                     "indices, or a model with one output for regression."
                 )
-        converted = self._converted(array)
+        converted = self._as_kind(array)
         if converted is None:
             what = f"0 or 1 for each of {width} classes" if self.kind == "several" else "one per instance"
             self.kind = None
@@ -68,14 +72,19 @@ class Labels:
         elif self.kind in ("classes", "positions") and converted.size:
             self._check_range(int(converted.max()))
 
-    def of(self, labels: Any) -> np.ndarray | None:
-        """Labels of a batch, None without.
+    def convert(self, labels: Any) -> np.ndarray | None:
+        """Converts the labels of a batch.
 
-        int64 [instances] or [instances, positions]; float64 [instances] or [instances, numbers], 0, 1 and NaN (unknown) where an
-        instance may have several classes.
+        Returns:
+            int64 [instances] or [instances, positions] of class indices, negative without label; float64 [instances] or
+            [instances, numbers] of numbers; float64 [instances, classes] of 0, 1 and NaN (unknown) for kind "several". None
+            without labels, or if their shape does not fit.
+
+        Raises:
+            ConfigurationError: they are of another kind than those of the first batch.
         """
-        array = self._array(labels)
-        return None if array is None else self._converted(array)
+        array = self._as_array(labels)
+        return None if array is None else self._as_kind(array)
 
     def _check_range(self, largest: int) -> None:
         width = 2 if self._width == 1 else self._width
@@ -90,14 +99,14 @@ class Labels:
                 "yields (inputs, labels) and that labels count from 0."
             )
 
-    def _array(self, labels: Any) -> np.ndarray | None:
+    def _as_array(self, labels: Any) -> np.ndarray | None:
         if labels is None:
             return None
         if isinstance(labels, torch.Tensor):
             tensor = labels.detach().cpu()
             return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
-        if self.kind == "several" and _holds_sets(labels):
-            return self._many_hot(labels)
+        if self.kind == "several" and _are_sets(labels):
+            return self._multi_hot(labels)
         if isinstance(labels, (list, tuple)) and labels and all(isinstance(label, torch.Tensor) for label in labels):
             labels = [label.tolist() for label in labels]
         try:
@@ -105,7 +114,7 @@ class Labels:
         except ValueError as error:  # of unequal lengths
             raise ConfigurationError(f"Labels must be one number per instance; got {labels!r:.80}.") from error
         if array.dtype.kind in "US" or (array.dtype == object and all(isinstance(label, str) for label in array.flat)):
-            return self._indices(array.astype(str))
+            return self._class_indices(array.astype(str))
         if array.dtype.kind not in "iubf":
             raise ConfigurationError(
                 f"Labels must be class indices (whole numbers), or names from class_names; got {array.dtype} in "
@@ -113,37 +122,38 @@ class Labels:
             )
         return array
 
-    def _indices(self, texts: np.ndarray) -> np.ndarray:
+    def _class_indices(self, texts: np.ndarray) -> np.ndarray:
         if self._names is None:
             raise ConfigurationError(
                 f"Labels are texts ({texts.flat[0]!r}), so class_names is needed: the names in the order of the model's "
                 "outputs."
             )
         index = {name: position for position, name in enumerate(self._names)}
-        stray = next((text for text in texts.flat if text not in index), None)
-        if stray is not None:
+        invalid = next((text for text in texts.flat if text not in index), None)
+        if invalid is not None:
             raise ConfigurationError(
-                f"There is a label {str(stray)!r}, which is none of class_names ({', '.join(self._names[:8])}…)."
+                f"There is a label {str(invalid)!r}, which is none of class_names ({', '.join(self._names[:8])}…)."
             )
         return np.asarray([index[text] for text in texts.flat], dtype=np.int64).reshape(texts.shape)
 
-    def _many_hot(self, labels: Collection[Any]) -> np.ndarray:
-        """Sets of names or indices as 0 and 1 [instances, classes]."""
+    def _multi_hot(self, labels: Collection[Any]) -> np.ndarray:
+        """Multi-hot encoding of sets of class names or indices, int64 [instances, classes]."""
         width = self._width or len(self._names or ())
-        found = np.zeros((len(labels), width), np.int64)
-        for row, own in enumerate(labels):
-            given = np.asarray(list(own))
-            if not given.size:
+        multi_hot = np.zeros((len(labels), width), np.int64)
+        for index, label_set in enumerate(labels):
+            values = np.asarray(list(label_set))
+            if not values.size:
                 continue
-            classes = self._indices(given) if given.dtype.kind in "US" else given
+            classes = self._class_indices(values) if values.dtype.kind in "US" else values
             if classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() >= width:
                 raise ConfigurationError(
-                    f"The labels of an instance must be names from class_names or class indices, 0 to {width - 1}; got {own!r:.80}."
+                    f"The labels of an instance must be names from class_names or class indices, 0 to {width - 1}; "
+                    f"got {label_set!r:.80}."
                 )
-            found[row, classes] = 1
-        return found
+            multi_hot[index, classes] = 1
+        return multi_hot
 
-    def _converted(self, array: np.ndarray) -> np.ndarray | None:
+    def _as_kind(self, array: np.ndarray) -> np.ndarray | None:
         if self.kind == "several":
             array = array[:, None] if array.ndim == 1 and self._width == 1 else array
             if array.ndim != 2 or (self._width is not None and array.shape[1] != self._width):
@@ -151,7 +161,7 @@ class Labels:
             return np.where(np.isin(array, (0, 1)), array, np.nan).astype(np.float64)
         if self.kind == "positions":
             return array.astype(np.int64) if array.ndim == 2 else None
-        array = _flat(array)
+        array = _squeezed(array)
         if self.kind == "numbers" and array.ndim == 2 and array.shape[1] == self._width:
             return array.astype(np.float64)
         if array.ndim == 2 and array.shape[1] == self._width:
@@ -174,7 +184,7 @@ class Labels:
 
 
 def check_width(class_names: Sequence[str] | None, width: int | None) -> None:
-    """Compares the names with the model's output.
+    """Checks that there is a class name for each of the model's outputs.
 
     Raises:
         ConfigurationError: there are more or fewer names than classes.
@@ -188,12 +198,12 @@ def check_width(class_names: Sequence[str] | None, width: int | None) -> None:
 
 
 def _kind(array: np.ndarray, width: int | None, task: str | None, positions: int | None) -> str:
-    """What labels are, by those of the first batch."""
+    """The kind of the labels, judged by those of the first batch."""
     if task in ("regression", "ranking"):
         return "numbers"
     if positions is not None and array.ndim == 2:
         return "positions"
-    flat = _flat(array)
+    flat = _squeezed(array)
     if flat.ndim == 2 and flat.shape[1] == width:
         values = flat.astype(np.float64)
         if not np.isin(values[np.isfinite(values)], (0, 1, -1)).all():
@@ -201,20 +211,20 @@ def _kind(array: np.ndarray, width: int | None, task: str | None, positions: int
         return "classes" if task == "classification" or (task is None and _is_one_hot(flat)) else "several"
     if flat.ndim == 1 and flat.dtype.kind == "f" and task != "classification":
         known = flat[np.isfinite(flat)]
-        integral = bool(known.size and (known == np.round(known)).all())
-        if not (integral and ((width or 1) > 1 or set(known.tolist()) <= {0.0, 1.0})):
-            return "classes" if (width or 1) > 1 else "numbers"  # the first of these is told
+        all_whole = bool(known.size and (known == np.round(known)).all())
+        if not (all_whole and ((width or 1) > 1 or set(known.tolist()) <= {0.0, 1.0})):
+            return "classes" if (width or 1) > 1 else "numbers"  # an error names the first that is no whole number
     return "classes"
 
 
-def _holds_sets(labels: Any) -> bool:
-    """Whether there is a collection of classes for each instance, as in [["ant", "bee"], []]."""
+def _are_sets(labels: Any) -> bool:
+    """Whether the labels are a collection of classes per instance, as in [["ant", "bee"], []]."""
     sets = (list, tuple, set, frozenset)
     return isinstance(labels, (list, tuple)) and bool(labels) and all(isinstance(label, sets) for label in labels)
 
 
-def _flat(array: np.ndarray) -> np.ndarray:
-    """One number per instance, if it is only the shape that says otherwise."""
+def _squeezed(array: np.ndarray) -> np.ndarray:
+    """Labels as [instances] if they are a scalar or [instances, 1]; others unchanged."""
     if array.ndim == 0:
         return array[None]
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array

@@ -1,4 +1,4 @@
-"""What Hugging Face's Trainer and models say of the evaluation data: batches, names of classes, texts of tokens."""
+"""Reads the evaluation data of Hugging Face's Trainer: data loaders, class names, and decoded texts."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -12,10 +12,12 @@ from tensorboard_activis.capture.torch.batches import LABEL_KEYS
 
 
 def evaluation_data(loader: Any, args: Any, *, shared: bool) -> Any:
-    """The trainer's evaluation set, read by a loader of our own, for the trainer's keeps count of who reads it.
+    """A data loader of our own for the trainer's evaluation set, because the trainer's loader counts its iterations.
 
     Arguments:
-        shared: whether each of several processes shall have a part.
+        loader: the trainer's evaluation loader.
+        args: the `TrainingArguments`.
+        shared: whether each of several processes gets a part of the data.
     """
     dataset: Any = getattr(loader, "dataset", None)
     if dataset is None:
@@ -30,31 +32,31 @@ def evaluation_data(loader: Any, args: Any, *, shared: bool) -> Any:
 
 
 def batched(data: Any, args: Any, model: Any, loader: Any) -> Any:
-    """Examples in batches, as the trainer's loaders make them: columns that the model does not take are left out."""
+    """A data loader of examples that collates them as the trainer does, without columns that the model does not take."""
     examples = isinstance(data, list) and bool(data) and isinstance(data[0], Mapping)
-    whole = isinstance(data, (DataLoader, list, tuple, Mapping, torch.Tensor)) or not hasattr(data, "__getitem__")
-    if loader is None or (whole and not examples):
+    has_batches = isinstance(data, (DataLoader, list, tuple, Mapping, torch.Tensor)) or not hasattr(data, "__getitem__")
+    if loader is None or (has_batches and not examples):
         return data
     collator = loader.collate_fn
     if args.remove_unused_columns:
         collator = collator.data_collator if isinstance(collator, RemoveColumnsCollator) else collator
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # of an adapter
-        columns = [*inspect.signature(inner.forward).parameters, *LABEL_KEYS, *(args.label_names or ())]
+        base_model = model.get_base_model() if hasattr(model, "get_base_model") else model  # PEFT
+        columns = [*inspect.signature(base_model.forward).parameters, *LABEL_KEYS, *(args.label_names or ())]
         collator = RemoveColumnsCollator(collator, columns)
     return DataLoader(data, args.eval_batch_size, collate_fn=collator)
 
 
 def label_names(model: Any) -> list[str] | None:
-    """What the configuration of a classifier calls the classes; None if it has but the names that it is born with."""
+    """Class names of a classifier, from `id2label` of its configuration; None if these are the default LABEL_0, LABEL_1, …"""
     names = getattr(getattr(model, "config", None), "id2label", None) or {}
-    found = [str(names[index]) for index in sorted(names)]
-    if not type(model).__name__.endswith("Classification") or len(set(found)) != len(found) or len(found) < 2:
+    classes = [str(names[index]) for index in sorted(names)]
+    if not type(model).__name__.endswith("Classification") or len(set(classes)) != len(classes) or len(classes) < 2:
         return None
-    return None if all(name.startswith("LABEL_") for name in found) else found
+    return None if all(name.startswith("LABEL_") for name in classes) else classes
 
 
 def decoder(tokenizer: Any) -> Callable[[Any], list[str] | None] | None:
-    """A function of a batch that gives its texts; None where there is no tokenizer, but something for images, say."""
+    """A function that decodes the texts of a batch; None if there is no tokenizer, as where the processor is for images."""
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
     if not hasattr(tokenizer, "batch_decode"):
         return None
@@ -65,7 +67,7 @@ def decoder(tokenizer: Any) -> Callable[[Any], list[str] | None] | None:
             return None
         mask = batch.get("attention_mask")
         mask = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
-        rows = [row[real.bool()].tolist() for row, real in zip(ids, mask, strict=True)]
-        return list(tokenizer.batch_decode(rows, skip_special_tokens=True))
+        sequences = [sequence[is_token.bool()].tolist() for sequence, is_token in zip(ids, mask, strict=True)]
+        return list(tokenizer.batch_decode(sequences, skip_special_tokens=True))
 
     return texts

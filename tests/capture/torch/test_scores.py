@@ -30,25 +30,25 @@ NAMES = ["a", "b", "c"]
     ],
 )
 def test_class_indices(raw: Any, width: int, expected: list[int]) -> None:
-    found = Labels(NAMES if width == 3 else None, raw, width).of(raw)
-    assert found is not None
-    assert found.dtype == np.int64
-    assert found.tolist() == expected
+    labels = Labels(NAMES if width == 3 else None, raw, width).convert(raw)
+    assert labels is not None
+    assert labels.dtype == np.int64
+    assert labels.tolist() == expected
 
 
 @pytest.mark.parametrize("raw", [torch.tensor([0.5, 1.25]), torch.tensor([3.0, 7.0]), np.array([[0.5], [1.25]])])
 def test_real_numbers_are_regression(raw: Any) -> None:
-    found = Labels(None, raw, 1).of(raw)
-    assert found is not None
-    assert found.dtype == np.float64
-    assert found.ndim == 1
+    labels = Labels(None, raw, 1).convert(raw)
+    assert labels is not None
+    assert labels.dtype == np.float64
+    assert labels.ndim == 1
 
 
 def test_what_labels_are_is_decided_once() -> None:
     whole = Labels(None, torch.tensor([1.0, 2.0]), 3)
     with pytest.raises(ConfigurationError, match=r"whole numbers at first; now there is 0.5"):
-        whole.of(torch.tensor([0.5]))
-    later = whole.of(torch.tensor([1.0, torch.nan]))
+        whole.convert(torch.tensor([0.5]))
+    later = whole.convert(torch.tensor([1.0, torch.nan]))
     assert later is not None
     assert later.tolist() == [1, -1]
 
@@ -56,8 +56,8 @@ def test_what_labels_are_is_decided_once() -> None:
 def test_labels_of_another_form_are_told() -> None:
     labels = Labels(None, torch.ones(4, 6, dtype=torch.int64), 3)
     assert "labels of shape (4, 6) are not one per instance" in labels.problem
-    assert labels.of(torch.ones(4, 6)) is None
-    assert Labels(None, None, 3).of(None) is None
+    assert labels.convert(torch.ones(4, 6)) is None
+    assert Labels(None, None, 3).convert(None) is None
 
 
 @pytest.mark.parametrize(
