@@ -75,7 +75,7 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
                 compare=["other", None],
                 selection={"kind": "instance", "row": 5000},
                 modules=["nowhere"],
-                statistic="median",
+                statistic="mode",
                 tab="table",
                 scale="raw",
                 expression="lable == 3",
