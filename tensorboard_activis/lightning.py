@@ -1,6 +1,6 @@
-"""Logging from Lightning: add `ActiVisCallback` to `Trainer(callbacks=[...])`.
+"""The callback for Lightning: add `ActiVisCallback` to `Trainer(callbacks=[...])`.
 
-The callback is one for `lightning.pytorch` as for `pytorch_lightning`.
+It works with `lightning.pytorch` and with `pytorch_lightning`.
 """
 
 import importlib.util
@@ -22,12 +22,12 @@ __all__ = ["ActiVisCallback"]
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 
-#: Strategies in which a process holds a part of every parameter, and the module alone cannot be run: its wrapper must be.
+#: Strategies that shard every parameter over processes, so that the module runs only inside the strategy's wrapper.
 _SHARDED = ("FSDPStrategy", "DeepSpeedStrategy")
 
 
 def _bases() -> tuple[type, ...]:
-    """Lightning's `Callback` as the user has it: each of the two packages has one of its own, of equal form."""
+    """The `Callback` classes of the Lightning packages in use; each package has its own, with the same methods."""
     in_use = [name for name in _PACKAGES if name in sys.modules]
     installed = [name for name in _PACKAGES if importlib.util.find_spec(name.partition(".")[0]) is not None]
     if not installed:
@@ -36,7 +36,7 @@ def _bases() -> tuple[type, ...]:
 
 
 class ActiVisCallback(*_bases()):  # type: ignore[misc]
-    """Records what the neurons of a LightningModule respond to, while it trains.
+    """Logs the activations of a LightningModule's neurons on evaluation data, while it trains.
 
     What is recorded is the module's `forward`, so layers have the paths of its attributes (`model.layer2`). Snapshots are
     filed under `trainer.global_step`, in the trainer's precision. Training stays as it is: weights, optimizer, batch
@@ -45,16 +45,16 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
     also a model whose parameters `fully_shard` spreads over them (ModelParallelStrategy).
 
     Arguments:
-        data: what to evaluate on, as in `ActiVisLogger`; None: the trainer's validation loader, if it has a single one.
+        data: the evaluation data, as in `ActiVisLogger`; None: the trainer's validation loader, if it has a single one.
         log_dir: run directory; what is written goes to `activis` inside it. None: that of the trainer's TensorBoardLogger,
             so that the run lies beside its scalars.
         every_n_epochs: epochs from one snapshot to the next.
-        every_n_steps: optimizer steps from one snapshot to the next; given this, epochs do not count.
+        every_n_steps: optimizer steps from one snapshot to the next; if set, `every_n_epochs` is ignored.
         layers, class_names, subsets, sample, reducer, unpack, task, id, columns, texts, audio, pinned, graph, progress, strict:
             as in `ActiVisLogger`.
 
     Raises:
-        ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
+        ConfigurationError: an argument is wrong. What only the model can tell (layers that match nothing, a
             forward pass that fails) is raised when the fit starts; with the trainer's own loader as soon as that is there,
             after the sanity check and before the first batch.
     """
@@ -115,7 +115,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         self._last_step = 0
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        """Checks what can be told before there are data."""
+        """Checks everything that can be checked before there are data."""
         self.close()
         if not _takes_part(trainer):
             return
@@ -125,7 +125,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
             self._open(trainer, pl_module, self._data)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """The trainer's validation loader is there from now on."""
+        """Makes the logger for the trainer's validation loader, which exists from now on."""
         self._last_step = trainer.global_step
         if self._logger is None and _takes_part(trainer):
             self._open(trainer, pl_module, _validation_loader(trainer))
@@ -178,7 +178,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
 
 
 def _log_together(trainer: Any) -> bool:
-    """Whether there are several processes that torch connects; of others the first alone logs, over all data."""
+    """Whether several processes, connected by torch.distributed, log together; else the first one logs alone, over all data."""
     return trainer.world_size > 1 and dist.is_available() and dist.is_initialized()
 
 
@@ -188,12 +188,12 @@ def _takes_part(trainer: Any) -> bool:
 
 def _check_strategy(trainer: Any) -> None:
     names = {base.__name__ for base in type(trainer.strategy).__mro__}
-    found = next((name for name in _SHARDED if name in names), None)
+    sharded = next((name for name in _SHARDED if name in names), None)
     # Of DeepSpeed's stages the third alone spreads parameters.
-    whole = found is None or (found == "DeepSpeedStrategy" and not trainer.strategy.zero_stage_3)
+    whole = sharded is None or (sharded == "DeepSpeedStrategy" and not trainer.strategy.zero_stage_3)
     if trainer.world_size > 1 and not whole:
         raise ConfigurationError(
-            f"Under {found} no process has the whole model, and the module cannot be run outside of its steps. Train with "
+            f"Under {sharded} no process has the whole model, and the module cannot be run outside of its steps. Train with "
             "ModelParallelStrategy (fully_shard) or strategy='ddp', or log from a checkpoint with "
             "tensorboard_activis.torch.ActiVisLogger."
         )
@@ -213,7 +213,7 @@ def _directory(log_dir: str | os.PathLike[str] | None, trainer: Any) -> str | os
 
 
 def _validation_loader(trainer: Any) -> Any:
-    """The trainer's one loader; over all data, where its sampler hands out a part and this process logs alone."""
+    """The trainer's single validation loader; if this process logs alone, without the sampler that gives it a part of the data."""
     loaders = trainer.val_dataloaders
     if isinstance(loaders, Mapping):
         loaders = list(loaders.values())

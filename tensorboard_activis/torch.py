@@ -1,4 +1,4 @@
-"""Logging from PyTorch.
+"""The PyTorch logger: records the activations of a model on evaluation data while it trains.
 
 from tensorboard_activis.torch import ActiVisLogger
 
@@ -29,15 +29,15 @@ __all__ = ["ActiVisLogger"]
 
 
 class ActiVisLogger:
-    """Logs what the neurons of a model do on evaluation data, for TensorBoard's ActiVis tab.
+    """Logs the activations of a model's neurons on evaluation data, for TensorBoard's ActiVis tab.
 
-    Logging leaves training as it is: random states, training flags, BatchNorm statistics, gradients and the data loader
-    are afterwards what they were before. It goes on in evaluation mode, without gradients, on the model's device.
+    Logging does not change training: random states, training flags, BatchNorm statistics, gradients and the data loader are
+    restored. The model runs in evaluation mode, without gradients, on its device.
 
     Arguments:
         log_dir: the run's directory, such as `logs/run1`; what is logged goes to `activis` inside it.
         model: in any mode, on any device; also compiled or wrapped by DistributedDataParallel.
-        data: what to evaluate on: a DataLoader or anything that yields batches whenever it is gone through, a Dataset, or
+        data: the evaluation data: a DataLoader or another iterable of batches that can be iterated repeatedly, a Dataset, or
             (inputs, labels) as whole tensors. A batch is (inputs, labels), a dict (labels under `labels` or `label`, the
             rest by name to the model's forward), or inputs alone. Labels are class indices, names from `class_names`, or
             real numbers for regression.
@@ -45,8 +45,8 @@ class ActiVisLogger:
             chooses: the logits, the outputs of repeated blocks, activations, and layers with weights.
         class_names: names of the classes, in the order of the model's outputs.
         subsets: more sets of instances to summarise, name -> expression, such as `{"unsure": "score < 0.5"}`.
-        sample: how many instances are kept one by one. None keeps all, in memory until the snapshot is written: 2 bytes per
-            neuron and instance. Summaries are over all instances all the same.
+        sample: how many instances are stored one by one. None stores all, which are in memory until the snapshot is written: 2
+            bytes per neuron and instance. Summaries are over all instances in any case.
         reducer: how one number per neuron and instance is made of maps and sequences: "mean" (default), "max",
             "std" (population standard deviation), "first", "last", each over the positions that are no padding where the batch
             has an `attention_mask`; a function of float32 [instances, neurons, positions] and a mask that gives
@@ -55,9 +55,9 @@ class ActiVisLogger:
         unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
             docs/tasks.md says what prediction, correct, score and loss are then.
-        id: identities of instances, integers or texts: a function of a batch, or a sequence in the order of the data. An
-            instance whose id came before is left out, and a note says so. None: by order, or by content where that is shuffled.
-        columns: more facts about instances, for subset expressions and the table: a mapping of names to one number, truth value
+        id: instance ids, integers or strings: a function of a batch, or a sequence in the order of the data. An instance
+            whose id came before is left out, and a note says so. None: by order, or by content where data are shuffled.
+        columns: further columns of instances, for subset expressions and the table: a mapping of names to one number, truth value
             or text per instance in the order of the data (a data frame, say), or a function of a batch that returns such a mapping.
         texts: a function of a batch that returns one text, or a list of words, per instance, for a person to read and for
             subset expressions, as in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
@@ -69,15 +69,15 @@ class ActiVisLogger:
         distributed: with torch.distributed and several processes, make the logger on all of them, each with its part of the data
             (DistributedSampler, or parts of your own): they log one snapshot together, as one process would on all the data.
             None: so, unless the others make none within 30 seconds. True: wait for them as long as the process group does.
-            False: this process logs alone, on the data that it is given.
+            False: this process logs alone, on its own data.
         progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
-        strict: raise what goes wrong while logging, instead of warning once and going on.
+        strict: raise errors while logging, instead of warning once and continuing.
 
     Attributes:
-        layers: what is recorded, in the order in which it runs.
+        layers: the recorded layers, in the order in which they run.
 
     Raises:
-        ConfigurationError: something in the arguments cannot work. Raised here, before training, and never by `log`.
+        ConfigurationError: an argument is wrong, or does not fit the model or the data. Raised before training, never by `log`.
     """
 
     def __init__(
@@ -160,17 +160,17 @@ class ActiVisLogger:
 
     @property
     def graph(self) -> schema.Graph:
-        """The model, as it was recorded in one forward pass, and again in others that took another path."""
+        """The model's graph, as recorded in one forward pass, and in further ones that took another path."""
         return self._capture.graph
 
     def log(self, step: int) -> None:
         """Evaluates the model and writes a snapshot for this step.
 
-        The newest counts: it takes the place of what was logged before, by this or an earlier logger of the run, at this step
-        and at higher ones. After 10, 20, 30 a snapshot of step 15 leaves 10 and 15, with a warning where one logger goes back.
+        A snapshot replaces everything that this or an earlier logger of the run logged before at this step or a higher one: after
+        steps 10, 20, 30, a snapshot of step 15 leaves 10 and 15, with a warning if it is the same logger.
 
-        A fault becomes one warning that says what is lost (`strict=True` raises it); nothing is written then. May be called
-        from any thread, also beside one that trains: see docs/reliability.md.
+        An error becomes one warning that says what is lost, and nothing is written (`strict=True` raises it). May be called
+        from any thread, also while another one trains: see docs/reliability.md.
         """
         exclusively(lambda: self._log(step))
 
@@ -180,7 +180,7 @@ class ActiVisLogger:
             self._recorder.graph = self._capture.graph
 
     def close(self) -> None:
-        """Closes the files; safe to call twice, and from any thread. Another logger may then write to the same directory."""
+        """Closes the files and releases the directory for another logger; safe to call twice, and from any thread."""
         self._recorder.close()
 
     def __enter__(self) -> "ActiVisLogger":

@@ -1,4 +1,4 @@
-"""Logging from Hugging Face's `Trainer`: add `ActiVisCallback` to `Trainer(callbacks=[...])`."""
+"""The callback for Hugging Face's `Trainer`: add `ActiVisCallback` to `Trainer(callbacks=[...])`."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ __all__ = ["ActiVisCallback"]
 
 
 class ActiVisCallback(TrainerCallback):
-    """Records what the neurons of a Hugging Face model respond to, at every evaluation and at the end of training.
+    """Logs the activations of a Hugging Face model's neurons, at every evaluation and at the end of training.
 
     Snapshots are filed under `state.global_step`. Training stays as it is: weights, optimizer and random numbers are the
     same with and without the callback. Padding (`attention_mask`) counts in no mean. Tokens are decoded: instances have a
@@ -32,8 +32,8 @@ class ActiVisCallback(TrainerCallback):
     data, as one would on all of them; also a model whose parameters FSDP 2 spreads over them.
 
     Arguments:
-        data: what to evaluate on: a data set or list of examples (dicts), which the trainer's own collator makes batches
-            of, or anything else that `ActiVisLogger` takes. None: the trainer's evaluation set, which comes up at its
+        data: the evaluation data: a data set or list of examples (dicts), which the trainer's collator makes batches of, or
+            anything else that `ActiVisLogger` takes. None: the trainer's evaluation set, which comes up at its
             first evaluation.
         log_dir: run directory; what is written goes to `activis` inside it. None: `args.logging_dir`, or where the
             trainer's TensorBoard callback writes its scalars.
@@ -43,7 +43,7 @@ class ActiVisCallback(TrainerCallback):
             `ActiVisLogger`; what is a function of a batch gets the batch as the collator makes it.
 
     Raises:
-        ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
+        ConfigurationError: an argument is wrong. What only the model can tell (layers that match nothing, a
             forward pass that fails) is raised when training starts; with the trainer's own evaluation set there is a
             warning at the first evaluation instead, and training goes on (`strict=True` raises).
     """
@@ -112,7 +112,7 @@ class ActiVisCallback(TrainerCallback):
         self._directory = _shared_directory(self._log_dir, args)
         self._state = state
         for other in list(_callbacks):
-            other.let_go(self._directory, state)
+            other.close_stale(self._directory, state)
         if self._data is not None:
             self._open(args, objects)
             return
@@ -122,7 +122,7 @@ class ActiVisCallback(TrainerCallback):
                 "ActiVisCallback(data=...), or TrainingArguments(eval_strategy='epoch') and an eval_dataset."
             )
         if state.is_world_process_zero:
-            RunDirectory(self._directory).close()  # raises what would otherwise come after the first epoch
+            RunDirectory(self._directory).close()  # raises errors that would otherwise come after the first epoch
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         if self._data is None:
@@ -145,8 +145,8 @@ class ActiVisCallback(TrainerCallback):
             self._logger.close()
         self._logger = None
 
-    def let_go(self, directory: str | os.PathLike[str], state: Any) -> None:
-        """Closes the files if they belong to another training in this directory, which has failed without notice."""
+    def close_stale(self, directory: str | os.PathLike[str], state: Any) -> None:
+        """Closes the files if they belong to an earlier training in this directory, which failed without calling `on_train_end`."""
         same = self._directory is not None and os.path.abspath(self._directory) == os.path.abspath(directory)
         if same and self._state is not state:
             self.close()
@@ -161,7 +161,7 @@ class ActiVisCallback(TrainerCallback):
                 raise
             self._given_up = True
             if not state.is_world_process_zero and isinstance(error.__cause__, OtherProcessError):
-                return  # told by the first process and by the one that it concerns
+                return  # reported by the first process and by the one that it concerns
             warnings.warn(
                 f"ActiVis logs nothing of this training, which goes on. {error}", ActiVisWarning, stacklevel=3
             )
@@ -195,7 +195,7 @@ class ActiVisCallback(TrainerCallback):
         return self._logger
 
 
-#: All live callbacks: one whose training failed still has its directory locked.
+#: All live callbacks: one whose training failed still locks its directory.
 _callbacks: "weakref.WeakSet[ActiVisCallback]" = weakref.WeakSet()
 
 
@@ -221,13 +221,13 @@ def _check_sharding(args: Any, model: Any) -> None:
 
 
 def _shared_directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
-    """The first process's log directory, for all: the Trainer's rule for its name uses the time and the process's number."""
+    """The log directory of the first process, broadcast to all: the Trainer's default name contains time and process number."""
     directory = _directory(log_dir, args)
     return broadcast_text(os.fspath(directory)) if _log_together(args) else directory
 
 
 def _directory(log_dir: str | os.PathLike[str] | None, args: Any) -> str | os.PathLike[str]:
-    """Where the trainer's TensorBoard callback writes: its own rule has the time in it, so what it wrote comes first."""
+    """The directory of the trainer's TensorBoard callback: that of its event files, for its default name contains the time."""
     if log_dir is not None:
         return log_dir
     named = os.environ.get("TENSORBOARD_LOGGING_DIR") or getattr(args, "logging_dir", None)

@@ -1,4 +1,8 @@
-"""The framework-free half of every callback: a directory of its own, one snapshot per pass, faults that stop nobody."""
+"""Records snapshots into a run directory, for every framework; errors while logging become warnings.
+
+Everything that the callbacks share and that needs no framework is here: checks of keywords, the lock of the directory, writing
+the graph and the snapshots.
+"""
 
 import math
 import os
@@ -53,7 +57,7 @@ def check_options(
     """Checks the keywords that all callbacks share.
 
     Raises:
-        ConfigurationError: one of them is not what it may be.
+        ConfigurationError: a keyword has a wrong value.
     """
     if class_names is not None:
         if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
@@ -79,13 +83,14 @@ def check_options(
 
 
 class RunDirectory:
-    """The directory `activis` inside the user's log_dir, held by one live logger at a time.
+    """The directory `activis` inside the user's log_dir, locked so that only one logger at a time writes to it.
 
     Args:
-        locked: False in a process beside the one that holds it.
+        log_dir: the user's run directory.
+        locked: whether this process takes the lock; False in all processes but the first.
 
     Raises:
-        ConfigurationError: log_dir is a file, cannot be written, is no local path, or another logger holds it.
+        ConfigurationError: log_dir is a file, cannot be written, is no local path, or is locked by another logger.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str], *, locked: bool = True) -> None:
@@ -107,11 +112,11 @@ class RunDirectory:
             remove_leftovers(self.path)
 
     def restore(self) -> None:
-        """Makes the directory, and holds it; also again, when it was deleted under us.
+        """Makes the directory and locks it; also again, if it was deleted meanwhile.
 
         Raises:
-            ConfigurationError: another logger holds it.
-            OSError: it cannot be made.
+            ConfigurationError: another logger has the lock.
+            OSError: the directory cannot be made.
         """
         make_own_directory(self.path)
         if not self._needs_lock or (self._lock.is_locked and (self.path / metadata.LOCK_FILE).exists()):
@@ -133,7 +138,7 @@ class RunDirectory:
         self._lock.release()
 
     def close(self) -> None:
-        """Lets another logger have it; safe to call twice."""
+        """Releases the lock; safe to call twice."""
         uninterrupted(self._release)
 
 
@@ -141,14 +146,14 @@ class Recorder:
     """Writes the graph and the snapshots of one model into one run.
 
     Args:
-        log_dir: the user's run directory, or the `RunDirectory` made of it.
-        graph: the model; may be replaced by setting `graph`, and is written again only when it changed.
-        layers: what will be recorded.
+        log_dir: the user's run directory, or its `RunDirectory`.
+        graph: the model's graph; may be replaced by setting `graph`, and is written again only if it changed.
+        layers: the layers that will be recorded.
         class_names, subsets, sample, task: as in every callback.
-        probabilities: whether the model's outputs are probabilities; None: as the first batch looks.
-        convert: how float32 becomes float16, where a framework has a faster way than numpy's.
-        strict: raise faults while logging instead of warning.
-        processes: those that log together; each makes a recorder, in the same directory.
+        probabilities: whether the model's outputs are probabilities; None: detected in the first batch.
+        convert: converts float32 to float16, where a framework is faster than numpy.
+        strict: raise errors while logging instead of warning.
+        processes: the processes that log together; each makes a recorder for the same directory.
 
     Raises:
         ConfigurationError: see `RunDirectory` and `check_options`.
@@ -172,7 +177,7 @@ class Recorder:
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task)
         self._processes = processes or SingleProcess()
         self.graph = graph
-        self._evaluation = SnapshotOptions(
+        self._options = SnapshotOptions(
             tuple(layers),
             None if class_names is None else [printable(name) for name in class_names],
             {printable(name): expression for name, expression in (subsets or {}).items()},
@@ -193,20 +198,23 @@ class Recorder:
         self._events = EventWriter(self._directory.path, self._session, clock)
         self._instances = InstanceWriter(self._directory.path)
         self._written_graph = b""
-        #: When the last event says that it was written: later than the one before it, even if the clock is set back.
+        #: Time stamp of the last event; it increases even if the clock is set back.
         self._latest = self._started
         self._begun: Counter[int] = Counter()
         self._steps: list[int] = []
         self._reported: set[str] = set()
 
-    def check(self, described: Mapping[str, Any]) -> None:
-        """Tries what describes a few instances, as `SnapshotCollector.add` takes it, before there is anything to lose.
+    def check(self, batch: Mapping[str, Any]) -> None:
+        """Checks outputs, labels and so on of a few instances before training, by collecting them without writing anything.
+
+        Args:
+            batch: keywords of `SnapshotCollector.add`.
 
         Raises:
             ConfigurationError: outputs, labels, ids, columns and so on do not fit the task, each other, or the subsets.
         """
         try:
-            SnapshotCollector(replace(self._evaluation, layers=()), 0).add({}, **described)
+            SnapshotCollector(replace(self._options, layers=()), 0).add({}, **batch)
         except ConfigurationError:
             raise
         except ActiVisError as error:
@@ -214,24 +222,28 @@ class Recorder:
 
     @contextmanager
     def snapshot(self, step: int) -> Iterator[SnapshotCollector]:
-        """Collects a snapshot in the body and publishes it when the body ends well; otherwise nothing is published.
+        """A context in which a snapshot is collected. It is published if the body ends without an exception, else nothing is.
 
-        From then on it counts instead of everything that was logged before it at this step or a higher one.
+        Once published, it replaces everything that was logged before at this step or a higher one.
+
+        Raises:
+            ActiVisError: see `SnapshotCollector`; or another process failed.
+            OSError: a file cannot be written.
         """
         step = checked_step(step)
         arrays = ArrayWriter(self._directory.path, step, self._session, self._processes.rank, self._begun[step])
         self._begun[step] += 1
         try:
             with self._processes.collective():
-                evaluation = SnapshotCollector(self._evaluation, step, self._processes)
-                yield evaluation
-                # A directory that was deleted under us comes back: later snapshots should not be lost as well.
+                collector = SnapshotCollector(self._options, step, self._processes)
+                yield collector
+                # A directory that was deleted meanwhile is made again, so that later snapshots are not lost as well.
                 self._directory.restore()
-                record = evaluation.finish(arrays, self._instances, self._session)
+                record = collector.finish(arrays, self._instances, self._session)
         except DisconnectedError:
-            raise  # the first process may be past this place, and write the event that names this one's file
+            raise  # keep the file: the first process may be further and write the event that names it
         except BaseException:
-            arrays.discard()  # then none is
+            arrays.discard()  # no event will name it
             raise
         if self._processes.rank:
             with self._processes.collective():
@@ -241,22 +253,22 @@ class Recorder:
         self._reported.clear()
 
     def _publish(self, record: schema.Snapshot, arrays: ArrayWriter) -> None:
-        """In the first process, when every file that the record names is complete; the others wait for it."""
-        announced = False
+        """Writes the event, in the first process, once every file that the record names is complete; the others wait for it."""
+        published = False
         try:
             with self._processes.collective():
                 try:
-                    uninterrupted(lambda: self._announce(record))
-                    announced = True
+                    uninterrupted(lambda: self._write_event(record))
+                    published = True
                 except BaseException:
                     if not self._events.reached:
                         arrays.discard(record)
                     raise
         except (OtherProcessError, DisconnectedError):
-            if not announced:
-                raise  # otherwise it is there; what another process met since concerns the next one
+            if not published:
+                raise  # once published, a later error of another process concerns the next snapshot
 
-    def _announce(self, record: schema.Snapshot) -> None:
+    def _write_event(self, record: schema.Snapshot) -> None:
         graph = codec.encode_graph(self.graph)
         self._latest = max(record.wall_time, math.nextafter(self._latest, math.inf))
         blobs = {metadata.GRAPH_TAG: graph, metadata.SNAPSHOT_TAG: codec.encode_snapshot(record)}
@@ -274,22 +286,22 @@ class Recorder:
             )
 
     def _supersede(self, step: int) -> None:
-        """Says which snapshots of this logger no longer count; the one that this step had is replaced without a word."""
-        gone = [one for one in self._steps if one > step]
-        self._steps = [one for one in self._steps if one < step] + [step]
-        if gone:
-            shown = ", ".join(map(str, gone[:10])) + (", …" if len(gone) > 10 else "")
+        """Warns which snapshots of this logger no longer count, except that of the same step, which is just replaced."""
+        superseded = [logged for logged in self._steps if logged > step]
+        self._steps = [logged for logged in self._steps if logged < step] + [step]
+        if superseded:
+            shown = ", ".join(map(str, superseded[:10])) + (", …" if len(superseded) > 10 else "")
             warn(
-                f"ActiVis: step {step} was logged after step {gone[-1]}. As when training goes on from a checkpoint, what was "
-                f"logged before at higher steps no longer counts: {shown}. To keep it, log with rising steps, or to another "
+                f"ActiVis: step {step} was logged after step {superseded[-1]}. As when training goes on from a checkpoint, what "
+                f"was logged before at higher steps no longer counts: {shown}. To keep it, log with rising steps, or to another "
                 "log_dir."
             )
 
     @contextmanager
     def guard(self, step: Any) -> Iterator[None]:
-        """Turns a fault in the body into one warning that says what is lost; with `strict` it is raised as it is.
+        """A context that turns an exception into one warning, which says what is lost; with `strict` the exception is raised.
 
-        A fault in another process is told there, and by the first process.
+        An error in another process is reported by that process and by the first one.
         """
         try:
             yield
@@ -299,7 +311,7 @@ class Recorder:
             if isinstance(error, OtherProcessError) and self._processes.rank:
                 return
             cause = str(error) if isinstance(error, OtherProcessError) else f"{type(error).__name__}: {error}"
-            # A full disk is one cause, whichever file it was that found no room.
+            # A full disk is one cause, whichever file could not be written.
             kind = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else cause
             if kind not in self._reported:
                 self._reported.add(kind)
@@ -309,7 +321,7 @@ class Recorder:
                 )
 
     def close(self) -> None:
-        """Closes the files; safe to call twice. A snapshot that another thread takes comes first."""
+        """Closes the files, after a snapshot that another thread is logging; safe to call twice."""
         exclusively(lambda: uninterrupted(self._close))
 
     def _close(self) -> None:
