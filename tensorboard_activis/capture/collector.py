@@ -1,4 +1,4 @@
-"""One pass over the evaluation data: takes batches, makes one snapshot."""
+"""Collects one snapshot: updates statistics and the sample with every batch, and writes the result at the end."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.contents import Audio, Texts
 from tensorboard_activis.capture.instance_metadata import checked_ids
 from tensorboard_activis.capture.instances import prediction_table
-from tensorboard_activis.capture.merging import merge, spread
+from tensorboard_activis.capture.merging import distribute_sample, merge
 from tensorboard_activis.capture.predictions import Predictions
 from tensorboard_activis.capture.processes import Processes, SingleProcess, broadcast
 from tensorboard_activis.capture.publication import Collected, SnapshotOptions, StoredInstances, publish
@@ -25,19 +25,24 @@ from tensorboard_activis.write.instances import InstanceWriter
 
 
 class SnapshotCollector:
-    """Collects one snapshot, batch by batch. What is held grows with the sample; of other instances, 8 bytes of their ids.
+    """Collects one snapshot, batch by batch. Memory grows with the sample; other instances take 8 bytes, for the hash of their id.
+
+    Arguments:
+        options: the same for all snapshots of a logger.
+        step: training step of the snapshot.
+        processes: the processes that collect it together; None: this one alone.
 
     Attributes:
-        gathered: what was seen so far.
+        collected: statistics, sample and counts of all batches so far.
     """
 
-    def __init__(self, evaluation: SnapshotOptions, step: int, processes: Processes | None = None) -> None:
-        self._evaluation = evaluation
+    def __init__(self, options: SnapshotOptions, step: int, processes: Processes | None = None) -> None:
+        self._options = options
         self._step = step
         self._processes = processes or SingleProcess()
-        self.gathered = Collected.begun(evaluation, self._processes)
+        self.collected = Collected.begin(options, self._processes)
         self._groups: Groups | None = None
-        self._settled = False
+        self._decided = False
 
     def add(
         self,
@@ -53,160 +58,171 @@ class SnapshotCollector:
         audio: Audio | None = None,
         pinned: bool = False,
     ) -> None:
-        """Adds one batch. Of several processes all add their batches at the same time, an empty one where one has no more.
+        """Adds one batch. With several processes, all add batches at the same time, an empty one if a process has no more.
 
         Args:
             activations: per layer float32 [instances, neurons], already reduced.
-            inputs: what the model was given, [instances, ...]; shown where it looks like images or features, which are columns
-                as well (x0, x1, …). A mapping gives features [instances] by name.
+            inputs: the model's inputs, [instances, ...]; stored as content if they are images or features. Features are columns as
+                well (x0, x1, …). A mapping gives features [instances] by name.
             labels: class indices (-1: none), or floats for regression, [instances]; 0 and 1 (else: unknown)
                 [instances, classes]; class indices (-100: none) [instances, positions].
             outputs: logits or probabilities [instances, classes]; [instances]; [instances, positions, classes], or the
-                `TokenScores` that were made of these on the device.
-            ids: stable identities, all integers or all texts; the running index when None, which several processes may not
-                do. An id that came before is the same instance, which is left out.
-            channels: where images have their channels, "first" or "last".
-            texts: what a person would read, [instances], or a list of words for each; shown, and the columns `text` and
-                `words` of subset expressions.
-            columns: the user's own, name -> one number, truth value or text per instance (None: missing).
-            audio: waveforms [instances, samples] or [instances, channels, samples], and their values per second.
-            pinned: these are extra instances: always kept, behind the sample, and in no summary or metric. They come after the
-                data. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
+                `TokenScores` that were computed from these on the device.
+            ids: instance ids, all integers or all strings; None: the running index, which is not possible with several processes.
+                An instance whose id came before is left out.
+            channels: where images have their channel axis, "first" or "last".
+            texts: a string, or a list of words, per instance; stored as content, and the columns `text` and `words` of subset
+                expressions.
+            columns: user columns, name -> one number, bool, string or time per instance (None: missing).
+            audio: waveforms [instances, samples] or [instances, channels, samples], and their sample rate (samples per second).
+            pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come
+                after all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
 
         Raises:
-            ActiVisError: a layer is missing, its width or its number of rows is not what it was, or what describes instances
-                is not one for each, or not what it was.
+            ActiVisError: a layer is missing or has a wrong shape; ids, texts or columns are not one per instance, or differ in
+                kind from earlier batches.
         """
-        seen = self.gathered
-        values = self._checked(activations)
-        count = values[0].shape[0] if values else _length(outputs, ids)
+        collected = self.collected
+        values = self._check_activations(activations)
+        count = values[0].shape[0] if values else _count(outputs, ids)
         if not count:
             if self._processes.size > 1 and not pinned:
-                seen.duplicates.add(np.zeros(0, np.uint64))
-                self._settle(None)
+                collected.duplicates.add(np.zeros(0, np.uint64))
+                self._share_decisions(None)
             return
-        if pinned and seen.subsets is None and not self._settled:
+        if pinned and collected.subsets is None and not self._decided:
             raise ActiVisError("Pinned instances come after the evaluation data, and there were none.")
-        keys = self._keys(ids, count, pinned)
-        facts = seen.contents.columns_of_batch(count, inputs=inputs, texts=texts, columns=columns, pinned=pinned)
-        rows = np.arange(count)
-        order = rows if keys is None else ranks(keys.tolist())
+        instance_ids = self._ids(ids, count, pinned)
+        columns_by_name = collected.contents.columns_of_batch(
+            count, inputs=inputs, texts=texts, columns=columns, pinned=pinned
+        )
+        new = np.arange(count)
+        hashes = new if instance_ids is None else ranks(instance_ids.tolist())
         if ids is not None and not pinned:
-            rows = np.flatnonzero(seen.duplicates.add(order))
+            new = np.flatnonzero(collected.duplicates.add(hashes))
         if not pinned:
-            self._settle(
-                (lambda: self._decide(rows, outputs, labels, facts, inputs=inputs, channels=channels, audio=audio))
-                if rows.size
+            self._share_decisions(
+                (
+                    lambda: self._decide_by(
+                        new, outputs, labels, columns_by_name, inputs=inputs, channels=channels, audio=audio
+                    )
+                )
+                if new.size
                 else None
             )
-        if rows.size < count:  # the others came before
-            seen.repeated += count - rows.size
-            values, keys, order = [batch[rows] for batch in values], None if keys is None else keys[rows], order[rows]
-            facts = {name: column[rows] for name, column in facts.items()}
-            outputs, labels = _taken(outputs, labels, rows)
-            if not rows.size:
+        if new.size < count:  # the other instances came before
+            collected.repeated += count - new.size
+            values, instance_ids, hashes = (
+                [batch[new] for batch in values],
+                None if instance_ids is None else instance_ids[new],
+                hashes[new],
+            )
+            columns_by_name = {name: column[new] for name, column in columns_by_name.items()}
+            outputs, labels = _take(outputs, labels, new)
+            if not new.size:
                 return
-        table = seen.contents.columns(facts)
-        outcome = seen.evaluator.evaluate(outputs, labels, table.get("group"))
+        table = collected.contents.columns(columns_by_name)
+        predictions = collected.evaluator.evaluate(outputs, labels, table.get("group"))
         if pinned:
-            seen.pinned.append(
-                self._kept(rows, values, keys, outcome, facts)
-                | seen.contents.content_of(rows, inputs=inputs, channels=channels, audio=audio)
+            collected.pinned.append(
+                self._stored(new, values, instance_ids, predictions, columns_by_name)
+                | collected.contents.content_of(new, inputs=inputs, channels=channels, audio=audio)
             )
             return
-        assert keys is not None
-        known = prediction_table(keys, outcome.label, outcome.columns, self._evaluation.class_names, table)
-        members = self._declared().members(known, outcome.members, outcome.columns.get("correct"))
-        self._groups = Groups(members, rows.size, self._groups)
-        for moments, batch in zip(seen.moments, values, strict=True):
+        assert instance_ids is not None
+        known = prediction_table(instance_ids, predictions.label, predictions.columns, self._options.class_names, table)
+        members = self._subsets().members(known, predictions.members, predictions.columns.get("correct"))
+        self._groups = Groups(members, new.size, self._groups)
+        for moments, batch in zip(collected.moments, values, strict=True):
             moments.add(batch, self._groups)
-        seen.count(outcome)
-        chosen = seen.sample.candidates(order)
-        kept = self._kept(chosen, values, keys, outcome, facts)
-        kept |= seen.contents.content_of(rows[chosen], inputs=inputs, channels=channels, audio=audio)
-        seen.sample.add(order[chosen], kept)
-        seen.seen += rows.size
+        collected.count(predictions)
+        chosen = collected.sample.candidates(hashes)
+        stored = self._stored(chosen, values, instance_ids, predictions, columns_by_name)
+        stored |= collected.contents.content_of(new[chosen], inputs=inputs, channels=channels, audio=audio)
+        collected.sample.add(hashes[chosen], stored)
+        collected.seen += new.size
 
     def finish(self, arrays: ArrayWriter, instances: InstanceWriter, session: str) -> schema.Snapshot:
-        """Writes the large parts and returns the record that names them: see `publish`.
+        """Writes the side files, and returns the record that names them; see `publish`.
 
         Raises:
-            ActiVisError: there was not one instance.
+            ActiVisError: there were no instances.
+            OSError: a file cannot be written.
         """
-        if not self._settled:
+        if not self._decided:
             raise ActiVisError("The evaluation data gave no instances, so there is nothing to show.")
-        self._declared()
+        self._subsets()
         if self._processes.size > 1:
-            merge(self._processes, self.gathered)
-            rows = spread(self._processes, self.gathered, self._evaluation.sample)
+            merge(self._processes, self.collected)
+            stored = distribute_sample(self._processes, self.collected, self._options.sample)
         else:
-            rows = StoredInstances.of(self.gathered)
-        return publish(self._evaluation, self.gathered, rows, self._step, arrays, instances, session, self._processes)
+            stored = StoredInstances.of_single_process(self.collected)
+        return publish(self._options, self.collected, stored, self._step, arrays, instances, session, self._processes)
 
-    def _settle(self, decide: Callable[[], None] | None) -> None:
-        """What the first batch decides, such as the task, holds for all processes as the first that has data decides it."""
-        if self._settled:
+    def _share_decisions(self, decide: Callable[[], None] | None) -> None:
+        """Shares what the first batch decides, such as the task: the first process that has data decides for all processes."""
+        if self._decided:
             return
-        seen = self.gathered
+        collected = self.collected
         if decide is not None and self._processes.size > 1:
             decide()
-        mine = None if decide is None else (seen.evaluator.decided, seen.contents.decided)
-        found = broadcast(self._processes, mine)
-        if found is not None:
-            if found is not mine:
-                seen.evaluator.decide_as(found[0])
-                seen.contents.decide_as(found[1])
-            self._settled = True
+        own = None if decide is None else (collected.evaluator.decided, collected.contents.decided)
+        decided = broadcast(self._processes, own)
+        if decided is not None:
+            if decided is not own:
+                collected.evaluator.decide_as(decided[0])
+                collected.contents.decide_as(decided[1])
+            self._decided = True
 
-    def _decide(
+    def _decide_by(
         self,
-        rows: np.ndarray,
+        instances: np.ndarray,
         outputs: np.ndarray | TokenScores | None,
         labels: np.ndarray | None,
-        facts: Mapping[str, np.ndarray],
-        **looks: Any,
+        columns_by_name: Mapping[str, np.ndarray],
+        **content: Any,
     ) -> None:
-        seen = self.gathered
-        seen.evaluator.evaluate(outputs, labels, seen.contents.columns(facts).get("group"))
-        seen.contents.content_of(rows[:1], **looks)
+        collected = self.collected
+        collected.evaluator.evaluate(outputs, labels, collected.contents.columns(columns_by_name).get("group"))
+        collected.contents.content_of(instances[:1], **content)
 
-    def _kept(
+    def _stored(
         self,
         chosen: np.ndarray,
         values: Sequence[np.ndarray],
-        keys: np.ndarray | None,
-        outcome: Predictions,
-        facts: Mapping[str, np.ndarray],
+        instance_ids: np.ndarray | None,
+        predictions: Predictions,
+        columns_by_name: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """What is kept of the chosen instances of a batch, besides their looks."""
-        kept: dict[str, np.ndarray] = {} if keys is None else {"id": keys[chosen]}
-        if outcome.label is not None:
-            kept["label"] = outcome.label[chosen]
-        kept |= {f"column/{name}": column[chosen] for name, column in outcome.columns.items()}
-        kept |= {name: column[chosen] for name, column in facts.items()}
+        """What is stored of these instances of a batch, except content: arrays [instances, ...] by name."""
+        stored: dict[str, np.ndarray] = {} if instance_ids is None else {"id": instance_ids[chosen]}
+        if predictions.label is not None:
+            stored["label"] = predictions.label[chosen]
+        stored |= {f"column/{name}": column[chosen] for name, column in predictions.columns.items()}
+        stored |= {name: column[chosen] for name, column in columns_by_name.items()}
         for index, batch in enumerate(values):
-            kept[f"activations/{index}"], clipped = to_float16(batch[chosen], self._evaluation.convert)
-            self.gathered.clipped[index] += clipped
-        return kept
+            stored[f"activations/{index}"], clipped = to_float16(batch[chosen], self._options.convert)
+            self.collected.clipped[index] += clipped
+        return stored
 
-    def _keys(self, ids: Sequence[int] | Sequence[str] | None, count: int, pinned: bool) -> np.ndarray | None:
-        seen = self.gathered
+    def _ids(self, ids: Sequence[int] | Sequence[str] | None, count: int, pinned: bool) -> np.ndarray | None:
+        collected = self.collected
         if ids is None and self._processes.size > 1 and not pinned:
             raise ActiVisError("Several processes need ids, to tell whether they have the same instances. Give id=.")
         if ids is None:
-            return None if pinned else np.arange(seen.seen, seen.seen + count)
-        keys = checked_ids(ids, count)
-        texts = keys.dtype == object
-        if seen.texts is not None and texts != seen.texts:
+            return None if pinned else np.arange(collected.seen, collected.seen + count)
+        instance_ids = checked_ids(ids, count)
+        texts = instance_ids.dtype == object
+        if collected.ids_are_strings is not None and texts != collected.ids_are_strings:
             raise ActiVisError(
                 "Some ids are texts and others are numbers. Make them all texts, with str for example, or all numbers."
             )
-        seen.texts = texts
-        return keys
+        collected.ids_are_strings = texts
+        return instance_ids
 
-    def _checked(self, activations: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def _check_activations(self, activations: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         values: list[np.ndarray] = []
-        for info in self._evaluation.layers:
+        for info in self._options.layers:
             if info.name not in activations:
                 raise ActiVisError(f"The layer {info.name!r} did not run in this forward pass.")
             batch = np.asarray(activations[info.name], dtype=np.float32)
@@ -221,28 +237,30 @@ class SnapshotCollector:
             values.append(batch)
         return values
 
-    def _declared(self) -> Subsets:
-        seen, outcomes = self.gathered, self.gathered.evaluator
-        if seen.subsets is None:
-            seen.subsets = Subsets(
-                outcomes.classes if outcomes.labelled else 0,
-                self._evaluation.class_names,
-                self._evaluation.subsets,
-                judged=outcomes.judged,
-                several=outcomes.task in ("multilabel", "tokens"),
+    def _subsets(self) -> Subsets:
+        collected, evaluator = self.collected, self.collected.evaluator
+        if collected.subsets is None:
+            collected.subsets = Subsets(
+                evaluator.classes if evaluator.labelled else 0,
+                self._options.class_names,
+                self._options.subsets,
+                judged=evaluator.judged,
+                several=evaluator.task in ("multilabel", "tokens"),
             )
-            seen.moments = [Moments(len(seen.subsets), info.neurons) for info in self._evaluation.layers]
-        return seen.subsets
+            collected.moments = [Moments(len(collected.subsets), info.neurons) for info in self._options.layers]
+        return collected.subsets
 
 
-def _length(outputs: np.ndarray | TokenScores | None, ids: Sequence[Any] | None) -> int:
+def _count(outputs: np.ndarray | TokenScores | None, ids: Sequence[Any] | None) -> int:
     if isinstance(outputs, TokenScores):
         return int(outputs.counted.size)
     return len(outputs if outputs is not None else () if ids is None else ids)
 
 
-def _taken(
-    outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, rows: np.ndarray
+def _take(
+    outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, indices: np.ndarray
 ) -> tuple[np.ndarray | TokenScores | None, np.ndarray | None]:
-    outputs = outputs.take(rows) if isinstance(outputs, TokenScores) else None if outputs is None else outputs[rows]
-    return outputs, None if labels is None else labels[rows]
+    outputs = (
+        outputs.take(indices) if isinstance(outputs, TokenScores) else None if outputs is None else outputs[indices]
+    )
+    return outputs, None if labels is None else labels[indices]

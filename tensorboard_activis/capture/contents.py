@@ -1,4 +1,4 @@
-"""What an instance looks like, and its columns: the part of a snapshot that does not change from step to step."""
+"""Content of instances (images, audio, text, features) and the table of stored instances with their columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,20 +13,20 @@ from tensorboard_activis.capture.user_columns import RESERVED, UserColumns, arro
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.printable import printable
 
-#: Inputs of rank 2 with at most so many features are kept as content,
+#: Inputs [instances, features] with at most this many features are stored as content.
 MOST_FEATURES = 256
-#: and with at most so many each one is a column as well: x0, x1, …
+#: With at most this many features, each feature is a column as well: x0, x1, …
 MOST_FEATURE_COLUMNS = 64
 
 Texts = Sequence[str] | Sequence[Sequence[str]]
-#: Waveforms, one per instance, and their values per second.
+#: Waveforms, one per instance, and their sample rate.
 Audio = tuple[np.ndarray | Sequence[np.ndarray], int]
 
 _USER = "user/"
 
 
 class Contents:
-    """Recognises content among what comes with a batch, and makes the table of kept instances."""
+    """Detects content among inputs, texts and audio of batches, and makes the table of stored instances."""
 
     def __init__(self) -> None:
         self._thumbnails: Thumbnails | None = None
@@ -36,12 +36,12 @@ class Contents:
 
     @property
     def decided(self) -> tuple[Any, ...]:
-        """What the first batch decided, for `decide_as` on another process."""
+        """What the first batch decided, for `decide_as` in another process."""
         thumbnails = None if self._thumbnails is None else self._thumbnails.decided
         return thumbnails, None if self._clips is None else self._clips.sample_rate, self._texts, self._user.kinds
 
     def decide_as(self, decided: tuple[Any, ...]) -> None:
-        """Decides as another process did, instead of by a first batch."""
+        """Takes over what another process decided, instead of deciding by a first batch."""
         thumbnails, rate, self._texts, self._user.kinds = decided
         self._thumbnails = None if thumbnails is None else Thumbnails.from_decided(thumbnails)
         self._clips = None if rate is None else WavEncoder(rate)
@@ -55,20 +55,21 @@ class Contents:
         columns: Mapping[str, Any] | None = None,
         pinned: bool = False,
     ) -> dict[str, np.ndarray]:
-        """What subset expressions may use besides the outcome, by the name under which it is kept.
+        """Columns of a batch that subset expressions may use besides predictions, as arrays [instances] by their stored names.
 
         Args:
-            count: instances of the batch.
+            count: number of instances in the batch.
             inputs: features [instances, features] become x0, x1, …; a mapping gives one-dimensional features by name.
-            texts: texts or, per instance, a list of words. columns: the user's own. pinned: of these all may be missing.
+            texts: per instance a string, or a list of words.
+            columns: user columns.
+            pinned: whether these are pinned instances, for which columns and texts may be missing.
 
         Raises:
-            ActiVisError: there are too few, or others than in the batch before.
+            ActiVisError: there is not one value per instance, or columns differ from those of earlier batches.
         """
-        found = {} if pinned and texts is None else self._readable(texts, count)
-        own = self._user.convert(columns, count, partly=pinned)
-        found |= {_USER + name: values for name, values in (_features(inputs, count) | own).items()}
-        return found
+        text_columns = {} if pinned and texts is None else self._text_columns(texts, count)
+        others = _features(inputs, count) | self._user.convert(columns, count, partly=pinned)
+        return text_columns | {_USER + name: values for name, values in others.items()}
 
     def content_of(
         self,
@@ -78,10 +79,13 @@ class Contents:
         channels: str = "last",
         audio: Audio | None = None,
     ) -> dict[str, np.ndarray]:
-        """How the chosen instances of a batch look or sound, by the name under which it is kept.
+        """Encodes the content of these instances of a batch, as arrays [instances, ...] by their stored names.
 
         Args:
-            chosen: positions in the batch.
+            chosen: indices in the batch.
+            inputs: images [instances, height, width, channels] and so on (see `is_image`), or features [instances, features].
+            channels: where images have their channel axis, "first" or "last".
+            audio: waveforms and their sample rate.
         """
         if audio is not None:
             waves, rate = audio
@@ -97,41 +101,41 @@ class Contents:
             return {"features": inputs[chosen].astype(np.float32)}
         return {}
 
-    def columns(self, kept: Mapping[str, np.ndarray]) -> dict[str, pa.Array]:
-        """What `facts` gave, whole or in part, as columns of a table by their names there."""
-        found = {}
-        if "text" in kept:
-            found["text"] = pa.array(kept["text"].tolist(), pa.string())
-        if "words" in kept:
-            found["words"] = pa.array(kept["words"].tolist(), pa.list_(pa.string()))
-        return found | {
-            name.removeprefix(_USER): arrow(values) for name, values in kept.items() if name.startswith(_USER)
+    def columns(self, stored: Mapping[str, np.ndarray]) -> dict[str, pa.Array]:
+        """Converts the columns of `columns_of_batch`, whole or in part, to Arrow, by their names in the table."""
+        columns = {}
+        if "text" in stored:
+            columns["text"] = pa.array(stored["text"].tolist(), pa.string())
+        if "words" in stored:
+            columns["words"] = pa.array(stored["words"].tolist(), pa.list_(pa.string()))
+        return columns | {
+            name.removeprefix(_USER): arrow(values) for name, values in stored.items() if name.startswith(_USER)
         }
 
-    def table(self, kept: Mapping[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
-        """One row per kept instance: id, whether it is pinned, label, the user's columns, content."""
-        fields: dict[str, Any] = {"id": id_column(kept["id"])}
+    def table(self, stored: Mapping[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
+        """The table of stored instances: id, whether it is pinned, label, user columns, content."""
+        fields: dict[str, Any] = {"id": id_column(stored["id"])}
         content: dict[str, str] = {}
-        if "pinned" in kept:
-            fields["pinned"] = pa.array(kept["pinned"])
-        if "label" in kept:
-            fields["label"] = class_column(kept["label"], class_names)
-        fields |= self.columns(kept)
-        if "features" in kept:
-            features = kept["features"]
+        if "pinned" in stored:
+            fields["pinned"] = pa.array(stored["pinned"])
+        if "label" in stored:
+            fields["label"] = class_column(stored["label"], class_names)
+        fields |= self.columns(stored)
+        if "features" in stored:
+            features = stored["features"]
             fields["features"] = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])
             content = {"content": "numbers"}
-        if "text" in kept:
+        if "text" in stored:
             content = {"content": "text"}
-        if "audio" in kept:
-            fields["audio"] = pa.array(kept["audio"].tolist(), pa.binary())
+        if "audio" in stored:
+            fields["audio"] = pa.array(stored["audio"].tolist(), pa.binary())
             content = {"content": "audio"}
-        if "image" in kept:
-            fields["image"] = pa.array(kept["image"].tolist(), pa.binary())
+        if "image" in stored:
+            fields["image"] = pa.array(stored["image"].tolist(), pa.binary())
             content = {"content": "image", "ink": str(int(self._thumbnails is not None and self._thumbnails.ink))}
         return pa.table(fields).replace_schema_metadata({f"activis.{name}": value for name, value in content.items()})
 
-    def _readable(self, texts: Texts | None, count: int) -> dict[str, np.ndarray]:
+    def _text_columns(self, texts: Texts | None, count: int) -> dict[str, np.ndarray]:
         if self._texts is not None and (texts is not None) != self._texts:
             raise ActiVisError("Some batches have texts and others have none. Give all of them, or none.")
         self._texts = texts is not None
@@ -143,8 +147,8 @@ class Contents:
         if all(isinstance(text, str) for text in texts):
             return {"text": _objects([printable(str(text)) for text in texts])}
         words = [[text] if isinstance(text, str) else list(text) for text in texts]
-        words = [[printable(str(word)) for word in own] for own in words]
-        return {"text": _objects([" ".join(own) for own in words]), "words": _objects(words)}
+        words = [[printable(str(word)) for word in part] for part in words]
+        return {"text": _objects([" ".join(part) for part in words]), "words": _objects(words)}
 
 
 def _features(inputs: np.ndarray | Mapping[str, np.ndarray] | None, count: int) -> dict[str, np.ndarray]:
@@ -165,6 +169,6 @@ def _is_features(inputs: np.ndarray) -> bool:
 
 
 def _objects(values: Sequence[Any]) -> np.ndarray:
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

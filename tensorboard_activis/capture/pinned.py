@@ -1,4 +1,4 @@
-"""The rows of the sample and of the pinned instances behind it as one."""
+"""Appends the pinned instances to the sample; ragged arrays of classes are padded."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,45 +8,48 @@ from tensorboard_activis.capture.predictions import UNKNOWN
 
 
 def with_pinned(
-    kept: Mapping[str, np.ndarray], pinned: Sequence[Mapping[str, np.ndarray]], rows: int, extra: int
+    sample: Mapping[str, np.ndarray], pinned: Sequence[Mapping[str, np.ndarray]], sampled: int, extra: int
 ) -> dict[str, np.ndarray]:
-    """What is kept of the sample, followed by the pinned instances; what a pinned instance does not have is missing there.
+    """Concatenates the arrays of the sample and of the pinned instances; values that pinned instances lack are missing.
 
     Arguments:
-        kept: by name, each array [instances, ...].
-        pinned: per batch, the same names or some of them. `id` may be missing in all: -1, -2, … or "pinned 1", …
-        rows, extra: how many there are in the sample and of pinned instances.
+        sample: arrays by name, each [instances, ...].
+        pinned: per batch, arrays of the same names or of some. If `id` is missing, ids are -1, -2, … or "pinned 1", …
+        sampled, extra: number of instances in the sample, and of pinned ones.
+
+    Returns:
+        The arrays by name; "pinned" is bool [instances], and absent without pinned instances.
     """
-    found = dict(kept)
+    arrays = dict(sample)
     if not extra:
-        return found
+        return arrays
     sizes = [len(next(iter(batch.values()))) for batch in pinned]
-    for name, values in kept.items():
+    for name, values in sample.items():
         parts = [values]
         for batch, size in zip(pinned, sizes, strict=True):
             parts.append(batch[name] if name in batch else _missing(name, values, size))
-        found[name] = _joined(parts)
+        arrays[name] = _joined(parts)
     if any("id" not in batch for batch in pinned):
-        texts = kept["id"].dtype.kind in "OU"
+        texts = sample["id"].dtype.kind in "OU"
         numbers = range(1, extra + 1)
         ids = np.array([f"pinned {n}" for n in numbers], object) if texts else -np.arange(1, extra + 1)
-        found["id"] = np.concatenate([kept["id"].astype(object if texts else np.int64), ids])
-    found["pinned"] = np.arange(rows + extra) >= rows
-    return found
+        arrays["id"] = np.concatenate([sample["id"].astype(object if texts else np.int64), ids])
+    arrays["pinned"] = np.arange(sampled + extra) >= sampled
+    return arrays
 
 
 def longest(values: np.ndarray) -> int:
-    """Of lists of classes, or None, [instances]."""
-    return max((len(row) for row in values if row is not None), default=0)
+    """Length of the longest list in a ragged array: object [instances] of int arrays or None."""
+    return max((len(classes) for classes in values if classes is not None), default=0)
 
 
 def padded(values: np.ndarray, width: int) -> np.ndarray:
-    """Lists of classes as one array: int32 [instances, width], -1 behind their ends."""
-    found = np.full((len(values), width), -1, np.int32)
-    for row, classes in enumerate(values):
+    """Pads a ragged array of classes: int32 [instances, width], -1 after the end of each list."""
+    array = np.full((len(values), width), -1, np.int32)
+    for index, classes in enumerate(values):
         if classes is not None:
-            found[row, : len(classes)] = classes
-    return found
+            array[index, : len(classes)] = classes
+    return array
 
 
 def _missing(name: str, like: np.ndarray, size: int) -> np.ndarray:
@@ -63,7 +66,8 @@ def _missing(name: str, like: np.ndarray, size: int) -> np.ndarray:
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    if any(part.dtype == object for part in parts) and parts[0].dtype.kind in "iu":  # whole numbers, and some missing
+    if any(part.dtype == object for part in parts) and parts[0].dtype.kind in "iu":
+        # Integers of which some are missing become floats, so that NaN can stand for these.
         parts = [
             np.array([np.nan if value is None else value for value in part.tolist()], np.float64) for part in parts
         ]

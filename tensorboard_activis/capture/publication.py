@@ -1,4 +1,4 @@
-"""What a pass has gathered, and how it is written: files first, then the record that names them."""
+"""Publishes a snapshot: writes its arrays and its table of instances to files, and makes the record that names them."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from tensorboard_activis.write.instances import InstanceWriter
 
 @dataclass(frozen=True)
 class SnapshotOptions:
-    """What stays the same over all passes of a logger; see the callbacks' keywords and `TaskEvaluator`."""
+    """Options that all snapshots of a logger share; see the callbacks' keywords and `TaskEvaluator`."""
 
     layers: Sequence[schema.LayerInfo]
     class_names: Sequence[str] | None
@@ -37,15 +37,16 @@ class SnapshotOptions:
 
 @dataclass
 class Collected:
-    """What a pass has seen so far; all of it but the pinned instances adds up, over batches and over processes.
+    """Statistics, sample and counts of the batches so far. All but the pinned instances add up, over batches and processes.
 
     Attributes:
         subsets: None before the first batch, and `moments`, one per layer, is empty then.
-        clipped: per layer, kept values beyond float16's range.
-        totals: per metric the sum and the number of known values, float64 [2].
-        pinned: per batch of pinned instances what is kept of them, as in the sample.
-        texts: whether ids are texts; None as long as there were none.
-        duplicates: the ids so far, where they were given. repeated: instances left out because theirs came before.
+        clipped: per layer, how many stored values are beyond the range of float16.
+        totals: per metric, sum and number of its values, float64 [2].
+        pinned: per batch of pinned instances, what is stored of them, as in the sample.
+        ids_are_strings: None before the first ids.
+        duplicates: hashes of the ids so far, if there are ids.
+        repeated: how many instances were left out because their id came before.
         invalid_labels: labels that are no class. nonfinite: instances whose outputs are NaN or infinite.
     """
 
@@ -58,7 +59,7 @@ class Collected:
     seen: int = 0
     totals: dict[str, np.ndarray] = field(default_factory=dict)
     pinned: list[dict[str, np.ndarray]] = field(default_factory=list)
-    texts: bool | None = None
+    ids_are_strings: bool | None = None
     duplicates: DuplicateFilter = field(default_factory=DuplicateFilter)
     repeated: int = 0
     invalid_labels: int = 0
@@ -66,93 +67,93 @@ class Collected:
     wall_time: float = field(default_factory=time.time)
 
     @classmethod
-    def begun(cls, evaluation: SnapshotOptions, processes: Processes) -> "Collected":
-        """Nothing yet."""
-        outcomes = TaskEvaluator(evaluation.class_names, evaluation.task, evaluation.probabilities)
-        none = [0] * len(evaluation.layers)
-        return cls(Sample(evaluation.sample), outcomes, none, duplicates=DuplicateFilter(processes))
+    def begin(cls, options: SnapshotOptions, processes: Processes) -> "Collected":
+        """The state before the first batch."""
+        evaluator = TaskEvaluator(options.class_names, options.task, options.probabilities)
+        none = [0] * len(options.layers)
+        return cls(Sample(options.sample), evaluator, none, duplicates=DuplicateFilter(processes))
 
-    def count(self, outcome: Predictions) -> None:
-        """Adds what is over all instances seen, not over the sample."""
-        for metric, counted in outcome.totals.items():
+    def count(self, predictions: Predictions) -> None:
+        """Adds metrics and counts of a batch, which are over all instances and not over the sample."""
+        for metric, counted in predictions.totals.items():
             self.totals.setdefault(metric, np.zeros(2))[:] += counted
-        self.invalid_labels += outcome.invalid_labels
-        self.nonfinite += outcome.nonfinite
+        self.invalid_labels += predictions.invalid_labels
+        self.nonfinite += predictions.nonfinite
 
 
 @dataclass(frozen=True)
 class StoredInstances:
-    """The rows that this process writes: its part of the sample in hash order, behind which come the pinned instances.
+    """The instances that this process writes: its part of the sample in the order of hashes, followed by the pinned ones.
 
     Attributes:
-        kept: by name, each array [instances, ...].
-        sampled, pinned: how many there are of both, in all parts.
-        counts: rows of every process.
+        arrays: by name, each [instances, ...].
+        sampled, pinned: number of instances in the sample and of pinned ones, over all processes.
+        counts: number of instances that every process writes.
     """
 
-    kept: Mapping[str, np.ndarray]
+    arrays: Mapping[str, np.ndarray]
     sampled: int
     pinned: int
     counts: tuple[int, ...]
 
     @classmethod
-    def of(cls, gathered: Collected) -> "StoredInstances":
-        """All rows, of the one process that there is."""
-        sampled = gathered.sample.result()
-        rows = sampled["id"].shape[0]
-        pinned = sum(len(next(iter(batch.values()))) for batch in gathered.pinned)
-        return cls(with_pinned(sampled, gathered.pinned, rows, pinned), rows, pinned, (rows + pinned,))
+    def of_single_process(cls, collected: Collected) -> "StoredInstances":
+        """All instances, if there is only one process."""
+        sampled = collected.sample.result()
+        count = sampled["id"].shape[0]
+        pinned = sum(len(next(iter(batch.values()))) for batch in collected.pinned)
+        return cls(with_pinned(sampled, collected.pinned, count, pinned), count, pinned, (count + pinned,))
 
 
 def publish(
-    evaluation: SnapshotOptions,
-    gathered: Collected,
-    rows: StoredInstances,
+    options: SnapshotOptions,
+    collected: Collected,
+    stored: StoredInstances,
     step: int,
     arrays: ArrayWriter,
     instances: InstanceWriter,
     session: str,
     processes: Processes,
 ) -> schema.Snapshot:
-    """Writes this process's part and returns the record, which names all parts; they are written when it returns.
+    """Writes this process's part, and returns the record, which names the parts of all processes; by then all are written.
 
     Raises:
-        OSError: something cannot be written.
+        ActiVisError: files of other processes are not visible here.
+        OSError: a file cannot be written.
     """
-    assert gathered.subsets is not None
-    writer = DistributedWriter(processes, arrays, rows.counts)
-    kept = rows.kept
-    table = gathered.contents.table(kept, evaluation.class_names)
+    assert collected.subsets is not None
+    writer = DistributedWriter(processes, arrays, stored.counts)
+    table = collected.contents.table(stored.arrays, options.class_names)
     columns = {}
-    for name, values in kept.items():
+    for name, values in stored.arrays.items():
         if name.startswith("column/"):
             if values.dtype == object:
                 values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
             columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
-    layers = _layers(evaluation, gathered, kept, writer)
+    layers = _layers(options, collected, stored, writer)
     return schema.Snapshot(
         step=step,
-        wall_time=gathered.wall_time,
+        wall_time=collected.wall_time,
         session=session,
-        task=gathered.evaluator.task or "none",
-        class_names=tuple(evaluation.class_names or ()),
-        seen=gathered.seen,
-        kept=rows.sampled,
-        pinned=rows.pinned,
-        metrics={name: float(total / count) for name, (total, count) in gathered.totals.items() if count},
+        task=collected.evaluator.task or "none",
+        class_names=tuple(options.class_names or ()),
+        seen=collected.seen,
+        kept=stored.sampled,
+        pinned=stored.pinned,
+        metrics={name: float(total / count) for name, (total, count) in collected.totals.items() if count},
         instances=writer.close(instances, table),
         columns=columns,
-        subsets=gathered.subsets.records(),
+        subsets=collected.subsets.records(),
         layers=tuple(layers),
-        notes=tuple(_notes(gathered)),
+        notes=tuple(_notes(collected)),
     )
 
 
 def _layers(
-    evaluation: SnapshotOptions, gathered: Collected, kept: Mapping[str, np.ndarray], writer: DistributedWriter
+    options: SnapshotOptions, collected: Collected, stored: StoredInstances, writer: DistributedWriter
 ) -> list[schema.Layer]:
     layers = []
-    for index, (info, moments) in enumerate(zip(evaluation.layers, gathered.moments, strict=True)):
+    for index, (info, moments) in enumerate(zip(options.layers, collected.moments, strict=True)):
         statistics = moments.statistics()
         summary = schema.Summary(
             *(
@@ -160,28 +161,28 @@ def _layers(
                 for field in ("count", "mean", "std", "min", "max")
             )
         )
-        activations = writer.add_partitioned(f"activations/{index}", kept[f"activations/{index}"])
+        activations = writer.add_partitioned(f"activations/{index}", stored.arrays[f"activations/{index}"])
         layers.append(
-            schema.Layer(info, activations, summary, nan=moments.nan, inf=moments.inf, clipped=gathered.clipped[index])
+            schema.Layer(info, activations, summary, nan=moments.nan, inf=moments.inf, clipped=collected.clipped[index])
         )
     return layers
 
 
-def _notes(gathered: Collected) -> list[str]:
+def _notes(collected: Collected) -> list[str]:
     notes = []
-    outcomes = gathered.evaluator
-    if gathered.repeated:
+    evaluator = collected.evaluator
+    if collected.repeated:
         notes.append(
-            f"{gathered.repeated:,} instances have an id that came before; they are taken for the same and counted once."
+            f"{collected.repeated:,} instances have an id that came before; they are taken for the same and counted once."
         )
-    if gathered.invalid_labels:
-        what = f"none of the {outcomes.classes} classes; these" if outcomes.classes else "no class; these"
-        notes.append(f"{gathered.invalid_labels:,} labels are missing or {what} instances count in no class.")
-    if gathered.nonfinite:
+    if collected.invalid_labels:
+        what = f"none of the {evaluator.classes} classes; these" if evaluator.classes else "no class; these"
+        notes.append(f"{collected.invalid_labels:,} labels are missing or {what} instances count in no class.")
+    if collected.nonfinite:
         notes.append(
-            f"For {gathered.nonfinite:,} instances the model gave NaN or infinities; they have no prediction, and are not in the "
+            f"For {collected.nonfinite:,} instances the model gave NaN or infinities; they have no prediction, and are not in the "
             "mean loss."
         )
-    if outcomes.classes > MOST_CLASSES:
-        notes.append(f"Of {outcomes.classes:,} classes the first {MOST_CLASSES:,} have a summary of their own.")
+    if evaluator.classes > MOST_CLASSES:
+        notes.append(f"Of {evaluator.classes:,} classes the first {MOST_CLASSES:,} have a summary of their own.")
     return notes
