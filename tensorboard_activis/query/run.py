@@ -20,9 +20,9 @@ class Run(run.Run):
     @property
     def latest(self) -> Snapshot:
         """The snapshot of the highest step."""
-        found = super().latest
-        assert isinstance(found, Snapshot)
-        return found
+        snapshot = super().latest
+        assert isinstance(snapshot, Snapshot)
+        return snapshot
 
     def snapshot(self, step: int) -> Snapshot:
         """The snapshot of one step.
@@ -30,9 +30,9 @@ class Run(run.Run):
         Raises:
             NotFoundError: nothing was logged at this step.
         """
-        found = super().snapshot(step)
-        assert isinstance(found, Snapshot)
-        return found
+        snapshot = super().snapshot(step)
+        assert isinstance(snapshot, Snapshot)
+        return snapshot
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

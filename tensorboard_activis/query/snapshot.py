@@ -57,9 +57,9 @@ class Snapshot(SnapshotReader):
 
         Raises NotFoundError, ExpressionError, QueryError.
         """
-        given = self._all_subsets() if rows is None else list(rows)
-        asked = [self._row(row) for row in given]
-        return matrices.matrix(self, layer, asked, self._sort(sort, asked), prefix, statistics)
+        row_likes = self._all_subsets() if rows is None else list(rows)
+        parsed = [self._row(row) for row in row_likes]
+        return matrices.matrix(self, layer, parsed, self._sort(sort, parsed), prefix, statistics)
 
     def neuron_detail(
         self, layer: str, index: int, rows: Iterable[RowLike] | None = None, *, prefix: int | None = None
@@ -71,8 +71,8 @@ class Snapshot(SnapshotReader):
 
         Raises NotFoundError, ExpressionError.
         """
-        given = self._all_subsets()[:1] if rows is None else list(rows)
-        return neuron(self, layer, index, [self._row(row) for row in given], self._steps(), prefix)
+        row_likes = self._all_subsets()[:1] if rows is None else list(rows)
+        return neuron(self, layer, index, [self._row(row) for row in row_likes], self._steps(), prefix)
 
     def subset(self, row: str | Row, layer: str) -> SubsetDetail:
         """A declared subset or an expression against all other instances. Raises NotFoundError, ExpressionError."""
@@ -110,15 +110,15 @@ class Snapshot(SnapshotReader):
         """
         steps = [one for one in self._steps() if one.step < self.step]
         if method == "pca":
-            found = following.following_pca([*steps, self], layer)
+            projected = following.following_pca([*steps, self], layer)
         elif method == "tsne":
             kept = DiskCache(cache_directory())
-            found = Projection(following.following_tsne([*steps, self], layer, kept, report=report), (), "tsne")
+            projected = Projection(following.following_tsne([*steps, self], layer, kept, report=report), (), "tsne")
         else:
             raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
         if like is None:
-            return found
-        return alignment.align(found, like.projection(layer, method).xy, *alignment.shared_rows(self, like))
+            return projected
+        return alignment.align(projected, like.projection(layer, method).xy, *alignment.shared_rows(self, like))
 
     def table(
         self,

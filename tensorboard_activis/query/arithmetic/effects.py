@@ -69,14 +69,14 @@ def student(t: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     chi-square distributions", 1959.
     """
     known = np.isfinite(t) & np.isfinite(degrees) & (degrees > 0)
-    found = np.full(np.shape(t), np.nan)
+    p = np.full(np.shape(t), np.nan)
     many = known & (degrees > _MANY)
     few = known & ~many
     square, v = t[many] ** 2, degrees[many]
     z = np.sqrt(v * np.log1p(square / v)) * (8 * v + 1) / (8 * v + 3)
-    found[many] = [math.erfc(value / math.sqrt(2)) for value in z]
-    found[few] = _beta_tail(degrees[few] / 2, t[few] ** 2 / degrees[few])
-    return found
+    p[many] = [math.erfc(value / math.sqrt(2)) for value in z]
+    p[few] = _beta_tail(degrees[few] / 2, t[few] ** 2 / degrees[few])
+    return p
 
 
 def _beta_tail(a: np.ndarray, ratio: np.ndarray) -> np.ndarray:
@@ -89,8 +89,8 @@ def _beta_tail(a: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     half = np.full_like(a, 0.5)
     fraction = _fraction(np.where(direct, a, half), np.where(direct, half, a), np.where(direct, x, rest))
     with np.errstate(invalid="ignore"):
-        found = np.where(direct, front * fraction / a, 1 - front * fraction / half)
-    return np.clip(np.where(ratio == 0, 1.0, found), 0, 1)
+        tail = np.where(direct, front * fraction / a, 1 - front * fraction / half)
+    return np.clip(np.where(ratio == 0, 1.0, tail), 0, 1)
 
 
 def _fraction(a: np.ndarray, b: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -98,17 +98,17 @@ def _fraction(a: np.ndarray, b: np.ndarray, x: np.ndarray) -> np.ndarray:
     least = 1e-300
     c = np.ones_like(x)
     d = 1 / _not_zero(1 - (a + b) * x / (a + 1), least)
-    found = d.copy()
+    fraction = d.copy()
     for m in range(1, _TERMS):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         for term in (even, odd):
             d = 1 / _not_zero(1 + term * d, least)
             c = _not_zero(1 + term / c, least)
-            found *= c * d
+            fraction *= c * d
         if np.all(np.abs(c * d - 1) < 1e-12):
             break
-    return found
+    return fraction
 
 
 def _not_zero(values: np.ndarray, least: float) -> np.ndarray:
@@ -123,6 +123,6 @@ def discovery_rates(p: np.ndarray) -> np.ndarray:
     known = np.flatnonzero(np.isfinite(p))
     falling = known[np.argsort(-p[known], kind="stable")]
     scaled = p[falling] * len(known) / np.arange(len(known), 0, -1)
-    found = np.full(p.shape, np.nan)
-    found[falling] = np.minimum.accumulate(np.minimum(scaled, 1))
-    return found
+    rates = np.full(p.shape, np.nan)
+    rates[falling] = np.minimum.accumulate(np.minimum(scaled, 1))
+    return rates

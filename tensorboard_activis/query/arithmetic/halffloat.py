@@ -29,8 +29,8 @@ def widen(half: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 def not_finite(half: np.ndarray) -> np.ndarray:
     """Where float16 values are NaN or infinite."""
-    found: np.ndarray = (half.view(np.int16) & _EXPONENT) == _EXPONENT
-    return found
+    mask: np.ndarray = (half.view(np.int16) & _EXPONENT) == _EXPONENT
+    return mask
 
 
 def ordered(bits: np.ndarray) -> np.ndarray:
@@ -45,8 +45,8 @@ def highest(bits: np.ndarray) -> np.ndarray:
         bits: int16 [rows, columns], at least one row.
     """
     # As integers values above zero are in order, those below in reverse.
-    found: np.ndarray = bits.max(axis=0)
-    below = found < 0
+    largest: np.ndarray = bits.max(axis=0)
+    below = largest < 0
     if below.any():
-        found[below] = bits[:, below].min(axis=0)
-    return found
+        largest[below] = bits[:, below].min(axis=0)
+    return largest

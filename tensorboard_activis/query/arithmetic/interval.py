@@ -13,14 +13,14 @@ def t_quantile(degrees: np.ndarray) -> np.ndarray:
     z = _Z
     with np.errstate(divide="ignore", invalid="ignore"):
         v = np.asarray(degrees, dtype=np.float64)
-        found = (
+        quantile = (
             z
             + (z**3 + z) / (4 * v)
             + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
             + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
         )
-    found = np.where(v == 1, 12.706204736, np.where(v == 2, 4.302652730, found))
-    return np.where(v < 1, np.nan, found)
+    quantile = np.where(v == 1, 12.706204736, np.where(v == 2, 4.302652730, quantile))
+    return np.where(v < 1, np.nan, quantile)
 
 
 def half_width(std: np.ndarray, n: np.ndarray, share: float) -> np.ndarray:

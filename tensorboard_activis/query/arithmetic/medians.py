@@ -25,7 +25,7 @@ def medians(activations: np.ndarray, sets: np.ndarray) -> np.ndarray:
         sets: bool [sets, instances].
     """
     neurons = activations.shape[1]
-    found = np.full((len(sets), neurons), np.nan, np.float32)
+    result = np.full((len(sets), neurons), np.nan, np.float32)
     rows = [np.flatnonzero(chosen) for chosen in sets]
 
     def shares() -> Iterator[tuple[int, slice]]:
@@ -38,8 +38,8 @@ def medians(activations: np.ndarray, sets: np.ndarray) -> np.ndarray:
         return index, columns, _middles(activations[rows[index], columns])
 
     for index, columns, middles in in_parts(work, shares()):
-        found[index, columns] = middles
-    return found
+        result[index, columns] = middles
+    return result
 
 
 def _middles(half: np.ndarray) -> np.ndarray:

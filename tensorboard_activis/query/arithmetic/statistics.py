@@ -62,10 +62,10 @@ def statistics(activations: np.ndarray, sets: np.ndarray, *, finite: bool, extre
 
     def summed(parts: Iterable[Part], extremes: bool) -> Sums:
         sums = Sums(len(sets), neurons)
-        for part, found in in_parts(
+        for part, partial in in_parts(
             lambda part: (part, sum_part(activations, sets, part, finite=finite, extremes=extremes)), parts
         ):
-            sums.add(part, found)
+            sums.add(part, partial)
         return sums
 
     parts = (Part(np.flatnonzero(sets[:, some].any(axis=1)), some, None, pivot) for some in split(rows, neurons))

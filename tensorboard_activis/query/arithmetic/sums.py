@@ -44,13 +44,13 @@ class Sums:
         self.count, self.total, self.squares, self.positive = (np.zeros(shape) for _ in range(4))
         self.highest = np.full(shape, _LEAST, np.int16)
 
-    def add(self, part: Part, found: "Sums") -> None:
+    def add(self, part: Part, partial: "Sums") -> None:
         """Adds what was found of a part, [its members, its columns]."""
         every = slice(None) if part.columns is None else part.columns
         where = np.ix_(part.members, part.columns) if part.columns is not None else (part.members, every)
         for name in ("count", "total", "squares", "positive"):
-            getattr(self, name)[where] += getattr(found, name)
-        self.highest[where] = np.maximum(self.highest[where], found.highest)
+            getattr(self, name)[where] += getattr(partial, name)
+        self.highest[where] = np.maximum(self.highest[where], partial.highest)
 
 
 def split(rows: np.ndarray, columns: int) -> Iterator[np.ndarray]:
@@ -95,8 +95,8 @@ def sum_part(activations: np.ndarray, sets: np.ndarray, part: Part, *, finite: b
             here.raise_to(bits, best)
     sums = Sums(len(part.members), len(part.pivot))
     sums.count = runs.sizes - runs.of_sets(missing)
-    for name, found in (("total", total), ("squares", squares), ("positive", positive)):
-        setattr(sums, name, runs.of_sets(found))
+    for name, array in (("total", total), ("squares", squares), ("positive", positive)):
+        setattr(sums, name, runs.of_sets(array))
     sums.highest = runs.highest_of_sets(best)
     return sums
 

@@ -65,9 +65,9 @@ def label_sets(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray] | None:
         return None
     column = table.column("label").combine_chunks()
     flat = pc.list_flatten(column).dictionary_encode()
-    found = np.zeros((len(flat.dictionary), len(column)), bool)
-    found[flat.indices.to_numpy(), pc.list_parent_indices(column).to_numpy()] = True
-    return [str(name) for name in flat.dictionary.to_pylist()], found
+    members = np.zeros((len(flat.dictionary), len(column)), bool)
+    members[flat.indices.to_numpy(), pc.list_parent_indices(column).to_numpy()] = True
+    return [str(name) for name in flat.dictionary.to_pylist()], members
 
 
 def is_classes(values: np.ndarray | None) -> bool:
@@ -111,18 +111,18 @@ def row_of_id(snapshot: SnapshotReader, identity: int | str) -> int:
     Raises NotFoundError when no instance of this id was kept.
     """
     ids = snapshot.instances.column("id")
-    found = -1
+    row = -1
     if pa.types.is_integer(ids.type):
         with contextlib.suppress(ValueError, pa.ArrowInvalid, OverflowError):
-            found = pc.index(ids, pa.scalar(int(identity), ids.type)).as_py()
+            row = pc.index(ids, pa.scalar(int(identity), ids.type)).as_py()
     else:
-        found = pc.index(ids, pa.scalar(str(identity), ids.type)).as_py()
-    if found < 0:
+        row = pc.index(ids, pa.scalar(str(identity), ids.type)).as_py()
+    if row < 0:
         raise NotFoundError(
             f"No instance with the id {str(identity)!r:.60} was kept: the sample holds {snapshot.record.kept:,} of "
             f"{snapshot.record.seen:,} instances."
         )
-    return int(found)
+    return int(row)
 
 
 def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[InstanceBrief]:

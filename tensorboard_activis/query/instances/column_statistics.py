@@ -171,11 +171,11 @@ def column_statistics(
         if column not in names:
             raise QueryError(f"The column {column!r} holds {table.column(column).type}, which has no statistics.")
         names = [column]
-    found = []
+    described = []
     for name in names:
         check_time()
-        found.append(_describe(name, table.column(name), prefix, limit))
-    return found
+        described.append(_describe(name, table.column(name), prefix, limit))
+    return described
 
 
 def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> ColumnStatistics:

@@ -28,8 +28,8 @@ def export_table(snapshot: SnapshotReader, page: Page) -> pa.Table:
         )
     table = snapshot.instances
     shown = [field.name for field in table.schema if column_kind(field.type) is not None]
-    found = table.select(shown).take(pa.array(chosen)).replace_schema_metadata(None)
-    return found.add_column(0, "row", pa.array(chosen.astype(np.int64)))
+    exported = table.select(shown).take(pa.array(chosen)).replace_schema_metadata(None)
+    return exported.add_column(0, "row", pa.array(chosen.astype(np.int64)))
 
 
 def to_csv(table: pa.Table) -> str:

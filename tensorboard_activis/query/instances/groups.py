@@ -89,21 +89,21 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
     numbers = {name: _finite(chosen.column(name)) for name in ("score", "loss")}
     correct = chosen.column("correct")
     each = {"value": values, "right": pc.equal(correct, True), "wrong": pc.equal(correct, False)} | numbers
-    found = (
+    grouped = (
         pa.table(each)
         .group_by("value")
         .aggregate([([], "count_all"), ("right", "sum"), ("wrong", "sum"), ("score", "mean"), ("loss", "mean")])
     )
-    if found.num_rows > MAX_GROUPS:
+    if grouped.num_rows > MAX_GROUPS:
         raise TooLargeError(
-            f"{by!r:.80} has {found.num_rows:,} values, more than {MAX_GROUPS:,}. Group by another column."
+            f"{by!r:.80} has {grouped.num_rows:,} values, more than {MAX_GROUPS:,}. Group by another column."
         )
-    found = found.select(["value", "count_all", "right_sum", "wrong_sum", "score_mean", "loss_mean"])
-    found = found.rename_columns(["value", "count", "right", "wrong", "score", "loss"])
+    grouped = grouped.select(["value", "count_all", "right_sum", "wrong_sum", "score_mean", "loss_mean"])
+    grouped = grouped.rename_columns(["value", "count", "right", "wrong", "score", "loss"])
     for index, name in ((2, "right"), (3, "wrong")):
-        found = found.set_column(index, name, pc.fill_null(found.column(name).cast(pa.int64()), 0))
-    keys = found.set_column(0, "value", found.column("value").cast(pa.string()))
-    return found.take(pc.sort_indices(keys, [("count", "descending"), ("value", "ascending")]))
+        grouped = grouped.set_column(index, name, pc.fill_null(grouped.column(name).cast(pa.int64()), 0))
+    keys = grouped.set_column(0, "value", grouped.column("value").cast(pa.string()))
+    return grouped.take(pc.sort_indices(keys, [("count", "descending"), ("value", "ascending")]))
 
 
 def _finite(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -79,11 +79,11 @@ def _tree_order(merges: Sequence[tuple[int, int]]) -> list[int]:
         after[last.get(first, first)] = second
         last[first] = last.get(second, second)
     leaf = merges[-1][0]
-    found = [leaf]
+    leaves = [leaf]
     while leaf in after:
         leaf = after[leaf]
-        found.append(leaf)
-    return found
+        leaves.append(leaf)
+    return leaves
 
 
 def _halves(branch: _Branch) -> list[_Branch]:
@@ -116,16 +116,16 @@ def _join(left: _Branch, right: _Branch, near: np.ndarray, best: np.ndarray) -> 
 def _least_sums(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Of every row of `one` and column of `other` the least sum of paired values: a matrix product in (min, +)."""
     rows, inner = one.shape
-    found = np.empty((rows, other.shape[1]), np.float32)
+    least = np.empty((rows, other.shape[1]), np.float32)
     if rows < inner:
         for row in range(rows):
-            np.add(one[row][:, None], other).min(axis=0, out=found[row])
-        return found
-    np.add(one[:, :1], other[0], out=found)
-    sums = np.empty_like(found)
+            np.add(one[row][:, None], other).min(axis=0, out=least[row])
+        return least
+    np.add(one[:, :1], other[0], out=least)
+    sums = np.empty_like(least)
     for step in range(1, inner):
-        np.minimum(found, np.add(one[:, step, None], other[step], out=sums), out=found)
-    return found
+        np.minimum(least, np.add(one[:, step, None], other[step], out=sums), out=least)
+    return least
 
 
 def _settle(branch: _Branch, near: np.ndarray, best: np.ndarray) -> list[int]:
@@ -134,12 +134,12 @@ def _settle(branch: _Branch, near: np.ndarray, best: np.ndarray) -> list[int]:
         return [branch.start]
     ends = best[branch.left.start : branch.left.stop, branch.right.start : branch.right.stop]
     first, last = np.unravel_index(int(ends.argmin()), ends.shape)
-    found: list[int] = []
+    settled: list[int] = []
     todo = [(branch, int(first) + branch.left.start, int(last) + branch.right.start)]
     while todo:
         node, start, stop = todo.pop()
         if node.left is None or node.right is None:
-            found.append(start)
+            settled.append(start)
             continue
         near_start, near_stop = (node.left, node.right) if start < node.left.stop else (node.right, node.left)
         here, there = near_start.facing(start), near_stop.facing(stop)
@@ -147,7 +147,7 @@ def _settle(branch: _Branch, near: np.ndarray, best: np.ndarray) -> list[int]:
         one, other = np.unravel_index(int(sums.argmin()), sums.shape)
         todo.append((near_stop, int(other) + there.start, stop))
         todo.append((near_start, start, int(one) + here.start))
-    return found
+    return settled
 
 
 def _greedy(left: list[int], right: list[int], near: np.ndarray) -> list[int]:

@@ -129,11 +129,11 @@ def matrix(
     if summed:
         kept = members(snapshot, [rows[i] for i in summed], None if complete else prefix)
         extremes = any(entry.extremes for entry in computed.values())
-        found = statistics(activations[: kept.shape[1]], kept, finite=finite, extremes=extremes)
+        moments = statistics(activations[: kept.shape[1]], kept, finite=finite, extremes=extremes)
         for name, entry in computed.items():
-            arrays[name][summed] = _of_sets(entry, found, activations[: kept.shape[1]], kept)
-        count[summed], n[summed] = found.count, np.count_nonzero(kept, axis=1)
-        error[summed] = half_width(found.std, found.count, kept.shape[1] / max(1, seen))
+            arrays[name][summed] = _of_sets(entry, moments, activations[: kept.shape[1]], kept)
+        count[summed], n[summed] = moments.count, np.count_nonzero(kept, axis=1)
+        error[summed] = half_width(moments.std, moments.count, kept.shape[1] / max(1, seen))
     summary = snapshot.summary(layer) if any(row.subset is not None for row in rows) else None
     for index, row in enumerate(rows):
         if row.instance is not None:

@@ -96,8 +96,8 @@ def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = 
     A declared subset whose expression cannot be computed over the sample (its column was not kept) has no members.
     """
     kept = snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
-    found = np.zeros((len(rows), kept), bool)
-    for mask, row in zip(found, rows, strict=True):
+    masks = np.zeros((len(rows), kept), bool)
+    for mask, row in zip(masks, rows, strict=True):
         check_time()
         if row.instance is not None:
             position = check_instance(snapshot, row.instance)
@@ -113,4 +113,4 @@ def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = 
                 mask[:] = matching(snapshot, subset.expression, kept)
             except ExpressionError:
                 continue
-    return found
+    return masks

@@ -80,8 +80,8 @@ def order(sort: Sort, mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> O
         known = np.where(np.isfinite(mean), mean, -np.inf)
         return Order(_descending(known.max(axis=0)))
     if sort.by == "clustered":
-        found, optimal = clustered_order(mean)
-        return Order(found, optimal=optimal)
+        clustered, optimal = clustered_order(mean)
+        return Order(clustered, optimal=optimal)
     return Order(np.arange(mean.shape[1], dtype=np.int32))
 
 

@@ -44,8 +44,8 @@ def strips(snapshot: SnapshotReader) -> Strips:
     """Of every recorded layer; zeros where its statistics cannot be read, so that one bad layer hides no other."""
     layers: dict[str, Float32Array | Uint8Array] = {}
     for index, name in enumerate(snapshot.layers):
-        found = strip_or_nothing(snapshot, name)
-        layers[f"{index}"], layers[f"{index}/state"] = found.values, found.state
+        one = strip_or_nothing(snapshot, name)
+        layers[f"{index}"], layers[f"{index}/state"] = one.values, one.state
     return Strips(layers)
 
 
@@ -66,13 +66,13 @@ def states(layer: schema.Layer, summary: SummaryArrays, seen: int) -> np.ndarray
     low, high = summary.min[0], summary.max[0]
     count = np.broadcast_to(summary.count[0], low.shape)
     with np.errstate(invalid="ignore"):
-        found = np.zeros(low.shape, np.uint8)
+        state = np.zeros(low.shape, np.uint8)
         if layer.info.feeds_relu:
-            found[high <= 0] = NEVER_ABOVE_ZERO
-        found[low == high] = CONSTANT
-        found[(low == 0) & (high == 0)] = ALL_ZERO
-        found[(count < seen) | np.isnan(low)] = NONFINITE
-    return found
+            state[high <= 0] = NEVER_ABOVE_ZERO
+        state[low == high] = CONSTANT
+        state[(low == 0) & (high == 0)] = ALL_ZERO
+        state[(count < seen) | np.isnan(low)] = NONFINITE
+    return state
 
 
 def strip(snapshot: SnapshotReader, layer: str) -> Strip:

@@ -178,14 +178,14 @@ def why_not(snapshot: SnapshotReader, layer: str, row: int) -> ClassContrast | N
     if own is None or predicted is None:
         return None
     values = snapshot.activations(layer)[row].astype(np.float64)
-    found = contrast(values, own, predicted)
+    compared = contrast(values, own, predicted)
 
     def described(neuron: int) -> ContrastNeuron:
         return ContrastNeuron(
             neuron=int(neuron),
             value=float(values[neuron]),
-            z_own=float(found.z_own[neuron]),
-            z_predicted=float(found.z_predicted[neuron]),
+            z_own=float(compared.z_own[neuron]),
+            z_predicted=float(compared.z_predicted[neuron]),
             own=MeanStd(float(own.mean[neuron]), float(own.std[neuron])),
             predicted=MeanStd(float(predicted.mean[neuron]), float(predicted.std[neuron])),
         )
@@ -193,8 +193,8 @@ def why_not(snapshot: SnapshotReader, layer: str, row: int) -> ClassContrast | N
     return ClassContrast(
         own=class_name(snapshot, label) or "",
         predicted=class_name(snapshot, prediction) or "",
-        far_from_own=Records(ContrastNeuron, map(described, found.far_from_own)),
-        sides_with_predicted=Records(ContrastNeuron, map(described, found.sides_with_predicted)),
+        far_from_own=Records(ContrastNeuron, map(described, compared.far_from_own)),
+        sides_with_predicted=Records(ContrastNeuron, map(described, compared.sides_with_predicted)),
     )
 
 

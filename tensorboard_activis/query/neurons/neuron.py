@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError
-from tensorboard_activis.query.arithmetic import codes
+from tensorboard_activis.query.arithmetic import ordinals
 from tensorboard_activis.query.arithmetic.effects import effect_size
 from tensorboard_activis.query.contract import MaybeNaN, Records, ShortArray
 from tensorboard_activis.query.instances.classes import (
@@ -121,24 +121,24 @@ def histograms(
     """Distributions over the sample (or its first `prefix` rows) on common bins: edges [bins + 1], one histogram per row.
 
     Arguments:
-        values: the neuron's codes, uint16 [instances].
+        values: the neuron's ordinals, uint16 [instances].
     """
     values = values[: _sampled(snapshot, prefix)]
-    there = np.flatnonzero(codes.count(values))
-    known = codes.VALUES[there]
+    there = np.flatnonzero(ordinals.count(values))
+    known = ordinals.VALUES[there]
     low, high = (float(known[0]), float(known[-1])) if known.size else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BINS + 1)
     bins = np.clip(np.searchsorted(edges, known, side="right") - 1, 0, BINS - 1)
-    found = []
+    per_row = []
     for mask in members(snapshot, rows, prefix):
-        counts = codes.count(values[mask])[there]
+        counts = ordinals.count(values[mask])[there]
         n = int(counts.sum())
         mean = float(counts @ known) / n if n else math.nan
         std = math.sqrt(float(counts @ (known - mean) ** 2) / n) if n else math.nan
-        found.append(Histogram(np.bincount(bins, counts, BINS).astype(np.int64), n, mean, std))
-    return edges, found
+        per_row.append(Histogram(np.bincount(bins, counts, BINS).astype(np.int64), n, mean, std))
+    return edges, per_row
 
 
 def _sampled(snapshot: SnapshotReader, prefix: int | None) -> int:
@@ -148,12 +148,12 @@ def _sampled(snapshot: SnapshotReader, prefix: int | None) -> int:
 
 def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[Records[Driver], Records[Driver]]:
     """The instances that drive the neuron most and least, each with its value; ties in row order."""
-    both = codes.highest(values, EXTREMES), codes.lowest(values, EXTREMES)
+    both = ordinals.highest(values, EXTREMES), ordinals.lowest(values, EXTREMES)
     top, bottom = (
         Records(
             Driver,
             (
-                Driver(one.row, one.id, one.label, one.prediction, float(codes.VALUES[values[one.row]]))
+                Driver(one.row, one.id, one.label, one.prediction, float(ordinals.VALUES[values[one.row]]))
                 for one in briefs(snapshot, chosen)
             ),
         )
@@ -169,14 +169,14 @@ def selectivity(snapshot: SnapshotReader, values: np.ndarray, prefix: int | None
     if classes is None:
         return Records(ClassSeparation)
     names, per_class, labelled = classes
-    known = codes.FINITE[values[:sampled]] & labelled
+    known = ordinals.FINITE[values[:sampled]] & labelled
     values = values[:sampled][known]
     if not values.size:
         return Records(ClassSeparation)
-    exact = codes.VALUES[values]
+    exact = ordinals.VALUES[values]
     exact -= exact.mean()
     n, ranks, total, squares = per_class(
-        known, [np.ones(values.size), codes.mean_ranks(codes.count(values))[values], exact, exact * exact]
+        known, [np.ones(values.size), ordinals.mean_ranks(ordinals.count(values))[values], exact, exact * exact]
     )
     # The rest's sums are what remains of all.
     others = values.size - n
@@ -186,11 +186,11 @@ def selectivity(snapshot: SnapshotReader, values: np.ndarray, prefix: int | None
         mean = np.stack([total, exact.sum() - total]) / both
         std = np.sqrt(np.maximum(np.stack([squares, (exact * exact).sum() - squares]) / both - mean * mean, 0))
         effect = effect_size(mean, std, both)
-    found = [
+    separations = [
         ClassSeparation(names(int(index)), float(auc[index]), float(effect[index]), int(n[index]))
         for index in np.flatnonzero((n > 0) & (others > 0))
     ]
-    return Records(ClassSeparation, sorted(found, key=lambda one: -abs(one.auc - 0.5)))
+    return Records(ClassSeparation, sorted(separations, key=lambda one: -abs(one.auc - 0.5)))
 
 
 _PerClass = Callable[[np.ndarray, Sequence[np.ndarray]], np.ndarray]
@@ -220,7 +220,7 @@ def _classes(snapshot: SnapshotReader, sampled: int) -> tuple[Callable[[int], st
 
 def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> Records[StepStatistics]:
     """The neuron's mean and deviation over all instances at every step that recorded it; unreadable steps are left out."""
-    found = []
+    statistics = []
     for snapshot in snapshots:
         try:
             recorded = snapshot.layer(layer)
@@ -230,8 +230,8 @@ def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> 
             mean, std = float(summary.mean[0, neuron]), float(summary.std[0, neuron])
         except (ActiVisError, IndexError):
             continue
-        found.append(StepStatistics(snapshot.record.step, mean, std))
-    return Records(StepStatistics, found)
+        statistics.append(StepStatistics(snapshot.record.step, mean, std))
+    return Records(StepStatistics, statistics)
 
 
 def neuron(
@@ -251,13 +251,13 @@ def neuron(
 
     Raises NotFoundError, ExpressionError.
     """
-    values = codes.codes(snapshot.neuron(layer, index)[:prefix])
-    edges, found = histograms(snapshot, values, rows, prefix)
+    values = ordinals.ordinals(snapshot.neuron(layer, index)[:prefix])
+    edges, row_histograms = histograms(snapshot, values, rows, prefix)
     top, bottom = extremes(snapshot, values)
     return NeuronDetail(
         neuron=index,
         edges=edges,
-        rows=Records(Histogram, found),
+        rows=Records(Histogram, row_histograms),
         top=top,
         bottom=bottom,
         classes=selectivity(snapshot, values, prefix),

@@ -130,9 +130,9 @@ class Outcome:
 def outcome(snapshot: SnapshotReader, row: Row) -> Outcome:
     """How well a subset is predicted, of its kept instances. Raises NotFoundError, ExpressionError."""
     chosen = np.flatnonzero(members(snapshot, [_a_set(row)])[0])
-    given = snapshot.record.columns
-    correct = snapshot.column("correct")[chosen] if "correct" in given else np.zeros(0, np.uint8)
-    loss = snapshot.column("loss")[chosen] if "loss" in given else np.zeros(0, np.float32)
+    recorded = snapshot.record.columns
+    correct = snapshot.column("correct")[chosen] if "correct" in recorded else np.zeros(0, np.uint8)
+    loss = snapshot.column("loss")[chosen] if "loss" in recorded else np.zeros(0, np.float32)
     judged, loss = correct[correct <= 1], loss[np.isfinite(loss)]
     return Outcome(
         kept=len(chosen),
@@ -150,12 +150,12 @@ def _confusion(snapshot: SnapshotReader, chosen: np.ndarray) -> Records[Confusio
     _, first, counts = np.unique(
         np.stack([labels[chosen], predictions[chosen]]), axis=1, return_index=True, return_counts=True
     )
-    found = []
+    pairs = []
     for place, count in sorted(zip(first, counts, strict=True), key=lambda one: (-one[1], one[0]))[:MAX_PAIRS]:
         at = int(chosen[place])
         label, prediction = (_text(named(snapshot, values, at)) for values in (labels, predictions))
-        found.append(ConfusionPair(label, prediction, int(count)))
-    return Records(ConfusionPair, found)
+        pairs.append(ConfusionPair(label, prediction, int(count)))
+    return Records(ConfusionPair, pairs)
 
 
 def _text(value: str | float | None) -> str | None:
@@ -174,10 +174,10 @@ def differences(snapshot: SnapshotReader, layer: str, row: Row) -> Differences:
         own, everyone = members(snapshot, [row, Row(subset=snapshot.record.subsets[0].name)])
         finite = recorded.nan == 0 and recorded.inf == 0
         rest = everyone & ~own
-        found = statistics(
+        moments = statistics(
             snapshot.activations(layer)[: own.size], np.stack([own, rest]), finite=finite, extremes=False
         )
-        mean, std, count = found.mean, found.std, found.count
+        mean, std, count = moments.mean, moments.std, moments.count
         source = RowSource("sample", int(own.sum()), snapshot.record.seen)
     effect, p = effect_size(mean, std, count), welch(mean, std, count)
     known = np.flatnonzero(np.isfinite(effect) & (effect != 0))
@@ -216,31 +216,31 @@ def subset(snapshot: SnapshotReader, layer: str, row: Row, shown: int | None = S
 
     Raises as `outcome` and `differences`.
     """
-    predicted, found = outcome(snapshot, row), differences(snapshot, layer, row)
-    tested = np.isfinite(found.q)
+    predicted, difference = outcome(snapshot, row), differences(snapshot, layer, row)
+    tested = np.isfinite(difference.q)
     return SubsetDetail(
-        n=found.source.n,
-        of=found.source.of,
-        source=found.source.source,
+        n=difference.source.n,
+        of=difference.source.of,
+        source=difference.source.source,
         kept=predicted.kept,
         judged=predicted.judged,
         accuracy=predicted.accuracy,
         loss=predicted.loss,
         confusion=predicted.confusion,
         tested=int(tested.sum()),
-        differ=int((found.q[tested] <= RATE).sum()),
+        differ=int((difference.q[tested] <= RATE).sum()),
         neurons=Records(
             DistinguishingNeuron,
             (
                 DistinguishingNeuron(
                     neuron=int(index),
-                    effect=float(found.effect[index]),
-                    p=float(found.p[index]),
-                    q=float(found.q[index]),
-                    own=MeanStd(float(found.mean[0, index]), float(found.std[0, index])),
-                    rest=MeanStd(float(found.mean[1, index]), float(found.std[1, index])),
+                    effect=float(difference.effect[index]),
+                    p=float(difference.p[index]),
+                    q=float(difference.q[index]),
+                    own=MeanStd(float(difference.mean[0, index]), float(difference.std[0, index])),
+                    rest=MeanStd(float(difference.mean[1, index]), float(difference.std[1, index])),
                 )
-                for index in found.order[:shown]
+                for index in difference.order[:shown]
             ),
         ),
     )

@@ -18,8 +18,8 @@ def shared_rows(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray,
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     places = {each: row for row, each in enumerate(others.to_pylist())}
     pairs = [(row, places[each]) for row, each in enumerate(ids.to_pylist()) if each in places]
-    found = np.array(pairs, np.int64).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+    matches = np.array(pairs, np.int64).reshape(-1, 2)
+    return matches[:, 0], matches[:, 1]
 
 
 def procrustes(xy: np.ndarray, like: np.ndarray, rows: np.ndarray, like_rows: np.ndarray) -> np.ndarray:

@@ -132,16 +132,16 @@ class DiskCache:
 
     def _make_room(self, needed: int) -> None:
         assert self._directory is not None
-        held = []
+        entries = []
         for path in [*self._directory.glob("*.npy"), *self._directory.glob(f".*{_PART}")]:
             with contextlib.suppress(OSError):  # another process removed it
                 status = path.lstat()
                 if path.suffix == _PART and status.st_mtime < time.time() - _LEFT_SECONDS:
                     path.unlink()
                 else:
-                    held.append((status.st_mtime_ns, status.st_size, path))
-        total = sum(size for _, size, _ in held) + needed
-        for _, size, path in sorted(held):
+                    entries.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in entries) + needed
+        for _, size, path in sorted(entries):
             if total <= self._limit:
                 break
             if path.suffix == _PART:  # somebody writes it

@@ -55,11 +55,11 @@ def _pca(snapshot: SnapshotReader, layer: str) -> Projection:
     return pca(snapshot.activations(layer))
 
 
-def _following(found: Projection, snapshot: SnapshotReader, previous: Projection | None) -> Projection:
-    if previous is not None and previous.xy.shape == found.xy.shape:
-        return Projection(follow(found.xy, previous.xy), found.explained)
+def _following(projection: Projection, snapshot: SnapshotReader, previous: Projection | None) -> Projection:
+    if previous is not None and previous.xy.shape == projection.xy.shape:
+        return Projection(follow(projection.xy, previous.xy), projection.explained)
     labels = label_values(snapshot)
-    return Projection(fix_signs(found.xy, labels if is_classes(labels) else None), found.explained)
+    return Projection(fix_signs(projection.xy, labels if is_classes(labels) else None), projection.explained)
 
 
 def following_tsne(
@@ -81,9 +81,9 @@ def following_tsne(
     last = snapshots[-1]
     activations = last.activations(layer)
     key = _key(activations)
-    found = kept.get(key)
-    if _fits(found, activations):
-        return found
+    stored = kept.get(key)
+    if _fits(stored, activations):
+        return stored
     before = [one for one in snapshots[:-1] if comparable(one, last, layer)]
     for snapshot in reversed(before[-_BACK:] if initial is None else []):
         earlier = kept.get(_key(snapshot.activations(layer)))
@@ -94,12 +94,12 @@ def following_tsne(
         initial = following_pca(snapshots, layer).xy
     stopped = False
 
-    def told(done: float, layout: np.ndarray) -> bool:
+    def on_progress(done: float, layout: np.ndarray) -> bool:
         nonlocal stopped
         stopped = report is not None and not report(done, layout)
         return not stopped
 
-    layout = tsne(activations, initial, told)
+    layout = tsne(activations, initial, on_progress)
     if not stopped:
         kept.put(key, layout)
     return layout
@@ -108,8 +108,8 @@ def following_tsne(
 def kept_tsne(snapshot: SnapshotReader, layer: str, kept: DiskCache) -> np.ndarray | None:
     """The layout of equal activations that is kept on disk; None when there is none."""
     activations = snapshot.activations(layer)
-    found = kept.get(_key(activations))
-    return found if _fits(found, activations) else None
+    layout = kept.get(_key(activations))
+    return layout if _fits(layout, activations) else None
 
 
 def _key(activations: np.ndarray) -> str:

@@ -76,8 +76,8 @@ def _project(activations: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarra
         values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
     else:
         values[~known] = np.nan
-        found = np.maximum(known.sum(axis=0), 1)
-        values -= (np.nansum(values, axis=0, dtype=np.float64) / found).astype(np.float32)
+        counts = np.maximum(known.sum(axis=0), 1)
+        values -= (np.nansum(values, axis=0, dtype=np.float64) / counts).astype(np.float32)
         values[~known] = 0
     # Beside huge values squares would overflow float32.
     scale = float(np.abs(values).max()) or 1.0

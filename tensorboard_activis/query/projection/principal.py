@@ -70,10 +70,10 @@ def _turned(activations: np.ndarray, centre: np.ndarray, basis: np.ndarray) -> n
     narrow = basis.astype(np.float32)
 
     def work(rows: slice) -> np.ndarray:
-        found = np.zeros(basis.shape)
+        turned = np.zeros(basis.shape)
         for _, values in _blocks(activations, rows, centre):
-            found += values.T @ (values @ narrow)
-        return found
+            turned += values.T @ (values @ narrow)
+        return turned
 
     return np.sum(list(in_parts(work, shares(*activations.shape))), axis=0)
 

@@ -87,7 +87,7 @@ def tsne(
     try:
         for before, iterations, exaggeration, momentum in ((0, _EARLY, 12, 0.5), (_EARLY, _LATE, None, 0.8)):
 
-            def told(iteration: int, error: float, so_far: np.ndarray, before: int = before) -> bool:
+            def callback(iteration: int, error: float, so_far: np.ndarray, before: int = before) -> bool:
                 layout[:fitted] = so_far
                 # openTSNE stops when a callback returns True.
                 return not goes_on(share * (before + iteration) / (_EARLY + _LATE))
@@ -96,7 +96,7 @@ def tsne(
                 iterations,
                 exaggeration=exaggeration,
                 momentum=momentum,
-                callbacks=told,
+                callbacks=callback,
                 callbacks_every_iters=_EVERY,
                 inplace=True,
                 propagate_exception=True,

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tensorboard_activis.errors import NotFoundError
-from tensorboard_activis.query.arithmetic.codes import codes
+from tensorboard_activis.query.arithmetic.ordinals import ordinals
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.neurons.neuron import extremes, histograms, neuron, over_steps, selectivity
 from tensorboard_activis.read.run import open_run
@@ -23,7 +23,7 @@ def test_histograms_share_their_bins(
 ) -> None:
     edges, (everyone, bees, nobody) = histograms(
         snapshot,
-        codes(snapshot.neuron("head", 1)),
+        ordinals(snapshot.neuron("head", 1)),
         [Row(subset="all"), Row(subset="bee"), Row(expression="score > 2")],
     )
     assert (edges[0], edges[-1]) == (values.min(), values.max())
@@ -37,7 +37,7 @@ def test_histograms_share_their_bins(
 
 
 def test_extremes(snapshot: SnapshotReader, values: np.ndarray) -> None:
-    top, bottom = extremes(snapshot, codes(snapshot.neuron("head", 1)))
+    top, bottom = extremes(snapshot, ordinals(snapshot.neuron("head", 1)))
     assert [one.value for one in top] == sorted(values, reverse=True)[:8]
     assert [one.value for one in bottom] == sorted(values)[:8]
     assert [values[one.row] for one in top] == [one.value for one in top]
@@ -45,7 +45,7 @@ def test_extremes(snapshot: SnapshotReader, values: np.ndarray) -> None:
 
 def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, values: np.ndarray) -> None:
     labels = data.labels[rank]
-    found = selectivity(snapshot, codes(snapshot.neuron("head", 1)))
+    found = selectivity(snapshot, ordinals(snapshot.neuron("head", 1)))
     assert {one.class_ for one in found} == set(CLASSES)
     for one in found:
         inside = labels == CLASSES.index(one.class_)
@@ -69,7 +69,7 @@ def test_over_steps(run_path, data: Data) -> None:
 
 
 def test_constant_neuron(snapshot: SnapshotReader) -> None:
-    constant = codes(np.full(17, 2, np.float16))
+    constant = ordinals(np.full(17, 2, np.float16))
     edges, (one,) = histograms(snapshot, constant, [Row(subset="all")])
     assert (edges[0], edges[-1], one.counts.sum()) == (1.5, 2.5, 17)
     assert {(each.auc, each.d) for each in selectivity(snapshot, constant)} == {(0.5, 0.0)}
@@ -79,21 +79,21 @@ def test_ties_and_values_that_are_not_finite(snapshot: SnapshotReader, data: Dat
     given = np.repeat([0.0, np.nan, -1.5, 2.5, -0.0, np.inf], 3)[:17].astype(np.float16)
     known = np.isfinite(given)
     exact = given.astype(np.float64)
-    top, bottom = extremes(snapshot, codes(given))
+    top, bottom = extremes(snapshot, ordinals(given))
     assert [one.row for one in top] == [9, 10, 11, 0, 1, 2, 12, 13]
     assert [one.row for one in bottom] == [6, 7, 8, 0, 1, 2, 12, 13]
-    edges, (one,) = histograms(snapshot, codes(given), [Row(subset="all")])
+    edges, (one,) = histograms(snapshot, ordinals(given), [Row(subset="all")])
     assert one.counts.tolist() == np.histogram(exact[known], edges)[0].tolist()
     assert (one.n, one.mean, one.std) == (12, exact[known].mean(), pytest.approx(exact[known].std()))
     labels = data.labels[rank]
-    for each in selectivity(snapshot, codes(given)):
+    for each in selectivity(snapshot, ordinals(given)):
         inside = labels == CLASSES.index(each.class_)
         assert each.auc == pytest.approx(roc_auc_score(inside[known], exact[known]))
         assert each.n == np.count_nonzero(inside & known)
 
 
 def test_nothing_is_known(snapshot: SnapshotReader) -> None:
-    nothing = codes(np.full(17, np.nan, np.float16))
+    nothing = ordinals(np.full(17, np.nan, np.float16))
     edges, (one,) = histograms(snapshot, nothing, [Row(subset="all")])
     assert (edges[0], edges[-1], one.n, one.counts.sum()) == (0, 1, 0, 0)
     assert np.isnan([one.mean, one.std]).all()
