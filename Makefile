@@ -62,6 +62,7 @@ bench: $(VENV)/.stamp-test $(VENV)/.stamp-bench built ## the figures of the READ
 nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs, 200 kills, ten minutes of load; see docs/reliability.md
 	$(BIN)/python -m tests.hostile.fuzz --inputs 1000000
 	$(BIN)/python -m tests.hostile.hunt http --inputs 100000 --seed 1
+	$(BIN)/python -m tests.hostile.hunt declared --inputs 20000 --seed 1
 	$(BIN)/python -m tests.hostile.hunt sequences --inputs 3000 --seed 1
 	$(BIN)/python -m tests.hostile.hunt logging --inputs 50000 --seed 1
 	$(BIN)/python -m tests.hostile.hunt parquet --inputs 500000

@@ -34,12 +34,19 @@ def parse_json(text: str | bytes, name: str) -> object:
     return value
 
 
-def check_text(text: str, name: str) -> None:
-    """Raises QueryError for half of a surrogate pair, which no file, table or answer can hold."""
+def is_text(text: str) -> bool:
+    """Whether UTF-8 can hold it, and so a file, a table or an answer: it has no half of a surrogate pair."""
     try:
         text.encode()
-    except UnicodeEncodeError as error:
-        raise QueryError(f"{name} holds half of a surrogate pair, which is no text.") from error
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_text(text: str, name: str) -> None:
+    """Raises QueryError for what is no text."""
+    if not is_text(text):
+        raise QueryError(f"{name} holds half of a surrogate pair, which is no text.")
 
 
 def _check_levels(value: object, name: str) -> None:

@@ -18,6 +18,7 @@ from tensorboard_activis.serve.directories import Root, run_directory, shown_nam
 from tensorboard_activis.serve.editions import Editions
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.event_source import Data, Entry, EventSource, Request, Series
+from tensorboard_activis.serve.json_values import is_text
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +215,11 @@ class RunList:
         else:
             problems += self._damage.problems(fingerprint.directory, in_time)
         steps = []
-        if not problems or metadata.FORMAT_VERSION in versions:
+        if not is_text(run):
+            problems.append(
+                "The name of this run's directory is not UTF-8, so that it cannot be asked about. Rename the directory."
+            )
+        elif not problems or metadata.FORMAT_VERSION in versions:
             names = _names(fingerprint.directory)
             edition = self._editions.edition(fingerprint.directory)
             for entry in self._events.current(request, data, edition, in_time).values():

@@ -3,28 +3,23 @@
 import gzip
 import json
 import logging
-import threading
-import time
 from collections.abc import Collection
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import werkzeug.test
 
-from tensorboard_activis.query import limits
 from tests.capture.test_recorder import recorder
 from tests.hostile.peak import peak_megabytes
 from tests.hostile.requests import HttpRequest
+from tests.hostile.watch import Watch
 from tests.records import small_data
 from tests.serve.client import Client
 
 BASE = "/data/plugin/activis/"
 #: Statuses of answers; 500 would be an error that nobody foresaw.
 STATUSES = {200, 304, 400, 403, 404, 413, 422}
-SECONDS, MEGABYTES = 2.0, 1024
-#: Seconds of the processor between two looks at the limits of a request; 0.05 are meant, on a machine that does nothing else.
-BETWEEN = 0.5
+MEGABYTES = 1024
 SECRET = "what-lies-outside-of-the-log-directory"
 
 
@@ -41,30 +36,14 @@ class Board:
         for run, seed in (("run1", 0), ("run2", 1)):
             _write(logs / run, seed)
         self._client = Client(logs)
-        self._last = 0.0
-        self._longest = 0.0
-        self._thread = threading.get_ident()
+        self._watch = Watch()
         self._errors: list[logging.LogRecord] = []
         logging.getLogger("tensorboard").setLevel(logging.ERROR)
         logging.getLogger("tensorboard_activis.serve.responses").addFilter(self._note)
-        check = limits._Limit.check
-
-        def watched(limit: limits._Limit) -> None:
-            self._look()
-            check(limit)
-
-        patch.object(limits._Limit, "check", watched).start()
 
     def _note(self, record: logging.LogRecord) -> bool:
         self._errors.append(record)
         return False
-
-    def _look(self) -> None:
-        if threading.get_ident() != self._thread:  # of those that compute parts, each has a time of its own
-            return
-        now = time.thread_time()
-        self._longest = max(self._longest, now - self._last)
-        self._last = now
 
     def ask_and_leave(self, request: HttpRequest) -> None:
         """Asks for a client that leaves: it may be answered all the same. Raises Fault."""
@@ -72,8 +51,7 @@ class Board:
 
     def ask(self, request: HttpRequest, statuses: Collection[int] = STATUSES) -> werkzeug.test.TestResponse:
         """The answer. Raises Fault."""
-        begun = self._last = time.thread_time()
-        self._longest = 0.0
+        self._watch.start()
         self._errors.clear()
         response = self._client.open(
             BASE + request.route,
@@ -83,15 +61,13 @@ class Board:
             environ_overrides={"QUERY_STRING": request.query.decode("latin1")},
         )
         body = response.get_data()
-        self._look()
+        slow = self._watch.problem()
         if self._errors:
             raise Fault(f"answers {response.status_code}") from (self._errors[0].exc_info or (None, None))[1]
         if response.status_code not in statuses:
             raise Fault(f"answers {response.status_code}: {body[:300]!r}")
-        if time.thread_time() - begun > SECONDS or self._longest > BETWEEN:
-            raise Fault(
-                f"took {time.thread_time() - begun:.1f} s, {self._longest:.2f} s between two looks at the limits"
-            )
+        if slow is not None:
+            raise Fault(slow)
         if peak_megabytes() > MEGABYTES:
             raise Fault(f"took {peak_megabytes():.0f} MB of memory")
         if SECRET.encode() in body or "Set-Cookie" in response.headers:

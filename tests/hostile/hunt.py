@@ -17,6 +17,7 @@ KINDS: dict[str, str] = {
     "http": "tests.hostile.http_hunt",
     "parquet": "tests.hostile.parquet_hunt",
     "logging": "tests.hostile.logging_hunt",
+    "declared": "tests.hostile.declared_hunt",
     "sequences": "tests.hostile.sequences_hunt",
     "threads": "tests.hostile.thread_hunt",
 }

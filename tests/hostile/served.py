@@ -87,3 +87,9 @@ class Served:
         client = werkzeug.test.Client(self._apps[f"/{route}"])
         response = client.get(f"/data/plugin/activis/{route}", query_string=query)
         return response.status_code, response.get_data()
+
+    def post(self, route: str, **parameters: object) -> tuple[int, bytes]:
+        """The same with a body, which holds what an address cannot."""
+        client = werkzeug.test.Client(self._apps[f"/{route}"])
+        response = client.post(f"/data/plugin/activis/{route}", json=parameters)
+        return response.status_code, response.get_data()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tensorboard_activis.blobs import Blob, event_files, scan
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.serve.json_values import MAX_COMMAS, MAX_LEVELS, MAX_STRUCTURES, parse_json
+from tests.hostile.served import Served
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 from tests.serve.questions import QUESTIONS, refused
@@ -112,3 +114,24 @@ def test_reading_json_is_linear() -> None:
         except QueryError:
             assert "[" * 2 in text or '{"a"' in text or "1,1" in text
         assert time.thread_time() - begun < 2
+
+
+@pytest.mark.parametrize("name", ["not\udcffutf8", "\ud800"])
+def test_a_run_whose_name_is_no_utf8_is_listed_with_what_to_do(tmp_path: Path, name: str) -> None:
+    """TensorBoard names a directory so; an address cannot name it, and the other runs are answered as ever."""
+    write_run(tmp_path / "good", small_data(), (3,))
+    (events,) = event_files(tmp_path / "good" / "activis")
+    blobs = [found for found in scan(events) if isinstance(found, Blob)]
+    served = Served(tmp_path, {"good/activis": blobs, f"{name}/activis": blobs})
+    try:
+        runs = json.loads(served.ask("runs")[1])["runs"]
+        good, bad = sorted(runs, key=lambda run: run["name"] != "good")
+        assert (bad["name"], bad["steps"]) == (name, [])
+        assert "is not UTF-8, so that it cannot be asked about. Rename the directory" in bad["problems"][-1]
+        assert (good["problems"], [step["step"] for step in good["steps"]]) == ([], [3])
+        for route in set(QUESTIONS) - {"runs"}:
+            assert served.post(route, **QUESTIONS[route] | {"run": name, "step": 3})[0] == 400
+            assert served.post(route, **QUESTIONS[route] | {"run": "good", "step": 3})[0] == 200
+        assert served.internal == []
+    finally:
+        served.close()
