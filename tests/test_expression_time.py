@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tensorboard_activis import expression_length
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.expression_patterns import pattern_size
-from tensorboard_activis.predicate import MAX_LENGTH, MAX_LIST, compile_expression
+from tensorboard_activis.expression import limits
+from tensorboard_activis.expression.patterns import pattern_size
+from tensorboard_activis.expression.predicate import MAX_LENGTH, MAX_LIST, compile_expression
 
 COLUMNS = {"id": pa.int64(), "text": pa.string(), "score": pa.float32()} | {
     f"column {index} {'ab' * 60}": pa.float32() for index in range(3_000)
@@ -135,7 +135,7 @@ def test_the_values_of_all_lists_are_counted_before_they_are_parsed() -> None:
 @pytest.mark.parametrize("unit", ["1,", ",", "'',", "[", "]", "''", "b'", "[1,]", "['a',", "0 ,"])
 def test_what_is_too_long_is_not_read_to_its_end(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = []
-    pattern = expression_length._TOKEN
+    pattern = limits._TOKEN
 
     class Counting:
         def finditer(self, text: str) -> Iterator[re.Match[str]]:
@@ -143,7 +143,7 @@ def test_what_is_too_long_is_not_read_to_its_end(unit: str, monkeypatch: pytest.
                 tokens.append(token)
                 yield token
 
-    monkeypatch.setattr(expression_length, "_TOKEN", Counting())
+    monkeypatch.setattr(limits, "_TOKEN", Counting())
     with pytest.raises(ExpressionError, match=r"too long|more than 10,000 values|cannot be parsed|Not an expression"):
         compile_expression("id in [" + unit * (280_000 // len(unit)), COLUMNS)
     assert len(tokens) <= 2 * (MAX_LIST + MAX_LENGTH)
@@ -209,7 +209,7 @@ def test_parts_give_what_the_whole_gives(expression: str, monkeypatch: pytest.Mo
         predicate = compile_expression(expression, types, neurons=True)
         neurons = partial(neuron, values[: one.num_rows])
         whole = predicate.mask(one, neurons)
-        monkeypatch.setattr("tensorboard_activis.expression_evaluation._FIRST", 300)
+        monkeypatch.setattr("tensorboard_activis.expression.evaluation._FIRST_WORK", 300)
         evaluation = predicate.evaluation(one, neurons)
         check = Mock()
         masks = [evaluation.rows(part, check) for part in evaluation.parts()]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.predicate import MAX_LENGTH, compile_expression
+from tensorboard_activis.expression.predicate import MAX_LENGTH, compile_expression
 
 TABLE = pa.table(
     {

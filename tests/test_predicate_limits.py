@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.predicate import MAX_DEPTH, MAX_LENGTH, MAX_LIST, compile_expression
+from tensorboard_activis.expression.predicate import MAX_DEPTH, MAX_LENGTH, MAX_LIST, compile_expression
 
 TABLE = pa.table({"id": pa.array([1, 2, 3]), "flag": pa.array([True, False, None])})
 TYPES = {field.name: field.type for field in TABLE.schema}

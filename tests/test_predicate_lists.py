@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.predicate import compile_expression
+from tensorboard_activis.expression.predicate import compile_expression
 
 LISTS = pa.table(
     {"label": [["ant", "bee"], [], None, ["bee"]], "codes": pa.array([[3, 1], [1], [2, 2], None], pa.list_(pa.int64()))}

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.predicate import compile_expression
+from tensorboard_activis.expression.predicate import compile_expression
 
 #: One row; None is missing. An expression is its text and what it is for a row: a value, or None for unknown.
 Row: TypeAlias = dict[str, Any]

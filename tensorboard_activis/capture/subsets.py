@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ConfigurationError, ExpressionError
-from tensorboard_activis.predicate import Predicate, compile_expression
+from tensorboard_activis.expression.predicate import Predicate, compile_expression
 from tensorboard_activis.printable import visible
 
 #: At most this many classes have a subset each: a vocabulary of 50,000 words is too many to compare.

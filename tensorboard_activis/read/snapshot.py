@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from tensorboard_activis import codec, schema
 from tensorboard_activis.errors import ExpressionError, NotFoundError
-from tensorboard_activis.expression_evaluation import Check, Evaluation
-from tensorboard_activis.predicate import compile_expression
+from tensorboard_activis.expression.evaluation import Check, Evaluation
+from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.read.arrays import ArrayFiles, check_array, read_array
 from tensorboard_activis.read.file_cache import file_version
 from tensorboard_activis.read.instances import read_instances, with_predictions

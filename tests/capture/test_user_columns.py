@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tensorboard_activis.capture.user_columns import RESERVED, UserColumns, arrow
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
-from tensorboard_activis.predicate import compile_expression
+from tensorboard_activis.expression.predicate import compile_expression
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tensorboard_activis.capture.serialization import deserialize, serialize
 from tensorboard_activis.capture.user_columns import arrow
 from tensorboard_activis.column_kinds import TIME, column_kind
 from tensorboard_activis.errors import ActiVisError, ExpressionError, QueryError
-from tensorboard_activis.predicate import compile_expression
+from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.query.describe import describe_snapshot
 from tensorboard_activis.query.instances.column_statistics import TimeStatistics, column_statistics
 from tensorboard_activis.query.instances.columns import columns

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from tensorboard_activis.column_kinds import TIME, column_kind, time_text
 from tensorboard_activis.errors import NotFoundError, QueryError
-from tensorboard_activis.expression_functions import FUNCTIONS
+from tensorboard_activis.expression.functions import FUNCTIONS
 from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.kinds import describe_columns
 from tensorboard_activis.query.limits import check_time

@@ -1,4 +1,4 @@
-"""The language of subsets: a Python expression over columns, compiled to `pyarrow.compute`, never evaluated as Python.
+"""Parses and compiles expressions for subsets: Python's syntax over columns, compiled to `pyarrow.compute`, never run as Python.
 
     label == "HUM" and "who" in text and score < 0.5
     length > 20 or matches(text, "^how (many|much)")
@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.expression import MAX_DEPTH, Compiler
-from tensorboard_activis.expression_evaluation import Check, Compiled, Evaluation, NeuronValues
-from tensorboard_activis.expression_length import MAX_LENGTH, MAX_LIST, check_length
+from tensorboard_activis.expression.compiler import MAX_DEPTH, Compiler
+from tensorboard_activis.expression.evaluation import Check, Compiled, Evaluation, NeuronValues
+from tensorboard_activis.expression.limits import MAX_LENGTH, MAX_LIST, check_length
 
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_LIST", "NeuronValues", "Predicate", "compile_expression"]
 
@@ -56,17 +56,21 @@ class Predicate:
             self._bound = (tuple(columns.get(name) for name in self.columns), first)
 
     def mask(self, table: pa.Table, neurons: NeuronValues | None = None) -> np.ndarray:
-        """Which rows of the table belong to the subset: bool [instances].
+        """Evaluates the expression over a table: a mask, bool [instances].
 
-        `neurons` gives the values for `neuron(layer, index)`. Raises ExpressionError when a column is missing or of
-        another type than the expression needs.
+        Args:
+            table: the columns, one line per instance.
+            neurons: returns activations for `neuron(layer, index)`.
+
+        Raises:
+            ExpressionError: a column is missing, or has another type than the expression needs.
         """
         return self.evaluation(table, neurons).whole()
 
     def evaluation(
         self, table: pa.Table, neurons: NeuronValues | None = None, check: Check = lambda: None
     ) -> Evaluation:
-        """The same, not yet computed: as a whole or in parts. `check` is called meanwhile."""
+        """An evaluation over a table, which computes the mask as a whole or in parts. `check` is called meanwhile."""
         return Evaluation(self._bind(table, check), table, neurons, check)
 
     def _bind(self, table: pa.Table, check: Check) -> Compiled:
@@ -81,16 +85,17 @@ class Predicate:
 def compile_expression(
     text: str, columns: Mapping[str, pa.DataType] | None, *, neurons: bool = False, check: Check = lambda: None
 ) -> Predicate:
-    """Compile a subset expression.
+    """Parses and compiles a subset expression.
 
     Arguments:
         text: the expression.
-        columns: the columns there are, with their types; None when they are not known yet: then names and types are
+        columns: the types of the columns by name; None when they are not known yet: then names and types are
             checked by `Predicate.mask`.
-        neurons: whether `neuron(layer, index)` is allowed: where activations of the sample are at hand.
-        check: called again and again while a long expression is compiled; it raises when that is to end.
+        neurons: whether `neuron(layer, index)` is allowed: where activations of the sample are available.
+        check: called regularly while a long expression is compiled; raises to stop it.
 
-    Raises ExpressionError, with the position of what is wrong, what is allowed and near column names.
+    Raises:
+        ExpressionError: with the position of the error, what is allowed, and similar column names.
     """
     check_length(text)
     stripped = text.lstrip()

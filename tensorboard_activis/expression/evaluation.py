@@ -1,4 +1,4 @@
-"""Evaluates a compiled expression over a table, as a whole or in parts of rows that each take a short time."""
+"""Evaluates a compiled expression over a table, as a whole or in parts that each take a short time."""
 
 import time
 import zlib
@@ -13,15 +13,15 @@ import pyarrow.dataset as ds
 
 from tensorboard_activis.errors import ExpressionError
 
-#: Values of one neuron for every instance, in row order: (layer, index) -> float [instances].
+#: Activations of one neuron for every instance, in the order of the table: (layer, index) -> float [instances].
 NeuronValues = Callable[[str, int], np.ndarray]
-#: Called between parts of the work; raises when it is to end.
+#: Called between parts of the work; raises to stop it.
 Check = Callable[[], None]
 
-#: Work of the first part, and of any. A unit is one value of a simple operation, or one byte of a text for one instruction of a
-#: pattern: between almost nothing and 6 ns, which depends on the texts.
-_FIRST, _MOST = 2_000_000, 1_000_000_000
-#: Seconds of the processor that a part should take: parts that take less are followed by larger ones.
+#: Work of the first part, and the most of any part. A unit is one value of a simple operation, or one byte of a string for one
+#: instruction of a pattern: between almost nothing and 6 ns, depending on the strings.
+_FIRST_WORK, _MAX_WORK = 2_000_000, 1_000_000_000
+#: CPU seconds that a part should take at least and at most; the size of the next parts is adapted.
 _SHORT, _LONG = 0.01, 0.04
 #: Slicing a column takes time in proportion to its chunks.
 _CHUNKS = 64
@@ -29,7 +29,7 @@ _CHUNKS = 64
 
 @dataclass(frozen=True, slots=True)
 class TextStep:
-    """A function of texts, computed before what it is part of. `cost`: work per byte."""
+    """A string function that is computed before the expression that uses it. `cost`: work per byte."""
 
     expression: pc.Expression
     cost: int
@@ -41,7 +41,7 @@ class Compiled:
     the list in a column holds a value) and `s0`… (the steps, each of which may use those before it).
 
     Attributes:
-        nodes: how many operations there are.
+        nodes: number of operations.
     """
 
     expression: pc.Expression
@@ -54,9 +54,16 @@ class Compiled:
 
 
 class Evaluation:
-    """A compiled expression over one table.
+    """Evaluates a compiled expression over one table.
 
-    Raises ExpressionError when activations are needed and there are none.
+    Args:
+        compiled: the expression.
+        table: the columns that it reads, one line per instance.
+        neurons: activations for `neuron(layer, index)`; None when there are none.
+        check: called between parts of the work; raises to stop it.
+
+    Raises:
+        ExpressionError: activations are needed and there are none.
     """
 
     def __init__(
@@ -64,7 +71,7 @@ class Evaluation:
     ) -> None:
         self._compiled = compiled
         self._length = table.num_rows
-        self._part = _FIRST
+        self._part = _FIRST_WORK
         names = {*compiled.columns, *(name for name, _ in compiled.members), *(["id"] if compiled.sampled else [])}
         self._columns = {name: _compact(table.column(name)) for name in names}
         self._neurons: list[np.ndarray] = []
@@ -75,27 +82,27 @@ class Evaluation:
             self._neurons.append(neurons(layer, index))
 
     def whole(self) -> np.ndarray:
-        """For which rows the expression is true, bool [rows]. Raises ExpressionError."""
+        """Evaluates the expression for all instances on all cores: a mask, bool [instances]. Raises ExpressionError."""
         return self._filled(self._evaluate(self._fields(slice(0, self._length)), _scan, lambda: None))
 
     def rows(self, part: slice, check: Check) -> np.ndarray:
-        """The same for some of the rows, by this thread alone, with `check` called between the steps."""
-        begun = time.thread_time()
+        """Evaluates the expression for some instances in this thread only: a mask, bool [part]. `check` is called between steps."""
+        start = time.thread_time()
         mask = self._filled(self._evaluate(self._fields(part), _project, check))
-        taken = time.thread_time() - begun
-        if taken < _SHORT:
-            self._part = min(4 * self._part, _MOST)
-        elif taken > _LONG:
+        seconds = time.thread_time() - start
+        if seconds < _SHORT:
+            self._part = min(4 * self._part, _MAX_WORK)
+        elif seconds > _LONG:
             self._part = max(self._part // 2, 1)
         return mask
 
     def parts(self) -> Iterator[slice]:
-        """All rows in parts that take a short time each, as far as those before them show.
+        """Divides the instances into parts that take a short time each, estimated from the parts before.
 
-        Raises ExpressionError for a text that is too long for that by itself.
+        Raises ExpressionError for a single string that takes too long by itself.
         """
         work = self._work()
-        if work.size and work.max() > _MOST:
+        if work.size and work.max() > _MAX_WORK:
             raise ExpressionError(
                 f"A text of these instances is too long for this expression: {self._text_bytes().max():,} bytes. "
                 "Use shorter or fewer patterns, or contains instead of matches."
@@ -109,13 +116,13 @@ class Evaluation:
             start = stop
 
     def _work(self) -> np.ndarray:
-        """Work per row, int64 [rows]."""
+        """Estimated work per instance, int64 [instances]."""
         work = np.full(self._length, self._compiled.nodes, np.int64)
         work += self._text_bytes() * max((step.cost for step in self._compiled.steps), default=1)
         return work
 
     def _text_bytes(self) -> np.ndarray:
-        """Bytes of texts and values of lists, int64 [rows]."""
+        """Bytes of strings plus number of list values per instance, int64 [instances]."""
         sizes = np.zeros(self._length, np.int64)
         for column in self._columns.values():
             sizes += _sizes(column)
@@ -133,7 +140,9 @@ class Evaluation:
         }
         if compiled.sampled:
             fields["u"] = pa.array(uniform(columns["id"]))
-        fields |= {f"m{index}": holds(columns[name], value) for index, (name, value) in enumerate(compiled.members)}
+        fields |= {
+            f"m{index}": list_contains(columns[name], value) for index, (name, value) in enumerate(compiled.members)
+        }
         return pa.table(fields)
 
     def _evaluate(
@@ -154,12 +163,12 @@ class Evaluation:
 
 
 def _scan(table: pa.Table, expression: pc.Expression) -> pa.ChunkedArray:
-    """By all processors."""
+    """Computes an expression with all cores."""
     return ds.dataset(table).scanner(columns={"value": expression}).to_table().column("value")
 
 
 def _project(table: pa.Table, expression: pc.Expression) -> pa.ChunkedArray:
-    """By this thread, and with a fifth of the effort that goes before."""
+    """Computes an expression in this thread, with a fifth of the overhead of `_scan`."""
     source = acero.Declaration("table_source", acero.TableSourceNodeOptions(table))
     project = acero.Declaration("project", acero.ProjectNodeOptions([expression], ["value"]), [source])
     return project.to_table(use_threads=False).column("value")
@@ -173,7 +182,7 @@ def _compact(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _sizes(column: pa.ChunkedArray) -> np.ndarray:
-    """Bytes of texts, values of lists, 0 for anything else, int64 [rows]."""
+    """Bytes of strings, number of values of lists, 0 for anything else, int64 [instances]."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         if not _is_text(kind.value_type):
@@ -194,9 +203,9 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def uniform(ids: pa.ChunkedArray) -> np.ndarray:
-    """A number in [0, 1) for every id, float64 [instances]: the same at every step and in every run.
+    """Hashes instance ids to numbers in [0, 1), float64 [instances]: the same at every step and in every run.
 
-    Another hash than the one that ranks instances, or `sampled(0.1)` would be the whole of a sample of a tenth.
+    The hash differs from the one that selects the sample; otherwise `sampled(0.1)` would be all of a sample of a tenth.
     """
     if pa.types.is_integer(ids.type):
         bits = ids.to_numpy().astype(np.uint64)
@@ -213,8 +222,8 @@ def uniform(ids: pa.ChunkedArray) -> np.ndarray:
     return shares
 
 
-def holds(lists: pa.ChunkedArray, value: str | int) -> pa.Array:
-    """bool [instances]: whether the list of each holds this value; null where it is missing."""
+def list_contains(lists: pa.ChunkedArray, value: str | int) -> pa.Array:
+    """Whether the list of each instance contains a value, bool [instances]; null where the list is missing."""
     whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
     offsets = whole.offsets.to_numpy().astype(np.int64)
     ends = offsets - offsets[0]

@@ -1,33 +1,29 @@
-"""The compiler behind `predicate.py`: each node of the tree is checked against a whitelist, then becomes pyarrow's."""
+"""Compiles the syntax tree of an expression to a `pyarrow.compute` expression; node types that are not listed are refused."""
 
 import ast
 import struct
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tensorboard_activis.column_kinds import TIME, parse_time
-from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.expression_evaluation import Check, Compiled, TextStep
-from tensorboard_activis.expression_functions import FUNCTIONS, search
-from tensorboard_activis.expression_values import (
+from tensorboard_activis.expression.context import Context
+from tensorboard_activis.expression.evaluation import Compiled
+from tensorboard_activis.expression.functions import FUNCTIONS, search
+from tensorboard_activis.expression.values import (
     UNKNOWN,
     Value,
     balanced,
-    characters,
-    column_value,
     is_number,
-    listing,
     nan_is_null,
-    near_names,
     shortened,
+    similar_names,
 )
 
 MAX_DEPTH = 40
-#: Values of a list after which it is asked whether to go on.
+#: Number of values of a list after which `check` is called.
 _SOME = 100
 
 ALLOWED = (
@@ -36,8 +32,7 @@ ALLOWED = (
 )
 _FLOAT32 = struct.Struct("f")
 _LARGEST_FLOAT32 = 3.4e38
-_CAST = {"number": pa.float64(), "text": pa.string()}
-#: Columns that hold names of classes as text: a class named "8" may be written as 8.
+#: Columns that hold class names as strings: a class named "8" may be written as 8.
 _CLASS_COLUMNS = ("label", "prediction")
 
 _COMPARE: Mapping[type[ast.cmpop], tuple[str, Callable[[pc.Expression, pc.Expression], pc.Expression]]] = {
@@ -57,33 +52,11 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[pc.Expression, pc.Expression]
 }
 
 
-class Compiler:
-    """Compiles one syntax tree against one set of columns; `check` is called again and again meanwhile."""
-
-    def __init__(
-        self,
-        text: str,
-        offset: int,
-        columns: Mapping[str, pa.DataType] | None,
-        *,
-        neurons: bool,
-        check: Check = lambda: None,
-    ) -> None:
-        self._text = text
-        self._offset = offset
-        self.types = columns
-        self.allow_neurons = neurons
-        self.check = check
-        # In order of appearance; each at its number.
-        self.columns: dict[str, int] = {}
-        self.neurons: dict[tuple[str, int], int] = {}
-        self.members: dict[tuple[str, str | int], int] = {}
-        self.sampled = False
-        self._steps: list[TextStep] = []
-        self._nodes = 0
+class Compiler(Context):
+    """Compiles one syntax tree against one set of columns; `check` is called regularly meanwhile."""
 
     def compile(self, tree: ast.expr) -> Compiled:
-        """The whole expression. Raises ExpressionError."""
+        """Compiles the whole expression, which must be a condition. Raises ExpressionError."""
         expression = self._truth(tree, 0)
         return Compiled(
             expression,
@@ -95,12 +68,7 @@ class Compiler:
             self._nodes,
         )
 
-    def text_step(self, expression: pc.Expression, cost: int = 1) -> pc.Expression:
-        """What a function of texts gives, as a field: it is computed before what it is part of."""
-        self._steps.append(TextStep(expression, cost))
-        return pc.field(f"s{len(self._steps) - 1}")
-
-    # Truth values
+    # Conditions
 
     def _truth(self, node: ast.expr, depth: int) -> pc.Expression:
         value = self.value(node, depth)
@@ -131,7 +99,7 @@ class Compiler:
         if isinstance(node, ast.Name):
             return self.column(node.id, node)
         if isinstance(node, ast.Constant):
-            return self._literal(node)
+            return self.literal(node)
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             self.fail(node, "a list may only stand after `in` or in isin(…)")
         if isinstance(node, ast.Attribute):
@@ -150,7 +118,7 @@ class Compiler:
         if isinstance(node.op, ast.UAdd):
             return value
         if value.literal is not None:
-            return self._scalar(-value.literal, node)  # type: ignore[operator]
+            return self.scalar(-value.literal, node)  # type: ignore[operator]
         return Value("number", pc.negate(value.expression.cast(pa.float64())), node)
 
     def _arithmetic(self, node: ast.BinOp, depth: int) -> Value:
@@ -196,7 +164,7 @@ class Compiler:
         return compare(left.expression, right.expression)
 
     def _adapted(self, value: Value, other: Value, sign: str) -> Value:
-        """A literal as the column that it is compared with writes it."""
+        """Converts a literal to the type of the column that it is compared with."""
         literal = value.literal
         if isinstance(literal, str) and other.kind == "time":
             return self._time(literal, value.node)
@@ -222,43 +190,43 @@ class Compiler:
         return Value("time", pc.scalar(pa.scalar(moment, TIME)), node, literal=moment)
 
     def _hint(self, left: Value, right: Value) -> str:
-        for one, other in ((left, right), (right, left)):
-            if one.kind == "time":
+        for value, other in ((left, right), (right, left)):
+            if value.kind == "time":
                 return 'Write a time in quotes, such as "2024-05-01" or "2024-05-01T12:30:00Z".'
-            if one.kind == "list":
-                return f"Write {self.source(other.node)} in {self.source(one.node)}, for what it holds."
-            if isinstance(one.literal, str) and other.kind == "number" and is_number(one.literal):
-                return f"Write {shortened(one.literal)} without quotes."
-            if one.kind == "text" and isinstance(other.literal, (int, float)) and not isinstance(other.literal, bool):
+            if value.kind == "list":
+                return f"Write {self.source(other.node)} in {self.source(value.node)}, for what it holds."
+            if isinstance(value.literal, str) and other.kind == "number" and is_number(value.literal):
+                return f"Write {shortened(value.literal)} without quotes."
+            if value.kind == "text" and isinstance(other.literal, (int, float)) and not isinstance(other.literal, bool):
                 return f'Write "{other.literal}" in quotes.'
-            if one.kind == "boolean" and other.kind != "boolean":
-                return f"Write {self.source(one.node)} or not {self.source(one.node)}."
+            if value.kind == "boolean" and other.kind != "boolean":
+                return f"Write {self.source(value.node)} or not {self.source(value.node)}."
         return "Compare like with like."
 
     def member(self, left: ast.expr, right: ast.expr, node: ast.expr, depth: int) -> Value:
-        """`x in [...]`, `"part" in text`."""
+        """Compiles `x in […]` and `"part" in text`."""
         if not isinstance(right, (ast.List, ast.Tuple, ast.Set)):
             if self.types is None and isinstance(left, ast.Constant) and type(left.value) is int:
                 return Value("boolean", UNKNOWN, self.value(right, depth).node)  # a list of numbers, it may turn out
             return search(self, "contains", node, (right, left), depth)
         value = self.value(left, depth)
-        found: list[Value] = []
+        items: list[Value] = []
         elements = iter(right.elts)
         while some := list(islice(elements, _SOME)):
             self.check()
-            found += (self._adapted(self._constant(element), value, "==") for element in some)
-        for item in found:
+            items += (self._adapted(self._constant(element), value, "==") for element in some)
+        for item in items:
             if item.kind != value.kind and value.kind != "any":
                 self.fail(
                     item.node,
                     f"{self.source(left)} is a {value.kind}, and the list holds {self.source(item.node)}, "
                     f"a {item.kind}. {self._hint(value, item)}",
                 )
-        literals = [item.literal for item in found]
+        literals = [item.literal for item in items]
         if value.kind == "any":
             return Value("boolean", pc.scalar(False), node)
         expression = value.expression
-        if value.kind == "number" and all(item.integer for item in found) and value.integer:
+        if value.kind == "number" and all(item.integer for item in items) and value.integer:
             expression, values = expression.cast(pa.int64()), pa.array(literals, pa.int64())
         elif value.kind == "number":
             expression, values = (
@@ -267,12 +235,12 @@ class Compiler:
             )
         else:
             values = pa.array(literals, {"text": pa.string(), "time": TIME}.get(value.kind, pa.bool_()))
-        # Kleene's logic: whether a missing value is in a list is unknown.
+        # Three-valued logic: whether a missing value is in a list is unknown.
         unknown = pc.is_null(expression)
         return Value("boolean", pc.if_else(unknown, UNKNOWN, pc.is_in(expression, value_set=values)), node)
 
-    def holds(self, lists: Value, item: ast.expr, node: ast.expr) -> Value:
-        """`"cat" in label`, where an instance may have several labels."""
+    def list_contains(self, lists: Value, item: ast.expr, node: ast.expr) -> Value:
+        """Compiles `"cat" in label`, where label is a column of lists."""
         literal = self._constant(item).literal
         assert self.types is not None
         assert lists.column is not None
@@ -300,80 +268,25 @@ class Compiler:
         else:
             self.fail(node, f"only named functions can be called. {ALLOWED}")
         if name not in FUNCTIONS:
-            near = near_names(name, FUNCTIONS)
-            self.fail(node, f"there is no function {shortened(name)}.{near} Functions: {', '.join(sorted(FUNCTIONS))}")
-        wanted, function = FUNCTIONS[name]
+            hint = similar_names(name, FUNCTIONS)
+            self.fail(node, f"there is no function {shortened(name)}.{hint} Functions: {', '.join(sorted(FUNCTIONS))}")
+        parameters, function = FUNCTIONS[name]
         if (
             node.keywords
-            or len(arguments) != len(wanted)
+            or len(arguments) != len(parameters)
             or any(isinstance(argument, ast.Starred) for argument in arguments)
         ):
-            self.fail(node, f"{name} is written {name}({', '.join(wanted)})")
+            self.fail(node, f"{name} is written {name}({', '.join(parameters)})")
         return function(self, node, arguments, depth)
 
-    # Columns and literals
-
-    def column(self, name: str, node: ast.expr) -> Value:
-        if self.types is not None and name not in self.types:
-            usable = {
-                column: kind
-                for column, kind in self.types.items()
-                if column_value(column, kind, pc.field("c"), node).kind != "other"
-            }
-            near = near_names(name, usable)
-            self.fail(node, f"there is no column {shortened(name)}.{near} Columns: {listing(usable)}")
-        field = pc.field(f"c{self.columns.setdefault(name, len(self.columns))}")
-        if self.types is None:
-            return Value("any", field, node, column=name)
-        return column_value(name, self.types[name], field, node)
-
-    def _literal(self, node: ast.Constant) -> Value:
-        if isinstance(node.value, (bool, int, float, str)):
-            return self._scalar(node.value, node)
-        hint = "; write isnull(column) for missing values" if node.value is None else ""
-        self.fail(node, f"{self.source(node)} is not a number, text, True or False{hint}")
-
-    def _scalar(self, value: bool | int | float | str, node: ast.expr) -> Value:
-        if isinstance(value, bool):
-            return Value("boolean", pc.scalar(value), node, literal=value)
-        if isinstance(value, str):
-            if any("\ud800" <= character <= "\udfff" for character in value):
-                self.fail(node, "this text holds half of a surrogate pair, which no text in a table can hold")
-            return Value("text", pc.scalar(value), node, literal=value)
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            self.fail(node, "this number is too large: whole numbers have 64 bits")
-        return Value("number", pc.scalar(value), node, literal=value, integer=isinstance(value, int))
+    # Literals
 
     def _constant(self, node: ast.expr) -> Value:
         value: Value | None = None
         if isinstance(node, ast.Constant):
-            value = self._literal(node)
+            value = self.literal(node)
         elif isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
             value = self._unary(node, 0)
         if value is None or value.literal is None:
             self.fail(node, f"lists hold numbers and texts, not {self.source(node)}")
         return value
-
-    def kind(self, node: ast.expr, kind: str, depth: int) -> Value:
-        value = self.value(node, depth)
-        if value.kind not in (kind, "any"):
-            self.fail(node, f"{self.source(node)} is a {value.kind}, where a {kind} is needed")
-        if value.kind == "any" and kind in _CAST:  # a column that holds nothing but nulls
-            return Value(kind, value.expression.cast(_CAST[kind]), node, literal=value.literal)
-        return value
-
-    # Messages
-
-    def source(self, node: ast.expr) -> str:
-        start = self._position(node)
-        lines = len(self._text[self._offset :].encode())
-        end = characters(self._text[self._offset :], min(node.end_col_offset or 0, lines)) + self._offset
-        text = self._text[start:end]
-        return text if len(text) <= 40 else f"{text[:37]}…"
-
-    def _position(self, node: ast.expr) -> int:
-        return characters(self._text[self._offset :], node.col_offset) + self._offset
-
-    def fail(self, node: ast.expr, message: str) -> NoReturn:
-        position = self._position(node)
-        raise ExpressionError(f"At character {position + 1}: {message}", position)

@@ -1,4 +1,4 @@
-"""Parts of an expression while it is compiled, and how missing values are treated."""
+"""Typed values during compilation, the treatment of missing values, and names in messages."""
 
 import ast
 import difflib
@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from tensorboard_activis.column_kinds import TIME, column_kind
 
-#: Names that are compared with one that is not there, and characters of each.
-_NEAR_NAMES, _NEAR_LENGTH = 200, 40
-#: Names in a message, and characters of each.
+#: Number of names that are compared with an unknown name, and the longest of them in characters.
+_MAX_CANDIDATES, _MAX_CANDIDATE_LENGTH = 200, 40
+#: Number of names in a message, and characters of each.
 _LISTED, _SHOWN = 20, 60
 
 UNKNOWN = pc.scalar(pa.scalar(None, pa.bool_()))
@@ -23,9 +23,16 @@ MISSING = pc.scalar(pa.scalar(None, pa.float64()))
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A part of the expression. `kind` is that of a column, or other (only isnull) or any (its type is not known).
+    """A part of the expression with its type.
 
-    `single`: a column of float32; `literal`: the value, when it stands in the text.
+    Attributes:
+        kind: a kind of column, or other (allowed in isnull only) or any (the type is not known).
+        expression: the pyarrow expression.
+        node: the node of the syntax tree.
+        literal: the value, when it is a literal.
+        integer: whether it is an integer.
+        column: the name, when it is a column.
+        single: whether it is a column of float32.
     """
 
     kind: str
@@ -38,7 +45,7 @@ class Value:
 
 
 def column_value(name: str, kind: pa.DataType, field: pc.Expression, node: ast.expr) -> Value:
-    """A column by its type: narrow kinds are widened, categories become texts."""
+    """The value of a column: narrow types are widened, categories become strings."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
         field = field.cast(kind)
@@ -63,14 +70,14 @@ def column_value(name: str, kind: pa.DataType, field: pc.Expression, node: ast.e
 
 
 def characters(text: str, octets: int) -> int:
-    """ast counts UTF-8 bytes."""
+    """Converts an offset in UTF-8 bytes, as `ast` has it, to one in characters."""
     return len(text.encode()[:octets].decode(errors="ignore"))
 
 
 def balanced(
     join: Callable[[pc.Expression, pc.Expression], pc.Expression], parts: Sequence[pc.Expression]
 ) -> pc.Expression:
-    """Joined pairwise: a thousand terms make a tree ten deep, not a thousand."""
+    """Joins expressions pairwise to a balanced tree: a thousand terms are nested ten deep, not a thousand."""
     level = list(parts)
     while len(level) > 1:
         pairs = [join(*level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
@@ -79,36 +86,36 @@ def balanced(
 
 
 def nan_is_null(expression: pc.Expression) -> pc.Expression:
-    """Missing numbers are null, so that comparisons with them are unknown."""
+    """Replaces NaN by null, so that comparisons with it are unknown."""
     return pc.if_else(pc.is_nan(expression), MISSING, expression)
 
 
-def near_names(name: str, names: Mapping[str, object]) -> str:
-    """A question that names what was perhaps meant; empty when nothing is near.
+def similar_names(name: str, names: Mapping[str, object]) -> str:
+    """Suggests names similar to an unknown one, as a sentence for an error message; empty when there are none.
 
-    Comparing takes time in proportion to the product of the lengths, so only short names are, and not thousands of them.
+    Comparing takes time in proportion to the product of the lengths, so only short names are compared, and at most 200.
     """
-    if len(name) > _NEAR_LENGTH:
+    if len(name) > _MAX_CANDIDATE_LENGTH:
         return ""
-    short = list(islice((one for one in names if len(one) <= _NEAR_LENGTH), _NEAR_NAMES))
+    short = list(islice((candidate for candidate in names if len(candidate) <= _MAX_CANDIDATE_LENGTH), _MAX_CANDIDATES))
     near = difflib.get_close_matches(name, short, 3, 0.6)
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def shortened(name: str) -> str:
-    """A name as a message shows it."""
+    """Truncates a name for a message."""
     return name if len(name) <= _SHOWN else f"{name[: _SHOWN - 1]}…"
 
 
-def listing(names: Iterable[str]) -> str:
-    """The first of these names by the alphabet, as a message shows them."""
+def sorted_names(names: Iterable[str]) -> str:
+    """The first names in alphabetical order, for a message."""
     first = sorted(names)
     text = ", ".join(shortened(name) for name in first[:_LISTED])
     return (text or "none") + (", …" if len(first) > _LISTED else "")
 
 
 def is_number(text: str) -> bool:
-    """Whether the text reads as a number."""
+    """Whether a string can be parsed as a number."""
     try:
         float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How long an expression is, found in one pass over its text, before anything that takes longer than that is done with it."""
+"""Limits the length of an expression, checked in one pass over its text before it is parsed."""
 
 import re
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""How large a regular expression is for RE2, estimated before it is compiled.
+"""Estimates the size of a regular expression in RE2 before it is compiled.
 
 RE2 takes time in proportion to the length of a text, but at worst also to the size of the compiled pattern: `.{1,1000}` has nine
 thousand instructions and takes 60 ms for a text of 1,000 characters.
@@ -6,7 +6,7 @@ thousand instructions and takes 60 ms for a text of 1,000 characters.
 
 import re
 
-#: What an atom compiles to: characters of several bytes, classes of characters, and classes of Unicode.
+#: Instructions of an atom: any character, a character class, and a Unicode class.
 _ANY, _CLASS, _UNICODE = 10, 10, 400
 #: Repetitions that RE2 allows.
 _MOST = 1_000
@@ -19,7 +19,7 @@ _TOKEN = re.compile(
 
 
 def pattern_size(pattern: str) -> int:
-    """About how many instructions RE2 makes of a pattern; in linear time, and for patterns that are none, too."""
+    """Approximate number of instructions of a pattern in RE2; takes linear time, also for invalid patterns."""
     groups = [0]
     last = 0
     for token in _TOKEN.finditer(pattern):
