@@ -5,6 +5,16 @@ import os
 import sys
 import warnings
 
+__all__ = [
+    "ActiVisError",
+    "ActiVisWarning",
+    "ConfigurationError",
+    "ExpressionError",
+    "NotFoundError",
+    "QueryError",
+    "UnreadableError",
+]
+
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
 

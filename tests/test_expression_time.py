@@ -12,8 +12,9 @@ import pytest
 
 from tensorboard_activis.errors import ExpressionError
 from tensorboard_activis.expression import limits
+from tensorboard_activis.expression.limits import MAX_LENGTH, MAX_LIST
 from tensorboard_activis.expression.patterns import pattern_size
-from tensorboard_activis.expression.predicate import MAX_LENGTH, MAX_LIST, compile_expression
+from tensorboard_activis.expression.predicate import compile_expression
 
 COLUMNS = {"id": pa.int64(), "text": pa.string(), "score": pa.float32()} | {
     f"column {index} {'ab' * 60}": pa.float32() for index in range(3_000)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ SHARED = {
     "files",
     "leftovers",
     "activis_pb2",
-    "predicate",
+    "expression",
     "printable",
     "steps",
 }
@@ -103,16 +103,16 @@ def stages_imported(path: Path) -> set[str]:
 @cache
 def shared_modules() -> set[str]:
     """The shared modules, and the single modules that these are made of."""
-    found, new = set(SHARED), set(SHARED)
+    shared, new = set(SHARED), set(SHARED)
     while new:
-        paths = [PACKAGE / f"{name}.py" for name in new if name != "activis_pb2"]
-        new = {stage for path in paths if path.exists() for stage in stages_imported(path)} - found - {NAME}
-        found |= new
-    return found
+        paths = [path for path in modules() if stage_of(path) in new]
+        new = {stage for path in paths for stage in stages_imported(path)} - shared - {NAME}
+        shared |= new
+    return shared
 
 
 def test_shared_modules_import_no_stage():
-    stages = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    stages = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - SHARED
     assert not shared_modules() & (stages | {"torch", "keras", "cli"})
 
 
@@ -158,21 +158,71 @@ def test_rooms_of_query_import_only_what_comes_before(room: str):
         assert set(inside) - {room} <= ROOMS[room], path
 
 
-def test_no_modules_of_query_import_each_other():
-    """Each module is below those that import it: a topological order of all of them exists."""
-    files = {
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in (PACKAGE / "query").rglob("*.py")
+def import_graph(package: Path) -> dict[str, set[str]]:
+    """The modules of a package, by full name, each with the modules of it that it imports when it is imported itself.
+
+    Imports for type checkers count as well; those inside of functions do not.
+    """
+    names = {
+        path: ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted(package.rglob("*.py"))
     }
-    below = {
-        name: {
-            known
-            for imported in imports(path)
-            for known in (imported.removeprefix(f"{NAME}."), imported.removeprefix(f"{NAME}.").rpartition(".")[0])
-            if known in files and known != name
-        }
-        for name, path in files.items()
-    }
-    list(TopologicalSorter(below).static_order())  # raises CycleError
+    known = set(names.values())
+    graph: dict[str, set[str]] = {}
+    for path, name in names.items():
+        nodes: list[ast.AST] = [ast.parse(path.read_text())]
+        imported: set[str] = set()
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                continue
+            nodes += ast.iter_child_nodes(node)
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                above = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+                parents = above[: len(above) - node.level + 1] if node.level else []
+                base = ".".join([*parents, *filter(None, [node.module])])
+                modules_named = {f"{base}.{alias.name}" for alias in node.names} & known
+                imported |= modules_named or {base}
+        graph[name] = imported & known - {name}
+    return graph
+
+
+def import_circle(package: Path) -> list[str]:
+    """Modules that import each other in a circle, first and last the same; empty when there is none."""
+    try:
+        TopologicalSorter(import_graph(package)).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other():
+    """Each module is below those that import it, in the whole package."""
+    assert import_circle(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "circle"),
+    [
+        ({"a": "from made import b", "b": "import made.c", "c": "x = 1"}, set()),
+        (
+            {"a": "from made import b", "b": "import made.c", "c": "from made.a import x"},
+            {"made.a", "made.b", "made.c"},
+        ),
+        ({"a": "from . import b", "b": "from .a import x"}, {"made.a", "made.b"}),
+        ({"a": "from made import b", "b": "if TYPE_CHECKING:\n    from made.a import x"}, {"made.a", "made.b"}),
+        ({"a": "from made import b", "b": "try:\n    import made.a\nexcept ImportError: pass"}, {"made.a", "made.b"}),
+        ({"a": "from made import b", "b": "def f():\n    import made.a"}, set()),
+        ({"__init__": "from made.a import x", "a": "import made"}, {"made", "made.a"}),
+    ],
+)
+def test_a_circle_is_noticed(tmp_path: Path, files: dict[str, str], circle: set[str]):
+    (tmp_path / "made").mkdir()
+    for name, text in files.items():
+        (tmp_path / "made" / f"{name}.py").write_text(text)
+    assert set(import_circle(tmp_path / "made")) == circle
 
 
 def test_stages_have_no_files_over_the_limit():

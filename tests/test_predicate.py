@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.expression.predicate import MAX_LENGTH, compile_expression
+from tensorboard_activis.expression.limits import MAX_LENGTH
+from tensorboard_activis.expression.predicate import compile_expression
 
 TABLE = pa.table(
     {

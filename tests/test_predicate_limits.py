@@ -4,7 +4,9 @@ import pyarrow as pa
 import pytest
 
 from tensorboard_activis.errors import ExpressionError
-from tensorboard_activis.expression.predicate import MAX_DEPTH, MAX_LENGTH, MAX_LIST, compile_expression
+from tensorboard_activis.expression.compiler import MAX_DEPTH
+from tensorboard_activis.expression.limits import MAX_LENGTH, MAX_LIST
+from tensorboard_activis.expression.predicate import compile_expression
 
 TABLE = pa.table({"id": pa.array([1, 2, 3]), "flag": pa.array([True, False, None])})
 TYPES = {field.name: field.type for field in TABLE.schema}

@@ -20,9 +20,7 @@ import pyarrow as pa
 from tensorboard_activis.errors import ExpressionError
 from tensorboard_activis.expression.compiler import MAX_DEPTH, Compiler
 from tensorboard_activis.expression.evaluation import Check, Compiled, Evaluation, NeuronValues
-from tensorboard_activis.expression.limits import MAX_LENGTH, MAX_LIST, check_length
-
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_LIST", "NeuronValues", "Predicate", "compile_expression"]
+from tensorboard_activis.expression.limits import check_length
 
 _PARSE_LOCK = threading.Lock()
 
