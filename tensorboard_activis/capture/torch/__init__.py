@@ -1,1 +1,1 @@
-"""What reads PyTorch models and data: hooks, graph, batches, processes. The only place that imports torch."""
+"""Evaluates PyTorch models: data loaders, forward hooks, graph, processes. The only package of capture/ that imports torch."""

@@ -138,6 +138,7 @@ def _all_gathered(inputs: Sequence[ShapeAndAxes]) -> bool:
 def _after_operator(
     name: str, call: Callable[[torch.Tensor], Any], shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
 ) -> Axes:
+    """As `axes_after_operator`, for inputs that are not gathered."""
     rank = len(shape)
     if name in _PERMUTING and len(inputs) == 1:
         moved = _after_permutation(call, *inputs[0])
@@ -160,6 +161,7 @@ def axes_of_input(shape: torch.Size, instances: int) -> Axes:
 
 
 def _after_permutation(call: Callable[[torch.Tensor], Any], shape: torch.Size, axes: Axes) -> Axes | None:
+    """Axes after a permutation, by trying it on a meta tensor; None if the operator is something else."""
     smallest = 101  # sizes from here on are all different and none is 1
     try:
         sizes = list(call(torch.empty([smallest + axis for axis in range(len(shape))], device="meta")).shape)
@@ -206,6 +208,7 @@ def _after_reshape(source: torch.Size, axis: int | None, target: torch.Size) -> 
 
 
 def _neuron_axis(shape: torch.Size, inputs: Sequence[ShapeAndAxes], batch: int | None) -> int | None:
+    """The neuron axis of an output, propagated from the inputs; None if no input has one."""
     neuron_axes = [(source, axes.neurons) for source, axes in inputs if axes.neurons is not None]
     if not neuron_axes or not shape:
         return None

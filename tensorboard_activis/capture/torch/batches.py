@@ -123,6 +123,7 @@ class Batches:
         return Batch(args, kwargs, labels, instances, mask, None if self._texts is None else self._texts(raw), raw)
 
     def _split(self, raw: Any) -> tuple[Any, Any]:
+        """Splits a raw batch into inputs and labels."""
         if self._unpack is not None:
             pair = self._unpack(raw)
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
@@ -160,6 +161,7 @@ class Batches:
         return (inputs,), {}
 
     def _accepts_arguments(self, count: int) -> bool:
+        """Whether the model's forward can be called with so many positional arguments."""
         places = [
             parameter
             for parameter in self._parameters.values()
@@ -199,6 +201,7 @@ class _TensorBatches:
 
 
 def _batch_source(data: Any) -> Iterable[Any]:
+    """The iterable of raw batches for the evaluation data in any supported form."""
     if isinstance(data, (torch.Tensor, np.ndarray)):
         return _TensorBatches(data, None, wrapped=False)
     if isinstance(data, Mapping) and all_tensors(data):
@@ -223,6 +226,7 @@ def _batch_source(data: Any) -> Iterable[Any]:
 
 
 def _are_labels(labels: Any) -> bool:
+    """Whether this may be the labels of whole tensors."""
     if labels is None or isinstance(labels, (torch.Tensor, np.ndarray)):
         return True
     return isinstance(labels, (list, tuple)) and all(isinstance(label, (int, float, str)) for label in labels)
@@ -242,6 +246,7 @@ def _mask(inputs: Mapping[str, Any], instances: int) -> torch.Tensor | None:
 
 
 def _count_labels(labels: Any) -> int | None:
+    """Number of instances by the labels; None if these are of an unknown form."""
     if isinstance(labels, (torch.Tensor, np.ndarray)):
         return labels.shape[0] if labels.ndim else 1
     if isinstance(labels, (list, tuple)):

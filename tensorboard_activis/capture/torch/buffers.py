@@ -34,6 +34,7 @@ def _is_ordinary(buffer: torch.Tensor) -> bool:
 
 
 def _digest(buffer: torch.Tensor) -> str:
+    """A hash of the buffer's values."""
     values = buffer.detach().cpu().flatten().view(torch.uint8)
     return hashlib.blake2b(values.numpy().tobytes(), digest_size=16).hexdigest()
 

@@ -19,7 +19,7 @@ class CallCounts:
 
     @classmethod
     def from_counters(cls, modules: Mapping[str, int], operators: Mapping[str, int] | None) -> "CallCounts":
-        """Makes it of two counters."""
+        """Freezes two counters, so that passes can be compared."""
         return cls(frozenset(modules.items()), None if operators is None else frozenset(operators.items()))
 
 

@@ -239,6 +239,7 @@ class TorchCapture:
         }
 
     def _check_absent(self, absent: Mapping[str, int], evaluated: int) -> None:
+        """Checks that every layer ran for at least one instance, counted over all processes."""
         names = [layer.name for layer in self.layers]
         counts = self._processes.sum(np.array([evaluated, *(absent.get(name, 0) for name in names)])).tolist()
         for name, count in zip(names, counts[1:], strict=True):
@@ -265,6 +266,7 @@ class TorchCapture:
         return batch, batch is local
 
     def _first_batch(self, data: Batches, name: str = "data") -> Batch | None:
+        """The first batch of the data; None if there is none, or it is empty."""
         try:
             first = next(iter(data), None)
         except ConfigurationError:
@@ -335,6 +337,7 @@ class TorchCapture:
         )
 
     def _layer_info(self, node: schema.Node, feeds_relu: bool) -> schema.LayerInfo:
+        """What is logged about a layer: width, reducer, neuron axis and shape."""
         name = node.key
         output = self._layer_outputs[name]
         _, axes = output.axes.unflattened(output.shape, output.instances)
@@ -354,6 +357,7 @@ class TorchCapture:
         )
 
     def _warn_of_dropped(self) -> None:
+        """Warns if a data loader drops the last batch."""
         source: Any = self._data.source
         size = getattr(source, "batch_size", None)
         dataset = getattr(source, "dataset", None)

@@ -56,9 +56,7 @@ class ExecutionPaths:
             tracer = Tracer(model, instances)
             try:
                 graph = tracer.run(args, kwargs).graph
-            except (
-                Exception
-            ):  # a model that cannot do with few, or no memory for so much: the graph is as good as before
+            except Exception:  # it fails on few instances, or memory is short: the graph stays as it is
                 continue
             self._add(graph)
             if tracer.calls.modules == calls.modules:

@@ -136,6 +136,7 @@ class _Exported:
                 self._edge(origin.key, output.key, output.outputs[0])
 
     def _call(self, fx_node: Any) -> None:
+        """Adds the node of an operator of the program, or of the torch layer that it is part of, and its edges."""
         container, layer = self._location(fx_node)
         origins = [(self._origins[source], source) for source in fx_node.all_input_nodes if source in self._origins]
         inputs = [(origin, self._shape(source.meta.get("val"))) for origin, source in origins]
@@ -188,6 +189,7 @@ class _Exported:
         inputs: Sequence[tuple[_Origin, schema.Shape]],
         values: Sequence[torch.Tensor],
     ) -> str:
+        """Adds the node of an operator, with its edges, and gives its key."""
         # One torch function may be several ATen operators.
         function = str(fx_node.meta.get("torch_fn", (fx_node.name,))[0])
         key = self._operators.get((container, function))

@@ -60,6 +60,8 @@ class _TrackedTensor:
 
 @dataclass
 class _RunningModule:
+    """A module call that is running: its inputs that depend on the data, and the ids of the tensors made in it."""
+
     frame: Frame
     inputs: list[_TrackedTensor]
     shapes: str
@@ -85,7 +87,8 @@ class Tracer(TorchFunctionMode):
         self._tracked_tensors: dict[int, _TrackedTensor] = {}
         self._builder = GraphBuilder(self._modules_by_path)
         self._layer_outputs: dict[str, LayerOutput] = {}
-        self._active = False  # a call that waited for the end of this pass may come to its hooks after it
+        # True only in our own pass: a call of another thread, which waited for its end, may reach the hooks after it.
+        self._active = False
         self._paused = False  # while a hook runs our own code
         self._operator_counts: Counter[str] = Counter()
 
@@ -226,6 +229,7 @@ class Tracer(TorchFunctionMode):
         self._builder.drafts[frame.key].outputs = tuple(shapes)
 
     def _axes_after(self, module: nn.Module, running: _RunningModule, key_path: str, tensor: TensorOrPacked) -> Axes:
+        """Axes of an output tensor of a module that is one node."""
         if not isinstance(tensor, torch.Tensor):
             return Axes(0, 2)  # packed sequences, when they are padded
         value = self._tracked(tensor)
@@ -235,6 +239,7 @@ class Tracer(TorchFunctionMode):
         return axes_after_module(module, key_path, torch.Size(_sizes(tensor)), input_axes, self._instances)
 
     def _known_axes(self, tensor: TensorOrPacked) -> Axes:
+        """Axes of an output tensor of a module with nodes inside: as they were propagated."""
         if not isinstance(tensor, torch.Tensor):
             return Axes(0, 2)
         value = self._tracked(tensor)
@@ -262,6 +267,7 @@ class Tracer(TorchFunctionMode):
         return output
 
     def _add_operator(self, func: Any, args: Any, kwargs: Any, inputs: list[_TrackedTensor], output: Any) -> None:
+        """Adds a node for an operator, and edges from the nodes of its inputs. Without a node, it passes its inputs on."""
         name = operator_name(func)
         if is_counted(name):
             self._operator_counts[name] += 1
@@ -306,6 +312,7 @@ class Tracer(TorchFunctionMode):
             self._track(tensor, key, axes, running)
 
     def _track(self, tensor: TensorOrPacked, producer: str, axes: Axes, running: _RunningModule) -> None:
+        """Registers a tensor as output of a node."""
         data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
         if not isinstance(tensor, torch.Tensor):
             # Packed sequences are sorted by length, unless they came in that order.
@@ -314,6 +321,7 @@ class Tracer(TorchFunctionMode):
         running.tensor_ids.add(id(data))
 
     def _tracked(self, tensor: TensorOrPacked) -> _TrackedTensor | None:
+        """What is known of a tensor; None if it does not depend on the input."""
         data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
         return self._tracked_tensors.get(id(data))
 
@@ -332,6 +340,7 @@ class Tracer(TorchFunctionMode):
 
 
 def _sizes(tensor: TensorOrPacked) -> tuple[int, ...]:
+    """Shape of a tensor; of packed sequences and nested tensors, the shape when padded."""
     if not isinstance(tensor, torch.Tensor):  # packed sequences: as they are when padded
         return (int(tensor.batch_sizes[0]), len(tensor.batch_sizes), *tensor.data.shape[1:])
     if tensor.is_nested:
@@ -344,6 +353,7 @@ def _describe_tensor(tensor: TensorOrPacked) -> str:
 
 
 def _argument_names(model: nn.Module, count: int) -> list[str]:
+    """Names of the model's first positional arguments."""
     code = getattr(model.forward, "__code__", None)
     names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
     return names[:count] if len(names) >= count else ["input", *(f"input_{index}" for index in range(1, count))][:count]

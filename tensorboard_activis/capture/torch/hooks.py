@@ -55,9 +55,8 @@ class ActivationHooks:
         self._instances = 0
         self._mask: torch.Tensor | None = None
         self._activations: dict[str, torch.Tensor] = {}
-        self._active = (
-            False  # only in a pass of our own; a call that waited for its end may come to these hooks after it
-        )
+        # True only in our own passes: a call of another thread, which waited for the end of one, may reach these hooks after it.
+        self._active = False
         self._called_paths: list[str] = []
         self._operator_counts: Counter[str] | None = None
 
@@ -127,6 +126,7 @@ class ActivationHooks:
         return CallCounts.from_counters(Counter(self._called_paths), self._operator_counts)
 
     def _counting_hook(self, path: str) -> Callable[..., None]:
+        """A forward pre-hook that counts the module's calls."""
         called_paths = self._called_paths
 
         def hook(module: nn.Module, args: Any) -> None:
@@ -136,6 +136,8 @@ class ActivationHooks:
         return hook
 
     def _pre_hook(self, path: str) -> Callable[..., None]:
+        """A forward pre-hook that pushes the module onto the call stack."""
+
         def hook(module: nn.Module, args: Any) -> None:
             if self._active:
                 self._stack.push(path)
@@ -143,6 +145,8 @@ class ActivationHooks:
         return hook
 
     def _forward_hook(self, path: str) -> Callable[..., None]:
+        """A forward hook that pops the module off the call stack and reduces its outputs."""
+
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             if not self._active:
                 return
@@ -158,6 +162,7 @@ class ActivationHooks:
         return hook
 
     def _on_operator(self, func: Any, args: Any, output: Any) -> None:
+        """Counts an operator, and reduces its output if it is a layer."""
         name = operator_name(func)
         if self._operator_counts is not None and is_counted(name):
             self._operator_counts[name] += 1
@@ -185,6 +190,8 @@ class ActivationHooks:
 
 
 class _OperatorMode(TorchFunctionMode):
+    """Calls `on_operator` after each torch function, with the function, its arguments and its output."""
+
     def __init__(self, on_operator: Callable[[Any, Any, Any], None]) -> None:
         super().__init__()
         self._on_operator = on_operator

@@ -92,7 +92,7 @@ def _indices(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[
     return [(axis, tensors[0])] if tensors and isinstance(axis, int) and axis >= 0 else []
 
 
-def _selects_all_in_order(index: torch.Tensor, rows: int) -> bool:
+def _selects_all_in_order(index: torch.Tensor, size: int) -> bool:
     """Whether an index selects all rows in order, as in `states[torch.arange(n), last]`."""
     index = index.reshape(index.shape[0], -1)[:, 0]
-    return index.dtype != torch.bool and index.shape[0] == rows and bool((index.cpu() == torch.arange(rows)).all())
+    return index.dtype != torch.bool and index.shape[0] == size and bool((index.cpu() == torch.arange(size)).all())

@@ -66,14 +66,14 @@ class InstanceReader:
         self._metadata = InstanceMetadata(id, columns)
         self._metadata.check(order.instances, fixed_order=order.fixed)
         self._order = order
-        self._positions = _positions(first.labels) if task in (None, "tokens") else None
-        scores = find_scores(output, instances, self._positions)
-        if scores is None and self._positions is not None:
-            self._positions, scores = None, find_scores(output, instances)
+        self._labelled_positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
+        scores = find_scores(output, instances, self._labelled_positions)
+        if scores is None and self._labelled_positions is not None:
+            self._labelled_positions, scores = None, find_scores(output, instances)
         width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[-1])
         if task not in ("none", "regression", "ranking"):
             check_width(class_names, width)
-        self._labels = Labels(class_names, first.labels, width, task, None if self._positions is None else 1)
+        self._labels = Labels(class_names, first.labels, width, task, None if self._labelled_positions is None else 1)
         self.problem = self._labels.problem
         if self.problem and task not in (None, "none"):
             raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
@@ -123,13 +123,19 @@ class InstanceReader:
         return described | outputs
 
     def describe(self, batch: Batch, output: Any, instances: int | None = None) -> dict[str, Any]:
-        """What `SnapshotCollector.add` takes, but ids and the user's columns.
+        """What `SnapshotCollector.add` takes except activations, ids and columns.
 
-        With `instances`, of the first so many instances, if these are all of `output`.
+        Arguments:
+            output: the model's output.
+            instances: number of instances that `output` is of, the first of the batch; None: all of the batch.
         """
         selection = slice(instances)
         labels = self._labels.convert(batch.labels)
-        positions = labels.shape[1] if labels is not None and labels.ndim == 2 and self._positions is not None else None
+        positions = (
+            labels.shape[1]
+            if labels is not None and labels.ndim == 2 and self._labelled_positions is not None
+            else None
+        )
         labels = None if labels is None else labels[selection]
         scores = find_scores(output, instances or batch.instances, positions)
         outputs: Any = None
@@ -251,7 +257,7 @@ def _as_numpy(values: Any) -> Any:
     return (values.float() if values.dtype == torch.bfloat16 else values).numpy(force=True)
 
 
-def _positions(labels: Any) -> int | None:
+def _labelled_positions(labels: Any) -> int | None:
     """Number of labelled positions per instance, for integer labels [instances, positions]; None for other labels."""
     if isinstance(labels, (torch.Tensor, np.ndarray)) and labels.ndim == 2 and labels.shape[1] > 0:
         whole = not labels.is_floating_point() if isinstance(labels, torch.Tensor) else labels.dtype.kind in "iu"
@@ -262,11 +268,11 @@ def _positions(labels: Any) -> int | None:
 def _labels_are_inputs(batch: Batch) -> bool:
     """Whether the labels are the input tokens, as for a causal language model."""
     labels = torch.as_tensor(batch.labels)
-    known = labels >= 0
-    return bool(known.any()) and any(
+    labelled = labels >= 0
+    return bool(labelled.any()) and any(
         tensor.shape == labels.shape
         and not tensor.is_floating_point()
         and tensor.dtype != torch.bool
-        and bool((tensor.to(labels.device) == labels)[known].all())
+        and bool((tensor.to(labels.device) == labels)[labelled].all())
         for tensor in all_tensors([batch.args, batch.kwargs])
     )

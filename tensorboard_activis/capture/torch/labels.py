@@ -87,6 +87,7 @@ class Labels:
         return None if array is None else self._as_kind(array)
 
     def _check_range(self, largest: int) -> None:
+        """Checks the largest label against class names and model."""
         width = 2 if self._width == 1 else self._width
         if self._names is not None and largest >= len(self._names):
             raise ConfigurationError(
@@ -100,6 +101,7 @@ class Labels:
             )
 
     def _as_array(self, labels: Any) -> np.ndarray | None:
+        """Labels of any form as an array; None without labels."""
         if labels is None:
             return None
         if isinstance(labels, torch.Tensor):
@@ -123,6 +125,7 @@ class Labels:
         return array
 
     def _class_indices(self, texts: np.ndarray) -> np.ndarray:
+        """Class indices, int64, of labels that are class names."""
         if self._names is None:
             raise ConfigurationError(
                 f"Labels are texts ({texts.flat[0]!r}), so class_names is needed: the names in the order of the model's "
@@ -154,6 +157,7 @@ class Labels:
         return multi_hot
 
     def _as_kind(self, array: np.ndarray) -> np.ndarray | None:
+        """Converts an array of labels as `kind` asks; None if its shape does not fit."""
         if self.kind == "several":
             array = array[:, None] if array.ndim == 1 and self._width == 1 else array
             if array.ndim != 2 or (self._width is not None and array.shape[1] != self._width):
@@ -210,9 +214,9 @@ def _kind(array: np.ndarray, width: int | None, task: str | None, positions: int
             return "numbers" if flat.dtype.kind == "f" else "classes"
         return "classes" if task == "classification" or (task is None and _is_one_hot(flat)) else "several"
     if flat.ndim == 1 and flat.dtype.kind == "f" and task != "classification":
-        known = flat[np.isfinite(flat)]
-        all_whole = bool(known.size and (known == np.round(known)).all())
-        if not (all_whole and ((width or 1) > 1 or set(known.tolist()) <= {0.0, 1.0})):
+        finite = flat[np.isfinite(flat)]
+        all_whole = bool(finite.size and (finite == np.round(finite)).all())
+        if not (all_whole and ((width or 1) > 1 or set(finite.tolist()) <= {0.0, 1.0})):
             return "classes" if (width or 1) > 1 else "numbers"  # an error names the first that is no whole number
     return "classes"
 

@@ -109,6 +109,7 @@ class OtherThreads:
             self._condition.notify_all()
 
     def _try_close(self) -> bool:
+        """Closes the model to other threads if none of them runs it."""
         with self._condition:
             self._state = _CLOSED
             if not self._is_running():
@@ -134,6 +135,7 @@ class OtherThreads:
         return True
 
     def _inside(self, frame: FrameType | None) -> bool:
+        """Whether a stack has a call of one of the model's modules, or of `train` of one."""
         while frame is not None:
             if frame.f_code in _CALL_CODES or frame.f_code in _TRAIN_CODES:
                 module = frame.f_locals.get("self")

@@ -1,4 +1,4 @@
-"""One number per neuron and instance, on the device that the activations are on, in float32."""
+"""Reduces a layer's output to one float32 number per neuron and instance, on its own device."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def torch_convert(values: np.ndarray) -> np.ndarray:
 def reduce_activations(
     tensor: TensorOrPacked, axes: Axes, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """A copy, so that what runs next may overwrite the activations.
+    """Reduces a layer's output over all axes but instances and neurons; always a copy, because in-place operators may overwrite it.
 
     Arguments:
         tensor: the raw output of a layer.
@@ -77,7 +77,7 @@ def reduce_activations(
 def _over_positions(
     tensor: torch.Tensor, batch: int, neurons: int, others: list[int], reducer: Reducer, mask: torch.Tensor | None
 ) -> torch.Tensor:
-    """The general case, on [instances, neurons, positions]."""
+    """Reduces any tensor, with padding mask, as [instances, neurons, positions]."""
     if mask is not None:
         sequence = next(axis for axis in others if tensor.shape[axis] == mask.shape[1])
         others = [sequence, *(axis for axis in others if axis != sequence)]
@@ -147,8 +147,8 @@ _REDUCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 
 
 def _padded(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    rows = tensor.unbind()
+    sequences = tensor.unbind()
     padded = torch.nested.to_padded_tensor(tensor, 0.0)
     positions = torch.arange(padded.shape[1], device=padded.device)
-    lengths = torch.tensor([row.shape[0] for row in rows], device=padded.device)
+    lengths = torch.tensor([sequence.shape[0] for sequence in sequences], device=padded.device)
     return padded, positions < lengths[:, None]

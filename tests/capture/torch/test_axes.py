@@ -1,4 +1,4 @@
-"""Which axis of what a layer gives holds the instances and which the neurons, followed through models that ran once."""
+"""Batch axis and neuron axis of layers' outputs, in whole models."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from tensorboard_activis.capture.torch.graph import record
 from tensorboard_activis.capture.torch.layer_outputs import Recording
 
 
-def recorded(model: nn.Module, *args: torch.Tensor, instances: int = 7) -> Recording:
+def record_eval(model: nn.Module, *args: torch.Tensor, instances: int = 7) -> Recording:
     with evaluation_mode(model):
         return record(model, args, {}, instances)
 
@@ -33,7 +33,7 @@ def test_axes_of_neurons_are_followed() -> None:
             x = self.act(self.norm(self.conv(x).permute(0, 2, 3, 1)))
             return self.pool(self.tanh(self.time(x.flatten(1, 2).transpose(1, 2))))
 
-    recording = recorded(Mixed(), torch.randn(7, 3, 4, 2))
+    recording = record_eval(Mixed(), torch.randn(7, 3, 4, 2))
     axis = {key: source.axes.neurons for key, source in recording.layer_outputs.items()}
     assert axis["conv"] == 1
     assert axis["norm"] == 3
@@ -54,7 +54,7 @@ def test_axes_of_instances_are_followed() -> None:
             out, _ = self.lstm(x.transpose(0, 1))
             return self.act(out)
 
-    recording = recorded(TimeFirst(), torch.randn(7, 4, 3))
+    recording = record_eval(TimeFirst(), torch.randn(7, 4, 3))
     assert recording.layer_outputs["act"].axes.batch == 1
     assert recording.layer_outputs["act"].shape == (4, 7, 5)
     assert sizes(recording, "act") == (4, -1, 5)
@@ -69,7 +69,7 @@ def test_tokens_of_all_instances_in_one_row() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.inner(x.reshape(-1, 3)).relu().view(x.shape[0], -1, 5)
 
-    recording = recorded(Expert(), torch.randn(7, 4, 3))
+    recording = record_eval(Expert(), torch.randn(7, 4, 3))
     assert recording.layer_outputs["inner"].axes == Axes(0, 1, flattened=True)
     assert recording.layer_outputs["inner"].shape == (7, 4, 5)
     assert sizes(recording, "/relu") == (-1, 4, 5)
@@ -90,7 +90,7 @@ def test_axes_through_reshapes() -> None:
             x = self.heads(x.flatten(2).transpose(1, 2)).view(7, 20, 2, 4).transpose(1, 2) + 1
             return x.transpose(1, 2).reshape(7, 20, 8) * 2
 
-    recording = recorded(Shuffle(), torch.randn(7, 3, 5, 4))
+    recording = record_eval(Shuffle(), torch.randn(7, 3, 5, 4))
     all_axes = {key: source.axes for key, source in recording.layer_outputs.items()}
     assert all_axes["act"].neuron_axis(4) == 1
     assert all_axes["/add"].batch == 0
@@ -103,6 +103,6 @@ def test_axes_through_modules_that_only_permute() -> None:
             return x.permute(0, 3, 1, 2)
 
     model = nn.Sequential(Permute(), nn.LayerNorm(5), Permute(), nn.ReLU())
-    recording = recorded(model, torch.randn(7, 2, 5, 6))
+    recording = record_eval(model, torch.randn(7, 2, 5, 6))
     assert recording.layer_outputs["2"].axes == Axes(0, 1)
     assert recording.layer_outputs["3"].axes == Axes(0, 1)

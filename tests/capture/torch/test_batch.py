@@ -1,4 +1,4 @@
-"""The first batch of several processes is one, or each keeps its own."""
+"""All processes get the first batch of one of them, or each keeps its own."""
 
 from collections.abc import Callable
 
@@ -12,15 +12,15 @@ from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tests.processes import run_threads
 
 
-def held(rank: int, extra: object = None) -> Batch:
+def make_batch(rank: int, extra: object = None) -> Batch:
     x = torch.full((2, 3), float(rank))
     return Batch((x, {"scale": 0.5, "extra": extra}), {"flag": True}, [{1, 2}, {0}], 2, x > 0, ["a", "b"], {"x": x})
 
 
-def found(size: int, own: Callable[[int], Batch | None]) -> list[Batch | ActiVisError | None]:
+def broadcast(size: int, local_batch: Callable[[int], Batch | None]) -> list[Batch | ActiVisError | None]:
     def work(processes: Processes) -> Batch | ActiVisError | None:
         try:
-            return broadcast_batch(processes, own(processes.rank))
+            return broadcast_batch(processes, local_batch(processes.rank))
         except ActiVisError as error:
             return error
 
@@ -28,8 +28,8 @@ def found(size: int, own: Callable[[int], Batch | None]) -> list[Batch | ActiVis
 
 
 def test_it_is_that_of_the_first_process_that_has_one() -> None:
-    batches = [None, held(1), held(2)]
-    first, second, third = found(3, lambda rank: batches[rank])
+    batches = [None, make_batch(1), make_batch(2)]
+    first, second, third = broadcast(3, lambda rank: batches[rank])
     assert second is batches[1]
     for batch in (first, third):
         assert isinstance(batch, Batch)
@@ -42,13 +42,13 @@ def test_it_is_that_of_the_first_process_that_has_one() -> None:
 
 
 def test_where_it_cannot_be_sent_each_keeps_its_own() -> None:
-    batches = [held(rank, extra=np.random.default_rng()) for rank in range(2)]
-    assert found(2, lambda rank: batches[rank]) == batches
+    batches = [make_batch(rank, extra=np.random.default_rng()) for rank in range(2)]
+    assert broadcast(2, lambda rank: batches[rank]) == batches
 
 
 def test_who_has_none_is_told_what_cannot_be_sent() -> None:
-    batches = [held(0, extra=np.random.default_rng()), None]
-    first, second = found(2, lambda rank: batches[rank])
+    batches = [make_batch(0, extra=np.random.default_rng()), None]
+    first, second = broadcast(2, lambda rank: batches[rank])
     assert first is batches[0]
     assert isinstance(second, ConfigurationError)
     assert "cannot be sent. Give every process some data" in str(second)
@@ -56,4 +56,4 @@ def test_who_has_none_is_told_what_cannot_be_sent() -> None:
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_no_data_at_all(size: int) -> None:
-    assert found(size, lambda rank: None) == [None] * size
+    assert broadcast(size, lambda rank: None) == [None] * size

@@ -1,4 +1,4 @@
-"""Data of every form come out as one form."""
+"""Evaluation data of every form become batches of one form."""
 
 from collections import namedtuple
 from collections.abc import Iterator
@@ -43,9 +43,9 @@ Pair = namedtuple("Pair", ["a", "label"])
 
 
 def only(data: Any, model: nn.Module | None = None, unpack: Any = None) -> Batch:
-    found = list(Batches(data, model or One(), unpack))
-    assert len(found) == 1
-    return found[0]
+    batches = list(Batches(data, model or One(), unpack))
+    assert len(batches) == 1
+    return batches[0]
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_unpack() -> None:
 
 def test_whole_tensors_are_cut() -> None:
     x, y = torch.randn(2 * BATCH_SIZE + 5, 3), list(range(2 * BATCH_SIZE + 5))
-    found = list(Batches((x, y), One()))
-    assert [batch.instances for batch in found] == [BATCH_SIZE, BATCH_SIZE, 5]
-    assert torch.equal(torch.cat([batch.args[0] for batch in found]), x)
-    assert [label for batch in found for label in batch.labels] == y
+    batches = list(Batches((x, y), One()))
+    assert [batch.instances for batch in batches] == [BATCH_SIZE, BATCH_SIZE, 5]
+    assert torch.equal(torch.cat([batch.args[0] for batch in batches]), x)
+    assert [label for batch in batches for label in batch.labels] == y
     assert len(Batches(((x, x), y), Two())) == 3
     assert [batch.instances for batch in Batches({"a": x, "labels": torch.tensor(y)}, Two())] == [
         BATCH_SIZE,
@@ -130,9 +130,9 @@ def test_whether_the_order_is_fixed(data: Any, fixed: bool) -> None:
 
 def test_masks_are_found() -> None:
     mask = torch.tensor([[1, 0, 0]] * 7)
-    found = only([{"x": X, "attention_mask": mask}], Anything()).mask
-    assert found is not None
-    assert torch.equal(found, mask.bool())
+    padding_mask = only([{"x": X, "attention_mask": mask}], Anything()).mask
+    assert padding_mask is not None
+    assert torch.equal(padding_mask, mask.bool())
     assert only([{"x": X, "mask": torch.ones(7, 3, 3)}], Anything()).mask is None
 
 

@@ -1,4 +1,4 @@
-"""Ids from content."""
+"""Instance ids from a hash of the content."""
 
 import torch
 

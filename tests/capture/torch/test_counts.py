@@ -18,39 +18,39 @@ def nodes(model: nn.Module, x: torch.Tensor) -> dict[str, Node]:
 def test_parameters_frozen_ones_and_buffers() -> None:
     model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Sequential(nn.Linear(5, 2, bias=False)))
     model[0].weight.requires_grad_(False)
-    found = nodes(model, torch.randn(7, 3))
-    told = {
+    graph_nodes = nodes(model, torch.randn(7, 3))
+    counts = {
         key: (node.parameters, node.attributes.get("frozen"), node.attributes.get("buffers"))
-        for key, node in found.items()
+        for key, node in graph_nodes.items()
     }
-    assert told["0"] == (3 * 5 + 5, "15", None)
-    assert told["1"] == (5 + 5, None, "11")  # running mean and variance, and the number of batches
-    assert told["2.0"] == (10, None, None)
-    assert told["2"] == (10, None, None)
-    assert told[""] == (20 + 10 + 10, "15", "11")
-    assert told["/input"] == (0, None, None)
+    assert counts["0"] == (3 * 5 + 5, "15", None)
+    assert counts["1"] == (5 + 5, None, "11")  # running mean and variance, and the number of batches
+    assert counts["2.0"] == (10, None, None)
+    assert counts["2"] == (10, None, None)
+    assert counts[""] == (20 + 10 + 10, "15", "11")
+    assert counts["/input"] == (0, None, None)
 
 
 def test_shared_weights_count_once_in_what_holds_both() -> None:
     model = nn.Sequential(nn.Embedding(1300, 3), nn.Linear(3, 1300, bias=False))
     model[1].weight = model[0].weight
     model[0].weight.requires_grad_(False)
-    found = nodes(model, torch.arange(7))
-    assert [found[key].parameters for key in ("", "0", "1")] == [3900, 3900, 3900]
-    assert found[""].attributes["frozen"] == "3,900"
-    assert found["1"].attributes["shared weights"] == "with 0"
-    assert "shared weights" not in found["0"].attributes
+    graph_nodes = nodes(model, torch.arange(7))
+    assert [graph_nodes[key].parameters for key in ("", "0", "1")] == [3900, 3900, 3900]
+    assert graph_nodes[""].attributes["frozen"] == "3,900"
+    assert graph_nodes["1"].attributes["shared weights"] == "with 0"
+    assert "shared weights" not in graph_nodes["0"].attributes
 
 
 def test_quantized_layers_say_so() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.ao is on its way out
         model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(3, 5)), {nn.Linear}, dtype=torch.qint8)
-    found = nodes(model, torch.randn(7, 3))["0"]
-    assert (found.type, found.parameters) == ("Linear", 0)
-    assert found.attributes["quantized"] == "weights are packed integers, which are not counted as parameters"
+    graph_nodes = nodes(model, torch.randn(7, 3))["0"]
+    assert (graph_nodes.type, graph_nodes.parameters) == ("Linear", 0)
+    assert graph_nodes.attributes["quantized"] == "weights are packed integers, which are not counted as parameters"
 
 
 def test_lazy_parameters_have_no_number_yet() -> None:
-    found = nodes(nn.Sequential(nn.LazyLinear(5), nn.LazyBatchNorm1d()), torch.randn(7, 3))
-    assert found["0"].parameters == 3 * 5 + 5  # this pass made them
+    graph_nodes = nodes(nn.Sequential(nn.LazyLinear(5), nn.LazyBatchNorm1d()), torch.randn(7, 3))
+    assert graph_nodes["0"].parameters == 3 * 5 + 5  # this pass made them

@@ -1,4 +1,4 @@
-"""A model that is run within `evaluation_mode` is afterwards as it was."""
+"""`evaluation_mode` restores everything that a run of the model changes."""
 
 import random
 
@@ -12,14 +12,14 @@ from tensorboard_activis.capture.torch.evaluation_mode import device_of, dtype_o
 
 
 def test_random_states_come_back() -> None:
-    own = torch.Generator().manual_seed(5)
+    generator = torch.Generator().manual_seed(5)
     model = nn.Dropout()
     rows = TensorDataset(torch.arange(9))
     loaders = (
-        DataLoader(rows, shuffle=True, generator=own),
-        DataLoader(rows, batch_sampler=BatchSampler(RandomSampler(rows, generator=own), 2, False)),
+        DataLoader(rows, shuffle=True, generator=generator),
+        DataLoader(rows, batch_sampler=BatchSampler(RandomSampler(rows, generator=generator), 2, False)),
     )
-    states = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state(), own.get_state())  # type: ignore[index]  # noqa: NPY002
+    states = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state(), generator.get_state())  # type: ignore[index]  # noqa: NPY002
     with evaluation_mode(model, loaders):
         for loader in loaders:
             list(loader)
@@ -29,7 +29,7 @@ def test_random_states_come_back() -> None:
     assert random.getstate() == states[0]
     assert np.random.get_state()[1].tolist() == states[1]  # type: ignore[index]  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), states[2])
-    assert torch.equal(own.get_state(), states[3])
+    assert torch.equal(generator.get_state(), states[3])
 
 
 class Merging(nn.Linear):

@@ -1,4 +1,4 @@
-"""Graphs of torch.export, held against the recorded ones and against the program itself."""
+"""Graphs of torch.export, compared with recorded ones and with the program itself."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ from tensorboard_activis.capture.torch.graph import Tracer, record
 from tensorboard_activis.capture.torch.layer_outputs import Recording
 
 
-def recorded(model: nn.Module, *args: object, instances: int = 7, **kwargs: object) -> Recording:
+def record_eval(model: nn.Module, *args: object, instances: int = 7, **kwargs: object) -> Recording:
     with evaluation_mode(model):
         return record(model, args, kwargs, instances)
 
@@ -49,8 +49,8 @@ class Net(nn.Module):
 
 
 def test_modules_operators_and_ends_are_nodes() -> None:
-    found = nodes(recorded(Net(), torch.randn(7, 3, 6, 6)))
-    assert set(found) == {
+    graph_nodes = nodes(record_eval(Net(), torch.randn(7, 3, 6, 6)))
+    assert set(graph_nodes) == {
         "",
         "/input",
         "blocks",
@@ -67,20 +67,20 @@ def test_modules_operators_and_ends_are_nodes() -> None:
         "act@1",
         "/output",
     }
-    assert found[""].parent is None
-    assert found[""].name == found[""].type == "Net"
-    assert found["blocks"].parent == ""
-    assert found["blocks.0"].parent == "blocks"
-    assert found["blocks.0/relu_1"].parent == "blocks.0"
-    assert found["blocks.0/relu_1"].name == "relu_1"
-    assert found["blocks.0/relu_1"].type == "relu"
-    assert found["blocks.0/relu_1"].kind == "operator"
-    assert found["blocks.0"].outputs == (schema.Shape((-1, 5, 6, 6)),)
-    assert found["head"].outputs == (schema.Shape((-1, 4)),)
+    assert graph_nodes[""].parent is None
+    assert graph_nodes[""].name == graph_nodes[""].type == "Net"
+    assert graph_nodes["blocks"].parent == ""
+    assert graph_nodes["blocks.0"].parent == "blocks"
+    assert graph_nodes["blocks.0/relu_1"].parent == "blocks.0"
+    assert graph_nodes["blocks.0/relu_1"].name == "relu_1"
+    assert graph_nodes["blocks.0/relu_1"].type == "relu"
+    assert graph_nodes["blocks.0/relu_1"].kind == "operator"
+    assert graph_nodes["blocks.0"].outputs == (schema.Shape((-1, 5, 6, 6)),)
+    assert graph_nodes["head"].outputs == (schema.Shape((-1, 4)),)
 
 
 def test_edges_join_nodes_that_hold_no_others() -> None:
-    recording = recorded(Net(), torch.randn(7, 3, 6, 6))
+    recording = record_eval(Net(), torch.randn(7, 3, 6, 6))
     assert edges(recording) == {
         ("/input", "blocks.0.conv"),
         ("/input", "blocks.0.short"),
@@ -99,17 +99,17 @@ def test_edges_join_nodes_that_hold_no_others() -> None:
 
 
 def test_calls_and_parameters() -> None:
-    found = nodes(recorded(Net(), torch.randn(7, 3, 6, 6)))
-    assert (found["act"].call, found["act"].calls) == (0, 2)
-    assert (found["act@1"].call, found["act@1"].calls) == (1, 2)
-    assert found["blocks.0.never"].calls == 0
-    assert found["blocks"].calls == 1  # it does not run itself, but what it holds does
-    assert found["blocks.0.conv"].parameters == 5 * 3 * 9
-    assert found["blocks.0"].parameters == 5 * 3 * 9 + 5 * 3 + 5 + 2 * 4 + 4
-    assert found[""].parameters == found["blocks.0"].parameters + 5 * 4 + 4
-    assert found["blocks.0.conv"].attributes["kernel"] == "3×3"
-    assert found["blocks.0.conv"].attributes["bias"] == "no"
-    assert "padding" not in found["blocks.0.short"].attributes
+    graph_nodes = nodes(record_eval(Net(), torch.randn(7, 3, 6, 6)))
+    assert (graph_nodes["act"].call, graph_nodes["act"].calls) == (0, 2)
+    assert (graph_nodes["act@1"].call, graph_nodes["act@1"].calls) == (1, 2)
+    assert graph_nodes["blocks.0.never"].calls == 0
+    assert graph_nodes["blocks"].calls == 1  # it does not run itself, but what it holds does
+    assert graph_nodes["blocks.0.conv"].parameters == 5 * 3 * 9
+    assert graph_nodes["blocks.0"].parameters == 5 * 3 * 9 + 5 * 3 + 5 + 2 * 4 + 4
+    assert graph_nodes[""].parameters == graph_nodes["blocks.0"].parameters + 5 * 4 + 4
+    assert graph_nodes["blocks.0.conv"].attributes["kernel"] == "3×3"
+    assert graph_nodes["blocks.0.conv"].attributes["bias"] == "no"
+    assert "padding" not in graph_nodes["blocks.0.short"].attributes
 
 
 def test_parts_of_outputs_are_nodes() -> None:
@@ -123,12 +123,12 @@ def test_parts_of_outputs_are_nodes() -> None:
             out, (hidden, _) = self.lstm(x)
             return {"logits": self.head(hidden[-1]), "states": out}
 
-    recording = recorded(Tagger(), torch.randn(7, 4, 3))
-    found = nodes(recording)
-    assert {"lstm", "lstm[0]", "lstm[1][0]", "lstm[1][1]", "/output[logits]", "/output[states]"} <= set(found)
-    assert found["lstm[0]"].parent == "lstm"
-    assert found["lstm[0]"].kind == "output"
-    assert found["lstm[1][0]"].outputs == (schema.Shape((1, -1, 5)),)
+    recording = record_eval(Tagger(), torch.randn(7, 4, 3))
+    graph_nodes = nodes(recording)
+    assert {"lstm", "lstm[0]", "lstm[1][0]", "lstm[1][1]", "/output[logits]", "/output[states]"} <= set(graph_nodes)
+    assert graph_nodes["lstm[0]"].parent == "lstm"
+    assert graph_nodes["lstm[0]"].kind == "output"
+    assert graph_nodes["lstm[1][0]"].outputs == (schema.Shape((1, -1, 5)),)
     assert ("lstm[1][0]", "head") in edges(recording)
     assert ("/input", "lstm[1][0]") in edges(recording)
     assert ("lstm[0]", "/output[states]") in edges(recording)
@@ -146,7 +146,7 @@ def test_an_output_of_one_tensor_has_no_part() -> None:
 
     model = nn.Sequential()
     model.add_module("inner", Wrapped())
-    recording = recorded(model, torch.randn(7, 3))
+    recording = record_eval(model, torch.randn(7, 3))
     assert "inner[0]" not in nodes(recording)
     assert recording.layer_outputs["inner"].shape == (7, 5)
 
@@ -160,9 +160,9 @@ def test_layers_of_torch_are_one_node() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.attention(x, x, x, need_weights=False)[0]
 
-    found = nodes(recorded(Attend(), torch.randn(7, 5, 6)))
-    assert set(found) == {"", "/input", "attention", "/output"}
-    assert found["attention"].attributes["never called"] == "out_proj"
+    graph_nodes = nodes(record_eval(Attend(), torch.randn(7, 5, 6)))
+    assert set(graph_nodes) == {"", "/input", "attention", "/output"}
+    assert graph_nodes["attention"].attributes["never called"] == "out_proj"
 
 
 def test_a_module_inside_one_that_is_called_twice() -> None:
@@ -182,11 +182,11 @@ def test_a_module_inside_one_that_is_called_twice() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.shared(self.shared(x))
 
-    found = nodes(recorded(Twice(), torch.randn(7, 3)))
-    assert found["shared@1"].parent == ""
-    assert found["shared.rows@1"].parent == "shared@1"
-    assert found["shared.rows.0@1"].parent == "shared.rows@1"
-    assert found["shared@1/add"].parent == "shared@1"
+    graph_nodes = nodes(record_eval(Twice(), torch.randn(7, 3)))
+    assert graph_nodes["shared@1"].parent == ""
+    assert graph_nodes["shared.rows@1"].parent == "shared@1"
+    assert graph_nodes["shared.rows.0@1"].parent == "shared.rows@1"
+    assert graph_nodes["shared@1/add"].parent == "shared@1"
 
 
 def test_inputs_are_named_by_argument() -> None:
@@ -200,8 +200,8 @@ def test_inputs_are_named_by_argument() -> None:
             return (self.user(user) * self.item(item)).sum(-1)
 
     tokens, features = torch.arange(7), torch.randn(7, 3)
-    by_place = recorded(Towers(), tokens, features)
-    by_name = recorded(Towers(), user=tokens, item=features)
+    by_place = record_eval(Towers(), tokens, features)
+    by_name = record_eval(Towers(), user=tokens, item=features)
     assert {("/user", "user"), ("/item", "item")} <= edges(by_place) & edges(by_name)
 
 
@@ -215,7 +215,7 @@ def test_constants_and_shapes_are_no_nodes() -> None:
             positions = torch.arange(x.size(1)).unsqueeze(0) * 1
             return x.transpose(1, 2).contiguous().view(x.shape) + self.embedding(positions)
 
-    recording = recorded(Positions(), torch.randn(7, 5, 3))
+    recording = record_eval(Positions(), torch.randn(7, 5, 3))
     assert set(nodes(recording)) == {"", "/input", "embedding", "/add", "/output"}
     assert "embedding" not in recording.layer_outputs  # one row, whatever the batch
 
@@ -233,7 +233,7 @@ def test_a_successor_in_place_moves_the_data_flow_on() -> None:
             y[0] = 0
             return y
 
-    recording = recorded(InPlace(), torch.randn(7, 3))
+    recording = record_eval(InPlace(), torch.randn(7, 3))
     assert edges(recording) == {
         ("/input", "norm"),
         ("norm", "/relu"),
@@ -247,7 +247,7 @@ def test_a_successor_in_place_moves_the_data_flow_on() -> None:
 def test_compiled_models_are_seen_through(compiled: str) -> None:
     model = Net()
     x = torch.randn(7, 3, 6, 6)
-    plain = set(nodes(recorded(model, x)))
+    plain = set(nodes(record_eval(model, x)))
     if compiled == "in place":
         model.compile(backend="eager")
     elif compiled == "inner":
@@ -255,15 +255,15 @@ def test_compiled_models_are_seen_through(compiled: str) -> None:
     else:
         torch.compile(model, backend="eager")(x)
     model(x)
-    assert set(nodes(recorded(model, x))) == plain
+    assert set(nodes(record_eval(model, x))) == plain
 
 
 def test_parametrized_modules_keep_their_names() -> None:
     model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 5)))
-    found = nodes(recorded(model, torch.randn(7, 3)))
-    assert set(found) == {"", "/input", "0", "/output"}
-    assert found["0"].type == "Linear"
-    assert found["0"].attributes["parametrized"] == "weight"
+    graph_nodes = nodes(record_eval(model, torch.randn(7, 3)))
+    assert set(graph_nodes) == {"", "/input", "0", "/output"}
+    assert graph_nodes["0"].type == "Linear"
+    assert graph_nodes["0"].attributes["parametrized"] == "weight"
 
 
 def test_checkpointed_modules_are_seen() -> None:
@@ -276,21 +276,21 @@ def test_checkpointed_modules_are_seen() -> None:
             result: torch.Tensor = torch.utils.checkpoint.checkpoint(self.inner, x, use_reentrant=False)
             return result.relu()
 
-    assert ("inner", "/relu") in edges(recorded(Checkpointed(), torch.randn(7, 3)))
+    assert ("inner", "/relu") in edges(record_eval(Checkpointed(), torch.randn(7, 3)))
 
 
 def test_encoder_with_padding() -> None:
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 8, batch_first=True), 2, enable_nested_tensor=True)
     mask = torch.zeros(7, 5, dtype=torch.bool)
     mask[0, 3:] = True
-    recording = recorded(encoder, torch.randn(7, 5, 6), src_key_padding_mask=mask)
+    recording = record_eval(encoder, torch.randn(7, 5, 6), src_key_padding_mask=mask)
     assert nodes(recording)["layers.1.norm2"].outputs == (schema.Shape((-1, 5, 6)),)
 
 
 def test_the_model_is_left_as_it_was() -> None:
     model = Net()
     hooks = [(len(module._forward_hooks), len(module._forward_pre_hooks)) for module in model.modules()]
-    recorded(model, torch.randn(7, 3, 6, 6))
+    record_eval(model, torch.randn(7, 3, 6, 6))
     assert hooks == [(len(module._forward_hooks), len(module._forward_pre_hooks)) for module in model.modules()]
 
 
@@ -307,17 +307,17 @@ def test_a_failure_is_placed() -> None:
 def test_script_modules_inside_are_seen_from_outside() -> None:
     model = nn.Sequential(nn.Linear(3, 5), torch.jit.script(nn.Sequential(nn.Linear(5, 4), nn.ReLU())), nn.Linear(4, 2))
     script = model[1]
-    recording = recorded(model, torch.randn(7, 3))
+    recording = record_eval(model, torch.randn(7, 3))
     assert edges(recording) == {("/input", "0"), ("0", "1"), ("1", "2"), ("2", "/output")}
-    found = nodes(recording)["1"]
-    assert (found.type, found.parameters) == ("Sequential", 24)
-    assert "ScriptModule" in found.attributes["note"]
+    graph_nodes = nodes(recording)["1"]
+    assert (graph_nodes.type, graph_nodes.parameters) == ("Sequential", 24)
+    assert "ScriptModule" in graph_nodes.attributes["note"]
     assert model[1] is script
 
 
 def test_shared_weights_are_told() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     model[1].weight = model[0].weight
-    found = nodes(recorded(model, torch.randn(7, 3)))
-    assert found["1"].attributes["shared weights"] == "with 0"
-    assert found[""].parameters == 9 + 3 + 3
+    graph_nodes = nodes(record_eval(model, torch.randn(7, 3)))
+    assert graph_nodes["1"].attributes["shared weights"] == "with 0"
+    assert graph_nodes[""].parameters == 9 + 3 + 3

@@ -30,7 +30,9 @@ class Net(nn.Module):
         return functional.gelu(self.shared(y)) + hidden[0]
 
 
-def taken(model: nn.Module, names: list[str], x: torch.Tensor, reducer: str = "mean") -> dict[str, torch.Tensor]:
+def activations_of(
+    model: nn.Module, names: list[str], x: torch.Tensor, reducer: str = "mean"
+) -> dict[str, torch.Tensor]:
     with evaluation_mode(model):
         recording = record(model, (x[:7],), {}, 7)
         layer_outputs = {name: recording.layer_outputs[name] for name in names}
@@ -40,39 +42,39 @@ def taken(model: nn.Module, names: list[str], x: torch.Tensor, reducer: str = "m
 
 def test_modules_with_a_successor_in_place() -> None:
     model, x = Net().eval(), torch.randn(9, 3, 5, 4)
-    found = taken(model, ["conv", "norm", "act"], x)
+    activations = activations_of(model, ["conv", "norm", "act"], x)
     with torch.no_grad():
         conv = model.conv(x)
         norm = model.norm(conv)
-    torch.testing.assert_close(found["conv"], conv.mean((2, 3)))
-    torch.testing.assert_close(found["norm"], norm.mean((2, 3)))  # not what the ReLU made of it
-    torch.testing.assert_close(found["act"], norm.relu().mean((2, 3)))
+    torch.testing.assert_close(activations["conv"], conv.mean((2, 3)))
+    torch.testing.assert_close(activations["norm"], norm.mean((2, 3)))  # not what the ReLU made of it
+    torch.testing.assert_close(activations["act"], norm.relu().mean((2, 3)))
 
 
 def test_calls_parts_and_operators() -> None:
     model, x = Net().eval(), torch.randn(9, 3, 5, 4)
     names = ["lstm[0]", "lstm[1][0]", "shared", "shared@1", "/gelu", "/gelu_1", "/add", ""]
-    found = taken(model, names, x)
+    activations = activations_of(model, names, x)
     with torch.no_grad():
         tokens, (hidden, _) = model.lstm(model.act(model.norm(model.conv(x))).flatten(2).transpose(1, 2))
         first = model.shared(tokens.mean(1))
         second = model.shared(functional.gelu(first))
         result = model(x)
-    torch.testing.assert_close(found["lstm[0]"], tokens.mean(1))
-    torch.testing.assert_close(found["lstm[1][0]"], hidden[0])
-    torch.testing.assert_close(found["shared"], first)
-    torch.testing.assert_close(found["shared@1"], second)
-    torch.testing.assert_close(found["/gelu"], functional.gelu(first))
-    torch.testing.assert_close(found["/gelu_1"], functional.gelu(second))
-    assert torch.equal(found["/add"], found[""])
-    assert torch.equal(found[""], result)
+    torch.testing.assert_close(activations["lstm[0]"], tokens.mean(1))
+    torch.testing.assert_close(activations["lstm[1][0]"], hidden[0])
+    torch.testing.assert_close(activations["shared"], first)
+    torch.testing.assert_close(activations["shared@1"], second)
+    torch.testing.assert_close(activations["/gelu"], functional.gelu(first))
+    torch.testing.assert_close(activations["/gelu_1"], functional.gelu(second))
+    assert torch.equal(activations["/add"], activations[""])
+    assert torch.equal(activations[""], result)
 
 
 def test_every_key_of_a_recording_can_be_taken() -> None:
     model, x = Net().eval(), torch.randn(9, 3, 5, 4)
     with evaluation_mode(model):
         names = list(record(model, (x[:7],), {}, 7).layer_outputs)
-    assert set(taken(model, names, x)) == set(names)
+    assert set(activations_of(model, names, x)) == set(names)
 
 
 def test_functional_operators_by_hand() -> None:
@@ -90,14 +92,14 @@ def test_functional_operators_by_hand() -> None:
 
     model: Any = nn.Sequential(Attends()).eval()
     x = torch.randn(9, 5, 6)
-    found = taken(model, ["0/scaled_dot_product_attention", "0/add", "0/relu"], x)
+    activations = activations_of(model, ["0/scaled_dot_product_attention", "0/add", "0/relu"], x)
     with torch.no_grad():
         q, k, v = (part.reshape(9, 5, 2, 3).permute(0, 2, 1, 3) for part in model[0].qkv(x).split(6, -1))
         mixed = ((q @ k.mT) / 3**0.5).softmax(-1) @ v
     joined = mixed.permute(0, 2, 1, 3).reshape(9, 5, 6) + x
-    torch.testing.assert_close(found["0/scaled_dot_product_attention"], mixed.mean((1, 2)))
-    torch.testing.assert_close(found["0/add"], joined.mean(1))
-    torch.testing.assert_close(found["0/relu"], joined.clamp(min=0).mean(1))
+    torch.testing.assert_close(activations["0/scaled_dot_product_attention"], mixed.mean((1, 2)))
+    torch.testing.assert_close(activations["0/add"], joined.mean(1))
+    torch.testing.assert_close(activations["0/relu"], joined.clamp(min=0).mean(1))
 
 
 def test_operators_in_modules_are_counted_with_constants_between() -> None:
@@ -107,9 +109,9 @@ def test_operators_in_modules_are_counted_with_constants_between() -> None:
             return (x * scale) * 3
 
     model, x = nn.Sequential(Inner()), torch.randn(7, 3)
-    found = taken(model, ["0/mul", "0/mul_1"], x)
-    assert torch.equal(found["0/mul"], x * 2)
-    assert torch.equal(found["0/mul_1"], x * 6)
+    activations = activations_of(model, ["0/mul", "0/mul_1"], x)
+    assert torch.equal(activations["0/mul"], x * 2)
+    assert torch.equal(activations["0/mul_1"], x * 6)
 
 
 @pytest.mark.parametrize("how", ["outer", "in place"])
@@ -120,26 +122,26 @@ def test_compiled_models(how: str) -> None:
     else:
         model.compile(backend="eager")
         model(x)
-    assert torch.equal(taken(model, ["0"], x)["0"], model[0](x))
+    assert torch.equal(activations_of(model, ["0"], x)["0"], model[0](x))
 
 
 def test_autocast() -> None:
     model, x = nn.Sequential(nn.Conv2d(3, 5, 1)).eval(), torch.randn(9, 3, 20, 20) + 100
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = taken(model, ["0"], x)["0"]
+        activations = activations_of(model, ["0"], x)["0"]
         raw = model(x)
     assert raw.dtype == torch.bfloat16
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, raw.double().mean((2, 3)).float(), rtol=1e-5, atol=1e-5)
+    assert activations.dtype == torch.float32
+    torch.testing.assert_close(activations, raw.double().mean((2, 3)).float(), rtol=1e-5, atol=1e-5)
 
 
 def test_channels_last() -> None:
     conv, x = nn.Conv2d(3, 5, 3), torch.randn(9, 3, 6, 6)
     model = nn.Sequential(conv).eval()
-    plain = taken(model, ["0"], x)["0"]
+    plain = activations_of(model, ["0"], x)["0"]
     conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
-    found = taken(model, ["0"], x.to(memory_format=torch.channels_last))["0"]
-    torch.testing.assert_close(found, plain)
+    activations = activations_of(model, ["0"], x.to(memory_format=torch.channels_last))["0"]
+    torch.testing.assert_close(activations, plain)
 
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
@@ -154,7 +156,7 @@ def test_checkpointing_and_weight_norm() -> None:
             return result
 
     model, x = Checkpointed().eval(), torch.randn(9, 3)
-    torch.testing.assert_close(taken(model, ["inner"], x)["inner"], model.inner(x).detach())
+    torch.testing.assert_close(activations_of(model, ["inner"], x)["inner"], model.inner(x).detach())
 
 
 def test_quantized_layers() -> None:
@@ -163,7 +165,7 @@ def test_quantized_layers() -> None:
         warnings.simplefilter("ignore")  # torch.ao is on its way out
         quantized = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
     x = torch.randn(9, 3)
-    assert torch.equal(taken(quantized, ["0"], x)["0"], quantized[0](x))
+    assert torch.equal(activations_of(quantized, ["0"], x)["0"], quantized[0](x))
 
 
 def test_a_width_that_changes_is_told() -> None:
@@ -172,13 +174,13 @@ def test_a_width_that_changes_is_told() -> None:
             return x[:6] * 1 if x.shape[0] == 9 else x * 1
 
     with pytest.raises(ActiVisError, match=r"Layer '0/mul': An output of shape \(6, 3\)"):
-        taken(nn.Sequential(Odd()), ["0/mul"], torch.randn(9, 3))
+        activations_of(nn.Sequential(Odd()), ["0/mul"], torch.randn(9, 3))
 
 
 def test_hooks_are_gone_after_a_fault() -> None:
     model = Net()
     with pytest.raises(RuntimeError):
-        taken(model, ["conv"], torch.randn(9, 2, 5, 4))
+        activations_of(model, ["conv"], torch.randn(9, 2, 5, 4))
     assert all(not module._forward_hooks and not module._forward_pre_hooks for module in model.modules())
 
 
@@ -188,10 +190,10 @@ def test_tokens_of_all_instances_in_one_row() -> None:
             return (x.flatten(0, 1) * 2).view(x.shape)
 
     x = torch.randn(9, 4, 3)
-    torch.testing.assert_close(taken(nn.Sequential(Rows()), ["0/mul"], x)["0/mul"], 2 * x.mean(1))
+    torch.testing.assert_close(activations_of(nn.Sequential(Rows()), ["0/mul"], x)["0/mul"], 2 * x.mean(1))
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_script_modules() -> None:
     model, x = nn.Sequential(torch.jit.script(nn.Linear(3, 5))).eval(), torch.randn(9, 3)
-    assert torch.equal(taken(model, ["0"], x)["0"], model(x))
+    assert torch.equal(activations_of(model, ["0"], x)["0"], model(x))
