@@ -19,13 +19,7 @@ from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reduce
 from tensorboard_activis.capture.torch.batch import Batch, broadcast_batch, first_instances, map_tensors
 from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
 from tensorboard_activis.capture.torch.buffers import broadcast_buffers
-from tensorboard_activis.capture.torch.evaluation_mode import (
-    device_of,
-    dtype_of,
-    is_lazy,
-    is_sharded,
-    run_in_evaluation_mode,
-)
+from tensorboard_activis.capture.torch.evaluation_mode import run_in_evaluation_mode
 from tensorboard_activis.capture.torch.execution_paths import ExecutionPaths
 from tensorboard_activis.capture.torch.export import exported_graph
 from tensorboard_activis.capture.torch.graph import Tracer
@@ -34,6 +28,7 @@ from tensorboard_activis.capture.torch.instance_order import InstanceOrder
 from tensorboard_activis.capture.torch.instances import InstanceReader, PassReader, ends_in_probabilities
 from tensorboard_activis.capture.torch.layer_outputs import Recording
 from tensorboard_activis.capture.torch.modules import unwrap
+from tensorboard_activis.capture.torch.parameters import is_lazy, is_sharded, model_device, parameter_dtype
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 
 #: Instances in the forward pass that records the graph. A size that is rare for other axes, so that it shows the batch axis.
@@ -87,7 +82,7 @@ class TorchCapture:
             raise ConfigurationError(
                 "model is a ScriptModule, whose inside cannot be seen. Give the module that it was made from."
             )
-        if device_of(self._model).type == "meta":
+        if model_device(self._model).type == "meta":
             raise ConfigurationError("model is on the meta device, so it has no values. Materialise it first.")
         self._sharded = is_sharded(self._model)
         if self._sharded and self._processes.size == 1:
@@ -326,7 +321,7 @@ class TorchCapture:
 
     def _to_device(self, batch: Batch) -> Batch:
         """The batch on the model's device; floating-point inputs in the dtype of the parameters, if all have the same."""
-        device, dtype = device_of(self._model), dtype_of(self._model)
+        device, dtype = model_device(self._model), parameter_dtype(self._model)
 
         def move(tensor: torch.Tensor) -> torch.Tensor:
             return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)

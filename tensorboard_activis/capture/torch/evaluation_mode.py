@@ -11,7 +11,6 @@ from torch import nn
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed, within
 from tensorboard_activis.capture.random_states import random_states
-from tensorboard_activis.capture.torch.modules import unwrap
 from tensorboard_activis.capture.torch.other_threads import OtherThreads
 from tensorboard_activis.capture.torch.script_modules import script_modules_wrapped
 from tensorboard_activis.capture.torch.thread_state import thread_state
@@ -129,28 +128,3 @@ def _no_cast_cache() -> Iterator[None]:
         yield
     finally:
         torch.set_autocast_cache_enabled(enabled)
-
-
-def is_lazy(model: nn.Module) -> bool:
-    """Whether the model has lazy parameters or buffers, which the first forward pass initializes."""
-    tensors = (*model.parameters(), *model.buffers())
-    return any(nn.parameter.is_lazy(tensor) for tensor in tensors)
-
-
-def is_sharded(model: nn.Module) -> bool:
-    """Whether parameters are sharded over several processes, as after `fully_shard`."""
-    distributed = [parameter for parameter in model.parameters() if hasattr(parameter, "device_mesh")]
-    return any(parameter.device_mesh.size() > 1 for parameter in distributed)
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Device of the model's first parameter or buffer; the CPU if it has neither."""
-    for tensor in (*unwrap(model).parameters(), *unwrap(model).buffers()):
-        return tensor.device
-    return torch.device("cpu")
-
-
-def dtype_of(model: nn.Module) -> torch.dtype | None:
-    """The one floating dtype of all parameters; None if there are several, or none."""
-    dtypes = {parameter.dtype for parameter in unwrap(model).parameters() if parameter.is_floating_point()}
-    return dtypes.pop() if len(dtypes) == 1 else None

@@ -8,13 +8,8 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.torch.call_stack import call_key
-from tensorboard_activis.capture.torch.modules import (
-    count_buffers,
-    count_frozen,
-    count_parameters,
-    module_attributes,
-    type_name,
-)
+from tensorboard_activis.capture.torch.modules import module_attributes, type_name
+from tensorboard_activis.capture.torch.parameters import count_buffers, count_frozen, count_parameters
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Paths, types, attributes and parameter counts of a model's modules, and the tensors of their outputs."""
+"""Paths, types and attributes of a model's modules, and the tensors of their outputs."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -67,24 +67,6 @@ def is_builtin(module: nn.Module) -> bool:
         base.__module__.startswith(("torch.nn.", "torch.ao.nn.")) and base.__name__ not in _CONTAINER_TYPES
         for base in type(module).__mro__
     )
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Number of parameter values, trainable and frozen, children included. A shared parameter counts once."""
-    lazy = nn.parameter.UninitializedParameter
-    return sum(parameter.numel() for parameter in module.parameters() if not isinstance(parameter, lazy))
-
-
-def count_frozen(module: nn.Module) -> int:
-    """Number of frozen parameter values: those with `requires_grad=False`."""
-    lazy = nn.parameter.UninitializedParameter
-    parameters = (parameter for parameter in module.parameters() if not isinstance(parameter, lazy))
-    return sum(parameter.numel() for parameter in parameters if not parameter.requires_grad)
-
-
-def count_buffers(module: nn.Module) -> int:
-    """Number of values in buffers, children included: running means, tables, masks."""
-    return sum(buffer.numel() for buffer in module.buffers() if not nn.parameter.is_lazy(buffer))
 
 
 TensorOrPacked = torch.Tensor | PackedSequence

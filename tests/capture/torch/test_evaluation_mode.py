@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from tensorboard_activis.capture.torch.evaluation_mode import device_of, dtype_of, evaluation_mode, is_lazy
+from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 
 
 def test_random_states_come_back() -> None:
@@ -101,12 +101,3 @@ def test_what_a_model_caches_is_good_for_training() -> None:
         model(x)
     model(x).sum().backward()
     assert x.grad is not None
-
-
-def test_device_dtype_and_laziness() -> None:
-    assert device_of(nn.Linear(2, 2, device="meta")).type == "meta"
-    assert device_of(nn.ReLU()).type == "cpu"
-    assert dtype_of(nn.Linear(2, 2).half()) == torch.float16
-    assert dtype_of(nn.Sequential(nn.Linear(2, 2).half(), nn.Linear(2, 2))) is None
-    assert is_lazy(nn.LazyLinear(2))
-    assert not is_lazy(nn.Linear(2, 2))

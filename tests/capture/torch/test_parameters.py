@@ -1,4 +1,4 @@
-"""Parameters, frozen ones and buffers of every node, counted by hand."""
+"""Parameters, frozen ones and buffers of every node, counted by hand; device, dtype and lazy parameters of a model."""
 
 import warnings
 
@@ -7,6 +7,7 @@ from torch import nn
 
 from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
 from tensorboard_activis.capture.torch.graph import record_graph
+from tensorboard_activis.capture.torch.parameters import is_lazy, model_device, parameter_dtype
 from tensorboard_activis.schema import Node
 
 
@@ -54,3 +55,12 @@ def test_quantized_layers_say_so() -> None:
 def test_lazy_parameters_have_no_number_yet() -> None:
     graph_nodes = nodes(nn.Sequential(nn.LazyLinear(5), nn.LazyBatchNorm1d()), torch.randn(7, 3))
     assert graph_nodes["0"].parameters == 3 * 5 + 5  # this pass made them
+
+
+def test_device_dtype_and_laziness() -> None:
+    assert model_device(nn.Linear(2, 2, device="meta")).type == "meta"
+    assert model_device(nn.ReLU()).type == "cpu"
+    assert parameter_dtype(nn.Linear(2, 2).half()) == torch.float16
+    assert parameter_dtype(nn.Sequential(nn.Linear(2, 2).half(), nn.Linear(2, 2))) is None
+    assert is_lazy(nn.LazyLinear(2))
+    assert not is_lazy(nn.Linear(2, 2))
