@@ -293,4 +293,4 @@ def test_expressions_of_requests_are_computed_within_their_limits() -> None:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Attribute) and node.attr in ("where", "whole", "mask"):
                     assert isinstance(node.value, ast.Name), path
-                    assert node.value.id in ("np", "selections", "questions"), f"{path}:{node.lineno}"
+                    assert node.value.id in ("np", "selections", "handlers"), f"{path}:{node.lineno}"

@@ -1,1 +1,1 @@
-"""Questions to a snapshot: pure functions over `read.run.SnapshotReader`, without HTTP."""
+"""Answers questions about a snapshot: pure functions over `read.snapshot.SnapshotReader`, without HTTP."""

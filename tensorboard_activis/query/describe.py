@@ -1,4 +1,4 @@
-"""A snapshot in words and counts: its layers, subsets and columns, and what is wrong with any of them."""
+"""Describes a snapshot: its layers, subsets and columns, and what is wrong with any of them."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast, get_args

@@ -1,4 +1,4 @@
-"""The model as a picture shows it: nested nodes and the data flow between them."""
+"""Describes the graph of a model: nested nodes and the data flow between them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

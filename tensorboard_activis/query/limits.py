@@ -1,4 +1,4 @@
-"""Limits of single questions: of size, and of time."""
+"""Limits of a request: of size, and of time."""
 
 import contextvars
 import logging

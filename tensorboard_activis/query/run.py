@@ -1,4 +1,4 @@
-"""A run, opened for reading and for questions: what `tensorboard_activis.open_run` gives."""
+"""A run as `tensorboard_activis.open_run` returns it."""
 
 import os
 

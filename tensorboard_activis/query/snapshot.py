@@ -1,4 +1,4 @@
-"""One snapshot with the tab's questions as methods: the answers are those that the routes send."""
+"""The public class for one snapshot: its methods return the answers that the routes send."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from tensorboard_activis.query.matrix.statistic import DEFAULT
 from tensorboard_activis.query.neurons.instance import InstanceDetail, instance
 from tensorboard_activis.query.neurons.neuron import NeuronDetail, neuron
 from tensorboard_activis.query.neurons.subset import SubsetDetail, subset
-from tensorboard_activis.query.projection import alignment, following
+from tensorboard_activis.query.projection import alignment, continuity
 from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -110,10 +110,10 @@ class Snapshot(SnapshotReader):
         """
         steps = [one for one in self._steps() if one.step < self.step]
         if method == "pca":
-            projected = following.following_pca([*steps, self], layer)
+            projected = continuity.continuous_pca([*steps, self], layer)
         elif method == "tsne":
             kept = DiskCache(cache_directory())
-            projected = Projection(following.following_tsne([*steps, self], layer, kept, report=report), (), "tsne")
+            projected = Projection(continuity.continuous_tsne([*steps, self], layer, kept, report=report), (), "tsne")
         else:
             raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
         if like is None:

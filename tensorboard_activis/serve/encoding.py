@@ -1,4 +1,4 @@
-"""Answers as bytes: any dataclass of `query` as JSON, or as safetensors with JSON metadata where it has arrays."""
+"""Encodes answers: any dataclass of `query` as JSON, or as safetensors with JSON metadata where it has arrays."""
 
 import json
 import math

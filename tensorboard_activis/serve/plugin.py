@@ -11,7 +11,7 @@ from tensorboard_activis.query.instances import content, export
 from tensorboard_activis.query.projection import alignment
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
-from tensorboard_activis.serve import questions
+from tensorboard_activis.serve import handlers
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.event_source import Request
 from tensorboard_activis.serve.memory import return_large_blocks
@@ -56,20 +56,20 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/index.js": self._static,
             "/runs": route(self._list_runs),
             "/graph": route(self._graph),
-            "/snapshot": of.answer(questions.snapshot_description),
-            "/strips": of.answer(questions.heat_strips),
-            "/matrix": of.answer_beside(self._rows_of, questions.activation_matrix),
+            "/snapshot": of.answer(handlers.snapshot_description),
+            "/strips": of.answer(handlers.heat_strips),
+            "/matrix": of.answer_beside(self._rows_of, handlers.activation_matrix),
             "/projection": route(self._projection),
-            "/columns": of.answer(questions.instance_columns),
-            "/column_statistics": of.answer(questions.statistics_of_columns),
-            "/activation": of.answer(questions.activation),
-            "/where": of.answer(questions.where),
-            "/table": of.answer(questions.instance_table),
-            "/groups": of.answer(questions.instance_groups),
+            "/columns": of.answer(handlers.instance_columns),
+            "/column_statistics": of.answer(handlers.statistics_of_columns),
+            "/activation": of.answer(handlers.activation),
+            "/where": of.answer(handlers.where),
+            "/table": of.answer(handlers.instance_table),
+            "/groups": of.answer(handlers.instance_groups),
             "/export": of.respond(self._export),
-            "/instance": of.answer(questions.one_instance),
-            "/neuron": of.answer_beside(self._every_step, questions.one_neuron),
-            "/subset": of.answer(questions.one_subset),
+            "/instance": of.answer(handlers.one_instance),
+            "/neuron": of.answer_beside(self._every_step, handlers.one_neuron),
+            "/subset": of.answer(handlers.one_subset),
             "/content": of.respond(self._content),
             "/*": self._static,
         }
@@ -80,7 +80,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _graph(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
         recorded = self._runs.graph(of, given.text("run"))
         with self._places.place():
-            return answer_response(request, questions.model_graph(recorded))
+            return answer_response(request, handlers.model_graph(recorded))
 
     def _rows_of(self, of: Request, given: Parameters) -> list[SnapshotReader]:
         """The snapshot whose rows a matrix has, where that is another one."""
@@ -121,7 +121,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         kind = given.optional_text("format") or "csv"
         if kind not in ("csv", "parquet"):
             raise QueryError(f"format must be csv or parquet; got {kind!r:.40}.")
-        found = export.export_table(snapshot, questions.page(given))
+        found = export.export_table(snapshot, handlers.page(given))
         name = f"instances-step-{snapshot.step}.{kind}"
         if kind == "csv":
             return download_response(request, export.to_csv(found), "text/csv", name, etag)
@@ -131,7 +131,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
     def _content(
         request: werkzeug.Request, snapshot: SnapshotReader, given: Parameters, etag: str
     ) -> werkzeug.Response:
-        kind, value = content.content(snapshot, questions.instance_row(snapshot, given))
+        kind, value = content.content(snapshot, handlers.instance_row(snapshot, given))
         if kind == "numbers":
             return bytes_response(request, encode_json(value), "application/json", etag)
         # What is sent as a picture or a sound must be one: the file may come from anybody.

@@ -6,8 +6,8 @@ from typing import cast
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError, QueryError
+from tensorboard_activis.query.projection.continuity import comparable, continuous_pca, continuous_tsne, kept_tsne
 from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
-from tensorboard_activis.query.projection.following import comparable, following_pca, following_tsne, kept_tsne
 from tensorboard_activis.query.projection.pca import Projection, ProjectionState
 from tensorboard_activis.query.projection.tsne import available
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -35,7 +35,7 @@ class Projections:
 
         Raises NotFoundError when it does not hold the layer; earlier ones that do not are passed over.
         """
-        return following_pca(snapshots, layer, self._pca_of_one)
+        return continuous_pca(snapshots, layer, self._pca_of_one)
 
     def _pca_of_one(self, key: Hashable, make: Callable[[], Projection]) -> Projection:
         def compute() -> Projection:
@@ -76,7 +76,7 @@ class Projections:
             return _tsne(start, "not_started", 0.0) if found is None else _tsne(found, "done", 1.0)
 
         def work(job: Job[np.ndarray]) -> np.ndarray:
-            return following_tsne(snapshots, layer, self._kept, self._before(snapshots, layer), job.report)
+            return continuous_tsne(snapshots, layer, self._kept, self._before(snapshots, layer), job.report)
 
         return _layout(self._jobs.ask(key, work), start)
 

@@ -13,7 +13,7 @@ import pytest
 from tensorboard_activis.blobs import event_files, read_blobs
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.codec import decode_snapshot
-from tensorboard_activis.query.projection.following import following_pca
+from tensorboard_activis.query.projection.continuity import continuous_pca
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.array_file import ArrayFile
 from tensorboard_activis.read.run import open_run
@@ -214,8 +214,8 @@ def test_a_layout_of_one_is_not_shown_for_the_other(tmp_path: Path, monkeypatch:
     def tsne(activations: np.ndarray, initial: np.ndarray, report: object) -> np.ndarray:
         return activations[:, :2].astype(np.float32)
 
-    monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", tsne)
-    monkeypatch.setattr("tensorboard_activis.query.projection.following.version", lambda: "1")
+    monkeypatch.setattr("tensorboard_activis.query.projection.continuity.tsne", tsne)
+    monkeypatch.setattr("tensorboard_activis.query.projection.continuity.version", lambda: "1")
     monkeypatch.setattr("tensorboard_activis.serve.projections.available", lambda: True)
     client = Client(tmp_path)
     for run in ("run1", "run2", "run1"):
@@ -264,5 +264,5 @@ def test_equal_snapshots_follow_each_its_own_run(tmp_path: Path) -> None:
     mixed = [*two[:1], last]
     assert not two[0].same_instances(last)
     for snapshots in (one, mixed, two):
-        xy = following_pca(snapshots, "head", keep).xy
-        np.testing.assert_array_equal(xy, following_pca(snapshots, "head").xy)
+        xy = continuous_pca(snapshots, "head", keep).xy
+        np.testing.assert_array_equal(xy, continuous_pca(snapshots, "head").xy)

@@ -44,7 +44,7 @@ def test_a_layout_outlives_the_server(tmp_path: Path, cache: Path, monkeypatch: 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("it was computed again")
 
-    monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", never)
+    monkeypatch.setattr("tensorboard_activis.query.projection.continuity.tsne", never)
     again, _ = laid_out(Client(tmp_path / "logs"), 5)
     np.testing.assert_array_equal(again, xy)
     assert not any("npy" in path.name for path in (tmp_path / "logs").rglob("*"))
@@ -70,7 +70,7 @@ def test_a_step_begins_where_the_one_before_ended(tmp_path: Path, monkeypatch: p
         begun.append(initial)
         return np.zeros((len(activations), 2), np.float32)
 
-    monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", tsne)
+    monkeypatch.setattr("tensorboard_activis.query.projection.continuity.tsne", tsne)
     laid_out(client, 6)
     np.testing.assert_array_equal(begun[0], before)
 
@@ -104,7 +104,7 @@ def test_only_a_post_starts_or_cancels_a_layout(tmp_path: Path, monkeypatch: pyt
             time.sleep(0.01)
         return initial
 
-    monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", tsne)
+    monkeypatch.setattr("tensorboard_activis.query.projection.continuity.tsne", tsne)
     question: dict = {"run": "run1", "step": 5, "layer": "head", "method": "tsne"}
     principal, _ = client.numbers("projection", **question | {"method": "pca"})
     for _ in range(2):
@@ -139,7 +139,7 @@ def test_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             time.sleep(0.01)
         return initial
 
-    monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", tsne)
+    monkeypatch.setattr("tensorboard_activis.query.projection.continuity.tsne", tsne)
     question: dict = {"run": "run1", "layer": "head", "method": "tsne"}
     responses = [client.post("projection", step=step, action="start", **question) for step in range(1, 12)]
     assert [response.status_code for response in responses].count(413) >= 1
@@ -165,7 +165,7 @@ def test_a_layout_that_fails_says_what_it_met_and_can_be_asked_for_again(
     def fail(*_: object) -> np.ndarray:
         raise error
 
-    monkeypatch.setattr("tensorboard_activis.query.projection.following.tsne", fail)
+    monkeypatch.setattr("tensorboard_activis.query.projection.continuity.tsne", fail)
     question: dict = {"run": "run1", "step": 5, "layer": "head", "method": "tsne"}
     client.post("projection", action="start", **question)
     deadline = time.monotonic() + 60

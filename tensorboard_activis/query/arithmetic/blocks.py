@@ -1,4 +1,4 @@
-"""Rows of float16 in blocks that a core's cache holds, in memory that a thread uses again and again."""
+"""Goes through rows of float16 in blocks that fit into a core's cache, in memory that each thread reuses."""
 
 import threading
 from collections.abc import Iterator

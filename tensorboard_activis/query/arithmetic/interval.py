@@ -1,4 +1,4 @@
-"""How far the mean of a sample may be from that of all instances seen."""
+"""Confidence intervals of the mean of a sample."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""float16 values by their place among all 65,536: what is counted once per value needs no sorting, however many there are."""
+"""Maps float16 values to their ordinal among all 65,536: ranks, extremes and histograms come from counts, without sorting."""
 
 import numpy as np
 

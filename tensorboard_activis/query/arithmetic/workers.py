@@ -1,4 +1,4 @@
-"""The threads of all queries of a process: so many, however many ask at once, and none of BLAS' own beside them.
+"""The thread pool that all queries of a process share, with BLAS held to one thread per product.
 
 BLAS' threads wait for each other after every product. On a machine that trains a model beside us such waiting took 100 times as
 long as the work, so the rows are shared out here and each share is multiplied in its own thread.

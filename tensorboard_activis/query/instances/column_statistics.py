@@ -1,4 +1,4 @@
-"""What is in the columns: ranges and quantiles of numbers, the most frequent values of the others, completions of what is typed."""
+"""Statistics of columns: ranges and quantiles of numbers and times, the most frequent values of the others."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

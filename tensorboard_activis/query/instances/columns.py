@@ -1,4 +1,4 @@
-"""Per-instance columns as flat arrays: what a view draws by."""
+"""Columns of the instances as flat arrays, to draw by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

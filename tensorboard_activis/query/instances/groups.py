@@ -1,4 +1,4 @@
-"""Instances grouped by a column: how many, and how well predicted."""
+"""Groups instances by the values of a column, and counts how well each group is predicted."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The columns that an expression may use."""
+"""Lists the columns that an expression may use, with their kinds."""
 
 from dataclasses import dataclass
 

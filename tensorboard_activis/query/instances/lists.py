@@ -1,4 +1,4 @@
-"""Columns that hold several values per instance: the labels of an instance that has more than one."""
+"""Columns of lists, such as the labels of instances that have more than one."""
 
 import pyarrow as pa
 import pyarrow.compute as pc

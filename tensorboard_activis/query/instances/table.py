@@ -1,4 +1,4 @@
-"""The table of kept instances: filtered, ordered, in pages."""
+"""Filters, sorts and pages the table of kept instances."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Neurons ordered by how alike they are over the rows of a matrix."""
+"""Orders neurons by hierarchical clustering over the rows of a matrix."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The leaves of a hierarchical clustering in the order in which neighbours are most alike.
+"""Orders the leaves of a hierarchical clustering so that neighbours are as alike as possible.
 
 Source: Bar-Joseph, Gifford, Jaakkola, "Fast optimal leaf ordering for hierarchical clustering", Bioinformatics 17, 2001.
 """

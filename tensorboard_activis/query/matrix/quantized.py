@@ -1,4 +1,4 @@
-"""A matrix as bytes: enough to draw a thousand rows of 16,384 neurons, an eighth of what float32 and its company take."""
+"""Quantizes a matrix to one byte per value, which is enough to draw it."""
 
 from dataclasses import dataclass
 

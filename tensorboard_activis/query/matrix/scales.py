@@ -1,4 +1,4 @@
-"""Colours of a matrix: a neuron by its deviations over the rows, by its range, or as it is; with an end that reads well."""
+"""Colour scales of a matrix: z-scores of each neuron over the rows, its share of its range, or raw values."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""Orders of the neurons in a matrix."""
+"""Sorts the neurons of a matrix."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why not: on which neurons an instance is unlike its own class, and on which it sides with the class it was taken for."""
+"""Compares an instance with its own class and the class that was predicted: the neurons on which it differs from either."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One subset: how large, how well predicted, as what, and the neurons on which it differs most from the rest."""
+"""Compares a subset with all other instances: accuracy, confusion, and the neurons on which they differ most."""
 
 from dataclasses import dataclass
 

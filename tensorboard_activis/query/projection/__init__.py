@@ -1,1 +1,1 @@
-"""Places of instances in two dimensions: principal components, t-SNE, and how steps follow each other."""
+"""Projects instances to two dimensions: principal components and t-SNE, aligned from step to step."""

@@ -1,4 +1,4 @@
-"""Two layouts of the same instances, one turned so that it lies on the other as well as it can."""
+"""Aligns two layouts of the same instances by rotation and reflection (Procrustes)."""
 
 from dataclasses import replace
 

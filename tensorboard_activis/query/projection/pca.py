@@ -1,4 +1,4 @@
-"""Every kept instance at its place in two dimensions: principal components of a layer's activations."""
+"""Projects the kept instances to the first principal components of a layer's activations."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

@@ -1,4 +1,4 @@
-"""t-SNE of a layer by openTSNE, begun from where the points were the step before.
+"""t-SNE of a layer by openTSNE, initialised with the layout of the step before.
 
 Source: Poličar, Stražar, Zupan, "openTSNE: A Modular Python Library for t-SNE Dimensionality Reduction and Embedding", 2024.
 """

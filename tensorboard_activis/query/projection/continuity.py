@@ -1,4 +1,4 @@
-"""Layouts that follow each other over the steps of a run, so that points stay where the eye left them."""
+"""Keeps layouts consistent over the steps of a run: signs of principal components, starting points of t-SNE."""
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
@@ -27,7 +27,9 @@ def comparable(snapshot: SnapshotReader, other: SnapshotReader, layer: str) -> b
     return layer in snapshot.layers and snapshot.same_instances(other)
 
 
-def following_pca(snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = lambda key, make: make()) -> Projection:
+def continuous_pca(
+    snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = lambda key, make: make()
+) -> Projection:
     """Principal components of the last of these snapshots of one run, steps ascending.
 
     Signs are those of the step before; the first step's are fixed by its labels.
@@ -62,7 +64,7 @@ def _following(projection: Projection, snapshot: SnapshotReader, previous: Proje
     return Projection(fix_signs(projection.xy, labels if is_classes(labels) else None), projection.explained)
 
 
-def following_tsne(
+def continuous_tsne(
     snapshots: Sequence[SnapshotReader],
     layer: str,
     kept: DiskCache,
@@ -91,7 +93,7 @@ def following_tsne(
             initial = earlier
             break
     if initial is None:
-        initial = following_pca(snapshots, layer).xy
+        initial = continuous_pca(snapshots, layer).xy
     stopped = False
 
     def on_progress(done: float, layout: np.ndarray) -> bool:

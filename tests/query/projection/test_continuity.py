@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_activis.query.projection import following as module
+from tensorboard_activis.query.projection import continuity as module
+from tensorboard_activis.query.projection.continuity import comparable, continuous_pca, continuous_tsne
 from tensorboard_activis.query.projection.disk_cache import DiskCache
-from tensorboard_activis.query.projection.following import comparable, following_pca, following_tsne
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -50,12 +50,12 @@ def test_pca_keeps_its_signs_and_computes_a_step_once(snapshots: list[SnapshotRe
             kept[key] = make()
         return kept[key]
 
-    first = following_pca(snapshots[:1], LAYER, keep)
-    last = following_pca(snapshots, LAYER, keep)
+    first = continuous_pca(snapshots[:1], LAYER, keep)
+    last = continuous_pca(snapshots, LAYER, keep)
     assert len(kept) == 3
-    np.testing.assert_array_equal(last.xy, following_pca(snapshots, LAYER, keep).xy)
+    np.testing.assert_array_equal(last.xy, continuous_pca(snapshots, LAYER, keep).xy)
     assert len(kept) == 3
-    np.testing.assert_array_equal(following_pca(snapshots[:2], LAYER, keep).xy, first.xy)
+    np.testing.assert_array_equal(continuous_pca(snapshots[:2], LAYER, keep).xy, first.xy)
     assert ((last.xy * first.xy).sum(axis=0) >= 0).all()
 
 
@@ -67,28 +67,28 @@ def test_only_steps_of_the_same_instances_are_followed(snapshots: list[SnapshotR
 
 def test_a_layout_is_found_by_its_content(tmp_path: Path, snapshots: list[SnapshotReader], asked: list) -> None:
     kept = DiskCache(tmp_path / "cache")
-    layout = following_tsne(snapshots[:1], LAYER, kept)
-    np.testing.assert_array_equal(asked[0], following_pca(snapshots[:1], LAYER).xy)
+    layout = continuous_tsne(snapshots[:1], LAYER, kept)
+    np.testing.assert_array_equal(asked[0], continuous_pca(snapshots[:1], LAYER).xy)
     # Equal activations at another step: nothing is computed, in this process or another.
-    again = following_tsne(snapshots[:2], LAYER, DiskCache(tmp_path / "cache"))
+    again = continuous_tsne(snapshots[:2], LAYER, DiskCache(tmp_path / "cache"))
     np.testing.assert_array_equal(again, layout)
     assert len(asked) == 1
 
 
 def test_a_step_begins_where_the_one_before_ended(tmp_path: Path, snapshots: list[SnapshotReader], asked: list) -> None:
     kept = DiskCache(tmp_path / "cache")
-    first = following_tsne(snapshots[:1], LAYER, kept)
-    following_tsne(snapshots, LAYER, kept)
+    first = continuous_tsne(snapshots[:1], LAYER, kept)
+    continuous_tsne(snapshots, LAYER, kept)
     np.testing.assert_array_equal(asked[1], first)
     given = np.ones((17, 2), np.float32)
-    following_tsne(snapshots, "head", kept, given)
+    continuous_tsne(snapshots, "head", kept, given)
     np.testing.assert_array_equal(asked[2], given)
 
 
 def test_a_layout_that_was_stopped_is_not_kept(tmp_path: Path, snapshots: list[SnapshotReader], asked: list) -> None:
     kept = DiskCache(tmp_path / "cache")
-    following_tsne(snapshots[:1], LAYER, kept, report=lambda done, xy: False)
-    following_tsne(snapshots[:1], LAYER, kept)
+    continuous_tsne(snapshots[:1], LAYER, kept, report=lambda done, xy: False)
+    continuous_tsne(snapshots[:1], LAYER, kept)
     assert len(asked) == 2
 
 
@@ -96,8 +96,8 @@ def test_a_kept_layout_of_another_shape_is_not_used(
     tmp_path: Path, snapshots: list[SnapshotReader], asked: list
 ) -> None:
     kept = DiskCache(tmp_path / "cache")
-    following_tsne(snapshots[:1], LAYER, kept)
+    continuous_tsne(snapshots[:1], LAYER, kept)
     (file,) = (tmp_path / "cache").iterdir()
     np.save(file, np.zeros((3, 2), np.float32))
-    following_tsne(snapshots[:1], LAYER, kept)
+    continuous_tsne(snapshots[:1], LAYER, kept)
     assert len(asked) == 2

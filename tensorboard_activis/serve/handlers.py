@@ -1,4 +1,4 @@
-"""The routes about one snapshot: parameters into a question to `query`; the answer's dataclass says what comes back.
+"""Handles the routes about one snapshot: checks the parameters, calls `query`, returns its dataclass.
 
 The return types are what the front end's types are made of (`contract/` in the repository).
 """
