@@ -1,4 +1,4 @@
-"""Processes of a test: threads of one, that meet at every call."""
+"""Threads that act as processes in tests, with the collective operations of `Processes`."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ class Threads:
         return self._all(data)
 
     def all_to_all(self, parts: Sequence[Serialized]) -> list[memoryview]:
-        return [memoryview(b"".join(given[self.rank])) for given in self._all(list(parts))]
+        return [memoryview(b"".join(sent[self.rank])) for sent in self._all(list(parts))]
 
     def sum(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(sum(self._all(values)))
@@ -51,22 +51,22 @@ class Threads:
         self._all(None)
 
     def _all(self, value: Any) -> list[Any]:
-        found = self._meet(value)
-        fault = next((each for each in found if isinstance(each, Exception)), None)
+        values = self._meet(value)
+        fault = next((each for each in values if isinstance(each, Exception)), None)
         if fault is not None:
             raise OtherProcessError(str(fault))
-        return found
+        return values
 
     def _meet(self, value: Any) -> list[Any]:
         self._table[self.rank] = value
         self._barrier.wait(timeout=20)
-        found = list(self._table)
+        values = list(self._table)
         self._barrier.wait(timeout=20)
-        return found
+        return values
 
 
 def run_threads(size: int, work: Callable[[Processes], T]) -> list[T]:
-    """What each of them gives."""
+    """Runs the function in each of them, and returns the results in order of rank."""
     table, barrier = [None] * size, threading.Barrier(size)
     with ThreadPoolExecutor(size) as pool:
         started = [pool.submit(work, Threads(rank, size, table, barrier)) for rank in range(size)]

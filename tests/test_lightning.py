@@ -22,7 +22,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from tensorboard_activis.lightning import ActiVisCallback, _bases
 from tests.interrupting import check_interrupts
-from tests.torch.world import world
+from tests.torch.process_state import process_state
 
 pytestmark = [
     # Lightning's advice on data loaders, of no use for a few rows; its use of what torch is giving up.
@@ -390,9 +390,9 @@ class Interrupted(ActiVisCallback):
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         begin, log = super().on_fit_start, super().on_train_epoch_end
-        self.times += check_interrupts(lambda: begin(trainer, pl_module), 10, lambda: world(pl_module))
+        self.times += check_interrupts(lambda: begin(trainer, pl_module), 10, lambda: process_state(pl_module))
         begin(trainer, pl_module)
-        self.times += check_interrupts(lambda: log(trainer, pl_module), 10, lambda: world(pl_module))
+        self.times += check_interrupts(lambda: log(trainer, pl_module), 10, lambda: process_state(pl_module))
         begin(trainer, pl_module)
 
 

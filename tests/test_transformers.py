@@ -20,7 +20,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from tensorboard_activis.transformers import ActiVisCallback
 from tests.interrupting import check_interrupts
-from tests.torch.world import world
+from tests.torch.process_state import process_state
 
 WORDS = ("who", "what", "is", "the", "cat", "dog", "old", "far")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
@@ -272,9 +272,9 @@ def test_what_the_first_evaluation_shows_to_be_wrong_stops_nobody(tmp_path: Path
     made = trainer(bert(), tokenizer, tmp_path, ActiVisCallback(log_dir=tmp_path / "run", layers=["nothing"]))
     with pytest.warns(
         ActiVisWarning, match="logs nothing of this training, which goes on. .*'nothing' matches none"
-    ) as told:
+    ) as caught:
         made.train()
-    assert len(told) == 1
+    assert len(caught) == 1
     assert made.state.global_step == 8
     strict = ActiVisCallback(log_dir=tmp_path / "strict", layers=["nothing"], strict=True)
     with pytest.raises(ConfigurationError, match="'nothing' matches none"):
@@ -346,7 +346,7 @@ class Interrupted(ActiVisCallback):
                 self._last_step = None
                 call(args, state, control, **found)
 
-            self.times += check_interrupts(again, 6, lambda: world(found["model"]))
+            self.times += check_interrupts(again, 6, lambda: process_state(found["model"]))
         super().on_train_begin(args, state, control, **found)
 
 

@@ -53,7 +53,7 @@ class InstanceMetadata:
 
     @property
     def functions_only(self) -> "InstanceMetadata":
-        """The same without what goes by the order of the data: for other data, such as pinned instances."""
+        """The metadata without sequences in the order of the data: for other data, such as pinned instances."""
         return InstanceMetadata(self._id_function, self._columns_function)
 
     def check(self, instances: int | None, *, fixed_order: bool) -> None:

@@ -50,7 +50,7 @@ def choose(graph: schema.Graph, layers: Sequence[str] | None) -> list[str]:
             activations outside of these, and the layers with weights where a module has no activations of its own.
 
     Raises:
-        ConfigurationError: one of `layers` matches nothing, or nothing whose output holds one row per instance.
+        ConfigurationError: one of `layers` matches nothing, or no node whose output has an axis of instances.
     """
     view = _View(graph)
     if layers is None:

@@ -1,4 +1,4 @@
-"""Clips are the waveforms they were made of, whatever their type, length and rate."""
+"""WAV clips have the values of the waveforms, whatever their type, length and sample rate."""
 
 import io
 import wave

@@ -1,4 +1,4 @@
-"""Which layers are recorded, on graphs written by hand: no framework is needed."""
+"""The selection of layers, on graphs written by hand: no framework is needed."""
 
 import itertools
 
@@ -12,7 +12,7 @@ SHAPE = Shape((-1, 5))
 
 
 def node(key: str, kind: str, calls: int = 1, outputs: tuple[Shape, ...] = (SHAPE,), **attributes: str) -> Node:
-    """A node whose parent is told by its key."""
+    """A node whose parent follows from its key."""
     if not key:
         return Node("", None, "module", kind, kind, outputs)
     what = {"input": "input", "output": "output"}.get(kind, "operator" if "/" in key else "module")

@@ -1,4 +1,4 @@
-"""Several processes give the snapshot that one gives on the same data, however the data are dealt out."""
+"""Several processes log the same snapshot as one process, however the data are distributed over them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

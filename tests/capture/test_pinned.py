@@ -1,4 +1,4 @@
-"""The sample's rows, then the pinned instances'; what these do not have is missing."""
+"""Arrays of the sample followed by those of the pinned instances; what these lack is missing."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tensorboard_activis.capture.pinned import longest, padded, with_pinned
 
 
 def test_what_a_pinned_does_not_have_is_missing() -> None:
-    kept = {
+    sample = {
         "id": np.array([7, 5, 3]),
         "label": np.array([1, 0, 2]),
         "column/correct": np.array([1, 0, 1], np.uint8),
@@ -17,21 +17,21 @@ def test_what_a_pinned_does_not_have_is_missing() -> None:
         "features": np.zeros((3, 2), np.float32),
     }
     pinned = [{"label": np.array([2, 1])}, {"label": np.array([0]), "user/whole": np.array([9])}]
-    found = with_pinned(kept, [batch | {"column/loss": np.zeros(len(batch["label"]))} for batch in pinned], 3, 3)
-    assert found["id"].tolist() == [7, 5, 3, -1, -2, -3]
-    assert found["pinned"].tolist() == [False] * 3 + [True] * 3
-    assert found["label"].tolist() == [1, 0, 2, 2, 1, 0]
-    assert found["column/correct"].tolist() == [1, 0, 1, 255, 255, 255]
-    np.testing.assert_array_equal(found["user/whole"], [1, 2, 3, np.nan, np.nan, 9])
-    assert found["user/yes"].tolist() == [True, False, True, None, None, None]
-    assert found["image"].tolist() == [b"a", b"b", b"c", None, None, None]
-    assert np.isnan(found["features"][3:]).all()
-    assert found["features"].shape == (6, 2)
+    arrays = with_pinned(sample, [batch | {"column/loss": np.zeros(len(batch["label"]))} for batch in pinned], 3, 3)
+    assert arrays["id"].tolist() == [7, 5, 3, -1, -2, -3]
+    assert arrays["pinned"].tolist() == [False] * 3 + [True] * 3
+    assert arrays["label"].tolist() == [1, 0, 2, 2, 1, 0]
+    assert arrays["column/correct"].tolist() == [1, 0, 1, 255, 255, 255]
+    np.testing.assert_array_equal(arrays["user/whole"], [1, 2, 3, np.nan, np.nan, 9])
+    assert arrays["user/yes"].tolist() == [True, False, True, None, None, None]
+    assert arrays["image"].tolist() == [b"a", b"b", b"c", None, None, None]
+    assert np.isnan(arrays["features"][3:]).all()
+    assert arrays["features"].shape == (6, 2)
 
 
 def test_without_pinned_nothing_is_added() -> None:
-    kept = {"id": np.array([7, 5])}
-    assert with_pinned(kept, [], 2, 0) == kept
+    sample = {"id": np.array([7, 5])}
+    assert with_pinned(sample, [], 2, 0) == sample
 
 
 def test_lists_of_classes_as_one_array() -> None:

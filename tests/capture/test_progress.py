@@ -1,4 +1,4 @@
-"""A bar where it is asked for, and none otherwise: the batches are the same."""
+"""The progress bar is shown when requested, and never changes the batches."""
 
 import io
 import sys

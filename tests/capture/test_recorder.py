@@ -1,4 +1,4 @@
-"""One pass gives one snapshot, whole or not at all; faults stop nobody; directories belong to one logger."""
+"""Snapshots are written completely or not at all; errors become warnings; one logger locks a directory."""
 
 import os
 import shutil
@@ -268,10 +268,10 @@ def test_texts_are_content_and_a_column_of_expressions(tmp_path: Path) -> None:
     who = [index for index in range(40) if index % 3]
     members = [subset.name for subset in snapshot.record.subsets].index("who")
     np.testing.assert_allclose(snapshot.summary("head").mean[members], data.logits[who].mean(0), rtol=1e-5, atol=1e-6)
-    kept = snapshot.instances.select(["id", "text"]).to_pydict()
-    assert kept["text"] == [texts[index].replace("\ud800", "\\ud800") for index in kept["id"]]
+    columns = snapshot.instances.select(["id", "text"]).to_pydict()
+    assert columns["text"] == [texts[index].replace("\ud800", "\\ud800") for index in columns["id"]]
     assert describe_content(snapshot) == ("text", False)
-    assert content(snapshot, 0) == ("text", kept["text"][0])
+    assert content(snapshot, 0) == ("text", columns["text"][0])
 
 
 def test_texts_that_are_too_few_or_not_for_every_batch(tmp_path: Path) -> None:

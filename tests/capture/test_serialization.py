@@ -1,4 +1,4 @@
-"""What is sent to another process comes out as it went in, and holds nothing but data."""
+"""Serialization restores every value exactly, and refuses what is not plain data."""
 
 import math
 from pathlib import Path
@@ -37,15 +37,15 @@ def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         | st.dictionaries(HASHABLE, inner, max_size=4)
         | st.sets(HASHABLE, max_size=4)
         | st.frozensets(HASHABLE, max_size=4)
-        | st.tuples(few).map(lambda held: objects(held[0]))
+        | st.tuples(few).map(lambda values: objects(values[0]))
     )
 
 
 def objects(values: list[Any]) -> np.ndarray:
-    found = np.empty(len(values), object)
-    for place, value in enumerate(values):
-        found[place] = value
-    return found
+    array = np.empty(len(values), object)
+    for index, value in enumerate(values):
+        array[index] = value
+    return array
 
 
 def same(a: Any, b: Any) -> bool:
@@ -77,9 +77,9 @@ def test_every_value_arrives_as_it_was(value: Any) -> None:
 @given(NUMBERS, st.integers(0, 3))
 def test_scalars_of_numpy(dtype: np.dtype[Any], number: int) -> None:
     value = np.array(number).astype(dtype)[()]
-    found = sent(serialize([value]))[0]
-    assert type(found) is type(value)
-    assert found == value
+    restored = sent(serialize([value]))[0]
+    assert type(restored) is type(value)
+    assert restored == value
 
 
 def test_what_rows_are_made_of() -> None:
@@ -99,9 +99,9 @@ def test_arrays_are_neither_copied_to_be_sent_nor_when_they_arrive() -> None:
     serialized = serialize({"rows": rows, "more": rows[:3]})
     assert sum(np.shares_memory(np.frombuffer(buffer, np.uint8), rows) for buffer in serialized) == 2
     data = np.frombuffer(b"".join(serialized), np.uint8)
-    found = deserialize(data.data)
-    assert all(np.shares_memory(array, data) for array in found.values())
-    starts = [array.__array_interface__["data"][0] - data.__array_interface__["data"][0] for array in found.values()]
+    restored = deserialize(data.data)
+    assert all(np.shares_memory(array, data) for array in restored.values())
+    starts = [array.__array_interface__["data"][0] - data.__array_interface__["data"][0] for array in restored.values()]
     assert all(start % 64 == 0 for start in starts)
 
 
@@ -129,25 +129,25 @@ def test_truncated_data_are_refused() -> None:
 def test_tensors_of_types_that_numpy_has_and_has_not(dtype: torch.dtype) -> None:
     tensor = torch.arange(-3, 9).reshape(3, 4).to(dtype)
     value = {"turned": tensor.T, "none": tensor[:0], "one": tensor[1, 2]}
-    found = deserialize(b"".join(serialize(value, encode)), DECODERS)
+    restored = deserialize(b"".join(serialize(value, encode)), DECODERS)
     for name, one in value.items():
-        assert (found[name].dtype, found[name].shape) == (dtype, one.shape)
-        assert torch.equal(found[name].to(torch.complex64), one.to(torch.complex64))
-    found["turned"].zero_()  # of its own
+        assert (restored[name].dtype, restored[name].shape) == (dtype, one.shape)
+        assert torch.equal(restored[name].to(torch.complex64), one.to(torch.complex64))
+    restored["turned"].zero_()  # of its own
 
 
 def test_a_tensor_is_sent_without_its_gradients() -> None:
     tensor = torch.arange(3.0).requires_grad_() * 2
-    (found,) = deserialize(b"".join(serialize([tensor], encode)), DECODERS)
-    assert found.tolist() == [0, 2, 4]
-    assert not found.requires_grad
+    (restored,) = deserialize(b"".join(serialize([tensor], encode)), DECODERS)
+    assert restored.tolist() == [0, 2, 4]
+    assert not restored.requires_grad
 
 
 def test_packed_sequences() -> None:
     value = pack_sequence([torch.arange(3), torch.arange(5), torch.arange(2)], enforce_sorted=False)
-    found = deserialize(b"".join(serialize((value,), encode)), DECODERS)[0]
-    assert type(found) is PackedSequence
-    assert [part.tolist() for part in found] == [part.tolist() for part in value]
+    restored = deserialize(b"".join(serialize((value,), encode)), DECODERS)[0]
+    assert type(restored) is PackedSequence
+    assert [part.tolist() for part in restored] == [part.tolist() for part in value]
 
 
 @pytest.mark.parametrize(

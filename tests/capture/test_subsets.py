@@ -1,4 +1,4 @@
-"""Declared subsets: which there are, who is in them, in batches of any size."""
+"""Declared subsets: their names, and their members in batches of any size."""
 
 import numpy as np
 import pyarrow as pa

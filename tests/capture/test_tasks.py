@@ -1,4 +1,4 @@
-"""Prediction, score and loss of one class per instance, and of numbers, are what their definitions give."""
+"""Detection of the task; prediction, score and loss of classification and regression by their definitions."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Images are recognised and shown as they are, whatever their range and the order of their channels."""
+"""Images are detected and encoded correctly, whatever their range of values and order of channels."""
 
 import io
 

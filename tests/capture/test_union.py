@@ -1,4 +1,4 @@
-"""Graphs written by hand, of passes through one model that went different ways."""
+"""Merging of graphs, written by hand, of forward passes that take different paths."""
 
 import itertools
 

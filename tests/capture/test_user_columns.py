@@ -1,4 +1,4 @@
-"""Columns that users give: kinds, missing values, and what does not fit."""
+"""User columns: kinds, missing values, and errors."""
 
 from decimal import Decimal
 from typing import Any

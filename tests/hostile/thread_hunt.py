@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from tensorboard_activis import open_run
 from tensorboard_activis.torch import ActiVisLogger
 from tests.interrupting import Interrupter
-from tests.torch.world import differences, world
+from tests.torch.process_state import differences, process_state
 
 #: Seconds until an input counts as stuck.
 _PATIENCE = 120.0
@@ -88,9 +88,9 @@ class _Input:
             self._trained(alone)
         end = torch.get_rng_state().tolist()
         model = self._made()
-        before = world(model)
+        before = process_state(model)
         loggers = [self._logger(model, number) for number in range(self._loggers)]
-        _same(before, world(model), "constructors")
+        _same(before, process_state(model), "constructors")
         torch.manual_seed(self._seed)
         before["torch"] = end if self._train else torch.get_rng_state().tolist()
         threads = [threading.Thread(target=work, daemon=True) for work in self._work(model, loggers)]
@@ -165,7 +165,7 @@ class _Input:
     ) -> None:
         modes = [(step % 4 != 3,) * 4 for step in range(self._steps if self._train else 0)]
         assert model.modes == modes, f"training ran in other modes: {model.modes}"
-        after = world(model)
+        after = process_state(model)
         if self._train:
             for name, tensor in alone.state_dict().items():
                 assert torch.equal(tensor, model.state_dict()[name]), f"training came to another {name}"

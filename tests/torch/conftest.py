@@ -1,4 +1,4 @@
-"""Data that several tests of the PyTorch face share."""
+"""Fixtures of the tests of the PyTorch logger."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A small network with what logging could disturb, and its data in batches."""
+"""A small network with everything that logging might disturb (dropout, BatchNorm), and its data in batches."""
 
 import torch
 from torch import nn

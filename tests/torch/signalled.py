@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 
 from tensorboard_activis import open_run
+from tests.torch.process_state import differences, process_state
 from tests.torch.test_interrupts import made, trained
-from tests.torch.world import differences, world
 
 
 class Timer:
@@ -73,19 +73,19 @@ def main(signals: int, seed: int) -> None:
             timer = Timer(seed, 1.5 * (time.perf_counter() - begun))
         step += 1
         while timer.sent < signals:
-            before = world(model)
+            before = process_state(model)
             if step % 3 == 0:
                 interrupted += timer.interrupt(lambda: made(path, model).close())
-                check(before, world(model), f"making a logger, signal {timer.sent}")
+                check(before, process_state(model), f"making a logger, signal {timer.sent}")
             with made(path, model) as logger:  # the next one works, and nobody holds the directory
-                before = world(model)
+                before = process_state(model)
                 for _ in range(2):
                     step += 1
                     if timer.interrupt(partial(logger.log, step)):
                         interrupted += 1
                     else:
                         logged.add(step)
-                    check(before, world(model), f"step {step}, signal {timer.sent}")
+                    check(before, process_state(model), f"step {step}, signal {timer.sent}")
         with made(path, model) as logger:
             logger.log(step + 1)
         steps = set(open_run(path).steps)

@@ -1,4 +1,4 @@
-"""What tests of the PyTorch face share: a snapshot of a model, and its columns in the order of the data."""
+"""Shared by tests of the PyTorch logger: a snapshot of a model, and its columns in the order of the data."""
 
 from pathlib import Path
 from typing import Any

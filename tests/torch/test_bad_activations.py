@@ -1,4 +1,4 @@
-"""Activations that are no numbers, too large, of changing width or not there: counted, shown, said; files read back."""
+"""NaN, infinite, too large or missing activations are counted and reported, and the files can be read."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,13 +70,13 @@ def test_nan_infinite_and_too_large_values(tmp_path: Path) -> None:
     assert summary.mean[0, 2] == pytest.approx(values[:, 2].mean(), rel=1e-5)  # in float32's range, not clipped
 
     order = np.asarray(snapshot.instances["id"])
-    kept = snapshot.activations("bad")[np.argsort(order)]
-    assert np.isnan(kept[3, 0])
-    assert kept[4, 0] == np.inf
-    assert kept[5, 1] == -np.inf
-    assert (kept[6, 2], kept[7, 2]) == (65504, -65504)
-    assert np.isnan(kept[:, 3]).all()
-    assert np.isfinite(kept[8:, :3]).all()
+    stored = snapshot.activations("bad")[np.argsort(order)]
+    assert np.isnan(stored[3, 0])
+    assert stored[4, 0] == np.inf
+    assert stored[5, 1] == -np.inf
+    assert (stored[6, 2], stored[7, 2]) == (65504, -65504)
+    assert np.isnan(stored[:, 3]).all()
+    assert np.isfinite(stored[8:, :3]).all()
 
 
 def test_the_tab_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What instances look and sound like, and features as columns."""
+"""Content of instances (images, audio, text), and features as columns."""
 
 import io
 import wave

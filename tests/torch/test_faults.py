@@ -1,4 +1,4 @@
-"""What goes wrong is told, before training where it can be, and never stops it."""
+"""Errors are reported, before training if possible, and never stop training."""
 
 import signal
 import warnings

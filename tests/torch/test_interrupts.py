@@ -1,4 +1,4 @@
-"""Ctrl-C at any line leaves the model and the process as they were, and the directory free."""
+"""Ctrl-C at any line leaves the model and the process unchanged, and the directory unlocked."""
 
 import random
 import signal
@@ -13,7 +13,7 @@ from tensorboard_activis import open_run
 from tensorboard_activis.torch import ActiVisLogger
 from tests.interrupting import Interrupter, chosen_lines, lines_of
 from tests.torch.network import Net, X, Y
-from tests.torch.world import differences, world
+from tests.torch.process_state import differences, process_state
 
 
 class Counting(Net):
@@ -51,11 +51,11 @@ def test_constructor(tmp_path: Path, options: dict[str, Any]) -> None:
     count = lines_of(lambda: made(tmp_path / "count", model, **options).close())
     interrupted = 0
     for line in chosen_lines(count, 40 if not options else 6, seed=1):
-        before, interrupter = world(model), Interrupter([line])
+        before, interrupter = process_state(model), Interrupter([line])
         if not interrupter.run(lambda: made(tmp_path, model, **options)):
             continue
         interrupted += 1
-        assert not differences(before, world(model)), interrupter.places
+        assert not differences(before, process_state(model)), interrupter.places
         made(tmp_path, model).close()  # nobody holds the directory
     assert interrupted > 5
 
@@ -67,19 +67,19 @@ def test_log_and_close(tmp_path: Path) -> None:
     count = lines_of(lambda: logger.log(1))
     steps = {0, 1}
     for step, line in enumerate(chosen_lines(count, 30, seed=2), start=2):
-        before, interrupter = world(model), Interrupter([line, line + 7])
+        before, interrupter = process_state(model), Interrupter([line, line + 7])
         if not interrupter.run(lambda step=step: logger.log(step)):  # type: ignore[misc]
             steps.add(step)
-        assert not differences(before, world(model)), interrupter.places
+        assert not differences(before, process_state(model)), interrupter.places
     logger.log(1000)
     read = set(open_run(tmp_path).steps)
     assert read >= steps | {1000}
     assert len(read) < 40
     for line in range(0, lines_of(logger.close), 9):
         logger.log(1000)
-        before = world(model)
+        before = process_state(model)
         if Interrupter([line]).run(logger.close):
-            assert not differences(before, world(model))
+            assert not differences(before, process_state(model))
             logger.close()
         made(tmp_path, model).close()
 

@@ -39,9 +39,9 @@ def test_numbers_agree_with_plain_hooks_and_numpy(tmp_path: Path, data: tuple[to
             np.testing.assert_allclose(summary.mean[row], values[members].mean(0), rtol=1e-5, atol=1e-7)
             np.testing.assert_allclose(summary.std[row], values[members].std(0), rtol=1e-5, atol=1e-6)
             np.testing.assert_allclose(summary.max[row], values[members].max(0), rtol=1e-5, atol=1e-7)
-        kept = snapshot.activations(name)
-        assert kept.dtype == np.float16
-        assert kept.shape == (41, values.shape[1])
+        stored = snapshot.activations(name)
+        assert stored.dtype == np.float16
+        assert stored.shape == (41, values.shape[1])
     # Bit for bit where nothing is summed: what the hook gives is rounded once.
     few = np.concatenate([_logits(model, data[0][start : start + 9]) for start in range(0, 41, 9)])
     assert np.array_equal(snapshot.activations("fc"), few.astype(np.float16)[order])

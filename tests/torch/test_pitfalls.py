@@ -1,4 +1,4 @@
-"""What breaks hooks if nobody thinks of it, from the logger to the files, against plain forward passes."""
+"""Models that are difficult for hooks: logged activations are those of plain forward passes."""
 
 import copy
 import warnings

@@ -1,4 +1,4 @@
-"""Loggers and training in several threads: what can wait waits, and training is what it is without a logger."""
+"""Loggers and training in several threads: loggers wait for each other, and training is the same as without them."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""Ids and columns that the user gives: in expressions, in the table, and what is said when they do not fit."""
+"""Instance metadata of the user (id=, columns=): in expressions, in the table, and errors when it does not fit."""
 
 import warnings
 from collections.abc import Callable

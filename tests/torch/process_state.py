@@ -1,4 +1,4 @@
-"""What logging from torch could leave changed."""
+"""The state of a model and of the process that logging from PyTorch must restore, for comparison before and after."""
 
 import random
 import signal
@@ -20,10 +20,10 @@ _HOOKS = [
 ]
 
 
-def world(model: nn.Module) -> dict[str, Any]:
-    """By name, in a form that can be compared."""
+def process_state(model: nn.Module) -> dict[str, Any]:
+    """The state by name, in a form that can be compared."""
     modules = list(model.modules())
-    found: dict[str, Any] = {
+    return {
         "hooks": [[list(getattr(module, name).values()) for name in _HOOKS] for module in modules],
         "children": [[id(child) for child in module.children()] for module in modules],
         "attributes": [sorted(vars(module)) for module in modules],
@@ -42,9 +42,8 @@ def world(model: nn.Module) -> dict[str, Any]:
         "handler": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
         "filters": len(warnings.filters),
     }
-    return found
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Names of what is not as it was."""
+    """Names of the parts of the state that differ."""
     return [name for name in before if before[name] != after[name]]
