@@ -85,7 +85,7 @@ def first_instances(batch: Batch, count: int) -> Batch:
 def broadcast_batch(processes: Processes, local: Batch | None) -> Batch | None:
     """Broadcasts the batch of the first process that has one to all processes; the others get it without `texts` and `raw`.
 
-    If it cannot be serialized, each process gets its own batch back.
+    If one of the batches cannot be serialized, each process gets its own back.
 
     Raises:
         ConfigurationError: this process has no batch, and that of the other process cannot be serialized.

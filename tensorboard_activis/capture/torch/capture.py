@@ -38,7 +38,7 @@ _RECORDED_INSTANCES = 11
 class TorchCapture:
     """A model and its evaluation data; `evaluate` runs one evaluation pass.
 
-    The graph, the layers and what the labels are is decided once, from the first batch.
+    The graph, the layers and the kind of labels are decided once, from the first batch.
 
     Arguments: see `ActiVisLogger`.
 
