@@ -160,14 +160,14 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
                 f"{type(module).__name__} has no forward, which is what would be recorded. Define forward(self, x) as the "
                 "way from a batch's inputs to the logits, and let the steps call it."
             )
-        together = _log_together(trainer)
+        distributed = _log_together(trainer)
         directory = _directory(self._log_dir, trainer)
-        if together:
-            # The rule of Lightning's logger looks for a name that is free, which the first process may have taken by now.
+        if distributed:
+            # Lightning's logger chooses an unused name; by now the first process may have used the one that others would choose.
             directory = trainer.strategy.broadcast(directory)
 
         def make() -> None:
-            self._logger = ActiVisLogger(directory, module, data, distributed=together, **self._options)
+            self._logger = ActiVisLogger(directory, module, data, distributed=distributed, **self._options)
 
         within(make, trainer.precision_plugin.val_step_context())  # autocast, say
 
