@@ -12,12 +12,13 @@ import numpy as np
 
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed, uninterrupted
+from tensorboard_activis.capture.keras.building import check_call, is_built
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
 from tensorboard_activis.capture.keras.fitting import frame_of_fit, stack
 from tensorboard_activis.capture.keras.instances import Audio, Texts
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.reducers import Reducer, check_reducer
-from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.errors import ConfigurationError, warn
 from tensorboard_activis.schema import Graph, LayerInfo
 
 __all__ = ["ActiVisCallback"]
@@ -71,7 +72,8 @@ class ActiVisCallback(keras.callbacks.Callback):
 
     Raises:
         ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
-            forward pass that fails) is raised when training starts, before the first batch.
+            forward pass that fails) is raised when training starts, before the first batch; of a model that has no weights
+            before that, it is a warning at the first snapshot, and is raised with `strict`.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         self._recorder: Recorder | None = None
         self._capture: KerasCapture | None = None
         self._epochs = 0
+        self._unchecked = self._refused = False
         _close_abandoned(log_dir)
         _LIVE.add(self)
         bracketed(self._open_directory, lambda: None, lambda failed: self.close() if failed else None)
@@ -144,15 +147,40 @@ class ActiVisCallback(keras.callbacks.Callback):
         self._directory = RunDirectory(self._log_dir)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Checks all that only the model can tell, by one forward pass over one batch."""
+        """Checks all that only the model can tell, by one forward pass over one batch.
+
+        A model without weights yet is left to training, which may draw other numbers before it makes them; what it can tell is
+        checked at the first snapshot.
+        """
         self._training = frame_of_fit()
         self._data.bound(self._training)
-        exclusively(self._prepare)
+        self._refused = False
+        self._unchecked = self.model is not None and not is_built(self.model)
+        if self._unchecked:
+            check_call(self.model)
+        else:
+            exclusively(self._prepare)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._epochs += 1
-        if (epoch + 1) % self._every == 0:
+        if (epoch + 1) % self._every == 0 and self._is_usable():
             self.log(self._steps_made())
+
+    def _is_usable(self) -> bool:
+        """Whether the model can be recorded; a model that was not built when training started is asked now.
+
+        An error raised now would end a training that may have taken long, so that a warning says it, unless `strict`.
+        """
+        if self._unchecked and not self._refused:
+            try:
+                exclusively(self._prepare)
+                self._unchecked = False
+            except ConfigurationError as error:
+                if self._options["strict"]:
+                    raise
+                self._refused = True
+                warn(f"ActiVis records nothing of this training, which goes on. {error}")
+        return not self._refused
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         self.close()

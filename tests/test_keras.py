@@ -70,7 +70,7 @@ def test_one_trace_for_all_snapshots(tmp_path):
     callback = ActiVisCallback(tmp_path, X, Y, batch_size=32)
     fitted([callback])
     assert callback._capture is not None
-    assert callback._capture.tap.traces == 1 or keras.backend.backend() == "torch"
+    assert callback._capture.forward.traces == 1 or keras.backend.backend() == "torch"
 
 
 def test_log_without_fit_and_two_directories(tmp_path):

@@ -16,7 +16,7 @@ from tests.small_keras import NAMES, X, Y, network
 ROOT = pathlib.Path(__file__).parent.parent
 #: What may differ from one backend to the next.
 TESTS = (
-    "capture/keras/test_tap.py",
+    "capture/keras/test_forward.py",
     "capture/keras/test_replay.py",
     "capture/keras/test_reduce.py",
     "capture/keras/test_graph.py",

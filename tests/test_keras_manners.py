@@ -162,7 +162,7 @@ def test_memory_does_not_grow_from_snapshot_to_snapshot(tmp_path):
     finally:
         tracemalloc.stop()
     assert callback._capture is not None
-    assert callback._capture.tap.traces == 1 or keras.backend.backend() == "torch"
+    assert callback._capture.forward.traces == 1 or keras.backend.backend() == "torch"
     callback.close()
     # Each snapshot holds 70 thumbnails, activations and outputs, more than 10 kB: kept, they would be 500 kB after 50 of them.
     assert more_objects - objects < 50

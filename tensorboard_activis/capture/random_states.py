@@ -81,6 +81,7 @@ def _states(loaders: tuple[Any, ...]) -> _States:
         states.append((numpy.random.set_state, numpy.random.get_state()))
         for loader in loaders:
             states += _owned_states(numpy, loader)
+    states += _tensorflow_states()
     return states if torch is None else states + _torch_states(torch, loaders)
 
 
@@ -103,6 +104,20 @@ def _equal(one: Any, other: Any) -> bool:
     if hasattr(one, "equal"):  # a tensor
         return bool(one.equal(other))
     return bool((one == other).all()) if hasattr(one, "all") else bool(one == other)
+
+
+def _tensorflow_states() -> _States:
+    """The seeds that eager operations of TensorFlow draw, and its global generator where there is one."""
+    context = sys.modules.get("tensorflow.python.eager.context")
+    random_ops = sys.modules.get("tensorflow.python.ops.stateful_random_ops")
+    states: _States = []
+    seeds = getattr(context.context(), "_rng", None) if context is not None else None
+    if seeds is not None:
+        states.append((seeds.setstate, seeds.getstate()))
+    generator = getattr(random_ops, "global_generator", None)
+    if generator is not None:
+        states.append((generator.state.assign, generator.state.numpy()))
+    return states
 
 
 def _owned_states(numpy: Any, loader: Any) -> _States:

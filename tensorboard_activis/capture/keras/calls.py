@@ -6,13 +6,12 @@ The graph and the tap both ask here, so a recorded layer and its graph node cann
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-from keras.src.backend.common import global_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,22 +132,31 @@ Seen = Callable[[Any, Call, tuple[Any, ...], Mapping[str, Any], Any], None]
 
 
 @contextmanager
-def intercepted(model: Any, seen: Seen, begun: Begun = lambda operation, call: None) -> Iterator[CallNames]:
+def intercepted(
+    model: Any, seen: Seen, begun: Begun = lambda operation, call: None, *, once: bool = False
+) -> Iterator[CallNames]:
     """Within the block, `seen(operation, call, args, kwargs, outputs)` is told of every call as it ends, `begun` as it begins.
 
     Patches `call` on the objects, not on their classes, and takes the patch away whatever happens. Calls in other threads are
     not told of.
+
+    Arguments:
+        once: only the first call of the model itself, and what runs in it.
     """
     thread = threading.get_ident()
     names = CallNames()
+    roots: list[Any] = []
     patched: list[tuple[Any, str, Any]] = []
 
     def watch(operation: Any, attribute: str) -> None:
         original = getattr(operation, attribute)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if threading.get_ident() != thread:
+            outside = once and not names.stack and (operation is not model or bool(roots))
+            if outside or threading.get_ident() != thread:
                 return original(*args, **kwargs)
+            if not names.stack:
+                roots.append(operation)
             entered = names.enter(operation)
             try:
                 begun(operation, entered)
@@ -173,35 +181,6 @@ def intercepted(model: Any, seen: Seen, begun: Begun = lambda operation, call: N
                 object.__delattr__(operation, attribute)
             else:
                 object.__setattr__(operation, attribute, before)
-
-
-@contextmanager
-def untouched(model: Any, values: Sequence[tuple[Any, Any]] = ()) -> Iterator[None]:
-    """Take back what running a model leaves behind.
-
-    Variables keep their values (batch statistics, states, seeds, Keras's global seed); nodes on layers, losses and the counters
-    of Keras's automatic names are as before.
-
-    Arguments:
-        values: variables with the values that they have inside; their own for all others.
-    """
-    left = [
-        (operation, name, len(getattr(operation, name)))
-        for operation in operations(model)
-        for name in ("_inbound_nodes", "_outbound_nodes", "_losses")
-        if hasattr(operation, name)
-    ]
-    counters = global_state.get_global_attribute("object_name_uids")
-    counted = None if counters is None else dict(counters)
-    try:
-        with keras.StatelessScope(state_mapping=values):
-            yield
-    finally:
-        for operation, name, length in left:
-            del getattr(operation, name)[length:]
-        if counters is not None and counted is not None:
-            counters.clear()
-            counters.update(counted)
 
 
 def parts(key: str, outputs: Any) -> list[tuple[str, Any]]:

@@ -1,23 +1,25 @@
 """Evaluation passes over a Keras model: the data are settled when the callback is made, the model when it is there."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
-
-import keras
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.keras.batches import Batch
+from tensorboard_activis.capture.keras.building import build, is_built
 from tensorboard_activis.capture.keras.data import ArrayData, evaluation_data, pinned_data
 from tensorboard_activis.capture.keras.datasets import DatasetData
 from tensorboard_activis.capture.keras.fitting import argument_of_fit
+from tensorboard_activis.capture.keras.forward import Captured, Forward
 from tensorboard_activis.capture.keras.graph import record_graph
 from tensorboard_activis.capture.keras.instances import Audio, Described, Instances, Reading, Texts
 from tensorboard_activis.capture.keras.labels import Labels
 from tensorboard_activis.capture.keras.outputs import described, essence, gives_probabilities
-from tensorboard_activis.capture.keras.tap import Captured, Tap, targets
+from tensorboard_activis.capture.keras.states import backend_variables_restored
+from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream, random_states
 from tensorboard_activis.capture.reducers import Reducer
@@ -123,12 +125,24 @@ class KerasCapture:
         self.model = model
         self._data = data
         first, pinned, specs = data.first()
+        prepare = partial(self._prepare, first, pinned, specs, layers, reducer)
+        exclusively(lambda: within(prepare, random_states(data.loaders), backend_variables_restored(model)))
+
+    def _prepare(
+        self,
+        first: Batch,
+        pinned: Batch | None,
+        specs: Any,
+        layers: Sequence[str] | None,
+        reducer: Reducer | Mapping[str, Reducer] | None,
+    ) -> None:
+        model, data = self.model, self._data
         try:
-            if not all(layer.built for layer in model._flatten_layers()):
-                model(keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), first.inputs))
+            if not is_built(model):
+                build(model, first.inputs)
             recording = record_graph(model, specs, first.inputs)
             chosen = targets(recording, layers, reducer)
-            self.tap = Tap(model, chosen, specs, eager=recording.graph.origin == "tree")
+            self.forward = Forward(model, chosen, specs, eager=recording.graph.origin == "tree")
         except ConfigurationError:
             raise
         except Exception as error:
@@ -146,33 +160,42 @@ class KerasCapture:
     def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
         """One evaluation pass, after which the model and all random states are as before.
 
+        States of layers begin as training left them and go on from batch to batch, as in `model.predict`.
+
         Arguments:
             add: called for each batch as the recorder's `SnapshotCollector.add`.
             progress: whether to show a bar; None: on a terminal, when it takes more than a second.
         """
 
         def passes() -> None:
-            reading = self._instances.begin()
+            reading, states = self._instances.begin(), self.forward.start()
             for batch in draws.each(with_bar(self._data.all, progress, self._data.all.batches)):
-                self._add(add, draws, reading, batch)
+                self._add(add, draws, reading, batch, states)
             reading.end(complete=not self._data.all.bounded)
-            reading = self._instances.begin_pinned()
+            reading, states = self._instances.begin_pinned(), self.forward.start()
             for batch in draws.each(self._data.pinned or ()):
-                self._add(add, draws, reading, batch, pinned=True)
+                self._add(add, draws, reading, batch, states, pinned=True)
 
         draws = RandomStream(self._data.loaders)
-        exclusively(passes)
+        exclusively(lambda: within(passes, backend_variables_restored(self.model)))
 
     def _add(
-        self, add: Callable[..., None], draws: RandomStream, reading: Reading, batch: Batch, *, pinned: bool = False
+        self,
+        add: Callable[..., None],
+        draws: RandomStream,
+        reading: Reading,
+        batch: Batch,
+        states: list[Any],
+        *,
+        pinned: bool = False,
     ) -> None:
         facts = draws.run(lambda: reading.of(batch))
-        captured = draws.run(lambda: self.tap(batch.inputs))
+        captured = draws.run(lambda: self.forward(batch.inputs, states))
         add(captured.activations, pinned=pinned, **facts, **self._instances.of(batch, captured))
 
     def _tried(self, batch: Batch, name: str, form: str) -> Captured:
         try:
-            return self.tap(batch.inputs)
+            return self.forward(batch.inputs)
         except ConfigurationError:
             raise
         except Exception as error:

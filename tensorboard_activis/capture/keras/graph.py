@@ -17,6 +17,7 @@ from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras import trace as keras_trace
 from tensorboard_activis.capture.keras.graph_recorder import Recorder
 from tensorboard_activis.capture.keras.nodes import Draft, attributes, count_parameters
+from tensorboard_activis.capture.keras.states import untouched
 from tensorboard_activis.capture.keras.symbolic import run_symbolically
 from tensorboard_activis.schema import Edge, Graph, Node
 
@@ -58,7 +59,7 @@ def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
         recorder = Recorder(known, batch=size)
         try:
             # An interrupted trace can leave TensorFlow in graph mode.
-            uninterrupted(partial(within, partial(run, recorder, model, inputs), keras_calls.untouched(model)))
+            uninterrupted(partial(within, partial(run, recorder, model, inputs), untouched(model)))
         except Exception:  # whatever users' code raises when it meets tensors without values
             continue
         return _finish(recorder, model, origin)
@@ -66,7 +67,7 @@ def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
     if batch is None:
         recorder.begin("", model, "", 0, "module", None)
     else:
-        within(lambda: keras_trace.run_on_data(recorder, model, batch), keras_calls.untouched(model))
+        within(lambda: keras_trace.run_on_data(recorder, model, batch), untouched(model))
         recorder.edges.clear()
     return _finish(recorder, model, "tree")
 

@@ -11,9 +11,9 @@ from tensorboard_activis.capture.instance_metadata import InstanceMetadata
 from tensorboard_activis.capture.keras.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data import ArrayData
 from tensorboard_activis.capture.keras.datasets import DatasetData
+from tensorboard_activis.capture.keras.forward import Captured
 from tensorboard_activis.capture.keras.labels import Labels, check_width
 from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, watched
-from tensorboard_activis.capture.keras.tap import Captured
 from tensorboard_activis.capture.tasks import TaskEvaluator
 from tensorboard_activis.capture.tokens import TokenScores, token_scores
 from tensorboard_activis.capture.user_columns import RESERVED

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from tensorboard_activis.capture.keras.forward import Forward
 from tensorboard_activis.capture.keras.graph import Recording, record_graph
-from tensorboard_activis.capture.keras.tap import Tap, targets
+from tensorboard_activis.capture.keras.targets import targets
 
 
 def inputs_of(model: keras.Model):
@@ -168,10 +169,10 @@ def test_model_that_cannot_run_without_data_is_a_tree():
     assert found["block.left@1"].outputs[0].sizes == (-1, 5)
     assert found["block.spare"].calls == 0
     assert {"block.left@1", "out"} <= recording.observable
-    tap = Tap(model, targets(recording, ["out"]), keras.KerasTensor((None, 5)), eager=True)
+    forward = Forward(model, targets(recording, ["out"]), keras.KerasTensor((None, 5)), eager=True)
     x = np.ones((4, 5), "float32")
     expected = keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(x)))
-    np.testing.assert_allclose(tap(x)[0]["out"], expected, rtol=1e-6)
+    np.testing.assert_allclose(forward(x)[0]["out"], expected, rtol=1e-6)
 
 
 def test_parts_of_an_output_are_nodes_and_masks_are_not():

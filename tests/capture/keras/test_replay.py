@@ -6,15 +6,16 @@ import pytest
 from keras import layers, ops
 
 from tensorboard_activis.capture.keras.batches import as_array
+from tensorboard_activis.capture.keras.forward import Forward
 from tensorboard_activis.capture.keras.graph import record_graph
-from tensorboard_activis.capture.keras.tap import Tap, targets
+from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.errors import ConfigurationError
 
 RANDOM = np.random.default_rng(0)
 
 
-def tapped(model: keras.Model, names, specs, **options) -> Tap:
-    return Tap(model, targets(record_graph(model, specs), names, **options), specs)
+def forward_of(model: keras.Model, names, specs, **options) -> Forward:
+    return Forward(model, targets(record_graph(model, specs), names, **options), specs)
 
 
 class Residual(layers.Layer):
@@ -51,8 +52,8 @@ def test_operators_of_a_subclassed_model():
     x = RANDOM.normal(size=(6, 7, 5, 3)).astype("float32")
     model(x)
     names = ["one.first", "one/relu", "one/add", "one/relu_1", "two", "two/relu", "/split[0]", "/split[1]", "out"]
-    tap = tapped(model, names, specs)
-    activations, outputs, _ = tap(x)
+    forward = forward_of(model, names, specs)
+    activations, outputs, _ = forward(x)
     one, two = model.blocks
     hidden = np.maximum(as_array(one.first(x)), 0)
     added = as_array(one.second(hidden)) + x
@@ -75,9 +76,9 @@ def test_operators_of_a_subclassed_model():
     np.testing.assert_allclose(activations["/split[1]"], mean[:, 1:], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outputs, model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(activations["out"], outputs, rtol=1e-6)
-    again, *_ = tap(x[:4])
+    again, *_ = forward(x[:4])
     np.testing.assert_allclose(again["one/add"], activations["one/add"][:4], rtol=1e-5, atol=1e-6)
-    assert tap.traces == 1 or keras.backend.backend() == "torch"
+    assert forward.traces == 1 or keras.backend.backend() == "torch"
 
 
 def test_operators_of_a_functional_model_are_layers_like_any_other():
@@ -89,7 +90,7 @@ def test_operators_of_a_functional_model_are_layers_like_any_other():
     specs = keras.KerasTensor((None, 7, 5, 3))
     recording = record_graph(model, specs)
     assert not recording.replayed
-    activations, *_ = Tap(model, targets(recording, [relu, add], {add: "max"}), specs)(x)
+    activations, *_ = Forward(model, targets(recording, [relu, add], {add: "max"}), specs)(x)
     maps = np.maximum(keras.Model(image, conv).predict(x, verbose=0), 0)
     np.testing.assert_allclose(activations[relu], maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(activations[add], (maps + x).max(axis=(1, 2)), rtol=1e-5, atol=1e-6)
@@ -110,7 +111,7 @@ def test_masks_reach_operators():
     model = keras.Model(tokens, layers.GlobalAveragePooling1D(name="pooled")(Scaled(name="scaled")(sequence)))
     x = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 1], [9, 0, 0, 0, 0]])
     names = ["embedded", "lstm", "scaled/multiply", "scaled/tanh", "scaled"]
-    activations, *_ = tapped(model, names, keras.KerasTensor((None, 5), "int32"))(x)
+    activations, *_ = forward_of(model, names, keras.KerasTensor((None, 5), "int32"))(x)
     maps, rows = keras.Model(tokens, [embedded, sequence]).predict(x, verbose=0)
     expected = {
         "embedded": maps,
@@ -139,7 +140,7 @@ def test_operators_that_nobody_can_see_are_refused_with_what_to_do():
     model = Tanh()
     model(np.zeros((2, 4), "float32"))
     with pytest.raises(ConfigurationError, match=r"'/add' matches none.*[Ww]rite it with keras.ops.*or name the layer"):
-        tapped(model, ["/add"], keras.KerasTensor((None, 4)))
+        forward_of(model, ["/add"], keras.KerasTensor((None, 4)))
 
 
 def test_code_that_does_something_else_without_values_is_refused():
@@ -151,6 +152,6 @@ def test_code_that_does_something_else_without_values_is_refused():
     model = keras.Model(table, layers.Dense(2, name="out")(Sly(name="sly")(table)))
     x = np.ones((3, 4), "float32")
     with pytest.raises(ConfigurationError, match="gives something else. Name the layers around them"):
-        tapped(model, ["sly/multiply"], keras.KerasTensor((None, 4)))(x)
-    activations, *_ = tapped(model, ["sly"], keras.KerasTensor((None, 4)))(x)
+        forward_of(model, ["sly/multiply"], keras.KerasTensor((None, 4)))(x)
+    activations, *_ = forward_of(model, ["sly"], keras.KerasTensor((None, 4)))(x)
     np.testing.assert_array_equal(activations["sly"], x * 3)

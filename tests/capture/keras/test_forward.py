@@ -6,8 +6,9 @@ import pytest
 from keras import layers, ops
 
 from tensorboard_activis.capture.keras.batches import as_array
+from tensorboard_activis.capture.keras.forward import Forward
 from tensorboard_activis.capture.keras.graph import record_graph
-from tensorboard_activis.capture.keras.tap import Tap, targets
+from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.errors import ConfigurationError
 
 RANDOM = np.random.default_rng(0)
@@ -17,9 +18,9 @@ def inputs_of(model: keras.Model):
     return keras.tree.map_structure(lambda tensor: keras.KerasTensor(tensor.shape, tensor.dtype), model.input)
 
 
-def tapped(model: keras.Model, names, specs=None, **options) -> Tap:
+def forward_of(model: keras.Model, names, specs=None, **options) -> Forward:
     specs = inputs_of(model) if specs is None else specs
-    return Tap(model, targets(record_graph(model, specs), names, **options), specs)
+    return Forward(model, targets(record_graph(model, specs), names, **options), specs)
 
 
 def predicted(inputs, tensors, x):
@@ -47,7 +48,7 @@ def test_convolutions_shared_calls_and_nested_models():
     model = keras.Model(image, layers.GlobalMaxPooling2D(name="pooled")(again + inner(inner(again))))
     x = RANDOM.normal(size=(9, 7, 5, 3)).astype("float32")
 
-    activations, outputs, _ = tapped(model, ["conv", "conv@1", "inner*", "inner.deep*", "pooled"])(x)
+    activations, outputs, _ = forward_of(model, ["conv", "conv@1", "inner*", "inner.deep*", "pooled"])(x)
     first, second = predicted(image, [conv._inbound_nodes[0].outputs[0], conv._inbound_nodes[1].outputs[0]], x)
     parts = keras.Model(inner.inputs, [inner.get_layer("deep").output, inner.output])
     (deep, once), expected = parts.predict(second, verbose=0), {"conv": first, "conv@1": second}
@@ -68,7 +69,7 @@ def test_activations_are_those_of_predict_to_one_float16_step():
     maps = layers.Conv2D(4, 3, name="conv")(image)
     model = keras.Model(image, layers.Flatten()(maps))
     x = RANDOM.normal(size=(50, 7, 5, 3)).astype("float32")
-    activations, *_ = tapped(model, ["conv"])(x)
+    activations, *_ = forward_of(model, ["conv"])(x)
     expected = predicted(image, maps, x).mean(axis=(1, 2)).astype(np.float16)
     steps = activations["conv"].astype(np.float16).view(np.int16).astype(int) - expected.view(np.int16)
     assert np.abs(steps).max() <= 1
@@ -80,7 +81,7 @@ def test_dense_outputs_are_bit_exact():
     hidden = layers.Dense(5, activation="relu", name="hidden")(table)
     model = keras.Model(table, layers.Dense(3)(hidden))
     x = RANDOM.normal(size=(7, 6)).astype("float32")
-    np.testing.assert_array_equal(tapped(model, ["hidden"])(x)[0]["hidden"], predicted(table, hidden, x))
+    np.testing.assert_array_equal(forward_of(model, ["hidden"])(x)[0]["hidden"], predicted(table, hidden, x))
 
 
 def test_masks_from_embedding_through_attention_and_states():
@@ -93,8 +94,8 @@ def test_masks_from_embedding_through_attention_and_states():
     each = layers.TimeDistributed(layers.Dense(5), name="each")(summed)
     model = keras.Model(tokens, [layers.GlobalAveragePooling1D(name="pooled")(each), states[0]])
     x = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 1], [9, 0, 0, 0, 0]])
-    tap = tapped(model, ["embedded", "lstm[0]", "lstm[1]", "both", "attended", "summed", "each", "pooled"])
-    activations, *_ = tap(x)
+    forward = forward_of(model, ["embedded", "lstm[0]", "lstm[1]", "both", "attended", "summed", "each", "pooled"])
+    activations, *_ = forward(x)
     tensors = {
         "embedded": embedded,
         "lstm[0]": sequence,
@@ -118,7 +119,7 @@ def test_other_reducers_are_recorded_with_the_layer():
         ("last", 6, 1),
         ("mean", 3, 1),
     ]
-    activations, *_ = Tap(model, chosen, inputs_of(model))(np.array([[1, 2, 3, 0, 0]]))
+    activations, *_ = Forward(model, chosen, inputs_of(model))(np.array([[1, 2, 3, 0, 0]]))
     np.testing.assert_array_equal(activations["embedded"][0], model.get_layer("embedded").get_weights()[0][3])
 
 
@@ -148,7 +149,7 @@ def test_subclassed_layers_are_captured_by_path():
     x = RANDOM.normal(size=(7, 4)).astype("float32")
     model(x)
     specs = keras.KerasTensor((None, 4))
-    activations, outputs, _ = tapped(model, ["one.inner", "one.inner@1", "two"], specs)(x)
+    activations, outputs, _ = forward_of(model, ["one.inner", "one.inner@1", "two"], specs)(x)
     one, two = model.blocks
     first = one(x)
     np.testing.assert_allclose(activations["one.inner"], values(one.inner(x)), rtol=1e-6)
@@ -162,23 +163,23 @@ def test_subclassed_layers_are_captured_by_path():
 def test_one_trace_serves_every_call_and_every_batch_size():
     table = keras.Input((6,))
     model = keras.Model(table, layers.Dense(3, name="out")(table))
-    tap = tapped(model, ["out"])
+    forward = forward_of(model, ["out"])
     for count in (8, 8, 3, 1, 8):
         x = RANDOM.normal(size=(count, 6)).astype("float32")
-        np.testing.assert_allclose(tap(x)[0]["out"], model.predict(x, verbose=0), rtol=1e-6)
+        np.testing.assert_allclose(forward(x)[0]["out"], model.predict(x, verbose=0), rtol=1e-6)
     model.set_weights([weight + 1 for weight in model.get_weights()])
-    np.testing.assert_allclose(tap(x)[0]["out"], model.predict(x, verbose=0), rtol=1e-6)
-    assert tap.traces == 1 or keras.backend.backend() == "torch"
+    np.testing.assert_allclose(forward(x)[0]["out"], model.predict(x, verbose=0), rtol=1e-6)
+    assert forward.traces == 1 or keras.backend.backend() == "torch"
 
 
 def test_fixed_batch_size_is_filled_up_and_cut_again():
     table = keras.Input(batch_shape=(4, 5, 3))
     model = keras.Model(table, layers.LSTM(2, stateful=True, name="lstm")(table))
     x = RANDOM.normal(size=(3, 5, 3)).astype("float32")
-    activations, outputs, _ = tapped(model, ["lstm"])(x)
+    activations, outputs, _ = forward_of(model, ["lstm"])(x)
     assert activations["lstm"].shape == outputs.shape == (3, 2)
     before = [np.asarray(variable) for variable in model.variables]
-    again, *_ = tapped(model, ["lstm"])(x)
+    again, *_ = forward_of(model, ["lstm"])(x)
     np.testing.assert_array_equal(activations["lstm"], again["lstm"])  # the states did not move
     assert unchanged(before, model)
 
@@ -203,8 +204,8 @@ def test_variables_and_seeds_stay():
     keras.utils.set_random_seed(5)
     undisturbed = values(keras.random.normal((3,)))
     keras.utils.set_random_seed(5)
-    tap = tapped(model, ["noisy"])
-    tap(RANDOM.normal(size=(4, 6)).astype("float32"))
+    forward = forward_of(model, ["noisy"])
+    forward(RANDOM.normal(size=(4, 6)).astype("float32"))
     np.testing.assert_array_equal(undisturbed, values(keras.random.normal((3,))))
     assert unchanged(before, model)
     assert all("call" not in vars(layer) for layer in model.layers)  # nothing stays patched
@@ -215,7 +216,7 @@ def test_mixed_precision_is_reduced_in_float32():
     maps = layers.Conv2D(4, 3, dtype="mixed_bfloat16", name="conv")(image)
     model = keras.Model(image, layers.GlobalAveragePooling2D()(maps))
     x = RANDOM.normal(size=(6, 7, 5, 3)).astype("float32")
-    activations, *_ = tapped(model, ["conv"])(x)
+    activations, *_ = forward_of(model, ["conv"])(x)
     wide = values(keras.ops.cast(keras.Model(image, maps)(x), "float32"))
     np.testing.assert_allclose(activations["conv"], wide.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
 
@@ -238,9 +239,9 @@ def test_layer_inside_a_loop_is_left_out_or_refused():
 
     model, specs = Looping(), keras.KerasTensor((None, 4))
     model(np.zeros((2, 4), "float32"))
-    tap = tapped(model, None, specs)
-    activations, outputs, _ = tap(np.ones((2, 4), "float32"))
+    forward = forward_of(model, None, specs)
+    activations, outputs, _ = forward(np.ones((2, 4), "float32"))
     assert "step" not in activations
     np.testing.assert_array_equal(activations["out"], outputs)
     with pytest.raises(ConfigurationError, match="'step' cannot be recorded"):
-        tapped(model, ["step"], specs)
+        forward_of(model, ["step"], specs)

@@ -1,0 +1,92 @@
+"""A forward pass as each backend runs it fast, without changing a variable: values of states go in and come out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from tensorboard_activis.capture.interrupts import uninterrupted, within
+from tensorboard_activis.capture.keras.states import untouched, values_after
+
+#: Takes a batch, a dict of structures of arrays, and the values of the states; returns a result and the values afterwards.
+Step = Callable[[dict[str, Any], list[Any]], tuple[Any, list[Any]]]
+
+
+def compiled(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any], specs: Any, *, eager: bool) -> Step:
+    """Compile `run(batch)`, which calls `model`.
+
+    Arguments:
+        states: the variables whose values go in and come out.
+        specs: KerasTensors in the structure of a batch, None where sizes vary.
+        eager: for a model that only runs on data, not in a graph.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return _jitted(run, model, states)
+
+    def stateless(batch: dict[str, Any], values: list[Any]) -> tuple[Any, list[Any]]:
+        scope = keras.StatelessScope(state_mapping=list(zip(states, values, strict=True)))
+
+        def body() -> tuple[Any, list[Any]]:
+            # TensorFlow wants values that a scope has converted, of one kind on both sides.
+            before = [scope.get_current_value(variable) for variable in states]
+            result = run(batch)
+            return result, values_after(scope, states, before)
+
+        return within(body, untouched(model, scope))
+
+    def on_tensors(batch: dict[str, Any], values: list[Any]) -> tuple[Any, list[Any]]:
+        return stateless(keras.tree.map_structure(ops.convert_to_tensor, batch), values)
+
+    if backend == "torch":
+        import torch
+
+        from tensorboard_activis.capture.torch.thread_state import thread_state
+
+        return lambda batch, values: within(lambda: on_tensors(batch, values), thread_state(), torch.no_grad())
+    if eager:
+        return on_tensors
+    if backend == "tensorflow":
+        return _traced(stateless, states, specs)
+    return stateless
+
+
+def _traced(stateless: Step, states: list[Any], specs: Any) -> Step:
+    import tensorflow as tf
+
+    # Not `keras.tree`: tf.function wants its own specs, in the same structure.
+    signature = [
+        keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), specs),
+        [tf.TensorSpec(variable.shape, variable.dtype) for variable in states],
+    ]
+    traced = tf.function(stateless, input_signature=signature, autograph=False)
+    known: list[Any] = []
+
+    def forward(batch: dict[str, Any], values: list[Any]) -> tuple[Any, list[Any]]:
+        if not known:  # a trace that is interrupted can leave TensorFlow in graph mode
+            known.append(uninterrupted(traced.get_concrete_function))
+        result: tuple[Any, list[Any]] = traced(batch, values)
+        return result
+
+    return forward
+
+
+def _jitted(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any]) -> Step:
+    import jax
+
+    carried = {id(variable) for variable in states}
+    fixed = [variable for variable in model.variables if id(variable) not in carried]
+
+    def stateless(batch: dict[str, Any], values: list[Any], others: list[Any]) -> tuple[Any, list[Any]]:
+        mapping = [*zip(states, values, strict=True), *zip(fixed, others, strict=True)]
+        scope = keras.StatelessScope(state_mapping=mapping)
+
+        def body() -> tuple[Any, list[Any]]:
+            result = run(batch)
+            return result, values_after(scope, states, values)
+
+        return within(body, untouched(model, scope))
+
+    jitted = jax.jit(stateless)
+    return lambda batch, values: jitted(batch, values, [variable.value for variable in fixed])

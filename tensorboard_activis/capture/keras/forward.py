@@ -1,0 +1,163 @@
+"""A forward pass that also returns the activations of chosen layers, one float32 number per neuron and instance.
+
+The reduction runs where the model runs, inside the compiled function: what leaves the device is small. The function is compiled
+once; batches of every size go through the same trace.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from tensorboard_activis.capture.keras.batches import as_array
+from tensorboard_activis.capture.keras.compiled import compiled
+from tensorboard_activis.capture.keras.intercept import run_intercepted
+from tensorboard_activis.capture.keras.reduce import reduce_activations
+from tensorboard_activis.capture.keras.replay import replay
+from tensorboard_activis.capture.keras.states import state_variables
+from tensorboard_activis.capture.keras.targets import Target
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
+
+
+class Captured(NamedTuple):
+    """What one batch gave.
+
+    Attributes:
+        activations: by layer, float32 [instances, neurons].
+        outputs: the model's, float32, in their own structure.
+        masks: in the same structure, bool [instances, positions] where there is padding, else None.
+    """
+
+    activations: dict[str, np.ndarray]
+    outputs: Any
+    masks: Any
+
+
+class Collector:
+    """Keeps the reduced outputs of the chosen layers, and the masks, of one forward pass."""
+
+    def __init__(self, targets: Mapping[str, Target]) -> None:
+        self._targets = targets
+        self._activations: dict[str, Any] = {}
+        self._masks: dict[int, Any] = {}
+
+    def add(self, name: str, output: Any, mask: Any) -> None:
+        self._masks[id(output)] = mask if mask is not None and len(mask.shape) == 2 else None
+        target = self._targets.get(name)
+        if target is not None:
+            self._activations[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
+
+    def captured(self, outputs: Any) -> Captured:
+        """All that was seen, with the model's outputs. ActiVisError: an output cannot be had outside of where it is made."""
+        _check_reachable(self._activations)
+        return Captured(
+            self._activations,
+            keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs),
+            keras.tree.map_structure(lambda tensor: self._masks.get(id(tensor)), outputs),
+        )
+
+
+class Forward:
+    """Runs a model for evaluation and captures layers on the way.
+
+    Attributes:
+        traces: how often the forward pass was traced.
+    """
+
+    def __init__(self, model: Any, targets: Sequence[Target], inputs: Any, *, eager: bool = False) -> None:
+        """
+        Arguments:
+            model: a built Keras model.
+            targets: what to capture.
+            inputs: KerasTensors in the structure of the model's inputs, None where sizes vary.
+            eager: for a model that only runs on data, not in a graph.
+        """
+        self.traces = 0
+        self._model = model
+        self._targets = {target.info.name: target for target in targets}
+        self._replays = any(target.replayed for target in targets)
+        self._states = state_variables(model)
+        self._step = compiled(self._run, model, self._states, {"x": inputs}, eager=eager)
+        self._plain = (
+            compiled(self._run_plainly, model, self._states, {"x": inputs}, eager=eager) if self._replays else None
+        )
+        self._batch_size = keras.tree.flatten(inputs)[0].shape[0]
+
+    def start(self) -> list[Any]:
+        """The states as training left them, with which `model.predict` would begin; see `__call__`."""
+        return [variable.value for variable in self._states]
+
+    def __call__(self, inputs: Any, states: list[Any] | None = None) -> Captured:
+        """Run one batch.
+
+        Arguments:
+            inputs: arrays [instances, ...] in the structure of the model's inputs.
+            states: from `start`; updated, so that the next batch goes on from there. None: those that training left.
+
+        Raises:
+            ConfigurationError: the model gives something else when it is replayed to show its operators.
+        """
+        states = self.start() if states is None else states
+        count = len(keras.tree.flatten(inputs)[0])
+        if keras.backend.backend() == "jax":  # compiles for every size
+            self._batch_size = max(self._batch_size or 0, count)
+        padded = {"x": _padded(inputs, (self._batch_size or count) - count)}
+        before = list(states)
+        captured, states[:] = self._step(padded, before)
+        if self._plain is not None:
+            _check_same(captured[1], self._plain(padded, before)[0][1])
+            self._plain = None  # once is enough
+        return as_arrays(captured, count)
+
+    def _run_plainly(self, batch: dict[str, Any]) -> Captured:
+        outputs = self._model(batch["x"], training=False)
+        return Captured({}, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs), None)
+
+    def _run(self, batch: dict[str, Any]) -> Captured:
+        self.traces += 1
+        collector = Collector(self._targets)
+        run: Callable[..., Any] = replay if self._replays else run_intercepted
+        return collector.captured(run(self._model, batch["x"], collector.add))
+
+
+def as_arrays(captured: Captured, count: int) -> Captured:
+    """The first `count` instances, as numpy arrays."""
+    return Captured(
+        *keras.tree.map_structure(lambda part: None if part is None else as_array(part)[:count], tuple(captured))
+    )
+
+
+def _padded(inputs: Any, missing: int) -> Any:
+    """The batch, with its last instance so many times more."""
+    if missing <= 0:
+        return inputs
+    return keras.tree.map_structure(lambda x: np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]), inputs)
+
+
+def _check_same(replayed: Any, plain: Any) -> None:
+    for one, other in zip(keras.tree.flatten(replayed), keras.tree.flatten(plain), strict=True):
+        one, other = as_array(one), as_array(other)
+        near = 1e-3 * max(float(np.abs(other).max(initial=0)), 1e-6)
+        if one.shape != other.shape or not np.allclose(one, other, rtol=1e-3, atol=near, equal_nan=True):
+            raise ConfigurationError(
+                "layers names operators in the code of this model. To show them, it is run with keras.KerasTensor in place of "
+                "values, and then gives something else. Name the layers around them, or use layers for them "
+                "(keras.layers.Add, keras.layers.ReLU, ...)."
+            )
+
+
+def _check_reachable(captured: Mapping[str, Any]) -> None:
+    """TensorFlow only: a tensor inside a loop or a branch cannot be an output of the whole."""
+    if keras.backend.backend() != "tensorflow" or all(hasattr(tensor, "numpy") for tensor in captured.values()):
+        return
+    import tensorflow as tf
+
+    here = tf.compat.v1.get_default_graph()
+    for name, tensor in captured.items():
+        if getattr(tensor, "graph", here) is not here:
+            raise ActiVisError(
+                f"The layer {name!r} runs inside a loop or a branch of the graph, from where its output cannot be taken. "
+                "Leave it out with layers=[...] and record the layer around it."
+            )

@@ -1,0 +1,73 @@
+"""Which layers of a Keras model are captured, and how the output of each is reduced."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tensorboard_activis.capture.keras.graph import Recording
+from tensorboard_activis.capture.layers import choose, feed_relu
+from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
+from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.schema import LayerInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A layer to capture, how its output is reduced, and whether only a replay shows it."""
+
+    info: LayerInfo
+    reducer: Reducer
+    replayed: bool = False
+
+
+def targets(
+    recording: Recording, layers: Sequence[str] | None, reducer: Reducer | Mapping[str, Reducer] | None = None
+) -> list[Target]:
+    """What will be recorded.
+
+    Arguments:
+        layers: names or globs; None chooses.
+        reducer: for all layers, or by name or glob.
+
+    Raises:
+        ConfigurationError: `layers` matches nothing, or an output that cannot be captured or has an open number of neurons.
+    """
+    nodes = {node.key: node for node in recording.graph.nodes}
+    names = _chosen(recording, layers)
+    if layers is None:
+        # A replay is for those who ask for it.
+        observable = [name for name in names if name in recording.observable and name not in recording.replayed]
+        names = observable if len(observable) == len(names) else [*observable, ""]
+    reducers = layer_reducers(recording.graph, names, reducer)
+    feeding = feed_relu(recording.graph, names)
+    chosen = []
+    for name in names:
+        if name not in recording.observable:
+            raise ConfigurationError(
+                f"layers: {name!r} cannot be recorded: it runs inside a loop or a branch, and Keras does not show what that "
+                "gives. Name the layer around it."
+            )
+        shape, axis = nodes[name].outputs[0], recording.axes[name]
+        rank = len(shape.sizes)
+        neurons = shape.sizes[axis + 1] if rank > 1 else 1
+        if neurons < 0:
+            raise ConfigurationError(
+                f"layers: {name!r} gives outputs of shape {shape.sizes}, with an open number of neurons on axis {axis + 1}. "
+                "Leave it out, or give the model's Input a fixed size there."
+            )
+        info = LayerInfo(name, neurons, reducer_name(reducers[name], rank), axis, shape, name in feeding)
+        chosen.append(Target(info, reducers[name], name in recording.replayed))
+    return chosen
+
+
+def _chosen(recording: Recording, layers: Sequence[str] | None) -> list[str]:
+    try:
+        return choose(recording.graph, layers)
+    except ConfigurationError as error:
+        operators = recording.graph.origin in ("recorded", "tree") and any("/" in name for name in layers or ())
+        if not operators:
+            raise
+        raise ConfigurationError(
+            f"{error} Operators in the code of this model cannot be recorded, since it runs only on tensors with values. Write "
+            "it with keras.ops instead of the backend's own functions, use layers (keras.layers.Add, keras.layers.ReLU, ...), "
+            "or name the layer around the operator."
+        ) from error
