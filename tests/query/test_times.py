@@ -19,7 +19,7 @@ from tensorboard_activis.errors import ActiVisError, ExpressionError, QueryError
 from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.query.describe import describe_snapshot
 from tensorboard_activis.query.instances.column_statistics import TimeStatistics, column_statistics
-from tensorboard_activis.query.instances.columns import columns
+from tensorboard_activis.query.instances.columns import _seconds, columns
 from tensorboard_activis.query.instances.export import export_table, to_csv, to_parquet
 from tensorboard_activis.query.instances.groups import groups
 from tensorboard_activis.query.instances.table import Page, table_page
@@ -209,3 +209,11 @@ def test_table_order_and_files(snapshot: Snapshot) -> None:
 def test_every_type_of_time_is_of_one_kind() -> None:
     for kind in (pa.timestamp("s"), pa.timestamp("ns", tz="UTC"), pa.date32()):
         assert column_kind(kind) == "time"
+
+
+def test_times_that_are_centuries_apart_are_seconds() -> None:
+    """More microseconds than a float64 holds exactly."""
+    times = pa.chunked_array([pa.array([datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)], TIME)])
+    values, first = _seconds(times)
+    assert values.tolist() == [0.0, np.float32((datetime(9000, 1, 1) - datetime(1, 1, 1)).total_seconds())]
+    assert first.startswith("0001-01-01")

@@ -133,4 +133,4 @@ def _seconds(column: pa.ChunkedArray) -> tuple[Float32Array, str]:
     times = column.cast(TIME, safe=False)
     first = pc.min(times).as_py() or datetime.fromtimestamp(0, UTC)
     microseconds = pc.subtract(times.cast(pa.int64()), pa.scalar(first, TIME).cast(pa.int64()))
-    return _floats(pc.divide(microseconds.cast(pa.float64()), 1e6)), time_text(first)
+    return _floats(pc.divide(microseconds.cast(pa.float64(), safe=False), 1e6)), time_text(first)

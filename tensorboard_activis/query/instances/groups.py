@@ -107,5 +107,5 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
 
 
 def _finite(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    column = column.cast(pa.float64())
+    column = column.cast(pa.float64(), safe=False)
     return pc.if_else(pc.is_finite(column), column, pa.scalar(None, pa.float64()))
