@@ -1,1 +1,1 @@
-"""Answers questions about a snapshot: pure functions over `read.snapshot.SnapshotReader`, without HTTP."""
+"""Queries about a snapshot: pure functions over `read.snapshot.SnapshotReader`, without HTTP, which return frozen dataclasses."""

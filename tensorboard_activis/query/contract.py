@@ -2,10 +2,10 @@
 
 An answer is a frozen dataclass. Its fields are described under "Attributes:" in its docstring, and those descriptions are the
 documentation: `contract/` in the repository makes the TypeScript types and the tables of docs/http_api.md of them, and
-`serve.encoding` sends any answer without knowing it. A field is a text, a number, a truth value, a `Literal`, another dataclass,
-`Records` or a tuple of these, a mapping from texts to these, `X | None` for what may be absent, or one of the arrays below.
+`serve.encoding` serializes any answer. A field is a string, a number, a bool, a `Literal`, another dataclass,
+`Records` or a tuple of these, a mapping from strings to these, `X | None` for what may be absent, or one of the arrays below.
 
-A name that Python reserves has an underscore behind it (`class_`), which is dropped outside of Python.
+A field whose name is a keyword of Python ends in an underscore (`class_`), which is dropped in JSON and TypeScript.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +37,7 @@ Record = TypeVar("Record")
 
 
 class Records(tuple[Record, ...]):
-    """Dataclasses of one kind, in order."""
+    """A tuple of dataclasses of one type, which can be converted to a pyarrow table."""
 
     kind: type[Record]
 
@@ -47,12 +47,12 @@ class Records(tuple[Record, ...]):
         return made
 
     def table(self) -> pa.Table:
-        """As a pyarrow table with a column per field; fields of a dataclass inside are columns such as `own_mean`."""
+        """Converts to a pyarrow table with a column per field; the fields of a nested dataclass are columns such as `own_mean`."""
         return pa.table({name: pa.array((read(one) for one in self), kind) for name, kind, read in _columns(self.kind)})
 
 
 def wire_name(field: str) -> str:
-    """The name of a field outside of Python."""
+    """The name of a field in JSON and TypeScript."""
     return field.rstrip("_")
 
 
@@ -60,7 +60,7 @@ _ARROW: dict[object, pa.DataType] = {str: pa.string(), int: pa.int64(), float: p
 
 
 def _columns(kind: type[Any], before: str = "") -> Iterator[tuple[str, pa.DataType | None, Callable[[Any], Any]]]:
-    """Name, type (None: that of the values) and reader of each column that a dataclass has in a table."""
+    """The columns of a dataclass in a table: name, Arrow type (None: inferred from the values) and getter."""
     hints = get_type_hints(kind)
     for field in fields(kind):
         hint, read, name = hints[field.name], attrgetter(field.name), f"{before}{wire_name(field.name)}"

@@ -1,4 +1,4 @@
-"""Describes a snapshot: its layers, subsets and columns, and what is wrong with any of them."""
+"""Describes a snapshot: its layers, subsets and columns, with counts and warnings."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast, get_args

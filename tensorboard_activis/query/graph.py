@@ -1,4 +1,4 @@
-"""Describes the graph of a model: nested nodes and the data flow between them."""
+"""Describes the model's graph: nested nodes and the data flow between them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Limits of a request: of size, and of time."""
+"""Limits of a request: size of the answer, and time."""
 
 import contextvars
 import logging
@@ -14,7 +14,7 @@ from tensorboard_activis.errors import QueryError
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks for whether somebody still waits.
+#: Seconds between two checks whether the client is still connected.
 _LOOK = 0.1
 #: Environment variable: seconds that the expressions of one request may take together.
 EXPRESSION_SECONDS = "TENSORBOARD_ACTIVIS_EXPRESSION_SECONDS"
@@ -53,16 +53,19 @@ _limit: contextvars.ContextVar[_Limit | None] = contextvars.ContextVar("limit", 
 
 
 class AbandonedError(Exception):
-    """Nobody waits for the answer any more: the browser went on, or was closed."""
+    """The client closed the connection, so the computation is to stop."""
 
 
 class TooLargeError(QueryError):
-    """More was asked for than one answer may hold; the message says the limit."""
+    """The request exceeds a limit of size or time, which the message names."""
 
 
 @contextmanager
 def time_limit(seconds: float, gone: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Within it, and in this thread, `check_time` raises once so many seconds have passed, or who asked has `gone`."""
+    """Limits the time of a request: within this context, `check_time` raises after so many seconds, or once `gone()` is true.
+
+    The limit applies to this thread, and to threads that call the function that `time_check` returns.
+    """
     limit = _Limit(seconds, time.monotonic() + seconds, gone, expressions_left=expression_seconds())
     token = _limit.set(limit)
     try:
@@ -73,7 +76,7 @@ def time_limit(seconds: float, gone: Callable[[], bool] = lambda: False) -> Iter
 
 @contextmanager
 def expression_time() -> Iterator[None]:
-    """Within it, what passes counts for the time that the expressions of one request may take together."""
+    """Within this context, time counts toward the limit for the expressions of a request, EXPRESSION_SECONDS."""
     limit = _limit.get()
     if limit is None or limit.expressions_end < math.inf:
         yield
@@ -87,21 +90,21 @@ def expression_time() -> Iterator[None]:
 
 
 def check_time() -> None:
-    """Called between the parts of long work. Raises TooLargeError and AbandonedError within `time_limit`; without one, never."""
+    """Checks the limits of `time_limit`; call it between parts of long work. Raises TooLargeError and AbandonedError."""
     limit = _limit.get()
     if limit is not None:
         limit.check()
 
 
 def time_check() -> Callable[[], None]:
-    """`check_time` of this request, for the threads that work for it."""
+    """A function that checks the limits of this request, for other threads that work for it."""
     limit = _limit.get()
     return (lambda: None) if limit is None else limit.check
 
 
 @cache
 def expression_seconds() -> float:
-    """What EXPRESSION_SECONDS says, read once; a value that is none is said once, and the default counts."""
+    """The limit in seconds from the environment variable EXPRESSION_SECONDS; an invalid value is logged, and the default used."""
     text = os.environ.get(EXPRESSION_SECONDS, "")
     if not text.strip():
         return _DEFAULT_SECONDS

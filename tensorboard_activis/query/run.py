@@ -1,4 +1,4 @@
-"""A run as `tensorboard_activis.open_run` returns it."""
+"""A logged run in Python: what `tensorboard_activis.open_run` returns."""
 
 import os
 
@@ -8,10 +8,11 @@ from tensorboard_activis.read import run
 
 
 class Run(run.Run):
-    """What was logged into one run directory; its snapshots answer questions. Read anew by `reload`.
+    """A logged run, whose snapshots have the queries of the tab as methods. `reload` reads it again.
 
     Attributes:
-        problems: in words, what could not be read; everything else can.
+        directory: the directory with the event files.
+        problems: messages about what could not be read; everything else can.
     """
 
     def _reader(self, record: schema.Snapshot) -> Snapshot:
@@ -19,7 +20,7 @@ class Run(run.Run):
 
     @property
     def latest(self) -> Snapshot:
-        """The snapshot of the highest step."""
+        """The snapshot of the highest step. Raises NotFoundError when there is none."""
         snapshot = super().latest
         assert isinstance(snapshot, Snapshot)
         return snapshot
@@ -36,7 +37,7 @@ class Run(run.Run):
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
-    """Opens what was logged to a run, given the `log_dir` of the callback.
+    """Opens a logged run, given the `log_dir` of the callback.
 
     Raises:
         NotFoundError: nothing was logged there.

@@ -1,4 +1,4 @@
-"""The public class for one snapshot: its methods return the answers that the routes send."""
+"""A snapshot in Python: the queries of the tab as methods, which return the same dataclasses as the HTTP routes."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.instances import column_statistics, content, export, groups
-from tensorboard_activis.query.instances.classes import row_of_id
+from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.instances.table import Page
 from tensorboard_activis.query.matrix import matrix as matrices
 from tensorboard_activis.query.matrix.matrix import Matrix
@@ -32,7 +32,7 @@ SortLike: TypeAlias = str | int | Sort | tuple[RowLike, RowLike]
 
 
 class Snapshot(SnapshotReader):
-    """What was recorded of one model at one step, and the questions that the tab asks."""
+    """One snapshot: what was recorded of a model at one step, and the queries of the tab as methods."""
 
     def __init__(self, record: schema.Snapshot, directory: Path, steps: Callable[[], Sequence["Snapshot"]]) -> None:
         super().__init__(record, directory)
@@ -47,15 +47,19 @@ class Snapshot(SnapshotReader):
         prefix: int | None = None,
         statistics: Collection[str] = DEFAULT,
     ) -> Matrix:
-        """Mean, deviation, maximum and share of active instances of every neuron over each row, float32 [rows, neurons].
+        """The neuron activation matrix: statistics of every neuron over each row, float32 [rows, neurons].
 
         Arguments:
-            rows: subsets by name, expressions, instances by row; all declared subsets when None.
+            layer: name of a recorded layer.
+            rows: names of declared subsets, expressions, indices of kept instances; all declared subsets when None.
             sort: "index", "strongest" or "clustered"; one of the rows, by its mean; two of them, by their effect size.
-            prefix: looks at the first so many instances of the sample only: a first answer.
-            statistics: those that are needed besides mean and deviation.
+            prefix: uses only the first `prefix` instances of the sample, for a fast approximate answer.
+            statistics: statistics to compute besides mean and standard deviation.
 
-        Raises NotFoundError, ExpressionError, QueryError.
+        Raises:
+            NotFoundError: there is no such layer, subset or instance.
+            ExpressionError: a row is no valid expression.
+            QueryError: an argument is wrong, or a limit is exceeded.
         """
         row_likes = self._all_subsets() if rows is None else list(rows)
         parsed = [self._row(row) for row in row_likes]
@@ -64,30 +68,48 @@ class Snapshot(SnapshotReader):
     def neuron_detail(
         self, layer: str, index: int, rows: Iterable[RowLike] | None = None, *, prefix: int | None = None
     ) -> NeuronDetail:
-        """Distributions, strongest and weakest instances, classes and change over the steps of one neuron.
+        """Details of one neuron: histograms, top and bottom instances, class selectivity, change over the steps.
 
         Arguments:
+            layer: name of a recorded layer.
+            index: index of the neuron in the layer.
             rows: as for `matrix`; all instances when None.
+            prefix: uses only the first `prefix` instances of the sample.
 
-        Raises NotFoundError, ExpressionError.
+        Raises:
+            NotFoundError: there is no such layer, neuron, subset or instance.
+            ExpressionError: a row is no valid expression.
         """
         row_likes = self._all_subsets()[:1] if rows is None else list(rows)
         return neuron(self, layer, index, [self._row(row) for row in row_likes], self._steps(), prefix)
 
     def subset(self, row: str | Row, layer: str) -> SubsetDetail:
-        """A declared subset or an expression against all other instances. Raises NotFoundError, ExpressionError."""
+        """Compares a subset with all other instances in one layer: accuracy, confusion, the neurons that differ most.
+
+        Arguments:
+            row: the name of a declared subset (exact), or an expression (from the sample).
+            layer: name of a recorded layer.
+
+        Raises:
+            NotFoundError: there is no such layer or subset.
+            ExpressionError: it is no valid expression.
+        """
         return subset(self, layer, self._row(row), None)
 
-    def row_of(self, identity: int | str) -> int:
-        """The row of the instance with this id. Raises NotFoundError when it was not kept."""
-        return row_of_id(self, identity)
+    def row_of(self, instance_id: int | str) -> int:
+        """The index of the kept instance with this id. Raises NotFoundError when it was not kept."""
+        return index_of_id(self, instance_id)
 
     def instance_detail(self, layer: str, row: int) -> InstanceDetail:
-        """Scores, neighbours in a layer, and why it was taken for another class. Raises NotFoundError."""
+        """Details of one kept instance, by index: class probabilities, nearest neighbours, explanation of a wrong prediction.
+
+        Raises:
+            NotFoundError: there is no such layer or instance.
+        """
         return instance(self, layer, row)
 
     def content(self, row: int) -> tuple[str, bytes | str | list[float]]:
-        """The instance itself and its kind, such as ("image", PNG) or ("text", text). Raises NotFoundError when it has none."""
+        """Kind and content of an instance, such as ("image", PNG bytes) or ("text", str). Raises NotFoundError without one."""
         return content.content(self, row)
 
     def projection(
@@ -98,27 +120,33 @@ class Snapshot(SnapshotReader):
         like: "Snapshot | None" = None,
         report: Callable[[float, np.ndarray], bool] | None = None,
     ) -> Projection:
-        """Every instance at its place in two dimensions, float32 [instances, 2].
+        """Projects the kept instances to two dimensions, by the activations of a layer: `xy` is float32 [instances, 2].
 
-        It follows the steps before: principal components keep their signs, t-SNE begins at the last layout that is kept on disk.
+        The steps before are taken into account: PCA keeps their signs, t-SNE is initialized with the last layout in the disk cache.
 
         Arguments:
-            like: a snapshot of this or another run, onto whose layout this one is turned by the instances that both kept.
-            report: told the share of t-SNE that is done and the layout so far; when it returns False, that is the result.
+            layer: name of a recorded layer.
+            method: "pca", or "tsne" (needs openTSNE).
+            like: a snapshot of this or another run; the result is aligned with its projection by the instances that both kept.
+            report: called with the progress of t-SNE from 0 to 1 and the layout so far; False stops with that layout.
 
-        Raises NotFoundError; ActiVisError when openTSNE is needed and not installed.
+        Raises:
+            NotFoundError: no layer of this name was recorded.
+            ActiVisError: openTSNE is needed and not installed.
         """
         steps = [one for one in self._steps() if one.step < self.step]
         if method == "pca":
             projected = continuity.continuous_pca([*steps, self], layer)
         elif method == "tsne":
-            kept = DiskCache(cache_directory())
-            projected = Projection(continuity.continuous_tsne([*steps, self], layer, kept, report=report), (), "tsne")
+            disk_cache = DiskCache(cache_directory())
+            projected = Projection(
+                continuity.continuous_tsne([*steps, self], layer, disk_cache, report=report), (), "tsne"
+            )
         else:
             raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
         if like is None:
             return projected
-        return alignment.align(projected, like.projection(layer, method).xy, *alignment.shared_rows(self, like))
+        return alignment.align(projected, like.projection(layer, method).xy, *alignment.shared_instances(self, like))
 
     def table(
         self,
@@ -128,14 +156,23 @@ class Snapshot(SnapshotReader):
         order: str | None = None,
         descending: bool = False,
     ) -> pa.Table:
-        """Instances with their facts, filtered and ordered: `row` and every column but pictures, sounds and arrays.
+        """The table of kept instances, filtered and sorted: `row` (the index) and all columns but images, audio and arrays.
 
-        Raises NotFoundError, ExpressionError, QueryError.
+        Arguments:
+            expression: filter; None for all instances.
+            rows: indices of kept instances to choose from; None for all.
+            order: column to sort by.
+            descending: whether the largest come first.
+
+        Raises:
+            NotFoundError: there is no such column or instance.
+            ExpressionError: the filter is no valid expression.
+            QueryError: an argument is wrong.
         """
         return export.export_table(self, Page(expression, rows, order, descending))
 
     def groups(self, by: str = "label", expression: str | None = None) -> pa.Table:
-        """Kept instances by the values of a column: value, count, right, wrong, mean score and loss; the largest first.
+        """Groups the kept instances by a column: value, count, right, wrong, mean score and loss; largest groups first.
 
         Raises NotFoundError, ExpressionError, QueryError.
         """
@@ -144,7 +181,7 @@ class Snapshot(SnapshotReader):
     def column_statistics(
         self, column: str | None = None, *, prefix: str = "", limit: int = 20
     ) -> list[column_statistics.ColumnStatistics]:
-        """What the columns hold: ranges and quantiles, or the most frequent values. Raises NotFoundError, QueryError."""
+        """Statistics of one or all columns: range and quantiles, or the most frequent values. Raises NotFoundError, QueryError."""
         return column_statistics.column_statistics(self, column, prefix, limit)
 
     def _all_subsets(self) -> list[RowLike]:

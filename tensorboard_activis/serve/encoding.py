@@ -1,4 +1,4 @@
-"""Encodes answers: any dataclass of `query` as JSON, or as safetensors with JSON metadata where it has arrays."""
+"""Serializes answers: any dataclass of `query` as JSON, or as safetensors with JSON metadata when it has arrays."""
 
 import json
 import math
@@ -19,7 +19,7 @@ _PART = 50_000
 
 
 def encode(answer: object) -> tuple[bytes, str]:
-    """An answer and its content type.
+    """Serializes an answer; returns its bytes and content type.
 
     Without arrays: JSON, absent values as null. With arrays: safetensors, whose metadata are the other fields as JSON; what is
     absent is left out. A mapping of arrays gives them their own names, a dataclass inside of one such as `id.bytes`.
@@ -37,7 +37,7 @@ def encode(answer: object) -> tuple[bytes, str]:
 
 
 def encode_safetensors(tensors: Mapping[str, np.ndarray], metadata: object) -> bytes:
-    """Arrays and metadata as one safetensors file."""
+    """Serializes arrays and metadata as one safetensors file."""
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     return save(arrays, {"json": encode_json(metadata).decode()})
 

@@ -32,7 +32,7 @@ _Name = tuple[str, str, float, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RequestScope:
     """TensorBoard's request context and experiment id, which its data provider needs for every read."""
 
     context: RequestContext
@@ -95,28 +95,28 @@ class EventSource:
         self._records: Cache[schema.Snapshot] = Cache(_RECORD_BYTES)
         self._graphs: Cache[schema.Graph] = Cache(_GRAPH_BYTES)
 
-    def run_names(self, request: Request) -> list[str]:
+    def run_names(self, scope: RequestScope) -> list[str]:
         """The names of all runs that TensorBoard knows."""
-        return [run.run_name for run in self._provider.list_runs(request.context, experiment_id=request.experiment)]
+        return [run.run_name for run in self._provider.list_runs(scope.context, experiment_id=scope.experiment)]
 
-    def series(self, request: Request) -> Mapping[str, Series]:
+    def series(self, scope: RequestScope) -> Mapping[str, Series]:
         """The time series of this plugin by run and tag; they change whenever an event is added."""
         series: Mapping[str, Series] = _retried(
             lambda: self._provider.list_blob_sequences(
-                request.context, experiment_id=request.experiment, plugin_name=metadata.PLUGIN_NAME
+                scope.context, experiment_id=scope.experiment, plugin_name=metadata.PLUGIN_NAME
             )
         )
         return series
 
-    def data(self, request: Request, runs: Sequence[str]) -> Mapping[str, Data]:
+    def data(self, scope: RequestScope, runs: Sequence[str]) -> Mapping[str, Data]:
         """All events of this plugin in these runs, by run and tag; runs that do not exist are left out."""
         if not runs:
             return {}
         try:
             data: Mapping[str, Data] = _retried(
                 lambda: self._provider.read_blob_sequences(
-                    request.context,
-                    experiment_id=request.experiment,
+                    scope.context,
+                    experiment_id=scope.experiment,
                     plugin_name=metadata.PLUGIN_NAME,
                     downsample=_ALL_EVENTS,
                     run_tag_filter=provider.RunTagFilter(runs=runs),
@@ -127,7 +127,7 @@ class EventSource:
         return data
 
     def current(
-        self, request: Request, data: Data, edition: int, more: Callable[[], bool] = lambda: True
+        self, scope: RequestScope, data: Data, edition: int, more: Callable[[], bool] = lambda: True
     ) -> dict[int, Entry]:
         """The current snapshots of a run, by step, ascending; see `read.run.current`.
 
@@ -136,20 +136,20 @@ class EventSource:
             more: called before a snapshot is read that is not in the cache; False leaves it unread.
         """
         datums = data.get(metadata.SNAPSHOT_TAG, ())
-        entries = [self._entry(request, datum, edition, more) for datum in datums if datum.values]
+        entries = [self._entry(scope, datum, edition, more) for datum in datums if datum.values]
         counting = current(entry for entry in entries if entry.brief is not None)
         for entry in entries:
             if entry.brief is None:
                 counting.setdefault(entry.step, entry)
         return dict(sorted(counting.items()))
 
-    def record(self, request: Request, entry: Entry) -> schema.Snapshot:
+    def record(self, scope: RequestScope, entry: Entry) -> schema.Snapshot:
         """The whole record of a snapshot, from the cache or decoded now. Raises UnreadableError."""
         assert entry.brief is not None
         digest = entry.brief.digest
 
         def read() -> schema.Snapshot:
-            blob = self._blob(request, entry.key)
+            blob = self._blob(scope, entry.key)
             if codec.digest_of(blob) != digest:
                 self._entries.drop(entry.name)
                 raise UnreadableError(f"The snapshot of step {entry.step} is just being replaced. Ask again.")
@@ -157,20 +157,20 @@ class EventSource:
 
         return self._records.get(digest, read, _record_weight)
 
-    def graph(self, request: Request, data: Data) -> schema.Graph | None:
+    def graph(self, scope: RequestScope, data: Data) -> schema.Graph | None:
         """The run's newest graph, if there is one. Raises UnreadableError."""
         datums = [datum for datum in data.get(metadata.GRAPH_TAG, ()) if datum.values]
         if not datums:
             return None
         # Loaders drop what a later step supersedes, so that steps rise in the order in which they were written.
-        blob = self._blob(request, datums[-1].values[0].blob_key)
+        blob = self._blob(scope, datums[-1].values[0].blob_key)
         return self._graphs.get(codec.digest_of(blob), lambda: codec.decode_graph(blob), _graph_weight)
 
     def _entry(
-        self, request: Request, datum: provider.BlobSequenceDatum, edition: int, more: Callable[[], bool]
+        self, scope: RequestScope, datum: provider.BlobSequenceDatum, edition: int, more: Callable[[], bool]
     ) -> Entry:
         key = datum.values[0].blob_key
-        name = (request.experiment, key, datum.wall_time, edition)
+        name = (scope.experiment, key, datum.wall_time, edition)
         cached = self._entries.peek(name)
         if cached is None and not more():
             return Entry(datum.step, datum.wall_time, key, name, None, None)
@@ -178,7 +178,7 @@ class EventSource:
         def make() -> Entry:
             check_time()
             try:
-                blob = self._blob(request, key)
+                blob = self._blob(scope, key)
                 record = self._records.get(codec.digest_of(blob), lambda: codec.decode_snapshot(blob), _record_weight)
             except _NotThereError:
                 raise
@@ -191,9 +191,9 @@ class EventSource:
         except _NotThereError as error:
             return Entry(datum.step, datum.wall_time, key, name, None, str(error), lasting=False)
 
-    def _blob(self, request: Request, key: str) -> bytes:
+    def _blob(self, scope: RequestScope, key: str) -> bytes:
         try:
-            return bytes(self._provider.read_blob(request.context, blob_key=key))
+            return bytes(self._provider.read_blob(scope.context, blob_key=key))
         except tensorboard_errors.InvalidArgumentError as error:
             # The fast loader's blob keys are JSON, which it parses only where nothing is escaped.
             raise UnreadableError(

@@ -1,6 +1,6 @@
-"""Handles the routes about one snapshot: checks the parameters, calls `query`, returns its dataclass.
+"""Translates the parameters of each route into a call of `query`, and returns the dataclass that is the answer.
 
-The return types are what the front end's types are made of (`contract/` in the repository).
+The front end's types are generated from the return types (`contract/` in the repository).
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query import describe, graph
 from tensorboard_activis.query.instances import column_statistics, columns, groups, selections, table
-from tensorboard_activis.query.instances.classes import row_of_id
+from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
 from tensorboard_activis.query.neurons import instance, neuron, subset
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -23,7 +23,7 @@ def model_graph(recorded: schema.Graph) -> graph.Graph:
 
 def snapshot_description(snapshot: SnapshotReader, parameters: Parameters) -> describe.SnapshotInfo:
     """The route `snapshot`."""
-    return describe.describe_snapshot(snapshot, parameters.text("run"))
+    return describe.describe_snapshot(snapshot, parameters.string("run"))
 
 
 def heat_strips(snapshot: SnapshotReader, parameters: Parameters) -> strips.Strips:
@@ -34,21 +34,21 @@ def heat_strips(snapshot: SnapshotReader, parameters: Parameters) -> strips.Stri
 def activation_matrix(
     snapshot: SnapshotReader, parameters: Parameters, others: Sequence[SnapshotReader] = ()
 ) -> matrix.Matrix | drawing.QuantizedMatrix:
-    """The route `matrix`; its rows are those of another snapshot when one is given."""
-    asked = rows.parse_rows(parameters.structure("rows"))
+    """The route `matrix`; its rows refer to another snapshot when there is one in `others`."""
+    matrix_rows = rows.parse_rows(parameters.structure("rows"))
     for other in others:
-        asked = rows.rows_here(snapshot, other, asked)
-    layer, drawn = parameters.text("layer"), parameters.optional_text("quantized")
+        matrix_rows = rows.translate_rows(snapshot, other, matrix_rows)
+    layer, quantized_statistic = parameters.string("layer"), parameters.optional_string("quantized")
     query = drawing.MatrixQuery(
         layer=layer,
-        rows=asked,
-        sort=sorting.parse_sort(parameters.structure("sort"), len(asked)),
+        rows=matrix_rows,
+        sort=sorting.parse_sort(parameters.structure("sort"), len(matrix_rows)),
         prefix=prefix(parameters),
         statistics=statistic.parse_statistics(parameters.structure("statistics")),
         window=quantized.parse_window(parameters.structure("window"), snapshot.layer(layer).info.neurons),
-        quantized=None if drawn is None else statistic.parse_statistic(drawn),
+        quantized=None if quantized_statistic is None else statistic.parse_statistic(quantized_statistic),
         bounds=quantized.parse_bounds(parameters.structure("bounds")),
-        scale=scales.parse_scale(parameters.optional_text("scale")),
+        scale=scales.parse_scale(parameters.optional_string("scale")),
     )
     return drawing.answer_matrix(snapshot, query)
 
@@ -62,20 +62,20 @@ def statistics_of_columns(snapshot: SnapshotReader, parameters: Parameters) -> c
     """The route `column_statistics`."""
     return column_statistics.vocabulary(
         snapshot,
-        parameters.optional_text("column"),
-        parameters.optional_text("prefix") or "",
+        parameters.optional_string("column"),
+        parameters.optional_string("prefix") or "",
         parameters.integer("limit", 20),
     )
 
 
 def activation(snapshot: SnapshotReader, parameters: Parameters) -> selections.Activation:
     """The route `activation`."""
-    return selections.activation(snapshot, parameters.text("layer"), parameters.integer("neuron"))
+    return selections.activation(snapshot, parameters.string("layer"), parameters.integer("neuron"))
 
 
 def where(snapshot: SnapshotReader, parameters: Parameters) -> selections.Where:
     """The route `where`."""
-    return selections.where(snapshot, parameters.text("expression"))
+    return selections.where(snapshot, parameters.string("expression"))
 
 
 def instance_table(snapshot: SnapshotReader, parameters: Parameters) -> table.Table:
@@ -85,43 +85,45 @@ def instance_table(snapshot: SnapshotReader, parameters: Parameters) -> table.Ta
 
 def instance_groups(snapshot: SnapshotReader, parameters: Parameters) -> groups.Groups:
     """The route `groups`."""
-    return groups.groups(snapshot, parameters.optional_text("by") or "label", parameters.optional_text("expression"))
+    return groups.groups(
+        snapshot, parameters.optional_string("by") or "label", parameters.optional_string("expression")
+    )
 
 
 def one_instance(snapshot: SnapshotReader, parameters: Parameters) -> instance.InstanceDetail:
     """The route `instance`."""
-    return instance.instance(snapshot, parameters.text("layer"), instance_row(snapshot, parameters))
+    return instance.instance(snapshot, parameters.string("layer"), instance_index(snapshot, parameters))
 
 
 def one_neuron(
     snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[SnapshotReader]
 ) -> neuron.NeuronDetail:
     """The route `neuron`."""
-    asked = rows.parse_rows(parameters.structure("rows"))
+    neuron_rows = rows.parse_rows(parameters.structure("rows"))
     return neuron.neuron(
-        snapshot, parameters.text("layer"), parameters.integer("neuron"), asked, steps, prefix(parameters)
+        snapshot, parameters.string("layer"), parameters.integer("neuron"), neuron_rows, steps, prefix(parameters)
     )
 
 
 def one_subset(snapshot: SnapshotReader, parameters: Parameters) -> subset.SubsetDetail:
     """The route `subset`."""
     (row,) = rows.parse_rows([parameters.structure("row")])
-    return subset.subset(snapshot, parameters.text("layer"), row)
+    return subset.subset(snapshot, parameters.string("layer"), row)
 
 
-def instance_row(snapshot: SnapshotReader, parameters: Parameters) -> int:
-    """The row that `row` or `id` names. Raises NotFoundError, QueryError."""
-    if parameters.given("id"):
-        return row_of_id(snapshot, parameters.scalar("id"))
+def instance_index(snapshot: SnapshotReader, parameters: Parameters) -> int:
+    """The index of the kept instance that the parameter `row` or `id` names. Raises NotFoundError, QueryError."""
+    if parameters.has("id"):
+        return index_of_id(snapshot, parameters.scalar("id"))
     return parameters.integer("row")
 
 
 def page(parameters: Parameters) -> table.Page:
-    """Which instances a table or an export shows."""
+    """The instances that a table or an export shows: filter, order and page."""
     return table.Page(
-        expression=parameters.optional_text("expression"),
-        rows=_row_numbers(parameters.structure("rows")),
-        order=parameters.optional_text("order"),
+        expression=parameters.optional_string("expression"),
+        rows=_row_indices(parameters.structure("rows")),
+        order=parameters.optional_string("order"),
         descending=parameters.boolean("descending"),
         offset=parameters.integer("offset", 0),
         limit=parameters.integer("limit", 100),
@@ -129,14 +131,14 @@ def page(parameters: Parameters) -> table.Page:
 
 
 def prefix(parameters: Parameters) -> int | None:
-    """The number of rows that a first answer is from; None for all."""
-    found = parameters.integer("prefix", 0)
-    if found < 0:
-        raise QueryError(f"prefix must be a number of rows; got {found}.")
-    return found or None
+    """The number of kept instances that a first, approximate answer is computed from; None for all."""
+    count = parameters.integer("prefix", 0)
+    if count < 0:
+        raise QueryError(f"prefix must be a number of rows; got {count}.")
+    return count or None
 
 
-def _row_numbers(value: object) -> list[int] | None:
+def _row_indices(value: object) -> list[int] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(type(row) is int for row in value):

@@ -1,4 +1,4 @@
-"""One background worker for what takes long: a bounded queue, progress, cancelling, results that are kept for a while."""
+"""A background worker thread for long computations: a bounded queue, progress, cancellation, cached results."""
 
 import contextlib
 import logging
@@ -19,39 +19,39 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 QUEUE = 8
-#: Results that are kept, and their bytes.
-KEPT, KEPT_BYTES = 32, 128 << 20
-#: A job that nobody asks about for so many seconds ends: its tab was closed. A hidden tab asks once a minute.
+#: Limits of the cached results, in number and in bytes.
+MAX_RESULTS, MAX_RESULT_BYTES = 32, 128 << 20
+#: Seconds without a poll after which a job is cancelled: its tab was closed. A hidden tab polls once a minute.
 ABANDONED_SECONDS = 180.0
-#: How much lower the priority of jobs is than that of requests; the system knows none below 19.
-_NICER = 10
+#: By how much the niceness of jobs is higher than that of requests; the system limits it to 19.
+_NICENESS = 10
 
 
 @dataclass(slots=True)
 class Job(Generic[Result]):
-    """What is known of a job. `state` is queued, running, done, failed or cancelled; `result` may be intermediate."""
+    """The state of a job: queued, running, done, failed or cancelled; `result` may be intermediate."""
 
     state: str = "queued"
     progress: float = 0.0
     result: Result | None = None
     problem: Exception | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
-    asked: float = field(default_factory=time.monotonic)
+    last_polled: float = field(default_factory=time.monotonic)
 
     def report(self, progress: float, result: Result) -> bool:
-        """Called by the work as it goes; whether it shall go on."""
+        """Reports progress from 0 to 1 and an intermediate result; returns False when the job is to stop."""
         self.progress, self.result = progress, result
         return self.wanted()
 
     def wanted(self) -> bool:
-        """Whether somebody still waits for it."""
-        if time.monotonic() - self.asked > ABANDONED_SECONDS:
+        """Whether a client still polls the job, and it was not cancelled."""
+        if time.monotonic() - self.last_polled > ABANDONED_SECONDS:
             self.cancelled.set()
         return not self.cancelled.is_set()
 
 
 class Jobs(Generic[Result]):
-    """Jobs by key, run one after another in one thread that ends when there is nothing to do.
+    """A queue of jobs by key, run one after another in a thread that ends when the queue is empty.
 
     Args:
         weigh: bytes of a result.
@@ -64,32 +64,32 @@ class Jobs(Generic[Result]):
         self._lock = threading.Lock()
         self._working = False
 
-    def ask(self, key: Hashable, work: Callable[[Job[Result]], Result]) -> Job[Result]:
-        """The job of this key, begun now unless it is there; a failed or cancelled one is begun again.
+    def submit(self, key: Hashable, work: Callable[[Job[Result]], Result]) -> Job[Result]:
+        """Returns the job of this key, submitting it unless there is one; a failed or cancelled job is submitted again.
 
         Raises TooLargeError when QUEUE jobs wait already.
         """
         with self._lock:
             job = self._jobs.get(key)
             if job is not None and job.state not in ("failed", "cancelled") and not job.cancelled.is_set():
-                job.asked = time.monotonic()
+                job.last_polled = time.monotonic()
                 self._jobs.move_to_end(key)
                 return job
             if len(self._queue) >= QUEUE:
                 raise TooLargeError(f"{QUEUE} layouts wait to be computed already. Wait for one, or cancel one.")
             job = self._jobs[key] = Job()
             self._queue.append((job, work))
-            self._forget_old()
+            self._evict()
             if not self._working:
                 self._working = True
                 threading.Thread(target=self._work, name="activis-jobs", daemon=True).start()
             return job
 
-    def _forget_old(self) -> None:
+    def _evict(self) -> None:
         weights = {key: 0 if job.result is None else self._weigh(job.result) for key, job in self._jobs.items()}
         total = sum(weights.values())
         for key in [key for key, job in self._jobs.items() if job.state not in ("queued", "running")]:
-            if len(self._jobs) <= KEPT and total <= KEPT_BYTES:
+            if len(self._jobs) <= MAX_RESULTS and total <= MAX_RESULT_BYTES:
                 break
             total -= weights[key]
             del self._jobs[key]
@@ -100,31 +100,31 @@ class Jobs(Generic[Result]):
             return self._jobs.get(key)
 
     def poll(self, key: Hashable) -> Job[Result] | None:
-        """The same, noting that somebody waits for it."""
+        """The job of this key, which counts as polled, so that it is not abandoned."""
         with self._lock:
             job = self._jobs.get(key)
             if job is not None:
-                job.asked = time.monotonic()
+                job.last_polled = time.monotonic()
             return job
 
     def forget(self, key: Hashable) -> None:
-        """Drops a job that has ended."""
+        """Removes a job that has ended."""
         with self._lock:
             if key in self._jobs and self._jobs[key].state not in ("queued", "running"):
                 del self._jobs[key]
 
     def cancel(self, key: Hashable) -> Job[Result] | None:
-        """Ends a job that waits or runs; None when there is none."""
+        """Cancels a job that is queued or running, and returns it; None when there is no job of this key."""
         with self._lock:
             job = self._jobs.get(key)
             if job is not None and job.state in ("queued", "running"):
                 job.cancelled.set()
                 job.state = "cancelled"
-                self._queue = [(one, work) for one, work in self._queue if one is not job]
+                self._queue = [(queued, work) for queued, work in self._queue if queued is not job]
             return job
 
     def _work(self) -> None:
-        _give_way()
+        _lower_priority()
         while True:
             with self._lock:
                 if not self._queue:
@@ -152,9 +152,9 @@ class Jobs(Generic[Result]):
                 job.progress = 1.0 if state == "done" else job.progress
 
 
-def _give_way() -> None:
-    """Lowers this thread's priority, where a thread has one of its own: TensorBoard's pages come first."""
+def _lower_priority() -> None:
+    """Lowers the priority of this thread, where threads have their own (Linux): requests come first."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             own = threading.get_native_id()
-            os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + _NICER)
+            os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + _NICENESS)

@@ -1,4 +1,4 @@
-"""Reads JSON that a stranger sent: of few levels, without NaN, and with texts that UTF-8 can hold."""
+"""Parses untrusted JSON: limits its nesting and size, and refuses NaN and strings that UTF-8 cannot encode."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A request's parameters: a query string, or a JSON object in a POST."""
+"""Parses the parameters of a request, from the query string or from the JSON body of a POST."""
 
 import contextlib
 import json
@@ -15,34 +15,39 @@ MAX_BODY = 1_000_000
 
 
 class Parameters:
-    """Named parameters. Every reader raises QueryError that says what is missing or wrong."""
+    """Named parameters, with methods that check types and raise QueryError.
 
-    def __init__(self, values: Mapping[str, object], texts: bool) -> None:
+    Args:
+        values: the parameters by name.
+        from_strings: whether all values are strings, as in a query string, and are to be parsed.
+    """
+
+    def __init__(self, values: Mapping[str, object], from_strings: bool) -> None:
         self._values = values
-        self._texts = texts
+        self._from_strings = from_strings
 
     @property
     def key(self) -> str:
-        """Equal for equal parameters."""
+        """A string that is equal for equal parameters, for cache keys."""
         return json.dumps(self._values, sort_keys=True)
 
-    def text(self, name: str) -> str:
-        """A text that must be there."""
+    def string(self, name: str) -> str:
+        """A required string."""
         value = self._values.get(name)
         if not isinstance(value, str):
             raise QueryError(f"The parameter {name} is missing." if value is None else f"{name} must be a text.")
         return value
 
-    def optional_text(self, name: str) -> str | None:
-        """A text; None when it is missing or empty."""
-        return self.text(name) or None if self._values.get(name) is not None else None
+    def optional_string(self, name: str) -> str | None:
+        """A string; None when it is missing or empty."""
+        return self.string(name) or None if self._values.get(name) is not None else None
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """A whole number; the default when it is missing."""
+        """An integer of 64 bits; the default when it is missing."""
         value = self._values.get(name)
         if value is None and default is not None:
             return default
-        if self._texts and isinstance(value, str) and len(value) < 20:
+        if self._from_strings and isinstance(value, str) and len(value) < 20:
             with contextlib.suppress(ValueError):
                 value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
@@ -53,19 +58,19 @@ class Parameters:
             )
         return value
 
-    def given(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
         """Whether there is a parameter of this name."""
         return self._values.get(name) is not None
 
     def scalar(self, name: str) -> int | str:
-        """A text or a whole number, as it was written. In a query string everything is a text."""
+        """A string or an integer. In a query string every value is a string."""
         value = self._values.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, str)):
             raise QueryError(f"{name} must be a text or a whole number; got {value!r:.40}.")
         return value
 
     def boolean(self, name: str) -> bool:
-        """True or false; false when it is missing."""
+        """A bool; False when it is missing."""
         value = self._values.get(name, False)
         if value in (False, "false", "0", ""):
             return False
@@ -76,33 +81,33 @@ class Parameters:
     def structure(self, name: str) -> object:
         """A JSON value; None when it is missing."""
         value = self._values.get(name)
-        if not (self._texts and isinstance(value, str)):
+        if not (self._from_strings and isinstance(value, str)):
             return value
         return parse_json(value, name)
 
-    def place(self, name: str) -> tuple[str, int] | None:
+    def run_and_step(self, name: str) -> tuple[str, int] | None:
         """A run and a step, from JSON `{"run": name, "step": number}`; None when it is missing."""
         value = self.structure(name)
         if value is None:
             return None
         if not isinstance(value, dict):
             raise QueryError(f'{name} must be {{"run": name, "step": number}}; got {value!r:.60}.')
-        inner = Parameters(value, texts=False)
-        return inner.text("run"), inner.integer("step")
+        inner = Parameters(value, from_strings=False)
+        return inner.string("run"), inner.integer("step")
 
 
-def parameters(request: werkzeug.Request) -> Parameters:
-    """The parameters of a GET or POST. Raises QueryError, TooLargeError beyond MAX_BODY.
+def parse_parameters(request: werkzeug.Request) -> Parameters:
+    """Parses the parameters of a GET or POST. Raises QueryError, and TooLargeError for a body of more than MAX_BODY bytes.
 
     A POST must say that its body is JSON: a page of another site can send forms and plain text without asking, but not JSON.
     """
     if request.method in ("GET", "HEAD"):
-        return Parameters(_query(request), texts=True)
+        return Parameters(_query(request), from_strings=True)
     if request.method != "POST":
         raise QueryError(f"Only GET and POST are answered; got {request.method}.")
     if request.mimetype != "application/json":
         raise QueryError(f"A POST needs the header Content-Type: application/json; got {request.mimetype!r:.80}.")
-    # Holds for bodies that do not say their length, too: they are read up to the limit.
+    # Applies to bodies of unknown length as well: they are read up to the limit.
     request.max_content_length = MAX_BODY
     try:
         body = request.get_data(cache=False) or b"{}"
@@ -111,11 +116,11 @@ def parameters(request: werkzeug.Request) -> Parameters:
     values = parse_json(body, "The body")
     if not isinstance(values, dict):
         raise QueryError("The body must be a JSON object.")
-    return Parameters(values, texts=False)
+    return Parameters(values, from_strings=False)
 
 
 def _query(request: werkzeug.Request) -> dict[str, str]:
-    """The parameters of the address; of those that are there twice, the first. Bytes that are no UTF-8 are refused."""
+    """The parameters of the query string, of repeated ones the first. Raises QueryError for invalid UTF-8."""
     try:
         values = request.args.to_dict()
     except ValueError as error:  # bytes that are not quoted

@@ -1,4 +1,4 @@
-"""The HTTP routes of docs/http_api.md, thin: parameters in, one question to `query`, an answer out."""
+"""The TensorBoard plugin: the HTTP routes of docs/http_api.md. Each parses parameters and calls one function of `query`."""
 
 from collections.abc import Callable
 
@@ -13,11 +13,11 @@ from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import handlers
 from tensorboard_activis.serve.encoding import encode_json
-from tensorboard_activis.serve.event_source import Request
+from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.memory import return_large_blocks
 from tensorboard_activis.serve.parameters import Parameters
-from tensorboard_activis.serve.places import Places
 from tensorboard_activis.serve.projections import Projections
+from tensorboard_activis.serve.request_slots import RequestSlots
 from tensorboard_activis.serve.responses import (
     answer_response,
     bytes_response,
@@ -30,111 +30,113 @@ from tensorboard_activis.serve.static_files import static_response
 
 
 class ActiVisPlugin(base_plugin.TBPlugin):
-    """The ActiVis tab. Stateless but for bounded caches; only reads."""
+    """The TensorBoard plugin. It reads logs only, and has no state but bounded caches and background jobs."""
 
     plugin_name = PLUGIN_NAME
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         return_large_blocks()
         self._runs = Runs(context)
-        self._places = Places()
-        self._of_snapshots = SnapshotRoutes(self._runs, self._places)
-        self._projections = Projections(self._places)
+        self._slots = RequestSlots()
+        self._snapshot_routes = SnapshotRoutes(self._runs, self._slots)
+        self._projections = Projections(self._slots)
 
     def is_active(self) -> bool:
-        """Never asked where it matters: TensorBoard shows the tab when its data provider lists our data."""
+        """Always False: TensorBoard shows the tab when its data provider lists data of this plugin."""
         return False
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
-        """An ES module in a frame of its own. Reloads are the tab's own business: it keeps the user's place."""
+        """The tab: an ES module in a frame. TensorBoard's reload does not reload the frame; the tab polls by itself."""
         return base_plugin.FrontendMetadata(es_module_path="/index.js", tab_name="ActiVis", disable_reload=False)
 
     def get_plugin_apps(self) -> dict[str, Callable[..., object]]:
         """All routes below data/plugin/activis."""
-        of = self._of_snapshots
+        routes = self._snapshot_routes
         return {
             "/index.js": self._static,
             "/runs": route(self._list_runs),
             "/graph": route(self._graph),
-            "/snapshot": of.answer(handlers.snapshot_description),
-            "/strips": of.answer(handlers.heat_strips),
-            "/matrix": of.answer_beside(self._rows_of, handlers.activation_matrix),
+            "/snapshot": routes.answer(handlers.snapshot_description),
+            "/strips": routes.answer(handlers.heat_strips),
+            "/matrix": routes.answer_with_others(self._rows_snapshot, handlers.activation_matrix),
             "/projection": route(self._projection),
-            "/columns": of.answer(handlers.instance_columns),
-            "/column_statistics": of.answer(handlers.statistics_of_columns),
-            "/activation": of.answer(handlers.activation),
-            "/where": of.answer(handlers.where),
-            "/table": of.answer(handlers.instance_table),
-            "/groups": of.answer(handlers.instance_groups),
-            "/export": of.respond(self._export),
-            "/instance": of.answer(handlers.one_instance),
-            "/neuron": of.answer_beside(self._every_step, handlers.one_neuron),
-            "/subset": of.answer(handlers.one_subset),
-            "/content": of.respond(self._content),
+            "/columns": routes.answer(handlers.instance_columns),
+            "/column_statistics": routes.answer(handlers.statistics_of_columns),
+            "/activation": routes.answer(handlers.activation),
+            "/where": routes.answer(handlers.where),
+            "/table": routes.answer(handlers.instance_table),
+            "/groups": routes.answer(handlers.instance_groups),
+            "/export": routes.respond(self._export),
+            "/instance": routes.answer(handlers.one_instance),
+            "/neuron": routes.answer_with_others(self._every_step, handlers.one_neuron),
+            "/subset": routes.answer(handlers.one_subset),
+            "/content": routes.respond(self._content),
             "/*": self._static,
         }
 
-    def _list_runs(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        return bytes_response(request, self._runs.list_runs_json(of), "application/json")
+    def _list_runs(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
+        return bytes_response(request, self._runs.list_runs_json(scope), "application/json")
 
-    def _graph(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        recorded = self._runs.graph(of, given.text("run"))
-        with self._places.place():
+    def _graph(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
+        recorded = self._runs.graph(scope, parameters.string("run"))
+        with self._slots.slot():
             return answer_response(request, handlers.model_graph(recorded))
 
-    def _rows_of(self, of: Request, given: Parameters) -> list[SnapshotReader]:
-        """The snapshot whose rows a matrix has, where that is another one."""
-        place = given.place("rows_of")
-        return [] if place is None else [self._runs.snapshot(of, *place)]
+    def _rows_snapshot(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
+        """The snapshot that the rows of a matrix refer to, when the request names another one."""
+        other = parameters.run_and_step("rows_of")
+        return [] if other is None else [self._runs.snapshot(scope, *other)]
 
-    def _every_step(self, of: Request, given: Parameters) -> list[SnapshotReader]:
-        return self._runs.snapshots(of, given.text("run"))
+    def _every_step(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
+        return self._runs.snapshots(scope, parameters.string("run"))
 
-    def _projection(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-        return answer_response(request, self._projected(of, given, _action(request, given)))
+    def _projection(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
+        return answer_response(request, self._projected(scope, parameters, _action(request, parameters)))
 
-    def _projected(self, of: Request, given: Parameters, action: str | None) -> Projection:
+    def _projected(self, scope: RequestScope, parameters: Parameters, action: str | None) -> Projection:
         """The route `projection`."""
-        layer, method = given.text("layer"), given.optional_text("method") or "pca"
+        layer, method = parameters.string("layer"), parameters.optional_string("method") or "pca"
         if method not in ("pca", "tsne"):
             raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
-        steps = self._steps(of, given.text("run"), given.integer("step"))
+        steps = self._steps(scope, parameters.string("run"), parameters.integer("step"))
         layout = (
             self._projections.pca(steps, layer) if method == "pca" else self._projections.tsne(steps, layer, action)
         )
-        like = given.place("like")
+        like = parameters.run_and_step("like")
         if like is not None:
-            others = self._steps(of, *like)
-            if layer in others[-1].layers:
-                there = self._projections.at_hand(others, layer, method)
-                with self._places.place():
-                    layout = alignment.align(layout, there, *alignment.shared_rows(steps[-1], others[-1]))
+            other_steps = self._steps(scope, *like)
+            if layer in other_steps[-1].layers:
+                target = self._projections.available_layout(other_steps, layer, method)
+                with self._slots.slot():
+                    layout = alignment.align(layout, target, *alignment.shared_instances(steps[-1], other_steps[-1]))
         return layout
 
-    def _steps(self, of: Request, run: str, step: int) -> list[SnapshotReader]:
-        """The snapshots of a run up to one, which is the last."""
-        last = self._runs.snapshot(of, run, step)
-        return [*(one for one in self._runs.snapshots(of, run) if one.step < step), last]
+    def _steps(self, scope: RequestScope, run: str, step: int) -> list[SnapshotReader]:
+        """The snapshots of a run up to a step, that step last."""
+        last = self._runs.snapshot(scope, run, step)
+        return [*(snapshot for snapshot in self._runs.snapshots(scope, run) if snapshot.step < step), last]
 
     @staticmethod
-    def _export(request: werkzeug.Request, snapshot: SnapshotReader, given: Parameters, etag: str) -> werkzeug.Response:
-        kind = given.optional_text("format") or "csv"
+    def _export(
+        request: werkzeug.Request, snapshot: SnapshotReader, parameters: Parameters, etag: str
+    ) -> werkzeug.Response:
+        kind = parameters.optional_string("format") or "csv"
         if kind not in ("csv", "parquet"):
             raise QueryError(f"format must be csv or parquet; got {kind!r:.40}.")
-        found = export.export_table(snapshot, handlers.page(given))
+        table = export.export_table(snapshot, handlers.page(parameters))
         name = f"instances-step-{snapshot.step}.{kind}"
         if kind == "csv":
-            return download_response(request, export.to_csv(found), "text/csv", name, etag)
-        return download_response(request, export.to_parquet(found), "application/vnd.apache.parquet", name, etag)
+            return download_response(request, export.to_csv(table), "text/csv", name, etag)
+        return download_response(request, export.to_parquet(table), "application/vnd.apache.parquet", name, etag)
 
     @staticmethod
     def _content(
-        request: werkzeug.Request, snapshot: SnapshotReader, given: Parameters, etag: str
+        request: werkzeug.Request, snapshot: SnapshotReader, parameters: Parameters, etag: str
     ) -> werkzeug.Response:
-        kind, value = content.content(snapshot, handlers.instance_row(snapshot, given))
+        kind, value = content.content(snapshot, handlers.instance_index(snapshot, parameters))
         if kind == "numbers":
             return bytes_response(request, encode_json(value), "application/json", etag)
-        # What is sent as a picture or a sound must be one: the file may come from anybody.
+        # What is sent as an image or audio must be one: the file may come from an untrusted source.
         content_type, start = {
             "image": ("image/png", b"\x89PNG\r\n\x1a\n"),
             "audio": ("audio/wav", b"RIFF"),
@@ -152,9 +154,9 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         )
 
 
-def _action(request: werkzeug.Request, given: Parameters) -> str | None:
-    """What a request does to a t-SNE. Raises QueryError: a GET, which a page of another site can make, changes nothing."""
-    action = given.optional_text("action")
+def _action(request: werkzeug.Request, parameters: Parameters) -> str | None:
+    """Parses the action of a request on a t-SNE job. Raises QueryError for a GET, which a page of another site can make."""
+    action = parameters.optional_string("action")
     if action is None:
         return None
     if action not in ("start", "cancel"):

@@ -1,4 +1,4 @@
-"""Projections of layers: principal components at once and t-SNE in the background, kept so that moving the step is quick."""
+"""Computes projections of layers, PCA at once and t-SNE in a background job, and caches them."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import cast
@@ -6,52 +6,62 @@ from typing import cast
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError, QueryError
-from tensorboard_activis.query.projection.continuity import comparable, continuous_pca, continuous_tsne, kept_tsne
+from tensorboard_activis.query.projection.continuity import cached_tsne, comparable, continuous_pca, continuous_tsne
 from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
 from tensorboard_activis.query.projection.pca import Projection, ProjectionState
 from tensorboard_activis.query.projection.tsne import available
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.jobs import Job, Jobs
-from tensorboard_activis.serve.places import Places
+from tensorboard_activis.serve.request_slots import RequestSlots
 
 _BYTES = 64 << 20
 
 
 class Projections:
-    """PCA follows the signs of the step before; t-SNE begins where the step before ended, or at PCA's places.
+    """Projections with caches. The signs of PCA are aligned with the step before; t-SNE is initialized from it, or from PCA.
 
-    What is not kept yet is computed in one of the `places`.
+    Args:
+        slots: bounds the number of requests that compute at a time.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, slots: RequestSlots) -> None:
+        self._slots = slots
         self._jobs: Jobs[np.ndarray] = Jobs(lambda xy: xy.nbytes)
         self._cache: Cache[Projection] = Cache(_BYTES)
-        self._kept = DiskCache(cache_directory())
+        self._disk_cache = DiskCache(cache_directory())
 
     def pca(self, snapshots: Sequence[SnapshotReader], layer: str) -> Projection:
-        """The projection of the last of these snapshots of one run, steps ascending.
+        """The PCA of a layer in the last of these snapshots.
 
-        Raises NotFoundError when it does not hold the layer; earlier ones that do not are passed over.
+        Args:
+            snapshots: snapshots of one run, steps ascending; earlier ones without the layer are skipped.
+            layer: name of the layer.
+
+        Raises:
+            NotFoundError: the last snapshot does not have the layer.
         """
         return continuous_pca(snapshots, layer, self._pca_of_one)
 
     def _pca_of_one(self, key: Hashable, make: Callable[[], Projection]) -> Projection:
         def compute() -> Projection:
-            with self._places.place():
+            with self._slots.slot():
                 return make()
 
         return self._cache.get(key, compute, _size)
 
     def tsne(self, snapshots: Sequence[SnapshotReader], layer: str, action: str | None = None) -> Projection:
-        """The layout of the last of these snapshots as far as it is.
+        """The t-SNE of a layer in the last of these snapshots, with its state and progress.
 
-        Arguments:
-            action: "start" has it computed unless that was done or is under way, "cancel" ends it; None changes nothing.
+        Args:
+            snapshots: snapshots of one run, steps ascending.
+            layer: name of the layer.
+            action: "start" submits the job unless it is done or running, "cancel" cancels it; None changes nothing.
 
-        Raises QueryError when t-SNE is not installed or failed, TooLargeError when too many wait, and what the job met:
-        NotFoundError, UnreadableError.
+        Raises:
+            QueryError: openTSNE is not installed, or t-SNE failed.
+            TooLargeError: too many jobs are queued.
+            NotFoundError, UnreadableError: raised by the job.
         """
         last = snapshots[-1]
         start = self.pca(snapshots, layer).xy
@@ -72,30 +82,32 @@ class Projections:
             job = self._jobs.poll(key)
             if job is not None:
                 return _layout(job, start)
-            found = self._kept_tsne(last, layer)
-            return _tsne(start, "not_started", 0.0) if found is None else _tsne(found, "done", 1.0)
+            cached = self._cached_tsne(last, layer)
+            return _tsne(start, "not_started", 0.0) if cached is None else _tsne(cached, "done", 1.0)
 
         def work(job: Job[np.ndarray]) -> np.ndarray:
-            return continuous_tsne(snapshots, layer, self._kept, self._before(snapshots, layer), job.report)
+            return continuous_tsne(
+                snapshots, layer, self._disk_cache, self._earlier_layout(snapshots, layer), job.report
+            )
 
-        return _layout(self._jobs.ask(key, work), start)
+        return _layout(self._jobs.submit(key, work), start)
 
-    def at_hand(self, snapshots: Sequence[SnapshotReader], layer: str, method: str) -> np.ndarray:
-        """Places to turn another layout onto, without beginning anything: a finished t-SNE where it is wanted, else PCA's."""
+    def available_layout(self, snapshots: Sequence[SnapshotReader], layer: str, method: str) -> np.ndarray:
+        """A layout to align another one with, without starting a job: the t-SNE when it is finished, else the PCA."""
         last = snapshots[-1]
         if method == "tsne" and available():
             job = self._jobs.find(_key(last, layer))
-            found = job.result if job is not None and job.state == "done" else self._kept_tsne(last, layer)
-            if found is not None:
-                return found
+            layout = job.result if job is not None and job.state == "done" else self._cached_tsne(last, layer)
+            if layout is not None:
+                return layout
         return self.pca(snapshots, layer).xy
 
-    def _kept_tsne(self, snapshot: SnapshotReader, layer: str) -> np.ndarray | None:
-        with self._places.place():
-            return kept_tsne(snapshot, layer, self._kept)
+    def _cached_tsne(self, snapshot: SnapshotReader, layer: str) -> np.ndarray | None:
+        with self._slots.slot():
+            return cached_tsne(snapshot, layer, self._disk_cache)
 
-    def _before(self, snapshots: Sequence[SnapshotReader], layer: str) -> np.ndarray | None:
-        """The newest finished layout of an earlier step of this session; the disk may be full or switched off."""
+    def _earlier_layout(self, snapshots: Sequence[SnapshotReader], layer: str) -> np.ndarray | None:
+        """The newest layout of an earlier step among the finished jobs: the disk cache may be full or disabled."""
         for snapshot in reversed(snapshots[:-1]):
             job = self._jobs.find(_key(snapshot, layer))
             if job is not None and job.state == "done" and comparable(snapshot, snapshots[-1], layer):

@@ -1,4 +1,4 @@
-"""HTTP responses: answers and files with their `ETag`, errors in one shape."""
+"""Makes HTTP responses: answers and files with their `ETag`, and errors in one JSON format."""
 
 import hashlib
 import logging
@@ -13,7 +13,7 @@ from tensorboard_activis.query.limits import TooLargeError
 from tensorboard_activis.serve.compression import compressed
 from tensorboard_activis.serve.cross_site import ForbiddenError
 from tensorboard_activis.serve.encoding import JSON, SAFETENSORS, encode, encode_json
-from tensorboard_activis.serve.places import BusyError
+from tensorboard_activis.serve.request_slots import BusyError
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def respond(
     headers: Sequence[tuple[str, str]] = (),
     content_encoding: str | None = None,
 ) -> werkzeug.Response:
-    """An HTTP response made by TensorBoard, which adds its security headers and compresses texts."""
+    """Makes a response with TensorBoard's function, which adds security headers and compresses text."""
     response: werkzeug.Response = http_util.Respond(
         request, content, content_type, code=code, headers=list(headers), content_encoding=content_encoding
     )
@@ -47,37 +47,37 @@ def respond(
 
 
 def answer_response(request: werkzeug.Request, answer: object, etag: str | None = None) -> werkzeug.Response:
-    """An answer of `query`, as `encoding` says."""
+    """Serializes an answer of `query` as JSON or safetensors; see `encoding`."""
     return bytes_response(request, *encode(answer), etag)
 
 
 def bytes_response(
     request: werkzeug.Request, content: bytes | str, content_type: str, etag: str | None = None
 ) -> werkzeug.Response:
-    """An image, or a text that is written already."""
+    """A response with content that is serialized already."""
     return _respond(request, content if isinstance(content, bytes) else content.encode(), content_type, etag)
 
 
 def download_response(
     request: werkzeug.Request, content: bytes | str, content_type: str, name: str, etag: str
 ) -> werkzeug.Response:
-    """A file that the browser saves under this name (letters, digits, dots and hyphens)."""
+    """A response that the browser saves as a file of this name (letters, digits, dots and hyphens)."""
     headers = [("Content-Disposition", f'attachment; filename="{name}"'), _etag(etag)]
     return respond(request, content, content_type, headers=headers)
 
 
 def unchanged_response(request: werkzeug.Request, etag: str) -> werkzeug.Response:
-    """The client has it already."""
+    """The response 304: the client has the answer in its cache."""
     return respond(request, b"", "application/octet-stream", code=304, headers=[_etag(etag)])
 
 
-def unheard_response(request: werkzeug.Request) -> werkzeug.Response:
-    """For a log, if anybody: the client closed the connection before the answer was there."""
+def client_closed_response(request: werkzeug.Request) -> werkzeug.Response:
+    """The response 499, for logs only: the client closed the connection before the answer was computed."""
     return respond(request, b"", "text/plain", code=499)
 
 
 def _respond(request: werkzeug.Request, content: bytes, content_type: str, etag: str | None) -> werkzeug.Response:
-    """What is not named by what it depends on is named by its content."""
+    """Makes a response; without an `ETag` of what the answer depends on, the `ETag` is a hash of the content."""
     if etag is None:
         etag = hashlib.blake2b(content, digest_size=12).hexdigest()
         if etag in request.if_none_match:
@@ -85,26 +85,26 @@ def _respond(request: werkzeug.Request, content: bytes, content_type: str, etag:
     headers, encoding = [_etag(etag)], None
     if content_type == SAFETENSORS:  # TensorBoard compresses texts by itself
         headers.append(("Vary", "Accept-Encoding"))
-        smaller = compressed(content) if "gzip" in request.headers.get("Accept-Encoding", "") else None
-        if smaller is not None:
-            content, encoding = smaller, "gzip"
+        gzipped = compressed(content) if "gzip" in request.headers.get("Accept-Encoding", "") else None
+        if gzipped is not None:
+            content, encoding = gzipped, "gzip"
     return respond(request, content, content_type, headers=headers, content_encoding=encoding)
 
 
 def error_response(request: werkzeug.Request, error: Exception) -> werkzeug.Response:
-    """The one error body. What is no ActiVisError is a fault of ours: it is logged, and its text stays here."""
+    """The JSON response for an error. An error that is no ActiVisError is a bug: it is logged, and its message is not sent."""
     for cause, kind, code in _KINDS:
         if isinstance(error, cause):
             body: dict[str, object] = {"kind": kind, "message": str(error)}
             if isinstance(error, ExpressionError):
                 body["position"] = error.position
-            return _failure(request, body, code)
+            return _error_body_response(request, body, code)
     logger.error("ActiVis could not answer %s\n%s", visible(request.path), traceback_of(error))
     message = f"This should not happen ({type(error).__name__}). TensorBoard's log in the terminal has the details."
-    return _failure(request, {"kind": "internal", "message": message}, 500)
+    return _error_body_response(request, {"kind": "internal", "message": message}, 500)
 
 
-def _failure(request: werkzeug.Request, body: dict[str, object], code: int) -> werkzeug.Response:
+def _error_body_response(request: werkzeug.Request, body: dict[str, object], code: int) -> werkzeug.Response:
     headers = [("Retry-After", str(RETRY_SECONDS))] if code == 503 else []
     return respond(request, encode_json({"error": body}), JSON, code=code, headers=headers)
 

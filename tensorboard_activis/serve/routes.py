@@ -1,4 +1,4 @@
-"""Kinds of routes: parameters in, an answer or the one error body out; what the client has already is not sent again."""
+"""Wraps functions as HTTP routes: parsing of parameters, time limits, `ETag` and 304, and the JSON response for errors."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -11,36 +11,36 @@ from tensorboard_activis.query.limits import AbandonedError, time_limit
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.connection import connection_closed
 from tensorboard_activis.serve.cross_site import check_site
-from tensorboard_activis.serve.event_source import Request
-from tensorboard_activis.serve.parameters import Parameters, parameters
-from tensorboard_activis.serve.places import Places
+from tensorboard_activis.serve.event_source import RequestScope
+from tensorboard_activis.serve.parameters import Parameters, parse_parameters
+from tensorboard_activis.serve.request_slots import RequestSlots
 from tensorboard_activis.serve.responses import (
     answer_response,
+    client_closed_response,
     error_response,
     unchanged_response,
-    unheard_response,
 )
 from tensorboard_activis.serve.runs import Runs
 
-#: Seconds that one request may take; what takes longer belongs into a job.
+#: Seconds that one request may take; longer computations belong into a job.
 TIME_LIMIT = 60.0
 
 Application = Callable[..., object]
 
 
-def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Response]) -> Application:
-    """A route whose errors are the one error body."""
+def route(answer: Callable[[werkzeug.Request, RequestScope, Parameters], werkzeug.Response]) -> Application:
+    """Makes a WSGI application of a function that answers a request; errors become JSON responses."""
 
     @werkzeug.Request.application
     def app(request: werkzeug.Request) -> werkzeug.Response:
         try:
             check_site(request)
-            given = parameters(request)
-            of = Request(plugin_util.context(request.environ), plugin_util.experiment_id(request.environ))
+            arguments = parse_parameters(request)
+            scope = RequestScope(plugin_util.context(request.environ), plugin_util.experiment_id(request.environ))
             with time_limit(TIME_LIMIT, connection_closed(request.environ)):
-                return answer(request, of, given)
+                return answer(request, scope, arguments)
         except AbandonedError:
-            return unheard_response(request)
+            return client_closed_response(request)
         except Exception as error:  # one bad request must not bring TensorBoard down
             return error_response(request, error)
 
@@ -48,59 +48,64 @@ def route(answer: Callable[[werkzeug.Request, Request, Parameters], werkzeug.Res
 
 
 class SnapshotRoutes:
-    """Routes about one snapshot: what was answered once is known by the snapshot's digest.
+    """Makes routes about one snapshot, whose answers have an `ETag` of the snapshot's digest and the parameters.
 
-    What has to be computed waits for a place; what the client has already does not.
+    Answers that are computed wait for a slot; a 304 does not.
     """
 
-    def __init__(self, runs: Runs, places: Places) -> None:
+    def __init__(self, runs: Runs, slots: RequestSlots) -> None:
         self._runs = runs
-        self._places = places
+        self._slots = slots
 
-    def snapshot(self, of: Request, given: Parameters) -> SnapshotReader:
-        """The snapshot that a request is about. Raises NotFoundError, UnreadableError, QueryError."""
-        return self._runs.snapshot(of, given.text("run"), given.integer("step"))
+    def snapshot(self, scope: RequestScope, parameters: Parameters) -> SnapshotReader:
+        """The snapshot that the parameters `run` and `step` name. Raises NotFoundError, UnreadableError, QueryError."""
+        return self._runs.snapshot(scope, parameters.string("run"), parameters.integer("step"))
 
     def respond(
         self, answer: Callable[[werkzeug.Request, SnapshotReader, Parameters, str], werkzeug.Response]
     ) -> Application:
-        """A route that makes its own response, given the name (`ETag`) of the answer."""
+        """A route that makes its own response, given the `ETag` of the answer."""
 
-        def app(request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-            snapshot = self.snapshot(of, given)
-            etag = etag_of(request, given, [snapshot])
+        def app(request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
+            snapshot = self.snapshot(scope, parameters)
+            etag = etag_of(request, parameters, [snapshot])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)
-            with self._places.place():
-                return answer(request, snapshot, given, etag)
+            with self._slots.slot():
+                return answer(request, snapshot, parameters, etag)
 
         return route(app)
 
-    def answer(self, question: Callable[[SnapshotReader, Parameters], object]) -> Application:
+    def answer(self, query: Callable[[SnapshotReader, Parameters], object]) -> Application:
         """A route that answers with a dataclass of `query`."""
         return self.respond(
-            lambda request, snapshot, given, etag: answer_response(request, question(snapshot, given), etag)
+            lambda request, snapshot, parameters, etag: answer_response(request, query(snapshot, parameters), etag)
         )
 
-    def answer_beside(
+    def answer_with_others(
         self,
-        others: Callable[[Request, Parameters], Sequence[SnapshotReader]],
-        question: Callable[[SnapshotReader, Parameters, Sequence[SnapshotReader]], object],
+        others: Callable[[RequestScope, Parameters], Sequence[SnapshotReader]],
+        query: Callable[[SnapshotReader, Parameters, Sequence[SnapshotReader]], object],
     ) -> Application:
-        """A route whose answer depends on other snapshots, too."""
+        """A route whose answer depends on further snapshots, which `others` returns."""
 
-        def app(request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
-            snapshot, beside = self.snapshot(of, given), others(of, given)
-            etag = etag_of(request, given, [snapshot, *beside])
+        def app(request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
+            snapshot, other_snapshots = self.snapshot(scope, parameters), others(scope, parameters)
+            etag = etag_of(request, parameters, [snapshot, *other_snapshots])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)
-            with self._places.place():
-                return answer_response(request, question(snapshot, given, beside), etag)
+            with self._slots.slot():
+                return answer_response(request, query(snapshot, parameters, other_snapshots), etag)
 
         return route(app)
 
 
-def etag_of(request: werkzeug.Request, given: Parameters, snapshots: Sequence[SnapshotReader]) -> str:
-    """Of what an answer depends on: the content of the snapshots, and what is asked about them."""
-    parts = (tensorboard_activis.__version__, request.path, *(one.digest for one in snapshots), given.key)
+def etag_of(request: werkzeug.Request, parameters: Parameters, snapshots: Sequence[SnapshotReader]) -> str:
+    """The `ETag` of an answer: a hash of version, route, parameters, and the content of the snapshots."""
+    parts = (
+        tensorboard_activis.__version__,
+        request.path,
+        *(snapshot.digest for snapshot in snapshots),
+        parameters.key,
+    )
     return hashlib.blake2b("\0".join(parts).encode(errors="replace"), digest_size=12).hexdigest()

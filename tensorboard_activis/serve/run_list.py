@@ -17,7 +17,7 @@ from tensorboard_activis.serve.damage import DamageWatch
 from tensorboard_activis.serve.directories import Root, run_directory, shown_name
 from tensorboard_activis.serve.editions import Editions
 from tensorboard_activis.serve.encoding import encode_json
-from tensorboard_activis.serve.event_source import Data, Entry, EventSource, Request, Series
+from tensorboard_activis.serve.event_source import Data, Entry, EventSource, RequestScope, Series
 from tensorboard_activis.serve.json_values import is_text
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class RunList:
         self._encoded: tuple[Runs | None, bytes] = None, b""
         self._read_lock, self._ahead_lock = threading.Lock(), threading.Lock()
 
-    def answer(self, request: Request) -> Runs:
+    def answer(self, scope: RequestScope) -> Runs:
         """All runs and their steps.
 
         With very many snapshots, the first answers have only step and time of some; the rest is read in a background thread.
@@ -138,31 +138,31 @@ class RunList:
             return not left_out
 
         try:
-            answer = self._answer(request, more)
+            answer = self._answer(scope, more)
         finally:
             if reads:
                 self._read_lock.release()
         if left_out:
-            self._read_ahead(request)
+            self._read_ahead(scope)
         return answer
 
-    def text(self, request: Request) -> bytes:
+    def text(self, scope: RequestScope) -> bytes:
         """The answer as JSON, serialized again only when it changed."""
-        answer = self.answer(request)
+        answer = self.answer(scope)
         before, text = self._encoded
         if answer != before:
             text = encode_json(answer)
             self._encoded = answer, text
         return text
 
-    def _read_ahead(self, request: Request) -> None:
+    def _read_ahead(self, scope: RequestScope) -> None:
         """Reads all snapshots into the cache in a background thread, for the next request."""
         if not self._ahead_lock.acquire(blocking=False):
             return
 
         def work() -> None:
             try:
-                self._answer(request, lambda: True)
+                self._answer(scope, lambda: True)
             except Exception:  # the next request meets the same error and reports it
                 logger.debug("Reading ahead ended", exc_info=True)
             finally:
@@ -170,9 +170,9 @@ class RunList:
 
         threading.Thread(target=work, name="activis-ahead", daemon=True).start()
 
-    def _answer(self, request: Request, more: Progress) -> Runs:
-        series = self._events.series(request)
-        before = {run: self._cache.peek((request.experiment, run)) for run in series}
+    def _answer(self, scope: RequestScope, more: Progress) -> Runs:
+        series = self._events.series(scope)
+        before = {run: self._cache.peek((scope.experiment, run)) for run in series}
         fingerprints = {run: self._fingerprint(run, series[run], before[run]) for run in series}
         unchanged = {
             run: cached.answer
@@ -180,13 +180,13 @@ class RunList:
             if cached is not None and _unchanged(cached, fingerprints[run])
         }
         self._damage.forget_others(fingerprint.directory for fingerprint in fingerprints.values())
-        data = self._events.data(request, [run for run in series if run not in unchanged])
+        data = self._events.data(scope, [run for run in series if run not in unchanged])
         described: dict[str, RunInfo] = {}
         for run in sorted(series, key=_natural):
             name = shown_name(run) if shown_name(run) not in described else run
-            answer = unchanged.get(run) or self._describe(request, run, fingerprints[run], data.get(run, {}), more)
+            answer = unchanged.get(run) or self._describe(scope, run, fingerprints[run], data.get(run, {}), more)
             described[name] = replace(answer, name=name)
-        every = self._events.run_names(request)
+        every = self._events.run_names(scope)
         others = sorted((run for run in every if run not in series and run not in described), key=_natural)
         return Runs(self._logdir, Records(RunInfo, described.values()), tuple(others))
 
@@ -198,7 +198,9 @@ class RunList:
             () if directory is None else _files(directory, before.fingerprint.files if before else ()),
         )
 
-    def _describe(self, request: Request, run: str, fingerprint: _Fingerprint, data: Data, more: Progress) -> RunInfo:
+    def _describe(
+        self, scope: RequestScope, run: str, fingerprint: _Fingerprint, data: Data, more: Progress
+    ) -> RunInfo:
         at, complete = time.time(), True
 
         def in_time() -> bool:
@@ -222,13 +224,13 @@ class RunList:
         elif not problems or metadata.FORMAT_VERSION in versions:
             names = _names(fingerprint.directory)
             edition = self._editions.edition(fingerprint.directory)
-            for entry in self._events.current(request, data, edition, in_time).values():
+            for entry in self._events.current(scope, data, edition, in_time).values():
                 complete &= entry.lasting
                 steps.append(_step(entry, names))
         answer = RunInfo(run, tuple(problems), Records(StepInfo, steps))
         if complete:
             described = _CachedRun(fingerprint, at, answer)
-            self._cache.put((request.experiment, run), described, _STEP * (1 + len(steps) + len(fingerprint.files)))
+            self._cache.put((scope.experiment, run), described, _STEP * (1 + len(steps) + len(fingerprint.files)))
         return answer
 
 

@@ -10,7 +10,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader, content_digest
 from tensorboard_activis.serve import run_list
 from tensorboard_activis.serve.directories import roots, run_directory
 from tensorboard_activis.serve.editions import Editions
-from tensorboard_activis.serve.event_source import Data, Entry, EventSource, Request
+from tensorboard_activis.serve.event_source import Data, Entry, EventSource, RequestScope
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.reader_cache import ReaderCache
 
@@ -30,53 +30,53 @@ class Runs:
         self._readers = ReaderCache()
         self._run_list = run_list.RunList(self._events, self._editions, self.logdir, self._roots)
 
-    def list_runs(self, request: Request) -> run_list.Runs:
+    def list_runs(self, scope: RequestScope) -> run_list.Runs:
         """The answer of the route `runs`."""
-        return self._run_list.answer(request)
+        return self._run_list.answer(scope)
 
-    def list_runs_json(self, request: Request) -> bytes:
+    def list_runs_json(self, scope: RequestScope) -> bytes:
         """The answer of the route `runs` as JSON."""
-        return self._run_list.text(request)
+        return self._run_list.text(scope)
 
-    def snapshot(self, request: Request, run: str, step: int) -> SnapshotReader:
+    def snapshot(self, scope: RequestScope, run: str, step: int) -> SnapshotReader:
         """The snapshot of one step. Raises NotFoundError, UnreadableError."""
-        directory, entries = self._entries(request, run)
+        directory, entries = self._entries(scope, run)
         if step not in entries:
             steps = ", ".join(str(step) for step in list(entries)[:20]) or "none"
             raise NotFoundError(f"The run {run:.80} has no snapshot of step {step}. There are: {steps}.")
-        return self._reader(request, directory, entries[step])
+        return self._reader(scope, directory, entries[step])
 
-    def snapshots(self, request: Request, run: str) -> list[SnapshotReader]:
+    def snapshots(self, scope: RequestScope, run: str) -> list[SnapshotReader]:
         """All snapshots that can be read, steps ascending."""
-        directory, entries = self._entries(request, run)
-        return [self._reader(request, directory, entry) for entry in entries.values() if entry.problem is None]
+        directory, entries = self._entries(scope, run)
+        return [self._reader(scope, directory, entry) for entry in entries.values() if entry.problem is None]
 
-    def graph(self, request: Request, run: str) -> schema.Graph:
+    def graph(self, scope: RequestScope, run: str) -> schema.Graph:
         """The run's newest graph. Raises NotFoundError, UnreadableError."""
-        _, data = self._find(request, run)
-        graph = self._events.graph(request, data)
+        _, data = self._find(scope, run)
+        graph = self._events.graph(scope, data)
         if graph is None:
             raise NotFoundError(f"The run {run:.80} has no graph.")
         return graph
 
-    def _find(self, request: Request, run: str) -> tuple[str, Data]:
+    def _find(self, scope: RequestScope, run: str) -> tuple[str, Data]:
         own = metadata.RUN_DIRECTORY if run == "." else f"{run}/{metadata.RUN_DIRECTORY}"
-        data = self._events.data(request, [own, run])
+        data = self._events.data(scope, [own, run])
         for name in (own, run):
             if data.get(name):
                 return name, data[name]
         raise NotFoundError(f"There is no run {run:.80} with activations below {self.logdir}.")
 
-    def _entries(self, request: Request, run: str) -> tuple[Path, dict[int, Entry]]:
+    def _entries(self, scope: RequestScope, run: str) -> tuple[Path, dict[int, Entry]]:
         """The directory of a run, and its current snapshots by step."""
-        name, data = self._find(request, run)
+        name, data = self._find(scope, run)
         directory = run_directory(name, self._roots)
         edition = self._editions.edition(directory)
-        return directory or Path(self.logdir), self._events.current(request, data, edition)
+        return directory or Path(self.logdir), self._events.current(scope, data, edition)
 
-    def _reader(self, request: Request, directory: Path, entry: Entry) -> SnapshotReader:
+    def _reader(self, scope: RequestScope, directory: Path, entry: Entry) -> SnapshotReader:
         """The reader of a snapshot, cached by the digest of its content."""
         if entry.brief is None:
             raise UnreadableError(entry.problem or f"The snapshot of step {entry.step} was not read yet. Ask again.")
         key = directory, content_digest(entry.brief.digest, directory, entry.brief.files)
-        return self._readers.get(key, lambda: SnapshotReader(self._events.record(request, entry), directory))
+        return self._readers.get(key, lambda: SnapshotReader(self._events.record(scope, entry), directory))

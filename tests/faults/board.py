@@ -15,7 +15,7 @@ from tensorboard.data import server_ingester
 from tensorboard.plugins import base_plugin
 from tensorboard.util import grpc_util
 
-from tensorboard_activis.serve.event_source import Request
+from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.runs import Runs
 
 _PATIENCE = 60.0
@@ -66,7 +66,7 @@ def _rustboard(logdir: Path) -> Iterator[provider_module.DataProvider]:
 def _steps(provider: provider_module.DataProvider, logdir: Path, run: str) -> list[int]:
     flags = argparse.Namespace(logdir_spec="")
     runs = Runs(base_plugin.TBContext(data_provider=provider, logdir=str(logdir), flags=flags))
-    request = Request(RequestContext(), "")
+    request = RequestScope(RequestContext(), "")
     shown = []
     for one in runs.list_runs(request).runs:
         for step in one.steps if one.name == run else ():

@@ -34,7 +34,7 @@ from tensorboard_activis.framing import framed
 from tensorboard_activis.metadata import partial_name
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
-from tensorboard_activis.serve.event_source import Request
+from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.runs import Runs
 from tensorboard_activis.write.arrays import ArrayWriter
@@ -52,7 +52,7 @@ _GRAPH = schema.Graph(
     (),
 )
 _LAYERS = (schema.LayerInfo("head", NEURONS, "none", 0, _SHAPE),)
-_REQUEST = Request(RequestContext(), "")
+_REQUEST = RequestScope(RequestContext(), "")
 
 
 class Fault(Exception):

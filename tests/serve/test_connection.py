@@ -12,7 +12,7 @@ import werkzeug.serving
 
 from tensorboard_activis.query.limits import AbandonedError, check_time
 from tensorboard_activis.serve.connection import connection_closed
-from tensorboard_activis.serve.event_source import Request
+from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.parameters import Parameters
 from tensorboard_activis.serve.responses import bytes_response
 from tensorboard_activis.serve.routes import Application, route
@@ -51,7 +51,7 @@ class Work:
     def __init__(self) -> None:
         self.begun, self.abandoned, self.stop = threading.Event(), threading.Event(), threading.Event()
 
-    def __call__(self, request: werkzeug.Request, of: Request, given: Parameters) -> werkzeug.Response:
+    def __call__(self, request: werkzeug.Request, of: RequestScope, given: Parameters) -> werkzeug.Response:
         self.begun.set()
         try:
             while not self.stop.wait(0.01):

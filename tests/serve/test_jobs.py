@@ -33,14 +33,14 @@ def test_a_job_runs_once_and_reports() -> None:
         go.wait(10)
         return 2
 
-    job = jobs.ask("a", work)
+    job = jobs.submit("a", work)
     until(lambda: job.progress == 0.5)
     assert (job.state, job.result) == ("running", 1)
-    assert jobs.ask("a", work) is job
+    assert jobs.submit("a", work) is job
     go.set()
     until(lambda: job.state == "done")
     assert (job.result, job.progress, len(made)) == (2, 1.0, 1)
-    assert jobs.ask("a", work) is job
+    assert jobs.submit("a", work) is job
 
 
 def test_waiting_jobs_are_bounded_and_can_be_cancelled() -> None:
@@ -52,14 +52,14 @@ def test_waiting_jobs_are_bounded_and_can_be_cancelled() -> None:
             time.sleep(0.005)
         return 3
 
-    first = jobs.ask("first", work)
+    first = jobs.submit("first", work)
     until(lambda: first.state == "running")
-    waiting = [jobs.ask(index, work) for index in range(QUEUE)]
+    waiting = [jobs.submit(index, work) for index in range(QUEUE)]
     with pytest.raises(TooLargeError, match=f"{QUEUE} layouts wait"):
-        jobs.ask("more", work)
+        jobs.submit("more", work)
     jobs.cancel(3)
     assert waiting[3].state == "cancelled"
-    more = jobs.ask("more", work)
+    more = jobs.submit("more", work)
     jobs.cancel("first")
     until(lambda: waiting[0].state == "running")
     assert first.state == "cancelled"
@@ -80,28 +80,28 @@ def test_a_job_that_nobody_asks_for_ends_and_can_be_asked_for_again(monkeypatch:
             time.sleep(0.005)
         return 3
 
-    job, waiting = jobs.ask("a", work), jobs.ask("b", work)
+    job, waiting = jobs.submit("a", work), jobs.submit("b", work)
     end = time.monotonic() + 1
     while time.monotonic() < end:  # its tab is open
-        assert jobs.ask("a", work) is job
+        assert jobs.submit("a", work) is job
         time.sleep(0.01)
     assert job.state == "running"
     until(lambda: job.state == "cancelled")
     until(lambda: waiting.state == "cancelled")
     assert begun == [job]
     go.set()
-    again = jobs.ask("a", work)
+    again = jobs.submit("a", work)
     until(lambda: again.state == "done")
     assert again.result == 3
 
 
 def test_results_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tensorboard_activis.serve.jobs.KEPT_BYTES", 25)
+    monkeypatch.setattr("tensorboard_activis.serve.jobs.MAX_RESULT_BYTES", 25)
     jobs: Jobs[str] = Jobs(len)
     for key in "abc":
-        job = jobs.ask(key, lambda job: 10 * "x")
+        job = jobs.submit(key, lambda job: 10 * "x")
         until(lambda job=job: job.state == "done")  # type: ignore[misc]
-    jobs.ask("d", lambda job: "x")
+    jobs.submit("d", lambda job: "x")
     assert [key for key in "abc" if jobs.find(key)] == ["b", "c"]
 
 
@@ -112,10 +112,10 @@ def test_a_failed_job_says_why_and_can_be_asked_again(error: Exception) -> None:
     def fail(job: Job[int]) -> int:
         raise error
 
-    job = jobs.ask("a", fail)
+    job = jobs.submit("a", fail)
     until(lambda: job.state == "failed")
     assert job.problem is error
-    again = jobs.ask("a", lambda job: 1)
+    again = jobs.submit("a", lambda job: 1)
     until(lambda: again.state == "done")
 
 
@@ -123,7 +123,7 @@ def test_a_failed_job_says_why_and_can_be_asked_again(error: Exception) -> None:
 def test_jobs_give_way_to_requests() -> None:
     jobs: Jobs[int] = Jobs()
     own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())  # 0, or what `nice` says
-    job = jobs.ask("a", lambda job: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    job = jobs.submit("a", lambda job: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
     until(lambda: job.state == "done")
     assert job.result == min(own + 10, LOWEST)
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own

@@ -13,7 +13,7 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis import metadata
 from tensorboard_activis.codec import decode_snapshot
-from tensorboard_activis.serve.event_source import Request
+from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.runs import Runs
 from tensorboard_activis.write.events import EventWriter
@@ -81,7 +81,7 @@ def test_two_sessions_of_one_step_are_shown_as_the_newer(tmp_path: Path) -> None
         logdir=str(tmp_path),
         flags=argparse.Namespace(logdir_spec=""),
     )
-    runs, request = Runs(context), Request(CONTEXT, "")
+    runs, request = Runs(context), RequestScope(CONTEXT, "")
     for step, data in ((1, old), (3, new)):
         mean = runs.snapshot(request, "run", step).summary("head").mean[0]
         np.testing.assert_allclose(mean, data.activations["head"].mean(axis=0), atol=1e-6)

@@ -16,13 +16,13 @@ from tensorboard.plugins import base_plugin
 from tensorboard_activis.blobs import Blob, event_files, scan
 from tensorboard_activis.serve import run_list
 from tensorboard_activis.serve.encoding import encode_json
-from tensorboard_activis.serve.event_source import Request
+from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.run_list import SETTLED_SECONDS
 from tensorboard_activis.serve.runs import Runs
 from tests.hostile.served import Provider
 from tests.records import small_data, write_run
 
-REQUEST = Request(RequestContext(), "")
+REQUEST = RequestScope(RequestContext(), "")
 STEPS = (1, 2, 3)
 
 

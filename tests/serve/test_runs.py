@@ -11,7 +11,7 @@ from tensorboard_activis.errors import QueryError
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.damage import DamageWatch
 from tensorboard_activis.serve.directories import Root, roots, run_directory, shown_name
-from tensorboard_activis.serve.parameters import Parameters, parameters
+from tensorboard_activis.serve.parameters import Parameters, parse_parameters
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 
@@ -142,18 +142,18 @@ def test_not_whole_numbers(value: object) -> None:
 
 
 def test_parameters_of_both_kinds() -> None:
-    got = parameters(
+    got = parse_parameters(
         werkzeug.test.EnvironBuilder(query_string={"n": "-3", "t": "é", "j": '{"a": [1]}', "b": "true"}).get_request()
     )
-    posted = parameters(
+    posted = parse_parameters(
         werkzeug.test.EnvironBuilder(method="POST", json={"n": -3, "t": "é", "j": {"a": [1]}, "b": True}).get_request()
     )
     for given in (got, posted):
-        assert (given.integer("n"), given.text("t"), given.structure("j"), given.boolean("b")) == (
+        assert (given.integer("n"), given.string("t"), given.structure("j"), given.boolean("b")) == (
             -3,
             "é",
             {"a": [1]},
             True,
         )
-        assert (given.optional_text("none"), given.structure("none"), given.integer("none", 4)) == (None, None, 4)
+        assert (given.optional_string("none"), given.structure("none"), given.integer("none", 4)) == (None, None, 4)
         assert given.boolean("none") is False

@@ -1,1 +1,1 @@
-"""Arithmetic on float16 activations: bits, sums, statistics of sets of rows, tests and intervals, threads."""
+"""Numerics on float16 activations: bit patterns, sums, statistics of sets of instances, tests and intervals, thread pool."""

@@ -1,4 +1,4 @@
-"""Goes through rows of float16 in blocks that fit into a core's cache, in memory that each thread reuses."""
+"""Iterates over float16 activations in blocks that fit a core's cache, with buffers that a thread reuses."""
 
 import threading
 from collections.abc import Iterator

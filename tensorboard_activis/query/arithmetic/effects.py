@@ -1,4 +1,4 @@
-"""Effect sizes and tests of two sets of instances on every neuron: Hedges' g, Welch's t test, false discovery rates."""
+"""Effect sizes and significance tests between two sets of instances, for every neuron."""
 
 import math
 
@@ -31,7 +31,7 @@ def effect_size(mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> np.ndar
 
 
 def correction(degrees: np.ndarray) -> np.ndarray:
-    """Hedges' factor, exact: Γ(m/2) ÷ (√(m/2) Γ((m − 1)/2)) for m degrees of freedom, NaN for none; 0 for one."""
+    """Hedges' small-sample correction, exact: Γ(m/2) ÷ (√(m/2) Γ((m − 1)/2)) for m degrees of freedom, NaN for none; 0 for one."""
     degrees = np.asarray(degrees)
     known, places = np.unique(degrees, return_inverse=True)
     return np.array([_correction(float(one)) for one in known])[places].reshape(degrees.shape)
@@ -46,7 +46,7 @@ def _correction(degrees: float) -> float:
 
 
 def welch(mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Two-sided p of Welch's t test, float64 [neurons]: that chance alone puts the means so far apart.
+    """Two-sided p value of Welch's t test for the difference of two means, float64 [neurons].
 
     Arguments:
         mean, std, count: [2, neurons], population deviations.

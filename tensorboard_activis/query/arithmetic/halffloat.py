@@ -1,4 +1,4 @@
-"""float16 by its bits, at memory speed.
+"""Fast float16 operations on the bit patterns.
 
 numpy converts float16 one by one; here the bits are widened in bulk. Moved to float32's place, sign, exponent and mantissa read
 as the value times 2**-112 (the difference of the two exponent biases), subnormals included, so widening is exact for every

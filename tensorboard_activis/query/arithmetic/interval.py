@@ -1,4 +1,4 @@
-"""Confidence intervals of the mean of a sample."""
+"""Confidence intervals for the mean, estimated from the sample."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Medians of every neuron over sets of float16 rows, exact: each neuron's values are sorted by their bits.
+"""Exact medians of every neuron over sets of instances, by sorting the bit patterns of float16 values.
 
 Sixteen bits are sorted by radix in two passes, whatever their order was: a third of what finding the middle takes numpy.
 """

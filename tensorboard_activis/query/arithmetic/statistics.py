@@ -1,4 +1,4 @@
-"""Mean, deviation, maximum and share above zero of sets of float16 rows, in one pass; a second one where rounding would be seen."""
+"""Statistics of every neuron over sets of instances, in one pass over the activations, and a second for exact extremes."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

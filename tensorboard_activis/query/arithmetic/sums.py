@@ -1,4 +1,4 @@
-"""Sums over sets of float16 rows, a share of the rows at a time.
+"""Sums of float16 activations over sets of instances, computed in parts by several threads.
 
 Rows are widened in blocks that a core's cache holds and summed for all sets at once: one pass over the rows, however many sets.
 Sums are about a pivot: sums of squares about zero would lose a small spread beside a large mean.

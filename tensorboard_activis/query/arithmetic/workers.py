@@ -1,4 +1,4 @@
-"""The thread pool that all queries of a process share, with BLAS held to one thread per product.
+"""The thread pool that all queries of a process share, with BLAS limited to one thread meanwhile.
 
 BLAS' threads wait for each other after every product. On a machine that trains a model beside us such waiting took 100 times as
 long as the work, so the rows are shared out here and each share is multiplied in its own thread.
@@ -68,7 +68,7 @@ if hasattr(os, "register_at_fork"):  # threads do not outlive a fork
 
 
 def in_parts(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-    """What `work` makes of each part, in their order, by the threads of the process.
+    """Maps `work` over the parts in a thread pool that all queries share; yields the results in order.
 
     Few parts of one query are under way at a time, so a short question need not wait for the whole of a long one: parts should
     take about 10 ms.

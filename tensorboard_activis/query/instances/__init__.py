@@ -1,1 +1,1 @@
-"""The kept instances and what is known of each: columns, classes, content, tables, groups, files."""
+"""Kept instances: columns, classes, content, tables, groups, export."""

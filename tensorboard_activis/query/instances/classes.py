@@ -1,4 +1,4 @@
-"""Labels and predictions as class indices and names."""
+"""Labels and predictions of instances, as class indices and class names."""
 
 import contextlib
 from collections.abc import Iterable
@@ -59,7 +59,7 @@ def prediction_values(snapshot: SnapshotReader) -> np.ndarray | None:
 
 
 def label_sets(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray] | None:
-    """Who carries which label, where an instance may have several: names, and bool [labels, instances]; None elsewhere."""
+    """Membership of instances with several labels: names of the labels, and bool [labels, instances]; None for single labels."""
     table = snapshot.instances
     if "label" not in table.column_names or not is_list(table.schema.field("label").type):
         return None
@@ -71,12 +71,12 @@ def label_sets(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray] | None:
 
 
 def is_classes(values: np.ndarray | None) -> bool:
-    """Whether these are class indices, not numbers to predict."""
+    """Whether these are class indices, rather than regression targets."""
     return values is not None and values.dtype == np.int32
 
 
 def class_name(snapshot: SnapshotReader, index: int) -> str | None:
-    """The name of a class: its number where classes have no names; None for −1."""
+    """The name of a class, given its index; the index as a string where classes have no names, None for −1."""
     if index < 0:
         return None
     names = snapshot.record.class_names
@@ -93,40 +93,41 @@ def named(snapshot: SnapshotReader, values: np.ndarray | None, row: int) -> str 
 
 
 def identifier(snapshot: SnapshotReader, row: int) -> int | str:
-    """The id of a kept instance."""
+    """The instance id of a kept instance, given its index."""
     value: int | str = snapshot.instances.column("id")[row].as_py()
     return value
 
 
 def check_instance(snapshot: SnapshotReader, row: int) -> int:
-    """Raises NotFoundError when there is no such row among the kept and pinned instances."""
+    """Checks the index of a kept instance and returns it. Raises NotFoundError."""
     if not 0 <= row < snapshot.rows:
         raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.rows - 1}; got {row}.")
     return row
 
 
-def row_of_id(snapshot: SnapshotReader, identity: int | str) -> int:
-    """The row of a kept instance. Whole numbers may be written as text.
+def index_of_id(snapshot: SnapshotReader, instance_id: int | str) -> int:
+    """The index of a kept instance, given its instance id; integers may be given as strings.
 
-    Raises NotFoundError when no instance of this id was kept.
+    Raises:
+        NotFoundError: no instance of this id was kept.
     """
-    ids = snapshot.instances.column("id")
-    row = -1
-    if pa.types.is_integer(ids.type):
+    id_column = snapshot.instances.column("id")
+    index = -1
+    if pa.types.is_integer(id_column.type):
         with contextlib.suppress(ValueError, pa.ArrowInvalid, OverflowError):
-            row = pc.index(ids, pa.scalar(int(identity), ids.type)).as_py()
+            index = pc.index(id_column, pa.scalar(int(instance_id), id_column.type)).as_py()
     else:
-        row = pc.index(ids, pa.scalar(str(identity), ids.type)).as_py()
-    if row < 0:
+        index = pc.index(id_column, pa.scalar(str(instance_id), id_column.type)).as_py()
+    if index < 0:
         raise NotFoundError(
-            f"No instance with the id {str(identity)!r:.60} was kept: the sample holds {snapshot.record.kept:,} of "
+            f"No instance with the id {str(instance_id)!r:.60} was kept: the sample holds {snapshot.record.kept:,} of "
             f"{snapshot.record.seen:,} instances."
         )
-    return int(row)
+    return int(index)
 
 
 def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[InstanceBrief]:
-    """What lists of instances show of each."""
+    """Brief descriptions of kept instances, given their indices, for lists: id, label, prediction."""
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
 
     def shown(column: str, values: np.ndarray | None, row: int) -> str | float | None:
@@ -141,7 +142,7 @@ def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[InstanceBrief]
 
 
 def _several(snapshot: SnapshotReader, column: str, row: int) -> str | None:
-    """The classes of an instance that may have more than one, as a text; None where there is no such column."""
+    """The classes of an instance with several labels as one string; None where there is no such column."""
     table = snapshot.instances
     if column not in table.column_names or not is_list(table.schema.field(column).type):
         return None

@@ -1,4 +1,4 @@
-"""Statistics of columns: ranges and quantiles of numbers and times, the most frequent values of the others."""
+"""Statistics of columns: ranges and quantiles of numbers, most frequent values of the others, completions of typed prefixes."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -199,10 +199,10 @@ def _describe(name: str, column: pa.ChunkedArray, prefix: str, limit: int) -> Co
         column = column.cast(column.type.value_type)
     counted = pc.value_counts(column.drop_null())
     values, numbers = counted.field("values").cast(pa.string()), counted.field("counts")
-    keep = pc.less_equal(pc.utf8_length(values), LONGEST)
+    matches = pc.less_equal(pc.utf8_length(values), LONGEST)
     if prefix:
-        keep = pc.and_(keep, pc.starts_with(pc.utf8_lower(values), prefix.lower()))
-    matching = pa.table({"value": values, "count": numbers}).filter(keep)
+        matches = pc.and_(matches, pc.starts_with(pc.utf8_lower(values), prefix.lower()))
+    matching = pa.table({"value": values, "count": numbers}).filter(matches)
     first = matching.take(
         pc.select_k_unstable(matching, limit, [("count", "descending"), ("value", "ascending")])
         if limit and matching.num_rows  # of nothing, pyarrow 18 makes nothing that Python could hold

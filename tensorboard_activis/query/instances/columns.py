@@ -1,4 +1,4 @@
-"""Columns of the instances as flat arrays, to draw by."""
+"""Columns of the kept instances as flat arrays, by which views colour and filter points."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from tensorboard_activis.query.instances.classes import label_values, prediction
 from tensorboard_activis.query.instances.content import CONTENT
 from tensorboard_activis.read.snapshot import SnapshotReader
 
-_OUTCOMES = ("score", "loss", "label_score")
-_BUILT_IN = ("id", "label", "prediction", "correct", *_OUTCOMES, *CONTENT)
+_SCORE_COLUMNS = ("score", "loss", "label_score")
+_BUILT_IN = ("id", "label", "prediction", "correct", *_SCORE_COLUMNS, *CONTENT)
 #: A column of texts with more values than this is no set of categories.
 MAX_CATEGORIES = 1_000
 
@@ -87,7 +87,7 @@ def columns(snapshot: SnapshotReader) -> Columns:
                 case "list" | None:  # nothing that one mark could show
                     continue
     return Columns(
-        id=_ids(table.column("id")),
+        id=_id_columns(table.column("id")),
         label=np.full(rows, -1, np.int32) if label is None else label,
         prediction=np.full(rows, -1, np.int32) if prediction is None else prediction,
         correct=correct.astype(np.uint8),
@@ -100,10 +100,10 @@ def columns(snapshot: SnapshotReader) -> Columns:
     )
 
 
-def _ids(ids: pa.ChunkedArray) -> Int64Array | TextIds:
-    if pa.types.is_integer(ids.type):
-        return np.asarray(ids.to_numpy(), np.int64)
-    encoded = [str(text).encode() for text in ids.to_pylist()]
+def _id_columns(id_column: pa.ChunkedArray) -> Int64Array | TextIds:
+    if pa.types.is_integer(id_column.type):
+        return np.asarray(id_column.to_numpy(), np.int64)
+    encoded = [str(text).encode() for text in id_column.to_pylist()]
     offsets = np.zeros(len(encoded) + 1, np.uint32)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
     return TextIds(np.frombuffer(b"".join(encoded), np.uint8), offsets)

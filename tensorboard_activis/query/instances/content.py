@@ -1,4 +1,4 @@
-"""What an instance is: its picture, sound, text or numbers."""
+"""The content of an instance: its image, audio, text or numbers."""
 
 from typing import Literal, TypeAlias
 
@@ -22,7 +22,7 @@ def describe_content(snapshot: SnapshotReader) -> tuple[ContentKind | None, bool
 
 
 def content(snapshot: SnapshotReader, row: int) -> tuple[ContentKind, bytes | str | list[float]]:
-    """The instance itself: ("image", PNG bytes), ("audio", WAV bytes), ("text", text) or ("numbers", values).
+    """The kind and content of an instance: ("image", PNG bytes), ("audio", WAV bytes), ("text", str) or ("numbers", values).
 
     Raises NotFoundError.
     """

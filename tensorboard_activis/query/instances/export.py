@@ -1,4 +1,4 @@
-"""A selection of instances as CSV or Parquet."""
+"""Exports a selection of instances as CSV or Parquet."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_table(snapshot: SnapshotReader, page: Page) -> pa.Table:
-    """The page's instances in its order, without its offset and limit: `row` and every column but pictures and arrays."""
+    """The instances of a page, without offset and limit: `row` (the index) and every column but images, audio and arrays."""
     chosen = select(snapshot, page)
     if len(chosen) > MAX_ROWS:
         raise TooLargeError(
@@ -33,7 +33,7 @@ def export_table(snapshot: SnapshotReader, page: Page) -> pa.Table:
 
 
 def to_csv(table: pa.Table) -> str:
-    """CSV as spreadsheets read it: missing values are empty, and no text becomes a formula."""
+    """Serializes a table as CSV for spreadsheets: nulls are empty, and strings are escaped that would be formulas."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([_inert(name) for name in table.column_names])
@@ -54,7 +54,7 @@ def _inert(value: object) -> object:
 
 
 def to_parquet(table: pa.Table) -> bytes:
-    """Parquet with the columns' own types."""
+    """Serializes a table as Parquet, with the types of its columns."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     content: bytes = sink.getvalue().to_pybytes()

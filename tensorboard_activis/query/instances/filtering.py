@@ -1,4 +1,4 @@
-"""The instances that an expression selects, computed within the limits of a request."""
+"""Filters instances by an expression, within the time limits of a request."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 
 
 def matching(snapshot: SnapshotReader, expression: str, prefix: int | None = None) -> np.ndarray:
-    """For which kept instances the expression is true, bool [instances].
+    """Evaluates an expression over the kept instances: a mask, bool [instances].
 
     The rows are computed in parts by the threads of all queries; the limits of the request are looked at between them, and
     between the functions of texts within them.

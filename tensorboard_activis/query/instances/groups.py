@@ -1,4 +1,4 @@
-"""Groups instances by the values of a column, and counts how well each group is predicted."""
+"""Groups instances by a column, with the number of instances, accuracy and mean loss of each group."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ def groups(snapshot: SnapshotReader, by: str = "label", expression: str | None =
 
 
 def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | None = None) -> pa.Table:
-    """One row per value of a column, the most instances first, then by the value; a missing value is a group of its own.
+    """Groups the kept instances by the values of a column, largest group first, then by value; null is a group of its own.
 
     Columns: `value`; `count` of kept instances; `right` and `wrong` of those that can be either; mean `score` and `loss`, null
     without any. An instance with several values counts in each.

@@ -1,4 +1,4 @@
-"""Lists the columns that an expression may use, with their kinds."""
+"""The kinds of the columns that an expression may use."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Columns of lists, such as the labels of instances that have more than one."""
+"""Columns of lists, such as the labels of instances with several labels, as strings."""
 
 import pyarrow as pa
 import pyarrow.compute as pc

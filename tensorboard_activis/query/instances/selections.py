@@ -1,4 +1,4 @@
-"""Kept instances by an expression, and a neuron's activation on each of them."""
+"""Instances selected by an expression, and the activation of a neuron on each instance."""
 
 from dataclasses import dataclass
 

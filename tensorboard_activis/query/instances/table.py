@@ -1,4 +1,4 @@
-"""Filters, sorts and pages the table of kept instances."""
+"""The table of kept instances: filtered, sorted, paged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

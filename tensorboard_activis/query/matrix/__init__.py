@@ -1,1 +1,1 @@
-"""The neuron activation matrix: its rows, statistics, order, colours; and the heat strips of the graph."""
+"""The neuron activation matrix: rows, statistics, order, colour scales; and the heat strips of the graph."""

@@ -1,4 +1,4 @@
-"""Orders neurons by hierarchical clustering over the rows of a matrix."""
+"""Orders neurons by hierarchical clustering of their values over the rows of a matrix."""
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def _by_angle(points: np.ndarray) -> np.ndarray:
 
 
 def _merges(distances: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of clusters in an order in which they can be merged; a merged cluster keeps its first one's number."""
+    """Hierarchical clustering: pairs of clusters in the order of merging; a merged cluster has the number of its first part."""
     count = len(distances)
     np.fill_diagonal(distances, np.inf)
     sizes = np.ones(count)
@@ -54,10 +54,10 @@ def _merges(distances: np.ndarray) -> list[tuple[int, int]]:
         if not chain:
             chain = [int(np.argmax(alive))]
         while True:
-            here = chain[-1]
-            nearest = int(np.argmin(distances[here]))
+            position = chain[-1]
+            nearest = int(np.argmin(distances[position]))
             # Of equally near ones the one before, or the chain could run in circles.
-            if len(chain) > 1 and distances[here, chain[-2]] <= distances[here, nearest]:
+            if len(chain) > 1 and distances[position, chain[-2]] <= distances[position, nearest]:
                 break
             chain.append(nearest)
         second, first = chain.pop(), chain.pop()

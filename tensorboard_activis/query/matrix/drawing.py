@@ -1,4 +1,4 @@
-"""What the route `matrix` answers: statistics as numbers, or one of them as bytes to be drawn."""
+"""Answers the route `matrix`: statistics as float32, or one statistic quantized to bytes for drawing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Orders the leaves of a hierarchical clustering so that neighbours are as alike as possible.
+"""Optimal leaf ordering of a hierarchical clustering, which puts the most similar leaves side by side.
 
 Source: Bar-Joseph, Gifford, Jaakkola, "Fast optimal leaf ordering for hierarchical clustering", Bioinformatics 17, 2001.
 """

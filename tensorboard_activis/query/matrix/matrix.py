@@ -1,4 +1,4 @@
-"""The neuron activation matrix: statistics of every neuron over mixed rows."""
+"""The neuron activation matrix: statistics of every neuron over declared subsets, expressions and instances."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

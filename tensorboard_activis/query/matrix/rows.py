@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
-from tensorboard_activis.query.instances.classes import check_instance, row_of_id
+from tensorboard_activis.query.instances.classes import check_instance, index_of_id
 from tensorboard_activis.query.instances.filtering import matching
 from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -57,7 +57,7 @@ def _shown(value: object) -> str:
 
 
 def subset_index(snapshot: SnapshotReader, name: str) -> int:
-    """Position of a declared subset in the summaries, the first of that name. Raises NotFoundError."""
+    """The index of a declared subset in the summaries, the first of that name. Raises NotFoundError."""
     position = snapshot.subset_positions.get(name)
     if position is not None:
         return position
@@ -65,35 +65,36 @@ def subset_index(snapshot: SnapshotReader, name: str) -> int:
     raise NotFoundError(f"There is no subset {name:.80}. There are: {names:.600}.")
 
 
-def rows_here(snapshot: SnapshotReader, there: SnapshotReader, rows: Sequence[Row]) -> list[Row]:
-    """Rows of another snapshot as they are in this one: subsets by name, instances by id, expressions as they are.
+def translate_rows(snapshot: SnapshotReader, other: SnapshotReader, rows: Sequence[Row]) -> list[Row]:
+    """Translates rows of another snapshot to this one: subsets by name, instances by id, expressions unchanged.
 
-    What is not here is `Row()`: nothing is known of it. Raises NotFoundError for what is not there either.
+    A subset or instance that this snapshot does not have becomes `Row()`, an empty row. Raises NotFoundError for one that the
+    other snapshot does not have either.
     """
-    if snapshot.same_instances(there) and snapshot.record.subsets == there.record.subsets:
+    if snapshot.same_instances(other) and snapshot.record.subsets == other.record.subsets:
         return list(rows)
     names = {subset.name for subset in snapshot.record.subsets}
 
-    def here(row: Row) -> Row:
+    def translated(row: Row) -> Row:
         if row.subset is not None and row.subset not in names:
-            subset_index(there, row.subset)
+            subset_index(other, row.subset)
             return Row()
         if row.instance is None:
             return row
-        identity = there.instances.column("id")[check_instance(there, row.instance)].as_py()
+        instance_id = other.instances.column("id")[check_instance(other, row.instance)].as_py()
         try:
-            return Row(instance=row_of_id(snapshot, identity))
+            return Row(instance=index_of_id(snapshot, instance_id))
         except NotFoundError:
             return Row()
 
-    return [here(row) for row in rows]
+    return [translated(row) for row in rows]
 
 
 def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = None) -> np.ndarray:
-    """Which instances of the sample each row stands for, bool [rows, instances]; with `prefix` only of the first so many.
+    """The members of each row among the sample: masks, bool [rows, instances]; with `prefix` of its first `prefix` instances.
 
-    Pinned instances are in no set: who chose them chose what is special.
-    A declared subset whose expression cannot be computed over the sample (its column was not kept) has no members.
+    Pinned instances are members of no row, since they are not a random choice. A declared subset whose expression cannot be
+    computed over the sample, because its column was not kept, has no members.
     """
     kept = snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
     masks = np.zeros((len(rows), kept), bool)

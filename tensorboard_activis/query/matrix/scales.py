@@ -1,4 +1,4 @@
-"""Colour scales of a matrix: z-scores of each neuron over the rows, its share of its range, or raw values."""
+"""Colour scales of a matrix: standardized per neuron, by the range of each neuron, or raw values; with rounded ends."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields

@@ -65,7 +65,7 @@ def difference_order(mean: np.ndarray, effect: np.ndarray) -> np.ndarray:
 
 
 def order(sort: Sort, mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> Order:
-    """The neurons in sorted order.
+    """Sorts the neurons of a matrix; returns their indices.
 
     Arguments:
         mean, std, count: [rows, neurons].

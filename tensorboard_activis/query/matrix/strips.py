@@ -1,4 +1,4 @@
-"""Heat strips of the graph: the relative mean and the state of every neuron of every recorded layer."""
+"""Heat strips of the graph: mean activation and state of every neuron of every recorded layer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

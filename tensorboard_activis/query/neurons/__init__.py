@@ -1,1 +1,1 @@
-"""How neurons respond: one neuron in detail, a subset against the rest, one instance against its classes."""
+"""Details of one neuron, of one subset against all other instances, and of one instance."""

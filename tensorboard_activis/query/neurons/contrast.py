@@ -1,4 +1,4 @@
-"""Compares an instance with its own class and the class that was predicted: the neurons on which it differs from either."""
+"""Compares an instance with its own class and with the predicted one, to explain a wrong prediction by neurons."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One instance: its scores, its neighbours in a layer, and why it was taken for another class."""
+"""Details of one instance: class probabilities, nearest neighbours in a layer, and an explanation of a wrong prediction."""
 
 from dataclasses import dataclass
 
@@ -199,7 +199,7 @@ def why_not(snapshot: SnapshotReader, layer: str, row: int) -> ClassContrast | N
 
 
 def instance(snapshot: SnapshotReader, layer: str, row: int) -> InstanceDetail:
-    """Everything of one instance. Raises NotFoundError."""
+    """The details of one instance, answer of the route `instance`. Raises NotFoundError."""
     check_instance(snapshot, row)
     (own,) = briefs(snapshot, [row])
     near = neighbours(snapshot, layer, row)

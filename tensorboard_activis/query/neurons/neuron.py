@@ -1,4 +1,4 @@
-"""One neuron: its distribution per row, the instances that drive it, the classes it tells apart, its change over the steps."""
+"""Details of one neuron: histograms, top and bottom instances, class selectivity, change over the steps."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -142,12 +142,12 @@ def histograms(
 
 
 def _sampled(snapshot: SnapshotReader, prefix: int | None) -> int:
-    """Rows of the sample that are looked at; pinned instances lie behind it."""
+    """Number of instances of the sample that are used; pinned instances come after the sample."""
     return snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
 
 
 def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[Records[Driver], Records[Driver]]:
-    """The instances that drive the neuron most and least, each with its value; ties in row order."""
+    """The instances with the highest and the lowest activation, each with its value; ties in the order of indices."""
     both = ordinals.highest(values, EXTREMES), ordinals.lowest(values, EXTREMES)
     top, bottom = (
         Records(
@@ -163,7 +163,7 @@ def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[Records[Driv
 
 
 def selectivity(snapshot: SnapshotReader, values: np.ndarray, prefix: int | None = None) -> Records[ClassSeparation]:
-    """AUC and d of every class that the sample holds, best separated first; empty without classes."""
+    """Class selectivity: AUC and effect size d of every class in the sample, best separated first; empty without classes."""
     sampled = _sampled(snapshot, prefix)
     classes = _classes(snapshot, sampled)
     if classes is None:
@@ -219,7 +219,7 @@ def _classes(snapshot: SnapshotReader, sampled: int) -> tuple[Callable[[int], st
 
 
 def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> Records[StepStatistics]:
-    """The neuron's mean and deviation over all instances at every step that recorded it; unreadable steps are left out."""
+    """Mean and standard deviation of the neuron over all instances, at every step that recorded it and can be read."""
     statistics = []
     for snapshot in snapshots:
         try:
@@ -242,7 +242,7 @@ def neuron(
     steps: Iterable[SnapshotReader],
     prefix: int | None = None,
 ) -> NeuronDetail:
-    """Everything of one neuron.
+    """The details of one neuron, answer of the route `neuron`.
 
     Arguments:
         rows: those that get a histogram.

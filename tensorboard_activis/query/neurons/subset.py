@@ -1,4 +1,4 @@
-"""Compares a subset with all other instances: accuracy, confusion, and the neurons on which they differ most."""
+"""Details of one subset: size, accuracy, confusion, and the neurons on which it differs most from all other instances."""
 
 from dataclasses import dataclass
 
@@ -111,7 +111,7 @@ class SubsetDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PredictionSummary:
     """How the kept instances of a subset were predicted.
 
     Attributes:
@@ -127,14 +127,14 @@ class Outcome:
     confusion: Records[ConfusionPair]
 
 
-def outcome(snapshot: SnapshotReader, row: Row) -> Outcome:
-    """How well a subset is predicted, of its kept instances. Raises NotFoundError, ExpressionError."""
+def prediction_summary(snapshot: SnapshotReader, row: Row) -> PredictionSummary:
+    """Accuracy and confusion of a subset, from its kept instances. Raises NotFoundError, ExpressionError."""
     chosen = np.flatnonzero(members(snapshot, [_a_set(row)])[0])
     recorded = snapshot.record.columns
     correct = snapshot.column("correct")[chosen] if "correct" in recorded else np.zeros(0, np.uint8)
     loss = snapshot.column("loss")[chosen] if "loss" in recorded else np.zeros(0, np.float32)
     judged, loss = correct[correct <= 1], loss[np.isfinite(loss)]
-    return Outcome(
+    return PredictionSummary(
         kept=len(chosen),
         judged=len(judged),
         accuracy=float(judged.mean()) if judged.size else float("nan"),
@@ -209,14 +209,14 @@ def _a_set(row: Row) -> Row:
 
 
 def subset(snapshot: SnapshotReader, layer: str, row: Row, shown: int | None = SHOWN) -> SubsetDetail:
-    """Everything of one subset in one layer.
+    """The details of one subset in one layer, answer of the route `subset`.
 
     Arguments:
         shown: how many neurons are listed; all that have an effect when None.
 
-    Raises as `outcome` and `differences`.
+    Raises as `prediction_summary` and `differences`.
     """
-    predicted, difference = outcome(snapshot, row), differences(snapshot, layer, row)
+    predicted, difference = prediction_summary(snapshot, row), differences(snapshot, layer, row)
     tested = np.isfinite(difference.q)
     return SubsetDetail(
         n=difference.source.n,

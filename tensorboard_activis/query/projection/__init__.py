@@ -1,1 +1,1 @@
-"""Projects instances to two dimensions: principal components and t-SNE, aligned from step to step."""
+"""Projections of instances to two dimensions: PCA, t-SNE, and their alignment over steps."""

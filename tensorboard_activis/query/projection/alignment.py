@@ -1,4 +1,4 @@
-"""Aligns two layouts of the same instances by rotation and reflection (Procrustes)."""
+"""Aligns a layout with another one of the same instances (orthogonal Procrustes)."""
 
 from dataclasses import replace
 
@@ -8,22 +8,26 @@ from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 
-def shared_rows(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the instances that both snapshots kept, by id, in the first one's order: two int64 arrays of equal length."""
+def shared_instances(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the instances that both snapshots kept, matched by id, in the first one's order: two int64 arrays."""
     if one.same_instances(other):
         rows = np.arange(one.rows)
         return rows, rows
-    ids, others = (each.instances.column("id") for each in (one, other))
-    if ids.type != others.type:
+    id_column, other_ids = (snapshot.instances.column("id") for snapshot in (one, other))
+    if id_column.type != other_ids.type:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    places = {each: row for row, each in enumerate(others.to_pylist())}
-    pairs = [(row, places[each]) for row, each in enumerate(ids.to_pylist()) if each in places]
+    positions = {instance_id: row for row, instance_id in enumerate(other_ids.to_pylist())}
+    pairs = [
+        (row, positions[instance_id])
+        for row, instance_id in enumerate(id_column.to_pylist())
+        if instance_id in positions
+    ]
     matches = np.array(pairs, np.int64).reshape(-1, 2)
     return matches[:, 0], matches[:, 1]
 
 
 def procrustes(xy: np.ndarray, like: np.ndarray, rows: np.ndarray, like_rows: np.ndarray) -> np.ndarray:
-    """`xy` turned and mirrored, but not scaled, to lie on `like`: float32 [instances, 2], each axis centred.
+    """Rotates and reflects `xy`, without scaling, to fit `like`: float32 [instances, 2], each axis centred.
 
     Arguments:
         xy: [instances, 2].
@@ -45,13 +49,13 @@ def procrustes(xy: np.ndarray, like: np.ndarray, rows: np.ndarray, like_rows: np
 
 
 def align(projection: Projection, like: np.ndarray, rows: np.ndarray, like_rows: np.ndarray) -> Projection:
-    """A projection turned onto another layout; arguments are those of `procrustes`."""
+    """Aligns a projection with another layout; arguments are those of `procrustes`."""
     xy = procrustes(projection.xy, like, rows, like_rows)
     return replace(projection, xy=xy, explained=turned_shares(xy, projection.explained), aligned=len(rows))
 
 
 def turned_shares(xy: np.ndarray, shares: tuple[float, ...]) -> tuple[float, ...]:
-    """Shares of the variance along the axes of a layout that was turned: together what they were before. Empty stays empty."""
+    """Shares of the variance along the axes after a rotation; their sum is unchanged, and empty stays empty."""
     squares = np.nansum(np.asarray(xy, np.float64) ** 2, axis=0)
     total = float(squares.sum())
     if not shares or total <= 0:

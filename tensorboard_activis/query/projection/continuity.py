@@ -1,4 +1,4 @@
-"""Keeps layouts consistent over the steps of a run: signs of principal components, starting points of t-SNE."""
+"""PCA and t-SNE over the steps of a run, aligned or initialized so that points move little between steps."""
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
@@ -13,26 +13,26 @@ from tensorboard_activis.query.projection.pca import Projection, fix_signs, foll
 from tensorboard_activis.query.projection.tsne import tsne, version
 from tensorboard_activis.read.snapshot import SnapshotReader
 
-#: Values of all steps that may be projected to give one its orientation.
-_BUDGET = 20_000_000
-#: Steps back in which a layout to begin from is looked for.
-_BACK = 8
+#: Number of activations, over all steps, that may be projected to fix the signs of one step.
+_MAX_VALUES = 20_000_000
+#: Number of earlier steps whose layouts are tried as initialization.
+_MAX_STEPS_BACK = 8
 
-Keep = Callable[[Hashable, Callable[[], Projection]], Projection]
+PcaCache = Callable[[Hashable, Callable[[], Projection]], Projection]
 Report = Callable[[float, np.ndarray], bool]
 
 
 def comparable(snapshot: SnapshotReader, other: SnapshotReader, layer: str) -> bool:
-    """Whether the layer's rows stand for the same instances in both."""
+    """Whether both snapshots recorded the layer for the same instances."""
     return layer in snapshot.layers and snapshot.same_instances(other)
 
 
 def continuous_pca(
-    snapshots: Sequence[SnapshotReader], layer: str, keep: Keep = lambda key, make: make()
+    snapshots: Sequence[SnapshotReader], layer: str, cache: PcaCache = lambda key, make: make()
 ) -> Projection:
-    """Principal components of the last of these snapshots of one run, steps ascending.
+    """The PCA of a layer in the last of these snapshots of one run, steps ascending.
 
-    Signs are those of the step before; the first step's are fixed by its labels.
+    Signs are aligned with the step before; those of the first step are fixed by its labels.
 
     Arguments:
         keep: gives what was computed for a key before, or computes it. What is kept is of one snapshot alone; how it follows
@@ -42,13 +42,13 @@ def continuous_pca(
     """
     last = snapshots[-1]
     values = max(1, last.rows * last.layer(layer).info.neurons)
-    before = [one for one in snapshots[:-1] if comparable(one, last, layer)]
-    before = before[max(0, len(before) - _BUDGET // values) :]
+    before = [snapshot for snapshot in snapshots[:-1] if comparable(snapshot, last, layer)]
+    before = before[max(0, len(before) - _MAX_VALUES // values) :]
     previous: Projection | None = None
     for snapshot in [*before, last]:
         check_time()
-        alone = keep((snapshot.digest, layer), partial(_pca, snapshot, layer))
-        previous = _following(alone, snapshot, previous)
+        projection = cache((snapshot.digest, layer), partial(_pca, snapshot, layer))
+        previous = _aligned(projection, snapshot, previous)
     assert previous is not None
     return previous
 
@@ -57,7 +57,7 @@ def _pca(snapshot: SnapshotReader, layer: str) -> Projection:
     return pca(snapshot.activations(layer))
 
 
-def _following(projection: Projection, snapshot: SnapshotReader, previous: Projection | None) -> Projection:
+def _aligned(projection: Projection, snapshot: SnapshotReader, previous: Projection | None) -> Projection:
     if previous is not None and previous.xy.shape == projection.xy.shape:
         return Projection(follow(projection.xy, previous.xy), projection.explained)
     labels = label_values(snapshot)
@@ -67,11 +67,11 @@ def _following(projection: Projection, snapshot: SnapshotReader, previous: Proje
 def continuous_tsne(
     snapshots: Sequence[SnapshotReader],
     layer: str,
-    kept: DiskCache,
+    disk_cache: DiskCache,
     initial: np.ndarray | None = None,
     report: Report | None = None,
 ) -> np.ndarray:
-    """t-SNE of the last of these snapshots of one run, float32 [instances, 2]: from disk when equal activations had one before.
+    """The t-SNE of a layer in the last of these snapshots, float32 [instances, 2]; from the disk cache for equal activations.
 
     Arguments:
         initial: where the points begin when nothing is kept: at best the layout of the step before, which is looked for on disk
@@ -83,12 +83,12 @@ def continuous_tsne(
     last = snapshots[-1]
     activations = last.activations(layer)
     key = _key(activations)
-    stored = kept.get(key)
-    if _fits(stored, activations):
-        return stored
-    before = [one for one in snapshots[:-1] if comparable(one, last, layer)]
-    for snapshot in reversed(before[-_BACK:] if initial is None else []):
-        earlier = kept.get(_key(snapshot.activations(layer)))
+    cached = disk_cache.get(key)
+    if _fits(cached, activations):
+        return cached
+    before = [snapshot for snapshot in snapshots[:-1] if comparable(snapshot, last, layer)]
+    for snapshot in reversed(before[-_MAX_STEPS_BACK:] if initial is None else []):
+        earlier = disk_cache.get(_key(snapshot.activations(layer)))
         if _fits(earlier, activations):
             initial = earlier
             break
@@ -103,14 +103,14 @@ def continuous_tsne(
 
     layout = tsne(activations, initial, on_progress)
     if not stopped:
-        kept.put(key, layout)
+        disk_cache.put(key, layout)
     return layout
 
 
-def kept_tsne(snapshot: SnapshotReader, layer: str, kept: DiskCache) -> np.ndarray | None:
-    """The layout of equal activations that is kept on disk; None when there is none."""
+def cached_tsne(snapshot: SnapshotReader, layer: str, disk_cache: DiskCache) -> np.ndarray | None:
+    """The t-SNE of equal activations in the disk cache, float32 [instances, 2]; None when there is none."""
     activations = snapshot.activations(layer)
-    layout = kept.get(_key(activations))
+    layout = disk_cache.get(_key(activations))
     return layout if _fits(layout, activations) else None
 
 

@@ -1,4 +1,4 @@
-"""Arrays that took long to compute, kept in the user's cache directory under a digest of what they were computed from."""
+"""A cache on disk for arrays that take long to compute, keyed by a digest of their input."""
 
 import contextlib
 import errno
@@ -19,7 +19,7 @@ from tensorboard_activis.printable import visible
 
 logger = logging.getLogger(__name__)
 
-#: Names another directory than the user's; empty: nothing is kept.
+#: Environment variable with the cache directory; empty disables the cache.
 VARIABLE = "TENSORBOARD_ACTIVIS_CACHE"
 LIMIT_BYTES = 512 << 20
 _HASHED_AT_ONCE = 16 << 20
@@ -31,7 +31,7 @@ _DIGEST = 32
 
 
 def cache_directory() -> Path | None:
-    """Where computed arrays are kept: never the log directory, which may be read-only or shared. None when switched off."""
+    """The cache directory, None when disabled. It is never the log directory, which may be read-only or shared."""
     named = os.environ.get(VARIABLE)
     if named is not None:
         return Path(os.path.expanduser(named)) if named else None  # the method raises where there is no such user
@@ -49,7 +49,7 @@ def cache_directory() -> Path | None:
 
 
 def content_key(array: np.ndarray, *words: object) -> str:
-    """A digest of an array's shape, type and values, and of the words: equal where both are, whatever file they are in."""
+    """Cache key: a digest of the shape, type and values of an array, and of further words such as a version."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((array.shape, array.dtype.str, *words)).encode())
     step = max(1, _HASHED_AT_ONCE // max(1, array[:1].nbytes)) if len(array) else 1
@@ -59,11 +59,11 @@ def content_key(array: np.ndarray, *words: object) -> str:
 
 
 class DiskCache:
-    """Arrays by key, in one directory, up to a number of bytes: what was used longest ago goes first.
+    """A least-recently-used cache of arrays in one directory, bounded in bytes.
 
-    Several processes of one user may share it. It only ever saves time: a full or read-only disk, or a file that is damaged or
-    another's, is as if nothing had been kept. The directory and its files are the user's alone, for names and positions of
-    points tell of the data; a directory in which others could put or read files is not used.
+    Several processes of one user may share it. Errors are cache misses: a full or read-only disk, a damaged file, a file of
+    another user. Directory and files are private to the user, since keys and layouts reveal information about the data; a
+    directory to which others can write, or that others can read, is not used.
     """
 
     def __init__(self, directory: Path | None, limit: int = LIMIT_BYTES) -> None:
@@ -72,7 +72,7 @@ class DiskCache:
         self._warned = False
 
     def get(self, key: str) -> np.ndarray | None:
-        """The array of this key; None when there is none that is as it was kept."""
+        """The cached array, verified by its digest; None when there is none."""
         if self._directory is None:
             return None
         path = self._directory / f"{key}.npy"
@@ -99,7 +99,7 @@ class DiskCache:
         return array
 
     def put(self, key: str, array: np.ndarray) -> None:
-        """Keeps an array, if it can be."""
+        """Caches an array; does nothing when it cannot be written."""
         if self._directory is None or array.nbytes > self._limit:
             return
         temporary = None

@@ -1,4 +1,4 @@
-"""Projects the kept instances to the first principal components of a layer's activations."""
+"""Principal component analysis (PCA) of a layer's activations, to two dimensions."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -40,10 +40,10 @@ class Projection:
 
 
 def pca(activations: np.ndarray) -> Projection:
-    """The first two principal components, axes of unspecified sign; zeros where there is no variance left.
+    """PCA to two dimensions, `xy` float32 [instances, 2], with axes of unspecified sign; zeros where no variance is left.
 
-    Values that are not finite take the mean of their neuron. Exact through the smaller of covariance and Gram matrix; large
-    layers as `principal` says.
+    Values that are not finite are replaced by the mean of their neuron. Exact, by the smaller of covariance and Gram matrix; for
+    large layers randomized, see `principal`.
 
     Arguments:
         activations: float16 [instances, neurons].
@@ -57,7 +57,7 @@ def pca(activations: np.ndarray) -> Projection:
 
 
 def components(activations: np.ndarray, count: int) -> np.ndarray:
-    """Coordinates on the first principal components, float [instances, at most count]; otherwise as `pca`."""
+    """The first principal components, float [instances, at most count]; otherwise as `pca`."""
     return _project(activations, count)[0]
 
 
@@ -103,7 +103,7 @@ def _exact(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fix_signs(xy: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Flips axes so that equal data always look the same: the first class lies right of and above the others' middle.
+    """Fixes the signs of the axes, so that equal data look the same: the first class lies right of and above the mean.
 
     Without classes, the instance furthest out on an axis lies on its positive side.
 
@@ -128,7 +128,7 @@ def fix_signs(xy: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
 
 
 def follow(xy: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Flips axes so that the picture does not mirror that of the step before.
+    """Aligns the signs of the axes with those of the step before.
 
     Arguments:
         xy, before: [instances, 2], the same instances in the same order.

@@ -1,4 +1,4 @@
-"""Principal components of large layers by randomised iteration, a block of rows at a time.
+"""Randomized PCA of arrays that do not fit into memory as float32, computed in blocks.
 
 Randomised subspace iteration (Halko, Martinsson, Tropp, "Finding structure with randomness", 2011, algorithm 4.4) on the first
 rows, which are a uniform sample, and from where that arrives a few more turns on many rows: each turn is one pass.

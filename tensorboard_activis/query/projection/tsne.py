@@ -1,4 +1,4 @@
-"""t-SNE of a layer by openTSNE, initialised with the layout of the step before.
+"""t-SNE of a layer by openTSNE, initialized from a given layout.
 
 Source: Poličar, Stražar, Zupan, "openTSNE: A Modular Python Library for t-SNE Dimensionality Reduction and Embedding", 2024.
 """
@@ -28,7 +28,7 @@ def available() -> bool:
 
 
 def version() -> str:
-    """What a layout depends on besides the activations. Raises ActiVisError when openTSNE is not installed."""
+    """The version of the method, part of cache keys. Raises ActiVisError when openTSNE is not installed."""
     return f"1 {_library().__version__}"
 
 
@@ -45,17 +45,18 @@ def tsne(
     initial: np.ndarray | None = None,
     report: Callable[[float, np.ndarray], bool] | None = None,
 ) -> np.ndarray:
-    """A layout float32 [instances, 2], each axis centred; the first DIMENSIONS principal components go in.
+    """Computes a t-SNE layout, float32 [instances, 2], each axis centred, of the first DIMENSIONS principal components.
 
-    Above MAX_FITTED rows the first so many are laid out, and the others placed among them by openTSNE's `transform`; until then
-    their places are NaN.
+    Of more than MAX_FITTED instances only the first MAX_FITTED are fitted; the others are added by openTSNE's `transform`, and
+    are NaN until then.
 
     Arguments:
         activations: float16 [instances, neurons].
-        initial: where the points begin, [instances, 2]; by principal components when None.
-        report: told the share that is done and the layout so far; when it returns False the layout so far is the result.
+        initial: initialization, [instances, 2]; principal components when None.
+        report: called with the progress from 0 to 1 and the layout so far; False stops with that layout.
 
-    Raises ActiVisError when openTSNE is not installed.
+    Raises:
+        ActiVisError: openTSNE is not installed.
     """
     openTSNE = _library()
     instances = len(activations)

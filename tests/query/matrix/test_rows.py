@@ -7,7 +7,7 @@ import pytest
 
 from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.query.limits import TooLargeError
-from tensorboard_activis.query.matrix.rows import Row, members, parse_rows, rows_here
+from tensorboard_activis.query.matrix.rows import Row, members, parse_rows, translate_rows
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import Data, small_data, write_run
@@ -74,11 +74,11 @@ def test_rows_of_another_snapshot_are_the_same_instances_by_id(snapshot: Snapsho
     ids, others = (each.instances.column("id").to_pylist() for each in (here, snapshot))
     gone = next(row for row, identity in enumerate(others) if identity not in ids)
     asked = [Row(subset="bee"), Row(subset="unsure"), Row(expression="label == 1"), Row(instance=gone)]
-    assert rows_here(here, snapshot, asked) == [asked[0], Row(), asked[2], Row()]
-    kept = rows_here(here, snapshot, [Row(instance=others.index(identity)) for identity in ids])
+    assert translate_rows(here, snapshot, asked) == [asked[0], Row(), asked[2], Row()]
+    kept = translate_rows(here, snapshot, [Row(instance=others.index(identity)) for identity in ids])
     assert [row.instance for row in kept] == list(range(7))
     assert not members(here, [Row()]).any()
-    assert rows_here(snapshot, snapshot, asked) == asked
+    assert translate_rows(snapshot, snapshot, asked) == asked
     for lost in (Row(subset="dog"), Row(instance=17)):
         with pytest.raises(NotFoundError):
-            rows_here(here, snapshot, [lost])
+            translate_rows(here, snapshot, [lost])

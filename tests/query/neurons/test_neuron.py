@@ -60,7 +60,7 @@ def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, val
     assert distance == sorted(distance, reverse=True)
 
 
-def test_over_steps(run_path, data: Data) -> None:
+def test_continuity(run_path, data: Data) -> None:
     run = open_run(run_path)
     found = over_steps([run.snapshot(step) for step in run.steps], "stem/relu", 4)
     assert [one.step for one in found] == [1, 2, 5]

@@ -7,7 +7,7 @@ import pytest
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.matrix.rows import Row
-from tensorboard_activis.query.neurons.subset import differences, outcome, subset
+from tensorboard_activis.query.neurons.subset import differences, prediction_summary, subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import CLASSES, Data
 
@@ -43,7 +43,7 @@ def test_both_ways_agree(snapshot: SnapshotReader) -> None:
 
 
 def test_how_it_was_predicted(snapshot: SnapshotReader, data: Data) -> None:
-    found = outcome(snapshot, Row(subset="ant"))
+    found = prediction_summary(snapshot, Row(subset="ant"))
     inside = data.labels == 0
     prediction = data.logits.argmax(axis=1)
     assert (found.kept, found.judged) == (inside.sum(), inside.sum())

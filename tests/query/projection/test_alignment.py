@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_activis.query.projection.alignment import procrustes, shared_rows, turned_shares
+from tensorboard_activis.query.projection.alignment import procrustes, shared_instances, turned_shares
 from tensorboard_activis.read.run import open_run
 from tests.records import small_data, write_run
 
@@ -52,11 +52,11 @@ def test_instances_are_shared_by_id(tmp_path: Path) -> None:
     write_run(tmp_path / "one", small_data(), sample=11)
     write_run(tmp_path / "two", small_data(), sample=7)
     one, two = (open_run(tmp_path / name).latest for name in ("one", "two"))
-    rows, others = shared_rows(one, two)
+    rows, others = shared_instances(one, two)
     assert len(rows) == 7
     ids = [each.instances.column("id").to_numpy() for each in (one, two)]
     assert ids[0][rows].tolist() == ids[1][others].tolist()
-    assert shared_rows(one, one)[0].tolist() == list(range(11))
+    assert shared_instances(one, one)[0].tolist() == list(range(11))
 
 
 def test_the_variance_goes_with_the_axes() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tensorboard_activis.query.limits import AbandonedError, TooLargeError, time_limit
-from tensorboard_activis.serve import places as module
-from tensorboard_activis.serve.places import BusyError, Places
+from tensorboard_activis.serve import request_slots as module
+from tensorboard_activis.serve.request_slots import BusyError, RequestSlots
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 from tests.serve.questions import QUESTIONS, ask, refused
@@ -25,16 +25,18 @@ def until(condition: Callable[[], bool]) -> None:
 class Worker(threading.Thread):
     """Takes a place, notes its name, and keeps the place until it is let go."""
 
-    def __init__(self, places: Places, began: list[str], name: str, gone: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, slots: RequestSlots, began: list[str], name: str, gone: Callable[[], bool] = lambda: False
+    ) -> None:
         super().__init__(name=name)
-        self._places, self._began, self._gone = places, began, gone
+        self._slots, self._began, self._gone = slots, began, gone
         self.go = threading.Event()
         self.problem: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
-            with time_limit(60, self._gone), self._places.place():
+            with time_limit(60, self._gone), self._slots.slot():
                 self._began.append(self.name)
                 self.go.wait(20)
         except BaseException as error:
@@ -42,12 +44,12 @@ class Worker(threading.Thread):
 
 
 def test_the_others_wait_in_the_order_in_which_they_came() -> None:
-    places = Places(2, 10)
+    slots = RequestSlots(2, 10)
     began: list[str] = []
     workers = []
     for number in range(5):
-        workers.append(Worker(places, began, str(number)))
-        until(lambda: len(began) + len(places._queue) == len(workers))
+        workers.append(Worker(slots, began, str(number)))
+        until(lambda: len(began) + len(slots._queue) == len(workers))
     assert began == ["0", "1"]
     for number, expected in ((1, ["0", "1", "2"]), (0, ["0", "1", "2", "3"]), (3, ["0", "1", "2", "3", "4"])):
         workers[number].go.set()
@@ -57,18 +59,18 @@ def test_the_others_wait_in_the_order_in_which_they_came() -> None:
         worker.go.set()
         worker.join()
         assert worker.problem is None
-    with places.place(), places.place():  # of two places, both are free again
+    with slots.slot(), slots.slot():  # of two places, both are free again
         pass
 
 
 def test_when_too_many_wait_the_next_is_refused() -> None:
-    places = Places(1, 2)
+    slots = RequestSlots(1, 2)
     began: list[str] = []
-    workers = [Worker(places, began, "0")]
+    workers = [Worker(slots, began, "0")]
     until(lambda: began == ["0"])
-    workers += [Worker(places, began, name) for name in "12"]
-    until(lambda: len(places._queue) == 2)
-    with pytest.raises(BusyError, match="2 requests for activations wait already"), places.place():
+    workers += [Worker(slots, began, name) for name in "12"]
+    until(lambda: len(slots._queue) == 2)
+    with pytest.raises(BusyError, match="2 requests for activations wait already"), slots.slot():
         pass
     for worker in workers:
         worker.go.set()
@@ -78,50 +80,50 @@ def test_when_too_many_wait_the_next_is_refused() -> None:
 
 
 def test_one_that_gives_up_lets_the_next_one_on() -> None:
-    places = Places(1, 10)
+    slots = RequestSlots(1, 10)
     began: list[str] = []
     left = threading.Event()
-    first = Worker(places, began, "first")
+    first = Worker(slots, began, "first")
     until(lambda: began == ["first"])
-    leaves = Worker(places, began, "leaves", left.is_set)
-    until(lambda: len(places._queue) == 1)
-    stays = Worker(places, began, "stays")
-    until(lambda: len(places._queue) == 2)
+    leaves = Worker(slots, began, "leaves", left.is_set)
+    until(lambda: len(slots._queue) == 1)
+    stays = Worker(slots, began, "stays")
+    until(lambda: len(slots._queue) == 2)
     left.set()
     leaves.join()
     assert isinstance(leaves.problem, AbandonedError)
-    assert len(places._queue) == 1
-    with pytest.raises(TooLargeError, match="takes longer than 0.01 seconds"), time_limit(0.01), places.place():
+    assert len(slots._queue) == 1
+    with pytest.raises(TooLargeError, match="takes longer than 0.01 seconds"), time_limit(0.01), slots.slot():
         pass
     first.go.set()
     until(lambda: began == ["first", "stays"])
     stays.go.set()
     stays.join()
-    with places.place():
+    with slots.slot():
         pass
 
 
 def test_a_place_that_comes_to_one_who_gives_up_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    places = Places(1, 10)
+    slots = RequestSlots(1, 10)
 
     def given_and_late() -> None:
-        places._give_up()  # what the other does in the moment between
+        slots._release()  # what the other does in the moment between
         raise AbandonedError
 
-    places._take()
-    monkeypatch.setattr(module, "_LOOK", 0.0)
+    slots._acquire()
+    monkeypatch.setattr(module, "_POLL_SECONDS", 0.0)
     monkeypatch.setattr(module, "check_time", given_and_late)
-    with pytest.raises(AbandonedError), places.place():
+    with pytest.raises(AbandonedError), slots.slot():
         pass
-    assert places._free == 1
+    assert slots._free == 1
 
 
 def test_an_error_gives_the_place_up() -> None:
-    places = Places(1, 0)
+    slots = RequestSlots(1, 0)
     for error in (ValueError, KeyboardInterrupt, AbandonedError):
-        with pytest.raises(error), places.place():
+        with pytest.raises(error), slots.slot():
             raise error
-    with places.place():
+    with slots.slot():
         pass
 
 
@@ -133,9 +135,9 @@ def client(tmp_path: Path) -> Client:
 
 def test_routes_that_compute_wait_and_cheap_ones_do_not(client: Client) -> None:
     known = {route: ask(client, route).headers["ETag"] for route in QUESTIONS}
-    places = client._plugin._places
-    places._limit = 0
-    places._free = 0
+    slots = client._plugin._slots
+    slots._limit = 0
+    slots._free = 0
     for route in QUESTIONS:
         response = ask(client, route)
         if route in ("runs", "projection"):  # principal components are kept
@@ -146,23 +148,23 @@ def test_routes_that_compute_wait_and_cheap_ones_do_not(client: Client) -> None:
         again = client.get(route, headers={"If-None-Match": known[route]}, **QUESTIONS[route])
         assert again.status_code == (503 if route == "graph" else 304), route
     assert client.open("/data/plugin/activis/index.js").status_code == 200
-    places._free = 1
+    slots._free = 1
     for route in QUESTIONS:
         assert ask(client, route).status_code == 200
-    assert places._free == 1
+    assert slots._free == 1
 
 
 @pytest.mark.parametrize("route", sorted(set(QUESTIONS) - {"runs"}))
 def test_every_route_needs_one_place_and_gives_it_up(client: Client, route: str) -> None:
-    places = client._plugin._places
-    places._free, places._limit = 1, 0
+    slots = client._plugin._slots
+    slots._free, slots._limit = 1, 0
     for other in ({}, {"layer": "nothing", "row": {"subset": "nothing"}, "expression": "(", "by": "nothing"}):
         assert ask(client, route, **other).status_code != 503
-        assert places._free == 1
+        assert slots._free == 1
     if route == "projection":
         assert ask(client, route, like={"run": "run1", "step": 5}).status_code == 200
         assert ask(client, route, method="tsne", like={"run": "run1", "step": 5}).status_code in (200, 400)
-        assert places._free == 1
+        assert slots._free == 1
 
 
 def test_a_tab_that_asks_for_everything_at_once_is_answered(client: Client) -> None:

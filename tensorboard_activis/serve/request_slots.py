@@ -1,4 +1,4 @@
-"""How many requests compute at a time: Python runs one of them at a time anyway, and TensorBoard's pages want their turn."""
+"""Limits how many requests compute at a time: Python runs one of them at a time anyway, and TensorBoard serves other pages too."""
 
 import threading
 from collections import deque
@@ -10,18 +10,18 @@ from tensorboard_activis.query.arithmetic.workers import THREADS
 from tensorboard_activis.query.limits import check_time
 
 #: Requests that compute at a time; two at least, so that one long question does not keep a short one waiting.
-PLACES = max(2, THREADS)
+SLOTS = max(2, THREADS)
 #: Requests that may wait for a place; a tab sends about six at a time.
-WAITING = 64
+MAX_WAITING = 64
 #: Seconds between two looks at the limits of a request that waits.
-_LOOK = 0.2
+_POLL_SECONDS = 0.2
 
 
 class BusyError(ActiVisError):
     """Too many requests wait already; the message says what to do."""
 
 
-class Places:
+class RequestSlots:
     """A number of places for requests that compute; the others wait in the order in which they came.
 
     Arguments:
@@ -29,24 +29,24 @@ class Places:
         waiting: requests that may wait.
     """
 
-    def __init__(self, places: int = PLACES, waiting: int = WAITING) -> None:
-        self._free, self._limit = places, waiting
+    def __init__(self, slots: int = SLOTS, waiting: int = MAX_WAITING) -> None:
+        self._free, self._limit = slots, waiting
         self._queue: deque[threading.Event] = deque()
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Within it, this thread has a place. It must not ask for a second one.
 
         Raises BusyError when too many wait, and what `check_time` raises while this request waits.
         """
-        self._take()
+        self._acquire()
         try:
             yield
         finally:
-            self._give_up()
+            self._release()
 
-    def _take(self) -> None:
+    def _acquire(self) -> None:
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -58,7 +58,7 @@ class Places:
             turn = threading.Event()
             self._queue.append(turn)
         try:
-            while not turn.wait(_LOOK):
+            while not turn.wait(_POLL_SECONDS):
                 check_time()
         except BaseException:
             with self._lock:
@@ -66,10 +66,10 @@ class Places:
                 if waits:
                     self._queue.remove(turn)
             if not waits:  # the place came in the same moment
-                self._give_up()
+                self._release()
             raise
 
-    def _give_up(self) -> None:
+    def _release(self) -> None:
         """The place goes to the one that has waited longest."""
         with self._lock:
             if self._queue:
