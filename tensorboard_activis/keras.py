@@ -63,6 +63,9 @@ class ActiVisCallback(keras.callbacks.Callback):
         batch_size: instances per forward pass, when `x` is of arrays.
         steps: batches that are read for a snapshot, the first of the data each time; needed for a generator and for a data set
             without an end. None: all; of these, and of the data set that is `validation_data` too, `validation_steps` of `fit`.
+        logs: put the loss and the compiled metrics of the pass into the logs of the epoch, as `val_loss` and so on, with the values
+            that `model.evaluate` gives on the same batches, for callbacks after this one and for the history; `validation_data`
+            may then be left out. What the user's own validation has put there stays.
         progress: show a progress bar for a snapshot; None: if it takes long and the output is a terminal.
         strict: raise faults while logging instead of warning.
 
@@ -96,6 +99,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         pinned: Any = None,
         batch_size: int = 256,
         steps: int | None = None,
+        logs: bool = False,
         progress: bool | None = None,
         strict: bool = False,
     ) -> None:
@@ -122,6 +126,7 @@ class ActiVisCallback(keras.callbacks.Callback):
             steps=steps,
         )
         self._every = every
+        self._logs = logs
         self._layers = layers
         self._options: dict[str, Any] = {
             "class_names": class_names,
@@ -165,6 +170,10 @@ class ActiVisCallback(keras.callbacks.Callback):
         self._epochs += 1
         if (epoch + 1) % self._every == 0 and self._is_usable():
             self.log(self._steps_made())
+            results = self._capture.results if self._logs and self._capture is not None else {}
+            for name, value in results.items():
+                if isinstance(logs, dict):  # the one that all callbacks get
+                    logs.setdefault(f"val_{name}", value)
 
     def _is_usable(self) -> bool:
         """Whether the model can be recorded; a model that was not built when training started is asked now.
@@ -240,7 +249,7 @@ class ActiVisCallback(keras.callbacks.Callback):
                 "There is no model yet. Pass the callback to model.fit, or call set_model(model) first."
             )
         if self._capture is None or self._capture.model is not model:
-            self._capture = KerasCapture(model, self._data, self._layers, self._reducer)
+            self._capture = KerasCapture(model, self._data, self._layers, self._reducer, logs=self._logs)
             if self._recorder is not None:
                 self._recorder.close()
                 self._recorder = self._directory = None

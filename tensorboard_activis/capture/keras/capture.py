@@ -1,7 +1,7 @@
 """Evaluation passes over a Keras model: the data are settled when the callback is made, the model when it is there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -17,13 +17,14 @@ from tensorboard_activis.capture.keras.forward import Captured, Forward
 from tensorboard_activis.capture.keras.graph import record_graph
 from tensorboard_activis.capture.keras.instances import Audio, Described, Instances, Reading, Texts
 from tensorboard_activis.capture.keras.labels import Labels
+from tensorboard_activis.capture.keras.metrics import EvaluationPass, ScoredForward
 from tensorboard_activis.capture.keras.outputs import described, essence, gives_probabilities
 from tensorboard_activis.capture.keras.states import backend_variables_restored
 from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream, random_states
 from tensorboard_activis.capture.reducers import Reducer
-from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.errors import ConfigurationError, warn
 
 T = TypeVar("T")
 
@@ -110,6 +111,7 @@ class KerasCapture:
         graph: of the model.
         layers: what is recorded.
         probabilities: whether the model's outputs are probabilities; None if its graph does not say so.
+        results: the model's loss and metrics of the last pass, by name; none without `logs`.
 
     Raises:
         ConfigurationError: the model does not run on the data, or a layer is not there.
@@ -121,9 +123,14 @@ class KerasCapture:
         data: EvaluationData,
         layers: Sequence[str] | None = None,
         reducer: Reducer | Mapping[str, Reducer] | None = None,
+        *,
+        logs: bool = False,
     ) -> None:
         self.model = model
         self._data = data
+        self._logs = logs
+        self._make_scored: Callable[[], ScoredForward] | None = None
+        self.results: dict[str, float] = {}
         first, pinned, specs = data.first()
         prepare = partial(self._prepare, first, pinned, specs, layers, reducer)
         exclusively(lambda: within(prepare, random_states(data.loaders), backend_variables_restored(model)))
@@ -147,6 +154,10 @@ class KerasCapture:
             raise
         except Exception as error:
             raise _unusable(error, "x", first, "model.fit gets") from error
+        if self._logs:
+            # At the first pass, when training has made the metrics.
+            eager = recording.graph.origin == "tree"
+            self._make_scored = cache(lambda: ScoredForward(model, chosen, specs, first, eager=eager))
         captured = self._tried(first, "x", "model.fit gets")
         if pinned is not None:
             self._tried(pinned, "pinned", "x has")
@@ -168,13 +179,21 @@ class KerasCapture:
         """
 
         def passes() -> None:
-            reading, states = self._instances.begin(), self.forward.start()
+            reading = self._instances.begin()
+            forward = draws.run(lambda: EvaluationPass(self.forward, self._make_scored))
             for batch in draws.each(with_bar(self._data.all, progress, self._data.all.batches)):
-                self._add(add, draws, reading, batch, states)
+                self._add(add, draws, reading, batch, forward)
             reading.end(complete=not self._data.all.bounded)
-            reading, states = self._instances.begin_pinned(), self.forward.start()
+            self.results = forward.results()
+            if forward.error is not None:
+                self._make_scored = None  # said once
+                warn(
+                    f"ActiVis: logs=True cannot give the model's metrics: {essence(forward.error)} Snapshots go on without; pass "
+                    "validation_data to fit to have val_loss and the others."
+                )
+            reading, forward = self._instances.begin_pinned(), EvaluationPass(self.forward)
             for batch in draws.each(self._data.pinned or ()):
-                self._add(add, draws, reading, batch, states, pinned=True)
+                self._add(add, draws, reading, batch, forward, pinned=True)
 
         draws = RandomStream(self._data.loaders)
         exclusively(lambda: within(passes, backend_variables_restored(self.model)))
@@ -185,12 +204,12 @@ class KerasCapture:
         draws: RandomStream,
         reading: Reading,
         batch: Batch,
-        states: list[Any],
+        forward: EvaluationPass,
         *,
         pinned: bool = False,
     ) -> None:
         facts = draws.run(lambda: reading.of(batch))
-        captured = draws.run(lambda: self.forward(batch.inputs, states))
+        captured = draws.run(lambda: forward(batch))
         add(captured.activations, pinned=pinned, **facts, **self._instances.of(batch, captured))
 
     def _tried(self, batch: Batch, name: str, form: str) -> Captured:

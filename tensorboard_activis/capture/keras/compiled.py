@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tensorboard_activis.capture.interrupts import uninterrupted, within
-from tensorboard_activis.capture.keras.states import untouched, values_after
+from tensorboard_activis.capture.keras.states import regularized, untouched, values_after
 
 #: Takes a batch, a dict of structures of arrays, and the values of the states; returns a result and the values afterwards.
 Step = Callable[[dict[str, Any], list[Any]], tuple[Any, list[Any]]]
@@ -26,7 +26,8 @@ def compiled(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any]
         return _jitted(run, model, states)
 
     def stateless(batch: dict[str, Any], values: list[Any]) -> tuple[Any, list[Any]]:
-        scope = keras.StatelessScope(state_mapping=list(zip(states, values, strict=True)))
+        mapping = [*zip(states, values, strict=True), *regularized(model)]
+        scope = keras.StatelessScope(state_mapping=mapping, collect_losses=True)
 
         def body() -> tuple[Any, list[Any]]:
             # TensorFlow wants values that a scope has converted, of one kind on both sides.

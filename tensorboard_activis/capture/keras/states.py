@@ -55,6 +55,11 @@ def untouched(model: Any, scope: Any = None, *, names: bool = True) -> Iterator[
             counters.update(counted)
 
 
+def regularized(model: Any) -> list[tuple[Any, Any]]:
+    """Variables with a regularizer, and their values; Keras's losses look for these in the scope alone."""
+    return [(variable, variable.value) for variable in model.trainable_variables if variable.regularizer is not None]
+
+
 @contextmanager
 def backend_variables_restored(model: Any) -> Iterator[None]:
     """Restores what layers keep in variables of the backend itself: attributes that are a tf.Variable, buffers of torch."""
