@@ -105,6 +105,7 @@ export function RowsBar(): JSX.Element {
       <Select<string>
         label="Statistic"
         value={statistic.value}
+        says={statisticInfo(statistic.value).title}
         busy={isPending((shown) => !!shown.statistic && shown.statistic !== statistic.value)}
         onChoose={chooseStatistic}
         options={statistics.value.map(({ name, title, source }) => ({
