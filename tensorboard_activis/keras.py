@@ -1,4 +1,4 @@
-"""Logging from Keras, on any of its backends: add `ActiVisCallback` to `model.fit(callbacks=[...])`."""
+"""The callback for Keras, on any backend: `model.fit(callbacks=[ActiVisCallback(...)])`."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.building import check_call, is_built
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
-from tensorboard_activis.capture.keras.fitting import frame_of_fit, stack
+from tensorboard_activis.capture.keras.fitting import callers, fit_frame
 from tensorboard_activis.capture.keras.instances import Audio, Texts
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.reducers import Reducer, check_reducer
@@ -25,58 +25,58 @@ __all__ = ["ActiVisCallback"]
 
 
 class ActiVisCallback(keras.callbacks.Callback):
-    """Records what the neurons of a model respond to, while it trains.
+    """Records the activations of a model on evaluation data while it trains.
 
-    A snapshot is taken at the end of every `every` epochs, under the number of training steps made so far. Training stays as
-    it is: weights, optimizer, batch statistics, states and random numbers are the same with and without the callback.
+    A snapshot is logged at the end of every `every` epochs, at the number of training steps so far. Training is not changed:
+    weights, optimizer, batch statistics, states and random numbers are the same with and without the callback.
 
-    Outside of `fit`: `callback.set_model(model)`, then `callback.log(step)` and `callback.close()`.
+    Without `fit`: `callback.set_model(model)`, then `callback.log(step)` and `callback.close()`.
 
     Arguments:
-        log_dir: run directory; what is written goes to `activis` inside it.
+        log_dir: run directory; files are written to `activis` inside it.
         x: evaluation data: an array [instances, ...], a list or dict of arrays for a model with several inputs, or a data set of
-            (inputs, labels) batches (tf.data.Dataset, keras.utils.PyDataset, torch's DataLoader). Of a generator, which can be
-            read only once, the first `steps` batches are kept in memory.
+            (inputs, labels) batches (tf.data.Dataset, keras.utils.PyDataset, torch's DataLoader). The first `steps` batches of
+            a generator, which can be read only once, are stored in memory.
         y: labels [instances]: class indices, one-hot rows, class names, or numbers for regression; 0 and 1
-            [instances, classes] where several classes may hold; class indices [instances, positions]. Of a model with several
-            outputs in their structure: the first output that has labels is the one looked at. None: without, or in the data set.
+            [instances, classes] for multi-label; class indices [instances, positions] for tokens. For a model with several
+            outputs, in their structure: the first output with labels is used. None: no labels, or they are in the data set.
         every: epochs from one snapshot to the next.
-        layers: names of layers, or globs; None chooses well.
-        class_names: one text per class.
+        layers: names of layers, or globs; None: a default selection.
+        class_names: one name per class, in the order of the model's outputs.
         subsets: named expressions over the columns of instances, as in {"unsure": "score < 0.5"}.
-        sample: so many instances are kept one by one; None keeps all. Summaries are over all instances in any case.
+        sample: number of instances that are stored one by one; None: all. Summaries are over all instances in any case.
         reducer: how one number per neuron and instance is made of feature maps and token sequences: "mean" (default), "max",
-            "std" (population standard deviation), "first", "last", each over the positions that are no padding; a function of
+            "std" (population standard deviation), "first", "last", each over the positions without padding; a function of
             (values [instances, neurons, positions], mask); or a dict of these by layer name or glob, in which an exact name
             wins, then the first glob that matches, else the mean.
-        task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
+        task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None: detected from outputs and labels.
             docs/tasks.md says what prediction, correct, score and loss are then.
-        id: identities of instances, integers or texts: a function of a batch, or a sequence in the order of x. An instance whose
-            id came before is left out, and a note says so. None: by order in arrays, by content in data sets.
-        columns: more facts about instances, for subset expressions and the table: a mapping of names to one number, truth value
+        id: instance ids, integers or texts: a function of a batch, or a sequence in the order of x. An instance whose id came
+            before is left out, with a note. None: by order in arrays, by content in data sets.
+        columns: further columns of instances, for subset expressions and the table: a mapping of names to one number, truth value
             or text per instance in the order of x (a data frame, say), or a function of a batch that returns such a mapping.
-        texts: one text, or a list of words, per instance in the order of x, or a function of a batch that returns these: for a
-            person to read and for subset expressions, as in {"who": '"who" in text'}. None: inputs that are texts.
-        audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
-        pinned: more instances, in any form that `x` may have, or (x, y): always kept and shown first, but in no summary and no
-            metric.
-        batch_size: instances per forward pass, when `x` is of arrays.
-        steps: batches that are read for a snapshot, the first of the data each time; needed for a generator and for a data set
-            without an end. None: all; of these, and of the data set that is `validation_data` too, `validation_steps` of `fit`.
+        texts: one text, or a list of words, per instance in the order of x, or a function of a batch that returns these: to
+            be shown and for subset expressions, as in {"who": '"who" in text'}. None: the first input that is texts.
+        audio: samples per second, if inputs are waveforms; or a function of a batch that returns (waveforms, samples per second).
+        pinned: further instances, in any form that `x` may have, or (x, y): always stored and shown first, but in no summary
+            and no metric.
+        batch_size: instances per forward pass, if `x` is of arrays.
+        steps: number of batches that are read for a snapshot, always the first ones; needed for a generator and an endless data
+            set. None: all, or, for these and for the data set that is `validation_data` too, `validation_steps` of `fit`.
         logs: put the loss and the compiled metrics of the pass into the logs of the epoch, as `val_loss` and so on, with the values
-            that `model.evaluate` gives on the same batches, for callbacks after this one and for the history; `validation_data`
-            may then be left out. What the user's own validation has put there stays.
-        progress: show a progress bar for a snapshot; None: if it takes long and the output is a terminal.
-        strict: raise faults while logging instead of warning.
+            that `model.evaluate` gives on the same batches, for later callbacks and for the history; `validation_data` may
+            then be left out. Values of the user's own validation are not replaced.
+        progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
+        strict: raise errors while logging, instead of warning once and continuing.
 
     Attributes:
-        graph: of the model, as it is recorded; None before there is a model.
-        layers: what is recorded, in the order in which it runs; none before there is a model.
+        graph: the recorded graph of the model; None before there is a model.
+        layers: the recorded layers, in the order in which they run; empty before there is a model.
 
     Raises:
-        ConfigurationError: an argument is not what it may be. What only the model can tell (layers that match nothing, a
-            forward pass that fails) is raised when training starts, before the first batch; of a model that has no weights
-            before that, it is a warning at the first snapshot, and is raised with `strict`.
+        ConfigurationError: an argument is wrong. Errors that depend on the model (layers that match nothing, a forward pass
+            that fails) are raised when training starts, before the first batch; for a model without weights at that time they
+            are a warning at the first snapshot, and raised with `strict`.
     """
 
     def __init__(
@@ -145,20 +145,20 @@ class ActiVisCallback(keras.callbacks.Callback):
         self._epochs = 0
         self._unchecked = self._refused = False
         _close_abandoned(log_dir)
-        _LIVE.add(self)
+        _OPEN_CALLBACKS.add(self)
         bracketed(self._open_directory, lambda: None, lambda failed: self.close() if failed else None)
 
     def _open_directory(self) -> None:
         self._directory = RunDirectory(self._log_dir)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Checks all that only the model can tell, by one forward pass over one batch.
+        """Records the graph and checks the arguments against the model, in a forward pass of one batch.
 
-        A model without weights yet is left to training, which may draw other numbers before it makes them; what it can tell is
-        checked at the first snapshot.
+        A model without weights is left for training to build, so that its initial values stay the same; it is checked at the
+        first snapshot.
         """
-        self._training = frame_of_fit()
-        self._data.bound(self._training)
+        self._training = fit_frame()
+        self._data.limit_steps(self._training)
         self._refused = False
         self._unchecked = self.model is not None and not is_built(self.model)
         if self._unchecked:
@@ -167,18 +167,19 @@ class ActiVisCallback(keras.callbacks.Callback):
             exclusively(self._prepare)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Logs a snapshot every `every` epochs."""
         self._epochs += 1
         if (epoch + 1) % self._every == 0 and self._is_usable():
-            self.log(self._steps_made())
+            self.log(self._training_steps())
             results = self._capture.results if self._logs and self._capture is not None else {}
             for name, value in results.items():
                 if isinstance(logs, dict):  # the one that all callbacks get
                     logs.setdefault(f"val_{name}", value)
 
     def _is_usable(self) -> bool:
-        """Whether the model can be recorded; a model that was not built when training started is asked now.
+        """Whether the model can be recorded; checks it if it was not built when training started.
 
-        An error raised now would end a training that may have taken long, so that a warning says it, unless `strict`.
+        An error raised now would end the training, so it is a warning, unless `strict`.
         """
         if self._unchecked and not self._refused:
             try:
@@ -192,54 +193,57 @@ class ActiVisCallback(keras.callbacks.Callback):
         return not self._refused
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Closes the files."""
         self.close()
 
     def log(self, step: int | None = None) -> None:
-        """Take a snapshot now.
+        """Logs a snapshot now.
 
-        The newest counts: it takes the place of what was logged before, by this or an earlier callback of the run, at this
-        step and at higher ones. Where one callback goes back, a warning names the steps that no longer count.
+        It replaces what this or an earlier callback of the run logged at this step and at higher ones. If this callback logged
+        them, a warning names the steps that are replaced.
 
         Arguments:
-            step: number to file it under; None: training steps made so far.
+            step: the training step; None: the number of training steps so far.
 
         Raises:
-            ConfigurationError: on the first call without `fit`, whatever only the model can tell.
+            ConfigurationError: the arguments do not fit the model; in the first call without `fit` only.
         """
         exclusively(lambda: self._log(step))
 
     def _log(self, step: int | None) -> None:
         recorder = self._prepare()
-        step = self._steps_made() if step is None else step
+        step = self._training_steps() if step is None else step
         try:
             with recorder.guard(step), recorder.snapshot(step) as snapshot:
                 assert self._capture is not None
                 self._capture.evaluate(snapshot.add, self._progress)
         except Exception:
             raise
-        except BaseException:  # Ctrl-C: nobody will tell us of the end
+        except BaseException:  # Ctrl-C: Keras will not call on_train_end
             self.close()
             raise
 
     @property
     def graph(self) -> Graph | None:
+        """The recorded graph of the model; None before there is a model."""
         return None if self._capture is None else self._capture.graph
 
     @property
     def layers(self) -> tuple[LayerInfo, ...]:
+        """The recorded layers, in the order in which they run; empty before there is a model."""
         return () if self._capture is None else self._capture.layers
 
     def close(self) -> None:
-        """Close the files and let another callback have the directory; safe to call twice. `log` opens them anew.
+        """Closes the files and releases the directory for another callback; may be called twice. `log` opens them again.
 
-        A snapshot that another thread takes comes first.
+        Waits for a snapshot that another thread is logging.
         """
         exclusively(lambda: uninterrupted(self._close))
 
     def _close(self) -> None:
-        for held in (self._recorder, self._directory):
-            if held is not None:
-                held.close()
+        for resource in (self._recorder, self._directory):
+            if resource is not None:
+                resource.close()
         self._recorder = self._directory = self._training = None
 
     def _prepare(self) -> Recorder:
@@ -264,21 +268,21 @@ class ActiVisCallback(keras.callbacks.Callback):
             self._directory = None  # the recorder closes it
         return self._recorder
 
-    def _steps_made(self) -> int:
-        made = getattr(getattr(self.model, "optimizer", None), "iterations", None)
-        steps = 0 if made is None else int(np.asarray(made))
-        # A model that trains by its own loop may leave its optimizer alone.
+    def _training_steps(self) -> int:
+        iterations = getattr(getattr(self.model, "optimizer", None), "iterations", None)
+        steps = 0 if iterations is None else int(np.asarray(iterations))
+        # A custom train_step may not use the optimizer of the model.
         return steps or self._epochs * int((self.params or {}).get("steps") or 1)
 
 
-#: Callbacks that may hold a directory.
-_LIVE: "weakref.WeakSet[ActiVisCallback]" = weakref.WeakSet()
+#: Callbacks that may have a directory open.
+_OPEN_CALLBACKS: "weakref.WeakSet[ActiVisCallback]" = weakref.WeakSet()
 
 
 def _close_abandoned(log_dir: str | os.PathLike[str]) -> None:
-    """Close the callbacks on a directory whose `fit` has been left by an error or Ctrl-C: Keras tells nobody of that."""
-    running = {id(frame) for thread in sys._current_frames().values() for frame in stack(thread)}
-    for callback in list(_LIVE):
-        left = callback._training is not None and id(callback._training) not in running
-        if left and os.path.abspath(callback._log_dir) == os.path.abspath(log_dir):
+    """Closes callbacks on this directory whose `fit` ended by an error or Ctrl-C: Keras does not call them then."""
+    running = {id(frame) for thread in sys._current_frames().values() for frame in callers(thread)}
+    for callback in list(_OPEN_CALLBACKS):
+        abandoned = callback._training is not None and id(callback._training) not in running
+        if abandoned and os.path.abspath(callback._log_dir) == os.path.abspath(log_dir):
             callback.close()

@@ -17,7 +17,7 @@ import torch
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.collector import SnapshotCollector
-from tensorboard_activis.capture.keras.graph import _drop_masks
+from tensorboard_activis.capture.keras.graph import _drop_unused_operators
 from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.recorder import check_options
@@ -111,7 +111,7 @@ def test_operators_whose_result_goes_nowhere() -> None:
     edges = {(f"o{index}", f"o{index + 1}"): SHAPE for index in range(count - 1)} | {("o3", "kept"): SHAPE}
     recorder: Any = SimpleNamespace(drafts=drafts, edges=edges)
     with within_limit():
-        _drop_masks(recorder)
+        _drop_unused_operators(recorder)
     assert list(recorder.drafts) == ["o0", "o1", "o2", "o3", "kept"]
     assert list(recorder.edges) == [("o0", "o1"), ("o1", "o2"), ("o2", "o3"), ("o3", "kept")]
 

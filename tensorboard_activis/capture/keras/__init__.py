@@ -1,1 +1,1 @@
-"""What reads Keras models and data on any backend: traces, graph, masks. The only place that imports keras."""
+"""Evaluates Keras models on any backend: data, graph, masks, activations. The only package of capture/ that imports keras."""

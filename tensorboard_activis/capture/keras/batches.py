@@ -1,4 +1,4 @@
-"""One batch of evaluation data as numpy arrays, and what its inputs look like to a model."""
+"""A batch of evaluation data as numpy arrays, and the KerasTensors that describe its inputs to a model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +9,13 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some instances of the evaluation data.
+    """A batch of instances of the evaluation data.
 
     Attributes:
         inputs: arrays [instances, ...] in the structure of the model's inputs.
-        labels: as the user passes them, [instances, ...] in the structure of the model's outputs; None without.
-        raw: the batch as it came, for users' functions of a batch; (inputs, labels) of arrays.
-        weights: sample weights [instances], in the structure of the model's outputs or alone; None without.
+        labels: as the user passes them, [instances, ...] in the structure of the model's outputs; None if there are none.
+        raw: the batch as the data yield it, the argument of users' functions; for arrays, (inputs, labels).
+        weights: sample weights [instances], in the structure of the model's outputs or a single array; None if there are none.
     """
 
     inputs: Any
@@ -29,7 +29,7 @@ class Batch:
 
 
 def as_array(data: Any) -> np.ndarray:
-    """A numpy array of what users pass: tensors of any framework, frames and series, lists of numbers."""
+    """Converts what users pass to a numpy array: tensors of any framework, data frames and series, lists of numbers."""
     if hasattr(data, "detach"):  # torch
         data = data.detach().cpu()
     if hasattr(data, "to_tensor"):  # ragged
@@ -41,7 +41,7 @@ def as_array(data: Any) -> np.ndarray:
 
 
 def spec(shape: tuple[int | None, ...], dtype: Any) -> Any:
-    """A KerasTensor; None in the shape where a size varies."""
+    """A KerasTensor of this shape (None for a size that varies) and type, which is a type of numpy or of a framework."""
     name = dtype.name if hasattr(dtype, "name") else str(dtype)
-    # With a name, for an automatic one would change the names of what users make later.
+    # Named, because an automatic name would increase Keras's counters and so change the names of layers made later.
     return keras.KerasTensor(shape, "string" if name.startswith(("str", "bytes", "object")) else name, name="instances")

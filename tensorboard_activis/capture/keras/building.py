@@ -1,11 +1,11 @@
-"""Building a Keras model that has not been called yet, without drawing a random number that training would draw."""
+"""Builds a Keras model that has not been called yet, without drawing from the random numbers of the training."""
 
 from typing import Any
 
 import keras
 
 from tensorboard_activis.capture.interrupts import within
-from tensorboard_activis.capture.keras.states import untouched
+from tensorboard_activis.capture.keras.states import model_state_restored
 from tensorboard_activis.errors import ConfigurationError
 
 
@@ -15,7 +15,7 @@ def is_built(model: Any) -> bool:
 
 
 def check_call(model: Any) -> None:
-    """Raises ConfigurationError for a subclass of keras.Model that trains by a `train_step` and has no `call`."""
+    """Raises ConfigurationError if the model has no `call`: a subclass of keras.Model that trains by a `train_step` alone."""
     if type(model).call is keras.Model.call:
         raise ConfigurationError(
             f"The model cannot be run on x: {type(model).__name__} has no method call(), which says what a forward pass is. Add "
@@ -24,7 +24,7 @@ def check_call(model: Any) -> None:
 
 
 def build(model: Any, inputs: Any) -> None:
-    """Build a model by a call on the first instance; variables that it has keep their values, new ones have their initial ones.
+    """Builds a model by calling it on the first instance; existing variables keep their values, new ones are initialized.
 
     Arguments:
         inputs: arrays [instances, ...] in the structure of the model's inputs.
@@ -34,11 +34,11 @@ def build(model: Any, inputs: Any) -> None:
     """
     first = keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), inputs)
     try:
-        within(lambda: model(first, training=False), untouched(model, names=False))
+        within(lambda: model(first, training=False), model_state_restored(model, names=False))
     except ValueError as error:
         if "stateless scope" not in str(error):
             raise
-        # A layer makes a variable of a value instead of an initializer, which has to be done outside.
+        # A layer creates a variable from a value instead of an initializer, which a stateless scope does not allow.
         before = [(variable, variable.value) for variable in model.variables]
         model(first, training=False)
         for variable, value in before:

@@ -1,6 +1,6 @@
-"""Names for the calls that one forward pass of a Keras model makes, and a way to see each of them.
+"""Names and intercepts the calls of layers and operations in a forward pass of a Keras model.
 
-The graph and the tap both ask here, so a recorded layer and its graph node cannot get different names.
+Graph and capture both use these names, so a recorded layer and its graph node always have the same key.
 """
 
 import re
@@ -16,7 +16,7 @@ import keras
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a layer or operation: the path of its object, which call of it this is (from 0), and its key."""
+    """A call of a layer or operation: the path of the object, the index of the call (from 0), and the key of its node."""
 
     path: str
     number: int
@@ -28,7 +28,12 @@ ROOT = Call("", 0, "")
 
 @dataclass(slots=True)
 class CallNames:
-    """Hands out keys while a forward pass runs: `enter` when a call begins, `leave` when it ends."""
+    """Assigns keys to calls while a forward pass runs: `enter` when a call begins, `leave` when it ends.
+
+    Attributes:
+        stack: the calls that run now, outermost first.
+        counts: by path, the number of calls so far.
+    """
 
     stack: list[Call] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -36,10 +41,11 @@ class CallNames:
 
     @property
     def parent(self) -> Call:
+        """The innermost call that runs now."""
         return self.stack[-1] if self.stack else ROOT
 
     def path(self, operation: Any) -> str:
-        """Names from the model down to `operation`, in the module that runs now. Two objects never share a path."""
+        """Path of `operation` in the module that runs now, as in `block.dense`; different objects have different paths."""
         name = f"{self.parent.path}.{operation.name}" if self.parent.path else operation.name
         path, suffix = name, 0
         while self._owners.setdefault(path, id(operation)) != id(operation):
@@ -48,6 +54,7 @@ class CallNames:
         return path
 
     def enter(self, operation: Any) -> Call:
+        """Begins a call; the first is that of the model itself."""
         if not self.stack:
             call = ROOT
         else:
@@ -59,20 +66,23 @@ class CallNames:
         return call
 
     def leave(self) -> None:
+        """Ends the innermost call."""
         self.stack.pop()
 
     def operator(self, kind: str) -> str:
-        """Key of an operator that has no object of its own in the model: `block/add`, the second `block/add_1`."""
+        """Key of an operator without an object in the model: `block/add`, then `block/add_1`."""
         name = f"{self.parent.key}/{snake_case(kind)}"
         number = self.counts[name]
         self.counts[name] += 1
         return f"{name}_{number}" if number else name
 
     def copy(self) -> "CallNames":
+        """A copy, to restore the names from."""
         return CallNames(list(self.stack), Counter(self.counts), dict(self._owners))
 
 
 def snake_case(name: str) -> str:
+    """Converts CamelCase to snake_case."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
@@ -83,72 +93,73 @@ def sublayers(layer: Any) -> list[Any]:
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
-def functional(layer: Any) -> Any | None:
-    """The functional graph that `layer` runs, when it runs one: of a functional model or of a built Sequential."""
+def functional_graph(layer: Any) -> Any | None:
+    """The functional graph that `layer` runs, if it is a functional model or a built Sequential, else None."""
     if isinstance(layer, keras.Sequential):
         return layer._functional
-    runs_its_graph = isinstance(layer, keras.Model) and hasattr(layer, "_nodes_by_depth") and not _own_call(layer)
+    runs_its_graph = isinstance(layer, keras.Model) and hasattr(layer, "_nodes_by_depth") and not _has_user_call(layer)
     return layer if runs_its_graph else None
 
 
 def is_container(layer: Any) -> bool:
-    """Whether the calls inside `layer` are worth showing: models, and users' layers that hold layers.
+    """Whether the calls inside `layer` become nodes of the graph: in models, and in users' layers that have sublayers.
 
-    Keras's own layers stay closed, whatever they hold: what runs inside an LSTM or a TimeDistributed runs in a loop, where
+    Keras's own layers are leaves even if they have sublayers: a cell of an LSTM or of a TimeDistributed runs in a loop, where
     no single tensor is its output.
     """
     if isinstance(layer, keras.Model):
         return True
-    return isinstance(layer, keras.layers.Layer) and _own_call(layer) and bool(sublayers(layer))
+    return isinstance(layer, keras.layers.Layer) and _has_user_call(layer) and bool(sublayers(layer))
 
 
 def has_operators(layer: Any) -> bool:
-    """Whether the operators in the code of `layer` are worth showing, where they can be seen: in containers and users' layers."""
-    return is_container(layer) or (isinstance(layer, keras.layers.Layer) and _own_call(layer))
+    """Whether the operators in the code of `layer` become nodes of the graph: in containers and in users' layers."""
+    return is_container(layer) or (isinstance(layer, keras.layers.Layer) and _has_user_call(layer))
 
 
-def _own_call(layer: Any) -> bool:
-    """Whether `call` comes from outside Keras."""
+def _has_user_call(layer: Any) -> bool:
+    """Whether `call` is the user's, not Keras's."""
     definition = next((cls for cls in type(layer).__mro__ if "call" in vars(cls)), type(layer))
     return not definition.__module__.startswith("keras.")
 
 
 def operations(model: Any) -> Iterator[Any]:
-    """Every layer and every operation object of a functional graph in `model`, itself first, each once."""
-    seen: set[int] = set()
-    waiting = [model]
-    while waiting:
-        operation = waiting.pop(0)
-        if id(operation) in seen:
+    """All layers and operations of a model, those of its functional graphs included; the model first, each once."""
+    visited: set[int] = set()
+    pending = [model]
+    while pending:
+        operation = pending.pop(0)
+        if id(operation) in visited:
             continue
-        seen.add(id(operation))
+        visited.add(id(operation))
         yield operation
-        graph = functional(operation)
-        waiting += [*sublayers(operation), *(graph.operations if graph is not None else ())]
+        graph = functional_graph(operation)
+        pending += [*sublayers(operation), *(graph.operations if graph is not None else ())]
 
 
-Begun = Callable[[Any, Call], None]
-Seen = Callable[[Any, Call, tuple[Any, ...], Mapping[str, Any], Any], None]
+#: Called with (operation, call) before a call.
+OnBegin = Callable[[Any, Call], None]
+#: Called with (operation, call, args, kwargs, outputs) after a call.
+OnEnd = Callable[[Any, Call, tuple[Any, ...], Mapping[str, Any], Any], None]
 
 
 @contextmanager
 def intercepted(
-    model: Any, seen: Seen, begun: Begun = lambda operation, call: None, *, once: bool = False
+    model: Any, on_end: OnEnd, on_begin: OnBegin = lambda operation, call: None, *, once: bool = False
 ) -> Iterator[CallNames]:
-    """Within the block, `seen(operation, call, args, kwargs, outputs)` is told of every call as it ends, `begun` as it begins.
+    """Intercepts the calls of all layers and operations of a model: `on_begin` is called before each, `on_end` after each.
 
-    Patches `call` on the objects, not on their classes, and takes the patch away whatever happens. Calls in other threads are
-    not told of.
+    Patches `call` of the objects, not of their classes, and always removes the patch. Calls in other threads are ignored.
 
     Arguments:
-        once: only the first call of the model itself, and what runs in it.
+        once: intercept only the first call of the model itself, and the calls in it.
     """
     thread = threading.get_ident()
     names = CallNames()
     roots: list[Any] = []
     patched: list[tuple[Any, str, Any]] = []
 
-    def watch(operation: Any, attribute: str) -> None:
+    def patch(operation: Any, attribute: str) -> None:
         original = getattr(operation, attribute)
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -157,23 +168,23 @@ def intercepted(
                 return original(*args, **kwargs)
             if not names.stack:
                 roots.append(operation)
-            entered = names.enter(operation)
+            call_name = names.enter(operation)
             try:
-                begun(operation, entered)
+                on_begin(operation, call_name)
                 outputs = original(*args, **kwargs)
             finally:
                 names.leave()
-            seen(operation, entered, args, kwargs, outputs)
+            on_end(operation, call_name, args, kwargs, outputs)
             return outputs
 
         patched.append((operation, attribute, vars(operation).get(attribute)))
-        # Past Keras's own __setattr__, which would track the function as part of the layer's state.
+        # Not by Keras's __setattr__, which would track the function as part of the layer's state.
         object.__setattr__(operation, attribute, call)
 
     try:
         for operation in operations(model):
             if not isinstance(operation, keras.layers.InputLayer):
-                watch(operation, "quantized_call" if getattr(operation, "quantization_mode", None) else "call")
+                patch(operation, "quantized_call" if getattr(operation, "quantization_mode", None) else "call")
         yield names
     finally:
         for operation, attribute, before in patched:
@@ -183,9 +194,9 @@ def intercepted(
                 object.__setattr__(operation, attribute, before)
 
 
-def parts(key: str, outputs: Any) -> list[tuple[str, Any]]:
-    """Names and tensors of what a call returned: `key[0]`, `key[name]` for the parts of a structure, `key` for a lone tensor."""
-    found = [(path, tensor) for path, tensor in keras.tree.flatten_with_path(outputs) if tensor is not None]
-    if len(found) == 1:
-        return [(key, found[0][1])]
-    return [(key + "".join(f"[{step}]" for step in path), tensor) for path, tensor in found]
+def output_tensors(key: str, outputs: Any) -> list[tuple[str, Any]]:
+    """The output tensors of a call, each with its key: `key` if there is one, else with key path, `key[0]` or `key[name]`."""
+    tensors = [(path, tensor) for path, tensor in keras.tree.flatten_with_path(outputs) if tensor is not None]
+    if len(tensors) == 1:
+        return [(key, tensors[0][1])]
+    return [(key + "".join(f"[{step}]" for step in path), tensor) for path, tensor in tensors]

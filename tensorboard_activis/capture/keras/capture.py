@@ -1,4 +1,4 @@
-"""Evaluation passes over a Keras model: the data are settled when the callback is made, the model when it is there."""
+"""Evaluates a Keras model on the evaluation data and gives the activations of the chosen layers, batch by batch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -12,13 +12,19 @@ from tensorboard_activis.capture.keras.batches import Batch
 from tensorboard_activis.capture.keras.building import build, is_built
 from tensorboard_activis.capture.keras.data import ArrayData, evaluation_data, pinned_data
 from tensorboard_activis.capture.keras.datasets import DatasetData
-from tensorboard_activis.capture.keras.fitting import argument_of_fit
+from tensorboard_activis.capture.keras.fitting import fit_argument
 from tensorboard_activis.capture.keras.forward import Captured, Forward
 from tensorboard_activis.capture.keras.graph import record_graph
-from tensorboard_activis.capture.keras.instances import Audio, Described, Instances, Reading, Texts
+from tensorboard_activis.capture.keras.instances import (
+    Audio,
+    InstanceDescription,
+    InstanceReader,
+    MetadataReader,
+    Texts,
+)
 from tensorboard_activis.capture.keras.labels import Labels
 from tensorboard_activis.capture.keras.metrics import EvaluationPass, ScoredForward
-from tensorboard_activis.capture.keras.outputs import described, essence, gives_probabilities
+from tensorboard_activis.capture.keras.outputs import describe, gives_probabilities, short_message
 from tensorboard_activis.capture.keras.states import backend_variables_restored
 from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.capture.progress import with_bar
@@ -30,12 +36,12 @@ T = TypeVar("T")
 
 
 class EvaluationData:
-    """The evaluation data of a callback, and what is said of them.
+    """The evaluation data of a callback, the pinned instances, and the instance metadata.
 
     Arguments: see `ActiVisCallback`.
 
     Raises:
-        ConfigurationError: they are empty or of no use, or do not fit each other.
+        ConfigurationError: the data are empty or cannot be used, or the arguments do not fit each other.
     """
 
     def __init__(
@@ -54,45 +60,45 @@ class EvaluationData:
         steps: int | None = None,
     ) -> None:
         self.all: ArrayData | DatasetData
-        self.all, self.pinned = _undrawn(
+        self.all, self.pinned = _with_random_states_restored(
             (x, pinned),
             lambda: (
                 evaluation_data(x, y, batch_size, steps),
                 None if pinned is None else pinned_data(pinned, batch_size),
             ),
         )
-        self.described = Described(self.all, id, columns, texts, audio)
+        self.described = InstanceDescription(self.all, id, columns, texts, audio)
         if not isinstance(self.all.labels, dict | list | tuple):
             Labels(self.all.labels, class_names, task=task)
         self.class_names, self.task = class_names, task
         self.loaders = (*self.all.loaders, *(() if self.pinned is None else self.pinned.loaders))
 
-    def bound(self, fit: FrameType | None) -> None:
-        """Take over `validation_steps` of the `fit` that runs, where nothing else says how many batches make a pass.
+    def limit_steps(self, fit: FrameType | None) -> None:
+        """Takes `validation_steps` of the running `fit` as the number of batches per pass, if `steps` is not set.
 
-        That is for a data set that may have no end, and for the one that is `validation_data` as well, of which the callback
-        then sees what the validation sees.
+        For a data set that may be endless, and for one that is also `validation_data`: the callback then reads the same batches
+        as the validation.
 
         Raises:
             ConfigurationError: `fit` reads the same generator.
         """
-        validation = argument_of_fit(fit, "validation_data")
+        validation = fit_argument(fit, "validation_data")
         source = self.all.source
-        if self.all.read_once and any(part is source for part in (validation, argument_of_fit(fit, "x"))):
+        if self.all.read_once and any(part is source for part in (validation, fit_argument(fit, "x"))):
             raise ConfigurationError(
                 f"x is the same {type(source).__name__} that fit reads, and a batch that one of them takes is lost to the other. "
                 "Give the callback one of its own, or a data set that can be read again."
             )
-        if self.all.open_ended or (source is not None and validation is source):
-            self.all.bound(argument_of_fit(fit, "validation_steps"))
+        if self.all.may_be_endless or (source is not None and validation is source):
+            self.all.limit_steps(fit_argument(fit, "validation_steps"))
 
     def first(self) -> tuple[Batch, Batch | None, Any]:
-        """The first batch, the first of the pinned instances, and the form of the model's inputs (see `DatasetData.specs`).
+        """The first batch, the first batch of pinned instances or None, and the specs of the inputs (see `DatasetData.specs`).
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: there is no batch.
         """
-        return _undrawn(self.loaders, self._first)
+        return _with_random_states_restored(self.loaders, self._first)
 
     def _first(self) -> tuple[Batch, Batch | None, Any]:
         first = next(iter(self.all), None)
@@ -102,19 +108,19 @@ class EvaluationData:
 
 
 class KerasCapture:
-    """A model and its evaluation data.
+    """Captures the layers of a Keras model on its evaluation data.
 
     Arguments: see `ActiVisCallback`.
 
     Attributes:
-        model: what this is of.
-        graph: of the model.
-        layers: what is recorded.
-        probabilities: whether the model's outputs are probabilities; None if its graph does not say so.
-        results: the model's loss and metrics of the last pass, by name; none without `logs`.
+        model: the Keras model.
+        graph: its graph.
+        layers: the recorded layers, in the order in which they run.
+        probabilities: whether the model's outputs are probabilities; None if the graph does not show it.
+        results: loss and metrics of the last pass, by name; empty without `logs`.
 
     Raises:
-        ConfigurationError: the model does not run on the data, or a layer is not there.
+        ConfigurationError: the model does not run on the data, or `layers` matches no layer.
     """
 
     def __init__(
@@ -153,81 +159,81 @@ class KerasCapture:
         except ConfigurationError:
             raise
         except Exception as error:
-            raise _unusable(error, "x", first, "model.fit gets") from error
+            raise _unusable_error(error, "x", first, "model.fit gets") from error
         if self._logs:
-            # At the first pass, when training has made the metrics.
+            # Called in the first pass: the metrics are created when training starts.
             eager = recording.graph.origin == "tree"
             self._make_scored = cache(lambda: ScoredForward(model, chosen, specs, first, eager=eager))
-        captured = self._tried(first, "x", "model.fit gets")
+        captured = self._try_forward(first, "x", "model.fit gets")
         if pinned is not None:
-            self._tried(pinned, "pinned", "x has")
+            self._try_forward(pinned, "pinned", "x has")
         self.graph: schema.Graph = recording.graph
         self.layers = tuple(target.info for target in chosen)
         self.probabilities = gives_probabilities(recording.graph)
-        self._instances = Instances(
+        self._instances = InstanceReader(
             model, data.described, data.all, first, captured, data.class_names, data.task, self.probabilities
         )
 
     def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
-        """One evaluation pass, after which the model and all random states are as before.
+        """Runs one evaluation pass, then restores the model and all random states.
 
-        States of layers begin as training left them and go on from batch to batch, as in `model.predict`.
+        States of layers start with their values in training and are carried from batch to batch, as in `model.predict`.
 
         Arguments:
-            add: called for each batch as the recorder's `SnapshotCollector.add`.
-            progress: whether to show a bar; None: on a terminal, when it takes more than a second.
+            add: `SnapshotCollector.add`, called for each batch.
+            progress: whether to show a progress bar; None: on a terminal, when the pass takes more than a second.
         """
 
         def passes() -> None:
-            reading = self._instances.begin()
-            forward = draws.run(lambda: EvaluationPass(self.forward, self._make_scored))
-            for batch in draws.each(with_bar(self._data.all, progress, self._data.all.batches)):
-                self._add(add, draws, reading, batch, forward)
-            reading.end(complete=not self._data.all.bounded)
+            metadata_reader = self._instances.metadata_reader()
+            forward = random_stream.run(lambda: EvaluationPass(self.forward, self._make_scored))
+            for batch in random_stream.each(with_bar(self._data.all, progress, self._data.all.batches)):
+                self._add(add, random_stream, metadata_reader, batch, forward)
+            metadata_reader.end(complete=not self._data.all.bounded)
             self.results = forward.results()
             if forward.error is not None:
-                self._make_scored = None  # said once
+                self._make_scored = None  # so that the warning comes once
                 warn(
-                    f"ActiVis: logs=True cannot give the model's metrics: {essence(forward.error)} Snapshots go on without; pass "
-                    "validation_data to fit to have val_loss and the others."
+                    f"ActiVis: logs=True cannot give the model's metrics: {short_message(forward.error)} Snapshots go on without; "
+                    "pass validation_data to fit to have val_loss and the others."
                 )
-            reading, forward = self._instances.begin_pinned(), EvaluationPass(self.forward)
-            for batch in draws.each(self._data.pinned or ()):
-                self._add(add, draws, reading, batch, forward, pinned=True)
+            metadata_reader, forward = self._instances.pinned_metadata_reader(), EvaluationPass(self.forward)
+            for batch in random_stream.each(self._data.pinned or ()):
+                self._add(add, random_stream, metadata_reader, batch, forward, pinned=True)
 
-        draws = RandomStream(self._data.loaders)
+        random_stream = RandomStream(self._data.loaders)
         exclusively(lambda: within(passes, backend_variables_restored(self.model)))
 
     def _add(
         self,
         add: Callable[..., None],
-        draws: RandomStream,
-        reading: Reading,
+        random_stream: RandomStream,
+        metadata_reader: MetadataReader,
         batch: Batch,
         forward: EvaluationPass,
         *,
         pinned: bool = False,
     ) -> None:
-        facts = draws.run(lambda: reading.of(batch))
-        captured = draws.run(lambda: forward(batch))
-        add(captured.activations, pinned=pinned, **facts, **self._instances.of(batch, captured))
+        metadata = random_stream.run(lambda: metadata_reader.for_batch(batch))
+        captured = random_stream.run(lambda: forward(batch))
+        add(captured.activations, pinned=pinned, **metadata, **self._instances.for_batch(batch, captured))
 
-    def _tried(self, batch: Batch, name: str, form: str) -> Captured:
+    def _try_forward(self, batch: Batch, name: str, form: str) -> Captured:
         try:
             return self.forward(batch.inputs)
         except ConfigurationError:
             raise
         except Exception as error:
-            raise _unusable(error, name, batch, form) from error
+            raise _unusable_error(error, name, batch, form) from error
 
 
-def _undrawn(loaders: tuple[Any, ...], body: Callable[[], T]) -> T:
-    """Runs the body, after which random states are as before; see `exclusively`."""
+def _with_random_states_restored(loaders: tuple[Any, ...], body: Callable[[], T]) -> T:
+    """Runs the body and restores the random states; see `exclusively`."""
     return exclusively(lambda: within(body, random_states(loaders)))
 
 
-def _unusable(error: Exception, name: str, batch: Batch, form: str) -> ConfigurationError:
+def _unusable_error(error: Exception, name: str, batch: Batch, form: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The model cannot be run on {name}, whose first batch is {described(batch.inputs)}: {essence(error)} "
+        f"The model cannot be run on {name}, whose first batch is {describe(batch.inputs)}: {short_message(error)} "
         f"Pass {name} in the form that {form}."
     )

@@ -1,4 +1,4 @@
-"""A forward pass as each backend runs it fast, without changing a variable: values of states go in and come out."""
+"""Compiles a forward pass for each backend, as a stateless function: it takes and returns the values of the state variables."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,35 +7,35 @@ import keras
 from keras import ops
 
 from tensorboard_activis.capture.interrupts import uninterrupted, within
-from tensorboard_activis.capture.keras.states import regularized, untouched, values_after
+from tensorboard_activis.capture.keras.states import model_state_restored, regularized_variables, values_after
 
-#: Takes a batch, a dict of structures of arrays, and the values of the states; returns a result and the values afterwards.
+#: Takes a batch (a dict of structures of arrays) and the values of the states; returns the result and the new values.
 Step = Callable[[dict[str, Any], list[Any]], tuple[Any, list[Any]]]
 
 
 def compiled(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any], specs: Any, *, eager: bool) -> Step:
-    """Compile `run(batch)`, which calls `model`.
+    """Compiles `run(batch)`, which calls `model`.
 
     Arguments:
-        states: the variables whose values go in and come out.
+        states: the variables whose values are passed in and returned.
         specs: KerasTensors in the structure of a batch, None where sizes vary.
-        eager: for a model that only runs on data, not in a graph.
+        eager: whether the model runs on data only, so that it cannot be traced.
     """
     backend = keras.backend.backend()
     if backend == "jax":
         return _jitted(run, model, states)
 
     def stateless(batch: dict[str, Any], values: list[Any]) -> tuple[Any, list[Any]]:
-        mapping = [*zip(states, values, strict=True), *regularized(model)]
+        mapping = [*zip(states, values, strict=True), *regularized_variables(model)]
         scope = keras.StatelessScope(state_mapping=mapping, collect_losses=True)
 
         def body() -> tuple[Any, list[Any]]:
-            # TensorFlow wants values that a scope has converted, of one kind on both sides.
+            # In TensorFlow the values before and after must be of the same type: both are read from the scope.
             before = [scope.get_current_value(variable) for variable in states]
             result = run(batch)
             return result, values_after(scope, states, before)
 
-        return within(body, untouched(model, scope))
+        return within(body, model_state_restored(model, scope))
 
     def on_tensors(batch: dict[str, Any], values: list[Any]) -> tuple[Any, list[Any]]:
         return stateless(keras.tree.map_structure(ops.convert_to_tensor, batch), values)
@@ -62,11 +62,11 @@ def _traced(stateless: Step, states: list[Any], specs: Any) -> Step:
         [tf.TensorSpec(variable.shape, variable.dtype) for variable in states],
     ]
     traced = tf.function(stateless, input_signature=signature, autograph=False)
-    known: list[Any] = []
+    concrete: list[Any] = []
 
     def forward(batch: dict[str, Any], values: list[Any]) -> tuple[Any, list[Any]]:
-        if not known:  # a trace that is interrupted can leave TensorFlow in graph mode
-            known.append(uninterrupted(traced.get_concrete_function))
+        if not concrete:  # an interrupted trace can leave TensorFlow in graph mode
+            concrete.append(uninterrupted(traced.get_concrete_function))
         result: tuple[Any, list[Any]] = traced(batch, values)
         return result
 
@@ -76,18 +76,18 @@ def _traced(stateless: Step, states: list[Any], specs: Any) -> Step:
 def _jitted(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any]) -> Step:
     import jax
 
-    carried = {id(variable) for variable in states}
-    fixed = [variable for variable in model.variables if id(variable) not in carried]
+    state_ids = {id(variable) for variable in states}
+    fixed = [variable for variable in model.variables if id(variable) not in state_ids]
 
-    def stateless(batch: dict[str, Any], values: list[Any], others: list[Any]) -> tuple[Any, list[Any]]:
-        mapping = [*zip(states, values, strict=True), *zip(fixed, others, strict=True)]
+    def stateless(batch: dict[str, Any], values: list[Any], fixed_values: list[Any]) -> tuple[Any, list[Any]]:
+        mapping = [*zip(states, values, strict=True), *zip(fixed, fixed_values, strict=True)]
         scope = keras.StatelessScope(state_mapping=mapping)
 
         def body() -> tuple[Any, list[Any]]:
             result = run(batch)
             return result, values_after(scope, states, values)
 
-        return within(body, untouched(model, scope))
+        return within(body, model_state_restored(model, scope))
 
     jitted = jax.jit(stateless)
     return lambda batch, values: jitted(batch, values, [variable.value for variable in fixed])

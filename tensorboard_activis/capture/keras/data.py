@@ -1,4 +1,4 @@
-"""The evaluation data of a Keras callback: arrays, structures of arrays, or a data set that can be read again and again."""
+"""Reads the evaluation data of a Keras callback, arrays, structures of arrays or a data set, as batches of one form."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +12,19 @@ from tensorboard_activis.errors import ConfigurationError
 
 
 class ArrayData:
-    """Arrays in memory, cut into batches. Instances are told apart by their position."""
+    """Arrays in memory, split into batches. Instances are identified by their position.
+
+    Arguments:
+        x, y: arrays [instances, ...] or structures of them; y may be None.
+        batch_size: instances per batch.
+        steps: number of batches that are read; None: all.
+
+    Raises:
+        ConfigurationError: there are no instances, or lengths differ.
+    """
 
     by_position = fixed_order = True
-    open_ended = unreadable = read_once = False
+    may_be_endless = unreadable = read_once = False
     source: Any = None
     loaders: tuple[Any, ...] = ()
 
@@ -32,19 +41,19 @@ class ArrayData:
                 for part in (self._x, self._y)
             )
         self.batches: int | None = -(-self.instances // batch_size)
-        # One size for all batches is what lets one compiled function serve them all.
+        # With None for the batch size, one compiled function serves batches of all sizes.
         self.specs = keras.tree.map_structure(lambda array: spec((None, *array.shape[1:]), array.dtype), self._x)
 
-    def bound(self, steps: int | None) -> None:
-        """Nothing: arrays know their end."""
+    def limit_steps(self, steps: int | None) -> None:
+        """Does nothing: arrays have a known length."""
 
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, self.instances or 0, self._batch_size):
-            rows = slice(start, start + self._batch_size)
+            batch = slice(start, start + self._batch_size)
             labels = (
-                None if self._y is None else keras.tree.map_structure(lambda array, rows=rows: array[rows], self._y)
+                None if self._y is None else keras.tree.map_structure(lambda array, batch=batch: array[batch], self._y)
             )
-            inputs = keras.tree.map_structure(lambda array, rows=rows: array[rows], self._x)
+            inputs = keras.tree.map_structure(lambda array, batch=batch: array[batch], self._x)
             yield Batch(inputs, labels, (inputs, labels))
 
     @property
@@ -69,19 +78,22 @@ class ArrayData:
                 "x holds no instances. Pass the evaluation data, for instance the validation split."
             )
         if len({length for _, length in lengths}) > 1:
-            told = ", ".join(f"{name} {length}" for name, length in lengths)
-            raise ConfigurationError(f"The arrays in x and y must have the same number of instances; got {told}.")
+            lengths_text = ", ".join(f"{name} {length}" for name, length in lengths)
+            raise ConfigurationError(
+                f"The arrays in x and y must have the same number of instances; got {lengths_text}."
+            )
         return lengths[0][1]
 
 
 def evaluation_data(x: Any, y: Any, batch_size: int, steps: int | None = None) -> ArrayData | DatasetData:
-    """The data behind a callback's `x` and `y`.
+    """The evaluation data of a callback's `x` and `y`.
 
     Arguments:
+        batch_size: instances per batch, if x is of arrays.
         steps: number of batches that are read for a snapshot; None: all.
 
     Raises:
-        ConfigurationError: there are no instances, lengths differ, or a number is not positive.
+        ConfigurationError: there are no instances, lengths differ, or `batch_size` or `steps` is not positive.
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigurationError(f"batch_size must be a positive number of instances; got {batch_size!r}.")
@@ -97,10 +109,10 @@ def evaluation_data(x: Any, y: Any, batch_size: int, steps: int | None = None) -
 
 
 def pinned_data(pinned: Any, batch_size: int) -> ArrayData | DatasetData:
-    """The data behind `pinned`: a tuple is (x, y), as `validation_data` is; all else is x.
+    """The pinned instances of a callback: a tuple is (x, y), as in `validation_data`; anything else is x.
 
     Raises:
-        ConfigurationError: see `evaluation_data`; or they come shuffled.
+        ConfigurationError: see `evaluation_data`; or the data set is shuffled, endless or can be read only once.
     """
     x, y = pinned if isinstance(pinned, tuple) and len(pinned) == 2 else (pinned, None)
     try:
@@ -120,12 +132,12 @@ def pinned_data(pinned: Any, batch_size: int) -> ArrayData | DatasetData:
 
 def _input_array(data: Any) -> np.ndarray:
     array = as_array(data)
-    # As Keras feeds arrays to a model.
+    # Keras converts arrays so when it feeds a model.
     return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
 
 
 def _as_structure(data: Any) -> Any:
-    """Lists are several inputs when they hold arrays, and one array when they hold numbers."""
+    """Converts a list of numbers to an array; a list of arrays stays a list, of several inputs."""
     if isinstance(data, list | tuple) and not any(hasattr(part, "shape") for part in data):
         return np.asarray(data)
     return data

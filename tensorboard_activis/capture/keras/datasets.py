@@ -1,4 +1,4 @@
-"""Evaluation data that come as batches: data sets that can be read again and again, endless ones, and generators."""
+"""Reads evaluation data that come in batches: data sets that can be read repeatedly, endless data sets and generators."""
 
 from collections.abc import Iterator
 from itertools import count, islice
@@ -10,20 +10,23 @@ from tensorboard_activis.capture.keras.batches import Batch, as_array, spec
 from tensorboard_activis.capture.keras.unshuffled import shuffles, unshuffled
 from tensorboard_activis.errors import ConfigurationError
 
-_BOUND = "Say how many batches are read for a snapshot, as in steps=10; where fit is given validation_steps, that number is taken."
+_STEPS_HINT = (
+    "Say how many batches are read for a snapshot, as in steps=10; "
+    "where fit is given validation_steps, that number is taken."
+)
 
 
 class DatasetData:
-    """A data set of batches: tf.data.Dataset, keras.utils.PyDataset, anything that can be iterated anew each time, a generator.
+    """A data set of batches: tf.data.Dataset, keras.utils.PyDataset, torch's DataLoader, any other iterable, or a generator.
 
-    It may shuffle, so instances are told apart by their content. A tf.data.Dataset is read without its shuffling. Of a
-    generator, which can be read only once, the first `steps` batches are kept in memory and read for every snapshot.
+    Instances are identified by their content, because a data set may shuffle. A tf.data.Dataset is read without its shuffling.
+    The first `steps` batches of a generator, which can be read only once, are stored in memory and read for every snapshot.
 
     Arguments:
-        steps: number of batches that are read; None: all, or what `bound` says.
+        steps: number of batches that are read; None: all, or the number passed to `limit_steps`.
 
     Raises:
-        ConfigurationError: there is no batch, or its length cannot be told.
+        ConfigurationError: there is no batch, or a PyDataset has no number of batches.
     """
 
     labels = instances = None
@@ -32,58 +35,58 @@ class DatasetData:
     def __init__(self, dataset: Any, steps: int | None = None) -> None:
         self.source = dataset
         self._dataset = unshuffled(dataset) if hasattr(dataset, "_variant_tensor") else dataset
-        self._once = hasattr(dataset, "__next__") and not isinstance(dataset, keras.utils.PyDataset)
-        self._endless = not self._once and _is_endless(dataset)
-        self._length = None if self._endless or self._once else _length(dataset)
-        self._batches_of_generator: list[Any] | None = None
+        self._single_pass = hasattr(dataset, "__next__") and not isinstance(dataset, keras.utils.PyDataset)
+        self._endless = not self._single_pass and _is_endless(dataset)
+        self._length = None if self._endless or self._single_pass else _length(dataset)
+        self._generator_batches: list[Any] | None = None
         self._specs: Any = None
         self.steps = steps
         if self._length == 0:
             raise ConfigurationError(_EMPTY)
 
     @property
-    def open_ended(self) -> bool:
-        """Whether it may have no end, so that the number of its batches must come from elsewhere."""
+    def may_be_endless(self) -> bool:
+        """Whether its length is unknown: it may be endless."""
         return self._length is None
 
     @property
     def unreadable(self) -> bool:
-        """Whether it cannot be read as it is: it has no end or can be read only once, and no number of batches is known."""
-        return self.steps is None and (self._endless or self._once)
+        """Whether it cannot be read without `steps`: it is endless or can be read only once, and `steps` is not set."""
+        return self.steps is None and (self._endless or self._single_pass)
 
     @property
     def read_once(self) -> bool:
-        """Whether it is a generator, of which whoever reads it takes batches from all others."""
-        return self._once
+        """Whether it is a generator: each batch can be read only once, by one reader."""
+        return self._single_pass
 
     @property
     def bounded(self) -> bool:
-        """Whether a part of it may be read only."""
+        """Whether the number of batches is limited, so that a part of the data may be unread."""
         return self.steps is not None
 
-    def bound(self, steps: int | None) -> None:
-        """Read at most so many batches, where nothing was said before; None changes nothing."""
-        if self.steps is None and self._batches_of_generator is None:
+    def limit_steps(self, steps: int | None) -> None:
+        """Limits the number of batches, if there is no limit yet; None changes nothing."""
+        if self.steps is None and self._generator_batches is None:
             self.steps = steps
 
     @property
     def batches(self) -> int | None:
-        """Number of batches that are read; None where that is not known."""
-        known = [number for number in (self._length, self.steps) if number is not None]
-        return min(known, default=None)
+        """Number of batches that are read; None if it is unknown."""
+        limits = [number for number in (self._length, self.steps) if number is not None]
+        return min(limits, default=None)
 
     @property
     def specs(self) -> Any:
-        """KerasTensors in the structure of the model's inputs, None where sizes vary."""
+        """KerasTensors in the structure of the model's inputs; None in shapes for sizes that vary."""
         if self._specs is None:
-            self._specs = self._found_specs()
+            self._specs = self._input_specs()
         return self._specs
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches.
+        """Yields the batches.
 
         Raises:
-            ConfigurationError: it has no end, or can be read only once, and nobody said how many batches to read.
+            ConfigurationError: the data set is endless or can be read only once, and `steps` is not set.
         """
         for element in islice(self._elements(), self.steps):
             x, y, weights = keras.utils.unpack_x_y_sample_weight(element)
@@ -95,7 +98,7 @@ class DatasetData:
 
     @property
     def fixed_order(self) -> bool:
-        """Whether instances come in the same order in every pass, as far as that can be told."""
+        """Whether instances come in the same order in every pass, as far as is known."""
         if hasattr(self._dataset, "_variant_tensor"):
             return not shuffles(self._dataset)
         sampler = getattr(self._dataset, "sampler", None)  # of a torch DataLoader
@@ -103,26 +106,26 @@ class DatasetData:
 
     @property
     def loaders(self) -> tuple[Any, ...]:
-        """What may draw random numbers when it is read."""
+        """Objects that may draw random numbers when the data are read."""
         return (self._dataset,)
 
     def _elements(self) -> Iterator[Any]:
         if self.unreadable:
             what = (
                 f"x is a {type(self.source).__name__}, which can be read only once and may have no end."
-                if self._once
+                if self._single_pass
                 else "x is an endless data set."
             )
-            raise ConfigurationError(f"{what} {_BOUND}")
-        if self._once:
-            if self._batches_of_generator is None:
-                self._batches_of_generator = list(islice(self._dataset, self.steps))
-            return iter(self._batches_of_generator)
+            raise ConfigurationError(f"{what} {_STEPS_HINT}")
+        if self._single_pass:
+            if self._generator_batches is None:
+                self._generator_batches = list(islice(self._dataset, self.steps))
+            return iter(self._generator_batches)
         if isinstance(self._dataset, keras.utils.PyDataset):
             return (self._dataset[number] for number in (count() if self._length is None else range(self._length)))
         return iter(self._dataset)
 
-    def _found_specs(self) -> Any:
+    def _input_specs(self) -> Any:
         specs = getattr(self._dataset, "element_spec", None)
         if specs is not None:
             x = keras.utils.unpack_x_y_sample_weight(specs)[0]
@@ -137,7 +140,7 @@ _EMPTY = "x is an empty data set. Pass the evaluation data, for instance the val
 
 
 def is_dataset(x: Any) -> bool:
-    """Whether x gives batches, rather than being an array or a structure of arrays."""
+    """Whether x is a data set of batches, not an array or a structure of arrays."""
     return (
         not hasattr(x, "shape")
         and not isinstance(x, list | tuple | dict)
@@ -146,22 +149,22 @@ def is_dataset(x: Any) -> bool:
 
 
 def _length(dataset: Any) -> int | None:
-    """Number of batches; None where it is not known."""
+    """Number of batches; None if it is unknown."""
     if hasattr(dataset, "cardinality"):
         number = int(dataset.cardinality())
         return None if number < 0 else number
     if isinstance(dataset, keras.utils.PyDataset):
-        return _batches_of(dataset)
+        return _num_batches(dataset)
     try:
         return len(dataset)
-    except TypeError:  # without a length, or the loader of a stream
+    except TypeError:  # no length, or a DataLoader of an IterableDataset
         return None
 
 
 def _is_endless(dataset: Any) -> bool:
-    """Whether it is known to have no end: a tf.data.Dataset that repeats without a count, a PyDataset without a length."""
+    """Whether the data set is known to be endless: a tf.data.Dataset that repeats without a count, a PyDataset without a length."""
     if isinstance(dataset, keras.utils.PyDataset):
-        return _batches_of(dataset) is None
+        return _num_batches(dataset) is None
     return hasattr(dataset, "_variant_tensor") and _repeats(dataset)
 
 
@@ -169,12 +172,12 @@ def _repeats(dataset: Any) -> bool:
     cardinality = int(dataset.cardinality())
     if cardinality != -2:  # known
         return cardinality == -1
-    # A filter hides the length of its only source, and gives no end to what has none.
+    # A filter hides the length of its single source; of an endless source it is endless.
     sources = dataset._inputs()
     return len(sources) == 1 and "TakeWhile" not in type(dataset).__name__ and _repeats(sources[0])
 
 
-def _batches_of(dataset: Any) -> int | None:
+def _num_batches(dataset: Any) -> int | None:
     try:
         batches: int | None = dataset.num_batches
     except NotImplementedError as error:

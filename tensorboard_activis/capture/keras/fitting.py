@@ -1,4 +1,4 @@
-"""The call of `fit` that runs now, and what it says of its own validation."""
+"""Finds the running call of `fit` on the stack, and reads its arguments, which Keras does not pass to callbacks."""
 
 import sys
 from collections.abc import Iterator
@@ -6,18 +6,18 @@ from types import FrameType
 from typing import Any
 
 
-def frame_of_fit() -> FrameType | None:
-    """The frame of the `fit` that runs now; None where callbacks are called by a loop of the user's own."""
-    return next((frame for frame in stack(sys._getframe()) if frame.f_code.co_name == "fit"), None)
+def fit_frame() -> FrameType | None:
+    """The stack frame of the running `fit`; None if the callback is called by a training loop of the user."""
+    return next((frame for frame in callers(sys._getframe()) if frame.f_code.co_name == "fit"), None)
 
 
-def stack(frame: FrameType | None) -> Iterator[FrameType]:
-    """A frame and those that called it."""
+def callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yields a frame and its callers, innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back
 
 
-def argument_of_fit(frame: FrameType | None, name: str) -> Any:
-    """An argument that `fit` was called with, such as `validation_steps`, which Keras hands on to no callback; None without."""
+def fit_argument(frame: FrameType | None, name: str) -> Any:
+    """An argument of `fit`, such as `validation_steps`; None if it has none or there is no frame."""
     return None if frame is None else frame.f_locals.get(name)

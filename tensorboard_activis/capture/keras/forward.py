@@ -1,7 +1,7 @@
-"""A forward pass that also returns the activations of chosen layers, one float32 number per neuron and instance.
+"""Runs a forward pass that also returns the activations of chosen layers: float32, one per neuron and instance.
 
-The reduction runs where the model runs, inside the compiled function: what leaves the device is small. The function is compiled
-once; batches of every size go through the same trace.
+The reduction runs on the device, inside the compiled function, so that little data is copied. The function is compiled once, for
+batches of all sizes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +22,12 @@ from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
 
 class Captured(NamedTuple):
-    """What one batch gave.
+    """Activations and outputs of one batch.
 
     Attributes:
         activations: by layer, float32 [instances, neurons].
-        outputs: the model's, float32, in their own structure.
-        masks: in the same structure, bool [instances, positions] where there is padding, else None.
+        outputs: the model's outputs, float32 [instances, ...], in their own structure.
+        masks: in the same structure, bool [instances, positions], False for padding; None for an output without padding.
     """
 
     activations: dict[str, np.ndarray]
@@ -36,7 +36,7 @@ class Captured(NamedTuple):
 
 
 class Collector:
-    """Keeps the reduced outputs of the chosen layers, and the masks, of one forward pass."""
+    """Collects the reduced outputs of the chosen layers, and the masks, of one forward pass."""
 
     def __init__(self, targets: Mapping[str, Target]) -> None:
         self._targets = targets
@@ -44,13 +44,18 @@ class Collector:
         self._masks: dict[int, Any] = {}
 
     def add(self, name: str, output: Any, mask: Any) -> None:
+        """Adds an output tensor: reduces it if `name` is a chosen layer; `mask` is bool [instances, positions] or None."""
         self._masks[id(output)] = mask if mask is not None and len(mask.shape) == 2 else None
         target = self._targets.get(name)
         if target is not None:
             self._activations[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
 
     def captured(self, outputs: Any) -> Captured:
-        """All that was seen, with the model's outputs. ActiVisError: an output cannot be had outside of where it is made."""
+        """The collected activations and masks, with the model's outputs.
+
+        Raises:
+            ActiVisError: an output was computed inside a loop or a branch of a TensorFlow graph.
+        """
         _check_reachable(self._activations)
         return Captured(
             self._activations,
@@ -60,19 +65,19 @@ class Collector:
 
 
 class Forward:
-    """Runs a model for evaluation and captures layers on the way.
+    """Runs a model in evaluation mode and captures layers.
 
     Attributes:
-        traces: how often the forward pass was traced.
+        traces: how many times the forward pass was traced.
     """
 
     def __init__(self, model: Any, targets: Sequence[Target], inputs: Any, *, eager: bool = False) -> None:
         """
         Arguments:
             model: a built Keras model.
-            targets: what to capture.
-            inputs: KerasTensors in the structure of the model's inputs, None where sizes vary.
-            eager: for a model that only runs on data, not in a graph.
+            targets: the layers to capture.
+            inputs: KerasTensors in the structure of the model's inputs; None in shapes for sizes that vary.
+            eager: whether the model runs on data only, so that it cannot be traced.
         """
         self.traces = 0
         self._model = model
@@ -86,22 +91,22 @@ class Forward:
         self._batch_size = keras.tree.flatten(inputs)[0].shape[0]
 
     def start(self) -> list[Any]:
-        """The states as training left them, with which `model.predict` would begin; see `__call__`."""
+        """The current values of the state variables, with which a pass begins, as in `model.predict`; see `__call__`."""
         return [variable.value for variable in self._states]
 
     def __call__(self, inputs: Any, states: list[Any] | None = None) -> Captured:
-        """Run one batch.
+        """Runs one batch.
 
         Arguments:
             inputs: arrays [instances, ...] in the structure of the model's inputs.
-            states: from `start`; updated, so that the next batch goes on from there. None: those that training left.
+            states: from `start`; updated in place for the next batch. None: the current values of the variables.
 
         Raises:
-            ConfigurationError: the model gives something else when it is replayed to show its operators.
+            ConfigurationError: the replay that shows operators gives other outputs than the model.
         """
         states = self.start() if states is None else states
         count = len(keras.tree.flatten(inputs)[0])
-        if keras.backend.backend() == "jax":  # compiles for every size
+        if keras.backend.backend() == "jax":  # compiles anew for every size
             self._batch_size = max(self._batch_size or 0, count)
         padded = {"x": _padded(inputs, (self._batch_size or count) - count)}
         before = list(states)
@@ -130,7 +135,7 @@ def as_arrays(captured: Captured, count: int) -> Captured:
 
 
 def _padded(inputs: Any, missing: int) -> Any:
-    """The batch, with its last instance so many times more."""
+    """Pads a batch with `missing` copies of its last instance."""
     if missing <= 0:
         return inputs
     return keras.tree.map_structure(lambda x: np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]), inputs)
@@ -149,7 +154,7 @@ def _check_same(replayed: Any, plain: Any) -> None:
 
 
 def _check_reachable(captured: Mapping[str, Any]) -> None:
-    """TensorFlow only: a tensor inside a loop or a branch cannot be an output of the whole."""
+    """Raises ActiVisError for a tensor inside a loop or a branch of a TensorFlow graph, which cannot be its output."""
     if keras.backend.backend() != "tensorflow" or all(hasattr(tensor, "numpy") for tensor in captured.values()):
         return
     import tensorflow as tf

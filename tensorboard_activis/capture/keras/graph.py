@@ -1,7 +1,7 @@
-"""The graph of a Keras model: from a symbolic run where that works, else from a trace, else the tree of its layers.
+"""Records the graph of a Keras model: in a symbolic run, else from a TensorFlow trace, else as the tree of its layers.
 
-A functional model runs symbolically for certain: its layers and operations are called again, in its own order, on KerasTensors.
-A subclassed model does when its `call` keeps to Keras layers and `keras.ops`.
+A functional model always runs symbolically: its layers and operations are called again, in its own order, on KerasTensors. A
+subclassed model does if its `call` uses only Keras layers and `keras.ops`.
 """
 
 from collections import Counter, defaultdict
@@ -15,21 +15,22 @@ import keras
 from tensorboard_activis.capture.interrupts import uninterrupted, within
 from tensorboard_activis.capture.keras import calls as keras_calls
 from tensorboard_activis.capture.keras import trace as keras_trace
-from tensorboard_activis.capture.keras.graph_recorder import Recorder
-from tensorboard_activis.capture.keras.nodes import Draft, attributes, count_parameters
-from tensorboard_activis.capture.keras.states import untouched
+from tensorboard_activis.capture.keras.graph_builder import GraphBuilder
+from tensorboard_activis.capture.keras.nodes import DraftNode, attributes, count_parameters
+from tensorboard_activis.capture.keras.states import model_state_restored
 from tensorboard_activis.capture.keras.symbolic import run_symbolically
 from tensorboard_activis.schema import Edge, Graph, Node
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A graph, and what of it the tap needs.
+    """A recorded graph, and what capture needs to know of its nodes.
 
     Attributes:
-        axes: by node, the axis of its output that holds the neurons, counted without the batch axis.
-        observable: keys of the nodes that the tap can capture.
-        replayed: those of them that show only in a replay: operators in the code of layers.
+        graph: the graph of the model.
+        axes: by node, the neuron axis of its output, counted without the batch axis.
+        observable: keys of the nodes whose output can be captured.
+        replayed: those of them that only a replay can capture: operators in the code of layers.
     """
 
     graph: Graph
@@ -39,12 +40,12 @@ class Recording:
 
 
 def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
-    """Find the graph of a built model.
+    """Records the graph of a built model.
 
     Arguments:
         model: a Keras model whose layers all have their weights.
         inputs: KerasTensors, [batch, ...] with None for the batch axis, in the structure that the model takes.
-        batch: arrays to run the model on, should it run on nothing else.
+        batch: arrays to run the model on if it runs on data only; None: then only the tree of its layers is recorded.
 
     Returns:
         The graph; its `origin` is "functional", "symbolic" (a subclassed model), "recorded" (traced by TensorFlow, operators
@@ -53,43 +54,43 @@ def record_graph(model: Any, inputs: Any, batch: Any = None) -> Recording:
     Raises:
         Exception: whatever the model raises when it runs on `batch`.
     """
-    known = frozenset(map(id, keras_calls.operations(model)))
-    size = keras.tree.flatten(inputs)[0].shape[0]
-    for origin, run in _ways(model):
-        recorder = Recorder(known, batch=size)
+    operation_ids = frozenset(map(id, keras_calls.operations(model)))
+    batch_size = keras.tree.flatten(inputs)[0].shape[0]
+    for origin, run in _recording_methods(model):
+        builder = GraphBuilder(operation_ids, batch=batch_size)
         try:
             # An interrupted trace can leave TensorFlow in graph mode.
-            uninterrupted(partial(within, partial(run, recorder, model, inputs), untouched(model)))
-        except Exception:  # whatever users' code raises when it meets tensors without values
+            uninterrupted(partial(within, partial(run, builder, model, inputs), model_state_restored(model)))
+        except Exception:  # whatever users' code raises on tensors without values
             continue
-        return _finish(recorder, model, origin)
-    recorder = Recorder(known, batch=size if batch is None else len(keras.tree.flatten(batch)[0]))
+        return _finish(builder, model, origin)
+    builder = GraphBuilder(operation_ids, batch=batch_size if batch is None else len(keras.tree.flatten(batch)[0]))
     if batch is None:
-        recorder.begin("", model, "", 0, "module", None)
+        builder.begin("", model, "", 0, "module", None)
     else:
-        within(lambda: keras_trace.run_on_data(recorder, model, batch), untouched(model))
-        recorder.edges.clear()
-    return _finish(recorder, model, "tree")
+        within(lambda: keras_trace.run_on_data(builder, model, batch), model_state_restored(model))
+        builder.edges.clear()
+    return _finish(builder, model, "tree")
 
 
-def _ways(model: Any) -> Iterator[tuple[str, Callable[[Recorder, Any, Any], None]]]:
-    yield "functional" if keras_calls.functional(model) is not None else "symbolic", run_symbolically
+def _recording_methods(model: Any) -> Iterator[tuple[str, Callable[[GraphBuilder, Any, Any], None]]]:
+    yield "functional" if keras_calls.functional_graph(model) is not None else "symbolic", run_symbolically
     if keras.backend.backend() == "tensorflow":
         yield "recorded", keras_trace.run_traced
 
 
-def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
-    """Add the layers that never ran, and turn drafts into nodes, the model itself first."""
-    calls = recorder.names.counts
-    if recorder.edges:
-        _drop_masks(recorder)
-    ran: dict[int, Draft] = {}
-    for draft in recorder.drafts.values():
-        ran.setdefault(id(draft.operation), draft)
-    _add_idle(recorder, recorder.drafts[""], ran)
-    drafts = sorted(recorder.drafts.values(), key=lambda draft: draft.key != "")
-    # A closed module can be an edge's end, an open one cannot.
-    holders = {draft.parent for draft in drafts}
+def _finish(builder: GraphBuilder, model: Any, origin: str) -> Recording:
+    """Adds the layers that were not called, and makes the graph of the drafts; the first node is the model itself."""
+    calls = builder.names.counts
+    if builder.edges:
+        _drop_unused_operators(builder)
+    called: dict[int, DraftNode] = {}
+    for draft in builder.drafts.values():
+        called.setdefault(id(draft.operation), draft)
+    _add_uncalled(builder, builder.drafts[""], called)
+    drafts = sorted(builder.drafts.values(), key=lambda draft: draft.key != "")
+    # Edges connect nodes without children only.
+    containers = {draft.parent for draft in drafts}
     nodes = tuple(
         Node(
             key=draft.key,
@@ -107,8 +108,8 @@ def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
     )
     edges = tuple(
         Edge(source, target, shape)
-        for (source, target), shape in recorder.edges.items()
-        if source not in holders and target not in holders
+        for (source, target), shape in builder.edges.items()
+        if source not in containers and target not in containers
     )
     return Recording(
         Graph("keras", type(model).__name__, nodes, edges, origin),
@@ -118,42 +119,42 @@ def _finish(recorder: Recorder, model: Any, origin: str) -> Recording:
     )
 
 
-def _drop_masks(recorder: Recorder) -> None:
-    """Drop operators whose result goes nowhere: Keras computes masks beside the data, and masks are no edges here."""
-    uses = Counter(source for source, _ in recorder.edges)
+def _drop_unused_operators(builder: GraphBuilder) -> None:
+    """Removes operators whose result is unused: those that compute masks, for which there are no edges."""
+    uses = Counter(source for source, _ in builder.edges)
     sources: dict[str, list[str]] = defaultdict(list)
-    for source, target in recorder.edges:
+    for source, target in builder.edges:
         sources[target].append(source)
-    pending = list(recorder.drafts)
+    pending = list(builder.drafts)
     while pending:
         key = pending.pop()
-        draft = recorder.drafts.get(key)
+        draft = builder.drafts.get(key)
         if draft is None or draft.kind != "operator" or uses[key]:
             continue
-        del recorder.drafts[key]
+        del builder.drafts[key]
         uses.subtract(sources[key])
-        pending += sources[key]  # which may be idle now
-    recorder.edges = {ends: shape for ends, shape in recorder.edges.items() if ends[1] in recorder.drafts}
+        pending += sources[key]  # which may be unused now
+    builder.edges = {ends: shape for ends, shape in builder.edges.items() if ends[1] in builder.drafts}
 
 
-def _add_idle(recorder: Recorder, holder: Draft, ran: dict[int, Draft]) -> None:
-    """Add the layers inside `holder` that the forward pass did not call, or all of them when nothing could be run.
+def _add_uncalled(builder: GraphBuilder, container: DraftNode, called: dict[int, DraftNode]) -> None:
+    """Adds the layers inside `container` that the forward pass did not call; all of them if the model was not run.
 
     Arguments:
-        ran: the first node of every layer that has one, by the layer's `id`; grows.
+        called: by `id` of a layer, its first node; updated.
     """
-    for layer in keras_calls.sublayers(holder.operation):
+    for layer in keras_calls.sublayers(container.operation):
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        first = ran.get(id(layer))
+        first = called.get(id(layer))
         if first is not None:
             child = first
         else:
-            path = f"{holder.path}.{layer.name}" if holder.path else layer.name
-            if path in recorder.drafts:
+            path = f"{container.path}.{layer.name}" if container.path else layer.name
+            if path in builder.drafts:
                 continue
-            child = recorder.begin(path, layer, path, 0, "module", holder.key)
+            child = builder.begin(path, layer, path, 0, "module", container.key)
             child.calls = 0
-            ran[id(layer)] = child
+            called[id(layer)] = child
         if keras_calls.is_container(layer) and not child.closed:
-            _add_idle(recorder, child, ran)
+            _add_uncalled(builder, child, called)

@@ -1,4 +1,4 @@
-"""What is known of the instances of Keras batches besides their activations, in the form that the recorder takes."""
+"""Reads ids, labels, outputs, content, texts and columns of Keras batches, as keywords of `SnapshotCollector.add`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from tensorboard_activis.capture.keras.data import ArrayData
 from tensorboard_activis.capture.keras.datasets import DatasetData
 from tensorboard_activis.capture.keras.forward import Captured
 from tensorboard_activis.capture.keras.labels import Labels, check_width
-from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, watched
+from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, prediction_output
 from tensorboard_activis.capture.tasks import TaskEvaluator
 from tensorboard_activis.capture.tokens import TokenScores, token_scores
 from tensorboard_activis.capture.user_columns import RESERVED
@@ -26,16 +26,16 @@ Texts = Callable[[Any], Sequence[Any]] | Sequence[Any]
 Audio = int | Callable[[Any], tuple[Any, int]]
 
 
-class Described:
-    """What users say of their instances: `id`, `columns`, `texts` and `audio`, as in `ActiVisCallback`.
+class InstanceDescription:
+    """Instance metadata, texts and audio of the user: `id`, `columns`, `texts` and `audio`, as in `ActiVisCallback`.
 
     Raises:
-        ConfigurationError: they do not fit each other or the data.
+        ConfigurationError: an argument is wrong, or does not fit the others or the data.
     """
 
     def __init__(self, data: ArrayData | DatasetData, id: Any, columns: Any, texts: Any, audio: Any) -> None:
-        self.given = InstanceMetadata(id, columns)
-        self.given.check(None if data.bounded else data.instances, fixed_order=data.fixed_order)
+        self.metadata = InstanceMetadata(id, columns)
+        self.metadata.check(None if data.bounded else data.instances, fixed_order=data.fixed_order)
         if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):
             raise ConfigurationError(
                 "audio must be the number of values per second, where inputs are waveforms, or a function of a batch that "
@@ -57,11 +57,13 @@ class Described:
             )
 
 
-class Instances:
-    """Reads labels, outputs, content and columns out of batches, for one model.
+class InstanceReader:
+    """Reads labels, outputs and content of batches, for one model.
 
     Arguments:
-        first: batch of the data, and what the model `captured` of it. known: all labels, where they are at hand.
+        first: the first batch of the data.
+        captured: activations and outputs of this batch.
+        probabilities: whether the model's outputs are probabilities; None if unknown.
 
     Raises:
         ConfigurationError: labels, names and the model's output do not fit each other.
@@ -70,7 +72,7 @@ class Instances:
     def __init__(
         self,
         model: Any,
-        described: Described,
+        description: InstanceDescription,
         data: ArrayData | DatasetData,
         first: Batch,
         captured: Captured,
@@ -78,9 +80,9 @@ class Instances:
         task: str | None,
         probabilities: bool | None,
     ) -> None:
-        self._described = described
+        self._description = description
         self._by_position = data.by_position
-        output, labels = watched(captured.outputs, first.labels if data.labels is None else data.labels)
+        output, labels = prediction_output(captured.outputs, first.labels if data.labels is None else data.labels)
         self._tokens = (
             output.ndim == 3 and task in (None, "tokens") and (task is not None or _per_token(labels, output))
         )
@@ -90,69 +92,73 @@ class Instances:
         self._labels = Labels(
             labels, class_names, width=width, loss=loss_names(model), task=task, positions=self._tokens
         )
-        if described.audio is not None:
-            self._sound(first)
-        found = self.of(first, captured)
-        TaskEvaluator(class_names, task, probabilities).evaluate(found["outputs"], found["labels"])
+        if description.audio is not None:
+            self._waveforms(first)
+        fields = self.for_batch(first, captured)
+        TaskEvaluator(class_names, task, probabilities).evaluate(fields["outputs"], fields["labels"])
 
-    def begin(self) -> "Reading":
-        """What lasts for one pass over the data."""
-        given = self._described.given
-        return Reading(self, given, self._described.texts, not (self._by_position or given.has_ids))
+    def metadata_reader(self) -> "MetadataReader":
+        """A reader of instance metadata for one pass over the data."""
+        metadata = self._description.metadata
+        return MetadataReader(self, metadata, self._description.texts, not (self._by_position or metadata.has_ids))
 
-    def begin_pinned(self) -> "Reading":
-        """The same for pinned instances, which have ids, columns and texts only by functions of a batch."""
-        texts = self._described.texts
-        return Reading(self, self._described.given.functions_only, texts if callable(texts) else None, False)
+    def pinned_metadata_reader(self) -> "MetadataReader":
+        """A reader for the pinned instances, whose ids, columns and texts come only from functions of a batch."""
+        texts = self._description.texts
+        return MetadataReader(
+            self, self._description.metadata.functions_only, texts if callable(texts) else None, False
+        )
 
-    def of(self, batch: Batch, captured: Captured) -> dict[str, Any]:
-        """What `SnapshotCollector.add` takes, but ids, texts and columns.
+    def for_batch(self, batch: Batch, captured: Captured) -> dict[str, Any]:
+        """Labels, outputs and content of a batch, as keywords of `SnapshotCollector.add`.
 
         Raises:
-            ActiVisError: labels are not one per instance.
+            ActiVisError: the number of labels is not that of the instances.
         """
-        output, labels = watched(captured.outputs, batch.labels)
-        known = self._labels.of(labels)
-        if known is not None and len(known) != len(output):
-            raise ActiVisError(f"A batch has {len(output)} outputs but {len(known)} labels.")
+        output, labels = prediction_output(captured.outputs, batch.labels)
+        labels = self._labels.convert(labels)
+        if labels is not None and len(labels) != len(output):
+            raise ActiVisError(f"A batch has {len(output)} outputs but {len(labels)} labels.")
         scores: np.ndarray | TokenScores = output
         if self._tokens:
-            scores = token_scores(output, known, watched(captured.masks, batch.labels)[0])
-        if self._described.audio is not None:
-            return {"labels": known, "outputs": scores, "audio": self._sound(batch)}
-        shown = content(batch.inputs)
-        return {"labels": known, "outputs": scores, "inputs": shown, "channels": image_channels(shown)}
+            scores = token_scores(output, labels, prediction_output(captured.masks, batch.labels)[0])
+        if self._description.audio is not None:
+            return {"labels": labels, "outputs": scores, "audio": self._waveforms(batch)}
+        inputs = content(batch.inputs)
+        return {"labels": labels, "outputs": scores, "inputs": inputs, "channels": image_channels(inputs)}
 
-    def _sound(self, batch: Batch) -> tuple[Any, int]:
-        audio = self._described.audio
+    def _waveforms(self, batch: Batch) -> tuple[Any, int]:
+        audio = self._description.audio
         if callable(audio):
             waves, rate = audio(batch.raw)
             return [as_array(wave) for wave in waves], rate
-        shown = content(batch.inputs)
-        if shown is not None and shown.ndim == 3:  # Keras has channels last
-            shown = shown.transpose(0, 2, 1)
-        if shown is None or shown.ndim not in (2, 3):
-            got = "none" if shown is None else f"shape {shown.shape}"
+        inputs = content(batch.inputs)
+        if inputs is not None and inputs.ndim == 3:  # channels are last in Keras
+            inputs = inputs.transpose(0, 2, 1)
+        if inputs is None or inputs.ndim not in (2, 3):
+            got = "none" if inputs is None else f"shape {inputs.shape}"
             raise ConfigurationError(
                 "audio= as a number says that inputs are waveforms, [instances, samples] or [instances, samples, channels]; got "
                 f"{got}. Give audio= as a function of a batch that returns (waveforms, samples per second)."
             )
-        return shown, int(audio or 0)
+        return inputs, int(audio or 0)
 
 
-class Reading:
-    """One pass over the data: ids, columns and texts go on from batch to batch."""
+class MetadataReader:
+    """Reads ids, columns and texts of each batch in one pass over the data."""
 
-    def __init__(self, instances: Instances, given: InstanceMetadata, texts: Texts | None, by_content: bool) -> None:
-        self._instances, self._given, self._texts = instances, given, texts
-        self._content = ContentIds() if by_content else None
+    def __init__(
+        self, instances: InstanceReader, metadata: InstanceMetadata, texts: Texts | None, by_content: bool
+    ) -> None:
+        self._instances, self._metadata, self._texts = instances, metadata, texts
+        self._content_ids = ContentIds() if by_content else None
         self._seen = 0
 
-    def of(self, batch: Batch) -> dict[str, Any]:
-        """Ids, texts and columns of a batch, as `SnapshotCollector.add` takes them."""
-        ids, columns = self._given.for_batch(batch.raw, self._seen, batch.instances)
-        if ids is None and self._content is not None:
-            ids = self._content.for_batch(*keras.tree.flatten(batch.inputs))
+    def for_batch(self, batch: Batch) -> dict[str, Any]:
+        """Ids, texts and columns of the next batch, as keywords of `SnapshotCollector.add`."""
+        ids, columns = self._metadata.for_batch(batch.raw, self._seen, batch.instances)
+        if ids is None and self._content_ids is not None:
+            ids = self._content_ids.for_batch(*keras.tree.flatten(batch.inputs))
         texts = self._texts
         if texts is None:
             texts = _strings(batch)
@@ -162,40 +168,40 @@ class Reading:
             texts = texts[self._seen : self._seen + batch.instances]
         self._seen += batch.instances
         return {
-            "ids": None if ids is None else _plain(ids),
-            "texts": None if texts is None else [_text(text) for text in _plain(texts)],
-            "columns": _features(batch) | {name: _plain(values) for name, values in (columns or {}).items()},
+            "ids": None if ids is None else _without_tensors(ids),
+            "texts": None if texts is None else [_text(text) for text in _without_tensors(texts)],
+            "columns": _features(batch) | {name: _without_tensors(values) for name, values in (columns or {}).items()},
         }
 
     def end(self, *, complete: bool = True) -> None:
-        """Ends the pass.
+        """Checks at the end of the pass that all values in the order of the data were used.
 
         Arguments:
-            complete: whether all of the data was read, rather than a part of them.
+            complete: whether all of the data was read.
 
         Raises:
-            ActiVisError: there are more values by the order of the data than instances.
+            ActiVisError: there were fewer instances than values.
         """
         if not complete:
             return
-        self._given.check_all_used(self._seen)
+        self._metadata.check_all_used(self._seen)
         texts = self._texts
         if texts is not None and not callable(texts) and self._seen < len(texts):
             raise ActiVisError(f"texts has {len(texts)} values, but x held {self._seen} instances.")
 
 
 def _per_token(labels: Any, output: np.ndarray) -> bool:
-    """Whether labels are whole numbers, or one-hot rows, for each position of the output."""
+    """Whether there is a whole number or a one-hot vector for each position of the output."""
     if labels is None:
         return False
     labels = np.asarray(labels)
-    rows = labels[..., 0] if labels.ndim == 3 and labels.shape[2] == 1 else labels
-    whole = rows.dtype.kind in "iu" or (rows.dtype.kind == "f" and bool((rows == np.round(rows)).all()))
-    return whole and rows.ndim in (2, 3) and rows.shape[1:] == output.shape[1 : rows.ndim]
+    classes = labels[..., 0] if labels.ndim == 3 and labels.shape[2] == 1 else labels
+    whole = classes.dtype.kind in "iu" or (classes.dtype.kind == "f" and bool((classes == np.round(classes)).all()))
+    return whole and classes.ndim in (2, 3) and classes.shape[1:] == output.shape[1 : classes.ndim]
 
 
 def _features(batch: Batch) -> dict[str, np.ndarray]:
-    """One-dimensional inputs that have a name: columns of a table, that a model was given one by one."""
+    """Columns from named inputs with one number per instance, as of a model of tabular data."""
     if not isinstance(batch.inputs, Mapping):
         return {}
     flat = ((batch.instances,), (batch.instances, 1))
@@ -207,20 +213,20 @@ def _features(batch: Batch) -> dict[str, np.ndarray]:
 
 
 def _strings(batch: Batch) -> list[Any] | None:
-    """The first input that is one text per instance: what a model with a TextVectorization is given."""
+    """The first input with one text per instance, as of a model with a TextVectorization layer; None if there is none."""
     for values in keras.tree.flatten(batch.inputs):
         if values.dtype.kind in "OSU" and values.shape in ((batch.instances,), (batch.instances, 1)):
             return list(values.reshape(-1))
     return None
 
 
-def _plain(values: Any) -> Any:
-    """Arrays instead of tensors."""
+def _without_tensors(values: Any) -> Any:
+    """Converts tensors to arrays; other values stay."""
     return as_array(values) if hasattr(values, "shape") else values
 
 
 def _text(text: Any) -> Any:
-    """Words stay a list; bytes are UTF-8, as TensorFlow has them."""
+    """Converts a text or a list of words to strings; bytes are decoded as UTF-8, as in TensorFlow."""
     if isinstance(text, bytes):
         return text.decode("utf-8", "replace")
     if isinstance(text, str) or not isinstance(text, list | tuple | np.ndarray):

@@ -1,4 +1,4 @@
-"""What labels mean: class indices, one-hot rows, names of classes, or numbers to predict."""
+"""Converts labels, which may be class indices, one-hot vectors, class names or numbers to predict, to one form."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,25 +9,26 @@ from tensorboard_activis.errors import ConfigurationError
 
 
 class Labels:
-    """Turns labels into class indices where they are classes. What they are is decided once, not batch by batch.
+    """Converts labels of classes to class indices. Their form is detected once, not batch by batch.
 
     Arguments:
-        seen: all labels, or those of the first batch: [instances] or [instances, 1], one-hot rows [instances, classes],
-            names of classes, or numbers. None: without.
-        class_names: of the classes, in the order of the model's outputs.
-        width: of the model's output [instances, width] or [instances, positions, width]; None where it is not known.
-        loss: names of the model's losses; a cross entropy says that whole numbers are classes, a binary one that several
-            classes may hold at once.
+        examples: all labels, or those of the first batch: [instances] or [instances, 1], one-hot [instances, classes], class
+            names, or numbers. None: there are no labels.
+        class_names: one per class, in the order of the model's outputs.
+        width: of the model's output [instances, width] or [instances, positions, width]; None if unknown.
+        loss: names of the model's losses; with a cross entropy whole numbers are classes, with a binary one an instance may
+            have several classes.
         task: as in every callback.
-        positions: whether the model's output has positions, each with a label of its own.
+        positions: whether the model's output has positions, each with its own label.
 
     Raises:
-        ConfigurationError: texts without `class_names` or not among them; more classes than names or than outputs.
+        ConfigurationError: labels are texts without `class_names` or not among them; or there are more classes than names or
+            outputs.
     """
 
     def __init__(
         self,
-        seen: Any,
+        examples: Any,
         class_names: Sequence[str] | None,
         *,
         width: int | None = None,
@@ -37,27 +38,31 @@ class Labels:
     ) -> None:
         self._names = None if class_names is None else {name: number for number, name in enumerate(class_names)}
         self._one_hot = self._whole = False
-        self._numbers = task in ("regression", "ranking")
-        self._several = task == "multilabel"
+        self._numeric = task in ("regression", "ranking")
+        self._multilabel = task == "multilabel"
         self._positions = positions and task in (None, "tokens")
-        if seen is None:
+        if examples is None:
             return
-        labels = _flat(seen)
-        if labels.ndim == 2 and not (self._numbers or self._several or self._positions):
+        labels = _flat(examples)
+        if labels.ndim == 2 and not (self._numeric or self._multilabel or self._positions):
             exclusive = task == "classification" or not ("binary" in loss and "crossentropy" in loss)
             self._one_hot = exclusive and (_is_one_hot(labels) or " categorical_crossentropy" in f" {loss}")
-            self._several = not self._one_hot and labels.shape[1] == width and _is_many_hot(labels)
-        elif labels.ndim == 1 and labels.dtype.kind == "f" and not self._numbers:
+            self._multilabel = not self._one_hot and labels.shape[1] == width and _is_many_hot(labels)
+        elif labels.ndim == 1 and labels.dtype.kind == "f" and not self._numeric:
             is_class = task == "classification" or "crossentropy" in loss or (width is not None and width > 1)
             whole = np.array_equal(labels, np.round(labels))
             self._whole = whole and (is_class or bool(np.isin(labels, (0, 1)).all()))
-        self._check(self.of(seen), width)
+        self._check(self.convert(examples), width)
 
-    def of(self, labels: Any) -> np.ndarray | None:
-        """Labels of a batch, None without.
+    def convert(self, labels: Any) -> np.ndarray | None:
+        """Converts the labels of a batch; None if there are none.
 
-        Integers [instances] for classes, or [instances, positions]; 0, 1 and NaN (not known) [instances, classes] where several
-        may hold; as they came, where they are no classes.
+        Returns:
+            Of classes: int64 [instances] or [instances, positions]. Multi-label: float64 [instances, classes] of 0, 1 and NaN
+            (unknown). Others: unchanged.
+
+        Raises:
+            ConfigurationError: a text is not among the class names.
         """
         if labels is None:
             return None
@@ -66,9 +71,9 @@ class Labels:
     def _converted(self, labels: np.ndarray) -> np.ndarray:
         if labels.dtype.kind in "OSU":
             return self._indices(labels).reshape(labels.shape)
-        if self._numbers:
+        if self._numeric:
             return labels.astype(np.float64)
-        if self._several:
+        if self._multilabel:
             return np.where(np.isin(labels, (0, 1)), labels, np.nan).astype(np.float64)
         if self._positions:
             labels = labels.argmax(axis=2) if labels.ndim == 3 and labels.shape[2] > 1 else labels
@@ -107,7 +112,7 @@ class Labels:
 
 
 def check_width(class_names: Sequence[str] | None, width: int | None) -> None:
-    """Raises ConfigurationError where a model of this output width tells more or fewer classes apart than there are names."""
+    """Raises ConfigurationError if a model of this output width has more or fewer classes than there are names."""
     if class_names is None or width is None or len(class_names) == max(width, 2):
         return
     raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""Which positions of a sequence are real, followed through a forward pass further than Keras does."""
+"""Propagates padding masks through a forward pass, further than Keras does."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,53 +10,55 @@ from keras.src.backend import get_keras_mask
 class Masks:
     """The masks of one forward pass, by tensor.
 
-    Keras drops a mask where a layer does not know masks, and takes it off a tensor that goes into an attention layer, so that
-    behind the first residual connection of a Transformer nothing is masked. Padding stays padding: where Keras has no mask, an
-    output inherits that of an input with the same positions.
+    Keras drops a mask at a layer that does not support masking, and removes it from the input of an attention layer, so that no
+    tensor after the first residual connection of a Transformer has a mask. Here an output without a mask of Keras inherits that
+    of an input with the same positions.
     """
 
     def __init__(self) -> None:
-        # Tensors are held, for ids are used again as soon as one dies.
-        self._known: dict[int, tuple[Any, Any]] = {}
+        # With the tensors, so that each `id` stays unique.
+        self._masks: dict[int, tuple[Any, Any]] = {}
 
-    def of(
-        self, operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any, number: int
+    def propagate(
+        self, operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Any, index: int
     ) -> Any | None:
-        """The mask of one of a call's outputs, bool [instances, positions]; None where all is real.
+        """The mask of an output tensor of a call, bool [instances, positions], False for padding; None without padding.
 
-        To be asked at the end of every call, before Keras itself attaches the mask.
+        To be called at the end of every call, before Keras attaches the mask.
         """
-        output = keras.tree.flatten(outputs)[number]
-        mask = _own_mask(operation, args, kwargs, output, number)
+        output = keras.tree.flatten(outputs)[index]
+        mask = _keras_mask(operation, args, kwargs, output, index)
         if mask is None:
             mask = self._inherited(keras.tree.flatten((args, dict(kwargs))), output)
         if mask is not None:
-            self._known[id(output)] = output, mask
+            self._masks[id(output)] = output, mask
         return mask
 
-    def known(self, tensor: Any) -> Any | None:
-        """The mask that `of` gave for this tensor."""
-        return self._known[id(tensor)][1] if id(tensor) in self._known else None
+    def get(self, tensor: Any) -> Any | None:
+        """The mask that `propagate` returned for this tensor, or None."""
+        return self._masks[id(tensor)][1] if id(tensor) in self._masks else None
 
     def _inherited(self, inputs: list[Any], output: Any) -> Any | None:
         for tensor in inputs:
-            if id(tensor) in self._known:
-                mask = self._known[id(tensor)][1]
+            if id(tensor) in self._masks:
+                mask = self._masks[id(tensor)][1]
                 positions = len(mask.shape)
                 if len(output.shape) > positions and tuple(output.shape[:positions]) == tuple(tensor.shape[:positions]):
                     return mask
         return None
 
 
-def _own_mask(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, number: int) -> Any | None:
-    """What Keras will attach."""
+def _keras_mask(
+    operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, index: int
+) -> Any | None:
+    """The mask that Keras will attach to the output, or None."""
     mask = get_keras_mask(output)
     if mask is not None or not getattr(operation, "supports_masking", False):
         return mask
     inputs = args[0] if args else next(iter(kwargs.values()), None)
-    before = kwargs.get("mask")
-    if before is None:
-        before = keras.tree.map_structure(get_keras_mask, inputs)
-    masks = operation.compute_mask(inputs, before)
+    input_masks = kwargs.get("mask")
+    if input_masks is None:
+        input_masks = keras.tree.map_structure(get_keras_mask, inputs)
+    masks = operation.compute_mask(inputs, input_masks)
     flat = [] if masks is None else keras.tree.flatten(masks)
-    return flat[number] if number < len(flat) else None
+    return flat[index] if index < len(flat) else None

@@ -1,4 +1,4 @@
-"""The model's own loss and compiled metrics on the evaluation data, of the same forward pass that captures layers."""
+"""Computes the model's loss and compiled metrics in the same forward pass that captures layers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,19 +11,19 @@ from tensorboard_activis.capture.keras.batches import Batch, spec
 from tensorboard_activis.capture.keras.compiled import compiled
 from tensorboard_activis.capture.keras.forward import Captured, Collector, Forward, as_arrays
 from tensorboard_activis.capture.keras.intercept import step_intercepted
-from tensorboard_activis.capture.keras.states import regularized, state_variables, untouched
+from tensorboard_activis.capture.keras.states import model_state_restored, regularized_variables, state_variables
 from tensorboard_activis.capture.keras.targets import Target
 
 
 class ScoredForward:
-    """Runs the model's `test_step`, as `model.evaluate` does, and captures layers on the way.
+    """Runs the model's `test_step`, as `model.evaluate` does, and captures layers.
 
     Arguments:
         model: a compiled Keras model.
-        targets: what to capture.
-        inputs: KerasTensors in the structure of the model's inputs, None where sizes vary.
-        first: the first batch; others have labels of the same form.
-        eager: for a model that only runs on data, not in a graph.
+        targets: the layers to capture.
+        inputs: KerasTensors in the structure of the model's inputs; None in shapes for sizes that vary.
+        first: the first batch; all batches have labels of the same form.
+        eager: whether the model runs on data only, so that it cannot be traced.
 
     Raises:
         Exception: whatever the model raises on one instance.
@@ -32,12 +32,14 @@ class ScoredForward:
     def __init__(self, model: Any, targets: Sequence[Target], inputs: Any, first: Batch, *, eager: bool) -> None:
         self._model = model
         self._targets = {target.info.name: target for target in targets}
-        batch = _parts(first)
-        # Metrics make their variables at their first call.
-        row = keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), batch)
+        batch = _as_dict(first)
+        # Metrics create their variables at their first call.
+        instance = keras.tree.map_structure(lambda array: keras.ops.convert_to_tensor(array[:1]), batch)
         within(
-            lambda: self._test_step(row),
-            untouched(model, keras.StatelessScope(state_mapping=regularized(model), collect_losses=True)),
+            lambda: self._test_step(instance),
+            model_state_restored(
+                model, keras.StatelessScope(state_mapping=regularized_variables(model), collect_losses=True)
+            ),
         )
         self._states = [*state_variables(model), *model.metrics_variables]
         specs = keras.tree.map_structure(lambda array: spec((None, *array.shape[1:]), array.dtype), batch)
@@ -46,22 +48,22 @@ class ScoredForward:
         self._logs: dict[str, Any] = {}
 
     def start(self) -> list[Any]:
-        """The states as training left them, and the metrics reset."""
+        """The current values of the state variables, with the metrics reset."""
         scope = keras.StatelessScope()
-        within(self._model.reset_metrics, untouched(self._model, scope))
+        within(self._model.reset_metrics, model_state_restored(self._model, scope))
         updated = [scope.get_current_value(variable) for variable in self._states]
         return [variable.value if new is None else new for variable, new in zip(self._states, updated, strict=True)]
 
     def __call__(self, batch: Batch, states: list[Any]) -> Captured:
-        """Run one batch; `states`, from `start`, are updated. Raises whatever the model raises."""
-        (captured, self._logs), states[:] = self._step(_parts(batch), list(states))
+        """Runs one batch; `states`, from `start`, are updated in place. Raises whatever the model raises."""
+        (captured, self._logs), states[:] = self._step(_as_dict(batch), list(states))
         return as_arrays(captured, batch.instances)
 
     def results(self, states: list[Any]) -> dict[str, float]:
         """Loss and metrics by name, as `model.evaluate(return_dict=True)` returns them, after the last batch."""
         scope = keras.StatelessScope(state_mapping=list(zip(self._states, states, strict=True)))
-        metrics = within(self._model.get_metrics_result, untouched(self._model, scope))
-        # A test_step of the user's own may return others, of the last batch.
+        metrics = within(self._model.get_metrics_result, model_state_restored(self._model, scope))
+        # A user's test_step may return other values, which are those of the last batch.
         logs = metrics if set(metrics) == set(self._logs) else self._logs
         return {name: float(np.asarray(keras.ops.convert_to_numpy(value))) for name, value in logs.items()}
 
@@ -85,16 +87,16 @@ class ScoredForward:
         return logs
 
 
-def _parts(batch: Batch) -> dict[str, Any]:
-    parts = {"x": batch.inputs, "y": batch.labels, "sample_weight": batch.weights}
-    return {name: part for name, part in parts.items() if part is not None}
+def _as_dict(batch: Batch) -> dict[str, Any]:
+    fields = {"x": batch.inputs, "y": batch.labels, "sample_weight": batch.weights}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 class EvaluationPass:
-    """Runs the batches of one pass, with the states carried from one to the next.
+    """Runs the batches of one pass, with states carried from batch to batch; scored if `make_scored` is not None.
 
     Attributes:
-        error: why there are no results; None where there are.
+        error: why there are no results; None if there was no error.
     """
 
     def __init__(self, forward: Forward, make_scored: Callable[[], ScoredForward] | None = None) -> None:
@@ -110,6 +112,7 @@ class EvaluationPass:
                 self._give_up(error)
 
     def __call__(self, batch: Batch) -> Captured:
+        """Runs the next batch. Raises whatever the model raises; errors of losses and metrics are stored in `error`."""
         if self._scored is not None:
             try:
                 return self._scored(batch, self._scored_states)
@@ -118,7 +121,7 @@ class EvaluationPass:
         return self._forward(batch.inputs, self._states)
 
     def results(self) -> dict[str, float]:
-        """Loss and metrics by name; none where they could not be had, see `error`."""
+        """Loss and metrics by name, after the last batch; empty if they could not be computed, see `error`."""
         if self._scored is None:
             return {}
         try:

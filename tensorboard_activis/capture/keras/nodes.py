@@ -1,4 +1,4 @@
-"""What is shown of one Keras layer: its shapes, its settings, and which axis of its output holds the neurons."""
+"""Properties of one node of a Keras graph: name, shapes, number of parameters, attributes and neuron axis."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import keras
 
 from tensorboard_activis.schema import Shape
 
-# Settings that a person wants to see, in this order; the second is the value that goes without saying.
+# Settings that are shown, in this order, each with the default value that is not shown.
 _SETTINGS: tuple[tuple[str, Any], ...] = (
     ("kernel_size", None),
     ("pool_size", None),
@@ -40,7 +40,7 @@ _SETTINGS: tuple[tuple[str, Any], ...] = (
     ("data_format", "channels_last"),
     ("trainable", True),
 )
-_SHOWN_AS = {
+_SHORT_NAMES = {
     "kernel_size": "kernel",
     "pool_size": "pool",
     "strides": "stride",
@@ -50,8 +50,8 @@ _SHOWN_AS = {
 
 
 @dataclass(slots=True)
-class Draft:
-    """A graph node while the graph is being found. `operation` is None for the model's inputs and outputs."""
+class DraftNode:
+    """A node while the graph is built. `operation` is None for the model's inputs and outputs."""
 
     key: str
     parent: str | None
@@ -85,28 +85,28 @@ class Draft:
         return self.kind if self.operation is None else type(self.operation).__name__
 
 
-def shape_of(tensor: Any) -> Shape:
+def tensor_shape(tensor: Any) -> Shape:
     """Shape of a symbolic or traced tensor, -1 where the size is open."""
     sizes = tuple(-1 if size is None else int(size) for size in tensor.shape)
     return Shape(sizes, keras.backend.standardize_dtype(tensor.dtype))
 
 
 def data_inputs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
-    """Everything flat that a call was given, without the masks that Keras passes along by itself."""
+    """All arguments of a call, flat, without the masks that Keras adds."""
     masks = {name for name in kwargs if name == "mask" or name.endswith("_mask")} - {"attention_mask"}
     flat: list[Any] = keras.tree.flatten((args, {name: value for name, value in kwargs.items() if name not in masks}))
     return flat
 
 
 def neuron_axis(operation: Any, output: Any, inputs: list[Any], axes: Mapping[int, int]) -> int:
-    """The axis of `output` that holds the neurons, counted without the batch axis.
+    """The neuron axis of `output`, counted without the batch axis.
 
-    Layers that say where their channels are decide; those that keep the shape keep their input's axis; all others, and
-    everything with one axis, have the neurons last.
+    It follows from the settings of layers with channels; layers that keep the shape keep the axis of their input; of all others
+    it is the last axis.
 
     Arguments:
-        inputs: tensors that went into the call.
-        axes: the neuron axis by `id` of the tensors seen before.
+        inputs: input tensors of the call.
+        axes: by `id` of an earlier tensor, its neuron axis.
     """
     last = max(len(output.shape) - 2, 0)
     if last == 0:
@@ -125,33 +125,33 @@ def neuron_axis(operation: Any, output: Any, inputs: list[Any], axes: Mapping[in
 
 
 def _mixes_last_axis(operation: Any) -> bool:
-    """Whether the operation computes new features along the last axis, so that these are its neurons."""
+    """Whether the operation computes new features along the last axis, which is then the neuron axis."""
     return isinstance(
         operation, keras.layers.Dense | keras.layers.EinsumDense | keras.layers.RNN | keras.layers.MultiHeadAttention
     )
 
 
 def count_parameters(operation: Any) -> int:
-    """Number of weights, with those of the layers inside, as `model.summary()` counts them; 0 before they are made."""
+    """Number of weights, including sublayers, as in `model.summary()`; 0 before the layer is built."""
     if not isinstance(operation, keras.layers.Layer):
         return 0
     return sum(math.prod(weight.shape) for weight in operation.weights)
 
 
 def attributes(operation: Any) -> dict[str, str]:
-    """Settings worth showing, as short text: {"kernel": "3×3", "filters": "32"}."""
+    """Settings of a layer that differ from the default, as short texts: {"kernel": "3×3", "filters": "32"}."""
     if not isinstance(operation, keras.layers.Layer) or isinstance(operation, keras.Model):
         return {}
-    found = {}
-    for name, usual in _SETTINGS:
+    texts = {}
+    for name, default in _SETTINGS:
         value = getattr(operation, name, None)
         text = _text(value)
-        if text and value != usual and text != _text(usual) and set(text.split("×")) != {str(usual)}:
-            found[_SHOWN_AS.get(name, name)] = text
+        if text and value != default and text != _text(default) and set(text.split("×")) != {str(default)}:
+            texts[_SHORT_NAMES.get(name, name)] = text
     policy = operation.dtype_policy.name
     if policy != keras.config.floatx():
-        found["dtype"] = policy
-    return found
+        texts["dtype"] = policy
+    return texts
 
 
 def _text(value: Any) -> str:

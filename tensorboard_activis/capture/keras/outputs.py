@@ -1,4 +1,4 @@
-"""Which of a model's outputs and inputs stand for an instance, and what its losses say of the labels."""
+"""Selects the output that is the prediction and the input that is the content of an instance; names of losses and errors."""
 
 import re
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from tensorboard_activis.capture.thumbnails import is_image
 from tensorboard_activis.schema import Graph
 
 
-def watched(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
-    """The output that is the prediction, with its labels: the first that has labels, else the first.
+def prediction_output(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
+    """The output that is the prediction, with its labels: the first with labels, else the first.
 
     Arguments:
-        outputs, labels: an array, or a list or dict of them in the model's own structure; labels None without.
+        outputs, labels: an array, or a list or dict of them in the model's own structure; labels None if there are none.
     """
     if isinstance(outputs, dict):
         if isinstance(labels, dict):
@@ -31,7 +31,7 @@ def watched(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
 
 
 def gives_probabilities(graph: Graph) -> bool | None:
-    """Whether the model ends in a softmax or sigmoid; None if that cannot be told, or it has several outputs."""
+    """Whether the model ends in a softmax or sigmoid; None if that is unknown or it has several outputs."""
     nodes = {node.key: node for node in graph.nodes}
     sources = [edge.source for edge in graph.edges if edge.target == "/output"]
     if len(sources) != 1:
@@ -46,13 +46,13 @@ def gives_probabilities(graph: Graph) -> bool | None:
 
 
 def content(inputs: Any) -> np.ndarray | None:
-    """The input to show for an instance: the first image, else the first array of numbers."""
+    """The input that is the content of instances, an array [instances, ...]: the first of images, else the first of numbers."""
     arrays = [array for array in keras.tree.flatten(inputs) if array.dtype.kind in "fiub"]
     return next((array for array in arrays if is_image(array, image_channels(array))), arrays[0] if arrays else None)
 
 
 def image_channels(inputs: np.ndarray | None) -> str:
-    """Where an image batch [instances, ...] has its channels, "first" or "last"."""
+    """Whether a batch of images [instances, ...] has channels "first" or "last"."""
     if inputs is not None and inputs.ndim == 4:
         first, last = inputs.shape[1] in (1, 3, 4), inputs.shape[3] in (1, 3, 4)
         if first != last:
@@ -60,10 +60,9 @@ def image_channels(inputs: np.ndarray | None) -> str:
     return "first" if keras.config.image_data_format() == "channels_first" else "last"
 
 
-def described(inputs: Any) -> str:
-    """Types and shapes of a batch, for messages."""
-    told = [f"{name}{array.dtype} {array.shape}" for name, array in _named(inputs)]
-    return ", ".join(told)
+def describe(inputs: Any) -> str:
+    """Types and shapes of the arrays of a batch, for messages."""
+    return ", ".join(f"{name}{array.dtype} {array.shape}" for name, array in _named(inputs))
 
 
 def _named(inputs: Any) -> Iterable[tuple[str, np.ndarray]]:
@@ -71,8 +70,8 @@ def _named(inputs: Any) -> Iterable[tuple[str, np.ndarray]]:
         yield "".join(f"{step}: " for step in path), array
 
 
-def essence(error: Exception) -> str:
-    """The sentence in an error that says what is wrong; Keras wraps it in colours, and in the arguments of every call around."""
+def short_message(error: Exception) -> str:
+    """The message of an error in at most 400 characters, without the colours and call arguments that Keras adds."""
     text = str(error)
     marked = re.findall("\x1b\\[1m(.+?)\x1b\\[0m", text, re.DOTALL)
     short = " ".join((marked[-1] if marked else text).split())
@@ -80,7 +79,7 @@ def essence(error: Exception) -> str:
 
 
 def loss_names(model: Any) -> str:
-    """The names of the losses that a model was compiled with, in snake case, one after the other; "" without."""
+    """The names of the losses that a model was compiled with, in snake case, separated by spaces; "" if there are none."""
     losses = getattr(model, "loss", None)
     if losses is None:
         return ""

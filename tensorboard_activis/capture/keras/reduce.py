@@ -1,4 +1,4 @@
-"""One number per neuron and instance, inside the backend's own computation, in float32."""
+"""Reduces layer outputs to one float32 number per neuron and instance, with the operators of the backend."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,21 +11,21 @@ from tensorboard_activis.errors import ActiVisError
 
 
 def reduce_activations(output: Any, axis: int, reducer: Reducer = "mean", mask: Any = None) -> Any:
-    """Reduce a layer's raw output over all axes but instances and neurons.
+    """Reduces a layer's raw output over all axes but instances and neurons.
 
     Arguments:
-        output: [instances, ...] of any rank and type of number.
-        axis: of the neurons, counted without the batch axis.
+        output: [instances, ...] of any rank and numeric type.
+        axis: the neuron axis, counted without the batch axis.
         reducer: one of REDUCERS, or a function.
-        mask: bool, for the first axes of `output` ([instances, tokens]); False where there is nothing. None: all is there.
+        mask: bool, for the first axes of `output` ([instances, positions]), False for padding. None: no padding.
 
     Returns:
-        float32 [instances, neurons]; NaN where the mask leaves nothing of an instance.
+        float32 [instances, neurons]; NaN for an instance that is all padding.
 
     Raises:
-        ActiVisError: "none" with several axes, or a function that gives another shape.
+        ActiVisError: the reducer is "none" for more than two axes, or a function that returns another shape.
     """
-    # Before reducing: sums in bfloat16 are off, those in float16 overflow.
+    # Before reducing, because sums in bfloat16 are inaccurate and those in float16 overflow.
     output = ops.cast(output, "float32")
     rank = len(output.shape)
     if rank <= 2:
@@ -49,7 +49,7 @@ def reduce_activations(output: Any, axis: int, reducer: Reducer = "mean", mask: 
 
 
 def _over_positions(values: Any, real: Any, reducer: Reducer) -> Any:
-    """The general case: values [instances, neurons, positions], real bool [instances, positions] or None."""
+    """Reduces values [instances, neurons, positions]; real is bool [instances, positions], False for padding, or None."""
     if callable(reducer):
         reduced = reducer(values, real)
         if len(reduced.shape) != 2 or reduced.shape[1] != values.shape[1]:
@@ -60,46 +60,46 @@ def _over_positions(values: Any, real: Any, reducer: Reducer) -> Any:
         return ops.cast(reduced, "float32")
     if real is None:
         real = ops.ones_like(values[:, 0, :], dtype="bool")
-    there = ops.expand_dims(real, 1)
-    return ops.where(ops.any(there, axis=2), _REDUCTIONS[reducer](values, there), np.nan)
+    real = ops.expand_dims(real, 1)
+    return ops.where(ops.any(real, axis=2), _REDUCTIONS[reducer](values, real), np.nan)
 
 
-# Not multiplied by the mask anywhere: what lies in the padding may be NaN.
+# Values are selected by the mask, never multiplied by it: padding may be NaN.
 
 
-def _mean(values: Any, there: Any) -> Any:
-    count = ops.sum(ops.cast(there, "float32"), axis=2)
-    return ops.sum(ops.where(there, values, 0.0), axis=2) / ops.maximum(count, 1.0)
+def _mean(values: Any, real: Any) -> Any:
+    count = ops.sum(ops.cast(real, "float32"), axis=2)
+    return ops.sum(ops.where(real, values, 0.0), axis=2) / ops.maximum(count, 1.0)
 
 
-def _max(values: Any, there: Any) -> Any:
-    return ops.max(ops.where(there, values, -np.inf), axis=2)
+def _max(values: Any, real: Any) -> Any:
+    return ops.max(ops.where(real, values, -np.inf), axis=2)
 
 
-def _std(values: Any, there: Any) -> Any:
-    """The population standard deviation, from deviations, so that a large mean costs no digits."""
-    deviations = ops.where(there, values - ops.expand_dims(_mean(values, there), 2), 0.0)
-    return ops.sqrt(_mean(ops.square(deviations), there))
+def _std(values: Any, real: Any) -> Any:
+    """The population standard deviation, from deviations, so that a large mean costs no precision."""
+    deviations = ops.where(real, values - ops.expand_dims(_mean(values, real), 2), 0.0)
+    return ops.sqrt(_mean(ops.square(deviations), real))
 
 
-def _first(values: Any, there: Any) -> Any:
-    return _numbered(values, there, 1)
+def _first(values: Any, real: Any) -> Any:
+    return _numbered(values, real, 1)
 
 
-def _last(values: Any, there: Any) -> Any:
-    # Not the number of real positions minus one: padding may be on the left.
-    return _numbered(values, there, ops.sum(ops.cast(there, "int32"), axis=2, keepdims=True))
+def _last(values: Any, real: Any) -> Any:
+    # By counting, not by index: padding may be on the left.
+    return _numbered(values, real, ops.sum(ops.cast(real, "int32"), axis=2, keepdims=True))
 
 
-def _numbered(values: Any, there: Any, number: Any) -> Any:
+def _numbered(values: Any, real: Any, number: Any) -> Any:
     """The value at the real position of this number, from 1."""
-    numbers = ops.cumsum(ops.cast(there, "int32"), axis=2)
-    chosen = ops.logical_and(there, ops.equal(numbers, number))
+    numbers = ops.cumsum(ops.cast(real, "int32"), axis=2)
+    chosen = ops.logical_and(real, ops.equal(numbers, number))
     return ops.sum(ops.where(chosen, values, 0.0), axis=2)
 
 
-#: By name, functions of values float32 [instances, neurons, positions] and there bool [instances, 1, positions]. What they
-#: give for an instance without a real position is replaced by NaN.
+#: By name, functions of values float32 [instances, neurons, positions] and real bool [instances, 1, positions]. The
+#: result for an instance without a real position is replaced by NaN.
 _REDUCTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "mean": _mean,
     "max": _max,

@@ -1,6 +1,6 @@
-"""A forward pass on tensors without values, in which every layer's and every operator's call is seen.
+"""Runs a forward pass on KerasTensors and records every call of a layer or operator.
 
-Keras's operators, `keras.ops.relu` or `+`, show themselves only here: on tensors with values they run at once.
+Keras's operators, such as `keras.ops.relu` or `+`, can be intercepted only here: on tensors with values they run directly.
 """
 
 import threading
@@ -10,15 +10,15 @@ import keras
 
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.keras import calls as keras_calls
-from tensorboard_activis.capture.keras.graph_recorder import Recorder
+from tensorboard_activis.capture.keras.graph_builder import GraphBuilder
 from tensorboard_activis.capture.keras.nodes import data_inputs
 
-# Operators that Keras inserts by itself between layers; no reader of a graph looks for them.
+# Operators that Keras inserts between layers; they are not shown in the graph.
 _TRANSPARENT = {"Cast", "ConvertToTensor"}
 
 
-def run_symbolically(recorder: Recorder, model: Any, inputs: Any) -> Any:
-    """Call `model` on KerasTensors and tell `recorder` of every call in it. Raises whatever the model raises.
+def run_symbolically(builder: GraphBuilder, model: Any, inputs: Any) -> Any:
+    """Calls `model` on KerasTensors and adds every call in it to `builder`. Raises whatever the model raises.
 
     Returns:
         The model's outputs.
@@ -31,63 +31,63 @@ def run_symbolically(recorder: Recorder, model: Any, inputs: Any) -> Any:
         if threading.get_ident() != thread:
             original = originals[0] if isinstance(operation, layer_class) else originals[1]
             return original(operation, *args, **kwargs)
-        return _call(recorder, operation, args, kwargs)
+        return _call(builder, operation, args, kwargs)
 
     def patch() -> None:
         layer_class.symbolic_call = operation_class.symbolic_call = symbolic_call
 
     def run() -> Any:
-        # The model's own node comes first, its inputs second: `_call` begins the one, this the others.
-        recorder.ends("/input", "input", inputs)
+        # The node of the model is added by `_call`, those of its inputs here.
+        builder.add_model_tensors("/input", "input", inputs)
         return model(inputs, training=False)
 
     def restore(failed: bool) -> None:
         layer_class.symbolic_call, operation_class.symbolic_call = originals
 
     outputs = bracketed(patch, run, restore)
-    recorder.ends("/output", "output", outputs)
+    builder.add_model_tensors("/output", "output", outputs)
     return outputs
 
 
-def _call(recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _call(builder: GraphBuilder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     inputs = [tensor for tensor in data_inputs(args, kwargs) if isinstance(tensor, keras.KerasTensor)]
-    parent = recorder.names.parent.key if recorder.names.stack else None
-    if id(operation) not in recorder.known:  # made by `keras.ops` just now
-        return _operator(recorder, operation, args, kwargs, inputs)
-    call = recorder.names.enter(operation)
+    parent = builder.names.parent.key if builder.names.stack else None
+    if id(operation) not in builder.operation_ids:  # created by a function of `keras.ops`
+        return _operator(builder, operation, args, kwargs, inputs)
+    call = builder.names.enter(operation)
     kind = "module" if isinstance(operation, keras.layers.Layer) else "operator"
-    draft = recorder.begin(call.key, operation, call.path, call.number, kind, parent)
+    draft = builder.begin(call.key, operation, call.path, call.number, kind, parent)
     try:
         if keras_calls.has_operators(operation):
-            before = recorder.names.copy(), len(recorder.drafts), dict(recorder.edges)
+            before = builder.names.copy(), len(builder.drafts), dict(builder.edges)
             try:
                 outputs = operation.call(*args, **kwargs)
-                recorder.end(draft, inputs, outputs, leaf=False)
+                builder.end(draft, inputs, outputs, leaf=False)
                 return outputs
             except Exception:
                 if parent is None:
                     raise
-                # Its own code cannot run symbolically: show it closed, and forget what was seen inside.
+                # Its code cannot run symbolically: make it a leaf, and remove the nodes inside.
                 draft.closed = True
-                recorder.names, drafts, recorder.edges = before
-                for key in list(recorder.drafts)[drafts:]:
-                    del recorder.drafts[key]
-        outputs = recorder.result(operation, args, kwargs)
-        recorder.end(draft, inputs, outputs, leaf=True)
+                builder.names, drafts, builder.edges = before
+                for key in list(builder.drafts)[drafts:]:
+                    del builder.drafts[key]
+        outputs = builder.compute_outputs(operation, args, kwargs)
+        builder.end(draft, inputs, outputs, leaf=True)
         return outputs
     finally:
-        recorder.names.leave()
+        builder.names.leave()
 
 
 def _operator(
-    recorder: Recorder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: list[Any]
+    builder: GraphBuilder, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: list[Any]
 ) -> Any:
-    outputs = recorder.result(operation, args, kwargs)
+    outputs = builder.compute_outputs(operation, args, kwargs)
     if type(operation).__name__ in _TRANSPARENT:
-        recorder.same(inputs[0], outputs)
+        builder.alias(inputs[0], outputs)
         return outputs
-    key = recorder.names.operator(type(operation).__name__)
-    draft = recorder.begin(key, operation, key, 0, "operator", recorder.names.parent.key)
+    key = builder.names.operator(type(operation).__name__)
+    draft = builder.begin(key, operation, key, 0, "operator", builder.names.parent.key)
     draft.replayed = True
-    recorder.end(draft, inputs, outputs, leaf=True)
+    builder.end(draft, inputs, outputs, leaf=True)
     return outputs

@@ -1,4 +1,4 @@
-"""Which layers of a Keras model are captured, and how the output of each is reduced."""
+"""Selects the layers of a Keras model to capture, and the reducer of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tensorboard_activis.schema import LayerInfo
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A layer to capture, how its output is reduced, and whether only a replay shows it."""
+    """A layer to capture, its reducer, and whether only a replay can capture it."""
 
     info: LayerInfo
     reducer: Reducer
@@ -22,19 +22,19 @@ class Target:
 def targets(
     recording: Recording, layers: Sequence[str] | None, reducer: Reducer | Mapping[str, Reducer] | None = None
 ) -> list[Target]:
-    """What will be recorded.
+    """Selects the layers to record.
 
     Arguments:
-        layers: names or globs; None chooses.
-        reducer: for all layers, or by name or glob.
+        layers: names or globs; None: a default selection.
+        reducer: one for all layers, or a mapping by name or glob; None: the mean.
 
     Raises:
-        ConfigurationError: `layers` matches nothing, or an output that cannot be captured or has an open number of neurons.
+        ConfigurationError: `layers` matches nothing, or a layer whose output cannot be captured or has an open number of neurons.
     """
     nodes = {node.key: node for node in recording.graph.nodes}
-    names = _chosen(recording, layers)
+    names = _chosen_names(recording, layers)
     if layers is None:
-        # A replay is for those who ask for it.
+        # A replay only for layers that the user named.
         observable = [name for name in names if name in recording.observable and name not in recording.replayed]
         names = observable if len(observable) == len(names) else [*observable, ""]
     reducers = layer_reducers(recording.graph, names, reducer)
@@ -59,7 +59,7 @@ def targets(
     return chosen
 
 
-def _chosen(recording: Recording, layers: Sequence[str] | None) -> list[str]:
+def _chosen_names(recording: Recording, layers: Sequence[str] | None) -> list[str]:
     try:
         return choose(recording.graph, layers)
     except ConfigurationError as error:

@@ -1,7 +1,7 @@
-"""A tf.data.Dataset without its shuffling, so that reading it for evaluation does not shift the order of training.
+"""Removes the shuffling of a tf.data.Dataset, so that reading it for evaluation does not change the order of training.
 
-A shuffling data set draws new seeds for every pass, whoever reads it: when training reads the same one, each of our passes would
-change the order of its next epoch.
+A shuffling data set draws new seeds for every pass. If training reads the same data set, each evaluation pass would change the
+order of its next epoch.
 """
 
 import warnings
@@ -13,10 +13,10 @@ _SHUFFLES = ("ShuffleDataset", "ShuffleDatasetV2", "ShuffleDatasetV3")
 
 
 def unshuffled(dataset: Any) -> Any:
-    """The same elements in the order before shuffling; the data set itself where nothing is shuffled anew for each pass.
+    """A data set of the same elements in the order before shuffling; the data set itself if it does not shuffle anew in each pass.
 
-    Where the copy cannot be made (data beyond 2 GB in the data set itself, Python functions of another process), a warning
-    says so, and the data set itself is returned.
+    If it cannot be copied (it contains more than 2 GB of data, or Python functions of another process), a warning says so, and
+    the data set itself is returned.
     """
     if not shuffles(dataset):
         return dataset
@@ -24,7 +24,7 @@ def unshuffled(dataset: Any) -> Any:
     from tensorflow.python.data.ops import dataset_ops
 
     try:
-        # What lies outside of the graph (tables, Python functions) is meant: it is this process that reads the copy.
+        # External state (tables, Python functions) may be shared, because the copy is read in the same process.
         serialized = tf.raw_ops.DatasetToGraphV2(input_dataset=dataset._variant_tensor, external_state_policy=1)
         graph = tf.compat.v1.GraphDef.FromString(serialized.numpy())
         for node in graph.node:
@@ -49,7 +49,7 @@ def unshuffled(dataset: Any) -> Any:
 
 
 def shuffles(dataset: Any) -> bool:
-    """Whether a tf.data.Dataset gives another order in every pass."""
+    """Whether a tf.data.Dataset has another order in every pass."""
     if getattr(dataset, "_reshuffle_each_iteration", False):
         return True
     return any(shuffles(source) for source in dataset._inputs())

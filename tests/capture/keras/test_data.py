@@ -6,7 +6,7 @@ import pytest
 
 from tensorboard_activis.capture.keras.data import evaluation_data
 from tensorboard_activis.capture.keras.labels import Labels, check_width
-from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, watched
+from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, prediction_output
 from tensorboard_activis.errors import ConfigurationError
 
 X = np.arange(7 * 5 * 3, dtype="float64").reshape(7, 5, 3)
@@ -91,8 +91,8 @@ def test_what_cannot_be_evaluated_on_is_refused(arguments, message):
         evaluation_data(*arguments)
 
 
-def told(labels: Labels, batch: np.ndarray) -> np.ndarray:
-    result = labels.of(batch)
+def converted(labels: Labels, batch: np.ndarray) -> np.ndarray:
+    result = labels.convert(batch)
     assert result is not None
     return result
 
@@ -100,29 +100,29 @@ def told(labels: Labels, batch: np.ndarray) -> np.ndarray:
 def test_labels_of_every_form():
     names = ["a", "b", "c"]
     one_hot = np.eye(3)[Y]
-    assert told(Labels(Y, None), Y[:2]).tolist() == [0, 1]
-    assert told(Labels(Y[:, None], None), Y[:2, None]).tolist() == [0, 1]
-    assert told(Labels(one_hot, None), one_hot[:4]).tolist() == [0, 1, 2, 0]
-    assert told(Labels(one_hot * 0.8 + 0.1, None, loss="categorical_crossentropy"), one_hot[:4]).tolist() == [
+    assert converted(Labels(Y, None), Y[:2]).tolist() == [0, 1]
+    assert converted(Labels(Y[:, None], None), Y[:2, None]).tolist() == [0, 1]
+    assert converted(Labels(one_hot, None), one_hot[:4]).tolist() == [0, 1, 2, 0]
+    assert converted(Labels(one_hot * 0.8 + 0.1, None, loss="categorical_crossentropy"), one_hot[:4]).tolist() == [
         0,
         1,
         2,
         0,
     ]
-    assert told(Labels(one_hot, None, loss="binary_crossentropy"), one_hot).shape == (7, 3)
-    assert told(Labels(np.array(names)[Y], names), np.array([b"c", "a"], object)).tolist() == [2, 0]
-    assert Labels(None, names).of(None) is None
+    assert converted(Labels(one_hot, None, loss="binary_crossentropy"), one_hot).shape == (7, 3)
+    assert converted(Labels(np.array(names)[Y], names), np.array([b"c", "a"], object)).tolist() == [2, 0]
+    assert Labels(None, names).convert(None) is None
 
 
 def test_whole_numbers_are_classes_where_the_model_says_so():
     whole = Y.astype("float32")
-    assert told(Labels(whole, None), whole).dtype == np.float32
-    assert told(Labels(whole, None, width=3), whole).dtype == np.int64
-    assert told(Labels(whole, None, loss="sparse_categorical_crossentropy"), whole).dtype == np.int64
-    assert told(Labels(whole > 0, None), whole > 0).dtype == bool
-    assert told(Labels(np.minimum(whole, 1), None, width=1), np.array([0.0, 1.0])).tolist() == [0, 1]
+    assert converted(Labels(whole, None), whole).dtype == np.float32
+    assert converted(Labels(whole, None, width=3), whole).dtype == np.int64
+    assert converted(Labels(whole, None, loss="sparse_categorical_crossentropy"), whole).dtype == np.int64
+    assert converted(Labels(whole > 0, None), whole > 0).dtype == bool
+    assert converted(Labels(np.minimum(whole, 1), None, width=1), np.array([0.0, 1.0])).tolist() == [0, 1]
     # Decided once: a batch that happens to be whole is no batch of classes.
-    assert told(Labels(whole + 0.5, None), np.array([0.0, 1.0])).dtype == np.float64
+    assert converted(Labels(whole + 0.5, None), np.array([0.0, 1.0])).dtype == np.float64
 
 
 @pytest.mark.parametrize(
@@ -148,12 +148,12 @@ def test_names_fit_the_width():
 
 def test_the_output_with_labels_is_watched():
     size, kind = np.zeros((7, 1)), np.ones((7, 3))
-    output, labels = watched({"size": size, "kind": kind}, {"kind": Y})
+    output, labels = prediction_output({"size": size, "kind": kind}, {"kind": Y})
     assert output is kind
     assert labels is Y
-    assert watched([size, kind], [None, Y])[0] is kind
-    assert watched([size, kind], None)[0] is size
-    assert watched(kind, Y)[1] is Y
+    assert prediction_output([size, kind], [None, Y])[0] is kind
+    assert prediction_output([size, kind], None)[0] is size
+    assert prediction_output(kind, Y)[1] is Y
 
 
 def test_content_is_an_image_if_there_is_one():
