@@ -3,11 +3,6 @@
 import json
 import os
 import random
-import sys
-import tempfile
-import time
-import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +16,7 @@ from tests.hostile.peak import peak_megabytes
 from tests.hostile.requests import TEXTS, broken, expression
 from tests.hostile.seeds import Seed, seeds
 from tests.hostile.served import Served
+from tests.hostile.tries import try_all
 from tests.hostile.watch import Watch
 
 #: Half of a surrogate pair is in no protobuf text; what stands for it until the message is bytes has as many of them.
@@ -188,18 +184,5 @@ def _questions(subsets: list[dict[str, str]], chance: random.Random) -> list[tup
 
 def main(inputs: int, seed: int, first: int, only: int | None) -> int:
     """Tries the runs of these numbers; returns 1 if there was a fault."""
-    warnings.simplefilter("error")
     os.environ["TENSORBOARD_ACTIVIS_CACHE"] = ""
-    numbers = range(first, first + inputs) if only is None else [only]
-    faults, begun = 0, time.monotonic()
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as directory:
-        hunter = Hunter(Path(directory))
-        for number in numbers:
-            try:
-                hunter.try_one(random.Random(f"declared {seed} {number}"))
-            except Exception:
-                faults += 1
-                print(f"input {number} of seed {seed}", file=sys.stderr)
-                traceback.print_exc(limit=-6)
-    print(f"{len(numbers):,} runs in {time.monotonic() - begun:.0f} s; {faults} faults")
-    return 1 if faults else 0
+    return try_all("declared", inputs, seed, first, only, lambda directory: Hunter(directory).try_one, unit="runs")

@@ -7,11 +7,6 @@ What must hold: the same question has the same answer, whatever was asked in bet
 import json
 import os
 import random
-import sys
-import tempfile
-import time
-import traceback
-import warnings
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +17,7 @@ import numpy as np
 from tensorboard_activis.query import limits
 from tests.hostile.board import Board
 from tests.hostile.requests import HttpRequest, expression, request
+from tests.hostile.tries import TryOne, try_all
 from tests.serve.client import decoded
 from tests.serve.questions import QUESTIONS
 
@@ -150,18 +146,9 @@ class Sequences:
 
 def main(inputs: int, seed: int, first: int, only: int | None) -> int:
     """Tries the sequences of these numbers; returns 1 if there was a fault."""
-    warnings.simplefilter("error")
-    numbers = range(first, first + inputs) if only is None else [only]
-    faults, begun = 0, time.monotonic()
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as directory:
+
+    def start(directory: Path) -> TryOne:
         os.environ["TENSORBOARD_ACTIVIS_CACHE"] = f"{directory}/cache"
-        sequences = Sequences(Board(Path(directory)))
-        for number in numbers:
-            try:
-                sequences.run(random.Random(f"sequences {seed} {number}"))
-            except Exception:
-                faults += 1
-                print(f"input {number} of seed {seed}", file=sys.stderr)
-                traceback.print_exc(limit=-4)
-    print(f"{len(numbers):,} sequences in {time.monotonic() - begun:.0f} s; {faults} faults")
-    return 1 if faults else 0
+        return Sequences(Board(directory)).run
+
+    return try_all("sequences", inputs, seed, first, only, start, unit="sequences")
