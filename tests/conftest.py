@@ -38,6 +38,7 @@ SLOW = [
     TESTS / "test_keras_instances.py",
     TESTS / "test_keras_manners.py",
     TESTS / "test_lightning.py",
+    TESTS / "test_lightning_processes.py",
     TESTS / "test_linear.py",
     TESTS / "test_packaging.py",
     TESTS / "test_predicate_reference.py",

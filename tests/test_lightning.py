@@ -1,7 +1,6 @@
 """The callback for Lightning: right numbers, training untouched, the logger's directory by itself."""
 
 import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ if importlib.util.find_spec("lightning") is None:
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from tensorboard_activis.lightning import ActiVisCallback, _bases
-from tests.interrupting import check_interrupts
-from tests.torch.process_state import process_state
+from tensorboard_activis.lightning import ActiVisCallback
+from tests.small_lightning import CLASSES, Module, X, Y, fit, loader, trainer
 
 pytestmark = [
     # Lightning's advice on data loaders, of no use for a few rows; its use of what torch is giving up.
@@ -30,59 +28,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The number of training batches"),
     pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated:FutureWarning"),
 ]
-
-CLASSES = 3
-GENERATOR = torch.Generator().manual_seed(0)
-X = torch.randn(23, 5, generator=GENERATOR)
-Y = torch.randint(0, CLASSES, (23,), generator=GENERATOR)
-
-
-class Module(pl.LightningModule):
-    """Dropout and BatchNorm: what logging could disturb."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.body = nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.ReLU(inplace=True), nn.Dropout(0.4))
-        self.head = nn.Linear(7, CLASSES)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.head(self.body(x))
-        return out
-
-    def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
-        return nn.functional.cross_entropy(self(batch[0]), batch[1])
-
-    def validation_step(self, batch: list[torch.Tensor], index: int) -> None:
-        self.log("val_loss", nn.functional.cross_entropy(self(batch[0]), batch[1]))
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters(), 0.01)
-
-
-def loader(shuffle: bool = False, rows: int = 23) -> Any:
-    return DataLoader(TensorDataset(X[:rows], Y[:rows]), 6, shuffle=shuffle)
-
-
-def trainer(where: Path, *callbacks: Any, **options: Any) -> Any:
-    arguments: dict[str, Any] = {
-        "accelerator": "cpu",
-        "default_root_dir": where,
-        "enable_checkpointing": False,
-        "enable_model_summary": False,
-        "enable_progress_bar": False,
-        "logger": False,
-        "max_epochs": 2,
-    } | options
-    return pl.Trainer(callbacks=list(callbacks), **arguments)
-
-
-def fit(where: Path, *callbacks: Any, data: Any = None, **options: Any) -> tuple[Any, Any]:
-    model = Module()
-    made = trainer(where, *callbacks, **options)
-    torch.manual_seed(1)
-    made.fit(model, loader(shuffle=True), loader() if data is None else data)
-    return made, model
 
 
 def test_numbers_with_the_trainers_own_validation_loader(tmp_path: Path) -> None:
@@ -295,109 +240,3 @@ def test_ids_columns_and_pinned(tmp_path: Path) -> None:
         (f"row {row['half'] * 2:.0f}", row["half"]) for row in table[:23]
     ]
     assert {subset.name: subset.count for subset in snapshot.record.subsets}["late"] == 6
-
-
-def test_other_processes_log_nothing_and_sharded_models_are_refused(tmp_path: Path) -> None:
-    class Strategy:
-        zero_stage_3 = True
-
-    class FSDPStrategy(Strategy):
-        pass
-
-    class DeepSpeedStrategy(Strategy):
-        pass
-
-    class Trainer:
-        world_size, is_global_zero, fast_dev_run, global_step, loggers = 2, True, False, 0, ()
-        strategy: Any = FSDPStrategy()
-
-    activis = ActiVisCallback(log_dir=tmp_path / "run")
-    for strategy in (FSDPStrategy(), DeepSpeedStrategy()):
-        Trainer.strategy = strategy
-        with pytest.raises(ConfigurationError, match=f"Under {type(strategy).__name__} no process has the whole model"):
-            activis.on_fit_start(Trainer(), Module())
-    Trainer.strategy.zero_stage_3 = False
-    activis.on_fit_start(Trainer(), Module())
-    Trainer.is_global_zero = False
-    activis.on_fit_start(Trainer(), Module())
-    activis.on_train_start(Trainer(), Module())
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_process_that_sees_a_part_of_the_data_logs_all(tmp_path: Path) -> None:
-    from torch.utils.data import DistributedSampler
-
-    part = DataLoader(TensorDataset(X, Y), 6, sampler=DistributedSampler(TensorDataset(X, Y), 2, 0, shuffle=False))
-    fit(tmp_path, ActiVisCallback(log_dir=tmp_path, strict=True), data=part, max_epochs=1)
-    assert open_run(tmp_path).latest.record.seen == 23
-
-
-def test_either_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trainer of a package knows a lone callback by its own base class."""
-    assert isinstance(trainer(Path(), ActiVisCallback()).callbacks[0], pl.Callback)
-    if importlib.util.find_spec("pytorch_lightning") is None:
-        pytest.skip("needs pytorch_lightning")
-    import pytorch_lightning
-
-    monkeypatch.delitem(sys.modules, "lightning.pytorch")
-    assert _bases() == (pytorch_lightning.Callback,)
-    monkeypatch.delitem(sys.modules, "pytorch_lightning")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="pip install lightning"):
-        _bases()
-
-
-def test_the_older_package_trains_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    older: Any = pytest.importorskip("pytorch_lightning")
-    source = importlib.util.find_spec("tensorboard_activis.lightning")
-    assert source is not None
-    assert source.loader is not None
-    again = importlib.util.module_from_spec(source)  # as if imported after the user's `import pytorch_lightning`
-    source.loader.exec_module(again)
-    callback = again.ActiVisCallback(log_dir=tmp_path, strict=True)
-    assert isinstance(callback, older.Callback)
-
-    class Older(older.LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.head = nn.Linear(5, CLASSES)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            out: torch.Tensor = self.head(x)
-            return out
-
-        training_step, validation_step = Module.training_step, Module.validation_step
-        configure_optimizers = Module.configure_optimizers
-
-    made = older.Trainer(
-        accelerator="cpu",
-        default_root_dir=tmp_path,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        logger=False,
-        max_epochs=1,
-        callbacks=callback,
-    )
-    made.fit(Older(), loader(), loader())
-    assert open_run(tmp_path).steps == [4]
-
-
-class Interrupted(ActiVisCallback):
-    """Interrupts each of its calls many times, and then makes it."""
-
-    times = 0
-
-    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        begin, log = super().on_fit_start, super().on_train_epoch_end
-        self.times += check_interrupts(lambda: begin(trainer, pl_module), 10, lambda: process_state(pl_module))
-        begin(trainer, pl_module)
-        self.times += check_interrupts(lambda: log(trainer, pl_module), 10, lambda: process_state(pl_module))
-        begin(trainer, pl_module)
-
-
-def test_interrupts_at_any_line_leave_nothing(tmp_path: Path) -> None:
-    callback = Interrupted((X, Y), log_dir=tmp_path, strict=True)
-    fit(tmp_path, callback, precision="bf16-mixed")
-    assert callback.times > 10
-    assert len(open_run(tmp_path).steps) >= 2
