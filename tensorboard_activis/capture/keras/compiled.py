@@ -1,6 +1,7 @@
 """Compiles a forward pass for each backend, as a stateless function: it takes and returns the values of the state variables."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -23,7 +24,7 @@ def compiled(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any]
     """
     backend = keras.backend.backend()
     if backend == "jax":
-        return _jitted(run, model, states)
+        return _for_jax(run, model, states, eager=eager)
 
     def stateless(batch: dict[str, Any], values: list[Any]) -> tuple[Any, list[Any]]:
         mapping = [*zip(states, values, strict=True), *regularized_variables(model)]
@@ -73,7 +74,7 @@ def _traced(stateless: Step, states: list[Any], specs: Any) -> Step:
     return forward
 
 
-def _jitted(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any]) -> Step:
+def _for_jax(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any], *, eager: bool) -> Step:
     import jax
 
     state_ids = {id(variable) for variable in states}
@@ -89,5 +90,6 @@ def _jitted(run: Callable[[dict[str, Any]], Any], model: Any, states: list[Any])
 
         return within(body, model_state_restored(model, scope))
 
-    jitted = jax.jit(stateless)
-    return lambda batch, values: jitted(batch, values, [variable.value for variable in fixed])
+    step = stateless if eager else jax.jit(stateless)
+    as_tensors = partial(keras.tree.map_structure, ops.convert_to_tensor)
+    return lambda batch, values: step(as_tensors(batch), values, [variable.value for variable in fixed])
