@@ -1,6 +1,7 @@
 """What all tests share. Warnings are errors (pyproject.toml); fixtures of one module's tests are with these tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Nothing is left in the cache directory of who runs the tests, nor found there.
 os.environ["TENSORBOARD_ACTIVIS_CACHE"] = ""
+
+# A shell that starts a command in the background has it ignore Ctrl-C, which many tests send.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Equal examples in every run, and no deadlines: a machine that is busy fails no test.
 hypothesis.settings.register_profile("activis", deadline=None, derandomize=True)

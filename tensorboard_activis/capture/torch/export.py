@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.interrupts import uninterrupted, within
 from tensorboard_activis.capture.torch.layer_outputs import Recording
 from tensorboard_activis.capture.torch.modules import is_builtin, module_paths, plain_path
 from tensorboard_activis.capture.torch.operators import has_no_node, operator_name
@@ -41,9 +41,12 @@ def exported_graph(
     Raises:
         Exception: of any type, if torch.export fails.
     """
-    program = within(
-        lambda: torch.export.export(model, tuple(args), dict(kwargs), strict=False),
-        warnings.catch_warnings(action="ignore"),  # about deployment
+    # An interrupted export can leave PyTorch tracing: its modes are entered in many places, and not all are left again.
+    program = uninterrupted(
+        lambda: within(
+            lambda: torch.export.export(model, tuple(args), dict(kwargs), strict=False),
+            warnings.catch_warnings(action="ignore"),  # about deployment
+        )
     )
     return _Exported(model, program, instances, recording.graph).graph(set(keep))
 
