@@ -93,7 +93,7 @@ def write_run(log_dir: Path, instances: int) -> None:
         task="classification",
         class_names=CLASSES,
         seen=instances,
-        kept=instances,
+        sample_size=instances,
         metrics={"accuracy": float((~wrong).mean()), "loss": float(varying["loss"].mean())},
         instances=(tables.write(table),),
         columns=columns,

@@ -31,7 +31,7 @@ def check_snapshot(message: pb.Snapshot) -> None:
     what = f"snapshot of step {message.step}"
     _check(
         what,
-        instances=(message.kept + message.pinned, _MAX_ROWS),
+        instances=(message.sample_size + message.pinned, _MAX_ROWS),
         layers=(len(message.layers), _MAX_LAYERS),
         subsets=(len(message.subsets), _MAX_SUBSETS),
         columns=(len(message.columns), _MAX_COLUMNS),

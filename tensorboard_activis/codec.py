@@ -83,7 +83,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
         task=snapshot.task,
         class_names=snapshot.class_names,
         seen=snapshot.seen,
-        kept=snapshot.kept,
+        sample_size=snapshot.sample_size,
         pinned=snapshot.pinned,
         metrics=[pb.Metric(name=name, value=value) for name, value in sorted(snapshot.metrics.items())],
         instances=snapshot.instances,
@@ -123,16 +123,16 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
     """
     message = pb.Snapshot()
     _parse(message, blob, "snapshot")
-    kept, subsets = message.kept, len(message.subsets)
-    if not 0 <= kept <= message.seen:
+    sample_size, subsets = message.sample_size, len(message.subsets)
+    if not 0 <= sample_size <= message.seen:
         raise UnreadableError(
-            f"The snapshot of step {message.step} says that {kept} of {message.seen} instances were kept."
+            f"The snapshot of step {message.step} says that {sample_size} of {message.seen} instances were kept."
         )
     if message.pinned < 0:
         raise UnreadableError(
             f"The snapshot of step {message.step} says that it has {message.pinned} pinned instances."
         )
-    rows = kept + message.pinned
+    stored_instances = sample_size + message.pinned
     check_snapshot(message)
     _check_files(message.instances, "table of instances")
     if message.layers and not subsets:
@@ -142,8 +142,10 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
     columns = {}
     for column in message.columns:
         array = _to_array(column.values, "column", column.name)
-        if not array.shape or array.shape[0] != rows:
-            raise UnreadableError(f"Column {column.name!r:.200} has shape {array.shape}; {rows} instances were kept.")
+        if not array.shape or array.shape[0] != stored_instances:
+            raise UnreadableError(
+                f"Column {column.name!r:.200} has shape {array.shape}; {stored_instances} instances were kept."
+            )
         columns[column.name] = array
     snapshot = schema.Snapshot(
         step=message.step,
@@ -152,12 +154,12 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         task=message.task,
         class_names=tuple(message.class_names),
         seen=message.seen,
-        kept=kept,
+        sample_size=sample_size,
         metrics={one.name: one.value for one in message.metrics},
         instances=tuple(message.instances),
         columns=columns,
         subsets=tuple(schema.Subset(s.name, s.kind, s.expression, s.count) for s in message.subsets),
-        layers=tuple(_to_layer(layer, rows, subsets) for layer in message.layers),
+        layers=tuple(_to_layer(layer, stored_instances, subsets) for layer in message.layers),
         notes=tuple(message.notes),
         pinned=message.pinned,
     )
@@ -170,12 +172,12 @@ def digest_of(blob: bytes) -> str:
     return hashlib.blake2b(blob, digest_size=16).hexdigest()
 
 
-def _to_layer(message: pb.Layer, rows: int, subsets: int) -> schema.Layer:
+def _to_layer(message: pb.Layer, instances: int, subsets: int) -> schema.Layer:
     name, neurons = message.name, message.neurons
     activations = _to_array(message.activations, "layer", name)
-    if activations.dtype != "float16" or activations.shape != (rows, neurons):
+    if activations.dtype != "float16" or activations.shape != (instances, neurons):
         raise UnreadableError(
-            f"Layer {name!r:.200} has activations of {activations.dtype} {activations.shape}; float16 {(rows, neurons)} was "
+            f"Layer {name!r:.200} has activations of {activations.dtype} {activations.shape}; float16 {(instances, neurons)} was "
             "expected."
         )
     fields, summary = {}, message.summary

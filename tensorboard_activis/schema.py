@@ -150,8 +150,8 @@ class Snapshot:
     Attributes:
         session: of the process that wrote it; sessions sort by their start.
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none" (docs/tasks.md).
-        seen, kept: instances in the evaluation data, and of these the ones in the sample: the first rows of every
-            [instances, ...] array, in hash order.
+        seen: instances in the evaluation data.
+        sample_size: instances of the sample: the first of every [instances, ...] array, in hash order.
         pinned: extra instances, whose rows come after those; they are in no summary and no metric.
         metrics: "accuracy" and "loss", where they have a meaning: means over all instances (tokens) seen.
         instances: parquet files of id, content, label and user columns; rows concatenated.
@@ -168,7 +168,7 @@ class Snapshot:
     task: str
     class_names: tuple[str, ...]
     seen: int
-    kept: int
+    sample_size: int
     metrics: Mapping[str, float]
     instances: tuple[str, ...]
     columns: Mapping[str, Array]
@@ -179,6 +179,6 @@ class Snapshot:
     digest: str = field(default="", init=False, compare=False)
 
     @property
-    def rows(self) -> int:
-        """Rows of every [instances, ...] array: the sample's, then the pinned instances'."""
-        return self.kept + self.pinned
+    def stored_instances(self) -> int:
+        """Length of every [instances, ...] array: the sample's instances, then the pinned ones."""
+        return self.sample_size + self.pinned

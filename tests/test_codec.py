@@ -50,7 +50,7 @@ def snapshots(draw: st.DrawFn) -> schema.Snapshot:
         task=draw(names),
         class_names=tuple(draw(st.lists(names, max_size=3))),
         seen=kept + draw(naturals),
-        kept=kept,
+        sample_size=kept,
         metrics=draw(st.dictionaries(names, st.floats(allow_nan=False), max_size=2)),
         instances=("instances-0a.parquet",) if draw(st.booleans()) else (),
         columns={name: draw(arrays((kept, 2), "int32")) for name in draw(st.lists(names, max_size=2, unique=True))},
@@ -131,14 +131,14 @@ def test_an_edge_to_nowhere_is_refused() -> None:
     ],
 )
 def test_an_array_that_lies_is_refused(change: dict, message: str) -> None:
-    snapshot = pb.Snapshot(seen=2, kept=2, columns=[pb.Column(name="score", values=pb.Array(**change))])
+    snapshot = pb.Snapshot(seen=2, sample_size=2, columns=[pb.Column(name="score", values=pb.Array(**change))])
     with pytest.raises(UnreadableError, match=message):
         codec.decode_snapshot(snapshot.SerializeToString())
 
 
 def test_more_kept_than_seen_is_refused() -> None:
     with pytest.raises(UnreadableError, match="3 of 2 instances"):
-        codec.decode_snapshot(pb.Snapshot(seen=2, kept=3).SerializeToString())
+        codec.decode_snapshot(pb.Snapshot(seen=2, sample_size=3).SerializeToString())
 
 
 def test_branches_are_kept():
@@ -166,8 +166,8 @@ HOLLOW = pb.Layer(
         (pb.Graph(edges=[pb.Edge()] * 400_001), "400,001 edges"),
         (pb.Graph(nodes=[pb.Node(outputs=[pb.Shape()] * 400_001)]), "400,001 outputs"),
         (pb.Graph(model="x" * (13 << 20)), r"13,\d+,\d+ bytes; at most 12,582,912 are read"),
-        (pb.Snapshot(seen=2**40, kept=2**40), "1,099,511,627,776 instances; at most 50,000,000 are read"),
-        (pb.Snapshot(seen=1, kept=1, pinned=2**40), "1,099,511,627,777 instances"),
+        (pb.Snapshot(seen=2**40, sample_size=2**40), "1,099,511,627,776 instances; at most 50,000,000 are read"),
+        (pb.Snapshot(seen=1, sample_size=1, pinned=2**40), "1,099,511,627,777 instances"),
         (pb.Graph(nodes=[pb.Node(attributes=[pb.Attribute()] * 400_001)]), "400,001 attributes"),
         (pb.Graph(nodes=[pb.Node(outputs=[pb.Shape(sizes=[1] * 65)])]), "65 axes; at most 64"),
         (pb.Snapshot(layers=[HOLLOW] * 5_001, subsets=[pb.Subset()]), "5,001 layers"),

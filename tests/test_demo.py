@@ -67,7 +67,7 @@ def test_demo_logs_two_runs_that_open(framework: str, tmp_path: Path):
         assert run.graph.framework == framework
         snapshot = run.latest
         snapshots.append(snapshot)
-        assert snapshot.record.kept == snapshot.record.seen == 899
+        assert snapshot.record.sample_size == snapshot.record.seen == 899
         assert {"0", "9", "3 or 8, wrong", "unsure"} <= {subset.name for subset in snapshot.record.subsets}
         assert 5 <= len(snapshot.layers) <= 12
         assert snapshot.record.notes == ()

@@ -30,7 +30,7 @@ def test_snapshots_of_fit_agree_with_predict(tmp_path):
     assert set(snapshot.layers) == {"relu", "logits"}
     assert snapshot.record.task == "classification"
     assert snapshot.record.seen == 70
-    assert snapshot.record.kept == 30
+    assert snapshot.record.sample_size == 30
     assert run.graph.origin == "functional"
     assert set(snapshot.layers) <= {node.key for node in run.graph.nodes}
     assert snapshot.record.layers[0].info.reducer == "mean"

@@ -226,7 +226,7 @@ def test_pinned_are_kept_beside_the_sample_and_in_no_summary(tmp_path, form):
         "batches": batches_of([(extra[:2], truth[:2]), (extra[2:], truth[2:])]),
     }
     snapshot = logged(tmp_path, model, X, Y, class_names=NAMES, sample=10, pinned=pinned[form])
-    assert (snapshot.record.kept, snapshot.record.pinned, snapshot.record.seen) == (10, 3, 30)
+    assert (snapshot.record.sample_size, snapshot.record.pinned, snapshot.record.seen) == (10, 3, 30)
     np.testing.assert_allclose(snapshot.summary("hidden").mean[0], hidden(model, X).mean(axis=0), rtol=1e-5)
     np.testing.assert_array_equal(snapshot.activations("hidden")[10:], hidden(model, extra).astype(np.float16))
     np.testing.assert_array_equal(snapshot.column("prediction")[10:], model.predict(extra, verbose=0).argmax(axis=1))

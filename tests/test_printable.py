@@ -82,7 +82,9 @@ def test_names_within_a_run_are_visible_too(tmp_path: Path, capsys: pytest.Captu
     record = open_run(tmp_path / "run").latest.record
     layer = schema.Layer(
         schema.LayerInfo(HOSTILE[:-1], 5, "none", 0, schema.Shape((-1, 5))),
-        schema.Array("float16", (record.rows, 5), tensor=HOSTILE[:-1], files=("step-0000000002-x.safetensors",)),
+        schema.Array(
+            "float16", (record.stored_instances, 5), tensor=HOSTILE[:-1], files=("step-0000000002-x.safetensors",)
+        ),
         record.layers[0].summary,
     )
     hostile = replace(record, step=2, layers=(layer,), notes=(HOSTILE[:-1],))

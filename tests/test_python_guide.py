@@ -20,7 +20,7 @@ def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exec(CODE, names)
     assert names["matrix"].mean.shape == (4, 3)
     assert names["neuron"].counts.shape[0] == 2
-    assert 0 < names["subset"].kept < 17
+    assert 0 < names["subset"].sampled < 17
     assert names["row"] == 0
 
 

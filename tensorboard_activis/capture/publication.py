@@ -138,7 +138,7 @@ def publish(
         task=collected.evaluator.task or "none",
         class_names=tuple(options.class_names or ()),
         seen=collected.seen,
-        kept=stored.sampled,
+        sample_size=stored.sampled,
         pinned=stored.pinned,
         metrics={name: float(total / count) for name, (total, count) in collected.totals.items() if count},
         instances=writer.close(instances, table),

@@ -32,7 +32,7 @@ def check_snapshot(
             return False
         return True
 
-    named = (snapshot.instances, snapshot.kept + snapshot.pinned)
+    named = (snapshot.instances, snapshot.stored_instances)
     table = named in tables or intact(read_instances, directory, snapshot)
     if table:
         tables.add(named)

@@ -105,7 +105,7 @@ class SnapshotInfo:
         task: what the model was made for; see [tasks.md](tasks.md).
         class_names: by class index; empty where classes have no names.
         seen: instances in the evaluation data.
-        kept: instances of the sample, which are kept one by one.
+        sample_size: instances of the sample, which are kept one by one.
         pinned: extra instances, whose rows come after the sample's; they are in no statistic.
         metrics: accuracy and loss.
         content: what an instance is, to be shown; None when it was not kept.
@@ -124,7 +124,7 @@ class SnapshotInfo:
     task: Task
     class_names: tuple[str, ...]
     seen: int
-    kept: int
+    sample_size: int
     pinned: int
     metrics: Metrics
     content: ContentKind | None
@@ -156,7 +156,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
         task=cast(Task, record.task) if record.task in get_args(Task) else "none",
         class_names=tuple(record.class_names),
         seen=record.seen,
-        kept=record.kept,
+        sample_size=record.sample_size,
         pinned=record.pinned,
         metrics=Metrics(record.metrics.get("accuracy"), record.metrics.get("loss")),
         content=content,

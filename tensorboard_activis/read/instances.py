@@ -35,10 +35,10 @@ def read_instances(directory: Path, snapshot: schema.Snapshot) -> pa.Table:
     if not snapshot.instances:
         raise UnreadableError(f"The snapshot of step {snapshot.step} names no table of instances.")
     table = _shared_table(directory, snapshot.instances)
-    if table.num_rows != snapshot.rows or "id" not in table.column_names:
+    if table.num_rows != snapshot.stored_instances or "id" not in table.column_names:
         raise UnreadableError(
             f"{listed(snapshot.instances)}: {table.num_rows} rows with the columns {', '.join(table.column_names)!s:.300}; "
-            f"the snapshot says {snapshot.rows} rows, and each needs an id."
+            f"the snapshot says {snapshot.stored_instances} rows, and each needs an id."
         )
     _check(table, listed(snapshot.instances))
     return _with_current_names(table, snapshot)

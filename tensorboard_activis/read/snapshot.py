@@ -74,8 +74,8 @@ def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
 class SnapshotReader:
     """One snapshot: what was recorded of a model at one step. All [instances, …] arrays have the same order of instances.
 
-    First come the `record.kept` instances of the sample, in hash order, then the pinned ones: `rows` in all. Statistics are over
-    the sample.
+    First come the `record.sample_size` instances of the sample, in hash order, then the pinned ones: `stored_instances` in all.
+    Statistics are over the sample.
 
     Args:
         record: the decoded snapshot.
@@ -104,12 +104,12 @@ class SnapshotReader:
     def same_instances(self, other: "SnapshotReader") -> bool:
         """Whether both read their instances from the same files, so that equal indices are equal instances."""
         same = self._directory == other._directory and self.record.instances == other.record.instances
-        return same and self.rows == other.rows
+        return same and self.stored_instances == other.stored_instances
 
     @property
-    def rows(self) -> int:
+    def stored_instances(self) -> int:
         """Number of kept instances: the sample and the pinned instances."""
-        return self.record.rows
+        return self.record.stored_instances
 
     @cached_property
     def layers(self) -> dict[str, schema.Layer]:

@@ -71,7 +71,11 @@ def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], pinned: int 
 def same(a: SnapshotReader, b: SnapshotReader) -> None:
     assert str(a.instances.to_pylist()) == str(b.instances.to_pylist())  # NaN is not NaN
     assert a.record.subsets == b.record.subsets
-    assert (a.record.seen, a.record.kept, a.record.pinned) == (b.record.seen, b.record.kept, b.record.pinned)
+    assert (a.record.seen, a.record.sample_size, a.record.pinned) == (
+        b.record.seen,
+        b.record.sample_size,
+        b.record.pinned,
+    )
     assert a.record.metrics == pytest.approx(b.record.metrics, rel=1e-12)
     for name in a.record.columns:
         np.testing.assert_array_equal(a.column(name), b.column(name))

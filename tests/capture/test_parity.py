@@ -105,7 +105,7 @@ def test_summaries_are_equal(snapshots):
 
 def test_records_are_equal(snapshots):
     ours, theirs = snapshots
-    for field in ("task", "seen", "kept", "class_names", "step"):
+    for field in ("task", "seen", "sample_size", "class_names", "step"):
         assert getattr(ours.record, field) == getattr(theirs.record, field)
     assert ours.record.metrics == pytest.approx(theirs.record.metrics, rel=1e-4)
     assert sorted(ours.record.columns) == sorted(theirs.record.columns)

@@ -131,7 +131,7 @@ def bytes_that_are_no_snapshot(directory: Path) -> None:
 @case("that it has 1,099,511,627,776 instances; at most", step=3, whole=(1, 2))
 def giant_counts(directory: Path) -> None:
     def change(message: pb.Snapshot) -> None:
-        message.kept = message.seen = 2**40
+        message.sample_size = message.seen = 2**40
         del message.columns[:]
         for layer in message.layers:
             layer.activations.shape[0] = 2**40
@@ -143,7 +143,7 @@ def giant_counts(directory: Path) -> None:
 def inline_array_like_a_bomb(directory: Path) -> None:
     def change(message: pb.Snapshot) -> None:
         message.columns.add(name="score").values.CopyFrom(
-            pb.Array(dtype="uint8", shape=[message.kept, 745_000], inline=bytes(message.kept * 745_000))
+            pb.Array(dtype="uint8", shape=[message.sample_size, 745_000], inline=bytes(message.sample_size * 745_000))
         )
 
     _snapshot(directory, change)

@@ -19,7 +19,7 @@ LAYER = "stem/relu"
 
 def test_a_snapshot(snapshot: SnapshotReader, data: Data) -> None:
     found = describe_snapshot(snapshot, "run")
-    assert (found.step, found.seen, found.kept, found.task) == (2, 17, 17, "classification")
+    assert (found.step, found.seen, found.sample_size, found.task) == (2, 17, 17, "classification")
     layers = found.layers
     assert layers[0].max_abs == pytest.approx(data.activations[LAYER].max())
     assert layers[1].max_abs == pytest.approx(np.abs(data.activations["head"]).max())
@@ -82,7 +82,7 @@ def test_user_columns_and_texts_as_ids(snapshot: SnapshotReader) -> None:
         }
     )
     snapshot.__dict__["instances"] = table
-    snapshot.record = replace(snapshot.record, kept=3, columns={})
+    snapshot.record = replace(snapshot.record, sample_size=3, columns={})
     found = columns(snapshot)
     assert isinstance(found.id, TextIds)
     assert found.id.bytes.tobytes().decode() == "éxyz"
@@ -114,7 +114,7 @@ def test_the_table_filters_orders_and_pages(snapshot: SnapshotReader, data: Data
 
 def test_missing_values_come_last(snapshot: SnapshotReader) -> None:
     snapshot.__dict__["instances"] = pa.table({"id": [1, 2, 3, 4], "x": [2.0, float("nan"), None, 1.0]})
-    snapshot.record = replace(snapshot.record, kept=4)
+    snapshot.record = replace(snapshot.record, sample_size=4)
     assert select(snapshot, Page(order="x")).tolist() == [3, 0, 1, 2]
     assert select(snapshot, Page(order="x", descending=True)).tolist() == [0, 3, 1, 2]
 

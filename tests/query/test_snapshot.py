@@ -62,7 +62,7 @@ def test_a_neuron(opened: Snapshot, data: Data) -> None:
 
 def test_a_subset(opened: Snapshot, data: Data) -> None:
     found = opened.subset("cat", LAYER)
-    assert found.kept == np.count_nonzero(data.labels == 2)
+    assert found.sampled == np.count_nonzero(data.labels == 2)
     assert [one.neuron for one in found.neurons] == differences(opened, LAYER, Row(subset="cat")).order.tolist()
     values = data.activations[LAYER]
     first = found.neurons.table().slice(0, 1).to_pylist()[0]

@@ -76,7 +76,7 @@ def test_every_question_has_an_answer(snapshot: SnapshotReader) -> None:
     found = matrix(snapshot, "head", rows)
     assert np.isfinite(found.mean[[row.subset == "all" for row in rows]]).all()
     answers: list[object] = [described, neuron(snapshot, "head", 1, rows, [snapshot])]
-    answers += [instance(snapshot, "head", row) for row in range(snapshot.rows)]
+    answers += [instance(snapshot, "head", row) for row in range(snapshot.stored_instances)]
     answers += [subset(snapshot, "head", row) for row in rows[:-1]]
     for column in described.columns:
         answers.append(table_page(snapshot, Page(order=column.name, limit=11)))
@@ -89,7 +89,7 @@ def test_every_question_has_an_answer(snapshot: SnapshotReader) -> None:
     assert len(to_csv(exported).splitlines()) == 12
     assert to_parquet(exported)
     for each in snapshot.record.subsets[1:]:
-        assert snapshot.where(each.expression)[: snapshot.record.kept].sum() <= each.count
+        assert snapshot.where(each.expression)[: snapshot.record.sample_size].sum() <= each.count
 
 
 def test_absent_where_it_has_no_meaning(snapshot: SnapshotReader) -> None:
@@ -119,12 +119,12 @@ def test_lists_of_labels(snapshot: SnapshotReader) -> None:
     assert found is not None
     for name, members in zip(*found, strict=True):
         assert members.tolist() == [own is not None and name in own for own in lists]
-    for row, brief in enumerate(briefs(snapshot, range(snapshot.rows))):
+    for row, brief in enumerate(briefs(snapshot, range(snapshot.stored_instances))):
         assert brief.label == (None if lists[row] is None else ", ".join(lists[row]))
     page = table_page(snapshot, Page(rows=[0]))
     assert page.rows[0]["label"] == ", ".join(lists[0])
     detail = neuron(snapshot, "head", 1, [Row(subset="all")], [])
-    kept = snapshot.record.kept
+    kept = snapshot.record.sample_size
     values = snapshot.neuron("head", 1)[:kept].astype(np.float64)
     for one in detail.classes:
         inside = np.array([own is not None and one.class_ in own for own in lists[:kept]])

@@ -71,9 +71,9 @@ def test_files_that_fit_alone_and_not_together_are_refused(tmp_path: Path, monke
     (name,) = snapshot.record.instances
     (tmp_path / "run" / "activis" / name).write_bytes(repeated(1_000, 1_000))
     monkeypatch.setattr("tensorboard_activis.read.tables.ROOM", 3 << 20)
-    once = replace(snapshot.record, kept=1_000)
+    once = replace(snapshot.record, sample_size=1_000)
     assert read_instances(tmp_path / "run" / "activis", once).num_rows == 1_000
-    thrice = replace(snapshot.record, kept=4_000, instances=(name,) * 4)
+    thrice = replace(snapshot.record, sample_size=4_000, instances=(name,) * 4)
     with pytest.raises(UnreadableError, match=r"the table would take 4,[0-9,]+ bytes of memory; 3,145,728 are allowed"):
         read_instances(tmp_path / "run" / "activis", thrice)
 

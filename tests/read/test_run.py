@@ -23,7 +23,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert run.problems == ()
     assert run.graph == small_graph()
     snapshot = run.snapshot(9)
-    assert (snapshot.step, snapshot.record.seen, snapshot.record.kept) == (9, 17, 17)
+    assert (snapshot.step, snapshot.record.seen, snapshot.record.sample_size) == (9, 17, 17)
     assert {name: layer.info.neurons for name, layer in snapshot.layers.items()} == {"stem/relu": 5, "head": 3}
     rows = np.array(snapshot.instances["id"].to_pylist()) - 100
     assert sorted(rows) == list(range(17))

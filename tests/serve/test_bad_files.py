@@ -227,7 +227,7 @@ def with_summary(name: str, values: object, kind: str) -> Callable[[schema.Snaps
         with_summary("std", np.full((6, 3), np.nan), "float32"),
         with_summary("count", np.zeros((6, 1)), "int64"),
         with_summary("count", np.zeros((1, 3)), "int64"),
-        lambda record: replace(record, kept=5),
+        lambda record: replace(record, sample_size=5),
         lambda record: replace(record, seen=0),
         lambda record: replace(record, class_names=()),
         lambda record: replace(record, subsets=()),

@@ -61,5 +61,5 @@ def test_it_means_the_same_everywhere(logdir: Path, client: Client, index: int) 
     neuron = client.json("neuron", **AT, layer="head", neuron=0, rows=both)
     assert neuron["rows"][0] == neuron["rows"][1]
     assert neuron["rows"][0]["n"] == len(rows)
-    assert client.json("subset", **AT, layer="head", row=both[1])["kept"] == len(rows)
+    assert client.json("subset", **AT, layer="head", row=both[1])["sampled"] == len(rows)
     assert sum(group["count"] for group in client.json("groups", **AT, expression=expression)["groups"]) == len(rows)

@@ -36,12 +36,12 @@ def client(tmp_path: Path) -> Client:
 
 def test_they_are_rows_of_their_own_and_counted_nowhere(client: Client) -> None:
     snapshot = client.json("snapshot", **AT)
-    assert (snapshot["seen"], snapshot["kept"], snapshot["pinned"], snapshot["task"]) == (17, 9, 2, "multilabel")
+    assert (snapshot["seen"], snapshot["sample_size"], snapshot["pinned"], snapshot["task"]) == (17, 9, 2, "multilabel")
     assert {"name": "pinned", "type": "boolean"} in snapshot["columns"]
     assert {"name": "label", "type": "list"} in snapshot["columns"]
     tensors, found = client.numbers("where", **AT, expression="score <= 1")
     assert tensors["rows"].tolist() == list(range(11))
-    assert found == {"count": 9, "of": 9}
+    assert found == {"count": 9, "sample_size": 9}
     table = client.json("table", **AT, limit=3)
     assert (table["total"], [row["row"] for row in table["rows"]]) == (11, [9, 10, 0])
     tensors, metadata = client.numbers(

@@ -55,7 +55,7 @@ def test_graph(client: Client) -> None:
 def test_snapshot(client: Client) -> None:
     answer = client.json("snapshot", run="nested/run2", step=7)
     assert answer["run"] == "nested/run2"
-    assert (answer["seen"], answer["kept"], answer["content"]) == (17, 11, "image")
+    assert (answer["seen"], answer["sample_size"], answer["content"]) == (17, 11, "image")
     assert [layer["neurons"] for layer in answer["layers"]] == [5, 3]
     assert [layer["signed"] for layer in answer["layers"]] == [False, True]
     assert [subset["name"] for subset in answer["subsets"]] == ["all", *CLASSES, "correct", "wrong"]
@@ -141,7 +141,7 @@ def test_columns_and_where_and_table_agree(client: Client) -> None:
     found, metadata = client.numbers("where", expression='label == "cat" and score > 0.5', **AT)
     expected = np.flatnonzero((columns["label"] == CLASSES.index("cat")) & (columns["score"] > 0.5))
     assert found["rows"].tolist() == expected.tolist()
-    assert metadata == {"count": len(expected), "of": 17}
+    assert metadata == {"count": len(expected), "sample_size": 17}
     page = client.json("table", expression='label == "cat" and score > 0.5', order="score", descending=True, **AT)
     assert page["total"] == len(expected)
     scores = [row["score"] for row in page["rows"]]

@@ -225,7 +225,12 @@ def test_column_statistics(client: Client) -> None:
 def test_a_subset(client: Client) -> None:
     answer = client.json("subset", **AT, layer="head", row={"subset": "bee"})
     inside = small_data().labels == 1
-    assert (answer["n"], answer["of"], answer["source"], answer["kept"]) == (inside.sum(), 17, "exact", inside.sum())
+    assert (answer["n"], answer["seen"], answer["source"], answer["sampled"]) == (
+        inside.sum(),
+        17,
+        "exact",
+        inside.sum(),
+    )
     assert sum(one["count"] for one in answer["confusion"]) == inside.sum()
     assert answer["neurons"][0]["neuron"] == 1  # the logit of its class
     assert answer["tested"] == 3

@@ -99,7 +99,7 @@ def test_a_repeated_id_counts_once_and_is_said(tmp_path: Path, data: tuple[torch
     model = nn.Linear(4, 3)
     snapshot = logged(tmp_path, model, loader(data), unpack=first_two, id=ids)
     first = [*range(12), 15]
-    assert (snapshot.record.seen, snapshot.record.kept) == (13, 13)
+    assert (snapshot.record.seen, snapshot.record.sample_size) == (13, 13)
     assert snapshot.record.notes == (
         "4 instances have an id that came before; they are taken for the same and counted once.",
     )

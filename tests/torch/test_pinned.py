@@ -58,7 +58,7 @@ def test_they_are_kept_behind_the_sample_and_marked(
     snapshot: SnapshotReader, model: nn.Linear, pinned: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
     record = snapshot.record
-    assert (record.seen, record.kept, record.pinned, snapshot.rows) == (17, 9, 2, 11)
+    assert (record.seen, record.sample_size, record.pinned, snapshot.stored_instances) == (17, 9, 2, 11)
     table = snapshot.instances
     assert table["pinned"].to_pylist() == [False] * 9 + [True] * 2
     assert table["id"].to_pylist()[9:] == [-1, -2]
@@ -114,7 +114,7 @@ def test_they_are_rows_of_their_own_in_every_list(snapshot: SnapshotReader) -> N
     with pytest.raises(NotFoundError, match="from 0 to 10; got 11"):
         instance(snapshot, layer, 11)
     described = describe_snapshot(snapshot, "run")
-    assert (described.kept, described.pinned) == (9, 2)
+    assert (described.sample_size, described.pinned) == (9, 2)
 
 
 def test_ids_of_pinned(tmp_path: Path, model: nn.Linear, data: Any, pinned: Any) -> None:

@@ -7,7 +7,7 @@ import { count, fixed, integer, percent, short } from "./format";
 export function layerFacts(
   layer: LayerInfo,
   type: string | undefined,
-  { kept: sampleSize, seen }: Pick<Snapshot, "kept" | "seen">,
+  { sample_size: sampleSize, seen }: Pick<Snapshot, "sample_size" | "seen">,
 ): string[] {
   const keeping =
     sampleSize >= seen ? `all ${integer(sampleSize)} kept` : `${integer(sampleSize)} of ${integer(seen)} kept`;
@@ -43,7 +43,7 @@ export function statisticText({ unit }: Pick<StatisticInfo, "unit">, value: numb
  * 50,000". A sample that contains everything is exact too.
  */
 export function provenance(
-  { source, n, of: outOf }: RowSource,
+  { source, n, seen: outOf }: RowSource,
   deviation: number,
   sampleSize: number,
   seen: number,

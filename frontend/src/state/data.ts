@@ -88,7 +88,7 @@ export const availableRows: ReadonlySignal<Row[]> = computed(() => {
       case "subset":
         return names.has(row.name);
       case "instance":
-        return row.row < shown.kept + shown.pinned;
+        return row.row < shown.sample_size + shown.pinned;
       default: // An expression that this run's columns do not allow would fail the whole matrix.
         return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
@@ -119,7 +119,7 @@ function defaultRows(shown: Snapshot): Row[] {
   const declared = classes.length > 0 ? classes : shown.subsets;
   const pinned = Array.from(
     { length: Math.min(shown.pinned, MOST_PINNED) },
-    (_, i): Row => ({ kind: "instance", row: shown.kept + i }),
+    (_, i): Row => ({ kind: "instance", row: shown.sample_size + i }),
   );
   return [...pinned, ...declared.map(({ name }): Row => ({ kind: "subset", name }))];
 }

@@ -81,7 +81,7 @@ export function labelName(value: number | undefined): string {
 }
 
 /** Whether the user logged this instance by name: it is always part of the sample, and of no statistic. */
-export const isPinnedInstance = (row: number): boolean => row >= (snapshot.value.value?.kept ?? Infinity);
+export const isPinnedInstance = (row: number): boolean => row >= (snapshot.value.value?.sample_size ?? Infinity);
 
 /** Name of an instance: "#814", or its id if that is not a number; pinned ones are marked. */
 export function instanceName(row: number): string {
@@ -144,7 +144,7 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
     (rule.by === "difference" && !(shownKeys.has(rule.a) && shownKeys.has(rule.b)))
   )
     messages.push("The neurons stand by their index: what they were sorted by is not here.");
-  if (selectedItem?.kind === "instance" && selectedItem.row >= shown.kept + shown.pinned)
+  if (selectedItem?.kind === "instance" && selectedItem.row >= shown.sample_size + shown.pinned)
     messages.push(`There is no instance in row ${selectedItem.row} here.`);
   if (missingRows.length > 0) messages.push(`Rows that are not here: ${missingRows.map(rowName).join(", ")}.`);
   return messages;

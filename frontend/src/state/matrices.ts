@@ -47,7 +47,7 @@ const matrices = new Requests(
       abort.throwIfAborted();
     }
     const computed = rows.some((row) => "expression" in row) || statisticInfo(shown).source === "sample";
-    if (computed && (snapshot.peek().value?.kept ?? 0) > MANY) onFirstAnswer(await request(FIRST));
+    if (computed && (snapshot.peek().value?.sample_size ?? 0) > MANY) onFirstAnswer(await request(FIRST));
     return request();
   },
   48,

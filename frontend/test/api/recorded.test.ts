@@ -115,12 +115,12 @@ describe("recorded answers", () => {
     const shown = await ask.snapshot(parameters("snapshot.json"));
     answerWith("columns.safetensors");
     const columns = await ask.columns(parameters("columns.safetensors"));
-    expect(columns.count).toBe(shown.kept);
+    expect(columns.count).toBe(shown.sample_size);
     expect(
       [columns.ids, columns.label, columns.prediction, columns.score, columns.loss, columns.label_score].map(
         (c) => c.length,
       ),
-    ).toEqual(Array.from({ length: 6 }, () => shown.kept));
+    ).toEqual(Array.from({ length: 6 }, () => shown.sample_size));
     expect(Math.max(...columns.label)).toBe(shown.class_names.length - 1);
     answerWith("strips.safetensors");
     const strips = await ask.strips(parameters("strips.safetensors"));
@@ -187,11 +187,11 @@ describe("recorded answers", () => {
   it("places and finds instances", async () => {
     answerWith("projection.safetensors");
     const { xy, explained } = await ask.projection(parameters("projection.safetensors"));
-    expect(xy).toHaveLength(2 * snapshot.kept);
+    expect(xy).toHaveLength(2 * snapshot.sample_size);
     expect(explained).toHaveLength(2);
     answerWith("where.safetensors");
     const answer = await ask.where(parameters("where.safetensors"));
-    expect(answer.of).toBe(snapshot.kept);
+    expect(answer.sample_size).toBe(snapshot.sample_size);
     expect(answer.rows).toHaveLength(answer.count);
   });
 

@@ -22,14 +22,17 @@ const layer = {
 
 describe("layerFacts", () => {
   it("says type, neurons, reducer and how much is kept", () => {
-    expect(layerFacts(layer, "ReLU", { kept: 899, seen: 899 })).toEqual([
+    expect(layerFacts(layer, "ReLU", { sample_size: 899, seen: 899 })).toEqual([
       "ReLU",
       "48 neurons",
       "spatial mean",
       "all 899 kept",
     ]);
     expect(
-      layerFacts({ ...layer, neurons: 1, sizes: [-1, 1], reducer: "none" }, undefined, { kept: 1000, seen: 50_000 }),
+      layerFacts({ ...layer, neurons: 1, sizes: [-1, 1], reducer: "none" }, undefined, {
+        sample_size: 1000,
+        seen: 50_000,
+      }),
     ).toEqual(["1 neuron", "1,000 of 50,000 kept"]);
   });
 
@@ -55,29 +58,29 @@ const EXACT = { source: "exact" } as const;
 
 describe("provenance", () => {
   it("is exact for declared subsets, and where everything was kept", () => {
-    expect(provenance({ source: "exact", n: 82, of: 899 }, 1.11, 899, 899, EXACT)).toEqual({
+    expect(provenance({ source: "exact", n: 82, seen: 899 }, 1.11, 899, 899, EXACT)).toEqual({
       error: "",
       origin: "n 82, exact",
     });
-    expect(provenance({ source: "sample", n: 45, of: 899 }, 1, 899, 899, EXACT)).toEqual({
+    expect(provenance({ source: "sample", n: 45, seen: 899 }, 1, 899, 899, EXACT)).toEqual({
       error: "",
       origin: "n 45, exact",
     });
   });
 
   it("of what the summaries do not hold is the kept instances", () => {
-    expect(provenance({ source: "exact", n: 82, of: 50_000 }, 1, 1000, 50_000, { source: "sample" }).origin).toBe(
+    expect(provenance({ source: "exact", n: 82, seen: 50_000 }, 1, 1000, 50_000, { source: "sample" }).origin).toBe(
       "from its kept instances",
     );
   });
 
   it("gives the 95 % interval of a sample's mean", () => {
     // 1.96 x 0.65 / sqrt(1000) = 0.0403
-    expect(provenance({ source: "sample", n: 1000, of: 50_000 }, 0.65, 1000, 50_000, EXACT)).toEqual({
+    expect(provenance({ source: "sample", n: 1000, seen: 50_000 }, 0.65, 1000, 50_000, EXACT)).toEqual({
       error: " ± 0.040",
       origin: "from 1,000 of 50,000",
     });
-    expect(provenance({ source: "sample", n: 1, of: 50_000 }, 0, 1000, 50_000, EXACT).error).toBe("");
+    expect(provenance({ source: "sample", n: 1, seen: 50_000 }, 0, 1000, 50_000, EXACT).error).toBe("");
   });
 });
 

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const source = fixtureSource();
   setSource({
     ...source,
-    snapshot: async (at, abort) => ({ ...(await source.snapshot(at, abort)), kept: 1_000_000, seen: 1_000_000 }),
+    snapshot: async (at, abort) => ({ ...(await source.snapshot(at, abort)), sample_size: 1_000_000, seen: 1_000_000 }),
     matrix: async (at, name, rowQueries, sort, statistic, abort, part) => {
       const prefix = part?.prefix;
       prefixes.push(prefix);

@@ -24,7 +24,7 @@ beforeAll(async () => {
     ...source,
     snapshot: async (at, abort) => {
       const read = await source.snapshot(at, abort);
-      return { ...read, kept: read.kept - PINNED, seen: read.seen - PINNED, pinned: PINNED };
+      return { ...read, sample_size: read.sample_size - PINNED, seen: read.seen - PINNED, pinned: PINNED };
     },
   });
   await refreshRuns();

@@ -100,8 +100,8 @@ def identifier(snapshot: SnapshotReader, row: int) -> int | str:
 
 def check_instance(snapshot: SnapshotReader, row: int) -> int:
     """Checks the index of a kept instance and returns it. Raises NotFoundError."""
-    if not 0 <= row < snapshot.rows:
-        raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.rows - 1}; got {row}.")
+    if not 0 <= row < snapshot.stored_instances:
+        raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.stored_instances - 1}; got {row}.")
     return row
 
 
@@ -120,7 +120,7 @@ def index_of_id(snapshot: SnapshotReader, instance_id: int | str) -> int:
         index = pc.index(id_column, pa.scalar(str(instance_id), id_column.type)).as_py()
     if index < 0:
         raise NotFoundError(
-            f"No instance with the id {str(instance_id)!r:.60} was kept: the sample holds {snapshot.record.kept:,} of "
+            f"No instance with the id {str(instance_id)!r:.60} was kept: the sample holds {snapshot.record.sample_size:,} of "
             f"{snapshot.record.seen:,} instances."
         )
     return int(index)

@@ -64,7 +64,7 @@ class Columns:
 
 def columns(snapshot: SnapshotReader) -> Columns:
     """All columns of the kept instances."""
-    table, record, rows = snapshot.instances, snapshot.record, snapshot.rows
+    table, record, rows = snapshot.instances, snapshot.record, snapshot.stored_instances
     label, prediction = label_values(snapshot), prediction_values(snapshot)
     correct = snapshot.column("correct") if "correct" in record.columns else np.full(rows, 255)
 

@@ -72,7 +72,7 @@ def group_table(snapshot: SnapshotReader, by: str = "label", expression: str | N
         raise QueryError(
             f"Instances cannot be grouped by {by!r:.80}: it holds {table.column(by).type}; by categories, texts and truth values."
         )
-    sampled = np.arange(snapshot.rows) < snapshot.record.kept  # pinned instances are in no statistic
+    sampled = np.arange(snapshot.stored_instances) < snapshot.record.sample_size  # pinned instances are in no statistic
     if expression:
         sampled &= matching(snapshot, expression)
     wanted = {

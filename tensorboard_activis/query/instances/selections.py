@@ -16,12 +16,12 @@ class Where:
     Attributes:
         rows: of these instances, ascending.
         count: how many of the sample they are; pinned instances are not counted.
-        of: instances of the sample.
+        sample_size: instances of the sample.
     """
 
     rows: Int32Array
     count: int
-    of: int
+    sample_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Activation:
 
 def where(snapshot: SnapshotReader, expression: str) -> Where:
     """Raises ExpressionError."""
-    mask, kept = matching(snapshot, expression), snapshot.record.kept
-    return Where(np.flatnonzero(mask).astype(np.int32), int(np.count_nonzero(mask[:kept])), kept)
+    mask, sample_size = matching(snapshot, expression), snapshot.record.sample_size
+    return Where(np.flatnonzero(mask).astype(np.int32), int(np.count_nonzero(mask[:sample_size])), sample_size)
 
 
 def activation(snapshot: SnapshotReader, layer: str, neuron: int) -> Activation:

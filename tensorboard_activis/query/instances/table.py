@@ -53,8 +53,8 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     """
     table = snapshot.instances
     if page.rows is None:
-        kept = snapshot.record.kept
-        rows = np.r_[kept : snapshot.rows, :kept]  # pinned instances first
+        sample_size = snapshot.record.sample_size
+        rows = np.r_[sample_size : snapshot.stored_instances, :sample_size]  # pinned instances first
     else:
         rows = np.array([check_instance(snapshot, row) for row in page.rows], np.int64)
     if page.expression:

@@ -27,12 +27,12 @@ class RowSource:
     Attributes:
         source: "exact" (all instances seen), "sample" (kept ones) or "instance".
         n: instances that the statistics are of.
-        of: instances seen, of which the sample was kept.
+        seen: instances seen, of which the sample was kept.
     """
 
     source: SourceKind
     n: int
-    of: int
+    seen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def matrix(
         raise TooLargeError(
             f"{len(rows):,} rows of {neurons:,} neurons are more than {MAX_CELLS:,} cells; ask for fewer rows."
         )
-    complete = prefix is None or prefix >= snapshot.record.kept
+    complete = prefix is None or prefix >= snapshot.record.sample_size
     finite = recorded.nan == 0 and recorded.inf == 0
     columns = window or slice(0, neurons)
     activations = snapshot.activations(layer)[:, columns]
@@ -127,13 +127,13 @@ def matrix(
     error, count, n = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(len(rows), np.int64)
     sources = [RowSource("sample", 0, seen)] * len(rows)
     if summed:
-        kept = members(snapshot, [rows[i] for i in summed], None if complete else prefix)
+        masks = members(snapshot, [rows[i] for i in summed], None if complete else prefix)
         extremes = any(entry.extremes for entry in computed.values())
-        moments = statistics(activations[: kept.shape[1]], kept, finite=finite, extremes=extremes)
+        moments = statistics(activations[: masks.shape[1]], masks, finite=finite, extremes=extremes)
         for name, entry in computed.items():
-            arrays[name][summed] = _of_sets(entry, moments, activations[: kept.shape[1]], kept)
-        count[summed], n[summed] = moments.count, np.count_nonzero(kept, axis=1)
-        error[summed] = half_width(moments.std, moments.count, kept.shape[1] / max(1, seen))
+            arrays[name][summed] = _of_sets(entry, moments, activations[: masks.shape[1]], masks)
+        count[summed], n[summed] = moments.count, np.count_nonzero(masks, axis=1)
+        error[summed] = half_width(moments.std, moments.count, masks.shape[1] / max(1, seen))
     summary = snapshot.summary(layer) if any(row.subset is not None for row in rows) else None
     for index, row in enumerate(rows):
         if row.instance is not None:

@@ -96,22 +96,22 @@ def members(snapshot: SnapshotReader, rows: Sequence[Row], prefix: int | None = 
     Pinned instances are members of no row, since they are not a random choice. A declared subset whose expression cannot be
     computed over the sample, because its column was not kept, has no members.
     """
-    kept = snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
-    masks = np.zeros((len(rows), kept), bool)
+    size = snapshot.record.sample_size if prefix is None else min(prefix, snapshot.record.sample_size)
+    masks = np.zeros((len(rows), size), bool)
     for mask, row in zip(masks, rows, strict=True):
         check_time()
         if row.instance is not None:
             position = check_instance(snapshot, row.instance)
             mask[position : position + 1] = True
         elif row.expression is not None:
-            mask[:] = matching(snapshot, row.expression, kept)
+            mask[:] = matching(snapshot, row.expression, size)
         elif row.subset is not None:
             subset = snapshot.record.subsets[subset_index(snapshot, row.subset)]
             if subset.kind == "all":
                 mask[:] = True
                 continue
             try:
-                mask[:] = matching(snapshot, subset.expression, kept)
+                mask[:] = matching(snapshot, subset.expression, size)
             except ExpressionError:
                 continue
     return masks

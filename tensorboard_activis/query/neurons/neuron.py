@@ -143,7 +143,7 @@ def histograms(
 
 def _sampled(snapshot: SnapshotReader, prefix: int | None) -> int:
     """Number of instances of the sample that are used; pinned instances come after the sample."""
-    return snapshot.record.kept if prefix is None else min(prefix, snapshot.record.kept)
+    return snapshot.record.sample_size if prefix is None else min(prefix, snapshot.record.sample_size)
 
 
 def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[Records[Driver], Records[Driver]]:
@@ -261,6 +261,6 @@ def neuron(
         top=top,
         bottom=bottom,
         classes=selectivity(snapshot, values, prefix),
-        complete=prefix is None or prefix >= snapshot.record.kept,
+        complete=prefix is None or prefix >= snapshot.record.sample_size,
         steps=over_steps(steps, layer, index),
     )

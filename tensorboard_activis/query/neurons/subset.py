@@ -85,9 +85,9 @@ class SubsetDetail:
 
     Attributes:
         n: instances in it, as far as they were looked at.
-        of: instances seen.
+        seen: instances seen.
         source: what `n` and `neurons` are of.
-        kept: instances in it that were kept; accuracy, loss and confusion are of these.
+        sampled: instances in it that are in the sample; accuracy, loss and confusion are of these.
         judged: of them, those whose prediction can be right or wrong.
         accuracy: share of right ones.
         loss: mean.
@@ -98,9 +98,9 @@ class SubsetDetail:
     """
 
     n: int
-    of: int
+    seen: int
     source: SourceKind
-    kept: int
+    sampled: int
     judged: int
     accuracy: MaybeNaN
     loss: MaybeNaN
@@ -115,12 +115,12 @@ class PredictionSummary:
     """How the kept instances of a subset were predicted.
 
     Attributes:
-        kept: how many there are; judged: those whose prediction can be right or wrong.
+        sampled: how many there are; judged: those whose prediction can be right or wrong.
         accuracy: share of right ones; loss: mean; both NaN when there are none.
         confusion: pairs of label and prediction, most frequent first. Empty without classes.
     """
 
-    kept: int
+    sampled: int
     judged: int
     accuracy: float
     loss: float
@@ -135,7 +135,7 @@ def prediction_summary(snapshot: SnapshotReader, row: Row) -> PredictionSummary:
     loss = snapshot.column("loss")[chosen] if "loss" in recorded else np.zeros(0, np.float32)
     judged, loss = correct[correct <= 1], loss[np.isfinite(loss)]
     return PredictionSummary(
-        kept=len(chosen),
+        sampled=len(chosen),
         judged=len(judged),
         accuracy=float(judged.mean()) if judged.size else float("nan"),
         loss=float(loss.mean(dtype=np.float64)) if loss.size else float("nan"),
@@ -220,9 +220,9 @@ def subset(snapshot: SnapshotReader, layer: str, row: Row, shown: int | None = S
     tested = np.isfinite(difference.q)
     return SubsetDetail(
         n=difference.source.n,
-        of=difference.source.of,
+        seen=difference.source.seen,
         source=difference.source.source,
-        kept=predicted.kept,
+        sampled=predicted.sampled,
         judged=predicted.judged,
         accuracy=predicted.accuracy,
         loss=predicted.loss,

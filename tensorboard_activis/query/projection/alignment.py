@@ -11,7 +11,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 def shared_instances(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the instances that both snapshots kept, matched by id, in the first one's order: two int64 arrays."""
     if one.same_instances(other):
-        rows = np.arange(one.rows)
+        rows = np.arange(one.stored_instances)
         return rows, rows
     id_column, other_ids = (snapshot.instances.column("id") for snapshot in (one, other))
     if id_column.type != other_ids.type:

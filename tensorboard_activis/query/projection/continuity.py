@@ -41,7 +41,7 @@ def continuous_pca(
     Raises NotFoundError when the last does not hold the layer; earlier ones that do not are passed over.
     """
     last = snapshots[-1]
-    values = max(1, last.rows * last.layer(layer).info.neurons)
+    values = max(1, last.stored_instances * last.layer(layer).info.neurons)
     before = [snapshot for snapshot in snapshots[:-1] if comparable(snapshot, last, layer)]
     before = before[max(0, len(before) - _MAX_VALUES // values) :]
     previous: Projection | None = None

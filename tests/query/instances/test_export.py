@@ -33,7 +33,7 @@ def test_both_formats_hold_the_selection(snapshot: SnapshotReader, data: Data, r
 def test_texts_are_no_formulas(snapshot: SnapshotReader) -> None:
     texts = ["=1+1", "+1", "-1", "@x", "\tx", "plain", 'quote " and, comma', "two\nlines", "", None]
     snapshot.__dict__["instances"] = pa.table({"id": range(10), "text": texts, "n": [float("nan"), -1.5, *[0.0] * 8]})
-    snapshot.record = replace(snapshot.record, kept=10)
+    snapshot.record = replace(snapshot.record, sample_size=10)
     rows = list(csv.DictReader(io.StringIO(to_csv(export_table(snapshot, Page())), newline="")))
     assert [row["text"] for row in rows][:5] == ["'=1+1", "'+1", "'-1", "'@x", "'\tx"]
     assert [row["text"] for row in rows][5:] == ["plain", 'quote " and, comma', "two\nlines", "", ""]

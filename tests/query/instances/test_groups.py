@@ -41,8 +41,8 @@ def test_truth_values_of_some(snapshot: SnapshotReader, data: Data) -> None:
 class Several:
     """Instances of which some have several labels and the last is a pinned instance."""
 
-    rows = 5
-    record = SimpleNamespace(kept=4)
+    stored_instances = 5
+    record = SimpleNamespace(sample_size=4)
 
     def __init__(self) -> None:
         labels = pa.chunked_array([[["b", "a"], []], [["a"], None, ["c"]]], pa.list_(pa.string()))

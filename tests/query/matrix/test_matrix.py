@@ -43,7 +43,7 @@ def test_expressions_and_instances_are_of_the_sample(snapshot: SnapshotReader, d
     np.testing.assert_allclose(found.std[0], chosen.std(axis=0), rtol=1e-6)
     assert np.array_equal(found.mean[1], half[5])
     assert not found.std[1].any()
-    assert [(source.source, source.n, source.of) for source in found.rows] == [
+    assert [(source.source, source.n, source.seen) for source in found.rows] == [
         ("sample", len(chosen), 17),
         ("instance", 1, 17),
     ]

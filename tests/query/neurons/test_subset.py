@@ -24,7 +24,7 @@ def test_a_declared_subset_is_compared_exactly(snapshot: SnapshotReader, data: D
     assert found.count.tolist() == [[len(own)] * 5, [len(rest)] * 5]
     np.testing.assert_allclose(found.p, stats.ttest_ind(own, rest, equal_var=False).pvalue, rtol=1e-3)
     np.testing.assert_allclose(found.q, stats.false_discovery_control(found.p))
-    assert (found.source.source, found.source.n, found.source.of) == ("exact", len(own), 17)
+    assert (found.source.source, found.source.n, found.source.seen) == ("exact", len(own), 17)
     assert found.order.tolist() == np.argsort(-np.abs(found.effect)).tolist()
 
 
@@ -46,7 +46,7 @@ def test_how_it_was_predicted(snapshot: SnapshotReader, data: Data) -> None:
     found = prediction_summary(snapshot, Row(subset="ant"))
     inside = data.labels == 0
     prediction = data.logits.argmax(axis=1)
-    assert (found.kept, found.judged) == (inside.sum(), inside.sum())
+    assert (found.sampled, found.judged) == (inside.sum(), inside.sum())
     assert found.accuracy == pytest.approx((prediction == data.labels)[inside].mean())
     probability = np.exp(data.logits.astype(np.float64))
     probability /= probability.sum(axis=1, keepdims=True)
@@ -59,7 +59,7 @@ def test_how_it_was_predicted(snapshot: SnapshotReader, data: Data) -> None:
 def test_none_and_all(snapshot: SnapshotReader) -> None:
     for row in (Row(subset="nobody"), Row(expression="score > 2")):
         found = subset(snapshot, LAYER, row)
-        assert (found.n, found.kept, found.confusion, found.neurons, found.tested) == (0, 0, (), (), 0)
+        assert (found.n, found.sampled, found.confusion, found.neurons, found.tested) == (0, 0, (), (), 0)
         assert found.accuracy != found.accuracy  # NaN
     for row in (Row(subset="all"), Row(expression="True")):
         found = subset(snapshot, LAYER, row)

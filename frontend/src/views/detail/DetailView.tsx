@@ -153,7 +153,7 @@ export function DetailView(): JSX.Element {
 
 const isThere = (row: number): boolean => {
   const shown = snapshot.value.value;
-  return !shown || row < shown.kept + shown.pinned;
+  return !shown || row < shown.sample_size + shown.pinned;
 };
 
 function saveOptions(detail: object | null): Option<() => Promise<void>>[] {

@@ -47,13 +47,13 @@ function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Elem
           <>
             <dt>instances</dt>
             <dd>
-              {integer(detail.n)} <span class="second">of {integer(detail.of)} seen</span>
+              {integer(detail.n)} <span class="second">of {integer(detail.seen)} seen</span>
             </dd>
           </>
         )}
         <dt>kept</dt>
         <dd>
-          {integer(detail.kept)} <span class="second">of {integer(shown?.kept)}</span>
+          {integer(detail.sampled)} <span class="second">of {integer(shown?.sample_size)}</span>
         </dd>
         {detail.accuracy !== null && (
           <>

@@ -40,7 +40,7 @@ const matrix: ReadonlySignal<Matrix | null> = computed(() => {
   if (!known || !shown || shown.task !== "classification") return null;
   let classes = shown.class_names.length;
   for (const value of known.label) if (value >= classes) classes = value + 1;
-  const counts = confusion(known.label.subarray(0, shown.kept), known.prediction, classes);
+  const counts = confusion(known.label.subarray(0, shown.sample_size), known.prediction, classes);
   const totals = new Int32Array(classes);
   for (const [cell, value] of counts.entries()) totals[Math.floor(cell / classes)]! += value;
   return { classes, counts, most: mostConfused(counts, classes), totals };

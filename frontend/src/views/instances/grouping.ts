@@ -66,7 +66,7 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
     const errors = signedErrors.value!;
     const sizes = errors.filter(Number.isFinite).map(Math.abs).sort();
     const end = roundEnd(sizes[Math.floor(0.99 * (sizes.length - 1))] ?? 1);
-    const bins = byTarget(known.label.subarray(0, shown.kept), errors);
+    const bins = byTarget(known.label.subarray(0, shown.sample_size), errors);
     // Near zero the map has the colour of the background: keep marks visible.
     const colour = (row: number): string => {
       const share = (errors[row] as number) / end;
@@ -91,7 +91,7 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
   };
   if (shown.task === "none") return { task: "none", style: baseStyle };
   if (hasSeveralLabels(shown.task)) {
-    const groups = byClass(new Int32Array(shown.kept), known.correct, known.score, 1);
+    const groups = byClass(new Int32Array(shown.sample_size), known.correct, known.score, 1);
     return {
       task: "classification",
       groups,
@@ -104,7 +104,7 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
   }
   let classes = shown.class_names.length;
   for (const value of known.label) if (value >= classes) classes = value + 1;
-  const groups = byClass(known.label.subarray(0, shown.kept), known.correct, known.score, classes);
+  const groups = byClass(known.label.subarray(0, shown.sample_size), known.correct, known.score, classes);
   const sum = (side: "right" | "wrong"): number => groups.reduce((total, group) => total + group[side].length, 0);
   return {
     task: "classification",

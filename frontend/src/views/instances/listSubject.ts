@@ -79,7 +79,7 @@ const sorted = computed(() => {
   );
   if (!descending) rows.reverse();
   // Pinned instances first: the user named them.
-  const sampleSize = snapshot.value.value?.kept ?? Infinity;
+  const sampleSize = snapshot.value.value?.sample_size ?? Infinity;
   const pinned = rows.filter((row) => row >= sampleSize);
   rows.set(
     rows.filter((row) => row < sampleSize),

@@ -83,7 +83,7 @@ function Cell({
   const value = own?.value ?? NaN;
   const words = own ? (Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)) : "…";
   const key = keys[at]!;
-  const { kept: sampleSize = 0, seen = 0 } = snapshot.value.value ?? {};
+  const { sample_size: sampleSize = 0, seen = 0 } = snapshot.value.value ?? {};
   const source = matrix.rows[at];
   const scaled =
     model.difference || !scale.factor || !Number.isFinite(value)

@@ -130,7 +130,7 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
           <span class="accent">{matching.error?.message}</span>
         ) : ready ? (
           <span class="second">
-            {integer(matching.value?.count)} of {integer(matching.value?.of)}
+            {integer(matching.value?.count)} of {integer(matching.value?.sample_size)}
           </span>
         ) : (
           <span class="second">…</span>

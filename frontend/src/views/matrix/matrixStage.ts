@@ -246,7 +246,7 @@ const labelWidth: ReadonlySignal<number> = computed(() => {
     const side =
       row.kind === "instance"
         ? verdict(row.row)?.text
-        : integer(row.kind === "subset" ? subsetsByName.value.get(row.name)?.count : snapshot.value.value?.kept);
+        : integer(row.kind === "subset" ? subsetsByName.value.get(row.name)?.count : snapshot.value.value?.sample_size);
     widest = Math.max(widest, 36 + text(rowName(row).slice(0, 60), "500 12px") + 22 + text(side ?? "", "11px") + 6);
   }
   return Math.min(260, Math.ceil(widest));

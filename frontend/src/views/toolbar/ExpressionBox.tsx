@@ -151,7 +151,7 @@ export function ExpressionBox(): JSX.Element {
       </div>
       {committed.trim() !== "" && settled && matching.value && matching.status !== "failed" && (
         <span class="expression-count second" onPointerEnter={point} onPointerLeave={clearHover} aria-live="polite">
-          {integer(matching.value.count)} of {integer(matching.value.of)}
+          {integer(matching.value.count)} of {integer(matching.value.sample_size)}
         </span>
       )}
       {committed.trim() !== "" && (
