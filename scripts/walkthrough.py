@@ -115,7 +115,7 @@ def figures(logs: Path) -> list[str]:
     texts = last.instances["text"].to_pylist()
 
     def driving(neuron: int) -> str:
-        return str(texts[last.neuron_detail("hidden", neuron, []).top[0].row])
+        return str(texts[last.neuron_detail("hidden", neuron, []).top[0].index])
 
     row = texts.index(QUESTION)
 

@@ -31,7 +31,7 @@ class UnreadableError(ActiVisError):
 
 
 class NotFoundError(ActiVisError, LookupError):
-    """A run, step, layer, row or column that does not exist was asked for."""
+    """A run, step, layer, instance or column that does not exist was asked for."""
 
 
 class QueryError(ActiVisError, ValueError):

@@ -152,7 +152,7 @@ class Snapshot:
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none" (docs/tasks.md).
         seen: instances in the evaluation data.
         sample_size: instances of the sample: the first of every [instances, ...] array, in hash order.
-        pinned: extra instances, whose rows come after those; they are in no summary and no metric.
+        pinned: extra instances, which come after those; they are in no summary and no metric.
         metrics: "accuracy" and "loss", where they have a meaning: means over all instances (tokens) seen.
         instances: parquet files of id, content, label and user columns; rows concatenated.
         columns: what changes from step to step: "prediction", "correct", "score", "loss", "label_score", "accuracy",

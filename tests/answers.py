@@ -147,8 +147,8 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "groups.json": ("groups", at | {"by": "prediction"}),
         "activation.safetensors": ("activation", at | {"layer": "head", "neuron": 2}),
         "export.csv": ("export", at | {"expression": "not correct"}),
-        "content.png": ("content", at | {"row": 3}),
-        "instance.json": ("instance", wrong_at_first | {"layer": "stem", "row": FIRST_WRONG}),
+        "content.png": ("content", at | {"index": 3}),
+        "instance.json": ("instance", wrong_at_first | {"layer": "stem", "index": FIRST_WRONG}),
         "column_statistics.json": ("column_statistics", at),
         "subset.json": ("subset", at | {"layer": "stem", "row": {"subset": "eight"}}),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
@@ -157,7 +157,7 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
     }
 
 
-#: Row of an instance that is taken for another class at step 10.
+#: Index of an instance that is taken for another class at step 10.
 FIRST_WRONG = 10
 
 

@@ -213,7 +213,7 @@ def test_parts_give_what_the_whole_gives(expression: str, monkeypatch: pytest.Mo
         monkeypatch.setattr("tensorboard_activis.expression.evaluation._FIRST_WORK", 300)
         evaluation = predicate.evaluation(one, neurons)
         check = Mock()
-        masks = [evaluation.rows(part, check) for part in evaluation.parts()]
+        masks = [evaluation.part_mask(part, check) for part in evaluation.parts()]
         assert len(masks) > 1
         assert check.call_count >= len(masks)
         np.testing.assert_array_equal(np.concatenate(masks), whole)
@@ -239,7 +239,7 @@ def test_between_the_functions_of_texts_the_limits_are_looked_at() -> None:
         expression, dict(zip(TABLE.schema.names, TABLE.schema.types, strict=True))
     ).evaluation(TABLE)
     for part in evaluation.parts():
-        evaluation.rows(part, lambda: calls.append(1))
+        evaluation.part_mask(part, lambda: calls.append(1))
     assert len(calls) > 30
 
 

@@ -21,7 +21,7 @@ def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names["matrix"].mean.shape == (4, 3)
     assert names["neuron"].counts.shape[0] == 2
     assert 0 < names["subset"].sampled < 17
-    assert names["row"] == 0
+    assert names["index"] == 0
 
 
 def test_every_question_is_named() -> None:

@@ -85,7 +85,7 @@ class Evaluation:
         """Evaluates the expression for all instances on all cores: a mask, bool [instances]. Raises ExpressionError."""
         return self._filled(self._evaluate(self._fields(slice(0, self._length)), _scan, lambda: None))
 
-    def rows(self, part: slice, check: Check) -> np.ndarray:
+    def part_mask(self, part: slice, check: Check) -> np.ndarray:
         """Evaluates the expression for some instances in this thread only: a mask, bool [part]. `check` is called between steps."""
         start = time.thread_time()
         mask = self._filled(self._evaluate(self._fields(part), _project, check))

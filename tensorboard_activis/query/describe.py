@@ -106,7 +106,7 @@ class SnapshotInfo:
         class_names: by class index; empty where classes have no names.
         seen: instances in the evaluation data.
         sample_size: instances of the sample, which are kept one by one.
-        pinned: extra instances, whose rows come after the sample's; they are in no statistic.
+        pinned: extra instances, which come after the sample's; they are in no statistic.
         metrics: accuracy and loss.
         content: what an instance is, to be shown; None when it was not kept.
         ink: whether images are bright strokes on an empty ground, which a light page shows inverted.

@@ -96,21 +96,21 @@ class Snapshot(SnapshotReader):
         """
         return subset(self, layer, self._row(row), None)
 
-    def row_of(self, instance_id: int | str) -> int:
+    def index_of(self, instance_id: int | str) -> int:
         """The index of the kept instance with this id. Raises NotFoundError when it was not kept."""
         return index_of_id(self, instance_id)
 
-    def instance_detail(self, layer: str, row: int) -> InstanceDetail:
+    def instance_detail(self, layer: str, index: int) -> InstanceDetail:
         """Details of one kept instance, by index: class probabilities, nearest neighbours, explanation of a wrong prediction.
 
         Raises:
             NotFoundError: there is no such layer or instance.
         """
-        return instance(self, layer, row)
+        return instance(self, layer, index)
 
-    def content(self, row: int) -> tuple[str, bytes | str | list[float]]:
+    def content(self, index: int) -> tuple[str, bytes | str | list[float]]:
         """Kind and content of an instance, such as ("image", PNG bytes) or ("text", str). Raises NotFoundError without one."""
-        return content.content(self, row)
+        return content.content(self, index)
 
     def projection(
         self,
@@ -152,7 +152,7 @@ class Snapshot(SnapshotReader):
         self,
         expression: str | None = None,
         *,
-        rows: Sequence[int] | None = None,
+        indices: Sequence[int] | None = None,
         order: str | None = None,
         descending: bool = False,
     ) -> pa.Table:
@@ -160,7 +160,7 @@ class Snapshot(SnapshotReader):
 
         Arguments:
             expression: filter; None for all instances.
-            rows: indices of kept instances to choose from; None for all.
+            indices: of kept instances to choose from; None for all.
             order: column to sort by.
             descending: whether the largest come first.
 
@@ -169,7 +169,7 @@ class Snapshot(SnapshotReader):
             ExpressionError: the filter is no valid expression.
             QueryError: an argument is wrong.
         """
-        return export.export_table(self, Page(expression, rows, order, descending))
+        return export.export_table(self, Page(expression, indices, order, descending))
 
     def groups(self, by: str = "label", expression: str | None = None) -> pa.Table:
         """Groups the kept instances by a column: value, count, right, wrong, mean score and loss; largest groups first.
@@ -194,7 +194,7 @@ class Snapshot(SnapshotReader):
             declared = any(subset.name == row for subset in self.record.subsets)
             return Row(subset=row) if declared else Row(expression=row)
         if isinstance(row, bool) or not isinstance(row, (int, np.integer)):
-            raise QueryError(f"A row is a subset's name, an expression or the row of an instance; got {row!r:.60}.")
+            raise QueryError(f"A row is a subset's name, an expression or the index of an instance; got {row!r:.60}.")
         return Row(instance=int(row))
 
     def _sort(self, sort: SortLike, rows: list[Row]) -> Sort:

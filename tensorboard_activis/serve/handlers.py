@@ -112,17 +112,17 @@ def one_subset(snapshot: SnapshotReader, parameters: Parameters) -> subset.Subse
 
 
 def instance_index(snapshot: SnapshotReader, parameters: Parameters) -> int:
-    """The index of the kept instance that the parameter `row` or `id` names. Raises NotFoundError, QueryError."""
+    """The index of the kept instance that the parameter `index` or `id` names. Raises NotFoundError, QueryError."""
     if parameters.has("id"):
         return index_of_id(snapshot, parameters.scalar("id"))
-    return parameters.integer("row")
+    return parameters.integer("index")
 
 
 def page(parameters: Parameters) -> table.Page:
     """The instances that a table or an export shows: filter, order and page."""
     return table.Page(
         expression=parameters.optional_string("expression"),
-        rows=_row_indices(parameters.structure("rows")),
+        indices=_indices(parameters.structure("indices")),
         order=parameters.optional_string("order"),
         descending=parameters.boolean("descending"),
         offset=parameters.integer("offset", 0),
@@ -134,13 +134,13 @@ def prefix(parameters: Parameters) -> int | None:
     """The number of kept instances that a first, approximate answer is computed from; None for all."""
     count = parameters.integer("prefix", 0)
     if count < 0:
-        raise QueryError(f"prefix must be a number of rows; got {count}.")
+        raise QueryError(f"prefix must be a number of instances; got {count}.")
     return count or None
 
 
-def _row_indices(value: object) -> list[int] | None:
+def _indices(value: object) -> list[int] | None:
     if value is None:
         return None
-    if not isinstance(value, list) or not all(type(row) is int for row in value):
-        raise QueryError("rows must be a list of row numbers.")
+    if not isinstance(value, list) or not all(type(index) is int for index in value):
+        raise QueryError("indices must be a list of whole numbers, the indices of instances.")
     return value

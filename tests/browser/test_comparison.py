@@ -68,7 +68,7 @@ def test_an_instance_against_its_class_in_two_layers(board: str, open_tab: OpenT
     choose(tab, "Compare with", SECOND)
     panel = layer(tab, "head.fc2")
     expect(panel.get_by_role("group", name=re.compile(f"^below: {SECOND}, step 60"))).to_be_visible()
-    its = there.activations("head.fc2")[there.row_of(identity)].astype(float)
+    its = there.activations("head.fc2")[there.index_of(identity)].astype(float)
     tip = told(page, tab, panel, key, 0, len(its))
     first = int(order[0])
     expect(tip).to_contain_text(f"{SECOND}, step 60: mean {short(its[first])} · difference")

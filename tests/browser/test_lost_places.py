@@ -87,7 +87,7 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
             "Not recorded at this step: gone.",
             "Rows that are not here: yak, row 5000, colour == 3.",
             "no run “other”",
-            "There is no instance in row 5000 here.",
+            "There is no instance with the index 5000 here.",
             "by their index",
             "The link’s expression cannot be used. At character 1: there is no column lable.",
         ):

@@ -174,10 +174,10 @@ def _questions(subsets: list[dict[str, str]], chance: random.Random) -> list[tup
         ("table", {"expression": "label != 'ant' or prediction == 2", "order": "label"}),
         ("groups", {"by": "prediction", "expression": "correct"}),
         ("export", {"format": "parquet"}),
-        ("instance", {"layer": layer, "row": 0}),
+        ("instance", {"layer": layer, "index": 0}),
         ("projection", {"layer": layer}),
         ("activation", {"layer": layer, "neuron": 0}),
-        ("content", {"row": 1}),
+        ("content", {"index": 1}),
     ]
     return [every[0], every[2], *chance.sample(every, 3)]
 

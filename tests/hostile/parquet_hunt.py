@@ -116,8 +116,8 @@ def _about(name: str, chance: random.Random) -> tuple[str, dict[str, Any]]:
             ("groups", {"by": name, "layer": "head"}),
             ("export", {"order": name, "format": chance.choice(("csv", "parquet"))}),
             ("subset", {"layer": "head", "expression": chance.choice(expressions), "name": "all"}),
-            ("instance", {"layer": "head", "row": chance.randrange(ROWS)}),
-            ("content", {"row": chance.randrange(ROWS)}),
+            ("instance", {"layer": "head", "index": chance.randrange(ROWS)}),
+            ("content", {"index": chance.randrange(ROWS)}),
             ("columns", {}),
             ("table", {}),
         )

@@ -7,7 +7,7 @@ QUESTIONS: tuple[tuple[str, dict], ...] = (
     ("matrix", {"layer": "head", "rows": [{"subset": "all"}, {"instance": 0}]}),
     ("columns", {}),
     ("table", {}),
-    ("instance", {"layer": "head", "row": 0}),
+    ("instance", {"layer": "head", "index": 0}),
     ("neuron", {"layer": "head", "neuron": 0, "rows": [{"subset": "all"}]}),
     ("projection", {"layer": "head"}),
     ("where", {"expression": "score > 0.5"}),
@@ -19,5 +19,5 @@ QUESTIONS: tuple[tuple[str, dict], ...] = (
     ("subset", {"layer": "head", "expression": "score > 0.4", "name": "all"}),
     ("export", {}),
     ("export", {"format": "parquet"}),
-    ("content", {"row": 0}),
+    ("content", {"index": 0}),
 )

@@ -212,6 +212,8 @@ def _rows(chance: random.Random) -> Value:
 _SHAPED: dict[str, Callable[[random.Random], Value]] = {
     "rows": _rows,
     "row": lambda chance: chance.choice((chance.choice(NUMBERS), (_rows(chance) or [None])[0])),
+    "index": lambda chance: chance.choice(NUMBERS),
+    "indices": lambda chance: [chance.choice(NUMBERS) for _ in range(chance.choice((0, 1, 3)))],
     "sort": lambda chance: {
         "by": chance.choice(("index", "row", "difference", "strongest", "clustered", *TEXTS[:9])),
         "a": chance.choice(NUMBERS),

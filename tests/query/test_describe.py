@@ -104,7 +104,7 @@ def test_the_table_filters_orders_and_pages(snapshot: SnapshotReader, data: Data
     assert select(snapshot, Page(order="id", descending=True)).tolist() == np.argsort(-rank).tolist()
     assert select(snapshot, Page(order="label")).tolist() == np.argsort(labels, kind="stable").tolist()
     assert select(snapshot, Page(order="row", descending=True)).tolist() == list(range(16, -1, -1))
-    page = table_page(snapshot, Page(rows=[3, 9, 4], offset=1, limit=1))
+    page = table_page(snapshot, Page(indices=[3, 9, 4], offset=1, limit=1))
     rows = page.rows
     assert page.total == 3
     assert [row["row"] for row in rows] == [9]
@@ -123,7 +123,7 @@ def test_missing_values_come_last(snapshot: SnapshotReader) -> None:
     ("page", "error"),
     [
         (Page(expression="x > 1"), ExpressionError),
-        (Page(rows=[17]), NotFoundError),
+        (Page(indices=[17]), NotFoundError),
         (Page(order="x"), NotFoundError),
         (Page(order="image"), QueryError),
         (Page(limit=1001), QueryError),

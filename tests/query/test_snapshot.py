@@ -53,7 +53,7 @@ def test_a_neuron(opened: Snapshot, data: Data) -> None:
     assert found.rows[1].mean == pytest.approx(values[data.labels == 1].mean(), rel=1e-3)
     assert found.edges.shape == (found.counts.shape[1] + 1,)
     assert found.top.table().column("value").to_pylist() == pytest.approx(sorted(values, reverse=True)[:8], rel=1e-3)
-    assert found.bottom.table().column_names == ["row", "id", "label", "prediction", "value"]
+    assert found.bottom.table().column_names == ["index", "id", "label", "prediction", "value"]
     assert set(found.classes.table().column("class").to_pylist()) == set(CLASSES)
     assert [one.step for one in found.steps] == [1, 2, 5]
     assert found.complete
@@ -78,7 +78,7 @@ def test_instances(opened: Snapshot, data: Data, rank: np.ndarray) -> None:
     assert scores == sorted(scores, reverse=True)
     row = wrong.column("row")[0].as_py()
     identity = wrong.column("id")[0].as_py()
-    assert opened.row_of(identity) == row
+    assert opened.index_of(identity) == row
     assert identity == data.ids[rank[row]]
     found = opened.instance_detail(LAYER, row)
     assert (found.id, found.correct) == (identity, False)
@@ -133,7 +133,7 @@ def test_what_is_wrong_is_said(opened: Snapshot) -> None:
     with pytest.raises(NotFoundError, match="0 to 16"):
         opened.instance_detail(LAYER, 17)
     with pytest.raises(NotFoundError, match="No instance with the id '5'"):
-        opened.row_of(5)
+        opened.index_of(5)
 
 
 def test_tables_and_arrays_without_anything_in_them(opened: Snapshot) -> None:

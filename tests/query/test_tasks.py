@@ -121,7 +121,7 @@ def test_lists_of_labels(snapshot: SnapshotReader) -> None:
         assert members.tolist() == [own is not None and name in own for own in lists]
     for row, brief in enumerate(briefs(snapshot, range(snapshot.stored_instances))):
         assert brief.label == (None if lists[row] is None else ", ".join(lists[row]))
-    page = table_page(snapshot, Page(rows=[0]))
+    page = table_page(snapshot, Page(indices=[0]))
     assert page.rows[0]["label"] == ", ".join(lists[0])
     detail = neuron(snapshot, "head", 1, [Row(subset="all")], [])
     kept = snapshot.record.sample_size

@@ -22,10 +22,10 @@ QUESTIONS: dict[str, dict] = {
     "table": AT,
     "groups": AT,
     "export": AT,
-    "instance": AT | {"layer": "head", "row": 3},
+    "instance": AT | {"layer": "head", "index": 3},
     "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
     "subset": AT | {"layer": "head", "row": ROWS[1]},
-    "content": AT | {"row": 3},
+    "content": AT | {"index": 3},
 }
 
 

@@ -31,8 +31,8 @@ ROUTES: dict[str, dict[str, Any]] = {
     "where": {"run": "run", "step": 3, "expression": "score > 0.5"},
     "table": {"run": "run", "step": 3},
     "export": {"run": "run", "step": 3},
-    "content": {"run": "run", "step": 3, "row": 0},
-    "instance": {"run": "run", "step": 3, "layer": "head", "row": 0},
+    "content": {"run": "run", "step": 3, "index": 0},
+    "instance": {"run": "run", "step": 3, "layer": "head", "index": 0},
     "neuron": {"run": "run", "step": 3, "layer": "head", "neuron": 0, "rows": [{"subset": "all"}]},
 }
 
@@ -174,7 +174,7 @@ def test_what_is_no_picture_is_not_sent_as_one(tmp_path: Path) -> None:
     with log.snapshot(1) as evaluation:
         evaluation.add(data.activations, texts=["<script>alert(1)</script>"] * 4)
     log.close()
-    response = Client(tmp_path).get("content", run="run", step=1, row=0)
+    response = Client(tmp_path).get("content", run="run", step=1, index=0)
     assert response.status_code == 200
     assert response.content_type.startswith("text/plain")
     assert response.headers["X-Content-Type-Options"] == "nosniff"

@@ -49,7 +49,7 @@ def test_it_means_the_same_everywhere(logdir: Path, client: Client, index: int) 
     rows = np.flatnonzero(mask).tolist()
     (declared,) = [subset.count for subset in snapshot.record.subsets if subset.name == name]
     assert declared == len(rows)  # counted batch by batch while it was logged; every instance was kept
-    assert client.numbers("where", **AT, expression=expression)[0]["rows"].tolist() == rows
+    assert client.numbers("where", **AT, expression=expression)[0]["indices"].tolist() == rows
     page = client.json("table", **AT, expression=expression)
     assert [row["row"] for row in page["rows"]] == rows
     exported = client.get("export", **AT, expression=expression, format="parquet")

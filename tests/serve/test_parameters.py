@@ -39,6 +39,8 @@ def test_half_of_a_surrogate_pair_is_refused_everywhere(client: Client, route: s
         "layer",
         "rows",
         "row",
+        "index",
+        "indices",
         "like",
         "anything",
     }
@@ -60,7 +62,7 @@ def test_nesting_is_bounded(client: Client, levels: int, opened: str, closed: st
     text = opened * levels + "1" + closed * levels
     for route, name in (
         ("matrix", "rows"),
-        ("table", "rows"),
+        ("table", "indices"),
         ("projection", "like"),
         ("subset", "row"),
         ("runs", "x"),

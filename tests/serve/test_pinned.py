@@ -40,7 +40,7 @@ def test_they_are_rows_of_their_own_and_counted_nowhere(client: Client) -> None:
     assert {"name": "pinned", "type": "boolean"} in snapshot["columns"]
     assert {"name": "label", "type": "list"} in snapshot["columns"]
     tensors, found = client.numbers("where", **AT, expression="score <= 1")
-    assert tensors["rows"].tolist() == list(range(11))
+    assert tensors["indices"].tolist() == list(range(11))
     assert found == {"count": 9, "sample_size": 9}
     table = client.json("table", **AT, limit=3)
     assert (table["total"], [row["row"] for row in table["rows"]]) == (11, [9, 10, 0])
@@ -51,7 +51,7 @@ def test_they_are_rows_of_their_own_and_counted_nowhere(client: Client) -> None:
     assert [row["source"] for row in metadata["rows"]] == ["sample", "instance", "exact"]
     assert client.numbers("projection", **AT, layer="head")[0]["xy"].shape == (11, 2)
     assert client.get("export", **AT, format="csv", expression="pinned").get_data(as_text=True).count("\r\n") == 3
-    assert client.error("content", **AT, row=11)[0] == 404
+    assert client.error("content", **AT, index=11)[0] == 404
 
 
 def test_a_class_among_several(client: Client) -> None:
@@ -69,8 +69,8 @@ def test_a_class_among_several(client: Client) -> None:
 def test_sounds(client: Client) -> None:
     assert client.json("snapshot", **AT)["content"] == "audio"
     for row in (3, 10):
-        index = client.json("table", **AT, rows=[row])["rows"][0]["id"]
-        response = client.get("content", **AT, row=row)
+        index = client.json("table", **AT, indices=[row])["rows"][0]["id"]
+        response = client.get("content", **AT, index=row)
         assert response.content_type == "audio/wav"
         with wave.open(io.BytesIO(response.get_data())) as file:
             heard = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767

@@ -118,7 +118,7 @@ def test_activation(client: Client) -> None:
     assert tensors["value"].shape == (17,)
     top = client.json("neuron", layer="head", neuron=2, rows=ROWS, **AT)["top"][0]
     assert tensors["value"].max() == pytest.approx(top["value"])
-    assert tensors["value"].argmax() == top["row"]
+    assert tensors["value"].argmax() == top["index"]
 
 
 def test_tsne_in_the_background(client: Client) -> None:
@@ -140,7 +140,7 @@ def test_columns_and_where_and_table_agree(client: Client) -> None:
     columns, _ = client.numbers("columns", **AT)
     found, metadata = client.numbers("where", expression='label == "cat" and score > 0.5', **AT)
     expected = np.flatnonzero((columns["label"] == CLASSES.index("cat")) & (columns["score"] > 0.5))
-    assert found["rows"].tolist() == expected.tolist()
+    assert found["indices"].tolist() == expected.tolist()
     assert metadata == {"count": len(expected), "sample_size": 17}
     page = client.json("table", expression='label == "cat" and score > 0.5', order="score", descending=True, **AT)
     assert page["total"] == len(expected)
@@ -148,7 +148,7 @@ def test_columns_and_where_and_table_agree(client: Client) -> None:
     assert scores == sorted(scores, reverse=True)
     assert {row["label"] for row in page["rows"]} == {"cat"}
     assert [columns["id"][row["row"]] for row in page["rows"]] == [row["id"] for row in page["rows"]]
-    some = client.json("table", rows=[4, 2, 9], limit=2, offset=1, **AT)
+    some = client.json("table", indices=[4, 2, 9], limit=2, offset=1, **AT)
     assert (some["total"], [row["row"] for row in some["rows"]]) == (3, [2, 9])
 
 
@@ -158,7 +158,7 @@ def test_export(client: Client) -> None:
     assert response.headers["Content-Disposition"] == 'attachment; filename="instances-step-5.csv"'
     total = client.json("table", expression='label == "cat"', **AT)["total"]
     assert len(response.get_data(as_text=True).splitlines()) == total + 1
-    response = client.get("export", rows=[3, 1], format="parquet", **AT)
+    response = client.get("export", indices=[3, 1], format="parquet", **AT)
     assert pq.read_table(io.BytesIO(response.get_data())).column("row").to_pylist() == [3, 1]
     assert client.error("export", format="xls", **AT)[0] == 400
 
@@ -173,7 +173,7 @@ def test_a_prefix_answers_first(client: Client) -> None:
 
 def test_content_is_the_instances_picture(client: Client) -> None:
     columns, _ = client.numbers("columns", **AT)
-    response = client.get("content", row=6, **AT)
+    response = client.get("content", index=6, **AT)
     assert response.content_type == "image/png"
     picture = np.asarray(Image.open(io.BytesIO(response.get_data())))
     expected = small_data().images[columns["id"][6] - 100, 0]
@@ -181,8 +181,8 @@ def test_content_is_the_instances_picture(client: Client) -> None:
 
 
 def test_instance_and_neuron(client: Client) -> None:
-    answer = client.json("instance", layer="head", row=9, **AT)
-    assert {"row", "id", "label", "prediction", "correct", "scores", "neighbours", "contrast"} == set(answer)
+    answer = client.json("instance", layer="head", index=9, **AT)
+    assert {"index", "id", "label", "prediction", "correct", "scores", "neighbours", "contrast"} == set(answer)
     assert len(answer["neighbours"]) == 8
     assert (answer["contrast"] is None) == (answer["correct"] is not False)
     neuron = client.json("neuron", layer="head", neuron=2, rows=ROWS, **AT)
@@ -215,12 +215,12 @@ def test_instance_and_neuron(client: Client) -> None:
         ("where", AT | {"expression": 'neuron("x", 1) > 0'}, 400, "bad_request", "not recorded"),
         ("where", AT | {"expression": 'neuron("head", 3) > 0'}, 400, "bad_request", "neurons 0 to 2"),
         ("table", AT | {"limit": 1001}, 400, "bad_request", "1,000"),
-        ("table", AT | {"rows": [1, "a"]}, 400, "bad_request", "row numbers"),
-        ("table", AT | {"rows": [99]}, 404, "not_found", "0 to 16"),
+        ("table", AT | {"indices": [1, "a"]}, 400, "bad_request", "whole numbers"),
+        ("table", AT | {"indices": [99]}, 404, "not_found", "0 to 16"),
         ("table", AT | {"order": "nothing"}, 404, "not_found", "no column nothing"),
         ("table", AT | {"order": "image"}, 400, "bad_request", "cannot be ordered"),
-        ("content", AT | {"row": 17}, 404, "not_found", "0 to 16"),
-        ("instance", AT | {"layer": "head", "row": 10**30}, 400, "bad_request", "whole number"),
+        ("content", AT | {"index": 17}, 404, "not_found", "0 to 16"),
+        ("instance", AT | {"layer": "head", "index": 10**30}, 400, "bad_request", "whole number"),
         ("neuron", AT | {"layer": "head", "neuron": 3, "rows": ROWS}, 404, "not_found", "neurons 0 to 2"),
         ("nowhere", {}, 404, "not_found", "nothing at"),
     ],

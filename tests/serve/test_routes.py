@@ -239,10 +239,10 @@ def test_a_subset(client: Client) -> None:
 def test_instances_by_id(client: Client) -> None:
     columns, _ = client.numbers("columns", **AT)
     identity = int(columns["id"][6])
-    assert client.json("instance", **AT, layer="head", id=identity)["row"] == 6
-    assert client.get("content", **AT, id=identity).get_data() == client.get("content", **AT, row=6).get_data()
+    assert client.json("instance", **AT, layer="head", id=identity)["index"] == 6
+    assert client.get("content", **AT, id=identity).get_data() == client.get("content", **AT, index=6).get_data()
     posted = client.post("instance", **AT, layer="head", id=str(identity))
-    assert json.loads(posted.get_data())["row"] == 6
+    assert json.loads(posted.get_data())["index"] == 6
     for missing in (99_999, "x", "10" * 40):
         status, error = client.error("content", **AT, id=missing)
         assert (status, error["kind"]) == (404, "not_found")

@@ -110,7 +110,7 @@ def test_they_are_rows_of_their_own_in_every_list(snapshot: SnapshotReader) -> N
     detail = instance(snapshot, layer, 9)
     assert (detail.id, detail.label) == (-1, "ant")
     driven = neuron(snapshot, layer, 1, [Row(subset="all")], [])
-    assert {9, 10} & {driven.top[0].row, driven.bottom[0].row}
+    assert {9, 10} & {driven.top[0].index, driven.bottom[0].index}
     with pytest.raises(NotFoundError, match="from 0 to 10; got 11"):
         instance(snapshot, layer, 11)
     described = describe_snapshot(snapshot, "run")

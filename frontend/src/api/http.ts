@@ -55,14 +55,14 @@ export function httpSource(base: string): Source {
     table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),
     csv: async (at, selection, signal) =>
       (await request(base, "export", { ...at, ...selection, format: "csv" }, signal)).blob(),
-    instance: (at, layer, row, signal) => json("instance", { ...at, layer, row }, signal),
+    instance: (at, layer, index, signal) => json("instance", { ...at, layer, index }, signal),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
     columnStatistics: (at, filter, signal) => json("column_statistics", { ...at, ...filter }, signal),
-    contentUrl: (at: SnapshotRef, row) => `${base}content?${query({ ...at, row })}`,
-    sound: async (at, row, signal) =>
-      peaksOf(await (await request(base, "content", { ...at, row }, signal)).arrayBuffer()),
-    text: async (at, row, signal) => (await request(base, "content", { ...at, row }, signal)).text(),
+    contentUrl: (at: SnapshotRef, index) => `${base}content?${query({ ...at, index })}`,
+    sound: async (at, index, signal) =>
+      peaksOf(await (await request(base, "content", { ...at, index }, signal)).arrayBuffer()),
+    text: async (at, index, signal) => (await request(base, "content", { ...at, index }, signal)).text(),
   };
 }
 

@@ -79,7 +79,7 @@ export interface Source {
   table(at: SnapshotRef, query: TableQuery, signal: AbortSignal): Promise<Table>;
   /** All instances that match the query of `table`, as a file. */
   csv(at: SnapshotRef, query: Omit<TableQuery, "offset" | "limit">, signal: AbortSignal): Promise<Blob>;
-  instance(at: SnapshotRef, layer: string, row: number, signal: AbortSignal): Promise<InstanceDetail>;
+  instance(at: SnapshotRef, layer: string, index: number, signal: AbortSignal): Promise<InstanceDetail>;
   neuron(at: SnapshotRef, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
   /** How a subset (or expression) differs from the rest in a layer. */
   subset(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
@@ -90,9 +90,9 @@ export interface Source {
     signal: AbortSignal,
   ): Promise<Vocabulary>;
   /** Address of the instance's content, for an <img> or to fetch it with `text`. */
-  contentUrl(at: SnapshotRef, row: number): string;
+  contentUrl(at: SnapshotRef, index: number): string;
   /** Loudness over time: see `peaksOf`. */
-  sound(at: SnapshotRef, row: number, signal: AbortSignal): Promise<Float32Array>;
+  sound(at: SnapshotRef, index: number, signal: AbortSignal): Promise<Float32Array>;
   /** Content that is text. */
-  text(at: SnapshotRef, row: number, signal: AbortSignal): Promise<string>;
+  text(at: SnapshotRef, index: number, signal: AbortSignal): Promise<string>;
 }

@@ -94,7 +94,7 @@ export interface ExtraColumn {
   since: string | null;
 }
 
-/** What is known of the kept instances, by row, with their ids as texts. */
+/** What is known of the kept instances, by index, with their ids as texts. */
 export interface Columns extends Omit<ColumnsAnswer, "id" | "user" | "categories" | "times"> {
   count: number;
   ids: readonly string[];
@@ -121,7 +121,7 @@ export interface Table extends TableAnswer {
 
 export interface TableQuery {
   expression?: string;
-  rows?: number[];
+  indices?: number[];
   order?: string;
   descending?: boolean;
   offset: number;

@@ -25,11 +25,11 @@ export function cloud(
   else counted = new Int32Array(4 * w * h);
   // Signed integers are the fast ones.
   const bits = new Int32Array(colours.buffer, colours.byteOffset, colours.length);
-  for (let row = 0; row < bits.length; row++) {
-    if (included && included[row] !== 1) continue;
-    const colour = bits[row] as number;
-    const x = x0 + reach + (xy[2 * row] as number) * scale;
-    const y = y0 + reach - (xy[2 * row + 1] as number) * scale;
+  for (let index = 0; index < bits.length; index++) {
+    if (included && included[index] !== 1) continue;
+    const colour = bits[index] as number;
+    const x = x0 + reach + (xy[2 * index] as number) * scale;
+    const y = y0 + reach - (xy[2 * index + 1] as number) * scale;
     if (colour === 0 || !(x >= 0 && y >= 0 && x < w && y < h)) continue;
     const at = 4 * ((y | 0) * w + (x | 0));
     counted[at]!++;

@@ -3,9 +3,9 @@
 import { type Block, type Classes, markAt, type Side } from "../layout/classes";
 
 export interface MarkStyle {
-  colour: (row: number) => string;
+  colour: (index: number) => string;
   /** Opacity, 0.4 to 1. */
-  strength: (row: number) => number;
+  strength: (index: number) => number;
 }
 
 const DIM = 0.38;
@@ -23,14 +23,14 @@ export function drawMarks(
 ): void {
   for (const block of blocks) {
     for (const side of ["right", "wrong"] as const) {
-      const { rows, per, from, to }: Side = block[side];
+      const { indices, per, from, to }: Side = block[side];
       for (let i = from, mark = 0; i < to; i += per, mark++) {
-        const row = rows[i] as number;
+        const index = indices[i] as number;
         const { x, y } = markAt(classes, block, side, mark);
         let stands = !lit;
-        for (let k = i; lit && !stands && k < to && k < i + per; k++) stands = lit[rows[k] as number] === 1;
-        context.globalAlpha = style.strength(row) * (stands ? 1 : DIM);
-        context.fillStyle = style.colour(row);
+        for (let k = i; lit && !stands && k < to && k < i + per; k++) stands = lit[indices[k] as number] === 1;
+        context.globalAlpha = style.strength(index) * (stands ? 1 : DIM);
+        context.fillStyle = style.colour(index);
         context.beginPath();
         context.roundRect(x, y, classes.mark, classes.mark, 1);
         context.fill();
@@ -42,8 +42,8 @@ export function drawMarks(
 
 /** Whether a mark of the block is lit. */
 export function isLit({ right, wrong }: Block, lit: Uint8Array): boolean {
-  return [right, wrong].some(({ rows, from, to }) => {
-    for (let i = from; i < to; i++) if (lit[rows[i] as number] === 1) return true;
+  return [right, wrong].some(({ indices, from, to }) => {
+    for (let i = from; i < to; i++) if (lit[indices[i] as number] === 1) return true;
     return false;
   });
 }

@@ -102,12 +102,12 @@ export function splat(
   const reach = style.radius + 2;
   // Often only one of many points is included: skip the others quickly.
   const end = included ? included.lastIndexOf(1) + 1 : xy.length >> 1;
-  for (let row = included ? Math.max(0, included.indexOf(1)) : 0; row < end; row++) {
-    if (included && included[row] !== 1) continue;
-    const colour = colours[row] as number;
+  for (let index = included ? Math.max(0, included.indexOf(1)) : 0; index < end; index++) {
+    if (included && included[index] !== 1) continue;
+    const colour = colours[index] as number;
     if (colour === 0) continue;
-    const px = x0 + (xy[2 * row] as number) * scale;
-    const py = y0 - (xy[2 * row + 1] as number) * scale;
+    const px = x0 + (xy[2 * index] as number) * scale;
+    const py = y0 - (xy[2 * index + 1] as number) * scale;
     if (!(px > -reach && py > -reach && px < sheet.width + reach && py < sheet.height + reach)) continue;
     if (around && style.halo) blend(sheet, px, py, style.halo.colour, around);
     blend(sheet, px, py, colour, disc);

@@ -10,10 +10,10 @@ export interface Group {
 }
 
 export interface Side {
-  rows: Int32Array;
+  indices: Int32Array;
   /** Number of instances per mark. */
   per: number;
-  /** The range of `rows` that is drawn: all, or one page. */
+  /** The range of `indices` that is drawn: all, or one page. */
   from: number;
   to: number;
 }
@@ -52,7 +52,7 @@ const LINES = 4;
 export const PAGER = 14;
 
 /**
- * The rows of each class, split by right and wrong (unknown counts as right) and sorted by descending score. The last
+ * The indices of each class's instances, split by right and wrong (unknown counts as right) and sorted by descending score. The last
  * group has those without a class.
  */
 export function byClass(
@@ -62,32 +62,32 @@ export function byClass(
   classes: number,
 ): Group[] {
   const sides = Array.from({ length: classes + 1 }, (): [number[], number[]] => [[], []]);
-  for (let row = 0; row < label.length; row++) {
-    const own = label[row] as number;
-    sides[own >= 0 && own < classes ? own : classes]?.[correct[row] === 0 ? 1 : 0].push(row);
+  for (let index = 0; index < label.length; index++) {
+    const own = label[index] as number;
+    sides[own >= 0 && own < classes ? own : classes]?.[correct[index] === 0 ? 1 : 0].push(index);
   }
-  const sorted = (rows: number[]): Int32Array => byFalling(Int32Array.from(rows), score);
+  const sorted = (indices: number[]): Int32Array => byFalling(Int32Array.from(indices), score);
   const groups = sides.map(([right, wrong]) => ({ right: sorted(right), wrong: sorted(wrong) }));
   const rest = groups.at(-1);
   return rest && rest.right.length + rest.wrong.length === 0 ? groups.slice(0, -1) : groups;
 }
 
-/** Sorts rows by their value (as float32), largest first; those without a value last, ties in row order. */
-export function byFalling(rows: Int32Array, values: ArrayLike<number>): Int32Array {
+/** Sorts indices of instances by their value (as float32), largest first; those without a value last, ties in index order. */
+export function byFalling(indices: Int32Array, values: ArrayLike<number>): Int32Array {
   // Row and value combined into a 64-bit integer, little-endian: sorting without a comparison function takes a tenth of
   // the time.
-  const keys = new Uint32Array(2 * rows.length);
+  const keys = new Uint32Array(2 * indices.length);
   const float = new Float32Array(1);
   const bits = new Int32Array(float.buffer);
-  rows.forEach((row, i) => {
-    const value = values[row] as number;
+  indices.forEach((index, i) => {
+    const value = values[index] as number;
     float[0] = Number.isNaN(value) ? Infinity : 0 - value;
-    keys[2 * i] = row;
+    keys[2 * i] = index;
     // The bits of floats sort like the floats, except for negative ones.
     keys[2 * i + 1] = bits[0]! < 0 ? ~bits[0]! : bits[0]! ^ 0x80000000;
   });
   new BigUint64Array(keys.buffer).sort();
-  return rows.map((_, i) => keys[2 * i] as number);
+  return indices.map((_, i) => keys[2 * i] as number);
 }
 
 export interface Bins {
@@ -98,8 +98,8 @@ export interface Bins {
 /** Regression targets in about ten bins with round edges; each sorted by descending signed error. */
 export function byTarget(target: ArrayLike<number>, error: ArrayLike<number>): Bins {
   let [low, high] = [Infinity, -Infinity];
-  for (let row = 0; row < target.length; row++) {
-    const value = target[row] as number;
+  for (let index = 0; index < target.length; index++) {
+    const value = target[index] as number;
     if (value < low) low = value;
     if (value > high) high = value;
   }
@@ -108,14 +108,14 @@ export function byTarget(target: ArrayLike<number>, error: ArrayLike<number>): B
   const first = Math.floor(low / step);
   const count = Math.max(1, Math.ceil(high / step) - first);
   const bins = Array.from({ length: count }, (): number[] => []);
-  for (let row = 0; row < target.length; row++) {
-    const bin = Math.floor((target[row] as number) / step) - first;
+  for (let index = 0; index < target.length; index++) {
+    const bin = Math.floor((target[index] as number) / step) - first;
     // The largest value may equal the last edge.
-    bins[Math.min(bin, count - 1)]?.push(row);
+    bins[Math.min(bin, count - 1)]?.push(index);
   }
   return {
     edges: Array.from({ length: count + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12))),
-    groups: bins.map((rows) => ({ right: byFalling(Int32Array.from(rows), error), wrong: new Int32Array(0) })),
+    groups: bins.map((indices) => ({ right: byFalling(Int32Array.from(indices), error), wrong: new Int32Array(0) })),
   };
 }
 
@@ -167,8 +167,8 @@ export function layOut(
       height,
       page,
       pages: count,
-      right: { rows: right, per, from: 0, to: right.length },
-      wrong: { rows: wrong, per: 1, ...shown },
+      right: { indices: right, per, from: 0, to: right.length },
+      wrong: { indices: wrong, per: 1, ...shown },
     };
     top += height;
     return block;
@@ -205,7 +205,7 @@ export interface Hit {
   block: Block;
   side: "right" | "wrong" | null;
   /** The instances of the mark that was hit; empty between marks. */
-  rows: Int32Array;
+  indices: Int32Array;
 }
 
 export function hitAt(classes: Classes, x: number, y: number): Hit | null {
@@ -213,7 +213,7 @@ export function hitAt(classes: Classes, x: number, y: number): Hit | null {
   if (!block || y < 0 || y >= block.top + block.height) return null;
   const { pitch, rightX, wrongX, rightColumns, wrongColumns } = classes;
   const line = Math.floor((y - block.top - PAD) / pitch);
-  const none = { block, side: null, rows: new Int32Array(0) };
+  const none = { block, side: null, indices: new Int32Array(0) };
   if (line < 0) return none;
   for (const [side, left, columns] of [
     ["right", rightX, rightColumns],
@@ -221,9 +221,9 @@ export function hitAt(classes: Classes, x: number, y: number): Hit | null {
   ] as const) {
     const column = Math.floor((x - left) / pitch);
     if (column < 0 || column >= columns) continue;
-    const { rows, per, from, to } = block[side];
+    const { indices, per, from, to } = block[side];
     const start = from + (line * columns + column) * per;
-    return start < to ? { block, side, rows: rows.subarray(start, Math.min(to, start + per)) } : none;
+    return start < to ? { block, side, indices: indices.subarray(start, Math.min(to, start + per)) } : none;
   }
   return none;
 }
@@ -244,14 +244,14 @@ export function markAt(
 }
 
 /** Position of an instance's mark; null if it is on another page or not shown. */
-export function placeOf(classes: Classes, row: number): { x: number; y: number; block: Block } | null {
+export function placeOf(classes: Classes, index: number): { x: number; y: number; block: Block } | null {
   for (const block of classes.blocks) {
     for (const side of ["right", "wrong"] as const) {
-      const { rows, per, from, to } = block[side];
-      const index = rows.indexOf(row);
-      if (index < 0) continue;
-      return index >= from && index < to
-        ? { ...markAt(classes, block, side, Math.floor((index - from) / per)), block }
+      const { indices, per, from, to } = block[side];
+      const mark = indices.indexOf(index);
+      if (mark < 0) continue;
+      return mark >= from && mark < to
+        ? { ...markAt(classes, block, side, Math.floor((mark - from) / per)), block }
         : null;
     }
   }

@@ -62,14 +62,14 @@ export function cellAt({ left, top, cell, classes }: ConfusionLayout, x: number,
 }
 
 /** The instances in a cell, a row or a column. */
-export function rowsIn(label: ArrayLike<number>, prediction: ArrayLike<number>, hit: CellHit): Int32Array {
-  const rows: number[] = [];
-  for (let row = 0; row < label.length; row++) {
+export function indicesIn(label: ArrayLike<number>, prediction: ArrayLike<number>, hit: CellHit): Int32Array {
+  const indices: number[] = [];
+  for (let index = 0; index < label.length; index++) {
     if (
-      (hit.label === null || label[row] === hit.label) &&
-      (hit.prediction === null || prediction[row] === hit.prediction)
+      (hit.label === null || label[index] === hit.label) &&
+      (hit.prediction === null || prediction[index] === hit.prediction)
     )
-      rows.push(row);
+      indices.push(index);
   }
-  return Int32Array.from(rows);
+  return Int32Array.from(indices);
 }

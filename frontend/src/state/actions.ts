@@ -137,7 +137,7 @@ export function isListable(): boolean {
   return (
     !!set &&
     !!known &&
-    (set.expression !== undefined || Math.min(set.rows.length, known.count - set.rows.length) <= MOST_IDS)
+    (set.expression !== undefined || Math.min(set.indices.length, known.count - set.indices.length) <= MOST_IDS)
   );
 }
 
@@ -147,11 +147,11 @@ function pickedExpression(): string | null {
   if (!set || !known) return null;
   if (set.expression !== undefined) return set.expression;
   if (!isListable()) return null;
-  const inside = new Set(set.rows);
-  const others = known.ids.filter((_, row) => !inside.has(row));
+  const inside = new Set(set.indices);
+  const others = known.ids.filter((_, index) => !inside.has(index));
   const numeric = snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number";
   return idExpression(
-    Array.from(set.rows, (row) => known.ids[row] ?? ""),
+    Array.from(set.indices, (index) => known.ids[index] ?? ""),
     others,
     numeric,
   );
@@ -184,7 +184,7 @@ let stopFollowing: (() => void) | null = null;
 export function pick(next: Picked | null): void {
   stopFollowing?.();
   stopFollowing = null;
-  picked.value = next && next.rows.length > 0 ? next : null;
+  picked.value = next && next.indices.length > 0 ? next : null;
 }
 
 /** Picks the instances that match an expression, also after the step or run changes, until something else is picked. */
@@ -193,23 +193,23 @@ export function pickWhere(expression: string, name: string): void {
   const matching = whereOf(expression);
   stopFollowing = effect(() => {
     const { value } = matching.value;
-    picked.value = value && value.rows.length > 0 ? { name, expression, rows: value.rows } : null;
+    picked.value = value && value.indices.length > 0 ? { name, expression, indices: value.indices } : null;
   });
 }
 
-export function pinInstance(row: number): void {
-  addRow({ kind: "instance", row });
+export function pinInstance(index: number): void {
+  addRow({ kind: "instance", index });
 }
 
-export function unpinInstance(row: number): void {
-  removeRow(instanceKey(row));
+export function unpinInstance(index: number): void {
+  removeRow(instanceKey(index));
 }
 
 /** A click on an instance anywhere: adds it as a row and shows it in the drawer. */
-export function clickInstance(row: number): void {
+export function clickInstance(index: number): void {
   batch(() => {
-    pinInstance(row);
-    select({ kind: "instance", row });
+    pinInstance(index);
+    select({ kind: "instance", index });
   });
 }
 

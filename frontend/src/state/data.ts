@@ -88,7 +88,7 @@ export const availableRows: ReadonlySignal<Row[]> = computed(() => {
       case "subset":
         return names.has(row.name);
       case "instance":
-        return row.row < shown.sample_size + shown.pinned;
+        return row.index < shown.sample_size + shown.pinned;
       default: // An expression that this run's columns do not allow would fail the whole matrix.
         return whereOf(row.expression).value.error?.kind !== "bad_request";
     }
@@ -119,7 +119,7 @@ function defaultRows(shown: Snapshot): Row[] {
   const declared = classes.length > 0 ? classes : shown.subsets;
   const pinned = Array.from(
     { length: Math.min(shown.pinned, MOST_PINNED) },
-    (_, i): Row => ({ kind: "instance", row: shown.sample_size + i }),
+    (_, i): Row => ({ kind: "instance", index: shown.sample_size + i }),
   );
   return [...pinned, ...declared.map(({ name }): Row => ({ kind: "subset", name }))];
 }
@@ -228,8 +228,8 @@ export function tableOf(query: () => TableQuery | null): Resource<SnapshotRef & 
 }
 
 const instances = new Requests(
-  ({ layer, row, ...where }: SnapshotRef & { layer: string; row: number }, abort): Promise<InstanceDetail> =>
-    currentSource().instance(where, layer, row, abort),
+  ({ layer, index, ...where }: SnapshotRef & { layer: string; index: number }, abort): Promise<InstanceDetail> =>
+    currentSource().instance(where, layer, index, abort),
 );
 const neurons = new Requests(
   (
@@ -254,14 +254,15 @@ export const activationOf = perName((name) =>
 );
 
 const texts = new Requests(
-  ({ row, ...where }: SnapshotRef & { row: number }, abort): Promise<string> => currentSource().text(where, row, abort),
+  ({ index, ...where }: SnapshotRef & { index: number }, abort): Promise<string> =>
+    currentSource().text(where, index, abort),
   512,
 );
 
 /** Detail of one instance in one layer; `subject` reads the signals that name it. */
 export function instanceOf(
-  subject: () => { layer: string; row: number } | null,
-): Resource<SnapshotRef & { layer: string; row: number }, InstanceDetail> {
+  subject: () => { layer: string; index: number } | null,
+): Resource<SnapshotRef & { layer: string; index: number }, InstanceDetail> {
   return resource(() => {
     const [place, detailQuery] = [shownSnapshot.value, subject()];
     return place && detailQuery ? { ...place, ...detailQuery } : null;
@@ -277,21 +278,21 @@ export function neuronOf(subject: () => { layer: string; neuron: number } | null
 }
 
 /** Content that is text. */
-export function textOf(row: () => number | null): Resource<SnapshotRef & { row: number }, string> {
+export function textOf(index: () => number | null): Resource<SnapshotRef & { index: number }, string> {
   return resource(() => {
-    const [place, instanceRow] = [shownSnapshot.value, row()];
-    return place && instanceRow !== null ? { ...place, row: instanceRow } : null;
+    const [place, wanted] = [shownSnapshot.value, index()];
+    return place && wanted !== null ? { ...place, index: wanted } : null;
   }, texts);
 }
 
 const sounds = new Requests(
-  ({ row, ...where }: SnapshotRef & { row: number }, abort) => currentSource().sound(where, row, abort),
+  ({ index, ...where }: SnapshotRef & { index: number }, abort) => currentSource().sound(where, index, abort),
   512,
 );
 
 /** Loudness curve of an instance's sound. */
-export const soundOf = perName((row) =>
-  resource(() => (shownSnapshot.value ? { ...shownSnapshot.value, row: Number(row) } : null), sounds),
+export const soundOf = perName((index) =>
+  resource(() => (shownSnapshot.value ? { ...shownSnapshot.value, index: Number(index) } : null), sounds),
 );
 
 /** Whether instances have thumbnails: images, or waveforms of sounds. */
@@ -300,11 +301,11 @@ export const hasPictures: ReadonlySignal<boolean> = computed(() =>
 );
 
 /** Address of an instance's image or sound; null while there is none. */
-export function contentUrl(row: number): string | null {
+export function contentUrl(index: number): string | null {
   const [place, { query: known, value }] = [shownSnapshot.value, columns.value];
-  // While the rows are still those of another run, they have no images in this one.
-  return place && hasPictures.value && row < (value?.count ?? Infinity) && (!known || known.run === place.run)
-    ? inThisEdition(currentSource().contentUrl(place, row))
+  // While the instances are still those of another run, they have no images in this one.
+  return place && hasPictures.value && index < (value?.count ?? Infinity) && (!known || known.run === place.run)
+    ? inThisEdition(currentSource().contentUrl(place, index))
     : null;
 }
 

@@ -50,7 +50,7 @@ export function scaleOf(layer: LayerInfo): Exclude<Scale, "auto"> {
 
 /** The instances that are rows, in order. */
 export const pinned: ReadonlySignal<number[]> = computed(() =>
-  rows.value.flatMap((row) => (row.kind === "instance" ? [row.row] : [])),
+  rows.value.flatMap((row) => (row.kind === "instance" ? [row.index] : [])),
 );
 
 export const subsetsByName: ReadonlySignal<Map<string, SubsetInfo>> = computed(
@@ -81,13 +81,13 @@ export function labelName(value: number | undefined): string {
 }
 
 /** Whether the user logged this instance by name: it is always part of the sample, and of no statistic. */
-export const isPinnedInstance = (row: number): boolean => row >= (snapshot.value.value?.sample_size ?? Infinity);
+export const isPinnedInstance = (index: number): boolean => index >= (snapshot.value.value?.sample_size ?? Infinity);
 
 /** Name of an instance: "#814", or its id if that is not a number; pinned ones are marked. */
-export function instanceName(row: number): string {
-  const id = columns.value.value?.ids[row];
-  if (id === undefined) return `row ${row}`;
-  if (isPinnedInstance(row)) return `pinned ${id.replace(/^(-|pinned |probe )(?=\d+$)/, "")}`;
+export function instanceName(index: number): string {
+  const id = columns.value.value?.ids[index];
+  if (id === undefined) return `index ${index}`;
+  if (isPinnedInstance(index)) return `pinned ${id.replace(/^(-|pinned |probe )(?=\d+$)/, "")}`;
   return /^\d+$/.test(id) ? `#${id}` : id;
 }
 
@@ -98,7 +98,7 @@ export function rowName(row: Row): string {
     case "expression":
       return row.name ?? row.expression;
     case "instance":
-      return instanceName(row.row);
+      return instanceName(row.index);
   }
 }
 
@@ -144,8 +144,8 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
     (rule.by === "difference" && !(shownKeys.has(rule.a) && shownKeys.has(rule.b)))
   )
     messages.push("The neurons stand by their index: what they were sorted by is not here.");
-  if (selectedItem?.kind === "instance" && selectedItem.row >= shown.sample_size + shown.pinned)
-    messages.push(`There is no instance in row ${selectedItem.row} here.`);
+  if (selectedItem?.kind === "instance" && selectedItem.index >= shown.sample_size + shown.pinned)
+    messages.push(`There is no instance with the index ${selectedItem.index} here.`);
   if (missingRows.length > 0) messages.push(`Rows that are not here: ${missingRows.map(rowName).join(", ")}.`);
   return messages;
 });
@@ -155,7 +155,7 @@ export function expressionOf(key: RowKey): string | null {
   const row = parseRowKey(key);
   if (row?.kind === "expression") return row.expression;
   if (row?.kind === "subset") return subsetsByName.value.get(row.name)?.expression || null;
-  const id = row && columns.value.value?.ids[row.row];
+  const id = row && columns.value.value?.ids[row.index];
   return id == null
     ? null
     : idExpression([id], [], snapshot.value.value?.columns.find(({ name }) => name === "id")?.type === "number");

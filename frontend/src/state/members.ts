@@ -10,7 +10,7 @@ import { parseRowKey, type RowKey } from "./rowKeys";
 /** Instances picked with the lasso, in the confusion matrix or in the table, and not yet a row. */
 export interface Picked {
   name: string;
-  rows: Int32Array;
+  indices: Int32Array;
   /** The layer in whose projection the lasso was drawn. */
   layer?: string;
   /** An expression for them, if there is one: then it applies to every step and run. */
@@ -26,13 +26,13 @@ export const picked = signal<Picked | null>(null);
 export function membersOf(key: RowKey): Uint8Array | null {
   const [known, shown, row] = [columns.value.value, snapshot.value.value, parseRowKey(key)];
   if (!known || !shown || !row) return null;
-  if (row.kind === "instance") return membersFromRows(known, [row.row]);
+  if (row.kind === "instance") return membersOfIndices(known, [row.index]);
   const subset = row.kind === "subset" ? subsetsByName.value.get(row.name) : null;
   const direct = row.kind === "subset" && subset ? declared(known, shown, subset.kind, classOfRow(key)) : null;
   if (direct) return direct;
   const expression = row.kind === "expression" ? row.expression : (subset?.expression ?? "");
   const matching = whereOf(expression).value.value;
-  return matching ? membersFromRows(known, matching.rows) : null;
+  return matching ? membersOfIndices(known, matching.indices) : null;
 }
 
 function declared({ label, correct, count }: Columns, _: Snapshot, kind: string, index: number): Uint8Array | null {
@@ -52,19 +52,19 @@ function declared({ label, correct, count }: Columns, _: Snapshot, kind: string,
 
 function equal(values: ArrayLike<number>, wanted: number): Uint8Array {
   const members = new Uint8Array(values.length);
-  for (let row = 0; row < members.length; row++) if (values[row] === wanted) members[row] = 1;
+  for (let i = 0; i < members.length; i++) if (values[i] === wanted) members[i] = 1;
   return members;
 }
 
-export function membersFromRows({ count }: Columns, rows: ArrayLike<number>): Uint8Array {
+export function membersOfIndices({ count }: Columns, indices: ArrayLike<number>): Uint8Array {
   const members = new Uint8Array(count);
   // Writes beyond the end of a typed array are ignored.
-  for (let i = 0; i < rows.length; i++) members[rows[i]!] = 1;
+  for (let i = 0; i < indices.length; i++) members[indices[i]!] = 1;
   return members;
 }
 
 export const pickedMembers: ReadonlySignal<Uint8Array | null> = computed(
-  () => columns.value.value && picked.value && membersFromRows(columns.value.value, picked.value.rows),
+  () => columns.value.value && picked.value && membersOfIndices(columns.value.value, picked.value.indices),
 );
 
 /**
@@ -75,7 +75,7 @@ export const highlighted: ReadonlySignal<Uint8Array | null> = computed(() => {
   const known = columns.value.value;
   if (!known) return null;
   const instance = hoveredInstance.value;
-  if (instance !== undefined) return membersFromRows(known, [instance]);
+  if (instance !== undefined) return membersOfIndices(known, [instance]);
   const key = hoveredRow.value;
   if (key) return membersOf(key);
   return pickedMembers.value;

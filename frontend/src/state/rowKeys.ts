@@ -10,11 +10,11 @@ export type Row =
   | { kind: "subset"; name: string }
   /** `colour`: its index into the palette of the classes. */
   | { kind: "expression"; expression: string; name?: string; colour?: number }
-  | { kind: "instance"; row: number };
+  | { kind: "instance"; index: number };
 
 export const subsetKey = (name: string): RowKey => `s:${name}`;
 export const expressionKey = (expression: string): RowKey => `e:${expression}`;
-export const instanceKey = (row: number): RowKey => `i:${row}`;
+export const instanceKey = (index: number): RowKey => `i:${index}`;
 
 export function rowKey(row: Row): RowKey {
   switch (row.kind) {
@@ -23,7 +23,7 @@ export function rowKey(row: Row): RowKey {
     case "expression":
       return expressionKey(row.expression);
     case "instance":
-      return instanceKey(row.row);
+      return instanceKey(row.index);
   }
 }
 
@@ -32,7 +32,7 @@ export function parseRowKey(text: string): Row | null {
   const rest = text.slice(2);
   if (text.startsWith("s:")) return { kind: "subset", name: rest };
   if (text.startsWith("e:")) return { kind: "expression", expression: rest };
-  if (text.startsWith("i:") && /^\d+$/.test(rest)) return { kind: "instance", row: Number(rest) };
+  if (text.startsWith("i:") && /^\d+$/.test(rest)) return { kind: "instance", index: Number(rest) };
   return null;
 }
 
@@ -41,7 +41,7 @@ export const isRowKey = (text: unknown): text is RowKey => typeof text === "stri
 /** The instance of a key; null for the key of a subset. */
 export function instanceOfKey(key: RowKey): number | null {
   const row = parseRowKey(key);
-  return row?.kind === "instance" ? row.row : null;
+  return row?.kind === "instance" ? row.index : null;
 }
 
 export const isInstanceKey = (key: RowKey): boolean => instanceOfKey(key) !== null;

@@ -10,7 +10,7 @@ export function rowQuery(row: Row): RowQuery {
     case "expression":
       return { expression: row.expression };
     case "instance":
-      return { instance: row.row };
+      return { instance: row.index };
   }
 }
 

@@ -33,7 +33,7 @@ export function encode(): Fields {
   if (view.chosenStatistic.value !== "mean") put("statistic", view.chosenStatistic.value);
   if (view.scale.value !== "auto") put("scale", view.scale.value);
   put("expression", view.expression.value);
-  if (view.selection.value) put("selection", JSON.stringify(view.selection.value));
+  if (view.selection.value) put("selection", JSON.stringify(packSelection(view.selection.value)));
   put("detail", view.chosenDetailLayer.value);
   if (view.instancesTab.value !== "classes") put("tab", view.instancesTab.value);
   for (const name of view.panelNames()) {
@@ -173,7 +173,7 @@ function strings(value: unknown): string[] | null {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : null;
 }
 
-/** ["s", name], ["e", expression, name or null, colour] or ["i", row]: short, because rows make up most of a link. */
+/** ["s", name], ["e", expression, name or null, colour] or ["i", index]: short, because rows make up most of a link. */
 function packRow(row: Row): unknown[] {
   switch (row.kind) {
     case "subset":
@@ -183,7 +183,7 @@ function packRow(row: Row): unknown[] {
         ? ["e", row.expression, ...(row.name === undefined ? [] : [row.name])]
         : ["e", row.expression, row.name ?? null, row.colour];
     case "instance":
-      return ["i", row.row];
+      return ["i", row.index];
   }
 }
 
@@ -201,7 +201,7 @@ function unpackRow(value: unknown): Row[] {
       },
     ];
   }
-  return kind === "i" && isIndex(what) ? [{ kind: "instance", row: what }] : [];
+  return kind === "i" && isIndex(what) ? [{ kind: "instance", index: what }] : [];
 }
 
 const isIndex = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
@@ -220,9 +220,14 @@ function sortOf(value: unknown): Sort {
   return { by: "index" };
 }
 
+/** In links the index of a selected instance is called `row`, as it has always been: old links stay valid. */
+function packSelection(selection: view.Selection): object {
+  return selection.kind === "instance" ? { kind: selection.kind, row: selection.index } : selection;
+}
+
 function selectionOf(value: unknown): view.Selection | null {
   const { kind, row, layer, neuron, key } = (value ?? {}) as Record<string, unknown>;
-  if (kind === "instance" && isIndex(row)) return { kind, row };
+  if (kind === "instance" && isIndex(row)) return { kind, index: row };
   if (kind === "neuron" && typeof layer === "string" && isIndex(neuron)) return { kind, layer, neuron };
   return kind === "subset" && isRowKey(key) ? { kind, key } : null;
 }

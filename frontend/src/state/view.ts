@@ -20,7 +20,7 @@ export interface Compare {
 }
 
 export type Selection =
-  | { kind: "instance"; row: number }
+  | { kind: "instance"; index: number }
   | { kind: "neuron"; layer: string; neuron: number }
   | { kind: "subset"; key: RowKey };
 

@@ -36,7 +36,7 @@ describe("a request that fails", () => {
 describe("addresses", () => {
   it("lie under the base and quote every character", () => {
     expect(source.contentUrl({ run: "a/b & ü", step: 3 }, 7)).toBe(
-      "/prefix/data/plugin/activis/content?run=a%2Fb+%26+%C3%BC&step=3&row=7",
+      "/prefix/data/plugin/activis/content?run=a%2Fb+%26+%C3%BC&step=3&index=7",
     );
   });
 });

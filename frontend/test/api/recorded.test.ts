@@ -192,7 +192,7 @@ describe("recorded answers", () => {
     answerWith("where.safetensors");
     const answer = await ask.where(parameters("where.safetensors"));
     expect(answer.sample_size).toBe(snapshot.sample_size);
-    expect(answer.rows).toHaveLength(answer.count);
+    expect(answer.indices).toHaveLength(answer.count);
   });
 
   it("of failures carry their kind, message and place", async () => {

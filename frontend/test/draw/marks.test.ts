@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { isLit } from "../../src/draw/marks";
 import type { Block, Side } from "../../src/layout/classes";
 
-const side = (rows: number[], from = 0, to = rows.length): Side => ({
+const side = (indices: number[], from = 0, to = indices.length): Side => ({
   ...({} as Side),
-  rows: Int32Array.from(rows),
+  indices: Int32Array.from(indices),
   per: 1,
   from,
   to,

@@ -83,21 +83,21 @@ describe("pointing", () => {
   ];
   const classes = layOut(groups, 312, 7, 44, true, new Map([[1, 1]]));
   test("finds the mark under a point, and nothing beside the marks", () => {
-    expect([...hitAt(classes, 56 + 7 * 3 + 2, 5 + 7 + 2)!.rows]).toEqual([29]);
+    expect([...hitAt(classes, 56 + 7 * 3 + 2, 5 + 7 + 2)!.indices]).toEqual([29]);
     expect(hitAt(classes, 56 + 7 * 4 + 2, 5 + 7 + 2)).toMatchObject({ side: null, block: { group: 0 } });
-    expect(hitAt(classes, 250, 6)).toMatchObject({ side: "wrong", rows: Int32Array.of(30) });
+    expect(hitAt(classes, 250, 6)).toMatchObject({ side: "wrong", indices: Int32Array.of(30) });
     expect(hitAt(classes, 20, 10)?.side).toBeNull();
     expect(hitAt(classes, 20, classes.height)).toBeNull();
     expect(hitAt(classes, 20, -1)).toBeNull();
   });
   test("a mark of many gives all its instances, a page its own", () => {
-    expect([...hitAt(classes, 57 + 7, 40 + 6)!.rows]).toEqual(Array.from({ length: 10 }, (_, i) => 110 + i));
-    expect([...hitAt(classes, 249, 40 + 6)!.rows]).toEqual([1032]);
+    expect([...hitAt(classes, 57 + 7, 40 + 6)!.indices]).toEqual(Array.from({ length: 10 }, (_, i) => 110 + i));
+    expect([...hitAt(classes, 249, 40 + 6)!.indices]).toEqual([1032]);
   });
   test("what is hit is where the instance is placed", () => {
     for (const row of [0, 29, 31, 555, 1040]) {
       const place = placeOf(classes, row)!;
-      expect([...hitAt(classes, place.x + 3, place.y + 3)!.rows]).toContain(row);
+      expect([...hitAt(classes, place.x + 3, place.y + 3)!.indices]).toContain(row);
     }
     expect(placeOf(classes, 1000)).toBeNull();
     expect(placeOf(classes, 99_999)).toBeNull();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cellAt, confusion, layOutConfusion, mostConfused, rowsIn } from "../../src/layout/confusion";
+import { cellAt, confusion, indicesIn, layOutConfusion, mostConfused } from "../../src/layout/confusion";
 
 const LABEL = [0, 1, 1, 2, 2, 2, -1];
 const PREDICTION = [0, 0, 1, 0, 0, -1, 2];
@@ -12,9 +12,9 @@ test("counts label by prediction", () => {
 });
 
 test("the instances of a cell, a row and a column", () => {
-  expect([...rowsIn(LABEL, PREDICTION, { label: 2, prediction: 0 })]).toEqual([3, 4]);
-  expect([...rowsIn(LABEL, PREDICTION, { label: 1, prediction: null })]).toEqual([1, 2]);
-  expect([...rowsIn(LABEL, PREDICTION, { label: null, prediction: 0 })]).toEqual([0, 1, 3, 4]);
+  expect([...indicesIn(LABEL, PREDICTION, { label: 2, prediction: 0 })]).toEqual([3, 4]);
+  expect([...indicesIn(LABEL, PREDICTION, { label: 1, prediction: null })]).toEqual([1, 2]);
+  expect([...indicesIn(LABEL, PREDICTION, { label: null, prediction: 0 })]).toEqual([0, 1, 3, 4]);
 });
 
 test("cells take the width there is, within limits, and long names stand upright", () => {

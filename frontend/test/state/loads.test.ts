@@ -67,7 +67,7 @@ describe("resource", () => {
     open[4]?.answer("newest A");
     await soon();
     expect(load.value).toMatchObject({ status: "ready", value: "newest A" });
-    expect(inThisEdition("content?row=1")).toMatch(/^content\?row=1#[0-9]+$/);
+    expect(inThisEdition("content?index=1")).toMatch(/^content\?index=1#[0-9]+$/);
     stop();
   });
 

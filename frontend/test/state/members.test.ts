@@ -50,7 +50,7 @@ describe("rows", () => {
     clickInstance(3);
     expect(pinned.value).toEqual([5, 3]);
     expect(rows.value.slice(0, 3).map(rowKey)).toEqual(["i:5", "i:3", "s:0"]);
-    expect(selection.value).toEqual({ kind: "instance", row: 3 });
+    expect(selection.value).toEqual({ kind: "instance", index: 3 });
     moveRow("i:3", 0);
     expect(pinned.value).toEqual([3, 5]);
     removeRow("i:5");
@@ -67,7 +67,7 @@ describe("rows", () => {
   });
 
   it("can be made of what was picked", async () => {
-    pick({ name: "lasso", rows: Int32Array.of(7, 11) });
+    pick({ name: "lasso", indices: Int32Array.of(7, 11) });
     expect(highlighted.value?.reduce((sum, value) => sum + value, 0)).toBe(2);
     const key = addPickedRow();
     const ids = [known().ids[7], known().ids[11]].join(", ");

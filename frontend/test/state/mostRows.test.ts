@@ -28,7 +28,7 @@ afterAll(() => stop());
 describe("a thousand classes", () => {
   it("are all rows at first, and the last give way to what is added: the server answers no more at once", () => {
     expect(rows.value.length).toBe(1000);
-    addRow({ kind: "instance", row: 7 });
+    addRow({ kind: "instance", index: 7 });
     addRow({ kind: "expression", expression: "score < 0.5" });
     const keys = rows.value.map(rowKey);
     expect(keys.length).toBe(1000);

@@ -57,10 +57,10 @@ describe("pinned instances", () => {
   });
 
   it("stand first in lists", async () => {
-    pick({ name: "some", rows: Int32Array.of(3, 898, 5, 897) });
+    pick({ name: "some", indices: Int32Array.of(3, 898, 5, 897) });
     await settled(() => listedInstances.value.title === "some"); // a frame later
-    expect([...listedInstances.value.rows.subarray(0, 2)].sort()).toEqual([897, 898]);
-    expect([...listedInstances.value.rows.subarray(2)].sort()).toEqual([3, 5]);
+    expect([...listedInstances.value.indices.subarray(0, 2)].sort()).toEqual([897, 898]);
+    expect([...listedInstances.value.indices.subarray(2)].sort()).toEqual([3, 5]);
     pick(null);
   });
 });

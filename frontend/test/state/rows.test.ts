@@ -4,7 +4,7 @@ import { sortQuery } from "../../src/state/matrices";
 import { parseRowKey, type Row, rowKey } from "../../src/state/rowKeys";
 
 const ROWS: Row[] = [
-  { kind: "instance", row: 814 },
+  { kind: "instance", index: 814 },
   { kind: "subset", name: "8" },
   { kind: "expression", expression: "score > 0.5" },
 ];

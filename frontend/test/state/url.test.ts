@@ -47,7 +47,7 @@ describe("the address", () => {
     view.compare.value = { run: "other", step: null };
     view.chosenLayers.value = ["layer2.0/relu_1", "head[logits]"];
     view.chosenRows.value = [
-      { kind: "instance", row: 814 },
+      { kind: "instance", index: 814 },
       { kind: "subset", name: "8=#&" },
       { kind: "expression", expression: 'label == "é" and not correct' },
       { kind: "expression", expression: "id in [1, 2]", name: "mine" },
@@ -81,6 +81,14 @@ describe("the address", () => {
     expect(view.panel("head[logits]").zoom.value).toEqual({ scale: 2.5, x: -0.25, y: 1 });
     expect(view.panel("head[logits]").columns.value).toEqual({ first: 12.5, span: 100 });
     expect(encode()).toEqual(before);
+  });
+
+  it("calls the index of a selected instance row, so that old links and new ones are alike", () => {
+    const fields = readHash('#activis&p.activis.rows=[["i",3]]&p.activis.selection={"kind":"instance","row":5}');
+    decode(fields);
+    expect(view.chosenRows.value).toEqual([{ kind: "instance", index: 3 }]);
+    expect(view.selection.value).toEqual({ kind: "instance", index: 5 });
+    expect(encode()).toEqual(fields);
   });
 
   it("writes nothing that nobody chose", () => {

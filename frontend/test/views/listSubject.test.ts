@@ -27,39 +27,41 @@ beforeEach(async () => {
 });
 
 const known = () => columns.value.value!;
-/** Those for which it holds, by falling value; equal values in the order of their rows. */
-const falling = (values: ArrayLike<number>, holds: (row: number) => boolean): number[] =>
-  Array.from({ length: known().count }, (_, row) => row)
+/** Those for which it holds, by falling value; equal values in the order of their indices. */
+const falling = (values: ArrayLike<number>, holds: (index: number) => boolean): number[] =>
+  Array.from({ length: known().count }, (_, index) => index)
     .filter(holds)
     .sort((a, b) => values[b]! - values[a]! || a - b);
 
 test("at first all that are wrong, the surest first", () => {
   expect(listSort.value).toEqual({ by: "score", descending: true });
   expect(listedInstances.value.title).toBe("Wrong");
-  expect(listedInstances.value.rows.length).toBeGreaterThan(5);
-  expect([...listedInstances.value.rows]).toEqual(falling(known().score, (row) => known().correct[row] === 0));
+  expect(listedInstances.value.indices.length).toBeGreaterThan(5);
+  expect([...listedInstances.value.indices]).toEqual(falling(known().score, (index) => known().correct[index] === 0));
 });
 
 test("of a class that is pointed at those that are wrong, and they stay when the pointer leaves", () => {
   setHover({ row: "s:8" });
-  const wrong = falling(known().score, (row) => known().label[row] === 8 && known().correct[row] === 0);
+  const wrong = falling(known().score, (index) => known().label[index] === 8 && known().correct[index] === 0);
   expect(listedInstances.value.title).toBe("Class 8, wrong");
-  expect([...listedInstances.value.rows]).toEqual(wrong);
+  expect([...listedInstances.value.indices]).toEqual(wrong);
   clearHover();
-  expect([...listedInstances.value.rows]).toEqual(wrong);
+  expect([...listedInstances.value.indices]).toEqual(wrong);
 });
 
 test("of a subset all, in the order that was chosen", () => {
   chosenSort.value = { by: "loss", descending: false };
   setHover({ row: "s:correct" });
-  expect([...listedInstances.value.rows]).toEqual(falling(known().loss, (row) => known().correct[row] === 1).reverse());
+  expect([...listedInstances.value.indices]).toEqual(
+    falling(known().loss, (index) => known().correct[index] === 1).reverse(),
+  );
 });
 
-test("of a picked set its rows and no others, whatever their order, and those of a step that kept more are left out", async () => {
-  pick({ name: "lasso", rows: Int32Array.of(30, 2, 11, known().count + 4) });
+test("of a picked set its instances and no others, whatever their order, and those of a step that kept more are left out", async () => {
+  pick({ name: "lasso", indices: Int32Array.of(30, 2, 11, known().count + 4) });
   await Promise.resolve();
   expect(listedInstances.value.title).toBe("Picked");
-  expect([...listedInstances.value.rows]).toEqual(falling(known().score, (row) => [30, 2, 11].includes(row)));
+  expect([...listedInstances.value.indices]).toEqual(falling(known().score, (index) => [30, 2, 11].includes(index)));
   pick(null);
   await Promise.resolve();
   expect(listedInstances.value.title).toBe("Wrong");

@@ -19,13 +19,13 @@ class InstanceBrief:
     """What lists show of an instance.
 
     Attributes:
-        row: position among the kept instances.
+        index: position among the kept instances.
         id: of the instance.
         label: name of its class, several classes as one text, a number for regression; None when it has none.
         prediction: likewise, what the model predicted.
     """
 
-    row: int
+    index: int
     id: InstanceId
     label: str | float | None
     prediction: str | float | None
@@ -83,26 +83,26 @@ def class_name(snapshot: SnapshotReader, index: int) -> str | None:
     return names[index] if index < len(names) else str(index)
 
 
-def named(snapshot: SnapshotReader, values: np.ndarray | None, row: int) -> str | float | None:
+def named(snapshot: SnapshotReader, values: np.ndarray | None, index: int) -> str | float | None:
     """One instance's label or prediction: a class name, a number for regression, None when there is none."""
     if values is None:
         return None
     if is_classes(values):
-        return class_name(snapshot, int(values[row]))
-    return float(values[row])
+        return class_name(snapshot, int(values[index]))
+    return float(values[index])
 
 
-def identifier(snapshot: SnapshotReader, row: int) -> int | str:
+def identifier(snapshot: SnapshotReader, index: int) -> int | str:
     """The instance id of a kept instance, given its index."""
-    value: int | str = snapshot.instances.column("id")[row].as_py()
+    value: int | str = snapshot.instances.column("id")[index].as_py()
     return value
 
 
-def check_instance(snapshot: SnapshotReader, row: int) -> int:
+def check_instance(snapshot: SnapshotReader, index: int) -> int:
     """Checks the index of a kept instance and returns it. Raises NotFoundError."""
-    if not 0 <= row < snapshot.stored_instances:
-        raise NotFoundError(f"Rows of kept instances go from 0 to {snapshot.stored_instances - 1}; got {row}.")
-    return row
+    if not 0 <= index < snapshot.stored_instances:
+        raise NotFoundError(f"Indices of kept instances go from 0 to {snapshot.stored_instances - 1}; got {index}.")
+    return index
 
 
 def index_of_id(snapshot: SnapshotReader, instance_id: int | str) -> int:
@@ -126,25 +126,25 @@ def index_of_id(snapshot: SnapshotReader, instance_id: int | str) -> int:
     return int(index)
 
 
-def briefs(snapshot: SnapshotReader, rows: Iterable[int]) -> list[InstanceBrief]:
+def briefs(snapshot: SnapshotReader, indices: Iterable[int]) -> list[InstanceBrief]:
     """Brief descriptions of kept instances, given their indices, for lists: id, label, prediction."""
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
 
-    def shown(column: str, values: np.ndarray | None, row: int) -> str | float | None:
-        return _several(snapshot, column, row) if values is None else named(snapshot, values, row)
+    def shown(column: str, values: np.ndarray | None, index: int) -> str | float | None:
+        return _several(snapshot, column, index) if values is None else named(snapshot, values, index)
 
     return [
         InstanceBrief(
-            row, identifier(snapshot, row), shown("label", labels, row), shown("prediction", predictions, row)
+            index, identifier(snapshot, index), shown("label", labels, index), shown("prediction", predictions, index)
         )
-        for row in map(int, rows)
+        for index in map(int, indices)
     ]
 
 
-def _several(snapshot: SnapshotReader, column: str, row: int) -> str | None:
+def _several(snapshot: SnapshotReader, column: str, index: int) -> str | None:
     """The classes of an instance with several labels as one string; None where there is no such column."""
     table = snapshot.instances
     if column not in table.column_names or not is_list(table.schema.field(column).type):
         return None
-    values = table.column(column)[row].as_py()
+    values = table.column(column)[index].as_py()
     return None if values is None else ", ".join(map(str, values))

@@ -21,18 +21,18 @@ def describe_content(snapshot: SnapshotReader) -> tuple[ContentKind | None, bool
     return None, ink
 
 
-def content(snapshot: SnapshotReader, row: int) -> tuple[ContentKind, bytes | str | list[float]]:
+def content(snapshot: SnapshotReader, index: int) -> tuple[ContentKind, bytes | str | list[float]]:
     """The kind and content of an instance: ("image", PNG bytes), ("audio", WAV bytes), ("text", str) or ("numbers", values).
 
     Raises NotFoundError.
     """
-    check_instance(snapshot, row)
+    check_instance(snapshot, index)
     table = snapshot.instances
     for column, kind in CONTENT.items():
         if column in table.column_names:
-            value = table.column(column)[row].as_py()
+            value = table.column(column)[index].as_py()
             if value is not None:
                 return kind, value
     raise NotFoundError(
-        f"The instance of row {row} was kept without its content: only images, sounds, texts and numbers are."
+        f"The instance with the index {index} was kept without its content: only images, sounds, texts and numbers are."
     )

@@ -14,12 +14,12 @@ class Where:
     """The kept instances for which an expression is true.
 
     Attributes:
-        rows: of these instances, ascending.
+        indices: of these instances, ascending.
         count: how many of the sample they are; pinned instances are not counted.
         sample_size: instances of the sample.
     """
 
-    rows: Int32Array
+    indices: Int32Array
     count: int
     sample_size: int
 

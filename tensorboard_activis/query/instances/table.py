@@ -22,10 +22,10 @@ MAX_TEXT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What part of which instances, in what order: `rows` and `expression` both narrow it down."""
+    """What part of which instances, in what order: `indices` and `expression` both narrow it down."""
 
     expression: str | None = None
-    rows: Sequence[int] | None = None
+    indices: Sequence[int] | None = None
     order: str | None = None
     descending: bool = False
     offset: int = 0
@@ -38,8 +38,9 @@ class Table:
 
     Attributes:
         total: how many there are in all pages.
-        rows: of this page, each by column: `row`, `id`, what is known of every instance (`label`, `prediction`, `correct`,
-            `score`, `loss`, `label_score`) and user columns. Classes by name, several as one text, "ant, bee".
+        rows: of this page, each by column: `row` (the index of the instance), `id`, what is known of every instance
+            (`label`, `prediction`, `correct`, `score`, `loss`, `label_score`) and user columns. Classes by name, several as
+            one text, "ant, bee".
     """
 
     total: int
@@ -47,22 +48,22 @@ class Table:
 
 
 def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
-    """All rows that the page is cut from, in its order, int64; missing values come last, ties in row order.
+    """Indices of all instances that the page is cut from, in its order, int64; missing values come last, ties in the order before.
 
-    Raises ExpressionError, NotFoundError for a row or column that is not there, QueryError for one that has no order.
+    Raises ExpressionError, NotFoundError for an index or column that is not there, QueryError for one that has no order.
     """
     table = snapshot.instances
-    if page.rows is None:
+    if page.indices is None:
         sample_size = snapshot.record.sample_size
-        rows = np.r_[sample_size : snapshot.stored_instances, :sample_size]  # pinned instances first
+        indices = np.r_[sample_size : snapshot.stored_instances, :sample_size]  # pinned instances first
     else:
-        rows = np.array([check_instance(snapshot, row) for row in page.rows], np.int64)
+        indices = np.array([check_instance(snapshot, index) for index in page.indices], np.int64)
     if page.expression:
-        rows = rows[matching(snapshot, page.expression)[rows]]
+        indices = indices[matching(snapshot, page.expression)[indices]]
     if page.order is None:
-        return rows
+        return indices
     if page.order == "row":
-        return np.sort(rows)[::-1] if page.descending else np.sort(rows)
+        return np.sort(indices)[::-1] if page.descending else np.sort(indices)
     if page.order not in table.column_names:
         raise NotFoundError(f"There is no column {page.order:.80}. There are: {', '.join(table.column_names):.600}.")
     column = table.column(page.order)
@@ -76,9 +77,9 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
         column = column.cast(pa.int8())
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    keys = pa.table({"key": column.take(pa.array(rows)), "row": np.arange(len(rows))})
+    keys = pa.table({"key": column.take(pa.array(indices)), "place": np.arange(len(indices))})
     direction = "descending" if page.descending else "ascending"
-    return rows[pc.sort_indices(keys, [("key", direction), ("row", "ascending")]).to_numpy()]
+    return indices[pc.sort_indices(keys, [("key", direction), ("place", "ascending")]).to_numpy()]
 
 
 def table_page(snapshot: SnapshotReader, page: Page) -> Table:
@@ -86,15 +87,15 @@ def table_page(snapshot: SnapshotReader, page: Page) -> Table:
     if not 0 <= page.limit <= MAX_LIMIT or page.offset < 0:
         raise QueryError(f"limit goes from 0 to {MAX_LIMIT:,} and offset from 0; got {page.limit} and {page.offset}.")
     chosen = select(snapshot, page)
-    rows = chosen[page.offset : page.offset + page.limit]
+    indices = chosen[page.offset : page.offset + page.limit]
     table = snapshot.instances
     shown = [field.name for field in table.schema if column_kind(field.type) is not None]
-    records = readable(table.select(shown).take(pa.array(rows))).to_pylist()
+    records = readable(table.select(shown).take(pa.array(indices))).to_pylist()
     return Table(
         total=len(chosen),
         rows=tuple(
-            {"row": int(row)} | {name: _short(value) for name, value in record.items()}
-            for row, record in zip(rows, records, strict=True)
+            {"row": int(index)} | {name: _short(value) for name, value in record.items()}
+            for index, record in zip(indices, records, strict=True)
         ),
     )
 

@@ -47,7 +47,7 @@ def _parse_row(row: object) -> Row:
         if isinstance(row.get("instance"), int) and not isinstance(row["instance"], bool):
             return Row(instance=row["instance"])
     raise QueryError(
-        f'A row is {{"subset": name}}, {{"expression": text}} or {{"instance": row number}}; got {_shown(row)}.'
+        f'A row is {{"subset": name}}, {{"expression": text}} or {{"instance": index}}; got {_shown(row)}.'
     )
 
 

@@ -118,25 +118,25 @@ class InstanceDetail(InstanceBrief):
     contrast: ClassContrast | None
 
 
-def neighbours(snapshot: SnapshotReader, layer: str, row: int, count: int = NEIGHBOURS) -> list[tuple[int, float]]:
-    """The nearest other kept instances by Euclidean distance in a layer: (row, distance), nearest first, ties by row.
+def neighbours(snapshot: SnapshotReader, layer: str, index: int, count: int = NEIGHBOURS) -> list[tuple[int, float]]:
+    """The nearest other kept instances by Euclidean distance in a layer: (index, distance), nearest first, ties by index.
 
     Instances with values that are not finite have no distance and are left out.
     """
     activations = snapshot.activations(layer)
-    here = activations[check_instance(snapshot, row)].astype(np.float32)
+    here = activations[check_instance(snapshot, index)].astype(np.float32)
     squares = np.empty(len(activations), np.float64)
     for start in range(0, len(activations), _BLOCK):
         check_time()
         apart = widen(np.ascontiguousarray(activations[start : start + _BLOCK])) - here
         squares[start : start + _BLOCK] = np.einsum("ij,ij->i", apart, apart, dtype=np.float64)
-    squares[row] = np.nan
-    rows = np.flatnonzero(np.isfinite(squares))
-    nearest = rows[np.argsort(squares[rows], kind="stable")][:count]
+    squares[index] = np.nan
+    finite = np.flatnonzero(np.isfinite(squares))
+    nearest = finite[np.argsort(squares[finite], kind="stable")][:count]
     return [(int(other), float(np.sqrt(squares[other]))) for other in nearest]
 
 
-def scores(snapshot: SnapshotReader, row: int) -> Records[ClassScore]:
+def scores(snapshot: SnapshotReader, index: int) -> Records[ClassScore]:
     """The highest class probabilities of an instance, highest first; empty when none were recorded."""
     columns = snapshot.record.columns
     if "top_classes" not in columns or "top_scores" not in columns:
@@ -146,11 +146,15 @@ def scores(snapshot: SnapshotReader, row: int) -> Records[ClassScore]:
         raise UnreadableError(
             f"top_classes are {every.shape} and top_scores {scored.shape}: they do not belong together."
         )
-    classes, values = every[row], scored[row]
+    classes, values = every[index], scored[index]
     pairs = zip(np.atleast_1d(classes), np.atleast_1d(values), strict=True)
     return Records(
         ClassScore,
-        (ClassScore(class_name(snapshot, int(index)) or "", float(value)) for index, value in pairs if index >= 0),
+        (
+            ClassScore(class_name(snapshot, int(position)) or "", float(value))
+            for position, value in pairs
+            if position >= 0
+        ),
     )
 
 
@@ -165,19 +169,19 @@ def class_statistics(snapshot: SnapshotReader, summary: SummaryArrays, index: in
     return None
 
 
-def why_not(snapshot: SnapshotReader, layer: str, row: int) -> ClassContrast | None:
+def why_not(snapshot: SnapshotReader, layer: str, index: int) -> ClassContrast | None:
     """The contrast of an instance's own and predicted class; None when the prediction is right or there are no classes."""
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
     if labels is None or predictions is None or not is_classes(labels) or not is_classes(predictions):
         return None
-    label, prediction = int(labels[row]), int(predictions[row])
+    label, prediction = int(labels[index]), int(predictions[index])
     if label < 0 or prediction < 0 or label == prediction:
         return None
     summary = snapshot.summary(layer)
-    own, predicted = (class_statistics(snapshot, summary, index) for index in (label, prediction))
+    own, predicted = (class_statistics(snapshot, summary, position) for position in (label, prediction))
     if own is None or predicted is None:
         return None
-    values = snapshot.activations(layer)[row].astype(np.float64)
+    values = snapshot.activations(layer)[index].astype(np.float64)
     compared = contrast(values, own, predicted)
 
     def described(neuron: int) -> ContrastNeuron:
@@ -198,23 +202,23 @@ def why_not(snapshot: SnapshotReader, layer: str, row: int) -> ClassContrast | N
     )
 
 
-def instance(snapshot: SnapshotReader, layer: str, row: int) -> InstanceDetail:
+def instance(snapshot: SnapshotReader, layer: str, index: int) -> InstanceDetail:
     """The details of one instance, answer of the route `instance`. Raises NotFoundError."""
-    check_instance(snapshot, row)
-    (own,) = briefs(snapshot, [row])
-    near = neighbours(snapshot, layer, row)
+    check_instance(snapshot, index)
+    (own,) = briefs(snapshot, [index])
+    near = neighbours(snapshot, layer, index)
     others = zip(briefs(snapshot, [other for other, _ in near]), near, strict=True)
     table = snapshot.instances
     return InstanceDetail(
-        row=own.row,
+        index=own.index,
         id=own.id,
         label=own.label,
         prediction=own.prediction,
-        correct=table.column("correct")[row].as_py() if "correct" in table.column_names else None,
-        scores=scores(snapshot, row),
+        correct=table.column("correct")[index].as_py() if "correct" in table.column_names else None,
+        scores=scores(snapshot, index),
         neighbours=Records(
             Neighbour,
-            (Neighbour(one.row, one.id, one.label, one.prediction, apart) for one, (_, apart) in others),
+            (Neighbour(one.index, one.id, one.label, one.prediction, apart) for one, (_, apart) in others),
         ),
-        contrast=why_not(snapshot, layer, row),
+        contrast=why_not(snapshot, layer, index),
     )

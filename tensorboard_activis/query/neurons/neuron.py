@@ -118,7 +118,7 @@ class NeuronDetail:
 def histograms(
     snapshot: SnapshotReader, values: np.ndarray, rows: Sequence[Row], prefix: int | None = None
 ) -> tuple[np.ndarray, list[Histogram]]:
-    """Distributions over the sample (or its first `prefix` rows) on common bins: edges [bins + 1], one histogram per row.
+    """Distributions over the sample (or its first `prefix` instances) on common bins: edges [bins + 1], one histogram per row.
 
     Arguments:
         values: the neuron's ordinals, uint16 [instances].
@@ -153,7 +153,7 @@ def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[Records[Driv
         Records(
             Driver,
             (
-                Driver(one.row, one.id, one.label, one.prediction, float(ordinals.VALUES[values[one.row]]))
+                Driver(one.index, one.id, one.label, one.prediction, float(ordinals.VALUES[values[one.index]]))
                 for one in briefs(snapshot, chosen)
             ),
         )

@@ -11,33 +11,33 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 def shared_instances(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the instances that both snapshots kept, matched by id, in the first one's order: two int64 arrays."""
     if one.same_instances(other):
-        rows = np.arange(one.stored_instances)
-        return rows, rows
+        indices = np.arange(one.stored_instances)
+        return indices, indices
     id_column, other_ids = (snapshot.instances.column("id") for snapshot in (one, other))
     if id_column.type != other_ids.type:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    positions = {instance_id: row for row, instance_id in enumerate(other_ids.to_pylist())}
+    positions = {instance_id: index for index, instance_id in enumerate(other_ids.to_pylist())}
     pairs = [
-        (row, positions[instance_id])
-        for row, instance_id in enumerate(id_column.to_pylist())
+        (index, positions[instance_id])
+        for index, instance_id in enumerate(id_column.to_pylist())
         if instance_id in positions
     ]
     matches = np.array(pairs, np.int64).reshape(-1, 2)
     return matches[:, 0], matches[:, 1]
 
 
-def procrustes(xy: np.ndarray, like: np.ndarray, rows: np.ndarray, like_rows: np.ndarray) -> np.ndarray:
+def procrustes(xy: np.ndarray, like: np.ndarray, indices: np.ndarray, like_indices: np.ndarray) -> np.ndarray:
     """Rotates and reflects `xy`, without scaling, to fit `like`: float32 [instances, 2], each axis centred.
 
     Arguments:
         xy: [instances, 2].
         like: [other instances, 2].
-        rows, like_rows: positions of the same instances in either; places that are not finite are left out.
+        indices, like_indices: of the same instances in either; places that are not finite are left out.
 
     With fewer than two instances in common nothing is turned.
     Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", 1966.
     """
-    one, other = xy[rows].astype(np.float64), like[like_rows].astype(np.float64)
+    one, other = xy[indices].astype(np.float64), like[like_indices].astype(np.float64)
     known = np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
     middle = np.nanmean(xy, axis=0, dtype=np.float64) if np.isfinite(xy).any() else np.zeros(2)
     centred = xy - middle
@@ -48,10 +48,10 @@ def procrustes(xy: np.ndarray, like: np.ndarray, rows: np.ndarray, like_rows: np
     return (centred @ (left @ right)).astype(np.float32)
 
 
-def align(projection: Projection, like: np.ndarray, rows: np.ndarray, like_rows: np.ndarray) -> Projection:
+def align(projection: Projection, like: np.ndarray, indices: np.ndarray, like_indices: np.ndarray) -> Projection:
     """Aligns a projection with another layout; arguments are those of `procrustes`."""
-    xy = procrustes(projection.xy, like, rows, like_rows)
-    return replace(projection, xy=xy, explained=turned_shares(xy, projection.explained), aligned=len(rows))
+    xy = procrustes(projection.xy, like, indices, like_indices)
+    return replace(projection, xy=xy, explained=turned_shares(xy, projection.explained), aligned=len(indices))
 
 
 def turned_shares(xy: np.ndarray, shares: tuple[float, ...]) -> tuple[float, ...]:

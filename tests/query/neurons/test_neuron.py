@@ -40,7 +40,7 @@ def test_extremes(snapshot: SnapshotReader, values: np.ndarray) -> None:
     top, bottom = extremes(snapshot, ordinals(snapshot.neuron("head", 1)))
     assert [one.value for one in top] == sorted(values, reverse=True)[:8]
     assert [one.value for one in bottom] == sorted(values)[:8]
-    assert [values[one.row] for one in top] == [one.value for one in top]
+    assert [values[one.index] for one in top] == [one.value for one in top]
 
 
 def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, values: np.ndarray) -> None:
@@ -80,8 +80,8 @@ def test_ties_and_values_that_are_not_finite(snapshot: SnapshotReader, data: Dat
     known = np.isfinite(given)
     exact = given.astype(np.float64)
     top, bottom = extremes(snapshot, ordinals(given))
-    assert [one.row for one in top] == [9, 10, 11, 0, 1, 2, 12, 13]
-    assert [one.row for one in bottom] == [6, 7, 8, 0, 1, 2, 12, 13]
+    assert [one.index for one in top] == [9, 10, 11, 0, 1, 2, 12, 13]
+    assert [one.index for one in bottom] == [6, 7, 8, 0, 1, 2, 12, 13]
     edges, (one,) = histograms(snapshot, ordinals(given), [Row(subset="all")])
     assert one.counts.tolist() == np.histogram(exact[known], edges)[0].tolist()
     assert (one.n, one.mean, one.std) == (12, exact[known].mean(), pytest.approx(exact[known].std()))

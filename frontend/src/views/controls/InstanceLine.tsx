@@ -10,15 +10,15 @@ import { hasSeveralLabels, instanceName, labelName } from "../../state/derived";
 import { Thumbnail } from "./Swatch";
 
 /** "#814 · 8 → 3 · score 0.85" with picture or text, for tooltips. */
-export function InstanceLine({ row }: { row: number }): JSX.Element {
+export function InstanceLine({ index }: { index: number }): JSX.Element {
   const known = columns.value.value;
   const shown = snapshot.value.value;
-  const wrong = known?.correct[row] === 0;
+  const wrong = known?.correct[index] === 0;
   return (
     <span class="instance-line">
-      <Thumbnail row={row} size={32} />
+      <Thumbnail index={index} size={32} />
       <span>
-        <b>{instanceName(row)}</b>
+        <b>{instanceName(index)}</b>
         {known && shown && shown.task !== "none" && (
           <>
             {hasSeveralLabels(shown.task) ? (
@@ -34,11 +34,11 @@ export function InstanceLine({ row }: { row: number }): JSX.Element {
               <>
                 {" · "}
                 <span class={wrong ? "accent" : ""}>
-                  <bdi>{labelName(known.label[row])}</bdi>
+                  <bdi>{labelName(known.label[index])}</bdi>
                   {shown.task !== "ranking" && (
                     <>
                       {" "}
-                      → <bdi>{labelName(known.prediction[row])}</bdi>
+                      → <bdi>{labelName(known.prediction[index])}</bdi>
                     </>
                   )}
                 </span>
@@ -47,22 +47,22 @@ export function InstanceLine({ row }: { row: number }): JSX.Element {
             {shown.task === "regression" ? (
               <>
                 {" "}
-                · error <b>{short((known.prediction[row] as number) - (known.label[row] as number))}</b>
+                · error <b>{short((known.prediction[index] as number) - (known.label[index] as number))}</b>
               </>
             ) : (
-              Number.isFinite(known.score[row]) && (
+              Number.isFinite(known.score[index]) && (
                 <>
                   {" "}
-                  · score <b>{fixed(known.score[row])}</b>
+                  · score <b>{fixed(known.score[index])}</b>
                 </>
               )
             )}
           </>
         )}
         {shown?.content === "text" || shown?.content === "numbers" ? (
-          <TextOf row={row} />
+          <TextOf index={index} />
         ) : (
-          shown?.content === null && <Said text={inLine(columnFields(row))} />
+          shown?.content === null && <Said text={inLine(columnFields(index))} />
         )}
       </span>
     </span>
@@ -77,9 +77,9 @@ const Said = ({ text }: { text: string }): JSX.Element => (
 const inLine = (fields: [string, string][]): string => fields.map((field) => field.join(" ")).join(" · ");
 
 /** The columns that the user logged. */
-export function columnFields(row: number): [string, string][] {
+export function columnFields(index: number): [string, string][] {
   return [...(columns.value.value?.extra ?? [])].map(([name, { values, categories, since }]) => {
-    const value = values[row] ?? NaN;
+    const value = values[index] ?? NaN;
     if (categories) return [name, categories[value] ?? "–"];
     return [name, since === null ? short(value) : secondsText(since, value)];
   });
@@ -98,13 +98,13 @@ export function fieldsOf(text: string): [string, string][] | null {
   }
 }
 
-function TextOf({ row }: { row: number }): JSX.Element {
-  const [wanted] = useState(() => signal<number | null>(row));
+function TextOf({ index }: { index: number }): JSX.Element {
+  const [wanted] = useState(() => signal<number | null>(index));
   const [text] = useState(() => {
     const answer = textOf(() => wanted.value);
-    return computed(() => (answer.value.query?.row === wanted.value ? answer.value.value : null));
+    return computed(() => (answer.value.query?.index === wanted.value ? answer.value.value : null));
   });
-  wanted.value = row;
+  wanted.value = index;
   const fields = snapshot.value.value?.content === "numbers" && text.value ? fieldsOf(text.value) : null;
   return <Said text={fields ? inLine(fields) : (text.value ?? "…")} />;
 }

@@ -18,7 +18,7 @@ export function PickedBar(): JSX.Element | null {
   return (
     <div class="picked-bar">
       <span>
-        <b>{integer(set.rows.length)}</b> picked
+        <b>{integer(set.indices.length)}</b> picked
       </span>
       {listable ? (
         <button type="button" class="button" onClick={() => addPickedRow()}>

@@ -8,8 +8,8 @@ import { IconButton } from "./Icon";
 import { Unread } from "./Loading";
 
 /** The waveform, in the colour of the text. */
-export function Wave({ row, width, height }: { row: number; width: number; height: number }): JSX.Element {
-  const peaks = soundOf(String(row)).value.value;
+export function Wave({ index, width, height }: { index: number; width: number; height: number }): JSX.Element {
+  const peaks = soundOf(String(index)).value.value;
   const bins = (peaks?.length ?? 0) / 2;
   const y = (value: number): string => ((height / 2) * (1 - 0.94 * value)).toFixed(1);
   const x = (bin: number): string => (((bin + 0.5) / bins) * width).toFixed(1);
@@ -25,7 +25,7 @@ export function Wave({ row, width, height }: { row: number; width: number; heigh
       viewBox={`0 0 ${width} ${height}`}
       preserveAspectRatio="none"
       role="img"
-      aria-label={`Sound of ${instanceName(row)}`}
+      aria-label={`Sound of ${instanceName(index)}`}
     >
       <path d={bars} stroke="currentColor" stroke-width={Math.max(0.6, (width / bins) * 0.7)} />
     </svg>
@@ -33,7 +33,7 @@ export function Wave({ row, width, height }: { row: number; width: number; heigh
 }
 
 /** The waveform and a play button. */
-export function Sound({ row }: { row: number }): JSX.Element {
+export function Sound({ index }: { index: number }): JSX.Element {
   const audio = useRef<HTMLAudioElement>(null);
   const [playing, setPlaying] = useState(false);
   const [failed, setFailed] = useState(false);
@@ -41,8 +41,8 @@ export function Sound({ row }: { row: number }): JSX.Element {
     void (playing ? audio.current?.pause() : audio.current?.play().catch(() => setFailed(true)));
   return (
     <div class="sound">
-      <Wave row={row} width={120} height={48} />
-      <Unread load={soundOf(String(row)).value} />
+      <Wave index={index} width={120} height={48} />
+      <Unread load={soundOf(String(index)).value} />
       <IconButton
         icon={playing ? "pause" : "play"}
         label={playing ? "Stop the sound" : "Play the sound"}
@@ -52,7 +52,7 @@ export function Sound({ row }: { row: number }): JSX.Element {
       {/* biome-ignore lint/a11y/useMediaCaption: a recording of the user's data has no captions */}
       <audio
         ref={audio}
-        src={contentUrl(row) ?? undefined}
+        src={contentUrl(index) ?? undefined}
         preload="none"
         onPlay={() => setPlaying(true)}
         onPause={() => setPlaying(false)}

@@ -42,18 +42,18 @@ export function RowSwatch({ row }: { row: RowKey }): JSX.Element {
  * An instance's picture, scaled without smoothing. Bright strokes on a transparent background are inverted in the light
  * theme. Nothing if there is no picture.
  */
-export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): JSX.Element | null {
-  const url = contentUrl(row);
+export function Thumbnail({ index, size = 17 }: { index: number; size?: number }): JSX.Element | null {
+  const url = contentUrl(index);
   const [missed, setMissed] = useState<string | null>(null);
   if (!url) return null;
-  if (snapshot.value.value?.content === "audio") return <Wave row={row} width={size} height={size} />;
+  if (snapshot.value.value?.content === "audio") return <Wave index={index} width={size} height={size} />;
   const ink = snapshot.value.value?.ink ?? false;
   if (missed === url) {
     return (
       <span
         class="thumbnail missing"
         role="img"
-        aria-label={`${instanceName(row)} without its picture`}
+        aria-label={`${instanceName(index)} without its picture`}
         style={{ width: `${size}px`, height: `${size}px` }}
       />
     );
@@ -69,7 +69,7 @@ export function Thumbnail({ row, size = 17 }: { row: number; size?: number }): J
       src={url}
       width={size}
       height={size}
-      alt={`Content of ${instanceName(row)}`}
+      alt={`Content of ${instanceName(index)}`}
       loading="lazy"
     />
   );

@@ -45,8 +45,8 @@ export function DetailView(): JSX.Element {
   const [instance] = useState(() =>
     instanceOf(() => {
       const what = subject.value?.item;
-      return what?.kind === "instance" && detailLayer.value && isThere(what.row)
-        ? { layer: detailLayer.value, row: what.row }
+      return what?.kind === "instance" && detailLayer.value && isThere(what.index)
+        ? { layer: detailLayer.value, index: what.index }
         : null;
     }),
   );
@@ -82,7 +82,7 @@ export function DetailView(): JSX.Element {
             <span class="caption">of what is clicked</span>
           </>
         ) : what.kind === "instance" ? (
-          <InstanceTitle row={what.row} suggested={now.suggested} detail={instance.value.value} />
+          <InstanceTitle index={what.index} suggested={now.suggested} detail={instance.value.value} />
         ) : what.kind === "neuron" ? (
           <NeuronTitle layer={what.layer} neuron={what.neuron} />
         ) : (
@@ -90,7 +90,7 @@ export function DetailView(): JSX.Element {
         )}
         <span class="spring" />
         {contrast && what?.kind === "instance" && (
-          <Legend own={contrast.own} predicted={contrast.predicted} row={what.row} />
+          <Legend own={contrast.own} predicted={contrast.predicted} index={what.index} />
         )}
         {what?.kind === "subset" && !closed && (
           <span class="detail-legend caption">
@@ -127,10 +127,10 @@ export function DetailView(): JSX.Element {
           <p class="hint">Without the snapshot there is no detail.</p>
         ) : !what ? (
           <p class="hint">Click an instance anywhere, a column of a matrix, or a row’s menu to see its detail here.</p>
-        ) : what.kind === "instance" && !isThere(what.row) ? (
+        ) : what.kind === "instance" && !isThere(what.index) ? (
           <p class="hint">There is no such instance in this snapshot.</p>
         ) : what.kind === "instance" ? (
-          <Loading load={current(instance.value)} what={`Instance ${instanceName(what.row)}`}>
+          <Loading load={current(instance.value)} what={`Instance ${instanceName(what.index)}`}>
             {(detail) => <InstanceBody detail={detail} layer={instance.value.query?.layer ?? ""} />}
           </Loading>
         ) : what.kind === "neuron" ? (
@@ -151,9 +151,9 @@ export function DetailView(): JSX.Element {
   );
 }
 
-const isThere = (row: number): boolean => {
+const isThere = (index: number): boolean => {
   const shown = snapshot.value.value;
-  return !shown || row < shown.sample_size + shown.pinned;
+  return !shown || index < shown.sample_size + shown.pinned;
 };
 
 function saveOptions(detail: object | null): Option<() => Promise<void>>[] {
@@ -183,17 +183,17 @@ function saveOptions(detail: object | null): Option<() => Promise<void>>[] {
 const current = <Q, T>(load: Load<Q, T>): Load<Q, T> => (load.status === "failed" ? { ...load, value: null } : load);
 
 function InstanceTitle({
-  row,
+  index,
   suggested,
   detail,
 }: {
-  row: number;
+  index: number;
   suggested: boolean;
   detail: InstanceDetail | null;
 }): JSX.Element {
   const known = columns.value.value;
-  const verdict = known?.correct[row];
-  const [label, prediction] = [known?.label[row], known?.prediction[row]];
+  const verdict = known?.correct[index];
+  const [label, prediction] = [known?.label[index], known?.prediction[index]];
   const classes = snapshot.value.value?.task === "classification";
   const named = (name: string, value: number | undefined): JSX.Element | null =>
     value === undefined || value === -1 || Number.isNaN(value) ? null : (
@@ -203,8 +203,8 @@ function InstanceTitle({
     );
   return (
     <>
-      <h2>Instance {instanceName(row)}</h2>
-      {hasSeveralLabels(snapshot.value.value?.task) && detail?.row === row ? (
+      <h2>Instance {instanceName(index)}</h2>
+      {hasSeveralLabels(snapshot.value.value?.task) && detail?.index === index ? (
         <span class="detail-pair cut">
           <span class="second">labels</span> <b class="cut">{detail.label || "none"}</b>{" "}
           <span class="second">predicted</span> <b class="cut">{detail.prediction || "none"}</b>
@@ -217,7 +217,7 @@ function InstanceTitle({
       )}
       {snapshot.value.value?.task === "ranking" && (
         <span class="detail-pair">
-          <span class="second">score</span> <b>{short(known?.score[row])}</b>
+          <span class="second">score</span> <b>{short(known?.score[index])}</b>
         </span>
       )}
       {verdict === 0 && <b class="accent">wrong</b>}
@@ -264,13 +264,13 @@ function SubsetTitle({ row }: { row: RowKey }): JSX.Element {
 }
 
 /** Legend of the two charts: the instance's diamond, mean ± sd of the two classes. */
-function Legend({ own, predicted, row }: { own: string; predicted: string; row: number }): JSX.Element {
+function Legend({ own, predicted, index }: { own: string; predicted: string; index: number }): JSX.Element {
   return (
     <span class="detail-legend caption">
       <svg width={9} height={12} aria-hidden="true">
         <Diamond x={4.5} y={6} />
       </svg>{" "}
-      {instanceName(row)}
+      {instanceName(index)}
       <Band colour={classColour(classIndex(own))}>{own}</Band>
       <Band colour={classColour(classIndex(predicted))}>{predicted}, mean ± sd</Band>
     </span>

@@ -20,7 +20,7 @@ export const classIndex = (name: unknown): number => snapshot.value.value?.class
 
 /** Content, scores, nearest neighbours, and the neurons that explain a wrong prediction. */
 export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
-  const { row, scores, neighbours } = detail;
+  const { index, scores, neighbours } = detail;
   const far = alignedFormat(neighbours.map(({ distance }) => distance));
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, caption: far(distance), what: "distance " }));
   return (
@@ -29,7 +29,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
     >
       <section class="detail-section">
         <h3>Content</h3>
-        <Content key={row} row={row} />
+        <Content key={index} index={index} />
       </section>
       {scores.length > 0 && (
         <section class="detail-section">
@@ -55,23 +55,23 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
   );
 }
 
-function Content({ row }: { row: number }): JSX.Element {
+function Content({ index }: { index: number }): JSX.Element {
   const kind = snapshot.value.value?.content ?? null;
-  if (kind === null) return <Columns row={row} />;
-  if (kind === "audio") return <Sound row={row} />;
+  if (kind === null) return <Columns index={index} />;
+  if (kind === "audio") return <Sound index={index} />;
   if (kind === "image")
-    return contentUrl(row) ? <Thumbnail row={row} size={112} /> : <p class="detail-words">No picture.</p>;
-  return <Words row={row} numbers={kind === "numbers"} />;
+    return contentUrl(index) ? <Thumbnail index={index} size={112} /> : <p class="detail-words">No picture.</p>;
+  return <Words index={index} numbers={kind === "numbers"} />;
 }
 
 /** The user's columns, for instances without visible content. */
-function Columns({ row }: { row: number }): JSX.Element {
-  const fields = columnFields(row);
+function Columns({ index }: { index: number }): JSX.Element {
+  const fields = columnFields(index);
   return fields.length > 0 ? <Fields fields={fields} /> : <p class="detail-words">No content was recorded.</p>;
 }
 
-function Words({ row, numbers }: { row: number; numbers: boolean }): JSX.Element {
-  const [text] = useState(() => textOf(() => row));
+function Words({ index, numbers }: { index: number; numbers: boolean }): JSX.Element {
+  const [text] = useState(() => textOf(() => index));
   const { value } = text.value;
   if (value === null) return <Unread load={text.value} />;
   if (value === "") return <p class="detail-words">The text is empty.</p>;

@@ -12,7 +12,7 @@ import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { Thumbnail } from "../controls/Swatch";
 
 export interface Tile {
-  row: number;
+  index: number;
   label: Cell;
   prediction: Cell;
   /** "3.1"; and what it is, for screen readers. */
@@ -42,30 +42,34 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
   if (tiles.length === 0) return <p class="detail-words">{none}</p>;
   return (
     <div class={pictures ? `detail-tiles${long ? " long" : ""}` : `detail-lines${texts ? " said" : ""}`}>
-      {tiles.map(({ row, label, prediction, caption, what = "" }) => {
+      {tiles.map(({ index, label, prediction, caption, what = "" }) => {
         const wrong = label !== null && prediction !== null && label !== prediction && task === "classification";
         const name =
           label === null
             ? prediction === null
-              ? instanceName(row)
+              ? instanceName(index)
               : named(prediction)
             : wrong
               ? arrow(String(label), String(prediction))
               : named(label);
-        const point = (): void => setHover({ instance: row });
+        const point = (): void => setHover({ instance: index });
         return (
           <button
-            key={row}
+            key={index}
             type="button"
-            class={`detail-tile${hoveredInstance.value === row ? " lit" : ""}`}
-            aria-label={pictures ? `${instanceName(row)}, ${name}, ${what}${caption}` : undefined}
-            onClick={() => clickInstance(row)}
+            class={`detail-tile${hoveredInstance.value === index ? " lit" : ""}`}
+            aria-label={pictures ? `${instanceName(index)}, ${name}, ${what}${caption}` : undefined}
+            onClick={() => clickInstance(index)}
             onPointerEnter={point}
             onPointerLeave={clearHover}
             onFocus={point}
             onBlur={clearHover}
           >
-            {pictures ? <Thumbnail row={row} size={long ? 28 : 36} /> : <span class="value">{instanceName(row)}</span>}{" "}
+            {pictures ? (
+              <Thumbnail index={index} size={long ? 28 : 36} />
+            ) : (
+              <span class="value">{instanceName(index)}</span>
+            )}{" "}
             {long && wrong ? (
               <span class="accent cut">
                 <bdi class="cut">{label}</bdi>
@@ -79,7 +83,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
             )}{" "}
             {!pictures && (
               <span class={texts ? "cut second detail-said" : "caption"} dir="auto">
-                {texts?.get(row) ?? caption}
+                {texts?.get(index) ?? caption}
               </span>
             )}
           </button>
@@ -89,19 +93,19 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
   );
 }
 
-/** Texts of the instances, by row, in one request. */
+/** Texts of the instances, by index, in one request. */
 function useTexts(tiles: readonly Tile[]): Map<number, string> | null {
   const [wanted] = useState(() => signal<readonly number[]>([]));
   const [table] = useState(() =>
     tableOf(() => {
-      const visibleRows = snapshot.value.value?.content === "text" ? wanted.value : [];
-      return visibleRows.length > 0 ? { rows: [...visibleRows], offset: 0, limit: visibleRows.length } : null;
+      const visible = snapshot.value.value?.content === "text" ? wanted.value : [];
+      return visible.length > 0 ? { indices: [...visible], offset: 0, limit: visible.length } : null;
     }),
   );
-  const tileRows = tiles.map(({ row }) => row);
-  const key = tileRows.join();
+  const indices = tiles.map(({ index }) => index);
+  const key = indices.join();
   useEffect(() => {
-    wanted.value = tileRows;
+    wanted.value = indices;
   }, [key]);
   if (snapshot.value.value?.content !== "text") return null;
   return new Map((table.value.value?.rows ?? []).map((one) => [one.row, typeof one.text === "string" ? one.text : ""]));

@@ -14,8 +14,8 @@ const dismissed = signal(false);
 const surestError: ReadonlySignal<number> = computed(() => {
   const known = columns.value.value;
   let best = -1;
-  known?.correct.forEach((right, row) => {
-    if (right === 0 && (best < 0 || (known.score[row] ?? 0) > (known.score[best] ?? 0))) best = row;
+  known?.correct.forEach((right, index) => {
+    if (right === 0 && (best < 0 || (known.score[index] ?? 0) > (known.score[best] ?? 0))) best = index;
   });
   return best;
 });
@@ -30,7 +30,7 @@ export const subject: ReadonlySignal<Subject | null> = computed(() => {
   const selected = (detailPinned.value && pinnedSubject.value) || selection.value;
   if (selected) return { item: selected, suggested: false };
   if (dismissed.value || surestError.value < 0) return null;
-  return { item: { kind: "instance", row: surestError.value }, suggested: true };
+  return { item: { kind: "instance", index: surestError.value }, suggested: true };
 });
 
 export function togglePin(): void {

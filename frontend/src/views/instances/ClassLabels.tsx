@@ -32,7 +32,7 @@ export function Away({
   const side =
     block && (block.top + PAD + 16 > top + height ? "below" : block.top + block.height - PAD < top ? "above" : null);
   if (!block || !side) return null;
-  const [good, bad] = [block.right.rows.length, block.wrong.rows.length];
+  const [good, bad] = [block.right.indices.length, block.wrong.indices.length];
   return (
     <div class={`classes-away ${side}`}>
       <Icon name={side === "above" ? "expandLess" : "expandMore"} size={14} />
@@ -119,7 +119,7 @@ export function Label({
   const name = now.names[group] ?? "";
   const key = keyOf(now, group);
   const isHovered = key !== null && key === hoveredRow.value;
-  const [good, bad] = [right.rows.length, wrong.rows.length];
+  const [good, bad] = [right.indices.length, wrong.indices.length];
   const second =
     now.task === "classification"
       ? now.judged && good + bad > 0 && name !== "–"
@@ -127,9 +127,9 @@ export function Label({
         : good + bad === 0
           ? "none"
           : integer(good)
-      : `± ${short(right.rows.reduce((sum, row) => sum + Math.abs(now.errors[row] as number), 0) / Math.max(1, good))}`;
+      : `± ${short(right.indices.reduce((sum, index) => sum + Math.abs(now.errors[index] as number), 0) / Math.max(1, good))}`;
   const keys = (event: KeyboardEvent): void => {
-    const all = [...right.rows, ...wrong.rows.subarray(wrong.from, wrong.to)];
+    const all = [...right.indices, ...wrong.indices.subarray(wrong.from, wrong.to)];
     const { instance } = hover.peek();
     const at = instance === undefined ? -1 : all.indexOf(instance);
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

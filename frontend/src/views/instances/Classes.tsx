@@ -115,8 +115,8 @@ export function Classes(): JSX.Element {
     const { context } = surface;
     context.translate(0, -top.value);
     const { accent, background, text } = tokens.value;
-    for (const row of pinned.value) {
-      const place = placeOf(laid, row);
+    for (const index of pinned.value) {
+      const place = placeOf(laid, index);
       if (place) drawMarkRing(context, place.x, place.y, laid.mark, { ring: accent, ground: background });
     }
     const instance = hoveredInstance.value;
@@ -132,7 +132,7 @@ export function Classes(): JSX.Element {
     const [hit, now] = [hitOf(event), state.shown.peek()];
     pointed.value = hit;
     const key = hit && now && keyOf(now, hit.block.group);
-    if (hit?.rows.length === 1) setHover({ instance: hit.rows[0] });
+    if (hit?.indices.length === 1) setHover({ instance: hit.indices[0] });
     else if (key !== null) setHover({ row: key });
     else clearHover();
   };
@@ -140,8 +140,8 @@ export function Classes(): JSX.Element {
     if ((event.target as Element).closest("button")) return;
     const [hit, now] = [hitOf(event as PointerEvent), state.shown.peek()];
     if (!hit || !now) return;
-    if (hit.rows.length === 1) clickInstance(hit.rows[0] as number);
-    else if (hit.rows.length > 1) pick({ name: now.names[hit.block.group] ?? "mark", rows: hit.rows });
+    if (hit.indices.length === 1) clickInstance(hit.indices[0] as number);
+    else if (hit.indices.length > 1) pick({ name: now.names[hit.block.group] ?? "mark", indices: hit.indices });
     else {
       const key = keyOf(now, hit.block.group);
       if (key) select({ kind: "subset", key });
@@ -199,7 +199,7 @@ export function Classes(): JSX.Element {
             hit={pointed.value}
             box={scroller}
             top={top.value}
-            place={(row) => placeOf(laid, row)}
+            place={(index) => placeOf(laid, index)}
             mark={laid.mark}
           />
         )}
@@ -218,21 +218,21 @@ function Explained({
   hit: Hit | null;
   box: { current: HTMLDivElement | null };
   top: number;
-  place: (row: number) => { x: number; y: number } | null;
+  place: (index: number) => { x: number; y: number } | null;
   mark: number;
 }): JSX.Element | null {
-  const first = hit?.rows[0];
+  const first = hit?.indices[0];
   const at = box.current?.getBoundingClientRect();
   const spot = first === undefined ? null : place(first);
   if (!hit || first === undefined || !at || !spot) return null;
   const anchor = { left: at.left + spot.x, top: at.top + spot.y - top, width: mark, height: mark };
   return (
     <Tooltip anchor={anchor}>
-      {hit.rows.length === 1 ? (
-        <InstanceLine row={first} />
+      {hit.indices.length === 1 ? (
+        <InstanceLine index={first} />
       ) : (
         <span>
-          <b>{integer(hit.rows.length)}</b> instances: a click picks them
+          <b>{integer(hit.indices.length)}</b> instances: a click picks them
         </span>
       )}
     </Tooltip>

@@ -14,9 +14,9 @@ import {
   type ConfusionLayout,
   cellAt,
   confusion,
+  indicesIn,
   layOutConfusion,
   mostConfused,
-  rowsIn,
 } from "../../layout/confusion";
 import { pick, pickWhere } from "../../state/actions";
 import { columns, snapshot } from "../../state/data";
@@ -109,7 +109,7 @@ export function Confusion(): JSX.Element {
     const key = keyOf(hit);
     const own = key === null ? null : expressionOf(key);
     if (own) pickWhere(own, nameOf(hit));
-    else pick({ name: nameOf(hit), rows: rowsIn(known.label, known.prediction, hit) });
+    else pick({ name: nameOf(hit), indices: indicesIn(known.label, known.prediction, hit) });
   };
   const keys = (event: KeyboardEvent): void => {
     const now = matrix.peek();

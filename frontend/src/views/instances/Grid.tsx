@@ -31,31 +31,31 @@ export function Grid(): JSX.Element {
     event.preventDefault();
   };
   const cells = [];
-  for (let row = from * across; row < Math.min(count, Math.min(to, lines) * across); row++) {
+  for (let index = from * across; index < Math.min(count, Math.min(to, lines) * across); index++) {
     const place = {
-      left: `${12 + (row % across) * pitch}px`,
-      top: `${Math.floor(row / across) * pitch}px`,
+      left: `${12 + (index % across) * pitch}px`,
+      top: `${Math.floor(index / across) * pitch}px`,
       width: `${size}px`,
       height: `${size}px`,
     };
-    const isPinned = pinned.value.includes(row);
-    const isHovered = hoveredInstance.value === row;
-    const isDim = members && members[row] !== 1;
+    const isPinned = pinned.value.includes(index);
+    const isHovered = hoveredInstance.value === index;
+    const isDim = members && members[index] !== 1;
     const classes = `grid-cell${isPinned ? " pinned" : ""}${isHovered ? " here" : ""}${isDim ? " dim" : ""}`;
-    const prediction = columns.value.value?.prediction[row] ?? -1;
+    const prediction = columns.value.value?.prediction[index] ?? -1;
     cells.push(
       <div
-        key={row}
+        key={index}
         role="option"
         aria-selected={isPinned}
-        aria-label={instanceName(row)}
+        aria-label={instanceName(index)}
         class={classes}
-        title={instanceName(row)}
+        title={instanceName(index)}
         style={{ ...place, background: images ? undefined : classColour(prediction) }}
-        onPointerEnter={() => setHover({ instance: row })}
-        onClick={() => clickInstance(row)}
+        onPointerEnter={() => setHover({ instance: index })}
+        onClick={() => clickInstance(index)}
       >
-        {images && <Thumbnail row={row} size={size} />}
+        {images && <Thumbnail index={index} size={size} />}
       </div>,
     );
   }

@@ -84,13 +84,13 @@ function Save(): JSX.Element {
     const exported = set?.expression
       ? { expression: set.expression }
       : set
-        ? { rows: [...set.rows] }
+        ? { indices: [...set.indices] }
         : narrowed !== null
           ? { expression: narrowed }
           : {};
     const what = set ? "picked" : narrowed !== null ? "filtered" : "all";
     const count =
-      set?.rows.length ?? (narrowed === null ? columns.value.value?.count : whereOf(narrowed).value.value?.count);
+      set?.indices.length ?? (narrowed === null ? columns.value.value?.count : whereOf(narrowed).value.value?.count);
     const name = `${place?.run.replaceAll(/[^\w.-]+/g, "-")}-${place?.step}`;
     const saveCsv = async (): Promise<void> => {
       if (!place) return;

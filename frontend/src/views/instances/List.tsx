@@ -18,8 +18,8 @@ const LINE = 21;
 /** The instances of what was last hovered or picked, the most confident errors first. */
 export function List(): JSX.Element | null {
   useEffect(followSubject, []);
-  const { title, rows } = listedInstances.value;
-  const { ref, from, to, onScroll, show } = useVirtualList(LINE, rows.length);
+  const { title, indices } = listedInstances.value;
+  const { ref, from, to, onScroll, show } = useVirtualList(LINE, indices.length);
   const known = columns.value.value;
   const task = snapshot.value.value?.task;
   const plain = task !== "classification";
@@ -37,25 +37,25 @@ export function List(): JSX.Element | null {
     (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 6);
   const keys = (event: KeyboardEvent): void => {
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
-    const at = hover.peek().instance === undefined ? -1 : rows.indexOf(hover.peek().instance as number);
+    const at = hover.peek().instance === undefined ? -1 : indices.indexOf(hover.peek().instance as number);
     if (by !== undefined) {
-      const next = Math.max(0, Math.min(rows.length - 1, at + by));
-      const row = rows[next];
-      if (row === undefined) return;
-      setHover({ instance: row });
+      const next = Math.max(0, Math.min(indices.length - 1, at + by));
+      const index = indices[next];
+      if (index === undefined) return;
+      setHover({ instance: index });
       show(next);
-    } else if (event.key === "Enter" && at >= 0) clickInstance(rows[at] as number);
+    } else if (event.key === "Enter" && at >= 0) clickInstance(indices[at] as number);
     else return;
     event.preventDefault();
   };
   return (
     <section
       class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}${longest ? " longest" : ""}`}
-      aria-label={`${title}: ${rows.length} instances`}
+      aria-label={`${title}: ${indices.length} instances`}
     >
       <div class="list-head">
         <span class="list-title cut">
-          <b title={title}>{title}</b> <span class="second">{integer(rows.length)}</span>
+          <b title={title}>{title}</b> <span class="second">{integer(indices.length)}</span>
         </span>
         <Head by={many ? "score" : "label"}>{many ? "score" : "label"}</Head>
         <Head by={many ? "loss" : task === "ranking" ? "score" : "prediction"}>
@@ -65,7 +65,7 @@ export function List(): JSX.Element | null {
         {!plain && <Head by="label_score">p(label)</Head>}
         {plain && (many ? <span /> : <Head by="error">{task === "ranking" ? "placed" : "error"}</Head>)}
       </div>
-      {rows.length === 0 && <p class="list-empty">{title === "Wrong" ? "None is wrong." : "None is kept."}</p>}
+      {indices.length === 0 && <p class="list-empty">{title === "Wrong" ? "None is wrong." : "None is kept."}</p>}
       <div
         ref={ref}
         class="list-scroll"
@@ -77,47 +77,47 @@ export function List(): JSX.Element | null {
         onPointerLeave={clearHover}
         onBlur={clearHover}
       >
-        <div style={{ height: `${rows.length * LINE}px` }}>
-          {Array.from(rows.subarray(from, to), (row, i) => {
-            const isSelected = selection.value?.kind === "instance" && selection.value.row === row;
-            const strong = isSelected || hoveredInstance.value === row;
+        <div style={{ height: `${indices.length * LINE}px` }}>
+          {Array.from(indices.subarray(from, to), (index, i) => {
+            const isSelected = selection.value?.kind === "instance" && selection.value.index === index;
+            const strong = isSelected || hoveredInstance.value === index;
             return (
               <div
-                key={row}
+                key={index}
                 role="option"
                 aria-selected={isSelected}
-                class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(row) ? " strong" : ""}`}
+                class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(index) ? " strong" : ""}`}
                 style={{ top: `${(from + i) * LINE}px` }}
-                onClick={() => clickInstance(row)}
-                onPointerEnter={() => setHover({ instance: row })}
+                onClick={() => clickInstance(index)}
+                onPointerEnter={() => setHover({ instance: index })}
               >
                 <span class="list-name">
-                  <Thumbnail row={row} size={17} />
-                  <span class="cut">{instanceName(row)}</span>
+                  <Thumbnail index={index} size={17} />
+                  <span class="cut">{instanceName(index)}</span>
                 </span>
-                <span class="list-label cut" title={long ? labelName(known.label[row]) : undefined}>
-                  {many ? fixed(known.score[row]) : labelName(known.label[row])}
+                <span class="list-label cut" title={long ? labelName(known.label[index]) : undefined}>
+                  {many ? fixed(known.score[index]) : labelName(known.label[index])}
                 </span>
                 <span class="list-prediction">
                   {many ? (
-                    third(known.loss[row])
+                    third(known.loss[index])
                   ) : task === "ranking" ? (
-                    third(known.score[row])
+                    third(known.score[index])
                   ) : plain ? (
-                    labelName(known.prediction[row])
+                    labelName(known.prediction[index])
                   ) : (
-                    <ClassName index={known.prediction[row] as number} />
+                    <ClassName index={known.prediction[index] as number} />
                   )}
                 </span>
-                {!plain && <span class="list-score">{fixed(known.score[row])}</span>}
-                {!plain && <span class="list-score second">{fixed(known.label_score[row])}</span>}
+                {!plain && <span class="list-score">{fixed(known.score[index])}</span>}
+                {!plain && <span class="list-score second">{fixed(known.label_score[index])}</span>}
                 {plain && (
                   <span class="list-score second">
                     {many
                       ? ""
                       : task === "ranking"
-                        ? signed(signedErrors.value?.[row], 2)
-                        : third(signedErrors.value?.[row])}
+                        ? signed(signedErrors.value?.[index], 2)
+                        : third(signedErrors.value?.[index])}
                   </span>
                 )}
               </div>

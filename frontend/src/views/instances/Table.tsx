@@ -46,23 +46,23 @@ export function Table(): JSX.Element {
   }, [first]);
   const failed = [one, two].find(({ status }) => status === "failed");
   const busy = one.status === "pending" || two.status === "pending";
-  const marked = picked.value?.name === "table" ? new Set(picked.value.rows) : new Set<number>();
+  const marked = picked.value?.name === "table" ? new Set(picked.value.indices) : new Set<number>();
 
-  const mark = (rows: number[], on: boolean): void => {
+  const mark = (indices: number[], on: boolean): void => {
     const next = new Set(marked);
-    for (const row of rows)
-      if (on) next.add(row);
-      else next.delete(row);
-    pick({ name: "table", rows: Int32Array.from(next).sort() });
+    for (const index of indices)
+      if (on) next.add(index);
+      else next.delete(index);
+    pick({ name: "table", indices: Int32Array.from(next).sort() });
   };
-  const markTo = (line: number, row: number, range: boolean): void => {
+  const markTo = (line: number, index: number, range: boolean): void => {
     const start = range && anchor.current !== null ? anchor.current : line;
     anchor.current = line;
-    const rows = Array.from(
+    const indices = Array.from(
       { length: Math.abs(line - start) + 1 },
       (_, i) => rowAt(Math.min(line, start) + i)?.row,
     ).filter((its) => its !== undefined);
-    mark(range ? rows : [row], range || !marked.has(row));
+    mark(range ? indices : [index], range || !marked.has(index));
   };
   const keys = (event: KeyboardEvent): void => {
     if (event.target !== event.currentTarget) return;
@@ -73,8 +73,8 @@ export function Table(): JSX.Element {
     if (by !== undefined) {
       const next = Math.max(0, Math.min(total - 1, line + by));
       show(next);
-      const row = rowAt(next)?.row;
-      if (row !== undefined) setHover({ instance: row });
+      const index = rowAt(next)?.row;
+      if (index !== undefined) setHover({ instance: index });
     } else if (event.key === "Enter" && at >= 0) clickInstance(seen[at] as number);
     else if (event.key === " " && at >= 0) markTo(line, seen[at] as number, event.shiftKey);
     else return;

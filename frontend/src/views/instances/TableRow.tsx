@@ -20,37 +20,37 @@ export function Row({
 }: {
   line: number;
   marked: Set<number>;
-  onMark: (line: number, row: number, range: boolean) => void;
+  onMark: (line: number, index: number, range: boolean) => void;
 }): JSX.Element {
   const record = rowAt(line);
   if (!record)
     return <div class="table-row empty" role="row" aria-rowindex={line + 1} style={{ top: `${line * LINE}px` }} />;
-  const { row } = record;
-  const isSelected = selection.value?.kind === "instance" && selection.value.row === row;
+  const { row: index } = record;
+  const isSelected = selection.value?.kind === "instance" && selection.value.index === index;
   return (
     <div
       role="row"
       aria-rowindex={line + 1}
-      aria-selected={marked.has(row)}
+      aria-selected={marked.has(index)}
       style={{ top: `${line * LINE}px` }}
-      class={`table-row${isSelected || hoveredInstance.value === row ? " lit" : ""}`}
-      onPointerEnter={() => setHover({ instance: row })}
+      class={`table-row${isSelected || hoveredInstance.value === index ? " lit" : ""}`}
+      onPointerEnter={() => setHover({ instance: index })}
       onClick={(event) =>
-        event.shiftKey || event.ctrlKey || event.metaKey ? onMark(line, row, event.shiftKey) : clickInstance(row)
+        event.shiftKey || event.ctrlKey || event.metaKey ? onMark(line, index, event.shiftKey) : clickInstance(index)
       }
     >
       <span
         role="gridcell"
         onClick={(event) => {
           event.stopPropagation();
-          onMark(line, row, event.shiftKey);
+          onMark(line, index, event.shiftKey);
         }}
       >
-        <input type="checkbox" tabIndex={-1} aria-label={`Mark ${instanceName(row)}`} checked={marked.has(row)} />
+        <input type="checkbox" tabIndex={-1} aria-label={`Mark ${instanceName(index)}`} checked={marked.has(index)} />
       </span>
       {hasPictures.value && (
         <span role="gridcell">
-          <Thumbnail row={row} size={17} />
+          <Thumbnail index={index} size={17} />
         </span>
       )}
       {shownColumns.value.map((column) => (

@@ -38,9 +38,9 @@ export const signedErrors: ReadonlySignal<Float32Array | null> = computed(() => 
   const [known, task] = [columns.value.value, snapshot.value.value?.task];
   if (!known || !hasNumericLabels(task)) return null;
   if (task === "regression")
-    return Float32Array.from(known.label, (target, row) => (known.prediction[row] as number) - target);
+    return Float32Array.from(known.label, (target, index) => (known.prediction[index] as number) - target);
   const [labelRanks, scoreRanks] = [ranks(known.label), ranks(known.score)];
-  return scoreRanks.map((place, row) => place - (labelRanks[row] as number));
+  return scoreRanks.map((place, index) => place - (labelRanks[index] as number));
 });
 
 /** Rank of each value, 0 (lowest) to 1; equal values get their mean rank; NaN for none. */
@@ -68,8 +68,8 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
     const end = roundEnd(sizes[Math.floor(0.99 * (sizes.length - 1))] ?? 1);
     const bins = byTarget(known.label.subarray(0, shown.sample_size), errors);
     // Near zero the map has the colour of the background: keep marks visible.
-    const colour = (row: number): string => {
-      const share = (errors[row] as number) / end;
+    const colour = (index: number): string => {
+      const share = (errors[index] as number) / end;
       return Number.isNaN(share) ? classColour(-1) : mapColour(share < 0 ? -0.12 + 0.88 * share : 0.12 + 0.88 * share);
     };
     return {
@@ -86,8 +86,8 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
   }
   const chance = 1 / Math.max(2, shown.class_names.length);
   const baseStyle: MarkStyle = {
-    colour: (row) => classColour(known.prediction[row] as number),
-    strength: (row) => strengthOf(known.score[row] as number, chance),
+    colour: (index) => classColour(known.prediction[index] as number),
+    strength: (index) => strengthOf(known.score[index] as number, chance),
   };
   if (shown.task === "none") return { task: "none", style: baseStyle };
   if (hasSeveralLabels(shown.task)) {

@@ -63,7 +63,7 @@ export function followSubject(): () => void {
 
 export interface ListedInstances {
   title: string;
-  rows: Int32Array;
+  indices: Int32Array;
 }
 
 const NONE = new Int32Array(0);
@@ -73,49 +73,52 @@ const sorted = computed(() => {
   const known = columns.value.value;
   if (!known) return NONE;
   const { by, descending } = listSort.value;
-  const rows = byFalling(
-    new Int32Array(known.count).map((_, row) => row),
+  const indices = byFalling(
+    new Int32Array(known.count).map((_, index) => index),
     by === "error" ? (signedErrors.value?.map(Math.abs) ?? []) : known[by],
   );
-  if (!descending) rows.reverse();
+  if (!descending) indices.reverse();
   // Pinned instances first: the user named them.
   const sampleSize = snapshot.value.value?.sample_size ?? Infinity;
-  const pinned = rows.filter((row) => row >= sampleSize);
-  rows.set(
-    rows.filter((row) => row < sampleSize),
+  const pinned = indices.filter((index) => index >= sampleSize);
+  indices.set(
+    indices.filter((index) => index < sampleSize),
     pinned.length,
   );
-  rows.set(pinned);
-  return rows;
+  indices.set(pinned);
+  return indices;
 });
 
 export const listedInstances: ReadonlySignal<ListedInstances> = computed(() => {
   const known = columns.value.value;
-  if (!known) return { title: "", rows: NONE };
+  if (!known) return { title: "", indices: NONE };
   const { title, holds } = subjectFilter(known);
   // `filter` takes ten times as long.
-  const [all, rows] = [sorted.value, new Int32Array(known.count)];
+  const [all, indices] = [sorted.value, new Int32Array(known.count)];
   let count = 0;
-  for (let i = 0; i < all.length; i++) if (holds(all[i]!)) rows[count++] = all[i]!;
-  return { title, rows: rows.slice(0, count) };
+  for (let i = 0; i < all.length; i++) if (holds(all[i]!)) indices[count++] = all[i]!;
+  return { title, indices: indices.slice(0, count) };
 });
 
 /** Short names are preceded by "Class". */
 const classTitle = (name: string): string => (name.length <= 3 ? `Class ${name}` : name);
 
-function subjectFilter(known: Columns): { title: string; holds: (row: number) => boolean } {
-  const isWrong = (row: number): boolean => known.correct[row] === 0;
+function subjectFilter(known: Columns): { title: string; holds: (index: number) => boolean } {
+  const isWrong = (index: number): boolean => known.correct[index] === 0;
   const what = subject.value;
   if (what?.kind === "picked")
-    return { title: what.name === "lasso" ? "Picked" : what.name, holds: (row) => what.members[row] === 1 };
+    return { title: what.name === "lasso" ? "Picked" : what.name, holds: (index) => what.members[index] === 1 };
   const members = what && membersOf(what.key);
   if (members) {
-    const index = classOfRow(what.key);
-    if (index >= 0 && members.some((member, row) => member === 1 && isWrong(row)))
-      return { title: `${classTitle(labelName(index))}, wrong`, holds: (row) => members[row] === 1 && isWrong(row) };
+    const classIndex = classOfRow(what.key);
+    if (classIndex >= 0 && members.some((member, index) => member === 1 && isWrong(index)))
+      return {
+        title: `${classTitle(labelName(classIndex))}, wrong`,
+        holds: (index) => members[index] === 1 && isWrong(index),
+      };
     const own = rows.value.find((row) => rowKey(row) === what.key) ?? parseRowKey(what.key);
     const name = titles.get(what.key) ?? (own ? rowName(own) : "");
-    return { title: index >= 0 ? classTitle(name) : name, holds: (row) => members[row] === 1 };
+    return { title: classIndex >= 0 ? classTitle(name) : name, holds: (index) => members[index] === 1 };
   }
   return known.correct.includes(0) || snapshot.value.value?.task === "classification"
     ? { title: "Wrong", holds: isWrong }

@@ -100,7 +100,7 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
             clickInstance(instance);
           }}
         >
-          {instance >= 0 ? <Thumbnail row={instance} size={17} /> : <RowSwatch row={key} />}
+          {instance >= 0 ? <Thumbnail index={instance} size={17} /> : <RowSwatch row={key} />}
         </span>
         <CutText class="matrix-name">
           <RowName row={key} where={`in ${stage.layer}`} />

@@ -27,7 +27,7 @@ export function openRowMenu(event: Event, key: RowKey, where: Where): void {
 
 export function showInDetail(key: RowKey): void {
   const row = parseRowKey(key);
-  select(row?.kind === "instance" ? { kind: "instance", row: row.row } : { kind: "subset", key });
+  select(row?.kind === "instance" ? { kind: "instance", index: row.index } : { kind: "subset", key });
 }
 
 /** Rows of the same kind, in order. */

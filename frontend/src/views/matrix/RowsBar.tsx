@@ -195,12 +195,12 @@ function RowChip({ row }: { row: Row }): JSX.Element {
         onRemove={() => removeRow(key)}
         onLeave={clearHover}
         onMenu={(event) => openRowMenu(event, key, "chip")}
-        onEnter={() => setHover(row.kind === "instance" ? { row: key, instance: row.row } : { row: key })}
+        onEnter={() => setHover(row.kind === "instance" ? { row: key, instance: row.index } : { row: key })}
       >
         {row.kind === "instance" ? (
           <>
-            <Thumbnail row={row.row} size={18} />
-            {instanceName(row.row)}
+            <Thumbnail index={row.index} size={18} />
+            {instanceName(row.index)}
           </>
         ) : (
           <>
@@ -278,7 +278,7 @@ function additions(button: HTMLElement | null): Option<() => void>[] {
     options.push({
       value: () => void addPickedRow(),
       label: set.name,
-      detail: listable ? integer(set.rows.length) : TOO_MANY,
+      detail: listable ? integer(set.indices.length) : TOO_MANY,
       heading: "Picked",
       disabled: !listable,
     });

@@ -84,8 +84,11 @@ function differences(rule: Sort): Sort[] {
   }
   const [there, known] = [new Set(rows.value.map(rowKey)), columns.value.value];
   for (const row of rows.value) {
-    if (row.kind !== "instance" || known?.correct[row.row] !== 0) continue;
-    const [own, other] = [subsetKey(labelName(known.label[row.row])), subsetKey(labelName(known.prediction[row.row]))];
+    if (row.kind !== "instance" || known?.correct[row.index] !== 0) continue;
+    const [own, other] = [
+      subsetKey(labelName(known.label[row.index])),
+      subsetKey(labelName(known.prediction[row.index])),
+    ];
     if (there.has(own) && there.has(other)) add(own, other);
   }
   if (rule.by === "row") for (const row of rows.value.slice(0, MOST)) add(rule.a, rowKey(row));
@@ -113,7 +116,7 @@ function Named({ row }: { row: RowKey }): JSX.Element {
   const instance = instanceOfKey(row);
   return instance !== null ? (
     <>
-      <Thumbnail row={instance} size={16} />
+      <Thumbnail index={instance} size={16} />
       {name}
     </>
   ) : (

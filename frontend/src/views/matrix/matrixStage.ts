@@ -245,7 +245,7 @@ const labelWidth: ReadonlySignal<number> = computed(() => {
   for (const row of rows.value) {
     const side =
       row.kind === "instance"
-        ? verdict(row.row)?.text
+        ? verdict(row.index)?.text
         : integer(row.kind === "subset" ? subsetsByName.value.get(row.name)?.count : snapshot.value.value?.sample_size);
     widest = Math.max(widest, 36 + text(rowName(row).slice(0, 60), "500 12px") + 22 + text(side ?? "", "11px") + 6);
   }

@@ -135,7 +135,7 @@ function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElem
   const top = at.top + frame.y0 - (xy[2 * instance + 1] as number) * frame.scale;
   return (
     <Tooltip anchor={{ left: left - 6, top: top - 6, width: 12, height: 12 }}>
-      <InstanceLine row={instance} />
+      <InstanceLine index={instance} />
     </Tooltip>
   );
 }

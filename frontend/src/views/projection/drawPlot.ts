@@ -89,7 +89,7 @@ export function pointsPainter(plot: PlotState): (surface: Surface) => (() => voi
       }
       if (rings.length > 0) {
         const pins = new Uint8Array(count);
-        for (const row of rings) pins[row] = 1;
+        for (const index of rings) pins[index] = 1;
         splat(sheet, xy, placing, strong, style, pins);
       }
       context.putImageData(image, 0, 0);
@@ -100,7 +100,7 @@ export function pointsPainter(plot: PlotState): (surface: Surface) => (() => voi
 function countOf(members: Uint8Array): number {
   let count = 0;
   const end = members.lastIndexOf(1) + 1;
-  for (let row = Math.max(0, members.indexOf(1)); row < end; row++) count += members[row] as number;
+  for (let index = Math.max(0, members.indexOf(1)); index < end; index++) count += members[index] as number;
   return count;
 }
 
@@ -108,16 +108,16 @@ function countOf(members: Uint8Array): number {
 export function paintMarks(plot: PlotState, { context, width, height }: Surface): void {
   const [xy, frame, colouring, colours] = [plot.xy.value, plot.frame.value, plot.colouring.value, tokens.value];
   if (!xy || !frame) return;
-  const at = (row: number): [number, number] => [
-    frame.x0 + (xy[2 * row] as number) * frame.scale,
-    frame.y0 - (xy[2 * row + 1] as number) * frame.scale,
+  const at = (index: number): [number, number] => [
+    frame.x0 + (xy[2 * index] as number) * frame.scale,
+    frame.y0 - (xy[2 * index + 1] as number) * frame.scale,
   ];
-  const inPlot = (row: number): boolean => {
-    const [x, y] = at(row);
+  const inPlot = (index: number): boolean => {
+    const [x, y] = at(index);
     return x > -8 && y > -8 && x < width + 8 && y < height + 8;
   };
   const hovered = hoveredInstance.value;
-  const rings = pinned.value.filter((row) => row < xy.length >> 1 && inPlot(row));
+  const rings = pinned.value.filter((index) => index < xy.length >> 1 && inPlot(index));
   const key = hoveredRow.value;
   const wishes: (Parameters<typeof place>[0][number] & { text: string; font: string; colour: string })[] = [];
   const wish = (
@@ -138,11 +138,11 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
   // Reserve the corners with the captions of the axes.
   reserve(28, 12, 50, 12);
   reserve(width - 28, height - 10, 50, 12);
-  for (const row of rings) {
-    const [x, y] = at(row);
+  for (const index of rings) {
+    const [x, y] = at(index);
     // Labels avoid the ring.
     reserve(x, y, 10, 10);
-    wish(instanceName(row), 500, 12, colours.text, x, y, (w, h) => besidePoint(w, h, 9));
+    wish(instanceName(index), 500, 12, colours.text, x, y, (w, h) => besidePoint(w, h, 9));
   }
   if (colouring?.kind === "groups") {
     let room = colouring.groups.length > 20 ? 12 : Infinity;
@@ -168,8 +168,8 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
     }
   }
   const places = place(wishes, width, height);
-  for (const row of rings) {
-    const [x, y] = at(row);
+  for (const index of rings) {
+    const [x, y] = at(index);
     ring(context, x, y, 6.5, 4, colours.fill);
     ring(context, x, y, 6.5, 2, colours.accent);
   }

@@ -7,7 +7,7 @@ import { joined } from "../../layout/projectionLasso";
 import { clickInstance, pick } from "../../state/actions";
 import { columns } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
-import { membersFromRows, picked } from "../../state/members";
+import { membersOfIndices, picked } from "../../state/members";
 import { panel } from "../../state/view";
 import type { PlotState } from "./plotState";
 
@@ -27,7 +27,7 @@ export function plotKeys(plot: PlotState, own: Signal<boolean>): (event: Keyboar
     const [xy, frame, grid] = [plot.xy.peek(), plot.frame.peek(), plot.grid.peek()];
     if (!xy || !frame || !grid) return;
     const from = hover.peek().instance;
-    const row =
+    const index =
       from === undefined
         ? nearest(
             grid,
@@ -36,9 +36,9 @@ export function plotKeys(plot: PlotState, own: Signal<boolean>): (event: Keyboar
             plot.counts,
           )
         : towards(xy, from, direction, plot.counts);
-    if (row < 0) return;
+    if (index < 0) return;
     own.value = true;
-    setHover({ instance: row });
+    setHover({ instance: index });
   };
   return (event) => {
     if (event.target !== event.currentTarget) return;
@@ -56,7 +56,7 @@ export function plotKeys(plot: PlotState, own: Signal<boolean>): (event: Keyboar
         pick({
           name: "lasso",
           layer: plot.layer,
-          rows: joined(picked.peek()?.rows ?? new Int32Array(0), membersFromRows(known, [instance]), mode),
+          indices: joined(picked.peek()?.indices ?? new Int32Array(0), membersOfIndices(known, [instance]), mode),
         });
       if (!mode) clickInstance(instance);
     } else if (event.key === "+" || event.key === "=") scaled(1.4);

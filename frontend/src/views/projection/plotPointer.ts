@@ -46,7 +46,7 @@ export function plotPointer(
     const box = element.current?.getBoundingClientRect();
     return { x: event.clientX - (box?.left ?? 0), y: event.clientY - (box?.top ?? 0) };
   };
-  const rowAt = (x: number, y: number): number => {
+  const instanceAt = (x: number, y: number): number => {
     const [frame, grid] = [plot.frame.peek(), plot.grid.peek()];
     return frame && grid ? nearest(grid, ...toPlace(frame, x, y), NEAR / frame.scale, plot.counts) : -1;
   };
@@ -73,8 +73,12 @@ export function plotPointer(
     if (!grid) return;
     const members = trace([...drawn, ...drawn.slice(0, 2)], grid);
     if (plot.hidden.peek().size > 0)
-      for (let row = 0; row < members.length; row++) if (!plot.counts(row)) members[row] = 0;
-    pick({ name: "lasso", layer: plot.layer, rows: joined(picked.peek()?.rows ?? new Int32Array(0), members, mode) });
+      for (let index = 0; index < members.length; index++) if (!plot.counts(index)) members[index] = 0;
+    pick({
+      name: "lasso",
+      layer: plot.layer,
+      indices: joined(picked.peek()?.indices ?? new Int32Array(0), members, mode),
+    });
   };
   const twoFingers = (event: PointerEvent, now: { x: number; y: number }): void => {
     const before = [...fingers.values()];
@@ -93,8 +97,8 @@ export function plotPointer(
     if (kind === "lasso" && ends) closeLasso(mode);
     else if (kind === "press" && ends) {
       const { x, y } = local(event);
-      const row = rowAt(x, y);
-      if (row >= 0) clickInstance(row);
+      const index = instanceAt(x, y);
+      if (index >= 0) clickInstance(index);
       else if (picked.peek()) pick(null);
     }
     line.value = [];
@@ -130,9 +134,9 @@ export function plotPointer(
       const { x, y } = local(event);
       if (fingers.size === 2 && fingers.has(event.pointerId)) return twoFingers(event, { x, y });
       if (!drag) {
-        const row = onTools(event) ? -1 : rowAt(x, y);
-        own.value = row >= 0;
-        return row >= 0 ? setHover({ instance: row }) : clearHover();
+        const index = onTools(event) ? -1 : instanceAt(x, y);
+        own.value = index >= 0;
+        return index >= 0 ? setHover({ instance: index }) : clearHover();
       }
       if (drag.kind === "pan") {
         pan(x - drag.x, y - drag.y);

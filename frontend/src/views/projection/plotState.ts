@@ -38,7 +38,7 @@ export interface PlotState {
   /** Whether all instances have the same position. */
   flat: ReadonlySignal<boolean>;
   /** Whether an instance is drawn, so that it can be hovered. */
-  counts: (row: number) => boolean;
+  counts: (index: number) => boolean;
   /** Starts following the answers; returns a function that stops it. */
   follow: () => () => void;
 }
@@ -132,6 +132,6 @@ export function makePlotState(layer: string): PlotState {
         ? clusters(how.groupOf, xy.value)
         : [];
     }),
-    counts: (row) => (pixels.peek()?.[row] ?? 1) !== 0,
+    counts: (index) => (pixels.peek()?.[index] ?? 1) !== 0,
   };
 }

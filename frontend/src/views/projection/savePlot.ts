@@ -19,14 +19,14 @@ export function savePlot(kind: "png" | "csv", { layer, answer }: PlotState, box:
 function table(xy: Float32Array): string {
   const known = columns.peek().value;
   const lines = [csvLine(["id", "label", "prediction", "x", "y"])];
-  for (let row = 0; 2 * row < xy.length; row++) {
+  for (let index = 0; 2 * index < xy.length; index++) {
     lines.push(
       csvLine([
-        known?.ids[row],
-        labelName(known?.label[row]),
-        labelName(known?.prediction[row]),
-        digits(xy[2 * row]!),
-        digits(xy[2 * row + 1]!),
+        known?.ids[index],
+        labelName(known?.label[index]),
+        labelName(known?.prediction[index]),
+        digits(xy[2 * index]!),
+        digits(xy[2 * index + 1]!),
       ]),
     );
   }
