@@ -9,9 +9,9 @@ export interface Grid {
   size: number;
   columns: number;
   lines: number;
-  /** rows[starts[cell] .. starts[cell + 1]) are in the cell. */
+  /** indices[starts[cell] .. starts[cell + 1]) are in the cell. */
   starts: Int32Array;
-  rows: Int32Array;
+  indices: Int32Array;
 }
 
 export function gridOf(xy: Float32Array): Grid {
@@ -32,9 +32,9 @@ export function gridOf(xy: Float32Array): Grid {
   }
   for (let c = 1; c < starts.length; c++) starts[c]! += starts[c - 1] as number;
   const next = starts.slice(0, -1);
-  const rows = new Int32Array(starts.at(-1) ?? 0);
-  for (let i = 0; i < count; i++) if ((cells[i] as number) >= 0) rows[next[cells[i] as number]!++] = i;
-  return { xy, bounds, size, columns, lines, starts, rows };
+  const indices = new Int32Array(starts.at(-1) ?? 0);
+  for (let i = 0; i < count; i++) if ((cells[i] as number) >= 0) indices[next[cells[i] as number]!++] = i;
+  return { xy, bounds, size, columns, lines, starts, indices };
 }
 
 /** The instance nearest to (x, y) within `radius`, -1 for none. `counts` filters the instances. */
@@ -43,9 +43,9 @@ export function nearest(
   x: number,
   y: number,
   radius: number,
-  counts: (row: number) => boolean = () => true,
+  counts: (index: number) => boolean = () => true,
 ): number {
-  const { xy, bounds, size, columns, lines, starts, rows } = grid;
+  const { xy, bounds, size, columns, lines, starts, indices } = grid;
   const clamp = (value: number, end: number): number => Math.max(0, Math.min(end, Math.floor(value)));
   let best = -1;
   let least = radius * radius;
@@ -57,9 +57,9 @@ export function nearest(
     const from = clamp((x - radius - bounds.left) / size, columns - 1);
     const to = clamp((x + radius - bounds.left) / size, columns - 1);
     for (let k = starts[line * columns + from] as number; k < (starts[line * columns + to + 1] as number); k++) {
-      const row = rows[k] as number;
-      const square = ((xy[2 * row] as number) - x) ** 2 + ((xy[2 * row + 1] as number) - y) ** 2;
-      if (square <= least && counts(row)) [best, least] = [row, square];
+      const index = indices[k] as number;
+      const square = ((xy[2 * index] as number) - x) ** 2 + ((xy[2 * index + 1] as number) - y) ** 2;
+      if (square <= least && counts(index)) [best, least] = [index, square];
     }
   }
   return best;
@@ -75,17 +75,17 @@ export function towards(
   xy: Float32Array,
   from: number,
   direction: Direction,
-  counts: (row: number) => boolean = () => true,
+  counts: (index: number) => boolean = () => true,
 ): number {
   const sign = direction === "left" || direction === "down" ? -1 : 1;
   const along = direction === "left" || direction === "right" ? 0 : 1;
   let [best, least] = [-1, Infinity];
-  for (let row = 0; row < xy.length >> 1; row++) {
-    const distanceAlong = sign * ((xy[2 * row + along] as number) - (xy[2 * from + along] as number));
-    const aside = Math.abs((xy[2 * row + 1 - along] as number) - (xy[2 * from + 1 - along] as number));
-    if (row === from || !(distanceAlong > 0) || aside > distanceAlong) continue;
+  for (let index = 0; index < xy.length >> 1; index++) {
+    const distanceAlong = sign * ((xy[2 * index + along] as number) - (xy[2 * from + along] as number));
+    const aside = Math.abs((xy[2 * index + 1 - along] as number) - (xy[2 * from + 1 - along] as number));
+    if (index === from || !(distanceAlong > 0) || aside > distanceAlong) continue;
     const cost = distanceAlong + 2 * aside;
-    if (cost < least && counts(row)) [best, least] = [row, cost];
+    if (cost < least && counts(index)) [best, least] = [index, cost];
   }
   return best;
 }

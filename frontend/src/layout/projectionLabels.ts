@@ -2,7 +2,7 @@
 
 import { getOrInsert } from "../lib/getOrInsert";
 
-/** Enough instances for a group's median: rows are in hash order, so that the first ones are a uniform sample. */
+/** Enough instances for a group's median: instances are in hash order, so that the first ones are a uniform sample. */
 const SAMPLE = 500;
 
 export interface Cluster {
@@ -15,14 +15,14 @@ export interface Cluster {
 /** The median position of every group that has instances. `groups` is a group per instance, -1 for none. */
 export function clusters(groups: Int16Array | Int32Array, xy: Float32Array): Cluster[] {
   const members = new Map<number, { xs: number[]; ys: number[]; count: number }>();
-  for (let row = 0; row < groups.length; row++) {
-    const group = groups[row] as number;
+  for (let index = 0; index < groups.length; index++) {
+    const group = groups[index] as number;
     if (group < 0) continue;
     const sample = getOrInsert(members, group, () => ({ xs: [], ys: [], count: 0 }));
     sample.count++;
     if (sample.xs.length >= SAMPLE) continue;
-    sample.xs.push(xy[2 * row] as number);
-    sample.ys.push(xy[2 * row + 1] as number);
+    sample.xs.push(xy[2 * index] as number);
+    sample.ys.push(xy[2 * index + 1] as number);
   }
   return Array.from(members, ([group, { xs, ys, count }]) => ({ group, x: median(xs), y: median(ys), count })).sort(
     (a, b) => a.group - b.group,

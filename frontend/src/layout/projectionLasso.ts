@@ -6,7 +6,7 @@ export type LassoMode = "new" | "add" | "remove";
 
 /** Toggles the points left of an edge, at its height. */
 function flip(
-  { xy, bounds, size, columns, lines, starts, rows }: Grid,
+  { xy, bounds, size, columns, lines, starts, indices }: Grid,
   members: Uint8Array,
   ax: number,
   ay: number,
@@ -18,16 +18,17 @@ function flip(
   for (let line = lineOf(Math.min(ay, by)); line <= lineOf(Math.max(ay, by)); line++) {
     const to = starts[line * columns + end] as number;
     for (let k = starts[line * columns] as number; k < to; k++) {
-      const row = rows[k] as number;
-      const y = xy[2 * row + 1] as number;
-      if (ay > y !== by > y && (xy[2 * row] as number) < ax + ((y - ay) / (by - ay)) * (bx - ax)) members[row]! ^= 1;
+      const index = indices[k] as number;
+      const y = xy[2 * index + 1] as number;
+      if (ay > y !== by > y && (xy[2 * index] as number) < ax + ((y - ay) / (by - ay)) * (bx - ax))
+        members[index]! ^= 1;
     }
   }
 }
 
 /**
  * Tests incrementally which points are inside a line while it is drawn. Takes the line so far (x and y alternating, in
- * data coordinates), closed or not, and returns a byte per row: 1 if an odd number of edges is to the right. For a
+ * data coordinates), closed or not, and returns a byte per instance: 1 if an odd number of edges is to the right. For a
  * closed line this is the even-odd rule.
  */
 export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
@@ -42,16 +43,16 @@ export function tracer(): (line: readonly number[], grid: Grid) => Uint8Array {
   };
 }
 
-/** The rows of the members (a byte per row), combined with those picked before; in ascending order. */
+/** The indices of the members (a byte per instance), combined with those picked before; in ascending order. */
 export function joined(before: Int32Array, members: Uint8Array, mode: LassoMode): Int32Array {
   const all = mode === "remove" ? new Uint8Array(members.length) : members.slice();
   if (mode !== "new")
     for (let i = 0; i < before.length; i++) all[before[i]!] = mode === "add" ? 1 : 1 - members[before[i]!]!;
-  const rows = new Int32Array(all.length);
+  const indices = new Int32Array(all.length);
   let count = 0;
-  for (let row = 0; row < all.length; row++) {
-    rows[count] = row;
-    count += all[row]!;
+  for (let index = 0; index < all.length; index++) {
+    indices[count] = index;
+    count += all[index]!;
   }
-  return rows.slice(0, count);
+  return indices.slice(0, count);
 }
