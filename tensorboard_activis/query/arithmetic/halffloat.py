@@ -24,7 +24,8 @@ def widen(half: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     wide[...] = half.view(np.int16)
     np.left_shift(wide, 13, out=wide)
     np.bitwise_and(wide, _KEEP, out=wide)
-    return np.multiply(out, _SCALE, out=out)
+    np.multiply(out, _SCALE, out=out)
+    return out
 
 
 def not_finite(half: np.ndarray) -> np.ndarray:
@@ -35,7 +36,8 @@ def not_finite(half: np.ndarray) -> np.ndarray:
 
 def ordered(bits: np.ndarray) -> np.ndarray:
     """int16 that are in the order of the float16 values whose bits these are; its own inverse."""
-    return bits ^ ((bits >> 15) & _NOT_SIGN)
+    flipped: np.ndarray = bits ^ ((bits >> 15) & _NOT_SIGN)
+    return flipped
 
 
 def highest(bits: np.ndarray) -> np.ndarray:

@@ -30,7 +30,8 @@ FINITE = np.isfinite(VALUES)
 
 def count(values: np.ndarray) -> np.ndarray:
     """How often each ordinal is there, int64 [ORDINALS]; 0 where there is no finite value."""
-    return np.bincount(values, minlength=ORDINALS) * FINITE
+    counts: np.ndarray = np.bincount(values, minlength=ORDINALS) * FINITE
+    return counts
 
 
 def highest(values: np.ndarray, most: int) -> np.ndarray:

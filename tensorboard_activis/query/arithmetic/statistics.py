@@ -115,7 +115,7 @@ def _pivot(half: np.ndarray) -> np.ndarray:
     variance = np.where(known, (values - mean) ** 2, 0).sum(axis=0) / n
     if (mean**2 <= _NEAR**2 * variance).all():
         return np.zeros(mean.shape, np.float32)
-    return mean.astype(np.float32)
+    return np.asarray(mean, np.float32)
 
 
 def _moments(sums: Sums, pivot: np.ndarray, extremes: bool) -> Moments:

@@ -39,12 +39,12 @@ def label_values(snapshot: SnapshotReader) -> np.ndarray | None:
     column = table.column("label").combine_chunks()
     if pa.types.is_dictionary(column.type):
         names = {name: index for index, name in enumerate(snapshot.record.class_names)}
-        indices = np.array([names.get(name, -1) for name in column.dictionary.to_pylist()] + [-1], np.int32)
-        return indices[column.indices.fill_null(-1).to_numpy()]
+        indices: np.ndarray = np.array([names.get(name, -1) for name in column.dictionary.to_pylist()] + [-1], np.int32)
+        return np.asarray(indices[column.indices.fill_null(-1).to_numpy()])
     if pa.types.is_integer(column.type):
-        return column.fill_null(-1).to_numpy().astype(np.int32)
+        return np.array(column.fill_null(-1).to_numpy(), np.int32)
     if pa.types.is_floating(column.type):
-        return column.to_numpy(zero_copy_only=False).astype(np.float32)
+        return np.array(column.to_numpy(zero_copy_only=False), np.float32)
     return None
 
 

@@ -53,6 +53,7 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
     Raises ExpressionError, NotFoundError for an index or column that is not there, QueryError for one that has no order.
     """
     table = snapshot.instances
+    indices: np.ndarray
     if page.indices is None:
         sample_size = snapshot.record.sample_size
         indices = np.r_[sample_size : snapshot.stored_instances, :sample_size]  # pinned instances first
@@ -79,7 +80,8 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     keys = pa.table({"key": column.take(pa.array(indices)), "place": np.arange(len(indices))})
     direction = "descending" if page.descending else "ascending"
-    return indices[pc.sort_indices(keys, [("key", direction), ("place", "ascending")]).to_numpy()]
+    order: np.ndarray = pc.sort_indices(keys, [("key", direction), ("place", "ascending")]).to_numpy()
+    return np.take(indices, order)
 
 
 def table_page(snapshot: SnapshotReader, page: Page) -> Table:

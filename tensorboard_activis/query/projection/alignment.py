@@ -45,7 +45,7 @@ def procrustes(xy: np.ndarray, like: np.ndarray, indices: np.ndarray, like_indic
         return centred.astype(np.float32)
     one, other = one[known] - one[known].mean(axis=0), other[known] - other[known].mean(axis=0)
     left, _, right = np.linalg.svd(one.T @ other)
-    return (centred @ (left @ right)).astype(np.float32)
+    return np.asarray(centred @ (left @ right), np.float32)
 
 
 def align(projection: Projection, like: np.ndarray, indices: np.ndarray, like_indices: np.ndarray) -> Projection:

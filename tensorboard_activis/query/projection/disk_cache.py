@@ -86,7 +86,7 @@ class DiskCache:
             content, digest = content[:-_DIGEST], content[-_DIGEST:]
             if digest != _digest(key, content):
                 return None
-            array = np.load(io.BytesIO(content), allow_pickle=False)
+            array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
         except FileNotFoundError:
             return None
         except PermissionError as error:

@@ -75,7 +75,8 @@ def _turned(activations: np.ndarray, centre: np.ndarray, basis: np.ndarray) -> n
             turned += values.T @ (values @ narrow)
         return turned
 
-    return np.sum(list(in_parts(work, shares(*activations.shape))), axis=0)
+    total: np.ndarray = np.sum(list(in_parts(work, shares(*activations.shape))), axis=0)
+    return total
 
 
 def _placed(activations: np.ndarray, centre: np.ndarray, basis: np.ndarray) -> np.ndarray:

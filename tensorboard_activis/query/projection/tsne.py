@@ -34,7 +34,7 @@ def version() -> str:
 
 def _library() -> Any:
     try:
-        import openTSNE  # type: ignore[import-untyped]
+        import openTSNE
     except ImportError as error:
         raise ActiVisError("t-SNE needs openTSNE. Install it beside TensorBoard: pip install openTSNE") from error
     return openTSNE
@@ -116,4 +116,4 @@ def tsne(
 
 
 def _centred(layout: np.ndarray) -> np.ndarray:
-    return (layout - np.nanmean(layout, axis=0)).astype(np.float32)
+    return np.asarray(layout - np.nanmean(layout, axis=0), np.float32)
