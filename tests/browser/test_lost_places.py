@@ -85,7 +85,7 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
         for said in (
             "There is no step 99; this is the nearest, 3.",
             "Not recorded at this step: gone.",
-            "Rows that are not here: yak, row 5000, colour == 3.",
+            "Rows that are not here: yak, index 5000, colour == 3.",
             "no run “other”",
             "There is no instance with the index 5000 here.",
             "by their index",
