@@ -60,7 +60,7 @@ class Timer:
 
 
 def main(signals: int, seed: int) -> None:
-    """Goes on until so many signals were sent; prints how many there were, how many interrupted, and the steps."""
+    """Goes on until at least so many signals were sent; prints how many there were, how many interrupted, and the steps."""
     warnings.simplefilter("error")
     torch.manual_seed(seed)
     model, interrupted, step, logged = trained(), 0, 0, set[int]()

@@ -18,6 +18,6 @@ def test_signals_at_random_times_leave_nothing_changed() -> None:
     counts = re.fullmatch(r"(\d+) signals, (\d+) interrupted, (\d+) steps logged\n", tried.stdout)
     assert counts is not None
     signals, interrupted, logged = map(int, counts.groups())
-    assert signals == SIGNALS
-    assert interrupted > SIGNALS // 2
+    assert signals >= SIGNALS
+    assert interrupted > signals // 2
     assert logged > 0
