@@ -166,6 +166,30 @@ def test_a_forward_pass_that_runs_already_is_waited_for(tmp_path: Path) -> None:
         assert model.flags == [True, True]
 
 
+class SlowSet(set[int]):
+    """Takes its time to remove a member."""
+
+    def discard(self, element: int) -> None:
+        time.sleep(0.2)
+        super().discard(element)
+
+
+def test_a_forward_pass_that_was_let_on_is_waited_for(tmp_path: Path) -> None:
+    """Also while the thread is just leaving the place where it would have waited."""
+    model = Held()
+    others = other_threads.OtherThreads(model)
+    others._waiting_threads = SlowSet()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(model, torch.rand(5, 4))
+        model.entered.wait(60)
+        others.block()
+        model.free.set()
+        others.wait()
+        assert model.flags, "the model was taken while the other thread ran it"
+        others.release()
+        future.result(60)
+
+
 def test_a_forward_pass_that_does_not_end_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(other_threads, "PATIENCE", 0.2)
     model = Held()

@@ -167,15 +167,15 @@ class OtherThreads:
         if self._inside(caller):
             return  # a module around this one has let it through
         is_submodule = forward and module is not self._model and module in self._modules
-        try:
-            with self._condition:
-                self._waiting_threads.add(thread)
+        with self._condition:
+            self._waiting_threads.add(thread)
+            try:
                 while self._state != _OPEN:
                     if is_submodule and (self._state == _DRAINING or self._is_waited_for()):
                         return
                     self._condition.wait(_INTERVAL if is_submodule else 1)
-        finally:
-            self._waiting_threads.discard(thread)
+            finally:  # before the lock is free: a thread that goes on must not look like one that waits
+                self._waiting_threads.discard(thread)
 
     def _is_waited_for(self) -> bool:
         """Whether the thread of the pass waits for another thread inside the model, as in a model that uses threads itself."""
