@@ -150,9 +150,10 @@ class _Input:
         generator = torch.Generator().manual_seed(self._seed)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
         for step in range(self._steps):
-            model.train(step % 4 != 3)
+            training = step % 4 != 3  # not `model.training`, which a pass of another thread may have turned off by then
+            model.train(training)
             output = model(torch.rand(6, 4, generator=generator))
-            if model.training:
+            if training:
                 optimizer.zero_grad(set_to_none=True)
                 output.square().mean().backward()
                 optimizer.step()

@@ -174,20 +174,23 @@ class SlowSet(set[int]):
         super().discard(element)
 
 
-def test_a_forward_pass_that_was_let_on_is_waited_for(tmp_path: Path) -> None:
-    """Also while the thread is just leaving the place where it would have waited."""
-    model = Held()
+def test_a_part_that_was_let_on_is_waited_for() -> None:
+    """Also while its thread is just leaving the place where it would have waited."""
+    model = nn.Sequential(Held())
+    part: Held = model[0]
+    part.free.set()
     others = other_threads.OtherThreads(model)
-    others._waiting_threads = SlowSet()
+    others._waiting_threads = waiting = SlowSet()
+    others.block()
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(model, torch.rand(5, 4))
-        model.entered.wait(60)
-        others.block()
-        model.free.set()
+        future = pool.submit(part, torch.rand(5, 4))
+        while not waiting and not future.done():
+            time.sleep(0.001)
         others.wait()
-        assert model.flags, "the model was taken while the other thread ran it"
+        taken_while_running = not part.flags
         others.release()
         future.result(60)
+    assert not taken_while_running
 
 
 def test_a_forward_pass_that_does_not_end_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
