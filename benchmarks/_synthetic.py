@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis import codec, metadata, schema
-from tensorboard_activis.capture.instances import prediction_table
+from tensorboard_activis.capture.instances.columns import prediction_table
 from tensorboard_activis.summarize.float16 import to_float16
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import ranks

@@ -19,8 +19,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks._networks import GPT
 from benchmarks._pairs import in_turns, line
-from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
-from tensorboard_activis.capture.torch.graph import record_graph
+from tensorboard_activis.capture.torch.graph.tracer import record_graph
+from tensorboard_activis.capture.torch.model.evaluation_mode import evaluation_mode
 
 INSTANCES, POSITIONS = 11, 64
 

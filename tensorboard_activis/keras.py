@@ -12,10 +12,10 @@ import numpy as np
 
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed, uninterrupted
-from tensorboard_activis.capture.keras.building import check_call, is_built
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
-from tensorboard_activis.capture.keras.fitting import callers, fit_frame
+from tensorboard_activis.capture.keras.data.fitting import callers, fit_frame
 from tensorboard_activis.capture.keras.instances import Audio, Texts
+from tensorboard_activis.capture.keras.model.building import check_call, is_built
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.reducers import Reducer, check_reducer
 from tensorboard_activis.errors import ConfigurationError, warn

@@ -16,12 +16,12 @@ from typing import Any
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.distributed.processes import OtherProcessError
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed
-from tensorboard_activis.capture.processes import OtherProcessError
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.torch.capture import TorchCapture
-from tensorboard_activis.capture.torch.processes import connect
+from tensorboard_activis.capture.torch.distributed.processes import connect
 from tensorboard_activis.capture.torch.reduce import torch_convert
 from tensorboard_activis.errors import ConfigurationError
 

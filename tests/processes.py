@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tensorboard_activis.capture.processes import OtherProcessError, Processes
-from tensorboard_activis.capture.serialization import Serialized
+from tensorboard_activis.capture.distributed.processes import OtherProcessError, Processes
+from tensorboard_activis.capture.distributed.serialization import Serialized
 
 T = TypeVar("T")
 

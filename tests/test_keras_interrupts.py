@@ -11,7 +11,7 @@ import numpy as np
 from keras.src.backend.common import global_state
 
 from tensorboard_activis import open_run
-from tensorboard_activis.capture.keras.calls import operations
+from tensorboard_activis.capture.keras.model.calls import operations
 from tensorboard_activis.keras import ActiVisCallback
 from tests.interrupting import check_interrupts
 from tests.small_keras import X, Y, network, state

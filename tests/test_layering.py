@@ -51,7 +51,7 @@ SHARED = {
     "steps",
 }
 #: The rooms of `query`, each with those that it may import; what lies in `query` itself may import all of them.
-ROOMS = {
+QUERY_ROOMS = {
     "contract": set(),
     "limits": set(),
     "arithmetic": {"limits"},
@@ -59,6 +59,25 @@ ROOMS = {
     "matrix": {"contract", "limits", "arithmetic", "instances"},
     "neurons": {"contract", "limits", "arithmetic", "instances", "matrix"},
     "projection": {"contract", "limits", "arithmetic", "instances"},
+}
+#: As QUERY_ROOMS, for the packages in `capture` and in `capture/torch` and `capture/keras`. "" is what lies in `capture` itself,
+#: the core: it knows no framework, and the rooms before it do not know it.
+CAPTURE_ROOMS = {
+    "tasks": set(),
+    "distributed": set(),
+    "instances": {"tasks", "distributed"},
+    "": {"tasks", "distributed", "instances"},
+}
+FRAMEWORK_ROOMS = {
+    "torch/model": set(),
+    "torch/distributed": set(),
+    "torch/data": {"torch/model", "torch/distributed"},
+    "torch/graph": {"torch/model"},
+    "torch": {"torch/model", "torch/distributed", "torch/data", "torch/graph"},
+    "keras/model": {"torch/model"},  # the state that torch has per thread, with Keras on torch
+    "keras/data": set(),
+    "keras/graph": {"keras/model"},
+    "keras": {"keras/model", "keras/data", "keras/graph"},
 }
 FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers"}
 
@@ -134,7 +153,8 @@ def test_frameworks_only_at_the_edge(path: Path):
     ):
         allowed = set()
     else:  # the name of a module, or of the folder it is in, says whose it is
-        owner = path.parent.name if path.parent.parent.name == "capture" else path.stem.split("_")[0]
+        parts = path.relative_to(PACKAGE).parts
+        owner = parts[1] if parts[0] == "capture" and len(parts) > 2 else path.stem.split("_")[0]
         owner = "transformers" if path.stem == "transformers_data" else owner
         allowed = {
             "torch": {"torch"},
@@ -145,17 +165,46 @@ def test_frameworks_only_at_the_edge(path: Path):
     assert found <= allowed
 
 
-def test_rooms_of_query_are_those_that_are_named():
-    rooms = {path.name for path in (PACKAGE / "query").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert rooms | {"contract", "limits"} == set(ROOMS)
+def rooms(stage: str) -> set[str]:
+    """The packages below a stage, as paths from it; "" is the stage itself."""
+    return {path.parent.relative_to(PACKAGE / stage).as_posix() for path in (PACKAGE / stage).rglob("__init__.py")} - {
+        "."
+    }
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_rooms_are_those_that_are_named():
+    assert rooms("query") | {"contract", "limits"} == set(QUERY_ROOMS)
+    assert rooms("capture") | {""} == set(CAPTURE_ROOMS) | set(FRAMEWORK_ROOMS)
+
+
+@pytest.mark.parametrize("stage", ["capture", "query"])
+def test_every_folder_of_modules_is_a_package(stage: str):
+    """One without __init__.py is left out of what is installed."""
+    folders = {path.parent.relative_to(PACKAGE / stage).as_posix() for path in (PACKAGE / stage).rglob("*.py")}
+    assert folders - {"."} == rooms(stage)
+
+
+@pytest.mark.parametrize("room", sorted(QUERY_ROOMS))
 def test_rooms_of_query_import_only_what_comes_before(room: str):
     place = PACKAGE / "query" / room
     for path in [place.with_suffix(".py")] if not place.is_dir() else sorted(place.rglob("*.py")):
         inside = [name.split(".")[2] for name in imports(path) if name.startswith(f"{NAME}.query.")]
-        assert set(inside) - {room} <= ROOMS[room], path
+        assert set(inside) - {room} <= QUERY_ROOMS[room], path
+
+
+def room_of_import(name: str) -> str:
+    """The room of `capture` in which an imported name is, such as "torch/graph" or "" for the core."""
+    parts = name.split(".")[2:]
+    return next(path for n in (2, 1, 0) if (path := "/".join(parts[:n])) in CAPTURE_ROOMS | FRAMEWORK_ROOMS)
+
+
+@pytest.mark.parametrize("room", sorted(CAPTURE_ROOMS | FRAMEWORK_ROOMS))
+def test_rooms_of_capture_import_only_what_comes_before(room: str):
+    """A framework's rooms may import all that knows no framework."""
+    allowed = CAPTURE_ROOMS[room] if room in CAPTURE_ROOMS else FRAMEWORK_ROOMS[room] | set(CAPTURE_ROOMS)
+    for path in sorted((PACKAGE / "capture" / room).glob("*.py")):
+        imported = {room_of_import(name) for name in imports(path) if name.startswith(f"{NAME}.capture.")}
+        assert imported - {room} <= allowed, path
 
 
 def import_graph(package: Path) -> dict[str, set[str]]:

@@ -17,11 +17,11 @@ import torch
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.collector import SnapshotCollector
-from tensorboard_activis.capture.keras.graph import _drop_unused_operators
+from tensorboard_activis.capture.keras.graph.recording import _drop_unused_operators
 from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.recorder import check_options
-from tensorboard_activis.capture.torch.graph_builder import DraftNode, GraphBuilder
+from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
 from tensorboard_activis.capture.union import union
 from tensorboard_activis.errors import ConfigurationError, UnreadableError
 from tensorboard_activis.leftovers import leftovers

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.contents import Audio, Texts
-from tensorboard_activis.capture.instance_metadata import checked_ids
-from tensorboard_activis.capture.instances import prediction_table
+from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, broadcast
+from tensorboard_activis.capture.instances.columns import prediction_table
+from tensorboard_activis.capture.instances.contents import Audio, Texts
+from tensorboard_activis.capture.instances.metadata import checked_ids
 from tensorboard_activis.capture.merging import distribute_sample, merge
-from tensorboard_activis.capture.predictions import Predictions
-from tensorboard_activis.capture.processes import Processes, SingleProcess, broadcast
 from tensorboard_activis.capture.publication import Collected, SnapshotOptions, StoredInstances, publish
 from tensorboard_activis.capture.subsets import Subsets
-from tensorboard_activis.capture.tokens import TokenScores
+from tensorboard_activis.capture.tasks.predictions import Predictions
+from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.summarize.float16 import to_float16
 from tensorboard_activis.summarize.groups import Groups

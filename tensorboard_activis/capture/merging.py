@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from tensorboard_activis.capture.pinned import with_pinned
-from tensorboard_activis.capture.processes import Processes
+from tensorboard_activis.capture.distributed.processes import Processes
+from tensorboard_activis.capture.distributed.serialization import deserialize, serialize
+from tensorboard_activis.capture.instances.pinned import with_pinned
 from tensorboard_activis.capture.publication import Collected, StoredInstances
-from tensorboard_activis.capture.serialization import deserialize, serialize
 
 
 def merge(processes: Processes, collected: Collected) -> None:

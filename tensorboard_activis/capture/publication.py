@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.contents import Contents
-from tensorboard_activis.capture.distributed_writer import DistributedWriter
-from tensorboard_activis.capture.duplicates import DuplicateFilter
-from tensorboard_activis.capture.pinned import longest, padded, with_pinned
-from tensorboard_activis.capture.predictions import Predictions
-from tensorboard_activis.capture.processes import Processes
+from tensorboard_activis.capture.distributed.processes import Processes
+from tensorboard_activis.capture.distributed.writer import DistributedWriter
+from tensorboard_activis.capture.instances.contents import Contents
+from tensorboard_activis.capture.instances.duplicates import DuplicateFilter
+from tensorboard_activis.capture.instances.pinned import longest, padded, with_pinned
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
-from tensorboard_activis.capture.tasks import TaskEvaluator
+from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
+from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import Sample

@@ -19,20 +19,20 @@ from filelock import FileLock, Timeout
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.capture.collector import SnapshotCollector
-from tensorboard_activis.capture.exclusive import exclusively
-from tensorboard_activis.capture.forks import forget, keep_from_children
-from tensorboard_activis.capture.instance_metadata import InstanceMetadata
-from tensorboard_activis.capture.interrupts import uninterrupted
-from tensorboard_activis.capture.processes import (
+from tensorboard_activis.capture.distributed.processes import (
     DisconnectedError,
     OtherProcessError,
     Processes,
     SingleProcess,
     broadcast,
 )
+from tensorboard_activis.capture.exclusive import exclusively
+from tensorboard_activis.capture.forks import forget, keep_from_children
+from tensorboard_activis.capture.instances.metadata import InstanceMetadata
+from tensorboard_activis.capture.interrupts import uninterrupted
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.subsets import check_expressions
-from tensorboard_activis.capture.tasks import TASKS
+from tensorboard_activis.capture.tasks.evaluator import TASKS
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.files import make_own_directory
 from tensorboard_activis.leftovers import remove_leftovers

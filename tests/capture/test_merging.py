@@ -10,11 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorboard_activis.capture.contents import Contents
-from tensorboard_activis.capture.processes import OtherProcessError, Processes, SingleProcess, broadcast, rounds
+from tensorboard_activis.capture.distributed.processes import (
+    OtherProcessError,
+    Processes,
+    SingleProcess,
+    broadcast,
+    rounds,
+)
+from tensorboard_activis.capture.distributed.serialization import deserialize, serialize
+from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.recorder import Recorder
-from tensorboard_activis.capture.serialization import deserialize, serialize
-from tensorboard_activis.capture.tasks import TaskEvaluator
+from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.read.run import open_run

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, DistributedSampler, Subset, TensorDatas
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from tensorboard_activis.capture.torch import processes as torch_processes
+from tensorboard_activis.capture.torch.distributed import processes as torch_processes
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.torch import ActiVisLogger
 
@@ -103,7 +103,7 @@ def whole(where: Path) -> None:
     """All data on each; pinned instances, and columns by the order of the data."""
     columns = {"number": [row / 2 for row in range(INSTANCES)]}
     with (
-        patch("tensorboard_activis.capture.torch.batches.BATCH_SIZE", 4),
+        patch("tensorboard_activis.capture.torch.data.batches.BATCH_SIZE", 4),
         ActiVisLogger(where, Net(), (X, Y), **options(columns=columns, pinned=(X[:2], Y[:2]))) as activis,
     ):
         passes = []

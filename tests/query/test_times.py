@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import tensorboard_activis
+from tensorboard_activis.capture.distributed.serialization import deserialize, serialize
+from tensorboard_activis.capture.instances.user_columns import arrow
 from tensorboard_activis.capture.recorder import Recorder
-from tensorboard_activis.capture.serialization import deserialize, serialize
-from tensorboard_activis.capture.user_columns import arrow
 from tensorboard_activis.column_kinds import TIME, column_kind
 from tensorboard_activis.errors import ActiVisError, ExpressionError, QueryError
 from tensorboard_activis.expression.predicate import compile_expression

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorboard_activis.capture.processes import Processes
+from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.summarize.groups import Groups
 from tensorboard_activis.summarize.moments import Moments
 from tests.processes import run_threads

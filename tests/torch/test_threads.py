@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tensorboard_activis import open_run
-from tensorboard_activis.capture.torch import other_threads
+from tensorboard_activis.capture.torch.model import other_threads
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.torch import ActiVisLogger
 from tests.torch.network import Net, X, Y

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tensorboard_activis.capture.tokens import TokenScores, token_scores
-from tensorboard_activis.capture.torch import tokens as torch_tokens
-from tensorboard_activis.capture.torch.tokens import torch_token_scores
+from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
+from tensorboard_activis.capture.torch.data import tokens as torch_tokens
+from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
 from tests.torch.snapshots import by_id, counts, logged
 
 TAGS = ["O", "PER", "LOC"]

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 from tensorboard_activis import schema
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import within
-from tensorboard_activis.capture.keras.batches import Batch
-from tensorboard_activis.capture.keras.building import build, is_built
-from tensorboard_activis.capture.keras.data import ArrayData, evaluation_data, pinned_data
-from tensorboard_activis.capture.keras.datasets import DatasetData
-from tensorboard_activis.capture.keras.fitting import fit_argument
+from tensorboard_activis.capture.keras.data.batches import Batch
+from tensorboard_activis.capture.keras.data.datasets import DatasetData
+from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData, evaluation_data, pinned_data
+from tensorboard_activis.capture.keras.data.fitting import fit_argument
+from tensorboard_activis.capture.keras.data.labels import Labels
+from tensorboard_activis.capture.keras.data.outputs import describe, gives_probabilities, short_message
 from tensorboard_activis.capture.keras.forward import Captured, Forward
-from tensorboard_activis.capture.keras.graph import record_graph
+from tensorboard_activis.capture.keras.graph.recording import record_graph
 from tensorboard_activis.capture.keras.instances import (
     Audio,
     InstanceDescription,
@@ -22,10 +23,9 @@ from tensorboard_activis.capture.keras.instances import (
     MetadataReader,
     Texts,
 )
-from tensorboard_activis.capture.keras.labels import Labels
 from tensorboard_activis.capture.keras.metrics import EvaluationPass, ScoredForward
-from tensorboard_activis.capture.keras.outputs import describe, gives_probabilities, short_message
-from tensorboard_activis.capture.keras.states import backend_variables_restored
+from tensorboard_activis.capture.keras.model.building import build, is_built
+from tensorboard_activis.capture.keras.model.states import backend_variables_restored
 from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream, random_states

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from tensorboard_activis.capture.keras.batches import as_array
-from tensorboard_activis.capture.keras.compiled import compiled
+from tensorboard_activis.capture.keras.data.batches import as_array
 from tensorboard_activis.capture.keras.intercept import run_intercepted
+from tensorboard_activis.capture.keras.model.compiled import compiled
+from tensorboard_activis.capture.keras.model.states import state_variables
 from tensorboard_activis.capture.keras.reduce import reduce_activations
 from tensorboard_activis.capture.keras.replay import replay
-from tensorboard_activis.capture.keras.states import state_variables
 from tensorboard_activis.capture.keras.targets import Target
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 

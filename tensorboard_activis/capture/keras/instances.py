@@ -6,17 +6,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.content_ids import ContentIds
-from tensorboard_activis.capture.instance_metadata import InstanceMetadata
-from tensorboard_activis.capture.keras.batches import Batch, as_array
-from tensorboard_activis.capture.keras.data import ArrayData
-from tensorboard_activis.capture.keras.datasets import DatasetData
+from tensorboard_activis.capture.instances.content_ids import ContentIds
+from tensorboard_activis.capture.instances.metadata import InstanceMetadata
+from tensorboard_activis.capture.instances.user_columns import RESERVED
+from tensorboard_activis.capture.keras.data.batches import Batch, as_array
+from tensorboard_activis.capture.keras.data.datasets import DatasetData
+from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
+from tensorboard_activis.capture.keras.data.labels import Labels, check_width
+from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
 from tensorboard_activis.capture.keras.forward import Captured
-from tensorboard_activis.capture.keras.labels import Labels, check_width
-from tensorboard_activis.capture.keras.outputs import content, image_channels, loss_names, prediction_output
-from tensorboard_activis.capture.tasks import TaskEvaluator
-from tensorboard_activis.capture.tokens import TokenScores, token_scores
-from tensorboard_activis.capture.user_columns import RESERVED
+from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
+from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import printable
 

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 
 from tensorboard_activis.capture.interrupts import within
-from tensorboard_activis.capture.keras.batches import Batch, spec
-from tensorboard_activis.capture.keras.compiled import compiled
+from tensorboard_activis.capture.keras.data.batches import Batch, spec
 from tensorboard_activis.capture.keras.forward import Captured, Collector, Forward, as_arrays
 from tensorboard_activis.capture.keras.intercept import step_intercepted
-from tensorboard_activis.capture.keras.states import model_state_restored, regularized_variables, state_variables
+from tensorboard_activis.capture.keras.model.compiled import compiled
+from tensorboard_activis.capture.keras.model.states import model_state_restored, regularized_variables, state_variables
 from tensorboard_activis.capture.keras.targets import Target
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import keras
 from keras.src.backend import set_keras_mask
 
-from tensorboard_activis.capture.keras import calls as keras_calls
-from tensorboard_activis.capture.keras.graph_builder import GraphBuilder
+from tensorboard_activis.capture.keras.graph.builder import GraphBuilder
+from tensorboard_activis.capture.keras.graph.nodes import DraftNode
+from tensorboard_activis.capture.keras.graph.symbolic import run_symbolically
 from tensorboard_activis.capture.keras.masks import Masks
-from tensorboard_activis.capture.keras.nodes import DraftNode
-from tensorboard_activis.capture.keras.symbolic import run_symbolically
+from tensorboard_activis.capture.keras.model import calls as keras_calls
 
 #: Called with (key, tensor, mask) of every output tensor; the mask is bool [instances, positions] or None.
 OnOutput = Callable[[str, Any, Any], None]

@@ -10,25 +10,25 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, rounds
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.layers import choose, feed_relu
-from tensorboard_activis.capture.processes import Processes, SingleProcess, rounds
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
-from tensorboard_activis.capture.torch.batch import Batch, broadcast_batch, first_instances, map_tensors
-from tensorboard_activis.capture.torch.batches import Batches, Texts, Unpack
-from tensorboard_activis.capture.torch.buffers import broadcast_buffers
-from tensorboard_activis.capture.torch.evaluation_mode import run_in_evaluation_mode
-from tensorboard_activis.capture.torch.execution_paths import ExecutionPaths
-from tensorboard_activis.capture.torch.export import exported_graph
-from tensorboard_activis.capture.torch.graph import Tracer
+from tensorboard_activis.capture.torch.data.batch import Batch, broadcast_batch, first_instances, map_tensors
+from tensorboard_activis.capture.torch.data.batches import Batches, Texts, Unpack
+from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
+from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader, ends_in_probabilities
+from tensorboard_activis.capture.torch.distributed.buffers import broadcast_buffers
+from tensorboard_activis.capture.torch.graph.execution_paths import ExecutionPaths
+from tensorboard_activis.capture.torch.graph.export import exported_graph
+from tensorboard_activis.capture.torch.graph.layer_outputs import Recording
+from tensorboard_activis.capture.torch.graph.tracer import Tracer
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
-from tensorboard_activis.capture.torch.instance_order import InstanceOrder
-from tensorboard_activis.capture.torch.instances import InstanceReader, PassReader, ends_in_probabilities
-from tensorboard_activis.capture.torch.layer_outputs import Recording
-from tensorboard_activis.capture.torch.modules import unwrap
-from tensorboard_activis.capture.torch.parameters import is_lazy, is_sharded, model_device, parameter_dtype
+from tensorboard_activis.capture.torch.model.evaluation_mode import run_in_evaluation_mode
+from tensorboard_activis.capture.torch.model.modules import unwrap
+from tensorboard_activis.capture.torch.model.parameters import is_lazy, is_sharded, model_device, parameter_dtype
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 
 #: Instances in the forward pass that records the graph. A size that is rare for other axes, so that it shows the batch axis.

@@ -12,12 +12,12 @@ from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.reducers import Reducer
-from tensorboard_activis.capture.torch.call_stack import CallCounts, CallStack
-from tensorboard_activis.capture.torch.layer_outputs import LayerOutput
-from tensorboard_activis.capture.torch.modules import module_paths, output_tensors
-from tensorboard_activis.capture.torch.operators import has_no_node, is_counted, operator_name
+from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
+from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput
+from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
+from tensorboard_activis.capture.torch.model.modules import module_paths, output_tensors
+from tensorboard_activis.capture.torch.model.thread_state import function_mode
 from tensorboard_activis.capture.torch.reduce import reduce_activations
-from tensorboard_activis.capture.torch.thread_state import function_mode
 from tensorboard_activis.errors import ActiVisError
 
 

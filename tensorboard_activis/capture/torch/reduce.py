@@ -7,8 +7,8 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from tensorboard_activis.capture.reducers import Reducer, reducer_name
-from tensorboard_activis.capture.torch.axes import Axes
-from tensorboard_activis.capture.torch.modules import TensorOrPacked
+from tensorboard_activis.capture.torch.graph.axes import Axes
+from tensorboard_activis.capture.torch.model.modules import TensorOrPacked
 from tensorboard_activis.errors import ActiVisError
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from tensorboard_activis.capture.keras.batches import as_array
+from tensorboard_activis.capture.keras.data.batches import as_array
 from tensorboard_activis.capture.keras.forward import Forward
-from tensorboard_activis.capture.keras.graph import record_graph
+from tensorboard_activis.capture.keras.graph.recording import record_graph
 from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.errors import ConfigurationError
 

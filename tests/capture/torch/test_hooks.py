@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tensorboard_activis.capture.torch.evaluation_mode import evaluation_mode
-from tensorboard_activis.capture.torch.graph import record
+from tensorboard_activis.capture.torch.graph.tracer import record
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
+from tensorboard_activis.capture.torch.model.evaluation_mode import evaluation_mode
 from tensorboard_activis.errors import ActiVisError
 
 

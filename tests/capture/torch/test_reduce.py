@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tensorboard_activis.capture.reducers import REDUCERS, reducer_name
-from tensorboard_activis.capture.torch.axes import Axes
+from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.reduce import _REDUCTIONS, reduce_activations
 from tensorboard_activis.errors import ActiVisError
 

@@ -1,0 +1,1 @@
+"""Several processes that log one snapshot together: their communication, what they send, and how they write."""

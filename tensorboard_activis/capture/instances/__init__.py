@@ -1,0 +1,1 @@
+"""What is stored of single instances: ids, columns, content. Numpy and Arrow only."""

@@ -1,0 +1,174 @@
+"""Content of instances (images, audio, text, features) and the table of stored instances with their columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tensorboard_activis.capture.instances.audio import WavEncoder
+from tensorboard_activis.capture.instances.columns import class_column, id_column
+from tensorboard_activis.capture.instances.thumbnails import Thumbnails, is_image
+from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns, arrow
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.printable import printable
+
+#: Inputs [instances, features] with at most this many features are stored as content.
+MOST_FEATURES = 256
+#: With at most this many features, each feature is a column as well: x0, x1, …
+MOST_FEATURE_COLUMNS = 64
+
+Texts = Sequence[str] | Sequence[Sequence[str]]
+#: Waveforms, one per instance, and their sample rate.
+Audio = tuple[np.ndarray | Sequence[np.ndarray], int]
+
+_USER = "user/"
+
+
+class Contents:
+    """Detects content among inputs, texts and audio of batches, and makes the table of stored instances."""
+
+    def __init__(self) -> None:
+        self._thumbnails: Thumbnails | None = None
+        self._clips: WavEncoder | None = None
+        self._texts: bool | None = None
+        self._user = UserColumns()
+
+    @property
+    def decided(self) -> tuple[Any, ...]:
+        """What the first batch decided, for `decide_as` in another process."""
+        thumbnails = None if self._thumbnails is None else self._thumbnails.decided
+        return thumbnails, None if self._clips is None else self._clips.sample_rate, self._texts, self._user.kinds
+
+    def decide_as(self, decided: tuple[Any, ...]) -> None:
+        """Takes over what another process decided, instead of deciding by a first batch."""
+        thumbnails, rate, self._texts, self._user.kinds = decided
+        self._thumbnails = None if thumbnails is None else Thumbnails.from_decided(thumbnails)
+        self._clips = None if rate is None else WavEncoder(rate)
+
+    def columns_of_batch(
+        self,
+        count: int,
+        *,
+        inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        texts: Texts | None = None,
+        columns: Mapping[str, Any] | None = None,
+        pinned: bool = False,
+    ) -> dict[str, np.ndarray]:
+        """Columns of a batch that subset expressions may use besides predictions, as arrays [instances] by their stored names.
+
+        Args:
+            count: number of instances in the batch.
+            inputs: features [instances, features] become x0, x1, …; a mapping gives one-dimensional features by name.
+            texts: per instance a string, or a list of words.
+            columns: user columns.
+            pinned: whether these are pinned instances, for which columns and texts may be missing.
+
+        Raises:
+            ActiVisError: there is not one value per instance, or columns differ from those of earlier batches.
+        """
+        text_columns = {} if pinned and texts is None else self._text_columns(texts, count)
+        others = _features(inputs, count) | self._user.convert(columns, count, partly=pinned)
+        return text_columns | {_USER + name: values for name, values in others.items()}
+
+    def content_of(
+        self,
+        chosen: np.ndarray,
+        *,
+        inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        channels: str = "last",
+        audio: Audio | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Encodes the content of these instances of a batch, as arrays [instances, ...] by their stored names.
+
+        Args:
+            chosen: indices in the batch.
+            inputs: images [instances, height, width, channels] and so on (see `is_image`), or features [instances, features].
+            channels: where images have their channel axis, "first" or "last".
+            audio: waveforms and their sample rate.
+        """
+        if audio is not None:
+            waves, rate = audio
+            self._clips = self._clips or WavEncoder(rate)
+            return {"audio": _objects(self._clips.encode([waves[index] for index in chosen]))}
+        if inputs is None or isinstance(inputs, Mapping):
+            return {}
+        if self._thumbnails is None and is_image(inputs, channels):
+            self._thumbnails = Thumbnails(inputs, channels)
+        if self._thumbnails is not None:
+            return {"image": _objects(self._thumbnails.encode(inputs[chosen]))}
+        if _is_features(inputs) and inputs.shape[1] <= MOST_FEATURES:
+            return {"features": inputs[chosen].astype(np.float32)}
+        return {}
+
+    def columns(self, stored: Mapping[str, np.ndarray]) -> dict[str, pa.Array]:
+        """Converts the columns of `columns_of_batch`, whole or in part, to Arrow, by their names in the table."""
+        columns = {}
+        if "text" in stored:
+            columns["text"] = pa.array(stored["text"].tolist(), pa.string())
+        if "words" in stored:
+            columns["words"] = pa.array(stored["words"].tolist(), pa.list_(pa.string()))
+        return columns | {
+            name.removeprefix(_USER): arrow(values) for name, values in stored.items() if name.startswith(_USER)
+        }
+
+    def table(self, stored: Mapping[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
+        """The table of stored instances: id, whether it is pinned, label, user columns, content."""
+        fields: dict[str, Any] = {"id": id_column(stored["id"])}
+        content: dict[str, str] = {}
+        if "pinned" in stored:
+            fields["pinned"] = pa.array(stored["pinned"])
+        if "label" in stored:
+            fields["label"] = class_column(stored["label"], class_names)
+        fields |= self.columns(stored)
+        if "features" in stored:
+            features = stored["features"]
+            fields["features"] = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])
+            content = {"content": "numbers"}
+        if "text" in stored:
+            content = {"content": "text"}
+        if "audio" in stored:
+            fields["audio"] = pa.array(stored["audio"].tolist(), pa.binary())
+            content = {"content": "audio"}
+        if "image" in stored:
+            fields["image"] = pa.array(stored["image"].tolist(), pa.binary())
+            content = {"content": "image", "ink": str(int(self._thumbnails is not None and self._thumbnails.ink))}
+        return pa.table(fields).replace_schema_metadata({f"activis.{name}": value for name, value in content.items()})
+
+    def _text_columns(self, texts: Texts | None, count: int) -> dict[str, np.ndarray]:
+        if self._texts is not None and (texts is not None) != self._texts:
+            raise ActiVisError("Some batches have texts and others have none. Give all of them, or none.")
+        self._texts = texts is not None
+        if texts is None:
+            return {}
+        if isinstance(texts, str) or len(texts) != count:
+            got = "one text" if isinstance(texts, str) else f"{len(texts)} texts"
+            raise ActiVisError(f"There are {got} for a batch of {count} instances.")
+        if all(isinstance(text, str) for text in texts):
+            return {"text": _objects([printable(str(text)) for text in texts])}
+        words = [[text] if isinstance(text, str) else list(text) for text in texts]
+        words = [[printable(str(word)) for word in part] for part in words]
+        return {"text": _objects([" ".join(part) for part in words]), "words": _objects(words)}
+
+
+def _features(inputs: np.ndarray | Mapping[str, np.ndarray] | None, count: int) -> dict[str, np.ndarray]:
+    if isinstance(inputs, Mapping):
+        flat = {name: np.asarray(values) for name, values in inputs.items()}
+        return {
+            printable(str(name)): values.reshape(count).astype(np.int64 if values.dtype.kind in "iu" else np.float64)
+            for name, values in flat.items()
+            if values.dtype.kind in "iuf" and values.shape in ((count,), (count, 1)) and str(name) not in RESERVED
+        }
+    if inputs is not None and _is_features(inputs) and 0 < inputs.shape[1] <= MOST_FEATURE_COLUMNS:
+        return {f"x{index}": inputs[:, index].astype(np.float32) for index in range(inputs.shape[1])}
+    return {}
+
+
+def _is_features(inputs: np.ndarray) -> bool:
+    return inputs.ndim == 2 and inputs.dtype.kind == "f"
+
+
+def _objects(values: Sequence[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

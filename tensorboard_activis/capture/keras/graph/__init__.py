@@ -1,0 +1,1 @@
+"""The model's graph, recorded in a symbolic run or a trace."""

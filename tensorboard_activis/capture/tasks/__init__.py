@@ -1,0 +1,1 @@
+"""What the model is for: detection of the task, and the predictions of a batch for each task."""

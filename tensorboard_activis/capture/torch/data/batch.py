@@ -1,0 +1,109 @@
+"""The normalized form of a batch, and operations on all tensors of a nested value."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tensorboard_activis.capture.distributed.processes import Processes, broadcast
+from tensorboard_activis.capture.distributed.serialization import SerializationError, serialize
+from tensorboard_activis.capture.torch.distributed.serialization import DECODERS, encode
+from tensorboard_activis.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of evaluation data, split into the model's inputs, labels and texts.
+
+    Attributes:
+        args, kwargs: what the model is called with.
+        labels: as the data loader gave them; None if there are none.
+        instances: how many the batch has.
+        mask: bool [instances, positions], False in padding; None without padding mask.
+        texts: one text or list of tokens per instance, None if unknown.
+        raw: the whole batch as the data loader gave it.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    labels: Any
+    instances: int
+    mask: torch.Tensor | None
+    texts: Sequence[str] | Sequence[Sequence[str]] | None = None
+    raw: Any = None
+
+
+def map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Applies a function to every tensor of a nested value and returns the result; numpy arrays become tensors first."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiubc":
+        value = torch.as_tensor(value)
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    if isinstance(value, Mapping):
+        return {key: map_tensors(inner, function) for key, inner in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        if isinstance(value, nn.utils.rnn.PackedSequence):
+            return value
+        return type(value)(*(map_tensors(inner, function) for inner in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_tensors(inner, function) for inner in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(
+            value, **{entry.name: map_tensors(getattr(value, entry.name), function) for entry in fields(value)}
+        )
+    return value
+
+
+def all_tensors(value: Any) -> list[torch.Tensor]:
+    """Every tensor of a nested value, in order."""
+    tensors: list[torch.Tensor] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        tensors.append(tensor)
+        return tensor
+
+    map_tensors(value, keep)
+    return tensors
+
+
+def first_instances(batch: Batch, count: int) -> Batch:
+    """The first `count` instances of a batch; the batch itself if it has no more."""
+    if batch.instances <= count:
+        return batch
+
+    def shorten(tensor: torch.Tensor) -> torch.Tensor:
+        batch_axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
+        return tensor.narrow(batch_axes[0], 0, count) if batch_axes else tensor
+
+    mask = None if batch.mask is None else batch.mask[:count]
+    return Batch(map_tensors(batch.args, shorten), map_tensors(batch.kwargs, shorten), batch.labels, count, mask)
+
+
+def broadcast_batch(processes: Processes, local: Batch | None) -> Batch | None:
+    """Broadcasts the batch of the first process that has one to all processes; the others get it without `texts` and `raw`.
+
+    If one of the batches cannot be serialized, each process gets its own back.
+
+    Raises:
+        ConfigurationError: this process has no batch, and that of the other process cannot be serialized.
+    """
+    if processes.size == 1:
+        return local
+    content = None if local is None else (local.args, local.kwargs, local.labels, local.instances, local.mask)
+    try:
+        sendable = content is None or bool(serialize(content, encode))
+    except SerializationError:
+        sendable = False
+    if processes.any(not sendable):
+        if local is None:
+            raise ConfigurationError(
+                "This process has no data, and needs a batch of another one to know what the model is given. What batches hold "
+                "is more than tensors, numpy arrays, numbers and texts, in lists, tuples and dicts, and cannot be sent. Give "
+                "every process some data."
+            )
+        return local
+    received = broadcast(processes, content, encode, DECODERS)
+    return local if received is content or received is None else Batch(*received)

@@ -1,0 +1,278 @@
+"""Instance ids, labels, outputs, content and columns of torch batches, in the form that the recorder takes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.instances.contents import Contents
+from tensorboard_activis.capture.instances.metadata import InstanceMetadata, checked_ids
+from tensorboard_activis.capture.instances.thumbnails import CHANNELS
+from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns
+from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
+from tensorboard_activis.capture.torch.data.batches import Batches
+from tensorboard_activis.capture.torch.data.content_ids import ContentIds
+from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
+from tensorboard_activis.capture.torch.data.labels import Labels, check_width
+from tensorboard_activis.capture.torch.data.scores import find_scores
+from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
+
+#: Sampling rate in Hz of inputs that are waveforms, or a function of a batch that returns waveforms and their sampling rate.
+Audio = int | Callable[[Any], tuple[Any, int]]
+
+#: Names of the input to show as content, where there are several inputs.
+_DISPLAYED = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
+#: Types of a model's last node whose outputs are probabilities, or are not; for others the values decide.
+_PROBABILITIES = {"Softmax", "softmax", "Sigmoid", "sigmoid"}
+_SCORES = {"Linear", "Bilinear", "linear", "LogSoftmax", "log_softmax"}
+_VIEWS = {"squeeze", "view", "reshape", "flatten", "float", "to", "getitem", "contiguous", "Flatten", "Identity"}
+
+
+class InstanceReader:
+    """Reads instance ids, labels, outputs, content and columns out of batches.
+
+    Arguments:
+        data: the evaluation data.
+        order: how its instances are identified.
+        first: its first batch.
+        output: the model's output for the first `instances` instances of that batch.
+        class_names, task, id, columns, audio: as in `ActiVisLogger`.
+
+    Attributes:
+        problem: message that says why the labels cannot be used; "" if they can.
+
+    Raises:
+        ConfigurationError: labels, class names, task or the user's ids and columns do not fit each other or the model.
+    """
+
+    def __init__(
+        self,
+        data: Batches,
+        order: InstanceOrder,
+        first: Batch,
+        output: Any,
+        instances: int,
+        *,
+        class_names: Sequence[str] | None = None,
+        task: str | None = None,
+        id: Any = None,
+        columns: Any = None,
+        audio: Audio | None = None,
+    ) -> None:
+        self._task, self._audio = task, audio
+        self._metadata = InstanceMetadata(id, columns)
+        self._metadata.check(order.instances, fixed_order=order.fixed)
+        self._order = order
+        self._labelled_positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
+        scores = find_scores(output, instances, self._labelled_positions)
+        if scores is None and self._labelled_positions is not None:
+            self._labelled_positions, scores = None, find_scores(output, instances)
+        width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[-1])
+        if task not in ("none", "regression", "ranking"):
+            check_width(class_names, width)
+        self._labels = Labels(class_names, first.labels, width, task, None if self._labelled_positions is None else 1)
+        self.problem = self._labels.problem
+        if self.problem and task not in (None, "none"):
+            raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
+        self._causal = self._labels.kind == "positions" and _labels_are_inputs(first)
+        if audio is not None and first.raw is not None:  # not a batch of another process
+            self._audio_of(first)
+
+    def begin(self) -> "PassReader":
+        """The reader of ids and columns for one pass over the data."""
+        content = ContentIds() if self._order.by_content and not self._metadata.has_ids else None
+        return PassReader(self._metadata, content, self._order.begin())
+
+    def begin_pinned(self) -> "PassReader":
+        """The reader for pinned instances, whose ids and columns come only from the user's functions."""
+        return PassReader(
+            self._metadata.functions_only, None, InstanceIndices(None, for_user_data=False, are_ids=False)
+        )
+
+    def first(self, batch: Batch, output: Any, instances: int) -> dict[str, Any]:
+        """All that `SnapshotCollector.add` takes except activations, for the first instances of a batch.
+
+        Arguments:
+            output: the model's output for these.
+            instances: how many.
+
+        Raises:
+            ConfigurationError: a function that the user gave fails.
+        """
+        try:
+            described = self.begin().read(batch)
+            outputs = self.describe(batch, output, instances)
+            # Checked for the whole batch, before the first instances are taken.
+            Contents().columns_of_batch(batch.instances, texts=batch.texts)
+            ids = described["ids"]
+            described["ids"] = None if ids is None else checked_ids(ids, batch.instances)[:instances].tolist()
+            columns = UserColumns().convert(described["columns"], batch.instances)
+            described["columns"] = {name: values[:instances] for name, values in columns.items()}
+        except ConfigurationError:
+            raise
+        except ActiVisError as error:
+            raise ConfigurationError(str(error)) from error
+        except Exception as error:
+            raise ConfigurationError(
+                f"id=, columns= or audio= failed on the first batch: {type(error).__name__}: {error}. A function gets the batch "
+                "as data yields it."
+            ) from error
+        return described | outputs
+
+    def describe(self, batch: Batch, output: Any, instances: int | None = None) -> dict[str, Any]:
+        """What `SnapshotCollector.add` takes except activations, ids and columns.
+
+        Arguments:
+            output: the model's output.
+            instances: number of instances that `output` is of, the first of the batch; None: all of the batch.
+        """
+        selection = slice(instances)
+        labels = self._labels.convert(batch.labels)
+        positions = (
+            labels.shape[1]
+            if labels is not None and labels.ndim == 2 and self._labelled_positions is not None
+            else None
+        )
+        labels = None if labels is None else labels[selection]
+        scores = find_scores(output, instances or batch.instances, positions)
+        outputs: Any = None
+        if scores is not None and positions is not None:
+            label_tensor = torch.from_numpy(labels)
+            mask = None if batch.mask is None else batch.mask[selection].to(scores.device)
+            outputs = torch_token_scores(scores, label_tensor, mask, causal=self._causal)
+        elif scores is not None:
+            outputs = scores.float().numpy(force=True)
+        texts = None if batch.texts is None else list(batch.texts)[selection]
+        described = {"labels": labels, "outputs": outputs, "texts": texts}
+        if self._audio is not None:
+            waves, rate = self._audio_of(batch)
+            return described | {"audio": (waves[selection], rate)}
+        shown = _displayed_input(batch)
+        if shown is None:
+            return described
+        channels_last = shown.ndim == 4 and shown.shape[1] not in CHANNELS and shown.shape[3] in CHANNELS
+        return described | {"inputs": shown[selection], "channels": "last" if channels_last else "first"}
+
+    def _audio_of(self, batch: Batch) -> tuple[Any, int]:
+        if isinstance(self._audio, int) or self._audio is None:
+            shown = _displayed_input(batch)
+            if shown is None or shown.ndim not in (2, 3):
+                got = "none" if shown is None else f"shape {shown.shape}"
+                raise ConfigurationError(
+                    "audio= as a number says that inputs are waveforms, [instances, samples] or [instances, channels, samples]; "
+                    f"got {got}. Give audio= as a function of a batch that returns (waveforms, samples per second)."
+                )
+            return shown, int(self._audio or 0)
+        waves, rate = self._audio(batch.raw)
+        return waves.numpy(force=True) if isinstance(waves, torch.Tensor) else [
+            np.asarray(wave) for wave in waves
+        ], rate
+
+
+class PassReader:
+    """Reads instance ids and columns, batch by batch, in one pass over the data."""
+
+    def __init__(self, metadata: InstanceMetadata, content_ids: ContentIds | None, indices: InstanceIndices) -> None:
+        self._metadata, self._content_ids, self._indices = metadata, content_ids, indices
+        self._position = 0
+
+    def read(self, batch: Batch) -> dict[str, Any]:
+        """Ids and columns of the next batch, for `SnapshotCollector.add`. Called before the batch is moved to another device."""
+        start, count = self._position, batch.instances
+        ids, columns = self._metadata.for_batch(batch.raw, start, count, self._indices.for_user_data(start, count))
+        self._position += count
+        if ids is None:
+            ids = (
+                self._content_ids.for_batch(batch) if self._content_ids is not None else self._indices.ids(start, count)
+            )
+        ids = ids.tolist() if isinstance(ids, torch.Tensor) else ids
+        return {
+            "ids": ids,
+            "columns": _features(batch) | {name: _as_numpy(each) for name, each in (columns or {}).items()},
+        }
+
+    def skip(self, batch: Batch) -> None:
+        """Skips a batch that another process evaluates."""
+        self._position += batch.instances
+
+    def end(self) -> None:
+        """Ends the pass.
+
+        Raises:
+            ActiVisError: the user gave more ids or columns than there are instances.
+        """
+        if self._indices.for_user_data(0, 0) is None:
+            self._metadata.check_all_used(self._position)
+
+
+def ends_in_probabilities(graph: schema.Graph) -> bool | None:
+    """Whether the model ends in a softmax or sigmoid; None if its graph does not show it."""
+    nodes = {node.key: node for node in graph.nodes}
+    key = "/output"
+    for _ in range(8):
+        sources = {edge.source for edge in graph.edges if edge.target == key}
+        if len(sources) != 1:
+            return None
+        key = sources.pop()
+        kind = nodes[key].type
+        if kind not in _VIEWS:
+            return True if kind in _PROBABILITIES else False if kind in _SCORES else None
+    return None
+
+
+def _displayed_input(batch: Batch) -> np.ndarray | None:
+    """The input to show as content, [instances, ...]; None if no input has a batch axis."""
+    named = [batch.kwargs[name] for name in _DISPLAYED if name in batch.kwargs]
+    for tensor in all_tensors([named, batch.args, batch.kwargs]):
+        if tensor.is_nested or not tensor.dim():
+            continue
+        batch_axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
+        if batch_axes:
+            values = tensor.movedim(batch_axes[0], 0)
+            return (values.float() if values.is_floating_point() else values).numpy(force=True)
+    return None
+
+
+def _features(batch: Batch) -> dict[str, np.ndarray]:
+    """Named inputs with one number per instance, as where a model gets the columns of a table one by one."""
+    named_inputs = [batch.kwargs, *(value for value in batch.args if isinstance(value, Mapping))]
+    columns = {}
+    for inputs in named_inputs:
+        for name, value in inputs.items():
+            one_number_each = isinstance(value, torch.Tensor) and value.shape in (
+                (batch.instances,),
+                (batch.instances, 1),
+            )
+            if one_number_each and isinstance(name, str) and name not in RESERVED and not value.is_complex():
+                columns[name] = _as_numpy(value.reshape(batch.instances))
+    return columns
+
+
+def _as_numpy(values: Any) -> Any:
+    if not isinstance(values, torch.Tensor):
+        return values
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy(force=True)
+
+
+def _labelled_positions(labels: Any) -> int | None:
+    """Number of labelled positions per instance, for integer labels [instances, positions]; None for other labels."""
+    if isinstance(labels, (torch.Tensor, np.ndarray)) and labels.ndim == 2 and labels.shape[1] > 0:
+        whole = not labels.is_floating_point() if isinstance(labels, torch.Tensor) else labels.dtype.kind in "iu"
+        return int(labels.shape[1]) if whole else None
+    return None
+
+
+def _labels_are_inputs(batch: Batch) -> bool:
+    """Whether the labels are the input tokens, as for a causal language model."""
+    labels = torch.as_tensor(batch.labels)
+    labelled = labels >= 0
+    return bool(labelled.any()) and any(
+        tensor.shape == labels.shape
+        and not tensor.is_floating_point()
+        and tensor.dtype != torch.bool
+        and bool((tensor.to(labels.device) == labels)[labelled].all())
+        for tensor in all_tensors([batch.args, batch.kwargs])
+    )

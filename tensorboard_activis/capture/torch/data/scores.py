@@ -1,0 +1,35 @@
+"""Finds the logits, or predicted numbers, in a model's output."""
+
+from typing import Any
+
+import torch
+
+from tensorboard_activis.capture.torch.model.modules import nested_tensors
+
+
+def find_scores(output: Any, instances: int, positions: int | None = None) -> torch.Tensor | None:
+    """The tensor with one score per class, or one number, for each instance: `logits` if the output has one of that name.
+
+    Arguments:
+        output: of the model, nested or not.
+        instances: in the batch.
+        positions: how many positions of each instance have labels; scores are then [instances, positions, classes].
+
+    Returns:
+        [instances, classes] or [instances], with `positions` [instances, positions, classes]; None if the output is something else
+        (a map, a sequence).
+    """
+    tensors = [(key_path, tensor) for key_path, tensor in nested_tensors(output) if isinstance(tensor, torch.Tensor)]
+    logits = [tensor for key_path, tensor in tensors if "logits" in key_path]
+    for tensor in logits or [tensor for _, tensor in tensors[:1]]:
+        if not tensor.dim() or tensor.shape[0] != instances or tensor.is_complex() or tensor.is_nested:
+            continue
+        tensor = tensor.dequantize() if tensor.is_quantized else tensor
+        if tensor.dim() in (1, 2) and positions is None:
+            return tensor
+        if tensor.dim() == 3 and positions is not None:
+            if tensor.shape[1] == positions:
+                return tensor
+            if tensor.shape[2] == positions:  # as cross_entropy has it: [instances, classes, positions]
+                return tensor.transpose(1, 2)
+    return None

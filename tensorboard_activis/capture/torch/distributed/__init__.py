@@ -1,0 +1,1 @@
+"""Communication by torch.distributed, and what only torch has to send."""

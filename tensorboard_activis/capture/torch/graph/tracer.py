@@ -1,0 +1,359 @@
+"""Records the graph of a torch model in one eager forward pass.
+
+Forward hooks and a TorchFunctionMode see each module call and each operator with its input and output tensors. Unlike
+torch.jit.trace and torch.export this works for every model that runs; its limit is that it sees one path through the model.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.interrupts import bracketed, within
+from tensorboard_activis.capture.torch.graph.axes import Axes, axes_after_module, axes_after_operator, axes_of_input
+from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
+from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack, Frame
+from tensorboard_activis.capture.torch.graph.indexing import axes_after_indexing
+from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, Recording, TensorLocation
+from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
+from tensorboard_activis.capture.torch.model.modules import (
+    TensorOrPacked,
+    is_builtin,
+    module_paths,
+    nested_tensors,
+    output_tensors,
+    type_name,
+)
+from tensorboard_activis.capture.torch.model.thread_state import function_mode
+
+
+def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], instances: int) -> Recording:
+    """Runs the model once and records its graph. The caller has put the model into evaluation mode and turned gradients off.
+
+    Arguments:
+        model: the user's own model, unwrapped.
+        args, kwargs: its input.
+        instances: in the input.
+    """
+    return Tracer(model, instances).run(args, kwargs)
+
+
+def record_graph(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], instances: int) -> schema.Graph:
+    """As `record`, the graph alone."""
+    return record(model, args, kwargs, instances).graph
+
+
+@dataclass(frozen=True)
+class _TrackedTensor:
+    """A tensor that depends on the input, and the key of the node that made it. Referenced here, so that its `id` is not reused."""
+
+    tensor: torch.Tensor
+    producer: str
+    axes: Axes
+
+
+@dataclass
+class _RunningModule:
+    """A module call that is running: its inputs that depend on the data, and the ids of the tensors made in it."""
+
+    frame: Frame
+    inputs: list[_TrackedTensor]
+    shapes: str
+    tensor_ids: set[int] = field(default_factory=set)
+    child_ran: bool = False
+
+
+class Tracer(TorchFunctionMode):
+    """Records one forward pass of a model.
+
+    Arguments:
+        model: the user's own model, unwrapped.
+        instances: in the input.
+    """
+
+    def __init__(self, model: nn.Module, instances: int) -> None:
+        super().__init__()
+        self._model = model
+        self._instances = instances
+        self._modules_by_path = module_paths(model)
+        self._stack = CallStack()
+        self._running: list[_RunningModule] = []
+        self._tracked_tensors: dict[int, _TrackedTensor] = {}
+        self._builder = GraphBuilder(self._modules_by_path)
+        self._layer_outputs: dict[str, LayerOutput] = {}
+        # True only in our own pass: a call of another thread, which waited for its end, may reach the hooks after it.
+        self._active = False
+        self._paused = False  # while a hook runs our own code
+        self._operator_counts: Counter[str] = Counter()
+
+    def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
+        """Runs the forward pass."""
+        handles: list[RemovableHandle] = []
+
+        def attach() -> None:
+            for path, module in self._modules_by_path.items():
+                if not isinstance(module, torch.jit.ScriptModule):
+                    handles.append(module.register_forward_pre_hook(self._pre_hook(path), with_kwargs=True))
+                    handles.append(module.register_forward_hook(self._forward_hook(path)))
+
+        def forward() -> Any:
+            self._add_inputs(args, kwargs)
+            self._active = True
+            output = within(lambda: self._model(*args, **kwargs), function_mode(self))
+            self._add_outputs(output)
+            return output
+
+        def detach(failed: bool) -> None:
+            self._active = False
+            for handle in handles:
+                handle.remove()
+
+        output = bracketed(attach, forward, detach)
+        return Recording(self._builder.graph(self._stack.calls), self._layer_outputs, output, self.calls)
+
+    @property
+    def calls(self) -> CallCounts:
+        """How often the last forward pass called each module and operator."""
+        return CallCounts.from_counters(self._stack.calls, self._operator_counts)
+
+    @property
+    def failed_in(self) -> str:
+        """After a forward pass that raised: the module that was running, and the shapes of its inputs; for messages."""
+        if not self._running:
+            return "the model itself"
+        last = self._running[-1]
+        module = self._modules_by_path[last.frame.path]
+        return f"{last.frame.key or 'the model itself'} ({type_name(module)}), which got {last.shapes}"
+
+    def _add_inputs(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        named = [(name, value) for name, value in kwargs.items()]
+        if len(args) == 1 and not named:
+            self._add_input("input", args[0])
+        else:
+            names = _argument_names(self._model, len(args))
+            for name, value in [*zip(names, args, strict=True), *named]:
+                self._add_input(name, value)
+
+    def _add_input(self, name: str, value: Any) -> None:
+        for key_path, tensor in output_tensors(value):
+            if isinstance(tensor, torch.Tensor):
+                key = self._builder.unused_key(f"/{name}{key_path}")
+                axes = axes_of_input(tensor.shape, self._instances)
+                self._builder.add(DraftNode(key, "", "input", "input", outputs=(self._shape(tensor, axes),)))
+                self._tracked_tensors[id(tensor)] = _TrackedTensor(tensor, key, axes)
+
+    def _add_outputs(self, output: Any) -> None:
+        for key_path, tensor in output_tensors(output):
+            value = self._tracked(tensor)
+            if value is not None:
+                key = self._builder.unused_key(f"/output{key_path}")
+                shape = self._shape(tensor, value.axes)
+                self._builder.add(DraftNode(key, "", "output", "output", outputs=(shape,)))
+                self._builder.add_edge(value.producer, key, shape)
+
+    def _pre_hook(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
+            if not self._active:
+                return
+            self._paused = True
+            if self._running:
+                self._running[-1].child_ran = True
+            frame = self._stack.push(path)
+            del self._running[len(self._stack.frames) - 1 :]
+            inputs = [
+                value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None
+            ]
+            shapes = ", ".join(_describe_tensor(tensor) for _, tensor in nested_tensors([args, kwargs])) or "no tensor"
+            self._running.append(_RunningModule(frame, inputs, shapes))
+            for key, (outer, call, parent) in self._stack.containers.items():
+                self._builder.add(
+                    DraftNode(key, parent, "module", type_name(self._modules_by_path[outer]), outer, call)
+                )
+            self._builder.add(DraftNode(frame.key, frame.parent, "module", type_name(module), path, frame.call))
+            self._paused = False
+
+        return hook
+
+    def _forward_hook(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            if not self._active:
+                return
+            self._paused = True
+            frame = self._stack.pop(path)
+            running = None
+            while self._running and running is None:
+                last = self._running.pop()
+                running = last if last.frame is frame else None
+            if running is not None:
+                self._finish_module(module, running, output)
+                if self._running:
+                    self._running[-1].tensor_ids |= running.tensor_ids
+            self._paused = False
+
+        return hook
+
+    def _finish_module(self, module: nn.Module, running: _RunningModule, output: Any) -> None:
+        """Adds the outputs of a module that has run, and its edges unless it has nodes inside."""
+        frame = running.frame
+        children = self._builder.children(frame.key)
+        if children and frame.key and is_builtin(module) and not running.child_ran:
+            self._merge_into_single_node(frame.key, children, running)
+            children = set()
+        is_single_node = not children and bool(frame.key)
+        if is_single_node:
+            self._builder.mark_as_single_node(frame.path)
+        shapes = []
+        for key_path, tensor in output_tensors(output):
+            axes = self._axes_after(module, running, key_path, tensor) if is_single_node else self._known_axes(tensor)
+            shape = self._shape(tensor, axes)
+            shapes.append(shape)
+            key = frame.key + key_path
+            is_port = bool(key_path and frame.key)
+            value = self._tracked(tensor)
+            self._add_layer_output(key, tensor, axes, TensorLocation(frame.path, frame.call, key_path))
+            if is_port:
+                self._builder.add(DraftNode(key, frame.key, "output", "output", outputs=(shape,)))
+            if is_single_node:
+                for source in running.inputs:
+                    self._builder.add_edge(source.producer, key, self._shape(source.tensor, source.axes))
+            elif is_port and value is not None:
+                self._builder.add_edge(value.producer, key, shape)
+            if is_single_node or is_port:
+                self._track(tensor, key, axes, running)
+        self._builder.drafts[frame.key].outputs = tuple(shapes)
+
+    def _axes_after(self, module: nn.Module, running: _RunningModule, key_path: str, tensor: TensorOrPacked) -> Axes:
+        """Axes of an output tensor of a module that is one node."""
+        if not isinstance(tensor, torch.Tensor):
+            return Axes(0, 2)  # packed sequences, when they are padded
+        value = self._tracked(tensor)
+        if value is not None and id(tensor) in running.tensor_ids and not is_builtin(module):
+            return value.axes  # propagated through the operators inside, which have no nodes
+        input_axes = [(value.tensor.shape, value.axes) for value in running.inputs]
+        return axes_after_module(module, key_path, torch.Size(_sizes(tensor)), input_axes, self._instances)
+
+    def _known_axes(self, tensor: TensorOrPacked) -> Axes:
+        """Axes of an output tensor of a module with nodes inside: as they were propagated."""
+        if not isinstance(tensor, torch.Tensor):
+            return Axes(0, 2)
+        value = self._tracked(tensor)
+        return value.axes if value is not None else axes_of_input(torch.Size(_sizes(tensor)), self._instances)
+
+    def _merge_into_single_node(self, key: str, children: set[str], running: _RunningModule) -> None:
+        """Makes a module one node: removes the nodes inside it."""
+        self._builder.remove(children)
+        for child in children:
+            self._layer_outputs.pop(child, None)
+        for tensor_id in running.tensor_ids:
+            value = self._tracked_tensors[tensor_id]
+            if value.producer in children:
+                self._tracked_tensors[tensor_id] = _TrackedTensor(value.tensor, key, value.axes)
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._paused:
+            return func(*args, **kwargs)
+        inputs = [value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None]
+        output = func(*args, **kwargs)
+        self._add_operator(func, args, kwargs, inputs, output)
+        return output
+
+    def _add_operator(self, func: Any, args: Any, kwargs: Any, inputs: list[_TrackedTensor], output: Any) -> None:
+        """Adds a node for an operator, and edges from the nodes of its inputs. Without a node, it passes its inputs on."""
+        name = operator_name(func)
+        if is_counted(name):
+            self._operator_counts[name] += 1
+        changed = args[0] if name == "setitem" and args else output
+        outputs = [
+            (key_path, tensor) for key_path, tensor in output_tensors(changed) if isinstance(tensor, torch.Tensor)
+        ]
+        if not outputs:
+            return
+        no_node = has_no_node(name, [tensor for _, tensor in outputs])
+        call_site = None if no_node else self._stack.operator(name)
+        if not inputs or not self._running:
+            return
+        running = self._running[-1]
+        input_axes = [(value.tensor.shape, value.axes) for value in inputs]
+
+        def call(first: torch.Tensor) -> Any:
+            return func(first, *args[1:], **kwargs)
+
+        def axes_of(value: Any) -> Axes | None:
+            tracked = self._tracked(value) if isinstance(value, torch.Tensor) else None
+            return None if tracked is None else tracked.axes
+
+        all_axes = []
+        for _, tensor in outputs:
+            axes = axes_after_indexing(name, args, kwargs, tensor.shape, axes_of, self._instances)
+            all_axes.append(axes or axes_after_operator(name, call, tensor.shape, input_axes, self._instances))
+        if call_site is None:
+            for (_, tensor), axes in zip(outputs, all_axes, strict=True):
+                self._track(tensor, inputs[0].producer, axes, running)
+            return
+        frame, ordinal = call_site
+        key = self._builder.unused_key(f"{frame.key}/{name}")
+        shapes = [self._shape(tensor, axes) for (_, tensor), axes in zip(outputs, all_axes, strict=True)]
+        self._builder.add(DraftNode(key, frame.key, "operator", name, outputs=tuple(shapes)))
+        for value in inputs:
+            self._builder.add_edge(value.producer, key, self._shape(value.tensor, value.axes))
+        self._add_layer_output(
+            key, outputs[0][1], all_axes[0], TensorLocation(frame.path, frame.call, outputs[0][0], name, ordinal)
+        )
+        for (_, tensor), axes in zip(outputs, all_axes, strict=True):
+            self._track(tensor, key, axes, running)
+
+    def _track(self, tensor: TensorOrPacked, producer: str, axes: Axes, running: _RunningModule) -> None:
+        """Registers a tensor as output of a node."""
+        data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
+        if not isinstance(tensor, torch.Tensor):
+            # Packed sequences are sorted by length, unless they came in that order.
+            axes = Axes(None, data.dim() - 1, gathered=tensor.sorted_indices is not None)
+        self._tracked_tensors[id(data)] = _TrackedTensor(data, producer, axes)
+        running.tensor_ids.add(id(data))
+
+    def _tracked(self, tensor: TensorOrPacked) -> _TrackedTensor | None:
+        """What is known of a tensor; None if it does not depend on the input."""
+        data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
+        return self._tracked_tensors.get(id(data))
+
+    def _add_layer_output(self, key: str, tensor: TensorOrPacked, axes: Axes, location: TensorLocation) -> None:
+        if axes.batch is not None:
+            shape, _ = axes.unflattened(_sizes(tensor), self._instances)
+            self._layer_outputs[key] = LayerOutput(location, shape, axes, self._instances)
+
+    def _shape(self, tensor: TensorOrPacked, axes: Axes) -> schema.Shape:
+        unflattened, axes = axes.unflattened(_sizes(tensor), self._instances)
+        sizes = list(unflattened)
+        if axes.batch is not None and axes.batch < len(sizes):
+            sizes[axes.batch] = -1
+        data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
+        return schema.Shape(tuple(sizes), str(data.dtype).removeprefix("torch."))
+
+
+def _sizes(tensor: TensorOrPacked) -> tuple[int, ...]:
+    """Shape of a tensor; of packed sequences and nested tensors, the shape when padded."""
+    if not isinstance(tensor, torch.Tensor):  # packed sequences: as they are when padded
+        return (int(tensor.batch_sizes[0]), len(tensor.batch_sizes), *tensor.data.shape[1:])
+    if tensor.is_nested:
+        return tuple(torch.nested.to_padded_tensor(tensor, 0.0).shape)
+    return tuple(tensor.shape)
+
+
+def _describe_tensor(tensor: TensorOrPacked) -> str:
+    return f"{tuple(_sizes(tensor))} {str(tensor.data.dtype).removeprefix('torch.')}"
+
+
+def _argument_names(model: nn.Module, count: int) -> list[str]:
+    """Names of the model's first positional arguments."""
+    code = getattr(model.forward, "__code__", None)
+    names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
+    return names[:count] if len(names) >= count else ["input", *(f"input_{index}" for index in range(1, count))][:count]

@@ -1,0 +1,174 @@
+"""Evaluation data in all its forms, and what labels mean."""
+
+import keras
+import numpy as np
+import pytest
+
+from tensorboard_activis.capture.keras.data.evaluation_data import evaluation_data
+from tensorboard_activis.capture.keras.data.labels import Labels, check_width
+from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
+from tensorboard_activis.errors import ConfigurationError
+
+X = np.arange(7 * 5 * 3, dtype="float64").reshape(7, 5, 3)
+Y = np.arange(7) % 3
+
+
+def test_arrays_are_cut_into_batches_of_the_model_s_type():
+    data = evaluation_data(X, Y, 4)
+    batches = list(data)
+    assert [batch.inputs.shape for batch in batches] == [(4, 5, 3), (3, 5, 3)]
+    assert batches[0].inputs.dtype == np.float32
+    np.testing.assert_array_equal(np.concatenate([batch.labels for batch in batches]), Y)
+    np.testing.assert_array_equal(batches[1].raw[0], X[4:])
+    assert data.by_position
+    assert data.fixed_order
+    assert data.specs.shape == (None, 5, 3)
+    assert len(list(data)) == data.batches == 2
+
+
+def test_structures_lists_and_tensors():
+    data = evaluation_data({"left": X, "right": X[..., 0].astype(np.int32)}, {"out": Y}, 10)
+    (batch,) = data
+    assert batch.inputs["right"].dtype == np.int32
+    assert batch.labels["out"].tolist() == Y.tolist()
+    (batch,) = evaluation_data([X, X[:, 0]], None, 10)
+    assert [part.shape for part in batch.inputs] == [(7, 5, 3), (7, 3)]
+    (batch,) = evaluation_data([[1, 2], [3, 4], [5, 6]], [0, 1, 0], 10)
+    assert batch.inputs.shape == (3, 2)
+    (batch,) = evaluation_data(keras.ops.convert_to_tensor(X), keras.ops.convert_to_tensor(Y), 10)
+    assert isinstance(batch.inputs, np.ndarray)
+
+
+class Sequence(keras.utils.PyDataset):
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, number: int):
+        rows = slice(4 * number, 4 * number + 4)
+        return X[rows], Y[rows]
+
+
+def test_data_sets_are_batches_as_they_come():
+    data = evaluation_data(Sequence(), None, 10)
+    assert not data.by_position
+    assert data.specs.shape == (None, 5, 3)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+def test_tf_data():
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices((X.astype("float32"), Y)).batch(4)
+    data = evaluation_data(dataset, None, 10)
+    assert data.specs.shape == (None, 5, 3)
+    assert [len(batch.labels) for batch in data] == [4, 3]
+    shuffled = evaluation_data(dataset.unbatch().shuffle(7, seed=1).batch(2), None, 10)
+    assert shuffled.fixed_order
+    first, second = (np.concatenate([batch.labels for batch in shuffled]) for _ in range(2))
+    np.testing.assert_array_equal(first, Y)  # not in an order of chance
+    np.testing.assert_array_equal(second, Y)
+    with pytest.raises(ConfigurationError, match="x is an empty data set"):
+        evaluation_data(dataset.take(0), None, 10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((X[:0], None, 4), "x holds no instances"),
+        (({}, None, 4), "x holds no arrays"),
+        ((np.float32(1), None, 4), "must hold arrays"),
+        ((X, Y[:5], 4), "same number of instances; got x 7, y 5"),
+        (({"left": X, "right": X[:3]}, None, 4), "got x 7, x 3"),
+        ((Sequence(), Y, 4), "y must be None"),
+        ((X, Y, 4, 0), "steps must be a positive number of batches, or None; got 0"),
+        ((X, Y, 4, True), "steps must be a positive number of batches, or None; got True"),
+        ((keras.utils.PyDataset(), None, 4), "a PyDataset that does not say how many batches it has.*__len__"),
+        ((X, Y, 0), "batch_size must be a positive number of instances; got 0"),
+    ],
+)
+def test_what_cannot_be_evaluated_on_is_refused(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        evaluation_data(*arguments)
+
+
+def converted(labels: Labels, batch: np.ndarray) -> np.ndarray:
+    result = labels.convert(batch)
+    assert result is not None
+    return result
+
+
+def test_labels_of_every_form():
+    names = ["a", "b", "c"]
+    one_hot = np.eye(3)[Y]
+    assert converted(Labels(Y, None), Y[:2]).tolist() == [0, 1]
+    assert converted(Labels(Y[:, None], None), Y[:2, None]).tolist() == [0, 1]
+    assert converted(Labels(one_hot, None), one_hot[:4]).tolist() == [0, 1, 2, 0]
+    assert converted(Labels(one_hot * 0.8 + 0.1, None, loss="categorical_crossentropy"), one_hot[:4]).tolist() == [
+        0,
+        1,
+        2,
+        0,
+    ]
+    assert converted(Labels(one_hot, None, loss="binary_crossentropy"), one_hot).shape == (7, 3)
+    assert converted(Labels(np.array(names)[Y], names), np.array([b"c", "a"], object)).tolist() == [2, 0]
+    assert Labels(None, names).convert(None) is None
+
+
+def test_whole_numbers_are_classes_where_the_model_says_so():
+    whole = Y.astype("float32")
+    assert converted(Labels(whole, None), whole).dtype == np.float32
+    assert converted(Labels(whole, None, width=3), whole).dtype == np.int64
+    assert converted(Labels(whole, None, loss="sparse_categorical_crossentropy"), whole).dtype == np.int64
+    assert converted(Labels(whole > 0, None), whole > 0).dtype == bool
+    assert converted(Labels(np.minimum(whole, 1), None, width=1), np.array([0.0, 1.0])).tolist() == [0, 1]
+    # Decided once: a batch that happens to be whole is no batch of classes.
+    assert converted(Labels(whole + 0.5, None), np.array([0.0, 1.0])).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((Y, ["a", "b"]), {}, "class_names has 2 names, but y holds the class 2. Name all 3 classes"),
+        ((Y, None), {"width": 2}, "y holds the class 2, but the model tells 2 classes apart"),
+        ((np.array(["a", "x"]), ["a", "b"]), {}, "the label 'x', which is not among class_names"),
+        ((np.array(["a", "x"]), None), {}, "pass class_names"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(arguments, options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Labels(*arguments, **options)
+
+
+def test_names_fit_the_width():
+    check_width(["no", "yes"], 1)
+    check_width(None, 5)
+    with pytest.raises(ConfigurationError, match="2 names, but the model tells 3 classes apart"):
+        check_width(["no", "yes"], 3)
+
+
+def test_the_output_with_labels_is_watched():
+    size, kind = np.zeros((7, 1)), np.ones((7, 3))
+    output, labels = prediction_output({"size": size, "kind": kind}, {"kind": Y})
+    assert output is kind
+    assert labels is Y
+    assert prediction_output([size, kind], [None, Y])[0] is kind
+    assert prediction_output([size, kind], None)[0] is size
+    assert prediction_output(kind, Y)[1] is Y
+
+
+def test_content_is_an_image_if_there_is_one():
+    image, table = np.zeros((7, 9, 11, 3)), np.zeros((7, 4))
+    assert content({"table": table, "image": image}) is image
+    assert content([table, np.array(["text"] * 7)]) is table
+    assert content(np.array(["text"] * 7)) is None
+    assert image_channels(image) == "last"
+    assert image_channels(np.moveaxis(image, -1, 1)) == "first"
+
+
+def test_losses_by_name():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    assert loss_names(model) == ""
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy())
+    assert loss_names(model) == "sparse_categorical_crossentropy"
+    model.compile(loss=["mse"])
+    assert loss_names(model) == "mse"
