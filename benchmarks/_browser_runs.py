@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 
 OPERATORS = 10_000
@@ -87,5 +88,5 @@ def _write(
                 scores = np.eye(classes, dtype=np.float32)[own] * 2 + noise[:, total:]
                 hidden = np.split(patterns[own] + noise[:, :total], ends, axis=1)
                 activations = dict(zip(widths, [*hidden, scores[:, :10]], strict=True))
-                evaluation.add(activations, labels=own, outputs=scores)
+                evaluation.add(BatchRecord(activations, labels=own, outputs=scores))
     recorder.close()

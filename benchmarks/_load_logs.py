@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 
 
@@ -51,7 +52,7 @@ class Logs:
             while True:
                 with log.snapshot(step) as evaluation:
                     values = {layer.name: self._values + 0.01 * step for layer in self._layers}
-                    evaluation.add(values, labels=self._labels, outputs=self._values[:, :10])
+                    evaluation.add(BatchRecord(values, labels=self._labels, outputs=self._values[:, :10]))
                 yield step
                 step += 1
 

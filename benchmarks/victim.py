@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._load_logs import get
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tests.board import tensorboard
 
@@ -46,10 +47,12 @@ def write_run(log_dir: Path, instances: int = INSTANCES, neurons: int = NEURONS)
         for start in range(0, instances, 2_000):
             count = min(2_000, instances - start)
             evaluation.add(
-                {LAYER: random.normal(size=(count, neurons)).astype(np.float32)},
-                labels=random.integers(0, 10, count),
-                outputs=random.normal(size=(count, 10)).astype(np.float32),
-                texts=[texts[index % 64] for index in range(start, start + count)],
+                BatchRecord(
+                    {LAYER: random.normal(size=(count, neurons)).astype(np.float32)},
+                    labels=random.integers(0, 10, count),
+                    outputs=random.normal(size=(count, 10)).astype(np.float32),
+                    texts=[texts[index % 64] for index in range(start, start + count)],
+                )
             )
     log.close()
 

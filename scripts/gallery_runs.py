@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 
 WIDTHS = {"stem/relu": 24, "body.1/relu": 64, "body.2/relu": 64, "head.fc1": 48, "head.fc2": 10}
@@ -121,7 +122,7 @@ def write(log_dir: Path, state: State) -> None:
                     batch["outputs"] = values["head.fc2"][rows]
                 if "inputs" in batch:
                     batch.setdefault("channels", "first")
-                evaluation.add({name(layer): array[rows] for layer, array in values.items()}, **batch)
+                evaluation.add(BatchRecord({name(layer): array[rows] for layer, array in values.items()}, **batch))
     recorder.close()
 
 

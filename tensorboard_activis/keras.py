@@ -214,9 +214,8 @@ class ActiVisCallback(keras.callbacks.Callback):
         recorder = self._prepare()
         step = self._training_steps() if step is None else step
         try:
-            with recorder.guard(step), recorder.snapshot(step) as snapshot:
-                assert self._capture is not None
-                self._capture.evaluate(snapshot.add, self._progress)
+            assert self._capture is not None
+            recorder.log(self._capture, step, self._progress)
         except Exception:
             raise
         except BaseException:  # Ctrl-C: Keras will not call on_train_end
@@ -262,10 +261,12 @@ class ActiVisCallback(keras.callbacks.Callback):
                 uninterrupted(self._open_directory)
             assert self._directory is not None
             capture = self._capture
-            self._recorder = Recorder(
+            recorder = Recorder(
                 self._directory, capture.graph, capture.layers, probabilities=capture.probabilities, **self._options
             )
-            self._directory = None  # the recorder closes it
+            recorder.check(capture.first)
+            capture.first = None
+            self._recorder, self._directory = recorder, None  # the recorder closes it
         return self._recorder
 
     def _training_steps(self) -> int:

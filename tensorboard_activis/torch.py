@@ -146,7 +146,7 @@ class ActiVisLogger:
                     processes=processes,
                 )
                 self._recorder.check(self._capture.first)
-                self._capture.first = {}
+                self._capture.first = None
 
         def close_unless_made(failed: bool) -> None:
             if failed and directory is not None:
@@ -172,12 +172,7 @@ class ActiVisLogger:
         An error becomes one warning that says what is lost, and nothing is written (`strict=True` raises it). May be called
         from any thread, also while another one trains: see docs/reliability.md.
         """
-        exclusively(lambda: self._log(step))
-
-    def _log(self, step: int) -> None:
-        with self._recorder.guard(step), self._recorder.snapshot(step) as snapshot:
-            self._capture.evaluate(snapshot.add, self._progress)
-            self._recorder.graph = self._capture.graph
+        exclusively(lambda: self._recorder.log(self._capture, step, self._progress))
 
     def close(self) -> None:
         """Closes the files and releases the directory for another logger; safe to call twice, and from any thread."""

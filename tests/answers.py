@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 
 FIXTURES = Path(__file__).resolve().parent.parent / "frontend" / "fixtures"
@@ -96,11 +97,13 @@ def write_runs(logdir: Path) -> None:
                 for start in range(0, INSTANCES, 9):
                     rows = slice(start, start + 9)
                     evaluation.add(
-                        {"stem": stem[rows], "blocks.1/add": add[rows], "head": logits[rows]},
-                        inputs=images[rows].astype(np.float32),
-                        labels=labels[rows],
-                        outputs=logits[rows],
-                        ids=list(range(start, min(start + 9, INSTANCES))),
+                        BatchRecord(
+                            {"stem": stem[rows], "blocks.1/add": add[rows], "head": logits[rows]},
+                            inputs=images[rows].astype(np.float32),
+                            labels=labels[rows],
+                            outputs=logits[rows],
+                            ids=list(range(start, min(start + 9, INSTANCES))),
+                        )
                     )
         recorder.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 
 CLASSES = ("ant", "bee", "cat")
@@ -84,12 +85,14 @@ def write_run(
             for start in range(0, len(data.labels), batch):
                 rows = slice(start, start + batch)
                 evaluation.add(
-                    {name: values[rows] for name, values in data.activations.items()},
-                    inputs=None if texts else data.images[rows],
-                    texts=texts and texts[rows],
-                    labels=data.labels[rows],
-                    outputs=data.logits[rows],
-                    ids=data.ids[rows].tolist(),
-                    channels="first",
+                    BatchRecord(
+                        {name: values[rows] for name, values in data.activations.items()},
+                        inputs=None if texts else data.images[rows],
+                        texts=texts and texts[rows],
+                        labels=data.labels[rows],
+                        outputs=data.logits[rows],
+                        ids=data.ids[rows].tolist(),
+                        channels="first",
+                    )
                 )
     recorder.close()

@@ -294,3 +294,25 @@ def test_columns_that_stop_lose_the_snapshot_and_say_so(tmp_path):
     with pytest.warns(ActiVisWarning, match="lost the snapshot of step 1.*A batch has the columns none"):
         callback.log(1)
     callback.close()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (
+            {"columns": lambda batch: {"wide": batch["missing"]}},
+            "failed on the first batch: .*A function gets the batch",
+        ),
+        ({"id": lambda batch: [1.5] * 8}, "Ids must be all texts or all whole numbers"),
+        ({"texts": lambda batch: ["one"]}, "There are 1 texts for a batch of 8 instances"),
+        ({"columns": lambda batch: {"n": [1, 2]}}, "The column 'n' needs 8 values"),
+    ],
+)
+def test_what_users_functions_give_is_checked_before_training(tmp_path, option, message):
+    model = table_model(3, None, "mse")
+    callback = ActiVisCallback(tmp_path, X, Y, batch_size=8, **option)
+    before = model.get_weights()
+    with pytest.raises(ConfigurationError, match=message):
+        model.fit(X, np.zeros((30, 3)), callbacks=[callback], verbose=0)
+    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
+    callback.close()

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.collector import SnapshotCollector
 from tensorboard_activis.capture.keras.graph.recording import _drop_unused_operators
 from tensorboard_activis.capture.layers import choose, feed_relu
@@ -120,7 +121,7 @@ def test_columns_that_are_written() -> None:
     columns = {f"column {index}": [1.0, 2.0, 3.0] for index in range(5_000)}
     evaluation = SnapshotCollector(SnapshotOptions((), None, {}, None), 0)
     with within_limit():
-        evaluation.add({}, outputs=np.zeros((3, 5)), labels=np.zeros(3, np.int64), columns=columns)
+        evaluation.add(BatchRecord({}, outputs=np.zeros((3, 5)), labels=np.zeros(3, np.int64), columns=columns))
 
 
 def test_columns_that_are_read() -> None:

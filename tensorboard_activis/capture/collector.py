@@ -1,14 +1,13 @@
 """Collects one snapshot: updates statistics and the sample with every batch, and writes the result at the end."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, broadcast
 from tensorboard_activis.capture.instances.columns import prediction_table
-from tensorboard_activis.capture.instances.contents import Audio, Texts
 from tensorboard_activis.capture.instances.metadata import checked_ids
 from tensorboard_activis.capture.merging import distribute_sample, merge
 from tensorboard_activis.capture.publication import Collected, SnapshotOptions, StoredInstances, publish
@@ -44,102 +43,62 @@ class SnapshotCollector:
         self._groups: Groups | None = None
         self._decided = False
 
-    def add(
-        self,
-        activations: Mapping[str, np.ndarray],
-        *,
-        inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
-        labels: np.ndarray | None = None,
-        outputs: np.ndarray | TokenScores | None = None,
-        ids: Sequence[int] | Sequence[str] | None = None,
-        channels: str = "last",
-        texts: Texts | None = None,
-        columns: Mapping[str, Any] | None = None,
-        audio: Audio | None = None,
-        pinned: bool = False,
-    ) -> None:
+    def add(self, batch: BatchRecord) -> None:
         """Adds one batch. With several processes, all add batches at the same time, an empty one if a process has no more.
-
-        Args:
-            activations: per layer float32 [instances, neurons], already reduced.
-            inputs: the model's inputs, [instances, ...]; stored as content if they are images or features. Features are columns as
-                well (x0, x1, …). A mapping gives features [instances] by name.
-            labels: class indices (-1: none), or floats for regression, [instances]; 0 and 1 (else: unknown)
-                [instances, classes]; class indices (-100: none) [instances, positions].
-            outputs: logits or probabilities [instances, classes]; [instances]; [instances, positions, classes], or the
-                `TokenScores` that were computed from these on the device.
-            ids: instance ids, all integers or all strings; None: the running index, which is not possible with several processes.
-                An instance whose id came before is left out.
-            channels: where images have their channel axis, "first" or "last".
-            texts: a string, or a list of words, per instance; stored as content, and the columns `text` and `words` of subset
-                expressions.
-            columns: user columns, name -> one number, bool, string or time per instance (None: missing).
-            audio: waveforms [instances, samples] or [instances, channels, samples], and their sample rate (samples per second).
-            pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come
-                after all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
 
         Raises:
             ActiVisError: a layer is missing or has a wrong shape; ids, texts or columns are not one per instance, or differ in
                 kind from earlier batches.
         """
         collected = self.collected
-        values = self._check_activations(activations)
-        count = values[0].shape[0] if values else _count(outputs, ids)
+        values = self._check_activations(batch.activations)
+        count = values[0].shape[0] if values else _count(batch)
         if not count:
-            if self._processes.size > 1 and not pinned:
+            if self._processes.size > 1 and not batch.pinned:
                 collected.duplicates.add(np.zeros(0, np.uint64))
                 self._share_decisions(None)
             return
-        if pinned and collected.subsets is None and not self._decided:
+        if batch.pinned and collected.subsets is None and not self._decided:
             raise ActiVisError("Pinned instances come after the evaluation data, and there were none.")
-        instance_ids = self._ids(ids, count, pinned)
-        columns_by_name = collected.contents.columns_of_batch(
-            count, inputs=inputs, texts=texts, columns=columns, pinned=pinned
+        instance_ids = self._ids(batch, count)
+        columns = collected.contents.columns_of_batch(
+            count, inputs=batch.inputs, texts=batch.texts, columns=batch.columns, pinned=batch.pinned
         )
         new = np.arange(count)
         hashes = new if instance_ids is None else ranks(instance_ids.tolist())
-        if ids is not None and not pinned:
+        if batch.ids is not None and not batch.pinned:
             new = np.flatnonzero(collected.duplicates.add(hashes))
-        if not pinned:
-            self._share_decisions(
-                (
-                    lambda: self._decide_by(
-                        new, outputs, labels, columns_by_name, inputs=inputs, channels=channels, audio=audio
-                    )
-                )
-                if new.size
-                else None
-            )
+        if not batch.pinned:
+            self._share_decisions((lambda: self._decide_by(new, batch, columns)) if new.size else None)
+        outputs, labels = batch.outputs, batch.labels
         if new.size < count:  # the other instances came before
             collected.repeated += count - new.size
             values, instance_ids, hashes = (
-                [batch[new] for batch in values],
+                [rows[new] for rows in values],
                 None if instance_ids is None else instance_ids[new],
                 hashes[new],
             )
-            columns_by_name = {name: column[new] for name, column in columns_by_name.items()}
+            columns = {name: column[new] for name, column in columns.items()}
             outputs, labels = _take(outputs, labels, new)
             if not new.size:
                 return
-        table = collected.contents.columns(columns_by_name)
+        table = collected.contents.columns(columns)
         predictions = collected.evaluator.evaluate(outputs, labels, table.get("group"))
-        if pinned:
+        if batch.pinned:
             collected.pinned.append(
-                self._stored(new, values, instance_ids, predictions, columns_by_name)
-                | collected.contents.content_of(new, inputs=inputs, channels=channels, audio=audio)
+                self._stored(new, values, instance_ids, predictions, columns) | self._content(new, batch)
             )
             return
         assert instance_ids is not None
         known = prediction_table(instance_ids, predictions.label, predictions.columns, self._options.class_names, table)
         members = self._subsets().members(known, predictions.members, predictions.columns.get("correct"))
         self._groups = Groups(members, new.size, self._groups)
-        for moments, batch in zip(collected.moments, values, strict=True):
-            moments.add(batch, self._groups)
+        for moments, rows in zip(collected.moments, values, strict=True):
+            moments.add(rows, self._groups)
         collected.count(predictions)
         chosen = collected.sample.candidates(hashes)
-        stored = self._stored(chosen, values, instance_ids, predictions, columns_by_name)
-        stored |= collected.contents.content_of(new[chosen], inputs=inputs, channels=channels, audio=audio)
-        collected.sample.add(hashes[chosen], stored)
+        stored = self._stored(chosen, values, instance_ids, predictions, columns)
+        collected.sample.add(hashes[chosen], stored | self._content(new[chosen], batch))
         collected.seen += new.size
 
     def finish(self, arrays: ArrayWriter, instances: InstanceWriter, session: str) -> schema.Snapshot:
@@ -174,17 +133,16 @@ class SnapshotCollector:
                 collected.contents.decide_as(decided[1])
             self._decided = True
 
-    def _decide_by(
-        self,
-        instances: np.ndarray,
-        outputs: np.ndarray | TokenScores | None,
-        labels: np.ndarray | None,
-        columns_by_name: Mapping[str, np.ndarray],
-        **content: Any,
-    ) -> None:
-        collected = self.collected
-        collected.evaluator.evaluate(outputs, labels, collected.contents.columns(columns_by_name).get("group"))
-        collected.contents.content_of(instances[:1], **content)
+    def _decide_by(self, instances: np.ndarray, batch: BatchRecord, columns: Mapping[str, np.ndarray]) -> None:
+        group = self.collected.contents.columns(columns).get("group")
+        self.collected.evaluator.evaluate(batch.outputs, batch.labels, group)
+        self._content(instances[:1], batch)
+
+    def _content(self, chosen: np.ndarray, batch: BatchRecord) -> dict[str, np.ndarray]:
+        """The content of these instances of a batch: arrays [instances, ...] by name."""
+        return self.collected.contents.content_of(
+            chosen, inputs=batch.inputs, channels=batch.channels, audio=batch.audio
+        )
 
     def _stored(
         self,
@@ -192,26 +150,26 @@ class SnapshotCollector:
         values: Sequence[np.ndarray],
         instance_ids: np.ndarray | None,
         predictions: Predictions,
-        columns_by_name: Mapping[str, np.ndarray],
+        columns: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
         """What is stored of these instances of a batch, except content: arrays [instances, ...] by name."""
         stored: dict[str, np.ndarray] = {} if instance_ids is None else {"id": instance_ids[chosen]}
         if predictions.label is not None:
             stored["label"] = predictions.label[chosen]
         stored |= {f"column/{name}": column[chosen] for name, column in predictions.columns.items()}
-        stored |= {name: column[chosen] for name, column in columns_by_name.items()}
-        for index, batch in enumerate(values):
-            stored[f"activations/{index}"], clipped = to_float16(batch[chosen], self._options.convert)
+        stored |= {name: column[chosen] for name, column in columns.items()}
+        for index, rows in enumerate(values):
+            stored[f"activations/{index}"], clipped = to_float16(rows[chosen], self._options.convert)
             self.collected.clipped[index] += clipped
         return stored
 
-    def _ids(self, ids: Sequence[int] | Sequence[str] | None, count: int, pinned: bool) -> np.ndarray | None:
+    def _ids(self, batch: BatchRecord, count: int) -> np.ndarray | None:
         collected = self.collected
-        if ids is None and self._processes.size > 1 and not pinned:
+        if batch.ids is None and self._processes.size > 1 and not batch.pinned:
             raise ActiVisError("Several processes need ids, to tell whether they have the same instances. Give id=.")
-        if ids is None:
-            return None if pinned else np.arange(collected.seen, collected.seen + count)
-        instance_ids = checked_ids(ids, count)
+        if batch.ids is None:
+            return None if batch.pinned else np.arange(collected.seen, collected.seen + count)
+        instance_ids = checked_ids(batch.ids, count)
         texts = instance_ids.dtype == object
         if collected.ids_are_strings is not None and texts != collected.ids_are_strings:
             raise ActiVisError(
@@ -251,10 +209,11 @@ class SnapshotCollector:
         return collected.subsets
 
 
-def _count(outputs: np.ndarray | TokenScores | None, ids: Sequence[Any] | None) -> int:
-    if isinstance(outputs, TokenScores):
-        return int(outputs.counted.size)
-    return len(outputs if outputs is not None else () if ids is None else ids)
+def _count(batch: BatchRecord) -> int:
+    """The number of instances of a batch without activations."""
+    if isinstance(batch.outputs, TokenScores):
+        return int(batch.outputs.counted.size)
+    return len(batch.outputs if batch.outputs is not None else () if batch.ids is None else batch.ids)
 
 
 def _take(

@@ -18,6 +18,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tensorboard_activis import codec, metadata, schema
+from tensorboard_activis.capture.adapter import Adapter
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.collector import SnapshotCollector
 from tensorboard_activis.capture.distributed.processes import (
     DisconnectedError,
@@ -204,21 +206,34 @@ class Recorder:
         self._steps: list[int] = []
         self._reported: set[str] = set()
 
-    def check(self, batch: Mapping[str, Any]) -> None:
+    def check(self, batch: BatchRecord | None) -> None:
         """Checks outputs, labels and so on of a few instances before training, by collecting them without writing anything.
 
-        Args:
-            batch: keywords of `SnapshotCollector.add`.
+        Arguments:
+            batch: of an `Adapter`: its `first`.
 
         Raises:
             ConfigurationError: outputs, labels, ids, columns and so on do not fit the task, each other, or the subsets.
         """
+        if batch is None:
+            return
         try:
-            SnapshotCollector(replace(self._options, layers=()), 0).add({}, **batch)
+            SnapshotCollector(replace(self._options, layers=()), 0).add(batch)
         except ConfigurationError:
             raise
         except ActiVisError as error:
             raise ConfigurationError(str(error)) from error
+
+    def log(self, adapter: Adapter, step: Any, progress: bool | None) -> None:
+        """Logs one evaluation pass as the snapshot of this step; an error becomes a warning, as `guard` has it.
+
+        Arguments:
+            adapter: the model and its evaluation data, whose graph and layers the recorder was made with.
+            progress: whether to show a progress bar; None: on a terminal, if the pass takes more than a second.
+        """
+        with self.guard(step), self.snapshot(step) as snapshot:
+            adapter.evaluate(snapshot.add, progress)
+            self.graph = adapter.graph
 
     @contextmanager
     def snapshot(self, step: int) -> Iterator[SnapshotCollector]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 
 STEPS = 350
@@ -92,5 +93,5 @@ def write(log_dir: Path) -> None:
     )
     recorder = Recorder(log_dir / "net", _graph(), layers, class_names=["a", "b", "c"], sample=None, strict=True)
     with recorder.guard(1), recorder.snapshot(1) as evaluation:
-        evaluation.add(values, labels=labels, outputs=values["head"])
+        evaluation.add(BatchRecord(values, labels=labels, outputs=values["head"]))
     recorder.close()

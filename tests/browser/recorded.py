@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Locator
 
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tests.board import tensorboard
 from tests.records import Data, small_data, small_graph, small_layers, write_run
@@ -59,7 +60,7 @@ def write_pictures(log_dir: Path) -> None:
     data = small_data(23)
     recorder = Recorder(log_dir, small_graph(), small_layers(), strict=True)
     with recorder.guard(3), recorder.snapshot(3) as evaluation:
-        evaluation.add(dict(data.activations), inputs=data.images, ids=data.ids.tolist(), channels="first")
+        evaluation.add(BatchRecord(dict(data.activations), inputs=data.images, ids=data.ids.tolist(), channels="first"))
     recorder.close()
 
 

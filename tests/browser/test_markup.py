@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import FrameLocator, Locator, Page, Request, expect
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
@@ -57,12 +58,14 @@ def write_marked(log_dir: Path) -> None:
     logits = random.normal(size=(len(labels), classes)).astype(np.float32)
     with log.guard(1), log.snapshot(1) as evaluation:
         evaluation.add(
-            {layer.name: logits for layer in layers},
-            labels=labels,
-            outputs=logits,
-            texts=[PAYLOADS[label] for label in labels],
-            ids=[f"{index} {PAYLOADS[label]}" for index, label in enumerate(labels)],
-            columns={f"column {FIRST}": [PAYLOADS[label] for label in labels], PAYLOADS[0]: labels},
+            BatchRecord(
+                {layer.name: logits for layer in layers},
+                labels=labels,
+                outputs=logits,
+                texts=[PAYLOADS[label] for label in labels],
+                ids=[f"{index} {PAYLOADS[label]}" for index, label in enumerate(labels)],
+                columns={f"column {FIRST}": [PAYLOADS[label] for label in labels], PAYLOADS[0]: labels},
+            )
         )
     log.close()
 

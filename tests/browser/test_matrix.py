@@ -11,6 +11,7 @@ import numpy as np
 from playwright.sync_api import FrameLocator, Locator, Page, Request, expect
 
 from tensorboard_activis import open_run, schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
@@ -278,7 +279,7 @@ def write_large(log_dir: Path, classes: int, neurons: int) -> np.ndarray:
     values = random.normal(size=(labels.size, neurons)).astype(np.float16).astype(np.float32)
     scores = np.eye(classes, dtype=np.float32)[labels]
     with log.guard(1), log.snapshot(1) as evaluation:
-        evaluation.add({"wide": values}, labels=labels, outputs=scores)
+        evaluation.add(BatchRecord({"wide": values}, labels=labels, outputs=scores))
     log.close()
     means: np.ndarray = values.astype(float).reshape(classes, 3, neurons).mean(axis=1)
     return means

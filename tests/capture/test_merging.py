@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import (
     OtherProcessError,
     Processes,
@@ -52,13 +53,15 @@ def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], pinned: int 
                 texts = [f"number {row}" for row in rows]
                 columns = {"number": [None if row % 3 else row + 0.5 for row in rows], "name": [None] * len(rows)}
                 evaluation.add(
-                    {name: values[rows] for name, values in data.activations.items()},
-                    labels=data.labels[rows],
-                    outputs=data.logits[rows],
-                    ids=None if pinned else rows.tolist(),
-                    texts=texts,
-                    columns=columns,
-                    pinned=pinned,
+                    BatchRecord(
+                        {name: values[rows] for name, values in data.activations.items()},
+                        labels=data.labels[rows],
+                        outputs=data.logits[rows],
+                        ids=None if pinned else rows.tolist(),
+                        texts=texts,
+                        columns=columns,
+                        pinned=pinned,
+                    )
                 )
 
             for batch in rounds(processes, dealt[processes.rank]):
@@ -131,10 +134,12 @@ def test_several_processes_log_a_step_again(tmp_path: Path, monkeypatch: pytest.
             with recorder.snapshot(step) as evaluation:
                 rows = slice(processes.rank, None, 2)
                 evaluation.add(
-                    {name: values[rows] for name, values in data.activations.items()},
-                    labels=data.labels[rows],
-                    outputs=data.logits[rows],
-                    ids=data.ids[rows].tolist(),
+                    BatchRecord(
+                        {name: values[rows] for name, values in data.activations.items()},
+                        labels=data.labels[rows],
+                        outputs=data.logits[rows],
+                        ids=data.ids[rows].tolist(),
+                    )
                 )
         recorder.close()
 
@@ -184,7 +189,9 @@ def test_a_fault_in_one_process_loses_the_snapshot_in_all(tmp_path: Path) -> Non
                     if processes.rank == 1 and batch == 1:
                         raise ValueError("boom")
                     ids = [processes.rank * 100 + (batch or 0)]
-                    evaluation.add({name: values[:1] for name, values in data.activations.items()}, ids=ids)
+                    evaluation.add(
+                        BatchRecord({name: values[:1] for name, values in data.activations.items()}, ids=ids)
+                    )
         except Exception as error:
             return error
         finally:
@@ -206,7 +213,9 @@ def logged(processes: Processes, log_dir: Path) -> Exception | None:
         with recorder.guard(1), recorder.snapshot(1) as evaluation:
             rows = slice(processes.rank, processes.rank + 1)
             evaluation.add(
-                {name: values[rows] for name, values in small_data().activations.items()}, ids=[processes.rank]
+                BatchRecord(
+                    {name: values[rows] for name, values in small_data().activations.items()}, ids=[processes.rank]
+                )
             )
     except Exception as error:
         return error

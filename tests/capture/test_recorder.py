@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tensorboard_activis.blobs import read_blobs
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
 from tensorboard_activis.leftovers import leftovers
@@ -63,11 +64,11 @@ def test_a_pass_that_fails_publishes_nothing_warns_once_and_later_ones_work(tmp_
     ) as caught:
         for step in (1, 2):
             with log.guard(step), log.snapshot(step) as evaluation:
-                evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+                evaluation.add(BatchRecord(data.activations, labels=data.labels, outputs=data.logits))
                 raise RuntimeError("boom")
     assert len(caught) == 1
     with log.guard(3), log.snapshot(3) as evaluation:
-        evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+        evaluation.add(BatchRecord(data.activations, labels=data.labels, outputs=data.logits))
     log.close()
     assert open_run(tmp_path).steps == [3]
 
@@ -93,7 +94,7 @@ def test_a_directory_deleted_under_the_logger_comes_back(tmp_path: Path) -> None
 
     def write(step: int) -> None:
         with log.guard(step), log.snapshot(step) as evaluation:
-            evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+            evaluation.add(BatchRecord(data.activations, labels=data.labels, outputs=data.logits))
 
     write(1)
     shutil.rmtree(tmp_path / "activis")
@@ -110,7 +111,7 @@ def log_step(log: Recorder, step: int, seed: int) -> np.ndarray:
     """Logs other data each time; returns what a layer's mean over all instances must be."""
     data = small_data(seed=seed)
     with log.snapshot(step) as evaluation:
-        evaluation.add(data.activations, labels=data.labels, outputs=data.logits, ids=data.ids.tolist())
+        evaluation.add(BatchRecord(data.activations, labels=data.labels, outputs=data.logits, ids=data.ids.tolist()))
     mean: np.ndarray = data.activations["head"].mean(axis=0)
     return mean
 
@@ -210,7 +211,7 @@ def test_an_interrupt_at_the_last_moment_leaves_all_or_nothing(
 
     monkeypatch.setattr(log._events, "write_blobs", interrupted)
     with pytest.raises(KeyboardInterrupt), log.guard(1), log.snapshot(1) as evaluation:
-        evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+        evaluation.add(BatchRecord(data.activations, labels=data.labels, outputs=data.logits))
     log.close()
     assert len(list((tmp_path / "activis").glob("step-*"))) == (when == "after")
     if when == "after":
@@ -229,7 +230,7 @@ def test_an_interrupt_at_the_last_moment_leaves_all_or_nothing(
 def test_layers_that_are_not_what_they_were_are_named(tmp_path: Path, activations: dict, message: str) -> None:
     log = recorder(tmp_path, strict=True)
     with pytest.raises(ActiVisError, match=message), log.guard(1), log.snapshot(1) as evaluation:
-        evaluation.add(activations)
+        evaluation.add(BatchRecord(activations))
     log.close()
 
 
@@ -238,7 +239,7 @@ def test_not_finite_and_clipped_values_are_counted(tmp_path: Path) -> None:
     stem = np.full((4, 5), 2, np.float32)
     stem[0, 0], stem[1, 0], stem[2, 1] = np.nan, np.inf, 1e5
     with log.guard(1), log.snapshot(1) as evaluation:
-        evaluation.add({"stem/relu": stem, "head": np.zeros((4, 3), np.float32)})
+        evaluation.add(BatchRecord({"stem/relu": stem, "head": np.zeros((4, 3), np.float32)}))
     log.close()
     snapshot = open_run(tmp_path).latest
     layer = snapshot.layer("stem/relu")
@@ -255,11 +256,13 @@ def test_texts_are_content_and_a_column_of_expressions(tmp_path: Path) -> None:
     with log.guard(1), log.snapshot(1) as evaluation:
         for rows in (slice(0, 17), slice(17, 40)):
             evaluation.add(
-                {name: values[rows] for name, values in data.activations.items()},
-                inputs=np.zeros((len(texts[rows]), 4), np.float32),
-                labels=data.labels[rows],
-                outputs=data.logits[rows],
-                texts=texts[rows],
+                BatchRecord(
+                    {name: values[rows] for name, values in data.activations.items()},
+                    inputs=np.zeros((len(texts[rows]), 4), np.float32),
+                    labels=data.labels[rows],
+                    outputs=data.logits[rows],
+                    texts=texts[rows],
+                )
             )
     log.close()
     snapshot = open_run(tmp_path).latest
@@ -278,11 +281,11 @@ def test_texts_that_are_too_few_or_not_for_every_batch(tmp_path: Path) -> None:
     data = small_data(4)
     log = recorder(tmp_path, strict=True)
     with pytest.raises(ActiVisError, match="3 texts for a batch of 4"), log.snapshot(1) as evaluation:
-        evaluation.add(data.activations, texts=["a", "b", "c"])
+        evaluation.add(BatchRecord(data.activations, texts=["a", "b", "c"]))
     with log.snapshot(1) as evaluation:
-        evaluation.add(data.activations, texts=["a", "b", "c", "d"])
+        evaluation.add(BatchRecord(data.activations, texts=["a", "b", "c", "d"]))
         with pytest.raises(ActiVisError, match="Some batches have texts and others have none"):
-            evaluation.add(data.activations)
+            evaluation.add(BatchRecord(data.activations))
     log.close()
 
 
@@ -292,7 +295,7 @@ def test_labels_that_are_no_class_are_counted_and_said(tmp_path: Path) -> None:
     labels = data.labels.copy()
     labels[:2] = -1, 99
     with log.guard(1), log.snapshot(1) as evaluation:
-        evaluation.add(data.activations, labels=labels, outputs=data.logits)
+        evaluation.add(BatchRecord(data.activations, labels=labels, outputs=data.logits))
     log.close()
     snapshot = open_run(tmp_path).latest
     assert snapshot.record.notes == (

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tensorboard_activis import cli, codec, metadata, schema
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.check.command import run_check
 from tensorboard_activis.framing import framed, records
@@ -241,7 +242,9 @@ def test_a_layer_that_is_not_in_the_graph(tmp_path: Path, capsys: pytest.Capture
     layers = [*small_layers(), schema.LayerInfo("elsewhere", 3, "none", 0, schema.Shape((-1, 3)))]
     log = Recorder(tmp_path, small_graph(), layers, strict=True)
     with log.snapshot(1) as evaluation:
-        evaluation.add({**data.activations, "elsewhere": data.logits}, labels=data.labels, outputs=data.logits)
+        evaluation.add(
+            BatchRecord({**data.activations, "elsewhere": data.logits}, labels=data.labels, outputs=data.logits)
+        )
     log.close()
     assert run_check(tmp_path) == 1
     assert "step 1: The layer 'elsewhere' is no node of any graph" in capsys.readouterr().out

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from tensorboard_activis.capture.batch_record import BatchRecord
+
 INSTANCES, FEATURES, WIDTH, CLASSES = 300, 16, 128, 3
 #: The two layers that are recorded, by face.
 LAYERS = {"recorder": ("stem", "head"), "torch": ("relu", "head"), "keras": ("stem", "head")}
@@ -61,10 +63,12 @@ def log_with_recorder(log_dir: Path, seed: int, strict: bool = True) -> Callable
         with log.guard(step), log.snapshot(step) as evaluation:
             for rows in (slice(0, 170), slice(170, INSTANCES)):
                 evaluation.add(
-                    {"stem": hidden[rows], "head": logits[rows]},
-                    inputs=x[rows],
-                    labels=labels[rows],
-                    outputs=logits[rows],
+                    BatchRecord(
+                        {"stem": hidden[rows], "head": logits[rows]},
+                        inputs=x[rows],
+                        labels=labels[rows],
+                        outputs=logits[rows],
+                    )
                 )
 
     return snapshot

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import werkzeug.test
 
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tests.capture.test_recorder import recorder
 from tests.hostile.peak import peak_megabytes
 from tests.hostile.requests import HttpRequest
@@ -86,11 +87,13 @@ def _write(path: Path, seed: int) -> None:
     for step in (3, 5):
         with log.snapshot(step) as evaluation:
             evaluation.add(
-                {name: values + np.float32(step) for name, values in data.activations.items()},
-                labels=data.labels,
-                outputs=data.logits,
-                ids=data.ids.tolist(),
-                texts=[f"a text of instance {index}, how many" for index in range(len(data.labels))],
-                columns={"tags": [f"tag {index % 3}" for index in range(len(data.labels))]},
+                BatchRecord(
+                    {name: values + np.float32(step) for name, values in data.activations.items()},
+                    labels=data.labels,
+                    outputs=data.logits,
+                    ids=data.ids.tolist(),
+                    texts=[f"a text of instance {index}, how many" for index in range(len(data.labels))],
+                    columns={"tags": [f"tag {index % 3}" for index in range(len(data.labels))]},
+                )
             )
     log.close()

@@ -28,6 +28,7 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis import schema
 from tensorboard_activis.blobs import event_files
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.framing import framed
@@ -197,14 +198,14 @@ class Sequence:
             mock.patch("tensorboard_activis.write.arrays.INLINE_BYTES", inline),
             session.recorder.snapshot(step) as one,
         ):
-            one.add({"head": values}, ids=list(range(INSTANCES)))
+            one.add(BatchRecord({"head": values}, ids=list(range(INSTANCES))))
         session.announced.append((step, self._value))
         return f"log({step}) is {self._value}, {'in a file' if not inline else 'in the event'}"
 
     def _fail(self, run: Directory) -> str:
         session, step = self._session(run), self._step(run)
         with suppress(RuntimeError), session.recorder.snapshot(step) as one:
-            one.add({"head": np.zeros((INSTANCES, NEURONS), np.float32)}, ids=list(range(INSTANCES)))
+            one.add(BatchRecord({"head": np.zeros((INSTANCES, NEURONS), np.float32)}, ids=list(range(INSTANCES))))
             raise RuntimeError("the evaluation failed")
         return f"log({step}) fails"
 

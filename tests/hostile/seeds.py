@@ -7,6 +7,7 @@ from unittest import mock
 import numpy as np
 
 from tensorboard_activis.blobs import Blob, event_files, scan
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.leftovers import side_files
 from tests.records import small_data, small_graph, small_layers, write_run
@@ -41,13 +42,15 @@ def _with_texts(log_dir: Path) -> None:
         for rows, pinned in ((slice(0, 9), False), (slice(9, 11), True)):
             count = rows.stop - rows.start
             evaluation.add(
-                {name: values[rows] for name, values in data.activations.items()},
-                labels=data.labels[rows],
-                outputs=data.logits[rows],
-                ids=[f"id {index}" for index in range(rows.start, rows.stop)],
-                texts=[f"text {index} é" for index in range(count)],
-                columns={"length": np.arange(count), "kind": ["a", "b"] * (count // 2) + ["a"] * (count % 2)},
-                pinned=pinned,
+                BatchRecord(
+                    {name: values[rows] for name, values in data.activations.items()},
+                    labels=data.labels[rows],
+                    outputs=data.logits[rows],
+                    ids=[f"id {index}" for index in range(rows.start, rows.stop)],
+                    texts=[f"text {index} é" for index in range(count)],
+                    columns={"length": np.arange(count), "kind": ["a", "b"] * (count // 2) + ["a"] * (count % 2)},
+                    pinned=pinned,
+                )
             )
     log.close()
 
@@ -57,10 +60,12 @@ def _with_numbers(log_dir: Path) -> None:
     log = Recorder(log_dir, small_graph(), small_layers(), strict=True)
     with log.snapshot(5) as evaluation:
         evaluation.add(
-            data.activations,
-            inputs=np.random.default_rng(3).normal(size=(13, 4)).astype(np.float32),
-            labels=data.labels.astype(np.float32) / 2,
-            outputs=data.logits[:, 0],
+            BatchRecord(
+                data.activations,
+                inputs=np.random.default_rng(3).normal(size=(13, 4)).astype(np.float32),
+                labels=data.labels.astype(np.float32) / 2,
+                outputs=data.logits[:, 0],
+            )
         )
     log.close()
 

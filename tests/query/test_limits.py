@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.query import limits
 from tensorboard_activis.query.instances.filtering import matching
 from tensorboard_activis.query.instances.groups import groups
@@ -37,7 +38,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> SnapshotReader:
     data = small_data(COUNT)
     log = recorder(path, strict=True, sample=None)
     with log.snapshot(1) as evaluation:
-        evaluation.add(data.activations, labels=data.labels, texts=["abc " * 250] * COUNT)
+        evaluation.add(BatchRecord(data.activations, labels=data.labels, texts=["abc " * 250] * COUNT))
     log.close()
     return open_run(path).latest
 

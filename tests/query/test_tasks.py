@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tensorboard_activis import open_run
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.query.describe import describe_snapshot
 from tensorboard_activis.query.instances.classes import briefs, label_sets
@@ -58,11 +59,13 @@ def snapshot(request: pytest.FixtureRequest, tmp_path: Path) -> SnapshotReader:
     recorder = Recorder(tmp_path, small_graph(), small_layers(), sample=9, strict=True, **options)
     batch: dict[str, Any] = {name: asked.get(name) for name in ("outputs", "labels", "columns")}
     with recorder.snapshot(1) as evaluation:
-        evaluation.add(data.activations, **batch)
+        evaluation.add(BatchRecord(data.activations, **batch))
         some: dict[str, Any] = {
             name: None if values is None else values[:2] for name, values in batch.items() if name != "columns"
         }
-        evaluation.add({name: values[:2] for name, values in data.activations.items()}, pinned=True, **some)
+        evaluation.add(
+            BatchRecord({name: values[:2] for name, values in data.activations.items()}, pinned=True, **some)
+        )
     recorder.close()
     return open_run(tmp_path).latest
 

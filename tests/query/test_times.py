@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tensorboard_activis
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.serialization import deserialize, serialize
 from tensorboard_activis.capture.instances.user_columns import arrow
 from tensorboard_activis.capture.recorder import Recorder
@@ -45,13 +46,15 @@ def logged(directory: Path, values: Any) -> Snapshot:
         for start in range(0, COUNT, 7):
             rows = slice(start, start + 7)
             evaluation.add(
-                {name: each[rows] for name, each in data.activations.items()},
-                inputs=data.images[rows],
-                labels=data.labels[rows],
-                outputs=data.logits[rows],
-                ids=data.ids[rows].tolist(),
-                channels="first",
-                columns={"taken": values[rows]},
+                BatchRecord(
+                    {name: each[rows] for name, each in data.activations.items()},
+                    inputs=data.images[rows],
+                    labels=data.labels[rows],
+                    outputs=data.logits[rows],
+                    ids=data.ids[rows].tolist(),
+                    channels="first",
+                    columns={"taken": values[rows]},
+                )
             )
     recorder.close()
     return tensorboard_activis.open_run(directory).latest

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.run import open_run
@@ -196,7 +197,9 @@ def test_users_columns_of_all_kinds_come_back(tmp_path: Path) -> None:
         "nothing": [None] * 11,
     }
     with log.snapshot(1) as evaluation:
-        evaluation.add(data.activations, labels=data.labels, outputs=data.logits, ids=list(range(11)), columns=columns)
+        evaluation.add(
+            BatchRecord(data.activations, labels=data.labels, outputs=data.logits, ids=list(range(11)), columns=columns)
+        )
     log.close()
     table = open_run(tmp_path).latest.instances
     rows = {row["id"]: row for row in table.to_pylist()}

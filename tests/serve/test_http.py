@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.query.instances.export import to_csv
 from tensorboard_activis.serve.parameters import MAX_BODY
 from tests.board import tensorboard
@@ -172,7 +173,7 @@ def test_what_is_no_picture_is_not_sent_as_one(tmp_path: Path) -> None:
     data = small_data(4)
     log = recorder(tmp_path / "run", strict=True)
     with log.snapshot(1) as evaluation:
-        evaluation.add(data.activations, texts=["<script>alert(1)</script>"] * 4)
+        evaluation.add(BatchRecord(data.activations, texts=["<script>alert(1)</script>"] * 4))
     log.close()
     response = Client(tmp_path).get("content", run="run", step=1, index=0)
     assert response.status_code == 200

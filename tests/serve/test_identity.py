@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tensorboard_activis.blobs import event_files, read_blobs
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.codec import decode_snapshot
 from tensorboard_activis.query.projection.continuity import continuous_pca
@@ -167,12 +168,14 @@ def test_files_that_are_replaced_under_a_server(tmp_path: Path, monkeypatch: pyt
 def write_step(recorder: Recorder, step: int, data: Data) -> None:
     with recorder.snapshot(step) as evaluation:
         evaluation.add(
-            data.activations,
-            inputs=data.images,
-            labels=data.labels,
-            outputs=data.logits,
-            ids=data.ids.tolist(),
-            channels="first",
+            BatchRecord(
+                data.activations,
+                inputs=data.images,
+                labels=data.labels,
+                outputs=data.logits,
+                ids=data.ids.tolist(),
+                channels="first",
+            )
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tests.records import CLASSES, small_data, small_graph, small_layers
 from tests.serve.client import Client
@@ -22,13 +23,15 @@ def client(tmp_path: Path) -> Client:
     labels = np.random.default_rng(1).integers(0, 2, (17, 3))
     recorder = Recorder(tmp_path / "run1", small_graph(), small_layers(), class_names=CLASSES, sample=9, strict=True)
     with recorder.snapshot(1) as evaluation:
-        evaluation.add(data.activations, labels=labels, outputs=data.logits, audio=(WAVES, 8_000))
+        evaluation.add(BatchRecord(data.activations, labels=labels, outputs=data.logits, audio=(WAVES, 8_000)))
         evaluation.add(
-            {name: values[:2] for name, values in data.activations.items()},
-            labels=labels[:2],
-            outputs=data.logits[:2],
-            audio=(WAVES[:2], 8_000),
-            pinned=True,
+            BatchRecord(
+                {name: values[:2] for name, values in data.activations.items()},
+                labels=labels[:2],
+                outputs=data.logits[:2],
+                audio=(WAVES[:2], 8_000),
+                pinned=True,
+            )
         )
     recorder.close()
     return Client(tmp_path)

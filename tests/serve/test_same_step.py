@@ -13,6 +13,7 @@ import pytest
 import safetensors.numpy
 import torch
 
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.query.run import open_run
@@ -52,7 +53,9 @@ def log(log_dir: Path, steps: Sequence[int], seeds: Iterator[int], shown: dict[i
     for step in steps:
         data = small_data(seed=next(seeds))
         with recorder.snapshot(step) as evaluation:
-            evaluation.add(data.activations, labels=data.labels, outputs=data.logits, ids=data.ids.tolist())
+            evaluation.add(
+                BatchRecord(data.activations, labels=data.labels, outputs=data.logits, ids=data.ids.tolist())
+            )
         shown[step] = data
     recorder.close()
 

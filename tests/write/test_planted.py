@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from tensorboard_activis import metadata
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory
 from tensorboard_activis.check.command import run_check
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
@@ -170,7 +171,7 @@ def test_a_directory_that_becomes_a_link_costs_a_snapshot(tmp_path: Path) -> Non
         log.guard(1),
         log.snapshot(1) as evaluation,
     ):
-        evaluation.add(data.activations, labels=data.labels, outputs=data.logits)
+        evaluation.add(BatchRecord(data.activations, labels=data.labels, outputs=data.logits))
     log.close()
     assert list((tmp_path / "target").iterdir()) == []
 

@@ -1,6 +1,7 @@
 """Instance metadata of the user: `id=` and `columns=`, as values for all instances or as functions of a batch."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,21 @@ from tensorboard_activis.printable import printable
 IdFunction = Callable[[Any], Sequence[int] | Sequence[str]]
 #: A function of a batch that returns columns of its instances, by name.
 ColumnsFunction = Callable[[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class BatchMetadata:
+    """What is said of the instances of a batch before the model runs on it; None where nothing is.
+
+    Attributes:
+        ids: instance ids, all integers or all strings.
+        columns: user columns, name -> one value per instance.
+        texts: a string, or a list of words, per instance.
+    """
+
+    ids: Sequence[Any] | None = None
+    columns: Mapping[str, Any] | None = None
+    texts: Sequence[Any] | None = None
 
 
 class InstanceMetadata:
@@ -79,10 +95,8 @@ class InstanceMetadata:
                 f"{what} has {self.instances} values, but data holds {instances} instances; there must be one for each."
             )
 
-    def for_batch(
-        self, raw: Any, start: int, count: int, positions: np.ndarray | None = None
-    ) -> tuple[Sequence[Any] | None, Mapping[str, Any] | None]:
-        """Ids and columns of a batch; None where there are none.
+    def for_batch(self, raw: Any, start: int, count: int, positions: np.ndarray | None = None) -> BatchMetadata:
+        """Ids and columns of a batch.
 
         Arguments:
             raw: the batch as the data yield it, the argument of the functions.
@@ -106,7 +120,7 @@ class InstanceMetadata:
         columns = {name: select(values) for name, values in self._columns.items()} or None
         if self._columns_function is not None:
             columns = dict(self._columns_function(raw))
-        return ids, columns
+        return BatchMetadata(ids, columns)
 
     def check_all_used(self, seen: int) -> None:
         """Checks at the end of the data that all values were used.

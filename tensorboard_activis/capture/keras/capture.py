@@ -6,6 +6,8 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.adapter import Sink
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.keras.data.batches import Batch
@@ -117,6 +119,7 @@ class KerasCapture:
         graph: its graph.
         layers: the recorded layers, in the order in which they run.
         probabilities: whether the model's outputs are probabilities; None if the graph does not show it.
+        first: what the first batch gives, for a check before training.
         results: loss and metrics of the last pass, by name; empty without `logs`.
 
     Raises:
@@ -170,17 +173,16 @@ class KerasCapture:
         self.graph: schema.Graph = recording.graph
         self.layers = tuple(target.info for target in chosen)
         self.probabilities = gives_probabilities(recording.graph)
-        self._instances = InstanceReader(
-            model, data.described, data.all, first, captured, data.class_names, data.task, self.probabilities
-        )
+        self._instances = InstanceReader(model, data.described, data.all, first, captured, data.class_names, data.task)
+        self.first: BatchRecord | None = self._instances.first(first, captured)
 
-    def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
+    def evaluate(self, sink: Sink, progress: bool | None = None) -> None:
         """Runs one evaluation pass, then restores the model and all random states.
 
         States of layers start with their values in training and are carried from batch to batch, as in `model.predict`.
 
         Arguments:
-            add: `SnapshotCollector.add`, called for each batch.
+            sink: called for each batch; the pinned instances come last.
             progress: whether to show a progress bar; None: on a terminal, when the pass takes more than a second.
         """
 
@@ -188,7 +190,7 @@ class KerasCapture:
             metadata_reader = self._instances.metadata_reader()
             forward = random_stream.run(lambda: EvaluationPass(self.forward, self._make_scored))
             for batch in random_stream.each(with_bar(self._data.all, progress, self._data.all.batches)):
-                self._add(add, random_stream, metadata_reader, batch, forward)
+                self._add(sink, random_stream, metadata_reader, batch, forward)
             metadata_reader.end(complete=not self._data.all.bounded)
             self.results = forward.results()
             if forward.error is not None:
@@ -199,14 +201,14 @@ class KerasCapture:
                 )
             metadata_reader, forward = self._instances.pinned_metadata_reader(), EvaluationPass(self.forward)
             for batch in random_stream.each(self._data.pinned or ()):
-                self._add(add, random_stream, metadata_reader, batch, forward, pinned=True)
+                self._add(sink, random_stream, metadata_reader, batch, forward, pinned=True)
 
         random_stream = RandomStream(self._data.loaders)
         exclusively(lambda: within(passes, backend_variables_restored(self.model)))
 
     def _add(
         self,
-        add: Callable[..., None],
+        sink: Sink,
         random_stream: RandomStream,
         metadata_reader: MetadataReader,
         batch: Batch,
@@ -214,9 +216,9 @@ class KerasCapture:
         *,
         pinned: bool = False,
     ) -> None:
-        metadata = random_stream.run(lambda: metadata_reader.for_batch(batch))
+        metadata = random_stream.run(lambda: metadata_reader.read(batch))
         captured = random_stream.run(lambda: forward(batch))
-        add(captured.activations, pinned=pinned, **metadata, **self._instances.for_batch(batch, captured))
+        sink(self._instances.record(batch, metadata, captured, pinned=pinned))
 
     def _try_forward(self, batch: Batch, name: str, form: str) -> Captured:
         try:

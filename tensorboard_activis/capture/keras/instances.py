@@ -1,13 +1,16 @@
-"""Reads ids, labels, outputs, content, texts and columns of Keras batches, as keywords of `SnapshotCollector.add`."""
+"""Reads ids, labels, outputs, content, texts and columns of Keras batches, as a `BatchRecord`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
+from tensorboard_activis.capture.adapter import check_of_first_batch
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.instances.content_ids import ContentIds
-from tensorboard_activis.capture.instances.metadata import InstanceMetadata
+from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
 from tensorboard_activis.capture.instances.user_columns import RESERVED
 from tensorboard_activis.capture.keras.data.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
@@ -15,7 +18,6 @@ from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
 from tensorboard_activis.capture.keras.data.labels import Labels, check_width
 from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
 from tensorboard_activis.capture.keras.forward import Captured
-from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import printable
@@ -63,7 +65,6 @@ class InstanceReader:
     Arguments:
         first: the first batch of the data.
         captured: activations and outputs of this batch.
-        probabilities: whether the model's outputs are probabilities; None if unknown.
 
     Raises:
         ConfigurationError: labels, names and the model's output do not fit each other.
@@ -78,7 +79,6 @@ class InstanceReader:
         captured: Captured,
         class_names: Sequence[str] | None,
         task: str | None,
-        probabilities: bool | None,
     ) -> None:
         self._description = description
         self._by_position = data.by_position
@@ -92,10 +92,6 @@ class InstanceReader:
         self._labels = Labels(
             labels, class_names, width=width, loss=loss_names(model), task=task, positions=self._tokens
         )
-        if description.audio is not None:
-            self._waveforms(first)
-        fields = self.for_batch(first, captured)
-        TaskEvaluator(class_names, task, probabilities).evaluate(fields["outputs"], fields["labels"])
 
     def metadata_reader(self) -> "MetadataReader":
         """A reader of instance metadata for one pass over the data."""
@@ -109,8 +105,17 @@ class InstanceReader:
             self, self._description.metadata.functions_only, texts if callable(texts) else None, False
         )
 
-    def for_batch(self, batch: Batch, captured: Captured) -> dict[str, Any]:
-        """Labels, outputs and content of a batch, as keywords of `SnapshotCollector.add`.
+    def first(self, batch: Batch, captured: Captured) -> BatchRecord:
+        """The record, without activations, of the first batch.
+
+        Raises:
+            ConfigurationError: a function that the user gave fails.
+        """
+        with check_of_first_batch():
+            return replace(self.record(batch, self.metadata_reader().read(batch), captured), activations={})
+
+    def record(self, batch: Batch, metadata: BatchMetadata, captured: Captured, *, pinned: bool = False) -> BatchRecord:
+        """What a batch gives, once the model has run on it.
 
         Raises:
             ActiVisError: the number of labels is not that of the instances.
@@ -122,10 +127,13 @@ class InstanceReader:
         scores: np.ndarray | TokenScores = output
         if self._tokens:
             scores = token_scores(output, labels, prediction_output(captured.masks, batch.labels)[0])
+        record = BatchRecord(
+            captured.activations, metadata.ids, labels, scores, metadata.columns, metadata.texts, pinned=pinned
+        )
         if self._description.audio is not None:
-            return {"labels": labels, "outputs": scores, "audio": self._waveforms(batch)}
+            return replace(record, audio=self._waveforms(batch))
         inputs = content(batch.inputs)
-        return {"labels": labels, "outputs": scores, "inputs": inputs, "channels": image_channels(inputs)}
+        return replace(record, inputs=inputs, channels=image_channels(inputs))
 
     def _waveforms(self, batch: Batch) -> tuple[Any, int]:
         audio = self._description.audio
@@ -154,9 +162,10 @@ class MetadataReader:
         self._content_ids = ContentIds() if by_content else None
         self._seen = 0
 
-    def for_batch(self, batch: Batch) -> dict[str, Any]:
-        """Ids, texts and columns of the next batch, as keywords of `SnapshotCollector.add`."""
-        ids, columns = self._metadata.for_batch(batch.raw, self._seen, batch.instances)
+    def read(self, batch: Batch) -> BatchMetadata:
+        """Ids, columns and texts of the next batch."""
+        metadata = self._metadata.for_batch(batch.raw, self._seen, batch.instances)
+        ids = metadata.ids
         if ids is None and self._content_ids is not None:
             ids = self._content_ids.for_batch(*keras.tree.flatten(batch.inputs))
         texts = self._texts
@@ -167,11 +176,12 @@ class MetadataReader:
         else:
             texts = texts[self._seen : self._seen + batch.instances]
         self._seen += batch.instances
-        return {
-            "ids": None if ids is None else _without_tensors(ids),
-            "texts": None if texts is None else [_text(text) for text in _without_tensors(texts)],
-            "columns": _features(batch) | {name: _without_tensors(values) for name, values in (columns or {}).items()},
-        }
+        columns = {name: _without_tensors(values) for name, values in (metadata.columns or {}).items()}
+        return BatchMetadata(
+            None if ids is None else _without_tensors(ids),
+            _features(batch) | columns,
+            None if texts is None else [_text(text) for text in _without_tensors(texts)],
+        )
 
     def end(self, *, complete: bool = True) -> None:
         """Checks at the end of the pass that all values in the order of the data were used.

@@ -2,7 +2,7 @@
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,10 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.adapter import Sink
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, rounds
+from tensorboard_activis.capture.instances.metadata import ColumnsFunction, IdFunction
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.progress import with_bar
@@ -19,7 +22,7 @@ from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reduce
 from tensorboard_activis.capture.torch.data.batch import Batch, broadcast_batch, first_instances, map_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches, Texts, Unpack
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
-from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader, ends_in_probabilities
+from tensorboard_activis.capture.torch.data.instances import Audio, InstanceReader, PassReader, ends_in_probabilities
 from tensorboard_activis.capture.torch.distributed.buffers import broadcast_buffers
 from tensorboard_activis.capture.torch.graph.execution_paths import ExecutionPaths
 from tensorboard_activis.capture.torch.graph.export import exported_graph
@@ -43,13 +46,11 @@ class TorchCapture:
     Arguments: see `ActiVisLogger`.
 
         processes: that log together; None: this one alone.
-        described: `task`, `id`, `columns` and `audio`.
 
     Attributes:
         layers: whose activations are recorded.
         probabilities: whether the model's outputs are probabilities; None if its graph does not show it.
-        first: labels, outputs, ids, columns and content of the first instances, as `SnapshotCollector.add` takes them, for a check
-            before training; empty if the first batch is another process's.
+        first: what the first instances give, for a check before training; None if the first batch is another process's.
 
     Raises:
         ConfigurationError: the data are empty or cannot be used, the model does not run on them, or a layer does not exist.
@@ -68,7 +69,10 @@ class TorchCapture:
         graph: str = "recorded",
         pinned: Any = None,
         processes: Processes | None = None,
-        **described: Any,
+        task: str | None = None,
+        id: IdFunction | Sequence[Any] | None = None,
+        columns: ColumnsFunction | Mapping[str, Any] | None = None,
+        audio: Audio | None = None,
     ) -> None:
         self._processes = processes or SingleProcess()
         if graph not in ("recorded", "export"):
@@ -104,9 +108,14 @@ class TorchCapture:
                 recording.output,
                 example.instances,
                 class_names=class_names,
-                **described,
+                task=task,
+                id=id,
+                columns=columns,
+                audio=audio,
             )
-            self.first = self._instances.first(first, recording.output, example.instances) if is_local else {}
+            self.first: BatchRecord | None = (
+                self._instances.first(first, recording.output, example.instances) if is_local else None
+            )
             return recording, example
 
         recording, example = run_in_evaluation_mode(self._model, (self._data.source,), run_first)
@@ -131,11 +140,11 @@ class TorchCapture:
         """The model's graph: the union of the execution paths of all passes so far."""
         return self._execution_paths.graph
 
-    def evaluate(self, add: Callable[..., None], progress: bool | None = None) -> None:
+    def evaluate(self, sink: Sink, progress: bool | None = None) -> None:
         """Runs one evaluation pass and restores the model.
 
         Arguments:
-            add: called for each batch as the recorder's `SnapshotCollector.add`.
+            sink: called for each batch; the pinned instances come last.
             progress: whether to show a progress bar; None: on a terminal, if the pass takes more than a second.
 
         Raises:
@@ -159,10 +168,11 @@ class TorchCapture:
             for batch in rounds(self._processes, batches):
                 if batch is None:
                     random_stream.run(lambda: self._run_example(model))
-                    add({layer.name: np.zeros((0, layer.neurons), np.float32) for layer in self.layers}, ids=[])
+                    nothing = {layer.name: np.zeros((0, layer.neurons), np.float32) for layer in self.layers}
+                    sink(BatchRecord(nothing, ids=[]))
                     continue
                 # Operators are counted in one batch of a pass: this costs a little.
-                self._add(add, random_stream, hooks, model, batch, reader, absent, count_operators=not evaluated)
+                self._add(sink, random_stream, hooks, model, batch, reader, absent, count_operators=not evaluated)
                 evaluated += batch.instances
             reader.end()
             reader = random_stream.run(self._instances.begin_pinned)
@@ -170,7 +180,7 @@ class TorchCapture:
                 if batch is None:
                     random_stream.run(lambda: self._run_example(model))
                 else:
-                    self._add(add, random_stream, hooks, model, batch, reader, Counter(), pinned=True)
+                    self._add(sink, random_stream, hooks, model, batch, reader, Counter(), pinned=True)
 
         random_stream = RandomStream(loaders)
         run_in_evaluation_mode(self._model, None, with_hooks)
@@ -192,7 +202,7 @@ class TorchCapture:
 
     def _add(
         self,
-        add: Callable[..., None],
+        sink: Sink,
         random_stream: RandomStream,
         hooks: ActivationHooks,
         model: nn.Module,
@@ -204,7 +214,7 @@ class TorchCapture:
         pinned: bool = False,
     ) -> None:
         """Runs one batch through the model and adds what it gives."""
-        described = random_stream.run(lambda: reader.read(batch))  # before the model sees it
+        metadata = random_stream.run(lambda: reader.read(batch))  # before the model sees it
         moved = self._to_device(batch)
 
         def forward() -> Any:
@@ -214,8 +224,8 @@ class TorchCapture:
             lambda: hooks.run(forward, moved.instances, moved.mask, count_operators=count_operators)
         )
         absent.update({layer.name: moved.instances for layer in self.layers if layer.name not in activations})
-        described |= self._instances.describe(batch, output)
-        add(self._as_arrays(activations, moved.instances), pinned=pinned, **described)
+        arrays = self._as_arrays(activations, moved.instances)
+        sink(self._instances.record(batch, metadata, arrays, output, pinned=pinned))
 
         def inputs(shortened: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
             selected = first_instances(moved, _RECORDED_INSTANCES) if shortened else moved

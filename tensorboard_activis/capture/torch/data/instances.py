@@ -1,16 +1,26 @@
-"""Instance ids, labels, outputs, content and columns of torch batches, in the form that the recorder takes."""
+"""Instance ids, labels, outputs, content and columns of torch batches, as a `BatchRecord`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.adapter import check_of_first_batch
+from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.instances.contents import Contents
-from tensorboard_activis.capture.instances.metadata import InstanceMetadata, checked_ids
+from tensorboard_activis.capture.instances.metadata import (
+    BatchMetadata,
+    ColumnsFunction,
+    IdFunction,
+    InstanceMetadata,
+    checked_ids,
+)
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
 from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns
+from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
@@ -18,7 +28,7 @@ from tensorboard_activis.capture.torch.data.instance_order import InstanceIndice
 from tensorboard_activis.capture.torch.data.labels import Labels, check_width
 from tensorboard_activis.capture.torch.data.scores import find_scores
 from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
-from tensorboard_activis.errors import ActiVisError, ConfigurationError
+from tensorboard_activis.errors import ConfigurationError
 
 #: Sampling rate in Hz of inputs that are waveforms, or a function of a batch that returns waveforms and their sampling rate.
 Audio = int | Callable[[Any], tuple[Any, int]]
@@ -58,8 +68,8 @@ class InstanceReader:
         *,
         class_names: Sequence[str] | None = None,
         task: str | None = None,
-        id: Any = None,
-        columns: Any = None,
+        id: IdFunction | Sequence[Any] | None = None,
+        columns: ColumnsFunction | Mapping[str, Any] | None = None,
         audio: Audio | None = None,
     ) -> None:
         self._task, self._audio = task, audio
@@ -92,8 +102,8 @@ class InstanceReader:
             self._metadata.functions_only, None, InstanceIndices(None, for_user_data=False, are_ids=False)
         )
 
-    def first(self, batch: Batch, output: Any, instances: int) -> dict[str, Any]:
-        """All that `SnapshotCollector.add` takes except activations, for the first instances of a batch.
+    def first(self, batch: Batch, output: Any, instances: int) -> BatchRecord:
+        """The record, without activations, of the first instances of the first batch.
 
         Arguments:
             output: the model's output for these.
@@ -102,32 +112,37 @@ class InstanceReader:
         Raises:
             ConfigurationError: a function that the user gave fails.
         """
-        try:
-            described = self.begin().read(batch)
-            outputs = self.describe(batch, output, instances)
+        with check_of_first_batch():
+            metadata = self.begin().read(batch)
             # Checked for the whole batch, before the first instances are taken.
-            Contents().columns_of_batch(batch.instances, texts=batch.texts)
-            ids = described["ids"]
-            described["ids"] = None if ids is None else checked_ids(ids, batch.instances)[:instances].tolist()
-            columns = UserColumns().convert(described["columns"], batch.instances)
-            described["columns"] = {name: values[:instances] for name, values in columns.items()}
-        except ConfigurationError:
-            raise
-        except ActiVisError as error:
-            raise ConfigurationError(str(error)) from error
-        except Exception as error:
-            raise ConfigurationError(
-                f"id=, columns= or audio= failed on the first batch: {type(error).__name__}: {error}. A function gets the batch "
-                "as data yields it."
-            ) from error
-        return described | outputs
+            Contents().columns_of_batch(batch.instances, texts=metadata.texts)
+            ids = None if metadata.ids is None else checked_ids(metadata.ids, batch.instances).tolist()
+            columns = UserColumns().convert(metadata.columns, batch.instances)
+            metadata = BatchMetadata(
+                None if ids is None else ids[:instances],
+                {name: values[:instances] for name, values in columns.items()},
+                None if metadata.texts is None else list(metadata.texts)[:instances],
+            )
+            return self.record(batch, metadata, {}, output, instances)
 
-    def describe(self, batch: Batch, output: Any, instances: int | None = None) -> dict[str, Any]:
-        """What `SnapshotCollector.add` takes except activations, ids and columns.
+    def record(
+        self,
+        batch: Batch,
+        metadata: BatchMetadata,
+        activations: Mapping[str, np.ndarray],
+        output: Any,
+        instances: int | None = None,
+        *,
+        pinned: bool = False,
+    ) -> BatchRecord:
+        """What a batch gives, once the model has run on it.
 
         Arguments:
+            metadata: of these instances.
+            activations: by layer, float32 [instances, neurons].
             output: the model's output.
             instances: number of instances that `output` is of, the first of the batch; None: all of the batch.
+            pinned: whether they are pinned instances.
         """
         selection = slice(instances)
         labels = self._labels.convert(batch.labels)
@@ -138,23 +153,24 @@ class InstanceReader:
         )
         labels = None if labels is None else labels[selection]
         scores = find_scores(output, instances or batch.instances, positions)
-        outputs: Any = None
+        outputs: np.ndarray | TokenScores | None = None
         if scores is not None and positions is not None:
             label_tensor = torch.from_numpy(labels)
             mask = None if batch.mask is None else batch.mask[selection].to(scores.device)
             outputs = torch_token_scores(scores, label_tensor, mask, causal=self._causal)
         elif scores is not None:
             outputs = scores.float().numpy(force=True)
-        texts = None if batch.texts is None else list(batch.texts)[selection]
-        described = {"labels": labels, "outputs": outputs, "texts": texts}
+        record = BatchRecord(
+            activations, metadata.ids, labels, outputs, metadata.columns, metadata.texts, pinned=pinned
+        )
         if self._audio is not None:
             waves, rate = self._audio_of(batch)
-            return described | {"audio": (waves[selection], rate)}
+            return replace(record, audio=(waves[selection], rate))
         shown = _displayed_input(batch)
         if shown is None:
-            return described
+            return record
         channels_last = shown.ndim == 4 and shown.shape[1] not in CHANNELS and shown.shape[3] in CHANNELS
-        return described | {"inputs": shown[selection], "channels": "last" if channels_last else "first"}
+        return replace(record, inputs=shown[selection], channels="last" if channels_last else "first")
 
     def _audio_of(self, batch: Batch) -> tuple[Any, int]:
         if isinstance(self._audio, int) or self._audio is None:
@@ -179,20 +195,19 @@ class PassReader:
         self._metadata, self._content_ids, self._indices = metadata, content_ids, indices
         self._position = 0
 
-    def read(self, batch: Batch) -> dict[str, Any]:
-        """Ids and columns of the next batch, for `SnapshotCollector.add`. Called before the batch is moved to another device."""
+    def read(self, batch: Batch) -> BatchMetadata:
+        """Ids, columns and texts of the next batch. Called before the batch is moved to another device."""
         start, count = self._position, batch.instances
-        ids, columns = self._metadata.for_batch(batch.raw, start, count, self._indices.for_user_data(start, count))
+        metadata = self._metadata.for_batch(batch.raw, start, count, self._indices.for_user_data(start, count))
         self._position += count
+        ids = metadata.ids
         if ids is None:
             ids = (
                 self._content_ids.for_batch(batch) if self._content_ids is not None else self._indices.ids(start, count)
             )
         ids = ids.tolist() if isinstance(ids, torch.Tensor) else ids
-        return {
-            "ids": ids,
-            "columns": _features(batch) | {name: _as_numpy(each) for name, each in (columns or {}).items()},
-        }
+        columns = _features(batch) | {name: _as_numpy(each) for name, each in (metadata.columns or {}).items()}
+        return BatchMetadata(ids, columns, batch.texts)
 
     def skip(self, batch: Batch) -> None:
         """Skips a batch that another process evaluates."""

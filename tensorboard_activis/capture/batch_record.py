@@ -1,0 +1,45 @@
+"""What one batch gives for a snapshot: the one form in which every framework hands batches to the collector."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tensorboard_activis.capture.instances.contents import Audio, Texts
+from tensorboard_activis.capture.tasks.tokens import TokenScores
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """One batch of evaluated instances, as numpy arrays.
+
+    Attributes:
+        activations: per layer float32 [instances, neurons], already reduced.
+        ids: instance ids, all integers or all strings; None: the running index, which is not possible with several processes. An
+            instance whose id came before is left out.
+        labels: class indices (-1: none), or floats for regression, [instances]; 0 and 1 (else: unknown) [instances, classes]; class
+            indices (-100: none) [instances, positions].
+        outputs: logits or probabilities [instances, classes]; [instances]; [instances, positions, classes], or the `TokenScores`
+            that were computed from these on the device.
+        columns: user columns, name -> one number, bool, string or time per instance (None: missing).
+        texts: a string, or a list of words, per instance; stored as content, and the columns `text` and `words` of subset
+            expressions.
+        inputs: the model's inputs, [instances, ...]; stored as content if they are images or features. Features are columns as
+            well (x0, x1, …). A mapping gives features [instances] by name.
+        channels: where images have their channel axis, "first" or "last".
+        audio: waveforms [instances, samples] or [instances, channels, samples], and their sample rate (samples per second).
+        pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come after
+            all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
+    """
+
+    activations: Mapping[str, np.ndarray]
+    ids: Sequence[int] | Sequence[str] | None = None
+    labels: np.ndarray | None = None
+    outputs: np.ndarray | TokenScores | None = None
+    columns: Mapping[str, Any] | None = None
+    texts: Texts | None = None
+    inputs: np.ndarray | Mapping[str, np.ndarray] | None = None
+    channels: str = "last"
+    audio: Audio | None = None
+    pinned: bool = False
