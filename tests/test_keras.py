@@ -141,7 +141,7 @@ def test_regression_and_no_labels(tmp_path):
     [
         ({"x": X[:0]}, "x holds no instances"),
         ({"y": Y[:5]}, "same number of instances; got x 70, y 5"),
-        ({"class_names": ["ant", "bee"]}, "class_names has 2 names, but y holds the class 2"),
+        ({"class_names": ["ant", "bee"]}, "There is a label 2, but class_names has 2 names, for the labels 0 to 1"),
         ({"subsets": {"odd": "score <"}}, "'odd'"),
         ({"every": 0}, "every must be a positive number of epochs; got 0"),
         ({"layers": "conv"}, r"write \['conv'\]"),
@@ -169,12 +169,12 @@ def test_wrong_directories_are_refused_in_the_constructor(tmp_path):
     ("options", "message"),
     [
         ({"layers": ["relus"]}, "'relus' matches none of the model's .* Near: relu"),
-        ({"class_names": [*NAMES, "dog"]}, "4 names, but the model tells 3 classes apart"),
+        ({"class_names": [*NAMES, "dog"]}, "4 names, but the model gives 3 scores per instance"),
         (
             {"x": X[:, :, :, :2]},
             r"whose first batch is float32 \(70, 7, 5, 2\): .*expected axis -1 .* to have value 3",
         ),
-        ({"y": Y + 1}, "y holds the class 3, but the model tells 3 classes apart"),
+        ({"y": Y + 1}, "There is a label 3, but the model tells 3 classes apart"),
     ],
 )
 def test_what_only_the_model_tells_is_refused_before_the_first_batch(tmp_path, options, message):

@@ -9,7 +9,7 @@ from typing import Any
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.layers import matching
-from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
 #: A user's own function: takes float32 [instances, neurons, positions], and bool [instances, positions] that is False where
 #: there is no data (None: there is data everywhere); returns [instances, neurons].
@@ -94,3 +94,34 @@ def _named(graph: schema.Graph, names: Sequence[str], pattern: str, keys: set[st
 def _fits(name: str, pattern: str) -> bool:
     """Whether the glob matches; brackets stand for themselves first, as in `lstm[*]`."""
     return any(fnmatchcase(name, glob) for glob in (pattern.replace("[", "[[]"), pattern))
+
+
+def no_positions_error(shape: Sequence[int]) -> ActiVisError:
+    """The error of the reducer "none" on a layer whose output has positions.
+
+    Arguments:
+        shape: of the output.
+    """
+    return ActiVisError(
+        f"The reducer 'none' needs outputs of two axes; this layer gives {tuple(shape)}. Use 'mean' or 'max'."
+    )
+
+
+def check_reduced(reducer: Reducer, values: Sequence[int | None], reduced: Sequence[int | None]) -> None:
+    """Checks what a user's own reducer gave.
+
+    Arguments:
+        values: the shape of what it got, [instances, neurons, positions]; None for a size that is not known yet.
+        reduced: the shape of what it gave.
+
+    Raises:
+        ActiVisError: this is not [instances, neurons].
+    """
+    expected = tuple(values[:2])
+    if len(reduced) != 2 or any(
+        None not in pair and pair[0] != pair[1] for pair in zip(reduced, expected, strict=True)
+    ):
+        raise ActiVisError(
+            f"The reducer {reducer_name(reducer, 3)} gave {tuple(reduced)} for values of shape {tuple(values)}; "
+            f"[instances, neurons] = {expected} was expected."
+        )

@@ -15,9 +15,10 @@ from tensorboard_activis.capture.instances.user_columns import RESERVED
 from tensorboard_activis.capture.keras.data.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
-from tensorboard_activis.capture.keras.data.labels import Labels, check_width
+from tensorboard_activis.capture.keras.data.labels import Labels
 from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
 from tensorboard_activis.capture.keras.forward import Captured
+from tensorboard_activis.capture.tasks.labels import check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import printable

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from tensorboard_activis.capture.reducers import Reducer, reducer_name
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.capture.reducers import Reducer, check_reduced, no_positions_error
 
 
 def reduce_activations(output: Any, axis: int, reducer: Reducer = "mean", mask: Any = None) -> Any:
@@ -35,9 +34,7 @@ def reduce_activations(output: Any, axis: int, reducer: Reducer = "mean", mask: 
     if not masked and reducer in ("mean", "max"):
         return (ops.mean if reducer == "mean" else ops.max)(output, axis=others)
     if reducer == "none":
-        raise ActiVisError(
-            f"The reducer 'none' needs outputs of two axes; this layer gives {tuple(output.shape)}. Use 'mean' or 'max'."
-        )
+        raise no_positions_error(output.shape)
     sizes = ops.shape(output)
     values = ops.reshape(ops.transpose(output, (0, axis + 1, *others)), (-1, sizes[axis + 1], _product(sizes, others)))
     real = None
@@ -52,11 +49,7 @@ def _over_positions(values: Any, real: Any, reducer: Reducer) -> Any:
     """Reduces values [instances, neurons, positions]; real is bool [instances, positions], False for padding, or None."""
     if callable(reducer):
         reduced = reducer(values, real)
-        if len(reduced.shape) != 2 or reduced.shape[1] != values.shape[1]:
-            raise ActiVisError(
-                f"The reducer {reducer_name(reducer, 3)} gave {tuple(reduced.shape)} for values of shape "
-                f"{tuple(values.shape)}; [instances, neurons] was expected."
-            )
+        check_reduced(reducer, values.shape, reduced.shape)
         return ops.cast(reduced, "float32")
     if real is None:
         real = ops.ones_like(values[:, 0, :], dtype="bool")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from tensorboard_activis.capture.reducers import Reducer, reducer_name
+from tensorboard_activis.capture.reducers import Reducer, check_reduced, no_positions_error
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked
 from tensorboard_activis.errors import ActiVisError
@@ -91,16 +91,10 @@ def _over_positions(
         real = mask.to(device=tensor.device, dtype=torch.bool).repeat_interleave(repeat, dim=1)
     if callable(reducer):
         reduced: torch.Tensor = reducer(values, real)
-        if reduced.shape != values.shape[:2]:
-            raise ActiVisError(
-                f"The reducer {reducer_name(reducer, 3)} gave {tuple(reduced.shape)} for values of shape "
-                f"{tuple(values.shape)}; [instances, neurons] = {tuple(values.shape[:2])} was expected."
-            )
+        check_reduced(reducer, values.shape, reduced.shape)
         return reduced.to(torch.float32)
     if reducer == "none":
-        raise ActiVisError(
-            f"The reducer 'none' needs outputs of two axes; this layer gives {tuple(tensor.shape)}. Use 'mean' or 'max'."
-        )
+        raise no_positions_error(tensor.shape)
     if real is None:
         real = torch.ones(values.shape[0], values.shape[2], dtype=torch.bool, device=values.device)
     return _REDUCTIONS[reducer](values, real).masked_fill(~real.any(1)[:, None], torch.nan)

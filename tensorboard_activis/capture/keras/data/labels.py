@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.capture.tasks.labels import (
+    check_range,
+    class_indices,
+    is_multi_hot,
+    is_one_hot,
+    multi_hot,
+    squeezed,
+)
 
 
 class Labels:
@@ -36,18 +43,18 @@ class Labels:
         task: str | None = None,
         positions: bool = False,
     ) -> None:
-        self._names = None if class_names is None else {name: number for number, name in enumerate(class_names)}
+        self._names = class_names
         self._one_hot = self._whole = False
         self._numeric = task in ("regression", "ranking")
         self._multilabel = task == "multilabel"
         self._positions = positions and task in (None, "tokens")
         if examples is None:
             return
-        labels = _flat(examples)
+        labels = squeezed(np.asarray(examples))
         if labels.ndim == 2 and not (self._numeric or self._multilabel or self._positions):
             exclusive = task == "classification" or not ("binary" in loss and "crossentropy" in loss)
-            self._one_hot = exclusive and (_is_one_hot(labels) or " categorical_crossentropy" in f" {loss}")
-            self._multilabel = not self._one_hot and labels.shape[1] == width and _is_many_hot(labels)
+            self._one_hot = exclusive and (is_one_hot(labels) or " categorical_crossentropy" in f" {loss}")
+            self._multilabel = not self._one_hot and labels.shape[1] == width and is_multi_hot(labels)
         elif labels.ndim == 1 and labels.dtype.kind == "f" and not self._numeric:
             is_class = task == "classification" or "crossentropy" in loss or (width is not None and width > 1)
             whole = np.array_equal(labels, np.round(labels))
@@ -66,15 +73,15 @@ class Labels:
         """
         if labels is None:
             return None
-        return self._converted(np.asarray(labels) if self._positions else _flat(labels))
+        return self._converted(np.asarray(labels) if self._positions else squeezed(np.asarray(labels)))
 
     def _converted(self, labels: np.ndarray) -> np.ndarray:
         if labels.dtype.kind in "OSU":
-            return self._indices(labels).reshape(labels.shape)
+            return class_indices(labels, self._names)
         if self._numeric:
             return labels.astype(np.float64)
         if self._multilabel:
-            return np.where(np.isin(labels, (0, 1)), labels, np.nan).astype(np.float64)
+            return multi_hot(labels)
         if self._positions:
             labels = labels.argmax(axis=2) if labels.ndim == 3 and labels.shape[2] > 1 else labels
             return labels.reshape(labels.shape[:2]).astype(np.int64) if labels.ndim in (2, 3) else labels
@@ -83,52 +90,9 @@ class Labels:
             return classes
         return labels.astype(np.int64) if self._whole else labels
 
-    def _indices(self, labels: np.ndarray) -> np.ndarray:
-        if self._names is None:
-            raise ConfigurationError("y holds texts; pass class_names=[...], in the order of the model's outputs.")
-        texts = [text.decode() if isinstance(text, bytes) else str(text) for text in labels.ravel()]
-        unknown = next((text for text in texts if text not in self._names), None)
-        if unknown is not None:
-            raise ConfigurationError(
-                f"y holds the label {unknown!r}, which is not among class_names {list(self._names)!r}."
-            )
-        return np.array([self._names[text] for text in texts], dtype=np.int64)
-
     def _check(self, labels: np.ndarray | None, width: int | None) -> None:
         if labels is None or labels.ndim > 2 or labels.dtype.kind not in "iu" or not labels.size:
             return
         if labels.ndim == 2 and not self._positions:
             return
-        highest = int(labels.max())
-        if self._names is not None and highest >= len(self._names):
-            raise ConfigurationError(
-                f"class_names has {len(self._names)} names, but y holds the class {highest}. Name all {highest + 1} classes."
-            )
-        if width is not None and width > 1 and highest >= width:
-            raise ConfigurationError(
-                f"y holds the class {highest}, but the model tells {width} classes apart, 0 to {width - 1}. "
-                "Check that labels count from 0."
-            )
-
-
-def check_width(class_names: Sequence[str] | None, width: int | None) -> None:
-    """Raises ConfigurationError if a model of this output width has more or fewer classes than there are names."""
-    if class_names is None or width is None or len(class_names) == max(width, 2):
-        return
-    raise ConfigurationError(
-        f"class_names has {len(class_names)} names, but the model tells {max(width, 2)} classes apart. Name each of them."
-    )
-
-
-def _flat(labels: Any) -> np.ndarray:
-    array = np.asarray(labels)
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def _is_many_hot(labels: np.ndarray) -> bool:
-    known = labels[np.isfinite(labels)] if labels.dtype.kind == "f" else labels
-    return bool(np.isin(known, (0, 1, -1)).all())
-
-
-def _is_one_hot(labels: np.ndarray) -> bool:
-    return bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
+        check_range(int(labels.max()), self._names, width)

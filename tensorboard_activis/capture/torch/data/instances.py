@@ -20,12 +20,13 @@ from tensorboard_activis.capture.instances.metadata import (
 )
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
 from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns
+from tensorboard_activis.capture.tasks.labels import check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
-from tensorboard_activis.capture.torch.data.labels import Labels, check_width
+from tensorboard_activis.capture.torch.data.labels import Labels
 from tensorboard_activis.capture.torch.data.scores import find_scores
 from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
 from tensorboard_activis.errors import ConfigurationError

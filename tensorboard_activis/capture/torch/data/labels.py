@@ -6,6 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from tensorboard_activis.capture.tasks.labels import (
+    check_range,
+    class_indices,
+    is_multi_hot,
+    is_one_hot,
+    multi_hot,
+    squeezed,
+)
 from tensorboard_activis.errors import ConfigurationError
 
 #: The label of an instance without label.
@@ -54,8 +62,8 @@ class Labels:
             return
         if self.kind is None:
             self.kind = _kind(array, width, task, positions)
-        if self.kind == "classes" and _squeezed(array).dtype.kind == "f" and (width or 1) > 1:
-            invalid = _squeezed(array)[_squeezed(array) % 1 != 0]
+        if self.kind == "classes" and squeezed(array).dtype.kind == "f" and (width or 1) > 1:
+            invalid = squeezed(array)[squeezed(array) % 1 != 0]
             if invalid.size:
                 raise ConfigurationError(
                     f"Labels must be whole numbers, for the model tells {width} classes apart; got {invalid[:1]}. Give class "
@@ -70,7 +78,7 @@ class Labels:
                 "Give unpack=, a function of a batch that returns (inputs, labels)."
             )
         elif self.kind in ("classes", "positions") and converted.size:
-            self._check_range(int(converted.max()))
+            check_range(int(converted.max()), self._names, self._width)
 
     def convert(self, labels: Any) -> np.ndarray | None:
         """Converts the labels of a batch.
@@ -85,20 +93,6 @@ class Labels:
         """
         array = self._as_array(labels)
         return None if array is None else self._as_kind(array)
-
-    def _check_range(self, largest: int) -> None:
-        """Checks the largest label against class names and model."""
-        width = 2 if self._width == 1 else self._width
-        if self._names is not None and largest >= len(self._names):
-            raise ConfigurationError(
-                f"There is a label {largest}, but class_names has {len(self._names)} names, for the labels 0 to "
-                f"{len(self._names) - 1}. Name every class."
-            )
-        if self._width is not None and self._width > 1 and width is not None and largest >= width:
-            raise ConfigurationError(
-                f"There is a label {largest}, but the model tells {width} classes apart, 0 to {width - 1}. Check that data "
-                "yields (inputs, labels) and that labels count from 0."
-            )
 
     def _as_array(self, labels: Any) -> np.ndarray | None:
         """Labels of any form as an array; None without labels."""
@@ -116,7 +110,7 @@ class Labels:
         except ValueError as error:  # of unequal lengths
             raise ConfigurationError(f"Labels must be one number per instance; got {labels!r:.80}.") from error
         if array.dtype.kind in "US" or (array.dtype == object and all(isinstance(label, str) for label in array.flat)):
-            return self._class_indices(array.astype(str))
+            return class_indices(array.astype(str), self._names)
         if array.dtype.kind not in "iubf":
             raise ConfigurationError(
                 f"Labels must be class indices (whole numbers), or names from class_names; got {array.dtype} in "
@@ -124,37 +118,22 @@ class Labels:
             )
         return array
 
-    def _class_indices(self, texts: np.ndarray) -> np.ndarray:
-        """Class indices, int64, of labels that are class names."""
-        if self._names is None:
-            raise ConfigurationError(
-                f"Labels are texts ({texts.flat[0]!r}), so class_names is needed: the names in the order of the model's "
-                "outputs."
-            )
-        index = {name: position for position, name in enumerate(self._names)}
-        invalid = next((text for text in texts.flat if text not in index), None)
-        if invalid is not None:
-            raise ConfigurationError(
-                f"There is a label {str(invalid)!r}, which is none of class_names ({', '.join(self._names[:8])}…)."
-            )
-        return np.asarray([index[text] for text in texts.flat], dtype=np.int64).reshape(texts.shape)
-
     def _multi_hot(self, labels: Collection[Any]) -> np.ndarray:
         """Multi-hot encoding of sets of class names or indices, int64 [instances, classes]."""
         width = self._width or len(self._names or ())
-        multi_hot = np.zeros((len(labels), width), np.int64)
+        encoded = np.zeros((len(labels), width), np.int64)
         for index, label_set in enumerate(labels):
             values = np.asarray(list(label_set))
             if not values.size:
                 continue
-            classes = self._class_indices(values) if values.dtype.kind in "US" else values
+            classes = class_indices(values, self._names) if values.dtype.kind in "US" else values
             if classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() >= width:
                 raise ConfigurationError(
                     f"The labels of an instance must be names from class_names or class indices, 0 to {width - 1}; "
                     f"got {label_set!r:.80}."
                 )
-            multi_hot[index, classes] = 1
-        return multi_hot
+            encoded[index, classes] = 1
+        return encoded
 
     def _as_kind(self, array: np.ndarray) -> np.ndarray | None:
         """Converts an array of labels as `kind` asks; None if its shape does not fit."""
@@ -162,14 +141,14 @@ class Labels:
             array = array[:, None] if array.ndim == 1 and self._width == 1 else array
             if array.ndim != 2 or (self._width is not None and array.shape[1] != self._width):
                 return None
-            return np.where(np.isin(array, (0, 1)), array, np.nan).astype(np.float64)
+            return multi_hot(array)
         if self.kind == "positions":
             return array.astype(np.int64) if array.ndim == 2 else None
-        array = _squeezed(array)
+        array = squeezed(array)
         if self.kind == "numbers" and array.ndim == 2 and array.shape[1] == self._width:
             return array.astype(np.float64)
         if array.ndim == 2 and array.shape[1] == self._width:
-            if not _is_one_hot(array):
+            if not is_one_hot(array):
                 raise ConfigurationError(
                     "Labels had one class per instance at first; now there is one with several or none. Give task='multilabel'."
                 )
@@ -187,32 +166,17 @@ class Labels:
         return values.astype(np.int64)
 
 
-def check_width(class_names: Sequence[str] | None, width: int | None) -> None:
-    """Checks that there is a class name for each of the model's outputs.
-
-    Raises:
-        ConfigurationError: there are more or fewer names than classes.
-    """
-    if class_names is None or width is None or len(class_names) == (2 if width == 1 else width):
-        return
-    raise ConfigurationError(
-        f"class_names has {len(class_names)} names, but the model gives {width} scores per instance. Name every class, in "
-        "the order of the model's outputs."
-    )
-
-
 def _kind(array: np.ndarray, width: int | None, task: str | None, positions: int | None) -> str:
     """The kind of the labels, judged by those of the first batch."""
     if task in ("regression", "ranking"):
         return "numbers"
     if positions is not None and array.ndim == 2:
         return "positions"
-    flat = _squeezed(array)
+    flat = squeezed(array)
     if flat.ndim == 2 and flat.shape[1] == width:
-        values = flat.astype(np.float64)
-        if not np.isin(values[np.isfinite(values)], (0, 1, -1)).all():
+        if not is_multi_hot(flat):
             return "numbers" if flat.dtype.kind == "f" else "classes"
-        return "classes" if task == "classification" or (task is None and _is_one_hot(flat)) else "several"
+        return "classes" if task == "classification" or (task is None and is_one_hot(flat)) else "several"
     if flat.ndim == 1 and flat.dtype.kind == "f" and task != "classification":
         finite = flat[np.isfinite(flat)]
         all_whole = bool(finite.size and (finite == np.round(finite)).all())
@@ -225,14 +189,3 @@ def _are_sets(labels: Any) -> bool:
     """Whether the labels are a collection of classes per instance, as in [["ant", "bee"], []]."""
     sets = (list, tuple, set, frozenset)
     return isinstance(labels, (list, tuple)) and bool(labels) and all(isinstance(label, sets) for label in labels)
-
-
-def _squeezed(array: np.ndarray) -> np.ndarray:
-    """Labels as [instances] if they are a scalar or [instances, 1]; others unchanged."""
-    if array.ndim == 0:
-        return array[None]
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def _is_one_hot(array: np.ndarray) -> bool:
-    return bool((((array == 0) | (array == 1)).all()) and (array.sum(axis=1) == 1).all())

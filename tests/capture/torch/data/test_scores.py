@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tensorboard_activis.capture.torch.data.labels import Labels, check_width
+from tensorboard_activis.capture.torch.data.labels import Labels
 from tensorboard_activis.capture.torch.data.scores import find_scores
 from tensorboard_activis.errors import ConfigurationError
 
@@ -75,15 +75,6 @@ def test_labels_of_another_form_are_told() -> None:
 def test_bad_labels(names: list[str] | None, raw: Any, width: int | None, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Labels(names, raw, width)
-
-
-def test_names_and_width() -> None:
-    check_width(NAMES, 3)
-    check_width(["no", "yes"], 1)
-    check_width(None, 5)
-    check_width(NAMES, None)
-    with pytest.raises(ConfigurationError, match="3 names, but the model gives 2 scores"):
-        check_width(NAMES, 2)
 
 
 def test_scores() -> None:
