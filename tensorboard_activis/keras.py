@@ -3,9 +3,9 @@
 import os
 import sys
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -14,16 +14,17 @@ from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
 from tensorboard_activis.capture.keras.data.fitting import callers, fit_frame
-from tensorboard_activis.capture.keras.instances import Audio, Texts
+from tensorboard_activis.capture.keras.instances import Texts
 from tensorboard_activis.capture.keras.model.building import check_call, is_built
-from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
-from tensorboard_activis.capture.reducers import Reducer, check_reducer
+from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
+from tensorboard_activis.capture.recorder import Recorder, RunDirectory
 from tensorboard_activis.errors import ConfigurationError, warn
 from tensorboard_activis.schema import Graph, LayerInfo
 
 __all__ = ["ActiVisCallback"]
 
 
+@with_options(SharedOptions)
 class ActiVisCallback(keras.callbacks.Callback):
     """Records the activations of a model on evaluation data while it trains.
 
@@ -31,6 +32,9 @@ class ActiVisCallback(keras.callbacks.Callback):
     weights, optimizer, batch statistics, states and random numbers are the same with and without the callback.
 
     Without `fit`: `callback.set_model(model)`, then `callback.log(step)` and `callback.close()`.
+
+    The keywords that all callbacks have are described in `SharedOptions` (`tensorboard_activis.capture.options`); `help` and a
+    notebook show them here.
 
     Arguments:
         log_dir: run directory; files are written to `activis` inside it.
@@ -41,33 +45,14 @@ class ActiVisCallback(keras.callbacks.Callback):
             [instances, classes] for multi-label; class indices [instances, positions] for tokens. For a model with several
             outputs, in their structure: the first output with labels is used. None: no labels, or they are in the data set.
         every: epochs from one snapshot to the next.
-        layers: names of layers, or globs; None: a default selection.
-        class_names: one name per class, in the order of the model's outputs.
-        subsets: named expressions over the columns of instances, as in {"unsure": "score < 0.5"}.
-        sample: number of instances that are stored one by one; None: all. Summaries are over all instances in any case.
-        reducer: how one number per neuron and instance is made of feature maps and token sequences: "mean" (default), "max",
-            "std" (population standard deviation), "first", "last", each over the positions without padding; a function of
-            (values [instances, neurons, positions], mask); or a dict of these by layer name or glob, in which an exact name
-            wins, then the first glob that matches, else the mean.
-        task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None: detected from outputs and labels.
-            docs/tasks.md says what prediction, correct, score and loss are then.
-        id: instance ids, integers or texts: a function of a batch, or a sequence in the order of x. An instance whose id came
-            before is left out, with a note. None: by order in arrays, by content in data sets.
-        columns: further columns of instances, for subset expressions and the table: a mapping of names to one number, truth value
-            or text per instance in the order of x (a data frame, say), or a function of a batch that returns such a mapping.
         texts: one text, or a list of words, per instance in the order of x, or a function of a batch that returns these: to
             be shown and for subset expressions, as in {"who": '"who" in text'}. None: the first input that is texts.
-        audio: samples per second, if inputs are waveforms; or a function of a batch that returns (waveforms, samples per second).
-        pinned: further instances, in any form that `x` may have, or (x, y): always stored and shown first, but in no summary
-            and no metric.
         batch_size: instances per forward pass, if `x` is of arrays.
         steps: number of batches that are read for a snapshot, always the first ones; needed for a generator and an endless data
             set. None: all, or, for these and for the data set that is `validation_data` too, `validation_steps` of `fit`.
         logs: put the loss and the compiled metrics of the pass into the logs of the epoch, as `val_loss` and so on, with the values
             that `model.evaluate` gives on the same batches, for later callbacks and for the history; `validation_data` may
             then be left out. Values of the user's own validation are not replaced.
-        progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
-        strict: raise errors while logging, instead of warning once and continuing.
 
     Attributes:
         graph: the recorded graph of the model; None before there is a model.
@@ -86,57 +71,19 @@ class ActiVisCallback(keras.callbacks.Callback):
         y: Any = None,
         *,
         every: int = 1,
-        layers: Sequence[str] | None = None,
-        class_names: Sequence[str] | None = None,
-        subsets: Mapping[str, str] | None = None,
-        sample: int | None = 1000,
-        reducer: Reducer | Mapping[str, Reducer] | None = None,
-        task: str | None = None,
-        id: Callable[[Any], Sequence[Any]] | Sequence[Any] | None = None,
-        columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
         texts: Texts | None = None,
-        audio: Audio | None = None,
-        pinned: Any = None,
         batch_size: int = 256,
         steps: int | None = None,
         logs: bool = False,
-        progress: bool | None = None,
-        strict: bool = False,
+        **options: Unpack[SharedOptions],
     ) -> None:
         super().__init__()
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ConfigurationError(f"every must be a positive number of epochs; got {every!r}.")
-        if isinstance(layers, str):
-            raise ConfigurationError(
-                f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}]."
-            )
-        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
-        check_reducer(reducer)
-        self._data = EvaluationData(
-            x,
-            y,
-            batch_size,
-            class_names=class_names,
-            task=task,
-            id=id,
-            columns=columns,
-            texts=texts,
-            audio=audio,
-            pinned=pinned,
-            steps=steps,
-        )
+        self._options = options
+        self._data = EvaluationData(x, y, batch_size, options, texts=texts, steps=steps)
         self._every = every
         self._logs = logs
-        self._layers = layers
-        self._options: dict[str, Any] = {
-            "class_names": class_names,
-            "subsets": subsets,
-            "sample": sample,
-            "task": task,
-            "strict": strict,
-        }
-        self._reducer = reducer
-        self._progress = progress
         self._log_dir = log_dir
         self._training: FrameType | None = None
         self._directory: RunDirectory | None = None
@@ -215,7 +162,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         step = self._training_steps() if step is None else step
         try:
             assert self._capture is not None
-            recorder.log(self._capture, step, self._progress)
+            recorder.log(self._capture, step, self._options["progress"])
         except Exception:
             raise
         except BaseException:  # Ctrl-C: Keras will not call on_train_end
@@ -252,7 +199,7 @@ class ActiVisCallback(keras.callbacks.Callback):
                 "There is no model yet. Pass the callback to model.fit, or call set_model(model) first."
             )
         if self._capture is None or self._capture.model is not model:
-            self._capture = KerasCapture(model, self._data, self._layers, self._reducer, logs=self._logs)
+            self._capture = KerasCapture(model, self._data, self._options, logs=self._logs)
             if self._recorder is not None:
                 self._recorder.close()
                 self._recorder = self._directory = None
@@ -262,7 +209,12 @@ class ActiVisCallback(keras.callbacks.Callback):
             assert self._directory is not None
             capture = self._capture
             recorder = Recorder(
-                self._directory, capture.graph, capture.layers, probabilities=capture.probabilities, **self._options
+                self._directory,
+                capture.graph,
+                capture.layers,
+                probabilities=capture.probabilities,
+                strict=self._options["strict"],
+                **options_of(RecorderOptions, self._options),
             )
             recorder.check(capture.first)
             capture.first = None

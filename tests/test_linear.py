@@ -20,8 +20,8 @@ from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.collector import SnapshotCollector
 from tensorboard_activis.capture.keras.graph.recording import _drop_unused_operators
 from tensorboard_activis.capture.layers import choose, feed_relu
+from tensorboard_activis.capture.options import check_options
 from tensorboard_activis.capture.publication import SnapshotOptions
-from tensorboard_activis.capture.recorder import check_options
 from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
 from tensorboard_activis.capture.union import union
 from tensorboard_activis.errors import ConfigurationError, UnreadableError

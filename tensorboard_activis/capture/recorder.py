@@ -1,12 +1,11 @@
 """Records snapshots into a run directory, for every framework; errors while logging become warnings.
 
-Everything that the callbacks share and that needs no framework is here: checks of keywords, the lock of the directory, writing
-the graph and the snapshots.
+Everything that the callbacks share and that needs no framework is here: the lock of the directory, writing the graph and the
+snapshots.
 """
 
 import math
 import os
-import reprlib
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,11 +29,9 @@ from tensorboard_activis.capture.distributed.processes import (
 )
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.forks import forget, keep_from_children
-from tensorboard_activis.capture.instances.metadata import InstanceMetadata
 from tensorboard_activis.capture.interrupts import uninterrupted
+from tensorboard_activis.capture.options import check_options as check_options
 from tensorboard_activis.capture.publication import SnapshotOptions
-from tensorboard_activis.capture.subsets import check_expressions
-from tensorboard_activis.capture.tasks.evaluator import TASKS
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.files import make_own_directory
 from tensorboard_activis.leftovers import remove_leftovers
@@ -45,43 +42,6 @@ from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.clock import Clock, session_time
 from tensorboard_activis.write.events import EventWriter
 from tensorboard_activis.write.instances import InstanceWriter
-
-
-def check_options(
-    *,
-    class_names: Sequence[str] | None = None,
-    subsets: Mapping[str, str] | None = None,
-    sample: int | None = 1000,
-    task: str | None = None,
-    columns: Any = None,
-    id: Any = None,
-) -> None:
-    """Checks the keywords that all callbacks share.
-
-    Raises:
-        ConfigurationError: a keyword has a wrong value.
-    """
-    if class_names is not None:
-        if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
-            raise ConfigurationError(
-                f"class_names must be a list of texts, one per class; got {reprlib.repr(class_names)}."
-            )
-        repeated = min((name for name, count in Counter(class_names).items() if count > 1), default=None)
-        if repeated is not None:
-            raise ConfigurationError(f"class_names must differ from each other; {repeated!r} is there more than once.")
-    if subsets is not None:
-        if not isinstance(subsets, Mapping) or not all(isinstance(text, str) for text in subsets.values()):
-            raise ConfigurationError(
-                'subsets must map names to expressions, as in {"low": "score < 0.5"}; got ' + f"{subsets!r}."
-            )
-        check_expressions(subsets)
-    if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int) or sample < 1):
-        raise ConfigurationError(f"sample must be a positive number of instances, or None to keep all; got {sample!r}.")
-    if task is not None and task not in TASKS:
-        raise ConfigurationError(
-            f"task must be one of {', '.join(TASKS)}, or None to decide by the data; got {task!r}."
-        )
-    InstanceMetadata(id, columns)
 
 
 class RunDirectory:

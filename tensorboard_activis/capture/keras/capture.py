@@ -1,6 +1,6 @@
 """Evaluates a Keras model on the evaluation data and gives the activations of the chosen layers, batch by batch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cache, partial
 from types import FrameType
 from typing import Any, TypeVar
@@ -19,7 +19,6 @@ from tensorboard_activis.capture.keras.data.outputs import describe, gives_proba
 from tensorboard_activis.capture.keras.forward import Captured, Forward
 from tensorboard_activis.capture.keras.graph.recording import record_graph
 from tensorboard_activis.capture.keras.instances import (
-    Audio,
     InstanceDescription,
     InstanceReader,
     MetadataReader,
@@ -29,9 +28,9 @@ from tensorboard_activis.capture.keras.metrics import EvaluationPass, ScoredForw
 from tensorboard_activis.capture.keras.model.building import build, is_built
 from tensorboard_activis.capture.keras.model.states import backend_variables_restored
 from tensorboard_activis.capture.keras.targets import targets
+from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream, random_states
-from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.errors import ConfigurationError, warn
 
 T = TypeVar("T")
@@ -40,7 +39,7 @@ T = TypeVar("T")
 class EvaluationData:
     """The evaluation data of a callback, the pinned instances, and the instance metadata.
 
-    Arguments: see `ActiVisCallback`.
+    Arguments: see `ActiVisCallback`; all of `options` are there.
 
     Raises:
         ConfigurationError: the data are empty or cannot be used, or the arguments do not fit each other.
@@ -51,16 +50,12 @@ class EvaluationData:
         x: Any,
         y: Any,
         batch_size: int,
+        options: SharedOptions,
         *,
-        class_names: Sequence[str] | None = None,
-        task: str | None = None,
-        id: Any = None,
-        columns: Any = None,
         texts: Texts | None = None,
-        audio: Audio | None = None,
-        pinned: Any = None,
         steps: int | None = None,
     ) -> None:
+        pinned = options["pinned"]
         self.all: ArrayData | DatasetData
         self.all, self.pinned = _with_random_states_restored(
             (x, pinned),
@@ -69,10 +64,9 @@ class EvaluationData:
                 None if pinned is None else pinned_data(pinned, batch_size),
             ),
         )
-        self.described = InstanceDescription(self.all, id, columns, texts, audio)
+        self.described = InstanceDescription(self.all, options, texts)
         if not isinstance(self.all.labels, dict | list | tuple):
-            Labels(self.all.labels, class_names, task=task)
-        self.class_names, self.task = class_names, task
+            Labels(self.all.labels, options["class_names"], task=options["task"])
         self.loaders = (*self.all.loaders, *(() if self.pinned is None else self.pinned.loaders))
 
     def limit_steps(self, fit: FrameType | None) -> None:
@@ -130,18 +124,17 @@ class KerasCapture:
         self,
         model: Any,
         data: EvaluationData,
-        layers: Sequence[str] | None = None,
-        reducer: Reducer | Mapping[str, Reducer] | None = None,
+        options: SharedOptions,
         *,
         logs: bool = False,
     ) -> None:
         self.model = model
-        self._data = data
+        self._data, self._options = data, options
         self._logs = logs
         self._make_scored: Callable[[], ScoredForward] | None = None
         self.results: dict[str, float] = {}
         first, pinned, specs = data.first()
-        prepare = partial(self._prepare, first, pinned, specs, layers, reducer)
+        prepare = partial(self._prepare, first, pinned, specs)
         exclusively(lambda: within(prepare, random_states(data.loaders), backend_variables_restored(model)))
 
     def _prepare(
@@ -149,15 +142,13 @@ class KerasCapture:
         first: Batch,
         pinned: Batch | None,
         specs: Any,
-        layers: Sequence[str] | None,
-        reducer: Reducer | Mapping[str, Reducer] | None,
     ) -> None:
-        model, data = self.model, self._data
+        model, data, options = self.model, self._data, self._options
         try:
             if not is_built(model):
                 build(model, first.inputs)
             recording = record_graph(model, specs, first.inputs)
-            chosen = targets(recording, layers, reducer)
+            chosen = targets(recording, options["layers"], options["reducer"])
             self.forward = Forward(model, chosen, specs, eager=recording.graph.origin == "tree")
         except ConfigurationError:
             raise
@@ -173,7 +164,7 @@ class KerasCapture:
         self.graph: schema.Graph = recording.graph
         self.layers = tuple(target.info for target in chosen)
         self.probabilities = gives_probabilities(recording.graph)
-        self._instances = InstanceReader(model, data.described, data.all, first, captured, data.class_names, data.task)
+        self._instances = InstanceReader(model, data.described, data.all, first, captured, options)
         self.first: BatchRecord | None = self._instances.first(first, captured)
 
     def evaluate(self, sink: Sink, progress: bool | None = None) -> None:

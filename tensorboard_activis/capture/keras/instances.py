@@ -18,6 +18,7 @@ from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
 from tensorboard_activis.capture.keras.data.labels import Labels
 from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
 from tensorboard_activis.capture.keras.forward import Captured
+from tensorboard_activis.capture.options import InstanceOptions, RecorderOptions
 from tensorboard_activis.capture.tasks.labels import check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -25,8 +26,6 @@ from tensorboard_activis.printable import printable
 
 #: One text, or a list of words, per instance.
 Texts = Callable[[Any], Sequence[Any]] | Sequence[Any]
-#: Values per second of inputs that are waveforms, or a function of a batch that returns waveforms and that number.
-Audio = int | Callable[[Any], tuple[Any, int]]
 
 
 class InstanceDescription:
@@ -36,15 +35,10 @@ class InstanceDescription:
         ConfigurationError: an argument is wrong, or does not fit the others or the data.
     """
 
-    def __init__(self, data: ArrayData | DatasetData, id: Any, columns: Any, texts: Any, audio: Any) -> None:
-        self.metadata = InstanceMetadata(id, columns)
+    def __init__(self, data: ArrayData | DatasetData, options: InstanceOptions, texts: Any) -> None:
+        self.metadata = InstanceMetadata(options["id"], options["columns"])
         self.metadata.check(None if data.bounded else data.instances, fixed_order=data.fixed_order)
-        if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):
-            raise ConfigurationError(
-                "audio must be the number of values per second, where inputs are waveforms, or a function of a batch that "
-                f"returns (waveforms, that number); got {audio!r:.60}."
-            )
-        self.audio: Audio | None = audio
+        self.audio = options["audio"]
         self.texts: Texts | None = texts
         if texts is None or callable(texts):
             return
@@ -78,9 +72,9 @@ class InstanceReader:
         data: ArrayData | DatasetData,
         first: Batch,
         captured: Captured,
-        class_names: Sequence[str] | None,
-        task: str | None,
+        options: RecorderOptions,
     ) -> None:
+        class_names, task = options["class_names"], options["task"]
         self._description = description
         self._by_position = data.by_position
         output, labels = prediction_output(captured.outputs, first.labels if data.labels is None else data.labels)

@@ -1,0 +1,219 @@
+"""The keywords that the public faces share: their types, their defaults, what each does, and the checks that need no model.
+
+A face takes them as `**options: Unpack[LoggerOptions]`, from which editors complete them, and `with_options` does the rest.
+"""
+
+import difflib
+import functools
+import inspect
+import re
+import reprlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from tensorboard_activis.capture.instances.metadata import ColumnsFunction, IdFunction, InstanceMetadata
+from tensorboard_activis.capture.reducers import Reducer, check_reducer
+from tensorboard_activis.capture.subsets import check_expressions
+from tensorboard_activis.capture.tasks.evaluator import TASKS
+from tensorboard_activis.errors import ConfigurationError
+
+T = TypeVar("T")
+
+#: Sampling rate in Hz of inputs that are waveforms, or a function of a batch that returns waveforms and their sampling rate.
+Audio = int | Callable[[Any], tuple[Any, int]]
+
+
+class RecorderOptions(TypedDict, total=False):
+    """What is summarised and stored of the instances.
+
+    Attributes:
+        class_names: names of the classes, in the order of the model's outputs.
+        subsets: more sets of instances to summarise, name -> expression, such as `{"unsure": "score < 0.5"}`.
+        sample: how many instances are stored one by one. None stores all, which are in memory until the snapshot is written: 2
+            bytes per neuron and instance. Summaries are over all instances in any case.
+        task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
+            docs/tasks.md says what prediction, correct, score and loss are then.
+    """
+
+    class_names: Sequence[str] | None
+    subsets: Mapping[str, str] | None
+    sample: int | None
+    task: str | None
+
+
+class LayerOptions(TypedDict, total=False):
+    """Which layers are recorded, and how.
+
+    Attributes:
+        layers: names or globs of the layers to record, such as `["conv1", "layer2.*", "lstm[0]", "shared@1"]`. None
+            chooses: the logits, the outputs of repeated blocks, activations, and layers with weights.
+        reducer: how one number per neuron and instance is made of maps and sequences: "mean" (default), "max",
+            "std" (population standard deviation), "first", "last", each over the positions that are no padding; a function of
+            float32 [instances, neurons, positions] and a mask that gives [instances, neurons]; or a dict of these by layer name
+            or glob, in which an exact name wins, then the first glob that matches, else the mean.
+    """
+
+    layers: Sequence[str] | None
+    reducer: Reducer | Mapping[str, Reducer] | None
+
+
+class InstanceOptions(TypedDict, total=False):
+    """What is said of the instances.
+
+    Attributes:
+        id: instance ids, integers or strings: a function of a batch, or a sequence in the order of the data. An instance
+            whose id came before is left out, and a note says so. None: by order, or by content where the order is not fixed.
+        columns: further columns of instances, for subset expressions and the table: a mapping of names to one number, truth value
+            or text per instance in the order of the data (a data frame, say), or a function of a batch that returns such a mapping.
+        audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
+        pinned: more instances, in any form that the data may have, to be looked at whatever the sample: always kept and shown
+            first, but in no summary and no metric.
+    """
+
+    id: IdFunction | Sequence[Any] | None
+    columns: ColumnsFunction | Mapping[str, Any] | None
+    audio: Audio | None
+    pinned: Any
+
+
+class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, total=False):
+    """The keywords of all faces.
+
+    Attributes:
+        progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
+        strict: raise errors while logging, instead of warning once and continuing.
+    """
+
+    progress: bool | None
+    strict: bool
+
+
+class TorchOptions(SharedOptions, total=False):
+    """The keywords of all faces for PyTorch.
+
+    Attributes:
+        unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
+        graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
+            "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
+    """
+
+    unpack: Callable[[Any], tuple[Any, Any]] | None
+    graph: str
+
+
+class LoggerOptions(TorchOptions, total=False):
+    """The keywords of `ActiVisLogger`, and of what hands all of them on to it.
+
+    Attributes:
+        texts: a function of a batch that returns one text, or a list of words, per instance, for a person to read and for
+            subset expressions, as in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
+    """
+
+    texts: Callable[[Any], Any] | None
+
+
+#: The defaults that are not None.
+DEFAULTS: Mapping[str, Any] = {"sample": 1000, "graph": "recorded", "strict": False}
+_GROUPS = (RecorderOptions, LayerOptions, InstanceOptions, SharedOptions, TorchOptions, LoggerOptions)
+
+
+def check_options(**options: Unpack[SharedOptions]) -> None:
+    """Checks what can be checked without a model and data.
+
+    Raises:
+        ConfigurationError: a keyword has a wrong value.
+    """
+    class_names = options.get("class_names")
+    if class_names is not None:
+        if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
+            raise ConfigurationError(
+                f"class_names must be a list of texts, one per class; got {reprlib.repr(class_names)}."
+            )
+        repeated = min((name for name, count in Counter(class_names).items() if count > 1), default=None)
+        if repeated is not None:
+            raise ConfigurationError(f"class_names must differ from each other; {repeated!r} is there more than once.")
+    subsets = options.get("subsets")
+    if subsets is not None:
+        if not isinstance(subsets, Mapping) or not all(isinstance(text, str) for text in subsets.values()):
+            raise ConfigurationError(
+                'subsets must map names to expressions, as in {"low": "score < 0.5"}; got ' + f"{subsets!r}."
+            )
+        check_expressions(subsets)
+    sample = options.get("sample")
+    if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int) or sample < 1):
+        raise ConfigurationError(f"sample must be a positive number of instances, or None to keep all; got {sample!r}.")
+    task = options.get("task")
+    if task is not None and task not in TASKS:
+        raise ConfigurationError(
+            f"task must be one of {', '.join(TASKS)}, or None to decide by the data; got {task!r}."
+        )
+    layers = options.get("layers")
+    if isinstance(layers, str):
+        raise ConfigurationError(
+            f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}]."
+        )
+    check_reducer(options.get("reducer"))
+    InstanceMetadata(options.get("id"), options.get("columns"))
+    audio = options.get("audio")
+    if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):
+        raise ConfigurationError(
+            "audio must be the number of values per second, where inputs are waveforms, or a function of a batch that "
+            f"returns (waveforms, that number); got {audio!r:.60}."
+        )
+
+
+def options_of(group: type[T], options: Mapping[str, Any]) -> T:
+    """All options of a group, from those of a larger one: the default of each that is not there."""
+    chosen: Any = {name: options.get(name, DEFAULTS.get(name)) for name in group.__annotations__}
+    return chosen  # type: ignore[no-any-return]
+
+
+def with_options(group: type[Any]) -> Callable[[type[T]], type[T]]:
+    """A decorator of a face that takes `**options: Unpack[group]`.
+
+    `__init__` gets all of them, the default where one is not given, after `check_options`. The signature lists them, and so does
+    the docstring, at the end of its arguments.
+    """
+
+    def decorate(face: type[T]) -> type[T]:
+        # A face is a class whose `__init__` is called once; mypy does not follow assignments to it.
+        made: Any = face
+        initialize = made.__init__
+        signature = inspect.signature(initialize)
+        own = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
+        types = group.__annotations__
+        known = [parameter.name for parameter in own[1:]] + list(types)
+
+        @functools.wraps(initialize)
+        def complete(self: Any, *args: Any, **options: Any) -> None:
+            unknown = next((name for name in options if name not in known), None)
+            if unknown is not None:
+                near = difflib.get_close_matches(unknown, known, n=1)
+                hint = f". Did you mean '{near[0]}'?" if near else ""
+                raise TypeError(f"{initialize.__qualname__}() got an unexpected keyword argument '{unknown}'" + hint)
+            check_options(**{name: value for name, value in options.items() if name in SharedOptions.__annotations__})
+            initialize(self, *args, **{**options_of(group, options), **options})
+
+        keywords = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=annotation)
+            for name, annotation in types.items()
+        ]
+        complete.__signature__ = signature.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
+        made.__init__ = complete
+        made.__doc__ = _with_arguments(made.__doc__ or "", types)
+        return face
+
+    return decorate
+
+
+def _with_arguments(text: str, names: Mapping[str, Any]) -> str:
+    """A docstring whose section of arguments ends with these keywords."""
+    described: dict[str, str] = {}
+    for one in _GROUPS:
+        for entry in re.finditer(r"^ {8}(\w+): .*\n(?: {12}.*\n)*", one.__doc__ or "", re.MULTILINE):
+            described[entry[1]] = entry[0]
+    section = re.search(r"^ {4}Arguments:\n(?: {8}.*\n)+", text, re.MULTILINE)
+    if section is None:  # python -OO has no docstrings
+        return text
+    return text[: section.end()] + "".join(described[name] for name in names) + text[section.end() :]
