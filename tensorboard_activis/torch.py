@@ -1,14 +1,20 @@
-"""The PyTorch logger: records the activations of a model on evaluation data while it trains.
+"""The PyTorch logger: records the activations of a model while it is evaluated, during training.
 
 from tensorboard_activis.torch import ActiVisLogger
 
-with ActiVisLogger("logs/run1", model, val_loader, class_names=names) as activis:
+with ActiVisLogger("logs/run1", model, class_names=names) as activis:
     for epoch in range(epochs):
         train(model)
-        activis.log(epoch)
+        with activis.watch(epoch) as watched:  # your own validation
+            for x, y in val_loader:
+                logits = model(x)
+                watched.batch(labels=y)
+
+With `ActiVisLogger("logs/run1", model, val_loader)` and `activis.log(epoch)` it runs the evaluation itself.
 """
 
 import os
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -18,11 +24,14 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
 from tensorboard_activis.capture.exclusive import exclusively
+from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
 from tensorboard_activis.capture.torch.capture import TorchCapture
 from tensorboard_activis.capture.torch.distributed.processes import connect
 from tensorboard_activis.capture.torch.reduce import torch_convert
+from tensorboard_activis.capture.torch.watch import Watch
 from tensorboard_activis.errors import ConfigurationError
 
 __all__ = ["ActiVisLogger"]
@@ -31,8 +40,8 @@ __all__ = ["ActiVisLogger"]
 class ActiVisLogger:
     """Logs the activations of a model's neurons on evaluation data, for TensorBoard's ActiVis tab.
 
-    Logging does not change training: random states, training flags, BatchNorm statistics, gradients and the data loader are
-    restored. The model runs in evaluation mode, without gradients, on its device.
+    Either `watch` makes a snapshot of the forward passes of your own evaluation, or `log` runs the model over `data`. Neither
+    changes training: random states, training flags, BatchNorm statistics, gradients and the data loader are as before.
 
     Arguments:
         log_dir: the run's directory, such as `logs/run1`; what is logged goes to `activis` inside it.
@@ -40,7 +49,8 @@ class ActiVisLogger:
         data: the evaluation data: a DataLoader or another iterable of batches that can be iterated repeatedly, a Dataset, or
             (inputs, labels) as whole tensors. A batch is (inputs, labels), a dict (labels under `labels` or `label`, the
             rest by name to the model's forward), or inputs alone. Labels are class indices, names from `class_names`, or
-            real numbers for regression.
+            real numbers for regression. None: for `watch` alone; then what needs a batch is decided and checked at the first
+            forward pass that is watched.
         layers: names or globs of the layers to record, such as `["conv1", "layer2.*", "lstm[0]", "shared@1"]`. None
             chooses: the logits, the outputs of repeated blocks, activations, and layers with weights.
         class_names: names of the classes, in the order of the model's outputs.
@@ -74,7 +84,7 @@ class ActiVisLogger:
         strict: raise errors while logging, instead of warning once and continuing.
 
     Attributes:
-        layers: the recorded layers, in the order in which they run.
+        layers: the recorded layers, in the order in which they run; without `data` empty before the first watched pass.
 
     Raises:
         ConfigurationError: an argument is wrong, or does not fit the model or the data. Raised before training, never by `log`.
@@ -84,7 +94,7 @@ class ActiVisLogger:
         self,
         log_dir: str | os.PathLike[str],
         model: nn.Module,
-        data: Any,
+        data: Any = None,
         *,
         layers: Sequence[str] | None = None,
         class_names: Sequence[str] | None = None,
@@ -104,17 +114,25 @@ class ActiVisLogger:
         strict: bool = False,
     ) -> None:
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
-        processes = connect(log_dir, distributed)
-        directory: RunDirectory | None = None
+        self._processes = connect(log_dir, distributed)
+        self._guard = Guard(strict, self._processes)
+        self._progress = progress
+        self._recorder: Recorder | None = None
+        self._watch: weakref.ref[Watch] | None = None
+        self._directory: RunDirectory | None = None
+        self._options: dict[str, Any] = {
+            "class_names": class_names,
+            "subsets": subsets,
+            "sample": sample,
+            "task": task,
+        }
 
         def open_directory() -> None:
-            nonlocal directory
-            directory = RunDirectory(log_dir, locked=processes.rank == 0)
+            self._directory = RunDirectory(log_dir, locked=self._processes.rank == 0)
 
         def prepare() -> None:
-            with processes.collective():
+            with self._processes.collective():
                 bracketed(open_directory, lambda: None, lambda failed: None)
-                assert directory is not None
                 self._capture = TorchCapture(
                     model,
                     data,
@@ -129,42 +147,66 @@ class ActiVisLogger:
                     audio=audio,
                     pinned=pinned,
                     graph=graph,
-                    processes=processes,
+                    processes=self._processes,
                 )
-                self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
-                self._recorder = Recorder(
-                    directory,
-                    self._capture.graph,
-                    self.layers,
-                    class_names=class_names,
-                    subsets=subsets,
-                    sample=sample,
-                    task=task,
-                    probabilities=self._capture.probabilities,
-                    convert=torch_convert,
-                    strict=strict,
-                    processes=processes,
-                )
-                self._recorder.check(self._capture.first)
-                self._capture.first = None
+                if self._capture.has_data:
+                    self._get_recorder().check(self._capture.first)
+                    self._capture.first = None
 
         def close_unless_made(failed: bool) -> None:
-            if failed and directory is not None:
-                directory.close()
+            if failed and self._directory is not None:
+                self._directory.close()
 
         try:
             bracketed(lambda: None, prepare, close_unless_made)
         except OtherProcessError as error:
             raise ConfigurationError(str(error)) from error
-        self._progress = progress
+
+    @property
+    def layers(self) -> tuple[schema.LayerInfo, ...]:
+        return self._capture.recorded.layers
 
     @property
     def graph(self) -> schema.Graph:
         """The model's graph, as recorded in one forward pass, and in further ones that took another path."""
-        return self._capture.graph
+        return self._capture.recorded.graph
+
+    def watch(self, step: int) -> Watch:
+        """Watches your own evaluation: `with activis.watch(step) as watched:` around it makes it the snapshot of this step.
+
+        The forward passes that the model makes in the block are recorded: those in evaluation mode (`model.eval()`), in the same
+        thread. After each, `watched.batch(labels=…)` says what is known of its instances; a loop without labels needs no `batch`.
+        Before the first one, a few of its instances are run to record the graph. In the block torch.compile is off, for compiled
+        code runs no hooks.
+
+        If the block ends with an exception, nothing is published, and the exception goes on. As `log`, it replaces what was logged
+        at this step or a higher one, and errors of its own become one warning (`strict=True` raises them).
+        """
+        return self._open_watch(step, None, in_batches=False, dry=False)
+
+    def open_watch(self, step: int, loader: Any = None, *, dry: bool = False) -> Watch:
+        """As `watch`, for trainers: the caller calls `close` at the end.
+
+        Arguments:
+            step: training step.
+            loader: the data loader that the evaluation reads, if known: its order says how instances are identified.
+            dry: check everything and publish nothing.
+        """
+        return self._open_watch(step, loader, in_batches=True, dry=dry)
+
+    def _open_watch(self, step: int, loader: Any, *, in_batches: bool, dry: bool) -> Watch:
+        other = None if self._watch is None else self._watch()
+        if other is not None and other.is_open:
+            raise ConfigurationError(
+                "A watch of this logger is still open: end it first. For another model use a logger of its own."
+            )
+        snapshot = OpenSnapshot(self._get_recorder, step, self._processes, dry=dry)
+        watch = self._capture.watch(snapshot, self._guard, step, loader, in_batches=in_batches, dry=dry)
+        self._watch = weakref.ref(watch)
+        return watch
 
     def log(self, step: int) -> None:
-        """Evaluates the model and writes a snapshot for this step.
+        """Evaluates the model on `data` and writes a snapshot for this step.
 
         A snapshot replaces everything that this or an earlier logger of the run logged before at this step or a higher one: after
         steps 10, 20, 30, a snapshot of step 15 leaves 10 and 15, with a warning if it is the same logger.
@@ -172,11 +214,37 @@ class ActiVisLogger:
         An error becomes one warning that says what is lost, and nothing is written (`strict=True` raises it). May be called
         from any thread, also while another one trains: see docs/reliability.md.
         """
-        exclusively(lambda: self._recorder.log(self._capture, step, self._progress))
+        exclusively(lambda: self._get_recorder().log(self._capture, step, self._progress))
+
+    def weights_version(self) -> tuple[tuple[int, int], ...]:
+        """A value that is another one as soon as any parameter or buffer of the model is written to or replaced."""
+        module = self._capture.recorded.module
+        tensors = [*module.parameters(), *module.buffers()]
+        return tuple((id(each), 0 if each.is_inference() else each._version) for each in tensors)
+
+    def _get_recorder(self) -> Recorder:
+        """The recorder; made when the layers are known."""
+        if self._recorder is None:
+            assert self._directory is not None
+            self._recorder = Recorder(
+                self._directory,
+                self.graph,
+                self.layers,
+                probabilities=self._capture.recorded.probabilities,
+                convert=torch_convert,
+                guard=self._guard,
+                processes=self._processes,
+                **self._options,
+            )
+        self._recorder.graph = self.graph
+        return self._recorder
 
     def close(self) -> None:
         """Closes the files and releases the directory for another logger; safe to call twice, and from any thread."""
-        self._recorder.close()
+        if self._recorder is not None:
+            self._recorder.close()
+        elif self._directory is not None:
+            self._directory.close()
 
     def __enter__(self) -> "ActiVisLogger":
         return self

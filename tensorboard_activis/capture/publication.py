@@ -48,6 +48,7 @@ class Collected:
         duplicates: hashes of the ids so far, if there are ids.
         repeated: how many instances were left out because their id came before.
         invalid_labels: labels that are no class. nonfinite: instances whose outputs are NaN or infinite.
+        notes: what else is to be said of the snapshot, in words; of the first process.
     """
 
     sample: Sample
@@ -64,6 +65,7 @@ class Collected:
     repeated: int = 0
     invalid_labels: int = 0
     nonfinite: int = 0
+    notes: list[str] = field(default_factory=list)
     wall_time: float = field(default_factory=time.time)
 
     @classmethod
@@ -169,7 +171,7 @@ def _layers(
 
 
 def _notes(collected: Collected) -> list[str]:
-    notes = []
+    notes = list(collected.notes)
     evaluator = collected.evaluator
     if collected.repeated:
         notes.append(

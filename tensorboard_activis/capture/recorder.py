@@ -29,6 +29,7 @@ from tensorboard_activis.capture.distributed.processes import (
 )
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.forks import forget, keep_from_children
+from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.interrupts import uninterrupted
 from tensorboard_activis.capture.options import check_options as check_options
 from tensorboard_activis.capture.publication import SnapshotOptions
@@ -36,7 +37,7 @@ from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.files import make_own_directory
 from tensorboard_activis.leftovers import remove_leftovers
 from tensorboard_activis.printable import printable
-from tensorboard_activis.steps import checked_step, shown_step
+from tensorboard_activis.steps import checked_step
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.clock import Clock, session_time
@@ -115,6 +116,7 @@ class Recorder:
         probabilities: whether the model's outputs are probabilities; None: detected in the first batch.
         convert: converts float32 to float16, where a framework is faster than numpy.
         strict: raise errors while logging instead of warning.
+        guard: what reports errors while logging; None: one of its own, by `strict`.
         processes: the processes that log together; each makes a recorder for the same directory.
 
     Raises:
@@ -134,6 +136,7 @@ class Recorder:
         probabilities: bool | None = None,
         convert: Convert = numpy_convert,
         strict: bool = False,
+        guard: Guard | None = None,
         processes: Processes | None = None,
     ) -> None:
         check_options(class_names=class_names, subsets=subsets, sample=sample, task=task)
@@ -148,7 +151,7 @@ class Recorder:
             probabilities,
             convert,
         )
-        self._strict = strict
+        self.guard = guard or Guard(strict, self._processes)
         self._directory = (
             log_dir if isinstance(log_dir, RunDirectory) else RunDirectory(log_dir, locked=self._processes.rank == 0)
         )
@@ -164,7 +167,6 @@ class Recorder:
         self._latest = self._started
         self._begun: Counter[int] = Counter()
         self._steps: list[int] = []
-        self._reported: set[str] = set()
 
     def check(self, batch: BatchRecord | None) -> None:
         """Checks outputs, labels and so on of a few instances before training, by collecting them without writing anything.
@@ -225,7 +227,7 @@ class Recorder:
                 pass
         else:
             self._publish(record, arrays)
-        self._reported.clear()
+        self.guard.reset()
 
     def _publish(self, record: schema.Snapshot, arrays: ArrayWriter) -> None:
         """Writes the event, in the first process, once every file that the record names is complete; the others wait for it."""
@@ -271,29 +273,6 @@ class Recorder:
                 f"was logged before at higher steps no longer counts: {shown}. To keep it, log with rising steps, or to another "
                 "log_dir."
             )
-
-    @contextmanager
-    def guard(self, step: Any) -> Iterator[None]:
-        """A context that turns an exception into one warning, which says what is lost; with `strict` the exception is raised.
-
-        An error in another process is reported by that process and by the first one.
-        """
-        try:
-            yield
-        except Exception as error:
-            if self._strict:
-                raise
-            if isinstance(error, OtherProcessError) and self._processes.rank:
-                return
-            cause = str(error) if isinstance(error, OtherProcessError) else f"{type(error).__name__}: {error}"
-            # A full disk is one cause, whichever file could not be written.
-            kind = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else cause
-            if kind not in self._reported:
-                self._reported.add(kind)
-                warn(
-                    f"ActiVis lost the snapshot of step {shown_step(step)}; training goes on. {cause} "
-                    "(Said once for every cause; strict=True raises instead.)"
-                )
 
     def close(self) -> None:
         """Closes the files, after a snapshot that another thread is logging; safe to call twice."""

@@ -68,6 +68,15 @@ def layer_reducers(
     return {name: exact.get(name) or by_pattern.get(name) or DEFAULT for name in names}
 
 
+def likely_reducer(name: str, reducer: Reducer | Mapping[str, Reducer] | None) -> Reducer:
+    """The reducer of a layer of this name, as far as it shows before the graph is known; `layer_reducers` decides."""
+    if not isinstance(reducer, Mapping):
+        return reducer or DEFAULT
+    exact = next((choice for pattern, choice in reducer.items() if pattern == name), None)
+    matched = next((choice for pattern, choice in reducer.items() if _fits(name, pattern)), None)
+    return exact or matched or DEFAULT
+
+
 def reducer_name(reducer: Reducer, rank: int) -> str:
     """How a layer's reducer is recorded: "none" where the output [instances, neurons] has nothing to reduce.
 

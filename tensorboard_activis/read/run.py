@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.blobs import Blobs, read_blobs
-from tensorboard_activis.errors import NotFoundError, UnreadableError
+from tensorboard_activis.errors import NotFoundError, UnreadableError, warn
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.steps import shown_step, whole_number
 
@@ -122,6 +122,9 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 def find_directory(path: str | os.PathLike[str]) -> Path:
     """The directory with the event files of a run, given the `log_dir` of the callback.
 
+    A directory without events of its own that holds runs, as of a trainer with several evaluation sets, stands for the one that was
+    begun first; a warning names them.
+
     Raises:
         NotFoundError: nothing was logged there.
     """
@@ -129,8 +132,17 @@ def find_directory(path: str | os.PathLike[str]) -> Path:
     for directory in (log_dir / metadata.RUN_DIRECTORY, log_dir):
         if any(directory.glob("*tfevents*")) and (directory.name == metadata.RUN_DIRECTORY or directory != log_dir):
             return directory
-    inner = sorted(str(child.parent) for child in log_dir.glob(f"*/{metadata.RUN_DIRECTORY}") if child.is_dir())
-    hint = f" Runs below it: {', '.join(inner)}." if inner else ""
-    raise NotFoundError(
-        f"{log_dir} holds no activations: it has no directory {metadata.RUN_DIRECTORY!r} with events.{hint}"
-    )
+    # The names of event files begin with the time at which they were begun.
+    events = sorted(log_dir.glob(f"*/{metadata.RUN_DIRECTORY}/*tfevents*"), key=lambda file: (file.name, file))
+    inner = list(dict.fromkeys(file.parent for file in events))
+    if not inner:
+        raise NotFoundError(
+            f"{log_dir} holds no activations: neither it nor what is in it has a directory {metadata.RUN_DIRECTORY!r} with events."
+        )
+    if len(inner) > 1:
+        names = ", ".join(directory.parent.name for directory in inner)
+        warn(
+            f"ActiVis: {log_dir} holds several runs: {names}. This is {inner[0].parent.name}, which was begun first; "
+            "open another one by its own directory."
+        )
+    return inner[0]

@@ -92,6 +92,11 @@ class SnapshotReader:
         return self.record.step
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was lost or odd when it was recorded, in words."""
+        return tuple(self.record.notes)
+
+    @property
     def digest(self) -> str:
         """Digest of the present content, the key of caches and of ETags. See `content_digest`."""
         record = self.record.digest or codec.digest_of(codec.encode_snapshot(self.record))

@@ -107,7 +107,7 @@ def whole(where: Path) -> None:
         ActiVisLogger(where, Net(), (X, Y), **options(columns=columns, pinned=(X[:2], Y[:2]))) as activis,
     ):
         passes = []
-        activis._capture._model.register_forward_pre_hook(lambda module, args: passes.append(len(args[0])))
+        activis._capture.recorded.module.register_forward_pre_hook(lambda module, args: passes.append(len(args[0])))
         activis.log(1)
     told(where, str(sum(passes)))
 

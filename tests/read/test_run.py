@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tensorboard_activis
-from tensorboard_activis.errors import ExpressionError, NotFoundError, UnreadableError
+from tensorboard_activis.errors import ActiVisWarning, ExpressionError, NotFoundError, UnreadableError
 from tensorboard_activis.read.run import Run, current, open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import CLASSES, small_data, small_graph, write_run
@@ -206,10 +206,19 @@ def test_a_damaged_table_of_instances_is_named(tmp_path: Path, damage) -> None:
     assert snapshot.summary("head").mean.shape == (6, 3)
 
 
+def test_a_directory_of_runs_stands_for_the_first_one(tmp_path: Path) -> None:
+    write_run(tmp_path / "logs" / "val_b", small_data(), (4,))
+    assert open_run(tmp_path / "logs").steps == [4]
+    write_run(tmp_path / "logs" / "val_a", small_data(), (5,))
+    with pytest.warns(ActiVisWarning, match=r"several runs: val_b, val_a\. This is val_b"):
+        assert open_run(tmp_path / "logs").steps == [4]
+    assert open_run(tmp_path / "logs" / "val_a").steps == [5]
+
+
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     write_run(tmp_path / "logs" / "run", small_data(), (4,))
-    with pytest.raises(NotFoundError, match="holds no activations.*Runs below it: .*run"):
-        open_run(tmp_path / "logs")
+    with pytest.raises(NotFoundError, match="holds no activations"):
+        open_run(tmp_path)
     run = open_run(tmp_path / "logs" / "run" / "activis")
     with pytest.raises(NotFoundError, match=r"step 5. There are: 4\."):
         run.snapshot(5)

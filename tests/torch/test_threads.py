@@ -169,15 +169,15 @@ def test_a_forward_pass_that_runs_already_is_waited_for(tmp_path: Path) -> None:
 class SlowSet(set[int]):
     """Takes its time to remove a member."""
 
-    def discard(self, element: int) -> None:
+    def discard(self, element: Any) -> None:
         time.sleep(0.2)
         super().discard(element)
 
 
 def test_a_part_that_was_let_on_is_waited_for() -> None:
     """Also while its thread is just leaving the place where it would have waited."""
-    model = nn.Sequential(Held())
-    part: Held = model[0]
+    part = Held()
+    model = nn.Sequential(part)
     part.free.set()
     others = other_threads.OtherThreads(model)
     others._waiting_threads = waiting = SlowSet()

@@ -114,6 +114,12 @@ class InstanceMetadata:
         def select(values: Any) -> Any:
             return values[start:end] if positions is None else [values[position] for position in positions.tolist()]
 
+        name = "id" if self._id_function is not None else "columns" if self._columns_function is not None else ""
+        if raw is None and name:
+            raise ActiVisError(
+                f"{name}= is a function of a batch, and of a watched evaluation only the model's inputs are known. Leave it out, "
+                f"and give {'ids' if name == 'id' else name}= to watched.batch()."
+            )
         ids = select(self._ids) if self._ids is not None else None
         if self._id_function is not None:
             ids = self._id_function(raw)

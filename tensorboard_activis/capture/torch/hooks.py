@@ -1,5 +1,6 @@
 """Forward hooks that reduce the outputs of chosen layers to activations."""
 
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -10,22 +11,21 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
 from tensorboard_activis.capture.torch.model.modules import module_paths, output_tensors
-from tensorboard_activis.capture.torch.model.thread_state import function_mode
+from tensorboard_activis.capture.torch.model.thread_state import leave_modes
 from tensorboard_activis.capture.torch.reduce import reduce_activations
 from tensorboard_activis.errors import ActiVisError
 
 
 class ActivationHooks:
-    """Forward hooks on a model's layers, registered in a `with` block; `run` gives the activations of a forward pass.
+    """Forward hooks on a model's layers, registered in a `with` block; `start` and `stop` bracket a forward pass.
 
     Each output is reduced in the hook itself, before an in-place operator can overwrite it, so only one number per neuron and
-    instance is stored.
+    instance is stored. The hooks raise nothing: the pass may be the user's own. `stop` raises what went wrong in them.
 
     Arguments:
         model: the user's own model, unwrapped.
@@ -51,12 +51,13 @@ class ActivationHooks:
             else:
                 self._modules[location.module, location.call].append((key, layer_output))
         self._handles: list[RemovableHandle] = []
-        self._mode: _OperatorMode | None = None
         self._instances = 0
         self._mask: torch.Tensor | None = None
         self._activations: dict[str, torch.Tensor] = {}
-        # True only in our own passes: a call of another thread, which waited for the end of one, may reach these hooks after it.
-        self._active = False
+        # The thread of the pass that is running. A call of another thread may reach these hooks as well, also after the pass.
+        self._thread: int | None = None
+        self._error: Exception | None = None
+        self._modes: int | None = None
         self._called_paths: list[str] = []
         self._operator_counts: Counter[str] | None = None
 
@@ -83,43 +84,58 @@ class ActivationHooks:
 
     def detach(self) -> None:
         """Removes the hooks; safe to call twice."""
+        self.drop()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._activations = {}
 
-    def run(
-        self,
-        forward: Callable[[], Any],
-        instances: int,
-        mask: torch.Tensor | None = None,
-        count_operators: bool = False,
-    ) -> tuple[Any, dict[str, torch.Tensor]]:
-        """Runs one forward pass.
+    def start(self, instances: int, mask: torch.Tensor | None = None, count_operators: bool = False) -> None:
+        """Begins a forward pass in this thread; what an unfinished one gave is dropped.
 
         Arguments:
-            forward: calls the model.
             instances: in the batch.
             mask: bool [instances, positions], False where a sequence is padded.
             count_operators: whether `calls` counts operators as well, which takes a little time.
+        """
+        self._leave()
+        self._stack.reset()
+        self._instances, self._mask, self._activations, self._error = instances, mask, {}, None
+        self._called_paths.clear()
+        self._operator_counts = Counter() if count_operators else None
+        if self._operators or count_operators:
+            self._modes = torch._C._len_torch_function_stack()
+            _OperatorMode(self._on_operator).__enter__()  # type: ignore[no-untyped-call]
+        self._thread = threading.get_ident()
+
+    def enter_model(self) -> None:
+        """Makes the model itself the module that is running: its parts are called without it, or its call has begun already."""
+        self._called_paths.append("")
+        self._stack.push("")
+
+    def stop(self) -> dict[str, torch.Tensor]:
+        """Ends the forward pass.
 
         Returns:
-            The model's output, and by layer float32 [instances, neurons] on the model's device.
+            By layer float32 [instances, neurons] on the model's device.
 
         Raises:
             ActiVisError: an output does not have one row per instance, or a width other than before.
         """
-        self._stack.reset()
-        self._instances, self._mask, self._activations = instances, mask, {}
-        self._called_paths.clear()
-        self._operator_counts = Counter() if count_operators else None
-        modes = [function_mode(_OperatorMode(self._on_operator))] if self._operators or count_operators else []
-        self._active = True
-        try:
-            output = within(forward, *modes)
-        finally:
-            self._active = False
-        return output, self._activations
+        self._leave()
+        if self._error is not None:
+            raise self._error
+        return self._activations
+
+    def drop(self) -> None:
+        """Ends the forward pass, whose activations are not wanted."""
+        self._leave()
+        self._activations = {}
+
+    def _leave(self) -> None:
+        self._thread = None
+        if self._modes is not None:
+            leave_modes(self._modes)
+            self._modes = None
 
     @property
     def calls(self) -> CallCounts:
@@ -130,7 +146,7 @@ class ActivationHooks:
         called_paths = self._called_paths
 
         def hook(module: nn.Module, args: Any) -> None:
-            if self._active:
+            if self._thread == threading.get_ident():
                 called_paths.append(path)
 
         return hook
@@ -139,7 +155,7 @@ class ActivationHooks:
         """A forward pre-hook that pushes the module onto the call stack."""
 
         def hook(module: nn.Module, args: Any) -> None:
-            if self._active:
+            if self._thread == threading.get_ident():
                 self._stack.push(path)
 
         return hook
@@ -148,12 +164,12 @@ class ActivationHooks:
         """A forward hook that pops the module off the call stack and reduces its outputs."""
 
         def hook(module: nn.Module, args: Any, output: Any) -> None:
-            if not self._active:
+            if self._thread != threading.get_ident():
                 return
             frame = self._stack.pop(path)
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
             if wanted:
-                with torch._C.DisableTorchFunction():
+                with torch._C.DisableTorchFunction(), torch.no_grad():
                     outputs = dict(output_tensors(output))
                     for key, layer_output in wanted:
                         if layer_output.location.key_path in outputs:
@@ -178,7 +194,8 @@ class ActivationHooks:
         frame, ordinal = call_site
         wanted = self._operators.get((frame.path, frame.call, name, ordinal))
         if wanted is not None and wanted[1].location.key_path in outputs:
-            self._reduce(*wanted, outputs[wanted[1].location.key_path])
+            with torch.no_grad():
+                self._reduce(*wanted, outputs[wanted[1].location.key_path])
 
     def _reduce(self, key: str, layer_output: LayerOutput, tensor: Any) -> None:
         try:
@@ -186,7 +203,9 @@ class ActivationHooks:
                 tensor, layer_output.axes, self._instances, self._reducers[key], self._mask
             )
         except ActiVisError as error:
-            raise type(error)(f"Layer {key!r}: {error}") from error
+            self._error = self._error or type(error)(f"Layer {key!r}: {error}")
+        except Exception as error:
+            self._error = self._error or error
 
 
 class _OperatorMode(TorchFunctionMode):

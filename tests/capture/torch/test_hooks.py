@@ -37,7 +37,9 @@ def activations_of(
         recording = record(model, (x[:7],), {}, 7)
         layer_outputs = {name: recording.layer_outputs[name] for name in names}
         with ActivationHooks(model, layer_outputs, dict.fromkeys(names, reducer)) as hooks:
-            return hooks.run(lambda: model(x), x.shape[0])[1]
+            hooks.start(x.shape[0])
+            model(x)
+            return hooks.stop()
 
 
 def test_modules_with_a_successor_in_place() -> None:

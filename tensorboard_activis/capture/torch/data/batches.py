@@ -32,7 +32,7 @@ class Batches:
     """The evaluation data as an iterable of `Batch`, which is iterated once per snapshot.
 
     Arguments:
-        data: see `ActiVisLogger`.
+        data: see `ActiVisLogger`; None if batches come from elsewhere, and only `batch` is used.
         model: the signature of its `forward` says how it is called.
         unpack: the user's function that splits a batch into inputs and labels.
         texts: the user's function that gives the texts of a batch.
@@ -55,7 +55,8 @@ class Batches:
             )
         self._unpack, self._texts = unpack, texts
         self._parameters = inspect.signature(model.forward).parameters
-        self.source = _batch_source(data)
+        self._is_encoder_decoder = bool(getattr(getattr(model, "config", None), "is_encoder_decoder", False))
+        self.source: Iterable[Any] = () if data is None else _batch_source(data)
 
     @property
     def fixed_order(self) -> bool:
@@ -105,6 +106,8 @@ class Batches:
         """
         inputs, labels = self._split(raw)
         args, kwargs = self._as_arguments(map_tensors(inputs, lambda tensor: tensor))
+        if isinstance(raw, Mapping) and self._unpack is None:
+            kwargs |= self._needed_labels(raw, kwargs)
         tensors = all_tensors([args, kwargs])
         if not tensors:
             raise ConfigurationError(
@@ -119,7 +122,7 @@ class Batches:
                 f"A batch has {instances} labels, but inputs of shape {tuple(tensors[0].shape)}. Check that data yields "
                 "(inputs, labels), or give unpack=."
             )
-        mask = _mask(inputs, instances) if isinstance(inputs, Mapping) else None
+        mask = padding_mask(inputs, instances) if isinstance(inputs, Mapping) else None
         return Batch(args, kwargs, labels, instances, mask, None if self._texts is None else self._texts(raw), raw)
 
     def _split(self, raw: Any) -> tuple[Any, Any]:
@@ -134,8 +137,9 @@ class Batches:
         elif isinstance(raw, tuple) and any(name in LABEL_KEYS for name in getattr(raw, "_fields", ())):
             raw = raw._asdict()  # type: ignore[attr-defined]
         if isinstance(raw, Mapping):
-            name = next((key for key in LABEL_KEYS if key in raw), None)
-            return {key: value for key, value in raw.items() if key != name}, None if name is None else raw[name]
+            inputs = dict(raw)
+            labels = split_labels(inputs)
+            return inputs, labels
         if isinstance(raw, (tuple, list)) and not isinstance(raw, nn.utils.rnn.PackedSequence):
             if len(raw) == 1:
                 return raw[0], None
@@ -159,6 +163,16 @@ class Batches:
         if isinstance(inputs, (tuple, list)) and not isinstance(inputs, nn.utils.rnn.PackedSequence):
             return (tuple(inputs), {}) if self._accepts_arguments(len(inputs)) else ((inputs,), {})
         return (inputs,), {}
+
+    def _needed_labels(self, raw: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Labels that the model cannot run without: of an argument without default, or the targets of an encoder-decoder."""
+        decodes = self._is_encoder_decoder and not {"decoder_input_ids", "decoder_inputs_embeds"} & set(kwargs)
+        return {
+            name: map_tensors(raw[name], lambda tensor: tensor)
+            for name in LABEL_KEYS
+            if name in raw and name in self._parameters and name not in kwargs
+            if decodes or self._parameters[name].default is inspect.Parameter.empty
+        }
 
     def _accepts_arguments(self, count: int) -> bool:
         """Whether the model's forward can be called with so many positional arguments."""
@@ -232,7 +246,13 @@ def _are_labels(labels: Any) -> bool:
     return isinstance(labels, (list, tuple)) and all(isinstance(label, (int, float, str)) for label in labels)
 
 
-def _mask(inputs: Mapping[str, Any], instances: int) -> torch.Tensor | None:
+def split_labels(inputs: dict[str, Any]) -> Any:
+    """Removes the labels from a batch that is a dict, and returns them; None if there are none."""
+    name = next((key for key in LABEL_KEYS if key in inputs), None)
+    return None if name is None else inputs.pop(name)
+
+
+def padding_mask(inputs: Mapping[str, Any], instances: int) -> torch.Tensor | None:
     """The padding mask, bool [instances, positions], False in padding; None if the inputs have none."""
     for key in (*MASK_KEYS, *PADDING_KEYS):
         if inputs.get(key) is not None:

@@ -67,7 +67,7 @@ class InstanceOrder:
     processes, either each has its part of the data, or each has all data in the same order and evaluates a share of the batches.
 
     Arguments:
-        data: the evaluation data.
+        data: the evaluation data; None if somebody else iterates them, in an order that is taken to be fixed.
         first: its first batch, None if there is none.
         processes: that log together.
 
@@ -79,8 +79,17 @@ class InstanceOrder:
         instances: how many indices there are, None if unknown.
     """
 
-    def __init__(self, data: Batches, first: Batch | None, processes: Processes) -> None:
-        self._source = data.source
+    def __init__(self, data: Batches | None, first: Batch | None, processes: Processes) -> None:
+        self._distributed = self._by_base_index = False
+        self._several_processes = processes.size > 1
+        self.share = (0, 1)
+        self.by_content, self.fixed = self._several_processes, True
+        self.instances: int | None = None
+        self._source: Any = None if data is None else data.source
+        if data is not None:
+            self._decide(data, first, processes)
+
+    def _decide(self, data: Batches, first: Batch | None, processes: Processes) -> None:
         indices = dataset_indices(self._source)
         distributed = is_distributed(self._source)
         if (
@@ -90,9 +99,6 @@ class InstanceOrder:
         ):
             indices = None  # the collate function makes more or fewer instances than it gets
         self._distributed = distributed and indices is not None
-        self.share = (0, 1)
-        self._several_processes = processes.size > 1
-        self._by_base_index = False
         all_fixed = data.fixed_order
         if self._several_processes:
             all_distributed = _all_true(processes, self._distributed)

@@ -13,8 +13,6 @@ from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.instances.metadata import (
     BatchMetadata,
-    ColumnsFunction,
-    IdFunction,
     InstanceMetadata,
     checked_ids,
 )
@@ -23,7 +21,6 @@ from tensorboard_activis.capture.instances.user_columns import RESERVED, UserCol
 from tensorboard_activis.capture.tasks.labels import check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
-from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
 from tensorboard_activis.capture.torch.data.labels import Labels
@@ -46,37 +43,28 @@ class InstanceReader:
     """Reads instance ids, labels, outputs, content and columns out of batches.
 
     Arguments:
-        data: the evaluation data.
-        order: how its instances are identified.
-        first: its first batch.
+        first: the first batch of the data.
         output: the model's output for the first `instances` instances of that batch.
-        class_names, task, id, columns, audio: as in `ActiVisLogger`.
+        class_names, task, audio: as in `ActiVisLogger`.
 
     Attributes:
         problem: message that says why the labels cannot be used; "" if they can.
 
     Raises:
-        ConfigurationError: labels, class names, task or the user's ids and columns do not fit each other or the model.
+        ConfigurationError: labels, class names and task do not fit each other or the model.
     """
 
     def __init__(
         self,
-        data: Batches,
-        order: InstanceOrder,
         first: Batch,
         output: Any,
         instances: int,
         *,
         class_names: Sequence[str] | None = None,
         task: str | None = None,
-        id: IdFunction | Sequence[Any] | None = None,
-        columns: ColumnsFunction | Mapping[str, Any] | None = None,
         audio: Audio | None = None,
     ) -> None:
         self._task, self._audio = task, audio
-        self._metadata = InstanceMetadata(id, columns)
-        self._metadata.check(order.instances, fixed_order=order.fixed)
-        self._order = order
         self._labelled_positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
         scores = find_scores(output, instances, self._labelled_positions)
         if scores is None and self._labelled_positions is not None:
@@ -92,21 +80,11 @@ class InstanceReader:
         if audio is not None and first.raw is not None:  # not a batch of another process
             self._audio_of(first)
 
-    def begin(self) -> "PassReader":
-        """The reader of ids and columns for one pass over the data."""
-        content = ContentIds() if self._order.by_content and not self._metadata.has_ids else None
-        return PassReader(self._metadata, content, self._order.begin())
-
-    def begin_pinned(self) -> "PassReader":
-        """The reader for pinned instances, whose ids and columns come only from the user's functions."""
-        return PassReader(
-            self._metadata.functions_only, None, InstanceIndices(None, for_user_data=False, are_ids=False)
-        )
-
-    def first(self, batch: Batch, output: Any, instances: int) -> BatchRecord:
+    def first(self, batch: Batch, reader: "PassReader", output: Any, instances: int) -> BatchRecord:
         """The record, without activations, of the first instances of the first batch.
 
         Arguments:
+            reader: of ids and columns, at its beginning.
             output: the model's output for these.
             instances: how many.
 
@@ -114,7 +92,7 @@ class InstanceReader:
             ConfigurationError: a function that the user gave fails.
         """
         with check_of_first_batch():
-            metadata = self.begin().read(batch)
+            metadata = reader.read(batch)
             # Checked for the whole batch, before the first instances are taken.
             Contents().columns_of_batch(batch.instances, texts=metadata.texts)
             ids = None if metadata.ids is None else checked_ids(metadata.ids, batch.instances).tolist()
@@ -190,10 +168,17 @@ class InstanceReader:
 
 
 class PassReader:
-    """Reads instance ids and columns, batch by batch, in one pass over the data."""
+    """Reads instance ids and columns, batch by batch, in one pass over the data.
 
-    def __init__(self, metadata: InstanceMetadata, content_ids: ContentIds | None, indices: InstanceIndices) -> None:
-        self._metadata, self._content_ids, self._indices = metadata, content_ids, indices
+    Arguments:
+        metadata: the user's ids and columns.
+        order: how the instances are identified where these have no ids; None for pinned instances.
+    """
+
+    def __init__(self, metadata: InstanceMetadata, order: InstanceOrder | None) -> None:
+        self._metadata = metadata if order is not None else metadata.functions_only
+        self._content_ids = ContentIds() if order is not None and order.by_content and not metadata.has_ids else None
+        self._indices = InstanceIndices(None, for_user_data=False, are_ids=False) if order is None else order.begin()
         self._position = 0
 
     def read(self, batch: Batch) -> BatchMetadata:

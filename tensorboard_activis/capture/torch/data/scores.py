@@ -19,10 +19,15 @@ def find_scores(output: Any, instances: int, positions: int | None = None) -> to
         [instances, classes] or [instances], with `positions` [instances, positions, classes]; None if the output is something else
         (a map, a sequence).
     """
-    tensors = [(key_path, tensor) for key_path, tensor in nested_tensors(output) if isinstance(tensor, torch.Tensor)]
+    # A tensor without axes is a loss, which many models put before their logits.
+    tensors = [
+        (key_path, tensor)
+        for key_path, tensor in nested_tensors(output)
+        if isinstance(tensor, torch.Tensor) and tensor.dim()
+    ]
     logits = [tensor for key_path, tensor in tensors if "logits" in key_path]
     for tensor in logits or [tensor for _, tensor in tensors[:1]]:
-        if not tensor.dim() or tensor.shape[0] != instances or tensor.is_complex() or tensor.is_nested:
+        if tensor.shape[0] != instances or tensor.is_complex() or tensor.is_nested:
             continue
         tensor = tensor.dequantize() if tensor.is_quantized else tensor
         if tensor.dim() in (1, 2) and positions is None:

@@ -37,6 +37,11 @@ class ExecutionPaths:
     def _remember(self, calls: CallCounts) -> None:
         self._known_calls |= {calls, CallCounts(calls.modules)}
 
+    def is_new(self, calls: CallCounts) -> bool:
+        """Whether a forward pass that made these calls would be recorded: it took another path, and there is room for more."""
+        known = self._complete or calls in self._known_calls or len(self._graphs) >= MAX_PATHS
+        return not known and not _several_processes()
+
     def record_if_new(
         self, calls: CallCounts, model: nn.Module, inputs: Callable[[bool], tuple[tuple[Any, ...], dict[str, Any], int]]
     ) -> None:
@@ -48,7 +53,7 @@ class ExecutionPaths:
             inputs: gives args, kwargs and number of instances of the batch of that pass: of its first few instances if called
                 with True. Where these take another path than the batch, the whole batch is recorded.
         """
-        if self._complete or calls in self._known_calls or len(self._graphs) >= MAX_PATHS or _several_processes():
+        if not self.is_new(calls):
             return
         self._remember(calls)
         for shortened in (True, False):

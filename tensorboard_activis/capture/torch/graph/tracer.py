@@ -4,6 +4,7 @@ Forward hooks and a TorchFunctionMode see each module call and each operator wit
 torch.jit.trace and torch.export this works for every model that runs; its limit is that it sees one path through the model.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.interrupts import bracketed, within
+from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.torch.graph.axes import Axes, axes_after_module, axes_after_operator, axes_of_input
 from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack, Frame
@@ -24,13 +25,14 @@ from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, R
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
 from tensorboard_activis.capture.torch.model.modules import (
     TensorOrPacked,
+    argument_names,
     is_builtin,
     module_paths,
     nested_tensors,
     output_tensors,
     type_name,
 )
-from tensorboard_activis.capture.torch.model.thread_state import function_mode
+from tensorboard_activis.capture.torch.model.thread_state import leave_modes
 
 
 def record(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], instances: int) -> Recording:
@@ -72,13 +74,22 @@ class _RunningModule:
 class Tracer(TorchFunctionMode):
     """Records one forward pass of a model.
 
+    `run` runs it; `start` and `stop` bracket one that somebody else runs.
+
     Arguments:
         model: the user's own model, unwrapped.
         instances: in the input.
+        on_output: called with the key, the tensor and the axes of each output that may be a layer, before it can be overwritten.
     """
 
-    def __init__(self, model: nn.Module, instances: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        instances: int,
+        on_output: Callable[[str, TensorOrPacked, Axes], None] | None = None,
+    ) -> None:
         super().__init__()
+        self._on_output = on_output
         self._model = model
         self._instances = instances
         self._modules_by_path = module_paths(model)
@@ -87,34 +98,58 @@ class Tracer(TorchFunctionMode):
         self._tracked_tensors: dict[int, _TrackedTensor] = {}
         self._builder = GraphBuilder(self._modules_by_path)
         self._layer_outputs: dict[str, LayerOutput] = {}
-        # True only in our own pass: a call of another thread, which waited for its end, may reach the hooks after it.
-        self._active = False
+        # The thread of the pass that is recorded. A call of another thread may reach these hooks as well, also after the pass.
+        self._thread: int | None = None
+        self._error: Exception | None = None
         self._paused = False  # while a hook runs our own code
+        self._handles: list[RemovableHandle] = []
+        self._modes = 0
         self._operator_counts: Counter[str] = Counter()
 
     def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
         """Runs the forward pass."""
-        handles: list[RemovableHandle] = []
+        output = bracketed(
+            lambda: self.start(args, kwargs), lambda: self._model(*args, **kwargs), lambda failed: self.stop()
+        )
+        return self.recording(output)
 
-        def attach() -> None:
-            for path, module in self._modules_by_path.items():
-                if not isinstance(module, torch.jit.ScriptModule):
-                    handles.append(module.register_forward_pre_hook(self._pre_hook(path), with_kwargs=True))
-                    handles.append(module.register_forward_hook(self._forward_hook(path)))
+    def start(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """From here on everything that this thread computes with the model's modules is recorded."""
+        for path, module in self._modules_by_path.items():
+            if not isinstance(module, torch.jit.ScriptModule):
+                self._handles.append(module.register_forward_pre_hook(self._pre_hook(path), with_kwargs=True))
+                self._handles.append(module.register_forward_hook(self._forward_hook(path)))
+        self._add_inputs(args, kwargs)
+        self._modes = torch._C._len_torch_function_stack()
+        self.__enter__()  # type: ignore[no-untyped-call]
+        self._thread = threading.get_ident()
 
-        def forward() -> Any:
-            self._add_inputs(args, kwargs)
-            self._active = True
-            output = within(lambda: self._model(*args, **kwargs), function_mode(self))
-            self._add_outputs(output)
-            return output
+    def stop(self) -> None:
+        """Ends the recording, and removes all hooks; safe to call twice."""
+        if self._thread is not None:
+            leave_modes(self._modes)
+        self._thread = None
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
 
-        def detach(failed: bool) -> None:
-            self._active = False
-            for handle in handles:
-                handle.remove()
+    def enter_model(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Makes the model itself the module that is running, where its parts are called without it."""
+        self._pre_hook("")(self._model, args, kwargs)
 
-        output = bracketed(attach, forward, detach)
+    def leave_model(self, output: Any) -> None:
+        """The end of what `enter_model` began."""
+        self._forward_hook("")(self._model, (), output)
+
+    def recording(self, output: Any) -> Recording:
+        """What was recorded, if the forward pass gave this output.
+
+        Raises:
+            Exception: what went wrong in the hooks, which raise nothing, for the pass may be the user's own.
+        """
+        if self._error is not None:
+            raise self._error
+        self._add_outputs(output)
         return Recording(self._builder.graph(self._stack.calls), self._layer_outputs, output, self.calls)
 
     @property
@@ -136,7 +171,7 @@ class Tracer(TorchFunctionMode):
         if len(args) == 1 and not named:
             self._add_input("input", args[0])
         else:
-            names = _argument_names(self._model, len(args))
+            names = argument_names(self._model, len(args))
             for name, value in [*zip(names, args, strict=True), *named]:
                 self._add_input(name, value)
 
@@ -159,44 +194,51 @@ class Tracer(TorchFunctionMode):
 
     def _pre_hook(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
-            if not self._active:
-                return
-            self._paused = True
-            if self._running:
-                self._running[-1].child_ran = True
-            frame = self._stack.push(path)
-            del self._running[len(self._stack.frames) - 1 :]
-            inputs = [
-                value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None
-            ]
-            shapes = ", ".join(_describe_tensor(tensor) for _, tensor in nested_tensors([args, kwargs])) or "no tensor"
-            self._running.append(_RunningModule(frame, inputs, shapes))
-            for key, (outer, call, parent) in self._stack.containers.items():
-                self._builder.add(
-                    DraftNode(key, parent, "module", type_name(self._modules_by_path[outer]), outer, call)
-                )
-            self._builder.add(DraftNode(frame.key, frame.parent, "module", type_name(module), path, frame.call))
-            self._paused = False
+            if self._thread == threading.get_ident():
+                self._unobserved(lambda: self._begin_module(module, path, args, kwargs))
 
         return hook
 
     def _forward_hook(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
-            if not self._active:
-                return
-            self._paused = True
-            frame = self._stack.pop(path)
-            running = None
-            while self._running and running is None:
-                last = self._running.pop()
-                running = last if last.frame is frame else None
-            if running is not None:
-                self._finish_module(module, running, output)
-                if self._running:
-                    self._running[-1].tensor_ids |= running.tensor_ids
-            self._paused = False
+            if self._thread == threading.get_ident():
+                self._unobserved(lambda: self._end_module(module, path, output))
 
         return hook
+
+    def _unobserved(self, work: Callable[[], None]) -> None:
+        """Runs our own code in a hook, whose operators are not recorded."""
+        self._paused = True
+        try:
+            work()
+        except Exception as error:
+            self._error = self._error or error
+        self._paused = False
+
+    def _begin_module(self, module: nn.Module, path: str, args: Any, kwargs: Any) -> None:
+        """Pushes a module that begins to run, and adds its node."""
+        if self._running:
+            self._running[-1].child_ran = True
+        frame = self._stack.push(path)
+        del self._running[len(self._stack.frames) - 1 :]
+        inputs = [value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None]
+        shapes = ", ".join(_describe_tensor(tensor) for _, tensor in nested_tensors([args, kwargs])) or "no tensor"
+        self._running.append(_RunningModule(frame, inputs, shapes))
+        for key, (outer, call, parent) in self._stack.containers.items():
+            self._builder.add(DraftNode(key, parent, "module", type_name(self._modules_by_path[outer]), outer, call))
+        self._builder.add(DraftNode(frame.key, frame.parent, "module", type_name(module), path, frame.call))
+
+    def _end_module(self, module: nn.Module, path: str, output: Any) -> None:
+        """Pops a module that has run, and adds its outputs."""
+        frame = self._stack.pop(path)
+        running = None
+        while self._running and running is None:
+            last = self._running.pop()
+            running = last if last.frame is frame else None
+        if running is not None:
+            self._finish_module(module, running, output)
+            if self._running:
+                self._running[-1].tensor_ids |= running.tensor_ids
 
     def _finish_module(self, module: nn.Module, running: _RunningModule, output: Any) -> None:
         """Adds the outputs of a module that has run, and its edges unless it has nodes inside."""
@@ -263,7 +305,8 @@ class Tracer(TorchFunctionMode):
             return func(*args, **kwargs)
         inputs = [value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None]
         output = func(*args, **kwargs)
-        self._add_operator(func, args, kwargs, inputs, output)
+        if self._thread is not None:
+            self._unobserved(lambda: self._add_operator(func, args, kwargs, inputs, output))
         return output
 
     def _add_operator(self, func: Any, args: Any, kwargs: Any, inputs: list[_TrackedTensor], output: Any) -> None:
@@ -329,6 +372,8 @@ class Tracer(TorchFunctionMode):
         if axes.batch is not None:
             shape, _ = axes.unflattened(_sizes(tensor), self._instances)
             self._layer_outputs[key] = LayerOutput(location, shape, axes, self._instances)
+            if self._on_output is not None:
+                self._on_output(key, tensor, axes)
 
     def _shape(self, tensor: TensorOrPacked, axes: Axes) -> schema.Shape:
         unflattened, axes = axes.unflattened(_sizes(tensor), self._instances)
@@ -350,10 +395,3 @@ def _sizes(tensor: TensorOrPacked) -> tuple[int, ...]:
 
 def _describe_tensor(tensor: TensorOrPacked) -> str:
     return f"{tuple(_sizes(tensor))} {str(tensor.data.dtype).removeprefix('torch.')}"
-
-
-def _argument_names(model: nn.Module, count: int) -> list[str]:
-    """Names of the model's first positional arguments."""
-    code = getattr(model.forward, "__code__", None)
-    names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
-    return names[:count] if len(names) >= count else ["input", *(f"input_{index}" for index in range(1, count))][:count]

@@ -1,6 +1,7 @@
 """Runs the model in evaluation mode and restores everything that this changed."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -16,6 +17,12 @@ from tensorboard_activis.capture.torch.model.script_modules import script_module
 from tensorboard_activis.capture.torch.model.thread_state import thread_state
 
 T = TypeVar("T")
+_threads = threading.local()
+
+
+def is_own_pass() -> bool:
+    """Whether this thread is in `run_in_evaluation_mode`, so that what the model runs is no evaluation of the user's."""
+    return bool(getattr(_threads, "depth", 0))
 
 
 def run_in_evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None, body: Callable[[], T]) -> T:
@@ -39,9 +46,20 @@ def run_in_evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None, bo
 
     def run_alone() -> T:
         others.wait()
-        return within(body, evaluation_mode(model, loaders))
+        return within(body, _counted(), evaluation_mode(model, loaders))
 
     return exclusively(lambda: bracketed(others.block, run_alone, lambda failed: others.release()))
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """Counts the passes that this thread is in."""
+    depth = getattr(_threads, "depth", 0)
+    _threads.depth = depth + 1
+    try:
+        yield
+    finally:
+        _threads.depth = depth
 
 
 @contextmanager
@@ -58,7 +76,7 @@ def evaluation_mode(model: nn.Module, loaders: tuple[Any, ...] | None = ()) -> I
     """
     with ExitStack() as stack:
         stack.enter_context(thread_state())
-        stack.enter_context(_eager_mode())  # first: hooks do not see another thread's compiled forward pass
+        stack.enter_context(eager_mode())  # first: hooks do not see another thread's compiled forward pass
         if loaders is not None:
             stack.enter_context(random_states(loaders))
         stack.enter_context(_training_off(model))
@@ -87,7 +105,7 @@ def _training_off(model: nn.Module) -> Iterator[None]:
 def _buffers_restored(model: nn.Module) -> Iterator[None]:
     """Restores all buffers: some models update them in their forward pass in evaluation mode as well."""
     saved = [
-        (module, name, buffer, buffer._version, buffer.clone())
+        (module, name, buffer, _version(buffer), buffer.clone())
         for module in model.modules()
         if not isinstance(module, torch.jit.ScriptModule)
         for name, buffer in module._buffers.items()
@@ -98,14 +116,19 @@ def _buffers_restored(model: nn.Module) -> Iterator[None]:
     finally:
         with torch.no_grad():
             for module, name, buffer, version, copy in saved:
-                if buffer._version != version:
+                if _version(buffer) != version:
                     buffer.copy_(copy)
                 if module._buffers.get(name) is not buffer:
                     module._buffers[name] = buffer
 
 
+def _version(buffer: torch.Tensor) -> int | None:
+    """A counter of changes in place; None if there is none, as where the buffer was made in inference mode."""
+    return None if buffer.is_inference() else buffer._version
+
+
 @contextmanager
-def _eager_mode() -> Iterator[None]:
+def eager_mode() -> Iterator[None]:
     """Turns off torch.compile, whose code runs no hooks, and the attention fast path, which skips modules."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)

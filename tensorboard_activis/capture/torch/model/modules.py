@@ -93,6 +93,13 @@ def output_tensors(value: Any) -> list[tuple[str, TensorOrPacked]]:
     return [("", tensors[0][1])] if len(tensors) == 1 else tensors
 
 
+def argument_names(model: nn.Module, count: int) -> list[str]:
+    """Names of the model's first positional arguments."""
+    code = getattr(model.forward, "__code__", None)
+    names = list(code.co_varnames[1 : code.co_argcount]) if code is not None else []
+    return names[:count] if len(names) >= count else ["input", *(f"input_{index}" for index in range(1, count))][:count]
+
+
 def module_attributes(module: nn.Module) -> dict[str, str]:
     """The hyperparameters of a module to show, by label, as short texts: kernel, stride, features, dropout probability."""
     attributes: dict[str, str] = {}

@@ -7,22 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 
-@contextmanager
-def function_mode(mode: TorchFunctionMode) -> Iterator[None]:
-    """Activates a TorchFunctionMode for a `with` block.
-
-    As `with mode`, but safe where an interrupt comes while torch has the mode off the stack.
-    """
-    modes = torch._C._len_torch_function_stack()
-    mode.__enter__()
-    try:
-        yield
-    finally:
-        while torch._C._len_torch_function_stack() > modes:
-            torch._C._pop_torch_function_stack()
+def leave_modes(count: int) -> None:
+    """Leaves TorchFunctionModes until so many are active, also those that an interrupt left on the stack."""
+    while torch._C._len_torch_function_stack() > count:
+        torch._C._pop_torch_function_stack()
 
 
 @contextmanager
@@ -36,8 +26,7 @@ def thread_state() -> Iterator[None]:
         yield
     finally:
         torch._C._set_torch_function_state(functions)  # type: ignore[attr-defined]
-        while torch._C._len_torch_function_stack() > modes:
-            torch._C._pop_torch_function_stack()
+        leave_modes(modes)
         for device, enabled, dtype in casts:
             torch.set_autocast_enabled(device, enabled)
             torch.set_autocast_dtype(device, dtype)

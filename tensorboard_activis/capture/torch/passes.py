@@ -1,0 +1,390 @@
+"""Collects the forward passes that somebody makes with a model, by hooks."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from tensorboard_activis.capture.adapter import Sink
+from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
+from tensorboard_activis.capture.random_states import RandomStream
+from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
+from tensorboard_activis.capture.torch.data.batches import padding_mask, split_labels
+from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
+from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader
+from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
+from tensorboard_activis.capture.torch.hooks import ActivationHooks
+from tensorboard_activis.capture.torch.model.evaluation_mode import is_own_pass
+from tensorboard_activis.capture.torch.recorded_model import RecordedModel, RunningRecording
+from tensorboard_activis.errors import ActiVisError
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A forward pass that is over: what the model was called with, what it gave, and what its layers gave.
+
+    Attributes:
+        error: why the model could not be recorded before this pass, if so; there are no activations then.
+    """
+
+    batch: Batch
+    output: Any
+    activations: Mapping[str, torch.Tensor]
+    calls: CallCounts
+    error: Exception | None = None
+
+
+class PassCollector:
+    """Hooks on a model that collect its forward passes in evaluation mode, in this thread; batch by batch, from `begin` to `end`.
+
+    The first pass is preceded by one of a few instances that records the graph, unless it is recorded already.
+
+    Arguments:
+        recorded: the model.
+        model: `recorded.module`, or a copy of it, which is run.
+        metadata: the user's ids and columns.
+        order: how the instances are identified where these have no ids.
+        instances: gives the reader of instances for a batch and the model's output for it.
+        sink: called for each batch.
+        guarded: runs a function with the model in evaluation mode, and restores what that changed.
+        stream: the random numbers of the user's functions of a batch.
+        on_error: called with an error in a hook; None: it is raised, for the pass is our own.
+        on_pass: called after each pass.
+        in_batches: whether passes are taken only between `begin` and `end`.
+
+    Attributes:
+        passes: since the last `begin` or `take`.
+        ignoring: whether passes are not taken for now.
+        failed: whether no more passes are taken.
+        absent: by layer, for how many instances it did not run.
+        evaluated: instances so far.
+        trained: passes in training mode since the last batch, which were not taken.
+    """
+
+    def __init__(
+        self,
+        recorded: RecordedModel,
+        model: nn.Module,
+        metadata: InstanceMetadata,
+        order: InstanceOrder,
+        instances: Callable[[Batch, Any], InstanceReader],
+        sink: Sink,
+        guarded: Callable[[Callable[[], Any]], Any],
+        stream: RandomStream,
+        on_error: Callable[[Exception], None] | None = None,
+        on_pass: Callable[[], None] = lambda: None,
+        *,
+        in_batches: bool = True,
+    ) -> None:
+        self._recorded, self._model, self._metadata, self._instances = recorded, model, metadata, instances
+        self._sink, self._guarded, self._stream, self._on_error = sink, guarded, stream, on_error
+        self._on_pass, self._in_batches = on_pass, in_batches
+        self._reader = PassReader(metadata, order)
+        self._thread = threading.get_ident()
+        self._handles: list[RemovableHandle] = []
+        self._hooks: ActivationHooks | None = None
+        self._running: RunningRecording | None = None
+        self._batch: Batch | None = None
+        self._metadata_of_batch = BatchMetadata(None, None, None)
+        self._calls: list[bool] = []
+        self._axis = 0
+        self._record_error: Exception | None = None
+        self._last_output: Any = None
+        self.is_pinned = False
+        self.ignoring = False
+        self.failed = False
+        self.passes: list[Pass] = []
+        self.absent: Counter[str] = Counter()
+        self.evaluated = self.trained = 0
+
+    def attach(self) -> None:
+        """Registers the hooks; the caller must call `detach` whatever happens."""
+        self._handles = [self._model.register_forward_pre_hook(self._model_begins, with_kwargs=True)]
+        if self._recorded.is_recorded:
+            self._attach_layers()
+        self._attach_end()
+
+    def detach(self) -> None:
+        """Removes the hooks; safe to call twice."""
+        self._drop()
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        if self._hooks is not None:
+            self._hooks.detach()
+
+    def pin(self) -> None:
+        """Batches from here on are of pinned instances."""
+        self._reader, self.is_pinned = PassReader(self._metadata, None), True
+
+    def skip(self, batch: Batch) -> None:
+        """Skips a batch that another process evaluates."""
+        self._reader.skip(batch)
+
+    def end_of_data(self) -> None:
+        """Checks at the end of the data that the user's ids and columns are all used.
+
+        Raises:
+            ActiVisError: there are more than instances.
+        """
+        self._reader.end()
+
+    def begin(self, batch: Batch) -> None:
+        """Begins a batch: what the model or its parts compute until `end` belongs to it."""
+        self._batch, self.passes, self._last_output = batch, [], None
+        self._metadata_of_batch = self._stream.run(lambda: self._reader.read(batch))  # before the model sees it
+        moved = self._recorded.to_device(batch)
+        if self._hooks is not None:
+            self._hooks.start(moved.instances, moved.mask, count_operators=not self.evaluated)
+            self._hooks.enter_model()
+        else:
+            self._running = self._recorded.record_running(moved)
+            self._running.start()
+
+    def end(self, labels: Any = None, outputs: Any = None) -> None:
+        """Ends the batch, and adds it.
+
+        Arguments:
+            labels, outputs: instead of those of the batch and of the model.
+
+        Raises:
+            ActiVisError: its instances cannot be told, or something of it cannot be used.
+        """
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        done = self._pass_of(batch, outputs)
+        self.passes = []
+        if done is None:
+            return
+        batch = batch if labels is None else replace(batch, labels=labels)
+        self.add_pass(done if outputs is None else replace(done, output=outputs), batch, self._metadata_of_batch)
+
+    def add_pass(self, done: Pass, batch: Batch, metadata: BatchMetadata) -> None:
+        """Adds a forward pass.
+
+        Arguments:
+            done: the pass.
+            batch: what is known of its instances.
+            metadata: their ids, columns and texts.
+        """
+        if done.error is not None:
+            raise done.error
+        reader = self._instances(batch, done.output)
+        self.absent.update(
+            {layer.name: batch.instances for layer in self._recorded.layers if layer.name not in done.activations}
+            if not self.is_pinned
+            else {}
+        )
+        arrays = self._recorded.as_arrays(done.activations, batch.instances)
+        self._sink(reader.record(batch, metadata, arrays, done.output, pinned=self.is_pinned))
+        if not self.is_pinned:
+            self.evaluated += batch.instances
+            self.trained = 0
+
+    def take(self) -> list[Pass]:
+        """The passes since the last batch, which are no longer remembered here."""
+        taken, self.passes = self.passes, []
+        return taken
+
+    def read(self, batch: Batch) -> BatchMetadata:
+        """Ids, columns and texts of the next batch."""
+        return self._stream.run(lambda: self._reader.read(batch))
+
+    def again(self, done: Pass, instances: int) -> Pass:
+        """Repeats a pass whose batch has another number of instances than its first axis, as where that axis is time.
+
+        Raises:
+            ActiVisError: no axis of the model's input has that size.
+        """
+        shapes = [tuple(tensor.shape) for tensor in all_tensors([done.batch.args, done.batch.kwargs]) if tensor.dim()]
+        if self.evaluated or instances not in shapes[0]:
+            raise ActiVisError(
+                f"batch() has {instances} labels, but the forward pass before it was of {done.batch.instances} instances, in "
+                f"inputs of shape {shapes[0]}. It belongs behind the pass that the labels are of."
+            )
+        self._axis = shapes[0].index(instances)
+        batch = replace(done.batch, instances=instances, mask=padding_mask(done.batch.kwargs, instances))
+        passes: list[Pass] = []
+
+        def run() -> None:
+            self._recorded.record(batch)
+            self._attach_layers()
+            self._attach_end()
+            assert self._hooks is not None
+            self._hooks.start(instances, batch.mask)
+            output = self._model(*batch.args, **batch.kwargs)
+            passes.append(Pass(batch, output, self._hooks.stop(), self._hooks.calls))
+
+        self._unwatched(run)
+        return passes[0]
+
+    def fail(self) -> None:
+        """Takes no further passes."""
+        self.failed = True
+        self._drop()
+
+    def _drop(self) -> None:
+        self.passes, self._batch = [], None
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+        if self._hooks is not None:
+            self._hooks.drop()
+
+    def _pass_of(self, batch: Batch, outputs: Any) -> Pass | None:
+        """The pass that gave the results of a batch: the last one of as many instances, or the model's parts called one by one."""
+        fitting = [done for done in self.passes if done.batch.instances == batch.instances]
+        if fitting:
+            return fitting[-1]
+        if self.passes:
+            sizes = ", ".join(str(done.batch.instances) for done in self.passes)
+            raise ActiVisError(
+                f"The model ran on {sizes} instances, for a batch of {batch.instances}. Let it run once on the batch as a whole."
+            )
+        output = self._last_output if outputs is None else outputs
+        if self._running is not None:
+            running, self._running = self._running, None
+            activations: Mapping[str, torch.Tensor] = running.finish(output)
+            self._attach_layers()
+            self._attach_end()
+        elif self._hooks is not None:
+            activations = self._hooks.stop()
+        return Pass(batch, output, activations, CallCounts(frozenset())) if activations else None
+
+    def _attach_layers(self) -> None:
+        if self._hooks is not None:
+            self._hooks.detach()
+        self._hooks = self._recorded.hooks(self._model)
+        self._hooks.attach()
+
+    def _attach_end(self) -> None:
+        """Registers the hook that ends a pass, as the last one of the model: behind those that reduce its output."""
+        for handle in self._handles[1:]:
+            handle.remove()
+        self._handles[1:] = [
+            self._model.register_forward_hook(self._model_ends, with_kwargs=True, always_call=True),
+            *(
+                module.register_forward_hook(self._part_ends)
+                for module in self._model.children()
+                if not isinstance(module, torch.jit.ScriptModule)
+            ),
+        ]
+
+    def _is_taken(self, module: nn.Module) -> bool:
+        if self.ignoring or self.failed or (self._in_batches and self._batch is None):
+            return False
+        if self._on_error is not None and is_own_pass():
+            return False
+        if module.training:
+            self.trained += 1
+            return False
+        # Lightning lets wrappers call a step through the module's forward, which it replaces for that call.
+        return getattr(vars(module).get("forward"), "__name__", "") != "wrapped_forward"
+
+    def _model_begins(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if threading.get_ident() != self._thread:
+            return
+        taken = self._is_taken(module)
+        nested = any(self._calls)
+        self._calls.append(taken)
+        if taken and not nested:
+            self._in_hook(lambda: self._start_pass(args, kwargs))
+
+    def _model_ends(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        if threading.get_ident() != self._thread or not self._calls:
+            return
+        taken = self._calls.pop()
+        if taken and not any(self._calls) and not self.failed:
+            self._in_hook(lambda: self._stop_pass(output))
+
+    def _part_ends(self, module: nn.Module, args: Any, output: Any) -> None:
+        """Remembers the output of the model's own parts: the last one is that of the model, if its forward is not called."""
+        if self._batch is not None and not self._calls and threading.get_ident() == self._thread:
+            self._last_output = output
+
+    def _in_hook(self, work: Callable[[], None]) -> None:
+        """Runs our own code in a hook of a pass, which raises nothing there if the pass is the user's."""
+        try:
+            work()
+        except Exception as error:
+            if self._on_error is None:
+                raise
+            self._on_error(error)
+
+    def _start_pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._call = self._call_batch(args, kwargs)
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+        unrecorded = self._hooks is None
+        if unrecorded:
+            self._record_error = self._record(self._call)
+        if self._hooks is not None:
+            self._hooks.start(self._call.instances, self._call.mask, count_operators=not self.evaluated)
+            if unrecorded:  # the hooks of this call were looked up before
+                self._hooks.enter_model()
+
+    def _record(self, call: Batch) -> Exception | None:
+        """Records the model, and attaches the hooks of its layers; returns the error if that fails.
+
+        Then the pass may fail as well, which is the user's business, or its instances may turn out to be others.
+        """
+        for handle in self._handles:  # a model that is copied to be recorded must not be copied with these
+            handle.remove()
+        error = None
+        try:
+            self._unwatched(lambda: self._recorded.record(call))
+        except Exception as raised:
+            error = raised
+        self._handles = []
+        self.attach()
+        return error
+
+    def _stop_pass(self, output: Any) -> None:
+        if output is None:  # the model failed
+            if self._hooks is not None:
+                self._hooks.drop()
+            return
+        if self._hooks is None:
+            self.passes.append(Pass(self._call, output, {}, CallCounts(frozenset()), self._record_error))
+            self._on_pass()
+            return
+        done = Pass(self._call, output, self._hooks.stop(), self._hooks.calls)
+        self.passes.append(done)
+        if self._recorded.is_new_path(done.calls):
+            self._unwatched(lambda: self._recorded.record_path(done.calls, self._model, done.batch))
+        self._on_pass()
+
+    def _unwatched(self, work: Callable[[], Any]) -> None:
+        """Runs the model ourselves, in evaluation mode."""
+        self.ignoring = True
+        try:
+            self._guarded(work)
+        finally:
+            self.ignoring = False
+
+    def _call_batch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Batch:
+        """The batch that a call of the model is for."""
+        named = dict(kwargs)
+        labels = split_labels(named)
+        tensors = [tensor for tensor in all_tensors([args, named]) if tensor.dim()]
+        if not tensors:
+            raise ActiVisError("The model was called without a tensor, so its instances cannot be told.")
+        instances = tensors[0].shape[min(self._axis, tensors[0].dim() - 1)]
+        if self._batch is not None and any(self._batch.instances in tensor.shape for tensor in tensors):
+            instances = self._batch.instances
+        mask = padding_mask(kwargs, instances)
+        if (
+            mask is None
+            and self._batch is not None
+            and instances == self._batch.instances
+            and self._batch.mask is not None
+        ):
+            mask = self._batch.mask.to(tensors[0].device)
+        return Batch(args, kwargs, labels, instances, mask)

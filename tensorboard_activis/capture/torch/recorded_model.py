@@ -1,0 +1,279 @@
+"""A model with its recorded graph and the layers whose activations are logged."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.distributed.processes import Processes
+from tensorboard_activis.capture.layers import choose, feed_relu
+from tensorboard_activis.capture.reducers import Reducer, layer_reducers, likely_reducer, reducer_name
+from tensorboard_activis.capture.torch.data.batch import Batch, first_instances, map_tensors
+from tensorboard_activis.capture.torch.data.instances import ends_in_probabilities
+from tensorboard_activis.capture.torch.graph.axes import Axes
+from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
+from tensorboard_activis.capture.torch.graph.execution_paths import ExecutionPaths
+from tensorboard_activis.capture.torch.graph.export import exported_graph
+from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, Recording
+from tensorboard_activis.capture.torch.graph.tracer import Tracer
+from tensorboard_activis.capture.torch.hooks import ActivationHooks
+from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, type_name, unwrap
+from tensorboard_activis.capture.torch.model.parameters import is_lazy, is_sharded, model_device, parameter_dtype
+from tensorboard_activis.capture.torch.reduce import reduce_activations
+from tensorboard_activis.errors import ConfigurationError, warn
+
+#: Instances in the forward pass that records the graph. A size that is rare for other axes, so that it shows the batch axis.
+_RECORDED_INSTANCES = 11
+
+
+class RecordedModel:
+    """A model, its graph and its recorded layers, which are decided once, by the first batch: see `record`.
+
+    Arguments:
+        model: the user's, perhaps wrapped.
+        layers, reducer, graph: as in `ActiVisLogger`.
+        processes: that log together.
+
+    Attributes:
+        reducer: as given.
+        module: the user's own model, unwrapped.
+        sharded: whether its parameters are spread over several processes.
+        layers: whose activations are recorded; empty before the graph is recorded.
+        probabilities: whether the model's outputs are probabilities; None if its graph does not show it.
+
+    Raises:
+        ConfigurationError: the model cannot be recorded, or an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        layers: Sequence[str] | None,
+        reducer: Reducer | Mapping[str, Reducer] | None,
+        graph: str,
+        processes: Processes,
+    ) -> None:
+        if graph not in ("recorded", "export"):
+            raise ConfigurationError(
+                f"graph must be 'recorded' (one forward pass) or 'export' (torch.export); got {graph!r}."
+            )
+        if not isinstance(model, nn.Module):
+            raise ConfigurationError(f"model must be a torch.nn.Module; got a {type(model).__name__}.")
+        self.module = unwrap(model)
+        if isinstance(self.module, torch.jit.ScriptModule):
+            raise ConfigurationError(
+                "model is a ScriptModule, whose inside cannot be seen. Give the module that it was made from."
+            )
+        if model_device(self.module).type == "meta":
+            raise ConfigurationError("model is on the meta device, so it has no values. Materialise it first.")
+        self.sharded = is_sharded(self.module)
+        if self.sharded and processes.size == 1:
+            raise ConfigurationError(
+                "The model's parameters are spread over several processes, so that one alone cannot run it. Make the logger on "
+                "all of them, each with its part of the data, and without distributed=False."
+            )
+        self.reducer = reducer
+        self._chosen, self._kind = layers, graph
+        self._example: Batch | None = None
+        self._execution_paths: ExecutionPaths | None = None
+        self._layer_outputs: dict[str, LayerOutput] = {}
+        self._reducers: dict[str, Reducer] = {}
+        self.layers: tuple[schema.LayerInfo, ...] = ()
+        self.probabilities: bool | None = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the graph is recorded and the layers are decided."""
+        return self._execution_paths is not None
+
+    @property
+    def graph(self) -> schema.Graph:
+        """The model's graph: the union of the execution paths of all passes so far; empty before the first one."""
+        if self._execution_paths is None:
+            return schema.Graph("torch", type_name(self.module), (), ())
+        return self._execution_paths.graph
+
+    def record(self, first: Batch) -> tuple[Any, int]:
+        """Records a forward pass over the first few instances of a batch, and decides the layers. Called in evaluation mode.
+
+        Over all of the batch if the model fails on few.
+
+        Returns:
+            The model's output, and for how many instances.
+
+        Raises:
+            ConfigurationError: the forward pass fails, or a layer does not exist.
+        """
+        recording, example = self._recorded(self.to_device(first))
+        self._example = example
+        graph = self._exported(recording, example) if self._kind == "export" else None
+        self.decide(recording, graph)
+        return recording.output, example.instances
+
+    def record_running(self, batch: Batch) -> "RunningRecording":
+        """Begins to record what is computed from here on with parts of the model, where its own forward is not called."""
+        return RunningRecording(self, batch)
+
+    def initialized(self) -> nn.Module:
+        """The model; a copy while it has lazy parameters, which the user's own first forward pass must initialize."""
+        return copy.deepcopy(self.module) if is_lazy(self.module) else self.module
+
+    def hooks(self, model: nn.Module) -> ActivationHooks:
+        """Hooks that collect the activations of the recorded layers of the model or of a copy of it."""
+        return ActivationHooks(model, self._layer_outputs, self._reducers)
+
+    def run_example(self, model: nn.Module) -> None:
+        """A forward pass whose output is dropped: the passes of the other processes wait for it if the model is sharded."""
+        if self.sharded and self._example is not None:
+            model(*self._example.args, **self._example.kwargs)
+
+    def record_path(self, calls: CallCounts, model: nn.Module, batch: Batch) -> None:
+        """Records the graph again, if a forward pass on this batch made calls that none made before. Called in evaluation mode."""
+        assert self._execution_paths is not None
+
+        def inputs(shortened: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
+            selected = first_instances(batch, _RECORDED_INSTANCES) if shortened else batch
+            return selected.args, selected.kwargs, selected.instances
+
+        if not self.sharded:  # all processes would have to record again together
+            self._execution_paths.record_if_new(calls, model, inputs)
+
+    def is_new_path(self, calls: CallCounts) -> bool:
+        """Whether `record_path` would record these calls."""
+        return self._execution_paths is not None and not self.sharded and self._execution_paths.is_new(calls)
+
+    def as_arrays(self, activations: Mapping[str, torch.Tensor], instances: int) -> dict[str, np.ndarray]:
+        """By layer, float32 [instances, neurons]; NaN for layers that did not run in this batch."""
+        return {
+            layer.name: activations[layer.name].numpy(force=True)
+            if layer.name in activations
+            else np.full((instances, layer.neurons), np.nan, np.float32)
+            for layer in self.layers
+        }
+
+    def to_device(self, batch: Batch) -> Batch:
+        """The batch on the model's device; floating-point inputs in the dtype of the parameters, if all have the same."""
+        device, dtype = model_device(self.module), parameter_dtype(self.module)
+
+        def move(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)
+
+        mask = None if batch.mask is None else batch.mask.to(device)
+        return replace(batch, args=map_tensors(batch.args, move), kwargs=map_tensors(batch.kwargs, move), mask=mask)
+
+    def _recorded(self, batch: Batch) -> tuple[Recording, Batch]:
+        model = self.initialized()
+        example = first_instances(batch, _RECORDED_INSTANCES)
+        if example.instances < batch.instances:
+            try:
+                return Tracer(model, example.instances).run(example.args, example.kwargs), example
+            except Exception:  # reported below, unless it was the small batch that failed
+                pass
+        tracer = Tracer(model, batch.instances)
+        try:
+            return tracer.run(batch.args, batch.kwargs), batch
+        except Exception as error:
+            raise ConfigurationError(
+                f"The model's forward pass failed on the first batch of data, in {tracer.failed_in}: "
+                f"{type(error).__name__}: {error}. Check that data yields what the model takes; if a batch holds more, "
+                "give unpack=, a function of the batch that returns (inputs, labels)."
+            ) from error
+
+    def decide(self, recording: Recording, exported: schema.Graph | None = None) -> Mapping[str, Reducer]:
+        """Decides the layers by a recorded pass; returns their reducers, by name."""
+        names = choose(recording.graph, self._chosen)
+        reducers = layer_reducers(recording.graph, names, self.reducer)
+        self._layer_outputs = {name: recording.layer_outputs[name] for name in names}
+        self._reducers = {name: reducers[name] for name in names}
+        graph = recording.graph if exported is None else exported
+        nodes, feeding = {node.key: node for node in graph.nodes}, feed_relu(graph, names)
+        self.probabilities = ends_in_probabilities(recording.graph)
+        self.layers = tuple(self._layer_info(nodes[name], name in feeding) for name in names)
+        self._execution_paths = ExecutionPaths(graph, recording.calls if exported is None else None)
+        return self._reducers
+
+    def _exported(self, recording: Recording, batch: Batch) -> schema.Graph:
+        """The graph that torch.export makes of the model; the recorded graph, with a warning, if torch.export fails."""
+        names = choose(recording.graph, self._chosen)
+        try:
+            return exported_graph(self.initialized(), batch.args, batch.kwargs, batch.instances, recording, names)
+        except Exception as error:
+            message = str(error).strip().partition("\n")[0]
+            warn(
+                f"ActiVis: torch.export cannot export this model ({type(error).__name__}: {message}). Its graph is that of a "
+                "recorded forward pass, as without graph='export'."
+            )
+            return recording.graph
+
+    def _layer_info(self, node: schema.Node, feeds_relu: bool) -> schema.LayerInfo:
+        """What is logged about a layer: width, reducer, neuron axis and shape."""
+        name = node.key
+        output = self._layer_outputs[name]
+        _, axes = output.axes.unflattened(output.shape, output.instances)
+        rank, batch_axis = len(output.shape), axes.batch or 0
+        neurons = axes.neuron_axis(rank)
+        sizes = list(output.shape)
+        width = sizes[neurons] if rank > 1 else 1
+        sizes[batch_axis] = -1
+        dtype = node.outputs[0].dtype if node.outputs else "float32"
+        return schema.LayerInfo(
+            name=name,
+            neurons=width,
+            reducer=reducer_name(self._reducers[name], rank),
+            axis=max(neurons - (batch_axis < neurons), 0),
+            shape=schema.Shape(tuple(sizes), dtype),
+            feeds_relu=feeds_relu,
+        )
+
+
+class RunningRecording:
+    """Records one batch that somebody else runs through parts of a model, and what its possible layers give.
+
+    Arguments:
+        recorded: the model, whose layers are decided by this batch.
+        batch: the batch, as far as it is known.
+    """
+
+    def __init__(self, recorded: RecordedModel, batch: Batch) -> None:
+        self._recorded, self._batch = recorded, batch
+        self._activations: dict[str, torch.Tensor] = {}
+        self._reducers: dict[str, Reducer] = {}
+        self._tracer = Tracer(recorded.module, batch.instances, self._reduce)
+
+    def start(self) -> None:
+        """Begins; the caller must call `stop` or `finish` whatever happens."""
+        self._tracer.start(self._batch.args, self._batch.kwargs)
+        self._tracer.enter_model(self._batch.args, self._batch.kwargs)
+
+    def stop(self) -> None:
+        """Drops what was recorded."""
+        self._tracer.stop()
+        self._activations = {}
+
+    def finish(self, output: Any) -> dict[str, torch.Tensor]:
+        """Ends, and decides the layers of the model.
+
+        Arguments:
+            output: the logits, as far as known.
+
+        Returns:
+            By recorded layer float32 [instances, neurons].
+
+        Raises:
+            ConfigurationError: a layer does not exist.
+        """
+        self._tracer.leave_model(output)
+        self._tracer.stop()
+        recording = self._tracer.recording(output)
+        reducers = self._recorded.decide(recording)
+        return {name: self._activations[name] for name in reducers if reducers[name] == self._reducers.get(name)}
+
+    def _reduce(self, key: str, tensor: TensorOrPacked, axes: Axes) -> None:
+        self._reducers[key] = reducer = likely_reducer(key, self._recorded.reducer)
+        with torch.no_grad():
+            self._activations[key] = reduce_activations(tensor, axes, self._batch.instances, reducer, self._batch.mask)
