@@ -10,6 +10,7 @@ from tensorboard_activis.errors import ActiVisWarning
 
 #: Seconds that the clocks of machines writing to one directory may differ without a warning.
 _TOLERANCE = 60.0
+_SESSION = re.compile(r"([0-9a-f]{12})-.*")
 _EVENT_FILE = re.compile(r"events\.out\.tfevents\.[0-9]{1,11}\.(?:.*?\.)?([0-9a-f]{12})-[0-9a-f]+(?:\..*)?")
 _MILLISECOND = 0.001
 
@@ -42,6 +43,12 @@ class Clock:
 def session_time(seconds: float) -> str:
     """The beginning of a session's name: its start in milliseconds, in hexadecimal, so that names sort by time."""
     return f"{int(seconds * 1000):012x}"
+
+
+def session_start(session: str) -> float | None:
+    """When a session began, in seconds since 1970; None for a name without a time."""
+    match = _SESSION.fullmatch(session)
+    return int(match[1], 16) / 1000 if match else None
 
 
 def _latest_start(directory: Path) -> float:

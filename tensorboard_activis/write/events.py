@@ -13,7 +13,7 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 from tensorboard_activis import metadata
 from tensorboard_activis.files import is_own, own_opener
 from tensorboard_activis.framing import framed
-from tensorboard_activis.write.clock import Clock
+from tensorboard_activis.write.clock import Clock, session_start
 from tensorboard_activis.write.replacing import replacing
 
 
@@ -34,6 +34,8 @@ class EventWriter:
     def __init__(self, directory: Path, session: str, clock: Clock | None = None) -> None:
         self._directory, self._session = directory, session
         self._clock = clock or Clock(directory)
+        start = session_start(session)
+        self._start = int(self._clock.now() if start is None else start)
         self._file: io.FileIO | None = None
         self._count = 0
         self._started = self.reached = False
@@ -45,10 +47,12 @@ class EventWriter:
         """TensorBoard's loaders read the files of a directory in the order of their names.
 
         So the session comes before host and process: of two sessions in one second the later one may have the lower number.
+        The time is the session's start in every file of a session, however late the file is begun: the clock may be set back
+        before the next session, and sessions of runs that are copied into one directory may have overlapped.
         """
         host = socket.gethostname().replace(os.sep, "-")
-        start, count = f"{int(self._clock.now()):010d}", f"{self._count:06d}"
-        return self._directory / f"events.out.tfevents.{start}.{self._session}.{count}.{host}.{os.getpid()}"
+        name = f"{self._start:010d}.{self._session}.{self._count:06d}.{host}.{os.getpid()}"
+        return self._directory / f"events.out.tfevents.{name}"
 
     @property
     def is_lost(self) -> bool:

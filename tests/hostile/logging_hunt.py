@@ -145,6 +145,7 @@ class Sequence:
             (self._copy, 1),
             (self._replace, 1),
             (self._set_clock_back, 1),
+            (self._wait, 3),
         )
         chance = self._chance
         for _ in range(chance.randint(2, 14)):
@@ -258,6 +259,11 @@ class Sequence:
     def _set_clock_back(self, run: Directory) -> str:
         self._behind += 1000.0
         return "the clock is set back"
+
+    def _wait(self, run: Directory) -> str:
+        seconds = self._chance.choice((0.4, 1.5, 100.0))
+        self._behind -= seconds
+        return f"{seconds:g} s go by"
 
     def _restart(self) -> None:
         for server in self._servers:

@@ -51,6 +51,24 @@ def test_names_sort_by_session_whatever_the_process_is_called(tmp_path: Path, mo
     assert len({name.split(".")[3] for name in names}) == 1  # the same second
 
 
+def test_names_sort_by_session_however_late_a_file_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes on by 9 s until the first session goes back to step 3, and is set back before the second session."""
+    now = [1_700_000_000.5]
+    monkeypatch.setattr("time.time", lambda: now[-1])
+    names = []
+    for steps in ((3, 4, 3), (1, 1)):
+        clock = Clock(tmp_path)
+        writer = EventWriter(tmp_path, f"{session_time(clock.now())}-0a1b2c3d", clock)
+        for step in steps:
+            now.append(now[-1] + 3)
+            writer.write_blob(metadata.GRAPH_TAG, step, b"graph", 1.0)
+            names.append(writer.path.name)
+        writer.close()
+        now.append(now[0])
+    assert len(set(names)) == 4
+    assert sorted(names) == names
+
+
 def test_a_session_starts_where_its_first_file_could_not_be_written(
     tmp_path: Path, full_after: Callable[[int], None]
 ) -> None:
