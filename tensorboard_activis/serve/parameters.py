@@ -1,7 +1,6 @@
 """Parses the parameters of a request, from the query string or from the JSON body of a POST."""
 
 import contextlib
-import json
 from collections.abc import Mapping
 
 import werkzeug
@@ -20,16 +19,13 @@ class Parameters:
     Args:
         values: the parameters by name.
         from_strings: whether all values are strings, as in a query string, and are to be parsed.
+        key: the query string or body as it was sent, for cache keys: what is sent alike means the same.
     """
 
-    def __init__(self, values: Mapping[str, object], from_strings: bool) -> None:
+    def __init__(self, values: Mapping[str, object], from_strings: bool, key: bytes = b"") -> None:
+        self.key = key
         self._values = values
         self._from_strings = from_strings
-
-    @property
-    def key(self) -> str:
-        """A string that is equal for equal parameters, for cache keys."""
-        return json.dumps(self._values, sort_keys=True)
 
     def string(self, name: str) -> str:
         """A required string."""
@@ -102,7 +98,7 @@ def parse_parameters(request: werkzeug.Request) -> Parameters:
     A POST must say that its body is JSON: a page of another site can send forms and plain text without asking, but not JSON.
     """
     if request.method in ("GET", "HEAD"):
-        return Parameters(_query(request), from_strings=True)
+        return Parameters(_query(request), True, b"?" + request.query_string)
     if request.method != "POST":
         raise QueryError(f"Only GET and POST are answered; got {request.method}.")
     if request.mimetype != "application/json":
@@ -116,7 +112,7 @@ def parse_parameters(request: werkzeug.Request) -> Parameters:
     values = parse_json(body, "The body")
     if not isinstance(values, dict):
         raise QueryError("The body must be a JSON object.")
-    return Parameters(values, from_strings=False)
+    return Parameters(values, False, body)
 
 
 def _query(request: werkzeug.Request) -> dict[str, str]:

@@ -102,10 +102,6 @@ class SnapshotRoutes:
 
 def etag_of(request: werkzeug.Request, parameters: Parameters, snapshots: Sequence[SnapshotReader]) -> str:
     """The `ETag` of an answer: a hash of version, route, parameters, and the content of the snapshots."""
-    parts = (
-        tensorboard_activis.__version__,
-        request.path,
-        *(snapshot.digest for snapshot in snapshots),
-        parameters.key,
-    )
-    return hashlib.blake2b("\0".join(parts).encode(errors="replace"), digest_size=12).hexdigest()
+    parts = (tensorboard_activis.__version__, request.path, *(snapshot.digest for snapshot in snapshots))
+    names = "\0".join(parts).encode(errors="replace")
+    return hashlib.blake2b(names + b"\0" + parameters.key, digest_size=12).hexdigest()

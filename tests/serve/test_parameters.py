@@ -1,6 +1,8 @@
 """Parameters that are JSON of any shape, and addresses of any bytes: answered or refused, never an error of ours."""
 
 import json
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -101,6 +103,47 @@ def test_the_number_of_values_is_bounded_before_they_are_read() -> None:
     assert parse_json("[" + "1," * MAX_COMMAS + "1]", "it") == [1] * (MAX_COMMAS + 1)
     with pytest.raises(QueryError, match=r"it must be JSON with at most 150,000 values"):
         parse_json("[" + "1," * MAX_COMMAS + "1, 1]", "it")
+
+
+def test_whole_numbers_have_as_many_digits_as_64_bits_can_have() -> None:
+    assert parse_json(f"[{-(2**63)}, {2**64 - 1}]", "it") == [-(2**63), 2**64 - 1]
+    with pytest.raises(QueryError, match="it must be JSON: a whole number may have 20 digits, got 4,000"):
+        parse_json("1" * 4_000, "it")
+
+
+def test_other_threads_run_while_numbers_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers that take longest, as many as are allowed, took 54 ms in which nothing else was answered."""
+    turns, most, over = 0, 0, threading.Event()
+    loads = json.loads
+
+    def take_turns() -> None:
+        nonlocal turns
+        while not over.is_set():
+            turns += 1
+            time.sleep(0.0005)
+
+    def counting(*arguments: object, **keywords: object) -> object:
+        nonlocal most
+        before = turns
+        value = loads(*arguments, **keywords)  # type: ignore[arg-type]
+        most = max(most, turns - before)
+        return value
+
+    monkeypatch.setattr("json.loads", counting)
+    thread = threading.Thread(target=take_turns)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread.start()
+    try:
+        for _ in range(20):  # there may be no core for the other thread
+            parse_json(f"[{'5e-324,' * 140_000}1]", "it")
+            if most > 10:
+                break
+    finally:
+        sys.setswitchinterval(interval)
+        over.set()
+        thread.join()
+    assert most > 10
 
 
 def test_reading_json_is_linear() -> None:
