@@ -11,7 +11,7 @@ import werkzeug.test
 
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tests.capture.test_recorder import recorder
-from tests.hostile.peak import peak_megabytes
+from tests.hostile.peak import forget_peak, peak_megabytes
 from tests.hostile.requests import HttpRequest
 from tests.hostile.watch import Watch
 from tests.records import small_data
@@ -47,11 +47,12 @@ class Board:
         return False
 
     def ask_and_leave(self, request: HttpRequest) -> None:
-        """Asks for a client that leaves: it may be answered all the same. Raises Fault."""
+        """Asks for a client that leaves: it may be answered all the same. Raises Fault and HeldError."""
         self.ask(request, {*STATUSES, 499})
 
     def ask(self, request: HttpRequest, statuses: Collection[int] = STATUSES) -> werkzeug.test.TestResponse:
-        """The answer. Raises Fault."""
+        """The answer. Raises Fault and HeldError."""
+        forget_peak()
         self._watch.start()
         self._errors.clear()
         response = self._client.open(
@@ -78,6 +79,7 @@ class Board:
             error = json.loads(gzip.decompress(body) if packed else body)["error"]
             if not 0 < len(error["message"]) < 2_000:
                 raise Fault(f"says {len(error['message'])} characters")
+        self._watch.check_held()
         return response
 
 

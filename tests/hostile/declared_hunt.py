@@ -12,8 +12,8 @@ from tensorboard_activis import activis_pb2 as pb
 from tensorboard_activis import metadata
 from tensorboard_activis.blobs import Blob
 from tests.hostile.board import MEGABYTES, STATUSES, Fault
-from tests.hostile.peak import peak_megabytes
-from tests.hostile.requests import TEXTS, broken, expression
+from tests.hostile.expressions import hostile_expression, hostile_text
+from tests.hostile.peak import forget_peak, peak_megabytes
 from tests.hostile.seeds import Seed, seeds
 from tests.hostile.served import Served
 from tests.hostile.tries import try_all
@@ -33,30 +33,6 @@ RUNS = (
     "%2e%2e",
     "<b>",
 )
-
-
-def hostile_text(chance: random.Random) -> str:
-    """A name, of any kind."""
-    return chance.choice((lambda: chance.choice(TEXTS), lambda: f"\x1b[2J{chance.random()}", lambda: "é" * 9_000))()
-
-
-def hostile_expression(chance: random.Random) -> str:
-    """What a subset says that its instances are, of any kind and length."""
-    count = chance.choice((3, 300, 3_000, 12_000, 100_000))
-    column = chance.choice(("id", "label", "score", "text", "nothing"))
-    kinds: tuple[Callable[[], str], ...] = (
-        lambda: broken(expression(chance), chance),
-        lambda: broken(expression(chance), chance),
-        lambda: f"{column} in [{','.join(str(number) for number in range(count))}]",
-        lambda: f"{column} in [{','.join(f'-{number}.5' for number in range(count))}]",
-        lambda: f"{column} in [{','.join(repr(str(number)) for number in range(count))}",
-        lambda: chance.choice(("'", '"', "'''", "(", "[", "not ", "-", "{", "\\", "\0", "a.", "1,", ",")) * count,
-        lambda: " or ".join([f"{column} > {number}" for number in range(min(count, 900))]),
-        lambda: " and ".join(f'matches(text, "{number}.*[ab]+")' for number in range(min(count, 150))),
-        lambda: "(" * (count % 990) + "correct" + ")" * (count % 990),
-        lambda: hostile_text(chance),
-    )
-    return chance.choice(kinds)()
 
 
 def hostile_snapshot(blob: Blob, chance: random.Random) -> Blob:
@@ -119,7 +95,7 @@ class Hunter:
         self._watch = Watch()
 
     def try_one(self, chance: random.Random) -> None:
-        """Makes a run and asks about it. Raises Fault."""
+        """Makes a run and asks about it. Raises Fault and HeldError."""
         number = chance.randrange(len(self._seeds))
         seed, run = self._seeds[number], RUNS[0] if chance.random() < 0.7 else chance.choice(RUNS)
         served = Served(self._logs / str(number), {f"{run}/activis": tuple(_hostile_blobs(seed, chance))})
@@ -141,6 +117,7 @@ class Hunter:
         return [subset["name"] for subset in described.get("subsets", [])]
 
     def _ask(self, served: Served, route: str, parameters: dict[str, object]) -> bytes:
+        forget_peak()
         self._watch.start()
         status, body = served.post(route, **parameters)
         slow = self._watch.problem()
@@ -153,6 +130,7 @@ class Hunter:
             raise Fault(f"{asked} {slow}")
         if peak_megabytes() > MEGABYTES:
             raise Fault(f"{asked} took {peak_megabytes():.0f} MB of memory")
+        self._watch.check_held()
         return body
 
 

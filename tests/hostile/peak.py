@@ -1,5 +1,6 @@
 """The memory that a process has, and the most that it had."""
 
+import contextlib
 import re
 import resource
 from pathlib import Path
@@ -11,6 +12,12 @@ def peak_megabytes() -> float:
     """Of this process and program; `ru_maxrss` would count the process that it was started from as well."""
     found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text()) if STATUS.exists() else None
     return int(found[1]) / 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def forget_peak() -> None:
+    """From now on the peak is counted anew, where the system can do that: what one input took is not that of those after it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def virtual_megabytes() -> float:

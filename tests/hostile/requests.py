@@ -7,97 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from tests.hostile.expressions import COLUMNS, NUMBERS, TEXTS, broken, expression, hostile_expression
 from tests.serve.questions import QUESTIONS
 
 Value = Any
-_SURROGATE = "\ud800"
-TEXTS = (
-    *(
-        "",
-        " ",
-        "\0",
-        _SURROGATE,
-        "a" + "\udfff",
-        "é",
-        "\u202e",
-        "../../secret",
-        "/etc/passwd",
-        "activis",
-        ".",
-        "..",
-        "run1/activis",
-    ),
-    *(
-        "<b>",
-        "x\r\nSet-Cookie: a=1",
-        "%00",
-        "%ff",
-        "=cmd",
-        "all",
-        "head",
-        "stem/relu",
-        "label",
-        "text",
-        "-1",
-        "1e400",
-        "NaN",
-    ),
-    *("1" * 5_000, "a" * 70_000, "'" * 60_000, "[" * 900, '{"a":' * 900, "ab" * 2_000, "(" * 3_000, " " * 30_000),
-)
-NUMBERS = (
-    *(
-        0,
-        1,
-        2,
-        5,
-        16,
-        17,
-        18,
-        -1,
-        -2,
-        1_000,
-        1_001,
-        2**31,
-        2**32,
-        2**53,
-        2**63 - 1,
-        2**63,
-        -(2**63),
-        2**64,
-        10**400,
-        -(10**400),
-    ),
-    *(0.5, -0.0, 1e308, 1e-320, float("nan"), float("inf"), float("-inf")),
-)
-COLUMNS = ("label", "prediction", "correct", "score", "loss", "text", "tags", "id", "nothing", "image", "row")
-_FUNCTIONS = (
-    "contains",
-    "startswith",
-    "endswith",
-    "matches",
-    "isin",
-    "isnull",
-    "len",
-    "lower",
-    "sampled",
-    "neuron",
-    "col",
-    "eval",
-)
-_PATTERNS = (
-    "a",
-    ".*",
-    "(a|b)*c",
-    "(a?){500}",
-    ".{1,1000}",
-    r"\pL{1,90}",
-    "[",
-    "(?i)x",
-    "a{1001}",
-    "((a{9}){9}){9}",
-    "^$",
-    r"\d+\b",
-)
 
 
 @dataclass
@@ -109,75 +22,6 @@ class HttpRequest:
     query: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
-
-
-def expression(chance: random.Random, depth: int = 0) -> str:
-    """A sentence of the language, more or less."""
-    if depth > 4 or chance.random() < 0.2:
-        return _atom(chance)
-    inner = lambda: expression(chance, depth + 1)  # noqa: E731
-    return chance.choice(
-        (
-            lambda: f"({inner()} and {inner()})",
-            lambda: f"{inner()} or {inner()}",
-            lambda: f"not {inner()}",
-            lambda: (
-                f"{inner()} {chance.choice(('<', '==', '!=', '>=', 'in', 'not in', 'is', '&', '+', '%', '/'))} {inner()}"
-            ),
-            lambda: f"{chance.choice(_FUNCTIONS)}({', '.join(inner() for _ in range(chance.randrange(4)))})",
-            lambda: f"{chance.choice(COLUMNS)}.{chance.choice(_FUNCTIONS)}({_atom(chance)})",
-            lambda: f"matches(text, {json.dumps(chance.choice(_PATTERNS))})",
-            lambda: f"neuron('head', {chance.choice(NUMBERS)}) > {chance.choice(NUMBERS)}",
-            lambda: f"{chance.choice(COLUMNS)} in [{', '.join(_atom(chance) for _ in range(chance.randrange(6)))}]",
-            lambda: f"-{inner()}",
-        )
-    )()
-
-
-def _atom(chance: random.Random) -> str:
-    return chance.choice(
-        (
-            lambda: chance.choice(COLUMNS),
-            lambda: repr(chance.choice(NUMBERS)),
-            lambda: repr(chance.choice(TEXTS)),
-            lambda: json.dumps(chance.choice(TEXTS)),
-            lambda: f'col("{chance.choice(COLUMNS)}")',
-            lambda: chance.choice(
-                (
-                    "True",
-                    "None",
-                    "[]",
-                    "()",
-                    "{}",
-                    "...",
-                    "lambda: 0",
-                    "f'{label}'",
-                    "b'x'",
-                    "1j",
-                    "label.x",
-                    "[x for x in y]",
-                )
-            ),
-        )
-    )()
-
-
-def broken(text: str, chance: random.Random) -> str:
-    """The same with a piece taken out, doubled, repeated or put in."""
-    if not text or chance.random() < 0.6:
-        return text
-    at, end = sorted(chance.randrange(len(text) + 1) for _ in range(2))
-    piece = text[at:end]
-    return chance.choice(
-        (
-            lambda: text[:at] + text[end:],
-            lambda: text[:end] + piece + text[end:],
-            lambda: text[:at] + (piece or "(") * chance.choice((10, 200, 2_000)),
-            lambda: (
-                text[:at] + chance.choice(("'", '"', "[", "(", "\\", "\0", "\ud800", "not ", "#", "\n")) + text[at:]
-            ),
-        )
-    )()[:400_000]
 
 
 def anything(chance: random.Random, depth: int = 0) -> Value:
@@ -198,15 +42,38 @@ def _nested(chance: random.Random) -> str:
     return opened * levels + "1" + closed * levels
 
 
+def _expression(chance: random.Random) -> str:
+    return hostile_expression(chance) if chance.random() < 0.05 else broken(expression(chance), chance)
+
+
+def _long(chance: random.Random) -> str:
+    """JSON of about the size that is still allowed, or just beyond."""
+    piece, count = chance.choice(
+        (
+            ("1", 149_000),
+            ("1.5e300", 120_000),
+            ("[]", 49_000),
+            ('{"a":1}', 49_000),
+            ("1" * 4_000, 240),
+            ('"\\ud83d\\ude00"', 60_000),
+            ('"' + "\\u00e9" * 100 + '"', 1_600),
+            ('{"subset":"all"}', 1_000),
+            ('{"expression":"score > 0.5"}', 1_000),
+        )
+    )
+    return "[" + ",".join([piece] * int(count * chance.choice((1, 1, 0.5, 1.1)))) + "]"
+
+
 def _rows(chance: random.Random) -> Value:
     kinds: tuple[Callable[[], Value], ...] = (
         lambda: {"subset": chance.choice(("all", "ant", "bee", "correct", *TEXTS))},
-        lambda: {"expression": broken(expression(chance), chance)},
+        lambda: {"expression": _expression(chance)},
         lambda: {"instance": chance.choice(NUMBERS)},
         lambda: anything(chance),
     )
     rows = [chance.choice(kinds)() for _ in range(chance.choice((0, 1, 2, 3, 9)))]
-    return rows * chance.choice((1, 1, 1, 50, 1_001)) if chance.random() < 0.1 else rows
+    times = chance.choice((1, 1, 1, 50, 1_001)) if chance.random() < 0.1 else 1
+    return rows * min(times, 1 + _MOST_REPEATED // (1 + len(str(rows))))
 
 
 _SHAPED: dict[str, Callable[[random.Random], Value]] = {
@@ -229,7 +96,7 @@ _SHAPED: dict[str, Callable[[random.Random], Value]] = {
     "rows_of": lambda chance: {"run": chance.choice(("run1", "run2", "x")), "step": chance.choice((3, 5, 10**30))},
     "like": lambda chance: {"run": chance.choice(("run1", "run2", "x")), "step": chance.choice((3, 5, "5"))},
     "prefix": lambda chance: chance.choice((*NUMBERS, *TEXTS)),
-    "expression": lambda chance: broken(expression(chance), chance),
+    "expression": lambda chance: _expression(chance),
     "order": lambda chance: chance.choice(COLUMNS),
     "by": lambda chance: chance.choice(COLUMNS),
     "column": lambda chance: chance.choice(COLUMNS),
@@ -239,6 +106,8 @@ _SHAPED: dict[str, Callable[[random.Random], Value]] = {
     "run": lambda chance: chance.choice(("run1", "run2", *TEXTS)),
     "descending": lambda chance: chance.choice((True, False, "true", "maybe")),
 }
+#: Characters of rows that are repeated: several times what a body may have, and less memory than a fault is.
+_MOST_REPEATED = 4_000_000
 _NUMBERED = ("step", "neuron", "offset", "limit", "id")
 
 
@@ -300,6 +169,8 @@ def _body(values: dict[str, Value], chance: random.Random) -> bytes:
     text = json.dumps(values) if chance.random() < 0.95 else json.dumps(anything(chance))
     if chance.random() < 0.05:
         text = text[:-1] + f', "rows": {_nested(chance)}}}'
+    elif chance.random() < 0.03:
+        text = f'{text[:-1]}, "{chance.choice(("rows", "indices", "nothing"))}": {_long(chance)}}}'
     if chance.random() < 0.03:
         text = "{" + text[1:-1] + ("," + text[1:-1]) * 3 + "}"
     body = text.encode("utf-8", "surrogatepass")

@@ -16,7 +16,8 @@ import numpy as np
 
 from tensorboard_activis.query import limits
 from tests.hostile.board import Board
-from tests.hostile.requests import HttpRequest, expression, request
+from tests.hostile.expressions import expression
+from tests.hostile.requests import HttpRequest, request
 from tests.hostile.tries import TryOne, try_all
 from tests.serve.client import decoded
 from tests.serve.questions import QUESTIONS
