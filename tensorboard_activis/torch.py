@@ -200,7 +200,7 @@ class ActiVisLogger:
             raise ConfigurationError(
                 "A watch of this logger is still open: end it first. For another model use a logger of its own."
             )
-        snapshot = OpenSnapshot(self._get_recorder, step, self._processes, dry=dry)
+        snapshot = OpenSnapshot(self._get_recorder, step, self._processes, self._capture.empty_record, dry=dry)
         watch = self._capture.watch(snapshot, self._guard, step, loader, in_batches=in_batches, dry=dry)
         self._watch = weakref.ref(watch)
         return watch

@@ -5,23 +5,37 @@ from contextlib import ExitStack
 
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.collector import SnapshotCollector
-from tensorboard_activis.capture.distributed.processes import Processes
+from tensorboard_activis.capture.distributed.processes import OtherProcessError, Processes
 from tensorboard_activis.capture.recorder import Recorder
 
 
 class OpenSnapshot:
     """Collects batches into a snapshot, which `publish` writes and `discard` drops; either must be called.
 
+    With several processes, all add batches at the same time, and those that have fewer join in `complete`.
+
     Arguments:
         recorder: gives the recorder when the first batch is there, by which it may only be known what is recorded.
         step: training step.
         processes: that log together.
+        empty: gives the record of a batch without instances.
         dry: batches are checked, and nothing is written.
     """
 
-    def __init__(self, recorder: Callable[[], Recorder], step: int, processes: Processes, *, dry: bool = False) -> None:
-        self._recorder, self._step, self._processes, self._dry = recorder, step, processes, dry
+    def __init__(
+        self,
+        recorder: Callable[[], Recorder],
+        step: int,
+        processes: Processes,
+        empty: Callable[[], BatchRecord],
+        *,
+        dry: bool = False,
+    ) -> None:
+        self._recorder, self._step, self._processes, self._empty = recorder, step, processes, empty
+        self._is_single = processes.size == 1
+        self._dry, self._is_discarded = dry, False
         self._stack = ExitStack()
+        self._notes: list[str] = []
         self._collector: SnapshotCollector | None = None
 
     def open(self) -> SnapshotCollector:
@@ -35,12 +49,21 @@ class OpenSnapshot:
         if self._dry:
             self._recorder().check(batch)
         else:
+            self._processes.any(True)
             self.open().add(batch)
+
+    def complete(self) -> None:
+        """Adds empty batches until no other process adds any.
+
+        Raises:
+            ActiVisError: another process failed.
+        """
+        while not self._dry and not self._is_single and self._processes.any(False):
+            self.open().add(self._empty())
 
     def note(self, text: str) -> None:
         """Adds a note, which the snapshot shows."""
-        if not self._dry:
-            self.open().collected.notes.append(text)
+        self._notes.append(text)
 
     def publish(self) -> None:
         """Writes the snapshot.
@@ -50,14 +73,17 @@ class OpenSnapshot:
             OSError: a file cannot be written.
         """
         if not self._dry:
-            self.open()
+            self.open().collected.notes += self._notes
         self._stack.close()
 
     def discard(self, error: BaseException) -> None:
-        """Drops the snapshot, because of an error, which other processes get as well."""
+        """Drops the snapshot, because of an error, which other processes get as well; safe to call twice."""
+        if self._is_discarded:
+            return
+        self._is_discarded = True
         if self._collector is not None:
             self._stack.__exit__(type(error), error, error.__traceback__)
-        elif not self._dry and self._processes.size > 1:
+        elif not self._dry and not self._is_single and not isinstance(error, OtherProcessError):
             self._inform(error)
 
     def _inform(self, error: BaseException) -> None:

@@ -27,7 +27,7 @@ def ran(where: Path, size: int, *cases: str) -> Path:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes wrote in every case but those that have a test of their own."""
-    cases = (*EVERYWHERE, "all_rows", "fault", "refused", "first_alone", "late", "averaged", "sharded")
+    cases = (*EVERYWHERE, "all_rows", "fault", "refused", "first_alone", "late", "averaged", "sharded", "watched")
     return ran(tmp_path_factory.mktemp("two"), 2, *cases)
 
 
@@ -101,6 +101,17 @@ def test_a_fault_in_one_process_loses_the_snapshot_and_two_processes_say_so(two:
     assert "step 2" in first
     assert "No space left on device" in first
     assert not list((two / "fault").rglob("*.partial"))
+
+
+def test_watched_loops_of_unequal_length_and_one_that_fails(two: Path) -> None:
+    run = open_run(two / "watched")
+    assert run.steps == [1, 3]
+    for step in run.steps:
+        expect_all(run.snapshot(step))
+    first, second = ((two / "watched" / f"told-{rank}").read_text() for rank in range(2))
+    assert first.count("ActiVis lost") == second.count("ActiVis lost") == 1
+    assert "step 2; training goes on. Process 1 of 2 met a fault. ActiVisError: batch() has 3 labels" in first
+    assert "step 2; training goes on. ActiVisError: batch() has 3 labels" in second
 
 
 def test_what_one_process_refuses_all_refuse_before_training(two: Path) -> None:

@@ -112,6 +112,24 @@ def whole(where: Path) -> None:
     told(where, str(sum(passes)))
 
 
+def watched(where: Path) -> None:
+    """The user's own loop, with more batches on one process than on the others; then one process fails in the midst of it."""
+    rank = dist.get_rank()
+    rows = [torch.arange(0, 14), torch.arange(14, INSTANCES)][rank]
+    model = nn.parallel.DistributedDataParallel(Net())
+    with ActiVisLogger(where, model, **options(strict=False)) as activis:
+        for step in (1, 2, 3):
+            model.eval()
+            with warnings.catch_warnings(record=True) as raised, torch.no_grad():
+                warnings.simplefilter("always", ActiVisWarning)
+                with activis.watch(step) as watch:
+                    for number, part in enumerate(rows.split(4)):
+                        model(X[part])
+                        labels = Y[part][1:] if step == 2 and rank == 1 and number == 1 else Y[part]
+                        watch.batch(labels=labels, ids=part)
+            told(where, " ".join(str(warning.message) for warning in raised))
+
+
 def all_rows(where: Path) -> None:
     """Every instance is kept, of so wide a layer that each process needs a file."""
     data = TensorDataset(X, Y)

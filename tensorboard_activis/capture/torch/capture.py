@@ -1,6 +1,7 @@
 """Evaluates a torch model on the evaluation data, or watches the user's evaluation, and gives the activations batch by batch."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,16 @@ class TorchCapture:
     def has_data(self) -> bool:
         """Whether there are data for `evaluate`."""
         return self._data is not None
+
+    def empty_record(self) -> BatchRecord:
+        """The record of a batch without instances, as of a process that has fewer batches than others.
+
+        Raises:
+            ActiVisError: the layers are not known yet.
+        """
+        if not self.recorded.is_recorded:
+            raise ActiVisError("This process made no forward pass in evaluation mode, and others did.")
+        return BatchRecord(self.recorded.as_arrays({}, 0), ids=[])
 
     def evaluate(self, sink: Sink, progress: bool | None = None) -> None:
         """Runs one evaluation pass over the data and restores the model: a watch around a loop of our own.
@@ -249,7 +260,7 @@ class TorchCapture:
         for batch in rounds(self._processes, batches):
             if batch is None:
                 stream.run(lambda: self.recorded.run_example(model))
-                sink(BatchRecord(self.recorded.as_arrays({}, 0), ids=[], pinned=collector.is_pinned))
+                sink(replace(self.empty_record(), pinned=collector.is_pinned))
                 continue
             collector.begin(batch)
             moved = self.recorded.to_device(batch)

@@ -168,9 +168,11 @@ class Watch:
         self.close(error)
 
     def on_error(self, error: Exception) -> None:
-        """Remembers what went wrong first, and takes no more passes."""
-        self._error = self._error or error
-        self._collector.fail()
+        """Remembers what went wrong first, drops the snapshot, so that no other process waits for it, and takes no more passes."""
+        if self._error is None:
+            self._error = error
+            self._collector.fail()
+            self._snapshot.discard(error)
 
     def add_unlabelled(self) -> None:
         """Adds the passes so far as batches without labels, if there are too many of them for one batch."""
@@ -192,6 +194,7 @@ class Watch:
         self._modes.close()
 
     def _publish(self) -> None:
+        self._snapshot.complete()
         if not self._collector.evaluated and not self._is_distributed:
             raise ActiVisError(
                 "The model made no forward pass in evaluation mode while it was watched"
