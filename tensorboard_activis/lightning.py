@@ -6,24 +6,34 @@ It works with `lightning.pytorch` and with `pytorch_lightning`.
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Unpack
 
-import torch.distributed as dist
-from torch.utils.data import DataLoader, DistributedSampler
-
+from tensorboard_activis.capture.distributed.processes import OtherProcessError
 from tensorboard_activis.capture.interrupts import within
-from tensorboard_activis.capture.recorder import check_options
-from tensorboard_activis.capture.reducers import check_reducer
-from tensorboard_activis.errors import ConfigurationError
+from tensorboard_activis.capture.options import LoggerOptions, with_options
+from tensorboard_activis.capture.torch.lightning_trainer import (
+    check_own_passes,
+    log_directory,
+    log_together,
+    no_validation,
+    of_first_process,
+    takes_part,
+)
+from tensorboard_activis.capture.torch.lightning_validation import (
+    ValidationSet,
+    WatchedValidation,
+    run_of_validate,
+    set_directory,
+    validation_sets,
+)
+from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.torch import ActiVisLogger
 
 __all__ = ["ActiVisCallback"]
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
-
-#: Strategies that shard every parameter over processes, so that the module runs only inside the strategy's wrapper.
-_SHARDED = ("FSDPStrategy", "DeepSpeedStrategy")
 
 
 def _bases() -> tuple[type, ...]:
@@ -35,28 +45,39 @@ def _bases() -> tuple[type, ...]:
     return tuple(importlib.import_module(name).Callback for name in in_use or installed[:1])
 
 
+@with_options(LoggerOptions)
 class ActiVisCallback(*_bases()):  # type: ignore[misc]
-    """Logs the activations of a LightningModule's neurons on evaluation data, while it trains.
+    """Logs the activations of a LightningModule's neurons, as the trainer validates it.
 
-    What is recorded is the module's `forward`, so layers have the paths of its attributes (`model.layer2`). Snapshots are
-    filed under `trainer.global_step`, in the trainer's precision. Training stays as it is: weights, optimizer, batch
-    statistics and random numbers are the same with and without the callback. The sanity check and `fast_dev_run` leave no
-    snapshot. Several processes log together, each the part of the data that its loader gives it, as one would on all data;
-    also a model whose parameters `fully_shard` spreads over them (ModelParallelStrategy).
+    Without `data`, the trainer's own validation is watched: the forward passes of `validation_step` become the snapshot, and none
+    is made besides (but one of at most 64 instances, once, to record the graph). So it has the batches after their transfer hooks,
+    the limits, weights (averaged ones too), precision and processes of the validation, and is filed under `trainer.global_step`.
+
+    - Every validation is logged, unless `every_n_epochs` or `every_n_steps` lets fewer. The sanity check and `fast_dev_run` leave
+      no snapshot; the sanity check shows errors before training.
+    - Several validation loaders are a run each below `log_dir`: `val_0`, `val_1`, …, or as a dict names them.
+    - `trainer.validate` by itself is logged as well, under the step of the checkpoint that it loads, otherwise the trainer's. Where
+      the run has a later step, or training has logged that step, it is a run of its own below, `validate`: it replaces nothing.
+    - A module without `forward`, whose steps call parts of it, has the outputs of the last part as its outputs.
+    - A compiled module runs uncompiled in the validations that are watched.
+
+    Layers have the paths of the module's attributes (`model.layer2`). Training and validation stay as they are: weights, optimizer,
+    batch statistics, random numbers and what is logged are the same with and without the callback. Several processes log together,
+    each what it validates, under every strategy.
 
     Arguments:
-        data: the evaluation data, as in `ActiVisLogger`; None: the trainer's validation loader, if it has a single one.
+        data: evaluation data, as in `ActiVisLogger`, for passes of `forward` besides the trainer's own, at the end of epochs;
+            not under FSDP 1 and DeepSpeed's stage 3. None: the trainer's validation is watched.
         log_dir: run directory; what is written goes to `activis` inside it. None: that of the trainer's TensorBoardLogger,
             so that the run lies beside its scalars.
-        every_n_epochs: epochs from one snapshot to the next.
-        every_n_steps: optimizer steps from one snapshot to the next; if set, `every_n_epochs` is ignored.
-        layers, class_names, subsets, sample, reducer, unpack, task, id, columns, texts, audio, pinned, graph, progress, strict:
-            as in `ActiVisLogger`.
+        every_n_epochs: epochs from one snapshot to the next: the first validation after so many is logged. None: every
+            validation; with `data`, every epoch.
+        every_n_steps: the same in optimizer steps; if set, `every_n_epochs` is ignored.
 
     Raises:
-        ConfigurationError: an argument is wrong. What only the model can tell (layers that match nothing, a
-            forward pass that fails) is raised when the fit starts; with the trainer's own loader as soon as that is there,
-            after the sanity check and before the first batch.
+        ConfigurationError: an argument is wrong. What only the model can tell (layers that match nothing, a forward
+            pass that fails) is raised when the fit starts; where the validation is watched by the sanity check, or, without one, a
+            warning of the first validation.
     """
 
     def __init__(
@@ -64,170 +85,173 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         data: Any = None,
         *,
         log_dir: str | os.PathLike[str] | None = None,
-        every_n_epochs: int = 1,
+        every_n_epochs: int | None = None,
         every_n_steps: int | None = None,
-        layers: Sequence[str] | None = None,
-        class_names: Sequence[str] | None = None,
-        subsets: Mapping[str, str] | None = None,
-        sample: int | None = 1000,
-        reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
-        unpack: Callable[[Any], tuple[Any, Any]] | None = None,
-        task: str | None = None,
-        id: Callable[[Any], Sequence[Any]] | Sequence[Any] | None = None,
-        columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
-        texts: Callable[[Any], Any] | None = None,
-        audio: int | Callable[[Any], tuple[Any, int]] | None = None,
-        pinned: Any = None,
-        graph: str = "recorded",
-        progress: bool | None = None,
-        strict: bool = False,
+        **options: Unpack[LoggerOptions],
     ) -> None:
         super().__init__()
-        for name, every in (
-            ("every_n_epochs", every_n_epochs),
-            ("every_n_steps", 1 if every_n_steps is None else every_n_steps),
-        ):
-            if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        for name, every in (("every_n_epochs", every_n_epochs), ("every_n_steps", every_n_steps)):
+            if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
                 raise ConfigurationError(f"{name} must be a positive whole number; got {every!r}.")
-        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
-        check_reducer(reducer)
         self._data = data
         self._log_dir = log_dir
         self._every_n_epochs, self._every_n_steps = every_n_epochs, every_n_steps
-        self._options: dict[str, Any] = {
-            "layers": layers,
-            "class_names": class_names,
-            "subsets": subsets,
-            "sample": sample,
-            "reducer": reducer,
-            "unpack": unpack,
-            "task": task,
-            "id": id,
-            "columns": columns,
-            "texts": texts,
-            "audio": audio,
-            "pinned": pinned,
-            "graph": graph,
-            "progress": progress,
-            "strict": strict,
-        }
-        self._logger: ActiVisLogger | None = None
-        self._last_step = 0
+        self._options = options
+        self._loggers: dict[str, ActiVisLogger] = {}  # by the name of the validation set
+        self._validation: WatchedValidation | None = None
+        self._directory = ""
+        self._fitted: set[str] = set()  # directories that have a snapshot of a fit
+        self._last = self._first_step = 0
+        self._checkpoint_step: int | None = None
+        self._watched = self._warned = self._given_up = False
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        self.close()
+        self._checkpoint_step, self._given_up = None, False
+
+    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: Mapping[str, Any]) -> None:
+        self._checkpoint_step = checkpoint.get("global_step")
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Checks everything that can be checked before there are data."""
         self.close()
-        if not _takes_part(trainer):
+        if not takes_part(trainer):
             return
-        _check_strategy(trainer)
-        _directory(self._log_dir, trainer)  # raises what is wrong with it
-        if self._data is not None:
-            self._open(trainer, pl_module, self._data)
+        log_directory(self._log_dir, trainer)  # raises what is wrong with it
+        if self._data is None:
+            problem = no_validation(trainer, pl_module)  # no error, for users turn validation off to try something
+            if problem is not None and self._options["strict"]:
+                raise ConfigurationError(problem)
+            if problem is not None and trainer.is_global_zero:
+                warn(problem)
+            self._warned = problem is not None
+            return
+        check_own_passes(trainer, pl_module)
+        self._directory = of_first_process(log_directory(self._log_dir, trainer), trainer)
+        within(lambda: self._open("", trainer, pl_module), trainer.precision_plugin.val_step_context())  # autocast, say
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Makes the logger for the trainer's validation loader, which exists from now on."""
-        self._last_step = trainer.global_step
-        if self._logger is None and _takes_part(trainer):
-            self._open(trainer, pl_module, _validation_loader(trainer))
+        """Makes the loggers, if no sanity check has: the loaders exist from now on."""
+        self._first_step, self._watched = trainer.global_step, False
+        self._last = trainer.current_epoch if self._every_n_steps is None else trainer.global_step
+        if self._data is None and takes_part(trainer):
+            self._open_all(trainer, pl_module)
+
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        """Begins to watch, if it is time for a snapshot."""
+        if self._data is not None or self._given_up or not takes_part(trainer):
+            return
+        training = trainer.state.fn == "fit" and not trainer.sanity_checking
+        if training:
+            if not self._is_due(self._passed(trainer), self._every_n_steps or self._every_n_epochs):
+                return
+            self._last, self._watched = self._passed(trainer), True
+        try:
+            sets = self._open_all(trainer, pl_module)
+        except ConfigurationError as error:
+            if not training or self._options["strict"]:
+                raise
+            self._given_up = True
+            if trainer.is_global_zero or not isinstance(error.__cause__, OtherProcessError):
+                warn(f"ActiVis logs nothing more of this training, which goes on. {error}")
+            return
+        step, dry = self._step(trainer), trainer.sanity_checking
+        if training:
+            self._fitted |= {set_directory(self._directory, one.name) for one in sets}
+        self._validation = WatchedValidation(
+            trainer,
+            pl_module,
+            sets,
+            lambda one: self._loggers[one.name].open_watch(step, loader=one.loader, dry=dry),
+        )
+
+    def on_validation_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if self._validation is not None:
+            self._validation.watch_step(dataloader_idx)
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """Publishes what is not published yet."""
+        self._end_validation(None)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
-        every, step = self._every_n_steps, trainer.global_step
         # With several optimizers a batch is several steps, with accumulated gradients many batches are one.
-        if every is not None and step // every > self._last_step // every:
+        step = trainer.global_step
+        if self._data is not None and self._every_n_steps is not None and self._is_due(step, self._every_n_steps):
             self._log(trainer)
-        self._last_step = step
+            self._last = step
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        if self._every_n_steps is None and (trainer.current_epoch + 1) % self._every_n_epochs == 0:
+        epochs = trainer.current_epoch + 1
+        if self._data is not None and self._every_n_steps is None and self._is_due(epochs, self._every_n_epochs or 1):
             self._log(trainer)
+            self._last = epochs
+
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        """Says so if there was no validation to watch."""
+        steps = trainer.global_step - self._first_step
+        if self._data is None and takes_part(trainer) and steps and not (self._watched or self._warned):
+            warn(
+                f"ActiVis has logged nothing: in {steps} steps the trainer made no validation that was due for a snapshot. "
+                "Validate more often (val_check_interval, check_val_every_n_epoch), or see every_n_epochs= and every_n_steps=."
+            )
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        self._end_validation(exception)
         self.close()
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        if stage == "fit":
+        if stage in ("fit", "validate"):
             self.close()
 
     def close(self) -> None:
-        """Closes the files, as the end of a fit does; safe to call twice."""
-        if self._logger is not None:
-            self._logger.close()
-        self._logger = None
+        """Closes the files, as the end of a fit does, and drops the snapshot of an unfinished validation; safe to call twice."""
+        self._end_validation(ActiVisError("The validation was not finished."))
+        for logger in self._loggers.values():
+            logger.close()
+        self._loggers = {}
 
-    def _open(self, trainer: Any, module: Any, data: Any) -> None:
-        if getattr(type(module).forward, "__qualname__", "") in ("LightningModule.forward", "_forward_unimplemented"):
-            raise ConfigurationError(
-                f"{type(module).__name__} has no forward, which is what would be recorded. Define forward(self, x) as the "
-                "way from a batch's inputs to the logits, and let the steps call it."
-            )
-        distributed = _log_together(trainer)
-        directory = _directory(self._log_dir, trainer)
-        if distributed:
-            # Lightning's logger chooses an unused name; by now the first process may have used the one that others would choose.
-            directory = trainer.strategy.broadcast(directory)
+    def _end_validation(self, error: BaseException | None) -> None:
+        if self._validation is not None:
+            self._validation.close(error)
+        self._validation = None
 
-        def make() -> None:
-            self._logger = ActiVisLogger(directory, module, data, distributed=distributed, **self._options)
+    def _passed(self, trainer: Any) -> int:
+        """Steps, or whole epochs, that training has made so far."""
+        epochs: int = trainer.current_epoch + bool(trainer.is_last_batch)
+        return epochs if self._every_n_steps is None else int(trainer.global_step)
 
-        within(make, trainer.precision_plugin.val_step_context())  # autocast, say
+    def _is_due(self, passed: int, every: int | None) -> bool:
+        return every is None or passed // every > self._last // every
+
+    def _step(self, trainer: Any) -> int:
+        """The step of the weights that are validated."""
+        loaded = self._checkpoint_step if trainer.state.fn == "validate" else None
+        return int(trainer.global_step if loaded is None else loaded)
+
+    def _open_all(self, trainer: Any, module: Any) -> list[ValidationSet]:
+        """The sets of the validation; makes the loggers that they do not have yet."""
+        sets = validation_sets(trainer, unpacked=self._options["unpack"] is not None)
+        if sets and not self._loggers:
+            directory = log_directory(self._log_dir, trainer)
+            if trainer.state.fn == "validate":
+                directory = run_of_validate(directory, sets, self._step(trainer), self._fitted)
+            self._directory = of_first_process(directory, trainer)
+        for one in sets:
+            if one.name not in self._loggers:
+                self._open(one.name, trainer, module)
+        return sets
+
+    def _open(self, name: str, trainer: Any, module: Any) -> None:
+        self._loggers[name] = ActiVisLogger(
+            set_directory(self._directory, name),
+            module,
+            self._data,
+            distributed=log_together(trainer),
+            **self._options,
+        )
 
     def _log(self, trainer: Any) -> None:
-        logger = self._logger
-        if logger is not None:
-            within(lambda: logger.log(trainer.global_step), trainer.precision_plugin.val_step_context())
-
-
-def _log_together(trainer: Any) -> bool:
-    """Whether several processes, connected by torch.distributed, log together; else the first one logs alone, over all data."""
-    return trainer.world_size > 1 and dist.is_available() and dist.is_initialized()
-
-
-def _takes_part(trainer: Any) -> bool:
-    return (bool(trainer.is_global_zero) or _log_together(trainer)) and not trainer.fast_dev_run
-
-
-def _check_strategy(trainer: Any) -> None:
-    names = {base.__name__ for base in type(trainer.strategy).__mro__}
-    sharded = next((name for name in _SHARDED if name in names), None)
-    # Of DeepSpeed's stages the third alone spreads parameters.
-    whole = sharded is None or (sharded == "DeepSpeedStrategy" and not trainer.strategy.zero_stage_3)
-    if trainer.world_size > 1 and not whole:
-        raise ConfigurationError(
-            f"Under {sharded} no process has the whole model, and the module cannot be run outside of its steps. Train with "
-            "ModelParallelStrategy (fully_shard) or strategy='ddp', or log from a checkpoint with "
-            "tensorboard_activis.torch.ActiVisLogger."
-        )
-
-
-def _directory(log_dir: str | os.PathLike[str] | None, trainer: Any) -> str | os.PathLike[str]:
-    if log_dir is not None:
-        return log_dir
-    for logger in trainer.loggers:
-        if any(base.__name__ == "TensorBoardLogger" for base in type(logger).__mro__):
-            return str(logger.log_dir)
-    names = ", ".join(type(logger).__name__ for logger in trainer.loggers) or "none"
-    raise ConfigurationError(
-        f"log_dir is needed, for the trainer has no TensorBoardLogger (its loggers: {names}). Give "
-        "ActiVisCallback(log_dir=...), or Trainer(logger=TensorBoardLogger(...))."
-    )
-
-
-def _validation_loader(trainer: Any) -> Any:
-    """The trainer's single validation loader; if this process logs alone, without the sampler that gives it a part of the data."""
-    loaders = trainer.val_dataloaders
-    if isinstance(loaders, Mapping):
-        loaders = list(loaders.values())
-    if isinstance(loaders, (list, tuple)):
-        if len(loaders) > 1:
-            raise ConfigurationError(
-                f"The trainer has {len(loaders)} validation loaders; choose one: ActiVisCallback(data=loader)."
-            )
-        loaders = loaders[0] if loaders else None
-    if loaders is None:
-        raise ConfigurationError(
-            "The trainer has no validation loader at the start of training. Give ActiVisCallback(data=loader), or pass "
-            "val_dataloaders to fit and define validation_step."
-        )
-    if isinstance(getattr(loaders, "sampler", None), DistributedSampler) and not _log_together(trainer):
-        return DataLoader(loaders.dataset, loaders.batch_size, collate_fn=loaders.collate_fn)
-    return loaders
+        for logger in self._loggers.values():
+            within(partial(logger.log, trainer.global_step), trainer.precision_plugin.val_step_context())

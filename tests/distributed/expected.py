@@ -1,5 +1,7 @@
 """What one process would have logged, by plain hooks and numpy."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -23,10 +25,20 @@ def hooked(model: nn.Module, names: list[str], inputs: torch.Tensor = X) -> dict
 
 
 def expect_all(
-    snapshot: SnapshotReader, *, sample: int = 11, texts: bool = False, model: nn.Module | None = None, prefix: str = ""
+    snapshot: SnapshotReader,
+    *,
+    sample: int = 11,
+    texts: bool = False,
+    models: Sequence[nn.Module] | None = None,
+    prefix: str = "",
 ) -> None:
-    """Summaries over all instances, and the sample of lowest hashes: as one process would have them."""
-    raw = hooked(model or Net(), LAYERS)
+    """Summaries over all instances, and the sample of lowest hashes: as one process would have them.
+
+    Arguments:
+        models: of the processes that evaluate every n-th instance each; they may differ in the statistics of normalisations.
+    """
+    taken = [hooked(model, LAYERS) for model in models or [Net()]]
+    raw = {name: np.stack([taken[row % len(taken)][name][row] for row in range(INSTANCES)]) for name in LAYERS}
     scores = np.exp(raw["head"].astype(np.float64))
     scores = (scores / scores.sum(axis=1, keepdims=True)).max(axis=1)
     label, prediction = Y.numpy(), raw["head"].argmax(axis=1)

@@ -52,6 +52,16 @@ class Sharded(Module):
         fully_shard(self.net, mesh=mesh)
 
 
+class Several(Module):
+    """Is validated on two loaders."""
+
+    def validation_step(self, batch: list[torch.Tensor], index: int, dataloader_idx: int = 0) -> None:
+        super().validation_step(batch, index)
+
+    def val_dataloader(self) -> Any:
+        return [DataLoader(TensorDataset(X, Y), size) for size in (4, 5)]
+
+
 def train(where: Path, module: Any, strategy: Any, *callbacks: Any) -> None:
     loader = DataLoader(TensorDataset(X, Y), 3)
     trainer = pl.Trainer(
@@ -67,7 +77,7 @@ def train(where: Path, module: Any, strategy: Any, *callbacks: Any) -> None:
         callbacks=list(callbacks),
     )
     torch.manual_seed(1)
-    trainer.fit(module, loader, loader)
+    trainer.fit(module, loader, None if isinstance(module, Several) else loader)
     state = {
         name: value.full_tensor() if hasattr(value, "full_tensor") else value
         for name, value in module.state_dict().items()
@@ -79,12 +89,14 @@ if __name__ == "__main__":
     warnings.filterwarnings("ignore", category=UserWarning)
     torch.set_num_threads(1)
     directory = Path(sys.argv[1])
-    for name, module, strategy in (
-        ("ddp", Module, lambda: "ddp"),
-        ("sharded", Sharded, lambda: ModelParallelStrategy(data_parallel_size=2, tensor_parallel_size=1)),
+    for name, module, strategy, data in (
+        ("ddp", Module, lambda: "ddp", None),
+        ("sharded", Sharded, lambda: ModelParallelStrategy(data_parallel_size=2, tensor_parallel_size=1), None),
+        ("several", Several, lambda: "ddp", None),
+        ("own", Module, lambda: "ddp", DataLoader(TensorDataset(X, Y), 3)),
     ):
         layers = [f"net.{layer}" for layer in LAYERS]
-        callback = ActiVisCallback(layers=layers, subsets=SUBSETS, sample=11, strict=True, pinned=(X[:2], Y[:2]))
+        callback = ActiVisCallback(data, layers=layers, subsets=SUBSETS, sample=11, strict=True, pinned=(X[:2], Y[:2]))
         train(directory / name, module(), strategy(), callback)
         train(directory / name, module(), strategy())
     # A group that is left to the interpreter's end may end the process with it.

@@ -22,20 +22,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return where
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "sharded"])
-def test_the_trainers_own_loader_on_two_processes(trained: Path, strategy: str) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "name"), [("ddp", ""), ("sharded", ""), ("own", ""), ("several", "val_0"), ("several", "val_1")]
+)
+def test_a_validation_on_two_processes(trained: Path, strategy: str, name: str) -> None:
     # Beside the scalars, in the version that the first process chose.
-    run = open_run(trained / strategy / "lightning_logs" / "version_0")
+    run = open_run(trained / strategy / "lightning_logs" / "version_0" / name)
     assert run.steps == [4, 8]
-    state = torch.load(trained / strategy / "state-0-1")[0]
-    model = Net()
-    model.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
-    expect_all(run.snapshot(8), model=model, prefix="net.")
+    models = [Net(), Net()]
+    for rank, model in enumerate(models):
+        # A pass of our own has the first process's statistics everywhere, as has DistributedDataParallel.
+        state = torch.load(trained / strategy / f"state-{0 if strategy == 'own' else rank}-1")[0]
+        model.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
+    expect_all(run.snapshot(8), models=models, prefix="net.")
     assert run.snapshot(8).record.pinned == 2
-    assert len(list((trained / strategy).rglob("activis"))) == 1
+    assert len(list((trained / strategy).rglob("activis"))) == (2 if name else 1)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "sharded"])
+@pytest.mark.parametrize("strategy", ["ddp", "sharded", "own", "several"])
 def test_training_is_bit_identical_with_and_without(trained: Path, strategy: str) -> None:
     for rank in range(2):
         (with_it, ends), (without, others) = (torch.load(trained / strategy / f"state-{rank}-{n}") for n in (1, 0))

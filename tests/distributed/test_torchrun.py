@@ -140,7 +140,7 @@ def test_buffers_are_those_of_the_first_process(two: Path) -> None:
     assert first != second
     model = Net()
     model.load_state_dict(torch.load(two / "averaged" / "state"))
-    expect_all(open_run(two / "averaged").latest, model=model)
+    expect_all(open_run(two / "averaged").latest, models=[model])
 
 
 def test_parameters_that_are_spread_over_processes(two: Path) -> None:
