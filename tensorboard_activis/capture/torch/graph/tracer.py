@@ -193,7 +193,8 @@ class Tracer(TorchFunctionMode):
                 self._builder.add_edge(value.producer, key, shape)
 
     def _pre_hook(self, path: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
+        # Where a hook before this one ends the recording, torch still calls this one, but no longer with kwargs.
+        def hook(module: nn.Module, args: Any, kwargs: Any = None) -> None:
             if self._thread == threading.get_ident():
                 self._unobserved(lambda: self._begin_module(module, path, args, kwargs))
 
