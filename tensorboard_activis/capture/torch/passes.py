@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.loss import _Loss
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis.capture.adapter import Sink
@@ -247,6 +248,10 @@ class PassCollector:
             raise ActiVisError(
                 f"The model ran on {sizes} instances, for a batch of {batch.instances}. Let it run once on the batch as a whole."
             )
+        if self.trained or self._model.training:
+            raise ActiVisError(
+                "The model was evaluated in training mode. Passes are recorded in evaluation mode only: call model.eval() before."
+            )
         output = self._last_output if outputs is None else outputs
         if self._running is not None:
             running, self._running = self._running, None
@@ -304,8 +309,11 @@ class PassCollector:
             self._in_hook(lambda: self._stop_pass(output))
 
     def _part_ends(self, module: nn.Module, args: Any, output: Any) -> None:
-        """Remembers the output of the model's own parts: the last one is that of the model, if its forward is not called."""
-        if self._batch is not None and not self._calls and threading.get_ident() == self._thread:
+        """Remembers the output of a part, losses and metrics aside; the last is that of a model whose forward is not called."""
+        batch = self._batch
+        if batch is None or self._calls or threading.get_ident() != self._thread or isinstance(module, _Loss):
+            return
+        if any(batch.instances in tensor.shape for tensor in all_tensors([output])):
             self._last_output = output
 
     def _in_hook(self, work: Callable[[], None]) -> None:
