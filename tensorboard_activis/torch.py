@@ -15,9 +15,8 @@ With `ActiVisLogger("logs/run1", model, val_loader)` and `activis.log(epoch)` it
 
 import os
 import weakref
-from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 
@@ -27,7 +26,8 @@ from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
-from tensorboard_activis.capture.recorder import Recorder, RunDirectory, check_options
+from tensorboard_activis.capture.options import LoggerOptions, RecorderOptions, options_of, with_options
+from tensorboard_activis.capture.recorder import Recorder, RunDirectory
 from tensorboard_activis.capture.torch.capture import TorchCapture
 from tensorboard_activis.capture.torch.distributed.processes import connect
 from tensorboard_activis.capture.torch.reduce import torch_convert
@@ -37,11 +37,15 @@ from tensorboard_activis.errors import ConfigurationError
 __all__ = ["ActiVisLogger"]
 
 
+@with_options(LoggerOptions)
 class ActiVisLogger:
     """Logs the activations of a model's neurons on evaluation data, for TensorBoard's ActiVis tab.
 
     Either `watch` makes a snapshot of the forward passes of your own evaluation, or `log` runs the model over `data`. Neither
     changes training: random states, training flags, BatchNorm statistics, gradients and the data loader are as before.
+
+    The keywords that other faces have as well are described in `LoggerOptions` (`tensorboard_activis.capture.options`); `help` and
+    a notebook show them here.
 
     Arguments:
         log_dir: the run's directory, such as `logs/run1`; what is logged goes to `activis` inside it.
@@ -51,37 +55,10 @@ class ActiVisLogger:
             rest by name to the model's forward), or inputs alone. Labels are class indices, names from `class_names`, or
             real numbers for regression. None: for `watch` alone; then what needs a batch is decided and checked at the first
             forward pass that is watched.
-        layers: names or globs of the layers to record, such as `["conv1", "layer2.*", "lstm[0]", "shared@1"]`. None
-            chooses: the logits, the outputs of repeated blocks, activations, and layers with weights.
-        class_names: names of the classes, in the order of the model's outputs.
-        subsets: more sets of instances to summarise, name -> expression, such as `{"unsure": "score < 0.5"}`.
-        sample: how many instances are stored one by one. None stores all, which are in memory until the snapshot is written: 2
-            bytes per neuron and instance. Summaries are over all instances in any case.
-        reducer: how one number per neuron and instance is made of maps and sequences: "mean" (default), "max",
-            "std" (population standard deviation), "first", "last", each over the positions that are no padding where the batch
-            has an `attention_mask`; a function of float32 [instances, neurons, positions] and a mask that gives
-            [instances, neurons]; or a dict of these by layer name or glob, in which an exact name wins, then the first glob
-            that matches, else the mean.
-        unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
-        task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
-            docs/tasks.md says what prediction, correct, score and loss are then.
-        id: instance ids, integers or strings: a function of a batch, or a sequence in the order of the data. An instance
-            whose id came before is left out, and a note says so. None: by order, or by content where data are shuffled.
-        columns: further columns of instances, for subset expressions and the table: a mapping of names to one number, truth value
-            or text per instance in the order of the data (a data frame, say), or a function of a batch that returns such a mapping.
-        texts: a function of a batch that returns one text, or a list of words, per instance, for a person to read and for
-            subset expressions, as in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
-        audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
-        pinned: more instances, in any form that `data` may have, to be looked at whatever the sample: always kept and shown
-            first, but in no summary and no metric.
-        graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
-            "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
         distributed: with torch.distributed and several processes, make the logger on all of them, each with its part of the data
             (DistributedSampler, or parts of your own): they log one snapshot together, as one process would on all the data.
             None: so, unless the others make none within 30 seconds. True: wait for them as long as the process group does.
             False: this process logs alone, on its own data.
-        progress: show a progress bar; None: on a terminal, when a pass takes longer than a second.
-        strict: raise errors while logging, instead of warning once and continuing.
 
     Attributes:
         layers: the recorded layers, in the order in which they run; without `data` empty before the first watched pass.
@@ -96,36 +73,15 @@ class ActiVisLogger:
         model: nn.Module,
         data: Any = None,
         *,
-        layers: Sequence[str] | None = None,
-        class_names: Sequence[str] | None = None,
-        subsets: Mapping[str, str] | None = None,
-        sample: int | None = 1000,
-        reducer: str | Callable[..., Any] | Mapping[str, Any] | None = None,
-        unpack: Callable[[Any], tuple[Any, Any]] | None = None,
-        task: str | None = None,
-        id: Callable[[Any], Sequence[Any]] | Sequence[Any] | None = None,
-        columns: Callable[[Any], Mapping[str, Any]] | Mapping[str, Any] | None = None,
-        texts: Callable[[Any], Any] | None = None,
-        audio: int | Callable[[Any], tuple[Any, int]] | None = None,
-        pinned: Any = None,
-        graph: str = "recorded",
         distributed: bool | None = None,
-        progress: bool | None = None,
-        strict: bool = False,
+        **options: Unpack[LoggerOptions],
     ) -> None:
-        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task, columns=columns, id=id)
         self._processes = connect(log_dir, distributed)
-        self._guard = Guard(strict, self._processes)
-        self._progress = progress
+        self._guard = Guard(options["strict"], self._processes)
+        self._options = options
         self._recorder: Recorder | None = None
         self._watch: weakref.ref[Watch] | None = None
         self._directory: RunDirectory | None = None
-        self._options: dict[str, Any] = {
-            "class_names": class_names,
-            "subsets": subsets,
-            "sample": sample,
-            "task": task,
-        }
 
         def open_directory() -> None:
             self._directory = RunDirectory(log_dir, locked=self._processes.rank == 0)
@@ -133,22 +89,7 @@ class ActiVisLogger:
         def prepare() -> None:
             with self._processes.collective():
                 bracketed(open_directory, lambda: None, lambda failed: None)
-                self._capture = TorchCapture(
-                    model,
-                    data,
-                    layers=layers,
-                    class_names=class_names,
-                    reducer=reducer,
-                    unpack=unpack,
-                    texts=texts,
-                    task=task,
-                    id=id,
-                    columns=columns,
-                    audio=audio,
-                    pinned=pinned,
-                    graph=graph,
-                    processes=self._processes,
-                )
+                self._capture = TorchCapture(model, data, options, self._processes)
                 if self._capture.has_data:
                     self._get_recorder().check(self._capture.first)
                     self._capture.first = None
@@ -214,7 +155,7 @@ class ActiVisLogger:
         An error becomes one warning that says what is lost, and nothing is written (`strict=True` raises it). May be called
         from any thread, also while another one trains: see docs/reliability.md.
         """
-        exclusively(lambda: self._get_recorder().log(self._capture, step, self._progress))
+        exclusively(lambda: self._get_recorder().log(self._capture, step, self._options["progress"]))
 
     def weights_version(self) -> tuple[tuple[int, int], ...]:
         """A value that is another one as soon as any parameter or buffer of the model is written to or replaced."""
@@ -234,7 +175,7 @@ class ActiVisLogger:
                 convert=torch_convert,
                 guard=self._guard,
                 processes=self._processes,
-                **self._options,
+                **options_of(RecorderOptions, self._options),
             )
         self._recorder.graph = self.graph
         return self._recorder

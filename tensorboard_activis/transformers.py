@@ -13,7 +13,8 @@ from transformers import TrainerCallback
 from transformers.integrations.integration_utils import default_logdir
 
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
-from tensorboard_activis.capture.recorder import RunDirectory, check_options
+from tensorboard_activis.capture.options import check_options
+from tensorboard_activis.capture.recorder import RunDirectory
 from tensorboard_activis.capture.reducers import check_reducer
 from tensorboard_activis.capture.torch.data.transformers_data import batched, decoder, evaluation_data, label_names
 from tensorboard_activis.capture.torch.distributed.processes import broadcast_text

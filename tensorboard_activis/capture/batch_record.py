@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorboard_activis.capture.instances.contents import Audio, Texts
+from tensorboard_activis.capture.instances.audio import Audio
+from tensorboard_activis.capture.instances.contents import Texts
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 
 
@@ -26,7 +27,7 @@ class BatchRecord:
         texts: a string, or a list of words, per instance; stored as content, and the columns `text` and `words` of subset
             expressions.
         inputs: the model's inputs, [instances, ...]; stored as content if they are images or features. Features are columns as
-            well (x0, x1, …). A mapping gives features [instances] by name.
+            well (x0, x1, …).
         channels: where images have their channel axis, "first" or "last".
         audio: waveforms [instances, samples] or [instances, channels, samples], and their sample rate (samples per second).
         pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come after
@@ -39,7 +40,7 @@ class BatchRecord:
     outputs: np.ndarray | TokenScores | None = None
     columns: Mapping[str, Any] | None = None
     texts: Texts | None = None
-    inputs: np.ndarray | Mapping[str, np.ndarray] | None = None
+    inputs: np.ndarray | None = None
     channels: str = "last"
     audio: Audio | None = None
     pinned: bool = False

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from tensorboard_activis.capture.instances.audio import AudioSource
 from tensorboard_activis.capture.instances.metadata import ColumnsFunction, IdFunction, InstanceMetadata
 from tensorboard_activis.capture.reducers import Reducer, check_reducer
 from tensorboard_activis.capture.subsets import check_expressions
@@ -19,9 +20,6 @@ from tensorboard_activis.capture.tasks.evaluator import TASKS
 from tensorboard_activis.errors import ConfigurationError
 
 T = TypeVar("T")
-
-#: Sampling rate in Hz of inputs that are waveforms, or a function of a batch that returns waveforms and their sampling rate.
-Audio = int | Callable[[Any], tuple[Any, int]]
 
 
 class RecorderOptions(TypedDict, total=False):
@@ -73,7 +71,7 @@ class InstanceOptions(TypedDict, total=False):
 
     id: IdFunction | Sequence[Any] | None
     columns: ColumnsFunction | Mapping[str, Any] | None
-    audio: Audio | None
+    audio: AudioSource | None
     pinned: Any
 
 

@@ -8,11 +8,11 @@ import math
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from filelock import FileLock, Timeout
 
@@ -31,7 +31,7 @@ from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.forks import forget, keep_from_children
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.interrupts import uninterrupted
-from tensorboard_activis.capture.options import check_options as check_options
+from tensorboard_activis.capture.options import RecorderOptions, check_options, options_of
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
 from tensorboard_activis.files import make_own_directory
@@ -112,12 +112,12 @@ class Recorder:
         log_dir: the user's run directory, or its `RunDirectory`.
         graph: the model's graph; may be replaced by setting `graph`, and is written again only if it changed.
         layers: the layers that will be recorded.
-        class_names, subsets, sample, task: as in every callback.
         probabilities: whether the model's outputs are probabilities; None: detected in the first batch.
         convert: converts float32 to float16, where a framework is faster than numpy.
         strict: raise errors while logging instead of warning.
         guard: what reports errors while logging; None: one of its own, by `strict`.
         processes: the processes that log together; each makes a recorder for the same directory.
+        options: what is summarised and stored.
 
     Raises:
         ConfigurationError: see `RunDirectory` and `check_options`.
@@ -129,25 +129,24 @@ class Recorder:
         graph: schema.Graph,
         layers: Sequence[schema.LayerInfo],
         *,
-        class_names: Sequence[str] | None = None,
-        subsets: Mapping[str, str] | None = None,
-        sample: int | None = 1000,
-        task: str | None = None,
         probabilities: bool | None = None,
         convert: Convert = numpy_convert,
         strict: bool = False,
         guard: Guard | None = None,
         processes: Processes | None = None,
+        **options: Unpack[RecorderOptions],
     ) -> None:
-        check_options(class_names=class_names, subsets=subsets, sample=sample, task=task)
+        check_options(**options)
+        options = options_of(RecorderOptions, options)
+        class_names, subsets = options["class_names"], options["subsets"]
         self._processes = processes or SingleProcess()
         self.graph = graph
         self._options = SnapshotOptions(
             tuple(layers),
             None if class_names is None else [printable(name) for name in class_names],
             {printable(name): expression for name, expression in (subsets or {}).items()},
-            sample,
-            task,
+            options["sample"],
+            options["task"],
             probabilities,
             convert,
         )

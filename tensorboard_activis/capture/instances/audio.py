@@ -1,17 +1,56 @@
-"""Encoding of audio: short WAV clips to listen to in the browser."""
+"""Audio: the waveforms of a batch, and their encoding as short WAV clips to listen to in the browser."""
 
 import io
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
+
+#: Waveforms, one per instance, and their sample rate.
+Audio = tuple[np.ndarray | Sequence[np.ndarray], int]
+#: `audio=` of the faces: the sample rate of inputs that are waveforms, or a function of a batch that returns waveforms and theirs.
+AudioSource = int | Callable[[Any], tuple[Any, int]]
 
 #: The longest clip, in seconds; the rest is cut off.
 SECONDS = 10
 #: Clips of more than 1.5 times this sample rate are downsampled to about this rate, in values per second.
 RATE = 16_000
+
+
+def read_audio(
+    source: AudioSource,
+    batch: Any,
+    inputs: np.ndarray | None,
+    as_array: Callable[[Any], np.ndarray],
+    *,
+    channels: str = "first",
+) -> Audio:
+    """The waveforms of a batch, [instances, samples], [instances, channels, samples] or one array each, and their sample rate.
+
+    Arguments:
+        source: `audio=` of the user.
+        batch: the argument of the user's function.
+        inputs: the model's inputs, None if there are none.
+        as_array: converts the framework's tensors.
+        channels: where inputs of three axes have that of the channels, "first" or "last" of the two that are not instances.
+
+    Raises:
+        ConfigurationError: inputs are no waveforms.
+    """
+    if callable(source):
+        waves, rate = source(batch)
+        return [as_array(wave) for wave in waves], rate
+    if inputs is None or inputs.ndim not in (2, 3):
+        got = "none" if inputs is None else f"shape {inputs.shape}"
+        axes = "channels, samples" if channels == "first" else "samples, channels"
+        raise ConfigurationError(
+            f"audio= as a number says that inputs are waveforms, [instances, samples] or [instances, {axes}]; got {got}. Give "
+            "audio= as a function of a batch that returns (waveforms, samples per second)."
+        )
+    return inputs.swapaxes(1, 2) if inputs.ndim == 3 and channels == "last" else inputs, source
 
 
 class WavEncoder:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tensorboard_activis.capture.instances.audio import WavEncoder
+from tensorboard_activis.capture.instances.audio import Audio, WavEncoder
 from tensorboard_activis.capture.instances.columns import class_column, id_column
 from tensorboard_activis.capture.instances.thumbnails import Thumbnails, is_image
-from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns, arrow
+from tensorboard_activis.capture.instances.user_columns import UserColumns, arrow
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.printable import printable
 
@@ -19,8 +19,6 @@ MOST_FEATURES = 256
 MOST_FEATURE_COLUMNS = 64
 
 Texts = Sequence[str] | Sequence[Sequence[str]]
-#: Waveforms, one per instance, and their sample rate.
-Audio = tuple[np.ndarray | Sequence[np.ndarray], int]
 
 _USER = "user/"
 
@@ -50,7 +48,7 @@ class Contents:
         self,
         count: int,
         *,
-        inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        inputs: np.ndarray | None = None,
         texts: Texts | None = None,
         columns: Mapping[str, Any] | None = None,
         pinned: bool = False,
@@ -59,7 +57,7 @@ class Contents:
 
         Args:
             count: number of instances in the batch.
-            inputs: features [instances, features] become x0, x1, …; a mapping gives one-dimensional features by name.
+            inputs: features [instances, features] become x0, x1, …
             texts: per instance a string, or a list of words.
             columns: user columns.
             pinned: whether these are pinned instances, for which columns and texts may be missing.
@@ -68,14 +66,14 @@ class Contents:
             ActiVisError: there is not one value per instance, or columns differ from those of earlier batches.
         """
         text_columns = {} if pinned and texts is None else self._text_columns(texts, count)
-        others = _features(inputs, count) | self._user.convert(columns, count, partly=pinned)
+        others = _features(inputs) | self._user.convert(columns, count, partly=pinned)
         return text_columns | {_USER + name: values for name, values in others.items()}
 
     def content_of(
         self,
         chosen: np.ndarray,
         *,
-        inputs: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        inputs: np.ndarray | None = None,
         channels: str = "last",
         audio: Audio | None = None,
     ) -> dict[str, np.ndarray]:
@@ -91,7 +89,7 @@ class Contents:
             waves, rate = audio
             self._clips = self._clips or WavEncoder(rate)
             return {"audio": _objects(self._clips.encode([waves[index] for index in chosen]))}
-        if inputs is None or isinstance(inputs, Mapping):
+        if inputs is None:
             return {}
         if self._thumbnails is None and is_image(inputs, channels):
             self._thumbnails = Thumbnails(inputs, channels)
@@ -151,14 +149,7 @@ class Contents:
         return {"text": _objects([" ".join(part) for part in words]), "words": _objects(words)}
 
 
-def _features(inputs: np.ndarray | Mapping[str, np.ndarray] | None, count: int) -> dict[str, np.ndarray]:
-    if isinstance(inputs, Mapping):
-        flat = {name: np.asarray(values) for name, values in inputs.items()}
-        return {
-            printable(str(name)): values.reshape(count).astype(np.int64 if values.dtype.kind in "iu" else np.float64)
-            for name, values in flat.items()
-            if values.dtype.kind in "iuf" and values.shape in ((count,), (count, 1)) and str(name) not in RESERVED
-        }
+def _features(inputs: np.ndarray | None) -> dict[str, np.ndarray]:
     if inputs is not None and _is_features(inputs) and 0 < inputs.shape[1] <= MOST_FEATURE_COLUMNS:
         return {f"x{index}": inputs[:, index].astype(np.float32) for index in range(inputs.shape[1])}
     return {}

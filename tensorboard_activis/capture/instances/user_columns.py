@@ -1,6 +1,6 @@
 """User columns (`columns=`): checks their names and types, and converts their values: numbers, bools, strings and times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,25 @@ def check_names(columns: Mapping[str, Any]) -> None:
             raise ConfigurationError(
                 f"columns has {name!r}, which is a column of ActiVis's own. Choose another name, such as {'my_' + name!r}."
             )
+
+
+def named_features(
+    inputs: Mapping[Any, Any], count: int, as_array: Callable[[Any], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Columns [instances] of named inputs with one number per instance, as where a model gets the columns of a table one by one.
+
+    Arguments:
+        inputs: the framework's tensors, or anything else.
+        count: number of instances in the batch.
+        as_array: converts a tensor.
+    """
+    flat = ((count,), (count, 1))
+    arrays = {
+        name: as_array(value).reshape(count)
+        for name, value in inputs.items()
+        if isinstance(name, str) and name not in RESERVED and getattr(value, "shape", None) in flat
+    }
+    return {printable(name): values for name, values in arrays.items() if values.dtype.kind in "iufb"}
 
 
 class UserColumns:

@@ -15,7 +15,7 @@ from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData, evaluation_data, pinned_data
 from tensorboard_activis.capture.keras.data.fitting import fit_argument
 from tensorboard_activis.capture.keras.data.labels import Labels
-from tensorboard_activis.capture.keras.data.outputs import describe, gives_probabilities, short_message
+from tensorboard_activis.capture.keras.data.outputs import describe, short_message
 from tensorboard_activis.capture.keras.forward import Captured, Forward
 from tensorboard_activis.capture.keras.graph.recording import record_graph
 from tensorboard_activis.capture.keras.instances import (
@@ -29,6 +29,7 @@ from tensorboard_activis.capture.keras.model.building import build, is_built
 from tensorboard_activis.capture.keras.model.states import backend_variables_restored
 from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.capture.options import SharedOptions
+from tensorboard_activis.capture.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream, random_states
 from tensorboard_activis.errors import ConfigurationError, warn
@@ -163,7 +164,7 @@ class KerasCapture:
             self._try_forward(pinned, "pinned", "x has")
         self.graph: schema.Graph = recording.graph
         self.layers = tuple(target.info for target in chosen)
-        self.probabilities = gives_probabilities(recording.graph)
+        self.probabilities = ends_in_probabilities(recording.graph)
         self._instances = InstanceReader(model, data.described, data.all, first, captured, options)
         self.first: BatchRecord | None = self._instances.first(first, captured)
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
-from tensorboard_activis.capture.instances.user_columns import RESERVED
+from tensorboard_activis.capture.instances.user_columns import named_features
 from tensorboard_activis.capture.keras.data.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
@@ -22,7 +23,6 @@ from tensorboard_activis.capture.options import InstanceOptions, RecorderOptions
 from tensorboard_activis.capture.tasks.labels import check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
-from tensorboard_activis.printable import printable
 
 #: One text, or a list of words, per instance.
 Texts = Callable[[Any], Sequence[Any]] | Sequence[Any]
@@ -126,25 +126,12 @@ class InstanceReader:
             captured.activations, metadata.ids, labels, scores, metadata.columns, metadata.texts, pinned=pinned
         )
         if self._description.audio is not None:
-            return replace(record, audio=self._waveforms(batch))
+            return replace(record, audio=self._waveforms(self._description.audio, batch))
         inputs = content(batch.inputs)
         return replace(record, inputs=inputs, channels=image_channels(inputs))
 
-    def _waveforms(self, batch: Batch) -> tuple[Any, int]:
-        audio = self._description.audio
-        if callable(audio):
-            waves, rate = audio(batch.raw)
-            return [as_array(wave) for wave in waves], rate
-        inputs = content(batch.inputs)
-        if inputs is not None and inputs.ndim == 3:  # channels are last in Keras
-            inputs = inputs.transpose(0, 2, 1)
-        if inputs is None or inputs.ndim not in (2, 3):
-            got = "none" if inputs is None else f"shape {inputs.shape}"
-            raise ConfigurationError(
-                "audio= as a number says that inputs are waveforms, [instances, samples] or [instances, samples, channels]; got "
-                f"{got}. Give audio= as a function of a batch that returns (waveforms, samples per second)."
-            )
-        return inputs, int(audio or 0)
+    def _waveforms(self, source: AudioSource, batch: Batch) -> Audio:
+        return read_audio(source, batch.raw, content(batch.inputs), as_array, channels="last")
 
 
 class MetadataReader:
@@ -171,10 +158,11 @@ class MetadataReader:
         else:
             texts = texts[self._seen : self._seen + batch.instances]
         self._seen += batch.instances
+        features = named_features(batch.inputs, batch.instances, as_array) if isinstance(batch.inputs, Mapping) else {}
         columns = {name: _without_tensors(values) for name, values in (metadata.columns or {}).items()}
         return BatchMetadata(
             None if ids is None else _without_tensors(ids),
-            _features(batch) | columns,
+            features | columns,
             None if texts is None else [_text(text) for text in _without_tensors(texts)],
         )
 
@@ -203,18 +191,6 @@ def _per_token(labels: Any, output: np.ndarray) -> bool:
     classes = labels[..., 0] if labels.ndim == 3 and labels.shape[2] == 1 else labels
     whole = classes.dtype.kind in "iu" or (classes.dtype.kind == "f" and bool((classes == np.round(classes)).all()))
     return whole and classes.ndim in (2, 3) and classes.shape[1:] == output.shape[1 : classes.ndim]
-
-
-def _features(batch: Batch) -> dict[str, np.ndarray]:
-    """Columns from named inputs with one number per instance, as of a model of tabular data."""
-    if not isinstance(batch.inputs, Mapping):
-        return {}
-    flat = ((batch.instances,), (batch.instances, 1))
-    return {
-        printable(name): values.reshape(-1)
-        for name, values in batch.inputs.items()
-        if isinstance(name, str) and name not in RESERVED and values.shape in flat and values.dtype.kind in "iufb"
-    }
 
 
 def _strings(batch: Batch) -> list[Any] | None:

@@ -1,6 +1,6 @@
 """Evaluates a torch model on the evaluation data, or watches the user's evaluation, and gives the activations batch by batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import replace
 from typing import Any
 
@@ -12,17 +12,17 @@ from tensorboard_activis.capture.adapter import Sink
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, rounds
 from tensorboard_activis.capture.guard import Guard
-from tensorboard_activis.capture.instances.metadata import ColumnsFunction, IdFunction, InstanceMetadata
+from tensorboard_activis.capture.instances.metadata import InstanceMetadata
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
+from tensorboard_activis.capture.options import LoggerOptions
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream
-from tensorboard_activis.capture.reducers import Reducer
 from tensorboard_activis.capture.torch.data.batch import Batch, broadcast_batch, first_instances
-from tensorboard_activis.capture.torch.data.batches import Batches, Texts, Unpack
+from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
-from tensorboard_activis.capture.torch.data.instances import Audio, InstanceReader, PassReader
+from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader
 from tensorboard_activis.capture.torch.distributed.buffers import broadcast_buffers
 from tensorboard_activis.capture.torch.model.evaluation_mode import run_in_evaluation_mode
 from tensorboard_activis.capture.torch.passes import PassCollector
@@ -36,8 +36,9 @@ class TorchCapture:
 
     The graph, the layers and the kind of labels are decided once, from the first batch.
 
-    Arguments: see `ActiVisLogger`.
-
+    Arguments:
+        model, data: as in `ActiVisLogger`.
+        options: all of them.
         processes: that log together; None: this one alone.
 
     Attributes:
@@ -53,29 +54,19 @@ class TorchCapture:
     def __init__(
         self,
         model: nn.Module,
-        data: Any = None,
-        *,
-        layers: Sequence[str] | None = None,
-        class_names: Sequence[str] | None = None,
-        reducer: Reducer | Mapping[str, Reducer] | None = None,
-        unpack: Unpack | None = None,
-        texts: Texts | None = None,
-        graph: str = "recorded",
-        pinned: Any = None,
-        task: str | None = None,
-        id: IdFunction | Sequence[Any] | None = None,
-        columns: ColumnsFunction | Mapping[str, Any] | None = None,
-        audio: Audio | None = None,
+        data: Any,
+        options: LoggerOptions,
         processes: Processes | None = None,
     ) -> None:
         self._processes = processes or SingleProcess()
+        self._options = options
+        layers, reducer, graph = options["layers"], options["reducer"], options["graph"]
         self.recorded = RecordedModel(model, layers, reducer, graph, self._processes)
-        self.metadata = InstanceMetadata(id, columns)
-        self._described: dict[str, Any] = {"class_names": class_names, "task": task, "audio": audio}
+        self.metadata = InstanceMetadata(options["id"], options["columns"])
         self._instances: InstanceReader | None = None
 
         def batches(source: Any) -> Batches:
-            return Batches(source, self.recorded.module, unpack, texts)
+            return Batches(source, self.recorded.module, options["unpack"], options["texts"])
 
         self._batches = batches
         self._data = None if data is None else batches(data)
@@ -85,6 +76,7 @@ class TorchCapture:
             first_data = self._data
             run_in_evaluation_mode(self.recorded.module, (first_data.source,), lambda: self._run_first(first_data))
             self._warn_of_dropped(first_data)
+        pinned = options["pinned"]
         self._pinned = None if pinned is None else self._checked_pinned(batches(pinned))
 
     @property
@@ -232,7 +224,7 @@ class TorchCapture:
     def _instance_reader(self, batch: Batch, output: Any, instances: int | None = None) -> InstanceReader:
         """The reader of instances, which is made for the first batch and the model's output for its first instances."""
         if self._instances is None:
-            self._instances = InstanceReader(batch, output, instances or batch.instances, **self._described)
+            self._instances = InstanceReader(batch, output, instances or batch.instances, self._options)
             if self._instances.problem:
                 warn(f"ActiVis: {self._instances.problem}")
         return self._instances

@@ -12,9 +12,9 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.layers import choose, feed_relu
+from tensorboard_activis.capture.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, likely_reducer, reducer_name
 from tensorboard_activis.capture.torch.data.batch import Batch, first_instances, map_tensors
-from tensorboard_activis.capture.torch.data.instances import ends_in_probabilities
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.graph.execution_paths import ExecutionPaths

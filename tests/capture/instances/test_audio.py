@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensorboard_activis.capture.instances.audio import WavEncoder
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.capture.instances.audio import WavEncoder, read_audio
+from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
 
 def heard(clip: bytes) -> tuple[int, np.ndarray]:
@@ -56,3 +56,29 @@ def test_rates_that_are_none(rate: Any) -> None:
 def test_what_is_no_sound(values: np.ndarray) -> None:
     with pytest.raises(ActiVisError, match=r"Audio must be numbers"):
         WavEncoder(8_000).encode([values])
+
+
+def test_waveforms_are_the_inputs_or_what_a_function_gives() -> None:
+    inputs = np.arange(24.0).reshape(2, 3, 4)
+    waves, rate = read_audio(8_000, None, inputs, np.asarray)
+    assert waves is inputs
+    assert rate == 8_000
+    waves, rate = read_audio(8_000, None, inputs, np.asarray, channels="last")
+    assert (rate, np.asarray(waves).shape) == (8_000, (2, 4, 3))
+    np.testing.assert_array_equal(waves[1][:, 2], inputs[1, 2])
+    waves, rate = read_audio(lambda batch: (batch["sound"], 44_100), {"sound": [[1, 2], [3]]}, None, np.asarray)
+    assert rate == 44_100
+    assert [wave.tolist() for wave in waves] == [[1, 2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "channels", "message"),
+    [
+        (None, "first", r"\[instances, channels, samples\]; got none"),
+        (np.zeros((2, 3, 8, 8)), "first", r"got shape \(2, 3, 8, 8\)"),
+        (np.zeros(7), "last", r"\[instances, samples, channels\]; got shape \(7,\)"),
+    ],
+)
+def test_inputs_that_are_no_waveforms(inputs: np.ndarray | None, channels: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        read_audio(8_000, None, inputs, np.asarray, channels=channels)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns, arrow
+from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns, arrow, named_features
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.expression.predicate import compile_expression
+from tensorboard_activis.printable import printable
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,23 @@ def test_other_columns_than_before() -> None:
     assert list(columns.convert({"a": [1]}, 1, partly=True)) == ["a"]
     with pytest.raises(ActiVisError, match="'a', 'x'"):
         columns.convert({"a": [1], "x": [1]}, 1, partly=True)
+
+
+def test_named_inputs_with_one_number_per_instance_are_columns() -> None:
+    inputs = {
+        "age": np.array([[3], [4]]),
+        "old": np.array([True, False]),
+        "pixels": np.zeros((2, 5)),
+        "phase": np.array([1j, 2j]),
+        "word": np.array(["a", "b"]),
+        "label": np.array([0, 1]),
+        7: np.array([0, 1]),
+        "lengths": [1, 2],
+        "bell\x07": np.array([0.5, 1.5]),
+    }
+    found = named_features(inputs, 2, np.asarray)
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "age": [3, 4],
+        "old": [True, False],
+        printable("bell\x07"): [0.5, 1.5],
+    }

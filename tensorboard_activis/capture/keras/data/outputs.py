@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from tensorboard_activis.capture.instances.thumbnails import is_image
-from tensorboard_activis.schema import Graph
 
 
 def prediction_output(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
@@ -28,21 +27,6 @@ def prediction_output(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
             ((output, label) for output, label in zip(flat, labels, strict=False) if label is not None), (flat[0], None)
         )
     return flat[0], next(iter(labels.values())) if isinstance(labels, dict) else labels
-
-
-def gives_probabilities(graph: Graph) -> bool | None:
-    """Whether the model ends in a softmax or sigmoid; None if that is unknown or it has several outputs."""
-    nodes = {node.key: node for node in graph.nodes}
-    sources = [edge.source for edge in graph.edges if edge.target == "/output"]
-    if len(sources) != 1:
-        return None
-    node = nodes[sources[0]]
-    if node.type in ("Softmax", "Sigmoid"):
-        return True
-    activation = node.attributes.get("activation")
-    if activation in ("softmax", "sigmoid"):
-        return True
-    return False if node.type == "Dense" and activation is None else None
 
 
 def content(inputs: Any) -> np.ndarray | None:

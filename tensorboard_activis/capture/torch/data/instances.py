@@ -1,15 +1,15 @@
 """Instance ids, labels, outputs, content and columns of torch batches, as a `BatchRecord`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from tensorboard_activis import schema
 from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.instances.metadata import (
     BatchMetadata,
@@ -17,7 +17,8 @@ from tensorboard_activis.capture.instances.metadata import (
     checked_ids,
 )
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
-from tensorboard_activis.capture.instances.user_columns import RESERVED, UserColumns
+from tensorboard_activis.capture.instances.user_columns import UserColumns, named_features
+from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.tasks.labels import check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
@@ -28,15 +29,8 @@ from tensorboard_activis.capture.torch.data.scores import find_scores
 from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
 from tensorboard_activis.errors import ConfigurationError
 
-#: Sampling rate in Hz of inputs that are waveforms, or a function of a batch that returns waveforms and their sampling rate.
-Audio = int | Callable[[Any], tuple[Any, int]]
-
 #: Names of the input to show as content, where there are several inputs.
 _DISPLAYED = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
-#: Types of a model's last node whose outputs are probabilities, or are not; for others the values decide.
-_PROBABILITIES = {"Softmax", "softmax", "Sigmoid", "sigmoid"}
-_SCORES = {"Linear", "Bilinear", "linear", "LogSoftmax", "log_softmax"}
-_VIEWS = {"squeeze", "view", "reshape", "flatten", "float", "to", "getitem", "contiguous", "Flatten", "Identity"}
 
 
 class InstanceReader:
@@ -45,7 +39,7 @@ class InstanceReader:
     Arguments:
         first: the first batch of the data.
         output: the model's output for the first `instances` instances of that batch.
-        class_names, task, audio: as in `ActiVisLogger`.
+        options: of `ActiVisLogger`.
 
     Attributes:
         problem: message that says why the labels cannot be used; "" if they can.
@@ -59,12 +53,10 @@ class InstanceReader:
         first: Batch,
         output: Any,
         instances: int,
-        *,
-        class_names: Sequence[str] | None = None,
-        task: str | None = None,
-        audio: Audio | None = None,
+        options: SharedOptions,
     ) -> None:
-        self._task, self._audio = task, audio
+        class_names, task, audio = options["class_names"], options["task"], options["audio"]
+        self._audio = audio
         self._labelled_positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
         scores = find_scores(output, instances, self._labelled_positions)
         if scores is None and self._labelled_positions is not None:
@@ -78,7 +70,7 @@ class InstanceReader:
             raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
         self._causal = self._labels.kind == "positions" and _labels_are_inputs(first)
         if audio is not None and first.raw is not None:  # not a batch of another process
-            self._audio_of(first)
+            self._audio_of(audio, first)
 
     def first(self, batch: Batch, reader: "PassReader", output: Any, instances: int) -> BatchRecord:
         """The record, without activations, of the first instances of the first batch.
@@ -143,7 +135,7 @@ class InstanceReader:
             activations, metadata.ids, labels, outputs, metadata.columns, metadata.texts, pinned=pinned
         )
         if self._audio is not None:
-            waves, rate = self._audio_of(batch)
+            waves, rate = self._audio_of(self._audio, batch)
             return replace(record, audio=(waves[selection], rate))
         shown = _displayed_input(batch)
         if shown is None:
@@ -151,20 +143,8 @@ class InstanceReader:
         channels_last = shown.ndim == 4 and shown.shape[1] not in CHANNELS and shown.shape[3] in CHANNELS
         return replace(record, inputs=shown[selection], channels="last" if channels_last else "first")
 
-    def _audio_of(self, batch: Batch) -> tuple[Any, int]:
-        if isinstance(self._audio, int) or self._audio is None:
-            shown = _displayed_input(batch)
-            if shown is None or shown.ndim not in (2, 3):
-                got = "none" if shown is None else f"shape {shown.shape}"
-                raise ConfigurationError(
-                    "audio= as a number says that inputs are waveforms, [instances, samples] or [instances, channels, samples]; "
-                    f"got {got}. Give audio= as a function of a batch that returns (waveforms, samples per second)."
-                )
-            return shown, int(self._audio or 0)
-        waves, rate = self._audio(batch.raw)
-        return waves.numpy(force=True) if isinstance(waves, torch.Tensor) else [
-            np.asarray(wave) for wave in waves
-        ], rate
+    def _audio_of(self, source: AudioSource, batch: Batch) -> Audio:
+        return read_audio(source, batch.raw, None if callable(source) else _displayed_input(batch), _array)
 
 
 class PassReader:
@@ -192,7 +172,10 @@ class PassReader:
                 self._content_ids.for_batch(batch) if self._content_ids is not None else self._indices.ids(start, count)
             )
         ids = ids.tolist() if isinstance(ids, torch.Tensor) else ids
-        columns = _features(batch) | {name: _as_numpy(each) for name, each in (metadata.columns or {}).items()}
+        columns = _features(batch) | {
+            name: _array(each) if isinstance(each, torch.Tensor) else each
+            for name, each in (metadata.columns or {}).items()
+        }
         return BatchMetadata(ids, columns, batch.texts)
 
     def skip(self, batch: Batch) -> None:
@@ -209,21 +192,6 @@ class PassReader:
             self._metadata.check_all_used(self._position)
 
 
-def ends_in_probabilities(graph: schema.Graph) -> bool | None:
-    """Whether the model ends in a softmax or sigmoid; None if its graph does not show it."""
-    nodes = {node.key: node for node in graph.nodes}
-    key = "/output"
-    for _ in range(8):
-        sources = {edge.source for edge in graph.edges if edge.target == key}
-        if len(sources) != 1:
-            return None
-        key = sources.pop()
-        kind = nodes[key].type
-        if kind not in _VIEWS:
-            return True if kind in _PROBABILITIES else False if kind in _SCORES else None
-    return None
-
-
 def _displayed_input(batch: Batch) -> np.ndarray | None:
     """The input to show as content, [instances, ...]; None if no input has a batch axis."""
     named = [batch.kwargs[name] for name in _DISPLAYED if name in batch.kwargs]
@@ -238,23 +206,17 @@ def _displayed_input(batch: Batch) -> np.ndarray | None:
 
 
 def _features(batch: Batch) -> dict[str, np.ndarray]:
-    """Named inputs with one number per instance, as where a model gets the columns of a table one by one."""
-    named_inputs = [batch.kwargs, *(value for value in batch.args if isinstance(value, Mapping))]
-    columns = {}
-    for inputs in named_inputs:
-        for name, value in inputs.items():
-            one_number_each = isinstance(value, torch.Tensor) and value.shape in (
-                (batch.instances,),
-                (batch.instances, 1),
-            )
-            if one_number_each and isinstance(name, str) and name not in RESERVED and not value.is_complex():
-                columns[name] = _as_numpy(value.reshape(batch.instances))
+    """Named inputs with one number per instance."""
+    columns: dict[str, np.ndarray] = {}
+    for inputs in (batch.kwargs, *(value for value in batch.args if isinstance(value, Mapping))):
+        columns |= named_features(inputs, batch.instances, _array)
     return columns
 
 
-def _as_numpy(values: Any) -> Any:
+def _array(values: Any) -> np.ndarray:
+    """A tensor, of any type and on any device, or anything else as an array."""
     if not isinstance(values, torch.Tensor):
-        return values
+        return np.asarray(values)
     return (values.float() if values.dtype == torch.bfloat16 else values).numpy(force=True)
 
 
