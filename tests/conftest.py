@@ -59,6 +59,8 @@ SLOW = [
     TESTS / "test_steps.py",
     TESTS / "test_torch_models.py",
     TESTS / "test_transformers.py",
+    TESTS / "test_transformers_models.py",
+    TESTS / "test_transformers_watching.py",
     TESTS / "torch",
 ]
 

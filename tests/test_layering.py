@@ -73,6 +73,7 @@ FRAMEWORK_ROOMS = {
     "torch/distributed": set(),
     "torch/data": {"torch/model", "torch/distributed"},
     "torch/graph": {"torch/model"},
+    "torch/hugging_face": {"torch/data", "torch/distributed"},
     "torch": {"torch/model", "torch/distributed", "torch/data", "torch/graph"},
     "keras/model": {"torch/model"},  # the state that torch has per thread, with Keras on torch
     "keras/data": set(),
@@ -155,7 +156,7 @@ def test_frameworks_only_at_the_edge(path: Path):
     else:  # the name of a module, or of the folder it is in, says whose it is
         parts = path.relative_to(PACKAGE).parts
         owner = parts[1] if parts[0] == "capture" and len(parts) > 2 else path.stem.split("_")[0]
-        owner = "transformers" if path.stem == "transformers_data" else owner
+        owner = "transformers" if path.parent.name == "hugging_face" else owner
         allowed = {
             "torch": {"torch"},
             "lightning": {"torch", "lightning", "pytorch_lightning"},

@@ -234,7 +234,6 @@ def test_without_tensorboard_the_default_directory_is_used(tmp_path: Path, token
 @pytest.mark.parametrize(
     ("options", "arguments", "message"),
     [
-        ({}, {"eval_strategy": "no"}, r"no evaluation set to take. Give ActiVisCallback\(data=...\)"),
         ({"data": "rows", "layers": ["clasifier"]}, {}, "'clasifier' matches none .* Near: classifier"),
         ({"data": "rows", "class_names": ["a", "b"]}, {}, "class_names has 2 names, but the model gives 3 scores"),
         ({"log_dir": "file"}, {}, "log_dir must be a directory"),
@@ -271,7 +270,7 @@ def test_errors_of_the_constructor(options: dict[str, Any], message: str) -> Non
 def test_what_the_first_evaluation_shows_to_be_wrong_stops_nobody(tmp_path: Path, tokenizer: Any) -> None:
     made = trainer(bert(), tokenizer, tmp_path, ActiVisCallback(log_dir=tmp_path / "run", layers=["nothing"]))
     with pytest.warns(
-        ActiVisWarning, match="logs nothing of this training, which goes on. .*'nothing' matches none"
+        ActiVisWarning, match="lost the snapshot of step 4; training goes on. .*'nothing' matches none"
     ) as caught:
         made.train()
     assert len(caught) == 1
@@ -279,6 +278,18 @@ def test_what_the_first_evaluation_shows_to_be_wrong_stops_nobody(tmp_path: Path
     strict = ActiVisCallback(log_dir=tmp_path / "strict", layers=["nothing"], strict=True)
     with pytest.raises(ConfigurationError, match="'nothing' matches none"):
         trainer(bert(), tokenizer, tmp_path, strict).train()
+
+
+def test_a_trainer_that_does_not_evaluate_by_itself(tmp_path: Path, tokenizer: Any) -> None:
+    activis = ActiVisCallback(log_dir=tmp_path / "run", strict=True)
+    made = trainer(bert(), tokenizer, tmp_path, activis, eval_strategy="no", max_steps=3)
+    with pytest.warns(
+        ActiVisWarning, match="does not evaluate while it trains .*only your own calls of evaluate"
+    ) as caught:
+        made.train()
+    assert len(caught) == 1
+    made.evaluate()
+    assert open_run(tmp_path / "run").steps == [3]
 
 
 class Stopping(transformers.TrainerCallback):
@@ -343,7 +354,8 @@ class Interrupted(ActiVisCallback):
         for call in (super().on_train_begin, super().on_evaluate):
 
             def again(call: Any = call) -> None:
-                self._last_step = None
+                assert self._pass is not None
+                self._pass.last_step = None
                 call(args, state, control, **found)
 
             self.times += check_interrupts(again, 6, lambda: process_state(found["model"]))

@@ -11,6 +11,7 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.torch.data.batch import Batch
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
+from tensorboard_activis.capture.torch.data.noted_indices import NotedIndices, noted_indices
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -86,6 +87,7 @@ class InstanceOrder:
         self.by_content, self.fixed = self._several_processes, True
         self.instances: int | None = None
         self._source: Any = None if data is None else data.source
+        self._notes = noted_indices(self._source)
         if data is not None:
             self._decide(data, first, processes)
 
@@ -98,7 +100,7 @@ class InstanceOrder:
             and first.instances != min(indices.size, _batch_size(self._source))
         ):
             indices = None  # the collate function makes more or fewer instances than it gets
-        self._distributed = distributed and indices is not None
+        self._distributed = (distributed and indices is not None) or self._notes is not None
         all_fixed = data.fixed_order
         if self._several_processes:
             all_distributed = _all_true(processes, self._distributed)
@@ -118,6 +120,8 @@ class InstanceOrder:
         """The indices of the instances of one pass."""
         if not (self._distributed or self._by_base_index):
             return InstanceIndices(None, for_user_data=False, are_ids=self._several_processes and not self.by_content)
+        if self._notes is not None:
+            return InstanceIndices(self._notes, for_user_data=self._distributed, are_ids=self._distributed)
         indices = dataset_indices(self._source)
         assert indices is not None
         base_indices = indices_in_base(self._source, indices) if self._by_base_index else None
@@ -130,12 +134,12 @@ class InstanceIndices:
     """Indices of the instances of one pass, batch by batch.
 
     Arguments:
-        order: all indices, int64 [instances]; None: 0, 1, 2, …
+        order: all indices, int64 [instances], or what notes them during the pass; None: 0, 1, 2, …
         for_user_data: whether the ids and columns that users give go by these indices, not by the position in the pass.
         are_ids: whether the indices are the instance ids.
     """
 
-    def __init__(self, order: np.ndarray | None, *, for_user_data: bool, are_ids: bool) -> None:
+    def __init__(self, order: np.ndarray | NotedIndices | None, *, for_user_data: bool, are_ids: bool) -> None:
         self._order, self._for_user_data, self._are_ids = order, for_user_data, are_ids
 
     def for_user_data(self, start: int, count: int) -> np.ndarray | None:
@@ -150,12 +154,13 @@ class InstanceIndices:
     def _slice(self, start: int, count: int) -> np.ndarray:
         if self._order is None:
             return np.arange(start, start + count)
-        if start + count > self._order.size:
+        order = self._order.noted() if isinstance(self._order, NotedIndices) else self._order
+        if start + count > order.size:
             raise ActiVisError(
-                f"The data gave more instances than the {self._order.size} of which the sampler gave indices, so nobody knows "
+                f"The data gave more instances than the {order.size} of which the sampler gave indices, so nobody knows "
                 "which is which. Give id=, a function of a batch."
             )
-        return self._order[start : start + count]
+        return order[start : start + count]
 
 
 def _batch_size(source: Any) -> int:

@@ -22,6 +22,7 @@ from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.tasks.labels import check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
+from tensorboard_activis.capture.torch.data.batches import LABEL_KEYS
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
 from tensorboard_activis.capture.torch.data.labels import Labels
@@ -206,9 +207,10 @@ def _displayed_input(batch: Batch) -> np.ndarray | None:
 
 
 def _features(batch: Batch) -> dict[str, np.ndarray]:
-    """Named inputs with one number per instance."""
+    """Named inputs with one number per instance, without the labels, which some models take."""
     columns: dict[str, np.ndarray] = {}
     for inputs in (batch.kwargs, *(value for value in batch.args if isinstance(value, Mapping))):
+        inputs = {name: value for name, value in inputs.items() if value is not batch.labels}
         columns |= named_features(inputs, batch.instances, _array)
     return columns
 
@@ -229,13 +231,15 @@ def _labelled_positions(labels: Any) -> int | None:
 
 
 def _labels_are_inputs(batch: Batch) -> bool:
-    """Whether the labels are the input tokens, as for a causal language model."""
+    """Whether the labels are the input tokens, as for a causal language model; the model may get the labels as well."""
     labels = torch.as_tensor(batch.labels)
+    inputs = {name: value for name, value in batch.kwargs.items() if name not in LABEL_KEYS}
     labelled = labels >= 0
     return bool(labelled.any()) and any(
         tensor.shape == labels.shape
+        and tensor is not batch.labels
         and not tensor.is_floating_point()
         and tensor.dtype != torch.bool
         and bool((tensor.to(labels.device) == labels)[labelled].all())
-        for tensor in all_tensors([batch.args, batch.kwargs])
+        for tensor in all_tensors([batch.args, inputs])
     )

@@ -1,34 +1,14 @@
-"""Reads the evaluation data of Hugging Face's Trainer: data loaders, class names, and decoded texts."""
+"""Reads what Hugging Face's Trainer evaluates: batches of examples, labels, class names, and decoded texts."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
+from torch.utils.data import DataLoader
 from transformers.trainer_utils import RemoveColumnsCollator
 
-from tensorboard_activis.capture.torch.data.batches import LABEL_KEYS
-
-
-def evaluation_data(loader: Any, args: Any, *, shared: bool) -> Any:
-    """A data loader of our own for the trainer's evaluation set, because the trainer's loader counts its iterations.
-
-    Arguments:
-        loader: the trainer's evaluation loader.
-        args: the `TrainingArguments`.
-        shared: whether each of several processes gets a part of the data.
-    """
-    dataset: Any = getattr(loader, "dataset", None)
-    if dataset is None:
-        return loader
-    while type(dataset).__name__ == "IterableDatasetShard" and not shared:
-        dataset = dataset.dataset
-    stream = isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__")
-    sampler: Any = None
-    if shared and not stream:
-        sampler = DistributedSampler(dataset, args.world_size, args.process_index, shuffle=False)
-    return DataLoader(dataset, args.eval_batch_size, sampler=sampler, collate_fn=loader.collate_fn)
+from tensorboard_activis.capture.torch.data.batches import LABEL_KEYS, Unpack
 
 
 def batched(data: Any, args: Any, model: Any, loader: Any) -> Any:
@@ -40,17 +20,32 @@ def batched(data: Any, args: Any, model: Any, loader: Any) -> Any:
     collator = loader.collate_fn
     if args.remove_unused_columns:
         collator = collator.data_collator if isinstance(collator, RemoveColumnsCollator) else collator
-        base_model = model.get_base_model() if hasattr(model, "get_base_model") else model  # PEFT
-        columns = [*inspect.signature(base_model.forward).parameters, *LABEL_KEYS, *(args.label_names or ())]
+        columns = [*_parameters(model), *LABEL_KEYS, *(args.label_names or ())]
         collator = RemoveColumnsCollator(collator, columns)
     return DataLoader(data, args.eval_batch_size, collate_fn=collator)
 
 
-def label_names(model: Any) -> list[str] | None:
+def labels_apart(args: Any, model: Any) -> Unpack | None:
+    """A function that splits a batch into inputs and labels, where `TrainingArguments` has `label_names`; else None."""
+    names = list(args.label_names or ())
+    if len(names) != 1 or names[0] in LABEL_KEYS:
+        return None
+    name = names[0]
+    parameter = _parameters(model).get(name)
+    needed = parameter is not None and parameter.default is inspect.Parameter.empty
+
+    def unpack(batch: Any) -> tuple[Any, Any]:
+        return {key: value for key, value in batch.items() if key != name or needed}, batch.get(name)
+
+    return unpack
+
+
+def class_names_of(model: Any) -> list[str] | None:
     """Class names of a classifier, from `id2label` of its configuration; None if these are the default LABEL_0, LABEL_1, …"""
     names = getattr(getattr(model, "config", None), "id2label", None) or {}
     classes = [str(names[index]) for index in sorted(names)]
-    if not type(model).__name__.endswith("Classification") or len(set(classes)) != len(classes) or len(classes) < 2:
+    classifies = any(kind.__name__.endswith("Classification") for kind in type(_base(model)).__mro__)
+    if not classifies or len(set(classes)) != len(classes) or len(classes) < 2:
         return None
     return None if all(name.startswith("LABEL_") for name in classes) else classes
 
@@ -71,3 +66,12 @@ def decoder(tokenizer: Any) -> Callable[[Any], list[str] | None] | None:
         return list(tokenizer.batch_decode(sequences, skip_special_tokens=True))
 
     return texts
+
+
+def _base(model: Any) -> Any:
+    """The model inside of PEFT's wrapper."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _parameters(model: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(_base(model).forward).parameters

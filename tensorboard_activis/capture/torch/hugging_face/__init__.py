@@ -1,0 +1,1 @@
+"""Hugging Face's Trainer: its evaluation data, and the evaluations that it runs."""

@@ -1,0 +1,62 @@
+"""Makes the loggers for Hugging Face's Trainer, from the keywords of its callback and from what the trainer has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tensorboard_activis.capture.options import TorchOptions
+from tensorboard_activis.capture.torch.hugging_face.data import batched, class_names_of, decoder, labels_apart
+from tensorboard_activis.capture.torch.hugging_face.directories import StrPath, log_together, run_directory
+
+
+@dataclass(frozen=True)
+class Loggers:
+    """Makes loggers with the same keywords.
+
+    Attributes:
+        logger: `ActiVisLogger`.
+        log_dir, tokenizer, options: as in the callback.
+    """
+
+    logger: Callable[..., Any]
+    log_dir: StrPath | None
+    tokenizer: Any
+    options: TorchOptions
+
+    @property
+    def strict(self) -> bool:
+        """Whether errors are raised."""
+        return bool(self.options["strict"])
+
+    def directory(self, args: Any) -> StrPath:
+        """The log directory; all processes call this together."""
+        return run_directory(self.log_dir, args)
+
+    def make(self, directory: StrPath, args: Any, model: Any, tokenizer: Any, data: Any, loader: Any) -> Any:
+        """A logger.
+
+        Arguments:
+            directory: where it logs.
+            args: the `TrainingArguments`.
+            tokenizer: the trainer's `processing_class`.
+            data: that a pass of its own is over; None if evaluations are watched.
+            loader: one of the trainer's, whose collator makes batches of examples; None if there is none.
+
+        Raises:
+            ConfigurationError: see `ActiVisLogger`.
+        """
+        options: dict[str, Any] = {**self.options}
+        if options["class_names"] is None:
+            options["class_names"] = class_names_of(model)
+        if options["unpack"] is None:
+            options["unpack"] = labels_apart(args, model)
+        if options["pinned"] is not None:
+            options["pinned"] = batched(options["pinned"], args, model, loader)
+        return self.logger(
+            directory,
+            model,
+            None if data is None else batched(data, args, model, loader),
+            texts=decoder(self.tokenizer if self.tokenizer is not None else tokenizer),
+            distributed=log_together(args),
+            **options,
+        )
