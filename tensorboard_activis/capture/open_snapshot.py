@@ -46,10 +46,10 @@ class OpenSnapshot:
 
     def add(self, batch: BatchRecord) -> None:
         """Adds a batch; see `SnapshotCollector.add`."""
+        self._processes.any(True)
         if self._dry:
             self._recorder().check(batch)
         else:
-            self._processes.any(True)
             self.open().add(batch)
 
     def complete(self) -> None:
@@ -58,8 +58,12 @@ class OpenSnapshot:
         Raises:
             ActiVisError: another process failed.
         """
-        while not self._dry and not self._is_single and self._processes.any(False):
-            self.open().add(self._empty())
+        while not self._is_single and self._processes.any(False):
+            empty = self._empty()
+            if self._dry:
+                self._recorder()  # which all processes make together
+            else:
+                self.open().add(empty)
 
     def note(self, text: str) -> None:
         """Adds a note, which the snapshot shows."""
@@ -83,7 +87,7 @@ class OpenSnapshot:
         self._is_discarded = True
         if self._collector is not None:
             self._stack.__exit__(type(error), error, error.__traceback__)
-        elif not self._dry and not self._is_single and not isinstance(error, OtherProcessError):
+        elif not self._is_single and not isinstance(error, OtherProcessError):
             self._inform(error)
 
     def _inform(self, error: BaseException) -> None:

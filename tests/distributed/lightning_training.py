@@ -4,13 +4,14 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
@@ -18,8 +19,9 @@ sys.modules["tensorflow"] = None  # type: ignore[assignment]  # TensorBoard does
 
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.strategies import ModelParallelStrategy
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
 
+from tensorboard_activis.errors import ActiVisWarning
 from tensorboard_activis.lightning import ActiVisCallback
 from tests.distributed.training import LAYERS, SUBSETS, Net, X, Y
 
@@ -62,6 +64,49 @@ class Several(Module):
         return [DataLoader(TensorDataset(X, Y), size) for size in (4, 5)]
 
 
+class Silent(Module):
+    """Logs no metric, for which the processes would wait for each other."""
+
+    def validation_step(self, batch: list[torch.Tensor], index: int) -> None:
+        self(batch[0])
+
+
+class Stream(IterableDataset[Any]):
+    """Gives the first process all instances but the last few, and the second one these."""
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+
+    def __iter__(self) -> Iterator[Any]:
+        split = len(X) - self.last
+        rows = range(split) if dist.get_rank() == 0 else range(split, len(X))
+        yield from ((X[row], Y[row], row) for row in rows)
+
+
+def train_unevenly(where: Path, last: int) -> None:
+    """Validates different numbers of batches, and writes what is said of it to a file."""
+    callback = ActiVisCallback(
+        log_dir=where, layers=["net.body.0"], unpack=lambda batch: batch[:2], id=lambda batch: batch[2]
+    )
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        devices=2,
+        strategy=DDPStrategy(broadcast_buffers=False),  # its forward passes wait for each other otherwise
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        logger=False,
+        max_epochs=1,
+        callbacks=callback,
+    )
+    module = Silent()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        trainer.fit(module, DataLoader(TensorDataset(X, Y), 3), DataLoader(Stream(last), 3))
+    told = [str(warning.message) for warning in said if issubclass(warning.category, ActiVisWarning)]
+    torch.save((module.net.body[0].state_dict(), told), where / f"told-{trainer.global_rank}")
+
+
 def train(where: Path, module: Any, strategy: Any, *callbacks: Any) -> None:
     loader = DataLoader(TensorDataset(X, Y), 3)
     trainer = pl.Trainer(
@@ -99,6 +144,8 @@ if __name__ == "__main__":
         callback = ActiVisCallback(data, layers=layers, subsets=SUBSETS, sample=11, strict=True, pinned=(X[:2], Y[:2]))
         train(directory / name, module(), strategy(), callback)
         train(directory / name, module(), strategy())
+    for last in (4, 0):
+        train_unevenly(directory / f"uneven-{last}", last)
     # A group that is left to the interpreter's end may end the process with it.
     dist.barrier()
     dist.destroy_process_group()

@@ -3,13 +3,15 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tensorboard_activis import open_run
 from tests.distributed.expected import expect_all
 from tests.distributed.launch import torchrun
-from tests.distributed.training import Net
+from tests.distributed.training import INSTANCES, Net, X
 
 if importlib.util.find_spec("lightning") is None:
     pytest.skip("needs lightning", allow_module_level=True)
@@ -46,3 +48,21 @@ def test_training_is_bit_identical_with_and_without(trained: Path, strategy: str
         assert with_it.keys() == without.keys()
         assert all(torch.equal(with_it[name], without[name]) for name in with_it)
         assert torch.equal(ends, others)
+
+
+def test_processes_that_validate_different_numbers_of_batches(trained: Path) -> None:
+    snapshot = open_run(trained / "uneven-4").latest
+    weights, told = torch.load(trained / "uneven-4" / "told-0")
+    assert told == []
+    assert snapshot.record.seen == INSTANCES
+    rows = snapshot.instances["id"].to_pylist()
+    expected = nn.functional.linear(X[rows], **weights).numpy()
+    np.testing.assert_allclose(snapshot.activations("net.body.0"), expected, rtol=2e-3, atol=2e-4)
+
+
+def test_a_process_that_validates_nothing_costs_the_snapshots_and_says_so(trained: Path) -> None:
+    for rank in range(2):
+        _, told = torch.load(trained / "uneven-0" / f"told-{rank}")
+        assert len(told) == 1
+        assert "This process made no forward pass in evaluation mode, and others did." in told[0]
+    assert not list((trained / "uneven-0").rglob("*tfevents*"))

@@ -294,6 +294,8 @@ class TorchCapture:
         names = [layer.name for layer in self.recorded.layers]
         absent = [collector.absent.get(name, 0) for name in names]
         counts = self._processes.sum(np.array([collector.evaluated, *absent])).tolist()
+        if not counts[0]:
+            raise ActiVisError("There was no forward pass in evaluation mode, in any process.")
         for name, count in zip(names, counts[1:], strict=True):
             if count and count == counts[0]:
                 raise ActiVisError(
