@@ -316,3 +316,13 @@ def test_what_users_functions_give_is_checked_before_training(tmp_path, option, 
         model.fit(X, np.zeros((30, 3)), callbacks=[callback], verbose=0)
     assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
     callback.close()
+
+
+def test_labels_that_cannot_be_used_are_told(tmp_path):
+    labels = RANDOM.integers(2, 5, size=(30, 6))
+    with pytest.warns(
+        ActiVisWarning, match=r"labels of shape \(30, 6\) are not one per instance, so snapshots say nothing"
+    ):
+        snapshot = logged(tmp_path, table_model(3), X, labels)
+    assert snapshot.record.task == "none"
+    assert snapshot.record.metrics == {}

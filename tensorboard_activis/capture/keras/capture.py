@@ -14,7 +14,6 @@ from tensorboard_activis.capture.keras.data.batches import Batch
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData, evaluation_data, pinned_data
 from tensorboard_activis.capture.keras.data.fitting import fit_argument
-from tensorboard_activis.capture.keras.data.labels import Labels
 from tensorboard_activis.capture.keras.data.outputs import describe, short_message
 from tensorboard_activis.capture.keras.forward import Captured, Forward
 from tensorboard_activis.capture.keras.graph.recording import record_graph
@@ -32,6 +31,7 @@ from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.random_states import RandomStream, random_states
+from tensorboard_activis.capture.tasks.labels import Labels
 from tensorboard_activis.errors import ConfigurationError, warn
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class EvaluationData:
         )
         self.described = InstanceDescription(self.all, options, texts)
         if not isinstance(self.all.labels, dict | list | tuple):
-            Labels(self.all.labels, options["class_names"], task=options["task"])
+            Labels(options["class_names"], self.all.labels, task=options["task"], positions=options["task"] == "tokens")
         self.loaders = (*self.all.loaders, *(() if self.pinned is None else self.pinned.loaders))
 
     def limit_steps(self, fit: FrameType | None) -> None:
@@ -166,6 +166,8 @@ class KerasCapture:
         self.layers = tuple(target.info for target in chosen)
         self.probabilities = ends_in_probabilities(recording.graph)
         self._instances = InstanceReader(model, data.described, data.all, first, captured, options)
+        if self._instances.problem:
+            warn(f"ActiVis: {self._instances.problem}")
         self.first: BatchRecord | None = self._instances.first(first, captured)
 
     def evaluate(self, sink: Sink, progress: bool | None = None) -> None:

@@ -16,11 +16,10 @@ from tensorboard_activis.capture.instances.user_columns import named_features
 from tensorboard_activis.capture.keras.data.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
-from tensorboard_activis.capture.keras.data.labels import Labels
 from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
 from tensorboard_activis.capture.keras.forward import Captured
 from tensorboard_activis.capture.options import InstanceOptions, RecorderOptions
-from tensorboard_activis.capture.tasks.labels import check_width
+from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
@@ -61,6 +60,9 @@ class InstanceReader:
         first: the first batch of the data.
         captured: activations and outputs of this batch.
 
+    Attributes:
+        problem: message that says why the labels cannot be used; "" if they can.
+
     Raises:
         ConfigurationError: labels, names and the model's output do not fit each other.
     """
@@ -84,9 +86,8 @@ class InstanceReader:
         width = output.shape[-1] if output.ndim == 2 or self._tokens else None
         if task not in ("none", "regression", "ranking"):
             check_width(class_names, width)
-        self._labels = Labels(
-            labels, class_names, width=width, loss=loss_names(model), task=task, positions=self._tokens
-        )
+        self._labels = Labels(class_names, labels, width, task, positions=self._tokens, loss=loss_names(model))
+        self.problem = self._labels.problem
 
     def metadata_reader(self) -> "MetadataReader":
         """A reader of instance metadata for one pass over the data."""

@@ -1,9 +1,12 @@
-"""Forms of labels that all frameworks share, and what does not fit class names and model."""
+"""Labels of every form become arrays, and what does not fit class names and model is refused."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tensorboard_activis.capture.tasks.labels import (
+    Labels,
     check_range,
     check_width,
     class_indices,
@@ -60,3 +63,120 @@ def test_forms_of_labels() -> None:
     assert is_multi_hot(np.array([[1, np.nan, -1, 0]]))
     assert not is_multi_hot(np.array([[1, 2]]))
     np.testing.assert_array_equal(multi_hot(np.array([[1, -1, 0, 5]])), [[1, np.nan, 0, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("raw", "width", "expected"),
+    [
+        (np.array([2, 0, 1]), 3, [2, 0, 1]),
+        ([2, 0, 1], 3, [2, 0, 1]),
+        (np.array([2, 0], dtype=np.uint8), 3, [2, 0]),
+        (np.array([[2], [0]]), 3, [2, 0]),
+        (np.array([2.0, 0.0]), 3, [2, 0]),
+        (np.array([1.0, 0.0]), 1, [1, 0]),
+        (np.array([True, False]), 1, [1, 0]),
+        (np.array([2, -100]), 3, [2, -100]),
+        (["cat", "ant"], 3, [2, 0]),
+        (np.array([[0, 0, 1], [1, 0, 0]]), 3, [2, 0]),
+    ],
+)
+def test_class_indices(raw: Any, width: int, expected: list[int]) -> None:
+    labels = Labels(NAMES if width == 3 else None, raw, width).convert(raw)
+    assert labels is not None
+    assert labels.dtype == np.int64
+    assert labels.tolist() == expected
+
+
+@pytest.mark.parametrize("raw", [np.array([0.5, 1.25]), np.array([3.0, 7.0]), np.array([[0.5], [1.25]])])
+def test_real_numbers_are_regression(raw: Any) -> None:
+    labels = Labels(None, raw, 1).convert(raw)
+    assert labels is not None
+    assert labels.dtype == np.float64
+    assert labels.ndim == 1
+
+
+def test_what_labels_are_is_decided_once() -> None:
+    whole = Labels(None, np.array([1.0, 2.0]), 3)
+    with pytest.raises(ConfigurationError, match=r"whole numbers at first; now there is 0.5"):
+        whole.convert(np.array([0.5]))
+    later = whole.convert(np.array([1.0, np.nan]))
+    assert later is not None
+    assert later.tolist() == [1, -1]
+
+
+def test_labels_of_another_form_are_told() -> None:
+    labels = Labels(None, np.ones((4, 6), np.int64), 3)
+    assert "labels of shape (4, 6) are not one per instance" in labels.problem
+    assert labels.convert(np.ones((4, 6))) is None
+    assert Labels(None, None, 3).convert(None) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "raw", "width", "message"),
+    [
+        (None, ["a"], 3, "class_names is needed"),
+        (NAMES, ["z"], 3, r"label 'z', which is none of class_names \(ant, bee, cat"),
+        (NAMES, [3], None, "label 3, but class_names has 3 names, for the labels 0 to 2"),
+        (None, [3], 3, "the model tells 3 classes apart, 0 to 2"),
+        (None, [0.5], 3, "must be whole numbers"),
+        (None, [1j], 3, "must be class indices"),
+        (None, [[1], [1, 2]], 3, "one number per instance"),
+    ],
+)
+def test_bad_labels(names: list[str] | None, raw: Any, width: int | None, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        Labels(names, raw, width)
+
+
+def converted(batch: Any, first: Any, width: int | None = None, task: str | None = None, **more: Any) -> np.ndarray:
+    result = Labels(NAMES, first, width, task, **more).convert(batch)
+    assert result is not None
+    return result
+
+
+Y = np.array([0, 1, 2, 0, 1, 2, 0])
+ONE_HOT = np.eye(3)[Y]
+
+
+def test_the_loss_says_what_rows_are() -> None:
+    smoothed = ONE_HOT * 0.8 + 0.1
+    assert converted(ONE_HOT[:4], ONE_HOT).tolist() == [0, 1, 2, 0]
+    assert converted(ONE_HOT[:4], smoothed, 3, loss="categorical_crossentropy").tolist() == [0, 1, 2, 0]
+    assert converted(smoothed, smoothed, 3, "regression").tolist() == smoothed.tolist()
+    assert converted(ONE_HOT, ONE_HOT, 3, loss="binary_crossentropy").tolist() == ONE_HOT.tolist()
+    assert converted(ONE_HOT, ONE_HOT, 3, "classification", loss="binary_crossentropy").tolist() == Y.tolist()
+
+
+def test_whole_numbers_are_classes_where_the_model_says_so() -> None:
+    whole = Y.astype(np.float32)
+    assert converted(whole, whole).dtype == np.float64
+    assert converted(whole, whole, 3).dtype == np.int64
+    assert converted(whole, whole, loss="sparse_categorical_crossentropy").dtype == np.int64
+    # Decided once: a batch that happens to be whole is no batch of classes.
+    assert converted(np.array([0.0, 1.0]), whole + 0.5).dtype == np.float64
+    # Without predictions to compare, numbers are as good as classes.
+    assert converted(whole + 0.5, whole + 0.5, 3, "none").dtype == np.float64
+
+
+def test_labels_of_positions() -> None:
+    tokens = np.array([[0, 2, -100], [1, 1, 0]])
+    for form in (tokens, tokens[:, :, None], tokens.astype(np.float32)):
+        assert converted(form, form, 3, positions=True).tolist() == tokens.tolist()
+    rows = np.eye(3)[np.maximum(tokens, 0)]
+    assert converted(rows, rows, 3, positions=True).tolist() == np.maximum(tokens, 0).tolist()
+    with pytest.raises(ConfigurationError, match="a label 5, but class_names has 3"):
+        converted(tokens + 3, tokens + 3, 9, positions=True)
+
+
+def test_rows_of_numbers_are_regression_with_several_outputs() -> None:
+    for rows in (np.array([[1, 5, 2], [0, 3, 4]]), np.array([[0.5, 2, 1], [3, 1, 1]])):
+        result = converted(rows, rows, 3)
+        assert result.dtype == np.float64
+        assert result.tolist() == rows.tolist()
+
+
+def test_a_task_that_the_labels_do_not_fit() -> None:
+    with pytest.raises(ConfigurationError, match=r"task='multilabel' does not fit the labels: labels of shape \(7,\)"):
+        Labels(None, Y, 3, "multilabel")
+    assert Labels(None, ONE_HOT, None, "multilabel").problem == ""
+    assert Labels(None, np.ones((4, 6, 2)), None, "classification").problem  # what the model gives is not known yet

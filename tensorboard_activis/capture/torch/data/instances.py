@@ -19,16 +19,14 @@ from tensorboard_activis.capture.instances.metadata import (
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
 from tensorboard_activis.capture.instances.user_columns import UserColumns, named_features
 from tensorboard_activis.capture.options import SharedOptions
-from tensorboard_activis.capture.tasks.labels import check_width
+from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import LABEL_KEYS
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
-from tensorboard_activis.capture.torch.data.labels import Labels
 from tensorboard_activis.capture.torch.data.scores import find_scores
 from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
-from tensorboard_activis.errors import ConfigurationError
 
 #: Names of the input to show as content, where there are several inputs.
 _DISPLAYED = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
@@ -65,10 +63,10 @@ class InstanceReader:
         width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[-1])
         if task not in ("none", "regression", "ranking"):
             check_width(class_names, width)
-        self._labels = Labels(class_names, first.labels, width, task, None if self._labelled_positions is None else 1)
+        self._labels = Labels(
+            class_names, _labels_of(first), width, task, positions=self._labelled_positions is not None
+        )
         self.problem = self._labels.problem
-        if self.problem and task not in (None, "none"):
-            raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
         self._causal = self._labels.kind == "positions" and _labels_are_inputs(first)
         if audio is not None and first.raw is not None:  # not a batch of another process
             self._audio_of(audio, first)
@@ -117,7 +115,7 @@ class InstanceReader:
             pinned: whether they are pinned instances.
         """
         selection = slice(instances)
-        labels = self._labels.convert(batch.labels)
+        labels = self._labels.convert(_labels_of(batch))
         positions = (
             labels.shape[1]
             if labels is not None and labels.ndim == 2 and self._labelled_positions is not None
@@ -220,6 +218,16 @@ def _array(values: Any) -> np.ndarray:
     if not isinstance(values, torch.Tensor):
         return np.asarray(values)
     return (values.float() if values.dtype == torch.bfloat16 else values).numpy(force=True)
+
+
+def _labels_of(batch: Batch) -> Any:
+    """The labels of a batch, as arrays where they are tensors."""
+    labels = batch.labels
+    if isinstance(labels, (list, tuple)) and labels and all(isinstance(label, torch.Tensor) for label in labels):
+        return [label.tolist() for label in labels]
+    if isinstance(labels, torch.Tensor):
+        return _array(labels.float() if labels.dtype == torch.float16 else labels)
+    return labels
 
 
 def _labelled_positions(labels: Any) -> int | None:

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from tensorboard_activis.capture.keras.data.evaluation_data import evaluation_data
-from tensorboard_activis.capture.keras.data.labels import Labels
 from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
 from tensorboard_activis.errors import ConfigurationError
 
@@ -89,54 +88,6 @@ def test_tf_data():
 def test_what_cannot_be_evaluated_on_is_refused(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         evaluation_data(*arguments)
-
-
-def converted(labels: Labels, batch: np.ndarray) -> np.ndarray:
-    result = labels.convert(batch)
-    assert result is not None
-    return result
-
-
-def test_labels_of_every_form():
-    names = ["a", "b", "c"]
-    one_hot = np.eye(3)[Y]
-    assert converted(Labels(Y, None), Y[:2]).tolist() == [0, 1]
-    assert converted(Labels(Y[:, None], None), Y[:2, None]).tolist() == [0, 1]
-    assert converted(Labels(one_hot, None), one_hot[:4]).tolist() == [0, 1, 2, 0]
-    assert converted(Labels(one_hot * 0.8 + 0.1, None, loss="categorical_crossentropy"), one_hot[:4]).tolist() == [
-        0,
-        1,
-        2,
-        0,
-    ]
-    assert converted(Labels(one_hot, None, loss="binary_crossentropy"), one_hot).shape == (7, 3)
-    assert converted(Labels(np.array(names)[Y], names), np.array([b"c", "a"], object)).tolist() == [2, 0]
-    assert Labels(None, names).convert(None) is None
-
-
-def test_whole_numbers_are_classes_where_the_model_says_so():
-    whole = Y.astype("float32")
-    assert converted(Labels(whole, None), whole).dtype == np.float32
-    assert converted(Labels(whole, None, width=3), whole).dtype == np.int64
-    assert converted(Labels(whole, None, loss="sparse_categorical_crossentropy"), whole).dtype == np.int64
-    assert converted(Labels(whole > 0, None), whole > 0).dtype == bool
-    assert converted(Labels(np.minimum(whole, 1), None, width=1), np.array([0.0, 1.0])).tolist() == [0, 1]
-    # Decided once: a batch that happens to be whole is no batch of classes.
-    assert converted(Labels(whole + 0.5, None), np.array([0.0, 1.0])).dtype == np.float64
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "message"),
-    [
-        ((Y, ["a", "b"]), {}, "There is a label 2, but class_names has 2 names, for the labels 0 to 1"),
-        ((Y, None), {"width": 2}, "There is a label 2, but the model tells 2 classes apart"),
-        ((np.array(["a", "x"]), ["a", "b"]), {}, r"a label 'x', which is none of class_names \(a, b\)"),
-        ((np.array(["a", "x"]), None), {}, "Labels are texts .*class_names is needed"),
-    ],
-)
-def test_labels_that_do_not_fit_are_refused(arguments, options, message):
-    with pytest.raises(ConfigurationError, match=message):
-        Labels(*arguments, **options)
 
 
 def test_the_output_with_labels_is_watched():
