@@ -10,6 +10,7 @@ import torch
 
 from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.guard import Guard
+from tensorboard_activis.capture.instances.metadata import BatchMetadata
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.torch.data.batch import Batch, map_tensors
@@ -89,7 +90,7 @@ class Watch:
             outputs: logits or predicted numbers, instead of the model's output.
         """
         self._attempt(
-            lambda: self._batch({"ids": ids, "columns": columns}, labels, texts, inputs, outputs),
+            lambda: self._batch(BatchMetadata(ids, columns or {}, texts), labels, inputs, outputs),
             strict=self._guard.strict,
         )
 
@@ -203,9 +204,7 @@ class Watch:
         self._finish(self, self._collector)
         self._snapshot.publish()
 
-    def _batch(
-        self, described: dict[str, Any], labels: Any, texts: Sequence[Any] | None, inputs: Any, outputs: Any
-    ) -> None:
+    def _batch(self, described: BatchMetadata, labels: Any, inputs: Any, outputs: Any) -> None:
         passes = self._collector.take()
         self._has_batches = True
         if self._unlabelled:
@@ -213,8 +212,8 @@ class Watch:
                 f"batch() came after more than {_PENDING} forward passes without one, which were taken for batches without "
                 "labels. Call it after each forward pass."
             )
-        described["columns"] = described["columns"] or {}
-        known = (labels, described["ids"], texts, *described["columns"].values())
+        columns = described.columns or {}
+        known = (labels, described.ids, described.texts, *columns.values())
         count = next((len(each) for each in known if each is not None), None)
         if not passes:
             why = (
@@ -241,55 +240,45 @@ class Watch:
             def part(value: Any, start: int = start, size: int = size) -> Any:
                 return value if value is None or len(passes) == 1 else value[start : start + size]
 
-            self._add(
-                done,
-                part(labels),
-                part(texts),
-                map_tensors(inputs, part),
-                map_tensors(outputs, part),
-                part(described["ids"]),
-                {name: part(values) for name, values in described["columns"].items()},
+            metadata = BatchMetadata(
+                part(described.ids), {name: part(values) for name, values in columns.items()}, part(described.texts)
             )
+            self._add(done, metadata, part(labels), map_tensors(inputs, part), map_tensors(outputs, part))
             start += size
 
     def _add(
-        self,
-        done: Pass,
-        labels: Any,
-        texts: Sequence[Any] | None,
-        inputs: Any,
-        outputs: Any,
-        ids: Sequence[Any] | None,
-        columns: Mapping[str, Any],
+        self, done: Pass, described: BatchMetadata, labels: Any = None, inputs: Any = None, outputs: Any = None
     ) -> None:
-        batch = replace(done.batch, texts=texts)
+        """Adds a pass, with what the user says of it."""
+        batch = replace(done.batch, texts=described.texts)
         if labels is not None:
             count = len(labels)
             if count != batch.instances:
                 done = self._collector.again(done, count)
-                batch = replace(done.batch, texts=texts)
+                batch = replace(done.batch, texts=described.texts)
             batch = replace(batch, labels=labels)
         if inputs is not None:
             batch = replace(batch, args=(inputs,), kwargs={})
         metadata = self._collector.read(batch)
-        by_position = ids is None and metadata.ids is None
+        by_position = described.ids is None and metadata.ids is None
         if by_position and not self._collector.evaluated and not self._is_same_order(batch):
             self._snapshot.note(
                 "The first instances are not those of the snapshot before, and instances are identified by their position, so an "
                 "id may stand for another instance. Give ids= to batch(), or evaluate in a fixed order."
             )
-        if ids is not None:
-            metadata = replace(metadata, ids=ids.tolist() if isinstance(ids, torch.Tensor) else list(ids))
+        if described.ids is not None:
+            ids = described.ids.tolist() if isinstance(described.ids, torch.Tensor) else list(described.ids)
+            metadata = replace(metadata, ids=ids)
         arrays = {
             name: values.numpy(force=True) if isinstance(values, torch.Tensor) else values
-            for name, values in columns.items()
+            for name, values in (described.columns or {}).items()
         }
         metadata = replace(metadata, columns={**(metadata.columns or {}), **arrays})
         self._collector.add_pass(done if outputs is None else replace(done, output=outputs), batch, metadata)
 
     def _add_each(self, passes: Sequence[Pass]) -> None:
         for done in passes:
-            self._add(done, done.batch.labels, None, None, None, None, {})
+            self._add(done, BatchMetadata(), done.batch.labels)
 
     def _flush(self) -> None:
         """At the end: passes without `batch` are batches without labels, unless there was a `batch`."""
