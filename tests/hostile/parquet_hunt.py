@@ -19,7 +19,7 @@ from tensorboard_activis.read.column_types import supported_type
 from tensorboard_activis.read.tables import read_table
 from tests.hostile.fuzz import STATUSES
 from tests.hostile.parquet_mutations import hostile
-from tests.hostile.questions import QUESTIONS
+from tests.hostile.route_parameters import ROUTE_PARAMETERS
 from tests.hostile.served import Served
 from tests.hostile.trials import Fault, hunt
 from tests.records import small_data, write_run
@@ -77,7 +77,7 @@ class Run:
     def _ask(self, chance: random.Random, table: pa.Table | None) -> None:
         served = Served(self._logs, {"run/activis": self._blobs})
         try:
-            questions = chance.sample(QUESTIONS, 2)
+            questions = chance.sample(ROUTE_PARAMETERS, 2)
             if table is not None and table.num_columns:
                 questions += [_about(chance.choice(table.column_names), chance) for _ in range(3)]
             for route, more in questions:

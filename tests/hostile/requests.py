@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.hostile.expressions import COLUMNS, NUMBERS, TEXTS, broken, expression, hostile_expression
-from tests.serve.questions import QUESTIONS
+from tests.serve.route_parameters import ROUTE_PARAMETERS
 
 Value = Any
 
@@ -114,11 +114,11 @@ _NUMBERED = ("step", "neuron", "offset", "limit", "id")
 def request(chance: random.Random) -> HttpRequest:
     """One request, mostly to a route that exists, mostly with one or two parameters that are not as they should be."""
     route = (
-        chance.choice(tuple(QUESTIONS))
+        chance.choice(tuple(ROUTE_PARAMETERS))
         if chance.random() < 0.97
         else chance.choice(("", "index.js", "nothing", "../runs", "runs/x", "%2e%2e"))
     )
-    values: dict[str, Value] = dict(QUESTIONS.get(route, {}))
+    values: dict[str, Value] = dict(ROUTE_PARAMETERS.get(route, {}))
     for _ in range(chance.choice((0, 1, 1, 2, 3))):
         name = chance.choice((*_SHAPED, *_NUMBERED, *_NUMBERED, *values))
         shaped = _SHAPED.get(name, lambda chance: chance.choice(NUMBERS))

@@ -20,7 +20,7 @@ from tests.hostile.expressions import expression
 from tests.hostile.requests import HttpRequest, request
 from tests.hostile.tries import TryOne, try_all
 from tests.serve.client import decoded
-from tests.serve.questions import QUESTIONS
+from tests.serve.route_parameters import ROUTE_PARAMETERS
 
 ROWS = [{"subset": "all"}, {"subset": "ant"}, {"expression": "score < 0.6"}, {"instance": 3}]
 STATES = {"not_started", "queued", "running", "done", "cancelled"}
@@ -42,8 +42,8 @@ class Sequences:
             chance.choice(steps)(chance)
 
     def _question(self, chance: random.Random) -> tuple[str, dict[str, Any]]:
-        route = chance.choice(tuple(QUESTIONS))
-        values = dict(QUESTIONS[route])
+        route = chance.choice(tuple(ROUTE_PARAMETERS))
+        values = dict(ROUTE_PARAMETERS[route])
         if "run" in values:
             values["run"] = chance.choice(("run1", "run2"))
         if "step" in values:

@@ -12,11 +12,11 @@ from tensorboard_activis import codec
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.graph import describe_graph
 from tests.hostile.corpus import CASES, deep_graph, write_case
-from tests.hostile.questions import QUESTIONS
+from tests.hostile.route_parameters import ROUTE_PARAMETERS
 from tests.records import small_data, write_run
 from tests.serve.client import Client
 
-UNCHANGING = tuple(one for one in QUESTIONS if one[0] in ("snapshot", "matrix", "table"))
+UNCHANGING = tuple(one for one in ROUTE_PARAMETERS if one[0] in ("snapshot", "matrix", "table"))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_malformed_run_is_said_and_disturbs_no_other(tmp_path: Path, expected:
     assert good["problems"] == []
     assert [step["problem"] for step in good["steps"]] == [None]
     ask("graph", run="bad")
-    for route, more in QUESTIONS:
+    for route, more in ROUTE_PARAMETERS:
         ask(route, run="bad", step=case.step, **more)
     assert re.search(case.said, "\n".join(said)), "\n".join(said)[:3000]
 

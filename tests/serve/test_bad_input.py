@@ -6,10 +6,10 @@ import pytest
 
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-from tests.serve.questions import AT, QUESTIONS, ROWS, ask, refused
+from tests.serve.route_parameters import AT, ROUTE_PARAMETERS, ROWS, ask, refused
 
-OF_SNAPSHOTS = [route for route in QUESTIONS if "step" in QUESTIONS[route]]
-OF_LAYERS = [route for route in QUESTIONS if "layer" in QUESTIONS[route]]
+OF_SNAPSHOTS = [route for route in ROUTE_PARAMETERS if "step" in ROUTE_PARAMETERS[route]]
+OF_LAYERS = [route for route in ROUTE_PARAMETERS if "layer" in ROUTE_PARAMETERS[route]]
 #: Where an expression may stand.
 OF_EXPRESSIONS: dict[str, Callable[[str], dict]] = {
     "where": lambda text: AT | {"expression": text},
@@ -48,10 +48,10 @@ def test_layers_that_do_not_exist(client: Client, route: str, layer: str) -> Non
     refused(ask(client, route, layer=layer), 404, "not_found")
 
 
-@pytest.mark.parametrize("route", QUESTIONS)
+@pytest.mark.parametrize("route", ROUTE_PARAMETERS)
 def test_parameters_that_are_missing(client: Client, route: str) -> None:
-    for name in QUESTIONS[route]:
-        rest = {key: value for key, value in QUESTIONS[route].items() if key != name}
+    for name in ROUTE_PARAMETERS[route]:
+        rest = {key: value for key, value in ROUTE_PARAMETERS[route].items() if key != name}
         response = client.get(route, **rest)
         message = refused(response, 400, "bad_request")["message"]
         assert name in message

@@ -7,7 +7,7 @@ import werkzeug.test
 
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-from tests.serve.questions import AT, QUESTIONS, ask, refused
+from tests.serve.route_parameters import AT, ROUTE_PARAMETERS, ask, refused
 
 BASE = "/data/plugin/activis/"
 #: What a form or a script of another site can send without asking the server first (the simple requests of CORS).
@@ -26,9 +26,9 @@ def fetched(site: str, mode: str = "no-cors", dest: str = "empty") -> dict[str, 
 
 
 @pytest.mark.parametrize("content_type", SIMPLE_TYPES)
-@pytest.mark.parametrize("route", QUESTIONS)
+@pytest.mark.parametrize("route", ROUTE_PARAMETERS)
 def test_a_post_must_be_json(client: Client, route: str, content_type: str) -> None:
-    body = json.dumps(QUESTIONS[route])
+    body = json.dumps(ROUTE_PARAMETERS[route])
     response = client.open(BASE + route, method="POST", data=body, content_type=content_type)
     message = refused(response, 400, "bad_request")["message"]
     assert message.startswith("A POST needs the header Content-Type: application/json; got ")
@@ -40,11 +40,13 @@ def test_the_type_may_be_written_as_http_allows(client: Client, content_type: st
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("route", QUESTIONS)
+@pytest.mark.parametrize("route", ROUTE_PARAMETERS)
 def test_other_sites_get_no_data(client: Client, route: str) -> None:
     for mode, dest in (("no-cors", "image"), ("no-cors", "script"), ("cors", "empty"), ("navigate", "iframe")):
-        refused(client.get(route, headers=fetched("cross-site", mode, dest), **QUESTIONS[route]), 403, "forbidden")
-    posted = werkzeug.test.EnvironBuilder(method="POST", json=QUESTIONS[route])
+        refused(
+            client.get(route, headers=fetched("cross-site", mode, dest), **ROUTE_PARAMETERS[route]), 403, "forbidden"
+        )
+    posted = werkzeug.test.EnvironBuilder(method="POST", json=ROUTE_PARAMETERS[route])
     for headers in (fetched("cross-site"), fetched("cross-site", "navigate", "document")):
         response = client.open(
             BASE + route, method="POST", data=posted.input_stream, content_type="application/json", headers=headers
@@ -63,6 +65,6 @@ def test_other_sites_get_no_data(client: Client, route: str) -> None:
     ],
 )
 def test_the_tab_and_links_that_are_followed_get_data(client: Client, headers: dict[str, str]) -> None:
-    for route in QUESTIONS:
-        assert client.get(route, headers=headers, **QUESTIONS[route]).status_code == 200
+    for route in ROUTE_PARAMETERS:
+        assert client.get(route, headers=headers, **ROUTE_PARAMETERS[route]).status_code == 200
     assert ask(client, "export").get_data()

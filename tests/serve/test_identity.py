@@ -21,7 +21,7 @@ from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.events import EventWriter
 from tests.records import CLASSES, Data, small_data, small_graph, small_layers, write_run
 from tests.serve.client import Client
-from tests.serve.questions import QUESTIONS
+from tests.serve.route_parameters import ROUTE_PARAMETERS
 
 #: Large enough that all is in files, or so small that all numbers are in the event.
 FILED, INLINE = 0, 1 << 16
@@ -35,7 +35,7 @@ def no_disk_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 def answers(client: Client, run: str, names: dict[str, str] | None = None) -> tuple[dict[str, bytes], dict[str, str]]:
     """Bodies and ETags of all routes about a run; `names` are the ETags that the client has already."""
     bodies, etags = {}, {}
-    for route, question in QUESTIONS.items():
+    for route, question in ROUTE_PARAMETERS.items():
         if route == "runs":
             continue
         headers = {"If-None-Match": f'"{names[route]}"'} if names else None
@@ -124,7 +124,7 @@ def test_a_run_that_imitates_another_shares_nothing_with_it(
     bad, others = answers(client, "run2")
     assert bad == expected["run2"]
     assert answers(client, "run1")[0] == expected["run1"]
-    assert all(names[route] != others[route] for route in QUESTIONS if bad.get(route) != good.get(route))
+    assert all(names[route] != others[route] for route in ROUTE_PARAMETERS if bad.get(route) != good.get(route))
 
 
 @KINDS
@@ -159,7 +159,7 @@ def test_files_that_are_replaced_under_a_server(tmp_path: Path, monkeypatch: pyt
     assert before | after == alone(tmp_path / "logs" / "run1", tmp_path / "alone")
     (table,) = (tmp_path / "logs" / "run1" / "activis").glob("*.parquet")
     table.unlink()
-    question = QUESTIONS["snapshot"]
+    question = ROUTE_PARAMETERS["snapshot"]
     described = client.get("snapshot", {"If-None-Match": f'"{names["snapshot"]}"'}, **question)
     assert described.status_code == 200
     assert "is missing" in described.get_data(as_text=True)

@@ -14,7 +14,7 @@ from tensorboard_activis.serve.json_values import MAX_COMMAS, MAX_LEVELS, MAX_ST
 from tests.hostile.served import Served
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-from tests.serve.questions import QUESTIONS, refused
+from tests.serve.route_parameters import ROUTE_PARAMETERS, refused
 
 BASE = "/data/plugin/activis/"
 LONE = ("\ud800", "run\udfff", "\udc80x")
@@ -28,10 +28,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 
 @pytest.mark.parametrize("text", LONE)
-@pytest.mark.parametrize("route", QUESTIONS)
+@pytest.mark.parametrize("route", ROUTE_PARAMETERS)
 def test_half_of_a_surrogate_pair_is_refused_everywhere(client: Client, route: str, text: str) -> None:
     names = {
-        *QUESTIONS[route],
+        *ROUTE_PARAMETERS[route],
         "run",
         "prefix",
         "expression",
@@ -48,12 +48,14 @@ def test_half_of_a_surrogate_pair_is_refused_everywhere(client: Client, route: s
     }
     for name in sorted(names):
         for value in (text, [{"expression": text}], {text: 1}, {"run": text, "step": 5}):
-            message = refused(client.post(route, **QUESTIONS[route] | {name: value}), 400, "bad_request")["message"]
+            message = refused(client.post(route, **ROUTE_PARAMETERS[route] | {name: value}), 400, "bad_request")[
+                "message"
+            ]
             assert message == "The body holds half of a surrogate pair, which is no text."
 
 
 def test_whole_pairs_are_texts(client: Client) -> None:
-    body = json.dumps(QUESTIONS["where"] | {"expression": 'label == "😀"'})
+    body = json.dumps(ROUTE_PARAMETERS["where"] | {"expression": 'label == "😀"'})
     assert "\\ud83d" in body
     assert client.open(BASE + "where", method="POST", data=body, content_type="application/json").status_code == 200
 
@@ -69,13 +71,15 @@ def test_nesting_is_bounded(client: Client, levels: int, opened: str, closed: st
         ("subset", "row"),
         ("runs", "x"),
     ):
-        body = json.dumps(QUESTIONS[route])[:-1] + ("" if route == "runs" else ",") + f'"{name}":{text}}}'
+        body = json.dumps(ROUTE_PARAMETERS[route])[:-1] + ("" if route == "runs" else ",") + f'"{name}":{text}}}'
         posted = client.open(BASE + route, method="POST", data=body, content_type="application/json")
         assert posted.status_code in (400, 413)
         assert set(json.loads(posted.get_data())["error"]) <= {"kind", "message", "position"}
         if route != "runs":
             refused(
-                client.open(BASE + route, query_string=json_query(QUESTIONS[route]) | {name: text}), 400, "bad_request"
+                client.open(BASE + route, query_string=json_query(ROUTE_PARAMETERS[route]) | {name: text}),
+                400,
+                "bad_request",
             )
 
 
@@ -84,7 +88,7 @@ def json_query(parameters: dict) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("query", [b"run=\xff", b"\xff=1", b"run=run1&step=5&x=\xed\xa0\x80", b"\xc3"])
-@pytest.mark.parametrize("route", QUESTIONS)
+@pytest.mark.parametrize("route", ROUTE_PARAMETERS)
 def test_addresses_that_are_no_utf8_are_refused(client: Client, route: str, query: bytes) -> None:
     response = client.open(BASE + route, environ_overrides={"QUERY_STRING": query.decode("latin1")})
     assert refused(response, 400, "bad_request")["message"] == "The address must be UTF-8."
@@ -174,9 +178,9 @@ def test_a_run_whose_name_is_no_utf8_is_listed_with_what_to_do(tmp_path: Path, n
         assert (bad["name"], bad["steps"]) == (name, [])
         assert "is not UTF-8, so that it cannot be asked about. Rename the directory" in bad["problems"][-1]
         assert (good["problems"], [step["step"] for step in good["steps"]]) == ([], [3])
-        for route in set(QUESTIONS) - {"runs"}:
-            assert served.post(route, **QUESTIONS[route] | {"run": name, "step": 3})[0] == 400
-            assert served.post(route, **QUESTIONS[route] | {"run": "good", "step": 3})[0] == 200
+        for route in set(ROUTE_PARAMETERS) - {"runs"}:
+            assert served.post(route, **ROUTE_PARAMETERS[route] | {"run": name, "step": 3})[0] == 400
+            assert served.post(route, **ROUTE_PARAMETERS[route] | {"run": "good", "step": 3})[0] == 200
         assert served.internal == []
     finally:
         served.close()

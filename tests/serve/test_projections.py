@@ -11,7 +11,7 @@ import pytest
 from tensorboard_activis.errors import UnreadableError
 from tests.records import small_data, write_run
 from tests.serve.client import Client, decoded
-from tests.serve.questions import refused
+from tests.serve.route_parameters import refused
 
 pytest.importorskip("openTSNE", reason="pip install openTSNE")
 

@@ -12,7 +12,7 @@ from tensorboard_activis.serve import request_slots as module
 from tensorboard_activis.serve.request_slots import BusyError, RequestSlots
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-from tests.serve.questions import QUESTIONS, ask, refused
+from tests.serve.route_parameters import ROUTE_PARAMETERS, ask, refused
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -134,27 +134,27 @@ def client(tmp_path: Path) -> Client:
 
 
 def test_routes_that_compute_wait_and_cheap_ones_do_not(client: Client) -> None:
-    known = {route: ask(client, route).headers["ETag"] for route in QUESTIONS}
+    known = {route: ask(client, route).headers["ETag"] for route in ROUTE_PARAMETERS}
     slots = client._plugin._slots
     slots._limit = 0
     slots._free = 0
-    for route in QUESTIONS:
+    for route in ROUTE_PARAMETERS:
         response = ask(client, route)
         if route in ("runs", "projection"):  # principal components are kept
             assert response.status_code == 200, route
         else:
             assert "few seconds" in refused(response, 503, "busy")["message"], route
             assert response.headers["Retry-After"] == "2"
-        again = client.get(route, headers={"If-None-Match": known[route]}, **QUESTIONS[route])
+        again = client.get(route, headers={"If-None-Match": known[route]}, **ROUTE_PARAMETERS[route])
         assert again.status_code == (503 if route == "graph" else 304), route
     assert client.open("/data/plugin/activis/index.js").status_code == 200
     slots._free = 1
-    for route in QUESTIONS:
+    for route in ROUTE_PARAMETERS:
         assert ask(client, route).status_code == 200
     assert slots._free == 1
 
 
-@pytest.mark.parametrize("route", sorted(set(QUESTIONS) - {"runs"}))
+@pytest.mark.parametrize("route", sorted(set(ROUTE_PARAMETERS) - {"runs"}))
 def test_every_route_needs_one_place_and_gives_it_up(client: Client, route: str) -> None:
     slots = client._plugin._slots
     slots._free, slots._limit = 1, 0
@@ -171,7 +171,7 @@ def test_a_tab_that_asks_for_everything_at_once_is_answered(client: Client) -> N
     statuses: list[int] = []
     threads = [
         threading.Thread(target=lambda route=route: statuses.append(ask(client, route).status_code))
-        for route in [*QUESTIONS] * 3
+        for route in [*ROUTE_PARAMETERS] * 3
     ]
     for thread in threads:
         thread.start()

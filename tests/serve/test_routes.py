@@ -11,7 +11,7 @@ import pytest
 from tensorboard_activis.query.limits import TooLargeError, check_time, time_limit
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-from tests.serve.questions import AT, QUESTIONS
+from tests.serve.route_parameters import AT, ROUTE_PARAMETERS
 
 
 @pytest.fixture(scope="module")
@@ -27,29 +27,35 @@ def client(logdir: Path) -> Client:
 
 
 def test_the_table_of_questions_is_whole(client: Client) -> None:
-    assert set(QUESTIONS) == client.routes()
+    assert set(ROUTE_PARAMETERS) == client.routes()
 
 
-@pytest.mark.parametrize("route", QUESTIONS)
+@pytest.mark.parametrize("route", ROUTE_PARAMETERS)
 def test_an_answer_that_the_client_has_is_not_sent_again(client: Client, logdir: Path, route: str) -> None:
-    first = client.get(route, **QUESTIONS[route])
+    first = client.get(route, **ROUTE_PARAMETERS[route])
     assert first.status_code == 200
     name = first.headers["ETag"]
-    again = Client(logdir).get(route, headers={"If-None-Match": name}, **QUESTIONS[route])  # another TensorBoard, too
+    again = Client(logdir).get(
+        route, headers={"If-None-Match": name}, **ROUTE_PARAMETERS[route]
+    )  # another TensorBoard, too
     assert (again.status_code, again.get_data(), again.headers["ETag"]) == (304, b"", name)
-    other = client.get(route, headers={"If-None-Match": '"another"'}, **QUESTIONS[route])
+    other = client.get(route, headers={"If-None-Match": '"another"'}, **ROUTE_PARAMETERS[route])
     assert (other.status_code, other.get_data()) == (200, first.get_data())
 
 
 def test_what_changes_has_another_name(tmp_path: Path) -> None:
     write_run(tmp_path / "run1", small_data(), (5,))
     client = Client(tmp_path)
-    names = {route: client.get(route, **QUESTIONS[route]).headers["ETag"] for route in ("runs", "neuron", "matrix")}
+    names = {
+        route: client.get(route, **ROUTE_PARAMETERS[route]).headers["ETag"] for route in ("runs", "neuron", "matrix")
+    }
     write_run(tmp_path / "run1", small_data(), (6,))
     client.reload()
-    after = {route: client.get(route, **QUESTIONS[route]).headers["ETag"] for route in names}
+    after = {route: client.get(route, **ROUTE_PARAMETERS[route]).headers["ETag"] for route in names}
     assert {route for route in names if after[route] != names[route]} == {"runs", "neuron"}  # which shows all steps
-    assert client.get("matrix", **QUESTIONS["matrix"] | {"layer": "stem/relu"}).headers["ETag"] != after["matrix"]
+    assert (
+        client.get("matrix", **ROUTE_PARAMETERS["matrix"] | {"layer": "stem/relu"}).headers["ETag"] != after["matrix"]
+    )
 
 
 def test_numbers_are_compressed_when_it_pays_and_is_accepted(tmp_path: Path) -> None:
@@ -72,11 +78,11 @@ def test_a_request_that_takes_too_long_is_ended_and_says_the_limit(
     client: Client, monkeypatch: pytest.MonkeyPatch, route: str
 ) -> None:
     monkeypatch.setattr("tensorboard_activis.serve.routes.TIME_LIMIT", -1)
-    status, error = client.error(route, **QUESTIONS[route])
+    status, error = client.error(route, **ROUTE_PARAMETERS[route])
     assert (status, error["kind"]) == (413, "too_large")
     assert "longer than -1 seconds, the limit of one request" in error["message"]
     monkeypatch.undo()
-    assert client.get(route, **QUESTIONS[route]).status_code == 200
+    assert client.get(route, **ROUTE_PARAMETERS[route]).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_limits_of_size_are_said(
     client: Client, monkeypatch: pytest.MonkeyPatch, route: str, name: str, limit: int, said: str
 ) -> None:
     monkeypatch.setattr(f"tensorboard_activis.{name}", limit)
-    response = client.post(route, **QUESTIONS[route])
+    response = client.post(route, **ROUTE_PARAMETERS[route])
     assert response.status_code == 413
     error = json.loads(response.get_data())["error"]
     assert error["kind"] == "too_large"
@@ -161,7 +167,7 @@ def test_cells_on_a_scale(client: Client) -> None:
 
 
 def test_clustered_says_whether_it_is_optimal(client: Client) -> None:
-    _, metadata = client.numbers("matrix", **QUESTIONS["matrix"], sort={"by": "clustered"})
+    _, metadata = client.numbers("matrix", **ROUTE_PARAMETERS["matrix"], sort={"by": "clustered"})
     assert metadata["optimal"] is True
 
 

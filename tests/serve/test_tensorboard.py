@@ -20,7 +20,7 @@ import pytest
 
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-from tests.serve.questions import AT, QUESTIONS
+from tests.serve.route_parameters import AT, ROUTE_PARAMETERS
 
 #: More than TensorBoard keeps of a tag without being asked to.
 STEPS = tuple(range(0, 60, 5))
@@ -135,10 +135,10 @@ def test_every_route(tmp_path: Path) -> None:
     """Over a socket, from the fast data server: the same bytes as through the application alone."""
     write_run(tmp_path / "run1", small_data(), (3, 5))
     alone = Client(tmp_path)
-    assert set(QUESTIONS) == alone.routes()
+    assert set(ROUTE_PARAMETERS) == alone.routes()
     with tensorboard("--logdir", str(tmp_path), "--reload_interval=1") as base:
         runs_when_ready(base, 2)
-        for route, question in QUESTIONS.items():
+        for route, question in ROUTE_PARAMETERS.items():
             status, content, headers = ask(base, route, **question)
             assert (status, content) == (200, alone.get(route, **question).get_data()), route
             assert headers["X-Content-Type-Options"] == "nosniff"
@@ -148,12 +148,12 @@ def test_every_route(tmp_path: Path) -> None:
         assert (status, json.loads(content)["error"]["kind"]) == (400, "bad_request")
         assert ask(base, "content", **AT, id="nobody")[0] == 404
         assert ask(base, "nothing")[0] == 404
-        body = json.dumps(QUESTIONS["matrix"]).encode()
+        body = json.dumps(ROUTE_PARAMETERS["matrix"]).encode()
         posted = urllib.request.Request(
             f"{base}/data/plugin/activis/matrix", body, {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(posted, timeout=30) as response:
-            assert response.read() == alone.get("matrix", **QUESTIONS["matrix"]).get_data()
+            assert response.read() == alone.get("matrix", **ROUTE_PARAMETERS["matrix"]).get_data()
         packed = ask(base, "snapshot", {"Accept-Encoding": "gzip"}, **AT)
         assert packed[2]["Content-Encoding"] == "gzip"
         assert gzip.decompress(packed[1]) == alone.get("snapshot", **AT).get_data()
@@ -170,7 +170,7 @@ def test_pages_answer_while_a_layout_is_computed(tmp_path: Path) -> None:
             content = ask(base, "projection", **AT, layer="stem/relu", method="tsne")[1]
             length = int.from_bytes(content[:8], "little")
             states.append(json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["json"])["state"])
-            assert ask(base, "matrix", **QUESTIONS["matrix"])[0] == 200
+            assert ask(base, "matrix", **ROUTE_PARAMETERS["matrix"])[0] == 200
             assert b"<title>TensorBoard</title>" in fetch(f"{base}/")
             assert json.loads(fetch(f"{base}/data/plugins_listing"))["activis"]["enabled"]
         assert set(states) <= {"queued", "running", "done"}

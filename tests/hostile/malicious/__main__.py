@@ -18,7 +18,7 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.read.tables import read_table
 from tests.hostile.malicious import FILES
 from tests.hostile.peak import peak_megabytes, virtual_megabytes
-from tests.hostile.questions import QUESTIONS
+from tests.hostile.route_parameters import ROUTE_PARAMETERS
 from tests.hostile.served import Served
 from tests.records import small_data, write_run
 
@@ -68,7 +68,7 @@ def _try(name: str, content: bytes, logs: Path) -> None:
     read = time.process_time() - begun, peak_megabytes() - before
     (events,) = event_files(directory)
     served = Served(logs, {"run/activis": [blob for blob in scan(events) if isinstance(blob, Blob)]})
-    statuses = {route: served.ask(route, run="run", step=3, **more)[0] for route, more in QUESTIONS}
+    statuses = {route: served.ask(route, run="run", step=3, **more)[0] for route, more in ROUTE_PARAMETERS}
     statuses["runs"] = served.ask("runs")[0]
     result = {
         "name": name,

@@ -8,7 +8,7 @@ from tests.serve.client import Client
 
 AT: dict = {"run": "run1", "step": 5}
 ROWS: list[dict] = [{"subset": "all"}, {"expression": "score < 0.6"}]
-QUESTIONS: dict[str, dict] = {
+ROUTE_PARAMETERS: dict[str, dict] = {
     "runs": {},
     "graph": {"run": "run1"},
     "snapshot": AT,
@@ -30,7 +30,7 @@ QUESTIONS: dict[str, dict] = {
 
 
 def ask(client: Client, route: str, **other: object) -> werkzeug.test.TestResponse:
-    return client.get(route, **QUESTIONS[route] | other)
+    return client.get(route, **ROUTE_PARAMETERS[route] | other)
 
 
 def refused(response: werkzeug.test.TestResponse, status: int, kind: str) -> dict:

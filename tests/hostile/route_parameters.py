@@ -1,7 +1,7 @@
-"""What is asked about a run that is not as it should be."""
+"""Routes and their parameters for requests about a damaged run: each route, and expressions over every kind of column."""
 
 #: As JSON and numbers: route, parameters beyond run and step.
-QUESTIONS: tuple[tuple[str, dict], ...] = (
+ROUTE_PARAMETERS: tuple[tuple[str, dict], ...] = (
     ("snapshot", {}),
     ("strips", {}),
     ("matrix", {"layer": "head", "rows": [{"subset": "all"}, {"instance": 0}]}),
