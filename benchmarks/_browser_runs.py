@@ -23,6 +23,7 @@ _RUNS = {
     "table": [("hover", 10_000, 10, 512), ("million", MILLION, 10, 8)],
     "memory": [("memory", 5_000, 10, 256)],
     "graph": [("graph", 200, 10, 64)],
+    "small": [("small", 1_000, 10, 64)],
     "first": [("layers", 10_000, 10, 2_048)],
 }
 #: Layers below `features` in the run "layers": with `head`, twenty of a network whose layers become wider.

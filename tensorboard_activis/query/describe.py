@@ -1,6 +1,6 @@
 """Describes a snapshot: its layers, subsets and columns, with counts and warnings."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
 import numpy as np
@@ -11,11 +11,12 @@ from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.content import ContentKind, describe_content
 from tensorboard_activis.query.instances.kinds import ColumnInfo, describe_columns
 from tensorboard_activis.query.matrix import strips
-from tensorboard_activis.query.matrix.statistic import StatisticInfo, statistic_infos
+from tensorboard_activis.query.matrix.statistic import STATISTIC_INFOS, StatisticInfo
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 #: See docs/tasks.md.
 Task: TypeAlias = Literal["classification", "multilabel", "tokens", "regression", "ranking", "none"]
+_TASKS = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
         run=run,
         step=record.step,
         wall_time=record.wall_time,
-        task=cast(Task, record.task) if record.task in get_args(Task) else "none",
+        task=cast(Task, record.task) if record.task in _TASKS else "none",
         class_names=tuple(record.class_names),
         seen=record.seen,
         sample_size=record.sample_size,
@@ -166,7 +167,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
             SubsetInfo, (SubsetInfo(one.name, one.kind, one.expression, one.count) for one in record.subsets)
         ),
         columns=columns,
-        statistics=statistic_infos(),
+        statistics=STATISTIC_INFOS,
         notes=tuple(record.notes),
         problems=tuple(problems),
     )
@@ -174,34 +175,33 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
 
 def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
     """One layer with its warnings."""
-    info = layer.info
-    described = LayerInfo(
+    info, signed, max_abs, problem = layer.info, True, 0.0, None
+    counts = [0] * len(strips.STATES)
+    try:
+        summary = snapshot.summary(info.name, 1)
+        snapshot.check_activations(info.name)
+        if snapshot.record.subsets:
+            signed, max_abs = strips.is_signed(summary), strips.largest(summary)
+            states = strips.states(layer, summary, snapshot.record.seen)
+            counts = np.bincount(states, minlength=len(counts)).tolist()
+        else:
+            problem = "It has no statistics."
+    except ActiVisError as error:
+        problem = str(error)
+    return LayerInfo(
         name=info.name,
         neurons=info.neurons,
         reducer=info.reducer,
         axis=info.axis,
         sizes=tuple(info.shape.sizes),
-        signed=True,
-        max_abs=0.0,
-        problem=None,
-        warnings=LayerWarnings(nonfinite=layer.nan + layer.inf, clipped=layer.clipped),
-    )
-    try:
-        summary = snapshot.summary(info.name, 1)
-        snapshot.check_activations(info.name)
-    except ActiVisError as error:
-        return replace(described, problem=str(error))
-    if not len(snapshot.record.subsets):
-        return replace(described, problem="It has no statistics.")
-    counts = np.bincount(strips.states(layer, summary, snapshot.record.seen), minlength=5)
-    return replace(
-        described,
-        signed=strips.is_signed(summary),
-        max_abs=strips.largest(summary),
-        warnings=replace(
-            described.warnings,
-            all_zero=int(counts[strips.ALL_ZERO]),
-            constant=int(counts[strips.CONSTANT]),
-            never_above_zero=int(counts[strips.NEVER_ABOVE_ZERO]),
+        signed=signed,
+        max_abs=max_abs,
+        problem=problem,
+        warnings=LayerWarnings(
+            all_zero=counts[strips.ALL_ZERO],
+            constant=counts[strips.CONSTANT],
+            never_above_zero=counts[strips.NEVER_ABOVE_ZERO],
+            nonfinite=layer.nan + layer.inf,
+            clipped=layer.clipped,
         ),
     )

@@ -8,6 +8,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.query.contract import Records
 
 NodeKind: TypeAlias = Literal["module", "operator", "input", "output"]
+_KINDS = get_args(NodeKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _node(node: schema.Node) -> GraphNode:
     return GraphNode(
         key=node.key,
         parent=node.parent,
-        kind=cast(NodeKind, node.kind) if node.kind in get_args(NodeKind) else "operator",
+        kind=cast(NodeKind, node.kind) if node.kind in _KINDS else "operator",
         name=node.name,
         type=node.type,
         outputs=Records(TensorShape, (TensorShape(tuple(one.sizes), one.dtype) for one in node.outputs)),

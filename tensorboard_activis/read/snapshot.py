@@ -65,7 +65,7 @@ def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
     parts = [record]
     for name in files:
         try:
-            parts.append(f"{name} {file_version(os.lstat(directory / name))}")
+            parts.append(f"{name} {file_version(os.lstat(os.path.join(directory, name)))}")
         except (OSError, ValueError):
             parts.append(f"{name} missing")
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
@@ -96,15 +96,14 @@ class SnapshotReader:
         """What was lost or odd when it was recorded, in words."""
         return tuple(self.record.notes)
 
-    @property
-    def digest(self) -> str:
-        """Digest of the present content, the key of caches and of ETags. See `content_digest`."""
-        record = self.record.digest or codec.digest_of(codec.encode_snapshot(self.record))
-        return content_digest(record, self._directory, self._files)
-
     @cached_property
-    def _files(self) -> tuple[str, ...]:
-        return named_files(self.record)
+    def digest(self) -> str:
+        """Digest of the content when it was first asked for, the key of caches and of ETags. See `content_digest`.
+
+        The server has another reader for other content.
+        """
+        record = self.record.digest or codec.digest_of(codec.encode_snapshot(self.record))
+        return content_digest(record, self._directory, named_files(self.record))
 
     def same_instances(self, other: "SnapshotReader") -> bool:
         """Whether both read their instances from the same files, so that equal indices are equal instances."""

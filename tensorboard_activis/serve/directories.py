@@ -1,7 +1,8 @@
 """Maps the name of a TensorBoard run to its directory, and to the name that is shown to users."""
 
+import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tensorboard_activis.metadata import RUN_DIRECTORY
 
@@ -32,12 +33,12 @@ def run_directory(run: str, log_directories: list[Root]) -> Path | None:
     for root in log_directories:
         if root.prefix and run != root.prefix and not run.startswith(f"{root.prefix}/"):
             continue
-        inside = PurePosixPath(run[len(root.prefix) :].lstrip("/") if root.prefix else run)
-        if inside.is_absolute() or ".." in inside.parts or "\0" in run:
+        inside = run[len(root.prefix) :].lstrip("/") if root.prefix else run
+        if inside.startswith("/") or ".." in inside.split("/") or "\0" in run:
             continue
-        directory = Path(root.path).expanduser() / inside
-        if directory.is_dir():
-            return directory
+        directory = os.path.join(os.path.expanduser(root.path), inside)
+        if os.path.isdir(directory):
+            return Path(directory)
     return None
 
 

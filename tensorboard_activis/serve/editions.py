@@ -6,7 +6,7 @@ from collections import OrderedDict
 from itertools import count
 from pathlib import Path
 
-from tensorboard_activis.blobs import event_files
+from tensorboard_activis.blobs import event_file_names
 
 #: Number of runs that are remembered; a run that was forgotten gets a new edition.
 _RUNS = 20_000
@@ -23,7 +23,7 @@ class Editions:
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[Path, tuple[int, dict[str, _FileStatus]]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[int, dict[str, _FileStatus]]] = OrderedDict()
         self._numbers = count(1)
         self._lock = threading.Lock()
 
@@ -34,18 +34,21 @@ class Editions:
         """
         if directory is None:
             return 0
-        statuses = {path.name: status for path in event_files(directory) if (status := _file_status(path)) is not None}
+        names = event_file_names(directory)
+        statuses = {
+            name: status for name in names if (status := _file_status(os.path.join(directory, name))) is not None
+        }
         with self._lock:
-            number, before = self._seen.pop(directory, (0, {}))
+            number, before = self._seen.pop(str(directory), (0, {}))
             if not number or not all(_continues(before[name], statuses.get(name)) for name in before):
                 number = next(self._numbers)
-            self._seen[directory] = number, statuses
+            self._seen[str(directory)] = number, statuses
             if len(self._seen) > _RUNS:
                 self._seen.popitem(last=False)
         return number
 
 
-def _file_status(path: Path) -> _FileStatus | None:
+def _file_status(path: str) -> _FileStatus | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):

@@ -3,8 +3,9 @@
 import json
 import math
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from operator import attrgetter
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -52,19 +53,23 @@ def encode_json(value: object) -> bytes:
 
 
 def _json(value: Any) -> str:
-    """As text. Long lists are written in parts: json.dumps lets no other thread run until it is done."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = _plain(value)
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return "{" + ",".join(f"{_dumps(key)}:{_json(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)) and len(value) > _PART:
+    """As text. Long lists are written in parts: json lets no other thread run until it is done with a list."""
+    if not _has_long_list(value):
+        return _ENCODER.encode(value)
+    if isinstance(value, (list, tuple)):
         parts = (value[start : start + _PART] for start in range(0, len(value), _PART))
-        return "[" + ",".join(_dumps(part)[1:-1] for part in parts) + "]"
-    return _dumps(value)
+        return "[" + ",".join(_ENCODER.encode(part)[1:-1] for part in parts) + "]"
+    items = value if isinstance(value, Mapping) else _plain(value)
+    return "{" + ",".join(f"{_ENCODER.encode(key)}:{_json(item)}" for key, item in items.items()) + "}"
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, separators=(",", ":"), default=_plain)
+def _has_long_list(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return len(value) > _PART
+    shape = _shape(type(value))
+    if shape is not None:
+        return any(map(_has_long_list, shape.values(value)))
+    return isinstance(value, Mapping) and any(map(_has_long_list, value.values()))
 
 
 def finite(value: object) -> object:
@@ -80,31 +85,50 @@ def finite(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What is known of a dataclass once: its fields as (name in Python, name outside, whether it is a mapping of arrays)."""
+    """What is known of a dataclass.
 
-    fields: tuple[tuple[str, str, bool], ...]
+    Attributes:
+        names: of its fields, in JSON.
+        values: gets the values of its fields.
+        spread: names of the fields that are mappings of arrays.
+        arrays: whether it has any array.
+    """
+
+    names: tuple[str, ...]
+    values: Callable[[Any], tuple[Any, ...]]
+    spread: frozenset[str]
     arrays: bool
 
 
-_SHAPES: dict[object, _Shape] = {}
+#: By type; None for one that is no dataclass.
+_SHAPES: dict[object, _Shape | None] = {}
 
 
-def _shape(kind: Any) -> _Shape:
-    known = _SHAPES.get(kind)
-    if known is None:
-        hints = get_type_hints(kind, include_extras=True)
-        names = [field.name for field in fields(kind)]
-        spread = {name: get_origin(hints[name]) is Mapping and _is_array(hints[name]) for name in names}
-        known = _SHAPES[kind] = _Shape(
-            tuple((name, wire_name(name), spread[name]) for name in names),
-            any(_is_array(hints[name]) for name in names),
-        )
-    return known
+def _shape(kind: object) -> _Shape | None:
+    """The fields of a dataclass, read once; None for another type."""
+    if kind not in _SHAPES:
+        _SHAPES[kind] = _read_shape(kind) if is_dataclass(kind) else None
+    return _SHAPES[kind]
+
+
+def _read_shape(kind: Any) -> _Shape:
+    hints = get_type_hints(kind, include_extras=True)
+    names = [field.name for field in fields(kind)]
+    get = attrgetter(*names)
+    return _Shape(
+        names=tuple(map(wire_name, names)),
+        values=get if len(names) > 1 else lambda value: (get(value),),
+        spread=frozenset(
+            wire_name(name) for name in names if get_origin(hints[name]) is Mapping and _is_array(hints[name])
+        ),
+        arrays=any(_is_array(hints[name]) for name in names),
+    )
 
 
 def has_arrays(kind: object) -> bool:
     """Whether this is a dataclass that is sent as safetensors."""
-    return is_dataclass(kind) and _shape(kind).arrays
+    shape = _shape(kind)
+    return shape is not None and shape.arrays
 
 
 def _is_array(hint: Any) -> bool:
@@ -119,25 +143,29 @@ def _is_array(hint: Any) -> bool:
 
 
 def _parts(answer: Any, before: str = "") -> Iterator[tuple[str, object]]:
-    for field, wire, spread in _shape(type(answer)).fields:
-        name, value = before + wire, getattr(answer, field)
+    shape = _shape(type(answer))
+    assert shape is not None
+    for name, value in zip(shape.names, shape.values(answer), strict=True):
         if value is None:
             continue
-        if spread:
+        if name in shape.spread:
             yield from value.items()
         elif has_arrays(type(value)):
-            yield from _parts(value, f"{name}.")
+            yield from _parts(value, f"{before}{name}.")
         else:
-            yield name, value
+            yield before + name, value
 
 
-def _plain(value: Any) -> object:
+def _plain(value: object) -> Any:
     """What JSON has no word for: dataclasses as objects, a few numbers as a list."""
-    known = _SHAPES.get(type(value))  # a graph has thousands of these
-    if known is not None or is_dataclass(type(value)):
-        return {wire: getattr(value, field) for field, wire, _ in (known or _shape(type(value))).fields}
+    shape = _shape(type(value))  # a graph has thousands of these
+    if shape is not None:
+        return dict(zip(shape.names, shape.values(value)))  # noqa: B905  twice as fast
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is nothing that answers are made of; see query/contract.py.")
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":"), default=_plain)

@@ -15,12 +15,14 @@ from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.run import current
 from tensorboard_activis.read.snapshot import named_files
 from tensorboard_activis.serve.cache import Cache
+from tensorboard_activis.serve.encoding import encode_json
+from tensorboard_activis.serve.handlers import model_graph
 from tensorboard_activis.serve.newest import NewestOfEachStep
 
-#: Sizes of the caches in bytes: brief descriptions of snapshots, whole records, and graphs.
+#: Sizes of the caches in bytes: brief descriptions of snapshots, whole records, and graphs as JSON.
 _BRIEF_BYTES, _RECORD_BYTES, _GRAPH_BYTES = 128 << 20, 32 << 20, 64 << 20
 #: Approximate bytes of objects in memory, besides their strings and numbers.
-_BRIEF, _LAYER, _COLUMN, _SUBSET, _NODE, _EDGE, _NAME = 900, 3_000, 500, 300, 1_000, 400, 100
+_BRIEF, _LAYER, _COLUMN, _SUBSET, _NAME = 900, 3_000, 500, 300, 100
 _ALL_EVENTS = 1_000_000
 _RETRY_SECONDS = 1.0
 
@@ -93,7 +95,7 @@ class EventSource:
         self._provider: Any = source
         self._entries: Cache[Entry] = Cache(_BRIEF_BYTES)
         self._records: Cache[schema.Snapshot] = Cache(_RECORD_BYTES)
-        self._graphs: Cache[schema.Graph] = Cache(_GRAPH_BYTES)
+        self._graphs: Cache[bytes] = Cache(_GRAPH_BYTES)
 
     def run_names(self, scope: RequestScope) -> list[str]:
         """The names of all runs that TensorBoard knows."""
@@ -157,14 +159,14 @@ class EventSource:
 
         return self._records.get(digest, read, _record_weight)
 
-    def graph(self, scope: RequestScope, data: Data) -> schema.Graph | None:
-        """The run's newest graph, if there is one. Raises UnreadableError."""
+    def graph_json(self, scope: RequestScope, data: Data) -> bytes | None:
+        """The run's newest graph as the answer of the route `graph`, if there is one. Raises UnreadableError."""
         datums = [datum for datum in data.get(metadata.GRAPH_TAG, ()) if datum.values]
         if not datums:
             return None
         # Loaders drop what a later step supersedes, so that steps rise in the order in which they were written.
         blob = self._blob(scope, datums[-1].values[0].blob_key)
-        return self._graphs.get(codec.digest_of(blob), lambda: codec.decode_graph(blob), _graph_weight)
+        return self._graphs.get(codec.digest_of(blob), lambda: encode_json(model_graph(codec.decode_graph(blob))), len)
 
     def _entry(
         self, scope: RequestScope, datum: provider.BlobSequenceDatum, edition: int, more: Callable[[], bool]
@@ -222,10 +224,6 @@ def _record_weight(record: schema.Snapshot) -> int:
     inline = sum(len(array.inline) + _NAME * len(array.files) for array in arrays)
     objects = _LAYER * len(record.layers) + _COLUMN * len(record.columns) + _SUBSET * len(record.subsets)
     return inline + objects + sum(60 + len(name) for name in record.class_names)
-
-
-def _graph_weight(graph: schema.Graph) -> int:
-    return _NODE * len(graph.nodes) + _EDGE * len(graph.edges)
 
 
 def _retried(call: Callable[[], _Result]) -> _Result:

@@ -46,15 +46,11 @@ class NewestOfEachStep:
         downsample: int,
         run_tag_filter: provider.RunTagFilter,
     ) -> Mapping[str, Mapping[str, Sequence[provider.BlobSequenceDatum]]]:
-        """The current events by run and tag, steps ascending."""
-        sequences = self._source.read_blob_sequences(
-            ctx,
-            experiment_id=experiment_id,
-            plugin_name=plugin_name,
-            downsample=downsample,
-            run_tag_filter=run_tag_filter,
+        """The current events by run and tag, steps ascending; all of them, whatever `downsample`."""
+        series = self._source.list_blob_sequences(
+            ctx, experiment_id=experiment_id, plugin_name=plugin_name, run_tag_filter=run_tag_filter
         )
-        return {run: {tag: self._counting(run, tag) for tag in tags} for run, tags in sequences.items()}
+        return {run: {tag: self._counting(run, tag) for tag in tags} for run, tags in series.items()}
 
     def read_blob(self, ctx: RequestContext, *, blob_key: str) -> bytes:
         """The blob of a key that `read_blob_sequences` returned. Raises NotFoundError."""

@@ -78,9 +78,8 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         return bytes_response(request, self._runs.list_runs_json(scope), "application/json")
 
     def _graph(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
-        recorded = self._runs.graph(scope, parameters.string("run"))
         with self._slots.slot():
-            return answer_response(request, handlers.model_graph(recorded))
+            return bytes_response(request, self._runs.graph_json(scope, parameters.string("run")), "application/json")
 
     def _rows_snapshot(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
         """The snapshot that the rows of a matrix refer to, when the request names another one."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tensorboard_activis import metadata
-from tensorboard_activis.blobs import event_files
+from tensorboard_activis.blobs import event_file_names
 from tensorboard_activis.files import missing
 from tensorboard_activis.query.contract import Records
 from tensorboard_activis.serve.cache import Cache
@@ -248,7 +248,7 @@ def _files(directory: Path, before: tuple[_File, ...]) -> tuple[_File, ...]:
     """The status of the directory and its event files; the directory is listed only when it changed."""
     own = _file(directory, "")
     same = bool(before) and before[0] == own
-    names = [name for name, *_ in before[1:]] if same else [path.name for path in event_files(directory)]
+    names = [name for name, *_ in before[1:]] if same else event_file_names(directory)
     return own, *(_file(directory, name) for name in names)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tensorboard.plugins import base_plugin
 
-from tensorboard_activis import metadata, schema
+from tensorboard_activis import metadata
 from tensorboard_activis.errors import NotFoundError, UnreadableError
 from tensorboard_activis.read.snapshot import SnapshotReader, content_digest
 from tensorboard_activis.serve import run_list
@@ -51,10 +51,10 @@ class Runs:
         directory, entries = self._entries(scope, run)
         return [self._reader(scope, directory, entry) for entry in entries.values() if entry.problem is None]
 
-    def graph(self, scope: RequestScope, run: str) -> schema.Graph:
-        """The run's newest graph. Raises NotFoundError, UnreadableError."""
+    def graph_json(self, scope: RequestScope, run: str) -> bytes:
+        """The answer of the route `graph` as JSON. Raises NotFoundError, UnreadableError."""
         _, data = self._find(scope, run)
-        graph = self._events.graph(scope, data)
+        graph = self._events.graph_json(scope, data)
         if graph is None:
             raise NotFoundError(f"The run {run:.80} has no graph.")
         return graph
@@ -78,5 +78,5 @@ class Runs:
         """The reader of a snapshot, cached by the digest of its content."""
         if entry.brief is None:
             raise UnreadableError(entry.problem or f"The snapshot of step {entry.step} was not read yet. Ask again.")
-        key = directory, content_digest(entry.brief.digest, directory, entry.brief.files)
+        key = str(directory), content_digest(entry.brief.digest, directory, entry.brief.files)
         return self._readers.get(key, lambda: SnapshotReader(self._events.record(scope, entry), directory))

@@ -33,8 +33,10 @@ from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.framing import framed
 from tensorboard_activis.metadata import partial_name
+from tensorboard_activis.query.graph import describe_graph
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.event_source import RequestScope
 from tensorboard_activis.serve.newest import NewestOfEachStep
 from tensorboard_activis.serve.runs import Runs
@@ -303,7 +305,7 @@ class Sequence:
             self._holds("the tab", reader, value)
             if self._digests.setdefault(reader.digest, value) != value:
                 raise Fault(f"{value} has the digest of {self._digests[reader.digest]}")
-        if counting and server.runs.graph(_REQUEST, name) != _GRAPH:
+        if counting and server.runs.graph_json(_REQUEST, name) != encode_json(describe_graph(_GRAPH)):
             raise Fault("the tab shows another graph")
 
     @staticmethod

@@ -13,12 +13,9 @@ CONTENT: dict[str, ContentKind] = {"image": "image", "audio": "audio", "text": "
 
 def describe_content(snapshot: SnapshotReader) -> tuple[ContentKind | None, bool]:
     """Kind of content ("image", "audio", "text", "numbers" or None), and whether images are strokes on an empty ground."""
-    metadata = snapshot.instances.schema.metadata or {}
-    ink = metadata.get(b"activis.ink") == b"1"
-    for column, kind in CONTENT.items():
-        if column in snapshot.instances.column_names:
-            return kind, ink
-    return None, ink
+    schema = snapshot.instances.schema
+    names, ink = schema.names, (schema.metadata or {}).get(b"activis.ink") == b"1"
+    return next((kind for column, kind in CONTENT.items() if column in names), None), ink
 
 
 def content(snapshot: SnapshotReader, index: int) -> tuple[ContentKind, bytes | str | list[float]]:

@@ -137,15 +137,12 @@ _ENTRIES = (
     ),
 )
 STATISTICS = {entry.info.name: entry for entry in _ENTRIES}
+#: In the order in which menus list them.
+STATISTIC_INFOS = Records(StatisticInfo, (entry.info for entry in _ENTRIES))
 #: Those that every matrix has.
 ALWAYS = ("mean", "std")
 #: Those that come unless others are asked for: what one pass over the activations gives.
 DEFAULT = tuple(name for name, entry in STATISTICS.items() if entry.of_values is None)
-
-
-def statistic_infos() -> Records[StatisticInfo]:
-    """All statistics, in the order in which menus list them."""
-    return Records(StatisticInfo, (entry.info for entry in _ENTRIES))
 
 
 def parse_statistic(name: str) -> str:

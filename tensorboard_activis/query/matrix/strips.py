@@ -10,7 +10,9 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.contract import Float32Array, Uint8Array
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
 
-FINE, ALL_ZERO, CONSTANT, NONFINITE, NEVER_ABOVE_ZERO = range(5)
+#: The states of a neuron.
+STATES = range(5)
+FINE, ALL_ZERO, CONSTANT, NONFINITE, NEVER_ABOVE_ZERO = STATES
 
 #: What cannot be read may claim any number of neurons.
 _MOST = 1_000_000
@@ -64,14 +66,13 @@ def is_signed(summary: SummaryArrays) -> bool:
 def states(layer: schema.Layer, summary: SummaryArrays, seen: int) -> np.ndarray:
     """What is wrong with each neuron, uint8 [neurons]."""
     low, high = summary.min[0], summary.max[0]
-    count = np.broadcast_to(summary.count[0], low.shape)
     with np.errstate(invalid="ignore"):
         state = np.zeros(low.shape, np.uint8)
         if layer.info.feeds_relu:
             state[high <= 0] = NEVER_ABOVE_ZERO
         state[low == high] = CONSTANT
         state[(low == 0) & (high == 0)] = ALL_ZERO
-        state[(count < seen) | np.isnan(low)] = NONFINITE
+        state[(summary.count[0] < seen) | np.isnan(low)] = NONFINITE
     return state
 
 
