@@ -186,7 +186,8 @@ def check_subset(tab: FrameLocator, truth: Truth, label: str) -> None:
     inside = labels == label
     facts = drawer(tab).locator(".detail-facts")
     expect(facts).to_contain_text(f"instances{inside.sum()} of 899 seen")
-    expect(facts).to_contain_text(f"accuracy{(labels == predictions)[inside].mean() * 100:.1f}%")
+    own, rest = (f"{(labels == predictions)[mask].mean() * 100:.1f}%" for mask in (inside, ~inside))
+    expect(facts).to_contain_text(f"accuracy{own} of those kept, the rest {rest}")
     counts = {name: int((predictions[inside] == name).sum()) for name in set(predictions[inside])}
     as_what = [line.split() for line in drawer(tab).locator(".detail-scores li").all_inner_texts()]
     assert [int(count) for _, count in as_what] == sorted(counts.values(), reverse=True)[:5]

@@ -90,6 +90,7 @@ class SubsetDetail:
         sampled: instances in it that are in the sample; accuracy, loss and confusion are of these.
         judged: of them, those whose prediction can be right or wrong.
         accuracy: share of right ones.
+        rest_accuracy: the same share among all other instances of the sample.
         loss: mean.
         confusion: pairs of label and prediction, most frequent first; empty without classes.
         tested: neurons of the layer that could be tested.
@@ -103,6 +104,7 @@ class SubsetDetail:
     sampled: int
     judged: int
     accuracy: MaybeNaN
+    rest_accuracy: MaybeNaN
     loss: MaybeNaN
     confusion: Records[ConfusionPair]
     tested: int
@@ -116,28 +118,31 @@ class PredictionSummary:
 
     Attributes:
         sampled: how many there are; judged: those whose prediction can be right or wrong.
-        accuracy: share of right ones; loss: mean; both NaN when there are none.
+        accuracy: share of right ones, rest_accuracy: the same among all other kept instances; loss: mean. NaN when there are none.
         confusion: pairs of label and prediction, most frequent first. Empty without classes.
     """
 
     sampled: int
     judged: int
     accuracy: float
+    rest_accuracy: float
     loss: float
     confusion: Records[ConfusionPair]
 
 
 def prediction_summary(snapshot: SnapshotReader, row: Row) -> PredictionSummary:
     """Accuracy and confusion of a subset, from its kept instances. Raises NotFoundError, ExpressionError."""
-    chosen = np.flatnonzero(members(snapshot, [_a_set(row)])[0])
-    recorded = snapshot.record.columns
-    correct = snapshot.column("correct")[chosen] if "correct" in recorded else np.zeros(0, np.uint8)
+    (mask,) = members(snapshot, [_a_set(row)])
+    chosen, recorded = np.flatnonzero(mask), snapshot.record.columns
+    correct = snapshot.column("correct")[: mask.size] if "correct" in recorded else np.full(mask.size, 255, np.uint8)
     loss = snapshot.column("loss")[chosen] if "loss" in recorded else np.zeros(0, np.float32)
-    judged, loss = correct[correct <= 1], loss[np.isfinite(loss)]
+    judged, rest = correct[mask & (correct <= 1)], correct[~mask & (correct <= 1)]
+    loss = loss[np.isfinite(loss)]
     return PredictionSummary(
         sampled=len(chosen),
         judged=len(judged),
         accuracy=float(judged.mean()) if judged.size else float("nan"),
+        rest_accuracy=float(rest.mean()) if rest.size else float("nan"),
         loss=float(loss.mean(dtype=np.float64)) if loss.size else float("nan"),
         confusion=_confusion(snapshot, chosen),
     )
@@ -225,6 +230,7 @@ def subset(snapshot: SnapshotReader, layer: str, row: Row, shown: int | None = S
         sampled=predicted.sampled,
         judged=predicted.judged,
         accuracy=predicted.accuracy,
+        rest_accuracy=predicted.rest_accuracy,
         loss=predicted.loss,
         confusion=predicted.confusion,
         tested=int(tested.sum()),

@@ -48,6 +48,8 @@ def test_how_it_was_predicted(snapshot: SnapshotReader, data: Data) -> None:
     prediction = data.logits.argmax(axis=1)
     assert (found.sampled, found.judged) == (inside.sum(), inside.sum())
     assert found.accuracy == pytest.approx((prediction == data.labels)[inside].mean())
+    assert found.rest_accuracy == pytest.approx((prediction == data.labels)[~inside].mean())
+    assert found.accuracy != found.rest_accuracy
     probability = np.exp(data.logits.astype(np.float64))
     probability /= probability.sum(axis=1, keepdims=True)
     assert found.loss == pytest.approx(-np.log(probability[inside, 0]).mean(), rel=1e-5)
@@ -64,6 +66,7 @@ def test_none_and_all(snapshot: SnapshotReader) -> None:
     for row in (Row(subset="all"), Row(expression="True")):
         found = subset(snapshot, LAYER, row)
         assert (found.n, found.neurons, found.tested) == (17, (), 0)
+        assert found.rest_accuracy != found.rest_accuracy  # NaN
 
 
 def test_the_answer_counts_what_differs(snapshot: SnapshotReader) -> None:

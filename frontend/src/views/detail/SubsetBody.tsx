@@ -59,7 +59,10 @@ function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Elem
           <>
             <dt>accuracy</dt>
             <dd>
-              {percent(detail.accuracy)} <span class="second">of those kept</span>
+              {percent(detail.accuracy)}{" "}
+              <span class="second">
+                of those kept{detail.rest_accuracy !== null && `, the rest ${percent(detail.rest_accuracy)}`}
+              </span>
             </dd>
           </>
         )}
