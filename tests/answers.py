@@ -154,6 +154,7 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "instance.json": ("instance", wrong_at_first | {"layer": "stem", "index": FIRST_WRONG}),
         "column_statistics.json": ("column_statistics", at),
         "subset.json": ("subset", at | {"layer": "stem", "row": {"subset": "eight"}}),
+        "overlap.json": ("overlap", at | {"row": {"expression": "score < 0.6"}, "rows": rows}),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
         "error-expression.json": ("where", at | {"expression": "lable == 3"}),
         "error-layer.json": ("projection", at | {"layer": "nowhere"}),

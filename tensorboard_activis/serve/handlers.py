@@ -11,7 +11,7 @@ from tensorboard_activis.query import describe, graph
 from tensorboard_activis.query.instances import column_statistics, columns, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
-from tensorboard_activis.query.neurons import instance, neuron, subset
+from tensorboard_activis.query.neurons import instance, neuron, overlap, subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
 
@@ -109,6 +109,12 @@ def one_subset(snapshot: SnapshotReader, parameters: Parameters) -> subset.Subse
     """The route `subset`."""
     (row,) = rows.parse_rows([parameters.structure("row")])
     return subset.subset(snapshot, parameters.string("layer"), row)
+
+
+def shared_instances(snapshot: SnapshotReader, parameters: Parameters) -> overlap.Overlap:
+    """The route `overlap`."""
+    (row,) = rows.parse_rows([parameters.structure("row")])
+    return overlap.overlap(snapshot, row, rows.parse_rows(parameters.structure("rows")))
 
 
 def instance_index(snapshot: SnapshotReader, parameters: Parameters) -> int:

@@ -70,6 +70,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/instance": routes.answer(handlers.one_instance),
             "/neuron": routes.answer_with_others(self._every_step, handlers.one_neuron),
             "/subset": routes.answer(handlers.one_subset),
+            "/overlap": routes.answer(handlers.shared_instances),
             "/content": routes.respond(self._content),
             "/*": self._static,
         }

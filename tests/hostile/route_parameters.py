@@ -17,6 +17,7 @@ ROUTE_PARAMETERS: tuple[tuple[str, dict], ...] = (
     ("column_statistics", {}),
     ("groups", {"by": "label", "layer": "head"}),
     ("subset", {"layer": "head", "expression": "score > 0.4", "name": "all"}),
+    ("overlap", {"row": {"subset": "correct"}, "rows": [{"subset": "all"}, {"expression": "score > 0.4"}]}),
     ("export", {}),
     ("export", {"format": "parquet"}),
     ("content", {"index": 0}),

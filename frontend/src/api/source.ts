@@ -7,6 +7,7 @@ import type {
   Matrix,
   MatrixScaleKind,
   NeuronDetail,
+  Overlap,
   Projection,
   ProjectionAction,
   ProjectionMethod,
@@ -83,6 +84,8 @@ export interface Source {
   neuron(at: SnapshotRef, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
   /** How a subset (or expression) differs from the rest in a layer. */
   subset(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
+  /** How many instances a row shares with each of several rows. */
+  overlap(at: SnapshotRef, row: RowQuery, rows: RowQuery[], signal: AbortSignal): Promise<Overlap>;
   /** Value counts of the columns; of one column, its most frequent values with a prefix. */
   columnStatistics(
     at: SnapshotRef,

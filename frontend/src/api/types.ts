@@ -30,6 +30,7 @@ export type {
   NeuronDetail,
   NodeKind,
   NumberStatistics,
+  Overlap,
   ProjectionMethod,
   ProjectionState,
   RowSource,

@@ -6,6 +6,7 @@ import graph from "../../fixtures/graph.json";
 import index from "../../fixtures/index.json";
 import instance from "../../fixtures/instance.json";
 import neuron from "../../fixtures/neuron.json";
+import overlap from "../../fixtures/overlap.json";
 import runs from "../../fixtures/runs.json";
 import snapshot from "../../fixtures/snapshot.json";
 import subset from "../../fixtures/subset.json";
@@ -18,6 +19,7 @@ import {
   type InstanceDetail,
   type MatrixScaleKind,
   type NeuronDetail,
+  type Overlap,
   type RowQuery,
   type Runs,
   type Snapshot,
@@ -45,6 +47,7 @@ snapshot satisfies Wire<Snapshot>;
 table satisfies Wire<Table>;
 instance satisfies Wire<InstanceDetail>;
 neuron satisfies Wire<NeuronDetail>;
+overlap satisfies Wire<Overlap>;
 subset satisfies Wire<SubsetDetail>;
 columnStatistics satisfies { columns: object[]; functions: Wire<Vocabulary["functions"]> };
 errorExpression satisfies { error: { kind: string; message: string; position: number | null } };
