@@ -97,6 +97,23 @@ def test_every_keyword_is_in_a_table():
     assert all(faces <= set(FACES) for faces in some.values())
 
 
+@pytest.mark.parametrize("name", FACES.values())
+def test_the_docstring_of_a_face_describes_every_keyword_once(name: str):
+    face = importlib.import_module(f"tensorboard_activis.{name}")
+    text = inspect.getdoc(getattr(face, face.__all__[0])) or ""
+    arguments = re.search(r"^Arguments:\n((?:    .*\n)+)", text, re.M)
+    assert arguments is not None
+    assert sorted(re.findall(r"^    (\w+): ", arguments[1], re.M)) == sorted(keywords(name))
+
+
+@pytest.mark.parametrize("name", FACES.values())
+def test_an_unknown_keyword_is_told_with_the_closest_one(name: str):
+    face = importlib.import_module(f"tensorboard_activis.{name}")
+    message = r"__init__\(\) got an unexpected keyword argument 'class_nmaes'. Did you mean 'class_names'\?$"
+    with pytest.raises(TypeError, match=message):
+        getattr(face, face.__all__[0])("logs/run1", class_nmaes=["ant"])
+
+
 @pytest.fixture
 def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
