@@ -19,8 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks._networks import ResNet
 from benchmarks._pairs import in_turns, line
 
 INSTANCES, LIMIT = 1000, 1.10
@@ -82,12 +85,74 @@ def trainer_bert(directory: Path) -> Iterator[Evaluations]:
     watched.end()
 
 
+def lightning_resnet(directory: Path, repeats: int) -> tuple[dict[str, list[float]], int]:
+    """Lightning: ResNet-18 with torchvision's stem at 32 pixels. Every second validation of one training is logged.
+
+    Returns:
+        CPU seconds of the validations, "plain" and "watched"; and how many layers were recorded.
+    """
+    import lightning.pytorch as pl
+
+    from tensorboard_activis import open_run
+    from tensorboard_activis.lightning import ActiVisCallback
+
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = ResNet()
+            self.model.conv = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+            self.model.relu = nn.Sequential(nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))  # type: ignore[assignment]
+
+        def training_step(self, batch: Any, index: int) -> torch.Tensor:
+            return nn.functional.cross_entropy(self.model(batch[0]), batch[1])
+
+        def validation_step(self, batch: Any, index: int) -> None:
+            logits = self.model(batch[0])
+            self.log("val_loss", nn.functional.cross_entropy(logits, batch[1]))
+            self.log("val_accuracy", (logits.argmax(1) == batch[1]).float().mean())
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), 0.01)
+
+    times: list[float] = []
+
+    class Start(pl.Callback):
+        def on_validation_start(self, *_: Any) -> None:
+            times.append(-time.process_time())
+
+    class Stop(pl.Callback):
+        def on_validation_end(self, *_: Any) -> None:
+            times[-1] += time.process_time()
+
+    data = TensorDataset(torch.randn(INSTANCES, 3, 32, 32), torch.randint(0, 10, (INSTANCES,)))
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        callbacks=[Start(), ActiVisCallback(log_dir=directory, every_n_steps=2, strict=True), Stop()],
+        default_root_dir=directory,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        logger=False,
+        max_steps=2 * repeats + 2,
+        num_sanity_val_steps=1,
+        val_check_interval=1,
+        check_val_every_n_epoch=None,
+    )
+    trainer.fit(Module(), DataLoader(data, 50), DataLoader(data, 100))
+    # Without the sanity check, and a first turn to warm up.
+    return {"plain": times[3::2], "watched": times[4::2]}, len(open_run(directory).latest.layers)
+
+
 def measure(title: str, evaluations: Callable[[Path], Any], repeats: int) -> None:
-    """A line for one trainer."""
+    """Two lines for one trainer."""
     with tempfile.TemporaryDirectory() as directory, evaluations(Path(directory)) as (plain, watched, layers):
-        taken = in_turns({"plain": plain, "watched": watched}, repeats, time.process_time)
-        print(line(f"{title}, without", taken["plain"], taken["plain"]))
-        print(line(f"{title}, {layers()} layers", taken["watched"], taken["plain"], LIMIT), flush=True)
+        report(title, in_turns({"plain": plain, "watched": watched}, repeats, time.process_time), layers())
+
+
+def report(title: str, taken: dict[str, list[float]], layers: int) -> None:
+    """Prints the lines of one trainer."""
+    print(line(f"{title}, without", taken["plain"], taken["plain"]))
+    print(line(f"{title}, {layers} layers", taken["watched"], taken["plain"], LIMIT), flush=True)
 
 
 def main() -> None:
@@ -96,6 +161,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     measure("Trainer, BERT-6, 1,000 texts", trainer_bert, repeats)
+    with tempfile.TemporaryDirectory() as directory:
+        report("Lightning, ResNet-18, 1,000 images", *lightning_resnet(Path(directory), repeats))
 
 
 if __name__ == "__main__":

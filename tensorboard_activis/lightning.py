@@ -13,7 +13,7 @@ from typing import Any, Unpack
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
 from tensorboard_activis.capture.interrupts import within
 from tensorboard_activis.capture.options import LoggerOptions, with_options
-from tensorboard_activis.capture.torch.lightning_trainer import (
+from tensorboard_activis.capture.torch.lightning.trainer import (
     check_own_passes,
     log_directory,
     log_together,
@@ -21,7 +21,7 @@ from tensorboard_activis.capture.torch.lightning_trainer import (
     of_first_process,
     takes_part,
 )
-from tensorboard_activis.capture.torch.lightning_validation import (
+from tensorboard_activis.capture.torch.lightning.validation import (
     ValidationSet,
     WatchedValidation,
     run_of_validate,

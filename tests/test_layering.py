@@ -74,6 +74,7 @@ FRAMEWORK_ROOMS = {
     "torch/data": {"torch/model", "torch/distributed"},
     "torch/graph": {"torch/model"},
     "torch/hugging_face": {"torch/data", "torch/distributed"},
+    "torch/lightning": set(),
     "torch": {"torch/model", "torch/distributed", "torch/data", "torch/graph"},
     "keras/model": {"torch/model"},  # the state that torch has per thread, with Keras on torch
     "keras/data": set(),
