@@ -139,12 +139,13 @@ class PassCollector:
         """Begins a batch: what the model or its parts compute until `end` belongs to it."""
         self._batch, self.passes, self._last_output = batch, [], None
         self._metadata_of_batch = self._stream.run(lambda: self._reader.read(batch))  # before the model sees it
-        moved = self._recorded.to_device(batch)
+        if self._hooks is None or batch.mask is not None:  # of the others nothing is needed on the device
+            batch = self._recorded.to_device(batch)
         if self._hooks is not None:
-            self._hooks.start(moved.instances, moved.mask, count_operators=not self.evaluated)
+            self._hooks.start(batch.instances, batch.mask, count_operators=not self.evaluated)
             self._hooks.enter_model()
         else:
-            self._running = self._recorded.record_running(moved)
+            self._running = self._recorded.record_running(batch)
             self._running.start()
 
     def end(self, labels: Any = None, outputs: Any = None) -> None:
