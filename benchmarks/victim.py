@@ -82,6 +82,7 @@ def attacks() -> list[tuple[str, dict[str, Any]]]:
         ("column_statistics", about | {"prefix": "%d", "limit": 1_000}),
         ("groups", about | {"by": "text", "expression": "score > 0.%d"}),
         ("runs", {"nested": json.loads("[" * 19 + "]" * 19), "many": [[]] * 40_000, "%d": 1}),
+        ("runs", {"numbers": [5e-324] * 120_000, "%d": 1}),
     ]
 
 
