@@ -151,11 +151,16 @@ def test_what_is_too_long_is_not_read_to_its_end(unit: str, monkeypatch: pytest.
 
 
 def test_names_that_are_nearly_there_are_not_compared_for_ever() -> None:
-    for name in ("ab" * 2_000, "aba" * 13, "column 7"):
+    """Comparing all of them took 4.6 s, and the message listed them in 560,000 characters."""
+    columns = {f"{'ab' * 90}{index}": pa.float32() for index in range(3_000)} | {
+        f"{'ba' * 15}{index}": pa.float32() for index in range(3_000)
+    }
+    for name in ("ab" * 90, "ba" * 95, "ba" * 15):
         begun = time.thread_time()
-        with pytest.raises(ExpressionError, match="there is no column"):
-            compile_expression(f'col("{name}") > 1', COLUMNS)
+        with pytest.raises(ExpressionError, match="there is no column") as caught:
+            compile_expression(f'col("{name}") > 1', columns)
         assert time.thread_time() - begun < 1
+        assert len(str(caught.value)) < 3_000
 
 
 def test_compiling_a_long_list_asks_whether_to_go_on() -> None:
