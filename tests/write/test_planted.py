@@ -205,15 +205,19 @@ def test_files_are_as_private_as_the_umask_says(tmp_path: Path, umask: int) -> N
     assert open_run(run).steps == [1, 2]
 
 
-def test_a_run_is_written_beside_links_under_every_name_that_can_be_foreseen(tmp_path: Path, precious: Path) -> None:
+@pytest.mark.parametrize("planted", ["{}", ".{}.partial"])
+def test_a_run_is_written_beside_links_under_every_name_that_can_be_foreseen(
+    tmp_path: Path, precious: Path, planted: str
+) -> None:
     """As before, with the names that an earlier run of the same data used."""
     write_run(tmp_path / "before", small_data(), (1,))
     run = tmp_path / "run" / "activis"
     run.mkdir(parents=True)
     for path in (tmp_path / "before" / "activis").iterdir():
         if path.name != ".lock":
-            (run / path.name).symlink_to(precious)
-            (run / f".{path.name}.partial").symlink_to(precious)
+            (run / planted.format(path.name)).symlink_to(precious)
     write_run(tmp_path / "run", small_data(), (1, 2))
     assert_untouched(precious)
-    assert open_run(tmp_path / "run").steps == [1, 2]
+    written = open_run(tmp_path / "run")
+    assert written.steps == [1, 2]
+    assert written.latest.instances.equals(open_run(tmp_path / "before").latest.instances)
