@@ -160,6 +160,7 @@ class _Input:
             time.sleep(self._wait)
         optimizer.zero_grad(set_to_none=True)
         model.train()
+        model.trainers.discard(threading.get_ident())  # a thread that begins later may have the same number
 
     def _check(
         self, model: _Model, alone: _Model, before: dict[str, Any], loggers: list[ActiVisLogger], logged: set[int]
