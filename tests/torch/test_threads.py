@@ -1,6 +1,7 @@
 """Loggers and training in several threads: loggers wait for each other, and training is the same as without them."""
 
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -230,6 +231,34 @@ def test_flags_that_another_thread_sets_meanwhile_stay(tmp_path: Path) -> None:
         setting[0].join(60)
     assert not any(seen[1:])
     assert not any(module.training for module in model.modules())  # as the other thread wanted
+
+
+def test_a_forward_pass_that_waited_for_the_whole_of_log_raises_nothing(tmp_path: Path) -> None:
+    """It looked its hooks up before they were removed."""
+    model = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 2))
+    x, outputs = torch.rand(5, 4), []
+    running = threading.Thread(target=lambda: outputs.append(model(x)))
+
+    def waits() -> bool:
+        frame = sys._current_frames().get(running.ident or 0)
+        while frame is not None and frame.f_code is not other_threads.OtherThreads._wait_if_blocked.__code__:
+            frame = frame.f_back
+        return frame is not None
+
+    def columns(batch: Any) -> dict[str, Any]:
+        batches.append(batch)
+        if len(batches) == 2:  # of log, whose hooks are there
+            running.start()
+            while not waits():
+                time.sleep(0.001)
+        return {"one": [1.0] * len(batch)}
+
+    batches: list[Any] = []
+    with ActiVisLogger(tmp_path, model, DataLoader(x, 2), columns=columns) as logger:  # type: ignore[arg-type]
+        batches.clear()
+        logger.log(0)
+        running.join(60)
+    assert torch.equal(outputs[0], model(x))
 
 
 class InThreads(nn.Module):

@@ -293,7 +293,8 @@ class PassCollector:
         # Lightning lets wrappers call a step through the module's forward, which it replaces for that call.
         return getattr(vars(module).get("forward"), "__name__", "") != "wrapped_forward"
 
-    def _model_begins(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+    def _model_begins(self, module: nn.Module, args: Any, kwargs: Any = None) -> None:
+        # A thread that began a call before the hooks were removed, and waited, still calls this one, but no longer with kwargs.
         if threading.get_ident() != self._thread:
             return
         taken = self._is_taken(module)
@@ -302,7 +303,7 @@ class PassCollector:
         if taken and not nested:
             self._in_hook(lambda: self._start_pass(args, kwargs))
 
-    def _model_ends(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    def _model_ends(self, module: nn.Module, args: Any, kwargs: Any, output: Any = None) -> None:
         if threading.get_ident() != self._thread or not self._calls:
             return
         taken = self._calls.pop()
