@@ -367,3 +367,17 @@ def test_interrupts_at_any_line_leave_nothing(tmp_path: Path, tokenizer: Any) ->
     trainer(bert(), tokenizer, tmp_path, activis).train()
     assert activis.times > 5
     assert open_run(tmp_path / "run").steps[-2:] == [4, 8]
+
+
+def test_interrupts_of_a_watched_evaluation_leave_nothing(tmp_path: Path, tokenizer: Any) -> None:
+    made = trainer(bert(), tokenizer, tmp_path, ActiVisCallback(log_dir=tmp_path / "run", strict=True))
+    made.model.eval()
+
+    def state() -> dict[str, Any]:
+        found = process_state(made.model)
+        del found["torch"]  # every evaluation of the Trainer draws a number
+        return found | {"busy": made.evaluation_loop.watch.is_busy}
+
+    assert check_interrupts(made.evaluate, 10, state) > 5
+    made.evaluate()
+    assert open_run(tmp_path / "run").latest.record.seen == len(QUESTIONS)
