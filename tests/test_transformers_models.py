@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis import open_run
+from tensorboard_activis.errors import ActiVisWarning
 
 if importlib.util.find_spec("transformers") is None or importlib.util.find_spec("accelerate") is None:
     pytest.skip("needs transformers and accelerate", allow_module_level=True)
@@ -148,3 +149,25 @@ def test_a_model_in_a_wrapper(tmp_path: Path) -> None:
     ]
     made.train()
     check_by_id(tmp_path / "run", 2, wrapped, prefix="base_model.")
+
+
+def test_generation_alone_is_not_logged(tmp_path: Path) -> None:
+    rows = [{"input_ids": words()(text)["input_ids"]} for text in QUESTIONS]
+    made = transformers.Seq2SeqTrainer(
+        t5(),
+        transformers.Seq2SeqTrainingArguments(
+            str(tmp_path),
+            report_to=[],
+            use_cpu=True,
+            disable_tqdm=True,
+            predict_with_generate=True,
+            generation_max_length=5,
+        ),
+        eval_dataset=rows,
+        processing_class=words(),
+        compute_metrics=score,
+        callbacks=[ActiVisCallback(log_dir=tmp_path / "run")],
+    )
+    with pytest.warns(ActiVisWarning, match="lost the snapshot of step 0.* no forward pass in evaluation mode"):
+        made.evaluate()
+    assert not list((tmp_path / "run").rglob("*tfevents*"))

@@ -56,6 +56,7 @@ class ActivationHooks:
         self._activations: dict[str, torch.Tensor] = {}
         # The thread of the pass that is running. A call of another thread may reach these hooks as well, also after the pass.
         self._thread: int | None = None
+        self._paused_thread: int | None = None
         self._error: Exception | None = None
         self._modes: int | None = None
         self._called_paths: list[str] = []
@@ -131,8 +132,16 @@ class ActivationHooks:
         self._leave()
         self._activations = {}
 
+    def pause(self) -> None:
+        """What the model computes from here on is not part of the pass, until `resume`."""
+        self._paused_thread, self._thread = self._thread, None
+
+    def resume(self) -> None:
+        """The pass goes on, unless it has ended meanwhile."""
+        self._thread, self._paused_thread = self._paused_thread, None
+
     def _leave(self) -> None:
-        self._thread = None
+        self._thread = self._paused_thread = None
         if self._modes is not None:
             leave_modes(self._modes)
             self._modes = None
@@ -179,6 +188,8 @@ class ActivationHooks:
 
     def _on_operator(self, func: Any, args: Any, output: Any) -> None:
         """Counts an operator, and reduces its output if it is a layer."""
+        if self._thread is None:
+            return
         name = operator_name(func)
         if self._operator_counts is not None and is_counted(name):
             self._operator_counts[name] += 1

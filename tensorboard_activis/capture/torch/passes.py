@@ -135,6 +135,20 @@ class PassCollector:
         """
         self._reader.end()
 
+    def pause(self) -> None:
+        """Takes nothing that the model or its parts compute, until `resume`."""
+        self.ignoring = True
+        for each in (self._hooks, self._running):
+            if each is not None:
+                each.pause()
+
+    def resume(self) -> None:
+        """Takes passes again."""
+        self.ignoring = False
+        for each in (self._hooks, self._running):
+            if each is not None:
+                each.resume()
+
     def begin(self, batch: Batch) -> None:
         """Begins a batch: what the model or its parts compute until `end` belongs to it."""
         self._batch, self.passes, self._last_output = batch, [], None
@@ -256,6 +270,9 @@ class PassCollector:
         output = self._last_output if outputs is None else outputs
         if self._running is not None:
             running, self._running = self._running, None
+            if running.is_empty:
+                running.stop()
+                return None
             activations: Mapping[str, torch.Tensor] = running.finish(output)
             self._attach_layers()
             self._attach_end()
@@ -313,7 +330,13 @@ class PassCollector:
     def _part_ends(self, module: nn.Module, args: Any, output: Any) -> None:
         """Remembers the output of a part, losses and metrics aside; the last is that of a model whose forward is not called."""
         batch = self._batch
-        if batch is None or self._calls or threading.get_ident() != self._thread or isinstance(module, _Loss):
+        if (
+            batch is None
+            or self._calls
+            or self.ignoring
+            or threading.get_ident() != self._thread
+            or isinstance(module, _Loss)
+        ):
             return
         if any(batch.instances in tensor.shape for tensor in all_tensors([output])):
             self._last_output = output

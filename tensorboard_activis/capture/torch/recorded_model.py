@@ -250,6 +250,19 @@ class RunningRecording:
         self._tracer.start(self._batch.args, self._batch.kwargs)
         self._tracer.enter_model(self._batch.args, self._batch.kwargs)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of the model has run."""
+        return not self._activations
+
+    def pause(self) -> None:
+        """What is computed from here on is not part of the batch, until `resume`."""
+        self._tracer.pause()
+
+    def resume(self) -> None:
+        """The batch goes on."""
+        self._tracer.resume()
+
     def stop(self) -> None:
         """Drops what was recorded."""
         self._tracer.stop()

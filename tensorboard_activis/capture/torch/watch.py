@@ -117,11 +117,14 @@ class Watch:
     @contextmanager
     def ignoring(self) -> Iterator[None]:
         """A context whose forward passes are not taken."""
-        before, self._collector.ignoring = self._collector.ignoring, True
+        if self._collector.ignoring:
+            yield
+            return
+        self._collector.pause()
         try:
             yield
         finally:
-            self._collector.ignoring = before
+            self._collector.resume()
 
     def note(self, text: str) -> None:
         """Adds a note to the snapshot, if it comes to one."""

@@ -101,6 +101,7 @@ class Tracer(TorchFunctionMode):
         # The thread of the pass that is recorded. A call of another thread may reach these hooks as well, also after the pass.
         self._thread: int | None = None
         self._error: Exception | None = None
+        self._paused_thread: int | None = None
         self._paused = False  # while a hook runs our own code
         self._handles: list[RemovableHandle] = []
         self._modes = 0
@@ -124,8 +125,18 @@ class Tracer(TorchFunctionMode):
         self.__enter__()  # type: ignore[no-untyped-call]
         self._thread = threading.get_ident()
 
+    def pause(self) -> None:
+        """What is computed from here on is not recorded, until `resume`."""
+        self._paused_thread, self._thread, self._paused = self._thread, None, True
+
+    def resume(self) -> None:
+        """The recording goes on, unless it has ended meanwhile."""
+        self._thread, self._paused_thread, self._paused = self._paused_thread, None, False
+
     def stop(self) -> None:
         """Ends the recording, and removes all hooks; safe to call twice."""
+        if self._paused_thread is not None:
+            self.resume()
         if self._thread is not None:
             leave_modes(self._modes)
         self._thread = None
