@@ -35,12 +35,15 @@ class Adapter(Protocol):
     @property
     def first(self) -> BatchRecord | None: ...
 
-    def evaluate(self, sink: Sink, progress: bool | None = None) -> None:
+    def evaluate(self, sink: Sink, progress: bool | None = None) -> Sequence[str]:
         """Runs one evaluation pass, and restores the model, random states and all else that it changed.
 
         Arguments:
             sink: called for each batch; the pinned instances come last.
             progress: whether to show a progress bar; None: on a terminal, if the pass takes more than a second.
+
+        Returns:
+            Notes for the snapshot: what was lost or odd in this pass, in words.
 
         Raises:
             ActiVisError: something of the pass cannot be recorded.

@@ -67,6 +67,18 @@ def choose(graph: schema.Graph, layers: Sequence[str] | None) -> list[str]:
     return [key for key in view.nodes if key in selected]
 
 
+def unrecordable(graph: schema.Graph, layers: Sequence[str] | None) -> list[str]:
+    """Keys of modules that a glob of `layers` matches, but that did not run or whose outputs have no axis of instances."""
+    view = _View(graph)
+    hits = [
+        node
+        for node in view.nodes.values()
+        if node.kind == "module" and not view.recordable(node) and (node.outputs or not view.children[node.key])
+        if any(_fits(node, glob) for pattern in layers or () for glob in (pattern.replace("[", "[[]"), pattern))
+    ]
+    return [node.key for node in hits]
+
+
 def matching(graph: schema.Graph, pattern: str) -> list[str]:
     """Keys of the nodes that one name or glob matches, as in `choose`.
 

@@ -193,7 +193,7 @@ class Recorder:
             progress: whether to show a progress bar; None: on a terminal, if the pass takes more than a second.
         """
         with self.guard(step), self.snapshot(step) as snapshot:
-            adapter.evaluate(snapshot.add, progress)
+            snapshot.collected.notes += adapter.evaluate(snapshot.add, progress)
             self.graph = adapter.graph
 
     @contextmanager

@@ -106,15 +106,18 @@ def test_a_width_that_changes_between_batches(tmp_path: Path) -> None:
     with ActiVisLogger(tmp_path, Widths(), batches, layers=["act", "head"]) as logger:
         logger.log(0)
         batches[1] = torch.randn(7, 3)
-        with pytest.warns(
-            ActiVisWarning, match=r"lost the snapshot of step 1; .*'act' gave .*\(7, 3\).*5\] was expected"
-        ):
-            logger.log(1)
+        logger.log(1)
         batches[1] = torch.randn(4, 5)
         logger.log(2)
     run = open_run(tmp_path)
-    assert run.steps == [0, 2]
+    assert run.steps == [0, 1, 2]
     assert run.latest.record.seen == 11
+    snapshot = run.snapshot(1)
+    assert snapshot.notes == ("The layer 'act' is unknown for 7 instances. It had 5 neurons at first, and has 3 now.",)
+    ids = np.asarray(snapshot.instances["id"])
+    assert np.array_equal(np.isnan(snapshot.activations("act")).all(1), ids >= 7)
+    assert not np.isnan(snapshot.activations("head")).any()
+    assert np.array_equal(np.isnan(np.array(snapshot.instances["x0"].to_pylist(), float)), ids >= 7)
 
 
 def test_maps_and_sequences_may_change_their_size(tmp_path: Path) -> None:
@@ -200,3 +203,36 @@ def test_a_loader_that_raises_half_way(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     assert run.steps == [0, 2]
     assert run.latest.record.seen == INSTANCES
+
+
+class Squeezed(nn.Module):
+    """Ends in squeeze(), which leaves a batch of one instance without any axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.head = nn.Linear(5, 4), nn.Linear(4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.hidden(x).relu()).squeeze()
+
+
+@pytest.mark.parametrize("size", [6, 13, 1])
+@pytest.mark.parametrize("column", [False, True])
+def test_a_last_batch_of_one_that_is_squeezed(tmp_path: Path, size: int, column: bool) -> None:
+    torch.manual_seed(0)
+    model, x = Squeezed().eval(), torch.randn(13, 5)
+    y = (torch.arange(13) % 2).float()
+    data = torch.utils.data.TensorDataset(x, y[:, None] if column else y)
+    loader = torch.utils.data.DataLoader(data, size)
+    with ActiVisLogger(tmp_path, model, loader, layers=["hidden", "head"], strict=True) as logger:
+        logger.log(0)
+    snapshot = open_run(tmp_path).latest
+    ids = np.asarray(snapshot.instances["id"])
+    assert sorted(ids) == list(range(13))
+    with torch.no_grad():
+        logits = model(x)
+        hidden = model.hidden(x).numpy()
+    losses = nn.functional.binary_cross_entropy_with_logits(logits, y, reduction="none").numpy()
+    assert np.array_equal(np.array(snapshot.instances["prediction"].to_pylist()), (logits > 0).numpy()[ids])
+    np.testing.assert_allclose(np.array(snapshot.instances["loss"].to_pylist()), losses[ids], atol=1e-4)
+    np.testing.assert_allclose(snapshot.activations("hidden"), hidden[ids], atol=2e-3)

@@ -4,7 +4,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -299,13 +299,13 @@ def test_numbers_that_other_threads_draw_are_not_drawn_again(tmp_path: Path, dat
     with ActiVisLogger(tmp_path, Net(), loader, strict=True) as logger, ThreadPoolExecutor(1) as pool:
         add = logger._capture.evaluate
 
-        def evaluate(take: Callable[..., None], progress: bool | None) -> None:
+        def evaluate(take: Callable[..., None], progress: bool | None) -> Sequence[str]:
             def slowly(*args: Any, **kwargs: Any) -> None:
                 begun.set()
                 drawn.wait(60)
                 take(*args, **kwargs)
 
-            add(slowly, progress)
+            return add(slowly, progress)
 
         logger._capture.evaluate = evaluate  # type: ignore[assignment, method-assign]
         future = pool.submit(draw)

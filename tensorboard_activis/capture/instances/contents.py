@@ -30,17 +30,24 @@ class Contents:
         self._thumbnails: Thumbnails | None = None
         self._clips: WavEncoder | None = None
         self._texts: bool | None = None
+        self._features: int | None = None
         self._user = UserColumns()
 
     @property
     def decided(self) -> tuple[Any, ...]:
         """What the first batch decided, for `decide_as` in another process."""
         thumbnails = None if self._thumbnails is None else self._thumbnails.decided
-        return thumbnails, None if self._clips is None else self._clips.sample_rate, self._texts, self._user.kinds
+        return (
+            thumbnails,
+            None if self._clips is None else self._clips.sample_rate,
+            self._texts,
+            self._user.kinds,
+            self._features,
+        )
 
     def decide_as(self, decided: tuple[Any, ...]) -> None:
         """Takes over what another process decided, instead of deciding by a first batch."""
-        thumbnails, rate, self._texts, self._user.kinds = decided
+        thumbnails, rate, self._texts, self._user.kinds, self._features = decided
         self._thumbnails = None if thumbnails is None else Thumbnails.from_decided(thumbnails)
         self._clips = None if rate is None else WavEncoder(rate)
 
@@ -66,7 +73,7 @@ class Contents:
             ActiVisError: there is not one value per instance, or columns differ from those of earlier batches.
         """
         text_columns = {} if pinned and texts is None else self._text_columns(texts, count)
-        others = _features(inputs) | self._user.convert(columns, count, partly=pinned)
+        others = _features(self._aligned(inputs)) | self._user.convert(columns, count, partly=pinned)
         return text_columns | {_USER + name: values for name, values in others.items()}
 
     def content_of(
@@ -95,9 +102,20 @@ class Contents:
             self._thumbnails = Thumbnails(inputs, channels)
         if self._thumbnails is not None:
             return {"image": _objects(self._thumbnails.encode(inputs[chosen]))}
+        inputs = self._aligned(inputs)
         if _is_features(inputs) and inputs.shape[1] <= MOST_FEATURES:
             return {"features": inputs[chosen].astype(np.float32)}
         return {}
+
+    def _aligned(self, inputs: Any) -> Any:
+        """The inputs; unknown features where a batch has another number of them than the first one."""
+        if not isinstance(inputs, np.ndarray) or not _is_features(inputs):
+            return inputs
+        if self._features is None:
+            self._features = inputs.shape[1]
+        return (
+            inputs if inputs.shape[1] == self._features else np.full((len(inputs), self._features), np.nan, np.float32)
+        )
 
     def columns(self, stored: Mapping[str, np.ndarray]) -> dict[str, pa.Array]:
         """Converts the columns of `columns_of_batch`, whole or in part, to Arrow, by their names in the table."""

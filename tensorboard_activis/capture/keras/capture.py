@@ -1,6 +1,6 @@
 """Evaluates a Keras model on the evaluation data and gives the activations of the chosen layers, batch by batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from types import FrameType
 from typing import Any, TypeVar
@@ -170,7 +170,7 @@ class KerasCapture:
             warn(f"ActiVis: {self._instances.problem}")
         self.first: BatchRecord | None = self._instances.first(first, captured)
 
-    def evaluate(self, sink: Sink, progress: bool | None = None) -> None:
+    def evaluate(self, sink: Sink, progress: bool | None = None) -> Sequence[str]:
         """Runs one evaluation pass, then restores the model and all random states.
 
         States of layers start with their values in training and are carried from batch to batch, as in `model.predict`.
@@ -199,6 +199,7 @@ class KerasCapture:
 
         random_stream = RandomStream(self._data.loaders)
         exclusively(lambda: within(passes, backend_variables_restored(self.model)))
+        return ()
 
     def _add(
         self,

@@ -1,10 +1,9 @@
 """Evaluates a torch model on the evaluation data, or watches the user's evaluation, and gives the activations batch by batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from tensorboard_activis import schema
@@ -109,15 +108,18 @@ class TorchCapture:
             raise ActiVisError("This process made no forward pass in evaluation mode, and others did.")
         return BatchRecord(self.recorded.as_arrays({}, 0), ids=[])
 
-    def evaluate(self, sink: Sink, progress: bool | None = None) -> None:
+    def evaluate(self, sink: Sink, progress: bool | None = None) -> Sequence[str]:
         """Runs one evaluation pass over the data and restores the model: a watch around a loop of our own.
 
         Arguments:
             sink: called for each batch; the pinned instances come last.
             progress: whether to show a progress bar; None: on a terminal, if the pass takes more than a second.
 
+        Returns:
+            Notes for the snapshot: which layers are left out, and why.
+
         Raises:
-            ActiVisError: a layer never ran in the pass, or its output has another shape than before.
+            ActiVisError: no layer ran in the pass.
         """
         data = self._data
         if data is None:
@@ -140,7 +142,7 @@ class TorchCapture:
             self._run_pinned(model, collector, sink, stream)
             return collector
 
-        self._check_absent(run_in_evaluation_mode(self.recorded.module, None, with_hooks))
+        return run_in_evaluation_mode(self.recorded.module, None, with_hooks).notes(self._processes)
 
     def watch(
         self,
@@ -177,7 +179,8 @@ class TorchCapture:
             )
 
         def finish(watch: Watch, collector: PassCollector) -> None:
-            self._check_absent(collector)
+            for note in collector.notes(self._processes):
+                watch.note(note)
             if self._pinned is not None and not dry:
                 guarded(lambda: self._run_pinned_alone(collector, snapshot.add, stream))
 
@@ -288,19 +291,6 @@ class TorchCapture:
         ids = ContentIds().for_batch(first_instances(first, 8))
         before, self._first_ids = self._first_ids, ids
         return not before or before[: len(ids)] == ids[: len(before)]
-
-    def _check_absent(self, collector: PassCollector) -> None:
-        """Checks that every layer ran for at least one instance, counted over all processes."""
-        names = [layer.name for layer in self.recorded.layers]
-        absent = [collector.absent.get(name, 0) for name in names]
-        counts = self._processes.sum(np.array([collector.evaluated, *absent])).tolist()
-        if not counts[0]:
-            raise ActiVisError("There was no forward pass in evaluation mode, in any process.")
-        for name, count in zip(names, counts[1:], strict=True):
-            if count and count == counts[0]:
-                raise ActiVisError(
-                    f"The layer {name!r} did not run in this evaluation. Leave it out of layers=, or name the module around it."
-                )
 
     def _checked_pinned(self, pinned: Batches) -> Batches:
         if not pinned.fixed_order:

@@ -17,7 +17,7 @@ from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
 from tensorboard_activis.capture.torch.model.modules import module_paths, output_tensors
 from tensorboard_activis.capture.torch.model.thread_state import leave_modes
-from tensorboard_activis.capture.torch.reduce import reduce_activations
+from tensorboard_activis.capture.torch.reduce import NoInstancesError, reduce_activations
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -34,6 +34,7 @@ class ActivationHooks:
 
     Attributes:
         calls: how often the last pass called each module and operator.
+        failures: layers that are left out from some pass on, with the reason: no row per instance, or another width.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ActivationHooks:
                 self._operators[location.module, location.call, location.operator, location.ordinal] = key, layer_output
             else:
                 self._modules[location.module, location.call].append((key, layer_output))
+        self.failures: dict[str, str] = {}
         self._handles: list[RemovableHandle] = []
         self._instances = 0
         self._mask: torch.Tensor | None = None
@@ -209,10 +211,25 @@ class ActivationHooks:
                 self._reduce(*wanted, outputs[wanted[1].location.key_path])
 
     def _reduce(self, key: str, layer_output: LayerOutput, tensor: Any) -> None:
+        if key in self.failures:
+            return
+        axes = layer_output.axes
         try:
-            self._activations[key] = reduce_activations(
-                tensor, layer_output.axes, self._instances, self._reducers[key], self._mask
+            if (
+                self._instances == 1
+                and isinstance(tensor, torch.Tensor)
+                and tensor.dim() == len(layer_output.raw_shape) - 1
+            ):
+                tensor = tensor.unsqueeze(axes.batch or 0)  # squeezed in a batch of one instance
+            self._activations[key] = values = reduce_activations(
+                tensor, axes, self._instances, self._reducers[key], self._mask
             )
+            width = layer_output.neurons
+            if values.shape[1] != width:
+                del self._activations[key]
+                raise NoInstancesError(f"It had {width} neurons at first, and has {values.shape[1]} now.")
+        except NoInstancesError as error:
+            self.failures[key] = str(error)
         except ActiVisError as error:
             self._error = self._error or type(error)(f"Layer {key!r}: {error}")
         except Exception as error:

@@ -3,41 +3,29 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.loss import _Loss
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis.capture.adapter import Sink
+from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
 from tensorboard_activis.capture.random_states import RandomStream
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
-from tensorboard_activis.capture.torch.data.batches import padding_mask, split_labels
+from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
 from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader
+from tensorboard_activis.capture.torch.forward_pass import Pass, batch_of_call
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
 from tensorboard_activis.capture.torch.model.evaluation_mode import is_own_pass
 from tensorboard_activis.capture.torch.recorded_model import RecordedModel, RunningRecording
 from tensorboard_activis.errors import ActiVisError
-
-
-@dataclass(frozen=True)
-class Pass:
-    """A forward pass that is over: what the model was called with, what it gave, and what its layers gave.
-
-    Attributes:
-        error: why the model could not be recorded before this pass, if so; there are no activations then.
-    """
-
-    batch: Batch
-    output: Any
-    activations: Mapping[str, torch.Tensor]
-    calls: CallCounts
-    error: Exception | None = None
 
 
 class PassCollector:
@@ -208,6 +196,31 @@ class PassCollector:
         taken, self.passes = self.passes, []
         return taken
 
+    def notes(self, processes: Processes) -> list[str]:
+        """What is to be said of the layers of this evaluation, in words; counted over all processes.
+
+        Raises:
+            ActiVisError: no layer could be recorded.
+        """
+        names = [layer.name for layer in self._recorded.layers]
+        counts = processes.sum(np.array([self.evaluated, *(self.absent[name] for name in names)])).tolist()
+        if not counts[0]:
+            raise ActiVisError("There was no forward pass in evaluation mode, in any process.")
+        failures = {} if self._hooks is None else self._hooks.failures
+        notes = [self._recorded.left_out] if self._recorded.left_out else []
+        absent = [name for name, count in zip(names, counts[1:], strict=True) if count == counts[0]]
+        for name in absent:
+            reason = failures.get(name, "It did not run in this evaluation.")
+            notes.append(
+                f"The layer {name!r} is unknown. {reason} Leave it out of layers=, or name the module around it."
+            )
+        for name, count in zip(names, counts[1:], strict=True):
+            if name in failures and name not in absent:
+                notes.append(f"The layer {name!r} is unknown for {count:,} instances. {failures[name]}")
+        if names and len(absent) == len(names):
+            raise ActiVisError(" ".join(notes))
+        return notes
+
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""
         return self._stream.run(lambda: self._reader.read(batch))
@@ -351,7 +364,7 @@ class PassCollector:
             self._on_error(error)
 
     def _start_pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._call = self._call_batch(args, kwargs)
+        self._call = batch_of_call(args, kwargs, self._batch, self._axis)
         if self._running is not None:
             self._running.stop()
             self._running = None
@@ -401,23 +414,3 @@ class PassCollector:
             self._guarded(work)
         finally:
             self.ignoring = False
-
-    def _call_batch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Batch:
-        """The batch that a call of the model is for."""
-        named = dict(kwargs)
-        labels = split_labels(named)
-        tensors = [tensor for tensor in all_tensors([args, named]) if tensor.dim()]
-        if not tensors:
-            raise ActiVisError("The model was called without a tensor, so its instances cannot be told.")
-        instances = tensors[0].shape[min(self._axis, tensors[0].dim() - 1)]
-        if self._batch is not None and any(self._batch.instances in tensor.shape for tensor in tensors):
-            instances = self._batch.instances
-        mask = padding_mask(kwargs, instances)
-        if (
-            mask is None
-            and self._batch is not None
-            and instances == self._batch.instances
-            and self._batch.mask is not None
-        ):
-            mask = self._batch.mask.to(tensors[0].device)
-        return Batch(args, kwargs, labels, instances, mask)

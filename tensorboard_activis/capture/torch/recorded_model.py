@@ -11,12 +11,13 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
-from tensorboard_activis.capture.layers import choose, feed_relu
+from tensorboard_activis.capture.layers import choose, feed_relu, unrecordable
 from tensorboard_activis.capture.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, likely_reducer, reducer_name
-from tensorboard_activis.capture.torch.data.batch import Batch, first_instances, map_tensors
+from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
+from tensorboard_activis.capture.torch.graph.changing_axes import with_changing_axes
 from tensorboard_activis.capture.torch.graph.execution_paths import ExecutionPaths
 from tensorboard_activis.capture.torch.graph.export import exported_graph
 from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, Recording
@@ -27,8 +28,20 @@ from tensorboard_activis.capture.torch.model.parameters import is_lazy, is_shard
 from tensorboard_activis.capture.torch.reduce import reduce_activations
 from tensorboard_activis.errors import ConfigurationError, warn
 
-#: Instances in the forward pass that records the graph. A size that is rare for other axes, so that it shows the batch axis.
-_RECORDED_INSTANCES = 11
+#: Instances in the forward passes that record the graph: sizes that are rare for other axes. The first two that are no other size
+#: of the inputs or of a weight are taken.
+_TRACE_SIZES = (11, 7, 13, 5, 9, 17)
+
+
+def trace_sizes(batch: Batch, model: nn.Module) -> tuple[int, int]:
+    """The larger and the smaller number of instances of the two passes that record the graph of the model on this batch."""
+    inputs = all_tensors([batch.args, batch.kwargs])
+    weights = [each for each in model.parameters() if not nn.parameter.is_lazy(each)]
+    taken = {size for each in (*inputs, *weights) for size in each.shape} - {batch.instances}
+    possible = [size for size in _TRACE_SIZES if size <= batch.instances] or [batch.instances]
+    rare = [size for size in possible if size not in taken]
+    chosen = sorted([*rare, *(size for size in possible if size in taken)][:2], reverse=True)
+    return chosen[0], chosen[1] if len(chosen) > 1 else max(1, chosen[0] - 1)
 
 
 class RecordedModel:
@@ -45,6 +58,7 @@ class RecordedModel:
         sharded: whether its parameters are spread over several processes.
         layers: whose activations are recorded; empty before the graph is recorded.
         probabilities: whether the model's outputs are probabilities; None if its graph does not show it.
+        left_out: which layers a glob of the user matches that cannot be recorded, in words; "" if none.
 
     Raises:
         ConfigurationError: the model cannot be recorded, or an argument is wrong.
@@ -85,6 +99,7 @@ class RecordedModel:
         self._reducers: dict[str, Reducer] = {}
         self.layers: tuple[schema.LayerInfo, ...] = ()
         self.probabilities: bool | None = None
+        self.left_out = ""
 
     @property
     def is_recorded(self) -> bool:
@@ -137,7 +152,7 @@ class RecordedModel:
         assert self._execution_paths is not None
 
         def inputs(shortened: bool) -> tuple[tuple[Any, ...], dict[str, Any], int]:
-            selected = first_instances(batch, _RECORDED_INSTANCES) if shortened else batch
+            selected = first_instances(batch, max(_TRACE_SIZES[:2])) if shortened else batch
             return selected.args, selected.kwargs, selected.instances
 
         if not self.sharded:  # all processes would have to record again together
@@ -167,28 +182,46 @@ class RecordedModel:
         return replace(batch, args=map_tensors(batch.args, move), kwargs=map_tensors(batch.kwargs, move), mask=mask)
 
     def _recorded(self, batch: Batch) -> tuple[Recording, Batch]:
+        """Records two passes of different numbers of instances, which show the instance axes; one over the batch if that fails."""
         model = self.initialized()
-        example = first_instances(batch, _RECORDED_INSTANCES)
+        larger, smaller = trace_sizes(batch, model)
+        example = first_instances(batch, larger)
         if example.instances < batch.instances:
             try:
-                return Tracer(model, example.instances).run(example.args, example.kwargs), example
+                recording = Tracer(model, larger).run(example.args, example.kwargs)
+                return self._with_second_pass(model, recording, batch, smaller), example
             except Exception:  # reported below, unless it was the small batch that failed
                 pass
         tracer = Tracer(model, batch.instances)
         try:
-            return tracer.run(batch.args, batch.kwargs), batch
+            recording = tracer.run(batch.args, batch.kwargs)
         except Exception as error:
             raise ConfigurationError(
                 f"The model's forward pass failed on the first batch of data, in {tracer.failed_in}: "
                 f"{type(error).__name__}: {error}. Check that data yields what the model takes; if a batch holds more, "
                 "give unpack=, a function of the batch that returns (inputs, labels)."
             ) from error
+        return self._with_second_pass(model, recording, batch, smaller), batch
+
+    def _with_second_pass(self, model: nn.Module, recording: Recording, batch: Batch, smaller: int) -> Recording:
+        if smaller >= batch.instances:
+            return recording
+        fewer = first_instances(batch, smaller)
+        try:
+            return with_changing_axes(recording, Tracer(model, smaller).run(fewer.args, fewer.kwargs))
+        except Exception:  # it fails on so few instances: what one pass shows has to do
+            return recording
 
     def decide(self, recording: Recording, exported: schema.Graph | None = None) -> Mapping[str, Reducer]:
         """Decides the layers by a recorded pass; returns their reducers, by name."""
         names = choose(recording.graph, self._chosen)
+        left_out = unrecordable(recording.graph, self._chosen)
+        if left_out:
+            shown = ", ".join(left_out[:10]) + (", …" if len(left_out) > 10 else "")
+            self.left_out = f"Left out, because they did not run or their outputs have no row per instance: {shown}."
         reducers = layer_reducers(recording.graph, names, self.reducer)
-        self._layer_outputs = {name: recording.layer_outputs[name] for name in names}
+        layer_outputs = recording.layer_outputs
+        self._layer_outputs = {name: layer_outputs[name] for name in names}
         self._reducers = {name: reducers[name] for name in names}
         graph = recording.graph if exported is None else exported
         nodes, feeding = {node.key: node for node in graph.nodes}, feed_relu(graph, names)

@@ -12,6 +12,10 @@ from tensorboard_activis.capture.torch.model.modules import TensorOrPacked
 from tensorboard_activis.errors import ActiVisError
 
 
+class NoInstancesError(ActiVisError):
+    """An output does not have one row per instance."""
+
+
 def torch_convert(values: np.ndarray) -> np.ndarray:
     """float32 to float16, as `summarize.float16.Convert`."""
     result: np.ndarray = torch.from_numpy(np.ascontiguousarray(values)).to(torch.float16).numpy()
@@ -34,7 +38,8 @@ def reduce_activations(
         float32 [instances, neurons], on the same device.
 
     Raises:
-        ActiVisError: the output does not have one row per instance.
+        NoInstancesError: the output does not have one row per instance.
+        ActiVisError: the reducer cannot be used.
     """
     if isinstance(tensor, PackedSequence):
         tensor, lengths = pad_packed_sequence(tensor, batch_first=True)
@@ -52,7 +57,7 @@ def reduce_activations(
     rank = tensor.dim()
     batch = 0 if axes.batch is None else axes.batch
     if rank == 0 or batch >= rank or tensor.shape[batch] != instances:
-        raise ActiVisError(
+        raise NoInstancesError(
             f"An output of shape {tuple(tensor.shape)} does not have one row for each of {instances} instances."
         )
     if rank == 1:

@@ -15,8 +15,9 @@ from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.torch.data.batch import Batch, map_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches
+from tensorboard_activis.capture.torch.forward_pass import Pass
 from tensorboard_activis.capture.torch.model.evaluation_mode import eager_mode
-from tensorboard_activis.capture.torch.passes import Pass, PassCollector
+from tensorboard_activis.capture.torch.passes import PassCollector
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
 #: Forward passes without `batch` from which on a loop is taken for one that has no labels.

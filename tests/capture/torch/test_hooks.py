@@ -11,7 +11,6 @@ from torch.nn import functional
 from tensorboard_activis.capture.torch.graph.tracer import record
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
 from tensorboard_activis.capture.torch.model.evaluation_mode import evaluation_mode
-from tensorboard_activis.errors import ActiVisError
 
 
 class Net(nn.Module):
@@ -170,13 +169,24 @@ def test_quantized_layers() -> None:
     assert torch.equal(activations_of(quantized, ["0"], x)["0"], quantized[0](x))
 
 
-def test_a_width_that_changes_is_told() -> None:
+def test_a_layer_without_a_row_per_instance_is_left_out() -> None:
     class Odd(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x[:6] * 1 if x.shape[0] == 9 else x * 1
 
-    with pytest.raises(ActiVisError, match=r"Layer '0/mul': An output of shape \(6, 3\)"):
-        activations_of(nn.Sequential(Odd()), ["0/mul"], torch.randn(9, 3))
+    model, x = nn.Sequential(Odd(), nn.Linear(3, 2)), torch.randn(9, 3)
+    with evaluation_mode(model):
+        recording = record(model, (x[:7],), {}, 7)
+        names = ["0/mul", "0"]
+        layer_outputs = {name: recording.layer_outputs[name] for name in names}
+        with ActivationHooks(model, layer_outputs, dict.fromkeys(names, "mean")) as hooks:
+            hooks.start(9)
+            model(x)
+            assert not hooks.stop()
+            assert "An output of shape (6, 3)" in hooks.failures["0/mul"]
+            hooks.start(7)
+            model(x[:7])
+            assert not hooks.stop()  # from then on
 
 
 def test_hooks_are_gone_after_a_fault() -> None:

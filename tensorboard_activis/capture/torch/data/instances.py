@@ -61,6 +61,7 @@ class InstanceReader:
         if scores is None and self._labelled_positions is not None:
             self._labelled_positions, scores = None, find_scores(output, instances)
         width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[-1])
+        self._width = width
         if task not in ("none", "regression", "ranking"):
             check_width(class_names, width)
         self._labels = Labels(
@@ -130,6 +131,8 @@ class InstanceReader:
             outputs = torch_token_scores(scores, label_tensor, mask, causal=self._causal)
         elif scores is not None:
             outputs = scores.float().numpy(force=True)
+        elif self._width is not None and positions is None:  # this batch has none, others have: they are unknown
+            outputs = np.full((instances or batch.instances, self._width), np.nan, np.float32)
         record = BatchRecord(
             activations, metadata.ids, labels, outputs, metadata.columns, metadata.texts, pinned=pinned
         )

@@ -19,12 +19,13 @@ def find_scores(output: Any, instances: int, positions: int | None = None) -> to
         [instances, classes] or [instances], with `positions` [instances, positions, classes]; None if the output is something else
         (a map, a sequence).
     """
+    everything = [(key_path, tensor) for key_path, tensor in nested_tensors(output) if isinstance(tensor, torch.Tensor)]
+    if len(everything) == instances == 1 and positions is None and everything[0][1].dim() < 2:
+        everything = [
+            (everything[0][0], everything[0][1].reshape(1, -1))
+        ]  # squeezed, as by a model that ends in squeeze()
     # A tensor without axes is a loss, which many models put before their logits.
-    tensors = [
-        (key_path, tensor)
-        for key_path, tensor in nested_tensors(output)
-        if isinstance(tensor, torch.Tensor) and tensor.dim()
-    ]
+    tensors = [(key_path, tensor) for key_path, tensor in everything if tensor.dim()]
     logits = [tensor for key_path, tensor in tensors if "logits" in key_path]
     for tensor in logits or [tensor for _, tensor in tensors[:1]]:
         if tensor.shape[0] != instances or tensor.is_complex() or tensor.is_nested:

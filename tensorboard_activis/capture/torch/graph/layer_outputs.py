@@ -34,15 +34,26 @@ class LayerOutput:
 
     Attributes:
         location: where it comes up in a forward pass.
-        shape: with a batch axis of its own, also where `axes.flattened`.
+        raw_shape: of the raw tensor.
         axes: of the raw tensor.
         instances: in the recorded batch.
     """
 
     location: TensorLocation
-    shape: tuple[int, ...]
+    raw_shape: tuple[int, ...]
     axes: Axes
     instances: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """With a batch axis of its own, also where `axes.flattened`."""
+        return self.axes.unflattened(self.raw_shape, self.instances)[0]
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        shape, axes = self.axes.unflattened(self.raw_shape, self.instances)
+        return shape[axes.neuron_axis(len(shape))] if len(shape) > 1 else 1
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,17 @@ class Recording:
 
     Attributes:
         graph: of the model.
-        layer_outputs: by key of the node, of all nodes whose output is one tensor with a batch axis.
+        outputs: by key of the node, of all nodes whose output is one tensor.
         output: of the model.
         calls: how often each module and operator was called.
     """
 
     graph: schema.Graph
-    layer_outputs: Mapping[str, LayerOutput]
+    outputs: Mapping[str, LayerOutput]
     output: Any
     calls: CallCounts
+
+    @property
+    def layer_outputs(self) -> dict[str, LayerOutput]:
+        """Those of `outputs` that have a batch axis, so that they can be layers."""
+        return {key: output for key, output in self.outputs.items() if output.axes.batch is not None}

@@ -30,6 +30,7 @@ from tensorboard_activis.capture.torch.model.modules import (
     module_paths,
     nested_tensors,
     output_tensors,
+    runs_own_forward,
     type_name,
 )
 from tensorboard_activis.capture.torch.model.thread_state import leave_modes
@@ -97,7 +98,7 @@ class Tracer(TorchFunctionMode):
         self._running: list[_RunningModule] = []
         self._tracked_tensors: dict[int, _TrackedTensor] = {}
         self._builder = GraphBuilder(self._modules_by_path)
-        self._layer_outputs: dict[str, LayerOutput] = {}
+        self._outputs: dict[str, LayerOutput] = {}
         # The thread of the pass that is recorded. A call of another thread may reach these hooks as well, also after the pass.
         self._thread: int | None = None
         self._error: Exception | None = None
@@ -161,7 +162,7 @@ class Tracer(TorchFunctionMode):
         if self._error is not None:
             raise self._error
         self._add_outputs(output)
-        return Recording(self._builder.graph(self._stack.calls), self._layer_outputs, output, self.calls)
+        return Recording(self._builder.graph(self._stack.calls), self._outputs, output, self.calls)
 
     @property
     def calls(self) -> CallCounts:
@@ -287,7 +288,7 @@ class Tracer(TorchFunctionMode):
         if not isinstance(tensor, torch.Tensor):
             return Axes(0, 2)  # packed sequences, when they are padded
         value = self._tracked(tensor)
-        if value is not None and id(tensor) in running.tensor_ids and not is_builtin(module):
+        if value is not None and id(tensor) in running.tensor_ids and not runs_own_forward(module):
             return value.axes  # propagated through the operators inside, which have no nodes
         input_axes = [(value.tensor.shape, value.axes) for value in running.inputs]
         return axes_after_module(module, key_path, torch.Size(_sizes(tensor)), input_axes, self._instances)
@@ -303,7 +304,7 @@ class Tracer(TorchFunctionMode):
         """Makes a module one node: removes the nodes inside it."""
         self._builder.remove(children)
         for child in children:
-            self._layer_outputs.pop(child, None)
+            self._outputs.pop(child, None)
         for tensor_id in running.tensor_ids:
             value = self._tracked_tensors[tensor_id]
             if value.producer in children:
@@ -381,11 +382,9 @@ class Tracer(TorchFunctionMode):
         return self._tracked_tensors.get(id(data))
 
     def _add_layer_output(self, key: str, tensor: TensorOrPacked, axes: Axes, location: TensorLocation) -> None:
-        if axes.batch is not None:
-            shape, _ = axes.unflattened(_sizes(tensor), self._instances)
-            self._layer_outputs[key] = LayerOutput(location, shape, axes, self._instances)
-            if self._on_output is not None:
-                self._on_output(key, tensor, axes)
+        self._outputs[key] = LayerOutput(location, _sizes(tensor), axes, self._instances)
+        if axes.batch is not None and self._on_output is not None:
+            self._on_output(key, tensor, axes)
 
     def _shape(self, tensor: TensorOrPacked, axes: Axes) -> schema.Shape:
         unflattened, axes = axes.unflattened(_sizes(tensor), self._instances)

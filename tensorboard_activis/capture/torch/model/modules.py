@@ -69,6 +69,12 @@ def is_builtin(module: nn.Module) -> bool:
     )
 
 
+def runs_own_forward(module: nn.Module) -> bool:
+    """Whether this is a layer that torch provides, with torch's own forward: a subclass may permute or squeeze in its own."""
+    owner = next((base for base in type(module).__mro__ if "forward" in vars(base)), nn.Module)
+    return is_builtin(module) and owner.__module__.startswith(("torch.nn.", "torch.ao.nn."))
+
+
 TensorOrPacked = torch.Tensor | PackedSequence
 
 

@@ -100,11 +100,22 @@ def test_a_recorded_layer_that_some_batches_leave_out(tmp_path: Path) -> None:
     assert not np.isnan(snapshot.activations("head")).any()
 
 
-def test_a_layer_that_no_batch_goes_through_costs_the_snapshot(tmp_path: Path) -> None:
+def test_a_layer_that_no_batch_goes_through_is_unknown(tmp_path: Path) -> None:
+    batches = [HARD]
+    with ActiVisLogger(tmp_path, Exits(), batches, layers=["deep", "head"], strict=True) as logger:
+        batches[0] = EASY
+        logger.log(0)
+    snapshot = open_run(tmp_path).latest
+    assert any("'deep' is unknown. It did not run" in note for note in snapshot.notes)
+    assert np.isnan(snapshot.activations("deep")).all()
+    assert not np.isnan(snapshot.activations("head")).any()
+
+
+def test_a_pass_in_which_no_layer_runs_costs_the_snapshot(tmp_path: Path) -> None:
     batches = [HARD]
     with ActiVisLogger(tmp_path, Exits(), batches, layers=["deep"], strict=True) as logger:
         batches[0] = EASY
-        with pytest.raises(ActiVisError, match="'deep' did not run in this evaluation"):
+        with pytest.raises(ActiVisError, match="'deep' is unknown. It did not run in this evaluation"):
             logger.log(0)
 
 

@@ -1,0 +1,52 @@
+"""A forward pass of the model: the batch that it was called with, and what it gave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
+from tensorboard_activis.capture.torch.data.batches import padding_mask, split_labels
+from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
+from tensorboard_activis.errors import ActiVisError
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A forward pass that is over: what the model was called with, what it gave, and what its layers gave.
+
+    Attributes:
+        error: why the model could not be recorded before this pass, if so; there are no activations then.
+    """
+
+    batch: Batch
+    output: Any
+    activations: Mapping[str, torch.Tensor]
+    calls: CallCounts
+    error: Exception | None = None
+
+
+def batch_of_call(args: tuple[Any, ...], kwargs: dict[str, Any], begun: Batch | None, axis: int) -> Batch:
+    """The batch that a call of the model is for.
+
+    Arguments:
+        args, kwargs: of the call.
+        begun: the batch that was begun before, if any.
+        axis: of the instances in the first input.
+
+    Raises:
+        ActiVisError: there is no tensor that tells the number of instances.
+    """
+    named = dict(kwargs)
+    labels = split_labels(named)
+    tensors = [tensor for tensor in all_tensors([args, named]) if tensor.dim()]
+    if not tensors:
+        raise ActiVisError("The model was called without a tensor, so its instances cannot be told.")
+    instances = tensors[0].shape[min(axis, tensors[0].dim() - 1)]
+    if begun is not None and any(begun.instances in tensor.shape for tensor in tensors):
+        instances = begun.instances
+    mask = padding_mask(kwargs, instances)
+    if mask is None and begun is not None and begun.mask is not None and instances == begun.instances:
+        mask = begun.mask.to(tensors[0].device)
+    return Batch(args, kwargs, labels, instances, mask)
