@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.loss import _Loss
@@ -23,6 +22,7 @@ from tensorboard_activis.capture.torch.data.instances import InstanceReader, Pas
 from tensorboard_activis.capture.torch.forward_pass import Pass, batch_of_call
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
+from tensorboard_activis.capture.torch.layer_notes import layer_notes
 from tensorboard_activis.capture.torch.model.evaluation_mode import is_own_pass
 from tensorboard_activis.capture.torch.recorded_model import RecordedModel, RunningRecording
 from tensorboard_activis.errors import ActiVisError
@@ -197,29 +197,9 @@ class PassCollector:
         return taken
 
     def notes(self, processes: Processes) -> list[str]:
-        """What is to be said of the layers of this evaluation, in words; counted over all processes.
-
-        Raises:
-            ActiVisError: no layer could be recorded.
-        """
-        names = [layer.name for layer in self._recorded.layers]
-        counts = processes.sum(np.array([self.evaluated, *(self.absent[name] for name in names)])).tolist()
-        if not counts[0]:
-            raise ActiVisError("There was no forward pass in evaluation mode, in any process.")
+        """What is to be said of the layers of this evaluation; see `layer_notes`."""
         failures = {} if self._hooks is None else self._hooks.failures
-        notes = [self._recorded.left_out] if self._recorded.left_out else []
-        absent = [name for name, count in zip(names, counts[1:], strict=True) if count == counts[0]]
-        for name in absent:
-            reason = failures.get(name, "It did not run in this evaluation.")
-            notes.append(
-                f"The layer {name!r} is unknown. {reason} Leave it out of layers=, or name the module around it."
-            )
-        for name, count in zip(names, counts[1:], strict=True):
-            if name in failures and name not in absent:
-                notes.append(f"The layer {name!r} is unknown for {count:,} instances. {failures[name]}")
-        if names and len(absent) == len(names):
-            raise ActiVisError(" ".join(notes))
-        return notes
+        return layer_notes(self._recorded, self.evaluated, self.absent, failures, processes)
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""

@@ -7,7 +7,6 @@ torch.jit.trace and torch.export this works for every model that runs; its limit
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,10 +18,11 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.torch.graph.axes import Axes, axes_after_module, axes_after_operator, axes_of_input
 from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
-from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack, Frame
+from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.graph.indexing import axes_after_indexing
 from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, Recording, TensorLocation
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
+from tensorboard_activis.capture.torch.graph.tracked import RunningModule, TrackedTensor
 from tensorboard_activis.capture.torch.model.modules import (
     TensorOrPacked,
     argument_names,
@@ -52,26 +52,6 @@ def record_graph(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any
     return record(model, args, kwargs, instances).graph
 
 
-@dataclass(frozen=True)
-class _TrackedTensor:
-    """A tensor that depends on the input, and the key of the node that made it. Referenced here, so that its `id` is not reused."""
-
-    tensor: torch.Tensor
-    producer: str
-    axes: Axes
-
-
-@dataclass
-class _RunningModule:
-    """A module call that is running: its inputs that depend on the data, and the ids of the tensors made in it."""
-
-    frame: Frame
-    inputs: list[_TrackedTensor]
-    shapes: str
-    tensor_ids: set[int] = field(default_factory=set)
-    child_ran: bool = False
-
-
 class Tracer(TorchFunctionMode):
     """Records one forward pass of a model.
 
@@ -95,8 +75,8 @@ class Tracer(TorchFunctionMode):
         self._instances = instances
         self._modules_by_path = module_paths(model)
         self._stack = CallStack()
-        self._running: list[_RunningModule] = []
-        self._tracked_tensors: dict[int, _TrackedTensor] = {}
+        self._running: list[RunningModule] = []
+        self._tracked_tensors: dict[int, TrackedTensor] = {}
         self._builder = GraphBuilder(self._modules_by_path)
         self._outputs: dict[str, LayerOutput] = {}
         # The thread of the pass that is recorded. A call of another thread may reach these hooks as well, also after the pass.
@@ -193,7 +173,7 @@ class Tracer(TorchFunctionMode):
                 key = self._builder.unused_key(f"/{name}{key_path}")
                 axes = axes_of_input(tensor.shape, self._instances)
                 self._builder.add(DraftNode(key, "", "input", "input", outputs=(self._shape(tensor, axes),)))
-                self._tracked_tensors[id(tensor)] = _TrackedTensor(tensor, key, axes)
+                self._tracked_tensors[id(tensor)] = TrackedTensor(tensor, key, axes)
 
     def _add_outputs(self, output: Any) -> None:
         for key_path, tensor in output_tensors(output):
@@ -236,7 +216,7 @@ class Tracer(TorchFunctionMode):
         del self._running[len(self._stack.frames) - 1 :]
         inputs = [value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None]
         shapes = ", ".join(_describe_tensor(tensor) for _, tensor in nested_tensors([args, kwargs])) or "no tensor"
-        self._running.append(_RunningModule(frame, inputs, shapes))
+        self._running.append(RunningModule(frame, inputs, shapes))
         for key, (outer, call, parent) in self._stack.containers.items():
             self._builder.add(DraftNode(key, parent, "module", type_name(self._modules_by_path[outer]), outer, call))
         self._builder.add(DraftNode(frame.key, frame.parent, "module", type_name(module), path, frame.call))
@@ -253,7 +233,7 @@ class Tracer(TorchFunctionMode):
             if self._running:
                 self._running[-1].tensor_ids |= running.tensor_ids
 
-    def _finish_module(self, module: nn.Module, running: _RunningModule, output: Any) -> None:
+    def _finish_module(self, module: nn.Module, running: RunningModule, output: Any) -> None:
         """Adds the outputs of a module that has run, and its edges unless it has nodes inside."""
         frame = running.frame
         children = self._builder.children(frame.key)
@@ -283,7 +263,7 @@ class Tracer(TorchFunctionMode):
                 self._track(tensor, key, axes, running)
         self._builder.drafts[frame.key].outputs = tuple(shapes)
 
-    def _axes_after(self, module: nn.Module, running: _RunningModule, key_path: str, tensor: TensorOrPacked) -> Axes:
+    def _axes_after(self, module: nn.Module, running: RunningModule, key_path: str, tensor: TensorOrPacked) -> Axes:
         """Axes of an output tensor of a module that is one node."""
         if not isinstance(tensor, torch.Tensor):
             return Axes(0, 2)  # packed sequences, when they are padded
@@ -300,7 +280,7 @@ class Tracer(TorchFunctionMode):
         value = self._tracked(tensor)
         return value.axes if value is not None else axes_of_input(torch.Size(_sizes(tensor)), self._instances)
 
-    def _merge_into_single_node(self, key: str, children: set[str], running: _RunningModule) -> None:
+    def _merge_into_single_node(self, key: str, children: set[str], running: RunningModule) -> None:
         """Makes a module one node: removes the nodes inside it."""
         self._builder.remove(children)
         for child in children:
@@ -308,7 +288,7 @@ class Tracer(TorchFunctionMode):
         for tensor_id in running.tensor_ids:
             value = self._tracked_tensors[tensor_id]
             if value.producer in children:
-                self._tracked_tensors[tensor_id] = _TrackedTensor(value.tensor, key, value.axes)
+                self._tracked_tensors[tensor_id] = TrackedTensor(value.tensor, key, value.axes)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
@@ -322,7 +302,7 @@ class Tracer(TorchFunctionMode):
             self._unobserved(lambda: self._add_operator(func, args, kwargs, inputs, output))
         return output
 
-    def _add_operator(self, func: Any, args: Any, kwargs: Any, inputs: list[_TrackedTensor], output: Any) -> None:
+    def _add_operator(self, func: Any, args: Any, kwargs: Any, inputs: list[TrackedTensor], output: Any) -> None:
         """Adds a node for an operator, and edges from the nodes of its inputs. Without a node, it passes its inputs on."""
         name = operator_name(func)
         if is_counted(name):
@@ -367,16 +347,16 @@ class Tracer(TorchFunctionMode):
         for (_, tensor), axes in zip(outputs, all_axes, strict=True):
             self._track(tensor, key, axes, running)
 
-    def _track(self, tensor: TensorOrPacked, producer: str, axes: Axes, running: _RunningModule) -> None:
+    def _track(self, tensor: TensorOrPacked, producer: str, axes: Axes, running: RunningModule) -> None:
         """Registers a tensor as output of a node."""
         data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
         if not isinstance(tensor, torch.Tensor):
             # Packed sequences are sorted by length, unless they came in that order.
             axes = Axes(None, data.dim() - 1, gathered=tensor.sorted_indices is not None)
-        self._tracked_tensors[id(data)] = _TrackedTensor(data, producer, axes)
+        self._tracked_tensors[id(data)] = TrackedTensor(data, producer, axes)
         running.tensor_ids.add(id(data))
 
-    def _tracked(self, tensor: TensorOrPacked) -> _TrackedTensor | None:
+    def _tracked(self, tensor: TensorOrPacked) -> TrackedTensor | None:
         """What is known of a tensor; None if it does not depend on the input."""
         data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
         return self._tracked_tensors.get(id(data))
