@@ -67,7 +67,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
 
     Arguments:
         data: evaluation data, as in `ActiVisLogger`, for passes of `forward` besides the trainer's own, at the end of epochs;
-            not under FSDP 1 and DeepSpeed's stage 3. None: the trainer's validation is watched.
+            not under FSDP 1 and DeepSpeed's stage 3, like `pinned`. None: the trainer's validation is watched.
         log_dir: run directory; what is written goes to `activis` inside it. None: that of the trainer's TensorBoardLogger,
             so that the run lies beside its scalars.
         every_n_epochs: epochs from one snapshot to the next: the first validation after so many is logged. None: every
@@ -126,7 +126,7 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
                 warn(problem)
             self._warned = problem is not None
             return
-        check_own_passes(trainer, pl_module)
+        check_own_passes(trainer, pl_module, "data")
         self._directory = of_first_process(log_directory(self._log_dir, trainer), trainer)
         within(lambda: self._open("", trainer, pl_module), trainer.precision_plugin.val_step_context())  # autocast, say
 
@@ -232,6 +232,8 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
 
     def _open_all(self, trainer: Any, module: Any) -> list[ValidationSet]:
         """The sets of the validation; makes the loggers that they do not have yet."""
+        if self._options["pinned"] is not None:
+            check_own_passes(trainer, module, "pinned")
         sets = validation_sets(trainer, unpacked=self._options["unpack"] is not None)
         if sets and not self._loggers:
             directory = log_directory(self._log_dir, trainer)

@@ -141,9 +141,11 @@ def test_errors_come_before_training(tmp_path: Path, options: dict[str, Any], me
     fit(tmp_path, ActiVisCallback(log_dir=tmp_path / "run"), max_epochs=1)  # the directory is free again
 
 
-def test_a_module_without_forward(tmp_path: Path) -> None:
-    made = trainer(tmp_path, ActiVisCallback(X, log_dir=tmp_path))
-    with pytest.raises(ConfigurationError, match=r"Headless has no forward.*Define forward\(self, x\)"):
+@pytest.mark.parametrize("keyword", ["data", "pinned"])
+def test_passes_of_a_module_without_forward(tmp_path: Path, keyword: str) -> None:
+    chosen: Any = {keyword: X}
+    made = trainer(tmp_path, ActiVisCallback(log_dir=tmp_path, **chosen))
+    with pytest.raises(ConfigurationError, match=rf"Headless has no forward.* {keyword}=\. Define forward\(self, x\)"):
         made.fit(Headless(), loader(), loader())
 
 

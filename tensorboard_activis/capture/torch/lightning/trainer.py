@@ -45,17 +45,19 @@ def of_first_process(directory: str, trainer: Any) -> str:
     return str(trainer.strategy.broadcast(directory)) if log_together(trainer) else directory
 
 
-def check_own_passes(trainer: Any, module: Any) -> None:
+def check_own_passes(trainer: Any, module: Any, keyword: str) -> None:
     """Checks that the module can be run outside of its steps.
+
+    Arguments:
+        keyword: of the instances that it would be run on.
 
     Raises:
         ConfigurationError: it has no forward, or its parameters are spread over processes.
     """
     if _is_inherited(type(module).forward):
         raise ConfigurationError(
-            f"{type(module).__name__} has no forward, which is what runs over data=. Define forward(self, x) as the way from "
-            "a batch's inputs to the logits, and let the steps call it. Or leave data= out: then the trainer's validation is "
-            "watched."
+            f"{type(module).__name__} has no forward, which is what runs over {keyword}=. Define forward(self, x) as the way "
+            f"from a batch's inputs to the logits. Or leave {keyword}= out: the trainer's validation is watched without it."
         )
     names = {base.__name__ for base in type(trainer.strategy).__mro__}
     sharded = next((name for name in _SHARDED if name in names), None)
@@ -63,9 +65,9 @@ def check_own_passes(trainer: Any, module: Any) -> None:
     whole = sharded is None or (sharded == "DeepSpeedStrategy" and not trainer.strategy.zero_stage_3)
     if trainer.world_size > 1 and not whole:
         raise ConfigurationError(
-            f"Under {sharded} no process has the whole model, and the module cannot be run over data= outside of its steps. "
-            "Leave data= out: then the trainer's validation is watched. Or train with ModelParallelStrategy (fully_shard) or "
-            "strategy='ddp'."
+            f"Under {sharded} no process has the whole model, and the module cannot be run over {keyword}= outside of its steps. "
+            f"Leave {keyword}= out: the trainer's validation is watched without it. Or train with ModelParallelStrategy "
+            "(fully_shard) or strategy='ddp'."
         )
 
 
