@@ -126,3 +126,32 @@ def test_interrupts_of_nested_work() -> None:
         assert signal.getsignal(signal.SIGINT) is handler
         for begin, end in (("begin", "end"), ("begin 2", "end 2")):
             assert begin not in done or end in done, at
+
+
+def test_watch(tmp_path: Path) -> None:
+    """Ctrl-C in the user's own evaluation, or in our hooks: the model and the process are as before, and later steps are logged."""
+    model = trained().eval()
+    logger = ActiVisLogger(tmp_path, model, layers=["*", "/flatten"], strict=True)
+
+    def evaluate(step: int) -> None:
+        with logger.watch(step) as watched:
+            for x, y in zip(X.split(5), Y.split(5), strict=True):
+                model(x)
+                watched.batch(labels=y)
+
+    evaluate(0)
+    count = lines_of(lambda: evaluate(1))
+    steps, interrupted = {0, 1}, 0
+    for step, line in enumerate(chosen_lines(count, 30, seed=5), start=2):
+        before, interrupter = process_state(model), Interrupter([line, line + 7])
+        if interrupter.run(lambda step=step: evaluate(step)):  # type: ignore[misc]
+            interrupted += 1
+        else:
+            steps.add(step)
+        # The user's own passes count in a buffer and draw random numbers.
+        changed = set(differences(before, process_state(model))) - {"tensors", "torch"}
+        assert not changed, interrupter.places
+    evaluate(1000)
+    logger.close()
+    assert interrupted > 10
+    assert set(open_run(tmp_path).steps) >= steps | {1000}
