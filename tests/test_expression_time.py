@@ -151,7 +151,7 @@ def test_what_is_too_long_is_not_read_to_its_end(unit: str, monkeypatch: pytest.
 
 
 def test_names_that_are_nearly_there_are_not_compared_for_ever() -> None:
-    """Comparing all of them took 4.6 s, and the message listed them in 560,000 characters."""
+    """A thousand were compared for 1.5 s, and listed in 185,000 characters."""
     columns = {f"{'ab' * 90}{index}": pa.float32() for index in range(3_000)} | {
         f"{'ba' * 15}{index}": pa.float32() for index in range(3_000)
     }
