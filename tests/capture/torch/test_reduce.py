@@ -6,7 +6,7 @@ import torch
 
 from tensorboard_activis.capture.reducers import REDUCERS, reducer_name
 from tensorboard_activis.capture.torch.graph.axes import Axes
-from tensorboard_activis.capture.torch.reduce import _REDUCTIONS, reduce_activations
+from tensorboard_activis.capture.torch.reduce import _REDUCTIONS, _mean, reduce_activations
 from tensorboard_activis.errors import ActiVisError
 
 FIRST = Axes(0, 1)
@@ -123,3 +123,14 @@ def test_std_is_over_all_positions(maps: torch.Tensor) -> None:
 
 def test_every_reducer_has_a_computation() -> None:
     assert {*_REDUCTIONS, "none"} == set(REDUCERS)
+
+
+@pytest.mark.parametrize("padding", [0.0, float("nan"), float("inf")])
+def test_means_without_padding_in_full_precision_under_autocast(padding: float) -> None:
+    values, real = torch.randn(5, 4, 7), torch.arange(7) < torch.tensor([[7], [3], [1], [5], [2]])
+    padded = values.masked_fill(~real[:, None], padding)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        means = _mean(padded, real)
+    expected = torch.stack([row[:, keep].double().mean(1) for row, keep in zip(values, real, strict=True)])
+    assert means.dtype == torch.float32
+    torch.testing.assert_close(means.double(), expected, rtol=1e-5, atol=1e-6)
