@@ -180,7 +180,7 @@ class ActivationHooks:
             frame = self._stack.pop(path)
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
             if wanted:
-                with torch._C.DisableTorchFunction(), torch.no_grad():
+                with torch._C.DisableTorchFunction():
                     outputs = dict(output_tensors(output))
                     for key, layer_output in wanted:
                         if layer_output.location.key_path in outputs:
@@ -207,8 +207,7 @@ class ActivationHooks:
         frame, ordinal = call_site
         wanted = self._operators.get((frame.path, frame.call, name, ordinal))
         if wanted is not None and wanted[1].location.key_path in outputs:
-            with torch.no_grad():
-                self._reduce(*wanted, outputs[wanted[1].location.key_path])
+            self._reduce(*wanted, outputs[wanted[1].location.key_path])
 
     def _reduce(self, key: str, layer_output: LayerOutput, tensor: Any) -> None:
         if key in self.failures:

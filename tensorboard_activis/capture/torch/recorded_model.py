@@ -321,5 +321,4 @@ class RunningRecording:
 
     def _reduce(self, key: str, tensor: TensorOrPacked, axes: Axes) -> None:
         self._reducers[key] = reducer = likely_reducer(key, self._recorded.reducer)
-        with torch.no_grad():
-            self._activations[key] = reduce_activations(tensor, axes, self._batch.instances, reducer, self._batch.mask)
+        self._activations[key] = reduce_activations(tensor, axes, self._batch.instances, reducer, self._batch.mask)

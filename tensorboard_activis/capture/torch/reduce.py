@@ -41,12 +41,14 @@ def reduce_activations(
         NoInstancesError: the output does not have one row per instance.
         ActiVisError: the reducer cannot be used.
     """
+    # Not `no_grad`: Ctrl-C in its `__enter__`, in a pass of the user's, would leave gradients off.
     if isinstance(tensor, PackedSequence):
         tensor, lengths = pad_packed_sequence(tensor, batch_first=True)
         positions = torch.arange(tensor.shape[1], device=tensor.device)
         mask = positions < lengths.to(tensor.device)[:, None]
     elif tensor.is_nested:
         tensor, mask = _padded(tensor)
+    tensor = tensor.detach()
     if tensor.is_quantized:
         tensor = tensor.dequantize()
     if tensor.is_complex():
