@@ -1,5 +1,6 @@
 """Evaluates a torch model on the evaluation data, or watches the user's evaluation, and gives the activations batch by batch."""
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from typing import Any
@@ -175,7 +176,14 @@ class TorchCapture:
             order = InstanceOrder(source, None, self._processes)
             self.metadata.check(order.instances if source is not None else None, fixed_order=order.fixed)
             return self._collector(
-                module, order, snapshot.add, guarded, stream, watch.on_error, watch.add_unlabelled, in_batches
+                module,
+                order,
+                snapshot.add,
+                guarded,
+                stream,
+                _weakly(watch.on_error),
+                _weakly(watch.add_unlabelled),
+                in_batches,
             )
 
         def finish(watch: Watch, collector: PassCollector) -> None:
@@ -332,3 +340,15 @@ class TorchCapture:
                 f"ActiVis: data has drop_last=True, so {len(dataset) % size} of its {len(dataset)} instances are in no "
                 "snapshot. Give a loader with drop_last=False."
             )
+
+
+def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """A bound method that does nothing once its object is gone."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*args: Any) -> None:
+        bound = reference()
+        if bound is not None:
+            bound(*args)
+
+    return call

@@ -59,7 +59,9 @@ class Watch:
         is_distributed: bool = False,
     ) -> None:
         self._snapshot, self._batches, self._guard, self._step, self._dry = snapshot, batches, guard, step, dry
-        self._collector = collector(self)
+        self._collector = collector(
+            self
+        )  # which refers to this watch weakly: hooks on the model must not keep it alive
         self._finish, self._is_same_order = finish, is_same_order
         self._modes = ExitStack()
         self._error: Exception | None = None
@@ -171,6 +173,11 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(error)
+
+    def __del__(self) -> None:
+        """Removes the hooks, if nobody has closed the watch: Ctrl-C may come between it and its `with`, or in `__exit__`."""
+        if hasattr(self, "_modes"):
+            self._detach()
 
     def on_error(self, error: Exception) -> None:
         """Remembers what went wrong first, drops the snapshot, so that no other process waits for it, and takes no more passes."""
