@@ -31,6 +31,7 @@ SLOW = [
     TESTS / "capture/torch",
     TESTS / "distributed",
     TESTS / "faults",
+    TESTS / "flax",
     TESTS / "hostile",
     TESTS / "serve/test_bad_files.py",
     TESTS / "serve/test_memory.py",

@@ -26,6 +26,7 @@ ALLOWED = {
     "serve": {"query", "read", NAME},  # the version
     "torch": {"capture"},
     "keras": {"capture"},
+    "flax": {"capture"},
     "lightning": {"capture", "torch"},
     "transformers": {"capture", "torch"},
     "demo": {"torch", "keras", "demo"},
@@ -80,8 +81,9 @@ FRAMEWORK_ROOMS = {
     "keras/data": set(),
     "keras/graph": {"keras/model"},
     "keras": {"keras/model", "keras/data", "keras/graph"},
+    "flax": set(),
 }
-FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers"}
+FRAMEWORKS = {"torch", "keras", "tensorflow", "lightning", "pytorch_lightning", "transformers", "flax", "jax"}
 
 
 @cache
@@ -150,7 +152,7 @@ def test_stage_imports_only_what_comes_before(path: Path):
 def test_frameworks_only_at_the_edge(path: Path):
     found = {name.split(".")[0] for name in imports(path)} & FRAMEWORKS
     if (
-        stage_of(path) not in {"capture", "torch", "keras", "lightning", "transformers", "demo"}
+        stage_of(path) not in {"capture", "torch", "keras", "flax", "lightning", "transformers", "demo"}
         or path.name == "__init__.py"
     ):
         allowed = set()
@@ -162,7 +164,8 @@ def test_frameworks_only_at_the_edge(path: Path):
             "torch": {"torch"},
             "lightning": {"torch", "lightning", "pytorch_lightning"},
             "transformers": {"torch", "transformers"},
-            "keras": {"torch", "keras", "tensorflow"},  # Keras runs on either of the others
+            "keras": {"torch", "keras", "tensorflow", "jax"},  # Keras runs on either of the others
+            "flax": {"flax", "jax"},
         }.get(owner, set())
     assert found <= allowed
 

@@ -23,6 +23,7 @@ PUBLIC = {
         "UnreadableError",
     },
     f"{NAME}.torch": {"ActiVisLogger"},
+    f"{NAME}.flax": {"ActiVisLogger"},
     f"{NAME}.keras": {"ActiVisCallback"},
     f"{NAME}.lightning": {"ActiVisCallback"},
     f"{NAME}.transformers": {"ActiVisCallback"},

@@ -55,7 +55,7 @@ def test_targets_that_the_pages_name_exist():
         assert set(re.findall(r"`make ([a-z-]+)", page.read_text())) <= targets, page
 
 
-FACES = {"PyTorch": "torch", "Keras": "keras", "Lightning": "lightning", "Hugging Face": "transformers"}
+FACES = {"PyTorch": "torch", "Keras": "keras", "Flax": "flax", "Lightning": "lightning", "Hugging Face": "transformers"}
 #: A face's own first arguments, which its example shows.
 SHOWN = {"log_dir", "model", "data", "x", "y"}
 
@@ -133,11 +133,20 @@ def test_torch_example_logs_what_the_reading_example_reads(somewhere: Path):
         "epochs": 2,
         "train": torch.nn.Module.train,
     }
-    exec(block("ActiVisLogger"), dict(names))
+    exec(block("tensorboard_activis.torch"), dict(names))
     assert open_run("logs/run1").steps == [0, 1]
     read: dict[str, object] = {}
     exec(block("open_run"), read)
     assert read["layer"] == "2"
+
+
+def test_flax_example_logs(somewhere: Path):
+    from flax import nnx
+
+    x, y = np.random.default_rng(0).normal(size=(7, 5)).astype("float32"), np.arange(7) % CLASSES
+    names = {"model": nnx.Linear(5, CLASSES, rngs=nnx.Rngs(0)), "epochs": 2, "train": nnx.Module.train}
+    exec(block("tensorboard_activis.flax"), names | {"x_validation": x, "y_validation": y})
+    assert open_run("logs/run1").steps == [0, 1]
 
 
 def test_keras_example_logs(somewhere: Path):

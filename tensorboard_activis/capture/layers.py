@@ -15,15 +15,15 @@ MOST_LAYERS = 40
 #: So many siblings of one type count as repeated blocks, even outside of a ModuleList or Sequential.
 MIN_SIBLINGS = 4
 
-_CONTAINERS = {"Sequential", "ModuleList"}
+_CONTAINERS = {"Sequential", "ModuleList", "List"}
 _ACTIVATION = re.compile(
     r"(activation|relu|relu6|leakyrelu|prelu|rrelu|elu|celu|selu|gelu|silu|swish|mish|hardswish|hardtanh|tanh|sigmoid"
     r"|hardsigmoid|logsigmoid|softplus|softsign|threshold|glu)$"
 )
 _WEIGHTED = re.compile(
     r"((separable|depthwise|lazy|quantized)*conv(1d|2d|3d|lstm)?(transpose)?(1d|2d|3d)?"
-    r"|linear|lazylinear|nondynamicallyquantizablelinear|bilinear|dense|einsumdense"
-    r"|lstm|gru|rnn|simplernn|bidirectional|embedding|embeddingbag|multiheadattention|groupqueryattention|attention)$"
+    r"|linear|lineargeneral|lazylinear|nondynamicallyquantizablelinear|bilinear|dense|einsumdense"
+    r"|lstm|gru|rnn|simplernn|bidirectional|embed|embedding|embeddingbag|multiheadattention|groupqueryattention|attention)$"
 )
 _DENSE = re.compile(r"(lazy)?(linear|dense)$")
 _RELU = {"relu", "relu6"}

@@ -1,6 +1,6 @@
 """The reducers, which make one number per neuron and instance of maps and sequences, and which layer gets which.
 
-The computation of each is in `capture/torch/reduce.py` and `capture/keras/reduce.py`, in a table by these names.
+The computation of each is in `capture/reductions.py`, for PyTorch in `capture/torch/reduce.py`, in a table by these names.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,13 +1,16 @@
-"""The same network with the same weights in both frameworks gives the same snapshot."""
+"""The same network with the same weights in all frameworks gives the same snapshot."""
 
 from typing import Any
 
+import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
 import torch
+from flax import nnx
 from torch import nn
 
+from tensorboard_activis import flax as activis_flax
 from tensorboard_activis import open_run
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.keras import ActiVisCallback
@@ -67,21 +70,61 @@ def copied(model: keras.Model) -> Torch:
     return network
 
 
-@pytest.fixture(scope="module")
-def snapshots(tmp_path_factory):
+class ReLU(nnx.Module):
+    def __call__(self, x: Any) -> Any:
+        return nnx.relu(x)
+
+
+class Flax(nnx.Module):
+    def __init__(self) -> None:
+        rngs = nnx.Rngs(0)
+        self.conv1 = nnx.Conv(3, 5, (3, 2), padding="VALID", rngs=rngs)
+        self.norm = nnx.BatchNorm(5, epsilon=1e-3, rngs=rngs)
+        self.relu1 = ReLU()
+        self.conv2 = nnx.Conv(5, 7, (3, 3), strides=2, padding="VALID", rngs=rngs)
+        self.relu2 = ReLU()
+        self.logits = nnx.Linear(7, 4, rngs=rngs)
+
+    def __call__(self, x: Any) -> Any:
+        x = self.relu1(self.norm(self.conv1(x)))
+        return self.logits(self.relu2(self.conv2(x)).mean((1, 2)))
+
+
+def copied_to_flax(model: keras.Model) -> Any:
+    """The Flax network with the Keras network's weights."""
+    network: Any = Flax()
+    for name in ("conv1", "conv2", "logits"):
+        kernel, bias = model.get_layer(name).get_weights()
+        layer = getattr(network, name)
+        layer.kernel[...], layer.bias[...] = jnp.asarray(kernel), jnp.asarray(bias)
+    scale, shift, mean, variance = model.get_layer("norm").get_weights()
+    network.norm.scale[...], network.norm.bias[...] = jnp.asarray(scale), jnp.asarray(shift)
+    network.norm.mean[...], network.norm.var[...] = jnp.asarray(mean), jnp.asarray(variance)
+    return network
+
+
+@pytest.fixture(scope="module", params=["keras", "flax"])
+def snapshots(request, tmp_path_factory):
     logs = tmp_path_factory.mktemp("logs")
     model = keras_model()
     for weights in model.weights:
         weights.assign(weights + RANDOM.uniform(0.05, 0.2, size=weights.shape))
     options: dict[str, Any] = {"class_names": NAMES, "subsets": {"unsure": "score < 0.5"}, "sample": 40}
-    callback = ActiVisCallback(logs / "keras", IMAGES, LABELS, batch_size=25, strict=True, **options)
-    callback.set_model(model)
-    callback.log(3)
-    callback.close()
+    if request.param == "keras":
+        callback = ActiVisCallback(logs / "keras", IMAGES, LABELS, batch_size=25, strict=True, **options)
+        callback.set_model(model)
+        callback.log(3)
+        callback.close()
+    else:
+        batches = [(IMAGES[rows], LABELS[rows]) for rows in (slice(25), slice(25, 50), slice(50, 60))]
+        with activis_flax.ActiVisLogger(
+            logs / "flax", copied_to_flax(model), batches, strict=True, **options
+        ) as logger:
+            logger.log(3)
     whole = torch.from_numpy(IMAGES.transpose(0, 3, 1, 2).copy()), torch.from_numpy(LABELS)
     with ActiVisLogger(logs / "torch", copied(model), whole, strict=True, **options) as logger:
         logger.log(3)
-    return open_run(logs / "keras").latest, open_run(logs / "torch").latest
+    return open_run(logs / request.param).latest, open_run(logs / "torch").latest
 
 
 def test_same_layers_are_chosen(snapshots):
@@ -125,7 +168,8 @@ def spread(values: Any, mask: Any) -> Any:
     """A reducer of the user's own, for either."""
     if isinstance(values, torch.Tensor):
         return values.amax(2) - values.amin(2)
-    return keras.ops.max(values, axis=2) - keras.ops.min(values, axis=2)
+    xp = keras.ops if keras.ops.is_tensor(values) and not isinstance(values, jnp.ndarray) else jnp
+    return xp.max(values, axis=2) - xp.min(values, axis=2)
 
 
 OVERLAPPING = [
@@ -160,15 +204,17 @@ def test_reducers_mean_the_same(tmp_path, reducer, names):
     whole = torch.from_numpy(IMAGES.transpose(0, 3, 1, 2).copy()), torch.from_numpy(LABELS)
     with ActiVisLogger(tmp_path / "torch", copied(model), whole, **options) as logger:
         logger.log(1)
-    ours, theirs = open_run(tmp_path / "keras").latest, open_run(tmp_path / "torch").latest
+    with activis_flax.ActiVisLogger(tmp_path / "flax", copied_to_flax(model), (IMAGES, LABELS), **options) as other:
+        other.log(1)
+    ours, theirs, third = (open_run(tmp_path / name).latest for name in ("keras", "torch", "flax"))
     maps = keras.Model(model.inputs, [model.get_layer(name).output for name in options["layers"]]).predict(
         IMAGES, verbose=0
     )
     rows = np.asarray(ours.instances["id"])
     assert [ours.layers[name].info.reducer for name in options["layers"]] == names
     for name, whole_map in zip(options["layers"], maps, strict=True):
-        one, other = ours.layers[name].info.reducer, theirs.layers[name].info.reducer
-        assert one == other
+        one, *others = (snapshot.layers[name].info.reducer for snapshot in (ours, theirs, third))
+        assert others == [one, one]
         flat = whole_map[rows].reshape(60, -1, whole_map.shape[-1])
         by_hand = {
             "mean": flat.mean(1),
@@ -178,11 +224,11 @@ def test_reducers_mean_the_same(tmp_path, reducer, names):
             "last": flat[:, -1],
             "spread": np.ptp(flat, axis=1),
         }[one]
-        for found in (ours, theirs):
+        for found in (ours, theirs, third):
             np.testing.assert_allclose(found.activations(name).astype(float), by_hand, rtol=2e-3, atol=1e-3)
 
 
-def test_reducers_of_no_layer_are_refused_by_both(tmp_path):
+def test_reducers_of_no_layer_are_refused_by_all(tmp_path):
     callback = ActiVisCallback(tmp_path / "keras", IMAGES, LABELS, reducer={"relus*": "max"})
     callback.set_model(keras_model())
     with pytest.raises(ConfigurationError, match="'relus\\*' matches none of the recorded layers, which are relu1"):
@@ -191,3 +237,5 @@ def test_reducers_of_no_layer_are_refused_by_both(tmp_path):
     whole = torch.from_numpy(IMAGES.transpose(0, 3, 1, 2).copy()), torch.from_numpy(LABELS)
     with pytest.raises(ConfigurationError, match="'relus\\*' matches none of"):
         ActiVisLogger(tmp_path / "torch", Torch(), whole, reducer={"relus*": "max"})
+    with pytest.raises(ConfigurationError, match="'relus\\*' matches none of"):
+        activis_flax.ActiVisLogger(tmp_path / "flax", Flax(), (IMAGES, LABELS), reducer={"relus*": "max"})

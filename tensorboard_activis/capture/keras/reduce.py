@@ -1,12 +1,11 @@
 """Reduces layer outputs to one float32 number per neuron and instance, with the operators of the backend."""
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from tensorboard_activis.capture.reducers import Reducer, check_reduced, no_positions_error
+from tensorboard_activis.capture.reductions import reduce_positions
 
 
 def reduce_activations(output: Any, axis: int, reducer: Reducer = "mean", mask: Any = None) -> Any:
@@ -51,55 +50,7 @@ def _over_positions(values: Any, real: Any, reducer: Reducer) -> Any:
         reduced = reducer(values, real)
         check_reduced(reducer, values.shape, reduced.shape)
         return ops.cast(reduced, "float32")
-    if real is None:
-        real = ops.ones_like(values[:, 0, :], dtype="bool")
-    real = ops.expand_dims(real, 1)
-    return ops.where(ops.any(real, axis=2), _REDUCTIONS[reducer](values, real), np.nan)
-
-
-# Values are selected by the mask, never multiplied by it: padding may be NaN.
-
-
-def _mean(values: Any, real: Any) -> Any:
-    count = ops.sum(ops.cast(real, "float32"), axis=2)
-    return ops.sum(ops.where(real, values, 0.0), axis=2) / ops.maximum(count, 1.0)
-
-
-def _max(values: Any, real: Any) -> Any:
-    return ops.max(ops.where(real, values, -np.inf), axis=2)
-
-
-def _std(values: Any, real: Any) -> Any:
-    """The population standard deviation, from deviations, so that a large mean costs no precision."""
-    deviations = ops.where(real, values - ops.expand_dims(_mean(values, real), 2), 0.0)
-    return ops.sqrt(_mean(ops.square(deviations), real))
-
-
-def _first(values: Any, real: Any) -> Any:
-    return _numbered(values, real, 1)
-
-
-def _last(values: Any, real: Any) -> Any:
-    # By counting, not by index: padding may be on the left.
-    return _numbered(values, real, ops.sum(ops.cast(real, "int32"), axis=2, keepdims=True))
-
-
-def _numbered(values: Any, real: Any, number: Any) -> Any:
-    """The value at the real position of this number, from 1."""
-    numbers = ops.cumsum(ops.cast(real, "int32"), axis=2)
-    chosen = ops.logical_and(real, ops.equal(numbers, number))
-    return ops.sum(ops.where(chosen, values, 0.0), axis=2)
-
-
-#: By name, functions of values float32 [instances, neurons, positions] and real bool [instances, 1, positions]. The
-#: result for an instance without a real position is replaced by NaN.
-_REDUCTIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "mean": _mean,
-    "max": _max,
-    "std": _std,
-    "first": _first,
-    "last": _last,
-}
+    return reduce_positions(ops, values, real, reducer)
 
 
 def _product(sizes: Any, axes: list[int]) -> Any:

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tensorboard_activis.capture.keras.reduce import _REDUCTIONS, reduce_activations
-from tensorboard_activis.capture.reducers import REDUCERS
+from tensorboard_activis.capture.keras.reduce import reduce_activations
 from tensorboard_activis.errors import ActiVisError
 
 RANDOM = np.random.default_rng(0)
@@ -78,7 +77,3 @@ def test_flat_outputs_stay_and_none_refuses_maps():
 
 def test_deviations_keep_their_digits_beside_a_large_mean():
     np.testing.assert_allclose(reduced(TOKENS + 1000, 1, "std"), (TOKENS + 1000).astype(float).std(1), rtol=1e-3)
-
-
-def test_every_reducer_has_a_computation():
-    assert {*_REDUCTIONS, "none"} == set(REDUCERS)

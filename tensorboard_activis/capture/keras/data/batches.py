@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
+
+from tensorboard_activis.capture.tasks.arrays import as_array as as_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,6 @@ class Batch:
     @property
     def instances(self) -> int:
         return len(keras.tree.flatten(self.inputs)[0])
-
-
-def as_array(data: Any) -> np.ndarray:
-    """Converts what users pass to a numpy array: tensors of any framework, data frames and series, lists of numbers."""
-    if hasattr(data, "detach"):  # torch
-        data = data.detach().cpu()
-    if hasattr(data, "to_tensor"):  # ragged
-        data = data.to_tensor()
-    for convert in ("to_numpy", "numpy"):
-        if hasattr(data, convert):
-            return np.asarray(getattr(data, convert)())
-    return np.asarray(data)
 
 
 def spec(shape: tuple[int | None, ...], dtype: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
+from tensorboard_activis.capture.batch_forms import LABEL_KEYS
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.contents import Contents
@@ -22,7 +23,6 @@ from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
-from tensorboard_activis.capture.torch.data.batches import LABEL_KEYS
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
 from tensorboard_activis.capture.torch.data.scores import find_scores

@@ -1,0 +1,196 @@
+"""Instance ids, labels, outputs, content and columns of batches of numpy arrays, as a `BatchRecord`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tensorboard_activis.capture.adapter import check_of_first_batch
+from tensorboard_activis.capture.array_batches import Batch, Batches
+from tensorboard_activis.capture.batch_forms import is_array
+from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.instances.audio import read_audio
+from tensorboard_activis.capture.instances.content_ids import ContentIds
+from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
+from tensorboard_activis.capture.instances.thumbnails import CHANNELS
+from tensorboard_activis.capture.instances.user_columns import named_features
+from tensorboard_activis.capture.options import SharedOptions
+from tensorboard_activis.capture.tasks.arrays import as_array
+from tensorboard_activis.capture.tasks.labels import Labels, check_width
+from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
+
+#: The arrays of the model's output, with their key paths, such as "[logits]"; "" if there is one.
+Outputs = Sequence[tuple[str, Any]]
+
+#: Names of the input to show as content, where there are several inputs.
+_DISPLAYED = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
+
+
+class InstanceReader:
+    """Reads labels, outputs and content out of batches, and makes the readers of ids and columns.
+
+    Arguments:
+        data: the evaluation data.
+        first: its first batch.
+        outputs: of the model, for it.
+        options: of the logger.
+
+    Attributes:
+        problem: message that says why the labels cannot be used; "" if they can.
+
+    Raises:
+        ConfigurationError: labels, class names, task or the user's ids and columns do not fit each other or the model.
+    """
+
+    def __init__(self, data: Batches, first: Batch, outputs: Outputs, options: SharedOptions) -> None:
+        self._audio, task, names = options["audio"], options["task"], options["class_names"]
+        self._metadata = InstanceMetadata(options["id"], options["columns"])
+        self._metadata.check(data.instances, fixed_order=data.fixed_order)
+        self._by_content = not (data.fixed_order or self._metadata.has_ids)
+        positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
+        scores = _scores(outputs, first.instances, positions)
+        if scores is None and positions is not None:
+            positions, scores = None, _scores(outputs, first.instances)
+        self._tokens = positions is not None
+        width = None if scores is None else (1 if scores.ndim == 1 else scores.shape[-1])
+        if task not in ("none", "regression", "ranking"):
+            check_width(names, width)
+        self._labels = Labels(names, _as_labels(first.labels), width, task, positions=self._tokens)
+        self.problem = self._labels.problem
+        self._causal = self._labels.kind == "positions" and _labels_are_inputs(first)
+
+    def begin(self, *, pinned: bool = False) -> "PassReader":
+        """The reader of ids and columns for one pass; those of pinned instances come only from the user's functions."""
+        metadata = self._metadata.functions_only if pinned else self._metadata
+        return PassReader(metadata, ContentIds() if self._by_content and not pinned else None)
+
+    def first(self, batch: Batch, outputs: Outputs) -> BatchRecord:
+        """The record, without activations, of the first batch.
+
+        Raises:
+            ConfigurationError: a function that the user gave fails.
+        """
+        with check_of_first_batch():
+            return self.record(batch, self.begin().read(batch), {}, outputs)
+
+    def record(
+        self,
+        batch: Batch,
+        metadata: BatchMetadata,
+        activations: Mapping[str, np.ndarray],
+        outputs: Outputs,
+        *,
+        pinned: bool = False,
+    ) -> BatchRecord:
+        """What a batch gives, once the model has run on it.
+
+        Arguments:
+            metadata: of its instances.
+            activations: by layer, float32 [instances, neurons].
+            outputs: of the model.
+            pinned: whether they are pinned instances.
+        """
+        labels = self._labels.convert(_as_labels(batch.labels))
+        positions = labels.shape[1] if labels is not None and labels.ndim == 2 and self._tokens else None
+        scores = _scores(outputs, batch.instances, positions)
+        reduced: np.ndarray | TokenScores | None = scores
+        if scores is not None and labels is not None and positions is not None:
+            shift = int(self._causal)
+            mask = None if batch.mask is None or batch.mask.shape != labels.shape else batch.mask[:, shift:]
+            reduced = tokens = token_scores(scores[:, : positions - shift], labels[:, shift:], mask)
+            if self._causal:
+                reduced = replace(tokens, prediction=None, label=None, whole=False)
+        record = BatchRecord(
+            activations, metadata.ids, labels, reduced, metadata.columns, metadata.texts, pinned=pinned
+        )
+        shown = _displayed_input(batch)
+        if self._audio is not None:
+            return replace(record, audio=read_audio(self._audio, batch.raw, shown, as_array, channels="last"))
+        first = shown is not None and shown.ndim == 4 and shown.shape[1] in CHANNELS and shown.shape[3] not in CHANNELS
+        return replace(record, inputs=shown, channels="first" if first else "last")
+
+
+class PassReader:
+    """Reads instance ids and columns, batch by batch, in one pass over the data."""
+
+    def __init__(self, metadata: InstanceMetadata, content_ids: ContentIds | None) -> None:
+        self._metadata, self._content_ids = metadata, content_ids
+        self._position = 0
+
+    def read(self, batch: Batch) -> BatchMetadata:
+        """Ids, columns and texts of the next batch."""
+        metadata = self._metadata.for_batch(batch.raw, self._position, batch.instances)
+        self._position += batch.instances
+        ids: Any = as_array(metadata.ids) if is_array(metadata.ids) else metadata.ids
+        if ids is None and self._content_ids is not None:
+            ids = [self._content_ids.instance_id(_content(batch, row)) for row in range(batch.instances)]
+        columns: dict[str, Any] = {}
+        for inputs in (batch.kwargs, *(value for value in batch.args if isinstance(value, Mapping))):
+            columns |= named_features(inputs, batch.instances, as_array)
+        for name, values in (metadata.columns or {}).items():
+            columns[name] = as_array(values) if is_array(values) else values
+        return BatchMetadata(ids, columns, batch.texts)
+
+    def end(self) -> None:
+        """Ends the pass; raises ActiVisError if the user gave more ids or columns than there are instances."""
+        self._metadata.check_all_used(self._position)
+
+
+def _scores(outputs: Outputs, instances: int, positions: int | None = None) -> np.ndarray | None:
+    """The array with one score per class, or one number, for each instance: `logits` if the output has one of that name.
+
+    Arguments:
+        positions: how many positions of each instance have labels; scores are then [instances, positions, classes].
+    """
+    named = [array for key_path, array in outputs if "logits" in key_path]
+    array = np.asarray((named or [array for _, array in outputs])[0]) if outputs else None
+    if array is None or array.shape[:1] != (instances,) or array.dtype.kind == "c":
+        return None
+    fits = array.ndim in (1, 2) if positions is None else array.ndim == 3 and array.shape[1] == positions
+    return array.astype(np.float32) if fits else None
+
+
+def _as_labels(labels: Any) -> Any:
+    """Labels without the framework's arrays, one by one in a list too."""
+    if isinstance(labels, list | tuple) and labels and all(map(is_array, labels)):
+        return [as_array(label).tolist() for label in labels]
+    return as_array(labels) if is_array(labels) else labels
+
+
+def _displayed_input(batch: Batch) -> np.ndarray | None:
+    """The input to show as content, [instances, ...]; None if no input has a batch axis."""
+    named = [batch.kwargs[name] for name in _DISPLAYED if name in batch.kwargs]
+    for values in [*named, *batch.arrays]:
+        if batch.instances in np.shape(values):
+            array: np.ndarray = np.moveaxis(values, values.shape.index(batch.instances), 0)
+            return array if array.dtype.kind in "biuf" else array.astype(np.float32)  # bfloat16
+    return None
+
+
+def _content(batch: Batch, row: int) -> list[np.ndarray]:
+    """The inputs of one instance, without its padding, which depends on the other instances of the batch."""
+    mask = batch.mask
+    return [
+        values[row][mask[row]]
+        if mask is not None and values.ndim > 1 and values.shape[1] == mask.shape[1]
+        else np.asarray(values[row])
+        for values in batch.arrays
+        if values.shape[:1] == (batch.instances,)
+    ]
+
+
+def _labelled_positions(labels: Any) -> int | None:
+    """Number of labelled positions per instance, for integer labels [instances, positions]; None for other labels."""
+    array = as_array(labels) if is_array(labels) else np.empty(0)
+    return array.shape[1] or None if array.ndim == 2 and array.dtype.kind in "iu" else None
+
+
+def _labels_are_inputs(batch: Batch) -> bool:
+    """Whether the labels are the input tokens, as for a causal language model."""
+    labels = as_array(batch.labels)
+    labelled = labels >= 0
+    return bool(labelled.any()) and any(
+        array.shape == labels.shape and array.dtype.kind in "iu" and bool((array == labels)[labelled].all())
+        for array in batch.arrays
+    )

@@ -1,0 +1,111 @@
+"""The Flax NNX logger: records the activations of a model on evaluation data while it trains.
+
+from tensorboard_activis.flax import ActiVisLogger
+
+with ActiVisLogger("logs/run1", model, (images, labels), class_names=names) as activis:
+    for epoch in range(epochs):
+        train(model)
+        activis.log(epoch)
+"""
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Unpack
+
+from flax import nnx
+
+from tensorboard_activis import schema
+from tensorboard_activis.capture.exclusive import exclusively
+from tensorboard_activis.capture.flax.capture import FlaxCapture
+from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
+from tensorboard_activis.capture.recorder import Recorder, RunDirectory
+
+__all__ = ["ActiVisLogger"]
+
+
+@with_options(SharedOptions)
+class ActiVisLogger:
+    """Logs the activations of a Flax NNX model's neurons on evaluation data, for TensorBoard's ActiVis tab.
+
+    The model runs in evaluation mode, compiled, on a copy of its state: its parameters, statistics and random numbers are the same
+    with and without the logger.
+
+    Arguments:
+        log_dir: the run's directory, such as `logs/run1`; what is logged goes to `activis` inside it.
+        model: in any mode, on any device; its `__call__` is the forward pass. Of its arguments, `train` and `training` are False
+            and `deterministic` is True, unless the data give them by name.
+        data: the evaluation data: (inputs, labels) as whole arrays, or an iterable of batches that can be iterated repeatedly,
+            such as a list or a data loader. A batch is (inputs, labels), a dict (labels under `labels` or `label`, the rest by name
+            to the model's call), or inputs alone. Labels are class indices, names from `class_names`, or real numbers for
+            regression.
+        unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
+        texts: a function of a batch that returns one text, or a list of words, per instance.
+
+    Attributes:
+        layers: the recorded layers, in the order in which they run.
+        graph: the model's graph, as JAX traces it.
+
+    Raises:
+        ConfigurationError: an argument is wrong, or does not fit the model or the data. Raised before training, never by `log`.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        model: nnx.Module,
+        data: Any,
+        *,
+        unpack: Callable[[Any], tuple[Any, Any]] | None = None,
+        texts: Callable[[Any], Any] | None = None,
+        **options: Unpack[SharedOptions],
+    ) -> None:
+        directory: RunDirectory | None = None
+
+        def open_directory() -> None:
+            nonlocal directory
+            directory = RunDirectory(log_dir)
+
+        def prepare() -> None:
+            bracketed(open_directory, lambda: None, lambda failed: None)
+            assert directory is not None
+            self._capture = capture = FlaxCapture(model, data, options, unpack=unpack, texts=texts)
+            self._recorder = Recorder(
+                directory,
+                capture.graph,
+                capture.layers,
+                probabilities=capture.probabilities,
+                strict=options["strict"],
+                **options_of(RecorderOptions, options),
+            )
+            self._recorder.check(capture.first)
+            capture.first = None
+
+        def close_unless_made(failed: bool) -> None:
+            if failed and directory is not None:
+                directory.close()
+
+        bracketed(lambda: None, lambda: exclusively(prepare), close_unless_made)
+        self._progress = options["progress"]
+        self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
+        self.graph: schema.Graph = self._capture.graph
+
+    def log(self, step: int) -> None:
+        """Evaluates the model and writes a snapshot for this step, which replaces what was logged at it or at a higher one.
+
+        An error becomes one warning that says what is lost, and nothing is written (`strict=True` raises it).
+        """
+        exclusively(lambda: self._recorder.log(self._capture, step, self._progress))
+
+    def close(self) -> None:
+        """Closes the files and releases the directory for another logger; safe to call twice, and from any thread."""
+        self._recorder.close()
+
+    def __enter__(self) -> "ActiVisLogger":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
