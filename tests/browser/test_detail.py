@@ -187,11 +187,12 @@ def check_subset(tab: FrameLocator, truth: Truth, label: str) -> None:
     facts = drawer(tab).locator(".detail-facts")
     expect(facts).to_contain_text(f"instances{inside.sum()} of 899 seen")
     own, rest = (f"{(labels == predictions)[mask].mean() * 100:.1f}%" for mask in (inside, ~inside))
-    expect(facts).to_contain_text(f"accuracy{own} of those kept, the rest {rest}")
+    expect(facts).to_contain_text(f"accuracy{own} the rest {rest}")
     counts = {name: int((predictions[inside] == name).sum()) for name in set(predictions[inside])}
     as_what = [line.split() for line in drawer(tab).locator(".detail-scores li").all_inner_texts()]
     assert [int(count) for _, count in as_what] == sorted(counts.values(), reverse=True)[:5]
     assert all(counts[name] == int(count) for name, count in as_what)
+    expect(section(tab, "Shares with")).to_have_count(0)  # classes share none
     effects = np.array(
         [hedges(values[inside, i], values[~inside, i]) if values[:, i].std() else 0 for i in range(values.shape[1])]
     )
@@ -224,6 +225,14 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
     label = str(truth.labels[wrong])
     go(page, tab, link(**state, selection={"kind": "subset", "key": f"s:{label}"}))
     check_subset(tab, truth, label)
+
+    # Of an expression: with which rows it shares instances.
+    expression = f"label == {label} and score <= 1"
+    shared = [["s", "all"], ["s", label], ["e", expression, None, 5]]
+    go(page, tab, link(**state, rows=shared, selection={"kind": "subset", "key": f"e:{expression}"}))
+    expect(section(tab, "Shares with").get_by_role("listitem")).to_have_text(
+        [re.compile(rf"{label}\s*{np.count_nonzero(truth.labels == label)}")]
+    )
 
     # In the lowest drawer, too, no axis is cut off.
     page.set_viewport_size({"width": 1280, "height": 800})

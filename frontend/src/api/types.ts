@@ -37,6 +37,7 @@ export type {
   RunInfo,
   Runs,
   ScaleKind as MatrixScaleKind,
+  SharedInstances,
   SnapshotInfo as Snapshot,
   StatisticInfo,
   StepInfo,

@@ -3,24 +3,32 @@
 import type { JSX } from "preact";
 import { classColour } from "../../draw/classes";
 import { clearHover, setHover } from "../../state/hover";
-import { subsetKey } from "../../state/rowKeys";
-import { Swatch } from "../controls/Swatch";
+import { type RowKey, subsetKey } from "../../state/rowKeys";
+import { RowSwatch, Swatch } from "../controls/Swatch";
 
-/** A share and its number per class, for lists of any width. */
-export function Bars({
-  bars,
-}: {
-  bars: readonly { name: string; index: number; share: number; caption: string }[];
-}): JSX.Element {
+/** A share and its number, of a class or of a row of the matrices. */
+export interface Bar {
+  name: string;
+  /** The row, unless it is the class of that name. */
+  row?: RowKey;
+  index: number;
+  share: number;
+  caption: string;
+  title?: string;
+}
+
+/** Bars with their numbers, for lists of any width. */
+export function Bars({ bars }: { bars: readonly Bar[] }): JSX.Element {
   return (
     <ul class="detail-scores">
-      {bars.map(({ name, index, share, caption }) => (
+      {bars.map(({ name, row, index, share, caption, title }) => (
         <li
-          key={name}
-          onPointerEnter={() => index >= 0 && setHover({ row: subsetKey(name) })}
+          key={row ?? name}
+          title={title}
+          onPointerEnter={() => (row || index >= 0) && setHover({ row: row ?? subsetKey(name) })}
           onPointerLeave={clearHover}
         >
-          <Swatch index={index} />
+          {row ? <RowSwatch row={row} /> : <Swatch index={index} />}
           <span class="cut">{name}</span>
           <span class="detail-score">
             <span

@@ -1,18 +1,22 @@
 /** The detail of a subset. */
 
 import type { JSX } from "preact";
-import type { MeanStd, RowQuery, SubsetDetail } from "../../api/types";
-import { integer, percent, signed } from "../../draw/format";
+import { useState } from "preact/hooks";
+import type { MeanStd, RowQuery, SharedInstances, SubsetDetail } from "../../api/types";
+import { fixed, integer, percent, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
+import { colourOf } from "../../state/colours";
 import { snapshot } from "../../state/data";
-import { expressionOf, labelName, subsetsByName } from "../../state/derived";
+import { expressionOf, labelName, nameOf, subsetsByName } from "../../state/derived";
 import type { Load } from "../../state/loads";
+import { overlapOf } from "../../state/overlap";
 import { type RowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { Loading } from "../controls/Loading";
 import { axisOver } from "./axis";
-import { Bars } from "./Bars";
+import { type Bar, Bars } from "./Bars";
 import { Intervals, mostLines } from "./Intervals";
+import { subject } from "./subject";
 import { subsetColour } from "./subsetColour";
 
 /** Size, accuracy, predictions, and the neurons that distinguish the subset from the rest. */
@@ -23,6 +27,7 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
     <div class="detail-body detail-subset">
       {detail && row && <Facts row={row} detail={detail} />}
       {detail && <Predicted detail={detail} />}
+      {detail && <Shared />}
       <Loading load={load} what="The subset">
         {(loaded) =>
           !row ? null : subsetsByName.value.get(subsetOfKey(row) ?? "")?.kind === "all" ? (
@@ -61,7 +66,7 @@ function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Elem
             <dd>
               {percent(detail.accuracy)}{" "}
               <span class="second">
-                of those kept{detail.rest_accuracy !== null && `, the rest ${percent(detail.rest_accuracy)}`}
+                {detail.rest_accuracy === null ? "of those kept" : `the rest ${percent(detail.rest_accuracy)}`}
               </span>
             </dd>
           </>
@@ -113,6 +118,41 @@ function Predicted({ detail }: { detail: SubsetDetail }): JSX.Element | null {
       />
     </section>
   );
+}
+
+/** The other rows of the matrices that hold some of its instances, those with the largest part of it first. */
+function Shared(): JSX.Element | null {
+  const [load] = useState(() =>
+    overlapOf(() => {
+      const item = subject.value?.item;
+      return item?.kind === "subset" ? item.key : null;
+    }),
+  );
+  const { value: overlap, query } = load.value;
+  const sharing = (overlap?.rows ?? [])
+    .map((one, i) => ({ ...one, row: query?.rows[i] }))
+    .filter((one): one is SharedInstances & { row: RowQuery } => one.shared > 0 && one.row !== undefined)
+    .sort((a, b) => b.shared - a.shared);
+  if (!overlap || sharing.length === 0) return null;
+  return (
+    <section class="detail-section detail-shared" aria-label="Shares with">
+      <h3>Shares with</h3>
+      <Bars bars={sharing.slice(0, 5).map((one) => bar(one.row, one, overlap.n))} />
+    </section>
+  );
+}
+
+function bar(row: RowQuery, { n, shared, jaccard }: SharedInstances, own: number): Bar {
+  const key = keyOf(row);
+  const both = `${integer(shared)} of its ${integer(n)} kept instances are in this subset too`;
+  return {
+    name: nameOf(key),
+    row: key,
+    index: colourOf(key),
+    share: shared / own,
+    caption: integer(shared),
+    title: `${nameOf(key)}: ${both}; Jaccard index ${fixed(jaccard)}`,
+  };
 }
 
 function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: RowKey; layer: string }): JSX.Element {
