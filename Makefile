@@ -27,7 +27,7 @@ demo: $(VENV)/.stamp-$(DEMO) built ## train a small network, log it, open Tensor
 
 test: lint test-python test-frontend test-browser ## everything: lint, types, Python, front end, browser
 
-quick: lint ## about a minute: lint, the quick Python tests, the front end's; a contributor's loop
+quick: lint ## under a minute: lint, the quick Python tests, the front end's; a contributor's loop
 	$(BIN)/python -m pytest --quiet -m "not slow" --numprocesses auto --maxprocesses 4 tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix frontend test
 

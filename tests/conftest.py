@@ -19,6 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Equal examples in every run, and no deadlines: a machine that is busy fails no test.
 hypothesis.settings.register_profile("activis", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("quick", parent=hypothesis.settings.get_profile("activis"), max_examples=20)
 hypothesis.settings.load_profile("activis")
 
 TESTS = Path(__file__).parent
@@ -36,6 +37,7 @@ SLOW = [
     TESTS / "serve/test_bad_files.py",
     TESTS / "serve/test_memory.py",
     TESTS / "serve/test_parameters.py",
+    TESTS / "serve/test_projections.py",
     TESTS / "serve/test_same_step.py",
     TESTS / "serve/test_tensorboard.py",
     TESTS / "serve/test_victim.py",
@@ -68,6 +70,12 @@ SLOW = [
 
 def _is_slow(path: Path) -> bool:
     return any(path.is_relative_to(slow) for slow in SLOW)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tries fewer examples of each property in a contributor's loop."""
+    if config.option.markexpr == "not slow":
+        hypothesis.settings.load_profile("quick")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

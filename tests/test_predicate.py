@@ -240,6 +240,7 @@ def test_catastrophic_patterns_run_in_linear_time() -> None:
     assert time.process_time() - start < 2
 
 
+@pytest.mark.slow
 def test_long_lists_and_many_terms_are_fine() -> None:
     many = ", ".join(str(10**6 + i) for i in range(9_999))
     assert rows(f"id in [12, {many}]") == [2]

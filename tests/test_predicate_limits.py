@@ -29,6 +29,7 @@ def test_length() -> None:
     refused(text + " ", f"at most {MAX_LENGTH:,} characters besides lists")
 
 
+@pytest.mark.slow
 def test_lists_do_not_count_as_length_but_have_a_limit_of_their_own() -> None:
     values = [1, *range(10**6, 10**6 + MAX_LIST - 1)]
     assert chosen(f"id in {values}") == [True, False, False]

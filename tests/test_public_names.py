@@ -58,6 +58,7 @@ def undocumented(text: str) -> set[str]:
     return named(text) - public
 
 
+@pytest.mark.slow
 def test_modules_with_all_are_the_public_ones():
     modules = {module_name(path): set(names) for path in PACKAGE.rglob("*.py") if (names := declared(path)) is not None}
     assert modules == PUBLIC

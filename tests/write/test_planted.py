@@ -188,6 +188,7 @@ write_run(Path(sys.argv[1]), small_data(), (1, 2))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="rights are Unix's")
 @pytest.mark.parametrize("umask", [0o022, 0o027, 0o077, 0o002])
 def test_files_are_as_private_as_the_umask_says(tmp_path: Path, umask: int) -> None:

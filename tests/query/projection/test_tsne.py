@@ -63,6 +63,7 @@ def test_little_data(shape: tuple[int, int]) -> None:
     assert np.isfinite(layout).all()
 
 
+@pytest.mark.slow
 def test_beyond_a_number_of_rows_the_rest_is_placed_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_FITTED", 120)
     monkeypatch.setattr(module, "_PLACED", 25)
