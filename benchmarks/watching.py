@@ -143,6 +143,33 @@ def lightning_resnet(directory: Path, repeats: int) -> tuple[dict[str, list[floa
     return {"plain": times[3::2], "watched": times[4::2]}, len(open_run(directory).latest.layers)
 
 
+@contextmanager
+def loop_resnet(directory: Path) -> Iterator[Evaluations]:
+    """A loop of the user's own: ResNet-18 on 1,000 images of 32 pixels."""
+    from tensorboard_activis.torch import ActiVisLogger
+
+    model = ResNet().eval()
+    batches = [(torch.randn(100, 3, 32, 32), torch.randint(0, 10, (100,))) for _ in range(INSTANCES // 100)]
+    logger = ActiVisLogger(directory, model, strict=True)
+    steps = iter(range(10**9))
+
+    def plain() -> float:
+        with torch.no_grad():
+            return sum(float(nn.functional.cross_entropy(model(x), y)) for x, y in batches)
+
+    def watched() -> float:
+        loss = 0.0
+        with torch.no_grad(), logger.watch(next(steps)) as watch:
+            for x, y in batches:
+                logits = model(x)
+                loss += float(nn.functional.cross_entropy(logits, y))
+                watch.batch(labels=y)
+        return loss
+
+    yield plain, watched, lambda: len(logger.layers)
+    logger.close()
+
+
 def measure(title: str, evaluations: Callable[[Path], Any], repeats: int) -> None:
     """Two lines for one trainer."""
     with tempfile.TemporaryDirectory() as directory, evaluations(Path(directory)) as (plain, watched, layers):
@@ -156,10 +183,11 @@ def report(title: str, taken: dict[str, list[float]], layers: int) -> None:
 
 
 def main() -> None:
-    """Prints two lines for each trainer."""
+    """Prints two lines for a loop of the user's own and for each trainer."""
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    measure("Loop with watch, ResNet-18, 1,000 images", loop_resnet, repeats)
     measure("Trainer, BERT-6, 1,000 texts", trainer_bert, repeats)
     with tempfile.TemporaryDirectory() as directory:
         report("Lightning, ResNet-18, 1,000 images", *lightning_resnet(Path(directory), repeats))
