@@ -20,7 +20,8 @@ from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.flax.capture import FlaxCapture
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
-from tensorboard_activis.capture.recorder import Recorder, RunDirectory
+from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.capture.run_directory import RunDirectory
 
 __all__ = ["ActiVisLogger"]
 

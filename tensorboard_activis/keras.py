@@ -17,7 +17,8 @@ from tensorboard_activis.capture.keras.data.fitting import callers, fit_frame
 from tensorboard_activis.capture.keras.instances import Texts
 from tensorboard_activis.capture.keras.model.building import check_call, is_built
 from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
-from tensorboard_activis.capture.recorder import Recorder, RunDirectory
+from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.errors import ConfigurationError, warn
 from tensorboard_activis.schema import Graph, LayerInfo
 

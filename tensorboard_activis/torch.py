@@ -27,7 +27,8 @@ from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.interrupts import bracketed
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.options import LoggerOptions, RecorderOptions, options_of, with_options
-from tensorboard_activis.capture.recorder import Recorder, RunDirectory
+from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.capture.torch.capture import TorchCapture
 from tensorboard_activis.capture.torch.distributed.processes import connect
 from tensorboard_activis.capture.torch.reduce import torch_convert

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tensorboard_activis.capture.forks import keep_from_children
-from tensorboard_activis.capture.recorder import RunDirectory
+from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.read.run import open_run
@@ -32,7 +32,7 @@ for step in map(int, sys.argv[3:]):
 HOLD = """
 import os, sys, time
 from tensorboard_activis.capture.forks import keep_from_children
-from tensorboard_activis.capture.recorder import RunDirectory
+from tensorboard_activis.capture.run_directory import RunDirectory
 held = RunDirectory(sys.argv[1])
 child = os.fork()
 if child:

@@ -28,7 +28,7 @@ SEED = 11
 SCRIPT = """
 import json, os, shutil, subprocess, sys, warnings
 from pathlib import Path
-from tensorboard_activis.capture.recorder import RunDirectory
+from tensorboard_activis.capture.run_directory import RunDirectory
 from tests.faults import victim
 log_dir = Path(sys.argv[1])
 
@@ -149,7 +149,7 @@ def test_a_file_system_that_is_mounted_anew_for_reading_only() -> None:
     # A disk that fails is mounted so by the kernel, whatever is open on it; `mount` refuses while a file is open for writing.
     closed = """
 import gc
-from tensorboard_activis.capture.recorder import RunDirectory
+from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.write.events import EventWriter
 for one in gc.get_objects():
     if type(one) in (EventWriter, RunDirectory):

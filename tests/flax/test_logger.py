@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from tensorboard_activis import open_run
-from tensorboard_activis.capture.recorder import RunDirectory
+from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.flax import ActiVisLogger
 from tests.flax.networks import Convolutions, Reader

@@ -14,7 +14,8 @@ import pytest
 
 from tensorboard_activis import metadata
 from tensorboard_activis.capture.batch_record import BatchRecord
-from tensorboard_activis.capture.recorder import Recorder, RunDirectory
+from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.check.command import run_check
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.read.run import open_run

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tensorboard_activis.capture.distributed.processes import Processes
+from tensorboard_activis.capture.recorded_layers import absent_layers
 from tensorboard_activis.capture.torch.recorded_model import RecordedModel
 from tensorboard_activis.errors import ActiVisError
 
@@ -32,16 +33,11 @@ def layer_notes(
     counts = processes.sum(np.array([evaluated, *(absent.get(name, 0) for name in names)])).tolist()
     if not counts[0]:
         raise ActiVisError("There was no forward pass in evaluation mode, in any process.")
-    notes = [recorded.left_out] if recorded.left_out else []
-    unknown = [name for name, count in zip(names, counts[1:], strict=True) if count == counts[0]]
-    for name, count in zip(names, counts[1:], strict=True):
-        if name in unknown:
-            reason = failures.get(name, "It did not run in this evaluation.")
-            notes.append(
-                f"The layer {name!r} is unknown. {reason} Leave it out of layers=, or name the module around it."
-            )
-        elif name in failures:
-            notes.append(f"The layer {name!r} is unknown for {count:,} instances. {failures[name]}")
-    if names and len(unknown) == len(names):
-        raise ActiVisError(" ".join(notes))
-    return notes
+    totals = dict(zip(names, counts[1:], strict=True))
+    partly = [
+        f"The layer {name!r} is unknown for {count:,} instances. {failures[name]}"
+        for name, count in totals.items()
+        if name in failures and count < counts[0]
+    ]
+    left_out = [recorded.left_out] if recorded.left_out else []
+    return [*left_out, *absent_layers(totals, len(names), counts[0], failures), *partly]
