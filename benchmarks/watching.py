@@ -31,6 +31,14 @@ INSTANCES, LIMIT = 1000, 1.10
 Evaluations = tuple[Callable[[], object], Callable[[], object], Callable[[], int]]
 
 
+def resnet() -> ResNet:
+    """ResNet-18 with torchvision's stem."""
+    model = ResNet()
+    model.conv = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+    model.relu = nn.Sequential(nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))  # type: ignore[assignment]
+    return model
+
+
 @contextmanager
 def trainer_bert(directory: Path) -> Iterator[Evaluations]:
     """Hugging Face's Trainer: BERT of 6 layers on sequences of 64 tokens."""
@@ -99,9 +107,7 @@ def lightning_resnet(directory: Path, repeats: int) -> tuple[dict[str, list[floa
     class Module(pl.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            self.model = ResNet()
-            self.model.conv = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-            self.model.relu = nn.Sequential(nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))  # type: ignore[assignment]
+            self.model = resnet()
 
         def training_step(self, batch: Any, index: int) -> torch.Tensor:
             return nn.functional.cross_entropy(self.model(batch[0]), batch[1])
@@ -145,10 +151,10 @@ def lightning_resnet(directory: Path, repeats: int) -> tuple[dict[str, list[floa
 
 @contextmanager
 def loop_resnet(directory: Path) -> Iterator[Evaluations]:
-    """A loop of the user's own: ResNet-18 on 1,000 images of 32 pixels."""
+    """A loop of the user's own: ResNet-18 with torchvision's stem on 1,000 images of 32 pixels."""
     from tensorboard_activis.torch import ActiVisLogger
 
-    model = ResNet().eval()
+    model = resnet().eval()
     batches = [(torch.randn(100, 3, 32, 32), torch.randint(0, 10, (100,))) for _ in range(INSTANCES // 100)]
     logger = ActiVisLogger(directory, model, strict=True)
     steps = iter(range(10**9))
