@@ -16,9 +16,9 @@ from typing import Any, Unpack
 from flax import nnx
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.flax.capture import FlaxCapture
-from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.run_directory import RunDirectory

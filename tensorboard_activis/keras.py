@@ -10,8 +10,8 @@ from typing import Any, Unpack
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.exclusive import exclusively
-from tensorboard_activis.capture.interrupts import bracketed, uninterrupted
+from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.isolation.interrupts import bracketed, uninterrupted
 from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCapture
 from tensorboard_activis.capture.keras.data.fitting import callers, fit_frame
 from tensorboard_activis.capture.keras.instances import Texts

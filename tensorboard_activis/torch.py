@@ -22,9 +22,9 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
-from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.guard import Guard
-from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.options import LoggerOptions, RecorderOptions, options_of, with_options
 from tensorboard_activis.capture.recorder import Recorder

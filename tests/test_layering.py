@@ -67,7 +67,10 @@ CAPTURE_ROOMS = {
     "tasks": set(),
     "distributed": set(),
     "instances": {"tasks", "distributed"},
-    "": {"tasks", "distributed", "instances"},
+    "graph": set(),
+    "isolation": set(),
+    "": {"tasks", "distributed", "instances", "graph", "isolation"},
+    "data": {"tasks", "distributed", "instances", "graph", "isolation", ""},
 }
 FRAMEWORK_ROOMS = {
     "torch/model": set(),

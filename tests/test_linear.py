@@ -18,12 +18,12 @@ import torch
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.collector import SnapshotCollector
+from tensorboard_activis.capture.graph.layers import choose, feed_relu
+from tensorboard_activis.capture.graph.union import union
 from tensorboard_activis.capture.keras.graph.recording import _drop_unused_operators
-from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.options import check_options
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
-from tensorboard_activis.capture.union import union
 from tensorboard_activis.errors import ConfigurationError, UnreadableError
 from tensorboard_activis.leftovers import leftovers
 from tensorboard_activis.query.matrix.rows import subset_index

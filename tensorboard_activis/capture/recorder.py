@@ -24,9 +24,9 @@ from tensorboard_activis.capture.distributed.processes import (
     SingleProcess,
     broadcast,
 )
-from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.guard import Guard
-from tensorboard_activis.capture.interrupts import uninterrupted
+from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted
 from tensorboard_activis.capture.options import RecorderOptions, check_options, options_of
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.run_directory import RunDirectory

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.layers import matching
+from tensorboard_activis.capture.graph.layers import matching
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
 #: A user's own function: takes float32 [instances, neurons, positions], and bool [instances, positions] that is False where

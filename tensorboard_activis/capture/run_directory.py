@@ -6,8 +6,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tensorboard_activis import metadata
-from tensorboard_activis.capture.forks import forget, keep_from_children
-from tensorboard_activis.capture.interrupts import uninterrupted
+from tensorboard_activis.capture.isolation.forks import forget, keep_from_children
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.files import make_own_directory
 from tensorboard_activis.leftovers import remove_leftovers

@@ -103,7 +103,7 @@ def whole(where: Path) -> None:
     """All data on each; pinned instances, and columns by the order of the data."""
     columns = {"number": [row / 2 for row in range(INSTANCES)]}
     with (
-        patch("tensorboard_activis.capture.batch_forms.BATCH_SIZE", 4),
+        patch("tensorboard_activis.capture.data.batch_forms.BATCH_SIZE", 4),
         ActiVisLogger(where, Net(), (X, Y), **options(columns=columns, pinned=(X[:2], Y[:2]))) as activis,
     ):
         passes = []

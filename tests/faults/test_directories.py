@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_activis.capture.forks import keep_from_children
+from tensorboard_activis.capture.isolation.forks import keep_from_children
 from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import ConfigurationError
@@ -31,7 +31,7 @@ for step in map(int, sys.argv[3:]):
 #: Holds a directory and starts a process of its own, as a DataLoader does, that outlives it.
 HOLD = """
 import os, sys, time
-from tensorboard_activis.capture.forks import keep_from_children
+from tensorboard_activis.capture.isolation.forks import keep_from_children
 from tensorboard_activis.capture.run_directory import RunDirectory
 held = RunDirectory(sys.argv[1])
 child = os.fork()

@@ -101,7 +101,7 @@ def test_a_signal_that_comes_while_things_are_changed_is_not_lost(tmp_path: Path
 
 
 def test_interrupts_of_nested_work() -> None:
-    from tensorboard_activis.capture.interrupts import bracketed
+    from tensorboard_activis.capture.isolation.interrupts import bracketed
 
     def attempt(at: int) -> tuple[bool, int, list[str]]:
         done: list[str] = []

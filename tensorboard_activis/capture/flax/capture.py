@@ -12,18 +12,18 @@ from flax import nnx
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.adapter import Sink
-from tensorboard_activis.capture.array_batches import Batch, Batches
-from tensorboard_activis.capture.array_instances import InstanceReader, PassReader
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.data.array_batches import Batch, Batches
+from tensorboard_activis.capture.data.array_instances import InstanceReader, PassReader
 from tensorboard_activis.capture.flax.forward_pass import ForwardPass
 from tensorboard_activis.capture.flax.graph import is_one_node, make_graph
 from tensorboard_activis.capture.flax.marking import evaluation_copy, leaves, modules_by_path, place_of
 from tensorboard_activis.capture.flax.reduce import reduce_activations
-from tensorboard_activis.capture.layers import choose, feed_relu
+from tensorboard_activis.capture.graph.layers import choose, feed_relu
+from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
+from tensorboard_activis.capture.isolation.random_states import RandomStream
 from tensorboard_activis.capture.options import SharedOptions
-from tensorboard_activis.capture.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.progress import with_bar
-from tensorboard_activis.capture.random_states import RandomStream
 from tensorboard_activis.capture.recorded_layers import absent_layers, axes_of, check_shapes, layer_info, named_layer
 from tensorboard_activis.capture.reducers import layer_reducers
 from tensorboard_activis.errors import ConfigurationError, warn

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from tensorboard_activis import schema
 from tensorboard_activis.capture.adapter import Sink
 from tensorboard_activis.capture.batch_record import BatchRecord
-from tensorboard_activis.capture.exclusive import exclusively
-from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
+from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.isolation.interrupts import within
+from tensorboard_activis.capture.isolation.random_states import RandomStream, random_states
 from tensorboard_activis.capture.keras.data.batches import Batch
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData, evaluation_data, pinned_data
@@ -28,9 +30,7 @@ from tensorboard_activis.capture.keras.model.building import build, is_built
 from tensorboard_activis.capture.keras.model.states import backend_variables_restored
 from tensorboard_activis.capture.keras.targets import targets
 from tensorboard_activis.capture.options import SharedOptions
-from tensorboard_activis.capture.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.progress import with_bar
-from tensorboard_activis.capture.random_states import RandomStream, random_states
 from tensorboard_activis.capture.tasks.labels import Labels
 from tensorboard_activis.errors import ConfigurationError, warn
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.keras.masks import Masks
 from tensorboard_activis.capture.keras.model import calls as keras_calls
 from tensorboard_activis.capture.keras.replay import OnOutput

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.keras.data.batches import Batch, spec
 from tensorboard_activis.capture.keras.forward import Captured, Collector, Forward, as_arrays
 from tensorboard_activis.capture.keras.intercept import step_intercepted

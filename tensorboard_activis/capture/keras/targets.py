@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tensorboard_activis.capture.graph.layers import choose, feed_relu
 from tensorboard_activis.capture.keras.graph.recording import Recording
-from tensorboard_activis.capture.layers import choose, feed_relu
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.schema import LayerInfo

@@ -13,11 +13,11 @@ from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, rounds
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.instances.metadata import InstanceMetadata
-from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.isolation.interrupts import bracketed
+from tensorboard_activis.capture.isolation.random_states import RandomStream
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.options import LoggerOptions
 from tensorboard_activis.capture.progress import with_bar
-from tensorboard_activis.capture.random_states import RandomStream
 from tensorboard_activis.capture.torch.data.batch import Batch, broadcast_batch, first_instances
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds

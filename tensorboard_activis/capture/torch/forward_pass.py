@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tensorboard_activis.capture.batch_forms import split_labels
+from tensorboard_activis.capture.data.batch_forms import split_labels
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts

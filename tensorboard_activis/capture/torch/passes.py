@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from tensorboard_activis.capture.adapter import Sink
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
-from tensorboard_activis.capture.random_states import RandomStream
+from tensorboard_activis.capture.isolation.random_states import RandomStream
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder

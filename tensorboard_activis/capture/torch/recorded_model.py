@@ -11,8 +11,8 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
-from tensorboard_activis.capture.layers import choose, feed_relu, unrecordable
-from tensorboard_activis.capture.probabilities import ends_in_probabilities
+from tensorboard_activis.capture.graph.layers import choose, feed_relu, unrecordable
+from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, likely_reducer, reducer_name
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
 from tensorboard_activis.capture.torch.graph.axes import Axes

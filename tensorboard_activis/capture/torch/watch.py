@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from tensorboard_activis.capture.exclusive import exclusively
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.instances.metadata import BatchMetadata
-from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.torch.data.batch import Batch, map_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches

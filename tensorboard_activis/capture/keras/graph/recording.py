@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from tensorboard_activis.capture.interrupts import uninterrupted, within
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted, within
 from tensorboard_activis.capture.keras.graph import trace as keras_trace
 from tensorboard_activis.capture.keras.graph.builder import GraphBuilder
 from tensorboard_activis.capture.keras.graph.nodes import DraftNode, attributes, count_parameters

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.keras.graph.builder import GraphBuilder
 from tensorboard_activis.capture.keras.graph.nodes import data_inputs
 from tensorboard_activis.capture.keras.model import calls as keras_calls

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from tensorboard_activis.capture.interrupts import within
+from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.keras.model.states import model_state_restored
 from tensorboard_activis.errors import ConfigurationError
 

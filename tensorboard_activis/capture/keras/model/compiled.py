@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tensorboard_activis.capture.interrupts import uninterrupted, within
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted, within
 from tensorboard_activis.capture.keras.model.states import model_state_restored, regularized_variables, values_after
 
 #: Takes a batch (a dict of structures of arrays) and the values of the states; returns the result and the new values.

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, SequentialSampler
 
-from tensorboard_activis.capture.batch_forms import (
+from tensorboard_activis.capture.data.batch_forms import (
     BATCH_SIZE,
     LABEL_KEYS,
     MASK_KEYS,

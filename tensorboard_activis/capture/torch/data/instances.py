@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
-from tensorboard_activis.capture.batch_forms import LABEL_KEYS
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.data.batch_forms import LABEL_KEYS
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.instances.metadata import (

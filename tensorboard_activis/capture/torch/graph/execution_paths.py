@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.graph.union import union
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.graph.tracer import Tracer
-from tensorboard_activis.capture.union import union
 
 #: Most paths that are recorded: a mixture of experts has more combinations than anybody looks at.
 MAX_PATHS = 16

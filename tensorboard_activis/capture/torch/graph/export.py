@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.interrupts import uninterrupted, within
+from tensorboard_activis.capture.graph.union import interleave
+from tensorboard_activis.capture.isolation.interrupts import uninterrupted, within
 from tensorboard_activis.capture.torch.graph.layer_outputs import Recording
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, operator_name
 from tensorboard_activis.capture.torch.model.modules import is_builtin, module_paths, plain_path
-from tensorboard_activis.capture.union import interleave
 
 
 def exported_graph(

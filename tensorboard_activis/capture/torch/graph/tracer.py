@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.torch.graph.axes import Axes, axes_after_module, axes_after_operator, axes_of_input
 from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack

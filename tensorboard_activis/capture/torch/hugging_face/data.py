@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers.trainer_utils import RemoveColumnsCollator
 
-from tensorboard_activis.capture.batch_forms import LABEL_KEYS, Unpack
+from tensorboard_activis.capture.data.batch_forms import LABEL_KEYS, Unpack
 
 
 def batched(data: Any, args: Any, model: Any, loader: Any) -> Any:

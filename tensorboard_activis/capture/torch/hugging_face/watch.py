@@ -9,7 +9,7 @@ from typing import Any
 from transformers.trainer_pt_utils import find_batch_size
 
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
-from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.torch.data.instance_order import dataset_indices
 from tensorboard_activis.capture.torch.data.noted_indices import forget_indices, note_indices, noted_indices
 from tensorboard_activis.capture.torch.hugging_face.directories import StrPath, Writer, log_together, takes_part

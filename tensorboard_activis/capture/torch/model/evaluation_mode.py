@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from tensorboard_activis.capture.exclusive import exclusively
-from tensorboard_activis.capture.interrupts import bracketed, within
-from tensorboard_activis.capture.random_states import random_states
+from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.isolation.interrupts import bracketed, within
+from tensorboard_activis.capture.isolation.random_states import random_states
 from tensorboard_activis.capture.torch.model.other_threads import OtherThreads
 from tensorboard_activis.capture.torch.model.script_modules import script_modules_wrapped
 from tensorboard_activis.capture.torch.model.thread_state import thread_state

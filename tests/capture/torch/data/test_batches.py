@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler, TensorDataset
 
-from tensorboard_activis.capture.batch_forms import BATCH_SIZE
+from tensorboard_activis.capture.data.batch_forms import BATCH_SIZE
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, map_tensors
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.errors import ConfigurationError

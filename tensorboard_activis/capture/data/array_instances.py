@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
-from tensorboard_activis.capture.array_batches import Batch, Batches
-from tensorboard_activis.capture.batch_forms import is_array
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.data.array_batches import Batch, Batches
+from tensorboard_activis.capture.data.batch_forms import is_array
 from tensorboard_activis.capture.instances.audio import read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata

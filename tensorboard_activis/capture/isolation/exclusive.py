@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from tensorboard_activis.capture.interrupts import bracketed
+from tensorboard_activis.capture.isolation.interrupts import bracketed
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 import itertools
 
-from tensorboard_activis.capture.union import union
+from tensorboard_activis.capture.graph.union import union
 from tensorboard_activis.schema import Edge, Graph, Node, Shape
 
 SHAPE = Shape((-1, 5))

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tensorboard_activis.capture.layers import MOST_LAYERS, choose, feed_relu
+from tensorboard_activis.capture.graph.layers import MOST_LAYERS, choose, feed_relu
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.schema import Edge, Graph, Node, Shape
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tensorboard_activis.capture.probabilities import ends_in_probabilities
+from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
 from tensorboard_activis.schema import Edge, Graph, Node, Shape
 
 Ending = tuple[str, dict[str, str]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorboard_activis.capture.batch_forms import (
+from tensorboard_activis.capture.data.batch_forms import (
     MASK_KEYS,
     BatchForm,
     Texts,
