@@ -224,7 +224,7 @@ def states() -> dict[str, State]:
         ),
         "no-labels": State(labels, {"inputs": images}, {}, outputs=False),
         "texts": State(labels[:200], {"texts": texts, "labels": labels[:200]}, named),
-        "features": State(labels, {"inputs": features, "labels": labels}, named),
+        "features": State(labels, {"columns": features, "labels": labels}, named),
         "sounds": State(labels[:60], {"audio": (tones, 8000), "labels": labels[:60]}, named),
         "multilabel": State(
             labels, {"inputs": images, "labels": flags}, {"class_names": named["class_names"], "task": "multilabel"}
