@@ -28,7 +28,7 @@ SEED = 11
 SCRIPT = """
 import json, os, shutil, subprocess, sys, warnings
 from pathlib import Path
-from tensorboard_activis.capture.run_directory import RunDirectory
+import tensorboard_activis.capture.recorder  # now: once it has lost its rights, the process may not read all modules
 from tests.faults import victim
 log_dir = Path(sys.argv[1])
 

@@ -181,7 +181,7 @@ function widthOf({ name, type }: ColumnInfo): number {
     case "text":
       return 200;
     case "time":
-      return 76;
+      return 128;
     case "boolean":
     case "number":
     case "category":
@@ -204,7 +204,7 @@ function Head({ column }: { column: ColumnInfo }): JSX.Element {
     <span
       role="columnheader"
       aria-sort={here ? (rule.descending ? "descending" : "ascending") : "none"}
-      class={isNumber(column) ? "number" : ""}
+      class={isNumber(column) ? "number" : column.type === "time" ? "time" : ""}
     >
       <button type="button" class="cut" title={title(column.name)} onClick={() => (order.value = next)}>
         {title(column.name)}

@@ -84,7 +84,7 @@ function Value({ record, column }: { record: TableRow; column: ColumnInfo }): JS
     );
   if (typeof value === "string" && column.type === "time")
     return (
-      <span role="gridcell" class="cut" title={value}>
+      <span role="gridcell" class="cut time" title={value}>
         {timeText(value)}
       </span>
     );
