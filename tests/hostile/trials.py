@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.hostile.peak import peak_megabytes, virtual_megabytes
+from tests.hostile.peak import forget_peak, peak_megabytes, virtual_megabytes
 
 #: Of the processor, for one input; of memory, for the process; and after so many seconds an input counts as one that hangs.
 SECONDS, MEGABYTES, HANGS = 2.0, 1024, 120
@@ -69,6 +69,7 @@ def _try_and_exit(first: int, end: int, seed: int, start: Callable[[Path], Try],
             try_one = start(Path(directory))
             limit = int((virtual_megabytes() + 2 * MEGABYTES) * (1 << 20))
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            forget_peak()  # what the process that was forked had is not the inputs'
             counted = _try_all(range(first, end), seed, try_one, at)
         if counted is not None:
             print(dict(sorted(counted.items())))
@@ -83,6 +84,7 @@ def _try_and_exit(first: int, end: int, seed: int, start: Callable[[Path], Try],
 
 def _try_all(numbers: range, seed: int, try_one: Try, at: mmap.mmap) -> Counter[str] | None:
     counted: Counter[str] = Counter()
+    before = peak_megabytes()
     for number in numbers:
         at[:8] = number.to_bytes(8, "little")
         signal.alarm(HANGS)
@@ -94,8 +96,8 @@ def _try_all(numbers: range, seed: int, try_one: Try, at: mmap.mmap) -> Counter[
             spent = time.process_time() - begun
             if spent > SECONDS:
                 raise Fault(f"{kind} took {spent:.1f} s")
-            if peak_megabytes() > MEGABYTES:
-                raise Fault(f"{kind} took {peak_megabytes():.0f} MB of memory")
+            if peak_megabytes() - before > MEGABYTES:
+                raise Fault(f"{kind} took {peak_megabytes() - before:.0f} MB of memory")
         except Exception as error:
             print(f"input {number} of seed {seed}: {type(error).__name__}: {error}", file=sys.stderr)
             traceback.print_exception(error, limit=-8)

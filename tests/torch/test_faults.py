@@ -79,8 +79,11 @@ def test_an_interrupt_while_writing_leaves_readable_files(
 ) -> None:
     """Ctrl-C at any moment: what was there before is there, nothing half written is, and the directory is free again."""
     wide = nn.Sequential(nn.Flatten(), nn.Linear(64, 3_000), nn.Linear(3_000, 3))  # so that arrays go to a file
-    with ActiVisLogger(tmp_path, wide, data, layers=["1", "2"]) as logger:
+    steps: list[int] = []  # in a column, so that every step has a table of its own
+    columns: Any = lambda batch: {"logged": [len(steps)] * len(batch[1])}  # noqa: E731
+    with ActiVisLogger(tmp_path, wide, data, layers=["1", "2"], columns=columns) as logger:
         logger.log(0)
+        steps.append(0)
         with monkeypatch.context() as patched:
             patched.setattr(f"tensorboard_activis.write.{where}", _interrupt)
             with pytest.raises(KeyboardInterrupt):
