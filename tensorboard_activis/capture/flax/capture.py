@@ -35,8 +35,7 @@ class FlaxCapture:
     The graph, the layers and the kind of labels are decided once, from the first batch.
 
     Arguments:
-        model, data, unpack, texts: as in `ActiVisLogger`.
-        options: the others.
+        model, data, unpack, texts, options: as in `ActiVisLogger`; `options` are the others.
 
     Attributes:
         graph: the model's graph.
