@@ -133,7 +133,9 @@ class TorchCapture:
         def with_hooks() -> PassCollector:
             model = self.recorded.initialized()
             broadcast_buffers(model, self._processes)
-            collector = self._collector(model, self._order, sink, stream.run, stream)
+            collector = PassCollector(
+                self.recorded, model, self.metadata, self._order, self._instance_reader, sink, stream.run, stream
+            )
             return bracketed(collector.attach, lambda: run_passes(model, collector), lambda failed: collector.detach())
 
         def run_passes(model: nn.Module, collector: PassCollector) -> PassCollector:
@@ -175,15 +177,18 @@ class TorchCapture:
         def collector(watch: Watch) -> PassCollector:
             order = InstanceOrder(source, None, self._processes)
             self.metadata.check(order.instances if source is not None else None, fixed_order=order.fixed)
-            return self._collector(
+            return PassCollector(
+                self.recorded,
                 module,
+                self.metadata,
                 order,
+                self._instance_reader,
                 snapshot.add,
                 guarded,
                 stream,
                 _weakly(watch.on_error),
                 _weakly(watch.add_unlabelled),
-                in_batches,
+                in_batches=in_batches,
             )
 
         def finish(watch: Watch, collector: PassCollector) -> None:
@@ -206,31 +211,6 @@ class TorchCapture:
         )
         bracketed(watch.open, lambda: None, lambda failed: watch.close(ActiVisError("interrupted")) if failed else None)
         return watch
-
-    def _collector(
-        self,
-        model: nn.Module,
-        order: InstanceOrder,
-        sink: Sink,
-        guarded: Callable[[Callable[[], Any]], Any],
-        stream: RandomStream,
-        on_error: Callable[[Exception], None] | None = None,
-        on_pass: Callable[[], None] = lambda: None,
-        in_batches: bool = True,
-    ) -> PassCollector:
-        return PassCollector(
-            self.recorded,
-            model,
-            self.metadata,
-            order,
-            self._instance_reader,
-            sink,
-            guarded,
-            stream,
-            on_error,
-            on_pass,
-            in_batches=in_batches,
-        )
 
     def _instance_reader(self, batch: Batch, output: Any, instances: int | None = None) -> InstanceReader:
         """The reader of instances, which is made for the first batch and the model's output for its first instances."""
@@ -278,7 +258,9 @@ class TorchCapture:
         """Runs the pinned instances after an evaluation that was watched."""
         model = self.recorded.module
         order = InstanceOrder(None, None, self._processes)
-        collector = self._collector(model, order, sink, stream.run, stream)
+        collector = PassCollector(
+            self.recorded, model, self.metadata, order, self._instance_reader, sink, stream.run, stream
+        )
         bracketed(
             collector.attach,
             lambda: self._run_pinned(model, collector, sink, stream),
