@@ -10,7 +10,6 @@ with ActiVisLogger("logs/run1", model, (images, labels), class_names=names) as a
 
 import os
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Unpack
 
 from flax import nnx
@@ -18,16 +17,15 @@ from flax import nnx
 from tensorboard_activis import schema
 from tensorboard_activis.capture.flax.capture import FlaxCapture
 from tensorboard_activis.capture.isolation.exclusive import exclusively
-from tensorboard_activis.capture.isolation.interrupts import bracketed
+from tensorboard_activis.capture.logger import Logger
 from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
 from tensorboard_activis.capture.recorder import Recorder
-from tensorboard_activis.capture.run_directory import RunDirectory
 
 __all__ = ["ActiVisLogger"]
 
 
 @with_options(SharedOptions)
-class ActiVisLogger:
+class ActiVisLogger(Logger):
     """Logs the activations of a Flax NNX model's neurons on evaluation data, for TensorBoard's ActiVis tab.
 
     The model runs in evaluation mode, compiled, on a copy of its state: its parameters, statistics and random numbers are the same
@@ -62,15 +60,8 @@ class ActiVisLogger:
         texts: Callable[[Any], Any] | None = None,
         **options: Unpack[SharedOptions],
     ) -> None:
-        directory: RunDirectory | None = None
-
-        def open_directory() -> None:
-            nonlocal directory
-            directory = RunDirectory(log_dir)
-
         def prepare() -> None:
-            bracketed(open_directory, lambda: None, lambda failed: None)
-            assert directory is not None
+            directory = self._open_directory(log_dir)
             self._capture = capture = FlaxCapture(model, data, options, unpack=unpack, texts=texts)
             self._recorder = Recorder(
                 directory,
@@ -83,11 +74,7 @@ class ActiVisLogger:
             self._recorder.check(capture.first)
             capture.first = None
 
-        def close_unless_made(failed: bool) -> None:
-            if failed and directory is not None:
-                directory.close()
-
-        bracketed(lambda: None, lambda: exclusively(prepare), close_unless_made)
+        super().__init__(lambda: exclusively(prepare))
         self._progress = options["progress"]
         self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
         self.graph: schema.Graph = self._capture.graph
@@ -97,16 +84,6 @@ class ActiVisLogger:
 
         An error becomes one warning that says what is lost, and nothing is written (`strict=True` raises it).
         """
-        exclusively(lambda: self._recorder.log(self._capture, step, self._progress))
-
-    def close(self) -> None:
-        """Closes the files and releases the directory for another logger; safe to call twice, and from any thread."""
-        self._recorder.close()
-
-    def __enter__(self) -> "ActiVisLogger":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+        recorder = self._recorder
+        assert recorder is not None
+        exclusively(lambda: recorder.log(self._capture, step, self._progress))

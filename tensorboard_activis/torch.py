@@ -15,7 +15,6 @@ With `ActiVisLogger("logs/run1", model, val_loader)` and `activis.log(epoch)` it
 
 import os
 import weakref
-from types import TracebackType
 from typing import Any, Unpack
 
 from torch import nn
@@ -24,11 +23,10 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.isolation.exclusive import exclusively
-from tensorboard_activis.capture.isolation.interrupts import bracketed
+from tensorboard_activis.capture.logger import Logger
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.options import LoggerOptions, RecorderOptions, options_of, with_options
 from tensorboard_activis.capture.recorder import Recorder
-from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.capture.torch.capture import TorchCapture
 from tensorboard_activis.capture.torch.distributed.processes import connect
 from tensorboard_activis.capture.torch.reduce import torch_convert
@@ -39,7 +37,7 @@ __all__ = ["ActiVisLogger"]
 
 
 @with_options(LoggerOptions)
-class ActiVisLogger:
+class ActiVisLogger(Logger):
     """Logs the activations of a model's neurons on evaluation data, for TensorBoard's ActiVis tab.
 
     Either `watch` makes a snapshot of the forward passes of your own evaluation, or `log` runs the model over `data`. Neither
@@ -80,27 +78,18 @@ class ActiVisLogger:
         self._processes = connect(log_dir, distributed)
         self._guard = Guard(options["strict"], self._processes)
         self._options = options
-        self._recorder: Recorder | None = None
         self._watch: weakref.ref[Watch] | None = None
-        self._directory: RunDirectory | None = None
-
-        def open_directory() -> None:
-            self._directory = RunDirectory(log_dir, locked=self._processes.rank == 0)
 
         def prepare() -> None:
             with self._processes.collective():
-                bracketed(open_directory, lambda: None, lambda failed: None)
+                self._open_directory(log_dir, locked=self._processes.rank == 0)
                 self._capture = TorchCapture(model, data, options, self._processes)
                 if self._capture.has_data:
                     self._get_recorder().check(self._capture.first)
                     self._capture.first = None
 
-        def close_unless_made(failed: bool) -> None:
-            if failed and self._directory is not None:
-                self._directory.close()
-
         try:
-            bracketed(lambda: None, prepare, close_unless_made)
+            super().__init__(prepare)
         except OtherProcessError as error:
             raise ConfigurationError(str(error)) from error
 
@@ -180,18 +169,3 @@ class ActiVisLogger:
             )
         self._recorder.graph = self.graph
         return self._recorder
-
-    def close(self) -> None:
-        """Closes the files and releases the directory for another logger; safe to call twice, and from any thread."""
-        if self._recorder is not None:
-            self._recorder.close()
-        elif self._directory is not None:
-            self._directory.close()
-
-    def __enter__(self) -> "ActiVisLogger":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
