@@ -52,6 +52,8 @@ SLOW = [
     TESTS / "test_keras_manners.py",
     TESTS / "test_keras_states.py",
     TESTS / "test_lightning.py",
+    TESTS / "test_lightning_batches.py",
+    TESTS / "test_lightning_manners.py",
     TESTS / "test_lightning_modules.py",
     TESTS / "test_lightning_processes.py",
     TESTS / "test_lightning_watching.py",

@@ -20,14 +20,9 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from tensorboard_activis.lightning import ActiVisCallback
-from tests.small_lightning import CLASSES, Module, X, Y, fit, loader, trainer
+from tests.small_lightning import CLASSES, IGNORED_WARNINGS, Module, X, Y, fit, loader, trainer
 
-pytestmark = [
-    # Lightning's advice on data loaders, of no use for a few rows; its use of what torch is giving up.
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
-    pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated:FutureWarning"),
-]
+pytestmark = IGNORED_WARNINGS
 
 
 def test_numbers_with_the_trainers_own_validation_loader(tmp_path: Path) -> None:

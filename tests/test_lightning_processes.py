@@ -23,15 +23,10 @@ import lightning.pytorch as pl
 from tensorboard_activis.lightning import ActiVisCallback, _bases
 from tests.interrupting import Interrupter, check_interrupts
 from tests.lightning_witness import LAYERS, Witness, expect
-from tests.small_lightning import CLASSES, Module, X, Y, fit, loader, trainer
+from tests.small_lightning import CLASSES, IGNORED_WARNINGS, Module, X, Y, fit, loader, trainer
 from tests.torch.process_state import process_state
 
-pytestmark = [
-    # Lightning's advice on data loaders, of no use for a few rows; its use of what torch is giving up.
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
-    pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated:FutureWarning"),
-]
+pytestmark = IGNORED_WARNINGS
 
 
 def test_other_processes_log_nothing_and_passes_over_sharded_models_are_refused(tmp_path: Path) -> None:

@@ -21,13 +21,10 @@ from tensorboard_activis import open_run
 from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.lightning import ActiVisCallback
 from tests.lightning_witness import Witness, activis, expect, hooked
-from tests.small_lightning import Module, X, Y, fit, loader, trainer
+from tests.small_lightning import IGNORED_WARNINGS, Module, X, Y, fit, loader, trainer
 
 pytestmark = [
-    # Lightning's advice on data loaders, of no use for a few rows; its use of what torch is giving up.
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
-    pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated:FutureWarning"),
+    *IGNORED_WARNINGS,
     pytest.mark.filterwarnings("ignore:Your .val_dataloader.'s sampler has shuffling enabled"),
     pytest.mark.filterwarnings("ignore:You have overridden .* in .LightningModule."),
     pytest.mark.filterwarnings("ignore:Be aware that when using .ckpt_path."),
