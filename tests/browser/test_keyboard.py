@@ -31,6 +31,8 @@ class Keys:
             if target.count() and target.first.evaluate(HAS_FOCUS):
                 return
             self.press(key)
+            # What a key shows is focused a frame later where it was not drawn before.
+            self._page.evaluate("() => new Promise(requestAnimationFrame)")
         raise AssertionError(f"{key} never came to {target}")
 
     def choose(self, tab: FrameLocator, name: str) -> None:

@@ -14,6 +14,7 @@ import { onTreeKey } from "./graphKeys";
 import {
   focusedNode,
   followLayout,
+  nodeElement,
   problem,
   type Shown,
   scale,
@@ -226,7 +227,7 @@ function useGoing(pane: { current: HTMLDivElement | null }, now: Shown | null): 
     else {
       // It may have come into the document only now.
       requestAnimationFrame(() => {
-        (document.getElementById(`graph-${want.key}`) as unknown as SVGElement | null)?.focus({ preventScroll: true });
+        nodeElement(want.key)?.focus({ preventScroll: true });
         if (scrollTarget.peek() === want) scrollTarget.value = null;
       });
     }

@@ -7,6 +7,7 @@ import {
   choose,
   focusedNode,
   isOpenGroup,
+  nodeElement,
   type Shown,
   scrollTarget,
   setOpen,
@@ -27,8 +28,11 @@ export function onTreeKey(event: KeyboardEvent, shown: Shown, zoom: (by: number 
   if (!box) return;
   const go = (target: Box | undefined): void => {
     if (!target) return;
-    focusedNode.value = boxKey(target);
-    scrollTarget.value = { key: boxKey(target), focus: true };
+    const key = boxKey(target);
+    // Focused at once, so that the next key finds it; a node that is not drawn yet is focused when it is.
+    nodeElement(key)?.focus({ preventScroll: true });
+    focusedNode.value = key;
+    scrollTarget.value = { key, focus: true };
   };
   const parent = (): Box | undefined => {
     const up = box.form === "more" ? item : item?.parent;

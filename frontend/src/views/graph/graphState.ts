@@ -140,6 +140,10 @@ export function followLayout(): () => void {
 export const boxKey = ({ form, key, before }: Box): string =>
   form === "more" ? `${key}+${before ? "before" : "more"}` : key;
 
+/** The drawn element of a node, by its box's key. */
+export const nodeElement = (key: string): SVGElement | null =>
+  document.getElementById(`graph-${key}`) as unknown as SVGElement | null;
+
 export function setOpen(key: string, wide: boolean): void {
   const next = new Set(open.peek());
   if (wide) next.add(key);
