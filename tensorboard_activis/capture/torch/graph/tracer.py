@@ -22,7 +22,14 @@ from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallS
 from tensorboard_activis.capture.torch.graph.indexing import axes_after_indexing
 from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, Recording, TensorLocation
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
-from tensorboard_activis.capture.torch.graph.tracked import RunningModule, TrackedTensor
+from tensorboard_activis.capture.torch.graph.tracked import (
+    RunningModule,
+    TrackedTensor,
+    TrackedTensors,
+    described,
+    dtype_of,
+    sizes_of,
+)
 from tensorboard_activis.capture.torch.model.modules import (
     TensorOrPacked,
     argument_names,
@@ -76,7 +83,7 @@ class Tracer(TorchFunctionMode):
         self._modules_by_path = module_paths(model)
         self._stack = CallStack()
         self._running: list[RunningModule] = []
-        self._tracked_tensors: dict[int, TrackedTensor] = {}
+        self._tracked_tensors = TrackedTensors()
         self._builder = GraphBuilder(self._modules_by_path)
         self._outputs: dict[str, LayerOutput] = {}
         # The thread of the pass that is recorded. A call of another thread may reach these hooks as well, also after the pass.
@@ -173,7 +180,7 @@ class Tracer(TorchFunctionMode):
                 key = self._builder.unused_key(f"/{name}{key_path}")
                 axes = axes_of_input(tensor.shape, self._instances)
                 self._builder.add(DraftNode(key, "", "input", "input", outputs=(self._shape(tensor, axes),)))
-                self._tracked_tensors[id(tensor)] = TrackedTensor(tensor, key, axes)
+                self._tracked_tensors.add(tensor, key, axes)
 
     def _add_outputs(self, output: Any) -> None:
         for key_path, tensor in output_tensors(output):
@@ -215,7 +222,7 @@ class Tracer(TorchFunctionMode):
         frame = self._stack.push(path)
         del self._running[len(self._stack.frames) - 1 :]
         inputs = [value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None]
-        shapes = ", ".join(_describe_tensor(tensor) for _, tensor in nested_tensors([args, kwargs])) or "no tensor"
+        shapes = ", ".join(described(tensor) for _, tensor in nested_tensors([args, kwargs])) or "no tensor"
         self._running.append(RunningModule(frame, inputs, shapes))
         for key, (outer, call, parent) in self._stack.containers.items():
             self._builder.add(DraftNode(key, parent, "module", type_name(self._modules_by_path[outer]), outer, call))
@@ -231,7 +238,7 @@ class Tracer(TorchFunctionMode):
         if running is not None:
             self._finish_module(module, running, output)
             if self._running:
-                self._running[-1].tensor_ids |= running.tensor_ids
+                self._running[-1].made |= running.made
 
     def _finish_module(self, module: nn.Module, running: RunningModule, output: Any) -> None:
         """Adds the outputs of a module that has run, and its edges unless it has nodes inside."""
@@ -256,7 +263,9 @@ class Tracer(TorchFunctionMode):
                 self._builder.add(DraftNode(key, frame.key, "output", "output", outputs=(shape,)))
             if is_single_node:
                 for source in running.inputs:
-                    self._builder.add_edge(source.producer, key, self._shape(source.tensor, source.axes))
+                    self._builder.add_edge(
+                        source.producer, key, self._shape_of(source.sizes, source.dtype, source.axes)
+                    )
             elif is_port and value is not None:
                 self._builder.add_edge(value.producer, key, shape)
             if is_single_node or is_port:
@@ -268,27 +277,26 @@ class Tracer(TorchFunctionMode):
         if not isinstance(tensor, torch.Tensor):
             return Axes(0, 2)  # packed sequences, when they are padded
         value = self._tracked(tensor)
-        if value is not None and id(tensor) in running.tensor_ids and not runs_own_forward(module):
+        if value is not None and value in running.made and not runs_own_forward(module):
             return value.axes  # propagated through the operators inside, which have no nodes
-        input_axes = [(value.tensor.shape, value.axes) for value in running.inputs]
-        return axes_after_module(module, key_path, torch.Size(_sizes(tensor)), input_axes, self._instances)
+        input_axes = [(value.sizes, value.axes) for value in running.inputs]
+        return axes_after_module(module, key_path, torch.Size(sizes_of(tensor)), input_axes, self._instances)
 
     def _known_axes(self, tensor: TensorOrPacked) -> Axes:
         """Axes of an output tensor of a module with nodes inside: as they were propagated."""
         if not isinstance(tensor, torch.Tensor):
             return Axes(0, 2)
         value = self._tracked(tensor)
-        return value.axes if value is not None else axes_of_input(torch.Size(_sizes(tensor)), self._instances)
+        return value.axes if value is not None else axes_of_input(torch.Size(sizes_of(tensor)), self._instances)
 
     def _merge_into_single_node(self, key: str, children: set[str], running: RunningModule) -> None:
         """Makes a module one node: removes the nodes inside it."""
         self._builder.remove(children)
         for child in children:
             self._outputs.pop(child, None)
-        for tensor_id in running.tensor_ids:
-            value = self._tracked_tensors[tensor_id]
+        for value in running.made:
             if value.producer in children:
-                self._tracked_tensors[tensor_id] = TrackedTensor(value.tensor, key, value.axes)
+                value.producer = key
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
@@ -318,7 +326,7 @@ class Tracer(TorchFunctionMode):
         if not inputs or not self._running:
             return
         running = self._running[-1]
-        input_axes = [(value.tensor.shape, value.axes) for value in inputs]
+        input_axes = [(value.sizes, value.axes) for value in inputs]
 
         def call(first: torch.Tensor) -> Any:
             return func(first, *args[1:], **kwargs)
@@ -340,7 +348,7 @@ class Tracer(TorchFunctionMode):
         shapes = [self._shape(tensor, axes) for (_, tensor), axes in zip(outputs, all_axes, strict=True)]
         self._builder.add(DraftNode(key, frame.key, "operator", name, outputs=tuple(shapes)))
         for value in inputs:
-            self._builder.add_edge(value.producer, key, self._shape(value.tensor, value.axes))
+            self._builder.add_edge(value.producer, key, self._shape_of(value.sizes, value.dtype, value.axes))
         self._add_layer_output(
             key, outputs[0][1], all_axes[0], TensorLocation(frame.path, frame.call, outputs[0][0], name, ordinal)
         )
@@ -353,36 +361,23 @@ class Tracer(TorchFunctionMode):
         if not isinstance(tensor, torch.Tensor):
             # Packed sequences are sorted by length, unless they came in that order.
             axes = Axes(None, data.dim() - 1, gathered=tensor.sorted_indices is not None)
-        self._tracked_tensors[id(data)] = TrackedTensor(data, producer, axes)
-        running.tensor_ids.add(id(data))
+        running.made.add(self._tracked_tensors.add(data, producer, axes))
 
     def _tracked(self, tensor: TensorOrPacked) -> TrackedTensor | None:
         """What is known of a tensor; None if it does not depend on the input."""
-        data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
-        return self._tracked_tensors.get(id(data))
+        return self._tracked_tensors.get(tensor if isinstance(tensor, torch.Tensor) else tensor.data)
 
     def _add_layer_output(self, key: str, tensor: TensorOrPacked, axes: Axes, location: TensorLocation) -> None:
-        self._outputs[key] = LayerOutput(location, _sizes(tensor), axes, self._instances)
+        self._outputs[key] = LayerOutput(location, sizes_of(tensor), axes, self._instances)
         if axes.batch is not None and self._on_output is not None:
             self._on_output(key, tensor, axes)
 
     def _shape(self, tensor: TensorOrPacked, axes: Axes) -> schema.Shape:
-        unflattened, axes = axes.unflattened(_sizes(tensor), self._instances)
-        sizes = list(unflattened)
-        if axes.batch is not None and axes.batch < len(sizes):
-            sizes[axes.batch] = -1
-        data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
-        return schema.Shape(tuple(sizes), str(data.dtype).removeprefix("torch."))
+        return self._shape_of(sizes_of(tensor), dtype_of(tensor), axes)
 
-
-def _sizes(tensor: TensorOrPacked) -> tuple[int, ...]:
-    """Shape of a tensor; of packed sequences and nested tensors, the shape when padded."""
-    if not isinstance(tensor, torch.Tensor):  # packed sequences: as they are when padded
-        return (int(tensor.batch_sizes[0]), len(tensor.batch_sizes), *tensor.data.shape[1:])
-    if tensor.is_nested:
-        return tuple(torch.nested.to_padded_tensor(tensor, 0.0).shape)
-    return tuple(tensor.shape)
-
-
-def _describe_tensor(tensor: TensorOrPacked) -> str:
-    return f"{tuple(_sizes(tensor))} {str(tensor.data.dtype).removeprefix('torch.')}"
+    def _shape_of(self, sizes: Sequence[int], dtype: str, axes: Axes) -> schema.Shape:
+        unflattened, axes = axes.unflattened(sizes, self._instances)
+        shown = list(unflattened)
+        if axes.batch is not None and axes.batch < len(shown):
+            shown[axes.batch] = -1
+        return schema.Shape(tuple(shown), dtype)

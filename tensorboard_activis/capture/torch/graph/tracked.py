@@ -1,28 +1,81 @@
-"""What the tracer remembers while a forward pass runs: tensors that depend on the input, and the modules that run."""
+"""What the tracer remembers while a forward pass runs: tensors that depend on the input, and the modules that run.
 
+It keeps no tensor alive, so that a recorded pass needs no more memory than any other. A tensor is known by its identity, which
+Python may give to another one after its death; a weak reference tells the two apart.
+"""
+
+import weakref
 from dataclasses import dataclass, field
 
 import torch
 
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import Frame
+from tensorboard_activis.capture.torch.model.modules import TensorOrPacked
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class TrackedTensor:
-    """A tensor that depends on the input, and the key of the node that made it. Referenced here, so that its `id` is not reused."""
+    """What is known of a tensor that depends on the input; two of these are equal only if they are the same.
 
-    tensor: torch.Tensor
+    Attributes:
+        reference: to the tensor, weak.
+        sizes, dtype: of the tensor, as in `schema.Shape`.
+        producer: key of the node that made it.
+        axes: of the tensor.
+    """
+
+    reference: "weakref.ref[torch.Tensor]"
+    sizes: torch.Size
+    dtype: str
     producer: str
     axes: Axes
 
 
+class TrackedTensors:
+    """The tensors that depend on the input, each as long as the forward pass itself keeps it."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, TrackedTensor] = {}
+
+    def add(self, tensor: torch.Tensor, producer: str, axes: Axes) -> TrackedTensor:
+        """Tracks a tensor; again, where an operator has changed it in place."""
+        tracked = TrackedTensor(weakref.ref(tensor), torch.Size(sizes_of(tensor)), dtype_of(tensor), producer, axes)
+        self._by_id[id(tensor)] = tracked
+        return tracked
+
+    def get(self, tensor: torch.Tensor) -> TrackedTensor | None:
+        """What is known of a tensor; None if it does not depend on the input."""
+        tracked = self._by_id.get(id(tensor))
+        return tracked if tracked is not None and tracked.reference() is tensor else None
+
+
 @dataclass
 class RunningModule:
-    """A module call that is running: its inputs that depend on the data, and the ids of the tensors made in it."""
+    """A module call that is running: its inputs that depend on the data, and the tensors made in it."""
 
     frame: Frame
     inputs: list[TrackedTensor]
     shapes: str
-    tensor_ids: set[int] = field(default_factory=set)
+    made: set[TrackedTensor] = field(default_factory=set)
     child_ran: bool = False
+
+
+def sizes_of(tensor: TensorOrPacked) -> tuple[int, ...]:
+    """Shape of a tensor; of packed sequences and nested tensors, the shape when padded."""
+    if not isinstance(tensor, torch.Tensor):  # packed sequences: as they are when padded
+        return (int(tensor.batch_sizes[0]), len(tensor.batch_sizes), *tensor.data.shape[1:])
+    if tensor.is_nested:
+        return tuple(torch.nested.to_padded_tensor(tensor, 0.0).shape)
+    return tuple(tensor.shape)
+
+
+def dtype_of(tensor: TensorOrPacked) -> str:
+    """Name of the type of a tensor's values, such as "float32"."""
+    data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
+    return str(data.dtype).removeprefix("torch.")
+
+
+def described(tensor: TensorOrPacked) -> str:
+    """Shape and type, for messages."""
+    return f"{sizes_of(tensor)} {dtype_of(tensor)}"

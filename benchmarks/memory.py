@@ -1,0 +1,94 @@
+"""The memory of logging, beside what cannot be avoided: a forward pass, and the bytes that are kept. One thread.
+
+Each figure is the growth of a process of its own, from before the work to its peak in it (Linux).
+
+Usage: python benchmarks/memory.py [INSTANCES]
+"""
+
+import os
+
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks._networks import GPT
+from tensorboard_activis.torch import ActiVisLogger
+
+#: Instances that the constructor traces, and their tokens.
+TRACED, POSITIONS = 11, 256
+
+
+def growth(work: Callable[[], object]) -> tuple[float, float]:
+    """Megabytes at the peak, and by how many the peak is above what the process has before the work."""
+    Path("/proc/self/clear_refs").write_text("5")  # from here on the peak is counted anew
+    before = _megabytes("VmRSS")
+    work()
+    return _megabytes("VmHWM"), _megabytes("VmHWM") - before
+
+
+def _megabytes(field: str) -> float:
+    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def _gpt() -> tuple[GPT, torch.Tensor]:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = GPT(width=512, positions=POSITIONS).eval()
+    with torch.no_grad():
+        model(torch.zeros(1, 4, dtype=torch.int64))
+    return model, torch.randint(0, 1_000, (TRACED, POSITIONS))
+
+
+def forward() -> tuple[float, float]:
+    """A plain pass over the instances that are traced."""
+    model, tokens = _gpt()
+    with torch.no_grad():
+        return growth(lambda: model(tokens))
+
+
+def constructor() -> tuple[float, float]:
+    """`ActiVisLogger`, which records graph and axes in two passes."""
+    model, tokens = _gpt()
+    with tempfile.TemporaryDirectory() as directory:
+        return growth(lambda: ActiVisLogger(directory, model, [tokens]).close())
+
+
+def measured(name: str, *arguments: object) -> tuple[float, float]:
+    """What the function of this name gives in a process of its own."""
+    command = [sys.executable, __file__, name, *map(str, arguments)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return float(lines[-2]), float(lines[-1])
+
+
+def line(name: str, megabytes: float, reference: float, limit: float | None = None) -> None:
+    """Prints megabytes, their ratio to the reference, and whether that is within the limit."""
+    value = megabytes / reference
+    verdict = "" if limit is None else f"   at most {limit:g}: {'held' if value <= limit else 'MISSED'}"
+    print(f"{name:<56}{megabytes:>10,.1f} MB {value:>8.2f}{verdict}", flush=True)
+
+
+def main() -> None:
+    """Prints the tables."""
+    plain, ours = measured("forward"), measured("constructor")
+    print(f"24-layer GPT of width 512, {TRACED} x {POSITIONS} tokens")
+    line("  forward pass: peak of the process", plain[0], plain[0])
+    line("  constructor: peak of the process", ours[0], plain[0], 1.2)
+    line("  – above the model, forward pass", plain[1], plain[1])
+    line("  – above the model, constructor", ours[1], plain[1])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and not sys.argv[1].isdigit():
+        print(*globals()[sys.argv[1]](*map(int, sys.argv[2:])))
+    else:
+        main()
