@@ -154,9 +154,10 @@ class ActiVisLogger(Logger):
         return tuple((id(each), 0 if each.is_inference() else each._version) for each in tensors)
 
     def _get_recorder(self) -> Recorder:
-        """The recorder; made when the layers are known."""
+        """The recorder; made when the layers are known, and again after `suspend`."""
         if self._recorder is None:
             assert self._directory is not None
+            self._directory.restore()
             self._recorder = Recorder(
                 self._directory,
                 self.graph,

@@ -303,6 +303,30 @@ def test_no_second_pass_and_training_is_bit_identical(tmp_path: Path) -> None:
     assert open_run(tmp_path / "run").steps == [4, 8, 12, 16]
 
 
+def test_the_model_is_traced_once_for_all_evaluations(tmp_path: Path) -> None:
+    counts = []
+    for callbacks in ([], [activis(tmp_path)]):
+        model = bert()
+        counter = Counter(model)
+        made = trainer(model, words(), tmp_path, *callbacks, max_steps=2)
+        evaluated = []
+        for work in (made.evaluate, made.evaluate, made.train, made.evaluate, made.evaluate):
+            work()
+            evaluated.append(counter.instances)
+        counts.append(np.diff(evaluated, prepend=0))
+    assert counts[0].tolist() == [len(QUESTIONS)] * 5
+    assert 0 < counts[1][0] - counts[0][0] <= 64
+    assert (counts[1] - counts[0])[1:].tolist() == [0] * 4
+    check_by_id(tmp_path / "run", 2, made.model)
+
+
+def test_two_trainers_that_evaluate_in_turn_into_one_directory(tmp_path: Path) -> None:
+    ours, theirs = (trainer(bert(seed), words(), tmp_path, activis(tmp_path)) for seed in (1, 2))
+    for made in (ours, theirs, ours):
+        made.evaluate()
+        check_by_id(tmp_path / "run", 0, made.model)
+
+
 def test_the_last_snapshot_is_of_the_weights_of_its_step(tmp_path: Path) -> None:
     class Weights(transformers.TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:

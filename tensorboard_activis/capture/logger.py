@@ -44,6 +44,14 @@ class Logger:
         elif self._directory is not None:
             self._directory.close()
 
+    def suspend(self) -> None:
+        """Closes the files and releases the directory; what is logged later takes it again, and goes to a session of its own.
+
+        The graph and the layers stay known. Processes that log together call it together.
+        """
+        self.close()
+        self._recorder = None
+
     def __enter__(self) -> Self:
         return self
 

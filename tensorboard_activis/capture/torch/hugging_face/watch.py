@@ -70,14 +70,14 @@ class TrainerWatch(Writer):
         late: whether it was made in an evaluation, which is then not watched.
 
     Attributes:
-        training: whether the trainer trains. Loggers stay open while it does.
+        training: whether the trainer trains. While it does, loggers hold their directories.
         evaluations: calls of `evaluation_loop`, less those whose end was an event.
     """
 
     def __init__(self, callback: Any, loggers: Loggers, *, late: bool = False) -> None:
         super().__init__()
         self.callback, self._loggers, self.late = callback, loggers, late
-        self._open_loggers: dict[str, Any] = {}
+        self._loggers_by_run: dict[str, Any] = {}
         self._model: Any = None
         self._current: _Evaluation | None = None
         self._requested: tuple[Any, Any] = (None, None)
@@ -128,7 +128,7 @@ class TrainerWatch(Writer):
                 if failed:  # after the last batch, as in the user's metrics, it concerns no activation
                     self._end(trainer, evaluation)
             if outer is None and not self.training:
-                self.close()
+                self._suspend()
 
         return bracketed(begin, run, end)
 
@@ -154,25 +154,31 @@ class TrainerWatch(Writer):
 
     def begin_training(self, trainer: Any) -> None:
         """Takes the directory, and forgets what was logged before."""
-        self.close()
+        self._suspend()
         self._steps.begin_training()
         self.training = True
         self._given_up.clear()
-        self.directory = None
-        self._enter(trainer)
+        before, self.directory = self.directory, None
+        if self._enter(trainer) != before:
+            self.close()
 
     def end_training(self, trainer: Any) -> None:
-        """Closes the files, after a look at the weights: they may be those of the best step now."""
-        logger = next(iter(self._open_loggers.values()), None)
+        """Releases the directories, after a look at the weights: they may be those of the best step now."""
+        logger = next(iter(self._loggers_by_run.values()), None)
         if logger is not None:
             self._steps.end_training(trainer.args, trainer.state, logger.weights_version())
         self.training = False
-        self.close()
+        self._suspend()
 
     def close(self) -> None:
-        for logger in self._open_loggers.values():
+        for logger in self._loggers_by_run.values():
             logger.close()
-        self._open_loggers.clear()
+        self._loggers_by_run.clear()
+
+    def _suspend(self) -> None:
+        """Releases the directories. The loggers stay, so that the model is not recorded anew for the next evaluation."""
+        for logger in self._loggers_by_run.values():
+            logger.suspend()
 
     def say(self, trainer: Any, topic: str, message: str) -> None:
         """Warns of a topic, once, in one of several processes."""
@@ -236,14 +242,14 @@ class TrainerWatch(Writer):
         if trainer.model is not self._model:
             self.close()
             self._model = trainer.model
-        if run not in self._open_loggers:
-            directory = self._enter(trainer)
+        directory = self._enter(trainer)
+        if run not in self._loggers_by_run:
             below = os.path.join(directory, run) if run else directory
-            self._open_loggers[run] = self._loggers.make(
+            self._loggers_by_run[run] = self._loggers.make(
                 below, trainer.args, trainer.model, trainer.processing_class, None, loader
             )
             self._say_where(trainer, run, directory)
-        return self._open_loggers[run]
+        return self._loggers_by_run[run]
 
     def _enter(self, trainer: Any) -> StrPath:
         self.enter(self.directory or self._loggers.directory(trainer.args), trainer.state)

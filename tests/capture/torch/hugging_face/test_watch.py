@@ -49,29 +49,34 @@ class Logger:
 
     closed: list[Any]
     root: Path
-    live: int
+    open: set["Logger"]
+    made: int
 
     def __init__(self, directory: Any, model: Any, data: Any, **options: Any) -> None:
         assert data is None
         self.run = "" if Path(directory) == Logger.root else Path(directory).relative_to(Logger.root).as_posix()
         self.model = model
-        Logger.live += 1
+        Logger.open.add(self)
+        Logger.made += 1
 
     def weights_version(self) -> Any:
         return tuple((id(each), each._version) for each in self.model.parameters())
 
     def open_watch(self, step: int, loader: Any = None) -> Watched:
+        Logger.open.add(self)
         return Watched(self.run, step)
 
     def close(self) -> None:
-        Logger.live -= 1
+        Logger.open.discard(self)
+
+    suspend = close
 
 
 @pytest.fixture
 def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """(run, step, labels by order) of each evaluation that was watched to its end."""
     monkeypatch.setattr("tensorboard_activis.transformers.ActiVisLogger", Logger)
-    Logger.closed, Logger.root, Logger.live = [], tmp_path / "run", 0
+    Logger.closed, Logger.root, Logger.open, Logger.made = [], tmp_path / "run", set(), 0
     return Logger.closed
 
 
@@ -87,11 +92,11 @@ def test_every_evaluation_of_a_training(tmp_path: Path, logged: list[Any]) -> No
     made = watched_trainer(tmp_path)
     made.train()
     assert logged == [("", 4, LABELS), ("", 8, LABELS)]
-    assert Logger.live == 0
+    assert not Logger.open
     made.evaluate()
     made.predict(made.eval_dataset)
     assert logged[2:] == [("", 8, LABELS)]
-    assert Logger.live == 0
+    assert not Logger.open
 
 
 def test_sets_of_a_dict_by_name(tmp_path: Path, logged: list[Any]) -> None:
