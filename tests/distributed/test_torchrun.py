@@ -27,7 +27,18 @@ def ran(where: Path, size: int, *cases: str) -> Path:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes wrote in every case but those that have a test of their own."""
-    cases = (*EVERYWHERE, "all_rows", "fault", "refused", "first_alone", "late", "averaged", "sharded", "watched")
+    cases = (
+        *EVERYWHERE,
+        "all_rows",
+        "fault",
+        "refused",
+        "first_alone",
+        "late",
+        "averaged",
+        "sharded",
+        "flat",
+        "watched",
+    )
     return ran(tmp_path_factory.mktemp("two"), 2, *cases)
 
 
@@ -143,12 +154,14 @@ def test_buffers_are_those_of_the_first_process(two: Path) -> None:
     expect_all(open_run(two / "averaged").latest, models=[model])
 
 
-def test_parameters_that_are_spread_over_processes(two: Path) -> None:
-    run = open_run(two / "sharded")
+@pytest.mark.parametrize("case", ["sharded", "flat"])
+def test_parameters_that_are_spread_over_processes(two: Path, case: str) -> None:
+    run = open_run(two / case)
     assert run.steps == [0, 1, 2, 3]
     expect_all(run.snapshot(0), texts=True)
+    expect_all(open_run(two / case / "watched").latest)
     for rank in range(2):
-        same, alone = (two / "sharded" / f"told-{rank}").read_text().splitlines()
+        same, alone = (two / case / f"told-{rank}").read_text().splitlines()
         assert same == "True"  # weights, buffers and random numbers, with the logger and without
         assert alone.startswith("The model's parameters are spread over several processes")
     assert not np.array_equal(run.snapshot(0).summary("head").mean, run.snapshot(3).summary("head").mean)

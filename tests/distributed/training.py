@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -212,21 +212,49 @@ def late(where: Path) -> None:
 
 
 def sharded(where: Path) -> None:
-    """fully_shard: parameters spread over the processes, and unequal numbers of batches; with the logger and without."""
+    """fully_shard: parameters spread over the processes."""
     from torch.distributed.fsdp import fully_shard
 
+    def shard(model: Net) -> nn.Module:
+        fully_shard(model.body)
+        fully_shard(model)
+        return model
+
+    log_sharded(where, shard)
+
+
+def flat(where: Path) -> None:
+    """FSDP 1: parameters spread over the processes, flattened into one for each wrapped module."""
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    def shard(model: Net) -> nn.Module:
+        model.add_module("body", FullyShardedDataParallel(model.body, device_id=torch.device("cpu")))
+        return FullyShardedDataParallel(model, device_id=torch.device("cpu"))
+
+    log_sharded(where, shard)
+
+
+def log_sharded(where: Path, shard: Callable[[Net], nn.Module]) -> None:
+    """Trains a sharded model on unequal numbers of batches, with the logger and without."""
     part = slice(0, 15) if dist.get_rank() == 0 else slice(15, INSTANCES)
     ends = []
     for log in (True, False):
-        model = Net()
-        plain = [parameter.detach().clone() for parameter in model.parameters()]
-        fully_shard(model.body)
-        fully_shard(model)
-        assert all(hasattr(parameter, "device_mesh") for parameter in model.parameters())
+        net = Net()
+        plain = [parameter.detach().clone() for parameter in net.parameters()]
+        model = shard(net)
+        assert sum(
+            each.to_local().numel() if hasattr(each, "to_local") else each.numel() for each in model.parameters()
+        ) < sum(each.numel() for each in plain)
         optimizer = torch.optim.Adam(model.parameters(), 0.01)
         torch.manual_seed(7 + dist.get_rank())
         activis = None
         if log:
+            with ActiVisLogger(where / "watched", model, **options()) as activis, activis.watch(0) as watch:
+                for rows in torch.arange(INSTANCES)[part].tensor_split(4):
+                    with torch.no_grad():
+                        model.eval()(X[rows])
+                    watch.batch(labels=Y[rows], ids=rows)
+            model.train()
             data = [(X[rows], Y[rows]) for rows in torch.arange(INSTANCES)[part].split(3)]
             ids = [f"row {row}" for row in range(INSTANCES)][part]
             activis = ActiVisLogger(where, model, data, **options(id=ids, pinned=(X[:2], Y[:2])))

@@ -73,7 +73,7 @@ class Watch:
         self,
         *,
         labels: Any = None,
-        ids: Sequence[Any] | None = None,
+        ids: Any = None,
         columns: Mapping[str, Any] | None = None,
         texts: Sequence[str] | Sequence[Sequence[str]] | None = None,
         inputs: Any = None,

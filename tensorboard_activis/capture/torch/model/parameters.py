@@ -31,9 +31,11 @@ def is_lazy(model: nn.Module) -> bool:
 
 
 def is_sharded(model: nn.Module) -> bool:
-    """Whether parameters are sharded over several processes, as after `fully_shard`."""
+    """Whether parameters are sharded over several processes: after `fully_shard`, or in FSDP 1's wrapper."""
     distributed = [parameter for parameter in model.parameters() if hasattr(parameter, "device_mesh")]
-    return any(parameter.device_mesh.size() > 1 for parameter in distributed)
+    wrappers = [module for module in model.modules() if type(module).__name__ == "FullyShardedDataParallel"]
+    sizes = [parameter.device_mesh.size() for parameter in distributed] + [wrapper.world_size for wrapper in wrappers]
+    return any(size > 1 for size in sizes)
 
 
 def model_device(model: nn.Module) -> torch.device:
