@@ -17,6 +17,8 @@ import pyarrow as pa
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.capture.instances.columns import prediction_table
 from tensorboard_activis.summarize.float16 import to_float16
+from tensorboard_activis.summarize.groups import Groups
+from tensorboard_activis.summarize.membership import Membership
 from tensorboard_activis.summarize.moments import Moments
 from tensorboard_activis.summarize.sample import ranks
 from tensorboard_activis.write.arrays import ArrayWriter
@@ -135,7 +137,8 @@ def _activations(
         block *= random.uniform(0.5, 1.5, (rows.size, 1)).astype(np.float32)  # no two rows are equal
         block += centres[rows]
         values[here], _ = to_float16(block)
-        moments.add(block, [np.flatnonzero(mask[here]) for mask in members])
+        membership = Membership.of_lists([np.flatnonzero(mask[here]) for mask in members], rows.size)
+        moments.add(block, Groups(membership))
     return values, moments
 
 

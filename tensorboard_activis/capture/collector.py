@@ -7,6 +7,7 @@ import numpy as np
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, broadcast
+from tensorboard_activis.capture.gathering import GatheredBatch, Gathering
 from tensorboard_activis.capture.instances.columns import prediction_table
 from tensorboard_activis.capture.instances.metadata import checked_ids
 from tensorboard_activis.capture.merging import distribute_sample, merge
@@ -16,8 +17,8 @@ from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.summarize.float16 import to_float16
-from tensorboard_activis.summarize.groups import Groups
-from tensorboard_activis.summarize.moments import Moments
+from tensorboard_activis.summarize.layer_moments import LayerMoments
+from tensorboard_activis.summarize.membership import Membership
 from tensorboard_activis.summarize.sample import ranks
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
@@ -40,7 +41,7 @@ class SnapshotCollector:
         self._step = step
         self._processes = processes or SingleProcess()
         self.collected = Collected.begin(options, self._processes)
-        self._groups: Groups | None = None
+        self._gathering = Gathering()
         self._decided = False
 
     def add(self, batch: BatchRecord) -> None:
@@ -85,21 +86,19 @@ class SnapshotCollector:
         table = collected.contents.columns(columns)
         predictions = collected.evaluator.evaluate(outputs, labels, table.get("group"))
         if batch.pinned:
-            collected.pinned.append(
-                self._stored(new, values, instance_ids, predictions, columns) | self._content(new, batch)
-            )
+            stored = self._stored(new, instance_ids, predictions, columns) | self._content(new, batch)
+            collected.pinned.append(stored | self._activations([values], [new])[0])
             return
         assert instance_ids is not None
         known = prediction_table(instance_ids, predictions.label, predictions.columns, self._options.class_names, table)
-        members = self._subsets().members(known, predictions.members, predictions.columns.get("correct"))
-        self._groups = Groups(members, new.size, self._groups)
-        for moments, rows in zip(collected.moments, values, strict=True):
-            moments.add(rows, self._groups)
+        membership = self._subsets().membership(known, predictions.members, predictions.columns.get("correct"))
         collected.count(predictions)
         chosen = collected.sample.candidates(hashes)
-        stored = self._stored(chosen, values, instance_ids, predictions, columns)
-        collected.sample.add(hashes[chosen], stored | self._content(new[chosen], batch))
+        stored = self._stored(chosen, instance_ids, predictions, columns) | self._content(new[chosen], batch)
+        self._gathering.add(GatheredBatch(values, membership, chosen, hashes[chosen], stored))
         collected.seen += new.size
+        if self._gathering.is_full:
+            self._summarize()
 
     def finish(self, arrays: ArrayWriter, instances: InstanceWriter, session: str) -> schema.Snapshot:
         """Writes the side files, and returns the record that names them; see `publish`.
@@ -111,6 +110,7 @@ class SnapshotCollector:
         if not self._decided:
             raise ActiVisError("The evaluation data gave no instances, so there is nothing to show.")
         self._subsets()
+        self._summarize()
         if self._processes.size > 1:
             merge(self._processes, self.collected)
             stored = distribute_sample(self._processes, self.collected, self._options.sample)
@@ -147,20 +147,42 @@ class SnapshotCollector:
     def _stored(
         self,
         chosen: np.ndarray,
-        values: Sequence[np.ndarray],
         instance_ids: np.ndarray | None,
         predictions: Predictions,
         columns: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """What is stored of these instances of a batch, except content: arrays [instances, ...] by name."""
+        """What is stored of these instances of a batch, except activations and content: arrays [instances, ...] by name."""
         stored: dict[str, np.ndarray] = {} if instance_ids is None else {"id": instance_ids[chosen]}
         if predictions.label is not None:
             stored["label"] = predictions.label[chosen]
         stored |= {f"column/{name}": column[chosen] for name, column in predictions.columns.items()}
         stored |= {name: column[chosen] for name, column in columns.items()}
-        for index, rows in enumerate(values):
-            stored[f"activations/{index}"], clipped = to_float16(rows[chosen], self._options.convert)
+        return stored
+
+    def _summarize(self) -> None:
+        """Adds the gathered batches to statistics and sample."""
+        batches = self._gathering.take()
+        if not batches:
+            return
+        collected = self.collected
+        activations = [batch.activations for batch in batches]
+        collected.moments.add(activations, Membership.joined([batch.membership for batch in batches]))
+        stored = self._activations(activations, [batch.chosen for batch in batches])
+        for batch, columns in zip(batches, stored, strict=True):
+            collected.sample.add(batch.hashes, {**batch.stored, **columns})
+
+    def _activations(
+        self, batches: Sequence[Sequence[np.ndarray]], chosen: Sequence[np.ndarray]
+    ) -> list[dict[str, np.ndarray]]:
+        """By batch, what is stored of the activations of the chosen instances: by name float16 [chosen, neurons]."""
+        bounds = np.cumsum([each.size for each in chosen])[:-1]
+        stored: list[dict[str, np.ndarray]] = [{} for _ in batches]
+        for index, layer in enumerate(zip(*batches, strict=True)):
+            rows = np.concatenate([rows[each] for rows, each in zip(layer, chosen, strict=True)])
+            rounded, clipped = to_float16(rows, self._options.convert)
             self.collected.clipped[index] += clipped
+            for columns, part in zip(stored, np.split(rounded, bounds), strict=True):
+                columns[f"activations/{index}"] = part
         return stored
 
     def _ids(self, batch: BatchRecord, count: int) -> np.ndarray | None:
@@ -205,7 +227,7 @@ class SnapshotCollector:
                 judged=evaluator.judged,
                 several=evaluator.task in ("multilabel", "tokens"),
             )
-            collected.moments = [Moments(len(collected.subsets), info.neurons) for info in self._options.layers]
+            collected.moments = LayerMoments(len(collected.subsets), [info.neurons for info in self._options.layers])
         return collected.subsets
 
 

@@ -27,8 +27,7 @@ def merge(processes: Processes, collected: Collected) -> None:
     ).tolist()
     collected.seen, collected.repeated, collected.invalid_labels, collected.nonfinite, *collected.clipped = numbers
     collected.subsets.counts = processes.sum(collected.subsets.counts)
-    for moments in collected.moments:
-        moments.combine(processes.sum, processes.min, processes.max)
+    collected.moments.combine(processes.sum, processes.min, processes.max)
 
 
 def distribute_sample(processes: Processes, collected: Collected, size: int | None) -> StoredInstances:

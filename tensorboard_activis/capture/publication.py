@@ -16,7 +16,7 @@ from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
 from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
 from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
-from tensorboard_activis.summarize.moments import Moments
+from tensorboard_activis.summarize.layer_moments import LayerMoments
 from tensorboard_activis.summarize.sample import Sample
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
@@ -40,7 +40,7 @@ class Collected:
     """Statistics, sample and counts of the batches so far. All but the pinned instances add up, over batches and processes.
 
     Attributes:
-        subsets: None before the first batch, and `moments`, one per layer, is empty then.
+        subsets: None before the first batch, and `moments` are empty then.
         clipped: per layer, how many stored values are beyond the range of float16.
         totals: per metric, sum and number of its values, float64 [2].
         pinned: per batch of pinned instances, what is stored of them, as in the sample.
@@ -56,7 +56,7 @@ class Collected:
     clipped: list[int]
     contents: Contents = field(default_factory=Contents)
     subsets: Subsets | None = None
-    moments: list[Moments] = field(default_factory=list)
+    moments: LayerMoments = field(default_factory=lambda: LayerMoments(0, ()))
     seen: int = 0
     totals: dict[str, np.ndarray] = field(default_factory=dict)
     pinned: list[dict[str, np.ndarray]] = field(default_factory=list)
@@ -155,8 +155,9 @@ def _layers(
     options: SnapshotOptions, collected: Collected, stored: StoredInstances, writer: DistributedWriter
 ) -> list[schema.Layer]:
     layers = []
-    for index, (info, moments) in enumerate(zip(options.layers, collected.moments, strict=True)):
-        statistics = moments.statistics()
+    moments = collected.moments
+    for index, info in enumerate(options.layers):
+        statistics = moments.statistics(index)
         summary = schema.Summary(
             *(
                 writer.add_replicated(f"summary/{index}/{field}", getattr(statistics, field))
@@ -165,7 +166,14 @@ def _layers(
         )
         activations = writer.add_partitioned(f"activations/{index}", stored.arrays[f"activations/{index}"])
         layers.append(
-            schema.Layer(info, activations, summary, nan=moments.nan, inf=moments.inf, clipped=collected.clipped[index])
+            schema.Layer(
+                info,
+                activations,
+                summary,
+                nan=moments.nan(index),
+                inf=moments.inf(index),
+                clipped=collected.clipped[index],
+            )
         )
     return layers
 

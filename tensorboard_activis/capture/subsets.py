@@ -1,7 +1,6 @@
 """Declared subsets: all, one per class, correct and wrong (if instances are), and those of `subsets=`."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +9,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.errors import ConfigurationError, ExpressionError
 from tensorboard_activis.expression.predicate import Predicate, compile_expression
 from tensorboard_activis.printable import visible
+from tensorboard_activis.summarize.membership import Membership
 
 #: At most this many classes have a subset each: a vocabulary of 50,000 words is too many to compare.
 MOST_CLASSES = 1_000
@@ -65,8 +65,8 @@ class Subsets:
     def __len__(self) -> int:
         return len(self._kinds)
 
-    def members(self, table: pa.Table, classes: np.ndarray | None, correct: np.ndarray | None) -> list[np.ndarray]:
-        """Indices of each subset's instances in a batch, one int array per subset.
+    def membership(self, table: pa.Table, classes: np.ndarray | None, correct: np.ndarray | None) -> Membership:
+        """Which instances of a batch are in which subset.
 
         Args:
             table: the batch's columns, for the user's expressions.
@@ -75,18 +75,24 @@ class Subsets:
         Raises:
             ExpressionError: an expression names a column that does not exist, or does not fit its type.
         """
-        members = [np.arange(table.num_rows)]
-        if self._classes:
-            members += _by_class(classes, self._classes)
-        if self._judged:
-            judged = np.zeros(0) if correct is None else correct
-            members += [np.flatnonzero(judged == 1), np.flatnonzero(judged == 0)]
         if self._predicates is None:
             types = dict(zip(table.schema.names, table.schema.types, strict=True))
             self._predicates = [compile_expression(expression, types) for expression in self._user.values()]
-        members += [np.flatnonzero(predicate.mask(table)) for predicate in self._predicates]
-        self.counts += [indices.size for indices in members]
-        return members
+        parts = [(0, np.arange(table.num_rows))]
+        after = 1 + self._classes
+        if self._judged:
+            judged = np.zeros(0) if correct is None else correct
+            parts += [(after, np.flatnonzero(judged == 1)), (after + 1, np.flatnonzero(judged == 0))]
+            after += 2
+        for number, predicate in enumerate(self._predicates):
+            parts.append((after + number, np.flatnonzero(predicate.mask(table))))
+        subset, instance = _by_class(classes, self._classes)
+        subset = np.concatenate([subset + 1, *(np.full(rows.size, number) for number, rows in parts)])
+        membership = Membership(
+            subset, np.concatenate([instance, *(rows for _, rows in parts)]), len(self), table.num_rows
+        )
+        self.counts += membership.sizes()
+        return membership
 
     def records(self) -> tuple[schema.Subset, ...]:
         """The subsets as records, with their number of instances so far."""
@@ -96,16 +102,15 @@ class Subsets:
         )
 
 
-def _by_class(members: np.ndarray | None, classes: int) -> list[np.ndarray]:
+def _by_class(members: np.ndarray | None, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of a class and an instance that is of it, for the first `classes` classes."""
     if members is None:
-        return [np.zeros(0, np.int64)] * classes
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
     if members.ndim == 2:
         class_of_instance, instances = np.nonzero(members[:, :classes].T)
-    else:
-        instances = np.argsort(members, kind="stable")
-        class_of_instance = members[instances]
-    bounds = np.searchsorted(class_of_instance, np.arange(classes + 1))
-    return [instances[start:end] for start, end in pairwise(bounds)]
+        return class_of_instance, instances
+    instances = np.flatnonzero((members >= 0) & (members < classes))
+    return members[instances].astype(np.intp), instances
 
 
 def quoted(value: str | int) -> str:

@@ -5,7 +5,6 @@ instance would be a group of its own. Subsets with a large part of the batch (al
 each of which is summed once for all of these subsets.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -13,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from tensorboard_activis.summarize.membership import Membership
 from tensorboard_activis.summarize.sample import ranks
 
 #: A subset with more than this share of a batch is summed by atoms, any other by its groups.
 _LARGE = 1 / 4
+#: Subsets are dense from this share of all pairs of a small subset and an instance.
+_DENSE = 1 / 32
 
 
 @dataclass(frozen=True)
@@ -50,39 +52,35 @@ class Block:
 
 
 class Groups:
-    """Which instances of one batch are in which subsets.
+    """The groups and atoms of one batch.
 
     Arguments:
-        members: per subset the positions of its instances in the batch, intp [instances of the subset].
-        instances: number of instances in the batch.
-        previous: the groups of the batch before, to reuse their memory.
+        membership: which of its instances are in which subsets.
 
     Attributes:
-        members, instances: the arguments.
+        membership: the argument.
         sizes: instances per subset, int64 [subsets].
         large: (subset, indices of its atoms, intp [atoms]) of every subset with a large share of the batch.
         atoms: number of atoms.
     """
 
-    def __init__(self, members: Sequence[np.ndarray], instances: int, previous: "Groups | None" = None) -> None:
-        self.members = members
-        self.instances = instances
-        self.sizes = np.fromiter(map(len, members), np.int64, len(members))
-        self._scratch: dict[tuple[int, int], Scratch] = {} if previous is None else previous._scratch
+    def __init__(self, membership: Membership) -> None:
+        self.membership = membership
+        self.sizes = membership.sizes()
         self._blocks: dict[int, list[Block]] = {}
+        count, instances = membership.subsets, membership.instances
+        subset, row = membership.subset, membership.instance
         # 64 random bits per subset: rows with equal sums of these are in the same subsets.
-        keys = _keys(len(members))
-        large = np.flatnonzero(self.sizes > instances * _LARGE)
+        keys = _keys(count)
+        is_large = self.sizes > instances * _LARGE
+        in_large = is_large[subset]
         pattern = np.zeros(instances, np.uint64)
-        for subset in large.tolist():
-            pattern[members[subset]] += keys[subset]
-        small = np.flatnonzero((self.sizes > 0) & (self.sizes <= instances * _LARGE))
-        rows = np.concatenate([members[subset] for subset in small.tolist()]) if small.size else np.zeros(0, np.intp)
-        subsets = np.repeat(small, self.sizes[small])
+        np.add.at(pattern, row[in_large], keys[subset[in_large]])
+        rows, subsets = row[~in_large], subset[~in_large]
         signature = pattern.copy()
         np.add.at(signature, rows, keys[subsets])
-        lowest = np.full(instances, len(members))
-        lowest[rows[::-1]] = subsets[::-1]
+        lowest = np.full(instances, count)
+        np.minimum.at(lowest, rows, subsets)
 
         self._order = np.lexsort((signature, lowest, pattern))
         self._signature, self._pattern = signature[self._order], pattern[self._order]
@@ -91,13 +89,35 @@ class Groups:
             self._signature = np.arange(instances, dtype=np.uint64)
         place = np.empty(instances, np.intp)
         place[self._order] = np.arange(instances)
-        turn = np.argsort(place[rows], kind="stable")
+        turn = np.lexsort((subsets, place[rows]))
         self._pairs = np.stack([place[rows], subsets])[:, turn]  # (row in order, small subset that it is in)
         starts = np.flatnonzero(_changes(self._pattern))
         self.atoms = starts.size
         self._atom = np.cumsum(_changes(self._pattern)) - 1
-        examples = self._order[starts]
-        self.large = [(subset, _atoms_in(members[subset], examples, instances)) for subset in large.tolist()]
+        large = np.flatnonzero(is_large)
+        inside = np.zeros((large.size, instances), bool)
+        inside[np.searchsorted(large, subset[in_large]), row[in_large]] = True
+        consists = inside[:, self._order[starts]]
+        self.large = [(int(each), np.flatnonzero(part)) for each, part in zip(large, consists, strict=True)]
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether a product with the matrix of all subsets takes less time than to add each group to each of its subsets."""
+        added = np.count_nonzero(_changes(self._signature)[self._pairs[0]])
+        return bool(added > _DENSE * self.membership.subsets * self.membership.instances)
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """float64 [subsets, instances]: 1 where an instance is in a subset, else 0."""
+        matrix = np.zeros((self.membership.subsets, self.membership.instances))
+        matrix[self.membership.subset, self.membership.instance] = 1
+        return matrix
+
+    @cached_property
+    def members(self) -> list[tuple[int, np.ndarray]]:
+        """Every subset that has instances in the batch, with their positions."""
+        lists = self.membership.lists()
+        return [(subset, rows) for subset, rows in enumerate(lists) if rows.size]
 
     def blocks(self, most: int) -> list[Block]:
         """The batch in blocks of at most `most` rows."""
@@ -105,20 +125,13 @@ class Groups:
             self._blocks[most] = self._cut(most)
         return self._blocks[most]
 
-    def scratch(self, rows: int, neurons: int) -> "Scratch":
-        """Work memory for a block of `rows` rows; every layer and every later batch uses it again."""
-        key = (rows, neurons)
-        if key not in self._scratch:
-            self._scratch[key] = Scratch(rows, neurons)
-        return self._scratch[key]
-
     def _cut(self, most: int) -> list[Block]:
         changes = _changes(self._signature)
         changes[::most] = True
         firsts = np.flatnonzero(changes)
-        ends = np.append(firsts[1:], self.instances)
+        ends = np.append(firsts[1:], self.membership.instances)
         block = firsts // most
-        edges = np.arange(-(-self.instances // most) + 1)
+        edges = np.arange(-(-self.membership.instances // most) + 1)
         several = ends - firsts > 1
         shared = _split(edges, block[several], firsts[several] % most, (ends - block * most)[several])
 
@@ -134,7 +147,7 @@ class Groups:
         while row.size:
             number = row // most
             now = np.zeros(row.size, bool)
-            now[np.unique(number * len(self.members) + subset, return_index=True)[1]] = True
+            now[np.unique(number * self.membership.subsets + subset, return_index=True)[1]] = True
             bounds = np.searchsorted(number[now], edges).tolist()
             for part, (low, high) in enumerate(pairwise(bounds)):
                 if low < high:
@@ -142,17 +155,8 @@ class Groups:
             row, subset = row[~now], subset[~now]
         return [
             Block(self._order[start : start + most], *parts)
-            for start, *parts in zip(range(0, self.instances, most), shared, atoms, turns, strict=False)
+            for start, *parts in zip(range(0, self.membership.instances, most), shared, atoms, turns, strict=False)
         ]
-
-
-class Scratch:
-    """Work memory for the rows of a block: their values, their deviations, and the accumulators of their subsets."""
-
-    def __init__(self, rows: int, neurons: int) -> None:
-        self.values = np.empty((rows, neurons), np.float32)
-        self.deviation = np.empty((rows, neurons))
-        self.accumulators = {dtype: np.empty((rows, neurons), dtype) for dtype in (np.float32, np.float64)}
 
 
 def _changes(values: np.ndarray) -> np.ndarray:
@@ -160,13 +164,6 @@ def _changes(values: np.ndarray) -> np.ndarray:
     changes = np.ones(values.size, bool)
     np.not_equal(values[1:], values[:-1], out=changes[1:])
     return changes
-
-
-def _atoms_in(members: np.ndarray, examples: np.ndarray, instances: int) -> np.ndarray:
-    """Indices of the atoms of which a subset consists, from one example instance of each atom."""
-    inside = np.zeros(instances, bool)
-    inside[members] = True
-    return np.flatnonzero(inside[examples])
 
 
 @lru_cache(maxsize=8)

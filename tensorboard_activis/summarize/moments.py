@@ -6,7 +6,7 @@ several processes are shifted to a common pivot first, which is the rule of Chan
 Pairwise Algorithm for Computing Sample Variances", 1979).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,61 +41,84 @@ class Statistics:
 
 
 class Moments:
-    """Accumulates the statistics of one layer; values that are not finite are left out and counted.
+    """Accumulates the statistics of some neurons; values that are not finite are left out and counted.
 
     Arguments:
         subsets, neurons: their numbers.
 
     Attributes:
-        nan, inf: numbers of values left out, each counted once, however many subsets its instance is in.
+        nan, inf: numbers of values left out, int64 [neurons], each counted once, however many subsets its instance is in.
     """
 
     def __init__(self, subsets: int, neurons: int) -> None:
         shape = (subsets, neurons)
         self._rows = np.zeros(subsets, dtype=np.int64)
-        self._missing: np.ndarray | None = None  # int64 [subsets, neurons], once a value was left out
+        self._missing: np.ndarray | None = None  # float64 [subsets, neurons], once a value was left out
         self._pivot: np.ndarray | None = None  # [neurons]
         self._sum = np.zeros(shape)
         self._squares = np.zeros(shape)
         self._min = np.full(shape, np.inf, dtype=np.float32)
         self._max = np.full(shape, -np.inf, dtype=np.float32)
-        self.nan = 0
-        self.inf = 0
+        self.nan, self.inf = np.zeros(neurons, np.int64), np.zeros(neurons, np.int64)
 
-    def add(self, activations: np.ndarray, members: Groups | Sequence[np.ndarray]) -> None:
-        """Adds one batch.
+    def add(self, activations: np.ndarray, groups: Groups, memory: "Memory | None" = None) -> None:
+        """Adds instances. Many at once take much less time than one by one.
 
         Args:
             activations: float32 [instances, neurons].
-            members: per subset the positions of its instances in the batch, or `Groups` that several layers share.
+            groups: of these instances.
+            memory: to work in, which several moments may use in turn.
         """
         if not activations.shape[0]:
             return
-        groups = members if isinstance(members, Groups) else Groups(members, activations.shape[0])
-        low = high = values = activations
-        finite: np.ndarray | None = None
-        if not _all_finite(activations):
-            finite = np.isfinite(activations)
-            self.nan += int(np.isnan(activations).sum())
-            self.inf += int(np.isinf(activations).sum())
-            self._count_missing(finite, groups)
-            low, high = np.where(finite, activations, np.inf), np.where(finite, activations, -np.inf)
         if self._pivot is None:
             self._pivot = _middle(activations)
-        if finite is not None:
-            values = np.where(finite, activations, self._pivot.astype(np.float32))
         self._rows += groups.sizes
-        atoms = _Atoms(groups.atoms, activations.shape[1])
-        most = max(1, _BLOCK // max(1, activations.shape[1]))
-        memory = groups.scratch(most, activations.shape[1])
-        narrow, wide = memory.accumulators[np.float32], memory.accumulators[np.float64]
+        values, finite = activations, None
+        if not _all_finite(activations):
+            finite = np.isfinite(activations)
+            self.nan += np.isnan(activations).sum(axis=0)
+            self.inf += np.isinf(activations).sum(axis=0)
+            self._missing = self._missing_counts()
+            values = np.where(finite, activations, self._pivot.astype(np.float32))
+        if groups.is_dense:
+            self._add_dense(values, finite, groups, memory or Memory())
+        else:
+            self._add_groups(values, finite, groups, memory or Memory())
+
+    def _add_dense(self, values: np.ndarray, finite: np.ndarray | None, groups: Groups, memory: "Memory") -> None:
+        """Adds instances that are in many subsets each: sums by a product with the matrix of the subsets."""
+        assert self._pivot is not None
+        deviation = memory.array("deviation", values.shape)
+        np.copyto(deviation, values)
+        deviation -= self._pivot
+        self._sum += groups.matrix @ deviation
+        np.multiply(deviation, deviation, out=deviation)
+        self._squares += groups.matrix @ deviation
+        if finite is not None:
+            assert self._missing is not None
+            self._missing += groups.matrix @ (~finite).astype(np.float64)
+        scratch = memory.array("values", values.shape, np.float32)
+        for ufunc, into, stand_in in ((np.minimum, self._min, np.inf), (np.maximum, self._max, -np.inf)):
+            known = values if finite is None else np.where(finite, values, np.float32(stand_in))
+            for subset, inside in groups.members:
+                rows = np.take(known, inside, axis=0, out=scratch[: inside.size], mode="clip")
+                ufunc(into[subset], ufunc.reduce(rows, axis=0), out=into[subset])
+
+    def _add_groups(self, values: np.ndarray, finite: np.ndarray | None, groups: Groups, memory: "Memory") -> None:
+        """Adds instances group by group, in blocks of few enough values for the processor's cache."""
+        assert self._pivot is not None
+        most = max(1, _BLOCK // max(1, values.shape[1]))
+        shape = (min(most, len(values)), values.shape[1])
+        narrow, wide = memory.array("narrow", shape, np.float32), memory.array("wide", shape)
+        atoms = _Atoms(groups.atoms, values.shape[1])
         for block in groups.blocks(most):
-            size = block.rows.size
-            rows, deviation = memory.values[:size], memory.deviation[:size]
+            shape = (block.rows.size, values.shape[1])
+            rows, deviation = memory.array("values", shape, np.float32), memory.array("deviation", shape)
             np.take(values, block.rows, axis=0, out=rows, mode="clip")
             # The difference is exact or nearly so: float64 has more than twice the digits.
             np.copyto(deviation, rows)
-            np.subtract(deviation, self._pivot, out=deviation)
+            deviation -= self._pivot
             firsts = [deviation[start].copy() for start, _ in block.shared]
             _share(deviation, block, _shared(np.add, deviation, block))
             _spread(np.add, deviation, block, atoms.sum, self._sum, wide)
@@ -103,21 +126,44 @@ class Moments:
             np.multiply(deviation, deviation, out=deviation)
             _share(deviation, block, _shared(np.add, deviation, block))
             _spread(np.add, deviation, block, atoms.squares, self._squares, wide)
-            if low is not values:
-                np.take(low, block.rows, axis=0, out=rows, mode="clip")
-            highest = _shared(np.maximum, rows, block)
-            _share(rows, block, _shared(np.minimum, rows, block))
-            _spread(np.minimum, rows, block, atoms.min, self._min, narrow)
-            if high is not low:
-                np.take(high, block.rows, axis=0, out=rows, mode="clip")
+            if finite is None:
                 highest = _shared(np.maximum, rows, block)
-            _share(rows, block, highest)
-            _spread(np.maximum, rows, block, atoms.max, self._max, narrow)
+                _share(rows, block, _shared(np.minimum, rows, block))
+                _spread(np.minimum, rows, block, atoms.min, self._min, narrow)
+                _share(rows, block, highest)
+                _spread(np.maximum, rows, block, atoms.max, self._max, narrow)
+            else:
+                self._add_known(rows, finite[block.rows], block, atoms, narrow, wide)
         for subset, inside in groups.large:
             self._sum[subset] += atoms.sum[inside].sum(axis=0)
             self._squares[subset] += atoms.squares[inside].sum(axis=0)
             np.minimum(self._min[subset], atoms.min[inside].min(axis=0), out=self._min[subset])
             np.maximum(self._max[subset], atoms.max[inside].max(axis=0), out=self._max[subset])
+            if finite is not None:
+                assert self._missing is not None
+                self._missing[subset] += atoms.missing[inside].sum(axis=0)
+
+    def _add_known(
+        self,
+        rows: np.ndarray,
+        finite: np.ndarray,
+        block: Block,
+        atoms: "_Atoms",
+        narrow: np.ndarray,
+        wide: np.ndarray,
+    ) -> None:
+        """Adds the extremes of the values that are finite, and counts the others."""
+        assert self._missing is not None
+        for ufunc, atom, into, stand_in in (
+            (np.minimum, atoms.min, self._min, np.inf),
+            (np.maximum, atoms.max, self._max, -np.inf),
+        ):
+            known = np.where(finite, rows, np.float32(stand_in))
+            _share(known, block, _shared(ufunc, known, block))
+            _spread(ufunc, known, block, atom, into, narrow)
+        missing = (~finite).astype(np.float64)
+        _share(missing, block, _shared(np.add, missing, block))
+        _spread(np.add, missing, block, atoms.missing, self._missing, wide)
 
     def merge(self, other: "Moments") -> None:
         """Adds the statistics of another part of the data."""
@@ -129,7 +175,7 @@ class Moments:
         self.inf += other.inf
         self._rows += other._rows
         if other._missing is not None:
-            self._missing_counts()[:] += other._missing
+            self._missing = self._missing_counts() + other._missing
         shift = other._pivot - self._pivot
         count = other._count()
         self._squares += other._squares + 2 * shift * other._sum + count * shift * shift
@@ -143,7 +189,7 @@ class Moments:
         Args:
             total, lowest, highest: the sum, minimum and maximum over the processes, element by element.
         """
-        seen = total(np.array([self._pivot is not None, self._missing is not None, self.nan, self.inf], np.int64))
+        seen = total(np.array([self._pivot is not None, self._missing is not None], np.int64))
         if not seen[0]:
             return
         own = np.zeros(self._sum.shape[1]) if self._pivot is None else self._pivot
@@ -151,27 +197,36 @@ class Moments:
         if self._pivot is not None:
             self._move(pivot)
         self._pivot = pivot
-        self.nan, self.inf = int(seen[2]), int(seen[3])
         self._rows = total(self._rows)
         if seen[1]:
+            self.nan, self.inf = total(np.stack([self.nan, self.inf]))
             self._missing = total(self._missing_counts())
         self._sum, self._squares = total(self._sum), total(self._squares)
         self._min, self._max = lowest(self._min), highest(self._max)
 
-    def statistics(self) -> Statistics:
-        """The statistics of everything added so far."""
-        count = self._count()
-        empty = np.broadcast_to(count == 0, self._sum.shape)
+    def statistics(self, neurons: slice = slice(None)) -> Statistics:
+        """The statistics of everything added so far.
+
+        Args:
+            neurons: of which.
+        """
+        count = self._count(neurons)
+        totals = self._sum[:, neurons]
+        empty = np.broadcast_to(count == 0, totals.shape)
         divisor = np.maximum(count, 1)
-        pivot = 0 if self._pivot is None else self._pivot
-        mean = self._sum / divisor
-        variance = np.maximum(self._squares / divisor - mean * mean, 0)
+        pivot = 0 if self._pivot is None else self._pivot[neurons]
+        mean = totals / divisor
+        variance = np.maximum(self._squares[:, neurons] / divisor - mean * mean, 0)
 
         def as_float32(values: np.ndarray) -> np.ndarray:
             return np.where(empty, np.nan, values).astype(np.float32)
 
         return Statistics(
-            count, as_float32(pivot + mean), as_float32(np.sqrt(variance)), as_float32(self._min), as_float32(self._max)
+            count,
+            as_float32(pivot + mean),
+            as_float32(np.sqrt(variance)),
+            as_float32(self._min[:, neurons]),
+            as_float32(self._max[:, neurons]),
         )
 
     def _move(self, pivot: np.ndarray) -> None:
@@ -182,26 +237,29 @@ class Moments:
         self._sum += count * shift
         self._pivot = pivot
 
-    def _count(self) -> np.ndarray:
+    def _count(self, neurons: slice = slice(None)) -> np.ndarray:
         """Finite values per subset and neuron: int64 [subsets, 1], or [subsets, neurons] when values were left out."""
         rows = self._rows[:, None]
-        return rows.copy() if self._missing is None else rows - self._missing
+        missing = None if self._missing is None else self._missing[:, neurons]
+        return rows.copy() if missing is None or not missing.any() else rows - missing.astype(np.int64)
 
     def _missing_counts(self) -> np.ndarray:
-        if self._missing is None:
-            self._missing = np.zeros(self._sum.shape, dtype=np.int64)
-        return self._missing
+        return np.zeros_like(self._sum) if self._missing is None else self._missing
 
-    def _count_missing(self, finite: np.ndarray, groups: Groups) -> None:
-        missing = self._missing_counts()
-        rows = np.flatnonzero(~finite.all(axis=1))
-        concerned = np.zeros(groups.instances, bool)
-        concerned[rows] = True
-        for subset in np.flatnonzero(groups.sizes).tolist():
-            inside = groups.members[subset]
-            inside = inside[concerned[inside]]
-            if inside.size:
-                missing[subset] += (~finite[inside]).sum(axis=0)
+
+class Memory:
+    """Arrays to work in, which keep their memory from one use to the next: to get new memory takes longer than to fill it."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, shape: tuple[int, int], dtype: type = np.float64) -> np.ndarray:
+        """An array of any content, in place of the last one of this name."""
+        size = shape[0] * shape[1]
+        flat = self._arrays.get(name)
+        if flat is None or flat.size < size:
+            flat = self._arrays[name] = np.empty(size, dtype)
+        return flat[:size].reshape(shape)
 
 
 class _Atoms:
@@ -210,6 +268,7 @@ class _Atoms:
     def __init__(self, atoms: int, neurons: int) -> None:
         self.sum = np.zeros((atoms, neurons))
         self.squares = np.zeros((atoms, neurons))
+        self.missing = np.zeros((atoms, neurons))
         self.min = np.full((atoms, neurons), np.inf, dtype=np.float32)
         self.max = np.full((atoms, neurons), -np.inf, dtype=np.float32)
 

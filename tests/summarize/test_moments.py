@@ -9,13 +9,19 @@ from hypothesis import strategies as st
 
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.summarize.groups import Groups
+from tensorboard_activis.summarize.membership import Membership
 from tensorboard_activis.summarize.moments import Moments
 from tests.processes import run_threads
 
 
 def groups(masks: np.ndarray) -> Groups:
     """masks: bool [subsets, instances]"""
-    return Groups([np.flatnonzero(mask) for mask in masks], masks.shape[1])
+    subset, instance = np.nonzero(masks)
+    return Groups(Membership(subset, instance, *masks.shape))
+
+
+def groups_of(members: list[np.ndarray], instances: int) -> Groups:
+    return Groups(Membership.of_lists(members, instances))
 
 
 def test_one_value_that_is_far_out_spoils_no_other_subset() -> None:
@@ -24,7 +30,7 @@ def test_one_value_that_is_far_out_spoils_no_other_subset() -> None:
     values[3] = -3e38
     moments = Moments(2, 1)
     others = np.delete(np.arange(20), 3)
-    moments.add(values, [np.arange(20), others])
+    moments.add(values, groups_of([np.arange(20), others], 20))
     result = moments.statistics()
     exact = values.astype(np.float64)
     np.testing.assert_allclose(result.mean[:, 0], [exact.mean(), exact[others].mean()], rtol=1e-6)
@@ -103,7 +109,7 @@ def test_processes_add_up(seed: int, size: int, holes: bool) -> None:
 
     expected = whole.statistics()
     for moments in run_threads(size, work):
-        assert moments.nan == int(holes)
+        assert moments.nan.sum() == int(holes)
         result = moments.statistics()
         for field in ("count", "mean", "std", "min", "max"):
             np.testing.assert_allclose(getattr(result, field), getattr(expected, field), rtol=1e-6, err_msg=field)
@@ -112,16 +118,16 @@ def test_processes_add_up(seed: int, size: int, holes: bool) -> None:
 def test_no_negative_variance_far_from_zero() -> None:
     values = np.full((7, 2), 16_777_216, dtype=np.float32)
     moments = Moments(1, 2)
-    moments.add(values, Groups([np.arange(7)], 7))
+    moments.add(values, groups_of([np.arange(7)], 7))
     np.testing.assert_array_equal(moments.statistics().std, np.zeros((1, 2)))
 
 
 def test_values_that_are_not_finite_are_left_out_and_counted() -> None:
     values = np.array([[1, np.nan], [3, 2], [np.inf, 4], [-np.inf, np.nan]], dtype=np.float32)
     moments = Moments(2, 2)
-    moments.add(values, Groups([np.arange(4), np.array([0, 3])], 4))
+    moments.add(values, groups_of([np.arange(4), np.array([0, 3])], 4))
     result = moments.statistics()
-    assert (moments.nan, moments.inf) == (2, 2)
+    assert (moments.nan.tolist(), moments.inf.tolist()) == ([0, 2], [2, 0])
     np.testing.assert_array_equal(result.count, [[2, 2], [1, 0]])
     np.testing.assert_array_equal(result.mean, [[2, 3], [1, np.nan]])
     np.testing.assert_array_equal(result.std, [[1, 1], [0, np.nan]])
@@ -131,5 +137,5 @@ def test_values_that_are_not_finite_are_left_out_and_counted() -> None:
 @pytest.mark.parametrize("instances", [0, 1])
 def test_almost_nothing(instances: int) -> None:
     moments = Moments(1, 3)
-    moments.add(np.full((instances, 3), 2, dtype=np.float32), Groups([np.arange(instances)], instances))
+    moments.add(np.full((instances, 3), 2, dtype=np.float32), groups_of([np.arange(instances)], instances))
     assert moments.statistics().count[0, 0] == instances
