@@ -16,14 +16,20 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks._networks import GPT
+from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.torch import ActiVisLogger
 
 #: Instances that the constructor traces, and their tokens.
 TRACED, POSITIONS = 11, 256
+#: The layers of the sample, and the size of a batch.
+LAYERS, NEURONS, BATCH = 4, 2_048, 256
 
 
 def growth(work: Callable[[], object]) -> tuple[float, float]:
@@ -63,6 +69,28 @@ def constructor() -> tuple[float, float]:
         return growth(lambda: ActiVisLogger(directory, model, [tokens]).close())
 
 
+def sample(instances: int, known: int) -> tuple[float, float]:
+    """Collects and writes a snapshot whose sample is all instances, or, if this is known before, half of them."""
+    shape = schema.Shape((-1, NEURONS))
+    layers = [schema.LayerInfo(str(index), NEURONS, "none", 0, shape) for index in range(LAYERS)]
+    random = np.random.default_rng(0)
+    batch = {info.name: random.normal(size=(BATCH, NEURONS)).astype(np.float32) for info in layers}
+
+    def logged(directory: str, count: int, sample: int | None) -> None:
+        nodes = (schema.Node("", None, "module", "Net", "Net", (shape,)),)
+        recorder = Recorder(directory, schema.Graph("torch", "Net", nodes, ()), layers, sample=sample, strict=True)
+        with recorder.snapshot(0) as snapshot:
+            for start in range(0, count, BATCH):
+                ids = list(range(start, start + BATCH))
+                labels = np.arange(BATCH) % 10
+                snapshot.add(BatchRecord(batch, outputs=np.eye(10, dtype=np.float32)[labels], labels=labels, ids=ids))
+        recorder.close()
+
+    with tempfile.TemporaryDirectory() as directory:
+        logged(f"{directory}/first", BATCH, None)  # what the first snapshot of a process takes for itself
+        return growth(lambda: logged(f"{directory}/run", instances * (2 if known else 1), instances if known else None))
+
+
 def measured(name: str, *arguments: object) -> tuple[float, float]:
     """What the function of this name gives in a process of its own."""
     command = [sys.executable, __file__, name, *map(str, arguments)]
@@ -85,6 +113,12 @@ def main() -> None:
     line("  constructor: peak of the process", ours[0], plain[0], 1.2)
     line("  – above the model, forward pass", plain[1], plain[1])
     line("  – above the model, constructor", ours[1], plain[1])
+    instances = (int(sys.argv[1]) if len(sys.argv) > 1 else 40_960) // BATCH * BATCH
+    kept = instances * LAYERS * NEURONS * 2 / 2**20
+    print(f"A sample of {instances:,} instances, {LAYERS} x {NEURONS:,} float16")
+    line("  its bytes", kept, kept)
+    line("  collected and written, of twice as many instances", measured("sample", instances, 1)[1], kept, 1.3)
+    line("  collected and written, all instances", measured("sample", instances, 0)[1], kept, 1.3)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Iterable
 
 PLUGIN_NAME = "activis"
 FORMAT_VERSION = 1
@@ -53,9 +54,12 @@ def snapshot_of(name: str) -> tuple[int, str] | None:
     return (int(match[1]), match[2]) if match else None
 
 
-def instances_file(content: bytes) -> str:
-    """Name of a Parquet file by its content: equal tables of instances share one file over all steps."""
-    return f"instances-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
+def instances_file(parts: Iterable[bytes]) -> str:
+    """Name of a Parquet file by its content, which comes in parts: equal tables of instances share one file over all steps."""
+    content = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        content.update(part)
+    return f"instances-{content.hexdigest()}.parquet"
 
 
 def partial_name(name: str) -> str:

@@ -1,5 +1,7 @@
 """Merges statistics, metrics and samples over processes, as if one process had seen all data."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -7,8 +9,12 @@ import numpy as np
 
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.distributed.serialization import deserialize, serialize
-from tensorboard_activis.capture.instances.pinned import with_pinned
+from tensorboard_activis.capture.instances.pinned import pop_activations, pop_arrays, with_pinned
 from tensorboard_activis.capture.publication import Collected, StoredInstances
+from tensorboard_activis.summarize.rows import OrderedRows
+
+#: Bytes of one process's part that are sent in one turn, and what an object (a picture, a text) is taken for.
+_TURN, _OBJECT_BYTES = 16 << 20, 4096
 
 
 def merge(processes: Processes, collected: Collected) -> None:
@@ -46,43 +52,73 @@ def distribute_sample(processes: Processes, collected: Collected, size: int | No
     # Per process, the position of each of its instances in the merged sample; -1: not in the sample.
     positions = np.split(position, np.cumsum([hashes.size for hashes in all_hashes])[:-1])
 
-    arrays = _same_columns(processes, collected.sample.result())
-    own_pinned = sum(len(next(iter(batch.values()))) for batch in collected.pinned) if processes.rank == 0 else 0
+    columns, row_bytes = _same_columns(processes, collected.sample.result())
+    first = collected.pinned if processes.rank == 0 else []
+    own_pinned = sum(len(next(iter(batch.values()))) for batch in first)
     pinned = int(processes.sum(np.array([own_pinned]))[0])
+    activations = pop_activations(columns, first, len(collected.moments))
+    arrays = pop_arrays(columns)
     if processes.rank == 0:
-        arrays = with_pinned(arrays, collected.pinned, all_hashes[0].size, pinned)
+        arrays = with_pinned(arrays, first, all_hashes[0].size, pinned)
     elif pinned:
         arrays["pinned"] = np.zeros(all_hashes[processes.rank].size, bool)
     positions[0] = np.append(positions[0], chosen.size + np.arange(pinned))
     total = chosen.size + pinned
     bounds = [total * rank // processes.size for rank in range(processes.size + 1)]
-    part = {name: _exchange(processes, values, positions, bounds) for name, values in arrays.items()}
-    return StoredInstances(part, chosen.size, pinned, tuple(np.diff(bounds).tolist()))
+
+    def exchanged(name: str, values: OrderedRows) -> np.ndarray:
+        return _exchange(processes, values, positions, bounds, row_bytes.get(name, 1))
+
+    part = {name: exchanged(name, OrderedRows.of(arrays.pop(name))) for name in list(arrays)}
+    own = [exchanged(f"activations/{index}", activations.pop(0)) for index in range(len(activations))]
+    return StoredInstances(part, own, chosen.size, pinned, tuple(np.diff(bounds).tolist()))
 
 
-def _same_columns(processes: Processes, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Makes all processes have the same columns in the same order; a process that had no data gets empty ones."""
-    empty = b"".join(serialize({name: values[:0] for name, values in arrays.items()}))
+def _same_columns(
+    processes: Processes, columns: Mapping[str, OrderedRows]
+) -> tuple[dict[str, OrderedRows], dict[str, int]]:
+    """Makes all processes have the same columns in the same order; a process that had no data gets empty ones.
+
+    Returns:
+        The columns, and the bytes of a row of each, the same in all processes.
+    """
+    empty = b"".join(serialize({name: values.take(np.arange(0)) for name, values in columns.items()}))
     known: dict[str, np.ndarray] = {}
+    row_bytes: Counter[str] = Counter()
     for data in processes.all_gather(empty):
         for name, values in deserialize(data).items():
             known.setdefault(name, values)
-    return {name: arrays.get(name, values) for name, values in known.items()}
+            size = _OBJECT_BYTES if values.dtype == object else values.dtype.itemsize * math.prod(values.shape[1:])
+            row_bytes[name] = max(row_bytes[name], size)
+    same = {name: columns[name] if name in columns else OrderedRows.of(values) for name, values in known.items()}
+    return same, row_bytes
 
 
 def _exchange(
-    processes: Processes, values: np.ndarray, positions: Sequence[np.ndarray], bounds: Sequence[int]
+    processes: Processes, values: OrderedRows, positions: Sequence[np.ndarray], bounds: Sequence[int], row_bytes: int
 ) -> np.ndarray:
-    """The values [instances, ...] of this process's part: instances whose position is within its bounds, by position."""
-    own = positions[processes.rank]
-    parts = [serialize(values[(own >= low) & (own < high)]) for low, high in pairwise(bounds)]
-    received = [deserialize(data) for data in processes.all_to_all(parts)]
-    low, high = bounds[processes.rank], bounds[processes.rank + 1]
-    # The common dtype: one part may have integers and another floats, because values are missing.
-    empty = np.concatenate([part[:0] for part in received])
-    merged = np.empty((high - low, *empty.shape[1:]), empty.dtype)
-    for part, position in zip(received, positions, strict=True):
-        merged[position[(position >= low) & (position < high)] - low] = part
+    """The values [instances, ...] of this process's part: instances whose position is within its bounds, by position.
+
+    They are sent in turns of a few megabytes, of which each process has as many.
+    """
+    rank, own = processes.rank, positions[processes.rank]
+    turns = max(1, math.ceil(max(high - low for low, high in pairwise(bounds)) * row_bytes / _TURN))
+    merged: np.ndarray | None = None
+    for turn in range(turns):
+        ranges = [
+            (low + (high - low) * turn // turns, low + (high - low) * (turn + 1) // turns)
+            for low, high in pairwise(bounds)
+        ]
+        parts = [serialize(values.take(np.flatnonzero((own >= low) & (own < high)))) for low, high in ranges]
+        received = [deserialize(data) for data in processes.all_to_all(parts)]
+        if merged is None:
+            # The common dtype: one part may have integers and another floats, because values are missing.
+            empty = np.concatenate([part[:0] for part in received])
+            merged = np.empty((bounds[rank + 1] - bounds[rank], *empty.shape[1:]), empty.dtype)
+        low, high = ranges[rank]
+        for part, position in zip(received, positions, strict=True):
+            merged[position[(position >= low) & (position < high)] - bounds[rank]] = part
+    assert merged is not None
     return merged
 
 

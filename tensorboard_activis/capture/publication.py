@@ -11,7 +11,7 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.distributed.writer import DistributedWriter
 from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.instances.duplicates import DuplicateFilter
-from tensorboard_activis.capture.instances.pinned import longest, padded, with_pinned
+from tensorboard_activis.capture.instances.pinned import longest, padded, pop_activations, pop_arrays, with_pinned
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
 from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
 from tensorboard_activis.capture.tasks.predictions import Predictions
@@ -20,6 +20,7 @@ from tensorboard_activis.summarize.layer_moments import LayerMoments
 from tensorboard_activis.summarize.sample import Sample
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
+from tensorboard_activis.write.tensors import Values
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,14 @@ class StoredInstances:
     """The instances that this process writes: its part of the sample in the order of hashes, followed by the pinned ones.
 
     Attributes:
-        arrays: by name, each [instances, ...].
+        arrays: by name, each [instances, ...]; `publish` takes them out.
+        activations: by layer, each float16 [instances, neurons], which are written block by block.
         sampled, pinned: number of instances in the sample and of pinned ones, over all processes.
         counts: number of instances that every process writes.
     """
 
-    arrays: Mapping[str, np.ndarray]
+    arrays: dict[str, np.ndarray]
+    activations: Sequence[Values]
     sampled: int
     pinned: int
     counts: tuple[int, ...]
@@ -101,10 +104,12 @@ class StoredInstances:
     @classmethod
     def of_single_process(cls, collected: Collected) -> "StoredInstances":
         """All instances, if there is only one process."""
-        sampled = collected.sample.result()
-        count = sampled["id"].shape[0]
+        columns = collected.sample.result()
+        count = len(columns["id"])
         pinned = sum(len(next(iter(batch.values()))) for batch in collected.pinned)
-        return cls(with_pinned(sampled, collected.pinned, count, pinned), count, pinned, (count + pinned,))
+        activations = pop_activations(columns, collected.pinned, len(collected.moments))
+        arrays = with_pinned(pop_arrays(columns), collected.pinned, count, pinned)
+        return cls(arrays, activations, count, pinned, (count + pinned,))
 
 
 def publish(
@@ -125,13 +130,14 @@ def publish(
     """
     assert collected.subsets is not None
     writer = DistributedWriter(processes, arrays, stored.counts)
+    varying = {name: stored.arrays.pop(name) for name in list(stored.arrays) if name.startswith("column/")}
     table = collected.contents.table(stored.arrays, options.class_names)
+    stored.arrays.clear()  # texts and pictures are in the table now
     columns = {}
-    for name, values in stored.arrays.items():
-        if name.startswith("column/"):
-            if values.dtype == object:
-                values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
-            columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
+    for name, values in varying.items():
+        if values.dtype == object:
+            values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
+        columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
     layers = _layers(options, collected, stored, writer)
     return schema.Snapshot(
         step=step,
@@ -164,7 +170,7 @@ def _layers(
                 for field in ("count", "mean", "std", "min", "max")
             )
         )
-        activations = writer.add_partitioned(f"activations/{index}", stored.arrays[f"activations/{index}"])
+        activations = writer.add_partitioned(f"activations/{index}", stored.activations[index])
         layers.append(
             schema.Layer(
                 info,

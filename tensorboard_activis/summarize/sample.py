@@ -5,6 +5,12 @@ from hashlib import blake2b
 
 import numpy as np
 
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.summarize.rows import OrderedRows, Rows
+
+#: Instances wait for their place until they are this part of the sample: finding places takes the time of sorting all ranks.
+_WAITING = 16
+
 
 def ranks(instance_ids: Sequence[int] | Sequence[str]) -> np.ndarray:
     """A 64-bit hash of every instance id, uint64 [instances]: splitmix64 for integers, blake2b for texts.
@@ -26,7 +32,8 @@ def ranks(instance_ids: Sequence[int] | Sequence[str]) -> np.ndarray:
 class Sample:
     """Selects the instances of lowest rank from batches of several columns.
 
-    The result is in the order of ranks, so every prefix of it is itself a uniform sample.
+    The result is in the order of ranks, so every prefix of it is itself a uniform sample. A row stays where it is until another
+    takes its place, so that the sample takes little more memory than its bytes.
 
     Arguments:
         size: how many instances are kept; None keeps all.
@@ -34,9 +41,13 @@ class Sample:
 
     def __init__(self, size: int | None) -> None:
         self._size = size
-        self._ranks: list[np.ndarray] = []
-        self._columns: dict[str, list[np.ndarray]] = {}
-        self._count = 0
+        self._ranks = Rows(size, np.zeros(0, np.uint64))
+        self._count = 0  # of slots that are taken
+        self._columns: dict[str, Rows] = {}
+        self._waiting: list[
+            tuple[np.ndarray, Mapping[str, np.ndarray]]
+        ] = []  # batches that came when all slots were taken
+        self._waits = 0
         self._bound: np.uint64 | None = None  # ranks from here on cannot enter
 
     def candidates(self, order: np.ndarray) -> np.ndarray:
@@ -46,35 +57,67 @@ class Sample:
         return np.flatnonzero(order < self._bound)
 
     def add(self, order: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
-        """Adds a batch: ranks, uint64 [instances], and by column an array [instances, ...]."""
+        """Adds a batch: ranks, uint64 [instances], and by column an array [instances, ...].
+
+        Raises:
+            ActiVisError: the columns are not those of the batches before, or have rows of another shape.
+        """
         if not order.size:
             return
-        self._ranks.append(order)
-        for name, values in columns.items():
-            self._columns.setdefault(name, []).append(values)
-        self._count += order.size
-        if self._size is not None and self._count >= 2 * self._size:
-            self._compact()
+        if self._columns and columns.keys() != self._columns.keys():
+            differing = ", ".join(sorted(columns.keys() ^ self._columns.keys()))
+            raise ActiVisError(
+                f"Some batches have these columns and others have not: {differing}. Give them in all batches."
+            )
+        if not self._columns:
+            self._columns = {name: Rows(self._size, values) for name, values in columns.items()}
+        if self._size is None or self._count + order.size <= self._size:
+            self._put(np.arange(self._count, self._count + order.size), order, columns)
+            return
+        self._waiting.append((order, columns))
+        self._waits += order.size
+        if self._waits >= self._size / _WAITING:
+            self._replace()
 
     def order(self) -> np.ndarray:
         """The ranks of the sample, uint64 [instances], ascending."""
-        if not self._ranks:
-            return np.zeros(0, np.uint64)
-        self._compact()
-        return self._ranks[0]
+        self._replace()
+        return np.sort(self._taken())
 
-    def result(self) -> dict[str, np.ndarray]:
-        """The sample by column, [instances, ...], in the order of ranks."""
-        if self._ranks:
-            self._compact()
-        return {name: chunks[0] for name, chunks in self._columns.items()}
+    def result(self) -> dict[str, OrderedRows]:
+        """The sample by column, [instances, ...], in the order of ranks. The sample itself gives them up, and is empty then."""
+        self._replace()
+        slots = np.argsort(self._taken(), kind="stable")
+        columns = {name: OrderedRows(rows, slots) for name, rows in self._columns.items()}
+        self._count, self._columns = 0, {}
+        return columns
 
-    def _compact(self) -> None:
-        order = np.concatenate(self._ranks)
-        chosen = np.argsort(order, kind="stable")[: self._size]
-        self._ranks = [order[chosen]]
-        for name, chunks in self._columns.items():
-            self._columns[name] = [np.concatenate(chunks)[chosen]]
-        self._count = chosen.size
-        if self._count == self._size:
-            self._bound = self._ranks[0][-1]
+    def _put(self, slots: np.ndarray, order: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
+        self._count = max(self._count, int(slots.max()) + 1)
+        self._ranks.put(slots, order)
+        for name, values in columns.items():
+            self._columns[name].put(slots, values)
+
+    def _taken(self) -> np.ndarray:
+        """The ranks by slot."""
+        return self._ranks.take(np.arange(self._count))
+
+    def _replace(self) -> None:
+        """Gives the waiting instances of lower rank the slots of those of higher rank."""
+        waiting, self._waiting, self._waits = self._waiting, [], 0
+        if self._size is None or not waiting:
+            return
+        taken = self._count
+        everything = np.concatenate([self._taken(), *(order for order, _ in waiting)])
+        stays = np.zeros(everything.size, bool)
+        stays[np.argsort(everything, kind="stable")[: self._size]] = True
+        free = np.concatenate([np.flatnonzero(~stays[:taken]), np.arange(taken, self._size)])
+        start = taken
+        for order, columns in waiting:
+            enters = np.flatnonzero(stays[start : start + order.size])
+            start += order.size
+            slots, free = free[: enters.size], free[enters.size :]
+            if enters.size:
+                self._put(slots, order[enters], {name: values[enters] for name, values in columns.items()})
+        if self._size:
+            self._bound = self._taken().max()

@@ -1,17 +1,14 @@
 """Writes the arrays of a snapshot: large ones to a safetensors file, small ones into the event."""
 
-import os
-import re
+import math
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import save_file
 
 from tensorboard_activis import metadata, schema
-from tensorboard_activis.checksums import checksum, checksum_key
 from tensorboard_activis.write.replacing import replacing
+from tensorboard_activis.write.tensors import Values, write_tensors
 
 #: Bytes of all arrays inside one event: TensorBoard keeps every event of every run in memory.
 INLINE_BYTES = 64 * 1024
@@ -31,26 +28,27 @@ class ArrayWriter:
     def __init__(self, directory: Path, step: int, session: str, part: int = 0, repeat: int = 0) -> None:
         self.directory = directory
         self.name = metadata.snapshot_file(step, session, part, repeat)
-        self._tensors: dict[str, np.ndarray] = {}
+        self._tensors: dict[str, Values] = {}
         self._inline = 0
 
-    def add(self, name: str, array: np.ndarray) -> schema.Array:
+    def add(self, name: str, values: Values) -> schema.Array:
         """Adds an array; returns where a reader gets it from: the file's name, or the bytes themselves if it is small."""
-        array = np.ascontiguousarray(array)
-        dtype, shape = array.dtype.name, array.shape
-        if self.fits(array.nbytes):
-            self._inline += array.nbytes
+        dtype, shape = values.dtype.name, values.shape
+        size = values.dtype.itemsize * math.prod(shape)
+        if self.fits(size):
+            self._inline += size
+            array = values if isinstance(values, np.ndarray) else values.array()
             return schema.Array(dtype, shape, inline=array.tobytes())
-        self.hold(name, array)
+        self.hold(name, values)
         return schema.Array(dtype, shape, tensor=name, files=(self.name,))
 
     def fits(self, size: int) -> bool:
         """Whether an array of `size` bytes still fits into the event."""
         return self._inline + size <= INLINE_BYTES
 
-    def hold(self, name: str, array: np.ndarray) -> None:
+    def hold(self, name: str, values: Values) -> None:
         """Adds an array, or this process's rows of it, to the file."""
-        self._tensors[name] = np.ascontiguousarray(array)
+        self._tensors[name] = values
 
     @property
     def holds(self) -> bool:
@@ -66,10 +64,7 @@ class ArrayWriter:
         if not self._tensors:
             return
         with replacing(self.directory / self.name) as partial:
-            try:
-                save_file(self._tensors, partial, self._checksums())
-            except SafetensorError as error:
-                raise _as_os_error(error, partial) from error
+            write_tensors(partial, self._tensors)
 
     def discard(self, record: schema.Snapshot | None = None) -> None:
         """Removes the file when its event was not written; with a record, also the files that other processes wrote for it."""
@@ -80,14 +75,3 @@ class ArrayWriter:
         for name in names:
             with suppress(OSError):
                 (self.directory / name).unlink()
-
-    def _checksums(self) -> dict[str, str]:
-        return {checksum_key(name): checksum(array) for name, array in self._tensors.items()}
-
-
-def _as_os_error(error: SafetensorError, path: Path) -> OSError:
-    """The operating system's error, whose number safetensors gives in its message only."""
-    number = re.search(r"\(os error (\d+)\)", str(error))
-    if number is None:
-        return OSError(f"{path.name} cannot be written: {error}")
-    return OSError(int(number[1]), os.strerror(int(number[1])), str(path))

@@ -1,14 +1,19 @@
 """Writes the table of kept instances to a Parquet file, which all steps with the same instances share."""
 
 import hashlib
+import io
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tensorboard_activis import metadata
 from tensorboard_activis.files import open_own, own_opener
-from tensorboard_activis.write.replacing import replacing
+from tensorboard_activis.write.replacing import unfinished
+
+#: Bytes of a file that are read at a time.
+_BLOCK = 1 << 20
 
 
 class InstanceWriter:
@@ -27,30 +32,53 @@ class InstanceWriter:
         digest = _digest(table)
         if self._latest is not None and self._latest[0] == digest and _is_whole(self._directory / self._latest[1]):
             return self._latest[1]
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        content = sink.getvalue().to_pybytes()
-        name = metadata.instances_file(content)
-        path = self._directory / name
-        if not _is_whole(path):
-            with replacing(path) as partial, open(partial, "wb", opener=own_opener) as file:
-                file.write(content)
+        partial = self._directory / metadata.partial_name(f"instances-{digest.hex()}.parquet")
+        with unfinished(partial) as finish:
+            with open(partial, "wb", opener=own_opener) as file:
+                pq.write_table(table, file, compression="zstd")
+            name = _name_of(partial)
+            if not _is_whole(self._directory / name):
+                finish(self._directory / name)
         self._latest = digest, name
         return name
 
 
 def _digest(table: pa.Table) -> bytes:
     """A hash of the table's schema and values, which takes a tenth of the time of encoding it."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
+    sink = _HashingFile()
+    with pa.PythonFile(sink, "w") as file, pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
-    return hashlib.blake2b(memoryview(sink.getvalue()), digest_size=16).digest()
+    return sink.digest
+
+
+class _HashingFile(io.RawIOBase):
+    """A file that keeps nothing but a hash of what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    @property
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:
+        self._hash.update(content)
+        return memoryview(content).nbytes
 
 
 def _is_whole(path: Path) -> bool:
     """Whether the file exists, is no link, and has the content that its name says."""
     try:
-        with open_own(path) as file:
-            return metadata.instances_file(file.read()) == path.name
+        return _name_of(path) == path.name
     except OSError:
         return False
+
+
+def _name_of(path: Path) -> str:
+    """The name that goes with a file's content. Raises OSError."""
+    with open_own(path) as file:
+        return metadata.instances_file(iter(lambda: file.read(_BLOCK), b""))

@@ -1,8 +1,7 @@
 """Atomic writing: a file appears complete under its final name, or not at all."""
 
 import os
-import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,22 +21,36 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
         OSError: disk full, directory gone, …; nothing is left.
     """
     partial = partial or path.with_name(metadata.partial_name(path.name))
-    with create(partial) as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-    try:
+    with unfinished(partial) as finish:
         yield partial
-        # Whoever wrote it may have put another file in its place, as safetensors does, or somebody a link.
-        with open_own(partial) as file:
-            if hasattr(os, "fchmod"):
-                # safetensors makes files that their owner alone may read; colleagues shall see the run as its events.
-                os.fchmod(file.fileno(), mode)
+        finish(path)
+
+
+@contextmanager
+def unfinished(partial: Path) -> Iterator[Callable[[Path], None]]:
+    """Creates a partial file, for a body that writes to it and then calls what this yields with the final name, or does not.
+
+    With the call, the file is synced and renamed; a link of the final name is replaced, not followed. Without it, it is removed.
+
+    Arguments:
+        partial: its path, not taken yet.
+
+    Raises:
+        OSError: disk full, directory gone, …; nothing is left.
+    """
+    create(partial).close()
+
+    def finish(path: Path) -> None:
+        with open_own(partial) as file:  # somebody may have put a link in its place
             os.fsync(file.fileno())
         partial.replace(path)
-    except BaseException:
+        _sync_names(path.parent)
+
+    try:
+        yield finish
+    finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise
-    _sync_names(path.parent)
 
 
 def _sync_names(directory: Path) -> None:

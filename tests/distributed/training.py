@@ -164,7 +164,7 @@ def fault(where: Path) -> None:
             activis.log(1)
             Breaking.broken = False
             full = patch(
-                "tensorboard_activis.write.instances.replacing", side_effect=OSError(28, "No space left on device")
+                "tensorboard_activis.write.instances.unfinished", side_effect=OSError(28, "No space left on device")
             )
             if dist.get_rank() == 1:
                 with full:

@@ -72,7 +72,7 @@ def _interrupt(*args: object, **keywords: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["arrays.save_file", "arrays.os.fsync", "instances.pq.write_table", "events.os.fsync"]
+    "where", ["arrays.write_tensors", "replacing.os.fsync", "instances.pq.write_table", "events.os.fsync"]
 )
 def test_an_interrupt_while_writing_leaves_readable_files(
     tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor], where: str, monkeypatch: pytest.MonkeyPatch

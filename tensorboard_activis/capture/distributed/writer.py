@@ -12,6 +12,7 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
+from tensorboard_activis.write.tensors import Values
 
 #: Seconds until a file that another machine wrote must be visible.
 _VISIBLE_WITHIN = 5.0
@@ -31,15 +32,16 @@ class DistributedWriter:
         names = [data.decode() for data in processes.all_gather(arrays.name.encode())]
         self._files = tuple(name for name, count in zip(names, counts, strict=True) if count)
 
-    def add_partitioned(self, name: str, values: np.ndarray) -> schema.Array:
+    def add_partitioned(self, name: str, values: Values) -> schema.Array:
         """Adds an array of which every process has the part of its own instances, [instances, ...]."""
         total = sum(self._counts)
         instance_bytes = values.dtype.itemsize * int(np.prod(values.shape[1:], dtype=np.int64))
         if self._arrays.fits(total * instance_bytes):
-            parts = self._processes.all_gather(np.ascontiguousarray(values).tobytes())
+            array = values if isinstance(values, np.ndarray) else values.array()
+            parts = self._processes.all_gather(array.tobytes())
             whole = np.frombuffer(b"".join(parts), values.dtype).reshape(total, *values.shape[1:])
             return self._arrays.add(name, whole)
-        if len(values):
+        if values.shape[0]:
             self._arrays.hold(name, values)
         return schema.Array(values.dtype.name, (total, *values.shape[1:]), tensor=name, files=self._files)
 

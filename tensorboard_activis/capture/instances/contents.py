@@ -21,6 +21,8 @@ MOST_FEATURE_COLUMNS = 64
 Texts = Sequence[str] | Sequence[Sequence[str]]
 
 _USER = "user/"
+#: Instances whose content is converted at a time.
+_MOVED = 1024
 
 
 class Contents:
@@ -128,26 +130,30 @@ class Contents:
             name.removeprefix(_USER): arrow(values) for name, values in stored.items() if name.startswith(_USER)
         }
 
-    def table(self, stored: Mapping[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
-        """The table of stored instances: id, whether it is pinned, label, user columns, content."""
+    def table(self, stored: dict[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
+        """The table of stored instances: id, whether it is pinned, label, user columns, content.
+
+        Texts, pictures and sounds, which may be large, are taken out of `stored`.
+        """
         fields: dict[str, Any] = {"id": id_column(stored["id"])}
         content: dict[str, str] = {}
         if "pinned" in stored:
             fields["pinned"] = pa.array(stored["pinned"])
         if "label" in stored:
             fields["label"] = class_column(stored["label"], class_names)
+        if "text" in stored:
+            fields["text"] = _moved(stored.pop("text"), pa.string())
+            content = {"content": "text"}
         fields |= self.columns(stored)
         if "features" in stored:
             features = stored["features"]
             fields["features"] = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])
-            content = {"content": "numbers"}
-        if "text" in stored:
-            content = {"content": "text"}
+            content = content or {"content": "numbers"}
         if "audio" in stored:
-            fields["audio"] = pa.array(stored["audio"].tolist(), pa.binary())
+            fields["audio"] = _moved(stored.pop("audio"), pa.binary())
             content = {"content": "audio"}
         if "image" in stored:
-            fields["image"] = pa.array(stored["image"].tolist(), pa.binary())
+            fields["image"] = _moved(stored.pop("image"), pa.binary())
             content = {"content": "image", "ink": str(int(self._thumbnails is not None and self._thumbnails.ink))}
         return pa.table(fields).replace_schema_metadata({f"activis.{name}": value for name, value in content.items()})
 
@@ -165,6 +171,15 @@ class Contents:
         words = [[text] if isinstance(text, str) else list(text) for text in texts]
         words = [[printable(str(word)) for word in part] for part in words]
         return {"text": _objects([" ".join(part) for part in words]), "words": _objects(words)}
+
+
+def _moved(values: np.ndarray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Converts objects to Arrow block by block, and lets go of each block, so that only one is there twice."""
+    chunks = []
+    for start in range(0, len(values), _MOVED):
+        chunks.append(pa.array(values[start : start + _MOVED].tolist(), kind))
+        values[start : start + _MOVED] = None
+    return pa.chunked_array(chunks, kind)
 
 
 def _features(inputs: np.ndarray | None) -> dict[str, np.ndarray]:

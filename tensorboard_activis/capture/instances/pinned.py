@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tensorboard_activis.capture.tasks.predictions import UNKNOWN
+from tensorboard_activis.summarize.rows import OrderedRows
 
 
 def with_pinned(
@@ -36,6 +37,24 @@ def with_pinned(
         arrays["id"] = np.concatenate([sample["id"].astype(object if texts else np.int64), ids])
     arrays["pinned"] = np.arange(sampled + extra) >= sampled
     return arrays
+
+
+def pop_activations(
+    columns: dict[str, OrderedRows], pinned: Sequence[Mapping[str, np.ndarray]], layers: int
+) -> list[OrderedRows]:
+    """Takes the activations of each layer out of the columns of the sample; behind them come those of the pinned instances."""
+    activations = []
+    for name in (f"activations/{index}" for index in range(layers)):
+        rows = columns.pop(name)
+        for batch in pinned:
+            rows = rows.followed_by(batch[name])
+        activations.append(rows)
+    return activations
+
+
+def pop_arrays(columns: dict[str, OrderedRows]) -> dict[str, np.ndarray]:
+    """Takes all columns of the sample out, as arrays; the memory of each is free once it is one."""
+    return {name: columns.pop(name).array() for name in list(columns)}
 
 
 def longest(values: np.ndarray) -> int:
