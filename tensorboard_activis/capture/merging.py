@@ -56,7 +56,7 @@ def distribute_sample(processes: Processes, collected: Collected, size: int | No
     first = collected.pinned if processes.rank == 0 else []
     own_pinned = sum(len(next(iter(batch.values()))) for batch in first)
     pinned = int(processes.sum(np.array([own_pinned]))[0])
-    activations = pop_activations(columns, first, len(collected.moments))
+    activations = pop_activations(columns, first, len(collected.clipped))
     arrays = pop_arrays(columns)
     if processes.rank == 0:
         arrays = with_pinned(arrays, first, all_hashes[0].size, pinned)

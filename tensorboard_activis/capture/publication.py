@@ -107,7 +107,7 @@ class StoredInstances:
         columns = collected.sample.result()
         count = len(columns["id"])
         pinned = sum(len(next(iter(batch.values()))) for batch in collected.pinned)
-        activations = pop_activations(columns, collected.pinned, len(collected.moments))
+        activations = pop_activations(columns, collected.pinned, len(collected.clipped))
         arrays = with_pinned(pop_arrays(columns), collected.pinned, count, pinned)
         return cls(arrays, activations, count, pinned, (count + pinned,))
 
