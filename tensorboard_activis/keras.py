@@ -44,7 +44,8 @@ class ActiVisCallback(keras.callbacks.Callback):
             a generator, which can be read only once, are stored in memory.
         y: labels [instances]: class indices, one-hot rows, class names, or numbers for regression; 0 and 1
             [instances, classes] for multi-label; class indices [instances, positions] for tokens. For a model with several
-            outputs, in their structure: the first output with labels is used. None: no labels, or they are in the data set.
+            outputs, in their structure or by their names: the first output with labels is used. None: no labels, or they are
+            in the data set.
         every: epochs from one snapshot to the next.
         texts: one text, or a list of words, per instance in the order of x, or a function of a batch that returns these: to
             be shown and for subset expressions, as in {"who": '"who" in text'}. None: the first input that is texts.

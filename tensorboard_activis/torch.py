@@ -162,7 +162,7 @@ class ActiVisLogger(Logger):
                 self._directory,
                 self.graph,
                 self.layers,
-                probabilities=self._capture.recorded.probabilities,
+                probabilities=self._capture.probabilities,
                 convert=torch_convert,
                 guard=self._guard,
                 processes=self._processes,

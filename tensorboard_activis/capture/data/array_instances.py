@@ -1,6 +1,6 @@
 """Instance ids, labels, outputs, content and columns of batches of numpy arrays, as a `BatchRecord`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,18 +10,17 @@ from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.data.array_batches import Batch, Batches
 from tensorboard_activis.capture.data.batch_forms import is_array
+from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
 from tensorboard_activis.capture.instances.user_columns import named_features
 from tensorboard_activis.capture.options import SharedOptions
+from tensorboard_activis.capture.score_output import Outputs, ScoreOutput
 from tensorboard_activis.capture.tasks.arrays import as_array
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
-
-#: The arrays of the model's output, with their key paths, such as "[logits]"; "" if there is one.
-Outputs = Sequence[tuple[str, Any]]
 
 #: Names of the input to show as content, where there are several inputs.
 _DISPLAYED = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
@@ -33,31 +32,46 @@ class InstanceReader:
     Arguments:
         data: the evaluation data.
         first: its first batch.
-        outputs: of the model, for it.
+        output: of the model, for it.
+        arrays: gives the arrays of an output, with their key paths.
         options: of the logger.
+        flow: of the model's graph.
 
     Attributes:
-        problem: message that says why the labels cannot be used; "" if they can.
+        score: which output of the model is the score.
+        problem: message that says why the labels or outputs cannot be used; "" if they can.
 
     Raises:
         ConfigurationError: labels, class names, task or the user's ids and columns do not fit each other or the model.
     """
 
-    def __init__(self, data: Batches, first: Batch, outputs: Outputs, options: SharedOptions) -> None:
+    def __init__(
+        self,
+        data: Batches,
+        first: Batch,
+        output: Any,
+        arrays: Callable[[Any], Outputs],
+        options: SharedOptions,
+        flow: OutputFlow,
+    ) -> None:
         self._audio, task, names = options["audio"], options["task"], options["class_names"]
         self._metadata = InstanceMetadata(options["id"], options["columns"])
         self._metadata.check(data.instances, fixed_order=data.fixed_order)
         self._by_content = not (data.fixed_order or self._metadata.has_ids)
+        labels = _as_labels(first.labels)
+        self.score = ScoreOutput(output, arrays, first.instances, labels, options, flow)
+        first, labels = replace(first, labels=self.score.labels_of(first.labels)), self.score.labels_of(labels)
         positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
-        scores = _scores(outputs, first.instances, positions)
+        score = self.score.of(output, first.instances)
+        scores = _scores(score, first.instances, positions)
         if scores is None and positions is not None:
-            positions, scores = None, _scores(outputs, first.instances)
+            positions, scores = None, _scores(score, first.instances)
         self._tokens = positions is not None
-        width = None if scores is None else (1 if scores.ndim == 1 else scores.shape[-1])
+        width = self._width = None if scores is None else (1 if scores.ndim == 1 else scores.shape[-1])
         if task not in ("none", "regression", "ranking"):
             check_width(names, width)
-        self._labels = Labels(names, _as_labels(first.labels), width, task, positions=self._tokens)
-        self.problem = self._labels.problem
+        self._labels = Labels(names, labels, width, task, positions=self._tokens)
+        self.problem = self.score.problem or self._labels.problem
         self._causal = self._labels.kind == "positions" and _labels_are_inputs(first)
 
     def begin(self, *, pinned: bool = False) -> "PassReader":
@@ -65,21 +79,21 @@ class InstanceReader:
         metadata = self._metadata.functions_only if pinned else self._metadata
         return PassReader(metadata, ContentIds() if self._by_content and not pinned else None)
 
-    def first(self, batch: Batch, outputs: Outputs) -> BatchRecord:
+    def first(self, batch: Batch, output: Any) -> BatchRecord:
         """The record, without activations, of the first batch.
 
         Raises:
             ConfigurationError: a function that the user gave fails.
         """
         with check_of_first_batch():
-            return self.record(batch, self.begin().read(batch), {}, outputs)
+            return self.record(batch, self.begin().read(batch), {}, output)
 
     def record(
         self,
         batch: Batch,
         metadata: BatchMetadata,
         activations: Mapping[str, np.ndarray],
-        outputs: Outputs,
+        output: Any,
         *,
         pinned: bool = False,
     ) -> BatchRecord:
@@ -88,12 +102,13 @@ class InstanceReader:
         Arguments:
             metadata: of its instances.
             activations: by layer, float32 [instances, neurons].
-            outputs: of the model.
+            output: of the model.
             pinned: whether they are pinned instances.
         """
-        labels = self._labels.convert(_as_labels(batch.labels))
+        labels = self._labels.convert(self.score.labels_of(_as_labels(batch.labels)))
+        self.score.check(labels, self._width)
         positions = labels.shape[1] if labels is not None and labels.ndim == 2 and self._tokens else None
-        scores = _scores(outputs, batch.instances, positions)
+        scores = _scores(self.score.of(output, batch.instances), batch.instances, positions)
         reduced: np.ndarray | TokenScores | None = scores
         if scores is not None and labels is not None and positions is not None:
             shift = int(self._causal)
@@ -137,14 +152,13 @@ class PassReader:
         self._metadata.check_all_used(self._position)
 
 
-def _scores(outputs: Outputs, instances: int, positions: int | None = None) -> np.ndarray | None:
-    """The array with one score per class, or one number, for each instance: `logits` if the output has one of that name.
+def _scores(output: Any, instances: int, positions: int | None = None) -> np.ndarray | None:
+    """An output as one score per class, or one number, for each instance; None if it is something else.
 
     Arguments:
         positions: how many positions of each instance have labels; scores are then [instances, positions, classes].
     """
-    named = [array for key_path, array in outputs if "logits" in key_path]
-    array = np.asarray((named or [array for _, array in outputs])[0]) if outputs else None
+    array = None if output is None else np.asarray(output)
     if array is None or array.shape[:1] != (instances,) or array.dtype.kind == "c":
         return None
     fits = array.ndim in (1, 2) if positions is None else array.ndim == 3 and array.shape[1] == positions
@@ -153,6 +167,8 @@ def _scores(outputs: Outputs, instances: int, positions: int | None = None) -> n
 
 def _as_labels(labels: Any) -> Any:
     """Labels without the framework's arrays, one by one in a list too."""
+    if isinstance(labels, Mapping):
+        return {name: _as_labels(one) for name, one in labels.items()}
     if isinstance(labels, list | tuple) and labels and all(map(is_array, labels)):
         return [as_array(label).tolist() for label in labels]
     return as_array(labels) if is_array(labels) else labels

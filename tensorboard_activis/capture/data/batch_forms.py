@@ -219,6 +219,8 @@ def split_labels(inputs: dict[str, Any]) -> Any:
 
 def count_labels(labels: Any) -> int | None:
     """Number of instances by the labels; None if these are of an unknown form."""
+    if isinstance(labels, Mapping) and labels:
+        return count_labels(next(iter(labels.values())))
     if is_array(labels):
         return int(labels.shape[0]) if len(labels.shape) else 1
     return len(labels) if isinstance(labels, (list, tuple)) else None

@@ -20,6 +20,7 @@ from tensorboard_activis.capture.flax.graph import is_one_node, make_graph
 from tensorboard_activis.capture.flax.marking import evaluation_copy, leaves, modules_by_path, place_of
 from tensorboard_activis.capture.flax.reduce import reduce_activations
 from tensorboard_activis.capture.graph.layers import choose, feed_relu
+from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.isolation.random_states import RandomStream
 from tensorboard_activis.capture.options import SharedOptions
@@ -69,14 +70,16 @@ class FlaxCapture:
         if first is None:
             raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
         self.graph = self._recorded(first)
-        self.probabilities = ends_in_probabilities(self.graph)
         names = choose(self.graph, options["layers"])
         self._reducers = layer_reducers(self.graph, names, options["reducer"])
         nodes, feeding = {node.key: node for node in self.graph.nodes}, feed_relu(self.graph, names)
         self.layers = tuple(layer_info(nodes[name], self._reducers[name], feeds_relu=name in feeding) for name in names)
         output = self._run(first, evaluation_copy(model))[0]
-        self._instances = InstanceReader(self._data, first, leaves(output), options)
-        self.first: BatchRecord | None = self._instances.first(first, leaves(output))
+        flow = OutputFlow(self.graph)
+        self._instances = InstanceReader(self._data, first, output, leaves, options, flow)
+        node = self._instances.score.node
+        self.probabilities = None if node is None else ends_in_probabilities(self.graph, node)
+        self.first: BatchRecord | None = self._instances.first(first, output)
         if self._instances.problem:
             warn(f"ActiVis: {self._instances.problem}")
         pinned = options["pinned"]
@@ -109,7 +112,7 @@ class FlaxCapture:
             if not pinned:
                 absent.update({name: batch.instances for name in missing if name not in activations})
                 evaluated += batch.instances
-            sink(self._instances.record(batch, metadata, missing | activations, leaves(output), pinned=pinned))
+            sink(self._instances.record(batch, metadata, missing | activations, output, pinned=pinned))
 
         reader = self._instances.begin()
         for batch in random_stream.each(with_bar(self._data, progress)):
@@ -119,7 +122,7 @@ class FlaxCapture:
         reader = self._instances.begin(pinned=True)
         for batch in random_stream.each(self._pinned or ()):
             add(batch, reader, pinned=True)
-        return notes
+        return [*notes, *self._instances.score.notes]
 
     def _run(self, batch: Batch, copy: tuple[Any, Any]) -> tuple[Any, dict[str, np.ndarray]]:
         """The model's output for a batch, and by layer float32 [instances, neurons] of the layers that ran."""

@@ -11,10 +11,13 @@ _VIEWS = {"squeeze", "view", "reshape", "flatten", "float", "to", "cast", "getit
 _MOST_VIEWS = 8
 
 
-def ends_in_probabilities(graph: Graph) -> bool | None:
-    """Whether the model ends in a softmax or sigmoid; None if its graph does not show it, or it has several outputs."""
+def ends_in_probabilities(graph: Graph, key: str = "/output") -> bool | None:
+    """Whether an output of the model ends in a softmax or sigmoid; None if its graph does not show it.
+
+    Arguments:
+        key: of the output's node.
+    """
     nodes = {node.key: node for node in graph.nodes}
-    key = "/output"
     for _ in range(_MOST_VIEWS):
         sources = {edge.source for edge in graph.edges if edge.target == key}
         if len(sources) != 1:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from tensorboard_activis import schema
 from tensorboard_activis.capture.adapter import Sink
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import within
@@ -164,8 +165,10 @@ class KerasCapture:
             self._try_forward(pinned, "pinned", "x has")
         self.graph: schema.Graph = recording.graph
         self.layers = tuple(target.info for target in chosen)
-        self.probabilities = ends_in_probabilities(recording.graph)
-        self._instances = InstanceReader(model, data.described, data.all, first, captured, options)
+        flow = OutputFlow(recording.graph)
+        self._instances = InstanceReader(model, data.described, data.all, first, captured, options, flow)
+        node = self._instances.score.node
+        self.probabilities = None if node is None else ends_in_probabilities(recording.graph, node)
         if self._instances.problem:
             warn(f"ActiVis: {self._instances.problem}")
         self.first: BatchRecord | None = self._instances.first(first, captured)
@@ -199,7 +202,7 @@ class KerasCapture:
 
         random_stream = RandomStream(self._data.loaders)
         exclusively(lambda: within(passes, backend_variables_restored(self.model)))
-        return ()
+        return self._instances.score.notes
 
     def _add(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
@@ -16,9 +17,10 @@ from tensorboard_activis.capture.instances.user_columns import named_features
 from tensorboard_activis.capture.keras.data.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
-from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
+from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, output_arrays
 from tensorboard_activis.capture.keras.forward import Captured
 from tensorboard_activis.capture.options import InstanceOptions, RecorderOptions
+from tensorboard_activis.capture.score_output import ScoreOutput, name_of
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
@@ -59,9 +61,11 @@ class InstanceReader:
     Arguments:
         first: the first batch of the data.
         captured: activations and outputs of this batch.
+        flow: of the model's graph.
 
     Attributes:
-        problem: message that says why the labels cannot be used; "" if they can.
+        score: which output of the model is the score.
+        problem: message that says why the labels or outputs cannot be used; "" if they can.
 
     Raises:
         ConfigurationError: labels, names and the model's output do not fit each other.
@@ -75,19 +79,22 @@ class InstanceReader:
         first: Batch,
         captured: Captured,
         options: RecorderOptions,
+        flow: OutputFlow,
     ) -> None:
         class_names, task = options["class_names"], options["task"]
         self._description = description
         self._by_position = data.by_position
-        output, labels = prediction_output(captured.outputs, first.labels if data.labels is None else data.labels)
-        self._tokens = (
-            output.ndim == 3 and task in (None, "tokens") and (task is not None or _per_token(labels, output))
-        )
-        width = output.shape[-1] if output.ndim == 2 or self._tokens else None
+        labels = _by_output(first.labels if data.labels is None else data.labels)
+        names = getattr(model, "output_names", None) or ()
+        self.score = ScoreOutput(captured.outputs, output_arrays, first.instances, labels, options, flow, names=names)
+        output, labels = self.score.of(captured.outputs, first.instances), self.score.labels_of(labels)
+        rank = 0 if output is None else output.ndim
+        self._tokens = rank == 3 and task in (None, "tokens") and (task is not None or _per_token(labels, output))
+        width = self._width = output.shape[-1] if rank == 2 or self._tokens else None
         if task not in ("none", "regression", "ranking"):
             check_width(class_names, width)
         self._labels = Labels(class_names, labels, width, task, positions=self._tokens, loss=loss_names(model))
-        self.problem = self._labels.problem
+        self.problem = self.score.problem or self._labels.problem
 
     def metadata_reader(self) -> "MetadataReader":
         """A reader of instance metadata for one pass over the data."""
@@ -116,13 +123,14 @@ class InstanceReader:
         Raises:
             ActiVisError: the number of labels is not that of the instances.
         """
-        output, labels = prediction_output(captured.outputs, batch.labels)
-        labels = self._labels.convert(labels)
-        if labels is not None and len(labels) != len(output):
-            raise ActiVisError(f"A batch has {len(output)} outputs but {len(labels)} labels.")
-        scores: np.ndarray | TokenScores = output
-        if self._tokens:
-            scores = token_scores(output, labels, prediction_output(captured.masks, batch.labels)[0])
+        output = self.score.of(captured.outputs, batch.instances)
+        labels = self._labels.convert(self.score.labels_of(_by_output(batch.labels)))
+        if labels is not None and len(labels) != batch.instances:
+            raise ActiVisError(f"A batch has {batch.instances} instances but {len(labels)} labels.")
+        self.score.check(labels, self._width)
+        scores: np.ndarray | TokenScores | None = output
+        if self._tokens and output is not None:
+            scores = token_scores(output, labels, dict(output_arrays(captured.masks)).get(self.score.path or ""))
         record = BatchRecord(
             captured.activations, metadata.ids, labels, scores, metadata.columns, metadata.texts, pinned=pinned
         )
@@ -182,6 +190,13 @@ class MetadataReader:
         texts = self._texts
         if texts is not None and not callable(texts) and self._seen < len(texts):
             raise ActiVisError(f"texts has {len(texts)} values, but x held {self._seen} instances.")
+
+
+def _by_output(labels: Any) -> Any:
+    """Labels as they are, or a mapping of those of several outputs, by name or position."""
+    if not isinstance(labels, dict | list | tuple):
+        return labels
+    return {name_of("".join(f"[{step}]" for step in path)): each for path, each in keras.tree.flatten_with_path(labels)}
 
 
 def _per_token(labels: Any, output: np.ndarray) -> bool:

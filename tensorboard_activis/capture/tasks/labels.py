@@ -73,7 +73,7 @@ class Labels:
             if task not in (None, "none") and width is not None:
                 raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
         elif self.kind in ("classes", "positions") and converted.size:
-            check_range(int(converted.max()), self._names, self._width)
+            check_range(int(converted.max()), self._names, None if task == "none" else self._width)
 
     def convert(self, labels: Any) -> np.ndarray | None:
         """Converts the labels of a batch, without the framework's tensors.

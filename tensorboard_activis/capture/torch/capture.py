@@ -11,6 +11,8 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.adapter import Sink
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, rounds
+from tensorboard_activis.capture.graph.outputs import OutputFlow
+from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.instances.metadata import InstanceMetadata
 from tensorboard_activis.capture.isolation.interrupts import bracketed
@@ -64,6 +66,7 @@ class TorchCapture:
         self.recorded = RecordedModel(model, layers, reducer, graph, self._processes)
         self.metadata = InstanceMetadata(options["id"], options["columns"])
         self._instances: InstanceReader | None = None
+        self._highest_label = -1
 
         def batches(source: Any) -> Batches:
             return Batches(source, self.recorded.module, options["unpack"], options["texts"])
@@ -91,8 +94,9 @@ class TorchCapture:
 
     @property
     def probabilities(self) -> bool | None:
-        """Whether the model's outputs are probabilities; None if its graph does not show it."""
-        return self.recorded.probabilities
+        """Whether the scores are probabilities; None if the model's graph does not show it."""
+        node = None if self._instances is None else self._instances.score.node
+        return None if node is None else ends_in_probabilities(self.graph, node)
 
     @property
     def has_data(self) -> bool:
@@ -145,7 +149,8 @@ class TorchCapture:
             self._run_pinned(model, collector, sink, stream)
             return collector
 
-        return run_in_evaluation_mode(self.recorded.module, None, with_hooks).notes(self._processes)
+        collector = run_in_evaluation_mode(self.recorded.module, None, with_hooks)
+        return [*collector.notes(self._processes), *self._output_notes()]
 
     def watch(
         self,
@@ -192,7 +197,7 @@ class TorchCapture:
             )
 
         def finish(watch: Watch, collector: PassCollector) -> None:
-            for note in collector.notes(self._processes):
+            for note in (*collector.notes(self._processes), *self._output_notes()):
                 watch.note(note)
             if self._pinned is not None and not dry:
                 guarded(lambda: self._run_pinned_alone(collector, snapshot.add, stream))
@@ -212,13 +217,31 @@ class TorchCapture:
         bracketed(watch.open, lambda: None, lambda failed: watch.close(ActiVisError("interrupted")) if failed else None)
         return watch
 
-    def _instance_reader(self, batch: Batch, output: Any, instances: int | None = None) -> InstanceReader:
-        """The reader of instances, which is made for the first batch and the model's output for its first instances."""
+    def _instance_reader(
+        self, batch: Batch, output: Any, is_own_output: bool = True, instances: int | None = None
+    ) -> InstanceReader:
+        """The reader of instances, which is made for the first batch and the output for its first instances.
+
+        Arguments:
+            is_own_output: whether that is the model's output, of which the graph says something.
+        """
         if self._instances is None:
-            self._instances = InstanceReader(batch, output, instances or batch.instances, self._options)
+            flow = OutputFlow(self.graph if is_own_output else None)
+            count = instances or batch.instances
+            self._instances = InstanceReader(batch, output, count, self._options, flow, self._highest_label)
             if self._instances.problem:
                 warn(f"ActiVis: {self._instances.problem}")
         return self._instances
+
+    def _output_notes(self) -> list[str]:
+        """What was decided of the model's outputs, in words, at the end of a pass; a wrong decision is made anew in the next."""
+        if self._instances is None:
+            return []
+        score = self._instances.score
+        if score.mistake:
+            self._instances, self._highest_label = None, score.highest
+            warn(f"ActiVis: {score.mistake} In later snapshots another output is the score, if one fits.")
+        return score.notes
 
     def _run_first(self, data: Batches) -> None:
         """Decides everything by the first batch of the data."""
@@ -227,7 +250,7 @@ class TorchCapture:
         first, is_local = self._broadcast_first(local)
         output, instances = self.recorded.record(first)
         self.metadata.check(self._order.instances, fixed_order=self._order.fixed)
-        reader = self._instance_reader(first, output, instances)
+        reader = self._instance_reader(first, output, instances=instances)
         if is_local:
             self.first = reader.first(first, PassReader(self.metadata, self._order), output, instances)
 

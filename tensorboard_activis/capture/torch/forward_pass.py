@@ -1,7 +1,7 @@
 """A forward pass of the model: the batch that it was called with, and what it gave."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ class Pass:
 
     Attributes:
         error: why the model could not be recorded before this pass, if so; there are no activations then.
+        is_own_output: whether the output is what the model gave, and not what the user says instead.
     """
 
     batch: Batch
@@ -26,6 +27,11 @@ class Pass:
     activations: Mapping[str, torch.Tensor]
     calls: CallCounts
     error: Exception | None = None
+    is_own_output: bool = True
+
+    def with_output(self, output: Any) -> "Pass":
+        """The pass, with what the user says instead of the model's output, if anything."""
+        return self if output is None else replace(self, output=output, is_own_output=False)
 
 
 def batch_of_call(args: tuple[Any, ...], kwargs: dict[str, Any], begun: Batch | None, axis: int) -> Batch:

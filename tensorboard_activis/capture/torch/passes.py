@@ -38,7 +38,7 @@ class PassCollector:
         model: `recorded.module`, or a copy of it, which is run.
         metadata: the user's ids and columns.
         order: how the instances are identified where these have no ids.
-        instances: gives the reader of instances for a batch and the model's output for it.
+        instances: gives the reader of instances for a batch, the output for it, and whether that is the model's own.
         sink: called for each batch.
         guarded: runs a function with the model in evaluation mode, and restores what that changed.
         stream: the random numbers of the user's functions of a batch.
@@ -61,7 +61,7 @@ class PassCollector:
         model: nn.Module,
         metadata: InstanceMetadata,
         order: InstanceOrder,
-        instances: Callable[[Batch, Any], InstanceReader],
+        instances: Callable[[Batch, Any, bool], InstanceReader],
         sink: Sink,
         guarded: Callable[[Callable[[], Any]], Any],
         stream: RandomStream,
@@ -167,7 +167,7 @@ class PassCollector:
         if done is None:
             return
         batch = batch if labels is None else replace(batch, labels=labels)
-        self.add_pass(done if outputs is None else replace(done, output=outputs), batch, self._metadata_of_batch)
+        self.add_pass(done.with_output(outputs), batch, self._metadata_of_batch)
 
     def add_pass(self, done: Pass, batch: Batch, metadata: BatchMetadata) -> None:
         """Adds a forward pass.
@@ -179,7 +179,7 @@ class PassCollector:
         """
         if done.error is not None:
             raise done.error
-        reader = self._instances(batch, done.output)
+        reader = self._instances(batch, done.output, done.is_own_output)
         self.absent.update(
             {layer.name: batch.instances for layer in self._recorded.layers if layer.name not in done.activations}
             if not self.is_pinned

@@ -12,7 +12,6 @@ from torch import nn
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.graph.layers import choose, feed_relu, unrecordable
-from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, likely_reducer, reducer_name
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
 from tensorboard_activis.capture.torch.graph.axes import Axes
@@ -57,7 +56,6 @@ class RecordedModel:
         module: the user's own model, unwrapped.
         sharded: whether its parameters are spread over several processes.
         layers: whose activations are recorded; empty before the graph is recorded.
-        probabilities: whether the model's outputs are probabilities; None if its graph does not show it.
         left_out: which layers a glob of the user matches that cannot be recorded, in words; "" if none.
 
     Raises:
@@ -98,7 +96,6 @@ class RecordedModel:
         self._layer_outputs: dict[str, LayerOutput] = {}
         self._reducers: dict[str, Reducer] = {}
         self.layers: tuple[schema.LayerInfo, ...] = ()
-        self.probabilities: bool | None = None
         self.left_out = ""
 
     @property
@@ -225,7 +222,6 @@ class RecordedModel:
         self._reducers = {name: reducers[name] for name in names}
         graph = recording.graph if exported is None else exported
         nodes, feeding = {node.key: node for node in graph.nodes}, feed_relu(graph, names)
-        self.probabilities = ends_in_probabilities(recording.graph)
         self.layers = tuple(self._layer_info(nodes[name], name in feeding) for name in names)
         self._execution_paths = ExecutionPaths(graph, recording.calls if exported is None else None)
         return self._reducers

@@ -285,7 +285,7 @@ class Watch:
             for name, values in (described.columns or {}).items()
         }
         metadata = replace(metadata, columns={**(metadata.columns or {}), **arrays})
-        self._collector.add_pass(done if outputs is None else replace(done, output=outputs), batch, metadata)
+        self._collector.add_pass(done.with_output(outputs), batch, metadata)
 
     def _add_each(self, passes: Sequence[Pass]) -> None:
         for done in passes:

@@ -30,16 +30,13 @@ class ArrayData:
 
     def __init__(self, x: Any, y: Any, batch_size: int, steps: int | None = None) -> None:
         self._x = keras.tree.map_structure(_input_array, _as_structure(x))
-        self._y = None if y is None else keras.tree.map_structure(as_array, _as_structure(y))
+        self._y = None if y is None else keras.tree.map_structure(_label_array, _as_structure(y))
         self._batch_size = batch_size
         self.instances: int | None = self._instances()
         self.bounded = steps is not None and steps * batch_size < self.instances
         if steps is not None and self.bounded:
             self.instances = steps * batch_size
-            self._x, self._y = (
-                None if part is None else keras.tree.map_structure(lambda array: array[: self.instances], part)
-                for part in (self._x, self._y)
-            )
+            self._x, self._y = (_rows(part, slice(self.instances)) for part in (self._x, self._y))
         self.batches: int | None = -(-self.instances // batch_size)
         # With None for the batch size, one compiled function serves batches of all sizes.
         self.specs = keras.tree.map_structure(lambda array: spec((None, *array.shape[1:]), array.dtype), self._x)
@@ -50,10 +47,7 @@ class ArrayData:
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, self.instances or 0, self._batch_size):
             batch = slice(start, start + self._batch_size)
-            labels = (
-                None if self._y is None else keras.tree.map_structure(lambda array, batch=batch: array[batch], self._y)
-            )
-            inputs = keras.tree.map_structure(lambda array, batch=batch: array[batch], self._x)
+            inputs, labels = _rows(self._x, batch), _rows(self._y, batch)
             yield Batch(inputs, labels, (inputs, labels))
 
     @property
@@ -64,6 +58,8 @@ class ArrayData:
         lengths = []
         for name, data in (("x", self._x), ("y", self._y)):
             for array in [] if data is None else keras.tree.flatten(data):
+                if array is None:  # an output without labels
+                    continue
                 if not array.ndim:
                     raise ConfigurationError(
                         f"{name} must hold arrays [instances, ...]; got a single {array.dtype} value."
@@ -83,6 +79,15 @@ class ArrayData:
                 f"The arrays in x and y must have the same number of instances; got {lengths_text}."
             )
         return lengths[0][1]
+
+
+def _label_array(labels: Any) -> np.ndarray | None:
+    return None if labels is None else as_array(labels)
+
+
+def _rows(structure: Any, rows: slice) -> Any:
+    """These rows of every array of a structure; what is None stays."""
+    return keras.tree.map_structure(lambda array: None if array is None else array[rows], structure)
 
 
 def evaluation_data(x: Any, y: Any, batch_size: int, steps: int | None = None) -> ArrayData | DatasetData:

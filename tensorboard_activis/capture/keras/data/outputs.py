@@ -10,23 +10,13 @@ import numpy as np
 from tensorboard_activis.capture.instances.thumbnails import is_image
 
 
-def prediction_output(outputs: Any, labels: Any) -> tuple[np.ndarray, Any]:
-    """The output that is the prediction, with its labels: the first with labels, else the first.
-
-    Arguments:
-        outputs, labels: an array, or a list or dict of them in the model's own structure; labels None if there are none.
-    """
-    if isinstance(outputs, dict):
-        if isinstance(labels, dict):
-            name = next((name for name in outputs if labels.get(name) is not None), next(iter(outputs)))
-            return outputs[name], labels.get(name)
-        return next(iter(outputs.values())), labels
-    flat = keras.tree.flatten(outputs)
-    if isinstance(labels, list | tuple):
-        return next(
-            ((output, label) for output, label in zip(flat, labels, strict=False) if label is not None), (flat[0], None)
-        )
-    return flat[0], next(iter(labels.values())) if isinstance(labels, dict) else labels
+def output_arrays(outputs: Any) -> list[tuple[str, np.ndarray]]:
+    """The arrays of a model's outputs, or the masks of these, with their key paths, such as "[1]" or "[logits]"."""
+    return [
+        ("".join(f"[{step}]" for step in path), array)
+        for path, array in keras.tree.flatten_with_path(outputs)
+        if array is not None
+    ]
 
 
 def content(inputs: Any) -> np.ndarray | None:

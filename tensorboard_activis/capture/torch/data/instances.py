@@ -10,6 +10,7 @@ import torch
 from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.data.batch_forms import LABEL_KEYS
+from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.instances.metadata import (
@@ -20,12 +21,13 @@ from tensorboard_activis.capture.instances.metadata import (
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
 from tensorboard_activis.capture.instances.user_columns import UserColumns, named_features
 from tensorboard_activis.capture.options import SharedOptions
+from tensorboard_activis.capture.score_output import ScoreOutput
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceIndices, InstanceOrder
-from tensorboard_activis.capture.torch.data.scores import find_scores
+from tensorboard_activis.capture.torch.data.scores import as_scores, score_tensors
 from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
 
 #: Names of the input to show as content, where there are several inputs.
@@ -39,9 +41,12 @@ class InstanceReader:
         first: the first batch of the data.
         output: the model's output for the first `instances` instances of that batch.
         options: of `ActiVisLogger`.
+        flow: of the model's graph.
+        highest: class index that is known of earlier passes; -1 if none is.
 
     Attributes:
-        problem: message that says why the labels cannot be used; "" if they can.
+        score: which output of the model is the score.
+        problem: message that says why the labels or outputs cannot be used; "" if they can.
 
     Raises:
         ConfigurationError: labels, class names and task do not fit each other or the model.
@@ -53,21 +58,25 @@ class InstanceReader:
         output: Any,
         instances: int,
         options: SharedOptions,
+        flow: OutputFlow,
+        highest: int = -1,
     ) -> None:
         class_names, task, audio = options["class_names"], options["task"], options["audio"]
         self._audio = audio
+        labels = _labels_of(first)
+        self.score = ScoreOutput(output, score_tensors, instances, labels, options, flow, highest)
+        first, labels = replace(first, labels=self.score.labels_of(first.labels)), self.score.labels_of(labels)
         self._labelled_positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
-        scores = find_scores(output, instances, self._labelled_positions)
+        score = self.score.of(output, instances)
+        scores = as_scores(score, instances, self._labelled_positions)
         if scores is None and self._labelled_positions is not None:
-            self._labelled_positions, scores = None, find_scores(output, instances)
+            self._labelled_positions, scores = None, as_scores(score, instances)
         width = None if scores is None else (1 if scores.dim() == 1 else scores.shape[-1])
         self._width = width
         if task not in ("none", "regression", "ranking"):
             check_width(class_names, width)
-        self._labels = Labels(
-            class_names, _labels_of(first), width, task, positions=self._labelled_positions is not None
-        )
-        self.problem = self._labels.problem
+        self._labels = Labels(class_names, labels, width, task, positions=self._labelled_positions is not None)
+        self.problem = self.score.problem or self._labels.problem
         self._causal = self._labels.kind == "positions" and _labels_are_inputs(first)
         if audio is not None and first.raw is not None:  # not a batch of another process
             self._audio_of(audio, first)
@@ -116,14 +125,16 @@ class InstanceReader:
             pinned: whether they are pinned instances.
         """
         selection = slice(instances)
-        labels = self._labels.convert(_labels_of(batch))
+        labels = self._labels.convert(self.score.labels_of(_labels_of(batch)))
         positions = (
             labels.shape[1]
             if labels is not None and labels.ndim == 2 and self._labelled_positions is not None
             else None
         )
+        self.score.check(labels, self._width)
         labels = None if labels is None else labels[selection]
-        scores = find_scores(output, instances or batch.instances, positions)
+        count = instances or batch.instances
+        scores = as_scores(self.score.of(output, count), count, positions)
         outputs: np.ndarray | TokenScores | None = None
         if scores is not None and positions is not None:
             label_tensor = torch.from_numpy(labels)
@@ -132,7 +143,7 @@ class InstanceReader:
         elif scores is not None:
             outputs = scores.float().numpy(force=True)
         elif self._width is not None and positions is None:  # this batch has none, others have: they are unknown
-            outputs = np.full((instances or batch.instances, self._width), np.nan, np.float32)
+            outputs = np.full((count, self._width), np.nan, np.float32)
         record = BatchRecord(
             activations, metadata.ids, labels, outputs, metadata.columns, metadata.texts, pinned=pinned
         )
@@ -226,6 +237,8 @@ def _array(values: Any) -> np.ndarray:
 def _labels_of(batch: Batch) -> Any:
     """The labels of a batch, as arrays where they are tensors."""
     labels = batch.labels
+    if isinstance(labels, Mapping):
+        return {name: _labels_of(replace(batch, labels=one)) for name, one in labels.items()}
     if isinstance(labels, (list, tuple)) and labels and all(isinstance(label, torch.Tensor) for label in labels):
         return [label.tolist() for label in labels]
     if isinstance(labels, torch.Tensor):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tensorboard_activis.capture.keras.data.evaluation_data import evaluation_data
-from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, prediction_output
+from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, output_arrays
 from tensorboard_activis.errors import ConfigurationError
 
 X = np.arange(7 * 5 * 3, dtype="float64").reshape(7, 5, 3)
@@ -90,14 +90,18 @@ def test_what_cannot_be_evaluated_on_is_refused(arguments, message):
         evaluation_data(*arguments)
 
 
-def test_the_output_with_labels_is_watched():
+def test_outputs_have_key_paths():
     size, kind = np.zeros((7, 1)), np.ones((7, 3))
-    output, labels = prediction_output({"size": size, "kind": kind}, {"kind": Y})
-    assert output is kind
-    assert labels is Y
-    assert prediction_output([size, kind], [None, Y])[0] is kind
-    assert prediction_output([size, kind], None)[0] is size
-    assert prediction_output(kind, Y)[1] is Y
+    assert [path for path, _ in output_arrays(kind)] == [""]
+    assert dict(output_arrays({"size": size, "aux": [kind, None]})) == {"[size]": size, "[aux][0]": kind}
+
+
+def test_an_output_may_have_no_labels():
+    data = evaluation_data(X, [None, Y], 4, 1)
+    assert data.labels[0] is None
+    (batch,) = data
+    assert batch.labels[0] is None
+    np.testing.assert_array_equal(batch.labels[1], Y[:4])
 
 
 def test_content_is_an_image_if_there_is_one():

@@ -1,16 +1,37 @@
-"""The logits, or predicted numbers, are found in any output."""
+"""Tensors of any output, and what of them are scores of instances or of positions."""
 
 import torch
 
-from tensorboard_activis.capture.torch.data.scores import find_scores
+from tensorboard_activis.capture.torch.data.scores import as_scores, score_tensors
 
 
-def test_scores() -> None:
+def test_tensors_that_may_be_scores() -> None:
     logits, other = torch.randn(7, 3), torch.randn(7, 5)
-    assert find_scores(logits, 7) is logits
-    assert find_scores({"hidden": other, "logits": logits}, 7) is logits
-    assert find_scores((logits, other), 7) is logits
-    assert find_scores(torch.randn(7), 7) is not None
-    assert find_scores(torch.randn(7, 3, 4), 7) is None
-    assert find_scores(torch.randn(6, 3), 7) is None
-    assert find_scores("nothing", 7) is None
+    assert score_tensors(logits) == [("", logits)]
+    assert [path for path, _ in score_tensors({"hidden": (other, None), "logits": logits})] == [
+        "[hidden][0]",
+        "[logits]",
+    ]
+    complex_numbers = torch.complex(other, other)
+    nested = torch.nested.nested_tensor([torch.randn(2, 3), torch.randn(4, 3)], layout=torch.jagged)
+    assert [path for path, _ in score_tensors((complex_numbers, nested, logits))] == ["[2]"]
+    assert score_tensors("nothing") == []
+
+
+def test_scores_of_instances() -> None:
+    logits = torch.randn(7, 3)
+    assert as_scores(logits, 7) is logits
+    assert as_scores(torch.randn(7), 7) is not None
+    assert as_scores(torch.randn(7, 3, 4), 7) is None
+    assert as_scores(torch.randn(6, 3), 7) is None
+    assert as_scores(torch.tensor(1.0), 1) is None
+    assert as_scores(None, 7) is None
+
+
+def test_scores_of_positions() -> None:
+    scores = torch.randn(7, 5, 3)
+    assert as_scores(scores, 7, 5) is scores
+    transposed = as_scores(scores.transpose(1, 2), 7, 5)
+    assert transposed is not None
+    assert torch.equal(transposed, scores)
+    assert as_scores(scores, 7, 4) is None

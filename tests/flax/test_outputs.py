@@ -1,0 +1,82 @@
+"""Of a Flax model with several outputs, the score is the one that fits the labels: by instance id, against plain calls."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("flax", reason="Flax is not installed")
+
+import jax
+from flax import nnx
+
+from tensorboard_activis import open_run
+from tensorboard_activis.errors import ActiVisWarning
+from tensorboard_activis.flax import ActiVisLogger
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(33, 6)).astype("float32")
+Y = np.arange(33) % 3
+
+
+class Heads(nnx.Module):
+    """Features and scores that a dense layer makes of them, in some form."""
+
+    def __init__(self, form: str, width: int, classes: int = 3) -> None:
+        rngs = nnx.Rngs(0)
+        self.form = form
+        self.hidden, self.head = nnx.Linear(6, width, rngs=rngs), nnx.Linear(width, classes, rngs=rngs)
+
+    def both(self, x: Any) -> Any:
+        features = nnx.relu(self.hidden(x))
+        return features, self.head(features)
+
+    def __call__(self, x: Any) -> Any:
+        features, score = self.both(x)
+        return {
+            "loss first": (score.mean(), score),
+            "features first": (features, score),
+            "features last": (score, features),
+            "dict": {"a": features, "pred": score},
+            "logits": {"a": features, "logits": score},
+        }[self.form]
+
+
+def logged(tmp_path: Path, model: Any, labels: Any, **options: Any) -> Any:
+    batches = [(X[start : start + 8], labels[start : start + 8]) for start in range(0, 33, 8)]
+    with ActiVisLogger(tmp_path, model, batches, strict=True, **options) as logger:
+        logger.log(1)
+    return open_run(tmp_path).latest
+
+
+def column(snapshot: Any, name: str) -> list[Any]:
+    """In the order of the ids."""
+    table = snapshot.instances.select(["id", name]).to_pydict()
+    return [value for _, value in sorted(zip(table["id"], table[name], strict=True))]
+
+
+@pytest.mark.parametrize("width", [5, 3, 8])
+@pytest.mark.parametrize("form", ["loss first", "features first", "features last", "dict", "logits"])
+def test_classes(tmp_path: Path, form: str, width: int) -> None:
+    model = Heads(form, width)
+    snapshot = logged(tmp_path, model, Y)
+    scores = np.asarray(model.both(X)[1], np.float64)
+    assert column(snapshot, "prediction") == scores.argmax(1).tolist()
+    loss = np.asarray(jax.scipy.special.logsumexp(scores, 1)) - scores[np.arange(33), Y]
+    np.testing.assert_allclose(column(snapshot, "loss"), loss, rtol=1e-4)
+    assert sum("The score is" in note for note in snapshot.record.notes) == 1
+
+
+def test_numbers(tmp_path: Path) -> None:
+    model = Heads("features first", 5, 1)
+    snapshot = logged(tmp_path, model, X[:, 0])
+    assert snapshot.record.task == "regression"
+    np.testing.assert_allclose(column(snapshot, "prediction"), model.both(X)[1][:, 0], rtol=1e-4)
+
+
+def test_what_does_not_fit_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.warns(ActiVisWarning, match="No output of the model fits labels .*up to 7.*'a' .*5.*, 'pred' .*3"):
+        snapshot = logged(tmp_path, Heads("dict", 5), Y + 5)
+    assert "prediction" not in snapshot.instances.column_names
+    assert column(snapshot, "label") == (Y + 5).tolist()
