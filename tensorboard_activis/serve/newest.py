@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorboard import errors
+from tensorboard.compat.proto import summary_pb2
 from tensorboard.context import RequestContext
 from tensorboard.data import provider
 
@@ -46,30 +47,49 @@ class NewestOfEachStep:
         downsample: int,
         run_tag_filter: provider.RunTagFilter,
     ) -> Mapping[str, Mapping[str, Sequence[provider.BlobSequenceDatum]]]:
-        """The current events by run and tag, steps ascending; all of them, whatever `downsample`."""
-        series = self._source.list_blob_sequences(
-            ctx, experiment_id=experiment_id, plugin_name=plugin_name, run_tag_filter=run_tag_filter
-        )
-        return {run: {tag: self._counting(run, tag) for tag in tags} for run, tags in series.items()}
+        """The current events by run and tag, steps ascending; all of them, whatever `downsample`.
+
+        The tags of these runs are asked for directly: TensorBoard's own provider goes through the tags of all runs for that.
+        """
+        runs = self._multiplexer.Runs() if run_tag_filter.runs is None else run_tag_filter.runs
+        tags = {run: self._tags(run, plugin_name) for run in runs}
+        return {run: {tag: self._counting(run, tag) for tag in tags[run]} for run in runs if tags[run]}
 
     def read_blob(self, ctx: RequestContext, *, blob_key: str) -> bytes:
         """The blob of a key that `read_blob_sequences` returned. Raises NotFoundError."""
-        run, tag, step = json.loads(blob_key)
+        step, _, series = blob_key.partition(" ")
+        run, tag = json.loads(series)
         for event in reversed(self._events(run, tag)):
-            if event.step == step and event.tensor_proto.string_val:
+            if event.step == int(step) and event.tensor_proto.string_val:
                 content: bytes = event.tensor_proto.string_val[0]
                 return content
         raise errors.NotFoundError(f"{tag} of {run} has no step {step}")
 
+    def _tags(self, run: str, plugin_name: str) -> list[str]:
+        """The tags of a run that hold blobs of a plugin."""
+        try:
+            accumulator = self._multiplexer.GetAccumulator(run)
+            tags = accumulator.PluginTagToContent(plugin_name)
+        except KeyError:  # there is no such run, or it has nothing of the plugin
+            return []
+        blobs = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
+        return [tag for tag in tags if accumulator.SummaryMetadata(tag).data_class == blobs]
+
     def _counting(self, run: str, tag: str) -> list[provider.BlobSequenceDatum]:
-        counting: list[provider.BlobSequenceDatum] = []
+        counting: list[Any] = []
         for event in self._events(run, tag):
             while counting and counting[-1].step >= event.step:
                 counting.pop()
-            key = json.dumps([run, tag, event.step])
-            values = (provider.BlobReference(key),) if event.tensor_proto.string_val else ()
-            counting.append(provider.BlobSequenceDatum(event.step, event.wall_time, values))
-        return counting
+            counting.append(event)
+        series = json.dumps([run, tag])
+        return [
+            provider.BlobSequenceDatum(
+                event.step,
+                event.wall_time,
+                (provider.BlobReference(f"{event.step} {series}"),) if event.tensor_proto.string_val else (),
+            )
+            for event in counting
+        ]
 
     def _events(self, run: str, tag: str) -> Sequence[Any]:
         try:

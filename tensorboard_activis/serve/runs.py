@@ -61,8 +61,8 @@ class Runs:
 
     def _find(self, scope: RequestScope, run: str) -> tuple[str, Data]:
         own = metadata.RUN_DIRECTORY if run == "." else f"{run}/{metadata.RUN_DIRECTORY}"
-        data = self._events.data(scope, [own, run])
         for name in (own, run):
+            data = self._events.data(scope, [name])
             if data.get(name):
                 return name, data[name]
         raise NotFoundError(f"There is no run {run:.80} with activations below {self.logdir}.")
