@@ -17,19 +17,22 @@ MAX_DIGITS = 20
 
 
 def parse_json(text: str | bytes, name: str) -> object:
-    """The value of a JSON text. Raises QueryError, which says what is wrong with what is called `name`."""
+    """The value of a JSON text, which `check_text` lets through if it is no bytes.
+
+    Raises QueryError, which says what is wrong with what is called `name`.
+    """
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        if text.count("[") + text.count("{") > MAX_STRUCTURES:
+        structures = text.count("[") + text.count("{")
+        if structures > MAX_STRUCTURES:
             raise QueryError(f"{name} must be JSON with at most {MAX_STRUCTURES:,} lists and objects.")
         if text.count(",") > MAX_COMMAS:
             raise QueryError(f"{name} must be JSON with at most {MAX_COMMAS:,} values.")
-        value: object = json.loads(
-            text, parse_constant=_refuse_constant, parse_int=_whole_number, parse_float=_decimal_number
-        )
+        value: object = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise QueryError(f"{name} must be JSON: {error!s:.200}.") from error
-    _check(value, name)
+    if structures > MAX_LEVELS or "\\u" in text:  # otherwise neither is possible
+        _check(value, name)
     return value
 
 
@@ -81,3 +84,6 @@ def _decimal_number(text: str) -> float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_whole_number, parse_float=_decimal_number)

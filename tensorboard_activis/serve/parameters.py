@@ -8,7 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.limits import TooLargeError
-from tensorboard_activis.serve.json_values import check_text, parse_json
+from tensorboard_activis.serve.json_values import check_text, is_text, parse_json
 
 MAX_BODY = 1_000_000
 
@@ -121,7 +121,8 @@ def _query(request: werkzeug.Request) -> dict[str, str]:
         values = request.args.to_dict()
     except ValueError as error:  # bytes that are not quoted
         raise QueryError("The address must be UTF-8.") from error
-    for name, value in values.items():
-        check_text(name, "The address")
-        check_text(value, f"{name:.40}")
+    if not is_text("".join((*values, *values.values()))):
+        for name, value in values.items():
+            check_text(name, "The address")
+            check_text(value, f"{name:.40}")
     return values

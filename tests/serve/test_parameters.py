@@ -10,6 +10,7 @@ import pytest
 
 from tensorboard_activis.blobs import Blob, event_files, scan
 from tensorboard_activis.errors import QueryError
+from tensorboard_activis.serve import json_values
 from tensorboard_activis.serve.json_values import MAX_COMMAS, MAX_LEVELS, MAX_STRUCTURES, parse_json
 from tests.hostile.served import Served
 from tests.records import small_data, write_run
@@ -118,7 +119,7 @@ def test_whole_numbers_have_as_many_digits_as_64_bits_can_have() -> None:
 def test_other_threads_run_while_numbers_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The numbers that take longest, as many as are allowed, took 54 ms in which nothing else was answered."""
     turns, most, over = 0, 0, threading.Event()
-    loads = json.loads
+    decode = json_values._DECODER.decode
 
     def take_turns() -> None:
         nonlocal turns
@@ -126,14 +127,14 @@ def test_other_threads_run_while_numbers_are_read(monkeypatch: pytest.MonkeyPatc
             turns += 1
             time.sleep(0.0005)
 
-    def counting(*arguments: object, **keywords: object) -> object:
+    def counting(text: str) -> object:
         nonlocal most
         before = turns
-        value = loads(*arguments, **keywords)  # type: ignore[arg-type]
+        value = decode(text)
         most = max(most, turns - before)
         return value
 
-    monkeypatch.setattr("json.loads", counting)
+    monkeypatch.setattr(json_values._DECODER, "decode", counting)
     thread = threading.Thread(target=take_turns)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
