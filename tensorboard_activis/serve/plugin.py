@@ -79,7 +79,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         return bytes_response(request, self._runs.list_runs_json(scope), "application/json")
 
     def _graph(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
-        with self._slots.slot():
+        with self._slots:
             return bytes_response(request, self._runs.graph_json(scope, parameters.string("run")), "application/json")
 
     def _rows_snapshot(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
@@ -107,7 +107,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             other_steps = self._steps(scope, *like)
             if layer in other_steps[-1].layers:
                 target = self._projections.available_layout(other_steps, layer, method)
-                with self._slots.slot():
+                with self._slots:
                     layout = alignment.align(layout, target, *alignment.shared_instances(steps[-1], other_steps[-1]))
         return layout
 

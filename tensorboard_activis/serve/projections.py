@@ -45,7 +45,7 @@ class Projections:
 
     def _pca_of_one(self, key: Hashable, make: Callable[[], Projection]) -> Projection:
         def compute() -> Projection:
-            with self._slots.slot():
+            with self._slots:
                 return make()
 
         return self._cache.get(key, compute, _size)
@@ -103,7 +103,7 @@ class Projections:
         return self.pca(snapshots, layer).xy
 
     def _cached_tsne(self, snapshot: SnapshotReader, layer: str) -> np.ndarray | None:
-        with self._slots.slot():
+        with self._slots:
             return cached_tsne(snapshot, layer, self._disk_cache)
 
     def _earlier_layout(self, snapshots: Sequence[SnapshotReader], layer: str) -> np.ndarray | None:

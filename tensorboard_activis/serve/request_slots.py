@@ -2,8 +2,6 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.arithmetic.workers import THREADS
@@ -11,7 +9,7 @@ from tensorboard_activis.query.limits import check_time
 
 #: Requests that compute at a time; two at least, so that one long question does not keep a short one waiting.
 SLOTS = max(2, THREADS)
-#: Requests that may wait for a place; a tab sends about six at a time.
+#: Requests that may wait for a slot; a tab sends about six at a time.
 MAX_WAITING = 64
 #: Seconds between two looks at the limits of a request that waits.
 _POLL_SECONDS = 0.2
@@ -22,11 +20,16 @@ class BusyError(ActiVisError):
 
 
 class RequestSlots:
-    """A number of places for requests that compute; the others wait in the order in which they came.
+    """A number of slots for requests that compute; the others wait in the order in which they came.
+
+    A context manager: within it, this thread has a slot. It must not ask for a second one.
 
     Arguments:
-        places: requests that compute at a time.
+        slots: requests that compute at a time.
         waiting: requests that may wait.
+
+    Raises:
+        BusyError: too many wait; raised by `with`, as is what `check_time` raises while this request waits.
     """
 
     def __init__(self, slots: int = SLOTS, waiting: int = MAX_WAITING) -> None:
@@ -34,17 +37,11 @@ class RequestSlots:
         self._queue: deque[threading.Event] = deque()
         self._lock = threading.Lock()
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Within it, this thread has a place. It must not ask for a second one.
-
-        Raises BusyError when too many wait, and what `check_time` raises while this request waits.
-        """
+    def __enter__(self) -> None:
         self._acquire()
-        try:
-            yield
-        finally:
-            self._release()
+
+    def __exit__(self, *_: object) -> None:
+        self._release()
 
     def _acquire(self) -> None:
         with self._lock:
@@ -65,12 +62,12 @@ class RequestSlots:
                 waits = turn in self._queue
                 if waits:
                     self._queue.remove(turn)
-            if not waits:  # the place came in the same moment
+            if not waits:  # the slot came in the same moment
                 self._release()
             raise
 
     def _release(self) -> None:
-        """The place goes to the one that has waited longest."""
+        """The slot goes to the one that has waited longest."""
         with self._lock:
             if self._queue:
                 self._queue.popleft().set()

@@ -71,7 +71,7 @@ class SnapshotRoutes:
             etag = etag_of(request, parameters, [snapshot])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)
-            with self._slots.slot():
+            with self._slots:
                 return answer(request, snapshot, parameters, etag)
 
         return route(app)
@@ -94,7 +94,7 @@ class SnapshotRoutes:
             etag = etag_of(request, parameters, [snapshot, *other_snapshots])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)
-            with self._slots.slot():
+            with self._slots:
                 return answer_response(request, query(snapshot, parameters, other_snapshots), etag)
 
         return route(app)

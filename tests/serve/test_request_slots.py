@@ -36,7 +36,7 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         try:
-            with time_limit(60, self._gone), self._slots.slot():
+            with time_limit(60, self._gone), self._slots:
                 self._began.append(self.name)
                 self.go.wait(20)
         except BaseException as error:
@@ -59,7 +59,7 @@ def test_the_others_wait_in_the_order_in_which_they_came() -> None:
         worker.go.set()
         worker.join()
         assert worker.problem is None
-    with slots.slot(), slots.slot():  # of two places, both are free again
+    with slots, slots:  # of two places, both are free again
         pass
 
 
@@ -70,7 +70,7 @@ def test_when_too_many_wait_the_next_is_refused() -> None:
     until(lambda: began == ["0"])
     workers += [Worker(slots, began, name) for name in "12"]
     until(lambda: len(slots._queue) == 2)
-    with pytest.raises(BusyError, match="2 requests for activations wait already"), slots.slot():
+    with pytest.raises(BusyError, match="2 requests for activations wait already"), slots:
         pass
     for worker in workers:
         worker.go.set()
@@ -93,13 +93,13 @@ def test_one_that_gives_up_lets_the_next_one_on() -> None:
     leaves.join()
     assert isinstance(leaves.problem, AbandonedError)
     assert len(slots._queue) == 1
-    with pytest.raises(TooLargeError, match="takes longer than 0.01 seconds"), time_limit(0.01), slots.slot():
+    with pytest.raises(TooLargeError, match="takes longer than 0.01 seconds"), time_limit(0.01), slots:
         pass
     first.go.set()
     until(lambda: began == ["first", "stays"])
     stays.go.set()
     stays.join()
-    with slots.slot():
+    with slots:
         pass
 
 
@@ -113,7 +113,7 @@ def test_a_place_that_comes_to_one_who_gives_up_is_not_lost(monkeypatch: pytest.
     slots._acquire()
     monkeypatch.setattr(module, "_POLL_SECONDS", 0.0)
     monkeypatch.setattr(module, "check_time", given_and_late)
-    with pytest.raises(AbandonedError), slots.slot():
+    with pytest.raises(AbandonedError), slots:
         pass
     assert slots._free == 1
 
@@ -121,9 +121,9 @@ def test_a_place_that_comes_to_one_who_gives_up_is_not_lost(monkeypatch: pytest.
 def test_an_error_gives_the_place_up() -> None:
     slots = RequestSlots(1, 0)
     for error in (ValueError, KeyboardInterrupt, AbandonedError):
-        with pytest.raises(error), slots.slot():
+        with pytest.raises(error), slots:
             raise error
-    with slots.slot():
+    with slots:
         pass
 
 
