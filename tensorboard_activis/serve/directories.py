@@ -9,7 +9,7 @@ from tensorboard_activis.metadata import RUN_DIRECTORY
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A log directory; the names of its runs begin with `prefix`, which may be empty."""
+    """A log directory, without `~`; the names of its runs begin with `prefix`, which may be empty."""
 
     prefix: str
     path: str
@@ -18,13 +18,13 @@ class Root:
 def roots(logdir: str, logdir_spec: str) -> list[Root]:
     """Parses the log directories that TensorBoard was started with: `--logdir`, or `--logdir_spec name:path,path`."""
     if logdir:
-        return [Root("", logdir)]
+        return [Root("", os.path.expanduser(logdir))]
     directories = []
     for part in filter(None, (logdir_spec or "").split(",")):
         name, colon, path = part.partition(":")
         # As in TensorBoard: a URL (gs://…) has no name in front, nor has a part with a slash before the colon.
         named = bool(colon) and not path.startswith("//") and "/" not in name
-        directories.append(Root(name, path) if named else Root("", part))
+        directories.append(Root(name, os.path.expanduser(path)) if named else Root("", os.path.expanduser(part)))
     return directories
 
 
@@ -36,7 +36,7 @@ def run_directory(run: str, log_directories: list[Root]) -> Path | None:
         inside = run[len(root.prefix) :].lstrip("/") if root.prefix else run
         if inside.startswith("/") or ".." in inside.split("/") or "\0" in run:
             continue
-        directory = os.path.join(os.path.expanduser(root.path), inside)
+        directory = os.path.join(root.path, inside)
         if os.path.isdir(directory):
             return Path(directory)
     return None

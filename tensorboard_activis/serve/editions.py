@@ -2,7 +2,9 @@
 
 import os
 import threading
+import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +15,23 @@ _RUNS = 20_000
 
 #: Number, size and times of a file.
 _FileStatus = tuple[int, int, int, int]
+#: Nanoseconds for which a directory must have been unchanged for its listing to be taken again: longer than the step of file times.
+_SETTLED = 3_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Edition:
+    """What was seen last of a run's event files.
+
+    Attributes:
+        number: of the edition.
+        unchanged_since: time of change of the directory that was listed; None while it may change again at that same time.
+        files: their status by path.
+    """
+
+    number: int
+    unchanged_since: int | None
+    files: dict[str, _FileStatus]
 
 
 class Editions:
@@ -23,7 +42,7 @@ class Editions:
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, tuple[int, dict[str, _FileStatus]]] = OrderedDict()
+        self._seen: OrderedDict[str, _Edition] = OrderedDict()
         self._numbers = count(1)
         self._lock = threading.Lock()
 
@@ -34,18 +53,33 @@ class Editions:
         """
         if directory is None:
             return 0
-        names = event_file_names(directory)
-        statuses = {
-            name: status for name in names if (status := _file_status(os.path.join(directory, name))) is not None
-        }
+        key = str(directory)
+        last = self._seen.get(key)
+        unchanged_since = _settled_time(key)
+        if last is not None and unchanged_since is not None and unchanged_since == last.unchanged_since:
+            paths = list(last.files)
+        else:
+            paths = [os.path.join(key, name) for name in event_file_names(directory)]
+        files = {path: status for path in paths if (status := _file_status(path)) is not None}
         with self._lock:
-            number, before = self._seen.pop(str(directory), (0, {}))
-            if not number or not all(_continues(before[name], statuses.get(name)) for name in before):
+            last = self._seen.pop(key, None)
+            if last is not None and all(_continues(last.files[path], files.get(path)) for path in last.files):
+                number = last.number
+            else:
                 number = next(self._numbers)
-            self._seen[str(directory)] = number, statuses
+            self._seen[key] = _Edition(number, unchanged_since, files)
             if len(self._seen) > _RUNS:
                 self._seen.popitem(last=False)
         return number
+
+
+def _settled_time(directory: str) -> int | None:
+    """When files were last added to a directory or removed from it; None if that is not over for certain, or it cannot be read."""
+    try:
+        changed = os.stat(directory).st_mtime_ns
+    except (OSError, ValueError):
+        return None
+    return changed if time.time_ns() - changed > _SETTLED else None
 
 
 def _file_status(path: str) -> _FileStatus | None:

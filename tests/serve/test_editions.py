@@ -51,6 +51,25 @@ def test_it_changes_when_a_file_goes_shrinks_or_is_another(directory: Path) -> N
     assert len(set(numbers)) == len(numbers)
 
 
+@pytest.mark.parametrize("settled", [True, False])
+def test_files_that_come_to_a_directory_that_was_unchanged_are_noticed(directory: Path, settled: bool) -> None:
+    """A directory that has been as it is for some time is not listed again."""
+
+    def change(second: int) -> None:
+        if settled:
+            os.utime(directory, (second, second))
+
+    editions, more = Editions(), directory / "events.out.tfevents.2"
+    change(1_000)
+    number = editions.edition(directory)
+    more.write_bytes(b"second")
+    change(2_000)
+    assert [editions.edition(directory) for _ in range(2)] == [number, number]
+    more.write_bytes(b"2nd")  # in place, which changes no directory
+    change(2_000)
+    assert editions.edition(directory) != number
+
+
 def test_what_was_forgotten_is_another_edition(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tensorboard_activis.serve.editions._RUNS", 1)
     editions = Editions()
