@@ -12,7 +12,7 @@ from tensorboard_activis.query.instances.content import ContentKind, describe_co
 from tensorboard_activis.query.instances.kinds import ColumnInfo, describe_columns
 from tensorboard_activis.query.matrix import strips
 from tensorboard_activis.query.matrix.statistic import STATISTIC_INFOS, StatisticInfo
-from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.read.snapshot import SnapshotReader, once_per_snapshot
 
 #: See docs/tasks.md.
 Task: TypeAlias = Literal["classification", "multilabel", "tokens", "regression", "ranking", "none"]
@@ -144,8 +144,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
     problems: list[str] = []
     content, ink, columns = None, False, Records(ColumnInfo)
     try:
-        content, ink = describe_content(snapshot)
-        columns = describe_columns(snapshot.instances)
+        content, ink, columns = _describe_instances(snapshot)
     except ActiVisError as error:
         problems.append(f"Instances cannot be shown: {error}")
     layers = Records(LayerInfo, (describe_layer(snapshot, layer) for layer in record.layers))
@@ -173,18 +172,19 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
     )
 
 
+@once_per_snapshot
+def _describe_instances(snapshot: SnapshotReader) -> tuple[ContentKind | None, bool, Records[ColumnInfo]]:
+    """The kind of content, whether images are strokes on an empty ground, and the columns. Raises UnreadableError."""
+    return *describe_content(snapshot), describe_columns(snapshot.instances)
+
+
 def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
     """One layer with its warnings."""
     info, signed, max_abs, problem = layer.info, True, 0.0, None
-    counts = [0] * len(strips.STATES)
+    warnings = LayerWarnings(nonfinite=layer.nan + layer.inf, clipped=layer.clipped)
     try:
-        summary = snapshot.summary(info.name, 1)
-        snapshot.check_activations(info.name)
-        if snapshot.record.subsets:
-            signed, max_abs = strips.is_signed(summary), strips.largest(summary)
-            states = strips.states(layer, summary, snapshot.record.seen)
-            counts = np.bincount(states, minlength=len(counts)).tolist()
-        else:
+        signed, max_abs, warnings = _describe_values(snapshot, info.name)
+        if not snapshot.record.subsets:
             problem = "It has no statistics."
     except ActiVisError as error:
         problem = str(error)
@@ -197,11 +197,24 @@ def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
         signed=signed,
         max_abs=max_abs,
         problem=problem,
-        warnings=LayerWarnings(
-            all_zero=counts[strips.ALL_ZERO],
-            constant=counts[strips.CONSTANT],
-            never_above_zero=counts[strips.NEVER_ABOVE_ZERO],
-            nonfinite=layer.nan + layer.inf,
-            clipped=layer.clipped,
-        ),
+        warnings=warnings,
     )
+
+
+@once_per_snapshot
+def _describe_values(snapshot: SnapshotReader, name: str) -> tuple[bool, float, LayerWarnings]:
+    """Whether any activation of a layer lies below zero, the largest absolute one, and the warnings. Raises UnreadableError."""
+    layer, summary = snapshot.layer(name), snapshot.summary(name, 1)
+    snapshot.check_activations(name)
+    signed, max_abs, counts = True, 0.0, [0] * len(strips.STATES)
+    if snapshot.record.subsets:
+        signed, max_abs = strips.is_signed(summary), strips.largest(summary)
+        counts = np.bincount(strips.states(layer, summary, snapshot.record.seen), minlength=len(counts)).tolist()
+    warnings = LayerWarnings(
+        all_zero=counts[strips.ALL_ZERO],
+        constant=counts[strips.CONSTANT],
+        never_above_zero=counts[strips.NEVER_ABOVE_ZERO],
+        nonfinite=layer.nan + layer.inf,
+        clipped=layer.clipped,
+    )
+    return signed, max_abs, warnings

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,9 @@ from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.read.arrays import ArrayFiles, check_array, read_array
 from tensorboard_activis.read.file_cache import file_version
 from tensorboard_activis.read.instances import read_instances, with_predictions
+
+Value = TypeVar("Value")
+Arguments = TypeVarTuple("Arguments")
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class SnapshotReader:
     def __init__(self, record: schema.Snapshot, directory: Path) -> None:
         self.record = record
         self._directory = directory
+        #: What `once_per_snapshot` computed, by function and arguments.
+        self.computed: dict[tuple[Hashable, ...], object] = {}
 
     @property
     def step(self) -> int:
@@ -235,6 +241,24 @@ class SnapshotReader:
 
         predicate = compile_expression(expression, types, neurons=True, check=check)
         return predicate.evaluation(table, values, check)
+
+
+def once_per_snapshot(
+    function: Callable[[SnapshotReader, *Arguments], Value],
+) -> Callable[[SnapshotReader, *Arguments], Value]:
+    """A decorator: the function computes its value once for each reader and arguments, and returns the same one from then on.
+
+    For small values that many requests need. Callers must not change them. Errors are raised again each time.
+    """
+
+    @wraps(function)
+    def computed_once(snapshot: SnapshotReader, *arguments: *Arguments) -> Value:
+        key = (function, *arguments)
+        if key not in snapshot.computed:
+            snapshot.computed[key] = function(snapshot, *arguments)
+        return cast(Value, snapshot.computed[key])
+
+    return computed_once
 
 
 def _few(names: list[str]) -> str:

@@ -1,7 +1,7 @@
 """Labels and predictions of instances, as class indices and class names."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from tensorboard_activis.errors import NotFoundError
 from tensorboard_activis.query.contract import InstanceId
 from tensorboard_activis.query.instances.lists import is_list
-from tensorboard_activis.read.snapshot import SnapshotReader
+from tensorboard_activis.read.snapshot import SnapshotReader, once_per_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,21 @@ class InstanceBrief:
     prediction: str | float | None
 
 
+@once_per_snapshot
 def label_values(snapshot: SnapshotReader) -> np.ndarray | None:
-    """Labels of the kept instances: int32 class indices (−1: none), float32 for regression, None when there are none or several."""
-    table = snapshot.instances
+    """Labels of the kept instances: int32 class indices (−1: none), float32 for regression, None when there are none or several.
+
+    Read-only, [instances]. Raises UnreadableError.
+    """
+    return _read_only(_labels(snapshot.instances, snapshot.record.class_names))
+
+
+def _labels(table: pa.Table, class_names: Sequence[str]) -> np.ndarray | None:
     if "label" not in table.column_names:
         return None
     column = table.column("label").combine_chunks()
     if pa.types.is_dictionary(column.type):
-        names = {name: index for index, name in enumerate(snapshot.record.class_names)}
+        names = {name: index for index, name in enumerate(class_names)}
         indices: np.ndarray = np.array([names.get(name, -1) for name in column.dictionary.to_pylist()] + [-1], np.int32)
         return np.asarray(indices[column.indices.fill_null(-1).to_numpy()])
     if pa.types.is_integer(column.type):
@@ -48,14 +55,24 @@ def label_values(snapshot: SnapshotReader) -> np.ndarray | None:
     return None
 
 
+@once_per_snapshot
 def prediction_values(snapshot: SnapshotReader) -> np.ndarray | None:
-    """Predictions of the kept instances: int32 class indices, float32 for regression, None when there are none or several."""
+    """Predictions of the kept instances: int32 class indices, float32 for regression, None when there are none or several.
+
+    Read-only, [instances]. Raises UnreadableError.
+    """
     if "prediction" not in snapshot.record.columns:
         return None
     values = snapshot.column("prediction")
     if values.ndim != 1:
         return None
-    return values.astype(np.int32 if values.dtype.kind in "iu" else np.float32)
+    return _read_only(values.astype(np.int32 if values.dtype.kind in "iu" else np.float32))
+
+
+def _read_only(values: np.ndarray | None) -> np.ndarray | None:
+    if values is not None:
+        values.flags.writeable = False
+    return values
 
 
 def label_sets(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray] | None:
