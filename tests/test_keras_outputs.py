@@ -114,3 +114,29 @@ def test_what_cannot_be_told_is_refused_in_words(tmp_path: Any) -> None:
     with pytest.warns(ActiVisWarning, match="'other', and none of the model's outputs .*'left'.* is called so"):
         snapshot = logged(tmp_path / "2", twins, X, {"other": Y})
     assert "prediction" not in snapshot.instances.column_names
+
+
+@pytest.mark.parametrize("loss", [None, "categorical_crossentropy"])
+def test_soft_labels(tmp_path: Any, loss: str | None) -> None:
+    """A class with the cross entropy of the distribution, whether or not the loss says so."""
+    tested = model("features first")
+    kinds = keras.Model(tested.inputs, tested.get_layer("kind").output)
+    kinds.compile("sgd", loss)
+    soft = np.exp(RANDOM.normal(size=(33, 3)))
+    soft = (soft / soft.sum(1, keepdims=True)).astype("float32")
+    for number, network in enumerate((tested, kinds)):
+        snapshot = logged(tmp_path / str(number), network, X, soft)
+        scores = output(tested, "kind").astype(np.float64)
+        expected = np.log(np.exp(scores).sum(1)) - (soft * scores).sum(1)
+        assert snapshot.record.task == "classification"
+        np.testing.assert_allclose(column(snapshot, "loss"), expected, rtol=1e-4)
+        assert column(snapshot, "label") == soft.argmax(1).tolist()
+
+
+def test_sigmoids_of_classes(tmp_path: Any) -> None:
+    inputs = keras.Input((5,))
+    tested = keras.Model(inputs, layers.Dense(3, activation="sigmoid")(inputs))
+    snapshot = logged(tmp_path, tested, X, Y)
+    scores = np.asarray(tested.predict(X, verbose=0))
+    np.testing.assert_allclose(column(snapshot, "score"), scores.max(1), rtol=1e-5)
+    np.testing.assert_allclose(column(snapshot, "loss"), -np.log(scores[np.arange(33), Y]), rtol=1e-4)

@@ -80,3 +80,14 @@ def test_what_does_not_fit_is_refused_in_words(tmp_path: Path) -> None:
         snapshot = logged(tmp_path, Heads("dict", 5), Y + 5)
     assert "prediction" not in snapshot.instances.column_names
     assert column(snapshot, "label") == (Y + 5).tolist()
+
+
+def test_soft_labels(tmp_path: Path) -> None:
+    soft = np.asarray(jax.nn.softmax(RANDOM.normal(size=(33, 3))), np.float32)
+    model = Heads("features first", 5)
+    snapshot = logged(tmp_path, model, soft)
+    scores = np.asarray(model.both(X)[1], np.float64)
+    expected = -(soft * np.asarray(jax.nn.log_softmax(scores))).sum(1)
+    assert snapshot.record.task == "classification"
+    np.testing.assert_allclose(column(snapshot, "loss"), expected, rtol=1e-4)
+    assert column(snapshot, "label") == soft.argmax(1).tolist()

@@ -182,6 +182,88 @@ def test_probabilities_of_a_sigmoid_per_class(tmp_path: Path, x: torch.Tensor) -
     np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-4)
 
 
+class Expit(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.special.expit(x)
+
+
+@pytest.mark.parametrize("last", [nn.Sigmoid, Expit])
+def test_a_sigmoid_per_class_of_one_class_each(tmp_path: Path, x: torch.Tensor, last: Any) -> None:
+    """They are probabilities, by the model's last step, though they do not sum to 1."""
+    model, labels = nn.Sequential(nn.Linear(4, 3), last()), torch.arange(17) % 3
+    snapshot = logged(tmp_path, model, (x, labels), class_names=NAMES)
+    with torch.no_grad():
+        outputs = model(x)
+    assert snapshot.record.task == "classification"
+    np.testing.assert_allclose(by_id(snapshot, "score"), outputs.max(1).values, rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "label_score"), outputs[range(17), labels], rtol=1e-5)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), F.nll_loss(outputs.log(), labels, reduction="none"), rtol=1e-4)
+    assert by_id(snapshot, "prediction") == [NAMES[index] for index in outputs.argmax(1)]
+
+
+class SigmoidAndLogits(nn.Module):
+    """Which of its outputs ends in a sigmoid is seen in the graph."""
+
+    def __init__(self, first: bool) -> None:
+        super().__init__()
+        self.head, self.aside, self.first = nn.Linear(4, 3), nn.Linear(4, 3), first
+
+    def forward(self, x: torch.Tensor) -> Any:
+        pair = {"scores": self.head(x).sigmoid(), "gate": self.aside(x)}
+        return pair if self.first else {"gate": pair["scores"], "scores": pair["gate"]}
+
+
+@pytest.mark.parametrize("sigmoid", [True, False])
+def test_the_last_step_is_that_of_the_score(tmp_path: Path, x: torch.Tensor, sigmoid: bool) -> None:
+    model, labels = SigmoidAndLogits(sigmoid), torch.arange(17) % 3
+    snapshot = logged(tmp_path, model, (x, labels))
+    with torch.no_grad():
+        outputs = model(x)["scores"]
+    scores = outputs if sigmoid else outputs.softmax(1)
+    np.testing.assert_allclose(by_id(snapshot, "score"), scores.max(1).values, rtol=1e-5)
+
+
+@pytest.mark.parametrize("last", [nn.Identity, lambda: nn.Softmax(1)])
+@pytest.mark.parametrize("kind", ["soft", "mixed", "one-hot first"])
+def test_soft_labels(tmp_path: Path, x: torch.Tensor, last: Any, kind: str) -> None:
+    """A class with the cross entropy of the distribution; of equal probabilities the first class is the label."""
+    model = nn.Sequential(nn.Linear(4, 3), last())
+    labels = torch.randn(17, 3, generator=torch.Generator().manual_seed(3)).softmax(1)
+    whole = torch.eye(3)[torch.arange(17) % 3]
+    labels = labels if kind == "soft" else torch.where((torch.arange(17) < 9)[:, None], labels, whole)
+    labels = labels.flip(0) if kind == "one-hot first" else labels
+    batches = list(zip(x.split(8), labels.split(8), strict=True))
+    snapshot = logged(tmp_path, model, batches, class_names=NAMES, subsets={"sure": "label_score > 0.5"})
+    with torch.no_grad():
+        outputs = model(x)
+        scores = outputs.log() if isinstance(model[1], nn.Softmax) else outputs
+    assert snapshot.record.task == "classification"
+    expected = F.cross_entropy(scores, labels, reduction="none")
+    np.testing.assert_allclose(by_id(snapshot, "loss"), expected, rtol=1e-4)
+    assert snapshot.record.metrics["loss"] == pytest.approx(expected.mean().item(), rel=1e-4)
+    assert by_id(snapshot, "label") == [NAMES[index] for index in labels.argmax(1)]
+    assert by_id(snapshot, "correct") == (scores.argmax(1) == labels.argmax(1)).tolist()
+    chance = scores.softmax(1)[range(17), labels.argmax(1)]
+    np.testing.assert_allclose(by_id(snapshot, "label_score"), chance, rtol=1e-4)
+    assert counts(snapshot)["ant"] == int((labels.argmax(1) == 0).sum())
+
+
+def test_soft_labels_may_be_missing(tmp_path: Path, x: torch.Tensor) -> None:
+    labels = torch.full((17, 3), 1 / 3)
+    labels[4] = torch.nan
+    model = nn.Linear(4, 3)
+    snapshot = logged(tmp_path, model, (x, labels))
+    with torch.no_grad():
+        loss = F.cross_entropy(model(x), labels, reduction="none")
+    np.testing.assert_allclose(by_id(snapshot, "loss"), [*loss[:4], np.nan, *loss[5:]], rtol=1e-4)
+    assert by_id(snapshot, "label") == [0] * 4 + [None] + [0] * 12
+    assert by_id(snapshot, "correct")[4] is None
+    numbers = logged(tmp_path / "numbers", model, (x, labels), task="regression")
+    with torch.no_grad():
+        error = (model(x) - labels).square().mean(1)
+    np.testing.assert_allclose(by_id(numbers, "loss"), error, rtol=1e-5)
+
+
 def test_outputs_that_are_not_finite(tmp_path: Path, x: torch.Tensor) -> None:
     x[3] = torch.nan
     model, labels = nn.Linear(4, 3), torch.arange(17) % 3

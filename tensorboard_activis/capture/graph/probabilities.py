@@ -3,7 +3,7 @@
 from tensorboard_activis.schema import Graph
 
 #: Types of the last node, or its activation, in lower case, whose outputs are probabilities, or are not; others may be either.
-_PROBABILITIES = {"softmax", "sigmoid"}
+_PROBABILITIES = {"softmax", "sigmoid", "expit", "special_expit", "special_softmax"}
 _SCORES = {"linear", "bilinear", "dense", "logsoftmax", "log_softmax"}
 #: Types that change no value.
 _VIEWS = {"squeeze", "view", "reshape", "flatten", "float", "to", "cast", "getitem", "contiguous", "identity"}

@@ -13,7 +13,8 @@ def single_label(outputs: np.ndarray, labels: np.ndarray | None, *, probabilitie
 
     Args:
         outputs: float64 [instances, classes], logits or probabilities; [instances]: those of the second of two classes.
-        labels: class indices [instances]; an index outside of the classes is a missing label. None: no labels.
+        labels: class indices [instances]; an index outside of the classes is a missing label. Or soft labels, the probabilities of
+            the classes [instances, classes]; a row that is not finite is a missing label. None: no labels.
         probabilities: whether outputs are probabilities, not logits.
     """
     scores, total = _scores(outputs, probabilities)
@@ -31,11 +32,17 @@ def single_label(outputs: np.ndarray, labels: np.ndarray | None, *, probabilitie
     nonfinite = int((~finite).sum())
     if labels is None:
         return Predictions(columns=columns, nonfinite=nonfinite)
-    label, invalid_labels = classes_of(labels, scores.shape[1])
+    soft = labels if labels.ndim == 2 else None
+    label, invalid_labels = classes_of(labels if soft is None else _most_probable(soft), scores.shape[1])
     known = label >= 0
     label_log_probability = np.where(known, scores[instances, np.maximum(label, 0)] - total, np.nan)
+    loss = (
+        -label_log_probability
+        if soft is None
+        else np.where(known, _cross_entropy(scores - total[:, None], soft), np.nan)
+    )
     columns["correct"] = np.where(known, prediction == label, UNKNOWN).astype(np.uint8)
-    columns["loss"] = (-label_log_probability).astype(np.float32)
+    columns["loss"] = loss.astype(np.float32)
     columns["label_score"] = np.exp(label_log_probability).astype(np.float32)
     return Predictions(label, label, columns, metric_totals(columns), invalid_labels, nonfinite)
 
@@ -88,6 +95,18 @@ def classes_of(labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
     label = labels.astype(np.int64)
     known = (label >= 0) & (label < classes)
     return np.where(known, label, -1), int((~known).sum())
+
+
+def _most_probable(labels: np.ndarray) -> np.ndarray:
+    """The classes of soft labels [instances, classes]; -1 for a row that is not finite."""
+    return np.where(np.isfinite(labels).all(axis=1), labels.argmax(axis=1), -1)
+
+
+def _cross_entropy(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Cross entropy [instances] of soft labels [instances, classes]; classes that cannot be, by the label, count nothing."""
+    with np.errstate(invalid="ignore"):
+        loss: np.ndarray = -np.where(labels == 0, 0, labels * log_probabilities).sum(axis=1)
+    return loss
 
 
 def _highest(scores: np.ndarray) -> np.ndarray:

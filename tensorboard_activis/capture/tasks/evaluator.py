@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis.capture.tasks.classification import multi_label, single_label
+from tensorboard_activis.capture.tasks.labels import is_distribution
 from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.capture.tasks.ranking import ranking, regression
 from tensorboard_activis.capture.tasks.tokens import MOST_KINDS, TokenScores, token_predictions, token_scores
@@ -60,7 +61,8 @@ class TaskEvaluator:
         Args:
             outputs: logits or probabilities [instances, classes]; [instances] or [instances, 1] for regression, ranking or two
                 classes; [instances, positions, classes] for tokens, or the `TokenScores` of these.
-            labels: class indices [instances]; 0 and 1 [instances, classes]; numbers; class indices [instances, positions].
+            labels: class indices [instances], or their probabilities [instances, classes]; 0 and 1 [instances, classes]; numbers;
+                class indices [instances, positions].
             groups: for ranking, any value per instance that identifies its group.
 
         Raises:
@@ -125,8 +127,8 @@ class TaskEvaluator:
                 one_of_many = self.task != "multilabel" and outputs.ndim == 2
                 if self._probabilities is None:
                     self._probabilities = _is_simplex(outputs) if one_of_many else _in_unit(outputs)
-                elif self._probabilities and one_of_many:  # a sigmoid for each class does not give a distribution
-                    self._probabilities = _is_simplex(outputs, 0.05)
+                elif self._probabilities:  # by the model's last step, which may be of a part of the outputs
+                    self._probabilities = _in_unit(outputs)
         if self.task == "none" and self._names is not None and labels is not None and labels.dtype.kind in "iub":
             self.classes = len(self._names)
         if self.classes and self._names is not None and len(self._names) != self.classes:
@@ -149,7 +151,9 @@ def _guess(outputs: np.ndarray | None, labels: np.ndarray | None, *, named: bool
     if outputs.ndim == 2:
         if labels is not None and labels.shape == outputs.shape:
             targets = np.nan_to_num(labels.astype(np.float64), nan=-1)
-            return "multilabel" if np.isin(targets, (0, 1, -1)).all() else "regression"
+            if np.isin(targets, (0, 1, -1)).all():
+                return "multilabel"
+            return "classification" if is_distribution(labels) else "regression"
         if (flat and integers) or (labels is None and (named or _is_simplex(outputs))):
             return "classification"
         return "none"
@@ -171,6 +175,8 @@ def _check(task: str, outputs: np.ndarray | None, labels: np.ndarray | None) -> 
             "model that returns them first or as `logits`."
         )
     expected = {"multilabel": outputs.shape, "regression": outputs.shape, "tokens": outputs.shape[:2]}
+    if task == "classification" and outputs.ndim == 2 and labels is not None and labels.ndim == 2:
+        expected[task] = outputs.shape  # soft labels
     shape = expected.get(task, outputs.shape[:1])
     if labels is not None and labels.shape != shape:
         raise ConfigurationError(

@@ -72,7 +72,7 @@ class Labels:
             )
             if task not in (None, "none") and width is not None:
                 raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
-        elif self.kind in ("classes", "positions") and converted.size:
+        elif self.kind in ("classes", "positions") and converted.size and converted.dtype.kind == "i":
             check_range(int(converted.max()), self._names, None if task == "none" else self._width)
 
     def convert(self, labels: Any) -> np.ndarray | None:
@@ -80,8 +80,8 @@ class Labels:
 
         Returns:
             int64 [instances] or [instances, positions] of class indices, negative without label; float64 [instances] or
-            [instances, numbers] of numbers; float64 [instances, classes] of 0, 1 and NaN (unknown) for kind "several". None
-            without labels, or if their shape does not fit.
+            [instances, numbers] of numbers; float64 [instances, classes] of 0, 1 and NaN (unknown) for kind "several", and of
+            probabilities for kind "classes", where they are soft. None without labels, or if their shape does not fit.
 
         Raises:
             ConfigurationError: they are of another kind than those of the first batch.
@@ -98,7 +98,8 @@ class Labels:
         flat, width, several = squeezed(array), self._width, (self._width or 1) > 1
         if flat.ndim == 2:
             binary = "binary" in self._loss and "crossentropy" in self._loss
-            if (task == "classification" or not binary) and (is_one_hot(flat) or self._smoothed):
+            soft = width == flat.shape[1] and not is_multi_hot(flat) and is_distribution(flat)
+            if (task == "classification" or not binary) and (soft or is_one_hot(flat) or self._smoothed):
                 return "classes"
             if width is not None and flat.shape[1] == width:
                 if not is_multi_hot(flat):
@@ -164,6 +165,8 @@ class Labels:
         if self.kind == "numbers":
             fits = array.ndim == 1 or (array.ndim == 2 and self._width in (None, array.shape[1]))
             return array.astype(np.float64) if fits else None
+        if array.ndim == 2 and array.shape[1] == self._width and not is_one_hot(array) and is_distribution(array):
+            return array.astype(np.float64)
         if array.ndim == 2 and (self._smoothed or is_one_hot(array)):
             classes: np.ndarray = array.argmax(axis=1).astype(np.int64)
             return classes
@@ -247,6 +250,12 @@ def squeezed(labels: np.ndarray) -> np.ndarray:
 def is_one_hot(labels: np.ndarray) -> bool:
     """Whether every row of [instances, classes] has one 1, and 0 elsewhere."""
     return bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
+
+
+def is_distribution(labels: np.ndarray) -> bool:
+    """Whether the rows of [instances, classes] are probabilities that sum to 1; those that are not finite are no labels."""
+    known = labels[np.isfinite(labels).all(axis=1)].astype(np.float64) if labels.dtype.kind == "f" else labels[:0]
+    return bool(known.size) and bool((known >= 0).all()) and bool(np.allclose(known.sum(axis=1), 1, rtol=0, atol=5e-3))
 
 
 def is_multi_hot(labels: np.ndarray) -> bool:

@@ -142,9 +142,26 @@ def test_the_loss_says_what_rows_are() -> None:
     smoothed = ONE_HOT * 0.8 + 0.1
     assert converted(ONE_HOT[:4], ONE_HOT).tolist() == [0, 1, 2, 0]
     assert converted(ONE_HOT[:4], smoothed, 3, loss="categorical_crossentropy").tolist() == [0, 1, 2, 0]
+    assert converted(smoothed * 0.8, smoothed * 0.8, 3, loss="categorical_crossentropy").tolist() == Y.tolist()
+    assert converted(smoothed, smoothed, 3, loss="binary_crossentropy").tolist() == smoothed.tolist()
     assert converted(smoothed, smoothed, 3, "regression").tolist() == smoothed.tolist()
     assert converted(ONE_HOT, ONE_HOT, 3, loss="binary_crossentropy").tolist() == ONE_HOT.tolist()
     assert converted(ONE_HOT, ONE_HOT, 3, "classification", loss="binary_crossentropy").tolist() == Y.tolist()
+
+
+def test_rows_that_sum_to_one_are_of_one_class() -> None:
+    soft = ONE_HOT * 0.7 + 0.1
+    unknown = np.where(np.arange(7)[:, None] == 2, np.nan, soft)
+    for first in (soft, unknown, ONE_HOT):
+        labels = Labels(NAMES, first, 3)
+        assert labels.kind == "classes"
+        np.testing.assert_array_equal(labels.convert(unknown), unknown)
+        np.testing.assert_array_equal(labels.convert(soft.astype("float16")), soft.astype("float16"))
+        np.testing.assert_array_equal(labels.convert(ONE_HOT), Y)
+    for other in (soft * 1.1, np.abs(soft - 0.5), soft - np.array([0.5, -0.5, 0])):
+        assert Labels(None, other, 3).kind == "numbers"
+    assert Labels(None, np.where(np.arange(7)[:, None] == 2, np.nan, ONE_HOT), 3).kind == "several"
+    assert Labels(None, soft, 4).problem
 
 
 def test_whole_numbers_are_classes_where_the_model_says_so() -> None:
