@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorboard_activis.capture.options import RecorderOptions
+from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.tasks.labels import is_multi_hot, squeezed
 
 #: Outputs of these names are no scores of classes, whatever their shape.
@@ -54,7 +54,7 @@ class LabelFit:
         is_wanted: whether there are labels, or class names or a task that need scores.
     """
 
-    def __init__(self, labels: Any, options: RecorderOptions, highest: int) -> None:
+    def __init__(self, labels: Any, options: SharedOptions, highest: int) -> None:
         names, self._task = options["class_names"], options["task"]
         self._names = None if names is None else len(names)
         sets = isinstance(labels, list | tuple) and any(

@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.label_fit import REPRESENTATION, Candidate, Fit, LabelFit
-from tensorboard_activis.capture.options import RecorderOptions
+from tensorboard_activis.capture.options import SharedOptions
 
 #: The tensors of a model's output, of any framework, with their key paths, such as "[1]" or "[logits]".
 Outputs = Sequence[tuple[str, Any]]
@@ -49,7 +49,7 @@ class ScoreOutput:
         tensors: Callable[[Any], Outputs],
         instances: int,
         labels: Any,
-        options: RecorderOptions,
+        options: SharedOptions,
         flow: OutputFlow,
         highest: int = -1,
         names: Sequence[str] = (),

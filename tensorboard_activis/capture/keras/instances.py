@@ -19,7 +19,7 @@ from tensorboard_activis.capture.keras.data.datasets import DatasetData
 from tensorboard_activis.capture.keras.data.evaluation_data import ArrayData
 from tensorboard_activis.capture.keras.data.outputs import content, image_channels, loss_names, output_arrays
 from tensorboard_activis.capture.keras.forward import Captured
-from tensorboard_activis.capture.options import InstanceOptions, RecorderOptions
+from tensorboard_activis.capture.options import InstanceOptions, SharedOptions
 from tensorboard_activis.capture.score_output import ScoreOutput, name_of
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
@@ -78,7 +78,7 @@ class InstanceReader:
         data: ArrayData | DatasetData,
         first: Batch,
         captured: Captured,
-        options: RecorderOptions,
+        options: SharedOptions,
         flow: OutputFlow,
     ) -> None:
         class_names, task = options["class_names"], options["task"]
