@@ -67,12 +67,15 @@ class InstanceOptions(TypedDict, total=False):
         audio: values per second, where inputs are waveforms; or a function of a batch that returns (waveforms, that number).
         pinned: more instances, in any form that the data may have, to be looked at whatever the sample: always kept and shown
             first, but in no summary and no metric.
+        output: which of the model's outputs is the score: a name, such as "scores" or "head.scores", an index, or a function of
+            what the model returns. None: the one that fits the labels; docs/tasks.md says how that is found.
     """
 
     id: IdFunction | Sequence[Any] | None
     columns: ColumnsFunction | Mapping[str, Any] | None
     audio: AudioSource | None
     pinned: Any
+    output: str | int | Callable[[Any], Any] | None
 
 
 class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, total=False):
@@ -145,6 +148,12 @@ def check_options(**options: Unpack[SharedOptions]) -> None:
     if task is not None and task not in TASKS:
         raise ConfigurationError(
             f"task must be one of {', '.join(TASKS)}, or None to decide by the data; got {task!r}."
+        )
+    output = options.get("output")
+    if output is not None and (isinstance(output, bool) or not (isinstance(output, str | int) or callable(output))):
+        raise ConfigurationError(
+            f"output must be the name or the index of one of the model's outputs, or a function of what the model returns; got "
+            f"{output!r:.60}."
         )
     layers = options.get("layers")
     if isinstance(layers, str):

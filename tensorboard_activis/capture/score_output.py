@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.label_fit import REPRESENTATION, Candidate, Fit, LabelFit
 from tensorboard_activis.capture.options import SharedOptions
+from tensorboard_activis.errors import ConfigurationError
 
 #: The tensors of a model's output, of any framework, with their key paths, such as "[1]" or "[logits]".
 Outputs = Sequence[tuple[str, Any]]
 
-_ADVICE = "Have the model return the scores alone, or under the name `logits`."
+_ADVICE = "Say which is the score by output=: a name, an index, or a function of what the model returns."
 
 
 class ScoreOutput:
@@ -22,7 +24,7 @@ class ScoreOutput:
     An output fits class indices if it has more scores than the highest of them, and as many as `class_names`; numbers and labels of
     several classes, if its shape is theirs; labels of positions, if it has scores for each. Of several that fit, one that is called
     `logits` or `scores` is preferred; then one that no other fitting one is computed from; then one with just enough scores.
-    If there are still several, none is the score.
+    If there are still several, none is the score. `output=` goes before all of that.
 
     Arguments:
         output: of the model for this batch.
@@ -41,6 +43,9 @@ class ScoreOutput:
         mistake: why the decision is wrong, in words, after a later batch has shown it; "" until then.
         highest: of the class indices so far.
         problem: why nothing was chosen, in words; "" if something was.
+
+    Raises:
+        ConfigurationError: `output=` is none of the model's outputs, or has no row per instance.
     """
 
     def __init__(
@@ -59,15 +64,26 @@ class ScoreOutput:
         self.note = self.problem = self.mistake = ""
         self.highest = highest
         self._tied = self._is_by_width = False
+        said = options["output"]
         self._tensors, self._flow = tensors, flow
-        outputs = tensors(output)
+        if callable(said):
+            self._tensors, flow = partial(_result, said, tensors), OutputFlow(None)
+            self._flow, said = flow, 0
+        outputs = self._tensors(output)
         candidates = _candidates(outputs, instances, flow)
         self._axes = {each.path: each.axis for each in candidates}
         self._ranks = {each.path: len(each.shape) for each in candidates}
         self._shapes = {path: [str(size) for size in tensor.shape] for path, tensor in outputs}
         self._shapes |= {each.path: ["instances", *map(str, each.shape[1:])] for each in candidates}
+        if said is not None:
+            self.path = self._said(said, [path for path, _ in outputs], names)
+            if self.path not in self._axes and options["task"] != "none":
+                raise ConfigurationError(
+                    f"output={options['output']!r} has no row per instance: {self._described([self.path])}."
+                )
         if isinstance(labels, Mapping):
             self._pair(labels, [path for path, _ in outputs], names)
+        if isinstance(labels, Mapping) or self.path is not None:
             return
         if len(outputs) == 1 or len(candidates) == 1 or (candidates and options["task"] == "none"):
             self.path = candidates[0].path if candidates else outputs[0][0]
@@ -124,6 +140,17 @@ class ScoreOutput:
         """The labels of the score, of the labels of a batch."""
         return labels.get(self._label) if isinstance(labels, Mapping) else labels
 
+    def _said(self, said: str | int, paths: Sequence[str], names: Sequence[str]) -> str:
+        """The key path of the output that the user names."""
+        matching = _matching(said, paths, names)
+        if len(matching) != 1:
+            what = f"is several of the model's outputs, {self._described(matching)}" if matching else "is none of them"
+            raise ConfigurationError(
+                f"output={said!r} {what}; the model returns {self._described(paths) or 'no tensor'}. Give the name of one (with "
+                "dots where it is nested), its index, or a function of what the model returns."
+            )
+        return matching[0]
+
     def _pair(self, labels: Mapping[str, Any], paths: Sequence[str], names: Sequence[str]) -> None:
         """Decides by labels that name their outputs: the first output that has some."""
         known = {name_of(path): path for path in paths} | dict(zip(names, paths, strict=False))
@@ -131,13 +158,16 @@ class ScoreOutput:
             known |= dict.fromkeys([*labels][:1], paths[0])
         labelled = [(path, name) for name, path in known.items() if labels.get(name) is not None]
         labelled.sort(key=lambda pair: paths.index(pair[0]))
+        if self.path is not None:  # said
+            self._label = dict(labelled).get(self.path)
+            return
         if labelled:
             self.path, self._label = labelled[0]
         if len(labelled) > 1:
             named = ", ".join(repr(name) for _, name in labelled)
             self.note = (
                 f"There are labels of several outputs, {named}. The score is the first of these, "
-                f"{self._described([labelled[0][0]])}."
+                f"{self._described([labelled[0][0]])}. output= says otherwise."
             )
         elif not labelled and any(each is not None for each in labels.values()):
             self.problem = (
@@ -182,11 +212,44 @@ class ScoreOutput:
         if len(fits) > 1 or (self._is_by_width and fitting.is_wanted):
             self.note = (
                 f"The score is {self._described([self.path])}, {reason}; the model's outputs are "
-                f"{self._described([each.path for each in candidates])}."
+                f"{self._described([each.path for each in candidates])}. output= says otherwise."
             )
 
     def _described(self, paths: Sequence[str]) -> str:
         return ", ".join(f"{name_of(path)!r} [{', '.join(self._shapes[path])}]" for path in paths)
+
+
+def _matching(said: str | int, paths: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The key paths of the outputs that are meant by a name or an index; an index counts what the model returns at the top."""
+    if isinstance(said, str):
+        nested = [path for path in paths if f"{name_of(path)}.".startswith(f"{said}.")]
+        return nested or [path for name, path in zip(names, paths, strict=False) if name == said]
+    tops = list(dict.fromkeys(path.partition("]")[0] for path in paths))
+    if said >= 0 and any(top.removeprefix("[").isdecimal() for top in tops):
+        tops = [top for top in tops if top == f"[{said}"]  # a place in a tuple, of which not everything is a tensor
+        said = 0
+    meant = tops[said] if -len(tops) <= said < len(tops) else None
+    return [path for path in paths if path.partition("]")[0] == meant]
+
+
+def _result(function: Callable[[Any], Any], tensors: Callable[[Any], Outputs], output: Any) -> Outputs:
+    """The one tensor that the user's function makes of the model's output.
+
+    Raises:
+        ConfigurationError: the function fails, or gives none or several.
+    """
+    try:
+        results = tensors(function(output))
+    except Exception as error:
+        results, problem = (), f"fails: {type(error).__name__}: {error}"
+    else:
+        problem = f"gives {len(results)} tensors"
+    if len(results) != 1:
+        got = ", ".join(f"{name_of(path)!r} {list(tensor.shape)}" for path, tensor in tensors(output)) or "no tensor"
+        raise ConfigurationError(
+            f"The function output= {problem}. It must give the score, one tensor, of what the model returns, which is {got}."
+        )
+    return results
 
 
 def name_of(path: str) -> str:

@@ -7,8 +7,9 @@ import pytest
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.graph.outputs import OutputFlow
-from tensorboard_activis.capture.options import SharedOptions, options_of
+from tensorboard_activis.capture.options import SharedOptions, check_options, options_of
 from tensorboard_activis.capture.score_output import ScoreOutput, name_of
+from tensorboard_activis.errors import ConfigurationError
 
 #: Instances.
 N = 7
@@ -181,3 +182,79 @@ def test_an_output_that_a_batch_lacks_is_unknown() -> None:
 
 def test_names_of_key_paths() -> None:
     assert [name_of(path) for path in ("", "[1]", "[aux][logits]", "[a.b]")] == ["", "1", "aux.logits", "a.b"]
+
+
+NESTED = {"aux": {"a": array(N, 4), "b": array(N, 4)}, "head": {"score": array(N, 4)}}
+
+
+def paths_of(output: Any, at: str = "") -> list[tuple[str, Any]]:
+    if isinstance(output, np.ndarray):
+        return [(at, output)]
+    pairs = output.items() if isinstance(output, dict) else enumerate(output or ())
+    return [pair for key, each in pairs for pair in paths_of(each, f"{at}[{key}]")]
+
+
+def said(output: Any, outputs: Any, labels: Any = THREE, names: tuple[str, ...] = (), **options: Any) -> ScoreOutput:
+    keywords = options_of(SharedOptions, options | {"output": output})
+    return ScoreOutput(outputs, paths_of, N, labels, keywords, CHAIN, names=names)
+
+
+@pytest.mark.parametrize(
+    ("output", "outputs", "path"),
+    [
+        (0, (array(N, 5), array(N, 3)), "[0]"),
+        (-2, (array(N, 5), array(N, 3)), "[0]"),
+        (1, (None, array(N, 5), array(N, 3)), "[1]"),
+        (1, NESTED, "[head][score]"),
+        (-1, NESTED, "[head][score]"),
+        (0, array(N, 3), ""),
+        ("aux.b", NESTED, "[aux][b]"),
+        ("head", NESTED, "[head][score]"),
+        ("1", (array(N, 3), array(N, 5)), "[1]"),
+        ("second", (array(N, 3), array(N, 5)), "[1]"),
+    ],
+)
+def test_the_user_says_which_it_is(output: Any, outputs: Any, path: str) -> None:
+    score = said(output, outputs, names=("first", "second"))
+    assert (score.path, score.notes) == (path, [])
+
+
+def test_a_function_makes_the_score() -> None:
+    def stacked(output: Any) -> np.ndarray:
+        return np.stack([output["head"]["score"], output["aux"]["a"] + 1]).mean(0)
+
+    score = said(stacked, NESTED)
+    np.testing.assert_array_equal(score.of(NESTED, N), np.full((N, 4), 0.5))
+    assert (score.node, score.notes) == (None, [])  # the graph says nothing of it
+    with pytest.raises(ConfigurationError, match=r"output= fails: KeyError: 'head'.*which is 'aux' \[7, 3\]"):
+        score.of({"aux": array(N, 3)}, N)
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("aux", r"output='aux' is several of the model's outputs, 'aux.a' \[instances, 4\], 'aux.b' \[instances, 4\]"),
+        ("au", r"output='au' is none of them; the model returns 'aux.a' .*, 'aux.b' .*, 'head.score' \[instances, 4\]"),
+        (2, "output=2 is none of them; the model returns"),
+        (-3, "output=-3 is none of them"),
+        (lambda output: output["aux"], "The function output= gives 2 tensors.*which is 'aux.a'"),
+        (lambda output: None, "The function output= gives 0 tensors"),
+        (lambda output: output.logits, "The function output= fails: AttributeError"),
+        (lambda output: array(9, 3), "has no row per instance"),
+    ],
+)
+def test_what_is_none_of_the_outputs_is_refused(output: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        said(output, NESTED)
+
+
+def test_labels_are_those_of_the_output_that_is_said() -> None:
+    outputs, labels = {"a": array(N, 5), "b": array(N, 3)}, {"a": THREE, "b": TWO}
+    assert said("b", outputs, labels).labels_of(labels) is TWO
+    assert said("b", outputs, {"a": THREE}).labels_of({"a": THREE}) is None
+
+
+@pytest.mark.parametrize("wrong", [True, 1.5, ["logits"]])
+def test_output_is_a_name_an_index_or_a_function(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="output must be the name or the index of one of the model's outputs"):
+        check_options(output=wrong)
