@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from tensorboard_activis import open_run
-from tensorboard_activis.errors import ActiVisWarning
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.keras import ActiVisCallback
 
 RANDOM = np.random.default_rng(0)
@@ -102,6 +102,23 @@ def test_labels_by_the_position_of_their_output(tmp_path: Any) -> None:
     tested = model("both")
     assert column(logged(tmp_path / "2", tested, X, [None, Y]), "label") == Y.tolist()
     np.testing.assert_allclose(column(logged(tmp_path / "1", tested, X, [REAL, None]), "label"), REAL, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("output_is", "form"),
+    [("kind", "both"), (1, "both"), ("kind", "both by name"), (lambda outputs: outputs[1] * 1, "both")],
+)
+def test_the_user_says_which_it_is(tmp_path: Any, output_is: Any, form: str) -> None:
+    tested = model(form)
+    for number, labels in enumerate((Y, {"size": REAL, "kind": Y})):
+        snapshot = logged(tmp_path / str(number), tested, X, labels, output=output_is)
+        if not (number and callable(output_is)):
+            assert column(snapshot, "label") == Y.tolist()
+        assert column(snapshot, "prediction") == output(tested, "kind").argmax(1).tolist()
+    with pytest.raises(
+        ConfigurationError, match="output='logits' is none of them; the model returns '.*' .instances, 1."
+    ):
+        logged(tmp_path, tested, X, Y, output="logits")
 
 
 def test_what_cannot_be_told_is_refused_in_words(tmp_path: Any) -> None:

@@ -24,11 +24,11 @@ from tests.torch.snapshots import by_id
 pytestmark = IGNORED_WARNINGS
 
 
-def check(run: Path, score: torch.Tensor) -> None:
+def check(run: Path, score: torch.Tensor, *, said: bool) -> None:
     snapshot = open_run(run).latest
     assert by_id(snapshot, "prediction") == score.argmax(1).tolist()
     np.testing.assert_allclose(by_id(snapshot, "loss"), F.cross_entropy(score, Y, reduction="none"), rtol=1e-4)
-    assert sum("The score is" in note for note in snapshot.record.notes) == 1
+    assert sum("The score is" in note for note in snapshot.record.notes) == (not said)
 
 
 class Both(Module):
@@ -45,14 +45,15 @@ class Both(Module):
         self.log("val_loss", F.cross_entropy(self(batch[0])[1], batch[1]))
 
 
+@pytest.mark.parametrize("output", [None, 1, lambda outputs: outputs[1]])
 @pytest.mark.parametrize("width", [7, 3])
-def test_lightning(tmp_path: Path, width: int) -> None:
+def test_lightning(tmp_path: Path, width: int, output: Any) -> None:
     module = Both()
     module.body[0], module.body[1], module.head = nn.Linear(5, width), nn.BatchNorm1d(width), nn.Linear(width, 3)
-    train(tmp_path, module, activis(tmp_path / "run"), max_epochs=1)
+    train(tmp_path, module, activis(tmp_path / "run", output=output), max_epochs=1)
     module.eval()
     with torch.no_grad():
-        check(tmp_path / "run", module(X)[1])
+        check(tmp_path / "run", module(X)[1], said=output is not None)
 
 
 class Custom(nn.Module):
@@ -71,15 +72,15 @@ class Custom(nn.Module):
 
 
 @pytest.mark.parametrize("width", [7, 3])
-@pytest.mark.parametrize("form", [tuple, dict])
-def test_the_trainer(tmp_path: Path, width: int, form: type) -> None:
+@pytest.mark.parametrize(("form", "output"), [(tuple, None), (dict, None), (tuple, 2), (dict, "b")])
+def test_the_trainer(tmp_path: Path, width: int, form: type, output: Any) -> None:
     model, rows = Custom(width, form), [{"x": x, "labels": y} for x, y in zip(X, Y, strict=True)]
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path), per_device_eval_batch_size=11, report_to=[], use_cpu=True, disable_tqdm=True
     )
-    callback = ActiVisCallback(log_dir=tmp_path / "run", strict=True)
+    callback = ActiVisCallback(log_dir=tmp_path / "run", output=output, strict=True)
     transformers.Trainer(model, arguments, eval_dataset=rows, callbacks=[callback]).evaluate()
     callback.close()
     with torch.no_grad():
         out = model(X, Y)
-    check(tmp_path / "run", out["b"] if form is dict else out[2])
+    check(tmp_path / "run", out["b"] if form is dict else out[2], said=output is not None)

@@ -12,7 +12,7 @@ import jax
 from flax import nnx
 
 from tensorboard_activis import open_run
-from tensorboard_activis.errors import ActiVisWarning
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.flax import ActiVisLogger
 
 RANDOM = np.random.default_rng(0)
@@ -80,6 +80,15 @@ def test_what_does_not_fit_is_refused_in_words(tmp_path: Path) -> None:
         snapshot = logged(tmp_path, Heads("dict", 5), Y + 5)
     assert "prediction" not in snapshot.instances.column_names
     assert column(snapshot, "label") == (Y + 5).tolist()
+
+
+@pytest.mark.parametrize("output", ["a", 0, lambda outputs: outputs["a"]])
+def test_the_user_says_which_it_is(tmp_path: Path, output: Any) -> None:
+    model = Heads("dict", 3)
+    snapshot = logged(tmp_path, model, Y, output=output)
+    assert column(snapshot, "prediction") == np.asarray(model.both(X)[0]).argmax(1).tolist()
+    with pytest.raises(ConfigurationError, match="output='b' is none of them; the model returns 'a' .*'pred'"):
+        logged(tmp_path, model, Y, output="b")
 
 
 def test_soft_labels(tmp_path: Path) -> None:

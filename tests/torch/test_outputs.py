@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tensorboard_activis import open_run
-from tensorboard_activis.errors import ActiVisWarning
+from tensorboard_activis.errors import ActiVisWarning, ConfigurationError
 from tensorboard_activis.torch import ActiVisLogger
 from tests.torch.snapshots import by_id, logged
 
@@ -172,6 +172,49 @@ def test_what_cannot_be_told_is_refused_in_words(tmp_path: Path, x: torch.Tensor
     assert by_id(snapshot, "label") == labels.tolist()
     assert any("there are no predictions" in note for note in snapshot.record.notes)
     assert logged(tmp_path / "none", Twins(), batches(x, labels), task="none").record.notes == ()
+
+
+SAID = [(1, 1), (-2, 0), ("1", 1), (lambda output: output[0] - output[1], None)]
+
+
+@pytest.mark.parametrize(("output", "index"), SAID)
+@pytest.mark.parametrize("watched", [True, False])
+def test_the_user_says_which_it_is(
+    tmp_path: Path, x: torch.Tensor, y: torch.Tensor, output: Any, index: int | None, watched: bool
+) -> None:
+    model = Twins().eval()
+    if watched:
+        with (
+            ActiVisLogger(tmp_path, model, output=output, strict=True) as logger,
+            torch.no_grad(),
+            logger.watch(1) as watch,
+        ):
+            for inputs, labels in batches(x, y):
+                model(inputs)
+                watch.batch(labels=labels)
+        snapshot = open_run(tmp_path).latest
+    else:
+        snapshot = logged(tmp_path, model, batches(x, y), output=output)
+    with torch.no_grad():
+        left, right = model(x)
+    score = left - right if index is None else (left, right)[index]
+    assert by_id(snapshot, "prediction") == score.argmax(1).tolist()
+    np.testing.assert_allclose(by_id(snapshot, "loss"), F.cross_entropy(score, y, reduction="none"), rtol=1e-4)
+    assert snapshot.record.notes == ()
+
+
+def test_what_is_none_of_the_outputs_is_refused(tmp_path: Path, x: torch.Tensor, y: torch.Tensor) -> None:
+    for output in ("logits", 2, lambda output: output):
+        with pytest.raises(ConfigurationError, match=r"'0' \[.*4\], '1' \[.*4\]"):
+            ActiVisLogger(tmp_path, Twins(), batches(x, y), output=output)
+    model = Twins().eval()
+    with (
+        ActiVisLogger(tmp_path, model, output="logits") as logger,
+        pytest.warns(ActiVisWarning, match="output='logits' is none of them; the model returns '0'"),
+        logger.watch(1) as watch,
+    ):
+        model(x)
+        watch.batch(labels=y)
 
 
 class Wide(nn.Module):
