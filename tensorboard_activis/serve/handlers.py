@@ -3,7 +3,7 @@
 The front end's types are generated from the return types (`contract/` in the repository).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import QueryError
@@ -115,6 +115,22 @@ def shared_instances(snapshot: SnapshotReader, parameters: Parameters) -> overla
     """The route `overlap`."""
     (row,) = rows.parse_rows([parameters.structure("row")])
     return overlap.overlap(snapshot, row, rows.parse_rows(parameters.structure("rows")))
+
+
+#: The routes whose answer is of one snapshot, by name. `matrix` and `neuron` are of others, too: see `plugin.py`.
+ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
+    "snapshot": snapshot_description,
+    "strips": heat_strips,
+    "columns": instance_columns,
+    "column_statistics": statistics_of_columns,
+    "activation": activation,
+    "where": where,
+    "table": instance_table,
+    "groups": instance_groups,
+    "instance": one_instance,
+    "subset": one_subset,
+    "overlap": shared_instances,
+}
 
 
 def instance_index(snapshot: SnapshotReader, parameters: Parameters) -> int:

@@ -1,6 +1,6 @@
 /**
- * What views read: the answers of the routes (`contract.ts`, generated), and what is made of them when they are
- * decoded.
+ * What views read: the answers of the routes (`contract.ts`, generated), and, in place of those of the same name, what
+ * is made of them when they are decoded.
  */
 
 import type {
@@ -11,44 +11,12 @@ import type {
   Table as TableAnswer,
 } from "./contract";
 
+export type * from "./contract";
 export type {
-  ClassContrast,
   ColourScale as CellScale,
-  ColumnInfo,
   ColumnKind as ColumnType,
-  ContrastNeuron,
-  DistinguishingNeuron,
-  Driver,
-  Graph,
-  GraphEdge,
-  GraphNode,
-  InstanceDetail,
-  LayerInfo,
-  LayerWarnings,
-  MeanStd,
-  Neighbour,
-  NeuronDetail,
-  NodeKind,
-  NumberStatistics,
-  Overlap,
-  ProjectionMethod,
-  ProjectionState,
-  RowSource,
-  RunInfo,
-  Runs,
   ScaleKind as MatrixScaleKind,
-  SharedInstances,
   SnapshotInfo as Snapshot,
-  StatisticInfo,
-  StepInfo,
-  SubsetDetail,
-  SubsetInfo,
-  Task,
-  TensorShape,
-  TimeStatistics,
-  ValueStatistics,
-  Vocabulary,
-  Where,
 } from "./contract";
 
 /** State of a neuron: 0 fine, 1 all zero, 2 constant, 3 has NaN or infinite values, 4 never above zero. */
