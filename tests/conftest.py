@@ -69,6 +69,7 @@ SLOW = [
     TESTS / "test_transformers_models.py",
     TESTS / "test_transformers_watching.py",
     TESTS / "torch",
+    TESTS / "zoo",
 ]
 
 

@@ -53,7 +53,7 @@ def reduce_activations(
         tensor = tensor.dequantize()
     if tensor.is_complex():
         tensor = tensor.abs()
-    if axes.flattened and tensor.shape[0] % instances == 0:
+    if axes.flattened and axes.batch is not None and tensor.shape[axes.batch] % instances == 0:
         shape, axes = axes.unflattened(tensor.shape, instances)
         tensor = tensor.reshape(shape)
     rank = tensor.dim()

@@ -6,11 +6,12 @@ others both axes are propagated from input to output.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
 _CHANNEL_MODULES = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase, nn.GroupNorm)
 _RECURRENT_MODULES = (nn.RNNBase,)
@@ -60,22 +61,27 @@ class Axes:
     Attributes:
         batch: axis of the instances.
         neurons: axis of the neurons.
-        flattened: the first axis is [instances * positions], as where the tokens of all instances are one axis.
+        flattened: the batch axis is [instances * positions], as where the tokens of all instances are one axis.
         gathered: an index that was computed from the data selected or reordered the rows, as where instances are routed to
             experts, so row i no longer belongs to instance i.
+        rows: where an index of the batch axis gathered the rows, and nothing has mixed them since: which row each one was.
     """
 
     batch: int | None = None
     neurons: int | None = None
     flattened: bool = False
     gathered: bool = False
+    rows: torch.Tensor | None = field(default=None, compare=False, repr=False)
 
     def unflattened(self, shape: Sequence[int], instances: int) -> "tuple[tuple[int, ...], Axes]":
-        """Shape and axes when reshaped from [instances * positions, ...] to [instances, positions, ...]; the same otherwise."""
-        if not self.flattened:
+        """Shape and axes when [instances * positions] is made [instances, positions]; the same if it is not flattened."""
+        if not self.flattened or self.batch is None:
             return tuple(shape), self
-        neurons = None if self.neurons is None else self.neurons + 1
-        return (instances, shape[0] // max(instances, 1), *shape[1:]), Axes(0, neurons)
+        neurons = None if self.neurons == self.batch else self.neurons
+        if neurons is not None and neurons > self.batch:
+            neurons += 1
+        split = (instances, shape[self.batch] // max(instances, 1))
+        return (*shape[: self.batch], *split, *shape[self.batch + 1 :]), Axes(self.batch, neurons)
 
     def neuron_axis(self, rank: int) -> int:
         """The neuron axis; where unknown, a guess by the rank: channels first for images and volumes, else the last axis."""
@@ -101,7 +107,7 @@ def axes_after_module(
     rank = len(shape)
     batch, flattened = _batch_axis("", shape, inputs, instances)
     if _all_gathered(inputs):
-        return Axes(None, rank - 1, gathered=True)
+        return Axes(None, rank - 1, gathered=True, rows=_gathered_rows("", shape, inputs))
     if isinstance(module, _RECURRENT_MODULES) and key_path.startswith("[1]") and rank == 3:
         batch, flattened = 1, False  # the states are [layers, instances, neurons] whatever batch_first says
     names = [base.__name__ for base in type(module).__mro__]
@@ -123,16 +129,34 @@ def axes_after_operator(
         inputs: shape and axes of the operator's inputs that depend on the data.
         instances: in the batch.
     """
+    axes = _after_operator(name, call, shape, inputs, instances)
     if _all_gathered(inputs):
-        return replace(
-            _after_operator(name, call, shape, inputs, instances), batch=None, flattened=False, gathered=True
-        )
-    return _after_operator(name, call, shape, inputs, instances)
+        return Axes(None, axes.neurons, gathered=True, rows=_gathered_rows(name, shape, inputs))
+    return axes
 
 
 def _all_gathered(inputs: Sequence[ShapeAndAxes]) -> bool:
     """Whether the output is gathered: some input is, and no input has a batch axis."""
     return any(axes.gathered for _, axes in inputs) and all(axes.batch is None for _, axes in inputs)
+
+
+def axes_of_packed(packed: PackedSequence, inputs: Sequence[Axes]) -> Axes:
+    """Axes of packed sequences that a module gives, when they are padded: torch undoes its own sort by length, not the user's."""
+    gathered = next((axes for axes in inputs if axes.gathered), None)
+    if gathered is None:
+        return Axes(0, 2)
+    rows, own = gathered.rows, packed.sorted_indices
+    in_order = rows is not None and own is not None and torch.equal(rows, own.to(rows.dtype))
+    return Axes(0, 2, rows=rows) if in_order else Axes(None, 2, gathered=True, rows=rows)
+
+
+def _gathered_rows(name: str, shape: torch.Size, inputs: Sequence[ShapeAndAxes]) -> torch.Tensor | None:
+    """Which row each row of an output was before the inputs were gathered; None if that is unknown."""
+    for source, axes in inputs:
+        kept = name == "pack_padded_sequence" or source[:1] == shape[:1]
+        if axes.rows is not None and kept:
+            return axes.rows
+    return None
 
 
 def _after_operator(
@@ -169,8 +193,6 @@ def _after_permutation(call: Callable[[torch.Tensor], Any], shape: torch.Size, a
         neurons = None if axes.neurons is None else sizes.index(smallest + axes.neurons)
     except Exception:  # an operator of another meaning under one of these names, e.g. a property that needs data
         return None
-    if axes.flattened and batch != 0:
-        return Axes(None, neurons)
     return Axes(batch, neurons, axes.flattened)
 
 
@@ -178,11 +200,16 @@ def _batch_axis(
     name: str, shape: torch.Size, inputs: Sequence[ShapeAndAxes], instances: int
 ) -> tuple[int | None, bool]:
     """The batch axis of an output, and whether it is flattened with positions."""
-    if shape and shape[0] != instances and shape[0] % instances == 0:
-        for source, axes in inputs:
-            stays_flattened = axes.flattened and source[0] == shape[0]
-            if stays_flattened or (axes.batch == 0 and name in _FLATTENING and shape[0] > instances):
-                return 0, True
+    for source, axes in inputs:
+        if axes.batch is None or not shape:
+            continue
+        size = source[axes.batch]
+        if axes.flattened and size != instances and size in shape:
+            stays = len(source) == len(shape) and shape[axes.batch] == size
+            return axes.batch if stays else shape.index(size), True
+        merged = shape[0] > instances and shape[0] % instances == 0
+        if axes.batch == 0 and name in _FLATTENING and merged:
+            return 0, True
     candidates = [axis for axis, size in enumerate(shape) if size == instances]
     batch_axes = [(source, axes.batch) for source, axes in inputs if axes.batch is not None]
     if not candidates:

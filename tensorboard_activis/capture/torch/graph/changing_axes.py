@@ -42,10 +42,8 @@ def instance_axes(axes: Axes, shape: Sequence[int], other: Sequence[int], instan
         return axes
     changing = [axis for axis in range(len(shape)) if shape[axis] != other[axis]]
     exact = [axis for axis in changing if shape[axis] == instances and other[axis] == others]
-    multiple = (
-        axes.flattened and changing == [0] and shape[0] % instances == 0 and shape[0] * others == other[0] * instances
-    )
-    if multiple:
+    merged = axes.batch if axes.flattened and changing == [axes.batch] else None
+    if merged is not None and shape[merged] % instances == 0 and shape[merged] * others == other[merged] * instances:
         return axes
     if len(exact) != 1:
         return replace(axes, batch=None, flattened=False)

@@ -1,7 +1,7 @@
 """Propagates the batch axis through indexing, gather and scatter.
 
-Where instances are routed to experts or sorted by length, row i of a tensor is no longer instance i. Activations of such a tensor
-belong to no known instance, even if it happens to have as many rows as there are instances.
+Where instances are routed to experts or sorted by length, row i of a tensor is no longer instance i, until that is undone.
+Activations of such a tensor belong to no known instance, even if it happens to have as many rows as there are instances.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +27,8 @@ _SCATTERING = {
     "scatter_add",
     "scatter_reduce",
 }
+#: These give their values in another order along an axis, or some of them; with the position of that axis in the arguments.
+_REORDERING = {"sort": 1, "argsort": 1, "topk": 2, "flip": 1, "roll": 2}
 
 
 def axes_after_indexing(
@@ -37,7 +39,7 @@ def axes_after_indexing(
     axes_of: Callable[[Any], Axes | None],
     instances: int,
 ) -> Axes | None:
-    """Axes of the output of an operator that gathers or scatters by an index; None for all other operators.
+    """Axes of the output of an operator that gathers, scatters or reorders; None for all other operators.
 
     Arguments:
         name: of the operator.
@@ -49,15 +51,24 @@ def axes_after_indexing(
     source = args[0] if args else kwargs.get("input")
     axes = axes_of(source)
     if name in _SCATTERING:
-        return axes if axes is not None else replace(axes_of_input(shape, instances), neurons=len(shape) - 1)
+        return axes if axes is not None else _axes_of_target(shape, instances)
     if axes is None:
         return None
+    if name in _REORDERING and axes.batch is not None and axes.batch in _reordered(name, args, kwargs):
+        return Axes(None, axes.neurons, gathered=True)
     if name in _VALUE_DEPENDENT and (len(args) == 1 or name == "masked_select"):
         return Axes(gathered=True)
     if name not in _GATHERING or not isinstance(source, torch.Tensor):
         return None
     indices = _indices(name, args, kwargs)
     rank = len(shape)
+    if (
+        axes.rows is not None
+        and len(axes.rows) == source.shape[0]
+        and len(indices) == 1
+        and _is_of_rows(*indices[0], 0)
+    ):
+        return _axes_of_rows(axes.rows[indices[0][1].to(axes.rows.device)], rank, instances)
     if axes.gathered:
         batch_axes = [
             axis for axis, index in indices if index.dtype != torch.bool and axis < rank and shape[axis] == instances
@@ -67,9 +78,50 @@ def axes_after_indexing(
     for axis, index in indices:
         covered = axis + (index.dim() if index.dtype == torch.bool or name == "masked_select" else 1)
         if axes.batch is not None and axis <= axes.batch < covered:
-            in_order = axes_of(index) is None and _selects_all_in_order(index, source.shape[axis])
-            return None if in_order else Axes(None, rank - 1, gathered=True)
+            if axes_of(index) is None and _selects_all_in_order(index, source.shape[axis]):
+                return None
+            if axes == Axes(0, axes.neurons) and _selects_one_of_each(index):
+                return Axes(0, rank - 1)
+            return Axes(None, rank - 1, gathered=True, rows=index if _is_of_rows(axis, index, axes.batch) else None)
     return None
+
+
+def _axes_of_target(shape: torch.Size, instances: int) -> Axes:
+    """Axes of a tensor that does not depend on the data, such as zeros, once data were scattered into it."""
+    if shape and shape[0] > instances and shape[0] % instances == 0:
+        return Axes(0, len(shape) - 1, flattened=True)
+    return replace(axes_of_input(shape, instances), neurons=len(shape) - 1)
+
+
+def _reordered(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> set[int]:
+    """The axes along which an operator of `_REORDERING` reorders."""
+    rank = args[0].dim() if args else kwargs["input"].dim()
+    place = _REORDERING[name]
+    given = kwargs.get("dim", kwargs.get("dims", args[place:] if name == "flip" else args[place : place + 1]))
+    axes = [given] if isinstance(given, int) else given[0] if given and not isinstance(given[0], int) else given
+    whole = [axis for axis in axes if isinstance(axis, int) and not isinstance(axis, bool)]
+    default = range(rank) if name == "roll" else [-1]
+    return {axis % rank for axis in whole or default} if rank else set()
+
+
+def _is_of_rows(axis: int, index: torch.Tensor, batch: int) -> bool:
+    """Whether an index gives one number for each row that it takes of the batch axis."""
+    return axis == batch and index.dim() == 1 and index.dtype != torch.bool
+
+
+def _axes_of_rows(rows: torch.Tensor, rank: int, instances: int) -> Axes:
+    """Axes of gathered rows that were gathered again: those of the instances where that puts them back in their order."""
+    if rows.numel() and rows.numel() % instances == 0:
+        count = int(rows.max()) + 1
+        repeated = torch.arange(count, device=rows.device).repeat_interleave(max(rows.numel() // count, 1))
+        if count % instances == 0 and torch.equal(rows, repeated.to(rows.dtype)):
+            return Axes(0, rank - 1, flattened=rows.numel() > instances)
+    return Axes(None, rank - 1, gathered=True, rows=rows)
+
+
+def _selects_one_of_each(index: torch.Tensor) -> bool:
+    """Whether a mask of instances and positions selects one position of each instance, such as the end of each text."""
+    return index.dtype == torch.bool and index.dim() > 1 and bool((index.flatten(1).sum(1) == 1).all())
 
 
 def _indices(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[int, torch.Tensor]]:

@@ -16,7 +16,13 @@ from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.isolation.interrupts import bracketed
-from tensorboard_activis.capture.torch.graph.axes import Axes, axes_after_module, axes_after_operator, axes_of_input
+from tensorboard_activis.capture.torch.graph.axes import (
+    Axes,
+    axes_after_module,
+    axes_after_operator,
+    axes_of_input,
+    axes_of_packed,
+)
 from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.graph.indexing import axes_after_indexing
@@ -275,7 +281,7 @@ class Tracer(TorchFunctionMode):
     def _axes_after(self, module: nn.Module, running: RunningModule, key_path: str, tensor: TensorOrPacked) -> Axes:
         """Axes of an output tensor of a module that is one node."""
         if not isinstance(tensor, torch.Tensor):
-            return Axes(0, 2)  # packed sequences, when they are padded
+            return axes_of_packed(tensor, [value.axes for value in running.inputs])
         value = self._tracked(tensor)
         if value is not None and value in running.made and not runs_own_forward(module):
             return value.axes  # propagated through the operators inside, which have no nodes
@@ -284,9 +290,9 @@ class Tracer(TorchFunctionMode):
 
     def _known_axes(self, tensor: TensorOrPacked) -> Axes:
         """Axes of an output tensor of a module with nodes inside: as they were propagated."""
-        if not isinstance(tensor, torch.Tensor):
-            return Axes(0, 2)
         value = self._tracked(tensor)
+        if not isinstance(tensor, torch.Tensor):
+            return axes_of_packed(tensor, [] if value is None else [value.axes])
         return value.axes if value is not None else axes_of_input(torch.Size(sizes_of(tensor)), self._instances)
 
     def _merge_into_single_node(self, key: str, children: set[str], running: RunningModule) -> None:
@@ -360,7 +366,8 @@ class Tracer(TorchFunctionMode):
         data = tensor if isinstance(tensor, torch.Tensor) else tensor.data
         if not isinstance(tensor, torch.Tensor):
             # Packed sequences are sorted by length, unless they came in that order.
-            axes = Axes(None, data.dim() - 1, gathered=tensor.sorted_indices is not None)
+            sorts = tensor.sorted_indices is not None
+            axes = Axes(None, data.dim() - 1, gathered=sorts or axes.gathered, rows=axes.rows)
         running.made.add(self._tracked_tensors.add(data, producer, axes))
 
     def _tracked(self, tensor: TensorOrPacked) -> TrackedTensor | None:
