@@ -52,17 +52,19 @@ class Specimen:
         ]
 
 
-def check_layers(directory: Path, specimen: Specimen, sizes: Sequence[int]) -> None:
-    """Holds what is logged of all modules in batches of these sizes, and of the default layers, against plain hooks, by id.
+def check_layers(directory: Path, specimen: Specimen, sizes: Sequence[int], *, default: bool = False) -> None:
+    """Holds what is logged of all modules in batches of these sizes against plain hooks, by id.
 
     Arguments:
         directory: for the runs.
         specimen: what is logged.
-        sizes: of the batches. The last is that of the default layers as well.
+        sizes: of the batches.
+        default: whether the default layers are logged as well, in batches of the last size.
     """
     alone = [outputs_of(specimen, [index]) for index in range(specimen.instances)]
     recordable = with_rows(specimen)
-    for size, layers in [*((size, ["*"]) for size in sizes), (sizes[-1], None)]:
+    passes: list[tuple[int, list[str] | None]] = [(size, ["*"]) for size in sizes]
+    for size, layers in [*passes, (sizes[-1], None)] if default else passes:
         snapshot = logged(directory / f"{size}-{layers}", specimen, size, layers)
         order = np.asarray(snapshot.instances["id"])
         assert sorted(order) == list(range(specimen.instances))

@@ -29,7 +29,7 @@ def test_how_many_there_are() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_sizes_that_differ(tmp_path: Path, name: str) -> None:
     """Padded texts; the last batch has one instance."""
-    check_layers(tmp_path, specimen(name, Sizes(), instances=11, length=7, padded=True), [5])
+    check_layers(tmp_path, specimen(name, Sizes(), instances=11, length=7, padded=True), [5], default=True)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

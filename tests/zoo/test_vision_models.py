@@ -22,7 +22,7 @@ def test_how_many_there_are() -> None:
 
 @pytest.mark.parametrize("name", VISION)
 def test_sizes_that_differ(tmp_path: Path, name: str) -> None:
-    check_layers(tmp_path, specimen(name, width=12, heads=3, side=10, instances=11), [5])
+    check_layers(tmp_path, specimen(name, width=12, heads=3, side=10, instances=11), [5], default=True)
 
 
 @pytest.mark.parametrize("name", VISION)

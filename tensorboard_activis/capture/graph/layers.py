@@ -312,6 +312,10 @@ def _no_match(view: _View, pattern: str) -> str:
     text = f"layers: {pattern!r} matches none of the model's {len(names)} layers."
     if near:
         text += f" Near: {', '.join(near)}."
+    if not modules:
+        operators = [node.key for node in view.nodes.values() if node.kind == "operator" and view.recordable(node)]
+        shown = ", ".join(repr(key) for key in operators[-10:]) or "neither do its operators"
+        return text + f" None of its modules gives a row per instance; operators that do: {shown}."
     if len(modules) <= 30:
         return text + f" Modules: {', '.join(modules)}. Operators are named like `module/relu`."
     return text + " layers=['*'] takes every module, and the logger's `layers` then lists the names."

@@ -94,9 +94,19 @@ def nested_tensors(value: Any, key_path: str = "") -> Iterator[tuple[str, Tensor
 
 
 def output_tensors(value: Any) -> list[tuple[str, TensorOrPacked]]:
-    """As `nested_tensors`, as a list; the key path of a single tensor is "", however it is nested."""
-    tensors = list(nested_tensors(value))
+    """As `nested_tensors`, as a list; the key path of a single tensor is "", however it is nested.
+
+    Within `torch.func.vmap` and `grad`, tensors are those inside of theirs, with all axes.
+    """
+    tensors = [(key_path, _transformed(tensor)) for key_path, tensor in nested_tensors(value)]
     return [("", tensors[0][1])] if len(tensors) == 1 else tensors
+
+
+def _transformed(tensor: TensorOrPacked) -> TensorOrPacked:
+    """The tensor that a transformation of `torch.func` works on; any other tensor itself."""
+    while isinstance(tensor, torch.Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
+    return tensor
 
 
 def argument_names(model: nn.Module, count: int) -> list[str]:
