@@ -58,7 +58,9 @@ class GraphBuilder:
             self._children[draft.parent].add(draft.key)
 
     def add_edge(self, source: str, target: str, shape: schema.Shape) -> None:
-        """Adds an edge: data of this shape flows from source to target."""
+        """Adds an edge: data of this shape flows from source to target; none if the source is "", which is no node."""
+        if not source:
+            return
         self._edges.setdefault((source, target), shape)
         self._touching[source].add((source, target))
         self._touching[target].add((source, target))

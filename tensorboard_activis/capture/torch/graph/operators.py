@@ -88,6 +88,11 @@ def is_counted(name: str) -> bool:
     return name not in _WITHOUT_NODE
 
 
+def takes_shape_only(name: str) -> bool:
+    """Whether the operator takes no values of its inputs, but only their shape: `zeros_like`, `new_zeros`."""
+    return name.endswith("_like") or name.startswith("new_")
+
+
 def has_no_node(name: str, outputs: Sequence[torch.Tensor]) -> bool:
     """Whether the operator gets no node. Operators with integer or boolean output do not either: it is no activation."""
     return name in _WITHOUT_NODE or not any(tensor.is_floating_point() or tensor.is_complex() for tensor in outputs)

@@ -25,9 +25,16 @@ from tensorboard_activis.capture.torch.graph.axes import (
 )
 from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
+from tensorboard_activis.capture.torch.graph.constants import Constants
 from tensorboard_activis.capture.torch.graph.indexing import axes_after_indexing
 from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, Recording, TensorLocation
-from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
+from tensorboard_activis.capture.torch.graph.operators import (
+    has_no_node,
+    is_counted,
+    operator_name,
+    takes_shape_only,
+)
+from tensorboard_activis.capture.torch.graph.products import axes_after_product
 from tensorboard_activis.capture.torch.graph.tracked import (
     RunningModule,
     TrackedTensor,
@@ -90,6 +97,7 @@ class Tracer(TorchFunctionMode):
         self._stack = CallStack()
         self._running: list[RunningModule] = []
         self._tracked_tensors = TrackedTensors()
+        self._constants = Constants(model)
         self._builder = GraphBuilder(self._modules_by_path)
         self._outputs: dict[str, LayerOutput] = {}
         # The thread of the pass that is recorded. A call of another thread may reach these hooks as well, also after the pass.
@@ -268,7 +276,7 @@ class Tracer(TorchFunctionMode):
             if is_port:
                 self._builder.add(DraftNode(key, frame.key, "output", "output", outputs=(shape,)))
             if is_single_node:
-                for source in running.inputs:
+                for source in running.inputs if value is not None or tensor not in self._constants else ():
                     self._builder.add_edge(
                         source.producer, key, self._shape_of(source.sizes, source.dtype, source.axes)
                     )
@@ -329,6 +337,8 @@ class Tracer(TorchFunctionMode):
             return
         no_node = has_no_node(name, [tensor for _, tensor in outputs])
         call_site = None if no_node else self._stack.operator(name)
+        if not inputs:
+            self._constants.add_result([args, kwargs], output)
         if not inputs or not self._running:
             return
         running = self._running[-1]
@@ -344,10 +354,13 @@ class Tracer(TorchFunctionMode):
         all_axes = []
         for _, tensor in outputs:
             axes = axes_after_indexing(name, args, kwargs, tensor.shape, axes_of, self._instances)
+            axes = axes or axes_after_product(name, args, axes_of)
             all_axes.append(axes or axes_after_operator(name, call, tensor.shape, input_axes, self._instances))
         if call_site is None:
+            values = () if takes_shape_only(name) else inputs
+            producer = next((value.producer for value in values if value.producer), "")
             for (_, tensor), axes in zip(outputs, all_axes, strict=True):
-                self._track(tensor, inputs[0].producer, axes, running)
+                self._track(tensor, producer, axes, running)
             return
         frame, ordinal = call_site
         key = self._builder.unused_key(f"{frame.key}/{name}")

@@ -21,7 +21,7 @@ class TrackedTensor:
     Attributes:
         reference: to the tensor, weak.
         sizes, dtype: of the tensor, as in `schema.Shape`.
-        producer: key of the node that made it.
+        producer: key of the node that made it; "" if only its shape depends on the input.
         axes: of the tensor.
     """
 
