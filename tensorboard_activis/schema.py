@@ -118,7 +118,7 @@ class Summary:
     max: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Layer:
     """A recorded layer: its description, its statistics and the activations of the sample, float16 [instances, neurons].
 
@@ -131,6 +131,29 @@ class Layer:
     nan: int = 0
     inf: int = 0
     clipped: int = 0
+
+    @property
+    def name(self) -> str:
+        """Key of the layer's node in the graph."""
+        return self.info.name
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return self.info.neurons
+
+    @property
+    def reducer(self) -> str:
+        """How one number per neuron and instance was made of the raw output; "none" if there was nothing to reduce."""
+        return self.info.reducer
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the raw output, -1 for the instances."""
+        return self.info.shape.sizes
+
+    def __repr__(self) -> str:
+        return f"Layer(name={self.name!r}, neurons={self.neurons}, reducer={self.reducer!r}, shape={self.shape})"
 
 
 @dataclass(frozen=True, slots=True)
