@@ -17,6 +17,7 @@ from flax import nnx
 from tensorboard_activis import schema
 from tensorboard_activis.capture.flax.capture import FlaxCapture
 from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.layer_table import Layers
 from tensorboard_activis.capture.logger import Logger
 from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
 from tensorboard_activis.capture.recorder import Recorder
@@ -43,7 +44,7 @@ class ActiVisLogger(Logger):
         texts: a function of a batch that returns one text, or a list of words, per instance.
 
     Attributes:
-        layers: the recorded layers, in the order in which they run.
+        layers: the recorded layers, in the order in which they run, a sequence; printed, a table of all that can be recorded.
         graph: the model's graph, as JAX traces it.
 
     Raises:
@@ -76,7 +77,7 @@ class ActiVisLogger(Logger):
 
         super().__init__(lambda: exclusively(prepare))
         self._progress = options["progress"]
-        self.layers: tuple[schema.LayerInfo, ...] = self._capture.layers
+        self.layers = Layers(self._capture.layers, self._capture.selection)
         self.graph: schema.Graph = self._capture.graph
 
     def log(self, step: int) -> None:

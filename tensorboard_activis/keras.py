@@ -16,11 +16,12 @@ from tensorboard_activis.capture.keras.capture import EvaluationData, KerasCaptu
 from tensorboard_activis.capture.keras.data.fitting import callers, fit_frame
 from tensorboard_activis.capture.keras.instances import Texts
 from tensorboard_activis.capture.keras.model.building import check_call, is_built
+from tensorboard_activis.capture.layer_table import Layers
 from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.errors import ConfigurationError, warn
-from tensorboard_activis.schema import Graph, LayerInfo
+from tensorboard_activis.schema import Graph
 
 __all__ = ["ActiVisCallback"]
 
@@ -58,7 +59,8 @@ class ActiVisCallback(keras.callbacks.Callback):
 
     Attributes:
         graph: the recorded graph of the model; None before there is a model.
-        layers: the recorded layers, in the order in which they run; empty before there is a model.
+        layers: the recorded layers, in the order in which they run, a sequence; printed, a table of all that can be recorded.
+            Empty before there is a model.
 
     Raises:
         ConfigurationError: an argument is wrong. Errors that depend on the model (layers that match nothing, a forward pass
@@ -177,9 +179,9 @@ class ActiVisCallback(keras.callbacks.Callback):
         return None if self._capture is None else self._capture.graph
 
     @property
-    def layers(self) -> tuple[LayerInfo, ...]:
-        """The recorded layers, in the order in which they run; empty before there is a model."""
-        return () if self._capture is None else self._capture.layers
+    def layers(self) -> Layers:
+        """The recorded layers, in the order in which they run; empty before there is a model. See `Layers`."""
+        return Layers() if self._capture is None else Layers(self._capture.layers, self._capture.selection)
 
     def close(self) -> None:
         """Closes the files and releases the directory for another callback; may be called twice. `log` opens them again.

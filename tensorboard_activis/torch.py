@@ -23,6 +23,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import OtherProcessError
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.isolation.exclusive import exclusively
+from tensorboard_activis.capture.layer_table import Layers
 from tensorboard_activis.capture.logger import Logger
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
 from tensorboard_activis.capture.options import LoggerOptions, RecorderOptions, options_of, with_options
@@ -60,7 +61,8 @@ class ActiVisLogger(Logger):
             False: this process logs alone, on its own data.
 
     Attributes:
-        layers: the recorded layers, in the order in which they run; without `data` empty before the first watched pass.
+        layers: the recorded layers, in the order in which they run, a sequence; printed, a table of all that can be recorded.
+            Without `data` empty before the first watched pass.
 
     Raises:
         ConfigurationError: an argument is wrong, or does not fit the model or the data. Raised before training, never by `log`.
@@ -94,8 +96,8 @@ class ActiVisLogger(Logger):
             raise ConfigurationError(str(error)) from error
 
     @property
-    def layers(self) -> tuple[schema.LayerInfo, ...]:
-        return self._capture.recorded.layers
+    def layers(self) -> Layers:
+        return Layers(self._capture.recorded.layers, self._capture.recorded.selection)
 
     @property
     def graph(self) -> schema.Graph:

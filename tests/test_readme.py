@@ -140,6 +140,35 @@ def test_torch_example_logs_what_the_reading_example_reads(somewhere: Path):
     assert read["layer"] == "2"
 
 
+def test_the_table_of_layers_is_what_is_printed(somewhere: Path):
+    import torch
+    from torch import nn
+
+    from tensorboard_activis.torch import ActiVisLogger
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(1, 8, 3, padding=1)
+            self.relu = nn.ReLU()
+            self.blocks = nn.Sequential(
+                *[nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()) for _ in range(2)],
+            )
+            self.fc = nn.Linear(8, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.fc(self.blocks(self.relu(self.stem(x))).mean((2, 3)))
+            return logits
+
+    (shown,) = re.findall(r"^    name  .*\n(?:    .+\n)+", README, re.M)
+    data = torch.rand(20, 1, 12, 12)
+    with ActiVisLogger("logs/run1", Network(), data, task="none") as activis:
+        assert [line.strip() for line in shown.splitlines()] == repr(activis.layers).splitlines()
+    with ActiVisLogger("logs/run2", Network(), data, task="none", layers=["blocks.*", "fc"]) as activis:
+        named = [layer.name for layer in activis.layers]
+    assert named == ["blocks.0", "blocks.0.0", "blocks.0.1", "blocks.1", "blocks.1.0", "blocks.1.1", "fc"]
+
+
 def test_flax_example_logs(somewhere: Path):
     from flax import nnx
 

@@ -106,7 +106,7 @@ def cases() -> dict[str, Case]:
             {"input_ids": whole(17, 6)},
             None,
             ["tokens", "blocks.0.qkv", "blocks.0.mlp.1", "blocks.1", "norm", "head"],
-            ["tokens", "blocks.0", "blocks.1", "head"],
+            ["tokens", "blocks.0", "blocks.1", "norm", "head"],
         ),
         "tagger": Case(
             Tagger,
@@ -121,21 +121,21 @@ def cases() -> dict[str, Case]:
             {"x": normal(7)},
             whole(CLASSES),
             ["stem", "/relu", "router", "/softmax", "/add", "head"],
-            ["stem", "router", "head"],
+            ["/relu", "router", "head"],
         ),
         "towers": Case(
             Towers,
             {"user": normal(5), "item": whole(11)},
             normal(),
             ["user.0", "user.1", "user.2", "item.0", "item.2", "/mul"],
-            ["user.0", "item.1", "/sum"],
+            ["user.1", "user.2", "item.1", "item.2", "/sum"],
         ),
         "mlp": Case(
             lambda: perceptron(features=5, width=7, layers=2, classes=CLASSES),
             {"input": normal(5)},
             whole(CLASSES),
             ["0", "1", "2", "3", "4"],
-            ["0", "2", "4"],
+            ["1", "3", "4"],
         ),
     }
 

@@ -2,8 +2,6 @@
 
 import os
 
-import numpy as np
-
 from tensorboard_activis import schema
 from tensorboard_activis.query.snapshot import Snapshot
 from tensorboard_activis.read import run
@@ -36,10 +34,6 @@ class Run(run.Run):
         snapshot = super().snapshot(step)
         assert isinstance(snapshot, Snapshot)
         return snapshot
-
-    def where(self, expression: str) -> np.ndarray:
-        """For which of the kept instances an expression is true at the latest step: bool [instances]; see `Snapshot.where`."""
-        return self.latest.where(expression)
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

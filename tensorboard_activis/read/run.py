@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import numpy as np
+
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.blobs import Blobs, read_blobs
 from tensorboard_activis.errors import NotFoundError, UnreadableError, warn
@@ -108,6 +110,10 @@ class Run:
             steps = ", ".join(map(str, self.steps[:20])) + (", …" if len(self.steps) > 20 else "")
             raise NotFoundError(f"Nothing was logged at step {shown_step(number)}. There are: {steps or 'none'}.")
         return self._snapshots[number]
+
+    def where(self, expression: str) -> np.ndarray:
+        """For which of the kept instances an expression is true at the latest step; see `SnapshotReader.where`."""
+        return self.latest.where(expression)
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

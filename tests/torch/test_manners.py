@@ -96,7 +96,7 @@ def test_a_lazy_model_is_initialised_by_training_alone(tmp_path: Path, data: tup
         assert isinstance(model[1].weight, nn.UninitializedParameter)
         model(data[0])
         logger.log(1)
-    assert open_run(tmp_path).snapshot(1).layers["1"].info.neurons == 5
+    assert open_run(tmp_path).snapshot(1).layers["2"].neurons == 5
 
 
 def test_parameters_are_not_kept_in_a_graph(tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]) -> None:

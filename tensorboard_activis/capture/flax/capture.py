@@ -40,7 +40,7 @@ class FlaxCapture:
 
     Attributes:
         graph: the model's graph.
-        layers: whose activations are recorded.
+        layers, selection: whose activations are recorded, and what they were selected from.
         probabilities: whether the model's outputs are probabilities; None if its graph does not show it.
         first: what the first batch gives, for a check before training.
 
@@ -70,7 +70,8 @@ class FlaxCapture:
         if first is None:
             raise ConfigurationError("data is empty; there must be at least one instance to evaluate the model on.")
         self.graph = self._recorded(first)
-        names = choose(self.graph, options["layers"])
+        self.selection = choose(self.graph, options["layers"])
+        names = self.selection.names
         self._reducers = layer_reducers(self.graph, names, options["reducer"])
         nodes, feeding = {node.key: node for node in self.graph.nodes}, feed_relu(self.graph, names)
         self.layers = tuple(layer_info(nodes[name], self._reducers[name], feeds_relu=name in feeding) for name in names)
@@ -118,7 +119,7 @@ class FlaxCapture:
         for batch in random_stream.each(with_bar(self._data, progress)):
             add(batch, reader)
         reader.end()
-        notes = absent_layers(absent, len(self.layers), evaluated)
+        notes = [*self.selection.notes, *absent_layers(absent, len(self.layers), evaluated)]
         reader = self._instances.begin(pinned=True)
         for batch in random_stream.each(self._pinned or ()):
             add(batch, reader, pinned=True)

@@ -29,7 +29,7 @@ from tensorboard_activis.capture.keras.instances import (
 from tensorboard_activis.capture.keras.metrics import EvaluationPass, ScoredForward
 from tensorboard_activis.capture.keras.model.building import build, is_built
 from tensorboard_activis.capture.keras.model.states import backend_variables_restored
-from tensorboard_activis.capture.keras.targets import targets
+from tensorboard_activis.capture.keras.targets import select, targets
 from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.tasks.labels import Labels
@@ -114,6 +114,7 @@ class KerasCapture:
         model: the Keras model.
         graph: its graph.
         layers: the recorded layers, in the order in which they run.
+        selection: what they were selected from.
         probabilities: whether the model's outputs are probabilities; None if the graph does not show it.
         first: what the first batch gives, for a check before training.
         results: loss and metrics of the last pass, by name; empty without `logs`.
@@ -150,7 +151,8 @@ class KerasCapture:
             if not is_built(model):
                 build(model, first.inputs)
             recording = record_graph(model, specs, first.inputs)
-            chosen = targets(recording, options["layers"], options["reducer"])
+            self.selection = select(recording, options["layers"])
+            chosen = targets(recording, self.selection.names, options["reducer"])
             self.forward = Forward(model, chosen, specs, eager=recording.graph.origin == "tree")
         except ConfigurationError:
             raise
@@ -202,7 +204,7 @@ class KerasCapture:
 
         random_stream = RandomStream(self._data.loaders)
         exclusively(lambda: within(passes, backend_variables_restored(self.model)))
-        return self._instances.score.notes
+        return [*self.selection.notes, *self._instances.score.notes]
 
     def _add(
         self,

@@ -1,9 +1,9 @@
 """Selects the layers of a Keras model to capture, and the reducer of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tensorboard_activis.capture.graph.layers import choose, feed_relu
+from tensorboard_activis.capture.graph.layers import Selection, choose, feed_relu
 from tensorboard_activis.capture.keras.graph.recording import Recording
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, reducer_name
 from tensorboard_activis.errors import ConfigurationError
@@ -20,23 +20,18 @@ class Target:
 
 
 def targets(
-    recording: Recording, layers: Sequence[str] | None, reducer: Reducer | Mapping[str, Reducer] | None = None
+    recording: Recording, names: Sequence[str], reducer: Reducer | Mapping[str, Reducer] | None = None
 ) -> list[Target]:
-    """Selects the layers to record.
+    """What is captured of the layers.
 
     Arguments:
-        layers: names or globs; None: a default selection.
+        names: keys of the layers.
         reducer: one for all layers, or a mapping by name or glob; None: the mean.
 
     Raises:
-        ConfigurationError: `layers` matches nothing, or a layer whose output cannot be captured or has an open number of neurons.
+        ConfigurationError: the output of a layer cannot be captured or has an open number of neurons.
     """
     nodes = {node.key: node for node in recording.graph.nodes}
-    names = _chosen_names(recording, layers)
-    if layers is None:
-        # A replay only for layers that the user named.
-        observable = [name for name in names if name in recording.observable and name not in recording.replayed]
-        names = observable if len(observable) == len(names) else [*observable, ""]
     reducers = layer_reducers(recording.graph, names, reducer)
     feeding = feed_relu(recording.graph, names)
     chosen = []
@@ -59,9 +54,31 @@ def targets(
     return chosen
 
 
-def _chosen_names(recording: Recording, layers: Sequence[str] | None) -> list[str]:
+def select(recording: Recording, layers: Sequence[str] | None) -> Selection:
+    """Selects the layers to record.
+
+    Arguments:
+        layers: names or globs; None: a default selection.
+
+    Raises:
+        ConfigurationError: `layers` matches nothing.
+    """
+    selection = _chosen(recording, layers)
+    if layers is not None:
+        return selection
+    # A replay only for layers that the user named.
+    names = [name for name in selection.names if name in recording.observable and name not in recording.replayed]
+    return selection if len(names) == len(selection.names) else replace(selection, names=[*names, ""])
+
+
+def _chosen(recording: Recording, layers: Sequence[str] | None) -> Selection:
+    widths = {
+        node.key: node.outputs[0].sizes[recording.axes[node.key] + 1]
+        for node in recording.graph.nodes
+        if node.key in recording.axes and len(node.outputs[0].sizes) > 1
+    }
     try:
-        return choose(recording.graph, layers)
+        return choose(recording.graph, layers, widths)
     except ConfigurationError as error:
         operators = recording.graph.origin in ("recorded", "tree") and any("/" in name for name in layers or ())
         if not operators:

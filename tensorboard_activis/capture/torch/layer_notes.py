@@ -39,5 +39,5 @@ def layer_notes(
         for name, count in totals.items()
         if name in failures and count < counts[0]
     ]
-    left_out = [recorded.left_out] if recorded.left_out else []
+    left_out = recorded.selection.notes if recorded.selection is not None else []
     return [*left_out, *absent_layers(totals, len(names), counts[0], failures), *partly]

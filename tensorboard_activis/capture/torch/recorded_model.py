@@ -11,7 +11,7 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
-from tensorboard_activis.capture.graph.layers import choose, feed_relu, unrecordable
+from tensorboard_activis.capture.graph.layers import Selection, choose, feed_relu
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, likely_reducer, reducer_name
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
 from tensorboard_activis.capture.torch.graph.axes import Axes
@@ -56,7 +56,7 @@ class RecordedModel:
         module: the user's own model, unwrapped.
         sharded: whether its parameters are spread over several processes.
         layers: whose activations are recorded; empty before the graph is recorded.
-        left_out: which layers a glob of the user matches that cannot be recorded, in words; "" if none.
+        selection: what these were selected from; None before.
 
     Raises:
         ConfigurationError: the model cannot be recorded, or an argument is wrong.
@@ -96,7 +96,7 @@ class RecordedModel:
         self._layer_outputs: dict[str, LayerOutput] = {}
         self._reducers: dict[str, Reducer] = {}
         self.layers: tuple[schema.LayerInfo, ...] = ()
-        self.left_out = ""
+        self.selection: Selection | None = None
 
     @property
     def is_recorded(self) -> bool:
@@ -211,11 +211,8 @@ class RecordedModel:
 
     def decide(self, recording: Recording, exported: schema.Graph | None = None) -> Mapping[str, Reducer]:
         """Decides the layers by a recorded pass; returns their reducers, by name."""
-        names = choose(recording.graph, self._chosen)
-        left_out = unrecordable(recording.graph, self._chosen)
-        if left_out:
-            shown = ", ".join(left_out[:10]) + (", …" if len(left_out) > 10 else "")
-            self.left_out = f"Left out, because they did not run or their outputs have no row per instance: {shown}."
+        self.selection = self._select(recording)
+        names = self.selection.names
         reducers = layer_reducers(recording.graph, names, self.reducer)
         layer_outputs = recording.layer_outputs
         self._layer_outputs = {name: layer_outputs[name] for name in names}
@@ -226,9 +223,13 @@ class RecordedModel:
         self._execution_paths = ExecutionPaths(graph, recording.calls if exported is None else None)
         return self._reducers
 
+    def _select(self, recording: Recording) -> Selection:
+        widths = {key: output.neurons for key, output in recording.layer_outputs.items()}
+        return choose(recording.graph, self._chosen, widths)
+
     def _exported(self, recording: Recording, batch: Batch) -> schema.Graph:
         """The graph that torch.export makes of the model; the recorded graph, with a warning, if torch.export fails."""
-        names = choose(recording.graph, self._chosen)
+        names = self._select(recording).names
         try:
             return exported_graph(self.initialized(), batch.args, batch.kwargs, batch.instances, recording, names)
         except Exception as error:

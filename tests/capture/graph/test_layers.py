@@ -1,10 +1,12 @@
 """The selection of layers, on graphs written by hand: no framework is needed."""
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
-from tensorboard_activis.capture.graph.layers import MOST_LAYERS, choose, feed_relu
+from tensorboard_activis.capture.graph.default_layers import MOST_LAYERS, MOST_NEURONS
+from tensorboard_activis.capture.graph.layers import choose, feed_relu
 from tensorboard_activis.errors import ConfigurationError
 from tensorboard_activis.schema import Edge, Graph, Node, Shape
 
@@ -27,6 +29,10 @@ def graph(*nodes: Node, flow: str = "") -> Graph:
     keys = flow.split()
     edges = tuple(Edge(source, target, SHAPE) for source, target in itertools.pairwise(keys))
     return Graph("torch", "Net", (node("", "Net"), node("/input", "input"), *nodes, node("/output", "output")), edges)
+
+
+def names(graph: Graph, layers: Sequence[str] | None) -> list[str]:
+    return choose(graph, layers).names
 
 
 LENET = graph(
@@ -61,19 +67,20 @@ RESNET = graph(
 )
 
 
-def test_functional_activations_leave_the_weighted_layers_and_the_logits() -> None:
-    assert choose(LENET, None) == ["conv1", "fc1", "fc2"]
+def test_layers_with_weights_are_recorded_after_their_activation() -> None:
+    assert names(LENET, None) == ["/relu", "/relu_1", "fc2"]
 
 
 def test_blocks_stand_for_their_inside() -> None:
-    assert choose(RESNET, None) == ["relu", "layer1.0", "layer1.1", "fc"]
+    assert names(RESNET, None) == ["relu", "layer1.0", "layer1.1", "fc"]
 
 
 def test_blocks_of_sequentials() -> None:
     keys = ["a", "b"]
     inner = [n for key in keys for n in (node(f"features.{key}", "Sequential"), node(f"features.{key}.conv", "Conv2d"))]
-    found = graph(node("features", "Sequential"), *inner, node("fc", "Linear"), flow="/input fc /output")
-    assert choose(found, None) == ["features.a", "features.b", "fc"]
+    flow = "/input features.a.conv features.b.conv fc /output"
+    found = graph(node("features", "Sequential"), *inner, node("fc", "Linear"), flow=flow)
+    assert names(found, None) == ["features.a", "features.b", "fc"]
 
 
 def test_a_row_of_rows_counts_by_its_rows() -> None:
@@ -87,7 +94,7 @@ def test_a_row_of_rows_counts_by_its_rows() -> None:
         )
     ]
     found = graph(node("stages", "Sequential"), *inner)
-    assert choose(found, None) == ["stages.0.0", "stages.1.0"]
+    assert names(found, None) == ["stages.0.0", "stages.1.0"]
 
 
 def test_activations_of_keras_layers_count() -> None:
@@ -98,27 +105,27 @@ def test_activations_of_keras_layers_count() -> None:
         node("dense_1", "Dense", activation="softmax"),
         flow="/input conv2d max_pooling2d dense dense_1 /output",
     )
-    assert choose(found, None) == ["conv2d", "dense", "dense_1"]
+    assert names(found, None) == ["conv2d", "dense", "dense_1"]
 
 
 def test_the_first_part_with_instances_stands_for_a_node() -> None:
     found = graph(node("lstm", "LSTM", outputs=(SHAPE, SHAPE)), node("lstm[0]", "output"), node("lstm[1][0]", "output"))
-    assert choose(found, None) == ["lstm[0]"]
-    assert choose(found, ["lstm"]) == ["lstm[0]"]
-    assert choose(found, ["lstm[1][0]"]) == ["lstm[1][0]"]
-    assert choose(found, ["lstm[*"]) == ["lstm[0]", "lstm[1][0]"]
+    assert names(found, None) == ["lstm[0]"]
+    assert names(found, ["lstm"]) == ["lstm[0]"]
+    assert names(found, ["lstm[1][0]"]) == ["lstm[1][0]"]
+    assert names(found, ["lstm[*"]) == ["lstm[0]", "lstm[1][0]"]
 
 
 def test_outputs_without_instances_are_left_out() -> None:
     found = graph(node("positions", "Embedding", outputs=(Shape((9, 5)),)), node("tokens", "Embedding"))
-    assert choose(found, None) == ["tokens"]
+    assert names(found, None) == ["tokens"]
     with pytest.raises(ConfigurationError, match=r"'positions' \(Embedding\) gives \[\(9, 5\)\], which has no axis"):
-        choose(found, ["positions"])
+        names(found, ["positions"])
 
 
 def test_too_many_are_spread_evenly() -> None:
     many = graph(*[node(f"act{index}", "ReLU") for index in range(200)], node("fc", "Linear"), flow="act199 fc /output")
-    chosen = choose(many, None)
+    chosen = names(many, None)
     assert len(chosen) == MOST_LAYERS
     assert chosen[0] == "act0"
     assert chosen[-2:] == ["act199", "fc"]
@@ -132,11 +139,11 @@ def test_several_outputs_named_logits_first() -> None:
     )
     edges = (Edge("head", "/output[logits]", SHAPE), Edge("pool", "/output[states]", SHAPE))
     found = Graph("torch", "Net", ends.nodes[:-1] + extra, edges)
-    assert "head" in choose(found, None)
+    assert "head" in names(found, None)
 
 
 def test_names_and_globs() -> None:
-    assert choose(RESNET, ["layer1.*"]) == [
+    assert names(RESNET, ["layer1.*"]) == [
         "layer1.0",
         "layer1.0.conv",
         "layer1.0.relu",
@@ -144,23 +151,23 @@ def test_names_and_globs() -> None:
         "layer1.1.conv",
         "layer1.1.relu",
     ]
-    assert choose(RESNET, ["layer1.?/*"]) == ["layer1.0/add", "layer1.1/add"]
-    assert choose(RESNET, ["fc", "conv1"]) == ["conv1", "fc"]  # in the order in which they run
-    assert choose(RESNET, ["layer1.[0].conv"]) == ["layer1.0.conv"]
-    assert choose(RESNET, ["fc[0]"]) == ["fc"]
-    assert choose(RESNET, [""]) == [""]
+    assert names(RESNET, ["layer1.?/*"]) == ["layer1.0/add", "layer1.1/add"]
+    assert names(RESNET, ["fc", "conv1"]) == ["conv1", "fc"]  # in the order in which they run
+    assert names(RESNET, ["layer1.[0].conv"]) == ["layer1.0.conv"]
+    assert names(RESNET, ["fc[0]"]) == ["fc"]
+    assert names(RESNET, [""]) == [""]
 
 
 def test_what_matches_nothing_lists_near_names() -> None:
     with pytest.raises(
         ConfigurationError, match=r"'Layer1.0.conf' matches none .* Near: layer1.0.conv, .*Modules: conv1"
     ):
-        choose(RESNET, ["Layer1.0.conf"])
+        names(RESNET, ["Layer1.0.conf"])
     with pytest.raises(ConfigurationError, match=r"Near: .*layer1.0.conv"):
-        choose(RESNET, ["stage9.conv"])
+        names(RESNET, ["stage9.conv"])
     many = graph(*[node(f"act{index}", "ReLU") for index in range(50)])
     with pytest.raises(ConfigurationError, match=r"layers=\['\*'\] takes every module"):
-        choose(many, ["xyz"])
+        names(many, ["xyz"])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +182,7 @@ def test_what_matches_nothing_lists_near_names() -> None:
 )
 def test_what_cannot_be_recorded_is_refused(layers: list[str], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        choose(LENET, layers)
+        names(LENET, layers)
 
 
 def test_feeding_a_relu() -> None:
@@ -196,24 +203,184 @@ def test_feeding_a_relu_from_inside_a_block() -> None:
     assert "block" in feed_relu(found, ["block"])
 
 
-def test_a_dense_layer_is_named_rather_than_its_activation() -> None:
+def test_layers_without_an_activation_stand_beside_those_with_one() -> None:
     found = graph(
         node("conv", "Conv2d"),
         node("relu1", "ReLU"),
         node("fc1", "Linear"),
         node("relu2", "ReLU"),
+        node("latent", "Linear"),
         node("fc2", "Linear"),
-        flow="/input conv relu1 fc1 relu2 fc2 /output",
+        flow="/input conv relu1 fc1 relu2 latent fc2 /output",
     )
-    assert choose(found, None) == ["relu1", "fc1", "fc2"]
+    assert names(found, None) == ["relu1", "relu2", "latent", "fc2"]
 
 
 def test_many_of_a_kind_are_blocks_without_a_list() -> None:
     inner = [n for index in range(4) for n in (node(f"mix{index}", "Mix"), node(f"mix{index}.conv", "Conv2d"))]
-    assert choose(graph(*inner, node("fc", "Linear"), flow="mix3.conv fc /output"), None) == [
+    assert names(graph(*inner, node("fc", "Linear"), flow="mix3.conv fc /output"), None) == [
         "mix0",
         "mix1",
         "mix2",
         "mix3",
         "fc",
     ]
+
+
+def stage_of(stage: str, blocks: int) -> list[Node]:
+    """A stage with a list of blocks, each of two convolutions in a list."""
+    return [
+        node(stage, "Stage"),
+        node(f"{stage}.layers", "ModuleList"),
+        *[
+            inner
+            for index in range(blocks)
+            for inner in (
+                node(f"{stage}.layers.{index}", "Block"),
+                node(f"{stage}.layers.{index}.conv", "Conv2d"),
+                node(f"{stage}.layers.{index}/add", "add"),
+            )
+        ],
+    ]
+
+
+def test_of_stages_the_blocks_are_recorded_also_where_there_is_one() -> None:
+    stages = [node("stages", "ModuleList"), *stage_of("stages.0", 1), *stage_of("stages.1", 2)]
+    flow = (
+        "/input stages.0.layers.0.conv stages.0.layers.0/add stages.1.layers.0.conv stages.1.layers.0/add "
+        "stages.1.layers.1.conv stages.1.layers.1/add fc /output"
+    )
+    expected = ["stages.0.layers.0", "stages.1.layers.0", "stages.1.layers.1", "fc"]
+    assert names(graph(*stages, node("fc", "Linear"), flow=flow), None) == expected
+
+
+def test_a_stage_whose_input_leads_around_its_blocks_is_a_block() -> None:
+    inner = [part for index in (0, 1) for part in (*stage_of(f"stages.{index}", 2), node(f"stages.{index}/cat", "cat"))]
+    found = graph(
+        node("stages", "ModuleList"),
+        *inner,
+        node("fc", "Linear"),
+        flow="/input stages.0.layers.0.conv stages.0.layers.0/add stages.0.layers.1.conv stages.0.layers.1/add stages.0/cat "
+        "stages.1.layers.0.conv stages.1.layers.0/add stages.1.layers.1.conv stages.1.layers.1/add stages.1/cat fc /output",
+    )
+    around = (Edge("/input", "stages.0/cat", SHAPE), Edge("stages.0/cat", "stages.1/cat", SHAPE))
+    found = Graph("torch", "Net", found.nodes, found.edges + around)
+    assert names(found, None) == ["stages.0", "stages.1", "fc"]
+
+
+def test_modules_side_by_side_are_no_blocks() -> None:
+    branches = [n for index in range(4) for n in (node(f"b{index}", "Conv"), node(f"b{index}.linear", "Linear"))]
+    found = graph(*branches, node("/cat", "cat"), node("fc", "Linear"), flow="/cat fc /output")
+    sides = tuple(
+        edge
+        for index in range(4)
+        for edge in (Edge("/input", f"b{index}.linear", SHAPE), Edge(f"b{index}.linear", "/cat", SHAPE))
+    )
+    found = Graph("torch", "Net", found.nodes, found.edges + sides)
+    assert names(found, None) == ["b0.linear", "b1.linear", "b2.linear", "b3.linear", "fc"]
+
+
+def test_all_blocks_are_recorded_whatever_their_number() -> None:
+    count = 2 * MOST_LAYERS
+    inner = [n for index in range(count) for n in (node(f"h.{index}", "Block"), node(f"h.{index}.fc", "Linear"))]
+    flow = f"/input wte {' '.join(f'h.{index}.fc' for index in range(count))} ln head /output"
+    found = graph(
+        node("wte", "Embedding"),
+        node("h", "ModuleList"),
+        *inner,
+        node("ln", "LayerNorm"),
+        node("head", "Linear"),
+        flow=flow,
+    )
+    assert names(found, None) == ["wte", *(f"h.{index}" for index in range(count)), "ln", "head"]
+
+
+def test_of_a_cell_that_runs_many_times_the_last_call_is_recorded() -> None:
+    calls = ["cell", *(f"cell@{call}" for call in range(1, 9))]
+    found = graph(
+        *(node(key, "GRUCell", calls=9) for key in calls),
+        node("fc", "Linear"),
+        flow=f"/input {' '.join(calls)} fc /output",
+    )
+    assert names(found, None) == ["cell@8", "fc"]
+
+
+def test_what_does_not_depend_on_the_input_is_no_layer() -> None:
+    found = graph(
+        node("tokens", "Embedding"),
+        node("positions", "Embedding"),
+        node("/add", "add"),
+        flow="/input tokens /add /output",
+    )
+    found = Graph("torch", "Net", found.nodes, (*found.edges, Edge("positions", "/add", SHAPE)))
+    assert names(found, None) == ["tokens", "/add"]
+    assert names(found, ["positions"]) == ["positions"]
+
+
+def test_no_output_is_recorded_twice() -> None:
+    found = graph(
+        node("fc", "Linear"),
+        node("relu", "ReLU"),
+        node("drop", "Dropout"),
+        node("head", "Identity"),
+        flow="/input fc relu drop head /output",
+    )
+    assert names(found, None) == ["relu"]
+
+
+def test_layers_of_very_many_neurons_are_left_out_with_a_note() -> None:
+    found = graph(node("fc", "Linear"), node("head", "Linear"), flow="/input fc head /output")
+    selection = choose(found, None, {"fc": MOST_NEURONS, "head": MOST_NEURONS + 1})
+    assert selection.names == ["fc"]
+    assert selection.notes == [
+        "Left out, because they have more than 8,192 neurons and layers= does not name them: head (8,193)."
+    ]
+    assert choose(found, ["head"], {"head": MOST_NEURONS + 1}).notes == []
+    alone = choose(found, None, {"fc": 9000, "head": 9000})  # else nothing would be left
+    assert (alone.names, alone.notes) == (["fc", "head"], [])
+
+
+def test_blocks_that_are_not_called_themselves_are_recorded_where_they_end() -> None:
+    inner = [
+        n
+        for index in (0, 1)
+        for n in (
+            node(f"h.{index}", "Block", outputs=()),
+            node(f"h.{index}.out", "Output"),
+            node(f"h.{index}.out.dense", "Linear"),
+            node(f"h.{index}.out.norm", "LayerNorm"),
+        )
+    ]
+    flow = "/input h.0.out.dense h.0.out.norm h.1.out.dense h.1.out.norm fc /output"
+    found = graph(node("h", "ModuleList"), *inner, node("fc", "Linear"), flow=flow)
+    assert names(found, None) == ["h.0.out", "h.1.out", "fc"]
+
+
+def test_blocks_of_different_types_in_a_list() -> None:
+    inner = [
+        n
+        for index, kind in enumerate(["Dense", "Sparse"])
+        for n in (node(f"h.{index}", kind), node(f"h.{index}.fc", "Linear"))
+    ]
+    found = graph(node("h", "ModuleList"), *inner, node("fc", "Linear"), flow="/input h.0.fc h.1.fc fc /output")
+    assert names(found, None) == ["h.0", "h.1", "fc"]
+
+
+def test_a_model_that_ends_in_an_operator_gives_what_enters_it_too() -> None:
+    found = graph(node("user", "Linear"), node("item", "Linear"), node("/mul", "mul"), flow="/input user /mul /output")
+    found = Graph(
+        "torch", "Net", found.nodes, (*found.edges, Edge("/input", "item", SHAPE), Edge("item", "/mul", SHAPE))
+    )
+    assert names(found, None) == ["user", "item", "/mul"]
+
+
+def test_all_outputs_are_recorded() -> None:
+    keys = ["mean", "deviation"]
+    ends = tuple(Node(f"/output[{key}]", "", "output", key, "output", (SHAPE,)) for key in keys)
+    found = graph(node("fc", "Linear"), *(node(key, "Normal") for key in keys))
+    edges = tuple(
+        edge
+        for key in keys
+        for edge in (Edge("fc", key, SHAPE), Edge(key, f"/output[{key}]", SHAPE), Edge("/input", "fc", SHAPE))
+    )
+    assert names(Graph("torch", "Net", found.nodes[:-1] + ends, edges), None) == ["fc", "mean", "deviation"]

@@ -8,7 +8,7 @@ from keras import layers, ops
 from tensorboard_activis.capture.keras.data.batches import as_array
 from tensorboard_activis.capture.keras.forward import Forward
 from tensorboard_activis.capture.keras.graph.recording import record_graph
-from tensorboard_activis.capture.keras.targets import targets
+from tensorboard_activis.capture.keras.targets import select, targets
 from tensorboard_activis.errors import ConfigurationError
 
 RANDOM = np.random.default_rng(0)
@@ -20,7 +20,8 @@ def inputs_of(model: keras.Model):
 
 def forward_of(model: keras.Model, names, specs=None, **options) -> Forward:
     specs = inputs_of(model) if specs is None else specs
-    return Forward(model, targets(record_graph(model, specs), names, **options), specs)
+    recording = record_graph(model, specs)
+    return Forward(model, targets(recording, select(recording, names).names, **options), specs)
 
 
 def predicted(inputs, tensors, x):
@@ -157,7 +158,7 @@ def test_subclassed_layers_are_captured_by_path():
     np.testing.assert_allclose(activations["one.inner@1"], values(one.inner(two(first))), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outputs, values(one(two(first))), rtol=1e-5, atol=1e-6)
     # By default the model's own output stands in for an operator that cannot be seen.
-    assert "" in [target.info.name for target in targets(record_graph(model, specs), None)]
+    assert "" in select(record_graph(model, specs), None).names
 
 
 def test_one_trace_serves_every_call_and_every_batch_size():

@@ -8,14 +8,15 @@ from keras import layers, ops
 from tensorboard_activis.capture.keras.data.batches import as_array
 from tensorboard_activis.capture.keras.forward import Forward
 from tensorboard_activis.capture.keras.graph.recording import record_graph
-from tensorboard_activis.capture.keras.targets import targets
+from tensorboard_activis.capture.keras.targets import select, targets
 from tensorboard_activis.errors import ConfigurationError
 
 RANDOM = np.random.default_rng(0)
 
 
 def forward_of(model: keras.Model, names, specs, **options) -> Forward:
-    return Forward(model, targets(record_graph(model, specs), names, **options), specs)
+    recording = record_graph(model, specs)
+    return Forward(model, targets(recording, select(recording, names).names, **options), specs)
 
 
 class Residual(layers.Layer):

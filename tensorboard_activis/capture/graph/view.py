@@ -1,0 +1,138 @@
+"""A model's graph with indices, for those who look for layers in it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from tensorboard_activis import schema
+
+#: These list modules; their order is all that they add.
+LISTS = {"Sequential", "ModuleList", "ModuleDict", "List"}
+
+
+class GraphView:
+    """A graph with its nodes by key, the children of each, and the flow between its operations.
+
+    An *operation* is what a person sees as one: a module that contains no modules, with the operators inside it and the parts of
+    its output, or an operator between such modules.
+
+    Arguments:
+        graph: the model's.
+        widths: number of neurons of each output, by key; where it is missing, it is taken to be the last size.
+    """
+
+    def __init__(self, graph: schema.Graph, widths: Mapping[str, int] | None = None) -> None:
+        self.nodes = {node.key: node for node in graph.nodes}
+        self._edges = graph.edges
+        self._widths = widths or {}
+        self.children: dict[str, list[schema.Node]] = defaultdict(list)
+        for node in graph.nodes:
+            if node.parent is not None:
+                self.children[node.parent].append(node)
+
+    def parts(self, node: schema.Node) -> list[schema.Node]:
+        """The outputs of the node that are nodes themselves (`lstm[0]`)."""
+        return [child for child in self.children[node.key] if child.kind == "output" and node.key]
+
+    def modules(self, key: str) -> list[schema.Node]:
+        """The modules in a module that ran."""
+        return [child for child in self.children[key] if child.kind == "module" and child.calls]
+
+    def is_composite(self, node: schema.Node) -> bool:
+        """Whether it is a module that contains modules."""
+        return node.kind == "module" and bool(node.calls) and bool(self.modules(node.key))
+
+    def is_group(self, node: schema.Node) -> bool:
+        """Whether the node contains modules or operators."""
+        return any(child.kind != "output" and child.calls for child in self.children[node.key])
+
+    def recordable(self, node: schema.Node) -> list[str]:
+        """Keys under which the node's output is recorded: its own, that of its first part with an axis of instances, or none."""
+        if node.kind == "input" or not node.calls or (node.kind == "output" and node.parent == ""):
+            return []
+        for candidate in self.parts(node) or [node]:
+            if candidate.outputs and _has_instances(candidate.outputs[0]):
+                return [candidate.key]
+        return []
+
+    def width(self, key: str) -> int:
+        """Number of neurons of an output; 0 if it is not known."""
+        if key in self._widths:
+            return self._widths[key]
+        outputs = self.nodes[key].outputs
+        return outputs[0].sizes[-1] if outputs and len(outputs[0].sizes) > 1 else 1
+
+    def within(self, key: str) -> set[str]:
+        """Keys of the node and of everything inside it."""
+        keys = {key}
+        pending = [key]
+        while pending:
+            inner = [child.key for child in self.children[pending.pop()]]
+            keys.update(inner)
+            pending += inner
+        return keys
+
+    def above(self, key: str) -> Iterable[str]:
+        """Keys of the modules around a node, the innermost first."""
+        parent = self.nodes[key].parent
+        while parent is not None:
+            yield parent
+            parent = self.nodes[parent].parent
+
+    def owner(self, key: str) -> str:
+        """Key of the module around a node that is no list."""
+        return next((up for up in self.above(key) if self.nodes[up].type not in LISTS), "")
+
+    def operation(self, key: str) -> str:
+        """Key of the operation that a node belongs to."""
+        parent = self.nodes[key].parent
+        inside = parent and self.nodes[key].kind != "module" and not self.modules(parent)
+        return parent if parent and inside else key
+
+    @cached_property
+    def before(self) -> Mapping[str, list[str]]:
+        """By operation, those that its inputs come from."""
+        return _listed((self.operation(edge.target), self.operation(edge.source)) for edge in self._edges)
+
+    @cached_property
+    def after(self) -> Mapping[str, list[str]]:
+        """By operation, those that its output goes to."""
+        return _listed((self.operation(edge.source), self.operation(edge.target)) for edge in self._edges)
+
+    @cached_property
+    def depending(self) -> set[str]:
+        """Keys of the nodes with something in them that depends on the model's input; of all nodes, if the graph lacks the flow."""
+        inputs = [node.key for node in self.nodes.values() if node.kind == "input"]
+        reached = self.reached(inputs)
+        if not any(node.kind == "output" and node.parent == "" and node.key in reached for node in self.nodes.values()):
+            return set(self.nodes)
+        keys = {key for key in self.nodes if self.operation(key) in reached}
+        return keys | {up for key in keys for up in self.above(key)}
+
+    def reached(self, starts: Iterable[str], *, inside: set[str] | None = None) -> set[str]:
+        """Keys of the operations that data from these flow to, those included.
+
+        Arguments:
+            inside: look at these alone.
+        """
+        found = set(starts)
+        pending = list(found)
+        while pending:
+            for end in self.after.get(pending.pop(), ()):
+                if end not in found and (inside is None or end in inside):
+                    found.add(end)
+                    pending.append(end)
+        return found
+
+
+def _has_instances(shape: schema.Shape) -> bool:
+    return -1 in shape.sizes and 0 not in shape.sizes
+
+
+def _listed(pairs: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:
+    """By first, the seconds, each once."""
+    result: dict[str, dict[str, None]] = {}
+    for first, second in pairs:
+        if first != second:
+            result.setdefault(first, {})[second] = None
+    return {first: list(seconds) for first, seconds in result.items()}
