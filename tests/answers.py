@@ -155,6 +155,8 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "column_statistics.json": ("column_statistics", at),
         "subset.json": ("subset", at | {"layer": "stem", "row": {"subset": "eight"}}),
         "overlap.json": ("overlap", at | {"row": {"expression": "score < 0.6"}, "rows": rows}),
+        "separation.json": ("separation", at),
+        "separation-rows.json": ("separation", at | {"rows": [rows[1], {"expression": 'label == "nine"'}]}),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
         "error-expression.json": ("where", at | {"expression": "lable == 3"}),
         "error-layer.json": ("projection", at | {"layer": "nowhere"}),

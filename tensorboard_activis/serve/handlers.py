@@ -11,7 +11,7 @@ from tensorboard_activis.query import describe, graph
 from tensorboard_activis.query.instances import column_statistics, columns, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
-from tensorboard_activis.query.neurons import instance, neuron, overlap, subset
+from tensorboard_activis.query.neurons import instance, neuron, overlap, separation, subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
 
@@ -117,6 +117,12 @@ def shared_instances(snapshot: SnapshotReader, parameters: Parameters) -> overla
     return overlap.overlap(snapshot, row, rows.parse_rows(parameters.structure("rows")))
 
 
+def separation_of_groups(snapshot: SnapshotReader, parameters: Parameters) -> separation.Separation:
+    """The route `separation`."""
+    groups = rows.parse_rows(parameters.structure("rows")) if parameters.has("rows") else None
+    return separation.separation(snapshot, groups)
+
+
 #: The routes whose answer is of one snapshot, by name. `matrix` and `neuron` are of others, too: see `plugin.py`.
 ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "snapshot": snapshot_description,
@@ -130,6 +136,7 @@ ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "instance": one_instance,
     "subset": one_subset,
     "overlap": shared_instances,
+    "separation": separation_of_groups,
 }
 
 

@@ -13,6 +13,7 @@ import type {
   ProjectionMethod,
   RowQuery,
   Runs,
+  Separation,
   Snapshot,
   SortQuery,
   Strip,
@@ -86,6 +87,8 @@ export interface Source {
   subset(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
   /** How many instances a row shares with each of several rows. */
   overlap(at: SnapshotRef, row: RowQuery, rows: RowQuery[], signal: AbortSignal): Promise<Overlap>;
+  /** How well each layer tells rows apart; without rows, the classes. */
+  separation(at: SnapshotRef, rows: RowQuery[] | undefined, signal: AbortSignal): Promise<Separation>;
   /** Value counts of the columns; of one column, its most frequent values with a prefix. */
   columnStatistics(
     at: SnapshotRef,

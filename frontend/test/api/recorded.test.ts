@@ -8,6 +8,7 @@ import instance from "../../fixtures/instance.json";
 import neuron from "../../fixtures/neuron.json";
 import overlap from "../../fixtures/overlap.json";
 import runs from "../../fixtures/runs.json";
+import separation from "../../fixtures/separation.json";
 import snapshot from "../../fixtures/snapshot.json";
 import subset from "../../fixtures/subset.json";
 import table from "../../fixtures/table.json";
@@ -22,6 +23,7 @@ import {
   type Overlap,
   type RowQuery,
   type Runs,
+  type Separation,
   type Snapshot,
   type SortQuery,
   type SubsetDetail,
@@ -48,6 +50,7 @@ table satisfies Wire<Table>;
 instance satisfies Wire<InstanceDetail>;
 neuron satisfies Wire<NeuronDetail>;
 overlap satisfies Wire<Overlap>;
+separation satisfies Wire<Separation>;
 subset satisfies Wire<SubsetDetail>;
 columnStatistics satisfies { columns: object[]; functions: Wire<Vocabulary["functions"]> };
 errorExpression satisfies { error: { kind: string; message: string; position: number | null } };
