@@ -53,6 +53,7 @@ def _arrays(message: pb.Snapshot) -> Iterator[pb.Array]:
     for layer in message.layers:
         summary = layer.summary
         yield from (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max)
+        yield from (summary.classes, summary.scales)
 
 
 def _check(what: str, **counts: tuple[int, int]) -> None:

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorboard_activis import activis_pb2 as pb
 from tensorboard_activis import metadata, schema
 from tensorboard_activis.bounds import MAX_BLOB, check_graph, check_snapshot
+from tensorboard_activis.class_statistics import SCALES
 from tensorboard_activis.errors import ActiVisError, UnreadableError
 
 #: Types that an array may have, with the size of one element in bytes.
@@ -110,6 +111,8 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
                 std=_array(summary.std),
                 min=_array(summary.min),
                 max=_array(summary.max),
+                classes=None if summary.classes is None else _array(summary.classes),
+                scales=None if summary.scales is None else _array(summary.scales),
             ),
         )
     return _serialized(message, "snapshot")
@@ -133,6 +136,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
             f"The snapshot of step {message.step} says that it has {message.pinned} pinned instances."
         )
     stored_instances = sample_size + message.pinned
+    classes = sum(subset.kind == "class" for subset in message.subsets)
     check_snapshot(message)
     _check_files(message.instances, "table of instances")
     if message.layers and not subsets:
@@ -159,7 +163,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         instances=tuple(message.instances),
         columns=columns,
         subsets=tuple(schema.Subset(s.name, s.kind, s.expression, s.count) for s in message.subsets),
-        layers=tuple(_to_layer(layer, stored_instances, subsets) for layer in message.layers),
+        layers=tuple(_to_layer(layer, stored_instances, subsets, classes) for layer in message.layers),
         notes=tuple(message.notes),
         pinned=message.pinned,
     )
@@ -172,7 +176,7 @@ def digest_of(blob: bytes) -> str:
     return hashlib.blake2b(blob, digest_size=16).hexdigest()
 
 
-def _to_layer(message: pb.Layer, instances: int, subsets: int) -> schema.Layer:
+def _to_layer(message: pb.Layer, instances: int, subsets: int, classes: int) -> schema.Layer:
     name, neurons = message.name, message.neurons
     activations = _to_array(message.activations, "layer", name)
     if activations.dtype != "float16" or activations.shape != (instances, neurons):
@@ -180,21 +184,32 @@ def _to_layer(message: pb.Layer, instances: int, subsets: int) -> schema.Layer:
             f"Layer {name!r:.200} has activations of {activations.dtype} {activations.shape}; float16 {(instances, neurons)} was "
             "expected."
         )
-    fields, summary = {}, message.summary
-    for field in ("count", "mean", "std", "min", "max"):
-        array = _to_array(getattr(summary, field), f"{field} of layer", name)
-        shapes = [(subsets, neurons), (subsets, 1)] if field == "count" else [(subsets, neurons)]
-        if array.shape not in shapes:
-            raise UnreadableError(
-                f"The {field} of layer {name!r:.200} has shape {array.shape}; {shapes[0]} was expected."
-            )
-        fields[field] = array
+    summary = _to_summary(message.summary, name, neurons, subsets, classes)
     info = schema.LayerInfo(
         name, neurons, message.reducer, message.axis, _to_shape(message.shape), feeds_relu=message.feeds_relu
     )
-    return schema.Layer(
-        info, activations, schema.Summary(**fields), nan=message.nan, inf=message.inf, clipped=message.clipped
-    )
+    return schema.Layer(info, activations, summary, nan=message.nan, inf=message.inf, clipped=message.clipped)
+
+
+def _to_summary(message: pb.Summary, name: str, neurons: int, subsets: int, classes: int) -> schema.Summary:
+    """The statistics of the layer of this name; `classes` of the subsets are classes, which may be packed."""
+    packed = message.HasField("classes")
+    exact = (subsets - classes if packed else subsets, neurons)
+    shapes = {"count": (subsets, neurons), **dict.fromkeys(("mean", "std", "min", "max"), exact)}
+    if packed:
+        shapes |= {"classes": (classes, neurons), "scales": (SCALES, neurons)}
+    fields = {}
+    for field, shape in shapes.items():
+        array = _to_array(getattr(message, field), f"{field} of layer", name)
+        if array.shape != shape and not (field == "count" and array.shape == (subsets, 1)):
+            raise UnreadableError(f"The {field} of layer {name!r:.200} has shape {array.shape}; {shape} was expected.")
+        fields[field] = array
+    if packed and (fields["classes"].dtype, fields["scales"].dtype) != ("int32", "float32"):
+        raise UnreadableError(
+            f"The packed statistics of layer {name!r:.200} are {fields['classes'].dtype} with scales of "
+            f"{fields['scales'].dtype}; int32 with float32 was expected."
+        )
+    return schema.Summary(**fields)
 
 
 def _serialized(message: pb.Graph | pb.Snapshot, what: str) -> bytes:

@@ -107,8 +107,11 @@ class LayerInfo:
 class Summary:
     """Statistics over all instances seen; every array is [subsets, neurons].
 
-    `count` is int64 and [subsets, 1] when nothing was left out; the others are float32, NaN where a subset has no finite
-    value. `std` is the population's (divided by n).
+    `count` is int64 or int32, and [subsets, 1] when nothing was left out; the next four are float32, NaN where a subset has no
+    finite value. `std` is the population's (divided by n).
+
+    With many classes, the four have rows of the other subsets only, and the statistics of the subsets of kind "class" are packed in
+    `classes`, int32 [classes, neurons], and `scales`, float32; see `class_statistics`.
     """
 
     count: Array
@@ -116,6 +119,14 @@ class Summary:
     std: Array
     min: Array
     max: Array
+    classes: Array | None = None
+    scales: Array | None = None
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All that there are."""
+        packed = () if self.classes is None or self.scales is None else (self.classes, self.scales)
+        return (self.count, self.mean, self.std, self.min, self.max, *packed)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -154,6 +165,11 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"Layer(name={self.name!r}, neurons={self.neurons}, reducer={self.reducer!r}, shape={self.shape})"
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The activations and those of the summary."""
+        return (self.activations, *self.summary.arrays)
 
 
 @dataclass(frozen=True, slots=True)

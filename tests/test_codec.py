@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tensorboard_activis import activis_pb2 as pb
 from tensorboard_activis import bounds, codec, schema
+from tensorboard_activis.class_statistics import SCALES
 from tensorboard_activis.errors import ActiVisError, UnreadableError
 from tests.records import small_graph
 
@@ -26,13 +27,18 @@ def arrays(draw: st.DrawFn, shape: tuple[int, ...], dtype: str = "float32") -> s
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> schema.Snapshot:
-    kept, subsets = draw(st.integers(0, 4)), draw(st.integers(1, 3))
+    kept, subsets, classes = draw(st.integers(0, 4)), draw(st.integers(1, 3)), draw(st.integers(0, 2))
     layers = []
     for name in draw(st.lists(names, max_size=3, unique=True)):
         neurons = draw(st.integers(0, 5))
-        whole = (subsets, neurons)
-        count = draw(arrays(draw(st.sampled_from([whole, (subsets, 1)])), "int64"))
-        summary = schema.Summary(count, *(draw(arrays(whole)) for _ in range(4)))
+        whole = (subsets + classes, neurons)
+        count = draw(arrays(draw(st.sampled_from([whole, (subsets + classes, 1)])), "int64"))
+        if draw(st.booleans()):
+            mean, std, low, high = (draw(arrays((subsets, neurons))) for _ in range(4))
+            packed, scales = draw(arrays((classes, neurons), "int32")), draw(arrays((SCALES, neurons)))
+            summary = schema.Summary(count, mean, std, low, high, packed, scales)
+        else:
+            summary = schema.Summary(count, *(draw(arrays(whole)) for _ in range(4)))
         info = schema.LayerInfo(
             name,
             neurons,
@@ -54,7 +60,10 @@ def snapshots(draw: st.DrawFn) -> schema.Snapshot:
         metrics=draw(st.dictionaries(names, st.floats(allow_nan=False), max_size=2)),
         instances=("instances-0a.parquet",) if draw(st.booleans()) else (),
         columns={name: draw(arrays((kept, 2), "int32")) for name in draw(st.lists(names, max_size=2, unique=True))},
-        subsets=tuple(schema.Subset(draw(names), "user", draw(names), draw(naturals)) for _ in range(subsets)),
+        subsets=tuple(
+            schema.Subset(draw(names), kind, draw(names), draw(naturals))
+            for kind in draw(st.permutations(["user"] * subsets + ["class"] * classes))
+        ),
         layers=tuple(layers),
         notes=tuple(draw(st.lists(names, max_size=2))),
     )

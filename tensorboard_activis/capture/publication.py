@@ -15,8 +15,10 @@ from tensorboard_activis.capture.instances.pinned import longest, padded, pop_ac
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
 from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
 from tensorboard_activis.capture.tasks.predictions import Predictions
+from tensorboard_activis.class_statistics import MOST_EXACT, pack
 from tensorboard_activis.summarize.float16 import Convert, numpy_convert
 from tensorboard_activis.summarize.layer_moments import LayerMoments
+from tensorboard_activis.summarize.moments import Statistics
 from tensorboard_activis.summarize.sample import Sample
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
@@ -160,15 +162,14 @@ def publish(
 def _layers(
     options: SnapshotOptions, collected: Collected, stored: StoredInstances, writer: DistributedWriter
 ) -> list[schema.Layer]:
+    assert collected.subsets is not None
     layers = []
     moments = collected.moments
+    of_class = np.array([subset.kind == "class" for subset in collected.subsets.records()], bool)
     for index, info in enumerate(options.layers):
-        statistics = moments.statistics(index)
+        arrays = _summary_arrays(moments.statistics(index), of_class)
         summary = schema.Summary(
-            *(
-                writer.add_replicated(f"summary/{index}/{field}", getattr(statistics, field))
-                for field in ("count", "mean", "std", "min", "max")
-            )
+            **{name: writer.add_replicated(f"summary/{index}/{name}", array) for name, array in arrays.items()}
         )
         activations = writer.add_partitioned(f"activations/{index}", stored.activations[index])
         layers.append(
@@ -182,6 +183,24 @@ def _layers(
             )
         )
     return layers
+
+
+def _summary_arrays(statistics: Statistics, of_class: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays of a layer's summary by name, packed where there are many classes; `of_class` is bool [subsets]."""
+    exact = {name: getattr(statistics, name) for name in ("mean", "std", "min", "max")}
+    if np.count_nonzero(of_class) <= MOST_EXACT:
+        return {"count": statistics.count, **exact}
+    mean, std, low, high = (values[of_class] for values in exact.values())
+    classes, scales = pack((mean, std, low, high))
+    count = statistics.count
+    if count.shape[1] > 1 and count.max() <= np.iinfo(np.int32).max:
+        count = count.astype(np.int32)
+    return {
+        "count": count,
+        **{name: values[~of_class] for name, values in exact.items()},
+        "classes": classes,
+        "scales": scales,
+    }
 
 
 def _notes(collected: Collected) -> list[str]:

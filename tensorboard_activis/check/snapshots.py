@@ -40,7 +40,7 @@ def check_snapshot(
     columns = sum([intact(read_array, directory, array, None, files) for array in snapshot.columns.values()])
     layers = 0
     for layer in snapshot.layers:
-        parts = [intact(read_array, directory, array, None, files) for array in _arrays(layer)]
+        parts = [intact(read_array, directory, array, None, files) for array in layer.arrays]
         layers += all(parts)
     rest = (
         f"{layers} of {len(snapshot.layers)} layers, {columns} of {len(snapshot.columns)} columns of outcomes, "
@@ -52,8 +52,3 @@ def check_snapshot(
         if nodes is not None and layer.info.name not in nodes:
             wrong = f"The layer {layer.info.name!r} is no node of any graph."
             report.add(f"step {snapshot.step}", wrong, "The layer, without its place in the model.")
-
-
-def _arrays(layer: schema.Layer) -> tuple[schema.Array, ...]:
-    summary = layer.summary
-    return (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max)

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis import codec, schema
-from tensorboard_activis.errors import ExpressionError, NotFoundError
+from tensorboard_activis.class_statistics import unpack
+from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryError
 from tensorboard_activis.expression.evaluation import Check, Evaluation
 from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.read.arrays import ArrayFiles, check_array, read_array
@@ -21,11 +22,15 @@ from tensorboard_activis.read.instances import read_instances, with_predictions
 
 Value = TypeVar("Value")
 Arguments = TypeVarTuple("Arguments")
+#: Values of all four statistics of classes that are unpacked at once: two gigabytes.
+_MOST_UNPACKED = 1 << 29
 
 
 @dataclass(frozen=True)
 class SummaryArrays:
     """Statistics of one layer over all instances seen, for every declared subset.
+
+    Those of more than 64 classes are stored in four bytes: the errors are bounded as `class_statistics` says.
 
     Attributes:
         subsets: names of the declared subsets, the first axis of the arrays.
@@ -47,8 +52,7 @@ def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
     for array in snapshot.columns.values():
         names |= dict.fromkeys(array.files)
     for layer in snapshot.layers:
-        summary = layer.summary
-        for array in (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max):
+        for array in layer.arrays:
             names |= dict.fromkeys(array.files)
     return tuple(names)
 
@@ -159,11 +163,53 @@ class SnapshotReader:
             UnreadableError: a file is missing or damaged.
         """
         summary = self.layer(layer).summary
+        if summary.classes is not None:
+            return self.summary_of(layer, range(len(self._subsets[:subsets])))
         fields = (summary.count, summary.mean, summary.std, summary.min, summary.max)
         files: ArrayFiles = {}
         return SummaryArrays(
             self._subsets[:subsets], *(read_array(self._directory, field, subsets, files) for field in fields)
         )
+
+    def summary_of(self, layer: str, subsets: Sequence[int]) -> SummaryArrays:
+        """As `summary`, of the subsets at these positions, in this order; nothing is read or unpacked for the others.
+
+        Raises as `summary`, and QueryError where the statistics of classes are too many to unpack at once.
+        """
+        summary, files = self.layer(layer).summary, ArrayFiles()
+        positions = np.asarray(subsets, np.int64)
+
+        def rows(array: schema.Array, places: np.ndarray) -> np.ndarray:
+            chosen: np.ndarray = read_array(self._directory, array, None, files)[places]
+            return chosen
+
+        names = tuple(self._subsets[position] for position in positions)
+        count = rows(summary.count, positions)
+        count = count.astype(np.int64) if count.dtype == np.int32 else count
+        fields = (summary.mean, summary.std, summary.min, summary.max)
+        if summary.classes is None or summary.scales is None:
+            return SummaryArrays(names, count, *(rows(field, positions) for field in fields))
+        shape = (positions.size, summary.classes.shape[1])
+        if 4 * shape[0] * shape[1] > _MOST_UNPACKED:
+            raise QueryError(
+                f"The statistics of {shape[0]:,} subsets and {shape[1]:,} neurons are too many to unpack at once; at most "
+                f"{_MOST_UNPACKED // 4:,} values of a kind are. Ask for fewer subsets."
+            )
+        is_class, place = self._places
+        packed = is_class[positions]
+        arrays = [np.empty(shape, np.float32) for _ in fields]
+        scales = read_array(self._directory, summary.scales, None, files)
+        unpacked = unpack(rows(summary.classes, place[positions[packed]]), scales, count[packed] > 0)
+        for array, field, values in zip(arrays, fields, unpacked, strict=True):
+            array[packed] = values
+            array[~packed] = rows(field, place[positions[~packed]])
+        return SummaryArrays(names, count, *arrays)
+
+    @cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Per subset whether it is of a class, and its row among those that are, or that are not: bool and int64 [subsets]."""
+        is_class = np.array([subset.kind == "class" for subset in self.record.subsets], bool)
+        return is_class, np.where(is_class, np.cumsum(is_class), np.cumsum(~is_class)) - 1
 
     @cached_property
     def subset_positions(self) -> dict[str, int]:

@@ -219,8 +219,7 @@ def _entry_weight(entry: Entry) -> int:
 def _record_weight(record: schema.Snapshot) -> int:
     arrays = list(record.columns.values())
     for layer in record.layers:
-        summary = layer.summary
-        arrays += [layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max]
+        arrays += layer.arrays
     inline = sum(len(array.inline) + _NAME * len(array.files) for array in arrays)
     objects = _LAYER * len(record.layers) + _COLUMN * len(record.columns) + _SUBSET * len(record.subsets)
     return inline + objects + sum(60 + len(name) for name in record.class_names)

@@ -32,7 +32,12 @@ def seeds(directory: Path) -> list[Seed]:
     with mock.patch("tensorboard_activis.write.arrays.INLINE_BYTES", 300):
         _with_texts(directory / "texts")
     _with_numbers(directory / "numbers")
-    return [_read(directory / name) for name in ("images", "inline", "texts", "numbers")]
+    with (
+        mock.patch("tensorboard_activis.write.arrays.INLINE_BYTES", 0),
+        mock.patch("tensorboard_activis.capture.publication.MOST_EXACT", 2),
+    ):
+        write_run(directory / "packed", data, (1,), sample=5)
+    return [_read(directory / name) for name in ("images", "inline", "texts", "numbers", "packed")]
 
 
 def _with_texts(log_dir: Path) -> None:

@@ -97,5 +97,5 @@ def _scale(
 ) -> scales.Scale:
     """What is known of the ends: a layer with values below zero shows both ways, and a share ends at 1."""
     info = STATISTICS[statistic].info
-    signed = info.signed and strips.is_signed(snapshot.summary(query.layer))
+    signed = info.signed and strips.is_signed(snapshot.summary(query.layer, 1))
     return scales.scale_of(values, kind, reference(query.rows), signed=signed, end=info.end if kind == "raw" else None)

@@ -134,7 +134,9 @@ def matrix(
             arrays[name][summed] = _of_sets(entry, moments, activations[: masks.shape[1]], masks)
         count[summed], n[summed] = moments.count, np.count_nonzero(masks, axis=1)
         error[summed] = half_width(moments.std, moments.count, masks.shape[1] / max(1, seen))
-    summary = snapshot.summary(layer) if any(row.subset is not None for row in rows) else None
+    declared = {row.subset: subset_index(snapshot, row.subset) for row in rows if row.subset is not None}
+    summary = snapshot.summary_of(layer, list(declared.values())) if declared else None
+    place = {name: index for index, name in enumerate(declared)}
     for index, row in enumerate(rows):
         if row.instance is not None:
             here = check_instance(snapshot, row.instance)
@@ -145,11 +147,11 @@ def matrix(
             count[index], n[index] = own.count[0], 1
             sources[index] = RowSource("instance", 1, seen)
         elif row.subset is not None and summary is not None:
-            position = subset_index(snapshot, row.subset)
+            position = declared[row.subset]
             for name, entry in computed.items():
                 if entry.of_summary is not None:
-                    arrays[name][index] = entry.of_summary(summary)[position, columns]
-            counted = summary.count[position]
+                    arrays[name][index] = entry.of_summary(summary)[place[row.subset], columns]
+            counted = summary.count[place[row.subset]]
             count[index], error[index] = counted if counted.size == 1 else counted[columns], 0
             n[index] = snapshot.record.subsets[position].count
             sources[index] = RowSource("exact", int(n[index]), seen)

@@ -18,7 +18,7 @@ from tensorboard_activis.query.instances.classes import (
 )
 from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.query.neurons.contrast import ClassStatistics, contrast
-from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
+from tensorboard_activis.read.snapshot import SnapshotReader
 
 NEIGHBOURS = 8
 _BLOCK = 4096
@@ -158,14 +158,15 @@ def scores(snapshot: SnapshotReader, index: int) -> Records[ClassScore]:
     )
 
 
-def class_statistics(snapshot: SnapshotReader, summary: SummaryArrays, index: int) -> ClassStatistics | None:
+def class_statistics(snapshot: SnapshotReader, layer: str, index: int) -> ClassStatistics | None:
     """A class in a layer, over all instances seen; None when it was not declared as a subset or has no instances."""
     name = class_name(snapshot, index)
     for position, subset in enumerate(snapshot.record.subsets):
         if subset.kind == "class" and subset.name == name:
             if subset.count == 0:
                 return None
-            return ClassStatistics(summary.mean[position], summary.std[position], subset.count)
+            summary = snapshot.summary_of(layer, [position])
+            return ClassStatistics(summary.mean[0], summary.std[0], subset.count)
     return None
 
 
@@ -177,8 +178,7 @@ def why_not(snapshot: SnapshotReader, layer: str, index: int) -> ClassContrast |
     label, prediction = int(labels[index]), int(predictions[index])
     if label < 0 or prediction < 0 or label == prediction:
         return None
-    summary = snapshot.summary(layer)
-    own, predicted = (class_statistics(snapshot, summary, position) for position in (label, prediction))
+    own, predicted = (class_statistics(snapshot, layer, position) for position in (label, prediction))
     if own is None or predicted is None:
         return None
     values = snapshot.activations(layer)[index].astype(np.float64)

@@ -226,7 +226,7 @@ def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> 
             recorded = snapshot.layer(layer)
             if recorded.info.neurons <= neuron:
                 continue
-            summary = snapshot.summary(layer)
+            summary = snapshot.summary(layer, 1)
             mean, std = float(summary.mean[0, neuron]), float(summary.std[0, neuron])
         except (ActiVisError, IndexError):
             continue

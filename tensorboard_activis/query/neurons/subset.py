@@ -193,9 +193,9 @@ def differences(snapshot: SnapshotReader, layer: str, row: Row) -> Differences:
 def _exactly(snapshot: SnapshotReader, layer: str, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, RowSource]:
     """The rest's statistics are what remains of those of all instances (Chan's rule backwards)."""
     position = subset_index(snapshot, name)
-    summary = snapshot.summary(layer)
-    n = np.broadcast_to(summary.count, summary.mean.shape)[[0, position]].astype(np.float64)
-    mean, std = (np.nan_to_num(each[[0, position]].astype(np.float64)) for each in (summary.mean, summary.std))
+    summary = snapshot.summary_of(layer, [0, position])
+    n = np.broadcast_to(summary.count, summary.mean.shape).astype(np.float64)
+    mean, std = (np.nan_to_num(each.astype(np.float64)) for each in (summary.mean, summary.std))
     rest = n[0] - n[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         other = (n[0] * mean[0] - n[1] * mean[1]) / rest
