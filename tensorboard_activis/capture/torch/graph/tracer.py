@@ -41,6 +41,7 @@ from tensorboard_activis.capture.torch.graph.tracked import (
     TrackedTensors,
     described,
     dtype_of,
+    shape_of,
     sizes_of,
 )
 from tensorboard_activis.capture.torch.model.modules import (
@@ -277,9 +278,7 @@ class Tracer(TorchFunctionMode):
                 self._builder.add(DraftNode(key, frame.key, "output", "output", outputs=(shape,)))
             if is_single_node:
                 for source in running.inputs if value is not None or tensor not in self._constants else ():
-                    self._builder.add_edge(
-                        source.producer, key, self._shape_of(source.sizes, source.dtype, source.axes)
-                    )
+                    self._builder.add_edge(source.producer, key, source.shape(self._instances))
             elif is_port and value is not None:
                 self._builder.add_edge(value.producer, key, shape)
             if is_single_node or is_port:
@@ -367,7 +366,7 @@ class Tracer(TorchFunctionMode):
         shapes = [self._shape(tensor, axes) for (_, tensor), axes in zip(outputs, all_axes, strict=True)]
         self._builder.add(DraftNode(key, frame.key, "operator", name, outputs=tuple(shapes)))
         for value in inputs:
-            self._builder.add_edge(value.producer, key, self._shape_of(value.sizes, value.dtype, value.axes))
+            self._builder.add_edge(value.producer, key, value.shape(self._instances))
         self._add_layer_output(
             key, outputs[0][1], all_axes[0], TensorLocation(frame.path, frame.call, outputs[0][0], name, ordinal)
         )
@@ -393,11 +392,4 @@ class Tracer(TorchFunctionMode):
             self._on_output(key, tensor, axes)
 
     def _shape(self, tensor: TensorOrPacked, axes: Axes) -> schema.Shape:
-        return self._shape_of(sizes_of(tensor), dtype_of(tensor), axes)
-
-    def _shape_of(self, sizes: Sequence[int], dtype: str, axes: Axes) -> schema.Shape:
-        unflattened, axes = axes.unflattened(sizes, self._instances)
-        shown = list(unflattened)
-        if axes.batch is not None and axes.batch < len(shown):
-            shown[axes.batch] = -1
-        return schema.Shape(tuple(shown), dtype)
+        return shape_of(sizes_of(tensor), dtype_of(tensor), axes, self._instances)

@@ -5,10 +5,12 @@ Python may give to another one after its death; a weak reference tells the two a
 """
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
+from tensorboard_activis import schema
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import Frame
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked
@@ -30,6 +32,10 @@ class TrackedTensor:
     dtype: str
     producer: str
     axes: Axes
+
+    def shape(self, instances: int) -> schema.Shape:
+        """As the graph shows it."""
+        return shape_of(self.sizes, self.dtype, self.axes, instances)
 
 
 class TrackedTensors:
@@ -68,6 +74,15 @@ def sizes_of(tensor: TensorOrPacked) -> tuple[int, ...]:
     if tensor.is_nested:
         return tuple(torch.nested.to_padded_tensor(tensor, 0.0).shape)
     return tuple(tensor.shape)
+
+
+def shape_of(sizes: Sequence[int], dtype: str, axes: Axes, instances: int) -> schema.Shape:
+    """The shape that the graph shows of a tensor, with -1 for the instances."""
+    unflattened, axes = axes.unflattened(sizes, instances)
+    shown = list(unflattened)
+    if axes.batch is not None and axes.batch < len(shown):
+        shown[axes.batch] = -1
+    return schema.Shape(tuple(shown), dtype)
 
 
 def dtype_of(tensor: TensorOrPacked) -> str:
