@@ -132,6 +132,7 @@ class Snapshot(SnapshotReader):
 
         Raises:
             NotFoundError: no layer of this name was recorded.
+            QueryError: the method is neither.
             ActiVisError: openTSNE is needed and not installed.
         """
         steps = [one for one in self._steps() if one.step < self.step]

@@ -91,7 +91,7 @@ class ArrayFile:
         return tensor
 
     def read(self, tensor: Tensor, rows: int | None = None) -> np.ndarray:
-        """Reads an array, or its first `rows` rows, as a read-only numpy array; memory-mapped when larger than `MAPPED`.
+        """Reads an array, or its first `rows` rows, read-only, of the shape and type in the header; memory-mapped above `MAPPED`.
 
         Raises:
             UnreadableError: the file was modified since it was opened, or cannot be read.

@@ -17,7 +17,7 @@ ArrayFiles = dict[str, ArrayFile]
 def read_array(
     directory: Path, array: schema.Array, rows: int | None = None, files_by_name: ArrayFiles | None = None
 ) -> np.ndarray:
-    """Reads an array, or its first `rows` rows, read-only; a large array in one file is a view into the memory-mapped file.
+    """Reads an array, or its first `rows` rows, read-only, of the recorded shape and type; a large one is a view of a mapped file.
 
     Arguments:
         files_by_name: files of this directory that are open already; files that this call opens are added.

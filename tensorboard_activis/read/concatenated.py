@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 def concatenate(array: schema.Array, parts: Sequence[tuple[ArrayFile, Tensor]]) -> np.ndarray:
-    """Concatenates the parts along the first axis into one read-only array, cached until a file changes.
+    """Concatenates the parts along the first axis into one read-only array of the recorded shape, cached until a file changes.
 
     A small array is concatenated in memory. A large one is copied once into the system's directory for temporary files
     (`TMPDIR`) and memory-mapped.

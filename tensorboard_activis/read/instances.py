@@ -102,6 +102,7 @@ def _check(table: pa.Table, where: str) -> None:
 def with_predictions(table: pa.Table, columns: Mapping[str, np.ndarray], class_names: tuple[str, ...]) -> pa.Table:
     """Adds the columns of one step to the table: prediction, correct, score, loss and so on, as far as they were recorded.
 
+    `columns` are arrays [instances], or [instances, classes] where there are several per instance.
     Class indices become class names where these are known, several per instance a list; an instance without a label has nulls.
     """
     for name in STEP_COLUMNS:

@@ -112,7 +112,7 @@ class Run:
         return self._snapshots[number]
 
     def where(self, expression: str) -> np.ndarray:
-        """For which of the kept instances an expression is true at the latest step; see `SnapshotReader.where`."""
+        """For which kept instances an expression is true at the latest step, bool [instances]; see `SnapshotReader.where`."""
         return self.latest.where(expression)
 
 

@@ -275,7 +275,10 @@ class SnapshotReader:
         return self.evaluation(expression, prefix).whole()
 
     def evaluation(self, expression: str, prefix: int | None = None, check: Check = lambda: None) -> Evaluation:
-        """Compiles an expression; the result is evaluated as a whole or in parts. `check` is called meanwhile, and may raise."""
+        """Compiles an expression; the result is evaluated as a whole or in parts. `check` is called meanwhile, and may raise.
+
+        Raises ExpressionError as `where`, and NotFoundError and UnreadableError where a neuron's activations are needed.
+        """
         table = self.instances if prefix is None else self.instances.slice(0, prefix)
         types = dict(zip(table.schema.names, table.schema.types, strict=True))
 

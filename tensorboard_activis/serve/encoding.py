@@ -38,7 +38,7 @@ def encode(answer: object) -> tuple[bytes, str]:
 
 
 def encode_safetensors(tensors: Mapping[str, np.ndarray], metadata: object) -> bytes:
-    """Serializes arrays and metadata as one safetensors file."""
+    """Serializes arrays, of any shape, by their names, and metadata as JSON, as one safetensors file."""
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     return save(arrays, {"json": encode_json(metadata).decode()})
 

@@ -160,7 +160,7 @@ def page(parameters: Parameters) -> table.Page:
 
 
 def prefix(parameters: Parameters) -> int | None:
-    """The number of kept instances that a first, approximate answer is computed from; None for all."""
+    """The number of kept instances that a first, approximate answer is computed from; None for all. Raises QueryError."""
     count = parameters.integer("prefix", 0)
     if count < 0:
         raise QueryError(f"prefix must be a number of instances; got {count}.")

@@ -14,7 +14,7 @@ MAX_BODY = 1_000_000
 
 
 class Parameters:
-    """Named parameters, with methods that check types and raise QueryError.
+    """Named parameters, with methods that check types; all of them raise QueryError for what is missing or of another type.
 
     Args:
         values: the parameters by name.

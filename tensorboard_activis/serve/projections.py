@@ -93,7 +93,7 @@ class Projections:
         return _layout(self._jobs.submit(key, work), start)
 
     def available_layout(self, snapshots: Sequence[SnapshotReader], layer: str, method: str) -> np.ndarray:
-        """A layout to align another one with, without starting a job: the t-SNE when it is finished, else the PCA."""
+        """A layout [instances, 2] to align another one with, without starting a job: the t-SNE once finished, else the PCA."""
         last = snapshots[-1]
         if method == "tsne" and available():
             job = self._jobs.find(_key(last, layer))

@@ -57,7 +57,10 @@ class Scratch(threading.local):
             yield here, every[some[0] : some[-1] + 1] if dense else _take(every, some, self._gathered)
 
     def widened(self, half: np.ndarray) -> np.ndarray:
-        """A block in float32, until it is asked again; what is not finite becomes a large number."""
+        """A block, float16 or its bits [rows, neurons], in float32, valid until the next call.
+
+        What is not finite becomes a large number.
+        """
         return widen(half, self._wide[: half.size].reshape(half.shape))
 
 

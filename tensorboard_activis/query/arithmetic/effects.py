@@ -31,7 +31,10 @@ def effect_size(mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> np.ndar
 
 
 def correction(degrees: np.ndarray) -> np.ndarray:
-    """Hedges' small-sample correction, exact: Γ(m/2) ÷ (√(m/2) Γ((m − 1)/2)) for m degrees of freedom, NaN for none; 0 for one."""
+    """Hedges' small-sample correction of each of the degrees of freedom, float64 of their shape, such as [neurons].
+
+    Exact: Γ(m/2) ÷ (√(m/2) Γ((m − 1)/2)) for m degrees of freedom; 0 for one, NaN for none.
+    """
     degrees = np.asarray(degrees)
     known, places = np.unique(degrees, return_inverse=True)
     return np.array([_correction(float(one)) for one in known])[places].reshape(degrees.shape)
@@ -63,7 +66,9 @@ def welch(mean: np.ndarray, std: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 
 def student(t: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """Two-sided tail of Student's t, of the shape of `t`; degrees of freedom need not be whole. NaN where either is not finite.
+    """Two-sided tail of Student's t, float64 of the shape of `t`, such as [neurons]; NaN where an argument is not finite.
+
+    Degrees of freedom, of the same shape, need not be whole.
 
     Sources: Numerical Recipes, 6.4 (the incomplete beta function); Wallace, "Bounds on normal approximations to Student's and the
     chi-square distributions", 1959.
@@ -116,7 +121,9 @@ def _not_zero(values: np.ndarray, least: float) -> np.ndarray:
 
 
 def discovery_rates(p: np.ndarray) -> np.ndarray:
-    """Benjamini-Hochberg's q of each p, float64: the share of false findings among all that are at least as sure; NaN stays NaN.
+    """Benjamini-Hochberg's q of each p, both float64 [tests]: the share of false findings among all that are at least as sure.
+
+    NaN stays NaN, and counts as no test.
 
     Source: Benjamini, Hochberg, "Controlling the false discovery rate", 1995.
     """

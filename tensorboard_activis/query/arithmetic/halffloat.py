@@ -16,7 +16,13 @@ LOWEST = np.int16(-1025)
 
 
 def widen(half: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """float16 to float32, exact; NaN and infinities stay what they are when `out` is None, and must not be there otherwise."""
+    """float16 of any shape to float32 of the same, exact.
+
+    Arguments:
+        half: float16, or its bits as int16 if `out` is given.
+        out: float32 of that shape, which is filled and returned. NaN and infinities become large numbers there; without it
+            they stay what they are.
+    """
     if out is None:
         out = widen(half, np.empty(half.shape, np.float32))
         return half.astype(np.float32) if out.size and np.abs(out).max() > 65504 else out
@@ -29,13 +35,13 @@ def widen(half: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 
 def not_finite(half: np.ndarray) -> np.ndarray:
-    """Where float16 values are NaN or infinite."""
+    """Where float16 values, of any shape, are NaN or infinite: bool of the same shape."""
     mask: np.ndarray = (half.view(np.int16) & _EXPONENT) == _EXPONENT
     return mask
 
 
 def ordered(bits: np.ndarray) -> np.ndarray:
-    """int16 that are in the order of the float16 values whose bits these are; its own inverse."""
+    """int16, of the shape of `bits`, in the order of the float16 values whose bits these are; its own inverse."""
     flipped: np.ndarray = bits ^ ((bits >> 15) & _NOT_SIGN)
     return flipped
 

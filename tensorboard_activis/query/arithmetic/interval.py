@@ -6,7 +6,7 @@ _Z = 1.959963984540054
 
 
 def t_quantile(degrees: np.ndarray) -> np.ndarray:
-    """The 97.5 % quantile of Student's t, within 1 % from 3 degrees of freedom on; exact for 1 and 2, NaN for none.
+    """The 97.5 % quantile of Student's t, float64 of the shape of `degrees`: exact for 1 and 2, within 1 % from 3 on, NaN for none.
 
     Source: Cornish-Fisher expansion (Abramowitz and Stegun, 26.7.5).
     """

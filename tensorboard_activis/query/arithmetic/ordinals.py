@@ -35,12 +35,12 @@ def count(values: np.ndarray) -> np.ndarray:
 
 
 def highest(values: np.ndarray, most: int) -> np.ndarray:
-    """Positions of the highest finite values, at most so many, highest first; ties in order."""
+    """Positions of the highest finite ones of ordinals [instances], at most `most`, highest first, ties in order: int64."""
     return _first(ORDINALS - 1 - values.astype(np.int32), count(values)[::-1], most)
 
 
 def lowest(values: np.ndarray, most: int) -> np.ndarray:
-    """Positions of the lowest finite values, at most so many, lowest first; ties in order."""
+    """Positions of the lowest finite ones of ordinals [instances], at most `most`, lowest first, ties in order: int64."""
     return _first(values, count(values), most)
 
 

@@ -54,7 +54,7 @@ class Sums:
 
 
 def split(rows: np.ndarray, columns: int) -> Iterator[np.ndarray]:
-    """Rows in shares for parts."""
+    """Splits row positions, int64 [rows], into shares of about equal work for rows of so many columns."""
     for share in shares(rows.size, columns):
         yield rows[share]
 

@@ -88,7 +88,7 @@ def label_sets(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray] | None:
 
 
 def is_classes(values: np.ndarray | None) -> bool:
-    """Whether these are class indices, rather than regression targets."""
+    """Whether labels or predictions [instances] are class indices, rather than numbers of a regression; False for None."""
     return values is not None and values.dtype == np.int32
 
 
@@ -101,7 +101,12 @@ def class_name(snapshot: SnapshotReader, index: int) -> str | None:
 
 
 def named(snapshot: SnapshotReader, values: np.ndarray | None, index: int) -> str | float | None:
-    """One instance's label or prediction: a class name, a number for regression, None when there is none."""
+    """One instance's label or prediction: a class name, a number for regression, None when there is none.
+
+    Arguments:
+        values: of `label_values` or `prediction_values`, [instances].
+        index: of the instance.
+    """
     if values is None:
         return None
     if is_classes(values):

@@ -20,7 +20,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_table(snapshot: SnapshotReader, page: Page) -> pa.Table:
-    """The instances of a page, without offset and limit: `row` (the index) and every column but images, audio and arrays."""
+    """The instances of a page, without offset and limit: `row` (the index) and every column but images, audio and arrays.
+
+    Raises as `select`, and TooLargeError for more than MAX_ROWS instances.
+    """
     chosen = select(snapshot, page)
     if len(chosen) > MAX_ROWS:
         raise TooLargeError(

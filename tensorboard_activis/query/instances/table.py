@@ -48,7 +48,7 @@ class Table:
 
 
 def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
-    """Indices of all instances that the page is cut from, in its order, int64; missing values come last, ties in the order before.
+    """Indices of all instances that the page is cut from, int64 [instances], in its order; missing values last, ties as they were.
 
     Raises ExpressionError, NotFoundError for an index or column that is not there, QueryError for one that has no order.
     """
@@ -85,7 +85,10 @@ def select(snapshot: SnapshotReader, page: Page) -> np.ndarray:
 
 
 def table_page(snapshot: SnapshotReader, page: Page) -> Table:
-    """One page of the instances; texts are cut at MAX_TEXT characters. Raises as `select`."""
+    """One page of the instances; texts are cut at MAX_TEXT characters.
+
+    Raises as `select`, and QueryError for a limit or an offset out of range.
+    """
     if not 0 <= page.limit <= MAX_LIMIT or page.offset < 0:
         raise QueryError(f"limit goes from 0 to {MAX_LIMIT:,} and offset from 0; got {page.limit} and {page.offset}.")
     chosen = select(snapshot, page)

@@ -40,7 +40,7 @@ def to_bytes(values: np.ndarray, bounds: tuple[float, float] | None = None) -> Q
 
 
 def span(values: np.ndarray) -> tuple[float, float]:
-    """The lowest and highest finite value; zeros without any."""
+    """The lowest and highest finite value of an array of any shape; zeros without any."""
     low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
     if not (np.isfinite(low) and np.isfinite(high)):
         known = values[np.isfinite(values)]

@@ -24,7 +24,7 @@ class Row:
 
 
 def parse_rows(rows: object) -> list[Row]:
-    """Rows from JSON. Raises QueryError."""
+    """Rows from JSON. Raises QueryError, and TooLargeError for more than MAX_ROWS."""
     if not isinstance(rows, list) or not rows:
         raise QueryError(f'rows must be a list of rows such as [{{"subset": "all"}}]; got {_shown(rows)}.')
     if len(rows) > MAX_ROWS:

@@ -54,7 +54,12 @@ def parse_sort(sort: object, rows: int) -> Sort:
 
 
 def difference_order(mean: np.ndarray, effect: np.ndarray) -> np.ndarray:
-    """Neurons by effect, largest first; those without one by the sign of the difference, then by its size."""
+    """Indices of neurons by effect, largest first; those without one by the sign of the difference, then by its size.
+
+    Arguments:
+        mean: [2, neurons].
+        effect: [neurons], NaN for none.
+    """
     difference = mean[0] - mean[1]
     without = np.isnan(effect)
     key = np.where(without, np.where(difference > 0, np.inf, -np.inf), effect)

@@ -137,7 +137,7 @@ def neighbours(snapshot: SnapshotReader, layer: str, index: int, count: int = NE
 
 
 def scores(snapshot: SnapshotReader, index: int) -> Records[ClassScore]:
-    """The highest class probabilities of an instance, highest first; empty when none were recorded."""
+    """The highest class probabilities of an instance, highest first; empty when none were recorded. Raises UnreadableError."""
     columns = snapshot.record.columns
     if "top_classes" not in columns or "top_scores" not in columns:
         return Records(ClassScore)

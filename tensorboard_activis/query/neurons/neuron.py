@@ -147,7 +147,10 @@ def _sampled(snapshot: SnapshotReader, prefix: int | None) -> int:
 
 
 def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[Records[Driver], Records[Driver]]:
-    """The instances with the highest and the lowest activation, each with its value; ties in the order of indices."""
+    """The instances with the highest and the lowest activation, each with its value; ties in the order of indices.
+
+    `values` are the neuron's ordinals, uint16 [instances]; see `query/arithmetic/ordinals.py`.
+    """
     both = ordinals.highest(values, EXTREMES), ordinals.lowest(values, EXTREMES)
     top, bottom = (
         Records(
@@ -163,7 +166,12 @@ def extremes(snapshot: SnapshotReader, values: np.ndarray) -> tuple[Records[Driv
 
 
 def selectivity(snapshot: SnapshotReader, values: np.ndarray, prefix: int | None = None) -> Records[ClassSeparation]:
-    """Class selectivity: AUC and effect size d of every class in the sample, best separated first; empty without classes."""
+    """Class selectivity: AUC and effect size d of every class in the sample, best separated first; empty without classes.
+
+    Arguments:
+        values: the neuron's ordinals, uint16 [instances].
+        prefix: looks at the first so many kept instances only.
+    """
     sampled = _sampled(snapshot, prefix)
     classes = _classes(snapshot, sampled)
     if classes is None:

@@ -9,7 +9,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 
 
 def shared_instances(one: SnapshotReader, other: SnapshotReader) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the instances that both snapshots kept, matched by id, in the first one's order: two int64 arrays."""
+    """Indices of the instances that both snapshots kept, matched by id, in the first one's order: twice int64 [shared]."""
     if one.same_instances(other):
         indices = np.arange(one.stored_instances)
         return indices, indices
@@ -55,7 +55,7 @@ def align(projection: Projection, like: np.ndarray, indices: np.ndarray, like_in
 
 
 def turned_shares(xy: np.ndarray, shares: tuple[float, ...]) -> tuple[float, ...]:
-    """Shares of the variance along the axes after a rotation; their sum is unchanged, and empty stays empty."""
+    """Shares of the variance along the axes after a rotation to `xy` [instances, 2]; their sum is unchanged, empty stays empty."""
     squares = np.nansum(np.asarray(xy, np.float64) ** 2, axis=0)
     total = float(squares.sum())
     if not shares or total <= 0:

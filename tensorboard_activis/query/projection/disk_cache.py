@@ -72,7 +72,7 @@ class DiskCache:
         self._warned = False
 
     def get(self, key: str) -> np.ndarray | None:
-        """The cached array, verified by its digest; None when there is none."""
+        """The cached array, of the shape that it was put with, verified by its digest; None when there is none."""
         if self._directory is None:
             return None
         path = self._directory / f"{key}.npy"
