@@ -116,14 +116,14 @@ class ScoreOutput:
         if self.path is None:
             return None
         outputs = self._tensors(output)
-        found = outputs[0][1] if len(outputs) == 1 else dict(outputs).get(self.path)
-        if found is None:
+        score = outputs[0][1] if len(outputs) == 1 else dict(outputs).get(self.path)
+        if score is None:
             return None
-        shape, rank = tuple(found.shape), self._ranks.get(self.path, 0)
+        shape, rank = tuple(score.shape), self._ranks.get(self.path, 0)
         if instances == 1 and len(shape) < rank:  # squeezed, as by a model that ends in squeeze()
-            return found.reshape((1,) * (rank - len(shape)) + shape)
+            return score.reshape((1,) * (rank - len(shape)) + shape)
         axis = self._axes.get(self.path, 0)
-        return _with_axis_first(found, axis) if axis and shape[axis : axis + 1] == (instances,) else found
+        return _with_axis_first(score, axis) if axis and shape[axis : axis + 1] == (instances,) else score
 
     def check(self, labels: np.ndarray | None, width: int | None) -> None:
         """Checks the class indices [instances] of a batch, if the score was chosen from several outputs by those so far."""

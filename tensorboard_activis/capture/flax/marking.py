@@ -35,8 +35,8 @@ def mark_of(equation: Any) -> Mark | None:
 
 def modules_by_path(model: nnx.Module) -> dict[str, nnx.Module]:
     """All modules of a model, by path as in `layers.0.conv`, each once; a module comes before those inside it."""
-    found = {".".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
-    return dict(sorted(found.items(), key=lambda item: item[0].count(".") + bool(item[0])))
+    modules = {".".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
+    return dict(sorted(modules.items(), key=lambda item: item[0].count(".") + bool(item[0])))
 
 
 def evaluation_copy(model: nnx.Module) -> tuple[Any, Any]:

@@ -62,15 +62,15 @@ class _Selection:
     def keys(self) -> list[str]:
         view = self._view
         # A module that is called again and again in other places is no block of its own: its calls are spaced.
-        kept = {key for unit in self._units if not view.nodes[unit].call for key in self._unit(unit)}
+        units = {key for unit in self._units if not view.nodes[unit].call for key in self._unit(unit)}
         repeated = {key for unit in self._units if view.nodes[unit].call for key in self._unit(unit)}
         final = [key for source in self._logits if source not in self._covered for key in self._recordable(source)]
         others = {
             key for name in (*self._boundaries(), *self._outputs(), *self._weighted()) for key in self._recordable(name)
         }
-        single = {key for key in others | repeated if key not in kept and key not in final} & view.depending
+        single = {key for key in others | repeated if key not in units and key not in final} & view.depending
         ordered = evenly_spaced([key for key in view.nodes if key in single], MOST_LAYERS - len(set(final)))
-        chosen = (kept & view.depending) | set(ordered) | set(final)
+        chosen = (units & view.depending) | set(ordered) | set(final)
         return [key for key in view.nodes if key in chosen]
 
     def _recordable(self, key: str) -> list[str]:

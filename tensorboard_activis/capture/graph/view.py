@@ -115,14 +115,14 @@ class GraphView:
         Arguments:
             inside: look at these alone.
         """
-        found = set(starts)
-        pending = list(found)
+        operations = set(starts)
+        pending = list(operations)
         while pending:
             for end in self.after.get(pending.pop(), ()):
-                if end not in found and (inside is None or end in inside):
-                    found.add(end)
+                if end not in operations and (inside is None or end in inside):
+                    operations.add(end)
                     pending.append(end)
-        return found
+        return operations
 
 
 def _has_instances(shape: schema.Shape) -> bool:

@@ -153,8 +153,8 @@ def axes_of_packed(packed: PackedSequence, inputs: Sequence[Axes]) -> Axes:
 def _gathered_rows(name: str, shape: torch.Size, inputs: Sequence[ShapeAndAxes]) -> torch.Tensor | None:
     """Which row each row of an output was before the inputs were gathered; None if that is unknown."""
     for source, axes in inputs:
-        kept = name == "pack_padded_sequence" or source[:1] == shape[:1]
-        if axes.rows is not None and kept:
+        same_rows = name == "pack_padded_sequence" or source[:1] == shape[:1]
+        if axes.rows is not None and same_rows:
             return axes.rows
     return None
 

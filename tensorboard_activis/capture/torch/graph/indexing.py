@@ -97,8 +97,8 @@ def _reordered(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> set
     """The axes along which an operator of `_REORDERING` reorders."""
     rank = args[0].dim() if args else kwargs["input"].dim()
     place = _REORDERING[name]
-    given = kwargs.get("dim", kwargs.get("dims", args[place:] if name == "flip" else args[place : place + 1]))
-    axes = [given] if isinstance(given, int) else given[0] if given and not isinstance(given[0], int) else given
+    dims = kwargs.get("dim", kwargs.get("dims", args[place:] if name == "flip" else args[place : place + 1]))
+    axes = [dims] if isinstance(dims, int) else dims[0] if dims and not isinstance(dims[0], int) else dims
     whole = [axis for axis in axes if isinstance(axis, int) and not isinstance(axis, bool)]
     default = range(rank) if name == "roll" else [-1]
     return {axis % rank for axis in whole or default} if rank else set()
