@@ -98,6 +98,24 @@ def test_labels_by_the_name_of_their_output(tmp_path: Any, form: str, labels: An
     np.testing.assert_allclose(column(snapshot, "label"), labels[layer], rtol=1e-6)
 
 
+@pytest.mark.parametrize("form", ["both", "both by name"])
+@pytest.mark.parametrize("labels", [{"size": REAL, "kind": Y}, [REAL, Y]], ids=["by name", "by position"])
+def test_labels_of_both(tmp_path: Any, form: str, labels: Any) -> None:
+    tested = model(form)
+    if form == "both by name" and isinstance(labels, list):
+        labels = {"kind": Y, "size": REAL}
+    snapshot = logged(tmp_path, tested, X, labels)
+    kind, size = output(tested, "kind"), output(tested, "size")[:, 0]
+    number, classes = ("", "kind_") if form == "both" else ("size_", "")  # Keras sorts the names of outputs
+    classes = "output1_" if isinstance(labels, list) else classes
+    np.testing.assert_allclose(column(snapshot, f"{number}prediction"), size, rtol=1e-5)
+    np.testing.assert_allclose(column(snapshot, f"{number}label"), REAL, rtol=1e-6)
+    np.testing.assert_allclose(column(snapshot, f"{number}loss"), (size - REAL) ** 2, rtol=1e-4)
+    assert column(snapshot, f"{classes}prediction") == kind.argmax(1).tolist()
+    assert column(snapshot, f"{classes}correct") == (kind.argmax(1) == Y).tolist()
+    np.testing.assert_allclose(column(snapshot, f"{classes}loss"), cross_entropy(kind, Y), rtol=1e-4)
+
+
 def test_labels_by_the_position_of_their_output(tmp_path: Any) -> None:
     tested = model("both")
     assert column(logged(tmp_path / "2", tested, X, [None, Y]), "label") == Y.tolist()

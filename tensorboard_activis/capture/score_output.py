@@ -42,6 +42,7 @@ class ScoreOutput:
         note: what was decided and why, in words; "" where there was no choice.
         mistake: why the decision is wrong, in words, after a later batch has shown it; "" until then.
         highest: of the class indices so far.
+        further: key paths of other outputs with labels, and the names of these.
         problem: why nothing was chosen, in words; "" if something was.
 
     Raises:
@@ -61,6 +62,7 @@ class ScoreOutput:
     ) -> None:
         self.path: str | None = None
         self._label: str | None = None
+        self.further: list[tuple[str, str]] = []
         self.note = self.problem = self.mistake = ""
         self.highest = highest
         self._tied = self._is_by_width = False
@@ -111,19 +113,26 @@ class ScoreOutput:
         """What a snapshot says of the decision; empty where there was no choice."""
         return [text for text in (self.note, self.problem, self.mistake) if text]
 
-    def of(self, output: Any, instances: int) -> Any:
-        """The score of a batch, with the instances as its first axis; None if the batch has none."""
-        if self.path is None:
+    def of(self, output: Any, instances: int, path: str | None = None) -> Any:
+        """The score of a batch, with the instances as its first axis; None if the batch has none.
+
+        Arguments:
+            output: of the model.
+            instances: of the batch.
+            path: of one of `further`, instead of the score.
+        """
+        path = self.path if path is None else path
+        if path is None:
             return None
         outputs = self._tensors(output)
-        score = outputs[0][1] if len(outputs) == 1 else dict(outputs).get(self.path)
-        if score is None:
+        tensor = outputs[0][1] if len(outputs) == 1 else dict(outputs).get(path)
+        if tensor is None:
             return None
-        shape, rank = tuple(score.shape), self._ranks.get(self.path, 0)
+        shape, rank = tuple(tensor.shape), self._ranks.get(path, 0)
         if instances == 1 and len(shape) < rank:  # squeezed, as by a model that ends in squeeze()
-            return score.reshape((1,) * (rank - len(shape)) + shape)
-        axis = self._axes.get(self.path, 0)
-        return _with_axis_first(score, axis) if axis and shape[axis : axis + 1] == (instances,) else score
+            return tensor.reshape((1,) * (rank - len(shape)) + shape)
+        axis = self._axes.get(path, 0)
+        return _with_axis_first(tensor, axis) if axis and shape[axis : axis + 1] == (instances,) else tensor
 
     def check(self, labels: np.ndarray | None, width: int | None) -> None:
         """Checks the class indices [instances] of a batch, if the score was chosen from several outputs by those so far."""
@@ -138,7 +147,7 @@ class ScoreOutput:
 
     def labels_of(self, labels: Any) -> Any:
         """The labels of the score, of the labels of a batch."""
-        return labels.get(self._label) if isinstance(labels, Mapping) else labels
+        return labels.get(self._label or "") if isinstance(labels, Mapping) else labels
 
     def _said(self, said: str | int, paths: Sequence[str], names: Sequence[str]) -> str:
         """The key path of the output that the user names."""
@@ -158,16 +167,16 @@ class ScoreOutput:
             known |= dict.fromkeys([*labels][:1], paths[0])
         labelled = [(path, name) for name, path in known.items() if labels.get(name) is not None]
         labelled.sort(key=lambda pair: paths.index(pair[0]))
-        if self.path is not None:  # said
-            self._label = dict(labelled).get(self.path)
-            return
-        if labelled:
-            self.path, self._label = labelled[0]
-        if len(labelled) > 1:
-            named = ", ".join(repr(name) for _, name in labelled)
+        is_said = self.path is not None
+        if labelled and not is_said:
+            self.path = labelled[0][0]
+        self._label = dict(labelled).get(self.path or "")
+        self.further = [pair for pair in labelled if pair[0] != self.path]
+        if self.further and self.path is not None and not is_said:
+            named = ", ".join(repr(name) for _, name in self.further)
             self.note = (
-                f"There are labels of several outputs, {named}. The score is the first of these, "
-                f"{self._described([labelled[0][0]])}. output= says otherwise."
+                f"There are labels of several outputs. The score is the first of these, {self._described([self.path])}; {named} "
+                "have columns of their own. output= says otherwise."
             )
         elif not labelled and any(each is not None for each in labels.values()):
             self.problem = (

@@ -91,6 +91,26 @@ def test_the_user_says_which_it_is(tmp_path: Path, output: Any) -> None:
         logged(tmp_path, model, Y, output="b")
 
 
+@pytest.mark.parametrize("form", ["dict", "features last"])
+def test_labels_of_both(tmp_path: Path, form: str) -> None:
+    model, other = Heads(form, 4), np.arange(33) % 4
+    labels: Any = {"a": other, "pred": Y} if form == "dict" else (Y, other)
+    rows = [slice(start, start + 8) for start in range(0, 33, 8)]
+    batches = [
+        (X[r], {name: each[r] for name, each in labels.items()} if form == "dict" else [each[r] for each in labels])
+        for r in rows
+    ]
+    with ActiVisLogger(tmp_path, model, batches, strict=True) as logger:
+        logger.log(1)
+    snapshot = open_run(tmp_path).latest
+    features, score = (np.asarray(each) for each in model.both(X))
+    first, second = ("", "pred_") if form == "dict" else ("output1_", "")
+    for prefix, scores, own in ((first, features, other), (second, score, Y)):
+        assert column(snapshot, f"{prefix}label") == own.tolist()
+        assert column(snapshot, f"{prefix}prediction") == scores.argmax(1).tolist()
+        assert column(snapshot, f"{prefix}correct") == (scores.argmax(1) == own).tolist()
+
+
 def test_soft_labels(tmp_path: Path) -> None:
     soft = np.asarray(jax.nn.softmax(RANDOM.normal(size=(33, 3))), np.float32)
     model = Heads("features first", 5)

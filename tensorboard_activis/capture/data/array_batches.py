@@ -125,7 +125,9 @@ class Batches:
             inputs, labels = self._form.split(raw)
             inputs = map_arrays(inputs, lambda array: array)
             args, kwargs = self._form.arguments(inputs)
-            instances = count_instances(all_arrays((args, kwargs), map_arrays), labels, raw)
+            arrays = all_arrays((args, kwargs), map_arrays)
+            labels = self._form.labels_by_output(labels, len(arrays[0]) if arrays and arrays[0].ndim else 1)
+            instances = count_instances(arrays, labels, raw)
             mask = _mask(inputs, instances) if isinstance(inputs, Mapping) else None
             yield Batch(args, self._modes | kwargs, labels, instances, mask, self._form.texts(raw), raw)
 

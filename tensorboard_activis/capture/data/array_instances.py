@@ -10,6 +10,7 @@ from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.data.array_batches import Batch, Batches
 from tensorboard_activis.capture.data.batch_forms import is_array
+from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
@@ -60,6 +61,7 @@ class InstanceReader:
         self._by_content = not (data.fixed_order or self._metadata.has_ids)
         labels = _as_labels(first.labels)
         self.score = ScoreOutput(output, arrays, first.instances, labels, options, flow)
+        self._further = FurtherScores(self.score, _scores)
         first, labels = replace(first, labels=self.score.labels_of(first.labels)), self.score.labels_of(labels)
         positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
         score = self.score.of(output, first.instances)
@@ -105,7 +107,8 @@ class InstanceReader:
             output: of the model.
             pinned: whether they are pinned instances.
         """
-        labels = self._labels.convert(self.score.labels_of(_as_labels(batch.labels)))
+        all_labels = _as_labels(batch.labels)
+        labels = self._labels.convert(self.score.labels_of(all_labels))
         self.score.check(labels, self._width)
         positions = labels.shape[1] if labels is not None and labels.ndim == 2 and self._tokens else None
         scores = _scores(self.score.of(output, batch.instances), batch.instances, positions)
@@ -116,9 +119,8 @@ class InstanceReader:
             reduced = tokens = token_scores(scores[:, : positions - shift], labels[:, shift:], mask)
             if self._causal:
                 reduced = replace(tokens, prediction=None, label=None, whole=False)
-        record = BatchRecord(
-            activations, metadata.ids, labels, reduced, metadata.columns, metadata.texts, pinned=pinned
-        )
+        columns = self._further.columns(output, batch.instances, all_labels) | dict(metadata.columns or {})
+        record = BatchRecord(activations, metadata.ids, labels, reduced, columns, metadata.texts, pinned=pinned)
         shown = _displayed_input(batch)
         if self._audio is not None:
             return replace(record, audio=read_audio(self._audio, batch.raw, shown, as_array, channels="last"))

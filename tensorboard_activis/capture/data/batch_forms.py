@@ -54,6 +54,7 @@ class BatchForm:
             if function is not None and not callable(function):
                 raise ConfigurationError(f"{name} must be a function of a batch that gives {gives}; got {function!r}.")
         self._unpack, self._texts, self._is_value = unpack, texts, is_value
+        self._by_place = False
         self.parameters = inspect.signature(call).parameters
 
     @property
@@ -96,6 +97,21 @@ class BatchForm:
                 "the batch that returns (inputs, labels)."
             )
         return raw, None
+
+    def labels_by_output(self, labels: Any, instances: int) -> Any:
+        """Labels as they are; those of several outputs in a tuple or list, as a mapping by their places, "0", "1", ….
+
+        Arguments:
+            instances: how many rows the model's first array has. As many arrays may be one for each instance, unless those of a
+                batch before were of outputs.
+        """
+        if not isinstance(labels, tuple | list) or len(labels) < 2 or (len(labels) == instances and not self._by_place):
+            return labels
+        arrays = [each for each in labels if each is not None]
+        if not arrays or not all(is_array(each) and tuple(each.shape[:1]) == (instances,) for each in arrays):
+            return labels
+        self._by_place = True
+        return {str(place): each for place, each in enumerate(labels)}
 
     def arguments(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Inputs as args and kwargs of the call: a dict by name, a tuple by position, else one argument."""
@@ -155,7 +171,14 @@ class WholeArrays:
                 return array[rows] if len(array.shape) and array.shape[0] == self.instances else array
 
             inputs = self._map(self._inputs, slice_array)
-            yield (inputs, None if self._labels is None else self._labels[rows]) if self._wrapped else inputs
+            yield (inputs, _rows(self._labels, rows)) if self._wrapped else inputs
+
+
+def _rows(labels: Any, rows: slice) -> Any:
+    """These rows of labels, or of the labels of each output."""
+    if isinstance(labels, Mapping):
+        return {name: _rows(each, rows) for name, each in labels.items()}
+    return None if labels is None else labels[rows]
 
 
 def batch_source(data: Any, map_arrays: MapArrays, *, arrays: str = "arrays", loader: str = "") -> Iterable[Any]:
@@ -170,7 +193,10 @@ def batch_source(data: Any, map_arrays: MapArrays, *, arrays: str = "arrays", lo
     """
     if (is_array(data) or isinstance(data, Mapping)) and all_arrays(data, map_arrays):
         return WholeArrays(data, None, map_arrays, wrapped=False)
-    if isinstance(data, tuple) and len(data) == 2 and _are_labels(data[1]) and all_arrays(data[0], map_arrays):
+    by_output = isinstance(data, tuple) and len(data) == 2 and is_array(data[0]) and isinstance(data[1], Mapping)
+    if by_output or (
+        isinstance(data, tuple) and len(data) == 2 and _are_labels(data[1]) and all_arrays(data[0], map_arrays)
+    ):
         return WholeArrays(data[0], data[1], map_arrays, wrapped=True)
     if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
         raise ConfigurationError(
@@ -220,7 +246,7 @@ def split_labels(inputs: dict[str, Any]) -> Any:
 def count_labels(labels: Any) -> int | None:
     """Number of instances by the labels; None if these are of an unknown form."""
     if isinstance(labels, Mapping) and labels:
-        return count_labels(next(iter(labels.values())))
+        return count_labels(next((each for each in labels.values() if each is not None), None))
     if is_array(labels):
         return int(labels.shape[0]) if len(labels.shape) else 1
     return len(labels) if isinstance(labels, (list, tuple)) else None

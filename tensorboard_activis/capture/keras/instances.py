@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
@@ -87,6 +88,7 @@ class InstanceReader:
         labels = _by_output(first.labels if data.labels is None else data.labels)
         names = getattr(model, "output_names", None) or ()
         self.score = ScoreOutput(captured.outputs, output_arrays, first.instances, labels, options, flow, names=names)
+        self._further = FurtherScores(self.score, _score_array)
         output, labels = self.score.of(captured.outputs, first.instances), self.score.labels_of(labels)
         rank = 0 if output is None else output.ndim
         self._tokens = rank == 3 and task in (None, "tokens") and (task is not None or _per_token(labels, output))
@@ -124,16 +126,16 @@ class InstanceReader:
             ActiVisError: the number of labels is not that of the instances.
         """
         output = self.score.of(captured.outputs, batch.instances)
-        labels = self._labels.convert(self.score.labels_of(_by_output(batch.labels)))
+        all_labels = _by_output(batch.labels)
+        labels = self._labels.convert(self.score.labels_of(all_labels))
         if labels is not None and len(labels) != batch.instances:
             raise ActiVisError(f"A batch has {batch.instances} instances but {len(labels)} labels.")
         self.score.check(labels, self._width)
         scores: np.ndarray | TokenScores | None = output
         if self._tokens and output is not None:
             scores = token_scores(output, labels, dict(output_arrays(captured.masks)).get(self.score.path or ""))
-        record = BatchRecord(
-            captured.activations, metadata.ids, labels, scores, metadata.columns, metadata.texts, pinned=pinned
-        )
+        columns = self._further.columns(captured.outputs, batch.instances, all_labels) | dict(metadata.columns or {})
+        record = BatchRecord(captured.activations, metadata.ids, labels, scores, columns, metadata.texts, pinned=pinned)
         if self._description.audio is not None:
             return replace(record, audio=self._waveforms(self._description.audio, batch))
         inputs = content(batch.inputs)
@@ -190,6 +192,10 @@ class MetadataReader:
         texts = self._texts
         if texts is not None and not callable(texts) and self._seen < len(texts):
             raise ActiVisError(f"texts has {len(texts)} values, but x held {self._seen} instances.")
+
+
+def _score_array(output: np.ndarray | None, instances: int) -> np.ndarray | None:
+    return output if output is not None and output.ndim in (1, 2) else None
 
 
 def _by_output(labels: Any) -> Any:

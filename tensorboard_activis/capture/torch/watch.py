@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from tensorboard_activis.capture.data.batch_forms import count_labels
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.instances.metadata import BatchMetadata
 from tensorboard_activis.capture.isolation.exclusive import exclusively
@@ -224,8 +225,10 @@ class Watch:
                 "labels. Call it after each forward pass."
             )
         columns = described.columns or {}
+        if passes:
+            labels = self._batches.labels_of(labels, sum(done.batch.instances for done in passes))
         known = (labels, described.ids, described.texts, *columns.values())
-        count = next((len(each) for each in known if each is not None), None)
+        count = next((_count(each) for each in known if each is not None), None)
         if not passes:
             why = (
                 "The model was in training mode: call model.eval() before."
@@ -249,6 +252,8 @@ class Watch:
             size = done.batch.instances if len(passes) > 1 or count is None else count
 
             def part(value: Any, start: int = start, size: int = size) -> Any:
+                if isinstance(value, Mapping):
+                    return {name: part(each) for name, each in value.items()}
                 return value if value is None or len(passes) == 1 else value[start : start + size]
 
             metadata = BatchMetadata(
@@ -263,7 +268,7 @@ class Watch:
         """Adds a pass, with what the user says of it."""
         batch = replace(done.batch, texts=described.texts)
         if labels is not None:
-            count = len(labels)
+            count = _count(labels)
             if count != batch.instances:
                 done = self._collector.again(done, count)
                 batch = replace(done.batch, texts=described.texts)
@@ -300,3 +305,9 @@ class Watch:
             self._snapshot.note(f"Behind the last batch() the model ran {len(rest)} times; these passes are left out.")
         else:
             self._add_each(rest)
+
+
+def _count(values: Any) -> int:
+    """How many instances there are values of; labels may be those of several outputs."""
+    count = count_labels(values)
+    return len(values) if count is None else count

@@ -98,9 +98,15 @@ class Batches:
         args, kwargs = self._form.arguments(map_tensors(inputs, lambda tensor: tensor))
         if isinstance(raw, Mapping) and not self._form.unpacks:
             kwargs |= self._needed_labels(raw, kwargs)
-        instances = count_instances(all_tensors([args, kwargs]), labels, raw, kind="tensor")
+        tensors = all_tensors([args, kwargs])
+        labels = self.labels_of(labels, tensors[0].shape[0] if tensors and tensors[0].dim() else 1)
+        instances = count_instances(tensors, labels, raw, kind="tensor")
         mask = padding_mask(inputs, instances) if isinstance(inputs, Mapping) else None
         return Batch(args, kwargs, labels, instances, mask, self._form.texts(raw), raw)
+
+    def labels_of(self, labels: Any, instances: int) -> Any:
+        """Labels of one output as they are, those of several as a mapping; see `BatchForm.labels_by_output`."""
+        return self._form.labels_by_output(labels, instances)
 
     def _needed_labels(self, raw: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Labels that the model cannot run without: of an argument without default, or the targets of an encoder-decoder."""

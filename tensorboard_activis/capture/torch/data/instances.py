@@ -10,6 +10,7 @@ import torch
 from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.data.batch_forms import LABEL_KEYS
+from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.contents import Contents
@@ -65,6 +66,7 @@ class InstanceReader:
         self._audio = audio
         labels = _labels_of(first)
         self.score = ScoreOutput(output, score_tensors, instances, labels, options, flow, highest)
+        self._further = FurtherScores(self.score, _score_array)
         first, labels = replace(first, labels=self.score.labels_of(first.labels)), self.score.labels_of(labels)
         self._labelled_positions = _labelled_positions(first.labels) if task in (None, "tokens") else None
         score = self.score.of(output, instances)
@@ -125,7 +127,8 @@ class InstanceReader:
             pinned: whether they are pinned instances.
         """
         selection = slice(instances)
-        labels = self._labels.convert(self.score.labels_of(_labels_of(batch)))
+        all_labels = _labels_of(batch)
+        labels = self._labels.convert(self.score.labels_of(all_labels))
         positions = (
             labels.shape[1]
             if labels is not None and labels.ndim == 2 and self._labelled_positions is not None
@@ -144,9 +147,8 @@ class InstanceReader:
             outputs = scores.float().numpy(force=True)
         elif self._width is not None and positions is None:  # this batch has none, others have: they are unknown
             outputs = np.full((count, self._width), np.nan, np.float32)
-        record = BatchRecord(
-            activations, metadata.ids, labels, outputs, metadata.columns, metadata.texts, pinned=pinned
-        )
+        columns = self._further.columns(output, count, all_labels) | dict(metadata.columns or {})
+        record = BatchRecord(activations, metadata.ids, labels, outputs, columns, metadata.texts, pinned=pinned)
         if self._audio is not None:
             waves, rate = self._audio_of(self._audio, batch)
             return replace(record, audio=(waves[selection], rate))
@@ -203,6 +205,11 @@ class PassReader:
         """
         if self._indices.for_user_data(0, 0) is None:
             self._metadata.check_all_used(self._position)
+
+
+def _score_array(tensor: torch.Tensor | None, instances: int) -> np.ndarray | None:
+    scores = as_scores(tensor, instances)
+    return None if scores is None else scores.float().numpy(force=True)
 
 
 def _displayed_input(batch: Batch) -> np.ndarray | None:
