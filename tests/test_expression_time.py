@@ -12,6 +12,7 @@ import pytest
 
 from tensorboard_activis.errors import ExpressionError
 from tensorboard_activis.expression import limits
+from tensorboard_activis.expression.evaluation import _most_size, _sizes
 from tensorboard_activis.expression.limits import MAX_LENGTH, MAX_LIST
 from tensorboard_activis.expression.patterns import pattern_size
 from tensorboard_activis.expression.predicate import compile_expression
@@ -272,3 +273,25 @@ def test_measuring_a_pattern_is_linear(unit: str) -> None:
     begun = time.thread_time()
     assert pattern_size(unit * (300_000 // len(unit))) >= 0
     assert time.thread_time() - begun < 1.5
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.chunked_array([["a", None, "é" * 9], ["", "b" * 40]]),
+        pa.chunked_array([pa.array(["a", None, "long" * 5, "a", "a"]).dictionary_encode()]),
+        pa.chunked_array([pa.array([[True] * 40, [], None, [False], [True]])]),
+        pa.chunked_array([pa.array([["x", "y"], [], None, ["z"] * 9, ["x"]])]),
+        pa.chunked_array([pa.array(["a", "b", "c" * 30]), pa.array(["d"] * 9)]).slice(1, 5),
+        pa.chunked_array([pa.array([1.0, None, 3.0, 4.0, 5.0])]),
+        pa.chunked_array([], pa.string()),
+    ],
+    ids=str,
+)
+def test_the_bound_on_the_work_holds(column: pa.ChunkedArray) -> None:
+    """With less than a part has, nobody looks at each instance."""
+    assert _most_size(column) >= int(_sizes(column).sum())
+    table = pa.table({"text": column})
+    (whole, *more) = [*compile_expression("not isnull(text)", {"text": column.type}).evaluation(table).parts(), None]
+    assert whole == (slice(0, len(column)) if len(column) else None)
+    assert more == ([None] if len(column) else [])

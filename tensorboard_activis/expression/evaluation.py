@@ -101,6 +101,9 @@ class Evaluation:
 
         Raises ExpressionError for a single string that takes too long by itself.
         """
+        if self._most_work() <= self._part:
+            yield from [slice(0, self._length)] if self._length else []
+            return
         work = self._work()
         if work.size and work.max() > _MAX_WORK:
             raise ExpressionError(
@@ -115,11 +118,21 @@ class Evaluation:
             yield slice(start, stop)
             start = stop
 
+    def _most_work(self) -> int:
+        """The work of all instances is no more than this, which is known without looking at each of them."""
+        sizes = sum(_most_size(column) for column in self._columns.values())
+        return self._length * self._compiled.nodes + sizes * self._cost
+
     def _work(self) -> np.ndarray:
         """Estimated work per instance, int64 [instances]."""
         work = np.full(self._length, self._compiled.nodes, np.int64)
-        work += self._text_bytes() * max((step.cost for step in self._compiled.steps), default=1)
+        work += self._text_bytes() * self._cost
         return work
+
+    @property
+    def _cost(self) -> int:
+        """Work per byte of text."""
+        return max((step.cost for step in self._compiled.steps), default=1)
 
     def _text_bytes(self) -> np.ndarray:
         """Bytes of strings plus number of list values per instance, int64 [instances]."""
@@ -196,6 +209,18 @@ def _sizes(column: pa.ChunkedArray) -> np.ndarray:
     else:
         return np.zeros(len(column), np.int64)
     return np.asarray(pc.fill_null(lengths, 0).to_numpy()).astype(np.int64)
+
+
+def _most_size(column: pa.ChunkedArray) -> int:
+    """The sum of `_sizes` is no more than this."""
+    if pa.types.is_list(column.type):
+        return sum(len(chunk.values) for chunk in column.chunks)
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    if not _is_text(column.type.value_type):
+        return 0
+    longest = (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0 for chunk in column.chunks)
+    return len(column) * max(longest, default=0)
 
 
 def _is_text(kind: pa.DataType) -> bool:
