@@ -70,7 +70,7 @@ class Evaluation:
         self, compiled: Compiled, table: pa.Table, neurons: NeuronValues | None, check: Check = lambda: None
     ) -> None:
         self._compiled = compiled
-        self._length = table.num_rows
+        self._length: int = table.num_rows
         self._part = _FIRST_WORK
         names = {*compiled.columns, *(name for name, _ in compiled.members), *(["id"] if compiled.sampled else [])}
         self._columns = {name: _compact(table.column(name)) for name in names}

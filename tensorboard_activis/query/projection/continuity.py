@@ -35,8 +35,8 @@ def continuous_pca(
     Signs are aligned with the step before; those of the first step are fixed by its labels.
 
     Arguments:
-        keep: gives what was computed for a key before, or computes it. What is kept is of one snapshot alone; how it follows
-            the others is computed every time, from all of them.
+        cache: returns what was computed for a key before, or computes it. What is cached is of one snapshot alone; how it is
+            aligned with the others is computed every time, from all of them.
 
     Raises NotFoundError when the last does not hold the layer; earlier ones that do not are passed over.
     """
