@@ -211,23 +211,23 @@ class Moments:
             neurons: of which.
         """
         count = self._count(neurons)
-        totals = self._sum[:, neurons]
-        empty = np.broadcast_to(count == 0, totals.shape)
-        divisor = np.maximum(count, 1)
         pivot = 0 if self._pivot is None else self._pivot[neurons]
-        mean = totals / divisor
-        variance = np.maximum(self._squares[:, neurons] / divisor - mean * mean, 0)
-
-        def as_float32(values: np.ndarray) -> np.ndarray:
-            return np.where(empty, np.nan, values).astype(np.float32)
-
-        return Statistics(
-            count,
-            as_float32(pivot + mean),
-            as_float32(np.sqrt(variance)),
-            as_float32(self._min[:, neurons]),
-            as_float32(self._max[:, neurons]),
-        )
+        shape = (len(count), self._sum[:, neurons].shape[1])
+        mean, std, lowest, highest = (np.empty(shape, np.float32) for _ in range(4))
+        most = max(1, _BLOCK // max(1, shape[1]))
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN where a subset has no value
+            for start in range(0, shape[0], most):
+                rows = slice(start, start + most)
+                average = self._sum[rows, neurons] / count[rows]
+                variance = self._squares[rows, neurons] / count[rows]
+                mean[rows] = average + pivot
+                np.multiply(average, average, out=average)
+                np.subtract(variance, average, out=variance)
+                std[rows] = np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
+                some = count[rows] > 0
+                lowest[rows] = np.where(some, self._min[rows, neurons], np.float32(np.nan))
+                highest[rows] = np.where(some, self._max[rows, neurons], np.float32(np.nan))
+        return Statistics(count, mean, std, lowest, highest)
 
     def _move(self, pivot: np.ndarray) -> None:
         """Shifts the sums to another pivot, float64 [neurons]."""

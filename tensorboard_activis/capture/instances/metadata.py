@@ -68,6 +68,11 @@ class InstanceMetadata:
         return self._id_function is not None or self._ids is not None
 
     @property
+    def has_functions(self) -> bool:
+        """Whether the user passed functions, which may draw random numbers."""
+        return self._id_function is not None or self._columns_function is not None
+
+    @property
     def functions_only(self) -> "InstanceMetadata":
         """The metadata without sequences in the order of the data: for other data, such as pinned instances."""
         return InstanceMetadata(self._id_function, self._columns_function)

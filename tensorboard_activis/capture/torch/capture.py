@@ -143,7 +143,8 @@ class TorchCapture:
             return bracketed(collector.attach, lambda: run_passes(model, collector), lambda failed: collector.detach())
 
         def run_passes(model: nn.Module, collector: PassCollector) -> PassCollector:
-            batches = self._local_batches(stream.each(with_bar(data, progress and not self._processes.rank)), collector)
+            shown = with_bar(data, progress and not self._processes.rank)
+            batches = self._local_batches(stream.each(shown) if data.may_draw else shown, collector)
             self._run_batches(model, collector, batches, sink, stream)
             collector.end_of_data()
             self._run_pinned(model, collector, sink, stream)
@@ -263,13 +264,14 @@ class TorchCapture:
         stream: RandomStream,
     ) -> None:
         """Runs the model on the batches; all processes do so at the same time."""
+        move = self.recorded.mover()
         for batch in rounds(self._processes, batches):
             if batch is None:
                 stream.run(lambda: self.recorded.run_example(model))
                 sink(replace(self.empty_record(), pinned=collector.is_pinned))
                 continue
             collector.begin(batch)
-            moved = self.recorded.to_device(batch)
+            moved = move(batch)
             stream.run(lambda moved=moved: model(*moved.args, **moved.kwargs))  # type: ignore[misc]
             collector.end()
 

@@ -51,6 +51,7 @@ class ActivationHooks:
                 self._operators[location.module, location.call, location.operator, location.ordinal] = key, layer_output
             else:
                 self._modules[location.module, location.call].append((key, layer_output))
+        self._widths = {key: layer_output.neurons for key, layer_output in layer_outputs.items()}
         self.failures: dict[str, str] = {}
         self._handles: list[RemovableHandle] = []
         self._instances = 0
@@ -74,10 +75,10 @@ class ActivationHooks:
         for path, module in self._modules_by_path.items():
             if isinstance(module, torch.jit.ScriptModule):
                 continue
-            self._handles.append(module.register_forward_pre_hook(self._counting_hook(path)))
             # Operators are named by the module around them, so all modules have to be followed for them.
-            if path in wanted or self._operators:
-                self._handles.append(module.register_forward_pre_hook(self._pre_hook(path)))
+            followed = path in wanted or bool(self._operators)
+            self._handles.append(module.register_forward_pre_hook(self._pre_hook(path, followed=followed)))
+            if followed:
                 self._handles.append(module.register_forward_hook(self._forward_hook(path)))
 
     def __exit__(
@@ -152,22 +153,15 @@ class ActivationHooks:
     def calls(self) -> CallCounts:
         return CallCounts.from_counters(Counter(self._called_paths), self._operator_counts)
 
-    def _counting_hook(self, path: str) -> Callable[..., None]:
-        """A forward pre-hook that counts the module's calls."""
+    def _pre_hook(self, path: str, *, followed: bool) -> Callable[..., None]:
+        """A forward pre-hook that counts the module's calls, and pushes the module onto the call stack if it is followed."""
         called_paths = self._called_paths
 
         def hook(module: nn.Module, args: Any) -> None:
             if self._thread == threading.get_ident():
                 called_paths.append(path)
-
-        return hook
-
-    def _pre_hook(self, path: str) -> Callable[..., None]:
-        """A forward pre-hook that pushes the module onto the call stack."""
-
-        def hook(module: nn.Module, args: Any) -> None:
-            if self._thread == threading.get_ident():
-                self._stack.push(path)
+                if followed:
+                    self._stack.push(path)
 
         return hook
 
@@ -181,7 +175,7 @@ class ActivationHooks:
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
             if wanted:
                 with torch._C.DisableTorchFunction():
-                    outputs = dict(output_tensors(output))
+                    outputs = {"": output} if isinstance(output, torch.Tensor) else dict(output_tensors(output))
                     for key, layer_output in wanted:
                         if layer_output.location.key_path in outputs:
                             self._reduce(key, layer_output, outputs[layer_output.location.key_path])
@@ -223,7 +217,7 @@ class ActivationHooks:
             self._activations[key] = values = reduce_activations(
                 tensor, axes, self._instances, self._reducers[key], self._mask
             )
-            width = layer_output.neurons
+            width = self._widths[key]
             if values.shape[1] != width:
                 del self._activations[key]
                 raise NoInstancesError(f"It had {width} neurons at first, and has {values.shape[1]} now.")

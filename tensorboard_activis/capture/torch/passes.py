@@ -140,7 +140,7 @@ class PassCollector:
     def begin(self, batch: Batch) -> None:
         """Begins a batch: what the model or its parts compute until `end` belongs to it."""
         self._batch, self.passes, self._last_output = batch, [], None
-        self._metadata_of_batch = self._stream.run(lambda: self._reader.read(batch))  # before the model sees it
+        self._metadata_of_batch = self.read(batch)  # before the model sees it
         if self._hooks is None or batch.mask is not None:  # of the others nothing is needed on the device
             batch = self._recorded.to_device(batch)
         if self._hooks is not None:
@@ -203,6 +203,8 @@ class PassCollector:
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""
+        if not self._metadata.has_functions:
+            return self._reader.read(batch)
         return self._stream.run(lambda: self._reader.read(batch))
 
     def again(self, done: Pass, instances: int) -> Pass:

@@ -1,7 +1,7 @@
 """A model with its recorded graph and the layers whose activations are logged."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -169,14 +169,21 @@ class RecordedModel:
         }
 
     def to_device(self, batch: Batch) -> Batch:
-        """The batch on the model's device; floating-point inputs in the dtype of the parameters, if all have the same."""
+        """The batch on the model's device; see `mover`."""
+        return self.mover()(batch)
+
+    def mover(self) -> Callable[[Batch], Batch]:
+        """A function that moves batches to the model's device; floating-point inputs get the parameters' dtype, if all have one."""
         device, dtype = model_device(self.module), parameter_dtype(self.module)
 
         def move(tensor: torch.Tensor) -> torch.Tensor:
             return tensor.to(device, dtype if tensor.is_floating_point() else None, non_blocking=True)
 
-        mask = None if batch.mask is None else batch.mask.to(device)
-        return replace(batch, args=map_tensors(batch.args, move), kwargs=map_tensors(batch.kwargs, move), mask=mask)
+        def moved(batch: Batch) -> Batch:
+            mask = None if batch.mask is None else batch.mask.to(device)
+            return replace(batch, args=map_tensors(batch.args, move), kwargs=map_tensors(batch.kwargs, move), mask=mask)
+
+        return moved
 
     def _recorded(self, batch: Batch) -> tuple[Recording, Batch]:
         """Records two passes of different numbers of instances, which show the instance axes; one over the batch if that fails."""

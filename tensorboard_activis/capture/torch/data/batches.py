@@ -45,6 +45,7 @@ class Batches:
         self._form = BatchForm(
             model.forward, unpack, texts, lambda value: isinstance(value, nn.utils.rnn.PackedSequence)
         )
+        self._has_functions = unpack is not None or texts is not None
         self._is_encoder_decoder = bool(getattr(getattr(model, "config", None), "is_encoder_decoder", False))
         self.source: Iterable[Any] = () if data is None else _batch_source(data)
 
@@ -60,6 +61,11 @@ class Batches:
             plain = type(source.batch_sampler) is BatchSampler
             return plain and isinstance(getattr(source.batch_sampler, "sampler", None), SequentialSampler)
         return isinstance(source, (WholeArrays, Sequence))
+
+    @property
+    def may_draw(self) -> bool:
+        """Whether reading them may draw random numbers."""
+        return self._has_functions or not isinstance(self.source, (WholeArrays, list, tuple))
 
     @property
     def instances(self) -> int | None:
