@@ -58,6 +58,14 @@ class ResNet(nn.Module):
         return result
 
 
+def resnet() -> ResNet:
+    """ResNet-18 with torchvision's stem."""
+    model = ResNet()
+    model.conv = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+    model.relu = nn.Sequential(nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))  # type: ignore[assignment]
+    return model
+
+
 class TransformerBlock(nn.Module):
     """Attention to what came before, then a feed-forward layer, each about a normalisation, as in GPT-2."""
 

@@ -23,20 +23,12 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from benchmarks._networks import ResNet
+from benchmarks._networks import resnet
 from benchmarks._pairs import in_turns, line
 
 INSTANCES, LIMIT = 1000, 1.10
 #: An evaluation without ActiVis, the same with it, and how many layers that records.
 Evaluations = tuple[Callable[[], object], Callable[[], object], Callable[[], int]]
-
-
-def resnet() -> ResNet:
-    """ResNet-18 with torchvision's stem."""
-    model = ResNet()
-    model.conv = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-    model.relu = nn.Sequential(nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))  # type: ignore[assignment]
-    return model
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 from tensorboard_activis.summarize.membership import Membership
 
 #: Batches are gathered until they have this many instances, or take this many bytes, or have this many that may be sampled.
-MOST_INSTANCES, MOST_BYTES, MOST_CANDIDATES = 1024, 32 << 20, 256
+MOST_INSTANCES, MOST_BYTES, MOST_CANDIDATES = 1024, 32 << 20, 512
 
 
 @dataclass(frozen=True)

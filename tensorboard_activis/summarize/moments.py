@@ -102,7 +102,7 @@ class Moments:
         for ufunc, into, stand_in in ((np.minimum, self._min, np.inf), (np.maximum, self._max, -np.inf)):
             known = values if finite is None else np.where(finite, values, np.float32(stand_in))
             for subset, inside in groups.members:
-                rows = np.take(known, inside, axis=0, out=scratch[: inside.size], mode="clip")
+                rows = known.take(inside, axis=0, out=scratch[: inside.size], mode="clip")
                 ufunc(into[subset], ufunc.reduce(rows, axis=0), out=into[subset])
 
     def _add_groups(self, values: np.ndarray, finite: np.ndarray | None, groups: Groups, memory: "Memory") -> None:
@@ -115,7 +115,7 @@ class Moments:
         for block in groups.blocks(most):
             shape = (block.rows.size, values.shape[1])
             rows, deviation = memory.array("values", shape, np.float32), memory.array("deviation", shape)
-            np.take(values, block.rows, axis=0, out=rows, mode="clip")
+            values.take(block.rows, axis=0, out=rows, mode="clip")
             # The difference is exact or nearly so: float64 has more than twice the digits.
             np.copyto(deviation, rows)
             deviation -= self._pivot
@@ -302,7 +302,7 @@ def _spread(
         return
     for members, chosen in block.turns:
         if members.size <= len(memory):
-            accumulator = np.take(subsets, members, axis=0, out=memory[: members.size], mode="clip")
+            accumulator = subsets.take(members, axis=0, out=memory[: members.size], mode="clip")
         else:
             accumulator = subsets[members]
         ufunc(accumulator, rows[chosen], out=accumulator)
