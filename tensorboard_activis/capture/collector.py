@@ -87,7 +87,7 @@ class SnapshotCollector:
         predictions = collected.evaluator.evaluate(outputs, labels, table.get("group"))
         if batch.pinned:
             stored = self._stored(new, instance_ids, predictions, columns) | self._content(new, batch)
-            collected.pinned.append(stored | self._activations([values], [new])[0])
+            collected.pinned.append(stored | self._activations([values], [new]))
             return
         assert instance_ids is not None
         known = prediction_table(instance_ids, predictions.label, predictions.columns, self._options.class_names, table)
@@ -95,7 +95,10 @@ class SnapshotCollector:
         collected.count(predictions)
         chosen = collected.sample.candidates(hashes)
         stored = self._stored(chosen, instance_ids, predictions, columns) | self._content(new[chosen], batch)
-        self._gathering.add(GatheredBatch(values, membership, chosen, hashes[chosen], stored))
+        gathered = GatheredBatch(values, membership, chosen, hashes[chosen], stored)
+        if not self._gathering.fits(gathered):
+            self._summarize()
+        self._gathering.add(gathered)
         collected.seen += new.size
         if self._gathering.is_full:
             self._summarize()
@@ -167,22 +170,20 @@ class SnapshotCollector:
         collected = self.collected
         activations = [batch.activations for batch in batches]
         collected.moments.add(activations, Membership.joined([batch.membership for batch in batches]))
-        stored = self._activations(activations, [batch.chosen for batch in batches])
-        for batch, columns in zip(batches, stored, strict=True):
-            collected.sample.add(batch.hashes, {**batch.stored, **columns})
+        stored = {
+            name: np.concatenate([batch.stored[name] for batch in batches]) for name in batches[0].stored
+        } | self._activations(activations, [batch.chosen for batch in batches])
+        collected.sample.add(np.concatenate([batch.hashes for batch in batches]), stored)
 
     def _activations(
         self, batches: Sequence[Sequence[np.ndarray]], chosen: Sequence[np.ndarray]
-    ) -> list[dict[str, np.ndarray]]:
-        """By batch, what is stored of the activations of the chosen instances: by name float16 [chosen, neurons]."""
-        bounds = np.cumsum([each.size for each in chosen])[:-1]
-        stored: list[dict[str, np.ndarray]] = [{} for _ in batches]
+    ) -> dict[str, np.ndarray]:
+        """What is stored of the activations of the chosen instances of batches: by name float16 [chosen, neurons]."""
+        stored = {}
         for index, layer in enumerate(zip(*batches, strict=True)):
             rows = np.concatenate([rows[each] for rows, each in zip(layer, chosen, strict=True)])
-            rounded, clipped = to_float16(rows, self._options.convert)
+            stored[f"activations/{index}"], clipped = to_float16(rows, self._options.convert)
             self.collected.clipped[index] += clipped
-            for columns, part in zip(stored, np.split(rounded, bounds), strict=True):
-                columns[f"activations/{index}"] = part
         return stored
 
     def _ids(self, batch: BatchRecord, count: int) -> np.ndarray | None:

@@ -37,6 +37,10 @@ class Gathering:
         self._batches: list[GatheredBatch] = []
         self._instances = self._bytes = self._candidates = 0
 
+    def fits(self, batch: GatheredBatch) -> bool:
+        """Whether the same is stored of the batch as of those that are here, in arrays of the same form."""
+        return not self._batches or _forms(batch) == _forms(self._batches[0])
+
     def add(self, batch: GatheredBatch) -> None:
         """Adds a batch, whose arrays must stay as they are."""
         self._batches.append(batch)
@@ -54,3 +58,7 @@ class Gathering:
         batches, self._batches = self._batches, []
         self._instances = self._bytes = self._candidates = 0
         return batches
+
+
+def _forms(batch: GatheredBatch) -> dict[str, tuple[int, ...]]:
+    return {name: values.shape[1:] for name, values in batch.stored.items()}
