@@ -52,6 +52,7 @@ class LabelFit:
     Attributes:
         described: the labels, in words.
         is_wanted: whether there are labels, or class names or a task that need scores.
+        are_classes: whether the labels are one class index per instance, or may be.
     """
 
     def __init__(self, labels: Any, options: SharedOptions, highest: int) -> None:
@@ -73,6 +74,7 @@ class LabelFit:
         elif known.size and not self._is_text:
             highest = max(highest, int(known.max()))
         self._highest = highest
+        self.are_classes = self._whole and self._labels is not None and self._labels.ndim == 1
         self.is_wanted = labels is not None or names is not None or self._task is not None
         if labels is None:
             self.described = f"task={self._task!r}"

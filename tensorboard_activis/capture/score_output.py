@@ -216,9 +216,11 @@ class ScoreOutput:
         if not fits[winner].exact and any(each.is_number and flow.feeds(winner.path, each.path) for each in others):
             self._tied = True  # features whose width is enough for the labels, and the number that is made of them
             return
+        if fitting.are_classes and not fits[winner].exact and winner.shape[1:] in flow.input_shapes:
+            return  # an input as a model has rebuilt it, with enough numbers to be scores
         self.path = winner.path
         self._is_by_width = winner.name != "logits"
-        if len(fits) > 1 or (self._is_by_width and fitting.is_wanted):
+        if fitting.is_wanted and (len(fits) > 1 or self._is_by_width):
             self.note = (
                 f"The score is {self._described([self.path])}, {reason}; the model's outputs are "
                 f"{self._described([each.path for each in candidates])}. output= says otherwise."

@@ -217,6 +217,30 @@ def test_what_is_none_of_the_outputs_is_refused(tmp_path: Path, x: torch.Tensor,
         watch.batch(labels=y)
 
 
+class Autoencoder(nn.Module):
+    """(the input rebuilt, mean, logarithm of the variance)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(6, 8), nn.Linear(4, 6)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        mean, variance = self.encoder(x).chunk(2, 1)
+        return self.decoder(mean), mean, variance
+
+
+def test_an_input_rebuilt_is_no_score_of_classes(tmp_path: Path, x: torch.Tensor, y: torch.Tensor) -> None:
+    model = Autoencoder()
+    with pytest.warns(ActiVisWarning, match="No output of the model fits labels"):
+        snapshot = logged(tmp_path / "classes", model, batches(x, y))
+    assert "prediction" not in snapshot.instances.column_names
+    assert logged(tmp_path / "none", model, x).record.notes == ()
+    rebuilt = logged(tmp_path / "numbers", model, batches(x, x))
+    with torch.no_grad():
+        error = (model(x)[0] - x).square().mean(1)
+    np.testing.assert_allclose(by_id(rebuilt, "loss"), error, rtol=1e-5)
+
+
 class Wide(nn.Module):
     """(3 numbers, scores of 6 classes)."""
 

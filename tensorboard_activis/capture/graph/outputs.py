@@ -12,11 +12,16 @@ class OutputFlow:
 
     Arguments:
         graph: of the model; None if the outputs are not those of its graph, of which then nothing is known.
+
+    Attributes:
+        input_shapes: of the model's inputs, without their axis of instances.
     """
 
     def __init__(self, graph: Graph | None) -> None:
         graph = graph or Graph("", "", (), ())
         self._keys = {node.key for node in graph.nodes if node.kind == "output" and node.key.startswith(_OUTPUT)}
+        inputs = [node.outputs[0].sizes for node in graph.nodes if node.kind == "input" and node.outputs]
+        self.input_shapes = {tuple(size for size in sizes if size != -1) for sizes in inputs}
         self._sources: dict[str, set[str]] = defaultdict(set)
         self._axes: dict[str, int] = {}
         for edge in graph.edges:
