@@ -143,6 +143,17 @@ def completed(page: Page, tab: FrameLocator) -> None:
     tab.get_by_role("combobox", name="Subset expression").press_sequentially("not correct and la")
 
 
+def term(page: Page, tab: FrameLocator) -> None:
+    tab.locator(".matrix-legend [data-term]").first.hover()
+    tab.locator(".explanation").wait_for()
+
+
+def incomplete(page: Page, tab: FrameLocator) -> None:
+    box = tab.get_by_role("combobox", name="Subset expression")
+    box.fill("not correct and labl")
+    box.press("Enter")
+
+
 def drawers_closed(page: Page, tab: FrameLocator) -> None:
     tab.get_by_role("button", name="Close the drawer").click()
     for name in ("Width of the graph", "Width of the instances"):
@@ -208,6 +219,13 @@ def views() -> list[Shot]:
         Shot("columns zoomed", link(run=RUN, layers=LAYERS, **zoomed)),
         shot("four layers", layers=["stem/relu", "body.1/relu", *LAYERS]),
         shot("no layer", layers=[]),
+        shot("help", press("Help"), narrow=True),
+        shot("term explained", term),
+        shot("letters on a row", point_at(".matrix-row[data-row='s:8'] .matrix-label"), rows=ROWS),
+        shot("typed", expression="label == 9 and score < 0.7"),
+        shot("typed, nothing matches", expression="score < 0"),
+        shot("typed, incomplete", incomplete),
+        shot("colour by correctness", **{f"panel:{LAYERS[0]}": {"c": "correct"}}),
         shot("wrong expression", wrong_focused, expression="lable == 8 and not correct"),
         shot(
             "link to what is gone",

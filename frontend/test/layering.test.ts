@@ -11,6 +11,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   "views/controls": ["lib", "api", "layout", "draw", "state"],
   "views/detail": ["views/controls"],
   "views/graph": ["views/controls"],
+  "views/help": ["views/controls"],
   "views/instances": ["views/controls"],
   "views/matrix": ["views/controls"],
   "views/projection": ["views/controls"],

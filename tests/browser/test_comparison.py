@@ -57,7 +57,8 @@ def test_an_instance_against_its_class_in_two_layers(board: str, open_tab: OpenT
         for place in (0, 1, len(own) - 1):
             neuron = int(order[place])
             tip = told(page, tab, panel, key, place, len(own))
-            expect(tip).to_contain_text(f"Neuron {neuron} · #{identity} · {short(own[neuron])}")
+            called = f"Output for {neuron}" if name == "head.fc2" else f"Neuron {neuron}"
+            expect(tip).to_contain_text(f"{called} · #{identity} · {short(own[neuron])}")
             expect(tip).to_contain_text(f"class {label}: mean {short(mean[neuron])}")
             if abs(effect[neuron]) < 100:
                 expect(tip).to_contain_text(
@@ -101,10 +102,10 @@ def test_the_other_run_kept_other_instances(uneven: tuple[Path, str], open_tab: 
     own = float(one.activations("head")[shared, 1])
     difference = f"{own - its:+.2f}".replace("-", "−")
     tip = told(page, tab, panel, f"i:{shared}", 1, 3)
-    expect(tip).to_contain_text(f"Neuron 1 · #{ids[shared]} · {short(own)}")
+    expect(tip).to_contain_text(f"Output for bee · #{ids[shared]} · {short(own)}")
     expect(tip).to_contain_text(re.compile(rf"two, step 3: mean {short(its)} · difference [+−]?{difference[1:]}"))
     for missing in (f"i:{alone}", "s:few"):
-        expect(told(page, tab, panel, missing, 1, 3)).to_contain_text("two, step 3: not there")
+        expect(told(page, tab, panel, missing, 1, 3)).to_contain_text("two, step 3: no such instances")
     tab.get_by_role("radio", name="difference").click()
     expect(panel.get_by_role("group", name=re.compile("^minus two, step 3"))).to_be_visible()
     expect(told(page, tab, panel, f"i:{shared}", 1, 3)).to_contain_text(f"mean {short(its)}")

@@ -86,7 +86,7 @@ def check_neuron(tab: FrameLocator, truth: Truth) -> None:
 
     # The instances that drive it most and least, with their content.
     order = np.argsort(-own, kind="stable")
-    for heading, expected in (("Drive it most", order[:8]), ("Least", order[::-1][:8])):
+    for heading, expected in (("Highest activation", order[:8]), ("Lowest activation", order[::-1][:8])):
         tiles = drawer(tab).locator(".detail-section").filter(has=tab.get_by_role("heading", name=heading))
         found = [
             re.match(r"#(\S+),", name or "")
@@ -150,13 +150,13 @@ def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:
     sides = (np.abs(z_taken) <= 1) & (np.abs(z_own) >= 1) & (effects >= 1)
     for heading, strength in (
         (f"Why not {label}: far from its class", np.abs(z_own)),
-        (f"Why {taken}: where it sides with {taken}", np.where(sides, effects, 0)),
+        (f"Why {taken}: where it is like {taken}", np.where(sides, effects, 0)),
     ):
         places = [int(i) for i in np.argsort(-strength, kind="stable")[:6] if strength[i] > 0]
         listed = section(tab, heading).get_by_role("button")
         expect(listed).to_have_count(len(places))
         if not places:
-            expect(section(tab, heading)).to_contain_text("No neuron")
+            expect(section(tab, heading)).to_contain_text(re.compile("no neuron", re.IGNORECASE))
         for line, index in zip(listed.all(), places, strict=True):
             # "Neuron 50, value 5.62, mean 2.70 against 8.85, +2.6 −2.2"
             told = numbers(line.inner_text())
@@ -192,7 +192,7 @@ def check_subset(tab: FrameLocator, truth: Truth, label: str) -> None:
     as_what = [line.split() for line in drawer(tab).locator(".detail-scores li").all_inner_texts()]
     assert [int(count) for _, count in as_what] == sorted(counts.values(), reverse=True)[:5]
     assert all(counts[name] == int(count) for name, count in as_what)
-    expect(section(tab, "Shares with")).to_have_count(0)  # classes share none
+    expect(section(tab, "Overlaps with")).to_have_count(0)  # classes share none
     effects = np.array(
         [hedges(values[inside, i], values[~inside, i]) if values[:, i].std() else 0 for i in range(values.shape[1])]
     )
@@ -230,7 +230,7 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
     expression = f"label == {label} and score <= 1"
     shared = [["s", "all"], ["s", label], ["e", expression, None, 5]]
     go(page, tab, link(**state, rows=shared, selection={"kind": "subset", "key": f"e:{expression}"}))
-    expect(section(tab, "Shares with").get_by_role("listitem")).to_have_text(
+    expect(section(tab, "Overlaps with").get_by_role("listitem")).to_have_text(
         [re.compile(rf"{label}\s*{np.count_nonzero(truth.labels == label)}")]
     )
 
@@ -253,20 +253,20 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
 def test_what_the_drawer_is_about(board: str, open_tab: OpenTab, page: Page) -> None:
     tab = open_tab(board, link(run=FIRST, layers=[LAYER, "head.fc2"]))
     settled(tab)
-    # Before anyone clicks: the surest error, in the last open layer. Its layer is chosen in the title.
+    # Before anyone clicks: the surest error, in the last open layer before the outputs. Its layer is chosen in the title.
     heading = drawer(tab).get_by_role("heading", name=re.compile("^Instance "))
     expect(drawer(tab)).to_contain_text("the surest error")
-    drawer(tab).get_by_role("button", name="Layer of the detail: head.fc2").click()
-    tab.get_by_role("option", name=LAYER).click()
-    expect(drawer(tab).get_by_role("button", name=f"Layer of the detail: {LAYER}")).to_be_visible()
+    drawer(tab).get_by_role("button", name=f"Layer of the detail: {LAYER}").click()
+    tab.get_by_role("option", name="head.fc2").click()
+    expect(drawer(tab).get_by_role("button", name="Layer of the detail: head.fc2")).to_be_visible()
 
     # Kept in the drawer, it stays whatever is clicked.
     held = heading.inner_text()
-    drawer(tab).get_by_role("button", name="Keep this in the drawer").click()
+    drawer(tab).get_by_role("button", name="Pin: keep this in the drawer").click()
     wrong = tab.get_by_role("listbox", name="Wrong").get_by_role("option")
     wrong.nth(2).click()
     expect(heading).to_have_text(held)
-    drawer(tab).get_by_role("button", name="Let the drawer follow what is clicked").click()
+    drawer(tab).get_by_role("button", name="Unpin: the drawer follows what you click").click()
     expect(heading).not_to_have_text(held)
 
     # Closed, it is its title line; a click on something opens it again.
@@ -278,7 +278,7 @@ def test_what_the_drawer_is_about(board: str, open_tab: OpenTab, page: Page) -> 
     expect(heading).to_be_visible()
 
     # Without a neuron that sides with the predicted class, words say so.
-    empty = re.compile("No neuron sides with|The prediction is right")
+    empty = re.compile("On no neuron is it like|The prediction is right")
     for entry in (3, 4, 5, 6, 7):
         if drawer(tab).get_by_text(empty).count():
             break

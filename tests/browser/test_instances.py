@@ -66,7 +66,7 @@ def test_classes_and_the_list(board: str, open_tab: OpenTab, runs: Path) -> None
     right = np.flatnonzero(correct & (label == digit))
     wrong = np.flatnonzero(~correct & (label == digit))
     right, wrong = (rows[np.argsort(-score[rows], kind="stable")] for rows in (right, wrong))
-    palette = ["2037ae", "8e9c0f", "8b356c", "079ee3", "966b51", "525105", "695ed9", "47036d", "e55ba4", "5b0b19"]
+    palette = ["344ef1", "7e7900", "b45773", "009c9f", "651300", "b68562", "654676", "0194e6", "41663c", "690033"]
     picture = pixels(pane(tab).locator("canvas").first).astype(int)
     name = block(tab, str(digit))
     at, frame = name.bounding_box(), pane(tab).locator("canvas").first.bounding_box()
@@ -105,6 +105,7 @@ def test_classes_and_the_list(board: str, open_tab: OpenTab, runs: Path) -> None
     expect(tab.get_by_role("button", name=re.compile(f"Remove {clicked}"))).to_be_visible()
     expect(tab.get_by_role("region", name="Detail", exact=True)).to_contain_text(clicked)
     # A click on a class shows the class.
+    pane(tab).locator(".classes-scroll").evaluate("box => box.scrollTo(0, box.scrollHeight)")
     block(tab, "7").click()
     expect(tab.get_by_role("region", name="Detail", exact=True)).to_contain_text("7")
 
@@ -113,7 +114,7 @@ def test_marks_are_binned_and_paged(tasks: str, open_tab: OpenTab, page: Page) -
     tab = open_tab(tasks, "&p.activis.run=crowd")
     expect(pane(tab)).to_contain_text("Right 500")
     expect(pane(tab)).to_contain_text("≤ 10 each")
-    later = pane(tab).get_by_role("button", name="Later wrong ones of much")
+    later = pane(tab).get_by_role("button", name="Next errors of much")
     pages = pane(tab).locator(".classes-pager")
     shown = re.fullmatch(r"\s*1–(\d+) of 100\s*", pages.inner_text())
     assert shown
@@ -159,9 +160,10 @@ def test_the_table(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_pa
     grid.evaluate("grid => grid.scrollTo(0, grid.scrollHeight)")
     expect(ids.filter(has_text=re.compile(f"^#{records[-1]['id']}$"))).to_be_visible()
 
-    # Searched for an id, or an expression; filtered by columns, several at once.
-    search = pane(tab).get_by_role("textbox", name="Search the instances")
+    # Filtered by the one box, for an id or an expression; and by columns, several at once.
+    search = tab.get_by_role("combobox", name="Subset expression")
     search.fill(str(records[5]["id"]))
+    tab.get_by_role("option", name=f"id == {records[5]['id']}").click()
     expect(ids.filter(has_text=re.compile(f"^#{records[5]['id']}$"))).to_be_visible()
     search.fill("score < 0.5")
     unsure = int(snapshot.where("score < 0.5").sum())
@@ -254,9 +256,10 @@ def test_texts_are_shown_where_they_are_hovered(tasks: str, open_tab: OpenTab, p
     page.mouse.move(edge["x"] + 3, box["y"] + 8)
     # Content, label, prediction and score: of class ant, row 0 is the surest that was wrong.
     expect(tab.get_by_role("tooltip")).to_have_text(
-        re.compile(r"^#100 · ant → bee · score \d\.\d\d<b>question 0</b> of a user$")
+        re.compile(r"^<b>question 0</b> of a user#100 · ant → bee · score \d\.\d\d$")
     )
     pane(tab).get_by_role("radio", name="Table").click()
     expect(pane(tab).get_by_role("gridcell", name="<b>question 3</b> of a user")).to_be_visible()
-    pane(tab).get_by_role("textbox", name="Search the instances").fill("question 17")
+    tab.get_by_role("combobox", name="Subset expression").fill("question 17")
+    tab.get_by_role("option", name='"question 17" in text').click()
     expect(pane(tab)).to_contain_text("1 of 24")

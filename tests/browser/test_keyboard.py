@@ -76,7 +76,7 @@ def test_the_tour_without_a_mouse(board: str, open_tab: OpenTab, page: Page) -> 
     expect(drawer.get_by_role("heading", name=re.compile("^Neuron "))).to_be_visible()
 
     # A range of that neuron becomes a subset.
-    keys.go_to(drawer.get_by_role("button", name=re.compile("^Subset of a range")))
+    keys.go_to(drawer.get_by_role("button", name=re.compile("^New subset from a range")))
     keys.press("Enter")
     editor = tab.get_by_role("dialog", name="New subset")
     expect(editor.get_by_text(re.compile(r"\d+ of 899"))).to_be_visible()
@@ -111,7 +111,7 @@ def test_the_tour_without_a_mouse(board: str, open_tab: OpenTab, page: Page) -> 
     keys.go_to(editor.get_by_role("button", name="Combine with"))
     keys.press("Enter")
     keys.choose(tab, "8$")
-    expect(editor.get_by_role("textbox", name="Is")).to_have_value("(not correct) and label == 8")
+    expect(editor.get_by_role("textbox", name="Condition")).to_have_value("(not correct) and label == 8")
     change = editor.get_by_role("button", name="Change")
     expect(change).to_be_enabled()
     keys.go_to(change)

@@ -85,10 +85,10 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
         for said in (
             "There is no step 99; this is the nearest, 3.",
             "Not recorded at this step: gone.",
-            "Rows that are not here: yak, index 5000, colour == 3.",
+            "Rows that do not exist here: yak, index 5000, colour == 3.",
             "no run “other”",
             "There is no instance with the index 5000 here.",
-            "by their index",
+            "in index order",
             "The link’s expression cannot be used. At character 1: there is no column lable.",
         ):
             expect(notices(tab)).to_contain_text(said)

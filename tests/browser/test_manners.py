@@ -127,7 +127,7 @@ def test_nothing_is_fetched_twice(board: str, open_tab: OpenTab, page: Page) -> 
 
 
 def test_every_view_is_saved(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_path: Path) -> None:
-    tab = open_tab(board, AT_FIRST)
+    tab = open_tab(board, AT_FIRST + link(sort={"by": "index"}))
     settled(tab)
 
     def save(button: Locator, kind: str | None = None) -> Path:

@@ -218,8 +218,8 @@ def test_order_statistic_scale_and_tooltip(
         choose(tab, "Sort neurons by", rule)
         expect(tab.get_by_role("button", name="Sort neurons by")).to_contain_text(rule)
         expect(keyboard_cell(panel)).to_contain_text(f"Neuron {best}, 0, mean {short(mean[0, best])}")
-    choose(tab, "Sort neurons by", "clustered")
-    expect(tab.get_by_role("button", name="Sort neurons by")).to_contain_text("clustered")
+    choose(tab, "Sort neurons by", "clusters")
+    expect(tab.get_by_role("button", name="Sort neurons by")).to_contain_text("clusters")
     choose(tab, "Sort neurons by", "index")
 
     # Statistics.

@@ -65,7 +65,7 @@ def test_parts_that_cannot_be_loaded(tmp_path: Path, open_tab: OpenTab, page: Pa
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
         expect(drawer(tab).get_by_role("alert")).to_contain_text(WORDS)
-        expect(drawer(tab).get_by_role("heading", name="Neuron")).to_be_visible()
+        expect(drawer(tab).get_by_role("heading", name="Output for")).to_be_visible()
         page.unroute(part("NeuronBody"))
         drawer(tab).get_by_role("button", name="Try again").click()
         expect(drawer(tab).get_by_role("heading", name="Selectivity")).to_be_visible()

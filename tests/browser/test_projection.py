@@ -97,8 +97,8 @@ def test_colours_legend_and_hover(board: str, open_tab: OpenTab, runs: Path) -> 
     grid.press("Control+Home")
     grid.press("ArrowRight")
     grid.press("Enter")
-    colour_by(tab, "head.fc2", "neuron 0")
-    expect(layer(tab, "head.fc2").get_by_role("button", name="Colour: neuron 0")).to_be_visible()
+    colour_by(tab, "head.fc2", "Neuron 0")
+    expect(layer(tab, "head.fc2").get_by_role("button", name="Colour: Neuron 0")).to_be_visible()
     assert coloured(points) > 500
 
 

@@ -48,7 +48,7 @@ def test_a_slow_server(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
         expect(at_step(tab, 1, 2)).to_be_visible()
 
         for control, choice in (
-            ("Sort neurons by", "clustered"),
+            ("Sort neurons by", "strongest"),
             ("Statistic", "standard deviation"),
             ("Compare with", "second"),
             ("Run", "second"),
@@ -112,7 +112,7 @@ def test_a_server_that_fails(tmp_path: Path, open_tab: OpenTab, page: Page, comp
             link(layers=["head"], selection={"kind": "neuron", "layer": "head", "neuron": 1}, expression="score < 0.5"),
             "The projection of head could not be read.",
             "The instances could not be read.",
-            "Neuron 1 of head could not be read.",
+            "Output for bee of head could not be read.",
             "where",
         )
         fails(

@@ -36,10 +36,10 @@ def test_edited_combined_and_in_the_link(board: str, open_tab: OpenTab, page: Pa
     tab.get_by_role("button", name="Menu of score < 0.5").click()
     tab.get_by_role("option", name="Edit or combine").click()
     editor = tab.get_by_role("dialog", name="Edit the subset")
-    editor.get_by_role("textbox", name="Is").fill("score < 0.4")
+    editor.get_by_role("textbox", name="Condition").fill("score < 0.4")
     editor.get_by_role("button", name="Combine with").click()
     tab.get_by_role("option", name="8", exact=True).click()
-    expect(editor.get_by_role("textbox", name="Is")).to_have_value("score < 0.4 and label == 8")
+    expect(editor.get_by_role("textbox", name="Condition")).to_have_value("score < 0.4 and label == 8")
     editor.get_by_role("textbox", name="Name").fill("unsure eights")
     editor.get_by_role("radio", name="Colour 15").click()
     both = int(snapshot.where("score < 0.4 and label == 8").sum())
@@ -87,7 +87,7 @@ def test_from_a_brushed_distribution(board: str, open_tab: OpenTab, page: Page, 
     # Its expression says what was brushed, and its number is that of the instances between the ends.
     header.click(button="right")
     tab.get_by_role("option", name="Edit or combine").click()
-    expression = tab.get_by_role("dialog").get_by_role("textbox", name="Is").input_value()
+    expression = tab.get_by_role("dialog").get_by_role("textbox", name="Condition").input_value()
     ends = re.fullmatch(r'(\S+) <= neuron\("head\.fc1", 3\) < (\S+)', expression)
     assert ends, expression
     values = open_run(runs / FIRST).snapshot(60).activations("head.fc1")[:, 3].astype(np.float64)

@@ -5,9 +5,11 @@
 import { type ColumnView, type MatrixShape, placeToX, tickStep } from "../layout/matrix";
 import { roundEnd } from "./colormap";
 import { tick } from "./format";
+import { cut } from "./text";
 import { tokens } from "./theme";
 
-const FONT = "10px Roboto, 'Helvetica Neue', Arial, sans-serif";
+const SIZE = 11;
+const FONT = `${SIZE}px Roboto, 'Helvetica Neue', Arial, sans-serif`;
 
 interface Ground {
   context: CanvasRenderingContext2D;
@@ -72,33 +74,68 @@ export function paintEffect(
   }
 }
 
+/** What a neuron is called on the axis, and the colour of its swatch. */
+export type Named = (neuron: number) => { name: string; colour: string } | null;
+
+const SWATCH = 12;
+
 /**
- * Neuron numbers below the columns, as many as fit. The hovered one is drawn in the accent colour and hides those that
- * it covers.
+ * Neuron numbers, or names with a swatch, below the columns, as many as fit. The hovered one is drawn in the accent
+ * colour and hides those that it covers.
  */
-export function paintIds({ context, shape, view }: Ground, order: Int32Array, hovered: number): void {
-  context.textAlign = "center";
+export function paintIds(
+  { context, shape, view }: Ground,
+  order: Int32Array,
+  hovered: number,
+  named: Named = () => null,
+): void {
   context.textBaseline = "middle";
   context.font = FONT;
-  const widest = context.measureText(String(Math.max(10, order.length - 1)).replace(/\d/g, "0")).width;
-  const step = tickStep((shape.right - shape.left) / view.span, widest);
+  const column = (shape.right - shape.left) / view.span;
+  const isNamed = order.length > 0 && named(order[0]!) !== null;
+  const digits = context.measureText(String(Math.max(10, order.length - 1)).replace(/\d/g, "0")).width;
+  // Names give way to their columns down to a letter or two; numbers are never cut.
+  const widest = isNamed ? SWATCH + Math.min(40, longest(context, order, named)) : digits;
+  const step = isNamed && column >= SWATCH + 12 ? 1 : tickStep(column, widest);
+  const room = isNamed ? Math.max(column, step * column) - SWATCH - 4 : Infinity;
   const x = (place: number): number => placeToX(shape, view, place + 0.5);
-  const clampX = (at: number): number => Math.max(shape.left, Math.min(at, shape.right + 2));
-  context.fillStyle = tokens.value.text3;
+  const write = (place: number, colour: string, most: number): void => {
+    const own = named(order[place]!);
+    const text = own ? cut(own.name, most, SIZE, 400, 1) : String(order[place]);
+    const width = context.measureText(text).width + (own ? SWATCH : 0);
+    const middle = Math.max(shape.left + width / 2, Math.min(x(place), shape.right + 2 - width / 2));
+    // Pushed far inwards it would cover the next one.
+    if (own && place !== hovered && step > 1 && Math.abs(middle - x(place)) > 6) return;
+    if (own) {
+      context.fillStyle = own.colour;
+      context.beginPath();
+      context.roundRect(middle - width / 2, shape.ids - 4, 8, 8, 2);
+      context.fill();
+    }
+    context.textAlign = "left";
+    context.fillStyle = colour;
+    context.fillText(text, middle - width / 2 + (own ? SWATCH : 0), shape.ids);
+  };
   for (
     let place = Math.ceil(view.first / step) * step;
     place < Math.min(order.length, view.first + view.span);
     place += step
   ) {
     const at = x(place);
-    const covered = hovered >= 0 && Math.abs(at - x(hovered)) < widest + 5;
-    if (!covered && at >= shape.left && at <= shape.right) context.fillText(String(order[place]), at, shape.ids);
+    const covered = hovered >= 0 && Math.abs(at - x(hovered)) < (step === 1 && isNamed ? column / 2 : widest + 5);
+    if (!covered && at >= shape.left && at <= shape.right) write(place, tokens.value.text3, room);
   }
   if (hovered >= 0 && x(hovered) >= shape.left && x(hovered) <= shape.right) {
     context.font = `500 ${FONT}`;
-    context.fillStyle = tokens.value.accent;
-    context.fillText(String(order[hovered]), clampX(x(hovered)), shape.ids);
+    write(hovered, tokens.value.accent, isNamed ? Math.max(room, 90) : Infinity);
   }
+}
+
+function longest(context: CanvasRenderingContext2D, order: Int32Array, named: Named): number {
+  let most = 0;
+  for (let i = 0; i < Math.min(200, order.length); i++)
+    most = Math.max(most, context.measureText(named(order[i]!)?.name ?? "").width);
+  return most;
 }
 
 /** A thin line below the cells that shows which part of a zoomed layer is visible. Nothing when all of it is. */

@@ -1,5 +1,7 @@
 /** Measures and truncates text for canvas and SVG. */
 
+import { cutMiddle } from "../layout/names";
+
 /** SVG and canvas do not truncate text, so widths are measured here. */
 export const FONT = 'Roboto, "Helvetica Neue", Arial, sans-serif';
 
@@ -19,6 +21,10 @@ export function widthOf(text: string, size: number, weight = 400): number {
   }
   return width;
 }
+
+/** The text, or as much of its beginning and end as fit, with an ellipsis between them. */
+export const cutInside = (text: string, room: number, size: number, weight = 400): string =>
+  cutMiddle(text, room, (part) => widthOf(part, size, weight));
 
 /** The text, or as much of it as fits, with an ellipsis; empty if fewer than `least` letters fit. */
 export function cut(text: string, room: number, size: number, weight = 400, least = 3): string {

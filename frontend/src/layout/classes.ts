@@ -49,7 +49,7 @@ export const MOST = 200;
 /** Maximum number of mark lines of a larger block, and minimum height of every block. */
 const LINES = 4;
 /** Height of the pager. */
-export const PAGER = 14;
+export const PAGER = 24;
 
 /**
  * The indices of each class's instances, split by right and wrong (unknown counts as right) and sorted by descending score. The last
@@ -133,6 +133,7 @@ export function perMark(count: number, room: number): number {
 
 /**
  * `label` is the width of the names, `pages` the page per group. `twoSided`: right and wrong predictions are separate.
+ * `order` has the groups that come first, in their order.
  */
 export function layOut(
   groups: readonly Group[],
@@ -141,13 +142,17 @@ export function layOut(
   label: number,
   twoSided: boolean,
   pages: ReadonlyMap<number, number> = new Map(),
+  order: readonly number[] = [],
 ): Classes {
   const rightX = 12 + label;
   const total = Math.max(8, Math.floor((width - rightX - (twoSided ? GAP : 0) - 8) / pitch));
   const wrongColumns = twoSided ? Math.max(4, Math.round((total * 8) / 34)) : 0;
   const rightColumns = Math.max(1, total - wrongColumns);
   let top = 0;
-  const blocks = groups.map(({ right, wrong }, group): Block => {
+  // Groups that are not in the order come last.
+  const shownOrder = [...new Set([...order, ...groups.keys()])].filter((group) => groups[group]);
+  const blocks = shownOrder.map((group): Block => {
+    const { right, wrong } = groups[group] as Group;
     const crowded = right.length + wrong.length > MOST;
     const per = crowded ? perMark(right.length, rightColumns * LINES) : 1;
     const size = Math.max(1, wrongColumns * LINES);

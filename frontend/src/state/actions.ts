@@ -7,10 +7,11 @@ import { batch, effect } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import type { ProjectionMethod } from "../api/types";
 import { idExpression, MOST_IDS } from "./buildExpression";
+import type { ClassOrder } from "./classOrder";
 import { freeColour } from "./colours";
 import { nearest, runs } from "./currentSnapshot";
-import { columns, layers, rows, snapshot, whereOf } from "./data";
-import { openLayers, rowName } from "./derived";
+import { columns, layers, orderedClasses, rows, snapshot, whereOf } from "./data";
+import { letters, openLayers, rowName, sort } from "./derived";
 import { clearHover } from "./hover";
 import { type Picked, picked } from "./members";
 import { expressionKey, instanceKey, type Row, type RowKey, rowKey } from "./rowKeys";
@@ -21,8 +22,10 @@ import {
   chosenLayers,
   chosenRows,
   chosenRun,
+  chosenSort,
   chosenStatistic,
   chosenStep,
+  classOrder,
   compare,
   type InstancesTab,
   instancesTab,
@@ -31,7 +34,6 @@ import {
   type Selection,
   scale,
   selection,
-  sort,
 } from "./view";
 
 /** Keeps a chosen step, or the nearest one that the other run has. */
@@ -78,7 +80,7 @@ export function removeRow(key: RowKey): void {
     chosenRows.value = rows.peek().filter((row) => rowKey(row) !== key);
     const rule = sort.peek();
     if ((rule.by === "row" && rule.a === key) || (rule.by === "difference" && (rule.a === key || rule.b === key)))
-      sort.value = { by: "index" };
+      chosenSort.value = null;
     clearHover();
   });
 }
@@ -121,8 +123,8 @@ export function replaceRow(key: RowKey, row: Row & { kind: "expression" }): void
     chosenRows.value = now
       .filter((other) => rowKey(other) === key || rowKey(other) !== next)
       .map((other) => (rowKey(other) === key ? row : other));
-    if (rule.by === "row") sort.value = { by: "row", a: follow(rule.a) };
-    if (rule.by === "difference") sort.value = { by: "difference", a: follow(rule.a), b: follow(rule.b) };
+    if (rule.by === "row") chosenSort.value = { by: "row", a: follow(rule.a) };
+    if (rule.by === "difference") chosenSort.value = { by: "difference", a: follow(rule.a), b: follow(rule.b) };
     if (selected?.kind === "subset") select({ kind: "subset", key: follow(selected.key) });
     clearHover();
   });
@@ -225,20 +227,44 @@ export function chooseDetailLayer(name: string): void {
   chosenDetailLayer.value = name;
 }
 
-export function sortBy(rule: Sort): void {
-  sort.value = rule;
+/** Sorts the neurons; null: by the default. */
+export function sortBy(rule: Sort | null): void {
+  chosenSort.value = rule;
+}
+
+/** Makes a row A or B, or takes the letter away from it. With both, the neurons are sorted by the difference of the two. */
+export function chooseLetter(letter: "a" | "b", key: RowKey): void {
+  const now = letters.peek();
+  const next = { ...now, [letter]: now[letter] === key ? null : key };
+  const other = letter === "a" ? "b" : "a";
+  // The row of the other letter changes places with this one.
+  if (next[letter] !== null && next[other] === key) next[other] = now[letter];
+  const { a, b } = next;
+  if (a !== null && b !== null) sortBy({ by: "difference", a, b });
+  else sortBy(a === null && b === null ? null : { by: "row", a: (a ?? b) as RowKey });
 }
 
 /**
- * A click on a row's name sorts by it, a second click on the same name by index again; with shift, by the difference of
- * the two.
+ * A click on a row's name sorts by it, a second click on the same name by the default again; with shift, by the
+ * difference of the two.
  */
 export function clickRowName(key: RowKey, shift: boolean): void {
-  const rule = sort.peek();
-  const first = rule.by === "row" || rule.by === "difference" ? rule.a : null;
-  if (shift && first !== null && first !== key) sort.value = { by: "difference", a: first, b: key };
-  else if (rule.by === "row" && rule.a === key) sort.value = { by: "index" };
-  else sort.value = { by: "row", a: key };
+  const { a, b } = letters.peek();
+  if (shift && a !== null && a !== key) sortBy({ by: "difference", a, b: key });
+  else sortBy(a === key && b === null ? null : { by: "row", a: key });
+}
+
+/** Orders the classes; rows that the user chose are ordered with them. */
+export function chooseClassOrder(order: ClassOrder): void {
+  batch(() => {
+    classOrder.value = order;
+    const now = chosenRows.peek();
+    if (!now) return;
+    const places = new Map(orderedClasses.value.map(({ name }, place) => [name, place]));
+    const placeOf = (row: Row): number | undefined => (row.kind === "subset" ? places.get(row.name) : undefined);
+    const classes = now.filter((row) => placeOf(row) !== undefined).sort((a, b) => placeOf(a)! - placeOf(b)!);
+    chosenRows.value = now.map((row) => (placeOf(row) === undefined ? row : classes.shift()!));
+  });
 }
 
 export function chooseStatistic(next: string): void {

@@ -1,6 +1,7 @@
 /** Completions of the subset language at the caret. */
 
-import type { LayerInfo, Vocabulary } from "../api/types";
+import type { ColumnInfo, LayerInfo, Vocabulary } from "../api/types";
+import { searchExpressions } from "./buildExpression";
 import { type Token, tokenize } from "./tokenize";
 
 /**
@@ -23,6 +24,8 @@ export interface Completion {
   detail: string;
   /** Position of the caret after insertion, from the start of the inserted text. */
   caret: number;
+  /** It replaces all that is typed. */
+  whole?: true;
 }
 
 const COMPARED = new Set(["==", "!="]);
@@ -194,8 +197,20 @@ function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n").replace(/\r/g, "\\r")}"`;
 }
 
+/** Words that are no expression, as the search they may mean. */
+export function searches(text: string, columns: readonly Pick<ColumnInfo, "name" | "type">[]): Completion[] {
+  return searchExpressions(text, columns).map((found) => ({
+    text: found,
+    label: found,
+    detail: found.startsWith("id ==") ? "the instance" : "search",
+    caret: found.length,
+    whole: true,
+  }));
+}
+
 /** The expression after a completion, and the new position of the caret. */
 export function complete(text: string, place: Place, completion: Completion): { text: string; caret: number } {
+  if (completion.whole) return { text: completion.text, caret: completion.caret };
   return {
     text: text.slice(0, place.start) + completion.text + text.slice(place.end),
     caret: place.start + completion.caret,

@@ -15,16 +15,18 @@ import {
   type Snapshot,
   type Strip,
   type SubsetDetail,
+  type SubsetInfo,
   type Table,
   type TableQuery,
   type Vocabulary,
   type Where,
 } from "../api/types";
+import { errorsPerClass, isByErrors, orderClasses } from "./classOrder";
 import { alignmentTarget, comparedSnapshot, currentSnapshot } from "./currentSnapshot";
 import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
 import type { Row } from "./rowKeys";
 import { rowQuery } from "./rows";
-import { chosenRows, panel } from "./view";
+import { chosenRows, classOrder, panel } from "./view";
 
 const source = signal<Source | null>(null);
 
@@ -114,8 +116,37 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
 /** Number of pinned instances that are rows by default. */
 const MOST_PINNED = 8;
 
-function defaultRows(shown: Snapshot): Row[] {
+/** The order by errors of the run shown: it stays while the step changes, so that rows keep their places. */
+let keptOrder: { run: string; classes: readonly SubsetInfo[] } | null = null;
+
+const areClassesByErrors = computed(() => {
+  const shown = snapshot.value.value;
+  return shown?.task === "classification" && isByErrors(classOrder.value, shown.class_names.length);
+});
+
+/** Whether the order of the classes is not known yet: it needs the instances. */
+export const isOrderPending: ReadonlySignal<boolean> = computed(
+  () => areClassesByErrors.value && columns.value.value === null && columns.value.status !== "failed",
+);
+
+/** The declared subsets that are classes, in the order of rows and blocks. */
+export const orderedClasses: ReadonlySignal<readonly SubsetInfo[]> = computed(() => {
+  const shown = snapshot.value.value;
+  if (!shown) return [];
   const classes = shown.subsets.filter((subset) => subset.kind === "class");
+  const [{ value: known, query }, run] = [columns.value, snapshot.value.query?.run ?? ""];
+  if (!areClassesByErrors.value || !known || query?.run !== run) return orderClasses(classes, null);
+  if (keptOrder?.run !== run || keptOrder.classes.length !== classes.length) {
+    const errors = errorsPerClass(known.label, known.correct, shown.sample_size);
+    const indices = new Map(shown.class_names.map((name, index) => [name, index]));
+    keptOrder = { run, classes: orderClasses(classes, (name) => errors.get(indices.get(name) ?? -1) ?? 0) };
+  }
+  const now = new Map(classes.map((one) => [one.name, one]));
+  return keptOrder.classes.flatMap(({ name }) => now.get(name) ?? []);
+});
+
+function defaultRows(shown: Snapshot): Row[] {
+  const classes = orderedClasses.value;
   const declared = classes.length > 0 ? classes : shown.subsets;
   const pinned = Array.from(
     { length: Math.min(shown.pinned, MOST_PINNED) },
@@ -299,6 +330,9 @@ export const soundOf = perName((index) =>
 export const hasPictures: ReadonlySignal<boolean> = computed(() =>
   ["image", "audio"].includes(snapshot.value.value?.content ?? ""),
 );
+
+/** Whether the instances are texts. */
+export const hasTexts: ReadonlySignal<boolean> = computed(() => snapshot.value.value?.content === "text");
 
 /** Address of an instance's image or sound; null while there is none. */
 export function contentUrl(index: number): string | null {

@@ -5,22 +5,24 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { LayerInfo, SubsetInfo, Task } from "../api/types";
 import { alignedFormat } from "../draw/format";
+import { shortNames, typedName } from "../layout/names";
 import { idExpression } from "./buildExpression";
 import { comparedSnapshot, run, runs, step, steps } from "./currentSnapshot";
-import { availableRows, columns, layers, rows, snapshot } from "./data";
+import { availableRows, columns, graph, layers, rows, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, parseRowKey, type Row, type RowKey, rowKey } from "./rowKeys";
+import type { Sort } from "./rows";
 import {
   chosenDetailLayer,
   chosenLayers,
   chosenRows,
   chosenRun,
+  chosenSort,
   chosenStep,
   compare,
   type Scale,
   scale,
   selection,
-  sort,
 } from "./view";
 
 /** Layers with a panel, in the order of the model. By default the last two, which fill the pane. */
@@ -31,12 +33,59 @@ export const openLayers: ReadonlySignal<string[]> = computed(() => {
   return layerNames.filter((name) => userLayers.includes(name));
 });
 
-/** The layer of the drawer. */
+/** The layer of the drawer: chosen, else the last open one before the outputs. */
 export const detailLayer: ReadonlySignal<string | null> = computed(() => {
   const selected = selection.value;
   const chosenLayer = selected?.kind === "neuron" ? selected.layer : chosenDetailLayer.value;
   if (chosenLayer !== null && layers.value.has(chosenLayer)) return chosenLayer;
-  return openLayers.value.at(-1) ?? [...layers.value.keys()].at(-1) ?? null;
+  // What the outputs say is in the scores; why, is in the layer before them.
+  const isHidden = (name: string): boolean => !outputLayers.value.has(name);
+  const [open, all] = [openLayers.value, [...layers.value.keys()]];
+  return open.findLast(isHidden) ?? open.at(-1) ?? all.findLast(isHidden) ?? all.at(-1) ?? null;
+});
+
+/** Types of layers that hand every neuron on in its place. */
+const ELEMENTWISE = /softmax|sigmoid|identity|dropout|activation/i;
+
+/**
+ * The layers whose neurons are the classes: the last one where it has as many neurons as there are classes, and those
+ * before it that it only scales.
+ */
+export const outputLayers: ReadonlySignal<ReadonlySet<string>> = computed(() => {
+  const shown = snapshot.value.value;
+  const classes = shown?.class_names.length ?? 0;
+  const names = new Set<string>();
+  if (!shown || classes < 2 || hasNumericLabels(shown.task) || shown.task === "none") return names;
+  for (const { name, neurons } of shown.layers.toReversed()) {
+    if (neurons !== classes) break;
+    names.add(name);
+    if (!ELEMENTWISE.test(nodeTypes.value.get(name) ?? "")) break;
+  }
+  return names;
+});
+
+const nodeTypes = computed(() => new Map(graph.value.value?.nodes.map(({ key, type }) => [key, type])));
+
+/** The class of an output layer's neuron; null elsewhere. */
+export const classOfNeuron = (layer: string, neuron: number): string | null =>
+  outputLayers.value.has(layer) ? (snapshot.value.value?.class_names[neuron] ?? null) : null;
+
+/** "Neuron 23"; of an output layer "Output for cat". */
+export function neuronName(layer: string, neuron: number): string {
+  const own = classOfNeuron(layer, neuron);
+  return own === null ? `Neuron ${neuron}` : `Output for ${own}`;
+}
+
+/** The rule that the neurons are sorted by: clusters by default, which need two rows. */
+export const sort: ReadonlySignal<Sort> = computed(
+  () => chosenSort.value ?? { by: rows.value.length > 1 ? "clustered" : "index" },
+);
+
+/** The rows A and B, whose difference is asked for; A alone is the row that the neurons are sorted by. */
+export const letters: ReadonlySignal<{ a: RowKey | null; b: RowKey | null }> = computed(() => {
+  const rule = sort.value;
+  if (rule.by === "difference") return { a: rule.a, b: rule.b };
+  return { a: rule.by === "row" ? rule.a : null, b: null };
 });
 
 /** The scale in effect. "auto" is raw for the model's last layer and a z-score over the rows for the others. */
@@ -69,6 +118,30 @@ export const hasNumericLabels = (task: Task | undefined): boolean => task === "r
 
 /** Whether an instance has several labels, which a list of classes cannot represent. */
 export const hasSeveralLabels = (task: Task | undefined): boolean => task === "multilabel" || task === "tokens";
+
+/** Letters of a name of a class, row or layer where many stand together. */
+const [SHORT_CLASS, SHORT_ROW, SHORT_LAYER] = [18, 24, 34];
+
+const shortClasses = computed(() => shortNames(snapshot.value.value?.class_names ?? [], SHORT_CLASS));
+
+/** The name of a class as short as lists have room for. */
+export const shortOf = (name: string): string => shortClasses.value.get(name) ?? name;
+
+const shortRows = computed(() => shortNames(rows.value.map(rowName), SHORT_ROW));
+
+/** The name of a row, likewise. */
+export const shortName = (key: RowKey): string => {
+  const name = nameOf(key);
+  return shortRows.value.get(name) ?? name;
+};
+
+const shortLayers = computed(() => shortNames([...layers.value.keys()], SHORT_LAYER));
+
+/** The name of a layer; a module whose name is a number has its type with it. */
+export const layerTitle = (layer: string): string => typedName(layer, nodeTypes.value.get(layer));
+/** The same, as short as a panel's title. */
+export const shortLayer = (layer: string): string =>
+  typedName(shortLayers.value.get(layer) ?? layer, nodeTypes.value.get(layer));
 
 const target = computed(() => alignedFormat(columns.value.value?.label ?? []));
 
@@ -143,10 +216,10 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
     (rule.by === "row" && !shownKeys.has(rule.a)) ||
     (rule.by === "difference" && !(shownKeys.has(rule.a) && shownKeys.has(rule.b)))
   )
-    messages.push("The neurons stand by their index: what they were sorted by is not here.");
+    messages.push("The neurons are in index order: the row they were sorted by is not shown here.");
   if (selectedItem?.kind === "instance" && selectedItem.index >= shown.sample_size + shown.pinned)
     messages.push(`There is no instance with the index ${selectedItem.index} here.`);
-  if (missingRows.length > 0) messages.push(`Rows that are not here: ${missingRows.map(rowName).join(", ")}.`);
+  if (missingRows.length > 0) messages.push(`Rows that do not exist here: ${missingRows.map(rowName).join(", ")}.`);
   return messages;
 });
 

@@ -3,13 +3,12 @@
 import type { SnapshotRef } from "../api/source";
 import type { Matrix, MatrixScaleKind, RowQuery, SortQuery } from "../api/types";
 import { comparedSnapshot } from "./currentSnapshot";
-import { currentSource, layers, rows, shownSnapshot, snapshot } from "./data";
-import { scaleOf } from "./derived";
+import { currentSource, isOrderPending, layers, rows, shownSnapshot, snapshot } from "./data";
+import { scaleOf, sort } from "./derived";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { type Row, rowKey } from "./rowKeys";
 import { rowQuery, type Sort } from "./rows";
 import { statistic, statisticInfo } from "./statistics";
-import { sort } from "./view";
 
 export interface MatrixQuery extends SnapshotRef {
   layer: string;
@@ -54,7 +53,7 @@ const matrices = new Requests(
 );
 
 function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | null {
-  if (!place || rows.value.length === 0) return null;
+  if (!place || rows.value.length === 0 || isOrderPending.value) return null;
   const info = layers.value.get(layer);
   // Comparisons need numbers.
   const drawn = info && rows.value.length * info.neurons > MOST_NUMBERS && !comparedSnapshot.value;

@@ -6,6 +6,7 @@ import { columns, snapshot, whereOf } from "./data";
 import { classOfRow, hoveredRow, subsetsByName } from "./derived";
 import { hoveredInstance } from "./hover";
 import { parseRowKey, type RowKey } from "./rowKeys";
+import { typedExpression } from "./typed";
 
 /** Instances picked with the lasso, in the confusion matrix or in the table, and not yet a row. */
 export interface Picked {
@@ -67,9 +68,16 @@ export const pickedMembers: ReadonlySignal<Uint8Array | null> = computed(
   () => columns.value.value && picked.value && membersOfIndices(columns.value.value, picked.value.indices),
 );
 
+/** The instances that the typed expression is true for; null while there is none, and until they are known. */
+export const typedMembers: ReadonlySignal<Uint8Array | null> = computed(() => {
+  const [known, text] = [columns.value.value, typedExpression.value];
+  const { value, status } = whereOf(text).value;
+  return known && text && value && status === "ready" ? membersOfIndices(known, value.indices) : null;
+});
+
 /**
- * The highlighted instances, one byte each: those of the hovered row, the hovered one, else the picked; null: nothing
- * is dimmed.
+ * The highlighted instances, one byte each: those of the hovered row, the hovered one, else the picked, else those of
+ * the typed expression; null: nothing is dimmed.
  */
 export const highlighted: ReadonlySignal<Uint8Array | null> = computed(() => {
   const known = columns.value.value;
@@ -78,5 +86,5 @@ export const highlighted: ReadonlySignal<Uint8Array | null> = computed(() => {
   if (instance !== undefined) return membersOfIndices(known, [instance]);
   const key = hoveredRow.value;
   if (key) return membersOf(key);
-  return pickedMembers.value;
+  return pickedMembers.value ?? typedMembers.value;
 });

@@ -36,8 +36,10 @@ export const narrow: ReadonlySignal<boolean> = computed(() => viewport.value.wid
 const clamp = (value: number, low: number, high: number): number =>
   Math.round(Math.max(low, Math.min(value, Math.max(low, high))));
 
-/** Toolbar, rows bar and two layer panels of minimum height. */
-const TWO_PANELS = 44 + 36 + 2 * 240 + 2;
+/** A panel is at least as high; in a low window two of them must still fit above the drawer. */
+export const panelHeight = computed(() => (viewport.value.height < 760 ? 224 : 240));
+/** Toolbar, headline, rows bar and two layer panels of minimum height. */
+const TWO_PANELS = 44 + 34 + 36 + 2 * 240 + 2;
 
 export const graphWidth = computed(() =>
   storedPanes.value.closed.graph ? 28 : clamp(storedPanes.value.graph, 180, viewport.value.width * 0.4),
@@ -74,6 +76,12 @@ export function togglePane(pane: Pane, closed?: boolean): void {
       ...storedPanes.value,
       closed: { ...storedPanes.value.closed, [pane]: closed ?? !storedPanes.value.closed[pane] },
     };
+}
+
+/** Opens a pane that is closed. */
+export function showPane(pane: Pane): void {
+  if (pane === "instances" && tight.peek()) instancesOver.value = true;
+  else if (storedPanes.peek().closed[pane]) togglePane(pane, false);
 }
 
 /** Reads the stored sizes and stores changes. Without browser storage, sizes are forgotten on reload. */

@@ -32,7 +32,7 @@ export async function refreshRuns(): Promise<void> {
     if (missed) markUnreachable();
     else markReachable();
     if (missed && (!again || !answer.runs.some(({ steps }) => steps.length > 0))) {
-      runsError.value = again ? new ApiError("not_found", "TensorBoard lists no run with activations any more.") : null;
+      runsError.value = again ? new ApiError("not_found", "TensorBoard no longer lists a run with activations.") : null;
       if (!again) retryTimer = setTimeout(() => void refreshRuns(), SOON_MS);
       return;
     }

@@ -2,6 +2,7 @@
 
 import { batch, effect } from "@preact/signals";
 import { WHOLE } from "../layout/projection";
+import type { ClassOrder } from "./classOrder";
 import { isRowKey, type Row } from "./rowKeys";
 import type { Sort } from "./rows";
 import * as view from "./view";
@@ -12,6 +13,7 @@ import * as view from "./view";
  */
 const PREFIX = "p.activis.";
 const SCALES: readonly view.Scale[] = ["auto", "z", "unit", "raw"];
+const ORDERS: readonly ClassOrder[] = ["auto", "own", "errors"];
 const TABS: readonly view.InstancesTab[] = ["classes", "confusion", "table"];
 
 type Fields = Map<string, string>;
@@ -29,7 +31,8 @@ export function encode(): Fields {
   if (view.openModules.value) put("modules", JSON.stringify(view.openModules.value));
   if (view.chosenLayers.value) put("layers", JSON.stringify(view.chosenLayers.value));
   if (view.chosenRows.value) put("rows", JSON.stringify(view.chosenRows.value.map(packRow)));
-  if (view.sort.value.by !== "index") put("sort", JSON.stringify(view.sort.value));
+  if (view.chosenSort.value) put("sort", JSON.stringify(view.chosenSort.value));
+  if (view.classOrder.value !== "auto") put("order", view.classOrder.value);
   if (view.chosenStatistic.value !== "mean") put("statistic", view.chosenStatistic.value);
   if (view.scale.value !== "auto") put("scale", view.scale.value);
   put("expression", view.expression.value);
@@ -62,7 +65,8 @@ export function decode(fields: Fields): void {
     view.chosenLayers.value = strings(json("layers"));
     const rows = json("rows");
     view.chosenRows.value = Array.isArray(rows) ? rows.flatMap(unpackRow) : null;
-    view.sort.value = sortOf(json("sort"));
+    view.chosenSort.value = sortOf(json("sort"));
+    view.classOrder.value = oneOf(ORDERS, fields.get("order")) ?? "auto";
     view.chosenStatistic.value = fields.get("statistic") ?? "mean";
     view.scale.value = oneOf(SCALES, fields.get("scale")) ?? "auto";
     view.expression.value = fields.get("expression") ?? "";
@@ -212,12 +216,11 @@ function compareOf(value: unknown): view.Compare | null {
   return typeof run === "string" ? { run, step: typeof step === "number" ? step : null } : null;
 }
 
-function sortOf(value: unknown): Sort {
+function sortOf(value: unknown): Sort | null {
   const { by, a, b } = (value ?? {}) as Record<string, unknown>;
-  if (by === "strongest" || by === "clustered") return { by };
+  if (by === "index" || by === "strongest" || by === "clustered") return { by };
   if (by === "row" && isRowKey(a)) return { by, a };
-  if (by === "difference" && isRowKey(a) && isRowKey(b)) return { by, a, b };
-  return { by: "index" };
+  return by === "difference" && isRowKey(a) && isRowKey(b) ? { by, a, b } : null;
 }
 
 /** In links the index of a selected instance is called `row`, as it has always been: old links stay valid. */

@@ -4,6 +4,7 @@ import { type Signal, signal } from "@preact/signals";
 import type { ProjectionMethod } from "../api/types";
 import type { ColumnView } from "../layout/matrix";
 import { WHOLE, type Zoom } from "../layout/projection";
+import type { ClassOrder } from "./classOrder";
 import type { Row, RowKey } from "./rowKeys";
 import type { Sort } from "./rows";
 
@@ -37,7 +38,10 @@ export const compareMode = signal<CompareMode>("both");
 export const openModules = signal<string[] | null>(null);
 export const chosenLayers = signal<string[] | null>(null);
 export const chosenRows = signal<Row[] | null>(null);
-export const sort = signal<Sort>({ by: "index" });
+/** The rule that the neurons are sorted by; null: the default. */
+export const chosenSort = signal<Sort | null>(null);
+/** The order of the classes, as rows and as blocks. */
+export const classOrder = signal<ClassOrder>("auto");
 export const chosenStatistic = signal("mean");
 export const scale = signal<Scale>("auto");
 /** Text of the expression box, as typed. */

@@ -5,18 +5,25 @@ import { useEffect, useRef } from "preact/hooks";
 import { run, runs, runsError } from "../state/currentSnapshot";
 import { snapshot } from "../state/data";
 import { openLayers } from "../state/derived";
+import { explained, help } from "../state/help";
 import * as panes from "../state/panes";
 import { refreshRuns } from "../state/poll";
 import { IconButton } from "./controls/Icon";
 import { Failure, Loading } from "./controls/Loading";
+import { lazy } from "./controls/lazy";
 import { Divider } from "./Divider";
 import { DetailView } from "./detail/DetailView";
 import { Empty } from "./Empty";
 import { GraphView } from "./graph/GraphView";
+import { followKeys } from "./help/globalKeys";
 import { InstancesView } from "./instances/InstancesView";
 import { LayerPanel } from "./LayerPanel";
 import { RowsBar } from "./matrix/RowsBar";
+import { Headline } from "./toolbar/Headline";
 import { Toolbar } from "./toolbar/Toolbar";
+
+const HelpSheet = lazy("The help", async () => (await import("./help/HelpSheet")).HelpSheet);
+const Explanation = lazy("The explanation", async () => (await import("./help/Explanation")).Explanation);
 
 /** The tab: toolbar and panes. */
 export function App(): JSX.Element {
@@ -28,7 +35,11 @@ export function App(): JSX.Element {
       panes.viewport.value = { width: element.clientWidth, height: element.clientHeight };
     });
     observer.observe(element);
-    return () => observer.disconnect();
+    const forget = followKeys(window);
+    return () => {
+      observer.disconnect();
+      forget();
+    };
   }, []);
   return (
     <div
@@ -59,7 +70,10 @@ function Content(): JSX.Element {
   return (
     <>
       <Toolbar />
+      <Headline />
       <Panes />
+      {help.value && <HelpSheet />}
+      {explained.value && <Explanation />}
     </>
   );
 }
@@ -69,6 +83,7 @@ function Panes(): JSX.Element {
     "--graph": `${panes.graphWidth.value}px`,
     "--instances": panes.instancesClosed.value || panes.tight.value ? "28px" : `${panes.instancesWidth.value}px`,
     "--instances-over": `${panes.instancesWidth.value}px`,
+    "--panel": `${panes.panelHeight.value}px`,
     "--detail": `${panes.detailHeight.value}px`,
     "--projection": `${panes.projectionWidth.value}px`,
   };

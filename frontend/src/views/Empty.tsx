@@ -41,7 +41,8 @@ export function Empty(): JSX.Element {
         </p>
         <div class="empty-ways">
           <Way title="PyTorch" code={TORCH}>
-            Training is left as it is: random numbers, gradients, BatchNorm and your loader do not notice.
+            Training is not affected: random numbers, gradients, BatchNorm statistics and your data loader stay as they
+            are.
           </Way>
           <Way title="Keras" code={KERAS}>
             Lightning and Hugging Face Trainer have a callback each: <code>tensorboard_activis.lightning</code>,{" "}
@@ -136,7 +137,7 @@ function Read(): JSX.Element {
         {runsError.value && <p class="accent">{runsError.value.message}</p>}
       </div>
       <span class="second">
-        {seconds < 2 ? "Looked just now" : `Looked ${count(seconds, "second")} ago`}; looks again by itself
+        {seconds < 2 ? "Checked just now" : `Checked ${count(seconds, "second")} ago`}; checks again automatically
       </span>
     </footer>
   );

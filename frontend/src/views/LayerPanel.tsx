@@ -5,6 +5,7 @@ import { layerFacts, layerWarnings } from "../draw/matrixText";
 import { loadCode } from "../state/code";
 import { comparedSnapshot, currentSnapshot } from "../state/currentSnapshot";
 import { graph, layers, snapshot } from "../state/data";
+import { layerTitle, shortLayer } from "../state/derived";
 import { compareMatrixOf } from "../state/matrices";
 import { compareMode } from "../state/view";
 import { CutText } from "./controls/CutText";
@@ -29,7 +30,7 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
       <div class="layer-matrix">
         <header class={`panel-header matrix-header${comparedSnapshot.value ? " comparing" : ""}`}>
           <h3 class="matrix-title">
-            <CutText>{layer}</CutText>
+            <CutText full={layerTitle(layer)}>{shortLayer(layer)}</CutText>
           </h3>
           {info && shown && (
             <LayerAbout facts={[...compared(layer), ...layerFacts(info, type, shown)]} warnings={layerWarnings(info)} />
@@ -82,7 +83,7 @@ function compared(layer: string): string[] {
   if (!load.value || model?.matrix.quantized) return [`${name} is loading`];
   return [
     !model?.other
-      ? `${name} has other neurons here`
+      ? `${name} has a different number of neurons here`
       : compareMode.value === "both"
         ? `below: ${name}`
         : `minus ${name}`,

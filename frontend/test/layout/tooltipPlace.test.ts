@@ -30,4 +30,16 @@ describe("beside", () => {
     expect(placeBeside({ left: 400, top: 300, width: 20, height: 20 }, SIZE, VIEW)).toEqual({ left: 310, top: 252 });
     expect(placeBeside({ left: 400, top: 10, width: 20, height: 20 }, SIZE, VIEW)).toEqual({ left: 310, top: 38 });
   });
+
+  it("never leaves the window, however large it is and wherever what it explains has gone", () => {
+    for (const size of [SIZE, { width: 992, height: 40 }, { width: 420, height: 590 }])
+      for (const left of [-300, 0, 500, 1200])
+        for (const top of [-80, 0, 300, 900]) {
+          const place = placeBeside({ left, top, width: 20, height: 20 }, size, VIEW);
+          expect(place.left).toBeGreaterThanOrEqual(0);
+          expect(place.left + size.width).toBeLessThanOrEqual(1000);
+          expect(place.top).toBeGreaterThanOrEqual(0);
+          expect(place.top + size.height).toBeLessThanOrEqual(600);
+        }
+  });
 });

@@ -116,7 +116,7 @@ describe("the place", () => {
     expect(runsError.value).toBeNull();
     await refreshRuns();
     expect(currentSnapshot.value).toEqual({ run: "a", step: 10 });
-    expect(runsError.value?.message).toBe("TensorBoard lists no run with activations any more.");
+    expect(runsError.value?.message).toBe("TensorBoard no longer lists a run with activations.");
     answer = async () => there(["a", [info(10, 1)]]);
     await refreshRuns();
     expect(runsError.value).toBeNull();

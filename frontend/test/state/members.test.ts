@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../fixture/source";
 import {
   addPickedRow,
+  chooseLetter,
   clickInstance,
   clickRowName,
   moveRow,
@@ -11,13 +12,13 @@ import {
   removeRow,
 } from "../../src/state/actions";
 import { columns, rows, setSource, snapshot, withClassNames } from "../../src/state/data";
-import { classOfRow, openLayers, pinned, rowName } from "../../src/state/derived";
+import { classOfRow, letters, openLayers, pinned, rowName, sort } from "../../src/state/derived";
 import { clearHover, setHover } from "../../src/state/hover";
 import { matrixOf } from "../../src/state/matrices";
 import { highlighted, membersOf } from "../../src/state/members";
 import { refreshRuns } from "../../src/state/poll";
 import { expressionKey, rowKey, subsetKey } from "../../src/state/rowKeys";
-import { selection, sort } from "../../src/state/view";
+import { selection } from "../../src/state/view";
 
 const settled = async (ready: () => boolean): Promise<void> => {
   for (let i = 0; i < 200 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -63,7 +64,23 @@ describe("rows", () => {
     clickRowName("s:3", true);
     expect(sort.value).toEqual({ by: "difference", a: "s:8", b: "s:3" });
     removeRow("s:3");
-    expect(sort.value).toEqual({ by: "index" });
+    expect(sort.value).toEqual({ by: "clustered" });
+  });
+
+  it("are A and B by a click on a letter, which changes places, moves on, or is taken away", () => {
+    chooseLetter("a", "s:8");
+    expect(sort.value).toEqual({ by: "row", a: "s:8" });
+    chooseLetter("b", "s:1");
+    expect(sort.value).toEqual({ by: "difference", a: "s:8", b: "s:1" });
+    chooseLetter("a", "s:1");
+    expect(letters.value).toEqual({ a: "s:1", b: "s:8" });
+    chooseLetter("b", "s:5");
+    expect(letters.value).toEqual({ a: "s:1", b: "s:5" });
+    chooseLetter("b", "s:5");
+    expect(sort.value).toEqual({ by: "row", a: "s:1" });
+    chooseLetter("a", "s:1");
+    expect(letters.value).toEqual({ a: null, b: null });
+    expect(sort.value).toEqual({ by: "clustered" });
   });
 
   it("can be made of what was picked", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { combined, idExpression, negated, rangeExpression } from "../../src/state/buildExpression";
+import { combined, idExpression, negated, rangeExpression, searchExpressions } from "../../src/state/buildExpression";
 import { sortQuery } from "../../src/state/matrices";
 import { parseRowKey, type Row, rowKey } from "../../src/state/rowKeys";
 
@@ -49,5 +49,21 @@ describe("rows", () => {
     expect(rangeExpression('a"b', 7, "0.5", "1.2")).toBe('0.5 <= neuron("a\\"b", 7) < 1.2');
     expect(rangeExpression("fc", 0, "0.5", null)).toBe('neuron("fc", 0) >= 0.5');
     expect(rangeExpression("fc", 0, null, "-1")).toBe('neuron("fc", 0) < -1');
+  });
+
+  it("are searches for an id or a part of the text, when words are typed that are no expression", () => {
+    const columns = [
+      { name: "id", type: "number" },
+      { name: "label", type: "category" },
+      { name: "my text", type: "text" },
+      { name: "source", type: "category" },
+      { name: "correct", type: "boolean" },
+    ] as const;
+    expect(searchExpressions("#814", columns)).toEqual(["id == 814", '"#814" in col("my text")', '"#814" in source']);
+    expect(searchExpressions(" how many ", columns)).toEqual(['"how many" in col("my text")', '"how many" in source']);
+    expect(searchExpressions("score < 0.5", columns)).toEqual([]);
+    expect(searchExpressions("correct", columns)).toEqual([]);
+    expect(searchExpressions("many", columns.slice(0, 2))).toEqual([]);
+    expect(searchExpressions("a7", [{ name: "id", type: "text" }])).toEqual(['id == "a7"']);
   });
 });

@@ -55,7 +55,7 @@ describe("the address", () => {
     ];
     view.compareMode.value = "difference";
     view.openModules.value = ["layer2", "layer2.0"];
-    view.sort.value = { by: "difference", a: "s:8=#&", b: "i:814" };
+    view.chosenSort.value = { by: "difference", a: "s:8=#&", b: "i:814" };
     view.chosenStatistic.value = "active";
     view.scale.value = "unit";
     view.expression.value = "score < 0.5";
@@ -106,7 +106,7 @@ describe("the address", () => {
       ),
     );
     expect(view.chosenRows.value).toEqual(rows);
-    expect(view.sort.value).toEqual({ by: "index" });
+    expect(view.chosenSort.value).toBeNull();
     expect(view.scale.value).toBe("auto");
     expect(view.chosenStep.value).toBeNull();
   });

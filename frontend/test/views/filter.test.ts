@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { allOf, columnFilter, searchFilter } from "../../src/views/instances/filter";
+import { allOf, columnFilter } from "../../src/views/instances/filter";
 
 const score = { name: "score", type: "number" } as const;
 const text = { name: "my text", type: "text" } as const;
@@ -42,14 +42,6 @@ test("classes by the test that their subset declares; yes and no", () => {
   });
   expect(columnFilter(label, "HU", classes)).toEqual({ expression: '"HU" in label' });
   expect(columnFilter({ name: "correct", type: "boolean" }, "wrong")).toEqual({ expression: "not correct" });
-});
-
-test("search: an id, an expression, words of any text", () => {
-  const columns = [{ name: "id", type: "number" } as const, label, text, { name: "source", type: "category" } as const];
-  expect(searchFilter("#814", columns)).toEqual({ expression: "id == 814" });
-  expect(searchFilter("score < 0.5", columns)).toEqual({ expression: "score < 0.5" });
-  expect(searchFilter("many", columns)).toEqual({ expression: '"many" in col("my text") or "many" in source' });
-  expect(searchFilter("many", [label])).toHaveProperty("wrong");
 });
 
 test("several filters hold together", () => {

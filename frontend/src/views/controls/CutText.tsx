@@ -5,21 +5,31 @@ import { useState } from "preact/hooks";
 import type { Box } from "../../layout/tooltipPlace";
 import { Tooltip } from "./Tooltip";
 
-/** Truncated if there is no room; the full text is then in a tooltip. */
-export function CutText({ children, class: name = "" }: { children: ComponentChildren; class?: string }): JSX.Element {
+/** Truncated if there is no room; the full text is then in a tooltip. `full`: of what was shortened before. */
+export function CutText({
+  children,
+  full,
+  class: name = "",
+}: {
+  children: ComponentChildren;
+  full?: string;
+  class?: string;
+}): JSX.Element {
+  const whole = full ?? children;
   const [box, setBox] = useState<Box | null>(null);
   return (
     <span
       class={`cut ${name}`}
       onPointerLeave={() => setBox(null)}
       onPointerEnter={({ currentTarget }) =>
-        currentTarget.scrollWidth > currentTarget.clientWidth && setBox(currentTarget.getBoundingClientRect())
+        (currentTarget.scrollWidth > currentTarget.clientWidth || (full !== undefined && full !== children)) &&
+        setBox(currentTarget.getBoundingClientRect())
       }
     >
       {children}
       {box && (
         <Tooltip anchor={box}>
-          <span class="matrix-whole">{children}</span>
+          <span class="matrix-whole">{whole}</span>
         </Tooltip>
       )}
     </span>

@@ -5,9 +5,10 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { fixed, short } from "../../draw/format";
 import { secondsText } from "../../draw/times";
-import { columns, snapshot, textOf } from "../../state/data";
+import { columns, hasTexts, snapshot, textOf } from "../../state/data";
 import { hasSeveralLabels, instanceName, labelName } from "../../state/derived";
 import { Thumbnail } from "./Swatch";
+import { Marked } from "./texts";
 
 /** "#814 · 8 → 3 · score 0.85" with picture or text, for tooltips. */
 export function InstanceLine({ index }: { index: number }): JSX.Element {
@@ -18,7 +19,8 @@ export function InstanceLine({ index }: { index: number }): JSX.Element {
     <span class="instance-line">
       <Thumbnail index={index} size={32} />
       <span>
-        <b>{instanceName(index)}</b>
+        {hasTexts.value && <TextOf index={index} />}
+        {hasTexts.value ? <span class="second">{instanceName(index)}</span> : <b>{instanceName(index)}</b>}
         {known && shown && shown.task !== "none" && (
           <>
             {hasSeveralLabels(shown.task) ? (
@@ -59,7 +61,7 @@ export function InstanceLine({ index }: { index: number }): JSX.Element {
             )}
           </>
         )}
-        {shown?.content === "text" || shown?.content === "numbers" ? (
+        {shown?.content === "text" ? null : shown?.content === "numbers" ? (
           <TextOf index={index} />
         ) : (
           shown?.content === null && <Said text={inLine(columnFields(index))} />
@@ -72,7 +74,9 @@ export function InstanceLine({ index }: { index: number }): JSX.Element {
 const LONGEST = 140;
 
 const Said = ({ text }: { text: string }): JSX.Element => (
-  <span class="instance-text">{text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}</span>
+  <span class="instance-text">
+    <Marked text={text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text} />
+  </span>
 );
 const inLine = (fields: [string, string][]): string => fields.map((field) => field.join(" ")).join(" · ");
 

@@ -27,7 +27,7 @@ export function PickedBar(): JSX.Element | null {
       ) : (
         <span class="caption cut">{TOO_MANY}</span>
       )}
-      <IconButton icon="close" label="Let the picked instances go" size={14} onClick={() => pick(null)} />
+      <IconButton icon="close" label="Clear the picked instances" size={14} onClick={() => pick(null)} />
     </div>
   );
 }

@@ -5,9 +5,10 @@ import { useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { colourOf } from "../../state/colours";
 import { contentUrl, snapshot } from "../../state/data";
-import { classOfRow, instanceName, labelName } from "../../state/derived";
+import { classOfRow, instanceName, labelName, shortOf } from "../../state/derived";
 import { retryLater } from "../../state/loads";
 import type { RowKey } from "../../state/rowKeys";
+import { Name } from "./Name";
 import { Wave } from "./Sound";
 
 /** A square of 8 px in the class's colour. */
@@ -17,10 +18,11 @@ export function Swatch({ index }: { index: number }): JSX.Element {
 
 /** Swatch and name of a class, as in "predicted ■ 3". */
 export function ClassName({ index, children }: { index: number; children?: ComponentChildren }): JSX.Element {
+  const name = labelName(index);
   return (
     <span class="class-name">
       <Swatch index={index} />
-      <span>{children ?? labelName(index)}</span>
+      <span>{children ?? <Name name={name} short={shortOf(name)} />}</span>
     </span>
   );
 }

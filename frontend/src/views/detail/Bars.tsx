@@ -2,8 +2,10 @@
 
 import type { JSX } from "preact";
 import { classColour } from "../../draw/classes";
+import { shortOf } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { type RowKey, subsetKey } from "../../state/rowKeys";
+import { Name } from "../controls/Name";
 import { RowSwatch, Swatch } from "../controls/Swatch";
 
 /** A share and its number, of a class or of a row of the matrices. */
@@ -29,7 +31,9 @@ export function Bars({ bars }: { bars: readonly Bar[] }): JSX.Element {
           onPointerLeave={clearHover}
         >
           {row ? <RowSwatch row={row} /> : <Swatch index={index} />}
-          <span class="cut">{name}</span>
+          <span class="cut">
+            <Name name={name} short={shortOf(name)} />
+          </span>
           <span class="detail-score">
             <span
               style={{

@@ -16,8 +16,13 @@ import {
   hasSeveralLabels,
   instanceName,
   labelName,
+  layerTitle,
+  neuronName,
   openLayers,
+  outputLayers,
   rowName,
+  shortLayer,
+  shortOf,
   subsetsByName,
 } from "../../state/derived";
 import type { Load } from "../../state/loads";
@@ -29,9 +34,10 @@ import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
 import type { Option } from "../controls/Menu";
+import { Name } from "../controls/Name";
 import { SaveButton } from "../controls/SaveButton";
 import { Select } from "../controls/Select";
-import { ClassName, RowSwatch } from "../controls/Swatch";
+import { ClassName, RowSwatch, Swatch } from "../controls/Swatch";
 import { classIndex, InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { close, openWithSubject, subject, togglePin } from "./subject";
@@ -79,7 +85,7 @@ export function DetailView(): JSX.Element {
         {!now || !what ? (
           <>
             <h2>Detail</h2>
-            <span class="caption">of what is clicked</span>
+            <span class="caption">of what you click</span>
           </>
         ) : what.kind === "instance" ? (
           <InstanceTitle index={what.index} suggested={now.suggested} detail={instance.value.value} />
@@ -94,7 +100,7 @@ export function DetailView(): JSX.Element {
         )}
         {what?.kind === "subset" && !closed && (
           <span class="detail-legend caption">
-            <Band colour={subsetColour(what.key)}>in it</Band>
+            <Band colour={subsetColour(what.key)}>this subset</Band>
             <Band colour={tokens.value.text3}>the rest, mean ± sd</Band>
           </span>
         )}
@@ -111,7 +117,7 @@ export function DetailView(): JSX.Element {
         {what && (
           <IconButton
             icon="pin"
-            label={detailPinned.value ? "Let the drawer follow what is clicked" : "Keep this in the drawer"}
+            label={detailPinned.value ? "Unpin: the drawer follows what you click" : "Pin: keep this in the drawer"}
             pressed={detailPinned.value}
             onClick={togglePin}
           />
@@ -124,7 +130,7 @@ export function DetailView(): JSX.Element {
       </header>
       {!closed &&
         (snapshot.value.status === "failed" && !snapshot.value.value ? (
-          <p class="hint">Without the snapshot there is no detail.</p>
+          <p class="hint">The detail needs the snapshot, which could not be read.</p>
         ) : !what ? (
           <p class="hint">Click an instance anywhere, a column of a matrix, or a row’s menu to see its detail here.</p>
         ) : what.kind === "instance" && !isThere(what.index) ? (
@@ -137,7 +143,7 @@ export function DetailView(): JSX.Element {
           layers.value.size > 0 && !layers.value.has(what.layer) ? (
             <p class="hint">{what.layer} is not recorded at this step.</p>
           ) : (
-            <Loading load={current(neuron.value)} what={`Neuron ${what.neuron} of ${what.layer}`}>
+            <Loading load={current(neuron.value)} what={`${neuronName(what.layer, what.neuron)} of ${what.layer}`}>
               {(detail) => {
                 const query = neuron.value.query as { layer: string; rows: RowQuery[] } | null;
                 return <NeuronBody detail={detail} layer={query?.layer ?? what.layer} rowQueries={query?.rows ?? []} />;
@@ -231,7 +237,8 @@ function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.
   const [info, type] = [layers.value.get(layer), graph.value.value?.nodes.find(({ key }) => key === layer)?.type];
   return (
     <>
-      <h2>Neuron {neuron}</h2>
+      <h2>{neuronName(layer, neuron)}</h2>
+      {outputLayers.value.has(layer) && <Swatch index={neuron} />}
       <span class="caption cut">
         {[type, info && `of ${integer(info.neurons)}`, info && info.reducer !== "none" ? info.reducer : ""]
           .filter(Boolean)
@@ -271,8 +278,12 @@ function Legend({ own, predicted, index }: { own: string; predicted: string; ind
         <Diamond x={4.5} y={6} />
       </svg>{" "}
       {instanceName(index)}
-      <Band colour={classColour(classIndex(own))}>{own}</Band>
-      <Band colour={classColour(classIndex(predicted))}>{predicted}, mean ± sd</Band>
+      <Band colour={classColour(classIndex(own))}>
+        <Name name={own} short={shortOf(own)} />
+      </Band>
+      <Band colour={classColour(classIndex(predicted))}>
+        <Name name={predicted} short={shortOf(predicted)} />, mean ± sd
+      </Band>
     </span>
   );
 }
@@ -299,12 +310,15 @@ function LayerChoice({ layer }: { layer: string | null }): JSX.Element | null {
     if (what?.kind === "neuron" && info)
       select({ kind: "neuron", layer: next, neuron: Math.min(what.neuron, info.neurons - 1) });
   };
-  const options = [...new Set([...open, ...layers.value.keys()])].map((name) => ({ value: name, label: name }));
+  const options = [...new Set([...open, ...layers.value.keys()])].map((name) => ({
+    value: name,
+    label: layerTitle(name),
+  }));
   return (
     <span class="detail-layer">
       <span class="second">in layer</span>
       <Select label="Layer of the detail" value={layer} options={options} onChoose={choose} plain>
-        <b>{layer}</b>
+        <b class="cut">{shortLayer(layer)}</b>
       </Select>
     </span>
   );

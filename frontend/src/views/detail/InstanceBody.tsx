@@ -6,11 +6,12 @@ import type { ContrastNeuron, InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { alignedFormat, fixed, signed } from "../../draw/format";
 import { contentUrl, hasPictures, snapshot, textOf } from "../../state/data";
-import { hasSeveralLabels } from "../../state/derived";
+import { hasSeveralLabels, shortOf } from "../../state/derived";
 import { columnFields, fieldsOf } from "../controls/InstanceLine";
 import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
+import { Term } from "../controls/Term";
 import { axisOver } from "./axis";
 import { Bars } from "./Bars";
 import { type Interval, Intervals, mostLines } from "./Intervals";
@@ -48,7 +49,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
         <h3>
           Nearest neighbours <span class="second">by distance</span>
         </h3>
-        <Tiles tiles={tiles} none="None: without finite values there are no distances." />
+        <Tiles tiles={tiles} none="None: the values are not finite, so there are no distances." />
       </section>
       <Contrast detail={detail} layer={layer} />
     </div>
@@ -105,13 +106,13 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
   if (!contrast) {
     return (
       <section class="detail-section detail-why">
-        <h3>{correct === true ? "Why not: taken for what it is" : "Why not"}</h3>
+        <h3>Why not</h3>
         <p class="detail-words">
           {correct === true
-            ? "The prediction is right. For a wrong one, the neurons stand here on which it is far from its own class, " +
-              "and those on which it sides with the predicted one."
+            ? "The prediction is right. For a wrong one, this lists the neurons on which it is unlike its own class, " +
+              "and those on which it is like the predicted class."
             : hasSeveralLabels(snapshot.value.value?.task)
-              ? "This compares an instance's class with the predicted one; here an instance has several."
+              ? "This compares an instance's class with the predicted one; here an instance has several classes."
               : label === null || snapshot.value.value?.task !== "classification"
                 ? "This compares an instance's class with the predicted one; here there are no classes to compare."
                 : "Its class or the predicted one has too few instances to compare with."}
@@ -136,17 +137,19 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
     axis,
     colours: [classColour(classIndex(own)), classColour(classIndex(predicted))] as [string, string],
     heads: [own, predicted].map((name) => (
-      <>
-        <i>z</i> in{" "}
-        {name.length > 2 ? (
-          <>
-            <Swatch index={classIndex(name)} />
-            <span class="hidden-text">{name}</span>
-          </>
-        ) : (
-          name
-        )}
-      </>
+      <Term name="z within a class">
+        <i>z</i>
+        <sub>
+          {name.length > 2 ? (
+            <>
+              <Swatch index={classIndex(name)} />
+              <span class="hidden-text">in {name}</span>
+            </>
+          ) : (
+            name
+          )}
+        </sub>
+      </Term>
     )),
     most: Math.max(far.length, sides.length),
   };
@@ -154,17 +157,17 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
     <>
       <Intervals
         {...shared}
-        title={[`Why not ${own}`, ": far from its class"]}
+        title={[`Why not ${shortOf(own)}`, ": far from its class"]}
         intervals={far.map(interval)}
-        empty={`In this layer no neuron is far from what class ${own} does.`}
+        empty={`No neuron of this layer has a value that is unusual for class ${own}.`}
       />
       <Intervals
         {...shared}
-        title={[`Why ${predicted}`, `: where it sides with ${predicted}`]}
+        title={[`Why ${shortOf(predicted)}`, `: where it is like ${shortOf(predicted)}`]}
         intervals={sides.map(interval)}
         empty={
-          `No neuron sides with ${predicted}: none is within one deviation of ${predicted}, ` +
-          `at least one away from ${own}, and tells the two classes apart.`
+          `On no neuron is it like ${predicted}: none is within one standard deviation of ${predicted}, ` +
+          `at least one away from ${own}, and separates the two classes.`
         }
       />
     </>

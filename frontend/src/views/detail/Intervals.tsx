@@ -7,9 +7,12 @@ import { short, tick } from "../../draw/format";
 import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { selectNeuron } from "../../state/actions";
+import { classOfNeuron, outputLayers, shortOf } from "../../state/derived";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { detailHeight } from "../../state/panes";
 import { CutText } from "../controls/CutText";
+import { Name } from "../controls/Name";
+import { Swatch } from "../controls/Swatch";
 import { type Axis, place, thinned } from "./axis";
 
 export interface Interval {
@@ -79,7 +82,7 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
               </text>
             ))}
             <text x={0} y={height + 13} class="detail-tick">
-              neuron
+              {outputLayers.value.has(layer) ? "class" : "neuron"}
             </text>
             {intervals.map((interval, i) => (
               <Marks key={interval.neuron} interval={interval} y={TOP + i * ROW} x={x} colours={colours} />
@@ -100,8 +103,7 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
                 onBlur={clearHover}
               >
                 <span class="spring">
-                  <span class="hidden-text">Neuron </span>
-                  {neuron}
+                  <NeuronLabel layer={layer} neuron={neuron} />
                   <span class="hidden-text">
                     {value === undefined ? "" : `, value ${short(value)}`}
                     {`, mean ${short(own.mean)} against ${short(other.mean)}, `}
@@ -118,6 +120,28 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
         </div>
       )}
     </section>
+  );
+}
+
+/** "n23", or the swatch and name of the class that it is the output for. */
+function NeuronLabel({ layer, neuron }: { layer: string; neuron: number }): JSX.Element {
+  const own = classOfNeuron(layer, neuron);
+  return (
+    <span class="detail-neuron-name cut">
+      <span class="hidden-text">{own === null ? "Neuron " : "Output for "}</span>
+      {own === null ? (
+        <>
+          <span class="third" aria-hidden="true">
+            n
+          </span>
+          {neuron}
+        </>
+      ) : (
+        <>
+          <Swatch index={neuron} /> <Name name={own} short={shortOf(own)} />
+        </>
+      )}
+    </span>
   );
 }
 

@@ -10,7 +10,7 @@ import { rangeExpression } from "../../state/buildExpression";
 import { colourOf } from "../../state/colours";
 import { step } from "../../state/currentSnapshot";
 import { rows } from "../../state/data";
-import { hoveredRow, rowName } from "../../state/derived";
+import { hoveredRow, rowName, shortName, shortOf } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { detailHeight } from "../../state/panes";
@@ -18,8 +18,10 @@ import { parseRowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { editSubset } from "../../state/subsetDraft";
 import { IconButton } from "../controls/Icon";
+import { Name } from "../controls/Name";
 import { PickedBar } from "../controls/PickedBar";
 import { RowSwatch, Swatch } from "../controls/Swatch";
+import { Term } from "../controls/Term";
 import { axisOver, place, thinned } from "./axis";
 import { dragBrush, drawnOn } from "./brush";
 import { classIndex } from "./InstanceBody";
@@ -43,11 +45,11 @@ export function NeuronBody({
     <div class="detail-body detail-neuron">
       <Distributions detail={detail} layer={layer} rowQueries={rowQueries} />
       <section class="detail-section">
-        <h3>Drive it most</h3>
+        <h3>Highest activation</h3>
         <Tiles tiles={detail.top.map(tile)} none="None has a finite value." />
       </section>
       <section class="detail-section">
-        <h3>Least</h3>
+        <h3>Lowest activation</h3>
         <Tiles tiles={detail.bottom.map(tile)} none="None has a finite value." />
       </section>
       {detail.classes.length > 0 && <Selectivity classes={detail.classes} />}
@@ -104,7 +106,7 @@ function Distributions({
         <IconButton
           icon="add"
           size={14}
-          label={`Subset of a range of neuron ${detail.neuron}`}
+          label={`New subset from a range of neuron ${detail.neuron}`}
           onClick={({ currentTarget }) =>
             editSubset(
               currentTarget as HTMLElement,
@@ -177,7 +179,7 @@ function Distributions({
               >
                 <RowSwatch row={key} />
                 <span class="cut" style={{ maxWidth: `${names - 20}px` }}>
-                  {name}
+                  <Name name={name} short={named ? shortName(rowKey(named)) : name} />
                 </span>
                 <span class="hidden-text">
                   , {integer(n)} instances, mean {short(mean)}, standard deviation {short(std)}
@@ -223,9 +225,13 @@ function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Ele
       <h3>
         <span class="cut">Selectivity</span>
         <span class="detail-heads">
-          <span class="caption number">AUC</span>
           <span class="caption number">
-            <i>g</i>
+            <Term name="AUC">AUC</Term>
+          </span>
+          <span class="caption number">
+            <Term name="effect size">
+              <i>g</i>
+            </Term>
           </span>
           <span class="caption number">n</span>
         </span>
@@ -244,7 +250,9 @@ function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Ele
               onPointerLeave={clearHover}
             >
               <Swatch index={index} />
-              <span class="cut">{name}</span>
+              <span class="cut">
+                <Name name={name} short={shortOf(name)} />
+              </span>
               <span class="detail-auc" aria-hidden="true">
                 <span
                   style={{
@@ -292,10 +300,13 @@ function Steps({ steps }: { steps: NeuronDetail["steps"] }): JSX.Element {
   return (
     <section class="detail-section" ref={element} aria-label="Change over the steps">
       <h3>
-        Over the steps <span class="second">mean ± sd</span>
+        Over the steps{" "}
+        <span class="second">
+          mean ± <Term name="standard deviation">sd</Term>
+        </span>
       </h3>
       {known.length < 2 ? (
-        <p class="detail-words">{steps.length < 2 ? "There is only one step." : "No two steps have a mean."}</p>
+        <p class="detail-words">{steps.length < 2 ? "There is only one step." : "Fewer than two steps have a mean."}</p>
       ) : (
         <svg
           width={width}

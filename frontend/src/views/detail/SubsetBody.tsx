@@ -13,6 +13,7 @@ import { overlapOf } from "../../state/overlap";
 import { type RowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { Loading } from "../controls/Loading";
+import { Term } from "../controls/Term";
 import { axisOver } from "./axis";
 import { type Bar, Bars } from "./Bars";
 import { Intervals, mostLines } from "./Intervals";
@@ -31,7 +32,7 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
       <Loading load={load} what="The subset">
         {(loaded) =>
           !row ? null : subsetsByName.value.get(subsetOfKey(row) ?? "")?.kind === "all" ? (
-            <p class="detail-words">These are all instances: there is no rest to tell them from.</p>
+            <p class="detail-words">These are all instances, so there are no others to compare them with.</p>
           ) : (
             <Distinguishing detail={loaded} row={row} layer={query?.layer ?? ""} />
           )
@@ -87,7 +88,7 @@ function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Elem
         )}
         {expression && (
           <>
-            <dt>is</dt>
+            <dt>condition</dt>
             <dd>
               <code>{expression}</code>
             </dd>
@@ -135,8 +136,8 @@ function Shared(): JSX.Element | null {
     .sort((a, b) => b.shared - a.shared);
   if (!overlap || sharing.length === 0) return null;
   return (
-    <section class="detail-section detail-shared" aria-label="Shares with">
-      <h3>Shares with</h3>
+    <section class="detail-section detail-shared" aria-label="Overlaps with">
+      <h3>Overlaps with</h3>
       <Bars bars={sharing.slice(0, 5).map((one) => bar(one.row, one, overlap.n))} />
     </section>
   );
@@ -175,16 +176,26 @@ function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: Row
     layer,
     most: Math.min(most, list.length),
     heads: [
-      <i title="Hedges' g: difference of the means in pooled deviations">g</i>,
-      <i title="Share of false findings (Benjamini-Hochberg)">q</i>,
+      <Term name="effect size">
+        <i>g</i>
+      </Term>,
+      <Term name="false discovery">
+        <i>q</i>
+      </Term>,
     ],
-    empty: "No neuron of this layer tells it from the rest.",
+    empty: "No neuron of this layer separates it from the rest.",
     colours: [subsetColour(row), tokens.value.text3] as [string, string],
   };
   return (
     <div class="detail-two">
       <Intervals {...shared} title={["Differs most", " from the rest"]} intervals={list.slice(0, most)} />
-      {list.length > most && <Intervals {...shared} title={["and next", ""]} intervals={list.slice(most, 2 * most)} />}
+      {list.length > most && (
+        <Intervals
+          {...shared}
+          title={["The next", ` ${Math.min(most, list.length - most)}`]}
+          intervals={list.slice(most, 2 * most)}
+        />
+      )}
     </div>
   );
 }

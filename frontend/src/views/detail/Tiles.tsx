@@ -1,15 +1,15 @@
 /** A list of instances as thumbnails or texts. */
 
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
 import type { Cell } from "../../api/types";
 import { arrow } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
-import { hasPictures, snapshot, tableOf } from "../../state/data";
-import { hasNumericLabels, instanceName, labelName } from "../../state/derived";
+import { hasPictures, snapshot } from "../../state/data";
+import { hasNumericLabels, instanceName, labelName, shortOf } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
+import { Name } from "../controls/Name";
 import { Thumbnail } from "../controls/Swatch";
+import { Marked, useTexts } from "../controls/texts";
 
 export interface Tile {
   index: number;
@@ -23,10 +23,10 @@ export interface Tile {
 /** Thumbnails with label, or "label → prediction" where it is wrong; a list if there are no pictures. A click pins. */
 export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string }): JSX.Element {
   const pictures = hasPictures.value;
-  const texts = useTexts(tiles);
+  const texts = useTexts(tiles.map(({ index }) => index));
   const task = snapshot.value.value?.task;
   const named = (value: Cell): string =>
-    hasNumericLabels(task) && typeof value === "number" ? labelName(value) : String(value);
+    hasNumericLabels(task) && typeof value === "number" ? labelName(value) : shortOf(String(value));
   // Longer names are beside the picture, in two lines for a wrong prediction.
   const long =
     pictures &&
@@ -50,7 +50,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
               ? instanceName(index)
               : named(prediction)
             : wrong
-              ? arrow(String(label), String(prediction))
+              ? arrow(shortOf(String(label)), shortOf(String(prediction)))
               : named(label);
         const point = (): void => setHover({ instance: index });
         return (
@@ -67,46 +67,34 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
           >
             {pictures ? (
               <Thumbnail index={index} size={long ? 28 : 36} />
+            ) : texts ? (
+              <span class="detail-said" dir="auto">
+                <Marked text={texts.get(index) ?? "…"} />
+              </span>
             ) : (
               <span class="value">{instanceName(index)}</span>
             )}{" "}
             {long && wrong ? (
               <span class="accent cut">
-                <bdi class="cut">{label}</bdi>
+                <bdi class="cut">
+                  <Name name={String(label)} short={shortOf(String(label))} />
+                </bdi>
                 <br />
-                <span class="cut">
-                  → <bdi>{prediction}</bdi>
+                <span class="detail-taken">
+                  →
+                  <bdi>
+                    <Name name={String(prediction)} short={shortOf(String(prediction))} />
+                  </bdi>
                 </span>
               </span>
             ) : (
               <span class={wrong ? "accent cut" : "cut"}>{name}</span>
             )}{" "}
-            {!pictures && (
-              <span class={texts ? "cut second detail-said" : "caption"} dir="auto">
-                {texts?.get(index) ?? caption}
-              </span>
-            )}
+            {texts && <span class="second cut">{instanceName(index)}</span>}{" "}
+            {!pictures && <span class="caption">{caption}</span>}
           </button>
         );
       })}
     </div>
   );
-}
-
-/** Texts of the instances, by index, in one request. */
-function useTexts(tiles: readonly Tile[]): Map<number, string> | null {
-  const [wanted] = useState(() => signal<readonly number[]>([]));
-  const [table] = useState(() =>
-    tableOf(() => {
-      const visible = snapshot.value.value?.content === "text" ? wanted.value : [];
-      return visible.length > 0 ? { indices: [...visible], offset: 0, limit: visible.length } : null;
-    }),
-  );
-  const indices = tiles.map(({ index }) => index);
-  const key = indices.join();
-  useEffect(() => {
-    wanted.value = indices;
-  }, [key]);
-  if (snapshot.value.value?.content !== "text") return null;
-  return new Map((table.value.value?.rows ?? []).map((one) => [one.row, typeof one.text === "string" ? one.text : ""]));
 }

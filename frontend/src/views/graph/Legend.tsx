@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer } from "../../draw/format";
 import { graph, strips } from "../../state/data";
+import { Term } from "../controls/Term";
 import { STATES, stateCounts, stripOf } from "./strips";
 
 /** The colour scale; states are explained if there are any. */
@@ -36,7 +37,7 @@ export function Legend(): JSX.Element | null {
       )}
       {branches && <div class="graph-branch">not in every forward pass</div>}
       <div class="graph-scale">
-        <span>Mean ÷ layer’s max</span>
+        <Term name="strip">Mean ÷ layer’s largest</Term>
         <span class="spring" />
         <span>−1</span>
         <span class="graph-gradient" style={{ background: mapGradient(true) }} />

@@ -3,10 +3,11 @@
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { count, integer } from "../../draw/format";
-import { cut, widthOf } from "../../draw/text";
+import { cut, cutInside, widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Box, RADIUS, RADIUS_RECORDED, SHEETS } from "../../layout/graphDrawing";
 import { isGroup, isStacked, recordedIn, type TreeNode } from "../../layout/graphTree";
+import { typedName } from "../../layout/names";
 import { layers } from "../../state/data";
 import { openLayers } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
@@ -186,16 +187,17 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
   const middle = y + 10.5;
   const right = x + width - 8;
   const left = rail + 12;
-  const type = typeText(item);
+  const title = nodeTitle(item);
+  const type = title === item.name ? typeText(item) : "";
   const end = (item.kind === "input" || item.kind === "output") && item.depth === 0;
   const neurons = item.recorded ? integer(layers.value.get(item.key)?.neurons) : "";
   const numberWidth = neurons ? widthOf(neurons, 12) + 8 : 0;
   const weight = item.recorded ? 500 : 400;
-  const name = cut(item.name, right - left - numberWidth, 12, weight);
+  const name = cutInside(title, right - left - numberWidth, 12, weight);
   const nameEnd = left + widthOf(name, 12, weight);
-  const typed = cut(type, right - numberWidth - nameEnd - 10, 11, 400, 5);
+  const typed = cut(type, right - numberWidth - nameEnd - 10, 12, 400, 5);
   const branch = item.node?.branch ? "1.6 1.4" : undefined;
-  const whole = name === item.name && typed === type;
+  const whole = name === title && typed === type;
   return (
     <g
       onPointerEnter={
@@ -226,7 +228,7 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
       </text>
       {item.recorded ? (
         <>
-          <text x={nameEnd + 10} y={middle + 4.2} font-size={11} fill={colours.text2}>
+          <text x={nameEnd + 10} y={middle + 4.2} font-size={12} fill={colours.text2}>
             {typed}
           </text>
           <text
@@ -241,7 +243,7 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
           <StripView name={item.key} x={left} y={y + 20} width={right - left} />
         </>
       ) : (
-        <text x={right} y={middle + 4.2} font-size={11} text-anchor="end" fill={colours.text2}>
+        <text x={right} y={middle + 4.2} font-size={12} text-anchor="end" fill={colours.text2}>
           {typed}
         </text>
       )}
@@ -264,13 +266,14 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
   // The number alone, where branches leave little room.
   const countText = number && !alone && right - left - widthOf(item.name, 12, 500) > 72 ? `${number} recorded` : number;
   const countWidth = countText ? widthOf(countText, 12) + 8 : 0;
-  const name = cut(item.name, right - left - countWidth, 12, 500);
+  const title = nodeTitle(item);
+  const name = cutInside(title, right - left - countWidth, 12, 500);
   const nameEnd = left + widthOf(name, 12, 500);
-  const type = wide ? "" : typeText(item);
+  const type = wide || title !== item.name ? "" : typeText(item);
   // The count is never truncated.
   const times = / × \d+$/.exec(type)?.[0] ?? "";
-  const free = right - countWidth - nameEnd - 7 - widthOf(times, 11);
-  const kind = cut(type.slice(0, type.length - times.length), free, 11, 400, 5);
+  const free = right - countWidth - nameEnd - 7 - widthOf(times, 12);
+  const kind = cut(type.slice(0, type.length - times.length), free, 12, 400, 5);
   const typed = free < 0 ? "" : kind + (kind ? times : times.trimStart());
   const arrow = wide ? `M${rail - 12} ${middle - 1.5}h6l-3 3.5z` : `M${rail - 10.5} ${middle - 3}v6l3.5-3z`;
   const inside = wide || item.inside === 0 ? [] : recordedIn(item, Math.floor((right - rail) / 4));
@@ -278,7 +281,7 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
   return (
     <g
       onPointerEnter={
-        name === item.name && typed === type
+        name === title && typed === type
           ? undefined
           : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)
       }
@@ -292,18 +295,12 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
         {name}
       </text>
       {typed && (
-        <text x={nameEnd + 7} y={middle + 4.2} font-size={11} fill={colours.text2}>
+        <text x={nameEnd + 7} y={middle + 4.2} font-size={12} fill={colours.text2}>
           {typed}
         </text>
       )}
       {countText && (
-        <text
-          x={right}
-          y={middle + 4.2}
-          font-size={alone ? 12 : 11}
-          text-anchor="end"
-          fill={marked ? colours.text : colours.text2}
-        >
+        <text x={right} y={middle + 4.2} font-size={12} text-anchor="end" fill={marked ? colours.text : colours.text2}>
           {countText}
         </text>
       )}
@@ -324,6 +321,9 @@ function More({ box: { y, rail, hidden = 0, before } }: { box: Box }): JSX.Eleme
     </>
   );
 }
+
+/** The name; a number has its type with it. */
+const nodeTitle = (item: TreeNode): string => (item.kind === "fold" ? item.name : typedName(item.name, item.type));
 
 /** Type, with the kernel of a convolution: "Conv2d 3×3". Empty if it repeats the name. */
 export function typeText(item: TreeNode): string {

@@ -108,7 +108,7 @@ function EdgeView({ edge: { path, tip, label, branch }, level }: { edge: Edge; l
         <text
           x={label.x}
           y={label.y + 4}
-          font-size={11}
+          font-size={12}
           fill={colours.text3}
           stroke={level % 2 === 1 ? colours.fill : colours.background}
           stroke-width={3}

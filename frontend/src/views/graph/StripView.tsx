@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { fixed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
+import { neuronName } from "../../state/derived";
 import { hover, setHover } from "../../state/hover";
 import { hideTip, showTip } from "./graphTip";
 import { STATES, stripOf, stripPicture } from "./strips";
@@ -36,7 +37,7 @@ export function StripView({ name, x, y, width }: { name: string; x: number; y: n
     // Beside the node, so that its name stays visible.
     showTip(
       element.closest("g")!,
-      `${name} · neuron ${neuron} · ${fixed(strip.mean[neuron])}${state ? ` · ${state}` : ""}`,
+      `${name} · ${neuronName(name, neuron)} · ${fixed(strip.mean[neuron])}${state ? ` · ${state}` : ""}`,
     );
   };
   return (

@@ -6,10 +6,11 @@ import { integer, percent, short, tick } from "../../draw/format";
 import { type Block, PAD } from "../../layout/classes";
 import { clickInstance, select } from "../../state/actions";
 import { snapshot } from "../../state/data";
-import { hoveredRow, subsetsByName } from "../../state/derived";
+import { hoveredRow, shortOf, subsetsByName } from "../../state/derived";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { type RowKey, subsetKey } from "../../state/rowKeys";
 import { Icon } from "../controls/Icon";
+import { Name } from "../controls/Name";
 import { Swatch } from "../controls/Swatch";
 import type { Grouping } from "./grouping";
 
@@ -37,7 +38,9 @@ export function Away({
     <div class={`classes-away ${side}`}>
       <Icon name={side === "above" ? "expandLess" : "expandMore"} size={14} />
       <Swatch index={block.group} />
-      <b class="cut">{now.names[block.group]}</b>
+      <b class="cut">
+        <Name name={now.names[block.group] ?? ""} short={shortOf(now.names[block.group] ?? "")} />
+      </b>
       <span class="spring" />
       <span class="caption">
         {now.task === "classification" && now.judged ? `${integer(good)} right, ${integer(bad)} wrong` : integer(good)}
@@ -70,7 +73,7 @@ export function Heads({
 }): JSX.Element {
   if (!now) return <div class="classes-heads" />;
   const note = per !== undefined && (
-    <span class="third" title={`In full blocks a mark stands for up to ${per} instances`}>
+    <span class="third" title={`Where a block is full, a mark stands for up to ${per} instances`}>
       {" "}
       ≤ {integer(per)} each
     </span>
@@ -159,16 +162,16 @@ export function Label({
         <span class="classes-name">
           {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
           <b class="cut" title={`${name}: ${says}`}>
-            {name}
+            <Name name={name} short={shortOf(name)} />
           </b>
         </span>
         <span class="classes-share">{second}</span>
       </button>
       {pages > 1 && (
-        <span class="classes-pager" style={{ top: `${block.top + block.height - 19}px` }}>
+        <span class="classes-pager" style={{ top: `${block.top + block.height - 29}px` }}>
           <button
             type="button"
-            aria-label={`Earlier wrong ones of ${name}`}
+            aria-label={`Previous errors of ${name}`}
             disabled={page === 0}
             onClick={() => onPage(page - 1)}
           >
@@ -177,7 +180,7 @@ export function Label({
           {integer(wrong.from + 1)}–{integer(wrong.to)} of {integer(bad)}
           <button
             type="button"
-            aria-label={`Later wrong ones of ${name}`}
+            aria-label={`Next errors of ${name}`}
             disabled={page === pages - 1}
             onClick={() => onPage(page + 1)}
           >

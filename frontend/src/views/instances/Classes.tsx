@@ -10,14 +10,14 @@ import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Hit, hitAt, layOut, placeOf, visible } from "../../layout/classes";
 import { clickInstance, pick, select } from "../../state/actions";
-import { hoveredRow, pinned } from "../../state/derived";
+import { hoveredRow, pinned, shortOf } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { highlighted } from "../../state/members";
 import { wide } from "../../state/panes";
 import { InstanceLine } from "../controls/InstanceLine";
 import { Tooltip } from "../controls/Tooltip";
 import { Away, type Blocked, Heads, keyOf, Label } from "./ClassLabels";
-import { grouping } from "./grouping";
+import { grouping, groupOrder } from "./grouping";
 
 /** Right predictions on the left, wrong ones on the right, a mark each in the colour of the predicted class. */
 export function Classes(): JSX.Element {
@@ -32,7 +32,10 @@ export function Classes(): JSX.Element {
     const laid = computed(() => {
       const now = shown.value;
       if (!now || width.value === 0) return null;
-      const names = Math.min(84, Math.max(20, ...now.names.slice(0, 2000).map((name) => widthOf(name, 12, 500))));
+      const names = Math.min(
+        104,
+        Math.max(20, ...now.names.slice(0, 2000).map((name) => widthOf(shortOf(name), 12, 500))),
+      );
       const label = Math.max(44, now.task === "classification" ? names + 13 + 8 : names + 8);
       return layOut(
         now.groups,
@@ -41,6 +44,7 @@ export function Classes(): JSX.Element {
         label,
         now.task === "classification" && now.judged,
         pages.value,
+        groupOrder.value,
       );
     });
     return { shown, laid };
@@ -161,7 +165,7 @@ export function Classes(): JSX.Element {
         narrow={
           !!laid &&
           now?.task === "classification" &&
-          laid.wrongColumns * laid.pitch + 4 < widthOf(`Wrong ${integer(now.wrong)}`, 11, 500)
+          laid.wrongColumns * laid.pitch + 4 < widthOf(`Wrong ${integer(now.wrong)}`, 12, 500)
         }
         per={per}
       />

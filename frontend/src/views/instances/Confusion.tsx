@@ -1,50 +1,31 @@
 /** The Confusion tab: the confusion matrix. */
 
-import { computed, type ReadonlySignal, useSignal, useSignalEffect } from "@preact/signals";
+import { computed, useSignal, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas, type Surface } from "../../draw/Canvas";
 import { classColour } from "../../draw/classes";
 import { mapColour } from "../../draw/colormap";
-import { arrow, count, integer, percent } from "../../draw/format";
+import { count, integer, percent } from "../../draw/format";
 import { cut, FONT, widthOf } from "../../draw/text";
 import { theme, tokens } from "../../draw/theme";
-import {
-  type CellHit,
-  type ConfusionLayout,
-  cellAt,
-  confusion,
-  indicesIn,
-  layOutConfusion,
-  mostConfused,
-} from "../../layout/confusion";
-import { pick, pickWhere } from "../../state/actions";
-import { columns, snapshot } from "../../state/data";
-import { classOfRow, expressionOf, hoveredRow, labelName, subsetsByName } from "../../state/derived";
+import { type CellHit, type ConfusionLayout, cellAt, layOutConfusion, mostConfused } from "../../layout/confusion";
+import { pick } from "../../state/actions";
+import { cellExpression, cellName, confusionCounts, pickCell } from "../../state/confusion";
+import { columns } from "../../state/data";
+import { classOfRow, hoveredRow, labelName, shortOf } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { expressionKey, type RowKey, subsetKey } from "../../state/rowKeys";
 import { Tooltip } from "../controls/Tooltip";
-import { predictedAs } from "./grouping";
 import { withTitle } from "./listSubject";
 
-interface Matrix {
-  classes: number;
-  counts: Int32Array;
-  most: number;
-  totals: Int32Array;
-}
-
-const matrix: ReadonlySignal<Matrix | null> = computed(() => {
-  const [known, shown] = [columns.value.value, snapshot.value.value];
-  if (!known || !shown || shown.task !== "classification") return null;
-  let classes = shown.class_names.length;
-  for (const value of known.label) if (value >= classes) classes = value + 1;
-  const counts = confusion(known.label.subarray(0, shown.sample_size), known.prediction, classes);
-  const totals = new Int32Array(classes);
-  for (const [cell, value] of counts.entries()) totals[Math.floor(cell / classes)]! += value;
-  return { classes, counts, most: mostConfused(counts, classes), totals };
+/** The largest count off the diagonal is the end of the colour scale. */
+const matrix = computed(() => {
+  const now = confusionCounts.value;
+  return now && { ...now, most: mostConfused(now.counts, now.classes) };
 });
+type Matrix = NonNullable<typeof matrix.value>;
 
 /** Labels by predictions. Colours are scaled by the errors; a click on a cell or a name picks its instances. */
 export function Confusion(): JSX.Element {
@@ -59,7 +40,7 @@ export function Confusion(): JSX.Element {
         if (!now || size.value.width === 0) return null;
         const names = Math.max(
           8,
-          ...Array.from({ length: Math.min(now.classes, 2000) }, (_, i) => widthOf(labelName(i), 12, 500)),
+          ...Array.from({ length: Math.min(now.classes, 2000) }, (_, i) => widthOf(shortOf(labelName(i)), 12, 500)),
         );
         return layOutConfusion(now.classes, size.value.width, names);
       }),
@@ -104,12 +85,7 @@ export function Confusion(): JSX.Element {
     );
   };
   const choose = (hit: CellHit | null): void => {
-    const known = columns.peek().value;
-    if (!hit || !known) return;
-    const key = keyOf(hit);
-    const own = key === null ? null : expressionOf(key);
-    if (own) pickWhere(own, nameOf(hit));
-    else pick({ name: nameOf(hit), indices: indicesIn(known.label, known.prediction, hit) });
+    if (hit) pickCell(hit);
   };
   const keys = (event: KeyboardEvent): void => {
     const now = matrix.peek();
@@ -159,32 +135,19 @@ export function Confusion(): JSX.Element {
   );
 }
 
-/** The row that highlights a cell's instances in all views: an expression composed of those of the classes. */
-function keyOf({ label, prediction }: CellHit): RowKey | null {
-  const expressionOfClass = (index: number | null): string | null => {
-    const subset = index === null ? undefined : subsetsByName.value.get(labelName(index));
-    return subset?.kind === "class" ? subset.expression || null : null;
-  };
-  const [labelExpression, predictionExpression] = [expressionOfClass(label), expressionOfClass(prediction)];
-  if (label !== null && prediction === null) return labelExpression === null ? null : subsetKey(labelName(label));
-  const title = nameOf({ label, prediction });
-  if (label === null)
-    return predictionExpression === null ? null : withTitle(expressionKey(predictedAs(predictionExpression)), title);
-  return labelExpression === null || predictionExpression === null
-    ? null
-    : withTitle(expressionKey(`${labelExpression} and ${predictedAs(predictionExpression)}`), title);
-}
-
-function nameOf({ label, prediction }: CellHit): string {
-  if (prediction === null) return `label ${labelName(label ?? -1)}`;
-  return label === null ? `predicted ${labelName(prediction)}` : arrow(labelName(label), labelName(prediction));
+/** The row that highlights a cell's instances in all views. */
+function keyOf(hit: CellHit): RowKey | null {
+  const expression = cellExpression(hit);
+  if (expression === null) return null;
+  if (hit.label !== null && hit.prediction === null) return subsetKey(labelName(hit.label));
+  return withTitle(expressionKey(expression), cellName(hit));
 }
 
 function explain({ counts, classes, totals }: Matrix, { label, prediction }: CellHit): string {
   if (label !== null && prediction !== null) {
     const own = counts[label * classes + prediction] as number;
     const share = percent(own / (totals[label] || 1));
-    return `${nameOf({ label, prediction })}: ${count(own, "instance")}, ${share} of class ${labelName(label)}`;
+    return `${cellName({ label, prediction })}: ${count(own, "instance")}, ${share} of class ${labelName(label)}`;
   }
   if (label !== null) {
     const share = percent((counts[label * classes + label] as number) / (totals[label] || 1));
@@ -275,7 +238,7 @@ function paint(
   context.clip();
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.font = `11px ${FONT}`;
+  context.font = `12px ${FONT}`;
   for (let r = r0; r < r1; r++) {
     for (let c = c0; c < c1; c++) {
       const value = counts[r * classes + c] as number;
@@ -305,7 +268,7 @@ function paint(
   if (isSelected && isSelected[0] >= 0 && isSelected[1] >= 0) frame(isSelected[0], isSelected[1], colours.accent, 2);
   const set = picked.value?.name;
   for (let r = r0; set?.includes(" → ") && r < r1; r++)
-    for (let c = c0; c < c1; c++) if (nameOf({ label: r, prediction: c }) === set) frame(r, c, colours.text, 1.5);
+    for (let c = c0; c < c1; c++) if (cellName({ label: r, prediction: c }) === set) frame(r, c, colours.text, 1.5);
   context.restore();
   names(
     context,
@@ -331,7 +294,7 @@ function names(
 ): void {
   const colours = tokens.value;
   context.textBaseline = "middle";
-  context.font = `11px ${FONT}`;
+  context.font = `12px ${FONT}`;
   context.fillStyle = colours.text2;
   context.textAlign = "left";
   context.fillText("predicted →", left, 11);
@@ -342,7 +305,7 @@ function names(
     const weight = strong(index, across) ? 500 : 400;
     context.font = `${weight} 12px ${FONT}`;
     context.fillStyle = weight > 400 ? colours.text : colours.text2;
-    context.fillText(cut(labelName(index), room, 12, weight, 1), 0, 0.5);
+    context.fillText(cut(shortOf(labelName(index)), room, 12, weight, 1), 0, 0.5);
   };
   context.save();
   context.beginPath();

@@ -2,7 +2,6 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { IconButton } from "../controls/Icon";
 
 /** Time after the last key before the text is reported. */
 const REST_MS = 250;
@@ -44,18 +43,6 @@ export function FilterBox({
           onType("");
         }}
       />
-      {value !== "" && label.startsWith("Search") && (
-        <IconButton
-          icon="close"
-          size={12}
-          label="Search for nothing"
-          onClick={(event) => {
-            const input = (event.currentTarget as HTMLElement).parentElement?.querySelector("input");
-            if (input) input.value = "";
-            onType("");
-          }}
-        />
-      )}
     </span>
   );
 }

@@ -50,7 +50,7 @@ export function InstancesView(): JSX.Element {
       <Loading load={columns.value} what="The instances">
         {() =>
           snapshot.value.status === "failed" && !snapshot.value.value ? (
-            <p class="hint">Without the snapshot there is nothing to group them by.</p>
+            <p class="hint">Grouping needs the snapshot, which could not be read.</p>
           ) : (
             <>
               {picked.value && (

@@ -4,22 +4,29 @@ import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { alignedFormat, fixed, integer, signed } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
-import { columns, hasPictures, snapshot } from "../../state/data";
-import { hasSeveralLabels, instanceName, labelName, pinned } from "../../state/derived";
+import { columns, hasPictures, hasTexts, snapshot } from "../../state/data";
+import { hasSeveralLabels, instanceName, labelName, pinned, shortOf } from "../../state/derived";
+import type { TermName } from "../../state/help";
 import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
+import { Name } from "../controls/Name";
 import { ClassName, Thumbnail } from "../controls/Swatch";
+import { Term } from "../controls/Term";
+import { Marked, useTexts } from "../controls/texts";
 import { signedErrors } from "./grouping";
 import { chosenSort, followSubject, type ListColumn, listedInstances, listSort } from "./listSubject";
 import { useVirtualList } from "./virtualList";
 
-const LINE = 21;
+/** Height of a row, and of one with a text. */
+const [LINE, SAID] = [24, 44];
 
 /** The instances of what was last hovered or picked, the most confident errors first. */
 export function List(): JSX.Element | null {
   useEffect(followSubject, []);
   const { title, indices } = listedInstances.value;
-  const { ref, from, to, onScroll, show } = useVirtualList(LINE, indices.length);
+  const line = hasTexts.value ? SAID : LINE;
+  const { ref, from, to, onScroll, show } = useVirtualList(line, indices.length);
+  const texts = useTexts(Array.from(indices.subarray(from, to)));
   const known = columns.value.value;
   const task = snapshot.value.value?.task;
   const plain = task !== "classification";
@@ -50,8 +57,9 @@ export function List(): JSX.Element | null {
   };
   return (
     <section
-      class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}${longest ? " longest" : ""}`}
+      class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}${longest ? " longest" : ""}${texts ? " said" : ""}`}
       aria-label={`${title}: ${indices.length} instances`}
+      style={{ "--line": `${line}px` }}
     >
       <div class="list-head">
         <span class="list-title cut">
@@ -61,11 +69,27 @@ export function List(): JSX.Element | null {
         <Head by={many ? "loss" : task === "ranking" ? "score" : "prediction"}>
           {many ? "loss" : task === "ranking" ? "score" : "pred."}
         </Head>
-        {!plain && <Head by="score">score</Head>}
-        {!plain && <Head by="label_score">p(label)</Head>}
+        {!plain && (
+          <Head by="score" term="score">
+            score
+          </Head>
+        )}
+        {!plain && (
+          <Head by="label_score" term="label score">
+            p(label)
+          </Head>
+        )}
         {plain && (many ? <span /> : <Head by="error">{task === "ranking" ? "placed" : "error"}</Head>)}
       </div>
-      {indices.length === 0 && <p class="list-empty">{title === "Wrong" ? "None is wrong." : "None is kept."}</p>}
+      {indices.length === 0 && (
+        <p class="list-empty">
+          {title === "Wrong"
+            ? "There are no errors."
+            : title === "Typed"
+              ? "No instance matches."
+              : "None of its instances is kept."}
+        </p>
+      )}
       <div
         ref={ref}
         class="list-scroll"
@@ -77,7 +101,7 @@ export function List(): JSX.Element | null {
         onPointerLeave={clearHover}
         onBlur={clearHover}
       >
-        <div style={{ height: `${indices.length * LINE}px` }}>
+        <div style={{ height: `${indices.length * line}px` }}>
           {Array.from(indices.subarray(from, to), (index, i) => {
             const isSelected = selection.value?.kind === "instance" && selection.value.index === index;
             const strong = isSelected || hoveredInstance.value === index;
@@ -87,16 +111,25 @@ export function List(): JSX.Element | null {
                 role="option"
                 aria-selected={isSelected}
                 class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(index) ? " strong" : ""}`}
-                style={{ top: `${(from + i) * LINE}px` }}
+                style={{ top: `${(from + i) * line}px` }}
                 onClick={() => clickInstance(index)}
                 onPointerEnter={() => setHover({ instance: index })}
               >
-                <span class="list-name">
-                  <Thumbnail index={index} size={17} />
+                {texts && (
+                  <span class="list-text cut" dir="auto">
+                    <Marked text={texts.get(index) ?? "…"} />
+                  </span>
+                )}
+                <span class={`list-name${texts ? " second" : ""}`}>
+                  <Thumbnail index={index} size={20} />
                   <span class="cut">{instanceName(index)}</span>
                 </span>
                 <span class="list-label cut" title={long ? labelName(known.label[index]) : undefined}>
-                  {many ? fixed(known.score[index]) : labelName(known.label[index])}
+                  {many ? (
+                    fixed(known.score[index])
+                  ) : (
+                    <Name name={labelName(known.label[index])} short={shortOf(labelName(known.label[index]))} />
+                  )}
                 </span>
                 <span class="list-prediction">
                   {many ? (
@@ -129,7 +162,7 @@ export function List(): JSX.Element | null {
   );
 }
 
-function Head({ by, children }: { by: ListColumn; children: string }): JSX.Element {
+function Head({ by, term, children }: { by: ListColumn; term?: TermName; children: string }): JSX.Element {
   const now = listSort.value;
   const here = now.by === by;
   return (
@@ -139,7 +172,7 @@ function Head({ by, children }: { by: ListColumn; children: string }): JSX.Eleme
       aria-label={`Sort by ${children}`}
       onClick={() => (chosenSort.value = { by, descending: here ? !now.descending : true })}
     >
-      {children}
+      {term ? <Term name={term}>{children}</Term> : children}
       {here ? (now.descending ? " ↓" : " ↑") : ""}
     </button>
   );

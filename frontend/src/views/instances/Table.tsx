@@ -10,7 +10,7 @@ import { clickInstance, pick } from "../../state/actions";
 import { columns, hasPictures } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
-import { Icon } from "../controls/Icon";
+import { typedExpression } from "../../state/typed";
 import { Failure } from "../controls/Loading";
 import { FilterBox } from "./FilterBox";
 import { Row } from "./TableRow";
@@ -24,7 +24,6 @@ import {
   order,
   PAGE,
   rowAt,
-  search,
   shownColumns,
   title,
   typed,
@@ -82,23 +81,21 @@ export function Table(): JSX.Element {
   };
 
   const wide = shownColumns.value.map(widthOf);
-  const grid = `14px ${hasPictures.value ? "17px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 200 ? 4 : 1}fr)`).join(" ")}`;
+  const grid = `24px ${hasPictures.value ? "20px " : ""}${wide.map((w) => `minmax(${w}px, ${w === 100 ? 6 : 1}fr)`).join(" ")}`;
   const images = hasPictures.value;
-  const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 14 + (images ? 23 : 0));
+  const sheet = wide.reduce((sum, w) => sum + w + 6, 24 + 24 + (images ? 26 : 0));
   return (
     <>
       <div class="table-search">
-        <Icon name="search" size={14} />
-        <FilterBox
-          label="Search the instances"
-          placeholder="id, text or expression"
-          value={search.value}
-          onType={(text) => (search.value = text)}
-          wrong={wrongOf("")}
-        />
-        <span class="caption">
+        <span class="second">
           {integer(total)} of {integer(columns.value.value?.count)}
         </span>
+        {typedExpression.value && (
+          <code class="cut" title={typedExpression.value}>
+            {typedExpression.value}
+          </code>
+        )}
+        <span class="spring" />
         <button
           type="button"
           class="button table-filter"
@@ -168,7 +165,7 @@ export function Table(): JSX.Element {
           </div>
         </div>
       </div>
-      {total === 0 && newest && <p class="hint">No instance is like that.</p>}
+      {total === 0 && newest && <p class="hint">No instance matches.</p>}
     </>
   );
 }
@@ -179,7 +176,7 @@ function widthOf({ name, type }: ColumnInfo): number {
   if (name === "score") return 38;
   switch (type) {
     case "text":
-      return 200;
+      return 100;
     case "time":
       return 128;
     case "boolean":

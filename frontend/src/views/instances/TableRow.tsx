@@ -10,6 +10,7 @@ import { instanceName } from "../../state/derived";
 import { hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
 import { ClassName, Thumbnail } from "../controls/Swatch";
+import { Marked } from "../controls/texts";
 import { isNumber, LINE, rowAt, shownColumns, written } from "./tableState";
 
 /** A checkbox, the thumbnail, and a value per column. */
@@ -50,7 +51,7 @@ export function Row({
       </span>
       {hasPictures.value && (
         <span role="gridcell">
-          <Thumbnail index={index} size={17} />
+          <Thumbnail index={index} size={20} />
         </span>
       )}
       {shownColumns.value.map((column) => (
@@ -101,7 +102,7 @@ function Value({ record, column }: { record: TableRow; column: ColumnInfo }): JS
       title={typeof value === "string" && value.length > 12 ? value : undefined}
       dir="auto"
     >
-      {value === null ? "–" : value === true ? "yes" : value === false ? "no" : value}
+      {value === null ? "–" : value === true ? "yes" : value === false ? "no" : <Marked text={String(value)} />}
     </span>
   );
 }

@@ -1,7 +1,8 @@
-/** Converts what is typed into a column's filter or the search box to an expression of the subset language. */
+/** Converts what is typed into a column's filter to an expression of the subset language. */
 
 import type { ColumnInfo } from "../../api/types";
 import { never } from "../../lib/never";
+import { columnName } from "../../state/buildExpression";
 
 /** A filter as an expression; null if it is empty, `wrong` if it is invalid. */
 export type Filter = { expression: string } | { wrong: string } | null;
@@ -15,8 +16,6 @@ const TIME_COMPARED = new RegExp(`^(==|=|!=|<=|>=|<|>)?\\s*(${TIME})$`);
 const TIMES = new RegExp(`^(${TIME})\\s*(?:\\.\\.|…|–)\\s*(${TIME})$`);
 
 const quoted = (text: string): string => JSON.stringify(text);
-/** A column's name as the language writes it: col("…") unless it is an identifier. */
-export const columnName = (name: string): string => (/^[A-Za-z_]\w*$/.test(name) ? name : `col(${quoted(name)})`);
 const number = (text: string): string => text.replace("−", "-");
 
 /**
@@ -95,26 +94,6 @@ function textFilter(column: string, text: string): Filter {
       expression: `${column} ${exact[1] === "!=" ? "!=" : "=="} ${quoted((exact[2] as string).replace(/^"(.*)"$/s, "$1"))}`,
     };
   return { expression: `${quoted(text)} in ${column}` };
-}
-
-/**
- * Converts the text of the search box: an expression as it is, "#814" or a number as an id, other words as a part of
- * the text.
- */
-export function searchFilter(typed: string, columns: readonly ColumnInfo[]): Filter {
-  const text = typed.trim();
-  if (text === "") return null;
-  if (/[=<>()]|\b(and|or|not|in)\b/.test(text) || columns.some(({ name, type }) => type === "boolean" && name === text))
-    return { expression: text };
-  const id = columns.find(({ name }) => name === "id");
-  const asNumber = /^#?(\d+)$/.exec(text);
-  if (asNumber && id?.type !== "text") return { expression: `id == ${asNumber[1]}` };
-  const words = columns.filter(
-    ({ type, name }) => type === "text" || (type === "category" && name !== "label" && name !== "prediction"),
-  );
-  if (words.length === 0)
-    return { wrong: "There is no text to search. Write an id, or an expression such as score < 0.5." };
-  return { expression: words.map(({ name }) => `${quoted(text)} in ${columnName(name)}`).join(" or ") };
 }
 
 /** The conjunction of all filters; null: everything. */

@@ -5,7 +5,7 @@ import { classColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
 import { type MarkStyle, strengthOf } from "../../draw/marks";
 import { type Bins, byClass, byTarget, type Group } from "../../layout/classes";
-import { columns, snapshot } from "../../state/data";
+import { columns, orderedClasses, snapshot } from "../../state/data";
 import { hasNumericLabels, hasSeveralLabels } from "../../state/derived";
 
 /** Groups of instances, depending on the task. */
@@ -58,6 +58,14 @@ export function ranks(values: ArrayLike<number>): Float32Array {
   }
   return ranksOfValues;
 }
+
+/** Groups of classes in the order of the rows. */
+export const groupOrder: ReadonlySignal<readonly number[] | undefined> = computed(() => {
+  const shown = snapshot.value.value;
+  if (shown?.task !== "classification" || orderedClasses.value.length === 0) return undefined;
+  const indices = new Map(shown.class_names.map((name, index) => [name, index]));
+  return orderedClasses.value.flatMap(({ name }) => indices.get(name) ?? []);
+});
 
 export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
   const [known, shown] = [columns.value.value, snapshot.value.value];
@@ -118,8 +126,3 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
 });
 
 const text = (value: number | undefined): string => String(value ?? "").replace("-", "−");
-
-/** The expression for "predicted as this class", from that of the class, which quotes its name correctly. */
-export function predictedAs(expression: string): string {
-  return expression.replace(/^label\b/, "prediction");
-}

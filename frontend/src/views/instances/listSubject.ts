@@ -6,7 +6,7 @@ import { queueDraw } from "../../draw/drawQueue";
 import { byFalling } from "../../layout/classes";
 import { columns, rows, snapshot } from "../../state/data";
 import { classOfRow, hasNumericLabels, hoveredRow, labelName, rowName } from "../../state/derived";
-import { membersOf, picked, pickedMembers } from "../../state/members";
+import { membersOf, picked, pickedMembers, typedMembers } from "../../state/members";
 import { parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { selection } from "../../state/view";
 import { signedErrors } from "./grouping";
@@ -15,7 +15,7 @@ import { signedErrors } from "./grouping";
  * What the list shows: what was last hovered, picked or selected. It stays when the pointer leaves, so that the list
  * can be reached.
  */
-type Subject = { kind: "row"; key: RowKey } | { kind: "picked"; name: string; members: Uint8Array } | null;
+type Subject = { kind: "row"; key: RowKey } | { kind: "picked" | "typed"; name: string; members: Uint8Array } | null;
 
 export type ListColumn = "label" | "prediction" | "score" | "label_score" | "loss" | "error";
 /** null: the default, most confident or largest error first. */
@@ -51,6 +51,13 @@ export function followSubject(): () => void {
       queueDraw(sorted, () => {
         if (set && members) subject.value = { kind: "picked", name: set.name, members };
         else if (subject.peek()?.kind === "picked") subject.value = null;
+      });
+    }),
+    effect(() => {
+      const members = typedMembers.value;
+      queueDraw(typedMembers, () => {
+        if (members) subject.value = { kind: "typed", name: "Typed", members };
+        else if (subject.peek()?.kind === "typed") subject.value = null;
       });
     }),
     effect(() => {
@@ -106,10 +113,10 @@ const classTitle = (name: string): string => (name.length <= 3 ? `Class ${name}`
 function subjectFilter(known: Columns): { title: string; holds: (index: number) => boolean } {
   const isWrong = (index: number): boolean => known.correct[index] === 0;
   const what = subject.value;
-  if (what?.kind === "picked")
+  if (what && what.kind !== "row")
     return { title: what.name === "lasso" ? "Picked" : what.name, holds: (index) => what.members[index] === 1 };
   const members = what && membersOf(what.key);
-  if (members) {
+  if (what && members) {
     const classIndex = classOfRow(what.key);
     if (classIndex >= 0 && members.some((member, index) => member === 1 && isWrong(index)))
       return {

@@ -3,13 +3,13 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { ColumnInfo, TableQuery, TableRow } from "../../api/types";
 import { alignedFormat } from "../../draw/format";
-import { columns, snapshot, tableOf } from "../../state/data";
+import { columns, hasTexts, snapshot, tableOf } from "../../state/data";
 import { hasNumericLabels, subsetsByName } from "../../state/derived";
-import { allOf, columnFilter, type Filter, searchFilter } from "./filter";
+import { typedExpression } from "../../state/typed";
+import { allOf, columnFilter, type Filter } from "./filter";
 
-export const LINE = 21;
+export const LINE = 24;
 export const PAGE = 200;
-export const search = signal("");
 export const typed = signal<ReadonlyMap<string, string>>(new Map());
 export const order = signal<{ by: string; descending: boolean } | null>(null);
 /** The first page in sight; it and the next are loaded. */
@@ -20,7 +20,10 @@ export const shownColumns: ReadonlySignal<ColumnInfo[]> = computed(() => {
   const shown = snapshot.value.value;
   if (!shown) return [];
   const there = new Map(shown.columns.map((column) => [column.name, column]));
-  const first = ["id", "text", "label", "prediction", "score", "label_score", "loss"];
+  // Texts first, and the id where it does not push out of sight what the model says of them.
+  const first = hasTexts.value
+    ? ["text", "label", "prediction", "score", "id", "label_score", "loss"]
+    : ["id", "text", "label", "prediction", "score", "label_score", "loss"];
   const known = first.flatMap((name) => there.get(name) ?? []);
   return [...known, ...shown.columns.filter(({ name }) => !first.includes(name) && name !== "correct")];
 });
@@ -32,7 +35,7 @@ const classTest = (name: string): string | null => {
 const filters: ReadonlySignal<ReadonlyMap<string, Filter>> = computed(
   () =>
     new Map([
-      ["", searchFilter(search.value, snapshot.value.value?.columns ?? [])],
+      ["", typedExpression.value === "" ? null : { expression: typedExpression.value }],
       ...shownColumns.value.map((column): [string, Filter] => [
         column.name,
         columnFilter(column, typed.value.get(column.name) ?? "", classTest),

@@ -5,13 +5,15 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { integer } from "../../draw/format";
 import { statisticText } from "../../draw/matrixText";
+import { widthOf } from "../../draw/text";
 import { visibleRows } from "../../layout/matrix";
 import { clickInstance, clickRowName } from "../../state/actions";
-import { hoveredRow, nameOf } from "../../state/derived";
+import { hoveredRow, nameOf, neuronName, shortName } from "../../state/derived";
 import { instanceOfKey, type RowKey } from "../../state/rowKeys";
 import { CutText } from "../controls/CutText";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
 import { dragRow, drop } from "./dragRow";
+import { LETTERS, Letters } from "./Letters";
 import { cellOf, type MatrixModel, px, rowAt, type Stage, verdict } from "./matrixStage";
 import { openRowMenu, RowName } from "./RowMenu";
 
@@ -65,6 +67,10 @@ interface LabelProperties {
 
 function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.Element {
   const lit = useComputed(() => hoveredRow.value === key).value;
+  const pointed = useComputed(() => {
+    const spot = stage.pointed.value;
+    return spot?.block === block && spot.row === row;
+  }).value;
   const cursor = stage.cursor.value;
   const here = cursor?.block === block && cursor.row === row ? cursor.place : null;
   const at = rowAt(model, { block, row, place: -1 });
@@ -74,6 +80,11 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
   const letter = at === model.a ? "A" : at === model.b ? "B" : "";
   const instance = instanceOfKey(key) ?? -1;
   const said = instance >= 0 ? verdict(instance) : null;
+  const open = pointed || here !== null;
+  const side = said?.text ?? (instance < 0 ? integer(model.matrix.n[at]) : "");
+  // Where the buttons leave no room, the number beside the name makes way: the tooltip has it, too.
+  const room = stage.shape.value!.left - 36 - widthOf(shortName(key), 12, 500) - LETTERS;
+  const roomy = !open || room > widthOf(side, 12) + 16;
   return (
     <div
       role="row"
@@ -102,16 +113,12 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
         >
           {instance >= 0 ? <Thumbnail index={instance} size={17} /> : <RowSwatch row={key} />}
         </span>
-        <CutText class="matrix-name">
+        <CutText class="matrix-name" full={nameOf(key) === shortName(key) ? undefined : nameOf(key)}>
           <RowName row={key} where={`in ${stage.layer}`} />
         </CutText>
-        {letter && <b class="accent matrix-letter">{letter}</b>}
+        <Letters row={key} open={open} />
         <span class="spring" />
-        {said ? (
-          <span class={`matrix-side cut${said.wrong ? " accent" : ""}`}>{said.text}</span>
-        ) : (
-          instance < 0 && <span class="matrix-side">{integer(model.matrix.n[at])}</span>
-        )}
+        {roomy && side && <span class={`matrix-side cut${said?.wrong ? " accent" : ""}`}>{side}</span>}
       </div>
       {here !== null && here >= 0 && <FocusedCell stage={stage} model={model} at={at} place={here} name={key} />}
     </div>
@@ -137,7 +144,8 @@ function FocusedCell({
   const own = cellOf(stage, model, at, neuron);
   return (
     <div role="gridcell" id={`${stage.layer}-cell`} aria-colindex={place + 2} class="hidden-text">
-      Neuron {neuron}, {nameOf(name)}, {statistic.title} {own ? statisticText(statistic, own.value) : "…"}
+      {neuronName(stage.layer, neuron)}, {nameOf(name)}, {statistic.title}{" "}
+      {own ? statisticText(statistic, own.value) : "…"}
     </div>
   );
 }

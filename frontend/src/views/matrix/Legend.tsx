@@ -6,6 +6,7 @@ import { tick } from "../../draw/format";
 import { MISSING } from "../../draw/matrixPyramid";
 import { hoveredRow } from "../../state/derived";
 import { hover } from "../../state/hover";
+import { Term } from "../controls/Term";
 import { modelOf } from "./matrixStage";
 
 /** The colour scale with its ends, and a mark at the hovered cell's value. */
@@ -26,7 +27,7 @@ export function Legend({ layer }: { layer: string }): JSX.Element | null {
       role="img"
     >
       {missing > 0 && <span class="matrix-missing">{missing > empty ? "NaN" : "empty"}</span>}
-      {kind === "z" && <i>z</i>}
+      <Scale layer={layer} />
       <span>{signed ? `${below ? "≤ " : ""}${text(-end)}` : "0"}</span>
       <span class="matrix-ramp" style={{ background: mapGradient(signed) }}>
         <span class="matrix-ramp-tick" style={{ left: "50%" }} />
@@ -34,6 +35,34 @@ export function Legend({ layer }: { layer: string }): JSX.Element | null {
       </span>
       <span>{`${above ? "≥ " : ""}${text(end)}`}</span>
     </div>
+  );
+}
+
+/** What the colours are: a term that explains itself; where the neurons are sorted by something else, both are named. */
+function Scale({ layer }: { layer: string }): JSX.Element | null {
+  const model = modelOf(layer).value;
+  if (!model) return null;
+  const { kind } = model.scale;
+  const { statistic, difference } = model;
+  const by = model.matrixQuery.sort.by;
+  const words = difference ? (
+    "difference"
+  ) : kind === "z" ? (
+    <Term name="z over the rows">
+      <i>z</i>
+    </Term>
+  ) : kind === "unit" ? (
+    <Term name="range">0–1</Term>
+  ) : (
+    statistic.label
+  );
+  const sorted = by === "difference" ? "effect size" : by === "row" || by === "strongest" ? statistic.label : null;
+  const differs = sorted !== null && (difference || kind !== "raw" || by === "difference");
+  return (
+    <span>
+      {differs && <span class="matrix-differs">sorted by {sorted}, coloured by </span>}
+      {words}
+    </span>
   );
 }
 

@@ -5,20 +5,23 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { Canvas, type Surface } from "../../draw/Canvas";
 import { classColour } from "../../draw/classes";
 import { paintBlock } from "../../draw/matrixCells";
-import { frameRow, markColumn, paintEffect, paintIds, paintPlace, ringCell } from "../../draw/matrixMarks";
+import { frameRow, markColumn, type Named, paintEffect, paintIds, paintPlace, ringCell } from "../../draw/matrixMarks";
 import { tokens } from "../../draw/theme";
 import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
-import { hoveredRow } from "../../state/derived";
+import { classOfNeuron, hoveredRow, outputLayers, shortName, shortOf } from "../../state/derived";
 import { clearHover, hover } from "../../state/hover";
 import { matrixOf } from "../../state/matrices";
-import type { RowKey } from "../../state/rowKeys";
+import { isInstanceKey, type RowKey } from "../../state/rowKeys";
 import { selection } from "../../state/view";
 import { Loading } from "../controls/Loading";
+import { followRestingPointer } from "../controls/restingPointer";
+import { RowSwatch } from "../controls/Swatch";
+import { Term } from "../controls/Term";
 import { Labels } from "./Labels";
 import { MatrixTooltip } from "./MatrixTooltip";
 import { moveCursor, pointerOf } from "./matrixPointer";
-import { nameAt, px, type Stage, spotOf, stageOf } from "./matrixStage";
+import { type MatrixModel, px, type Stage, spotOf, stageOf } from "./matrixStage";
 
 /** Fills the room below the panel's header. */
 export function Matrix({ layer }: { layer: string }): JSX.Element {
@@ -44,8 +47,10 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
     const observer = new ResizeObserver(measure);
     observer.observe(body);
     measure();
+    const stop = followRestingPointer(body, () => [stage.shape.value, stage.view.value, stage.scroll.value]);
     return () => {
       observer.disconnect();
+      stop();
       if (stage.pointed.peek()) clearHover();
     };
   }, []);
@@ -80,16 +85,18 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
       {shape?.effect && model && (
         <div class="matrix-effect caption" style={{ width: px(shape.left - 32) }}>
           <div>
-            effect size <i>g</i>
+            <Term name="effect size">
+              effect size <i>g</i>
+            </Term>
           </div>
           <div class="cut">
-            {nameAt(model, model.a)} − {nameAt(model, model.b)}
+            <Lettered model={model} row={model.a} /> − <Lettered model={model} row={model.b} />
           </div>
         </div>
       )}
       {shape && (
         <span class="tick matrix-neuron" style={{ top: px(shape.ids - 8) }}>
-          neuron
+          {outputLayers.value.has(stage.layer) ? "class" : "neuron"}
         </span>
       )}
       {shape && (model?.scale.allZero || model?.scale.allMissing) && (
@@ -107,6 +114,15 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
       )}
       <MatrixTooltip stage={stage} body={element.current} />
     </div>
+  );
+}
+
+function Lettered({ model, row }: { model: MatrixModel; row: number }): JSX.Element {
+  const key = model.keys[row];
+  return (
+    <>
+      {key !== undefined && !isInstanceKey(key) && <RowSwatch row={key} />} {key === undefined ? "" : shortName(key)}
+    </>
   );
 }
 
@@ -140,6 +156,12 @@ function rowColour(key: RowKey | undefined, other: string): string {
   return index < 0 ? other : classColour(index);
 }
 
+/** Of an output layer, the classes. */
+function namesOf(layer: string): Named | undefined {
+  if (!outputLayers.value.has(layer)) return undefined;
+  return (neuron) => ({ name: shortOf(classOfNeuron(layer, neuron) ?? ""), colour: classColour(neuron) });
+}
+
 function paintMarks({ layer, model, shape, view, scroll }: Stage, { context, ratio }: Surface): void {
   const [now, box] = [model.value, shape.value];
   if (!now || !box) return;
@@ -147,7 +169,7 @@ function paintMarks({ layer, model, shape, view, scroll }: Stage, { context, rat
   const over = hover.value.layer === layer ? hover.value.neuron : undefined;
   const place = over === undefined ? -1 : (now.places[over] ?? -1);
   const selected = selection.value;
-  paintIds(ground, now.matrix.order, place);
+  paintIds(ground, now.matrix.order, place, namesOf(layer));
   if (selected?.kind === "neuron" && selected.layer === layer && now.places[selected.neuron] !== undefined) {
     markColumn(ground, now.places[selected.neuron]!, tokens.value.text3);
   }

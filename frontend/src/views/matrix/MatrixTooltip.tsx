@@ -8,7 +8,7 @@ import { placeToX } from "../../layout/matrix";
 import type { Box } from "../../layout/tooltipPlace";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { snapshot } from "../../state/data";
-import { classOfRow, nameOf } from "../../state/derived";
+import { classOfRow, nameOf, neuronName } from "../../state/derived";
 import { instanceOfKey, type RowKey } from "../../state/rowKeys";
 import { Tooltip } from "../controls/Tooltip";
 import { drop } from "./dragRow";
@@ -41,7 +41,7 @@ export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement
     <Tooltip anchor={anchor} avoid={avoid}>
       <div class="second matrix-tip">
         {at < 0 ? (
-          <Column model={model} neuron={neuron} />
+          <Column model={model} neuron={neuron} name={neuronName(stage.layer, neuron)} />
         ) : (
           <Cell stage={stage} model={model} neuron={neuron} at={at} />
         )}
@@ -52,11 +52,11 @@ export function MatrixTooltip({ stage, body }: { stage: Stage; body: HTMLElement
 
 const B = ({ children }: { children: ComponentChildren }): JSX.Element => <b class="matrix-value">{children}</b>;
 
-function Column({ model, neuron }: { model: MatrixModel; neuron: number }): JSX.Element {
+function Column({ model, neuron, name }: { model: MatrixModel; neuron: number; name: string }): JSX.Element {
   const d = model.matrix.effect?.[neuron];
   return (
     <>
-      <B>Neuron {neuron}</B>
+      <B>{name}</B>
       {d !== undefined && (
         <>
           {" "}
@@ -79,6 +79,7 @@ function Cell({
   at: number;
 }): JSX.Element {
   const { matrix, statistic, scale, keys } = model;
+  const name = neuronName(stage.layer, neuron);
   const own = cellOf(stage, model, at, neuron);
   const value = own?.value ?? NaN;
   const words = own ? (Number.isFinite(value) ? statisticText(statistic, value) : notFinite(value)) : "…";
@@ -94,7 +95,7 @@ function Cell({
     const said = verdict(instance);
     return (
       <>
-        <B>Neuron {neuron}</B> · <B>{nameOf(key)}</B> · <B>{words}</B>
+        <B>{name}</B> · <B>{nameOf(key)}</B> · <B>{words}</B>
         {scaled}
         {said && ` · ${said.text}`}
         <Other stage={stage} model={model} neuron={neuron} at={at} />
@@ -105,7 +106,7 @@ function Cell({
   const from = source && provenance(source, own?.deviation ?? NaN, sampleSize, seen, statistic);
   return (
     <>
-      <B>Neuron {neuron}</B> · <RowWords name={key} /> · {statistic.label} <B>{words}</B>
+      <B>{name}</B> · <RowWords name={key} /> · {statistic.label} <B>{words}</B>
       {empty ? (
         " · no instances"
       ) : (
@@ -142,7 +143,7 @@ function Other({
     if (compared.n[at] === 0)
       return (
         <div>
-          {place?.run}, step {place?.step}: not there
+          {place?.run}, step {place?.step}: no such instances
         </div>
       );
     return (

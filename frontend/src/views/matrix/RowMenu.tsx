@@ -6,11 +6,11 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { addExpressionRow, removeRow, renameRow, select, sortBy } from "../../state/actions";
 import { negated } from "../../state/buildExpression";
 import { rows } from "../../state/data";
-import { expressionOf, nameOf } from "../../state/derived";
+import { expressionOf, nameOf, shortName, sort } from "../../state/derived";
 import { isExpressionKey, isInstanceKey, parseRowKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { editSubset } from "../../state/subsetDraft";
-import { sort } from "../../state/view";
 import { Menu, type Option } from "../controls/Menu";
+import { Name } from "../controls/Name";
 import { moveBy } from "./dragRow";
 
 /** Where the row was clicked: a chip, or the labels in a layer's panel. */
@@ -102,7 +102,7 @@ export function RowName({ row, where }: { row: RowKey; where: Where }): JSX.Elem
   const input = useRef<HTMLInputElement>(null);
   const editing = renaming.value?.key === row && renaming.value.where === where;
   useLayoutEffect(() => void (editing && input.current?.select()), [editing]);
-  if (!editing) return <>{nameOf(row)}</>;
+  if (!editing) return <Name name={nameOf(row)} short={shortName(row)} />;
   const end = (keep: boolean): void => {
     if (!renaming.peek()) return;
     renaming.value = null;

@@ -8,12 +8,14 @@ import {
   addExpressionRow,
   addPickedRow,
   addRow,
+  chooseClassOrder,
   chooseScale,
   chooseStatistic,
   isListable,
   removeRow,
   resetRows,
 } from "../../state/actions";
+import { type ClassOrder, isByErrors } from "../../state/classOrder";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { rows, snapshot, whereOf } from "../../state/data";
 import { classOfRow, hoveredRow, instanceName, nameOf } from "../../state/derived";
@@ -22,10 +24,12 @@ import { picked } from "../../state/members";
 import { isPending } from "../../state/pending";
 import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import { statistic, statisticInfo, statistics } from "../../state/statistics";
-import { editSubset } from "../../state/subsetDraft";
-import { type CompareMode, chosenRows, compareMode, expression, type Scale, scale } from "../../state/view";
+import { draft, editSubset } from "../../state/subsetDraft";
+import { typedExpression } from "../../state/typed";
+import { type CompareMode, chosenRows, classOrder, compareMode, type Scale, scale } from "../../state/view";
 import { Chip } from "../controls/Chip";
 import { Icon } from "../controls/Icon";
+import { lazy } from "../controls/lazy";
 import type { Option } from "../controls/Menu";
 import { MenuButton } from "../controls/MenuButton";
 import { TOO_MANY } from "../controls/PickedBar";
@@ -35,14 +39,15 @@ import { RowSwatch, Swatch, Thumbnail } from "../controls/Swatch";
 import { dragRow, drop, moveBy } from "./dragRow";
 import { openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
 import { SortSelect } from "./SortSelect";
-import { SubsetEditor } from "./SubsetEditor";
 
 const SCALES: { value: Scale; label: string; detail: string; short: string }[] = [
-  { value: "auto", label: "auto", short: "auto", detail: "raw for the last layer, z for others" },
-  { value: "z", label: "z", short: "z", detail: "deviations of a neuron over the rows" },
-  { value: "unit", label: "0–1", short: "0–1", detail: "of a neuron’s range over the rows" },
+  { value: "auto", label: "auto", short: "auto", detail: "raw for the last layer, z for the others" },
+  { value: "z", label: "z", short: "z", detail: "standard deviations from the mean of all rows" },
+  { value: "unit", label: "0–1", short: "0–1", detail: "between the lowest and the highest row" },
   { value: "raw", label: "raw", short: "raw", detail: "the values themselves" },
 ];
+
+const SubsetEditor = lazy("The editor", async () => (await import("./SubsetEditor")).SubsetEditor);
 
 /** The most chips; further rows have labels beside the cells only. */
 const MOST_CHIPS = 40;
@@ -116,24 +121,40 @@ export function RowsBar(): JSX.Element {
       >
         {statisticInfo(statistic.value).label}
       </Select>
+      <span class="second rows-colour-by">Colour by</span>
       <Select<Scale> label="Scale" value={scale.value} onChoose={chooseScale} options={SCALES}>
         {SCALES.find(({ value }) => value === scale.value)?.short}
       </Select>
       <RowMenu />
-      <SubsetEditor />
+      {draft.value && <SubsetEditor />}
     </header>
   );
 }
+
+const orders = (): { value: ClassOrder; label: string }[] =>
+  snapshot.value.value?.task === "classification"
+    ? [
+        { value: "errors", label: "Most errors first" },
+        { value: "own", label: "The classes’ own order" },
+      ]
+    : [];
 
 /** One chip for all classes; its menu shows and hides each. */
 function ClassesChip(): JSX.Element {
   const all = snapshot.value.value?.class_names ?? [];
   const there = new Set(rows.value.filter(isClass).map(rowKey));
+  const shownOrder = isByErrors(classOrder.value, all.length) ? "errors" : "own";
   const toggle = (name: string, on: boolean) => () =>
     on ? removeRow(subsetKey(name)) : addRow({ kind: "subset", name });
   const options = (): Option<() => void>[] => [
     { value: resetRows, label: "All classes", disabled: there.size === all.length },
     { value: () => there.forEach(removeRow), label: "Remove all classes" },
+    ...orders().map(({ value, label }, i) => ({
+      value: () => chooseClassOrder(value),
+      label,
+      detail: value === shownOrder ? <Icon name="check" size={14} /> : "",
+      heading: i === 0 ? "Order" : undefined,
+    })),
     ...all.map((name, index) => {
       const on = there.has(subsetKey(name));
       return {
@@ -254,15 +275,16 @@ function Offered(): JSX.Element {
 function additions(button: HTMLElement | null): Option<() => void>[] {
   const there = new Set(rows.value.map(rowKey));
   const options: Option<() => void>[] = [];
-  const text = expression.value.trim();
+  const text = typedExpression.value;
   const matching = text && !there.has(expressionKey(text)) ? whereOf(text).value : null;
   if (matching?.status === "ready") {
     options.push({
       value: () => addExpressionRow(text),
       label: text,
       content: <code class="cut">{text}</code>,
-      detail: integer(matching.value?.count),
+      detail: matching.value?.count === 0 ? "no instance matches" : integer(matching.value?.count),
       heading: "Expression",
+      disabled: matching.value?.count === 0,
     });
   }
   const anchor = button?.querySelector("button");
@@ -270,7 +292,7 @@ function additions(button: HTMLElement | null): Option<() => void>[] {
     options.push({
       value: () => editSubset(anchor, text),
       label: "New subset …",
-      detail: "by an expression, or of others",
+      detail: "from an expression or other subsets",
     });
   const set = picked.value;
   if (set) {
@@ -299,11 +321,11 @@ function additions(button: HTMLElement | null): Option<() => void>[] {
         ) : undefined,
     }),
   );
-  if (chosenRows.value !== null) options.push({ value: resetRows, label: "Back to the rows at first", heading: " " });
+  if (chosenRows.value !== null) options.push({ value: resetRows, label: "Reset to the default rows", heading: " " });
   if (options.length === 0)
     options.push({
       value: () => undefined,
-      label: "Every subset is shown. Type an expression above for another.",
+      label: "Every subset is shown. Type an expression above to make another.",
       disabled: true,
     });
   return options;

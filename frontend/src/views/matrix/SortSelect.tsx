@@ -3,13 +3,13 @@
 import type { JSX } from "preact";
 import { sortBy } from "../../state/actions";
 import { columns, rows } from "../../state/data";
-import { labelName, nameOf } from "../../state/derived";
+import { labelName, nameOf, shortName, sort } from "../../state/derived";
 import { type MatrixQuery, sortQuery } from "../../state/matrices";
 import { isPending } from "../../state/pending";
 import { instanceOfKey, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import type { Sort } from "../../state/rows";
-import { sort } from "../../state/view";
 import type { Option } from "../controls/Menu";
+import { Name } from "../controls/Name";
 import { Select } from "../controls/Select";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
 
@@ -21,7 +21,7 @@ export function SortSelect(): JSX.Element {
   const rule = shownRule();
   const options: Option<string>[] = [{ by: "index" }, { by: "strongest" }, { by: "clustered" }].map((plain) => ({
     value: JSON.stringify(plain),
-    label: plain.by,
+    label: text(plain as Sort),
     detail: DETAILS[plain.by],
   }));
   differences(rule).forEach((difference, i) =>
@@ -56,8 +56,8 @@ export function SortSelect(): JSX.Element {
 
 const DETAILS: Record<string, string> = {
   index: "as in the layer",
-  strongest: "largest in any row",
-  clustered: "alike side by side",
+  strongest: "largest in any row first",
+  clustered: "neurons that behave alike side by side",
 };
 
 const sortedElse = (shown: Partial<MatrixQuery>): boolean =>
@@ -97,7 +97,8 @@ function differences(rule: Sort): Sort[] {
 
 function text(rule: Sort): string {
   if (rule.by === "difference") return `effect size ${nameOf(rule.a)} − ${nameOf(rule.b)}`;
-  return rule.by === "row" ? nameOf(rule.a) : rule.by;
+  if (rule.by === "row") return nameOf(rule.a);
+  return rule.by === "clustered" ? "clusters" : rule.by;
 }
 
 function Content({ rule }: { rule: Sort }): JSX.Element | string {
@@ -108,11 +109,15 @@ function Content({ rule }: { rule: Sort }): JSX.Element | string {
       </>
     );
   }
-  return rule.by === "row" ? <Named row={rule.a} /> : rule.by;
+  return rule.by === "row" ? <Named row={rule.a} /> : text(rule);
 }
 
 function Named({ row }: { row: RowKey }): JSX.Element {
-  const name = <span class="cut">{nameOf(row)}</span>;
+  const name = (
+    <span class="cut">
+      <Name name={nameOf(row)} short={shortName(row)} />
+    </span>
+  );
   const instance = instanceOfKey(row);
   return instance !== null ? (
     <>

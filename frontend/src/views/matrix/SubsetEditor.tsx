@@ -7,8 +7,9 @@ import { integer } from "../../draw/format";
 import { addRow, replaceRow } from "../../state/actions";
 import { combined, type Joint, negated } from "../../state/buildExpression";
 import { COLOURS, colourOf, freeColour } from "../../state/colours";
-import { rows, whereOf } from "../../state/data";
+import { rows, snapshot, whereOf } from "../../state/data";
 import { expressionOf, nameOf, rowName } from "../../state/derived";
+import { missing } from "../../state/incomplete";
 import { isExpressionKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { draft, type SubsetDraft } from "../../state/subsetDraft";
 import { Segmented } from "../controls/Segmented";
@@ -57,10 +58,12 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
     return () => document.removeEventListener("pointerdown", outside, true);
   }, []);
 
-  const matching = whereOf(counted).value;
+  const lacks = missing(counted, snapshot.value.value?.columns ?? []);
+  const matching = whereOf(lacks === null ? counted : "").value;
   const settled = counted === text && text.trim() !== "";
-  const failed = settled && matching.status === "failed";
-  const ready = settled && matching.status === "ready";
+  const failed = settled && lacks === null && matching.status === "failed";
+  const counts = settled && lacks === null && matching.status === "ready";
+  const ready = counts && matching.value?.count !== 0;
   const others = rows.value
     .map(rowKey)
     .filter((other) => other !== key && expressionOf(other) !== null)
@@ -103,13 +106,13 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
         <input
           type="text"
           value={name}
-          placeholder="as its expression"
+          placeholder="optional; else the condition is shown"
           onInput={(event) => setName(event.currentTarget.value)}
           onKeyDown={(event) => event.key === "Enter" && finish()}
         />
       </label>
       <label>
-        <span class="second">Is</span>
+        <span class="second">Condition</span>
         <textarea
           ref={field}
           class="code"
@@ -128,10 +131,13 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
       <div class="subset-line" aria-live="polite">
         {failed ? (
           <span class="accent">{matching.error?.message}</span>
-        ) : ready ? (
+        ) : counts ? (
           <span class="second">
             {integer(matching.value?.count)} of {integer(matching.value?.sample_size)}
+            {!ready && <span class="accent">: no row without instances</span>}
           </span>
+        ) : settled && lacks !== null ? (
+          <span class="second">{lacks}</span>
         ) : (
           <span class="second">…</span>
         )}
@@ -179,7 +185,7 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
             role="radio"
             aria-checked={i === colour}
             aria-label={`Colour ${i + 1}`}
-            style={{ background: classColour(i) }}
+            style={{ backgroundColor: classColour(i) }}
             onClick={() => setColour(i)}
           />
         ))}

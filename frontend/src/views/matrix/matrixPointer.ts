@@ -1,7 +1,8 @@
 /** Pointer and keyboard handling of a matrix. */
 
 import { clampView, hit, scrollTo, zoomView } from "../../layout/matrix";
-import { clickRowName, removeRow, selectNeuron } from "../../state/actions";
+import { chooseLetter, clickRowName, removeRow, selectNeuron } from "../../state/actions";
+import { letters } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { instanceOfKey, isExpressionKey } from "../../state/rowKeys";
 import { panel } from "../../state/view";
@@ -42,7 +43,7 @@ export function pointerOf(stage: Stage): Handlers {
     const [shape, model] = [stage.shape.peek(), stage.model.peek()];
     if (!shape || !model) return null;
     // getBoundingClientRect forces a layout: do not call it on every event.
-    if (!ground || event.timeStamp - measuredAt > 100) {
+    if (!ground || !event.isTrusted || event.timeStamp - measuredAt > 100) {
       ground = (event.currentTarget as HTMLElement).getBoundingClientRect();
       measuredAt = event.timeStamp;
     }
@@ -214,6 +215,8 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     Enter: () =>
       neuron === undefined ? key !== undefined && clickRowName(key, event.shiftKey) : selectNeuron(stage.layer, neuron),
     " ": () => key !== undefined && clickRowName(key, event.shiftKey),
+    a: () => key !== undefined && chooseLetter("a", key),
+    b: () => key !== undefined && letters.peek().a !== null && chooseLetter("b", key),
     Delete: () => key !== undefined && removeRow(key),
     F2: () => {
       if (key && isExpressionKey(key)) renaming.value = { key, where: `in ${stage.layer}` };
@@ -236,7 +239,7 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
       );
   };
   const act = does[event.key];
-  if (!act) return;
+  if (!act || (event.key.length === 1 && (event.ctrlKey || event.metaKey))) return;
   event.preventDefault();
   act();
 }

@@ -10,10 +10,10 @@ import { clampView, type Hit, LABELS, type MatrixShape, matrixShape } from "../.
 import { getOrInsert } from "../../lib/getOrInsert";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { columns, layers, rows, snapshot } from "../../state/data";
-import { labelName, nameOf, rowName, scaleOf, subsetsByName } from "../../state/derived";
+import { labelName, nameOf, scaleOf, shortName, shortOf, subsetsByName } from "../../state/derived";
 import type { Resource } from "../../state/loads";
 import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../state/matrices";
-import { isInstanceKey, type RowKey } from "../../state/rowKeys";
+import { isInstanceKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { statisticInfo } from "../../state/statistics";
 import { compareMode, panel } from "../../state/view";
@@ -230,7 +230,10 @@ export function verdict(row: number): { text: string; wrong: boolean } | null {
   if (label === "–" && prediction === "–") return null;
   // A ranking has no prediction on the label's scale, only a score.
   if (snapshot.value.value?.task === "ranking") return { text: `score ${short(known.score[row])}`, wrong: false };
-  return { text: prediction === "–" ? label : arrow(label, prediction), wrong: known.correct[row] === 0 };
+  return {
+    text: prediction === "–" ? label : arrow(shortOf(label), shortOf(prediction)),
+    wrong: known.correct[row] === 0,
+  };
 }
 
 /** Width of the row labels, the same in all panels. */
@@ -247,7 +250,7 @@ const labelWidth: ReadonlySignal<number> = computed(() => {
       row.kind === "instance"
         ? verdict(row.index)?.text
         : integer(row.kind === "subset" ? subsetsByName.value.get(row.name)?.count : snapshot.value.value?.sample_size);
-    widest = Math.max(widest, 36 + text(rowName(row).slice(0, 60), "500 12px") + 22 + text(side ?? "", "11px") + 6);
+    widest = Math.max(widest, 36 + text(shortName(rowKey(row)), "500 12px") + 22 + text(side ?? "", "12px") + 6);
   }
   return Math.min(260, Math.ceil(widest));
 });

@@ -7,7 +7,7 @@ import { secondsText } from "../../draw/times";
 import { hoveredRow } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { projectionWidth } from "../../state/panes";
-import { CutText } from "../controls/CutText";
+import { Name } from "../controls/Name";
 import type { PlotState } from "./plotState";
 
 /** An entry highlights its group on hover, and a click hides or shows it. */
@@ -29,7 +29,7 @@ export function Legend({ plot }: { plot: PlotState }): JSX.Element {
   const grey = colouring.groups.length - entries.length;
   const key = hoveredRow.value;
   const lit = key !== null;
-  const letters = Math.max(0, ...entries.map(({ name }) => name.length));
+  const letters = Math.max(0, ...entries.map(({ short }) => short.length));
   // Equal columns if all entries fit in one line: swatch, name and a gap each.
   const even = grey === 0 && entries.length * (17 + 6.5 * letters) <= projectionWidth.value - 12;
   const long = letters > 12 && entries.length > 3;
@@ -45,7 +45,7 @@ export function Legend({ plot }: { plot: PlotState }): JSX.Element {
       aria-label="Legend"
       style={even ? { "--entries": entries.length } : {}}
     >
-      {entries.map(({ name, colour, key: own, index }) => {
+      {entries.map(({ name, short, colour, cross, key: own, index }) => {
         const off = plot.hidden.value.has(index);
         const here = own !== null && own === key;
         return (
@@ -60,8 +60,17 @@ export function Legend({ plot }: { plot: PlotState }): JSX.Element {
             onFocus={() => own && setHover({ row: own })}
             onBlur={clearHover}
           >
-            <span class="swatch" style={off ? { boxShadow: `inset 0 0 0 1.5px ${colour}` } : { background: colour }} />
-            <CutText>{name}</CutText>
+            {cross ? (
+              <span class="projection-cross" aria-hidden="true" />
+            ) : (
+              <span
+                class="swatch"
+                style={off ? { boxShadow: `inset 0 0 0 1.5px ${colour}` } : { background: colour }}
+              />
+            )}
+            <span class="cut">
+              <Name name={name} short={short} />
+            </span>
           </button>
         );
       })}

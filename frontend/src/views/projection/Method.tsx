@@ -10,6 +10,7 @@ import { tsneOf, tsneProgress } from "../../state/data";
 import { panel } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Segmented } from "../controls/Segmented";
+import { Term } from "../controls/Term";
 
 /**
  * PCA or t-SNE. The first click on t-SNE has it computed while the picture stays; once it is there, a click shows it.
@@ -43,7 +44,7 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
   };
   const name = busy ? `t-SNE ${percent(share ?? 0, 0)}` : "t-SNE";
   const title = busy
-    ? "Being computed"
+    ? "Computing"
     : status === "ready" || method.value === "tsne"
       ? undefined
       : "Compute the t-SNE of this layer";
@@ -54,8 +55,8 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
         value={method.value}
         onChoose={choose}
         options={[
-          { value: "pca", label: "PCA" },
-          { value: "tsne", label: name, title },
+          { value: "pca", label: <Term name="PCA">PCA</Term> },
+          { value: "tsne", label: <Term name="t-SNE">{name}</Term>, title },
         ]}
       />
       {busy && <IconButton icon="close" size={12} label="Cancel the t-SNE" onClick={cancel} />}

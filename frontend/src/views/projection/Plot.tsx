@@ -72,11 +72,11 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       <Canvas draw={lasso} aria-hidden />
       {!columns.value.value && columns.value.status === "failed" ? (
         <p class="projection-note">
-          <span>Without the instances there is nothing to show.</span>
+          <span>The projection needs the instances, which could not be read.</span>
         </p>
       ) : plot.flat.value ? (
         <p class="projection-note">
-          <span>All instances lie at one place: this layer does not tell them apart.</span>
+          <span>All instances are in the same place: this layer does not tell them apart.</span>
         </p>
       ) : (
         <Axes plot={plot} />

@@ -4,9 +4,21 @@ import type { Columns, Snapshot } from "../../api/types";
 import { classColour, noColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
 import { packColour } from "../../draw/points";
+import { tokens } from "../../draw/theme";
+import { shortNames } from "../../layout/names";
 import { colourOf } from "../../state/colours";
 import { activationOf, columns, layers, rows, snapshot } from "../../state/data";
-import { classOfRow, hasSeveralLabels, labelName, pinned, rowName, subsetsByName } from "../../state/derived";
+import {
+  classOfRow,
+  hasSeveralLabels,
+  labelName,
+  neuronName,
+  pinned,
+  rowName,
+  shortName,
+  shortOf,
+  subsetsByName,
+} from "../../state/derived";
 import { membersOf } from "../../state/members";
 import { expressionKey, type Row, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import { type ColourBy, selection } from "../../state/view";
@@ -33,15 +45,20 @@ export type Colouring =
 
 export interface Group {
   name: string;
+  /** As short as a label in the plot. */
+  short: string;
   colour: string;
   /** Key of the row that its legend entry hovers; null if there is none. */
   key: RowKey | null;
+  /** Its points are crosses, which no other colouring has. */
+  cross?: true;
   /** Coloured and listed in the legend; false: grey, because there are too many groups. */
   shown: boolean;
 }
 
 /** The most groups that colours can distinguish. */
 const MOST = 20;
+const MOST_LETTERS = 18;
 
 export function colouringBy(by: ColourBy): Colouring | null {
   const [known, shown] = [columns.value.value, snapshot.value.value];
@@ -86,7 +103,7 @@ function byClass(known: Columns, shown: Snapshot, column: "label" | "prediction"
       : column === "label"
         ? subsetKey(name)
         : expressionKey(its.expression.replace(/^label\b/, "prediction"));
-    return { name, colour: classColour(index), key, shown: !few || few.has(index) };
+    return { name, short: shortOf(name), colour: classColour(index), key, shown: !few || few.has(index) };
   });
   return { kind: "groups", groupOf: classOf, groups, named: true };
 }
@@ -97,19 +114,21 @@ function byCorrect({ correct }: Columns): Colouring {
     const declared = [...subsetsByName.value.values()].find((subset) => subset.kind === kind);
     return declared ? subsetKey(declared.name) : null;
   };
-  // Errors are prominent, right predictions are not; never the accent, which marks the hover.
+  // Errors have a mark of their own: blue is more active elsewhere, and the accent marks the hover.
   const groups: Group[] = [
-    { name: "right", colour: noColour(), key: key("correct"), shown: true },
-    { name: "wrong", colour: mapColour(0.75), key: key("wrong"), shown: true },
+    { name: "right", short: "right", colour: noColour(), key: key("correct"), shown: true },
+    { name: "wrong", short: "wrong", colour: tokens.value.text, cross: true, key: key("wrong"), shown: true },
   ];
   return { kind: "groups", groupOf: correctness, groups, named: false };
 }
 
 function byCategory(categoryOf: Int32Array, categories: string[], column: string): Colouring {
   const plain = /^[A-Za-z_]\w*$/.test(column);
+  const short = shortNames(categories, MOST_LETTERS);
   const groups = categories.map(
     (name, index): Group => ({
       name,
+      short: short.get(name) ?? name,
       colour: classColour(index),
       key: plain ? expressionKey(`${column} == ${JSON.stringify(name)}`) : null,
       shown: index < MOST,
@@ -127,7 +146,7 @@ function byRows({ count }: Columns): Colouring {
     membersOf(key)?.forEach((member, i) => {
       if (member === 1) rowOf[i] = group;
     });
-    return { name: rowName(row), colour: classColour(colourOf(key)), key, shown: group < MOST };
+    return { name: rowName(row), short: shortName(key), colour: classColour(colourOf(key)), key, shown: group < MOST };
   });
   return { kind: "groups", groupOf: rowOf, groups, named: false };
 }
@@ -220,7 +239,12 @@ export function colourOptions(selected: ColourBy): Option<ColourBy>[] {
   [...new Set([...picked, ...(selected.startsWith("neuron:") ? [selected] : [])])].forEach((value, i) => {
     const [, neuron = "", layer = ""] = /^neuron:(\d+) (.*)$/s.exec(value) ?? [];
     if (layers.value.has(layer))
-      options.push({ value, label: `neuron ${neuron}`, detail: layer, heading: i === 0 ? "Neurons" : undefined });
+      options.push({
+        value,
+        label: neuronName(layer, Number(neuron)),
+        detail: layer,
+        heading: i === 0 ? "Neurons" : undefined,
+      });
   });
   return options;
 }

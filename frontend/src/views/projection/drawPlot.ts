@@ -155,9 +155,8 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
       const its = colouring.groups[group];
       if (!its || plot.hidden.value.has(group) || (rank(group) === 0 && room-- <= 0)) continue;
       const strong = its.key !== null && its.key === key;
-      const name = its.name.length > 16 ? `${its.name.slice(0, 15)}…` : its.name;
       wish(
-        name,
+        its.short,
         500,
         strong ? 13 : 12,
         strong ? colours.text : colours.text2,
@@ -167,6 +166,7 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
       );
     }
   }
+  paintCrosses(plot, context, at, inPlot);
   const places = place(wishes, width, height);
   for (const index of rings) {
     const [x, y] = at(index);
@@ -193,6 +193,46 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
     ring(context, x, y, rings.includes(hovered) ? 10 : 7, 1.5, colours.text);
     context.setLineDash([]);
   }
+}
+
+/** More crosses than this would cover the plot; their points have the colour. */
+const MOST_CROSSES = 4000;
+
+/** Crosses on the instances of groups that are marked so, dimmed like their points. */
+function paintCrosses(
+  plot: PlotState,
+  context: CanvasRenderingContext2D,
+  at: (index: number) => [number, number],
+  inPlot: (index: number) => boolean,
+): void {
+  const how = plot.colouring.value;
+  if (how?.kind !== "groups" || !how.groups.some(({ cross }) => cross)) return;
+  const crossed = Array.from(how.groupOf.keys()).filter((index) => {
+    const group = how.groupOf[index] as number;
+    return how.groups[group]?.cross && !plot.hidden.value.has(group) && inPlot(index);
+  });
+  if (crossed.length > MOST_CROSSES) return;
+  const lit = highlighted.value;
+  context.lineCap = "round";
+  for (const [width, colour] of [
+    [3.5, tokens.value.fill],
+    [1.6, tokens.value.text],
+  ] as const) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    for (const index of crossed) {
+      const [x, y] = at(index);
+      context.globalAlpha = !lit || lit[index] === 1 ? 1 : 0.3;
+      context.beginPath();
+      context.moveTo(x - 3, y - 3);
+      context.lineTo(x + 3, y + 3);
+      context.moveTo(x + 3, y - 3);
+      context.lineTo(x - 3, y + 3);
+      context.stroke();
+    }
+  }
+  context.globalAlpha = 1;
+  context.lineCap = "butt";
 }
 
 function ring(

@@ -6,13 +6,16 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Task } from "../../api/types";
 import { integer } from "../../draw/format";
 import { addExpressionRow } from "../../state/actions";
-import { type Completion, complete, completions, placeAt } from "../../state/completion";
+import { type Completion, complete, completions, type Place, placeAt, searches } from "../../state/completion";
 import { snapshot, valuesOf, vocabulary, whereOf } from "../../state/data";
-import { clearHover, setHover } from "../../state/hover";
-import { expressionKey } from "../../state/rowKeys";
 import { tokenize } from "../../state/tokenize";
+import { typedExpression, typedLacks } from "../../state/typed";
 import { expression } from "../../state/view";
+import { IconButton } from "../controls/Icon";
 import { Completions, LIST_ID, optionId } from "./Completions";
+
+/** For completions that replace all that is typed. */
+const WHOLE: Place = { kind: "name", start: 0, end: 0, prefix: "", column: null };
 
 /** Time after the last key before the server is asked. */
 const PAUSE_MS = 180;
@@ -54,30 +57,34 @@ export function ExpressionBox(): JSX.Element {
     typedHere.value = false;
   }, [committed]);
 
-  const matching = whereOf(committed).value;
+  const matching = whereOf(typedExpression.value).value;
   const settled = typed === committed;
-  const failed = settled && matching.status === "failed" && committed.trim() !== "";
+  // What is missing is said when the user seems to be done: on Enter, and when the box is left.
+  const [done, setDone] = useState(false);
+  const lacks = settled && (done || !focused) ? typedLacks.value : null;
+  const failed = settled && (lacks !== null || (matching.status === "failed" && typedExpression.value !== ""));
   // Other errors are not caused by the expression.
-  const refused = matching.error?.kind === "bad_request";
-  const position = failed ? (matching.error?.position ?? null) : null;
+  const refused = lacks !== null || matching.error?.kind === "bad_request";
+  const empty = settled && matching.status === "ready" && typedExpression.value !== "" && matching.value?.count === 0;
+  const position = failed ? (lacks === null ? (matching.error?.position ?? null) : committed.length) : null;
   const lead = committed.length - committed.trimStart().length;
   const scroll = (): void => {
     if (input.current && back.current) back.current.scrollLeft = input.current.scrollLeft;
   };
   const change = (text: string): void => {
     setTyped(text);
+    setDone(false);
     typedHere.value = true;
     clearTimeout(timer.current);
     timer.current = window.setTimeout(() => (expression.value = text), PAUSE_MS);
     requestAnimationFrame(scroll);
   };
   const choose = (completion: Completion): void => {
-    const place = placeAt(typed, caret);
-    if (!place) return;
-    const done = complete(typed, place, completion);
-    change(done.text);
-    setCaret(done.caret);
-    setMoveTo(done.caret);
+    const place = placeAt(typed, caret) ?? WHOLE;
+    const next = complete(typed, place, completion);
+    change(next.text);
+    setCaret(next.caret);
+    setMoveTo(next.caret);
     setActive(-1);
     setOffer(/[( ]$/.test(completion.text.slice(0, completion.caret)) ? "typed" : "closed");
   };
@@ -106,9 +113,13 @@ export function ExpressionBox(): JSX.Element {
   const add = (): void => {
     clearTimeout(timer.current);
     expression.value = typed;
-    if (settled && matching.status === "ready") addExpressionRow(typed);
+    setDone(true);
+    if (!settled || matching.status !== "ready" || empty || typedExpression.value === "") return;
+    addExpressionRow(typedExpression.value);
+    // It is a row now, and no longer a filter.
+    setTyped("");
+    expression.value = "";
   };
-  const point = (): void => setHover({ row: expressionKey(committed.trim()) });
 
   return (
     <div class={`expression${failed ? " failed" : ""}${choices.length > 0 ? " completing" : ""}`}>
@@ -149,24 +160,35 @@ export function ExpressionBox(): JSX.Element {
           }}
         />
       </div>
-      {committed.trim() !== "" && settled && matching.value && matching.status !== "failed" && (
-        <span class="expression-count second" onPointerEnter={point} onPointerLeave={clearHover} aria-live="polite">
+      {typedExpression.value !== "" && settled && matching.value && matching.status !== "failed" && (
+        <span class="expression-count second" aria-live="polite">
           {integer(matching.value.count)} of {integer(matching.value.sample_size)}
+          {empty && <span class="accent">: no row without instances</span>}
         </span>
       )}
       {committed.trim() !== "" && (
         <button
           type="button"
           class="button"
-          disabled={!settled || matching.status !== "ready"}
+          disabled={!settled || matching.status !== "ready" || typedExpression.value === "" || empty}
+          title={empty ? "No kept instance matches, so there is nothing to show in a row." : undefined}
           onClick={add}
-          onPointerEnter={point}
-          onPointerLeave={clearHover}
         >
           Add as row
         </button>
       )}
-      {committed.trim() !== "" && matching.status === "pending" && (
+      {committed.trim() !== "" && (
+        <IconButton
+          icon="close"
+          size={14}
+          label="Clear the expression"
+          onClick={() => {
+            change("");
+            input.current?.focus();
+          }}
+        />
+      )}
+      {typedExpression.value !== "" && matching.status === "pending" && (
         <div class="progress" role="progressbar" aria-label="Counting" />
       )}
       {choices.length > 0 && (
@@ -174,7 +196,7 @@ export function ExpressionBox(): JSX.Element {
       )}
       {failed && (
         <div id="expression-error" class={`expression-error${focused || !refused ? " focused" : ""}`} role="alert">
-          {matching.error?.message}
+          {lacks ?? matching.error?.message}
           {!refused && (
             <button type="button" class="button" onClick={matching.retry}>
               Try again
@@ -205,8 +227,11 @@ function useOffered(text: string, caret: number, offer: "closed" | "typed" | "al
     return () => clearTimeout(timer);
   }, [long, prefix]);
   const more = long === null ? undefined : typedValues.value.value?.columns;
-  if (!place || !known) return [];
-  return completions(place, more ? { ...known, columns: more } : known, offer === "all", snapshot.value.value?.layers);
+  if (!known) return [];
+  const own = place
+    ? completions(place, more ? { ...known, columns: more } : known, offer === "all", snapshot.value.value?.layers)
+    : [];
+  return [...own, ...searches(text, snapshot.value.value?.columns ?? [])];
 }
 
 /** Examples for tasks without right and wrong predictions. */

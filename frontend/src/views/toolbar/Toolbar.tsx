@@ -7,7 +7,8 @@ import { hostWindow } from "../../api/host";
 import { run, runsError, step } from "../../state/currentSnapshot";
 import { snapshot, whereOf } from "../../state/data";
 import { notices } from "../../state/derived";
-import { expression } from "../../state/view";
+import { help, toggleHelp } from "../../state/help";
+import { typedExpression, typedLacks } from "../../state/typed";
 import { copyText } from "../controls/clipboard";
 import { Icon, IconButton } from "../controls/Icon";
 import { ExpressionBox, typedHere } from "./ExpressionBox";
@@ -23,7 +24,10 @@ export function Toolbar(): JSX.Element {
         <CompareSelect />
         <StepSlider />
         <ExpressionBox />
-        <CopyLink />
+        <span class="toolbar-end">
+          <CopyLink />
+          <IconButton icon="help" label="Help (?)" pressed={help.value !== null} onClick={toggleHelp} />
+        </span>
       </div>
       <Notices />
     </header>
@@ -41,7 +45,7 @@ function CopyLink(): JSX.Element {
     <>
       <IconButton
         icon={copied ? "check" : "link"}
-        label={copied ? "Link copied" : "Copy a link to this picture"}
+        label={copied ? "Link copied" : "Copy a link to this view"}
         onClick={() => void copy()}
       />
       <span class="hidden-text" role="status">
@@ -59,9 +63,9 @@ function Notices(): JSX.Element | null {
   const said = [...notices.value, ...(run.value?.problems ?? []), ...(shown?.problems ?? []), ...(shown?.notes ?? [])];
   if (step.value?.problem != null) said.unshift(step.value.problem);
   if (runsError.value) said.unshift(`${runsError.value.message} What is shown here was read before.`);
-  const { error } = whereOf(expression.value).value;
-  if (!typedHere.value && error?.kind === "bad_request")
-    said.push(`The link’s expression cannot be used. ${error.message}`);
+  const { error } = whereOf(typedExpression.value).value;
+  const wrong = typedLacks.value ?? (error?.kind === "bad_request" ? error.message : null);
+  if (!typedHere.value && wrong !== null) said.push(`The link’s expression cannot be used. ${wrong}`);
   // One line per cause: what depends on a missing file says so in its own place.
   const left = said.filter(
     (text) => !dismissed.value.has(text) && !said.some((cause) => cause !== text && text.endsWith(cause)),

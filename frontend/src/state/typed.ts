@@ -1,0 +1,26 @@
+/** The typed expression, as far as it can be used: everything that follows it reads this. */
+
+import { computed, type ReadonlySignal } from "@preact/signals";
+import { snapshot } from "./data";
+import { missing } from "./incomplete";
+import { tokenize } from "./tokenize";
+import { expression } from "./view";
+
+/** What the typed text still lacks, in words. */
+export const typedLacks: ReadonlySignal<string | null> = computed(() =>
+  missing(expression.value, snapshot.value.value?.columns ?? []),
+);
+
+/** The typed expression once it is complete; empty before. */
+export const typedExpression: ReadonlySignal<string> = computed(() =>
+  snapshot.value.value && typedLacks.value === null ? expression.value.trim() : "",
+);
+
+/** The words that the typed expression looks for in texts: `"who" in text`. */
+export const typedWords: ReadonlySignal<string[]> = computed(() => {
+  const tokens = tokenize(typedExpression.value).filter(({ kind }) => kind !== "space");
+  return tokens.flatMap(({ kind, text }, i) => {
+    const wanted = kind === "string" && tokens[i + 1]?.text === "in" && tokens[i + 2]?.text !== "[";
+    return wanted ? [text.slice(1, -1).replace(/\\(.)/g, "$1")] : [];
+  });
+});

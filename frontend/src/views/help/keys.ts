@@ -1,0 +1,70 @@
+/** What the help sheet says of keys, and the questions that people come with. */
+
+interface Keys {
+  title: string;
+  keys: { keys: string[]; does: string }[];
+}
+
+export const KEYS: readonly Keys[] = [
+  {
+    title: "Anywhere",
+    keys: [
+      { keys: ["?"], does: "open or close this sheet" },
+      { keys: ["/"], does: "type an expression" },
+      { keys: ["Esc"], does: "close the menu, sheet or list" },
+    ],
+  },
+  {
+    title: "On the step slider",
+    keys: [
+      { keys: ["←", "→"], does: "one step back or forward" },
+      { keys: ["Home", "End"], does: "the first or the last step" },
+    ],
+  },
+  {
+    title: "In the matrix",
+    keys: [
+      { keys: ["↑", "↓", "←", "→"], does: "go to another cell" },
+      { keys: ["A"], does: "make this row A" },
+      { keys: ["B"], does: "make this row B, and compare it with A" },
+      { keys: ["Enter"], does: "show the neuron in the drawer; on a name, sort by the row" },
+      { keys: ["Delete"], does: "remove the row" },
+      { keys: ["F2"], does: "rename the row" },
+      { keys: ["Alt ↑", "Alt ↓"], does: "move the row" },
+      { keys: ["+", "−", "0"], does: "zoom in, zoom out, show all" },
+      { keys: ["Shift F10"], does: "open the menu of the row" },
+    ],
+  },
+  {
+    title: "In the graph",
+    keys: [
+      { keys: ["↑", "↓"], does: "go to another node" },
+      { keys: ["→", "←"], does: "open or close a module" },
+      { keys: ["Space"], does: "open or close the layer’s panel" },
+    ],
+  },
+  {
+    title: "In a projection",
+    keys: [
+      { keys: ["↑", "↓", "←", "→"], does: "go to another instance" },
+      { keys: ["Enter"], does: "add the instance as a row" },
+      { keys: ["Shift drag"], does: "add to the lasso; Alt takes away" },
+      { keys: ["Ctrl wheel"], does: "zoom" },
+    ],
+  },
+];
+
+export const WAYS = [
+  {
+    question: "Where do two classes differ?",
+    answer: "Point at a row and click A; point at another and click B. The neurons that tell them apart come first.",
+  },
+  {
+    question: "Why is this one wrong?",
+    answer: "Click it anywhere. “Why not” names the neurons on which it is unlike its own class.",
+  },
+  {
+    question: "How do these differ from the rest?",
+    answer: "Type an expression, or draw around them in a projection. Then click Add as row.",
+  },
+];

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { cutMiddle, shortNames, typedName } from "../../src/layout/names";
+
+describe("names that are too long", () => {
+  it("keep what differs, wherever it is", () => {
+    const names = ["stage0_block1_conv3_out", "stage0_block2_conv3_out", "stage0_block2_conv3_in", "head"];
+    const short = shortNames(names, 16);
+    expect(short.has("head")).toBe(false);
+    expect(Object.fromEntries(short)).toEqual({
+      stage0_block1_conv3_out: "stage0…_block1_…",
+      stage0_block2_conv3_out: "stage0_bloc…_out",
+      stage0_block2_conv3_in: "stage0_block…_in",
+    });
+  });
+
+  it("are different from each other, and no longer than wanted", () => {
+    const long = "A class whose name somebody wrote out in full, with all that the guideline says of it, number";
+    const names = Array.from({ length: 30 }, (_, i) => `${long} ${i}`);
+    const short = shortNames(names, 18);
+    expect(new Set(short.values()).size).toBe(30);
+    for (const [name, shown] of short) {
+      expect(shown.length).toBeLessThanOrEqual(18);
+      expect(shown.endsWith(name.split(" ").at(-1)!)).toBe(true);
+    }
+  });
+
+  it("end in an ellipsis where the beginning differs", () => {
+    expect([...shortNames(["abcdefghijklmnopqrstuvw", "zyxwvutsrqponmlkjihgfed"], 10).values()]).toEqual([
+      "abcdefghi…",
+      "zyxwvutsr…",
+    ]);
+    expect(shortNames(["one", "two"], 10).size).toBe(0);
+  });
+
+  it("give way in the middle, by width", () => {
+    const letters = (text: string): number => text.length;
+    expect(cutMiddle("stage0_block1", 13, letters)).toBe("stage0_block1");
+    expect(cutMiddle("stage0_block1", 10, letters)).toBe("sta…block1");
+    expect(cutMiddle("stage0_block1", 4, letters)).toBe("");
+  });
+
+  it("that are numbers say their type", () => {
+    expect(typedName("features.4", "Linear")).toBe("features.4 · Linear");
+    expect(typedName("4", "Linear")).toBe("4 · Linear");
+    expect(typedName("0@1", "GRU")).toBe("0@1 · GRU");
+    expect(typedName("layer2.conv1", "Conv2d")).toBe("layer2.conv1");
+    expect(typedName("4", undefined)).toBe("4");
+  });
+});
