@@ -225,7 +225,7 @@ def views() -> list[Shot]:
         shot("typed", expression="label == 9 and score < 0.7"),
         shot("typed, nothing matches", expression="score < 0"),
         shot("typed, incomplete", incomplete),
-        shot("colour by correctness", **{f"panel:{LAYERS[0]}": {"c": "correct"}}),
+        Shot("colour by correctness", link(run=RUN, layers=LAYERS, **{f"panel:{LAYERS[0]}": {"c": "correct"}})),
         shot("wrong expression", wrong_focused, expression="lable == 8 and not correct"),
         shot(
             "link to what is gone",

@@ -95,7 +95,7 @@ def test_the_other_run_kept_other_instances(uneven: tuple[Path, str], open_tab: 
     shared = next(place for place in range(17) if ids[place] in others and others.index(ids[place]) != place)
     alone = next(place for place in range(17) if ids[place] not in others)
     rows = [["i", shared], ["i", alone], ["s", "few"], ["s", "bee"]]
-    tab = open_tab(board, link(run="one", layers=["head"], compare=["two", None], rows=rows))
+    tab = open_tab(board, link(run="one", layers=["head"], compare=["two", None], rows=rows, sort={"by": "index"}))
     panel = layer(tab, "head")
     expect(panel.get_by_role("group", name=re.compile("^below: two, step 3"))).to_be_visible()
     its = float(two.activations("head")[others.index(ids[shared]), 1])
@@ -118,7 +118,7 @@ def test_a_part_of_what_was_seen_says_so(uneven: tuple[Path, str], open_tab: Ope
     values = two.activations("head")[inside, 2].astype(float)
     assert 1 < len(values) < 9
     rows = [["e", "score > 0.5"], ["s", "bee"]]
-    tab = open_tab(board, link(run="two", layers=["head"], rows=rows))
+    tab = open_tab(board, link(run="two", layers=["head"], rows=rows, sort={"by": "index"}))
     panel = layer(tab, "head")
     expect(panel).to_contain_text("9 of 13 kept")
     expect(panel.get_by_role("img", name="Colours from")).to_be_visible()

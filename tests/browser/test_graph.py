@@ -96,7 +96,7 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
     # Strips: neurons by index, mean over the layer's largest activation, with a legend; dead, constant and broken ones are marked.
     node(tab, "stem").dblclick()
     legend = tab.locator(".graph-legend")
-    for words in ("Mean ÷ layer’s max", "−1", "1 all zero", "1 constant", "1 NaN or infinite"):
+    for words in ("Mean ÷ layer’s largest", "−1", "1 all zero", "1 constant", "1 NaN or infinite"):
         expect(legend).to_contain_text(words)
     strip = node(tab, "stem.relu").locator("image")
     box = strip.bounding_box()
@@ -110,7 +110,7 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
     }
     for neuron, words in said.items():
         strip.hover(position={"x": (neuron + 0.5) * box["width"] / len(graphs.SLOPES), "y": 4})
-        expect(tab.get_by_role("tooltip")).to_contain_text(re.compile(rf"stem.relu · neuron {neuron} · .*{words}"))
+        expect(tab.get_by_role("tooltip")).to_contain_text(re.compile(rf"stem.relu · Neuron {neuron} · .*{words}"))
         # The hovered neuron's place is marked.
         expect(node(tab, "stem.relu").locator(f'path[fill="{ACCENT}"]')).to_have_count(1)
 
@@ -149,7 +149,7 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
         "aria-description", f"sometimes, Linear, recorded, 22 neurons, panel open, {DASHED}"
     )
     node(tab, "sometimes").locator("image").hover()
-    expect(tab.get_by_role("tooltip")).to_contain_text(re.compile(r"^sometimes · neuron \d+ · −?\d\.\d\d$"))
+    expect(tab.get_by_role("tooltip")).to_contain_text(re.compile(r"^sometimes · Neuron \d+ · −?\d\.\d\d$"))
 
     # Pages of children: of a chain 300, of what branches 60; the minimap appears with the first.
     tab.get_by_role("button", name="Close the node's detail").click()
@@ -255,7 +255,7 @@ def test_search_zoom_keyboard_and_saving(graph_board: str, open_tab: OpenTab, pa
         assert download.value.suggested_filename == f"model-net.{kind.lower()}"
     root = ElementTree.parse(tmp_path / "SVG").getroot()
     words = {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"stem", "blocks", "Res", "step7", "2 × 11"} <= words
+    assert {"stem", "blocks", "0 · Res", "step7", "2 × 11"} <= words
     assert (tmp_path / "PNG").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     sides = [int.from_bytes((tmp_path / "PNG").read_bytes()[at : at + 4]) for at in (16, 20)]
     assert sides[1] == pytest.approx(2 * float(root.attrib["height"]), abs=2) or max(sides) == 16_000

@@ -199,9 +199,11 @@ def test_numbers_stand_in_bins(tasks: str, open_tab: OpenTab, task_runs: Path) -
     error = np.array(table["prediction"]) - np.array(table["label"])
     # From -2 to 3 in tenths, at round edges.
     expect(block(tab, "−2 to −1.5")).to_be_visible()
+    pane(tab).locator(".classes-scroll").evaluate("box => box.scrollTo(0, box.scrollHeight)")
     expect(block(tab, "2.5–3")).to_be_visible()
     held = (np.array(table["label"]) >= 2.5).sum()
     expect(block(tab, "2.5–3")).to_have_accessible_description(re.compile(f"^{held} instances"))
+    pane(tab).locator(".classes-scroll").evaluate("box => box.scrollTo(0, 0)")
     expect(pane(tab).locator(".classes-scale")).to_have_text(re.compile(r"^error −\d.* \d"))
     # The farthest off first.
     order = np.argsort(-np.abs(error), kind="stable")

@@ -150,7 +150,7 @@ def test_markup_is_text_in_every_view(
         # Detail of a neuron and of a subset.
         first_cell(matrix)
         matrix.press("Enter")
-        expect(drawer.get_by_role("heading", name=re.compile("Neuron"))).to_be_visible()
+        expect(drawer.get_by_role("heading", name=re.compile("Neuron|Output for"))).to_be_visible()
         inert(tab, page, requested)
         tab.locator(".chip").filter(has_text="mine <img").get_by_role("button").first.click()
         expect(drawer.get_by_role("heading").first).to_contain_text("mine <img")
@@ -162,9 +162,13 @@ def test_markup_is_text_in_every_view(
         box.press("ArrowDown")
         inert(tab, page, requested)
         box.fill(f"'{FIRST}' + 1")
+        box.press("Enter")
         expect(tab.get_by_role("alert").first).to_be_visible()
+        box.fill(f"colour == '{FIRST}'")
+        expect(tab.get_by_role("alert").filter(has_text="colour").first).to_be_visible()
+        inert(tab, page, requested)
         box.fill(f'label == "{PAYLOADS[0]}"')
-        expect(tab.get_by_text("3 of 27")).to_be_visible()
+        expect(tab.get_by_text("3 of 27").first).to_be_visible()
         tab.get_by_role("button", name="Add as row").click()
         inert(tab, page, requested)
         complaints[:] = [one for one in complaints if "expression=" not in one and "/where" not in one]

@@ -106,9 +106,7 @@ def test_words_are_offered_as_a_search_of_the_texts(tmp_path: Path, open_tab: Op
         expect(marked.first).to_have_text("who")
         tab.get_by_role("radio", name="Table").click()
         heads = tab.get_by_role("grid", name="Instances").get_by_role("columnheader")
-        expect(heads).to_have_text(
-            [re.compile(word) for word in ("Marked", "text", "label", "pred.", "score", "id", "", "")]
-        )
+        expect(heads).to_have_text(["Marked", "text", "label", "pred.", "score", "id", "p(label)", "loss"])
 
 
 def test_wrong_has_a_mark_of_its_own_in_the_projection(board: str, open_tab: OpenTab) -> None:

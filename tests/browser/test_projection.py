@@ -10,6 +10,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tensorboard_activis import open_run
 from tests.browser.conftest import OpenTab
+from tests.browser.links import link
 from tests.browser.recorded import WORDS, pixels, tasks_board, words
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 
@@ -47,7 +48,7 @@ def coloured(canvas: Locator) -> int:
 
 
 def test_colours_legend_and_hover(board: str, open_tab: OpenTab, runs: Path) -> None:
-    tab = open_tab(board, AT_FIRST)
+    tab = open_tab(board, AT_FIRST + link(sort={"by": "index"}))
     settled(tab)
     digits = [str(digit) for digit in range(10)]
     points = plot(tab).locator("canvas").first

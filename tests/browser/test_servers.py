@@ -88,7 +88,7 @@ def test_a_server_that_fails(tmp_path: Path, open_tab: OpenTab, page: Page, comp
         for what in ("The graph", "The snapshot"):
             said = tab.get_by_role("alert").filter(has_text=f"{what} could not be read.")
             expect(said).to_contain_text("500 Internal Server Error")
-        expect(drawer(tab)).to_contain_text("Without the snapshot there is no detail.")
+        expect(drawer(tab)).to_contain_text("The detail needs the snapshot, which could not be read.")
         page.unroute(everything)
         assert objections(page) == []
         # One button for all that failed.

@@ -44,7 +44,7 @@ def test_a_log_directory_without_activations(tmp_path: Path, open_tab: OpenTab, 
             tab.get_by_role("button", name=f"Copy {what}").click()
             expect(tab.get_by_role("button", name=f"Copy {what}")).to_have_text("Copied")
             assert said in page.evaluate("navigator.clipboard.readText()")
-        # It looks again by itself: the first snapshot replaces the page.
+        # It checks again automatically: the first snapshot replaces the page.
         write_run(tmp_path / "run", small_data(), (4,))
         expect(grid(tab)).to_be_visible()
 

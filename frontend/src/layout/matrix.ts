@@ -31,11 +31,11 @@ export interface MatrixShape {
 
 export const LABELS = 120;
 export const PINNED_ROW = 18;
-export const LEAST_ROW = 14;
+export const LEAST_ROW = 13;
 export const MOST_ROW = 40;
 const EFFECT = 38;
 const TOP = 8;
-const BELOW = 28;
+const BELOW = 20;
 const APART = 6;
 const SCROLLBAR = 10;
 
@@ -50,7 +50,7 @@ interface Room {
 }
 
 /**
- * Subset rows grow to fill the panel; below 14 px they scroll instead. Pinned rows are 18 px high, and scroll if they
+ * Subset rows grow to fill the panel; below 13 px they scroll instead. Pinned rows are 18 px high, and scroll if they
  * would take all the room.
  */
 export function matrixShape({ width, height, pinned, subsets, effect, labels = LABELS }: Room): MatrixShape {

@@ -31,13 +31,13 @@ describe("matrixShape", () => {
 
   it("lets rows scroll rather than shrink, and keeps the pinned ones there", () => {
     const many = matrixShape({ ...full, subsets: 1000 });
-    expect(many.subsets.rowHeight).toBe(14);
-    expect(many.subsets.height).toBe(249 - 38 - 28 - 6 - 36);
+    expect(many.subsets.rowHeight).toBe(13);
+    expect(many.subsets.height).toBe(249 - 38 - 20 - 6 - 36);
     expect(many.right).toBe(592);
     const pins = matrixShape({ ...full, pinned: 40, subsets: 10 });
     expect(pins.pinned.height % 18).toBe(0);
-    expect(pins.subsets.height).toBeGreaterThanOrEqual(3 * 14);
-    expect(pins.bottom).toBeLessThanOrEqual(249 - 28);
+    expect(pins.subsets.height).toBeGreaterThanOrEqual(3 * 13);
+    expect(pins.bottom).toBeLessThanOrEqual(249 - 20);
   });
 
   it("does without pinned rows, without subsets and without bars", () => {
