@@ -1,11 +1,13 @@
 """Logging does not change training: weights and random numbers are the same with and without it."""
 
 import gc
+import pickle
 import random
 import sys
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +48,35 @@ def train(
     if logger is not None:
         logger.close()
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def drawing(batch: list[torch.Tensor]) -> list[float]:
+    """A number per instance, from all generators."""
+    return [random.random() + np.random.rand() + float(torch.rand(())) for _ in batch[0]]  # noqa: NPY002
+
+
+def states() -> list[bytes]:
+    """Of all generators."""
+    numpy = np.random.get_state()  # noqa: NPY002
+    return [pickle.dumps(state) for state in (random.getstate(), numpy, torch.get_rng_state().tolist())]
+
+
+@pytest.mark.parametrize("function", ["unpack", "texts", "id", "columns"])
+def test_functions_of_a_batch_may_draw_random_numbers(
+    tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor], function: str
+) -> None:
+    """Also where the data themselves draw none: batches in a list, whose reading and metadata need no guard otherwise."""
+    functions: dict[str, Any] = {
+        "unpack": lambda batch: (drawing(batch), batch)[1],
+        "texts": lambda batch: [str(number) for number in drawing(batch)],
+        "id": lambda batch: [str(number) for number in drawing(batch)],
+        "columns": lambda batch: {"noise": drawing(batch)},
+    }
+    logger = ActiVisLogger(tmp_path, Net(), list(batches(data)), strict=True, **{function: functions[function]})
+    before = states()
+    logger.log(1)
+    logger.close()
+    assert states() == before
 
 
 @pytest.mark.parametrize("autocast", [False, True])

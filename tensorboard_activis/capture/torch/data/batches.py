@@ -65,7 +65,8 @@ class Batches:
     @property
     def may_draw(self) -> bool:
         """Whether reading them may draw random numbers."""
-        return self._has_functions or not isinstance(self.source, (WholeArrays, list, tuple))
+        plain = type(self.source) in (list, tuple) or isinstance(self.source, WholeArrays)
+        return self._has_functions or not plain
 
     @property
     def instances(self) -> int | None:
