@@ -95,7 +95,7 @@ class ScoreOutput:
             return
         fitting = LabelFit(labels, options, highest)
         self._decide(candidates, fitting, flow)
-        if self.path is None and fitting.is_wanted:
+        if self.path is None and fitting.is_wanted and options["task"] != "none":
             shapes = self._described([path for path, _ in outputs]) or "none that is a tensor"
             what = "Several outputs of the model fit" if self._tied else "No output of the model fits"
             self.problem = (

@@ -81,6 +81,10 @@ class BatchForm:
             raw = {entry.name: getattr(raw, entry.name) for entry in fields(raw)}
         elif isinstance(raw, tuple) and any(name in LABEL_KEYS for name in getattr(raw, "_fields", ())):
             raw = raw._asdict()  # type: ignore[attr-defined]
+        if is_graph(raw):
+            named = dict(raw.to_dict())
+            labels = split_labels(named)
+            return (named if set(named) & set(self.parameters) else raw), labels
         if isinstance(raw, Mapping):
             inputs = dict(raw)
             labels = split_labels(inputs)
@@ -211,12 +215,15 @@ def batch_source(data: Any, map_arrays: MapArrays, *, arrays: str = "arrays", lo
     return data  # type: ignore[no-any-return]
 
 
-def count_instances(arrays: Sequence[Any], labels: Any, raw: Any, *, kind: str = "array") -> int:
+def count_instances(
+    arrays: Sequence[Any], labels: Any, raw: Any, *, kind: str = "array", of_parts: bool = False
+) -> int:
     """Number of instances of a batch, by its labels, else by the first of the model's arrays.
 
     Arguments:
         raw: the batch, for messages.
         kind: what an array is called in messages.
+        of_parts: whether no array needs a row per instance, as where these are graphs, and rows are of nodes.
 
     Raises:
         ConfigurationError: there is no array, or none of so many instances.
@@ -229,10 +236,15 @@ def count_instances(arrays: Sequence[Any], labels: Any, raw: Any, *, kind: str =
     instances = count_labels(labels)
     if instances is None:
         return int(arrays[0].shape[0]) if len(arrays[0].shape) else 1
-    if all(instances not in array.shape for array in arrays):
+    if not of_parts and all(instances not in array.shape for array in arrays):
+        each = f"{len(arrays)} inputs, one per instance, the first" if len(arrays) == instances else "inputs"
+        advice = (
+            "If the model takes them together, give unpack=, such as lambda batch: (torch.stack(batch[0]), None), and task='none'"
+            if len(arrays) == instances and kind == "tensor"
+            else "Check that data yields (inputs, labels), or give unpack="
+        )
         raise ConfigurationError(
-            f"A batch has {instances} labels, but inputs of shape {tuple(arrays[0].shape)}. Check that data yields "
-            "(inputs, labels), or give unpack=."
+            f"A batch has {instances} labels, but {each} of shape {tuple(arrays[0].shape)}. {advice}."
         )
     return instances
 
@@ -262,6 +274,11 @@ def all_arrays(value: Any, map_arrays: MapArrays) -> list[Any]:
 
     map_arrays(value, collect)
     return arrays
+
+
+def is_graph(value: Any) -> bool:
+    """Whether this is a batch of graphs, as PyTorch Geometric has them: nodes, and edges by the indices of the nodes."""
+    return hasattr(value, "edge_index") and callable(getattr(value, "to_dict", None))
 
 
 def is_array(value: Any) -> bool:

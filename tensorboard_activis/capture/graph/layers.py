@@ -124,7 +124,8 @@ def _default(view: GraphView) -> Selection:
     if not names:
         raise ConfigurationError(
             "No layer of this model has an output with one row per instance, so there is nothing to record. "
-            "Check that the first axis of the model's input is the batch."
+            "Check that the first axis of the model's input is the batch. Of a model that goes through its instances one by one, "
+            "as detectors do with images of different sizes, log a part that takes batches, such as its backbone."
         )
     wide = [name for name in names if view.width(name) > MOST_NEURONS]
     if len(wide) == len(names):  # then these are what there is to see

@@ -50,6 +50,8 @@ class GraphView:
         """Keys under which the node's output is recorded: its own, that of its first part with an axis of instances, or none."""
         if node.kind == "input" or not node.calls or (node.kind == "output" and node.parent == ""):
             return []
+        if not node.key and len(node.outputs) != 1:  # each of several is recorded as that of the layer that gives it
+            return []
         for candidate in self.parts(node) or [node]:
             if candidate.outputs and _has_instances(candidate.outputs[0]):
                 return [candidate.key]

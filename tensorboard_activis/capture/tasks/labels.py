@@ -1,6 +1,6 @@
 """Converts labels of any form (class indices, names, one-hot, sets of classes, numbers) into arrays, in any framework."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,10 +45,13 @@ class Labels:
         self._names = None if class_names is None else list(class_names)
         self._width, self._loss = width, loss
         self._smoothed = " categorical_crossentropy" in f" {loss}"
-        self.problem = ""
+        self.problem, self._refused = "", False
         self.kind: str | None = "several" if task == "multilabel" else None
         if task is None and _are_sets(first) and all(isinstance(name, str) for names in first for name in names):
             self.kind = "several"
+        if is_structured(first):
+            self._refuse("labels that are several values per instance", "one per instance", task)
+            return
         array = self._as_array(first)
         if array is None:
             return
@@ -65,15 +68,21 @@ class Labels:
         converted = self._as_kind(array)
         if converted is None:
             what = f"0 or 1 for each of {width} classes" if self.kind == "several" else "one per instance"
-            self.kind = None
-            self.problem = (
-                f"labels of shape {array.shape} are not {what}, so snapshots say nothing of right and wrong. Check that the "
-                "data give (inputs, labels)."
-            )
-            if task not in (None, "none") and width is not None:
-                raise ConfigurationError(f"task={task!r} does not fit the labels: {self.problem}")
+            self._refuse(f"labels of shape {array.shape}", what, task)
         elif self.kind in ("classes", "positions") and converted.size and converted.dtype.kind == "i":
             check_range(int(converted.max()), self._names, None if task == "none" else self._width)
+
+    def _refuse(self, labels: str, expected: str, task: str | None) -> None:
+        """Leaves the labels out, in words unless the user said that there is nothing right or wrong."""
+        self.kind, self._refused = None, True
+        problem = (
+            f"{labels} are not {expected}, so snapshots say nothing of right and wrong. Check that the data give (inputs, labels). "
+            "Where labels are of places or boxes, let the data give one label per instance, such as the class of most places (in "
+            "PyTorch and Flax by unpack=, a function of the batch that returns (inputs, labels)), or give task='none'."
+        )
+        if task not in (None, "none") and self._width is not None:
+            raise ConfigurationError(f"task={task!r} does not fit the labels: {problem}")
+        self.problem = "" if task == "none" else problem
 
     def convert(self, labels: Any) -> np.ndarray | None:
         """Converts the labels of a batch, without the framework's tensors.
@@ -86,8 +95,8 @@ class Labels:
         Raises:
             ConfigurationError: they are of another kind than those of the first batch.
         """
-        array = self._as_array(labels)
-        return None if array is None or self.problem else self._as_kind(array)
+        array = None if self._refused else self._as_array(labels)
+        return None if array is None else self._as_kind(array)
 
     def _decide(self, array: np.ndarray, task: str | None, positions: bool) -> str:
         """The kind of the labels, judged by those of the first batch."""
@@ -267,6 +276,13 @@ def is_multi_hot(labels: np.ndarray) -> bool:
 def multi_hot(labels: np.ndarray) -> np.ndarray:
     """Labels [instances, classes] as float64 of 0, 1 and NaN, which stands for all else."""
     return np.where(np.isin(labels, (0, 1)), labels, np.nan).astype(np.float64)
+
+
+def is_structured(labels: Any) -> bool:
+    """Whether labels are several values by name, together or for each instance, as boxes and their classes are."""
+    return isinstance(labels, Mapping) or (
+        isinstance(labels, (list, tuple)) and bool(labels) and all(isinstance(label, Mapping) for label in labels)
+    )
 
 
 def _are_sets(labels: Any) -> bool:

@@ -211,6 +211,8 @@ class RecordedModel:
         if smaller >= batch.instances:
             return recording
         fewer = first_instances(batch, smaller)
+        if fewer.instances != smaller:  # it cannot be divided
+            return recording
         try:
             return with_changing_axes(recording, Tracer(model, smaller).run(fewer.args, fewer.kwargs))
         except Exception:  # it fails on so few instances: what one pass shows has to do

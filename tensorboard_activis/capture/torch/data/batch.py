@@ -1,5 +1,6 @@
 """The normalized form of a batch, and operations on all tensors of a nested value."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from tensorboard_activis.capture.data.batch_forms import is_graph
 from tensorboard_activis.capture.distributed.processes import Processes, broadcast
 from tensorboard_activis.capture.distributed.serialization import SerializationError, serialize
 from tensorboard_activis.capture.torch.distributed.serialization import DECODERS, encode
@@ -50,6 +52,11 @@ def map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) ->
         return type(value)(*(map_tensors(inner, function) for inner in value))
     if isinstance(value, (list, tuple)):
         return type(value)(map_tensors(inner, function) for inner in value)
+    if is_graph(value):
+        graph = copy.copy(value)
+        for name, inner in value.to_dict().items():
+            setattr(graph, name, map_tensors(inner, function))
+        return graph
     if is_dataclass(value) and not isinstance(value, type):
         return replace(
             value, **{entry.name: map_tensors(getattr(value, entry.name), function) for entry in fields(value)}
@@ -70,8 +77,8 @@ def all_tensors(value: Any) -> list[torch.Tensor]:
 
 
 def first_instances(batch: Batch, count: int) -> Batch:
-    """The first `count` instances of a batch; the batch itself if it has no more."""
-    if batch.instances <= count:
+    """The first `count` instances of a batch; the batch itself if it has no more, or cannot be divided, as graphs cannot."""
+    if batch.instances <= count or not _is_divisible(batch):
         return batch
 
     def shorten(tensor: torch.Tensor) -> torch.Tensor:
@@ -80,6 +87,18 @@ def first_instances(batch: Batch, count: int) -> Batch:
 
     mask = None if batch.mask is None else batch.mask[:count]
     return Batch(map_tensors(batch.args, shorten), map_tensors(batch.kwargs, shorten), batch.labels, count, mask)
+
+
+def _is_divisible(batch: Batch) -> bool:
+    """Whether a part of the instances is a batch: some input has a row for each, and none holds pairs of rows, as edges are."""
+    tensors = all_tensors([batch.args, batch.kwargs])
+    rows = max((tensor.shape[0] for tensor in tensors if tensor.dim()), default=0)
+
+    def holds_edges(tensor: torch.Tensor) -> bool:
+        pairs = tensor.dim() == 2 and tensor.shape[0] == 2 and tensor.dtype == torch.int64 and tensor.numel() > 0
+        return pairs and batch.instances != 2 and int(tensor.max()) < rows
+
+    return any(batch.instances in tensor.shape for tensor in tensors) and not any(map(holds_edges, tensors))
 
 
 def broadcast_batch(processes: Processes, local: Batch | None) -> Batch | None:

@@ -18,6 +18,7 @@ from tensorboard_activis.capture.data.batch_forms import (
     WholeArrays,
     batch_source,
     count_instances,
+    is_graph,
 )
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, map_tensors
 
@@ -107,7 +108,7 @@ class Batches:
             kwargs |= self._needed_labels(raw, kwargs)
         tensors = all_tensors([args, kwargs])
         labels = self.labels_of(labels, tensors[0].shape[0] if tensors and tensors[0].dim() else 1)
-        instances = count_instances(tensors, labels, raw, kind="tensor")
+        instances = count_instances(tensors, labels, raw, kind="tensor", of_parts=is_graph(raw))
         mask = padding_mask(inputs, instances) if isinstance(inputs, Mapping) else None
         return Batch(args, kwargs, labels, instances, mask, self._form.texts(raw), raw)
 

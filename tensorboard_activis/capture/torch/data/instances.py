@@ -9,7 +9,7 @@ import torch
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
 from tensorboard_activis.capture.batch_record import BatchRecord
-from tensorboard_activis.capture.data.batch_forms import LABEL_KEYS
+from tensorboard_activis.capture.data.batch_forms import LABEL_KEYS, is_graph
 from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
@@ -218,7 +218,8 @@ def _displayed_input(batch: Batch) -> np.ndarray | None:
     for tensor in all_tensors([named, batch.args, batch.kwargs]):
         if tensor.is_nested or not tensor.dim():
             continue
-        batch_axes = [axis for axis, size in enumerate(tensor.shape) if size == batch.instances]
+        axes = range(1 if is_graph(batch.raw) else tensor.dim())
+        batch_axes = [axis for axis in axes if tensor.shape[axis] == batch.instances]
         if batch_axes:
             values = tensor.movedim(batch_axes[0], 0)
             return (values.float() if values.is_floating_point() else values).numpy(force=True)

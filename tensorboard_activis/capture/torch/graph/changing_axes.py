@@ -4,6 +4,7 @@ In one pass alone an axis can only be taken for that of the instances because of
 as the batch is large, windows of as many days.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -15,11 +16,14 @@ from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, R
 def with_changing_axes(first: Recording, second: Recording) -> Recording:
     """The first of two recordings of a model, with the instance axes that both of them show.
 
-    Outputs that only the first one has, as where the passes took different paths, stay as they are.
+    Outputs that only the first one has, as where the passes took different paths, stay as they are, unless each is of one instance.
     """
+    single = _of_single_instances(first, second)
     outputs = {
         key: _output(output, second.outputs[key])
         if key in second.outputs and len(second.outputs[key].raw_shape) == len(output.raw_shape)
+        else replace(output, axes=replace(output.axes, batch=None, flattened=False))
+        if key in single
         else output
         for key, output in first.outputs.items()
     }
@@ -57,6 +61,25 @@ def instance_axes(axes: Axes, shape: Sequence[int], other: Sequence[int], instan
     if neurons in changing and neurons != batch:
         return replace(axes, batch=None, flattened=False)
     return Axes(batch, neurons)
+
+
+def _of_single_instances(first: Recording, second: Recording) -> set[str]:
+    """Outputs of modules and operators that the first pass ran, in proportion, as much more often as it had more instances."""
+
+    def places(recording: Recording) -> dict[tuple[str, str], list[str]]:
+        keys = defaultdict(list)
+        for key, output in recording.outputs.items():
+            keys[output.location.module, output.location.operator].append(key)
+        return keys
+
+    ours, theirs = places(first), places(second)
+    instances = [next((each.instances for each in recording.outputs.values()), 0) for recording in (first, second)]
+    return {
+        key
+        for place, keys in ours.items()
+        if len(keys) != len(theirs[place]) and len(keys) * instances[1] == len(theirs[place]) * instances[0]
+        for key in keys
+    }
 
 
 def _output(output: LayerOutput, other: LayerOutput) -> LayerOutput:

@@ -51,10 +51,11 @@ def class_names_of(model: Any) -> list[str] | None:
 
 
 def decoder(tokenizer: Any) -> Callable[[Any], list[str] | None] | None:
-    """A function that decodes the texts of a batch; None if there is no tokenizer, as where the processor is for images."""
+    """A function that decodes the texts of a batch, unknown words as the tokenizer's sign for these; None without a tokenizer."""
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
     if not hasattr(tokenizer, "batch_decode"):
         return None
+    hidden = _hidden_tokens(tokenizer)
 
     def texts(batch: Any) -> list[str] | None:
         ids = batch.get("input_ids") if isinstance(batch, Mapping) else None
@@ -63,9 +64,19 @@ def decoder(tokenizer: Any) -> Callable[[Any], list[str] | None] | None:
         mask = batch.get("attention_mask")
         mask = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
         sequences = [sequence[is_token.bool()].tolist() for sequence, is_token in zip(ids, mask, strict=True)]
-        return list(tokenizer.batch_decode(sequences, skip_special_tokens=True))
+        shown = [[token for token in sequence if token not in hidden] for sequence in sequences]
+        return list(tokenizer.batch_decode(shown))
 
     return texts
+
+
+def _hidden_tokens(tokenizer: Any) -> set[int]:
+    """Ids of special tokens that no text shows: all but that of unknown words, unless it has another meaning as well."""
+    special = set(getattr(tokenizer, "all_special_ids", ()))
+    named = getattr(tokenizer, "special_tokens_map", {})
+    others = [str(token) for name, token in named.items() if name != "unk_token"]
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    return special if str(named.get("unk_token")) in others else special - {unknown}
 
 
 def _base(model: Any) -> Any:
