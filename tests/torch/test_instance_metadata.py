@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from tensorboard_activis import open_run
 from tensorboard_activis.errors import ActiVisError, ActiVisWarning, ConfigurationError
@@ -20,6 +20,16 @@ from tests.torch.snapshots import by_id, counts, logged
 LENGTHS = [index % 5 for index in range(17)]
 WORDS = [f"w{index}" if index % 3 else None for index in range(17)]
 EVEN = np.arange(17) % 2 == 0
+
+
+class Stream(IterableDataset[Any]):
+    """Instances one after the other."""
+
+    def __init__(self, *tensors: torch.Tensor) -> None:
+        self._tensors = tensors
+
+    def __iter__(self) -> Any:
+        return zip(*self._tensors, strict=True)
 
 
 @pytest.fixture
@@ -155,8 +165,25 @@ def test_what_does_not_fit_is_said_before_training(
 def test_what_goes_by_order_needs_an_order(
     tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor], options: dict[str, Any]
 ) -> None:
-    with pytest.raises(ConfigurationError, match="goes by the order of the data, but the data come shuffled"):
-        ActiVisLogger(tmp_path, nn.Linear(4, 3), loader(data, shuffle=True), unpack=first_two, **options)
+    stream = DataLoader(Stream(*data), 5)
+    with pytest.raises(
+        ConfigurationError, match="goes by the order of the data, but the data come shuffled or as a stream"
+    ):
+        ActiVisLogger(tmp_path, nn.Linear(4, 3), stream, **options)
+
+
+def test_what_goes_by_order_goes_by_the_index_where_the_loader_shuffles(
+    tmp_path: Path, data: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    shuffled, ids = loader(data, shuffle=True), [f"n{index}" for index in range(17)]
+    model = nn.Linear(4, 3)
+    snapshot = logged(tmp_path, model, shuffled, unpack=first_two, id=ids, columns={"length": LENGTHS})
+    rows = [int(name.removeprefix("n")) for name in snapshot.instances["id"].to_pylist()]
+    assert sorted(rows) == list(range(17))
+    assert snapshot.instances["length"].to_pylist() == [LENGTHS[row] for row in rows]
+    with torch.no_grad():
+        expected = model(data[0])[rows].numpy()
+    np.testing.assert_allclose(snapshot.activations(next(iter(snapshot.layers))), expected, atol=2e-3)
 
 
 def test_columns_that_change_from_batch_to_batch(tmp_path: Path) -> None:

@@ -279,10 +279,9 @@ def multi_hot(labels: np.ndarray) -> np.ndarray:
 
 
 def is_structured(labels: Any) -> bool:
-    """Whether labels are several values by name, together or for each instance, as boxes and their classes are."""
-    return isinstance(labels, Mapping) or (
-        isinstance(labels, (list, tuple)) and bool(labels) and all(isinstance(label, Mapping) for label in labels)
-    )
+    """Whether labels are several values by name for each instance, as boxes and their classes are."""
+    several = isinstance(labels, (list, tuple)) and bool(labels)
+    return several and all(isinstance(label, Mapping) for label in labels)
 
 
 def _are_sets(labels: Any) -> bool:

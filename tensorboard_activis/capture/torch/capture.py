@@ -23,7 +23,7 @@ from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.torch.data.batch import Batch, broadcast_batch, first_instances
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
-from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
+from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder, with_indices
 from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader
 from tensorboard_activis.capture.torch.distributed.buffers import broadcast_buffers
 from tensorboard_activis.capture.torch.model.evaluation_mode import run_in_evaluation_mode
@@ -72,7 +72,8 @@ class TorchCapture:
             return Batches(source, self.recorded.module, options["unpack"], options["texts"])
 
         self._batches = batches
-        self._data = None if data is None else batches(data)
+        alone = self._processes.size == 1
+        self._data = None if data is None else batches(with_indices(data) if alone else data)
         self.first: BatchRecord | None = None
         self._first_ids: list[str] = []
         if self._data is not None:

@@ -1,5 +1,6 @@
 """Identifies the instances of a data loader by their index in the data set, whatever order and whichever process they come in."""
 
+import copy
 from collections.abc import Iterable
 from itertools import chain
 from typing import Any
@@ -11,7 +12,7 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.torch.data.batch import Batch
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
-from tensorboard_activis.capture.torch.data.noted_indices import NotedIndices, noted_indices
+from tensorboard_activis.capture.torch.data.noted_indices import NotedIndices, note_indices, noted_indices
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -36,6 +37,17 @@ def dataset_indices(source: Any) -> np.ndarray | None:
         )
         order = chain.from_iterable(batches) if is_known else None
     return None if order is None else np.fromiter(order, np.int64)
+
+
+def with_indices(data: Any) -> Any:
+    """The evaluation data; for a loader that shuffles a data set, one like it that notes the indices as it goes."""
+    if not isinstance(data, DataLoader) or hasattr(data, "base_dataloader") or dataset_indices(data) is not None:
+        return data
+    if data.persistent_workers:  # they go on with the sampler that they began with
+        return data
+    noting = copy.copy(data)
+    note_indices(noting)
+    return noting
 
 
 def is_distributed(source: Any) -> bool:
@@ -94,6 +106,8 @@ class InstanceOrder:
     def _decide(self, data: Batches, first: Batch | None, processes: Processes) -> None:
         indices = dataset_indices(self._source)
         distributed = is_distributed(self._source)
+        if self._notes is not None and first is not None and first.instances != self._notes.first_size:
+            self._notes = None
         if (
             indices is not None
             and first is not None
