@@ -175,7 +175,7 @@ class ActivationHooks:
             wanted = self._modules.get((path, frame.call)) if frame is not None else None
             if wanted:
                 with torch._C.DisableTorchFunction():
-                    outputs = {"": output} if isinstance(output, torch.Tensor) else dict(output_tensors(output))
+                    outputs = dict(output_tensors(output))
                     for key, layer_output in wanted:
                         if layer_output.location.key_path in outputs:
                             self._reduce(key, layer_output, outputs[layer_output.location.key_path])

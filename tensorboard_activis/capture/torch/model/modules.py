@@ -98,6 +98,8 @@ def output_tensors(value: Any) -> list[tuple[str, TensorOrPacked]]:
 
     Within `torch.func.vmap` and `grad`, tensors are those inside of theirs, with all axes.
     """
+    if isinstance(value, torch.Tensor):  # without the cost of going through it
+        return [("", _transformed(value))]
     tensors = [(key_path, _transformed(tensor)) for key_path, tensor in nested_tensors(value)]
     return [("", tensors[0][1])] if len(tensors) == 1 else tensors
 
