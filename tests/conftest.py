@@ -48,6 +48,7 @@ SLOW = [
     TESTS / "test_keras_bounds.py",
     TESTS / "test_keras_instances.py",
     TESTS / "test_keras_interrupts.py",
+    TESTS / "test_keras_layers.py",
     TESTS / "test_keras_logs.py",
     TESTS / "test_keras_manners.py",
     TESTS / "test_keras_outputs.py",

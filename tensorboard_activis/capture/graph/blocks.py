@@ -1,13 +1,14 @@
 """Finds the blocks of a model: modules that contain modules, repeat, and pass data from one to the next."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.graph.view import LISTS, GraphView
+from tensorboard_activis.capture.graph.view import LISTS, UNCALLED_LISTS, GraphView
 
-#: So many modules of one type beside each other are blocks, even outside of a list of modules.
+#: So many modules of one type beside each other are blocks, even outside of a list of modules, and without numbers in their names.
 MIN_SIBLINGS = 4
 
 
@@ -51,7 +52,7 @@ class Blocks:
             in_list = parent.type in LISTS
             by_type: dict[str, list[schema.Node]] = defaultdict(list)
             for child in view.modules(parent.key) if parent.kind == "module" else ():
-                if view.is_composite(child) or (in_list and child.type == "Sequential"):
+                if child.type not in UNCALLED_LISTS and view.is_composite(child):
                     by_type[child.type].append(child)
             for kind, row in by_type.items():
                 rows[view.owner(row[0].key), in_list, kind].append(row)
@@ -59,7 +60,8 @@ class Blocks:
         single: list[tuple[str, str, str]] = []
         for (owner, in_list, kind), siblings in rows.items():
             around = view.nodes[owner].type, kind
-            if sum(map(len, siblings)) >= (2 if in_list else MIN_SIBLINGS):
+            nodes = [node for row in siblings for node in row]
+            if len(nodes) >= (2 if in_list or _are_numbered(nodes) else MIN_SIBLINGS):
                 chains = [row for row in siblings if self._is_chain(row)]
                 several |= {around} if chains else set()
                 yield from (node.key for row in chains for node in row)
@@ -109,3 +111,8 @@ class Blocks:
             elif self._view.is_composite(child):
                 result.append(child)
         return result
+
+
+def _are_numbered(nodes: Sequence[schema.Node]) -> bool:
+    """Whether the names of modules differ in numbers alone: `layer1`, `layer2`."""
+    return len({re.sub(r"@?\d+", "", node.name) for node in nodes}) == 1

@@ -15,11 +15,15 @@ import re
 from collections.abc import Iterable
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture.graph.blocks import MIN_SIBLINGS, Blocks
+from tensorboard_activis.capture.graph.blocks import Blocks
 from tensorboard_activis.capture.graph.view import LISTS, GraphView
 
-#: The most layers besides blocks; if there are more, they are evenly spaced.
+#: The most layers besides blocks. If there are more, those alone are taken through which all data flow, as a block's output in a
+#: graph without modules, and of these evenly spaced ones.
 MOST_LAYERS = 40
+
+#: Of a layer outside of blocks that is called so often, the last call is recorded: a cell that runs at every time step.
+MANY_CALLS = 4
 
 #: The most neurons of a layer: the logits of a vocabulary have more.
 MOST_NEURONS = 8192
@@ -69,9 +73,24 @@ class _Selection:
             key for name in (*self._boundaries(), *self._outputs(), *self._weighted()) for key in self._recordable(name)
         }
         single = {key for key in others | repeated if key not in units and key not in final} & view.depending
-        ordered = evenly_spaced([key for key in view.nodes if key in single], MOST_LAYERS - len(set(final)))
+        most = MOST_LAYERS - len(set(final))
+        if len(single) > most:
+            single = self._main_path(single) or single
+        ordered = evenly_spaced([key for key in view.nodes if key in single], most)
         chosen = (units & view.depending) | set(ordered) | set(final)
         return [key for key in view.nodes if key in chosen]
+
+    def _main_path(self, keys: set[str]) -> set[str]:
+        """Those of these layers that all data to the logits flow through, and sums of branches, unless an activation follows."""
+        view = self._view
+        path = [key for end in self._logits[:1] for key in view.bottlenecks(end) if key not in self._logits]
+        merged = {key for key in path if len(view.before.get(key, ())) > 1 and not self._is_activation(self._next(key))}
+        return {name for key in path for name in self._recordable(key) if name in keys or key in merged}
+
+    def _next(self, key: str) -> str:
+        """The only operation behind another; that one itself if there are several."""
+        after = self._view.after.get(key, [])
+        return after[0] if len(after) == 1 else key
 
     def _recordable(self, key: str) -> list[str]:
         return self._view.recordable(self._view.nodes[key])
@@ -185,8 +204,7 @@ class _Selection:
             elif self._has_weights(node):
                 calls.setdefault(node.key.partition("@")[0], []).append(node.key)
         for same in calls.values():
-            # A cell runs at every time step: its last call is what others see.
-            yield from (self._activated(key) for key in (same[-1:] if len(same) >= MIN_SIBLINGS else same))
+            yield from (self._activated(key) for key in (same[-1:] if len(same) >= MANY_CALLS else same))
 
     def _has_weights(self, node: schema.Node) -> bool:
         kind = node.type.lower()

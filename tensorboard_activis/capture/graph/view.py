@@ -9,6 +9,9 @@ from tensorboard_activis import schema
 #: These list modules; their order is all that they add.
 LISTS = {"Sequential", "ModuleList", "ModuleDict", "List"}
 
+#: Of these, those that are no modules that run.
+UNCALLED_LISTS = LISTS - {"Sequential"}
+
 
 class GraphView:
     """A graph with its nodes by key, the children of each, and the flow between its operations.
@@ -110,6 +113,27 @@ class GraphView:
             return set(self.nodes)
         keys = {key for key in self.nodes if self.operation(key) in reached}
         return keys | {up for key in keys for up in self.above(key)}
+
+    def bottlenecks(self, end: str) -> list[str]:
+        """Keys of the operations that all data flow through from the inputs to this one, in the order in which they run."""
+        inputs = {node.key for node in self.nodes.values() if node.kind == "input"}
+        before, pending = {end}, [end]
+        while pending:
+            new = [source for source in self.before.get(pending.pop(), ()) if source not in before]
+            before.update(new)
+            pending += new
+        order = [key for key in self.nodes if key in before & self.reached(inputs) and key not in inputs]
+        position = {key: index for index, key in enumerate(order)}
+
+        def target(key: str) -> int:
+            return max((position.get(end, -1) for end in self.after.get(key, ())), default=-1)
+
+        result, farthest = [], max(map(target, inputs), default=-1)
+        for index, key in enumerate(order):
+            if farthest <= index:  # nothing that runs before leads to what runs behind
+                result.append(key)
+            farthest = max(farthest, target(key))
+        return result
 
     def reached(self, starts: Iterable[str], *, inside: set[str] | None = None) -> set[str]:
         """Keys of the operations that data from these flow to, those included.

@@ -384,3 +384,45 @@ def test_all_outputs_are_recorded() -> None:
         for edge in (Edge("fc", key, SHAPE), Edge(key, f"/output[{key}]", SHAPE), Edge("/input", "fc", SHAPE))
     )
     assert names(Graph("torch", "Net", found.nodes[:-1] + ends, edges), None) == ["fc", "mean", "deviation"]
+
+
+def test_numbered_modules_beside_each_other_are_blocks() -> None:
+    def found(first: str, second: str) -> Graph:
+        inner = [n for key in (first, second) for n in (node(key, "Block"), node(f"{key}.conv", "Conv2d"))]
+        return graph(*inner, node("fc", "Linear"), flow=f"/input {first}.conv {second}.conv fc /output")
+
+    assert names(found("block1", "block2"), None) == ["block1", "block2", "fc"]
+    assert names(found("encode", "decode"), None) == ["encode.conv", "decode.conv", "fc"]
+
+
+def test_lists_inside_of_modules_are_no_blocks() -> None:
+    """As in Flax, whose Sequential has a list inside."""
+    towers = [
+        n
+        for key in "ab"
+        for n in (node(key, "Sequential"), node(f"{key}.layers", "List"), node(f"{key}.layers.0", "Linear"))
+    ]
+    flow = "/input a.layers.0 b.layers.0 /output"
+    assert names(graph(*towers, flow=flow), None) == ["a.layers.0", "b.layers.0"]
+
+
+def test_of_very_many_layers_in_no_modules_those_are_recorded_that_all_data_flow_through() -> None:
+    """A residual network without modules, as in Keras: the outputs of its blocks, and sums that no activation follows."""
+    nodes, edges, last = [], [], "/input"
+    for index in range(MOST_LAYERS):
+        conv, act, add = f"conv{index}", f"act{index}", f"add{index}"
+        nodes += [node(conv, "Conv2D"), node(act, "ReLU"), node(add, "Add")]
+        edges += [Edge(last, conv, SHAPE), Edge(conv, add, SHAPE), Edge(last, add, SHAPE)]
+        edges += [Edge(add, act, SHAPE)] if index % 2 else []
+        last = act if index % 2 else add
+    nodes = [each for each in nodes if each.type != "ReLU" or int(each.key[3:]) % 2]
+    ends = [Edge(last, "fc", SHAPE), Edge("fc", "/output", SHAPE)]
+    found = graph(
+        *sorted(nodes, key=lambda each: (int(each.key[4 if each.type == "Conv2D" else 3 :]), each.type == "ReLU")),
+        node("fc", "Dense"),
+    )
+    chosen = names(Graph("keras", "Net", found.nodes, (*edges, *ends)), None)
+    expected = [f"act{index}" if index % 2 else f"add{index}" for index in range(MOST_LAYERS)]
+    assert chosen[-1] == "fc"
+    assert set(chosen[:-1]) <= set(expected)
+    assert len(chosen) == MOST_LAYERS
