@@ -45,7 +45,7 @@ def test_outputs_have_the_names_of_classes(board: str, open_tab: OpenTab, page: 
     page.add_init_script(WORDS)
     tab = open_tab(board, AT_FIRST + link(sort={"by": "index"}))
     settled(tab)
-    outputs, hidden = layer(tab, "head.fc2"), layer(tab, "head.fc1")
+    outputs, hidden = layer(tab, "head.fc2"), layer(tab, "head.relu")
     expect(outputs.locator(".matrix-neuron")).to_have_text("class")
     expect(hidden.locator(".matrix-neuron")).to_have_text("neuron")
     assert set("0123456789") <= set(words(outputs.locator(".matrix-body")))
@@ -59,7 +59,7 @@ def test_outputs_have_the_names_of_classes(board: str, open_tab: OpenTab, page: 
 def test_the_drawer_opens_on_the_layer_before_the_outputs(board: str, open_tab: OpenTab) -> None:
     tab = open_tab(board, AT_FIRST)
     settled(tab)
-    expect(drawer(tab).get_by_role("button", name="Layer of the detail: head.fc1")).to_be_visible()
+    expect(drawer(tab).get_by_role("button", name="Layer of the detail: head.relu")).to_be_visible()
     expect(tab.get_by_role("button", name="Sort neurons by: clusters")).to_be_visible()
 
 

@@ -16,7 +16,7 @@ from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 def test_two_rows_are_compared_in_two_clicks(board: str, open_tab: OpenTab, runs: Path) -> None:
     tab = open_tab(board, AT_FIRST)
     settled(tab)
-    panel = layer(tab, "head.fc1")
+    panel = layer(tab, "head.relu")
     expect(tab.get_by_role("button", name="Sort neurons by: clusters")).to_be_visible()
     expect(panel.locator(".matrix-pick")).to_have_count(0)
 
@@ -33,7 +33,7 @@ def test_two_rows_are_compared_in_two_clicks(board: str, open_tab: OpenTab, runs
     row(panel, "1").hover()
     row(panel, "1").locator(".matrix-pick").nth(1).click()
     expect(tab.get_by_role("button", name="Sort neurons by: effect size 8 − 1")).to_be_visible()
-    for name in ("head.fc1", "head.fc2"):
+    for name in ("head.relu", "head.fc2"):
         expect(row(layer(tab, name), "8")).to_have_accessible_name(re.compile("^8, A"))
         expect(row(layer(tab, name), "1")).to_have_accessible_name(re.compile("^1, B"))
     # What tells them apart most comes first.
@@ -47,7 +47,7 @@ def test_two_rows_are_compared_in_two_clicks(board: str, open_tab: OpenTab, runs
 def test_hover_is_that_of_the_row_under_a_resting_pointer(board: str, open_tab: OpenTab, page: Page) -> None:
     tab = open_tab(board, AT_FIRST + link(sort={"by": "row", "a": "s:8"}))
     settled(tab)
-    panel = layer(tab, "head.fc1")
+    panel = layer(tab, "head.relu")
     box = row(panel, "5").bounding_box()
     assert box
     x, y = box["x"] + 6, box["y"] + box["height"] / 2
@@ -96,7 +96,7 @@ def test_help_has_keys_marks_and_terms(board: str, open_tab: OpenTab, page: Page
 def test_a_term_explains_itself_and_leads_to_all_terms(board: str, open_tab: OpenTab, page: Page) -> None:
     tab = open_tab(board, AT_FIRST)
     settled(tab)
-    layer(tab, "head.fc1").locator(".matrix-legend [data-term='z over the rows']").hover()
+    layer(tab, "head.relu").locator(".matrix-legend [data-term='z over the rows']").hover()
     tip = tab.get_by_role("tooltip").filter(has_text="z over the rows")
     expect(tip).to_contain_text("in standard deviations of the rows")
     # It stays while the pointer goes to its link.
@@ -118,6 +118,6 @@ def test_sort_and_colour_are_named_in_the_bar_at_1280(board: str, open_tab: Open
     for words in ("Sort by", "Colour by"):
         expect(tab.locator(".rows-bar").get_by_text(words, exact=True)).to_be_visible()
     page.set_viewport_size({"width": 1920, "height": 900})
-    row(layer(tab, "head.fc1"), "8").click()
-    expect(layer(tab, "head.fc1").locator(".matrix-legend")).to_contain_text("sorted by mean, coloured by z")
+    row(layer(tab, "head.relu"), "8").click()
+    expect(layer(tab, "head.relu").locator(".matrix-legend")).to_contain_text("sorted by mean, coloured by z")
     expect(layer(tab, "head.fc2").locator(".matrix-differs")).to_have_count(0)

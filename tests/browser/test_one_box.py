@@ -26,7 +26,7 @@ def test_what_is_typed_shows_everywhere_before_it_is_a_row(
     tab = open_tab(board, AT_FIRST)
     settled(tab)
     instances = tab.get_by_role("region", name="Instances", exact=True)
-    pictures = [layer(tab, "head.fc1").locator(".projection-plot canvas").first, instances.locator("canvas").first]
+    pictures = [layer(tab, "head.relu").locator(".projection-plot canvas").first, instances.locator("canvas").first]
     before = [pixels(canvas) for canvas in pictures]
 
     # Letter by letter: nothing is sent before something is complete.
@@ -39,14 +39,14 @@ def test_what_is_typed_shows_everywhere_before_it_is_a_row(
     expect(instances.get_by_role("region", name=f"Typed: {count} instances")).to_be_visible()
     for canvas, was in zip(pictures, before, strict=True):
         assert (np.asarray(pixels(canvas)) != was).any(), "the rest dims"
-    expect(layer(tab, "head.fc1").get_by_role("grid")).to_have_attribute("aria-rowcount", "10")
+    expect(layer(tab, "head.relu").get_by_role("grid")).to_have_attribute("aria-rowcount", "10")
     tab.get_by_role("radio", name="Table").click()
     expect(tab.get_by_role("grid", name="Instances")).to_have_attribute("aria-rowcount", str(count))
 
     # As a row it is no longer a filter.
     tab.get_by_role("button", name="Add as row").first.click()
     expect(box).to_have_value("")
-    expect(layer(tab, "head.fc1").get_by_role("grid")).to_have_attribute("aria-rowcount", "11")
+    expect(layer(tab, "head.relu").get_by_role("grid")).to_have_attribute("aria-rowcount", "11")
     expect(tab.get_by_role("grid", name="Instances")).to_have_attribute("aria-rowcount", "899")
 
 
@@ -58,7 +58,7 @@ def test_what_matches_nothing_cannot_become_a_row_and_says_why(board: str, open_
     expect(tab.get_by_text("0 of 899: no row without instances")).to_be_visible()
     expect(tab.get_by_role("button", name="Add as row")).to_be_disabled()
     box.press("Enter")
-    expect(layer(tab, "head.fc1").get_by_role("grid")).to_have_attribute("aria-rowcount", "10")
+    expect(layer(tab, "head.relu").get_by_role("grid")).to_have_attribute("aria-rowcount", "10")
     tab.get_by_role("button", name="Clear the expression").click()
     expect(box).to_have_value("")
 
@@ -110,16 +110,16 @@ def test_words_are_offered_as_a_search_of_the_texts(tmp_path: Path, open_tab: Op
 
 
 def test_wrong_has_a_mark_of_its_own_in_the_projection(board: str, open_tab: OpenTab) -> None:
-    tab = open_tab(board, AT_FIRST + link(**{"panel:head.fc1": {"c": "correct"}}))
+    tab = open_tab(board, AT_FIRST + link(**{"panel:head.relu": {"c": "correct"}}))
     settled(tab)
-    plot = layer(tab, "head.fc1").locator(".projection-plot")
+    plot = layer(tab, "head.relu").locator(".projection-plot")
     points, marks = (pixels(plot.locator("canvas").nth(number))[..., :3].astype(int) for number in (0, 1))
     # No point has the blue of "more active": where a pixel is coloured at all, it is grey.
     assert (points.max(axis=2) - points.min(axis=2)).max() < 24
     # Crosses in the colour of the text.
     ink = (np.abs(marks - [0x21, 0x21, 0x21]).max(axis=2) < 12).sum()
     assert ink > 200
-    expect(layer(tab, "head.fc1").locator(".projection-cross")).to_have_count(1)
+    expect(layer(tab, "head.relu").locator(".projection-cross")).to_have_count(1)
 
 
 def test_type_is_readable_and_buttons_are_large_enough(board: str, open_tab: OpenTab, page: Page) -> None:
