@@ -80,7 +80,7 @@ def test_colours_legend_and_hover(board: str, open_tab: OpenTab, runs: Path) -> 
     assert (pixels(points) != whole).any(-1).sum() > 1000
     # An entry does the same for everybody else.
     legend(tab).nth(5).hover()
-    expect(layer(tab, "head.fc1").locator(".matrix-row.lit")).to_contain_text("5")
+    expect(layer(tab, "head.relu").locator(".matrix-row.lit")).to_contain_text("5")
 
     # By everything else there is.
     for by, entries in (("prediction", digits), ("correctness", ["right", "wrong"]), ("rows", digits)):
@@ -93,7 +93,7 @@ def test_colours_legend_and_hover(board: str, open_tab: OpenTab, runs: Path) -> 
     best = max(open_run(runs / FIRST).snapshot(60).instances["score"].to_pylist())
     assert float(scale.inner_text().split()[-1]) >= best
     # A neuron that was chosen anywhere, in any panel.
-    grid = layer(tab, "head.fc1").get_by_role("grid")
+    grid = layer(tab, "head.relu").get_by_role("grid")
     grid.focus()
     grid.press("Control+Home")
     grid.press("ArrowRight")
@@ -128,7 +128,7 @@ def test_hover_pin_zoom_and_lasso(board: str, open_tab: OpenTab, page: Page, run
     name = f"#{said[1]}"
     expect(tab.get_by_role("button", name=re.compile(f"Remove {name}"))).to_be_visible()
     page.mouse.move(2, 2)
-    for panel in ("head.fc1", "head.fc2"):
+    for panel in ("head.relu", "head.fc2"):
         assert name in words(plot(tab, panel))
         ring = pixels(plot(tab, panel).locator("canvas").nth(1))
         accent = (ring == np.array([0xB8, 0x43, 0x00, 255], np.uint8)).all(-1)
