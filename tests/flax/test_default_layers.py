@@ -36,7 +36,7 @@ def test_functions_after_layers(tmp_path: Path) -> None:
     assert recorded(tmp_path, model, x) == ["/relu", "/tanh", "head"]
     model.eval()
     snapshot = open_run(tmp_path).latest
-    expected = np.asarray(nnx.relu(model.norm(model.conv(x))).mean((1, 2)))
+    expected = np.asarray(nnx.relu(model.norm(model.conv(jnp.asarray(x)))).mean((1, 2)))
     np.testing.assert_allclose(
         snapshot.activations("/relu"), expected[np.asarray(snapshot.instances["id"])], rtol=2e-3, atol=1e-3
     )

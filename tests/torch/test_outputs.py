@@ -128,7 +128,7 @@ class Tagger(nn.Module):
         self.embedding, self.head, self.order = nn.Embedding(11, width), nn.Linear(width, 4), order
 
     def scores(self, ids: torch.Tensor) -> torch.Tensor:
-        return self.head(torch.tanh(self.embedding(ids)))  # type: ignore[no-any-return]
+        return self.head(torch.tanh(self.embedding(ids)))
 
     def forward(self, ids: torch.Tensor) -> Any:
         states = torch.tanh(self.embedding(ids))
@@ -192,9 +192,9 @@ def test_the_user_says_which_it_is(
             for inputs, labels in batches(x, y):
                 model(inputs)
                 watch.batch(labels=labels)
-        snapshot = open_run(tmp_path).latest
     else:
-        snapshot = logged(tmp_path, model, batches(x, y), output=output)
+        logged(tmp_path, model, batches(x, y), output=output)
+    snapshot = open_run(tmp_path).latest
     with torch.no_grad():
         left, right = model(x)
     score = left - right if index is None else (left, right)[index]

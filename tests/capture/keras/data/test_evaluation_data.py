@@ -98,6 +98,7 @@ def test_outputs_have_key_paths():
 
 def test_an_output_may_have_no_labels():
     data = evaluation_data(X, [None, Y], 4, 1)
+    assert data.labels is not None
     assert data.labels[0] is None
     (batch,) = data
     assert batch.labels[0] is None
