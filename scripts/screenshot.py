@@ -19,7 +19,7 @@ from tests.chromium import launch  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 RUN = "digits-cnn"
-LAYERS = ["block2.relu", "head.fc1"]
+LAYERS = ["block2", "head.relu"]
 #: What the picture explains: an image of this class, and the class that the network takes it for.
 LABEL = 8
 
