@@ -216,7 +216,8 @@ class ScoreOutput:
         if not fits[winner].exact and any(each.is_number and flow.feeds(winner.path, each.path) for each in others):
             self._tied = True  # features whose width is enough for the labels, and the number that is made of them
             return
-        if fitting.are_classes and not fits[winner].exact and winner.shape[1:] in flow.input_shapes:
+        is_named = "logits" in winner.path.lower() or "scores" in winner.path.lower()
+        if fitting.are_classes and not (is_named or fits[winner].exact) and winner.shape[1:] in flow.input_shapes:
             return  # an input as a model has rebuilt it, with enough numbers to be scores
         self.path = winner.path
         self._is_by_width = winner.name != "logits"

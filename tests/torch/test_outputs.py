@@ -241,6 +241,23 @@ def test_an_input_rebuilt_is_no_score_of_classes(tmp_path: Path, x: torch.Tensor
     np.testing.assert_allclose(by_id(rebuilt, "loss"), error, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["logits", "scores"])
+def test_as_many_scores_as_the_input_has_numbers(tmp_path: Path, x: torch.Tensor, y: torch.Tensor, name: str) -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = nn.Linear(6, 8), nn.Linear(8, 6)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            states = torch.tanh(self.body(x))
+            return {"states": states, name: self.head(states)}
+
+    model = Named()
+    snapshot = logged(tmp_path, model, batches(x, y))
+    with torch.no_grad():
+        np.testing.assert_array_equal(by_id(snapshot, "prediction"), model(x)[name].argmax(1))
+
+
 class Wide(nn.Module):
     """(3 numbers, scores of 6 classes)."""
 

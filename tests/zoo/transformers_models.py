@@ -42,7 +42,7 @@ def specimen(name: str, sizes: Sizes, instances: int, length: int, *, padded: bo
     classifies = name.endswith(
         ("SequenceClassification", "ImageClassification", "AudioClassification", "VideoClassification")
     )
-    labels = (-1 - torch.arange(instances)) % sizes.labels if classifies else None
+    labels = torch.arange(instances) % sizes.labels if classifies else None
     return Specimen(model, inputs, labels, lost=lost(kind.model_type))
 
 

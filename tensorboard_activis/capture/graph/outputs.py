@@ -14,14 +14,15 @@ class OutputFlow:
         graph: of the model; None if the outputs are not those of its graph, of which then nothing is known.
 
     Attributes:
-        input_shapes: of the model's inputs, without their axis of instances.
+        input_shapes: of the model's inputs of real numbers, without their axis of instances.
     """
 
     def __init__(self, graph: Graph | None) -> None:
         graph = graph or Graph("", "", (), ())
         self._keys = {node.key for node in graph.nodes if node.kind == "output" and node.key.startswith(_OUTPUT)}
-        inputs = [node.outputs[0].sizes for node in graph.nodes if node.kind == "input" and node.outputs]
-        self.input_shapes = {tuple(size for size in sizes if size != -1) for sizes in inputs}
+        inputs = [node.outputs[0] for node in graph.nodes if node.kind == "input" and node.outputs]
+        numbers = [shape.sizes for shape in inputs if "float" in shape.dtype]
+        self.input_shapes = {tuple(size for size in sizes if size != -1) for sizes in numbers}
         self._sources: dict[str, set[str]] = defaultdict(set)
         self._axes: dict[str, int] = {}
         for edge in graph.edges:
