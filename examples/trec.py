@@ -96,6 +96,7 @@ def main() -> None:
         model,
         evaluation,
         class_names=CLASSES,
+        layers=["convs.*", "hidden", "head"],
         subsets=SUBSETS,
         sample=None,
         unpack=lambda batch: (batch[0], batch[1]),

@@ -11,7 +11,7 @@ from scripts.gallery_runs import states, write
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import go, link
-from tests.browser.test_tour import AT_FIRST, layer, node, row, settled
+from tests.browser.test_tour import AT_FIRST, layer, pick, row, settled
 from tests.records import small_data, write_run
 
 AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -33,8 +33,8 @@ def objections(page: Page) -> list[str]:
 
 
 def neuron(tab: FrameLocator) -> None:
-    node(tab, "^relu ReLU 48").click()
-    grid = layer(tab, "block2.relu").get_by_role("grid")
+    pick(tab, "block2")
+    grid = layer(tab, "block2").get_by_role("grid")
     grid.focus()
     for key in ("Control+Home", "ArrowRight", "Enter"):
         grid.press(key)

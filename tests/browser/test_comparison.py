@@ -131,12 +131,12 @@ def test_a_part_of_what_was_seen_says_so(uneven: tuple[Path, str], open_tab: Ope
 
 def test_two_runs_and_two_steps_beside_each_other(board: str, open_tab: OpenTab, page: Page, runs: Path) -> None:
     here, there, before = (
-        open_run(runs / name).snapshot(step).summary("block2.relu")
+        open_run(runs / name).snapshot(step).summary("block2")
         for name, step in ((FIRST, 60), (SECOND, 60), (FIRST, 20))
     )
     tab = open_tab(board, state(layers=LAYERS, compare=[SECOND, None], sort={"by": "row", "a": "s:8"}))
     settled(tab)
-    panel = layer(tab, "block2.relu")
+    panel = layer(tab, "block2")
     own = here.mean[here.subsets.index("8")].astype(float)
     order = np.argsort(-own, kind="stable")
     best = int(order[0])

@@ -16,7 +16,7 @@ from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, go, link
 from tests.browser.test_tour import FIRST, layer, settled
 
-LAYER = "block2.relu"
+LAYER = "block2"
 NEURON = 7
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, Request, expect
 from tensorboard_activis import open_run
 from tests.browser.conftest import OpenTab
 from tests.browser.links import drawer, link
-from tests.browser.test_tour import AT_FIRST, FIRST, layer, node, settled
+from tests.browser.test_tour import AT_FIRST, FIRST, layer, pick, settled
 
 #: Words and buttons of the bars that lie on each other, as "this over that".
 OVERLAPS = """body => {
@@ -44,7 +44,7 @@ def top(part: Locator) -> float:
 
 
 def test_panes_resize_collapse_and_remember(board: str, open_tab: OpenTab, page: Page) -> None:
-    tab = open_tab(board, link(run=FIRST, layers=["stem.relu", "block1.relu", "block2.relu", "head.fc1", "head.fc2"]))
+    tab = open_tab(board, link(run=FIRST, layers=["stem", "block1", "block2", "head.relu", "head.fc2"]))
     graph, instances = (tab.get_by_role("region", name=name, exact=True) for name in ("Model graph", "Instances"))
     expect(layer(tab, "head.fc2").get_by_role("grid")).to_be_visible()
     before = width(graph), width(instances)
@@ -75,7 +75,7 @@ def test_panes_resize_collapse_and_remember(board: str, open_tab: OpenTab, page:
     drawer(tab).get_by_role("button", name="Open the drawer").click()
 
     # From 1,024 px to 4K nothing lies on anything else; C goes first, then the projection goes under its matrix.
-    plot, grid = (layer(tab, "stem.relu").get_by_role(role).first for role in ("application", "grid"))
+    plot, grid = (layer(tab, "stem").get_by_role(role).first for role in ("application", "grid"))
     for wide, high in ((3840, 2160), (1280, 800), (1270, 800), (1024, 768)):
         page.set_viewport_size({"width": wide, "height": high})
         page.wait_for_timeout(300)
@@ -111,11 +111,11 @@ def test_nothing_is_fetched_twice(board: str, open_tab: OpenTab, page: Page) -> 
         expect(tab.get_by_text(re.compile(f"{step} of 60"))).to_be_visible()
         expect(tab.get_by_role("progressbar")).to_have_count(0)
     for _ in range(2):
-        node(tab, "^relu ReLU 48").click()
-        expect(layer(tab, "block2.relu")).to_be_visible()
+        pick(tab, "block2")
+        expect(layer(tab, "block2")).to_be_visible()
         expect(tab.get_by_role("progressbar")).to_have_count(0)
-        node(tab, "^relu ReLU 48").click()
-        expect(layer(tab, "block2.relu")).to_have_count(0)
+        pick(tab, "block2")
+        expect(layer(tab, "block2")).to_have_count(0)
     for name in ("Table", "Confusion", "Classes", "Table"):
         tab.get_by_role("radio", name=name).click()
     for rule in ("strongest", "index", "strongest"):
@@ -150,14 +150,14 @@ def test_every_view_is_saved(board: str, open_tab: OpenTab, page: Page, runs: Pa
         assert size >= at_least
         assert len(content) > size[0] * size[1] / 200, "something is drawn"
 
-    check_picture(save(button("Save the matrix of head.fc1"), "PNG"), (600, 200))
+    check_picture(save(button("Save the matrix of head.relu"), "PNG"), (600, 200))
     check_picture(save(button("Save the graph"), "PNG"), (300, 600))
-    check_picture(save(button("Save the projection of head.fc1"), "PNG"), (200, 150))
+    check_picture(save(button("Save the projection of head.relu"), "PNG"), (200, 150))
     check_picture(save(button("Save the instances"), "PNG"), (600, 800))
     check_picture(save(button("Save the detail"), "PNG"), (1000, 300))
 
     for path, word in (
-        (save(button("Save the matrix of head.fc1"), "SVG"), "neuron"),
+        (save(button("Save the matrix of head.relu"), "SVG"), "neuron"),
         (save(button("Save the graph"), "SVG"), "fc1"),
     ):
         drawn = ET.parse(path).getroot()
@@ -167,9 +167,9 @@ def test_every_view_is_saved(board: str, open_tab: OpenTab, page: Page, runs: Pa
 
     # Numbers, as they are in the files.
     snapshot = open_run(runs / FIRST).snapshot(60)
-    summary = snapshot.summary("head.fc1")
+    summary = snapshot.summary("head.relu")
     head, *lines = list(
-        csv.reader(save(button("Save the matrix of head.fc1"), "CSV").read_text(encoding="utf-8").splitlines())
+        csv.reader(save(button("Save the matrix of head.relu"), "CSV").read_text(encoding="utf-8").splitlines())
     )
     assert head == ["neuron", *[f"{digit} mean" for digit in range(10)]]
     classes = [summary.subsets.index(str(digit)) for digit in range(10)]
@@ -179,11 +179,11 @@ def test_every_view_is_saved(board: str, open_tab: OpenTab, page: Page, runs: Pa
     ids = [str(one) for one in snapshot.instances["id"].to_pylist()]
     assert [line["id"] for line in table] == ids
     places = list(
-        csv.DictReader(save(button("Save the projection of head.fc1"), "CSV").read_text(encoding="utf-8").splitlines())
+        csv.DictReader(save(button("Save the projection of head.relu"), "CSV").read_text(encoding="utf-8").splitlines())
     )
     assert [line["id"] for line in places] == ids
     assert [line["label"] for line in places] == [str(one) for one in snapshot.instances["label"].to_pylist()]
-    centred = snapshot.activations("head.fc1").astype(float)
+    centred = snapshot.activations("head.relu").astype(float)
     centred -= centred.mean(axis=0)
     axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
     found = np.array([[line["x"], line["y"]] for line in places], float)

@@ -17,7 +17,7 @@ from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 
-LAYERS = ("block2.relu", "head.fc2")
+LAYERS = ("block2", "head.fc2")
 CLASSES = [str(digit) for digit in range(10)]
 Box = tuple[float, float, float, float]
 
@@ -78,9 +78,9 @@ def test_rows_are_added_ordered_named_and_removed(board: str, open_tab: OpenTab,
     tab = open_tab(board, state(layers=LAYERS))
     settled(tab)
     panels = [layer(tab, name) for name in LAYERS]
-    about = panels[0].get_by_role("group", name=re.compile("^ReLU, 48 neurons, spatial mean, all 899 kept"))
+    about = panels[0].get_by_role("group", name=re.compile("^ConvBlock, 48 neurons, spatial mean, all 899 kept"))
     about.focus()
-    expect(tab.get_by_role("tooltip")).to_contain_text("ReLU · 48 neurons · spatial mean · all 899 kept")
+    expect(tab.get_by_role("tooltip")).to_contain_text("ConvBlock · 48 neurons · spatial mean · all 899 kept")
     bar = tab.locator(".rows-bar")
     expect(bar).to_contain_text("label 10 classes")
     summary = snapshot.summary("head.fc2")
@@ -158,14 +158,14 @@ def test_order_statistic_scale_and_tooltip(
     board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_path: Path
 ) -> None:
     snapshot = open_run(runs / FIRST).snapshot(60)
-    summary = snapshot.summary("block2.relu")
-    active = float((snapshot.activations("block2.relu")[snapshot.where("label == 0"), 0] > 0).mean())
+    summary = snapshot.summary("block2")
+    active = float((snapshot.activations("block2")[snapshot.where("label == 0"), 0] > 0).mean())
     rows = [summary.subsets.index(name) for name in CLASSES]
     mean, std, largest = (values[rows].astype(float) for values in (summary.mean, summary.std, summary.max))
     count = np.broadcast_to(summary.count, summary.mean.shape)[rows].astype(float)
     tab = open_tab(board, state(layers=LAYERS))
     settled(tab)
-    panel = layer(tab, "block2.relu")
+    panel = layer(tab, "block2")
 
     # A and B: a click, then one with shift; letters on both rows of every panel, effect sizes over the columns, largest first.
     row(panel, "8").click()
@@ -247,10 +247,10 @@ def test_order_statistic_scale_and_tooltip(
 
     # The numbers as CSV, the matrix as picture and as shapes.
     for option, name in (("CSV", "csv"), ("PNG", "png"), ("SVG", "svg")):
-        tab.get_by_role("button", name="Save the matrix of block2.relu").click()
+        tab.get_by_role("button", name="Save the matrix of block2").click()
         with page.expect_download() as saved:
             tab.get_by_role("option", name=option).click()
-        assert saved.value.suggested_filename == f"block2.relu-step-60.{name}"
+        assert saved.value.suggested_filename == f"block2-step-60.{name}"
         saved.value.save_as(tmp_path / name)
     with (tmp_path / "csv").open() as file:
         lines = list(csv.reader(file))
@@ -323,7 +323,10 @@ def test_a_large_matrix_is_drawn_from_bytes_and_told_in_numbers(tmp_path: Path, 
         assert len(lines) == neurons + 1
         assert int(lines[1][0]) == neuron
         found = np.array(lines[1:], float)
-        np.testing.assert_allclose(found[:, 2:], means.T[found[:, 0].astype(int)], rtol=1e-5, atol=1e-7)
+        order = found[:, 0].astype(int)
+        # The means of so many classes are stored to 1/4,094 of their range.
+        step = np.ptp(means, axis=0)[order, None] / 4094
+        assert (np.abs(found[:, 2:] - means.T[order]) <= 1.001 * step).all()
 
 
 def short(value: float) -> str:

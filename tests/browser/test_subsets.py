@@ -45,7 +45,7 @@ def test_edited_combined_and_in_the_link(board: str, open_tab: OpenTab, page: Pa
     both = int(snapshot.where("score < 0.4 and label == 8").sum())
     expect(editor.get_by_text(f"{both} of 899")).to_be_visible()
     editor.get_by_role("button", name="Change").click()
-    for name in ("head.fc1", "head.fc2"):
+    for name in ("head.relu", "head.fc2"):
         expect(layer(tab, name).get_by_role("rowheader", name=f"unsure eights, n {both}")).to_be_visible()
 
     # The rest of it.
@@ -70,7 +70,8 @@ def test_edited_combined_and_in_the_link(board: str, open_tab: OpenTab, page: Pa
 
 def test_from_a_brushed_distribution(board: str, open_tab: OpenTab, page: Page, runs: Path) -> None:
     tab = open_tab(
-        board, AT_FIRST + "&p.activis.selection=%7B%22kind%22:%22neuron%22,%22layer%22:%22head.fc1%22,%22neuron%22:3%7D"
+        board,
+        AT_FIRST + "&p.activis.selection=%7B%22kind%22:%22neuron%22,%22layer%22:%22head.relu%22,%22neuron%22:3%7D",
     )
     settled(tab)
     plot = tab.locator(".detail-brushed")
@@ -88,9 +89,9 @@ def test_from_a_brushed_distribution(board: str, open_tab: OpenTab, page: Page, 
     header.click(button="right")
     tab.get_by_role("option", name="Edit or combine").click()
     expression = tab.get_by_role("dialog").get_by_role("textbox", name="Condition").input_value()
-    ends = re.fullmatch(r'(\S+) <= neuron\("head\.fc1", 3\) < (\S+)', expression)
+    ends = re.fullmatch(r'(\S+) <= neuron\("head\.relu", 3\) < (\S+)', expression)
     assert ends, expression
-    values = open_run(runs / FIRST).snapshot(60).activations("head.fc1")[:, 3].astype(np.float64)
+    values = open_run(runs / FIRST).snapshot(60).activations("head.relu")[:, 3].astype(np.float64)
     inside = int(((values >= float(ends[1])) & (values < float(ends[2]))).sum())
     assert inside > 0
     expect(header).to_have_accessible_name(re.compile(rf", n {inside}$"))
