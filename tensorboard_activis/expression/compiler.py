@@ -16,6 +16,7 @@ from tensorboard_activis.expression.values import (
     UNKNOWN,
     Value,
     balanced,
+    constant,
     is_number,
     nan_is_null,
     shortened,
@@ -176,10 +177,10 @@ class Compiler(Context):
             and other.column in _CLASS_COLUMNS
             and sign in ("==", "!=")
         ):
-            return Value("text", pc.scalar(str(literal)), value.node, literal=str(literal))
+            return Value("text", constant(str(literal)), value.node, literal=str(literal))
         if other.single:  # 0.9 in float32 is more than 0.9
             rounded = _FLOAT32.unpack(_FLOAT32.pack(literal))[0] if abs(literal) < _LARGEST_FLOAT32 else literal
-            return Value("number", pc.scalar(rounded), value.node, literal=rounded)
+            return Value("number", constant(rounded), value.node, literal=rounded)
         return value
 
     def _time(self, text: str, node: ast.expr) -> Value:
@@ -224,7 +225,7 @@ class Compiler(Context):
                 )
         literals = [item.literal for item in items]
         if value.kind == "any":
-            return Value("boolean", pc.scalar(False), node)
+            return Value("boolean", constant(False), node)
         expression = value.expression
         if value.kind == "number" and all(item.integer for item in items) and value.integer:
             expression, values = expression.cast(pa.int64()), pa.array(literals, pa.int64())

@@ -14,6 +14,7 @@ from tensorboard_activis.expression.values import (
     Value,
     characters,
     column_value,
+    constant,
     shortened,
     similar_names,
     sorted_names,
@@ -105,14 +106,14 @@ class Context(ABC):
     def scalar(self, value: bool | int | float | str, node: ast.expr) -> Value:
         """The value of a bool, number or string. Raises ExpressionError."""
         if isinstance(value, bool):
-            return Value("boolean", pc.scalar(value), node, literal=value)
+            return Value("boolean", constant(value), node, literal=value)
         if isinstance(value, str):
             if any("\ud800" <= character <= "\udfff" for character in value):
                 self.fail(node, "this text holds half of a surrogate pair, which no text in a table can hold")
-            return Value("text", pc.scalar(value), node, literal=value)
+            return Value("text", constant(value), node, literal=value)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             self.fail(node, "this number is too large: whole numbers have 64 bits")
-        return Value("number", pc.scalar(value), node, literal=value, integer=isinstance(value, int))
+        return Value("number", constant(value), node, literal=value, integer=isinstance(value, int))
 
     # Messages
 

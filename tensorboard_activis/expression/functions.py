@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from tensorboard_activis.expression.context import Context
 from tensorboard_activis.expression.patterns import pattern_size
-from tensorboard_activis.expression.values import Value, nan_is_null
+from tensorboard_activis.expression.values import Value, constant, nan_is_null
 
 Function: TypeAlias = Callable[[Context, ast.expr, Sequence[ast.expr], int], Value]
 
@@ -66,7 +66,7 @@ def sampled_share(context: Context, node: ast.expr, arguments: Sequence[ast.expr
     if context.types is not None and "id" not in context.types:
         context.fail(node, "sampled needs the column id, and there is none")
     context.sampled = True
-    return Value("boolean", pc.field("u") < pc.scalar(float(share)), node)
+    return Value("boolean", pc.field("u") < constant(float(share)), node)
 
 
 def neuron(context: Context, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:

@@ -19,6 +19,7 @@ _LISTED, _SHOWN = 20, 60
 
 UNKNOWN = pc.scalar(pa.scalar(None, pa.bool_()))
 MISSING = pc.scalar(pa.scalar(None, pa.float64()))
+_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,15 @@ class Value:
     integer: bool = False
     column: str | None = None
     single: bool = False
+
+
+def constant(value: bool | int | float | str) -> pc.Expression:
+    """The expression of a value.
+
+    Its type is given, for where it is not, pyarrow looks for pandas each time, and where that is not installed this takes longer
+    than everything else.
+    """
+    return pc.scalar(pa.scalar(value, _TYPES[type(value)]))
 
 
 def column_value(name: str, kind: pa.DataType, field: pc.Expression, node: ast.expr) -> Value:
