@@ -108,7 +108,10 @@ def _classes(snapshot: SnapshotReader) -> tuple[list[str], np.ndarray]:
     if labels is None or not is_classes(labels):
         return [], np.full(size, -1)
     labels = np.asarray(labels[:size], np.int64)
-    return [class_name(snapshot, index) or "" for index in range(labels.max(initial=-1) + 1)], labels
+    groups = np.full(size, -1)
+    known = labels >= 0
+    classes, groups[known] = np.unique(labels[known], return_inverse=True)
+    return [class_name(snapshot, index) or "" for index in classes.tolist()], groups
 
 
 def _rows(snapshot: SnapshotReader, rows: Sequence[Row]) -> tuple[list[str], np.ndarray]:
