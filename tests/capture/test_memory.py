@@ -16,7 +16,7 @@ from tensorboard_activis.read.run import open_run
 from tests.processes import run_threads
 from tests.records import small_graph
 
-NEURONS, BATCH, SAMPLE = 3_000, 64, 2_000
+NEURONS, BATCH, SAMPLE = 3_000, 64, 6_000
 LAYERS = [
     schema.LayerInfo(name, NEURONS, "none", 0, schema.Shape((-1, NEURONS)))
     for name in ("stem/relu", "head", "stem.conv")
