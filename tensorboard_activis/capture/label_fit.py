@@ -28,6 +28,11 @@ class Candidate:
         return self.path.rpartition("[")[2].rstrip("]").lower()
 
     @property
+    def is_named_score(self) -> bool:
+        """Whether its key path says that it is a score."""
+        return "logits" in self.path.lower() or "scores" in self.path.lower()
+
+    @property
     def is_number(self) -> bool:
         """Whether it has one number per instance."""
         return len(self.shape) == 1 or self.shape[1:] == (1,)

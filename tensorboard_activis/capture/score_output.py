@@ -200,7 +200,7 @@ class ScoreOutput:
 
         rules: list[tuple[str, Callable[[Candidate], bool]]] = [
             ("by its name", lambda each: each.name in ("logits", "scores")),
-            ("by its name", lambda each: "logits" in each.path.lower() or "scores" in each.path.lower()),
+            ("by its name", lambda each: each.is_named_score),
             ("by the names of the others", lambda each: REPRESENTATION.search(each.path.lower()) is None),
             ("which is computed from the others that fit", lambda each: not is_superseded(each)),
             ("which has just as many scores as the labels need", lambda each: fits[each].exact),
@@ -216,8 +216,8 @@ class ScoreOutput:
         if not fits[winner].exact and any(each.is_number and flow.feeds(winner.path, each.path) for each in others):
             self._tied = True  # features whose width is enough for the labels, and the number that is made of them
             return
-        is_named = "logits" in winner.path.lower() or "scores" in winner.path.lower()
-        if fitting.are_classes and not (is_named or fits[winner].exact) and winner.shape[1:] in flow.input_shapes:
+        is_sure = winner.is_named_score or fits[winner].exact
+        if fitting.are_classes and not is_sure and winner.shape[1:] in flow.input_shapes:
             return  # an input as a model has rebuilt it, with enough numbers to be scores
         self.path = winner.path
         self._is_by_width = winner.name != "logits"
