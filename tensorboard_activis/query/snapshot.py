@@ -11,6 +11,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.instances import column_statistics, content, export, groups
 from tensorboard_activis.query.instances.classes import index_of_id
+from tensorboard_activis.query.instances.shared import shared_instances
 from tensorboard_activis.query.instances.table import Page
 from tensorboard_activis.query.matrix import matrix as matrices
 from tensorboard_activis.query.matrix.matrix import Matrix
@@ -147,7 +148,7 @@ class Snapshot(SnapshotReader):
             raise QueryError(f"method must be pca or tsne; got {method!r:.40}.")
         if like is None:
             return projected
-        return alignment.align(projected, like.projection(layer, method).xy, *alignment.shared_instances(self, like))
+        return alignment.align(projected, like.projection(layer, method).xy, *shared_instances(self, like))
 
     def table(
         self,

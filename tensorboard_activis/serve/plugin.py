@@ -8,6 +8,7 @@ from tensorboard.plugins import base_plugin
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.query.instances import content, export
+from tensorboard_activis.query.instances.shared import shared_instances
 from tensorboard_activis.query.projection import alignment
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -98,7 +99,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             if layer in other_steps[-1].layers:
                 target = self._projections.available_layout(other_steps, layer, method)
                 with self._slots:
-                    layout = alignment.align(layout, target, *alignment.shared_instances(steps[-1], other_steps[-1]))
+                    layout = alignment.align(layout, target, *shared_instances(steps[-1], other_steps[-1]))
         return layout
 
     def _steps(self, scope: RequestScope, run: str, step: int) -> list[SnapshotReader]:

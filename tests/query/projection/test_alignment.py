@@ -1,13 +1,9 @@
 """Layouts turned onto each other: against a rotation that is known, and scipy."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tensorboard_activis.query.projection.alignment import procrustes, shared_instances, turned_shares
-from tensorboard_activis.read.run import open_run
-from tests.records import small_data, write_run
+from tensorboard_activis.query.projection.alignment import procrustes, turned_shares
 
 linalg = pytest.importorskip("scipy.linalg")  # comes with scikit-learn
 
@@ -46,17 +42,6 @@ def test_too_little_in_common_turns_nothing() -> None:
     np.testing.assert_allclose(found[:5], xy[:5] - xy[:5].mean(axis=0), atol=1e-5)
     assert np.isnan(found[5:]).all()
     assert np.isnan(procrustes(np.full_like(xy, np.nan), xy, np.arange(19), np.arange(19))).all()
-
-
-def test_instances_are_shared_by_id(tmp_path: Path) -> None:
-    write_run(tmp_path / "one", small_data(), sample=11)
-    write_run(tmp_path / "two", small_data(), sample=7)
-    one, two = (open_run(tmp_path / name).latest for name in ("one", "two"))
-    rows, others = shared_instances(one, two)
-    assert len(rows) == 7
-    ids = [each.instances.column("id").to_numpy() for each in (one, two)]
-    assert ids[0][rows].tolist() == ids[1][others].tolist()
-    assert shared_instances(one, one)[0].tolist() == list(range(11))
 
 
 def test_the_variance_goes_with_the_axes() -> None:
