@@ -11,8 +11,10 @@ import { typedName } from "../../layout/names";
 import { layers } from "../../state/data";
 import { openLayers } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
+import { type Rung, rungs } from "../../state/rungs";
 import { boxKey, choose, focusedNode, isOpenGroup, searchHits, selectedNode, showMore, toggleOpen } from "./graphState";
 import { hideTip, showTip } from "./graphTip";
+import { RungView, rungWidth } from "./RungView";
 import { Joined, StripView } from "./StripView";
 
 let waiting: ReturnType<typeof setTimeout> | undefined;
@@ -43,6 +45,7 @@ export function NodeView({
       : Number(selectedNode.value === key),
   );
   const isFocused = useComputed(() => focusedNode.value === key);
+  const rung = useComputed(() => (form === "more" ? undefined : rungOf(item, rungs.value)));
   const marked = item.recorded && form !== "more" && open.value;
   const holding = form === "closed" && holds.value;
   const group = form === "open" || form === "closed";
@@ -66,9 +69,9 @@ export function NodeView({
       {form === "more" ? (
         <More box={box} />
       ) : group ? (
-        <Module box={box} item={item} marked={marked} />
+        <Module box={box} item={item} marked={marked} rung={rung.value} />
       ) : (
-        <Layer box={box} item={item} marked={marked} />
+        <Layer box={box} item={item} marked={marked} rung={rung.value} />
       )}
       <rect
         class="graph-focus"
@@ -97,7 +100,7 @@ export function NodeView({
       role="treeitem"
       id={`graph-${key}`}
       data-key={key}
-      aria-description={spoken(box, item, marked || holding)}
+      aria-description={spoken(box, item, marked || holding, rung.value)}
       aria-level={box.level + 1}
       aria-setsize={siblings}
       aria-posinset={place + 1}
@@ -118,8 +121,17 @@ export function NodeView({
   );
 }
 
+/** Its own figure; closed modules have that of their last layer, and are bold if the bold layer is in them. */
+export function rungOf(item: TreeNode, known: ReadonlyMap<string, Rung>): Rung | undefined {
+  if (known.size === 0 || item.inside === 0) return undefined;
+  if (!isGroup(item) || isOpenGroup(item)) return known.get(item.key);
+  const names = recordedIn(item);
+  const last = known.get(names.at(-1) ?? "");
+  return last && { ...last, bold: names.some((name) => known.get(name)?.bold) };
+}
+
 /** The accessible name: name, type and what is shown graphically. */
-function spoken(box: Box, item: TreeNode, marked: boolean): string {
+function spoken(box: Box, item: TreeNode, marked: boolean, rung: Rung | undefined): string {
   if (box.form === "more") return `${integer(box.hidden)} hidden in ${item.name}`;
   const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
   const parts = [
@@ -129,6 +141,7 @@ function spoken(box: Box, item: TreeNode, marked: boolean): string {
   if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
   else if (item.inside > 0) parts.push(`${item.inside} recorded inside`, ...(marked ? ["panel open"] : []));
   if (item.node?.branch) parts.push("not in every forward pass");
+  if (rung) parts.push(rung.label);
   return parts.filter((part, i) => part && (i === 0 || part !== item.name)).join(", ");
 }
 
@@ -181,7 +194,14 @@ function Dot({ x, y, marked }: { x: number; y: number; marked: boolean }): JSX.E
   return <circle cx={x} cy={y} r={RADIUS_RECORDED} fill={marked ? tokens.value.accentFill : tokens.value.text2} />;
 }
 
-function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolean }): JSX.Element {
+interface Words {
+  box: Box;
+  item: TreeNode;
+  marked: boolean;
+  rung: Rung | undefined;
+}
+
+function Layer({ box, item, marked, rung }: Words): JSX.Element {
   const { x, y, width, rail } = box;
   const colours = tokens.value;
   const middle = y + 10.5;
@@ -190,18 +210,22 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
   const title = nodeTitle(item);
   const type = title === item.name ? typeText(item) : "";
   const end = (item.kind === "input" || item.kind === "output") && item.depth === 0;
-  const neurons = item.recorded ? integer(layers.value.get(item.key)?.neurons) : "";
-  const numberWidth = neurons ? widthOf(neurons, 12) + 8 : 0;
+  const room = right - left - rungWidth(rung, right - left);
   const weight = item.recorded ? 500 : 400;
-  const name = cutInside(title, right - left - numberWidth, 12, weight);
+  const name = cutInside(title, room, 12, weight);
   const nameEnd = left + widthOf(name, 12, weight);
-  const typed = cut(type, right - numberWidth - nameEnd - 10, 12, 400, 5);
+  const free = left + room - nameEnd - 10;
+  const neurons = item.recorded ? integer(layers.value.get(item.key)?.neurons) : "";
+  const typed = typeAndNumber(type, neurons, free);
   const branch = item.node?.branch ? "1.6 1.4" : undefined;
-  const whole = name === title && typed === type;
+  const whole = name === title && typed === [type, neurons].filter(Boolean).join(" · ");
   return (
     <g
       onPointerEnter={
-        whole ? undefined : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)
+        whole
+          ? undefined
+          : (event: PointerEvent) =>
+              showTip(event.currentTarget as Element, [item.name, type, neurons].filter(Boolean).join(" · "))
       }
     >
       {item.recorded ? (
@@ -231,15 +255,7 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
           <text x={nameEnd + 10} y={middle + 4.2} font-size={12} fill={colours.text2}>
             {typed}
           </text>
-          <text
-            x={right}
-            y={middle + 4.2}
-            font-size={12}
-            text-anchor="end"
-            fill={marked ? colours.text : colours.text2}
-          >
-            {neurons}
-          </text>
+          {rung && <RungView rung={rung} right={right} middle={middle} room={right - left} />}
           <StripView name={item.key} x={left} y={y + 20} width={right - left} />
         </>
       ) : (
@@ -251,39 +267,34 @@ function Layer({ box, item, marked }: { box: Box; item: TreeNode; marked: boolea
   );
 }
 
-function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boolean }): JSX.Element {
+function Module({ box, item, marked, rung }: Words): JSX.Element {
   const { form, x, y, width, rail } = box;
   const colours = tokens.value;
   const [middle, right] = [y + 11, x + width - 8];
   const wide = form === "open";
   const left = rail + (item.recorded ? 12 : 0);
+  const title = nodeTitle(item);
+  const room = right - left - rungWidth(rung, right - left);
+  const name = cutInside(title, room, 12, 500);
+  const nameEnd = left + widthOf(name, 12, 500);
   const alone = item.recorded && (wide || item.inside === 1);
   const number = alone
     ? integer(layers.value.get(item.key)?.neurons)
     : wide || item.inside === 0
       ? ""
-      : integer(item.inside);
-  // The number alone, where branches leave little room.
-  const countText = number && !alone && right - left - widthOf(item.name, 12, 500) > 72 ? `${number} recorded` : number;
-  const countWidth = countText ? widthOf(countText, 12) + 8 : 0;
-  const title = nodeTitle(item);
-  const name = cutInside(title, right - left - countWidth, 12, 500);
-  const nameEnd = left + widthOf(name, 12, 500);
+      : `${integer(item.inside)} recorded`;
   const type = wide || title !== item.name ? "" : typeText(item);
-  // The count is never truncated.
-  const times = / × \d+$/.exec(type)?.[0] ?? "";
-  const free = right - countWidth - nameEnd - 7 - widthOf(times, 12);
-  const kind = cut(type.slice(0, type.length - times.length), free, 12, 400, 5);
-  const typed = free < 0 ? "" : kind + (kind ? times : times.trimStart());
+  const typed = typeAndNumber(type, number, left + room - nameEnd - 7);
   const arrow = wide ? `M${rail - 12} ${middle - 1.5}h6l-3 3.5z` : `M${rail - 10.5} ${middle - 3}v6l3.5-3z`;
   const inside = wide || item.inside === 0 ? [] : recordedIn(item, Math.floor((right - rail) / 4));
   const own = wide && item.recorded ? [item.key] : inside;
   return (
     <g
       onPointerEnter={
-        name === title && typed === type
+        name === title && typed === [type, number].filter(Boolean).join(" · ")
           ? undefined
-          : (event: PointerEvent) => showTip(event.currentTarget as Element, `${item.name} · ${type}`)
+          : (event: PointerEvent) =>
+              showTip(event.currentTarget as Element, [item.name, type, number].filter(Boolean).join(" · "))
       }
     >
       <g data-toggle="">
@@ -299,11 +310,7 @@ function Module({ box, item, marked }: { box: Box; item: TreeNode; marked: boole
           {typed}
         </text>
       )}
-      {countText && (
-        <text x={right} y={middle + 4.2} font-size={12} text-anchor="end" fill={marked ? colours.text : colours.text2}>
-          {countText}
-        </text>
-      )}
+      {rung && <RungView rung={rung} right={right} middle={middle} room={right - left} />}
       {own.length > 0 && <Joined names={own} x={rail} y={y + (wide ? 20 : 22)} width={right - rail} />}
     </g>
   );
@@ -324,6 +331,19 @@ function More({ box: { y, rail, hidden = 0, before } }: { box: Box }): JSX.Eleme
 
 /** The name; a number has its type with it. */
 const nodeTitle = (item: TreeNode): string => (item.kind === "fold" ? item.name : typedName(item.name, item.type));
+
+/** "Linear · 64". The type gives way first, but the number of repeated blocks in it stays. */
+function typeAndNumber(type: string, number: string, room: number): string {
+  const times = / × \d+$/.exec(type)?.[0] ?? "";
+  const within = (end: string): string => {
+    const free = room - widthOf(times + end, 12);
+    const kind = cut(type.slice(0, type.length - times.length), free, 12, 400, 5);
+    return free < 0 ? "" : kind + (kind ? times : times.trimStart());
+  };
+  const before = number && within(` · ${number}`);
+  if (before) return `${before} · ${number}`;
+  return within("") || (number && widthOf(number, 12) <= room ? number : "");
+}
 
 /** Type, with the kernel of a convolution: "Conv2d 3×3". Empty if it repeats the name. */
 export function typeText(item: TreeNode): string {
