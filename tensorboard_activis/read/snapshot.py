@@ -205,6 +205,10 @@ class SnapshotReader:
             array[~packed] = rows(field, place[positions[~packed]])
         return SummaryArrays(names, count, *arrays)
 
+    def is_packed(self, layer: str, subset: int) -> bool:
+        """Whether the statistics of the subset at this position were rounded to be stored in few bits. Raises NotFoundError."""
+        return self.layer(layer).summary.classes is not None and bool(self._places[0][subset])
+
     @cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray]:
         """Per subset whether it is of a class, and its row among those that are, or that are not: bool and int64 [subsets]."""

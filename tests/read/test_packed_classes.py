@@ -15,6 +15,7 @@ from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import QueryError, UnreadableError
 from tensorboard_activis.query.matrix.matrix import matrix
 from tensorboard_activis.query.matrix.rows import Row
+from tensorboard_activis.query.matrix.statistic import STATISTICS
 from tensorboard_activis.query.neurons.instance import class_statistics
 from tensorboard_activis.query.neurons.subset import differences
 from tensorboard_activis.read.snapshot import SnapshotReader, SummaryArrays
@@ -135,6 +136,22 @@ def test_classes_are_within_their_bounds_and_other_subsets_exact(tmp_path: Path,
     for name in ("count", "mean", "std", "min", "max"):
         np.testing.assert_array_equal(getattr(some, name), getattr(whole, name)[[CLASSES + 2, 7, 0, 3]])
     assert check_directory(tmp_path / "activis").problems == []
+
+
+def test_rows_say_whether_they_are_rounded_and_by_how_much(tmp_path: Path) -> None:
+    values = activations()
+    snapshot = log(tmp_path, values)
+    rows = [Row(subset=NAMES[4]), Row(subset="all"), Row(subset="wrong"), Row(expression="id < 100"), Row(instance=0)]
+    answer = matrix(snapshot, "fc", rows)
+    assert [row.packed for row in answer.rows] == [True, False, False, False, False]
+    # The words give the bounds that `check` holds above, and what is not of the summaries has none.
+    said = {name: entry.info.rounding for name, entry in STATISTICS.items()}
+    assert said["mean"].startswith("1/4,094 of the range")
+    assert said["max"].startswith("1/63 of the range")
+    assert said["std"].startswith("0.7%, or 1/2,048 of the largest")
+    assert [name for name, entry in STATISTICS.items() if (entry.of_summary is None) != (said[name] == "")] == []
+    few = matrix(open_run(Path(__file__).parent / "written_before_classes_were_packed").latest, "fc", rows[1:3])
+    assert [row.packed for row in few.rows] == [False, False]
 
 
 def test_several_processes_pack_what_one_does(tmp_path: Path) -> None:

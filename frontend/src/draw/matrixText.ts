@@ -39,18 +39,20 @@ export function statisticText({ unit }: Pick<StatisticInfo, "unit">, value: numb
 }
 
 /**
- * Origin of a mean: "n 82, exact" if it is computed from everything seen, else its 95 % interval and "from 1,000 of
- * 50,000". A sample that contains everything is exact too.
+ * Origin of a mean: "n 82, exact" if it is computed from everything seen, or how far off it may be if it was rounded;
+ * else its 95 % interval and "from 1,000 of 50,000". A sample that contains everything is exact too.
  */
 export function provenance(
-  { source, n, seen: outOf }: RowSource,
+  { source, n, seen: outOf, packed }: RowSource,
   deviation: number,
   sampleSize: number,
   seen: number,
-  statistic: Pick<StatisticInfo, "source">,
+  statistic: Pick<StatisticInfo, "source" | "rounding">,
 ): { error: string; origin: string } {
   if (source === "exact" && statistic.source === "sample" && sampleSize < seen)
     return { error: "", origin: "from its kept instances" };
+  if (source === "exact" && packed && statistic.source === "exact")
+    return { error: "", origin: `n ${integer(n)}, rounded: off by at most ${statistic.rounding}` };
   if (source !== "sample" || sampleSize >= seen) return { error: "", origin: `n ${integer(n)}, exact` };
   const error = (1.96 * deviation) / Math.sqrt(n);
   return {

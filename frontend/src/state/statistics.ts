@@ -22,6 +22,7 @@ export function statisticInfo(name: string): StatisticInfo {
       signed: true,
       end: null,
       description: "",
+      rounding: "",
     }
   );
 }

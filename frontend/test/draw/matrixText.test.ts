@@ -54,33 +54,46 @@ describe("layerWarnings", () => {
   });
 });
 
-const EXACT = { source: "exact" } as const;
+const EXACT = { source: "exact", rounding: "1/4,094 of the range over the classes" } as const;
+const SAMPLED = { source: "sample", rounding: "" } as const;
+const [WHOLE, PACKED] = [{ packed: false }, { packed: true }];
 
 describe("provenance", () => {
   it("is exact for declared subsets, and where everything was kept", () => {
-    expect(provenance({ source: "exact", n: 82, seen: 899 }, 1.11, 899, 899, EXACT)).toEqual({
+    expect(provenance({ source: "exact", n: 82, seen: 899, ...WHOLE }, 1.11, 899, 899, EXACT)).toEqual({
       error: "",
       origin: "n 82, exact",
     });
-    expect(provenance({ source: "sample", n: 45, seen: 899 }, 1, 899, 899, EXACT)).toEqual({
+    expect(provenance({ source: "sample", n: 45, seen: 899, ...WHOLE }, 1, 899, 899, EXACT)).toEqual({
       error: "",
       origin: "n 45, exact",
     });
   });
 
+  it("says how far off a rounded statistic may be, and that one of kept instances is not rounded", () => {
+    const row = { source: "exact", n: 30, seen: 50_000, ...PACKED } as const;
+    expect(provenance(row, 1, 1000, 50_000, EXACT)).toEqual({
+      error: "",
+      origin: "n 30, rounded: off by at most 1/4,094 of the range over the classes",
+    });
+    expect(provenance(row, 1, 50_000, 50_000, EXACT).origin).toContain("rounded");
+    expect(provenance(row, 1, 1000, 50_000, SAMPLED).origin).toBe("from its kept instances");
+    expect(provenance(row, 1, 50_000, 50_000, SAMPLED).origin).toBe("n 30, exact");
+  });
+
   it("of what the summaries do not hold is the kept instances", () => {
-    expect(provenance({ source: "exact", n: 82, seen: 50_000 }, 1, 1000, 50_000, { source: "sample" }).origin).toBe(
+    expect(provenance({ source: "exact", n: 82, seen: 50_000, ...WHOLE }, 1, 1000, 50_000, SAMPLED).origin).toBe(
       "from its kept instances",
     );
   });
 
   it("gives the 95 % interval of a sample's mean", () => {
     // 1.96 x 0.65 / sqrt(1000) = 0.0403
-    expect(provenance({ source: "sample", n: 1000, seen: 50_000 }, 0.65, 1000, 50_000, EXACT)).toEqual({
+    expect(provenance({ source: "sample", n: 1000, seen: 50_000, ...WHOLE }, 0.65, 1000, 50_000, EXACT)).toEqual({
       error: " ± 0.040",
       origin: "from 1,000 of 50,000",
     });
-    expect(provenance({ source: "sample", n: 1, seen: 50_000 }, 0, 1000, 50_000, EXACT).error).toBe("");
+    expect(provenance({ source: "sample", n: 1, seen: 50_000, ...WHOLE }, 0, 1000, 50_000, EXACT).error).toBe("");
   });
 });
 

@@ -93,7 +93,7 @@ describe("rows", () => {
     const matrix = matrixOf("head.fc1");
     const end = effect(() => void matrix.value);
     await settled(() => matrix.value.status === "ready");
-    expect(matrix.value.value?.rows.at(-1)).toEqual({ source: "sample", n: 2, seen: 899 });
+    expect(matrix.value.value?.rows.at(-1)).toEqual({ source: "sample", n: 2, seen: 899, packed: false });
     end();
   });
 });

@@ -28,11 +28,14 @@ class RowSource:
         source: "exact" (all instances seen), "sample" (kept ones) or "instance".
         n: instances that the statistics are of.
         seen: instances seen, of which the sample was kept.
+        packed: whether the statistics were stored in few bits, as those of classes are where there are more than 64;
+            `rounding` of a statistic says how far off they may be.
     """
 
     source: SourceKind
     n: int
     seen: int
+    packed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ class Matrix(MatrixRows):
     Attributes:
         statistics: those that were asked for, and `mean` and `std`, each under its own name, [rows, neurons]; NaN where a row has
             no finite value.
-        error: half of the 95 % interval of `mean`, where it is from a sample, [rows, neurons]; 0 where it is exact, NaN of a single
-            value.
+        error: half of the 95 % interval of `mean`, where it is from a sample, [rows, neurons]; 0 where it is of all instances seen,
+            NaN of a single value.
     """
 
     statistics: Mapping[str, Float32Array]
@@ -154,7 +157,7 @@ def matrix(
             counted = summary.count[place[row.subset]]
             count[index], error[index] = counted if counted.size == 1 else counted[columns], 0
             n[index] = snapshot.record.subsets[position].count
-            sources[index] = RowSource("exact", int(n[index]), seen)
+            sources[index] = RowSource("exact", int(n[index]), seen, snapshot.is_packed(layer, position))
         else:
             sources[index] = RowSource("sample", int(n[index]), seen)
     mean, std = arrays["mean"], arrays["std"]

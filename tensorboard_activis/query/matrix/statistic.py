@@ -31,6 +31,7 @@ class StatisticInfo:
         signed: whether it may lie below zero, where activations do.
         end: its largest possible value; None where there is none.
         description: how it is computed.
+        rounding: how far it may be off where `packed` of a row is true, in words; empty where it is of the kept instances.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StatisticInfo:
     signed: bool
     end: float | None
     description: str
+    rounding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ _ENTRIES = (
             signed=True,
             end=None,
             description="The arithmetic mean of the finite activations.",
+            rounding="1/4,094 of the range over the classes",
         ),
         of_moments=lambda moments: moments.mean,
         of_summary=lambda summary: summary.mean,
@@ -88,6 +91,7 @@ _ENTRIES = (
             signed=False,
             end=None,
             description="The population's standard deviation; 0 for a single instance.",
+            rounding="0.7%, or 1/2,048 of the largest over the classes",
         ),
         of_moments=lambda moments: moments.std,
         of_summary=lambda summary: summary.std,
@@ -102,6 +106,7 @@ _ENTRIES = (
             signed=True,
             end=None,
             description="The largest finite activation.",
+            rounding="1/63 of the range over the classes",
         ),
         of_moments=lambda moments: moments.max,
         of_summary=lambda summary: summary.max,

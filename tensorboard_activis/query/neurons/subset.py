@@ -204,7 +204,12 @@ def _exactly(snapshot: SnapshotReader, layer: str, name: str) -> tuple[np.ndarra
     means = np.stack([np.where(n[1] > 0, mean[1], np.nan), np.where(rest > 0, other, np.nan)])
     deviations = np.stack([np.where(n[1] > 0, std[1], np.nan), np.where(rest > 0, spread, np.nan)])
     size = snapshot.record.subsets[position].count
-    return means, deviations, np.stack([n[1], rest]), RowSource("exact", size, snapshot.record.seen)
+    return (
+        means,
+        deviations,
+        np.stack([n[1], rest]),
+        RowSource("exact", size, snapshot.record.seen, snapshot.is_packed(layer, position)),
+    )
 
 
 def _a_set(row: Row) -> Row:
