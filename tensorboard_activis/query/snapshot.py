@@ -19,6 +19,7 @@ from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import RULES, Sort
 from tensorboard_activis.query.matrix.statistic import DEFAULT
 from tensorboard_activis.query.neurons.instance import InstanceDetail, instance
+from tensorboard_activis.query.neurons.movement import Movement, movement
 from tensorboard_activis.query.neurons.neuron import NeuronDetail, neuron
 from tensorboard_activis.query.neurons.subset import SubsetDetail, subset
 from tensorboard_activis.query.projection import alignment, continuity
@@ -96,6 +97,13 @@ class Snapshot(SnapshotReader):
             ExpressionError: it is no valid expression.
         """
         return subset(self, layer, self._row(row), None)
+
+    def movement(self, other: "Snapshot") -> Movement:
+        """How far each layer's representation is from that of another snapshot, of this or another run: 1 − debiased linear CKA.
+
+        Layers are compared by name, over at most 1,024 instances that both samples have, matched by id.
+        """
+        return movement(self, other)
 
     def index_of(self, instance_id: int | str) -> int:
         """The index of the kept instance with this id. Raises NotFoundError when it was not kept."""

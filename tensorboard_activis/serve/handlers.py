@@ -11,7 +11,7 @@ from tensorboard_activis.query import describe, graph
 from tensorboard_activis.query.instances import column_statistics, columns, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
-from tensorboard_activis.query.neurons import instance, neuron, overlap, separation, subset
+from tensorboard_activis.query.neurons import instance, movement, neuron, overlap, separation, subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
 
@@ -123,7 +123,15 @@ def separation_of_groups(snapshot: SnapshotReader, parameters: Parameters) -> se
     return separation.separation(snapshot, groups)
 
 
-#: The routes whose answer is of one snapshot, by name. `matrix` and `neuron` are of others, too: see `plugin.py`.
+def movement_of_layers(
+    snapshot: SnapshotReader, parameters: Parameters, others: Sequence[SnapshotReader]
+) -> movement.Movement:
+    """The route `movement`; the other snapshot is the only one in `others`."""
+    (other,) = others
+    return movement.movement(snapshot, other)
+
+
+#: The routes whose answer is of one snapshot, by name. `matrix`, `neuron` and `movement` are of others, too: see `plugin.py`.
 ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "snapshot": snapshot_description,
     "strips": heat_strips,

@@ -59,6 +59,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/graph": route(self._graph),
             "/matrix": routes.answer_with_others(self._rows_snapshot, handlers.activation_matrix),
             "/neuron": routes.answer_with_others(self._every_step, handlers.one_neuron),
+            "/movement": routes.answer_with_others(self._other_snapshot, handlers.movement_of_layers),
             "/projection": route(self._projection),
             "/export": routes.respond(self._export),
             "/content": routes.respond(self._content),
@@ -77,6 +78,15 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         """The snapshot that the rows of a matrix refer to, when the request names another one."""
         other = parameters.run_and_step("rows_of")
         return [] if other is None else [self._runs.snapshot(scope, *other)]
+
+    def _other_snapshot(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
+        """The snapshot that the request compares with."""
+        other = parameters.run_and_step("other")
+        if other is None:
+            raise QueryError(
+                'The parameter other is missing: the snapshot to compare with, {"run": name, "step": number}.'
+            )
+        return [self._runs.snapshot(scope, *other)]
 
     def _every_step(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
         return self._runs.snapshots(scope, parameters.string("run"))

@@ -72,6 +72,13 @@ def test_a_subset(opened: Snapshot, data: Data) -> None:
     assert opened.subset("nobody", LAYER).neurons.table().column_names[-1] == "rest_std"
 
 
+def test_movement_between_two_steps_of_the_same_activations(opened: Snapshot, run_path: Path) -> None:
+    found = opened.movement(tensorboard_activis.open_run(run_path).snapshot(5))
+    assert found.n == 17
+    assert found.layers.table().column("name").to_pylist() == [LAYER, "head"]
+    assert found.layers.table().column("distance").to_pylist() == pytest.approx([0, 0], abs=1e-12)
+
+
 def test_instances(opened: Snapshot, data: Data, rank: np.ndarray) -> None:
     wrong = opened.table("not correct", order="score", descending=True)
     scores = wrong.column("score").to_pylist()

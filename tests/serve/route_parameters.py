@@ -24,6 +24,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "export": AT,
     "instance": AT | {"layer": "head", "index": 3},
     "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
+    "movement": AT | {"other": AT},
     "overlap": AT | {"row": ROWS[1], "rows": ROWS},
     "separation": AT,
     "subset": AT | {"layer": "head", "row": ROWS[1]},

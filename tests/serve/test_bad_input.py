@@ -99,6 +99,11 @@ def test_parameters_that_are_missing(client: Client, route: str) -> None:
         ("projection", {"method": "umap"}, 400),
         ("projection", {"like": {"run": "gone", "step": 5}}, 404),
         ("projection", {"like": {"run": 5, "step": 5}}, 400),
+        ("movement", {"other": None}, 400),
+        ("movement", {"other": {"run": "gone", "step": 5}}, 404),
+        ("movement", {"other": {"run": "run1", "step": 6}}, 404),
+        ("movement", {"other": {"run": "run1"}}, 400),
+        ("movement", {"other": ["run1", 5]}, 400),
     ],
 )
 def test_questions_beyond_the_data(client: Client, route: str, other: dict, status: int) -> None:

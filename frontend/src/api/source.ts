@@ -6,6 +6,7 @@ import type {
   InstanceDetail,
   Matrix,
   MatrixScaleKind,
+  Movement,
   NeuronDetail,
   Overlap,
   Projection,
@@ -89,6 +90,8 @@ export interface Source {
   overlap(at: SnapshotRef, row: RowQuery, rows: RowQuery[], signal: AbortSignal): Promise<Overlap>;
   /** How well each layer tells rows apart; without rows, the classes. */
   separation(at: SnapshotRef, rows: RowQuery[] | undefined, signal: AbortSignal): Promise<Separation>;
+  /** How far each layer's representation is from that of another snapshot. */
+  movement(at: SnapshotRef, other: SnapshotRef, signal: AbortSignal): Promise<Movement>;
   /** Value counts of the columns; of one column, its most frequent values with a prefix. */
   columnStatistics(
     at: SnapshotRef,

@@ -5,6 +5,7 @@ import errorExpression from "../../fixtures/error-expression.json";
 import graph from "../../fixtures/graph.json";
 import index from "../../fixtures/index.json";
 import instance from "../../fixtures/instance.json";
+import movement from "../../fixtures/movement.json";
 import neuron from "../../fixtures/neuron.json";
 import overlap from "../../fixtures/overlap.json";
 import runs from "../../fixtures/runs.json";
@@ -19,6 +20,7 @@ import {
   type Graph,
   type InstanceDetail,
   type MatrixScaleKind,
+  type Movement,
   type NeuronDetail,
   type Overlap,
   type RowQuery,
@@ -51,6 +53,7 @@ instance satisfies Wire<InstanceDetail>;
 neuron satisfies Wire<NeuronDetail>;
 overlap satisfies Wire<Overlap>;
 separation satisfies Wire<Separation>;
+movement satisfies Wire<Movement>;
 subset satisfies Wire<SubsetDetail>;
 columnStatistics satisfies { columns: object[]; functions: Wire<Vocabulary["functions"]> };
 errorExpression satisfies { error: { kind: string; message: string; position: number | null } };
