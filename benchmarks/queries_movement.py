@@ -16,8 +16,8 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.query.neurons.movement import movement
-from tensorboard_activis.query.snapshot import Snapshot
 from tensorboard_activis.read.run import open_run
+from tensorboard_activis.read.snapshot import SnapshotReader
 
 LAYERS = [f"layer{index}" for index in range(20)]
 NEURONS = 2_048
@@ -38,7 +38,7 @@ def main() -> None:
         line("  numpy: the two Gram matrices of each layer in float64, nothing else", times["peer"])
 
 
-def _steps(log_dir: Path) -> tuple[Snapshot, Snapshot]:
+def _steps(log_dir: Path) -> tuple[SnapshotReader, SnapshotReader]:
     """Two steps of a run of random activations, of which the second has some noise more."""
     infos = tuple(schema.LayerInfo(name, NEURONS, "none", 0, schema.Shape((-1, NEURONS))) for name in LAYERS)
     nodes = tuple(schema.Node(name, "", "module", name, "Linear", (schema.Shape((-1, NEURONS)),)) for name in LAYERS)
@@ -60,7 +60,7 @@ def _activations(seed: int, step: int) -> np.ndarray:
     return first + np.random.default_rng([seed, step]).standard_normal(shape, np.float32) * np.float32(0.3)
 
 
-def _peer(one: Snapshot, two: Snapshot) -> None:
+def _peer(one: SnapshotReader, two: SnapshotReader) -> None:
     for name in LAYERS:
         for snapshot in (one, two):
             values = snapshot.activations(name).astype(np.float64)

@@ -34,8 +34,8 @@ class LayerMovement:
         n: common instances whose activations are all finite in both; the others are left out.
         neurons: of the layer here.
         other_neurons: of the layer in the other snapshot.
-        distance: 1 − debiased linear CKA: 0 where the two representations are equal up to rotation and scale, near 1 where they have
-            nothing in common. At most 2.
+        distance: 1 − debiased linear CKA: 0 where the two representations are equal up to rotation and scale, near 1 where they
+            have nothing in common. At most 2.
         problem: why there is no distance, in words; null when there is one.
     """
 
