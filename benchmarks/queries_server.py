@@ -192,7 +192,7 @@ def no_tensorflow() -> Iterator[None]:
 def figures(address: str, duration: float) -> None:
     """Times of all questions."""
     line("the snapshot's description, of a server just started", ask(url(address, "snapshot")))
-    for route in ("strips", "columns", "column_statistics"):
+    for route in ("strips", "columns", "column_statistics", "facets"):
         line(f"  then {route}", ask(url(address, route)))
     line("  then PCA of 1,000,000", ask(url(address, "projection", layer=LAYER, method="pca")))
     for question in MIX.values():

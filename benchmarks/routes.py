@@ -29,6 +29,7 @@ QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "strips": ("strips", AT),
     "columns": ("columns", AT),
     "column_statistics": ("column_statistics", AT),
+    "facets": ("facets", {**AT, "expression": "score < 0.6"}),
     "matrix, three rows": ("matrix", {**AT, "layer": "features", "rows": ROWS}),
     "matrix, one neuron of it": (
         "matrix",

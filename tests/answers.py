@@ -153,6 +153,7 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "content.png": ("content", at | {"index": 3}),
         "instance.json": ("instance", wrong_at_first | {"layer": "stem", "index": FIRST_WRONG}),
         "column_statistics.json": ("column_statistics", at),
+        "facets.json": ("facets", at | {"expression": 'label == "three" and score < 0.9'}),
         "subset.json": ("subset", at | {"layer": "stem", "row": {"subset": "eight"}}),
         "overlap.json": ("overlap", at | {"row": {"expression": "score < 0.6"}, "rows": rows}),
         "separation.json": ("separation", at),

@@ -1,8 +1,9 @@
 """Small records and runs for tests; every axis has another length, or swapped axes would pass."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,7 @@ def write_run(
     *,
     batch: int = 7,
     texts: list[str] | None = None,
+    columns: Mapping[str, Sequence[Any]] | None = None,
     **options: object,
 ) -> None:
     """Logs the data at every step through the real recorder, in batches of unequal size; texts are shown instead of pictures."""
@@ -93,6 +95,7 @@ def write_run(
                         outputs=data.logits[rows],
                         ids=data.ids[rows].tolist(),
                         channels="first",
+                        columns={name: values[rows] for name, values in (columns or {}).items()},
                     )
                 )
     recorder.close()

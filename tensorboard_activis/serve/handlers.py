@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tensorboard_activis import schema
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query import describe, graph
-from tensorboard_activis.query.instances import column_statistics, columns, groups, selections, table
+from tensorboard_activis.query.instances import column_statistics, columns, facets, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
 from tensorboard_activis.query.neurons import instance, movement, neuron, overlap, separation, subset
@@ -65,6 +65,17 @@ def statistics_of_columns(snapshot: SnapshotReader, parameters: Parameters) -> c
         parameters.optional_string("column"),
         parameters.optional_string("prefix") or "",
         parameters.integer("limit", 20),
+    )
+
+
+def facets_of_columns(snapshot: SnapshotReader, parameters: Parameters) -> facets.Facets:
+    """The route `facets`."""
+    return facets.facets(
+        snapshot,
+        parameters.optional_string("expression"),
+        _names(parameters.structure("columns")),
+        parameters.optional_string("search") or "",
+        parameters.integer("limit", 50),
     )
 
 
@@ -137,6 +148,7 @@ ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "strips": heat_strips,
     "columns": instance_columns,
     "column_statistics": statistics_of_columns,
+    "facets": facets_of_columns,
     "activation": activation,
     "where": where,
     "table": instance_table,
@@ -180,4 +192,12 @@ def _indices(value: object) -> list[int] | None:
         return None
     if not isinstance(value, list) or not all(type(index) is int for index in value):
         raise QueryError("indices must be a list of whole numbers, the indices of instances.")
+    return value
+
+
+def _names(value: object) -> list[str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(type(name) is str for name in value):
+        raise QueryError("columns must be a list of texts, the names of columns.")
     return value

@@ -147,7 +147,7 @@ def _questions(subsets: list[dict[str, str]], chance: random.Random) -> list[tup
         ("subset", {"layer": layer, "row": some[0]}),
         ("subset", {"layer": layer, "row": some[-1]}),
         ("neuron", {"layer": layer, "neuron": 1, "rows": some}),
-        *((route, {}) for route in ("strips", "columns", "column_statistics", "table", "export", "groups")),
+        *((route, {}) for route in ("strips", "columns", "column_statistics", "facets", "table", "export", "groups")),
         ("where", {"expression": hostile_expression(chance)}),
         ("table", {"expression": "label != 'ant' or prediction == 2", "order": "label"}),
         ("groups", {"by": "prediction", "expression": "correct"}),

@@ -187,6 +187,7 @@ def _question(chance: random.Random) -> tuple[str, dict]:
             ("projection", {"layer": layer}),
             ("columns", {}),
             ("column_statistics", {}),
+            ("facets", {"expression": "score >= 0"}),
             ("activation", {"layer": layer, "neuron": 1}),
             ("where", {"expression": "label == 'ant' or neuron('head', 0) > 0.1 or len(id) > 1"}),
             ("where", {"expression": "prediction == label and not correct"}),

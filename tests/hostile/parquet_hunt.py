@@ -112,6 +112,10 @@ def _about(name: str, chance: random.Random) -> tuple[str, dict[str, Any]]:
         (
             ("where", {"expression": chance.choice(expressions)}),
             ("column_statistics", {"column": name, "prefix": chance.choice(("", "a"))}),
+            (
+                "facets",
+                {"columns": [name], "search": chance.choice(("", "a")), "expression": chance.choice(expressions)},
+            ),
             ("table", {"order": name, "descending": chance.random() < 0.5}),
             ("groups", {"by": name, "layer": "head"}),
             ("export", {"order": name, "format": chance.choice(("csv", "parquet"))}),

@@ -17,6 +17,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "projection": AT | {"layer": "head"},
     "columns": AT,
     "column_statistics": AT,
+    "facets": AT,
     "activation": AT | {"layer": "head", "neuron": 1},
     "where": AT | {"expression": "correct"},
     "table": AT,

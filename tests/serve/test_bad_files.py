@@ -57,6 +57,7 @@ NEED_ARRAYS = {"matrix", "projection", "activation", "instance", "neuron", "subs
 NEED_TABLE = {
     "columns",
     "column_statistics",
+    "facets",
     "where",
     "table",
     "groups",

@@ -228,6 +228,17 @@ def test_column_statistics(client: Client) -> None:
     assert label["distinct"] == 3
 
 
+def test_facets(client: Client) -> None:
+    answer = client.json("facets", **AT, expression="score < 0.6", columns=["label", "score"])
+    _, found = client.numbers("where", **AT, expression="score < 0.6")
+    assert (answer["count"], answer["sample_size"]) == (found["count"], 17)
+    label, score = answer["columns"]
+    assert (label["type"], sum(one["count"] for one in label["values"])) == ("values", 17)
+    assert sum(one["matching"] for one in label["values"]) == sum(score["matching"]) == found["count"]
+    (few,) = client.json("facets", **AT, columns=["label"], search="E")["columns"]
+    assert [one["value"] for one in few["values"]] == ["bee"]
+
+
 def test_a_subset(client: Client) -> None:
     answer = client.json("subset", **AT, layer="head", row={"subset": "bee"})
     inside = small_data().labels == 1

@@ -114,6 +114,7 @@ describe("recorded answers", () => {
       "neuron",
       "subset",
       "column_statistics",
+      "facets",
     ]) {
       expect(routes).toContain(route);
     }
