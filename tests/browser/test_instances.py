@@ -10,9 +10,12 @@ import pytest
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tensorboard_activis import open_run
+from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
-from tests.browser.recorded import pixels, tasks_board
+from tests.browser.links import link
+from tests.browser.recorded import WORDS, data_of, pixels, tasks_board, words
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
+from tests.records import write_run
 
 
 @pytest.fixture(scope="module")
@@ -110,26 +113,93 @@ def test_classes_and_the_list(board: str, open_tab: OpenTab, runs: Path) -> None
     expect(tab.get_by_role("region", name="Detail", exact=True)).to_contain_text("7")
 
 
-def test_marks_are_binned_and_paged(tasks: str, open_tab: OpenTab, page: Page) -> None:
+def test_a_mark_stands_for_as_many_instances_in_every_class(
+    tmp_path: Path, tasks: str, open_tab: OpenTab, page: Page
+) -> None:
+    # 500 right and 100 wrong are few enough to be told apart.
     tab = open_tab(tasks, "&p.activis.run=crowd")
     expect(pane(tab)).to_contain_text("Right 500")
-    expect(pane(tab)).to_contain_text("≤ 10 each")
-    later = pane(tab).get_by_role("button", name="Next errors of much")
-    pages = pane(tab).locator(".classes-pager")
-    shown = re.fullmatch(r"\s*1–(\d+) of 100\s*", pages.inner_text())
-    assert shown
-    later.click()
-    expect(pages).to_contain_text(f"{int(shown[1]) + 1}–{min(100, 2 * int(shown[1]))} of 100")
-    # A mark that stands for several picks them.
-    box = block(tab, "much").bounding_box()
-    assert box
-    edge = pane(tab).locator(".classes-heads span").nth(1).bounding_box()
-    assert edge
-    page.mouse.move(edge["x"] + 3, box["y"] + 8)
-    expect(tab.get_by_role("tooltip")).to_have_text("10 instances: a click picks them")
-    page.mouse.down()
-    page.mouse.up()
-    expect(pane(tab).get_by_text("10 picked")).to_be_visible()
+    expect(pane(tab).get_by_text("1 mark is")).to_have_count(0)
+    # Of 3,000 in class "much", 500 are wrong; "little" has 300, all right.
+    labels = np.repeat([0, 1], [3000, 300])
+    predicted = np.where(np.arange(3300) < 500, 1, labels)
+    outputs = np.eye(2)[predicted] * np.linspace(9, 5, 3300)[:, None]
+    names = ["much", "little"]
+    write_run(tmp_path / "more", data_of(labels, outputs), class_names=names, sample=None, batch=3300)
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        tab = open_tab(board)
+        expect(pane(tab)).to_contain_text("Right 2,800")
+        # The larger class has 600 marks at most.
+        expect(pane(tab).get_by_text("1 mark is 5", exact=False)).to_have_count(1)
+        edges = [pane(tab).locator(".classes-heads > span").nth(side).bounding_box() for side in (1, 2)]
+        for name, edge in (("much", edges[0]), ("much", edges[1]), ("little", edges[0])):
+            box = block(tab, name).bounding_box()
+            assert box
+            assert edge
+            page.mouse.move(edge["x"] + 3, box["y"] + 8)
+            expect(tab.get_by_role("tooltip")).to_have_text("5 instances: a click picks them")
+        page.mouse.down()
+        page.mouse.up()
+        expect(pane(tab).get_by_text("5 picked")).to_be_visible()
+
+
+def test_many_classes_are_ordered_by_what_they_are_taken_for(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
+    # Of 100 classes, 7 and 90 are taken for each other, 3 for 50 less often; all the others are right.
+    labels = np.arange(400) % 100
+    predicted = labels.copy()
+    for at, (own, taken) in enumerate([(7, 90)] * 3 + [(90, 7)] * 2 + [(3, 50)] * 2):
+        labels[at], predicted[at] = own, taken
+    names = [f"kind {index}" for index in range(100)]
+    write_run(tmp_path / "logs" / "many", data_of(labels, np.eye(100)[predicted] * 9), class_names=names, sample=None)
+    page.add_init_script(WORDS)
+    with tensorboard(f"--logdir={tmp_path / 'logs'}") as board:
+        tab = open_tab(board, link(tab="confusion"))
+        expect(pane(tab)).to_contain_text("4 of 100 classes, the most confused first")
+        matrix = tab.get_by_role("application", name=re.compile("^Label by prediction"))
+        matrix.press("ArrowRight")
+        matrix.press("ArrowRight")
+        written = [word for word in words(pane(tab).locator(".confusion")) if word.startswith("kind")]
+        assert written == ["kind 7", "kind 90", "kind 3", "kind 50"] * 2
+        said = tab.get_by_role("status").filter(has_text="instance").first
+        expect(said).to_contain_text("kind 7 → kind 90: 3 instances")
+        matrix.press("Enter")
+        expect(pane(tab).get_by_text("3 picked")).to_be_visible()
+        # Their own order has all of them.
+        tab.get_by_role("button", name=re.compile("^label 100 classes")).click()
+        tab.get_by_role("option", name="The classes’ own order").click()
+        expect(pane(tab).get_by_text("the most confused first")).to_have_count(0)
+        matrix.focus()
+        for key in ("ArrowDown", "ArrowRight"):
+            matrix.press(key)
+        expect(said).to_contain_text("kind 1 → kind ")
+
+
+def test_a_long_menu_is_searched(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
+    labels = np.arange(80) % 40
+    names = [f"{'red' if index % 2 else 'blue'} kind {index}" for index in range(40)]
+    write_run(tmp_path / "logs" / "many", data_of(labels, np.eye(40)[labels] * 9), class_names=names, sample=None)
+    with tensorboard(f"--logdir={tmp_path / 'logs'}") as board:
+        tab = open_tab(board)
+        tab.get_by_role("button", name="Sort neurons by").click()
+        field = tab.get_by_role("combobox", name="Search: Sort neurons by")
+        expect(field).to_be_focused()
+        options = tab.get_by_role("listbox", name="Sort neurons by").get_by_role("option")
+        expect(options).to_have_count(43)
+        page.keyboard.type("red kind 3")
+        expect(options).to_have_text([f"red kind {index}" for index in (3, 31, 33, 35, 37, 39)])
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(tab.get_by_role("button", name="Sort neurons by: red kind 31")).to_be_focused()
+        page.keyboard.press("Enter")
+        page.keyboard.type("nothing of the kind")
+        expect(options).to_have_count(0)
+        expect(tab.get_by_text("Nothing matches.")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(field).to_have_count(0)
+        # A short one is not.
+        tab.get_by_role("button", name="Statistic").click()
+        expect(tab.get_by_role("listbox", name="Statistic")).to_be_visible()
+        expect(tab.get_by_role("combobox", name=re.compile("^Search"))).to_have_count(0)
 
 
 def test_the_table(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_path: Path) -> None:

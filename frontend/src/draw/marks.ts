@@ -1,6 +1,6 @@
 /** Draws the marks of instances in the blocks of the Classes tab. */
 
-import { type Block, type Classes, markAt, type Side } from "../layout/classes";
+import { type Block, type Classes, markAt } from "../layout/classes";
 
 export interface MarkStyle {
   colour: (index: number) => string;
@@ -23,12 +23,13 @@ export function drawMarks(
 ): void {
   for (const block of blocks) {
     for (const side of ["right", "wrong"] as const) {
-      const { indices, per, from, to }: Side = block[side];
-      for (let i = from, mark = 0; i < to; i += per, mark++) {
+      const [indices, per] = [block[side], classes.per];
+      for (let i = 0, mark = 0; i < indices.length; i += per, mark++) {
         const index = indices[i] as number;
         const { x, y } = markAt(classes, block, side, mark);
         let stands = !lit;
-        for (let k = i; lit && !stands && k < to && k < i + per; k++) stands = lit[indices[k] as number] === 1;
+        for (let k = i; lit && !stands && k < indices.length && k < i + per; k++)
+          stands = lit[indices[k] as number] === 1;
         context.globalAlpha = style.strength(index) * (stands ? 1 : DIM);
         context.fillStyle = style.colour(index);
         context.beginPath();
@@ -41,12 +42,8 @@ export function drawMarks(
 }
 
 /** Whether a mark of the block is lit. */
-export function isLit({ right, wrong }: Block, lit: Uint8Array): boolean {
-  return [right, wrong].some(({ indices, from, to }) => {
-    for (let i = from; i < to; i++) if (lit[indices[i] as number] === 1) return true;
-    return false;
-  });
-}
+export const isLit = ({ right, wrong }: Block, lit: Uint8Array): boolean =>
+  [right, wrong].some((indices) => indices.some((index) => lit[index] === 1));
 
 /** Opacity for a score, always high enough to recognize the colour. */
 export function strengthOf(score: number, chance: number): number {

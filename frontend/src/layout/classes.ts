@@ -9,29 +9,17 @@ export interface Group {
   wrong: Int32Array;
 }
 
-export interface Side {
-  indices: Int32Array;
-  /** Number of instances per mark. */
-  per: number;
-  /** The range of `indices` that is drawn: all, or one page. */
-  from: number;
-  to: number;
-}
-
-export interface Block {
+export interface Block extends Group {
   group: number;
   top: number;
   height: number;
-  right: Side;
-  wrong: Side;
-  /** Number of pages of the wrong side, and the one shown. */
-  pages: number;
-  page: number;
 }
 
 export interface Classes {
   blocks: Block[];
   height: number;
+  /** Number of instances that every mark stands for; the last one of a side may stand for fewer. */
+  per: number;
   pitch: number;
   mark: number;
   rightX: number;
@@ -44,12 +32,13 @@ export interface Classes {
 /** From a block's top to its first mark. */
 export const PAD = 5;
 const GAP = 10;
-/** The most marks of a block that can be told apart. */
+/** The most marks of a block that can be told apart, and of all blocks together where these are few. */
 export const MOST = 200;
-/** Maximum number of mark lines of a larger block, and minimum height of every block. */
+const MOST_OF_ALL = 1200;
+/** Minimum number of mark lines of every block, which leave room for its name and its accuracy. */
 const LINES = 4;
-/** Height of the pager. */
-export const PAGER = 24;
+/** The least columns of a side. */
+const NARROWEST = 4;
 
 /**
  * The indices of each class's instances, split by right and wrong (unknown counts as right) and sorted by descending score. The last
@@ -132,8 +121,8 @@ export function perMark(count: number, room: number): number {
 }
 
 /**
- * `label` is the width of the names, `pages` the page per group. `twoSided`: right and wrong predictions are separate.
- * `order` has the groups that come first, in their order.
+ * `label` is the width of the names. `twoSided`: right and wrong predictions are separate, and share the width as their
+ * largest blocks need it. `order` has the groups that come first, in their order.
  */
 export function layOut(
   groups: readonly Group[],
@@ -141,46 +130,37 @@ export function layOut(
   pitch: number,
   label: number,
   twoSided: boolean,
-  pages: ReadonlyMap<number, number> = new Map(),
   order: readonly number[] = [],
 ): Classes {
   const rightX = 12 + label;
   const total = Math.max(8, Math.floor((width - rightX - (twoSided ? GAP : 0) - 8) / pitch));
-  const wrongColumns = twoSided ? Math.max(4, Math.round((total * 8) / 34)) : 0;
+  const filled = groups.filter(({ right, wrong }) => right.length + wrong.length > 0);
+  const most = Math.max(0, ...filled.map(({ right, wrong }) => right.length + wrong.length));
+  const per = perMark(most, Math.max(MOST, MOST_OF_ALL / Math.max(1, filled.length)));
+  const marksOf = (side: "right" | "wrong"): number =>
+    Math.ceil(Math.max(0, ...filled.map((group) => group[side].length)) / per);
+  const share = marksOf("wrong") / Math.max(1, marksOf("right") + marksOf("wrong"));
+  const wrongColumns = twoSided ? Math.max(NARROWEST, Math.min(total - NARROWEST, Math.round(total * share))) : 0;
   const rightColumns = Math.max(1, total - wrongColumns);
   let top = 0;
   // Groups that are not in the order come last.
   const shownOrder = [...new Set([...order, ...groups.keys()])].filter((group) => groups[group]);
   const blocks = shownOrder.map((group): Block => {
     const { right, wrong } = groups[group] as Group;
-    const crowded = right.length + wrong.length > MOST;
-    const per = crowded ? perMark(right.length, rightColumns * LINES) : 1;
-    const size = Math.max(1, wrongColumns * LINES);
-    const count = crowded ? Math.max(1, Math.ceil(wrong.length / size)) : 1;
-    const page = Math.max(0, Math.min(pages.get(group) ?? 0, count - 1));
-    const shown =
-      count > 1 ? { from: page * size, to: Math.min(wrong.length, (page + 1) * size) } : { from: 0, to: wrong.length };
     const lines = Math.max(
       LINES,
       Math.ceil(right.length / per / rightColumns),
-      wrongColumns > 0 ? Math.ceil((shown.to - shown.from) / wrongColumns) : 0,
+      wrongColumns > 0 ? Math.ceil(wrong.length / per / wrongColumns) : 0,
     );
-    const height = lines * pitch + pitch + 5 + (count > 1 ? PAGER : 0);
-    const block = {
-      group,
-      top,
-      height,
-      page,
-      pages: count,
-      right: { indices: right, per, from: 0, to: right.length },
-      wrong: { indices: wrong, per: 1, ...shown },
-    };
+    const height = lines * pitch + pitch + 5;
+    const block = { group, top, height, right, wrong };
     top += height;
     return block;
   });
   return {
     blocks,
     height: top,
+    per,
     pitch,
     mark: pitch - 1,
     rightX,
@@ -216,7 +196,7 @@ export interface Hit {
 export function hitAt(classes: Classes, x: number, y: number): Hit | null {
   const block = classes.blocks[blockIndex(classes.blocks, y)];
   if (!block || y < 0 || y >= block.top + block.height) return null;
-  const { pitch, rightX, wrongX, rightColumns, wrongColumns } = classes;
+  const { per, pitch, rightX, wrongX, rightColumns, wrongColumns } = classes;
   const line = Math.floor((y - block.top - PAD) / pitch);
   const none = { block, side: null, indices: new Int32Array(0) };
   if (line < 0) return none;
@@ -226,9 +206,8 @@ export function hitAt(classes: Classes, x: number, y: number): Hit | null {
   ] as const) {
     const column = Math.floor((x - left) / pitch);
     if (column < 0 || column >= columns) continue;
-    const { indices, per, from, to } = block[side];
-    const start = from + (line * columns + column) * per;
-    return start < to ? { block, side, indices: indices.subarray(start, Math.min(to, start + per)) } : none;
+    const start = (line * columns + column) * per;
+    return start < block[side].length ? { block, side, indices: block[side].subarray(start, start + per) } : none;
   }
   return none;
 }
@@ -248,16 +227,12 @@ export function markAt(
   };
 }
 
-/** Position of an instance's mark; null if it is on another page or not shown. */
+/** Position of an instance's mark; null if it has none. */
 export function placeOf(classes: Classes, index: number): { x: number; y: number; block: Block } | null {
   for (const block of classes.blocks) {
     for (const side of ["right", "wrong"] as const) {
-      const { indices, per, from, to } = block[side];
-      const mark = indices.indexOf(index);
-      if (mark < 0) continue;
-      return mark >= from && mark < to
-        ? { ...markAt(classes, block, side, Math.floor((mark - from) / per)), block }
-        : null;
+      const at = block[side].indexOf(index);
+      if (at >= 0) return { ...markAt(classes, block, side, Math.floor(at / classes.per)), block };
     }
   }
   return null;

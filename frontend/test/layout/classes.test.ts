@@ -43,31 +43,47 @@ describe("groups", () => {
 });
 
 describe("layout", () => {
-  test("is the mock's: 26 and 8 columns at 312 px with pitch 7 and at 384 px with pitch 9, blocks of 40 and 50", () => {
+  test("right and wrong share the width as their largest blocks need it", () => {
+    // 34 columns of 7 px behind the names: 81 right and 8 wrong want 31 and 3, and a side has at least 4.
     const groups = [
       { right: rows(80), wrong: rows(1, 80) },
       { right: rows(81), wrong: rows(8, 100) },
     ];
     const small = layOut(groups, 312, 7, 44, true);
-    expect([small.rightColumns, small.wrongColumns, small.rightX, small.wrongX]).toEqual([26, 8, 56, 248]);
+    expect([small.rightColumns, small.wrongColumns, small.rightX, small.wrongX]).toEqual([30, 4, 56, 276]);
     expect(small.blocks.map(({ top, height }) => [top, height])).toEqual([
       [0, 40],
       [40, 40],
     ]);
     const large = layOut(groups, 384, 9, 44, true);
-    expect([large.rightColumns, large.wrongColumns, large.mark, large.blocks[0]?.height]).toEqual([26, 8, 8, 50]);
+    expect([large.rightColumns, large.wrongColumns, large.mark, large.blocks[0]?.height]).toEqual([30, 4, 8, 50]);
+    const even = layOut([{ right: rows(60), wrong: rows(60, 60) }], 312, 7, 44, true);
+    expect([even.rightColumns, even.wrongColumns]).toEqual([17, 17]);
+    const none = layOut([{ right: rows(0), wrong: rows(60) }], 312, 7, 44, true);
+    expect([none.rightColumns, none.wrongColumns]).toEqual([4, 30]);
   });
-  test("a block of more than 200 bins its right side and pages its wrong side", () => {
+  test("a mark stands for as many instances in every block, right or wrong", () => {
     const groups = [
-      { right: rows(900), wrong: rows(100, 900) },
-      { right: rows(150, 1000), wrong: rows(50, 1150) },
+      { right: rows(900), wrong: rows(400, 900) },
+      { right: rows(150, 2000), wrong: rows(50, 2150) },
     ];
-    const { blocks } = layOut(groups, 312, 7, 44, true, new Map([[0, 9]]));
-    expect(blocks[0]?.right.per).toBe(10);
-    expect([blocks[0]?.pages, blocks[0]?.page, blocks[0]?.wrong.from, blocks[0]?.wrong.to]).toEqual([4, 3, 96, 100]);
-    expect([blocks[1]?.right.per, blocks[1]?.pages, blocks[1]?.wrong.to]).toEqual([1, 1, 50]);
-    // 150 at 26 a line are 6 lines, 50 at 8 are 7.
-    expect(blocks[1]?.height).toBe(7 * 7 + 12);
+    const laid = layOut(groups, 312, 7, 44, true);
+    // The largest has 1,300, of 600 marks each.
+    expect(laid.per).toBe(5);
+    // 34 columns: 180 marks of 900 and 80 of 400 share them as 24 and 10, in 8 lines.
+    expect([laid.rightColumns, laid.wrongColumns, laid.blocks[0]?.height]).toEqual([24, 10, 8 * 7 + 12]);
+    expect(laid.blocks[1]?.height).toBe(4 * 7 + 12);
+    // With few blocks there is room for more marks in each; with many, a block of 200 shows each of its instances.
+    const crowd = (count: number, size: number): number =>
+      layOut(
+        Array.from({ length: count }, () => ({ right: rows(size), wrong: rows(0) })),
+        312,
+        7,
+        44,
+        true,
+      ).per;
+    expect([crowd(1, 1200), crowd(1, 1201), crowd(2, 600), crowd(2, 601)]).toEqual([1, 2, 1, 2]);
+    expect([crowd(10, 200), crowd(10, 201), crowd(500, 200)]).toEqual([1, 2, 1]);
     expect([perMark(104, 104), perMark(105, 104), perMark(1041, 104), perMark(0, 104)]).toEqual([1, 2, 20, 1]);
   });
   test("without a wrong side the marks take all the width", () => {
@@ -77,31 +93,45 @@ describe("layout", () => {
 });
 
 describe("pointing", () => {
-  const groups = [
-    { right: rows(30), wrong: rows(3, 30) },
-    { right: rows(900, 100), wrong: rows(100, 1000) },
-  ];
-  const classes = layOut(groups, 312, 7, 44, true, new Map([[1, 1]]));
+  const classes = layOut(
+    [
+      { right: rows(30), wrong: rows(3, 30) },
+      { right: rows(90, 100), wrong: rows(10, 190) },
+    ],
+    312,
+    7,
+    44,
+    true,
+  );
+  const crowd = layOut([{ right: rows(900), wrong: rows(400, 900) }], 312, 7, 44, true);
   test("finds the mark under a point, and nothing beside the marks", () => {
-    expect([...hitAt(classes, 56 + 7 * 3 + 2, 5 + 7 + 2)!.indices]).toEqual([29]);
-    expect(hitAt(classes, 56 + 7 * 4 + 2, 5 + 7 + 2)).toMatchObject({ side: null, block: { group: 0 } });
-    expect(hitAt(classes, 250, 6)).toMatchObject({ side: "wrong", indices: Int32Array.of(30) });
+    expect([classes.rightColumns, classes.wrongX]).toEqual([30, 276]);
+    expect([...hitAt(classes, 56 + 7 * 29 + 2, 5 + 2)!.indices]).toEqual([29]);
+    expect(hitAt(classes, 56 + 2, 5 + 7 + 2)).toMatchObject({ side: null, block: { group: 0 } });
+    expect(hitAt(classes, 278, 6)).toMatchObject({ side: "wrong", indices: Int32Array.of(30) });
     expect(hitAt(classes, 20, 10)?.side).toBeNull();
     expect(hitAt(classes, 20, classes.height)).toBeNull();
     expect(hitAt(classes, 20, -1)).toBeNull();
   });
-  test("a mark of many gives all its instances, a page its own", () => {
-    expect([...hitAt(classes, 57 + 7, 40 + 6)!.indices]).toEqual(Array.from({ length: 10 }, (_, i) => 110 + i));
-    expect([...hitAt(classes, 249, 40 + 6)!.indices]).toEqual([1032]);
+  test("a mark of many gives all its instances, the last one those that are left", () => {
+    expect(crowd.per).toBe(2);
+    expect([...hitAt(crowd, 57 + 7, 6)!.indices]).toEqual([2, 3]);
+    expect([...hitAt(crowd, crowd.wrongX + 1, 6)!.indices]).toEqual([900, 901]);
+    const odd = layOut([{ right: rows(1301), wrong: rows(0) }], 312, 7, 44, false);
+    const { x, y } = placeOf(odd, 1300)!;
+    expect([...hitAt(odd, x + 3, y + 3)!.indices]).toEqual([1300]);
   });
   test("what is hit is where the instance is placed", () => {
-    for (const row of [0, 29, 31, 555, 1040]) {
+    for (const row of [0, 29, 31, 155, 199]) {
       const place = placeOf(classes, row)!;
       expect([...hitAt(classes, place.x + 3, place.y + 3)!.indices]).toContain(row);
     }
-    expect(placeOf(classes, 1000)).toBeNull();
+    for (const row of [0, 555, 1040]) {
+      const place = placeOf(crowd, row)!;
+      expect([...hitAt(crowd, place.x + 3, place.y + 3)!.indices]).toContain(row);
+    }
     expect(placeOf(classes, 99_999)).toBeNull();
-    expect(markAt(classes, classes.blocks[0]!, "right", 26)).toEqual({ x: 56, y: 12 });
+    expect(markAt(classes, classes.blocks[0]!, "right", 30)).toEqual({ x: 56, y: 12 });
   });
   test("only what is seen is drawn", () => {
     const many = layOut(

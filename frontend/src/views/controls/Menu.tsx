@@ -25,9 +25,17 @@ interface Properties<T> {
   onClose: () => void;
 }
 
-/** Arrow keys, Home, End and letters move, Enter chooses, Escape closes. */
-export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Properties<T>): JSX.Element {
+/** With more options than this, a text box finds them. */
+const MOST = 20;
+
+/** Arrow keys, Home, End and letters move, Enter chooses, Escape closes. A long list has a text box to search it. */
+export function Menu<T>({ anchor, options: all, value, label, onChoose, onClose }: Properties<T>): JSX.Element {
   const list = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+  const [typed, setTyped] = useState("");
+  const searched = all.length > MOST;
+  const words = typed.trim().toLowerCase();
+  const options = words === "" ? all : all.filter((option) => option.label.toLowerCase().includes(words));
   const selected = options.findIndex((option) => option.value === value && !option.disabled);
   const [active, setActive] = useState(selected >= 0 ? selected : options.findIndex((option) => !option.disabled));
   const [place, setPlace] = useState<CSSProperties>({ opacity: "0" });
@@ -40,8 +48,9 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
     const left = Math.max(4, Math.min(at.left, window.innerWidth - own.width - 4));
     const room = Math.max(80, up ? at.top - 8 : below);
     const edge = up ? { bottom: `${window.innerHeight - at.top + 2}px` } : { top: `${at.bottom + 2}px` };
-    setPlace({ ...edge, left: `${left}px`, maxHeight: `${room}px` });
-    list.current.focus();
+    // The width stays while the list gets shorter.
+    setPlace({ ...edge, left: `${left}px`, maxHeight: `${room}px`, minWidth: `${own.width}px` });
+    (field.current ?? list.current).focus();
   }, []);
 
   useEffect(() => {
@@ -78,10 +87,12 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
     const moves: Record<string, () => void> = {
       ArrowDown: () => setActive(step(active, 1)),
       ArrowUp: () => setActive(step(active, -1)),
-      Home: () => setActive(step(-1, 1)),
-      End: () => setActive(step(options.length, -1)),
+      ...(typed === "" && {
+        Home: () => setActive(step(-1, 1)),
+        End: () => setActive(step(options.length, -1)),
+      }),
       Enter: () => choose(active),
-      " ": () => choose(active),
+      ...(!searched && { " ": () => choose(active) }),
       Escape: () => {
         onClose();
         back();
@@ -93,7 +104,7 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
       if (event.key !== "Tab") event.preventDefault();
       event.stopPropagation();
       move();
-    } else if (event.key.length === 1) {
+    } else if (event.key.length === 1 && !searched) {
       const match = options.findIndex(
         (option) => !option.disabled && option.label.toLowerCase().startsWith(event.key.toLowerCase()),
       );
@@ -101,39 +112,67 @@ export function Menu<T>({ anchor, options, value, label, onChoose, onClose }: Pr
     }
   };
 
+  const found = options.map((option, index) => (
+    <Fragment key={option.label}>
+      {option.heading !== undefined && (
+        <div class="menu-heading" role="presentation">
+          {option.heading}
+        </div>
+      )}
+      <div
+        id={`menu-${index}`}
+        data-index={index}
+        role="option"
+        aria-selected={option.value === value}
+        aria-disabled={option.disabled}
+        class={`menu-option${index === active ? " active" : ""}`}
+        onPointerEnter={() => !option.disabled && setActive(index)}
+        onClick={() => choose(index)}
+      >
+        <span class="menu-label">{option.content ?? <span class="cut">{option.label}</span>}</span>
+        {option.detail !== undefined && <span class="menu-detail">{option.detail}</span>}
+      </div>
+    </Fragment>
+  ));
+  const activeId = options[active] && `menu-${active}`;
+  if (!searched) {
+    return (
+      <div
+        ref={list}
+        class="menu"
+        role="listbox"
+        aria-label={label}
+        tabIndex={0}
+        style={place}
+        onKeyDown={onKeyDown}
+        aria-activedescendant={activeId}
+      >
+        {found}
+      </div>
+    );
+  }
   return (
-    <div
-      ref={list}
-      class="menu"
-      role="listbox"
-      aria-label={label}
-      tabIndex={0}
-      style={place}
-      onKeyDown={onKeyDown}
-      aria-activedescendant={`menu-${active}`}
-    >
-      {options.map((option, index) => (
-        <Fragment key={option.label}>
-          {option.heading !== undefined && (
-            <div class="menu-heading" role="presentation">
-              {option.heading}
-            </div>
-          )}
-          <div
-            id={`menu-${index}`}
-            data-index={index}
-            role="option"
-            aria-selected={option.value === value}
-            aria-disabled={option.disabled}
-            class={`menu-option${index === active ? " active" : ""}`}
-            onPointerEnter={() => !option.disabled && setActive(index)}
-            onClick={() => choose(index)}
-          >
-            <span class="menu-label">{option.content ?? <span class="cut">{option.label}</span>}</span>
-            {option.detail !== undefined && <span class="menu-detail">{option.detail}</span>}
-          </div>
-        </Fragment>
-      ))}
+    <div ref={list} class="menu searched" style={place} onKeyDown={onKeyDown}>
+      <input
+        ref={field}
+        type="text"
+        role="combobox"
+        aria-label={`Search: ${label}`}
+        aria-expanded="true"
+        aria-controls="menu-list"
+        aria-activedescendant={activeId}
+        placeholder="Search"
+        spellcheck={false}
+        value={typed}
+        onInput={(event) => {
+          setTyped(event.currentTarget.value);
+          setActive(0);
+        }}
+      />
+      <div id="menu-list" role="listbox" aria-label={label}>
+        {found}
+      </div>
+      {options.length === 0 && <p class="menu-heading">Nothing matches.</p>}
     </div>
   );
 }

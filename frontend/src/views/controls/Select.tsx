@@ -9,7 +9,8 @@ interface Properties<T> {
   /** Label for screen readers. */
   label: string;
   value: T;
-  options: readonly Option<T>[];
+  /** A function is called when the menu opens; then `children` and `says` tell what is selected. */
+  options: readonly Option<T>[] | (() => readonly Option<T>[]);
   onChoose: (value: T) => void;
   /** Shown instead of the selected option; and the same as text. */
   children?: ComponentChildren;
@@ -35,7 +36,7 @@ export function Select<T>({
 }: Properties<T>): JSX.Element {
   const button = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
-  const selected = options.find((option) => option.value === value);
+  const selected = typeof options === "function" ? undefined : options.find((option) => option.value === value);
   return (
     <>
       <button
@@ -63,7 +64,7 @@ export function Select<T>({
         <Menu
           anchor={button.current}
           label={label}
-          options={options}
+          options={typeof options === "function" ? options() : options}
           value={value}
           onChoose={onChoose}
           onClose={() => setOpen(false)}

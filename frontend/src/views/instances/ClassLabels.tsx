@@ -33,7 +33,7 @@ export function Away({
   const side =
     block && (block.top + PAD + 16 > top + height ? "below" : block.top + block.height - PAD < top ? "above" : null);
   if (!block || !side) return null;
-  const [good, bad] = [block.right.indices.length, block.wrong.indices.length];
+  const [good, bad] = [block.right.length, block.wrong.length];
   return (
     <div class={`classes-away ${side}`}>
       <Icon name={side === "above" ? "expandLess" : "expandMore"} size={14} />
@@ -69,13 +69,13 @@ export function Heads({
   label: number;
   wrong: number | null;
   narrow: boolean;
-  per: number | undefined;
+  per: number;
 }): JSX.Element {
   if (!now) return <div class="classes-heads" />;
-  const note = per !== undefined && (
-    <span class="third" title={`Where a block is full, a mark stands for up to ${per} instances`}>
+  const note = per > 1 && (
+    <span class="third" title="Right or wrong, in every class. The last mark stands for those that are left.">
       {" "}
-      ≤ {integer(per)} each
+      · 1 mark is {integer(per)}
     </span>
   );
   if (now.task === "regression") {
@@ -107,22 +107,12 @@ export function Heads({
 }
 
 /** Name and accuracy of a block; arrow keys move through its instances. */
-export function Label({
-  now,
-  block,
-  width,
-  onPage,
-}: {
-  now: Blocked;
-  block: Block;
-  width: number;
-  onPage: (page: number) => void;
-}): JSX.Element {
-  const { group, right, wrong, pages, page } = block;
+export function Label({ now, block, width }: { now: Blocked; block: Block; width: number }): JSX.Element {
+  const { group, right, wrong } = block;
   const name = now.names[group] ?? "";
   const key = keyOf(now, group);
   const isHovered = key !== null && key === hoveredRow.value;
-  const [good, bad] = [right.indices.length, wrong.indices.length];
+  const [good, bad] = [right.length, wrong.length];
   const second =
     now.task === "classification"
       ? now.judged && good + bad > 0 && name !== "–"
@@ -130,9 +120,9 @@ export function Label({
         : good + bad === 0
           ? "none"
           : integer(good)
-      : `± ${short(right.indices.reduce((sum, index) => sum + Math.abs(now.errors[index] as number), 0) / Math.max(1, good))}`;
+      : `± ${short(right.reduce((sum, index) => sum + Math.abs(now.errors[index] as number), 0) / Math.max(1, good))}`;
   const keys = (event: KeyboardEvent): void => {
-    const all = [...right.indices, ...wrong.indices.subarray(wrong.from, wrong.to)];
+    const all = [...right, ...wrong];
     const { instance } = hover.peek();
     const at = instance === undefined ? -1 : all.indexOf(instance);
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -148,46 +138,23 @@ export function Label({
       ? `${good} right, ${bad} wrong. Arrow keys go through its instances, Enter pins.`
       : `${good} instances of this target. Arrow keys go through them, Enter pins.`;
   return (
-    <>
-      <button
-        type="button"
-        class={`classes-label${isHovered ? " here" : ""}`}
-        style={{ top: `${block.top}px`, width: `${width}px` }}
-        aria-description={says}
-        onKeyDown={keys}
-        onClick={() => key !== null && select({ kind: "subset", key })}
-        onFocus={() => key !== null && setHover({ row: key })}
-        onBlur={clearHover}
-      >
-        <span class="classes-name">
-          {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
-          <b class="cut" title={`${name}: ${says}`}>
-            <Name name={name} short={shortOf(name)} />
-          </b>
-        </span>
-        <span class="classes-share">{second}</span>
-      </button>
-      {pages > 1 && (
-        <span class="classes-pager" style={{ top: `${block.top + block.height - 29}px` }}>
-          <button
-            type="button"
-            aria-label={`Previous errors of ${name}`}
-            disabled={page === 0}
-            onClick={() => onPage(page - 1)}
-          >
-            <Icon name="chevronLeft" size={12} />
-          </button>
-          {integer(wrong.from + 1)}–{integer(wrong.to)} of {integer(bad)}
-          <button
-            type="button"
-            aria-label={`Next errors of ${name}`}
-            disabled={page === pages - 1}
-            onClick={() => onPage(page + 1)}
-          >
-            <Icon name="chevronRight" size={12} />
-          </button>
-        </span>
-      )}
-    </>
+    <button
+      type="button"
+      class={`classes-label${isHovered ? " here" : ""}`}
+      style={{ top: `${block.top}px`, width: `${width}px` }}
+      aria-description={says}
+      onKeyDown={keys}
+      onClick={() => key !== null && select({ kind: "subset", key })}
+      onFocus={() => key !== null && setHover({ row: key })}
+      onBlur={clearHover}
+    >
+      <span class="classes-name">
+        {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
+        <b class="cut" title={`${name}: ${says}`}>
+          <Name name={name} short={shortOf(name)} />
+        </b>
+      </span>
+      <span class="classes-share">{second}</span>
+    </button>
   );
 }

@@ -25,7 +25,6 @@ export function Classes(): JSX.Element {
   const width = useSignal(0);
   const height = useSignal(0);
   const top = useSignal(0);
-  const pages = useSignal<ReadonlyMap<number, number>>(new Map());
   const pointed = useSignal<Hit | null>(null);
   const state = useMemo(() => {
     const shown = signal<Blocked | null>(null);
@@ -43,7 +42,6 @@ export function Classes(): JSX.Element {
         wide.value ? 9 : 7,
         label,
         now.task === "classification" && now.judged,
-        pages.value,
         groupOrder.value,
       );
     });
@@ -155,7 +153,6 @@ export function Classes(): JSX.Element {
   const now = state.shown.value;
   const laid = state.laid.value;
   const seen = laid ? visible(laid, top.value, top.value + height.value) : [];
-  const per = laid?.blocks.find(({ right }) => right.per > 1)?.right.per;
   return (
     <>
       <Heads
@@ -167,7 +164,7 @@ export function Classes(): JSX.Element {
           now?.task === "classification" &&
           laid.wrongColumns * laid.pitch + 4 < widthOf(`Wrong ${integer(now.wrong)}`, 12, 500)
         }
-        per={per}
+        per={laid?.per ?? 1}
       />
       <div class="classes" style={laid ? { "--classes": `${laid.height}px` } : {}}>
         <Canvas draw={marks} keepUntilDrawn aria-hidden />
@@ -186,15 +183,7 @@ export function Classes(): JSX.Element {
           <div style={{ height: `${laid?.height ?? 0}px` }}>
             {now &&
               laid &&
-              seen.map((block) => (
-                <Label
-                  key={block.group}
-                  now={now}
-                  block={block}
-                  width={laid.rightX - 12}
-                  onPage={(page) => (pages.value = new Map(pages.peek()).set(block.group, page))}
-                />
-              ))}
+              seen.map((block) => <Label key={block.group} now={now} block={block} width={laid.rightX - 12} />)}
           </div>
         </div>
         {now && laid && <Away now={now} blocks={laid.blocks} top={top.value} height={height.value} />}

@@ -9,40 +9,65 @@ import { mapColour } from "../../draw/colormap";
 import { count, integer, percent } from "../../draw/format";
 import { cut, FONT, widthOf } from "../../draw/text";
 import { theme, tokens } from "../../draw/theme";
-import { type CellHit, type ConfusionLayout, cellAt, layOutConfusion, mostConfused } from "../../layout/confusion";
+import {
+  type CellHit,
+  type ConfusionLayout,
+  cellAt,
+  layOutConfusion,
+  mostConfused,
+  orderByConfusion,
+  READABLE,
+} from "../../layout/confusion";
 import { pick } from "../../state/actions";
+import { isByErrors } from "../../state/classOrder";
 import { cellExpression, cellName, confusionCounts, pickCell } from "../../state/confusion";
 import { columns } from "../../state/data";
 import { classOfRow, hoveredRow, labelName, shortOf } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { expressionKey, type RowKey, subsetKey } from "../../state/rowKeys";
+import { classOrder } from "../../state/view";
 import { Tooltip } from "../controls/Tooltip";
 import { withTitle } from "./listSubject";
 
-/** The largest count off the diagonal is the end of the colour scale. */
+/**
+ * `order` has the classes that are shown; of many, those with errors (`confused`). `most` is the largest count off the diagonal, the
+ * end of the colour scale.
+ */
 const matrix = computed(() => {
   const now = confusionCounts.value;
-  return now && { ...now, most: mostConfused(now.counts, now.classes) };
+  if (!now) return null;
+  const { counts, classes } = now;
+  const confused = isByErrors(classOrder.value, classes) ? orderByConfusion(counts, classes) : [];
+  const order = confused.length > 0 ? confused : Array.from({ length: classes }, (_, own) => own);
+  return { ...now, order, confused: confused.length > 0, most: mostConfused(counts, classes) };
 });
 type Matrix = NonNullable<typeof matrix.value>;
+
+const PART =
+  "Classes that are taken for each other stand together. The menu of the classes, beside Rows, has their own order.";
+
+/** A cell by its place on the screen as one by its classes. */
+function classesAt({ order }: Matrix, { label, prediction }: CellHit): CellHit {
+  const own = (place: number | null): number | null => (place === null ? null : (order[place] ?? null));
+  return { label: own(label), prediction: own(prediction) };
+}
 
 /** Labels by predictions. Colours are scaled by the errors; a click on a cell or a name picks its instances. */
 export function Confusion(): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const size = useSignal({ width: 0, height: 0 });
   const scroll = useSignal({ x: 0, y: 0 });
+  /** By places. */
   const pointed = useSignal<CellHit | null>(null);
   const laid = useMemo(
     () =>
       computed(() => {
         const now = matrix.value;
         if (!now || size.value.width === 0) return null;
-        const names = Math.max(
-          8,
-          ...Array.from({ length: Math.min(now.classes, 2000) }, (_, i) => widthOf(shortOf(labelName(i)), 12, 500)),
-        );
-        return layOutConfusion(now.classes, size.value.width, names);
+        const names = now.order.slice(0, 2000).map((own) => widthOf(shortOf(labelName(own)), 12, 500));
+        const smallest = now.confused ? READABLE : undefined;
+        return layOutConfusion(now.order.length, size.value.width, Math.max(8, ...names), smallest);
       }),
     [],
   );
@@ -57,7 +82,7 @@ export function Confusion(): JSX.Element {
   useSignalEffect(() => {
     const key = hoveredRow.value;
     if (key === null || pointed.peek() !== null || !laid.peek()) return;
-    const label = classOfRow(key);
+    const label = matrix.peek()?.order.indexOf(classOfRow(key)) ?? -1;
     if (label >= 0) reveal(scroller.current, laid.peek(), { label, prediction: null });
   });
   const draw = useCallback((surface: Surface) => {
@@ -68,7 +93,8 @@ export function Confusion(): JSX.Element {
     const before = pointed.peek();
     if (before?.label === hit?.label && before?.prediction === hit?.prediction) return;
     pointed.value = hit;
-    const key = hit && keyOf(hit);
+    const now = matrix.peek();
+    const key = hit && now && keyOf(classesAt(now, hit));
     if (key) setHover({ row: key });
     else clearHover();
   };
@@ -85,7 +111,8 @@ export function Confusion(): JSX.Element {
     );
   };
   const choose = (hit: CellHit | null): void => {
-    if (hit) pickCell(hit);
+    const now = matrix.peek();
+    if (hit && now) pickCell(classesAt(now, hit));
   };
   const keys = (event: KeyboardEvent): void => {
     const now = matrix.peek();
@@ -93,7 +120,7 @@ export function Confusion(): JSX.Element {
     const [dy, dx] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [];
     if (dy !== undefined && dx !== undefined) {
       const { label, prediction } = pointed.peek() ?? { label: 0, prediction: -1 };
-      const within = (value: number): number => Math.max(0, Math.min(now.classes - 1, value));
+      const within = (value: number): number => Math.max(0, Math.min(now.order.length - 1, value));
       point({ label: within((label ?? 0) + dy), prediction: within((prediction ?? 0) + dx) });
       reveal(scroller.current, laid.peek(), pointed.peek());
     } else if (event.key === "Enter" || event.key === " ") choose(pointed.peek());
@@ -103,35 +130,43 @@ export function Confusion(): JSX.Element {
   };
 
   const [now, at] = [matrix.value, laid.value];
-  const description = now && pointed.value ? explain(now, pointed.value) : "";
+  const description = now && pointed.value ? explain(now, classesAt(now, pointed.value)) : "";
   return (
-    <div class="confusion" style={at ? { "--confusion": `${at.height}px` } : {}}>
-      <Canvas draw={draw} aria-hidden />
-      <div
-        ref={scroller}
-        class="confusion-scroll"
-        tabIndex={0}
-        role="application"
-        aria-roledescription="confusion matrix"
-        aria-label="Label by prediction. Arrow keys go from cell to cell, Enter picks its instances."
-        onKeyDown={keys}
-        onScroll={(event) => (scroll.value = { x: event.currentTarget.scrollLeft, y: event.currentTarget.scrollTop })}
-        onPointerMove={(event) => point(hitOf(event))}
-        onPointerLeave={() => point(null)}
-        onBlur={() => point(null)}
-        onClick={(event) => choose(hitOf(event))}
-      >
-        {at && <div style={{ width: `${at.width}px`, height: `${at.height}px` }} />}
-      </div>
-      {pointed.value && at && now && (
-        <Explained hit={pointed.value} at={at} box={scroller} scroll={scroll.value}>
-          {description}
-        </Explained>
+    <>
+      {now?.confused && (
+        <p class="confusion-part caption cut" title={PART}>
+          {now.order.length < now.classes && `${integer(now.order.length)} of `}
+          {count(now.classes, "class", "classes")}, the most confused first
+        </p>
       )}
-      <span class="hidden-text" role="status">
-        {description}
-      </span>
-    </div>
+      <div class="confusion" style={at ? { "--confusion": `${at.height}px` } : {}}>
+        <Canvas draw={draw} aria-hidden />
+        <div
+          ref={scroller}
+          class="confusion-scroll"
+          tabIndex={0}
+          role="application"
+          aria-roledescription="confusion matrix"
+          aria-label="Label by prediction. Arrow keys go from cell to cell, Enter picks its instances."
+          onKeyDown={keys}
+          onScroll={(event) => (scroll.value = { x: event.currentTarget.scrollLeft, y: event.currentTarget.scrollTop })}
+          onPointerMove={(event) => point(hitOf(event))}
+          onPointerLeave={() => point(null)}
+          onBlur={() => point(null)}
+          onClick={(event) => choose(hitOf(event))}
+        >
+          {at && <div style={{ width: `${at.width}px`, height: `${at.height}px` }} />}
+        </div>
+        {pointed.value && at && now && (
+          <Explained hit={pointed.value} at={at} box={scroller} scroll={scroll.value}>
+            {description}
+          </Explained>
+        )}
+        <span class="hidden-text" role="status">
+          {description}
+        </span>
+      </div>
+    </>
   );
 }
 
@@ -208,12 +243,13 @@ function reveal(box: HTMLElement | null, at: ConfusionLayout | null, hit: CellHi
 
 function paint(
   { context, width, height, ratio }: Surface,
-  { counts, classes, most }: Matrix,
+  now: Matrix,
   at: ConfusionLayout,
   scroll: { x: number; y: number },
   hit: CellHit | null,
 ): void {
   const colours = tokens.value;
+  const { counts, classes, order, most } = now;
   const { left, top, cell } = at;
   const known = columns.value.value;
   const instance = hoveredInstance.value;
@@ -221,7 +257,7 @@ function paint(
   const snap = (value: number): number => Math.round(value * ratio) / ratio;
   const gap = cell >= 14 ? 1 : 0;
   const first = (offset: number): number => Math.max(0, Math.floor(offset / cell));
-  const last = (offset: number, room: number): number => Math.min(classes, Math.ceil((offset + room) / cell));
+  const last = (offset: number, room: number): number => Math.min(order.length, Math.ceil((offset + room) / cell));
   const [r0, r1, c0, c1] = [
     first(scroll.y),
     last(scroll.y, height - top),
@@ -230,8 +266,8 @@ function paint(
   ];
   const x = (c: number): number => snap(left + c * cell - scroll.x);
   const y = (r: number): number => snap(top + r * cell - scroll.y);
-  const own = (index: number): boolean => hoveredKey !== null && hoveredKey === subsetKey(labelName(index));
-  const some = hoveredKey !== null && Array.from({ length: classes }, (_, i) => i).some(own) && hit?.prediction == null;
+  const own = (place: number): boolean => hoveredKey !== null && hoveredKey === subsetKey(labelName(order[place]));
+  const some = hoveredKey !== null && hit?.prediction == null && order.some((_, place) => own(place));
   context.save();
   context.beginPath();
   context.rect(left, top, width - left, height - top);
@@ -241,7 +277,7 @@ function paint(
   context.font = `12px ${FONT}`;
   for (let r = r0; r < r1; r++) {
     for (let c = c0; c < c1; c++) {
-      const value = counts[r * classes + c] as number;
+      const value = counts[order[r]! * classes + order[c]!] as number;
       const share = most > 0 ? 0.1 + 0.9 * (value / most) : 0;
       context.globalAlpha = some && !own(r) ? 0.38 : 1;
       context.fillStyle = r === c ? colours.fill2 : value === 0 ? colours.fill : mapColour(share);
@@ -264,14 +300,16 @@ function paint(
   const isSelected =
     instance === undefined || !known
       ? null
-      : ([known.label[instance] as number, known.prediction[instance] as number] as const);
+      : ([known.label, known.prediction].map((of) => order.indexOf(of[instance] as number)) as [number, number]);
   if (isSelected && isSelected[0] >= 0 && isSelected[1] >= 0) frame(isSelected[0], isSelected[1], colours.accent, 2);
   const set = picked.value?.name;
   for (let r = r0; set?.includes(" → ") && r < r1; r++)
-    for (let c = c0; c < c1; c++) if (cellName({ label: r, prediction: c }) === set) frame(r, c, colours.text, 1.5);
+    for (let c = c0; c < c1; c++)
+      if (cellName(classesAt(now, { label: r, prediction: c })) === set) frame(r, c, colours.text, 1.5);
   context.restore();
   names(
     context,
+    order,
     at,
     { r0, r1, c0, c1 },
     x,
@@ -284,6 +322,7 @@ function paint(
 
 function names(
   context: CanvasRenderingContext2D,
+  order: readonly number[],
   { left, top, cell, upright }: ConfusionLayout,
   range: { r0: number; r1: number; c0: number; c1: number },
   x: (c: number) => number,
@@ -305,7 +344,7 @@ function names(
     const weight = strong(index, across) ? 500 : 400;
     context.font = `${weight} 12px ${FONT}`;
     context.fillStyle = weight > 400 ? colours.text : colours.text2;
-    context.fillText(cut(shortOf(labelName(index)), room, 12, weight, 1), 0, 0.5);
+    context.fillText(cut(shortOf(labelName(order[index])), room, 12, weight, 1), 0, 0.5);
   };
   context.save();
   context.beginPath();
@@ -313,7 +352,7 @@ function names(
   context.clip();
   for (let r = range.r0; r < range.r1; r++) {
     const middle = y(r) + cell / 2;
-    context.fillStyle = classColour(r);
+    context.fillStyle = classColour(order[r]!);
     if (cell >= 11) {
       context.beginPath();
       context.roundRect(12, middle - 4, 8, 8, 2);

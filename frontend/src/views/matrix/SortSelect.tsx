@@ -13,12 +13,27 @@ import { Name } from "../controls/Name";
 import { Select } from "../controls/Select";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
 
-/** With more rows than this, sort by clicking their labels: a menu would be too long. */
+/** The most differences that are offered: of more rows, A and B are chosen on the rows. */
 const MOST = 60;
 
 /** Sorts the neurons of all panels. */
 export function SortSelect(): JSX.Element {
   const rule = shownRule();
+  return (
+    <Select
+      busy={isPending(sortedElse)}
+      label="Sort neurons by"
+      value={JSON.stringify(rule)}
+      options={() => optionsFor(rule)}
+      says={text(rule)}
+      onChoose={(rule) => sortBy(JSON.parse(rule) as Sort)}
+    >
+      <Content rule={rule} />
+    </Select>
+  );
+}
+
+function optionsFor(rule: Sort): Option<string>[] {
   const options: Option<string>[] = [{ by: "index" }, { by: "strongest" }, { by: "clustered" }].map((plain) => ({
     value: JSON.stringify(plain),
     label: text(plain as Sort),
@@ -32,7 +47,7 @@ export function SortSelect(): JSX.Element {
       heading: i ? undefined : "Difference of two rows",
     }),
   );
-  rows.value.slice(0, MOST).forEach((row, i) => {
+  rows.value.forEach((row, i) => {
     const by: Sort = { by: "row", a: rowKey(row) };
     options.push({
       value: JSON.stringify(by),
@@ -41,17 +56,7 @@ export function SortSelect(): JSX.Element {
       heading: i ? undefined : "Row",
     });
   });
-  return (
-    <Select
-      busy={isPending(sortedElse)}
-      label="Sort neurons by"
-      value={JSON.stringify(rule)}
-      options={options}
-      onChoose={(rule) => sortBy(JSON.parse(rule) as Sort)}
-    >
-      <Content rule={rule} />
-    </Select>
-  );
+  return options;
 }
 
 const DETAILS: Record<string, string> = {

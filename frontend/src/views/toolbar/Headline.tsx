@@ -39,7 +39,11 @@ const kept = (): string => {
   return shown && shown.sample_size < shown.seen ? " kept" : "";
 };
 
-const share = (part: number, of: number): string => `(${percent(part / Math.max(1, of), 0)})`;
+/** All or nothing only where it is. */
+const share = (part: number, of: number): string => {
+  const whole = percent(part / Math.max(1, of), 0);
+  return `(${part < of && whole === "100%" ? ">99%" : part > 0 && whole === "0%" ? "<1%" : whole})`;
+};
 
 function Said({ clause }: { clause: Clause }): JSX.Element {
   switch (clause.kind) {
