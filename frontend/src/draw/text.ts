@@ -1,6 +1,6 @@
 /** Measures and truncates text for canvas and SVG. */
 
-import { cutMiddle } from "../layout/names";
+import { cutName } from "../layout/names";
 
 /** SVG and canvas do not truncate text, so widths are measured here. */
 export const FONT = 'Roboto, "Helvetica Neue", Arial, sans-serif';
@@ -22,9 +22,12 @@ export function widthOf(text: string, size: number, weight = 400): number {
   return width;
 }
 
-/** The text, or as much of its beginning and end as fit, with an ellipsis between them. */
-export const cutInside = (text: string, room: number, size: number, weight = 400): string =>
-  cutMiddle(text, room, (part) => widthOf(part, size, weight));
+/**
+ * The name, or as much of it as fits, with an ellipsis in it. `same`: letters at its beginning that a neighbour has,
+ * too; what differs is kept.
+ */
+export const cutInside = (name: string, room: number, size: number, weight = 400, same = 0): string =>
+  cutName(name, same, (part) => widthOf(part, size, weight) <= room, 0.45);
 
 /** The text, or as much of it as fits, with an ellipsis; empty if fewer than `least` letters fit. */
 export function cut(text: string, room: number, size: number, weight = 400, least = 3): string {

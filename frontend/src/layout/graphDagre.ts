@@ -1,10 +1,10 @@
 /** Layered layout (Sugiyama) of a flat graph, by dagre. */
 
 import { Graph, layout } from "@dagrejs/dagre";
-import type { Branching, LayBranches } from "./graphPlan";
+import type { Branching, BranchingEdge } from "./graphPlan";
 
 /** Positions boxes in layers from top to bottom (Sugiyama, by dagre). In a cycle, one edge is drawn upwards. */
-export const layBranches: LayBranches = (sizes, edges): Branching => {
+export function layBranches(sizes: { width: number; height: number }[], edges: BranchingEdge[]): Branching {
   const graph = new Graph({ multigraph: false });
   const labelled = edges.some(({ labelWidth }) => labelWidth > 0);
   graph.setGraph({
@@ -56,4 +56,4 @@ export const layBranches: LayBranches = (sizes, edges): Branching => {
       };
     }),
   };
-};
+}

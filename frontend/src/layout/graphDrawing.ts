@@ -1,6 +1,4 @@
-/**
- * The result of the graph's layout: boxes and edges in pixels, as plain data that a worker can send; and its measures.
- */
+/** The result of the graph's layout: boxes and edges in pixels; and its measures. */
 
 /**
  * row: a line in a column, with dot and name. card: the same among branches. closed, open: a module. more: hidden

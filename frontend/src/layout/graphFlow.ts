@@ -114,45 +114,90 @@ export interface Column {
   lanes: number;
 }
 
-/** The most lanes of a column. */
+/** The most lanes of a column; more of one that would otherwise not fit into the pane. */
 const LANES = 2;
+const LANES_LOOSE = 6;
 
-/** The flow as a column, if it is a chain with few skips. Null: it branches. */
-export function asColumn({ bundles, ins, outs }: Flow, count: number): Column | null {
+/**
+ * The flow as a column, if it is a chain with few skips. Null: it branches.
+ *
+ * `loose`: branches are written below each other, one after the other, if a few lanes are enough for what skips them.
+ */
+export function asColumn({ bundles, ins, outs }: Flow, count: number, loose = false): Column | null {
   const touched = new Set([...ins, ...outs, ...bundles.flatMap(({ from, to }) => [from, to])]);
   const all = Array.from({ length: count }, (_, place) => place);
   if (bundles.length === 0 && (ins.size < 2 || count > 6))
     return { order: all, spine: all.map(() => null), skips: [], lanes: 0 };
-  const chain = all.filter((place) => touched.has(place));
+  const chain = (loose ? branchByBranch(bundles, all) : all).filter((place) => touched.has(place));
   const index = new Map(chain.map((place, i) => [place, i]));
   const next = new Map<number, Bundle>();
   const skips: Skip[] = [];
+  const fed = new Set(Array.from(ins, (place) => index.get(place)));
   for (const bundle of bundles) {
     const [from, to] = [index.get(bundle.from) ?? -1, index.get(bundle.to) ?? -1];
     if (to < from) return null;
+    fed.add(to);
     if (to === from + 1) next.set(from, bundle);
     else skips.push({ from, to, lane: 0, branch: bundle.branch });
   }
-  if (next.size < chain.length - 1) return null;
+  // What has no input, such as an embedding of positions, may stand in between.
+  if (!loose && chain.some((_, i) => i > 0 && !next.has(i - 1) && fed.has(i))) return null;
   const entry = Array.from(ins, (place) => index.get(place) ?? 0).filter((i) => i > 0);
   const exit = Array.from(outs, (place) => index.get(place) ?? 0).filter((i) => i < chain.length - 1);
-  if (entry.length > 0) skips.push({ from: -1, to: Math.max(...entry), lane: 0 });
-  for (const i of entry) if (i !== Math.max(...entry)) skips.push({ from: -1, to: i, lane: 0 });
-  for (const i of exit) skips.push({ from: i, to: chain.length, lane: 0 });
+  for (const to of entry) skips.push({ from: -1, to, lane: 0 });
+  for (const from of exit) skips.push({ from, to: chain.length, lane: 0 });
   const lanes = assignLanes(skips);
-  if (lanes > LANES) return null;
+  if (lanes > (loose ? LANES_LOOSE : LANES)) return null;
   const order = [...chain, ...all.filter((place) => !touched.has(place))];
   return { order, spine: order.map((_, i) => next.get(i) ?? null), skips, lanes };
 }
 
-/** Short skips are close to the chain; two share a lane if one ends before, or where, the other begins. */
+/** An order in which data flow downwards and each branch is in one piece. */
+function branchByBranch(bundles: Bundle[], all: number[]): number[] {
+  const [before, leading] = [new Map<number, number[]>(), new Set<number>()];
+  for (const { from, to } of bundles) {
+    getOrInsert(before, to, () => []).push(from);
+    leading.add(from);
+  }
+  const order = new Set<number>();
+  const visit = (place: number, seen: Set<number>): void => {
+    if (order.has(place) || seen.has(place)) return;
+    seen.add(place);
+    for (const source of (before.get(place) ?? []).sort((a, b) => a - b)) visit(source, seen);
+    order.add(place);
+  };
+  const seen = new Set<number>();
+  for (const place of [...all.filter((own) => !leading.has(own)), ...all]) visit(place, seen);
+  return [...order];
+}
+
+/**
+ * Skips from one place, or to one, share a lane. Short ones are close to the chain; others share a lane if one ends
+ * before, or where, the other begins.
+ */
 function assignLanes(skips: Skip[]): number {
-  const lanes: Skip[][] = [];
-  for (const skip of skips.sort((a, b) => a.to - a.from - (b.to - b.from) || a.from - b.from)) {
-    let lane = lanes.findIndex((taken) => taken.every((other) => other.to <= skip.from || skip.to <= other.from));
+  const [from, to] = [new Map<number, Skip[]>(), new Map<number, Skip[]>()];
+  for (const skip of skips) {
+    getOrInsert(from, skip.from, () => []).push(skip);
+    getOrInsert(to, skip.to, () => []).push(skip);
+  }
+  const trunks = new Map<Skip[], { from: number; to: number; skips: Skip[] }>();
+  for (const skip of skips) {
+    const [leaving, coming] = [from.get(skip.from) ?? [], to.get(skip.to) ?? []];
+    const trunk = getOrInsert(trunks, coming.length > leaving.length ? coming : leaving, () => ({
+      from: skip.from,
+      to: skip.to,
+      skips: [],
+    }));
+    trunk.skips.push(skip);
+    [trunk.from, trunk.to] = [Math.min(trunk.from, skip.from), Math.max(trunk.to, skip.to)];
+  }
+  const lanes: { from: number; to: number }[][] = [];
+  for (const trunk of [...trunks.values()].sort((a, b) => a.to - a.from - (b.to - b.from) || a.from - b.from)) {
+    let lane = lanes.findIndex((taken) => taken.every((other) => other.to <= trunk.from || trunk.to <= other.from));
     if (lane < 0) lane = lanes.push([]) - 1;
-    lanes[lane]?.push(skip);
-    skip.lane = lane;
+    lanes[lane]?.push(trunk);
+    for (const skip of trunk.skips) skip.lane = lane;
   }
   return lanes.length;
 }

@@ -2,7 +2,6 @@
  * Lays out the open modules of the graph from the inside out, each as a column where its flow is a line, else by dagre.
  */
 
-import { getOrInsert } from "../lib/getOrInsert";
 import { branchesSize, placeBranches } from "./graphBranches";
 import { gapAfter, isLine, placeColumn } from "./graphColumn";
 import {
@@ -21,7 +20,8 @@ import {
   SHEETS,
 } from "./graphDrawing";
 import { asColumn, cutFlow, type Flow } from "./graphFlow";
-import type { Branching, Inner, LayBranches, Plan, Room } from "./graphPlan";
+import { nodeTitle } from "./graphNode";
+import type { Branching, Columns, Inner, LayBranches, Plan, Room } from "./graphPlan";
 import { isGroup, isStacked, PAGE, type Tree, type TreeNode } from "./graphTree";
 
 export interface Request {
@@ -42,14 +42,19 @@ const FEW = 24;
 
 const NONE: Flow = { bundles: [], ins: new Set(), outs: new Set() };
 
-/** Lays out the open modules from the inside out. `branches` caches dagre's answers, by module and sizes. */
+const EMPTY: Columns = { kind: "column", plans: [], column: { order: [], spine: [], skips: [], lanes: 0 }, gaps: [] };
+
+/**
+ * Lays out the open modules from the inside out. Null if answers of `lay` are missing: all that can be asked by now have
+ * been asked.
+ */
 export function layoutGraph(
   tree: Tree,
   flows: ReadonlyMap<string, Flow>,
   request: Request,
   lay: LayBranches,
-  branches: Map<string, Branching>,
-): Drawing {
+): Drawing | null {
+  let missing = 0;
   const planGroup = (group: TreeNode): Inner => {
     const flow = flows.get(group.key) ?? NONE;
     const all = group.children;
@@ -70,43 +75,53 @@ export function layoutGraph(
     const many = pageOf(PAGE);
     // The parts of an output are listed below each other: nothing flows among them.
     const parts = all.length > 0 && all.every(({ kind }) => kind === "output");
-    const column = asColumn(
-      parts ? NONE : cutFlow(flow, ...many, all.length),
-      many[1] - many[0] + Number(many[0] > 0) + Number(many[1] < all.length),
-    );
-    if (column) {
+    const shown = many[1] - many[0] + Number(many[0] > 0) + Number(many[1] < all.length);
+    const inColumn = (loose: boolean): Columns | null => {
+      const column = asColumn(parts ? NONE : cutFlow(flow, ...many, all.length), shown, loose);
+      if (!column) return null;
       const plans = planChildren(many, "row");
-      return {
-        kind: "column",
-        plans,
-        column,
-        gaps: column.order.map((place, i) => gapAfter(plans, column, place, i, group.parent === null)),
-      };
-    }
+      const gaps = column.order.map((place, i) => gapAfter(plans, column, place, i, group.parent === null));
+      return { kind: "column", plans, column, gaps };
+    };
+    const column = inColumn(false);
+    if (column) return column;
     const few = pageOf(PAGE_BRANCHES);
+    const known = missing;
     const plans = planChildren(few, "card");
+    // Without the sizes of what is inside there is nothing to ask.
+    if (missing > known) return EMPTY;
     const size = branchesSize(plans, cutFlow(flow, ...few, all.length), group.parent === null);
     // As wide as their names; narrower if that exceeds the pane, as far as possible.
-    const layAt = (part: number): { widths: number[]; answer: Branching } => {
-      const widths = size.plans.map(({ minWidth: least, preferredWidth: wish }) =>
-        Math.round(Math.min(least, wish) + Math.max(0, wish - least) * part),
-      );
+    const layAt = (part: number): { widths: number[]; answer: Branching } | null => {
+      const widths = size.plans.map(({ item, form, minWidth, preferredWidth: wish }) => {
+        const least = Math.min(wish, form === "open" || form === "more" ? minWidth : nameWidthOf(item));
+        return Math.round(least + (wish - least) * part);
+      });
       const key = `${group.key} ${few[0]} ${size.plans.map(({ height }, i) => `${widths[i]}x${height}`).join()}`;
-      const answer = getOrInsert(branches, key, () =>
-        lay(
-          size.plans.map(({ height }, i) => ({ width: widths[i] ?? 0, height })),
-          size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth })),
-        ),
-      );
+      const sizes = size.plans.map(({ height }, i) => ({ width: widths[i] ?? 0, height }));
+      const edges = size.edges.map(({ from, to, labelWidth }) => ({ from, to, labelWidth }));
+      const answer = lay(sizes, edges, key);
+      if (!answer) {
+        missing++;
+        return null;
+      }
       return { widths, answer };
     };
     const room = request.width - 2 * MARGIN - 2 * INSET * (group.depth + 1);
-    let laid = layAt(1);
-    if (laid.answer.width > room) {
-      const [most, least] = [laid.answer.width, layAt(0)];
-      const part = (room - least.answer.width) / (most - least.answer.width);
-      laid = part > 0 && part < 1 && plans.length <= FEW ? layAt(Math.floor(part * 8) / 8) : least;
+    const widest = layAt(1);
+    let laid = widest;
+    if (widest && widest.answer.width > room) {
+      laid = layAt(0);
+      if (laid && laid.answer.width > room) {
+        // Rather below each other than cut at the edge of the pane.
+        const loose = inColumn(true);
+        if (loose) return loose;
+      } else if (laid && plans.length <= FEW) {
+        const part = (room - laid.answer.width) / (widest.answer.width - laid.answer.width);
+        laid = part > 0 && part < 1 ? layAt(Math.floor(part * 8) / 8) : laid;
+      }
     }
+    if (!laid) return EMPTY;
     for (const [i, one] of size.plans.entries()) one.preferredWidth = laid.widths[i] ?? one.preferredWidth;
     return { ...size, kind: "branches", answer: laid.answer };
   };
@@ -137,6 +152,7 @@ export function layoutGraph(
   const boxes: Box[] = [];
   const edges: Edge[] = [];
   const inner = planGroup(tree.root);
+  if (missing > 0) return null;
   const size = innerSize(inner);
   const width = Math.max(request.width, size.minWidth + 2 * MARGIN);
   const most = request.width - 2 * MARGIN;
@@ -149,6 +165,10 @@ export function layoutGraph(
   );
   return { width, height: MARGIN_TOP + size.height - 2 * FOOT, boxes, edges };
 }
+
+/** Width in which the name, and of a recorded layer a number, can be read. */
+const nameWidthOf = (item: TreeNode): number =>
+  Math.round(Math.max(70, Math.min(160, 34 + nodeTitle(item).length * 6.4 + (item.inside > 0 ? 24 : 0))));
 
 /** Approximate width of the name; the view truncates what does not fit. */
 function preferredWidthOf(item: TreeNode): number {

@@ -18,7 +18,12 @@ export interface BranchingEdge {
   labelWidth: number;
 }
 
-export type LayBranches = (sizes: { width: number; height: number }[], edges: BranchingEdge[]) => Branching;
+/** Lays out branches. Null if the answer comes later; `key` names the question. */
+export type LayBranches = (
+  sizes: { width: number; height: number }[],
+  edges: BranchingEdge[],
+  key: string,
+) => Branching | null;
 
 /** A node with its size, not positioned yet. `least` is its minimum width in a column, `wish` its preferred width. */
 export interface Plan {

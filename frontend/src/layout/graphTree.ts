@@ -1,28 +1,11 @@
 /** Builds the tree of modules from the graph; runs of equal blocks are folded into one node. */
 
-import type { Graph, GraphNode, NodeKind } from "../api/types";
+import type { Graph } from "../api/types";
+import { Loops } from "./graphLoops";
+import { blank, type TreeNode } from "./graphNode";
+import { groupByPrefix } from "./graphPrefixes";
 
-/** A node of the tree: a module contains what ran inside it; a run of equal blocks is contained in a fold. */
-export interface TreeNode {
-  key: string;
-  name: string;
-  type: string;
-  kind: NodeKind | "fold";
-  parent: TreeNode | null;
-  children: TreeNode[];
-  /** Index among the parent's children. */
-  place: number;
-  /** 0 for the children of the model itself. */
-  depth: number;
-  /** A recorded layer. */
-  recorded: boolean;
-  /** Number of recorded layers in the subtree. */
-  inside: number;
-  /** "Res × 3", if all children are equal blocks. */
-  repeats: string | null;
-  /** Null for folds. */
-  node: GraphNode | null;
-}
+export type { TreeNode } from "./graphNode";
 
 export interface Tree {
   root: TreeNode;
@@ -57,31 +40,19 @@ export function buildTree(graph: Graph, recorded: readonly string[]): Tree {
       ? only
       : { ...blank, key: "/model", name: graph.model, kind: "module", children: tops };
   const tree: Tree = { root, byKey, layers: 0, recorded: 0 };
+  const loops = new Loops(graph, byKey);
+  for (const item of [root, ...byKey.values()]) loops.rearrange(item);
+  for (const item of [root, ...byKey.values()]) groupByPrefix(item, byKey);
   const signatures = new Map<TreeNode, number>();
   sign(root, signatures);
   settle(tree, root, null, -1, signatures);
   tree.recorded = root.inside;
   for (const item of byKey.values()) {
-    const leaf = item.kind === "module" && !item.children.some(({ kind }) => kind === "module" || kind === "fold");
+    const leaf = item.kind === "module" && !item.children.some(isModule);
     if (item.recorded || leaf) tree.layers++;
   }
   return tree;
 }
-
-const blank: TreeNode = {
-  key: "",
-  name: "",
-  type: "",
-  kind: "module",
-  parent: null,
-  children: [],
-  place: 0,
-  depth: 0,
-  recorded: false,
-  inside: 0,
-  repeats: null,
-  node: null,
-};
 
 /** A hash of the types in the subtree: equal for nodes of equal structure. */
 function sign(item: TreeNode, signatures: Map<TreeNode, number>): number {
@@ -108,7 +79,7 @@ function settle(
   item.depth = depth;
   const runs = runsOf(item.children, signatures);
   const whole = runs.length === 1 && runs[0] && isBlock(runs[0][0]) && runs[0].length > 1;
-  if (whole) item.repeats = `${item.children[0]?.type} × ${item.children.length}`;
+  if (whole) item.repeats = `${item.children[0]?.type} × ${item.children.length}`.trim();
   else if (item.kind !== "fold") {
     item.children = runs.flatMap((run) => (run.length >= FOLD_FROM && isBlock(run[0]) ? [fold(tree, run)] : run));
   }
@@ -120,7 +91,10 @@ function settle(
   });
 }
 
-const isBlock = (item: TreeNode | undefined): boolean => item?.kind === "module" && item.children.length > 0;
+const isModule = ({ kind }: TreeNode): boolean => kind === "module" || kind === "fold" || kind === "group";
+
+const isBlock = (item: TreeNode | undefined): boolean =>
+  (item?.kind === "module" || item?.kind === "group") && item.children.length > 0;
 
 function runsOf(children: TreeNode[], signatures: Map<TreeNode, number>): TreeNode[][] {
   const runs: TreeNode[][] = [];

@@ -3,35 +3,74 @@
 /** Letters of the beginning that stay in front of the ellipsis. */
 const HEAD = 6;
 
+/** Letters of what differs that are worth an ellipsis. */
+const LEAST = 3;
+
 /**
  * The names that are longer than `most`, with a shorter form of at most `most` letters: "layer3.…k3_out". The part in
  * which a name differs from the one most like it is kept.
  */
 export function shortNames(names: readonly string[], most: number): Map<string, string> {
   const short = new Map<string, string>();
-  const sorted = [...new Set(names)].sort();
-  sorted.forEach((name, i) => {
-    if (name.length <= most) return;
-    const [before, after] = [shared(name, sorted[i - 1]), shared(name, sorted[i + 1])];
-    short.set(name, shorten(name, Math.max(before, after), most));
-  });
+  for (const [name, same] of sharedLetters(names))
+    if (name.length > most)
+      short.set(
+        name,
+        cutName(name, same, (text) => text.length <= most),
+      );
   return short;
 }
 
-/** `same`: how many letters at the beginning another name has, too. */
-function shorten(name: string, same: number, most: number): string {
-  // What differs begins early enough to be seen in front of an ellipsis at the end.
-  if (same < most - 4) return `${name.slice(0, most - 1)}…`;
+/** How many letters at its beginning each name shares with the one most like it. */
+export function sharedLetters(names: readonly string[]): Map<string, number> {
+  const sorted = [...new Set(names)].sort();
+  return new Map(sorted.map((name, i) => [name, Math.max(shared(name, sorted[i - 1]), shared(name, sorted[i + 1]))]));
+}
+
+/**
+ * The name, or as much of it as fits, around what differs from its neighbours.
+ *
+ * `same`: letters at its beginning that a neighbour has, too. `ending`: share of the letters for the end of a name that
+ * differs at its beginning; 0: the ellipsis is its end. Empty if there is no room for a few letters.
+ */
+export function cutName(name: string, same: number, fits: (text: string) => boolean, ending = 0): string {
+  if (fits(name)) return name;
+  const most = (form: (letters: number) => string, limit: number): number => {
+    let [low, high] = [0, limit];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (fits(form(middle))) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  };
+  // What differs begins early enough to be seen in front of the ellipsis.
+  const ends = (letters: number, back = Math.round(letters * ending)): string =>
+    `${name.slice(0, letters - back)}…${name.slice(name.length - back)}`;
+  const letters = most((count) => ends(count, 0), name.length - 1);
+  if (letters < LEAST + 1) return "";
+  if (same < letters - LEAST) {
+    const both = most(ends, name.length - 1);
+    return same <= both - Math.round(both * ending) - 2 ? ends(both) : ends(letters, 0);
+  }
   // From the beginning of the word in which the difference lies, if there is room for it.
   const word = name.slice(0, same).search(/[^\p{L}\p{N}]*[\p{L}\p{N}]*$/u);
-  const room = most - HEAD - 1;
-  const start = same - word <= room - 3 ? word : Math.max(0, same - 2);
-  const tail = name.slice(start);
-  if (tail.length <= room) {
-    // The end fits: as much before it as there is room for.
-    return `${name.slice(0, most - tail.length - 1).trimEnd()}…${tail}`;
+  for (const start of [word, Math.max(0, same - 2)]) {
+    const whole = (front: number): string => `${name.slice(0, front).trimEnd()}…${name.slice(start)}`;
+    if (fits(whole(0))) return whole(most(whole, start));
   }
-  return `${name.slice(0, HEAD).trimEnd()}…${tail.slice(0, room - 1)}…`;
+  // Nor does the end fit: what differs, between two ellipses.
+  const part = (start: number, front: number) => (count: number) =>
+    `${name.slice(0, front).trimEnd()}…${name.slice(start, start + count)}…`;
+  for (const [start, front] of [
+    [word, HEAD],
+    [Math.max(0, same - 2), HEAD],
+  ] as const) {
+    const count = most(part(start, front), name.length - start - 1);
+    if (start + count >= same + LEAST - 1) return part(start, front)(count);
+  }
+  const start = Math.max(0, same - 1);
+  return part(start, 0)(most(part(start, 0), name.length - start - 1));
 }
 
 function shared(name: string, other: string | undefined): number {
@@ -39,22 +78,6 @@ function shared(name: string, other: string | undefined): number {
   let same = 0;
   while (same < name.length && name[same] === other[same]) same++;
   return same;
-}
-
-/** The text, or as much of its beginning and end as fit: names of modules differ at the end. `width` measures a text. */
-export function cutMiddle(text: string, room: number, width: (text: string) => number, least = 4): string {
-  if (width(text) <= room) return text;
-  let [low, high] = [0, text.length - 1];
-  const of = (letters: number): string => {
-    const end = Math.ceil(letters * 0.6);
-    return `${text.slice(0, letters - end)}…${text.slice(text.length - end)}`;
-  };
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (width(of(middle)) <= room) low = middle;
-    else high = middle - 1;
-  }
-  return low < least ? "" : of(low);
 }
 
 /** "features.4 · Linear": a module whose name is a number says what it is. */

@@ -68,6 +68,7 @@ describe("bundles", () => {
 });
 
 describe("column or branches", () => {
+  const SKIPS = chain([0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 6], [0, 4], [1, 5], [2, 6]);
   it("is a column when each feeds the next", () => {
     expect(asColumn(chain([0, 1], [1, 2]), 3)).toMatchObject({ order: [0, 1, 2], skips: [], lanes: 0 });
   });
@@ -87,7 +88,28 @@ describe("column or branches", () => {
   it("branches with two towers, with edges back, and with skips over skips over skips", () => {
     expect(asColumn(chain([0, 2], [1, 3], [2, 4], [3, 4]), 5)).toBeNull();
     expect(asColumn(chain([0, 1], [1, 2], [2, 0]), 3)).toBeNull();
-    expect(asColumn(chain([0, 1], [1, 2], [2, 3], [3, 4], [0, 2], [0, 3], [0, 4]), 5)).toBeNull();
+    expect(asColumn(SKIPS, 7)).toBeNull();
+  });
+  it("shares a lane among the skips from one place, or to one, such as what enters every block", () => {
+    const from = asColumn(chain([0, 1], [1, 2], [2, 3], [3, 4], [0, 2], [0, 3], [0, 4]), 5);
+    expect(from).toMatchObject({ lanes: 1, skips: [{ lane: 0 }, { lane: 0 }, { lane: 0 }] });
+    const to = asColumn(chain([0, 1], [1, 2], [2, 3], [3, 4], [0, 4], [1, 4], [2, 4]), 5);
+    expect(to?.lanes).toBe(1);
+    expect(asColumn({ ...chain([0, 1], [1, 2], [2, 3]), ins: new Set([0, 1, 2, 3]) }, 4)?.lanes).toBe(1);
+  });
+  it("stays a column around what has no input, as an embedding of positions", () => {
+    // tokens 0 > 1, positions 2, both > 3
+    const column = asColumn(chain([0, 1], [1, 3], [2, 3], [3, 4]), 5);
+    expect(column).toMatchObject({ order: [0, 1, 2, 3, 4], lanes: 1, skips: [{ from: 1, to: 3 }] });
+    expect(column?.spine.map((bundle) => bundle?.to ?? null)).toEqual([1, null, 3, 4, null]);
+  });
+  it("is a loose column of branches, each in one piece, unless it needs too many lanes or leads back", () => {
+    const towers = asColumn(chain([0, 2], [1, 3], [2, 4], [3, 4]), 5, true);
+    expect(towers).toMatchObject({ order: [0, 2, 1, 3, 4], lanes: 1, skips: [{ from: 1, to: 4 }] });
+    expect(asColumn(SKIPS, 7, true)?.lanes).toBe(3);
+    const tangle = Array.from({ length: 64 }, (_, i): [number, number] => [i >> 3, 8 + (i & 7)]);
+    expect(asColumn(chain(...tangle), 16, true)).toBeNull();
+    expect(asColumn(chain([0, 1], [1, 2], [2, 0]), 3, true)).toBeNull();
   });
   it("is a column without lines when there are no edges at all", () => {
     expect(asColumn(chain(), 3)).toMatchObject({ order: [0, 1, 2], spine: [null, null, null] });

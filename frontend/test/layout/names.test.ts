@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cutMiddle, shortNames, typedName } from "../../src/layout/names";
+import { cutName, sharedLetters, shortNames, typedName } from "../../src/layout/names";
 
 describe("names that are too long", () => {
   it("keep what differs, wherever it is", () => {
@@ -7,7 +7,7 @@ describe("names that are too long", () => {
     const short = shortNames(names, 16);
     expect(short.has("head")).toBe(false);
     expect(Object.fromEntries(short)).toEqual({
-      stage0_block1_conv3_out: "stage0…_block1_…",
+      stage0_block1_conv3_out: "st…ck1_conv3_out",
       stage0_block2_conv3_out: "stage0_bloc…_out",
       stage0_block2_conv3_in: "stage0_block…_in",
     });
@@ -32,11 +32,18 @@ describe("names that are too long", () => {
     expect(shortNames(["one", "two"], 10).size).toBe(0);
   });
 
-  it("give way in the middle, by width", () => {
-    const letters = (text: string): number => text.length;
-    expect(cutMiddle("stage0_block1", 13, letters)).toBe("stage0_block1");
-    expect(cutMiddle("stage0_block1", 10, letters)).toBe("sta…block1");
-    expect(cutMiddle("stage0_block1", 4, letters)).toBe("");
+  it("give way in the middle, by width, and keep what differs from the neighbours", () => {
+    const within = (room: number) => (text: string) => text.length <= room;
+    const same = (...names: string[]): number => sharedLetters(names).get(names[0]!)!;
+    const name = "stage0_block1_conv3_out";
+    expect(cutName("stage0_block1", 0, within(13), 0.45)).toBe("stage0_block1");
+    expect(cutName("stage0_block1", 0, within(10), 0.45)).toBe("stage…ock1");
+    expect(cutName(name, same(name, "stage0_block1_conv3_in"), within(10), 0.45)).toBe("stage…_out");
+    expect(cutName(name, same(name, "stage0_block2_conv3_out"), within(14), 0.45)).toBe("…ck1_conv3_out");
+    expect(cutName(name, same(name, "stage0_block2_conv3_out"), within(8), 0.45)).toBe("…k1_con…");
+    expect(cutName(name, same(name, "stage0_block2_conv3_out"), within(12), 0.45)).toBe("stage0…ck1_…");
+    expect(cutName(name, same(name, "stem"), within(10), 0.45)).toBe("stage…_out");
+    expect(cutName(name, same(name, "stem"), within(3), 0.45)).toBe("");
   });
 
   it("that are numbers say their type", () => {

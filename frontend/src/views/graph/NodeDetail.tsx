@@ -11,7 +11,9 @@ import { selectedNode } from "./graphState";
 export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tree; closable: boolean }): JSX.Element {
   const { node } = item;
   const rows: [string, ComponentChildren][] = [
-    ["type", item.kind === "fold" ? `${item.children.length} × ${item.type}` : item.type],
+    item.kind === "group"
+      ? ["holds", contents(item)]
+      : ["type", item.kind === "fold" ? `${item.children.length} × ${item.type}` : item.type],
   ];
   const into = inputsOf(item, tree);
   if (into.length > 0) rows.push(["input", into.join(", ")]);
@@ -52,6 +54,12 @@ export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tre
       )}
     </section>
   );
+}
+
+/** Types of what is in a group, in the order in which they run. */
+function contents({ children }: TreeNode): string {
+  const types = children.slice(0, 6).map(({ type, name }) => type || name);
+  return types.join(", ") + (children.length > types.length ? ` and ${children.length - types.length} more` : "");
 }
 
 /** Distinct shapes of inputs from outside. */

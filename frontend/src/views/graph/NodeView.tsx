@@ -6,8 +6,8 @@ import { count, integer } from "../../draw/format";
 import { cut, cutInside, widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Box, RADIUS, RADIUS_RECORDED, SHEETS } from "../../layout/graphDrawing";
+import { nodeTitle, sharedInTitle } from "../../layout/graphNode";
 import { isGroup, isStacked, recordedIn, type TreeNode } from "../../layout/graphTree";
-import { typedName } from "../../layout/names";
 import { layers } from "../../state/data";
 import { openLayers } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
@@ -135,7 +135,7 @@ function spoken(box: Box, item: TreeNode, marked: boolean, rung: Rung | undefine
   if (box.form === "more") return `${integer(box.hidden)} hidden in ${item.name}`;
   const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
   const parts = [
-    item.key || item.name,
+    (item.node && item.key) || item.name,
     item.repeats ?? (item.kind === "fold" ? `${item.type} × ${item.children.length}` : item.type),
   ];
   if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
@@ -212,7 +212,7 @@ function Layer({ box, item, marked, rung }: Words): JSX.Element {
   const end = (item.kind === "input" || item.kind === "output") && item.depth === 0;
   const room = right - left - rungWidth(rung, right - left);
   const weight = item.recorded ? 500 : 400;
-  const name = cutInside(title, room, 12, weight);
+  const name = cutInside(title, room, 12, weight, sharedInTitle(item));
   const nameEnd = left + widthOf(name, 12, weight);
   const free = left + room - nameEnd - 10;
   const neurons = item.recorded ? integer(layers.value.get(item.key)?.neurons) : "";
@@ -224,8 +224,7 @@ function Layer({ box, item, marked, rung }: Words): JSX.Element {
       onPointerEnter={
         whole
           ? undefined
-          : (event: PointerEvent) =>
-              showTip(event.currentTarget as Element, [item.name, type, neurons].filter(Boolean).join(" · "))
+          : (event: PointerEvent) => showTip(event.currentTarget as Element, tipText(item, type, neurons))
       }
     >
       {item.recorded ? (
@@ -275,7 +274,7 @@ function Module({ box, item, marked, rung }: Words): JSX.Element {
   const left = rail + (item.recorded ? 12 : 0);
   const title = nodeTitle(item);
   const room = right - left - rungWidth(rung, right - left);
-  const name = cutInside(title, room, 12, 500);
+  const name = cutInside(title, room, 12, 500, sharedInTitle(item));
   const nameEnd = left + widthOf(name, 12, 500);
   const alone = item.recorded && (wide || item.inside === 1);
   const number = alone
@@ -293,8 +292,7 @@ function Module({ box, item, marked, rung }: Words): JSX.Element {
       onPointerEnter={
         name === title && typed === [type, number].filter(Boolean).join(" · ")
           ? undefined
-          : (event: PointerEvent) =>
-              showTip(event.currentTarget as Element, [item.name, type, number].filter(Boolean).join(" · "))
+          : (event: PointerEvent) => showTip(event.currentTarget as Element, tipText(item, type, number))
       }
     >
       <g data-toggle="">
@@ -329,8 +327,9 @@ function More({ box: { y, rail, hidden = 0, before } }: { box: Box }): JSX.Eleme
   );
 }
 
-/** The name; a number has its type with it. */
-const nodeTitle = (item: TreeNode): string => (item.kind === "fold" ? item.name : typedName(item.name, item.type));
+/** What did not fit, in full: the name with all that the groups around it say. */
+const tipText = (item: TreeNode, ...more: string[]): string =>
+  [item.node?.key || item.name, ...more].filter(Boolean).join(" · ");
 
 /** "Linear · 64". The type gives way first, but the number of repeated blocks in it stays. */
 function typeAndNumber(type: string, number: string, room: number): string {
@@ -348,7 +347,8 @@ function typeAndNumber(type: string, number: string, room: number): string {
 /** Type, with the kernel of a convolution: "Conv2d 3×3". Empty if it repeats the name. */
 export function typeText(item: TreeNode): string {
   if (item.repeats) return item.repeats;
-  if (item.kind === "fold") return `${item.type} × ${item.children.length}`;
+  if (item.kind === "fold") return `${item.type} × ${item.children.length}`.trim();
+  if (item.kind === "group" && !item.type) return count(item.children.length, "layer");
   const { attributes } = item.node ?? {};
   const kernel = /conv/i.test(item.type) && !isGroup(item) ? (attributes?.kernel ?? attributes?.kernel_size ?? "") : "";
   const type = /^\d+(×\d+)*$/.test(kernel) ? `${item.type} ${kernel}` : item.type;

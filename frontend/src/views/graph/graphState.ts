@@ -7,6 +7,7 @@ import workerAddress from "../../layout/graph.worker.ts?worker&url";
 import type { Box, Drawing } from "../../layout/graphDrawing";
 import { buildFlows, type Flow } from "../../layout/graphFlow";
 import { layoutGraph, type Page } from "../../layout/graphLayout";
+import type { Branching, LayBranches } from "../../layout/graphPlan";
 import { ancestors, buildTree, isGroup, openAtFirst, type Tree, type TreeNode } from "../../layout/graphTree";
 import { toggleLayer } from "../../state/actions";
 import { graph, snapshot } from "../../state/data";
@@ -30,6 +31,8 @@ interface Built {
   recorded: string[];
   tree: Tree;
   flows?: Map<string, Flow>;
+  /** What the worker answered, by the layout's key; null while it is asked. */
+  branches: Map<string, Branching | null>;
 }
 
 let last: Built | null = null;
@@ -43,7 +46,7 @@ const built: ReadonlySignal<Built | null> = computed(() => {
   const recorded = snapshot.value.value?.layers.map(({ name }) => name) ?? [];
   if (!graphValue) return null;
   if (last?.graph === graphValue && last.recorded.join("\n") === recorded.join("\n")) return last;
-  last = { graph: graphValue, recorded, tree: buildTree(graphValue, recorded) };
+  last = { graph: graphValue, recorded, tree: buildTree(graphValue, recorded), branches: new Map() };
   return last;
 });
 
@@ -66,69 +69,49 @@ export interface Shown {
 /** The newest drawing; it stays while another one is computed. */
 export const shown = signal<Shown | null>(null);
 
-/** Up to this many nodes, the page lays out graphs without branches itself: faster than starting a worker. */
-const SMALL = 2000;
-
-class Branches extends Error {}
-
 /**
- * Updates the layout when something changes: columns at once, branches and large graphs in a worker. Returns a function
- * that stops it.
+ * Updates the layout when something changes; a worker lays out what branches. Returns a function that stops it.
  */
 export function followLayout(): () => void {
   let worker: Worker | null = null;
-  let sent: Built | null = null;
-  let number = 0;
-  const show = (drawing: Drawing, drawnTree: Tree): void =>
-    batch(() => {
-      problem.value = null;
-      shown.value = { drawing, tree: drawnTree, boxes: new Map(drawing.boxes.map((box) => [boxKey(box), box])) };
-    });
+  const asked: { of: Built; key: string }[] = [];
+  const answered = signal(0);
+  const fail = (message: string): void => {
+    problem.value = message || "The script that lays out the graph could not be loaded.";
+  };
   const start = (): Worker => {
     const made = new Worker(workerAddress, { type: "module" });
     made.onmessage = ({ data }: MessageEvent<Answer>) => {
-      if (data.number !== number || !sent) return;
-      if ("problem" in data) problem.value = data.problem;
-      else show(data.drawing, sent.tree);
+      const question = asked[data.number];
+      if ("problem" in data) fail(data.problem);
+      else question?.of.branches.set(question.key, data.branching);
+      answered.value++;
     };
     made.onerror = (event) => {
       event.preventDefault();
-      problem.value = event.message || "The script that lays out the graph could not be loaded.";
+      fail(event.message);
     };
     return made;
   };
-  const ask = (question: Question): void => {
-    worker ??= start();
-    worker.postMessage(question);
-  };
   const stop = effect(() => {
     const now = built.value;
-    if (!now || width.value === 0) return;
+    if (!now || width.value === 0 || answered.value < 0) return;
+    now.flows ??= buildFlows(now.graph, now.tree);
     const request = { open: open.value, pages: pages.value, width: width.value };
-    number++;
-    if (now.graph.nodes.length <= SMALL) {
-      try {
-        now.flows ??= buildFlows(now.graph, now.tree);
-        show(
-          layoutGraph(
-            now.tree,
-            now.flows,
-            request,
-            () => {
-              throw new Branches();
-            },
-            new Map(),
-          ),
-          now.tree,
-        );
-        return;
-      } catch (error) {
-        if (!(error instanceof Branches)) throw error;
-      }
-    }
-    if (now !== sent) ask({ kind: "graph", graph: now.graph, recorded: now.recorded });
-    sent = now;
-    ask({ kind: "layout", number, open: [...request.open], pages: [...request.pages], width: request.width });
+    const lay: LayBranches = (sizes, edges, key) => {
+      const known = now.branches.get(key);
+      if (known !== undefined) return known;
+      now.branches.set(key, null);
+      worker ??= start();
+      worker.postMessage({ number: asked.push({ of: now, key }) - 1, sizes, edges } satisfies Question);
+      return null;
+    };
+    const drawing = layoutGraph(now.tree, now.flows, request, lay);
+    if (!drawing) return;
+    batch(() => {
+      problem.value = null;
+      shown.value = { drawing, tree: now.tree, boxes: new Map(drawing.boxes.map((box) => [boxKey(box), box])) };
+    });
   });
   return () => {
     stop();
