@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { chunkOf, plainImport } from "./chunks.ts";
+import { CHUNKS, plainImport } from "./chunks.ts";
 import { notices } from "./notices.ts";
 
 const { main, worker } = notices();
@@ -16,7 +16,7 @@ export default defineConfig({
     target: "es2022",
     outDir: "../tensorboard_activis/serve/static",
     emptyOutDir: true,
-    modulePreload: false,
+    modulePreload: { polyfill: false },
     rolldownOptions: {
       input: { index: "src/main.tsx" },
       preserveEntrySignatures: "allow-extension",
@@ -24,7 +24,7 @@ export default defineConfig({
         entryFileNames: "[name].js",
         chunkFileNames: "[name]-[hash].js",
         assetFileNames: "[name][extname]",
-        codeSplitting: { groups: [{ debugName: "index", name: chunkOf }] },
+        codeSplitting: { groups: CHUNKS },
       },
     },
   },

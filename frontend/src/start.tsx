@@ -6,6 +6,7 @@ import { hostWindow, onDataReloaded } from "./api/host";
 import type { Source } from "./api/source";
 import { copyFonts } from "./draw/fonts";
 import { followTheme, theme, writeTokens } from "./draw/theme";
+import { addStyles } from "./lib/styles";
 import { setSource } from "./state/data";
 import { rememberPanes } from "./state/panes";
 import { pollRuns } from "./state/poll";
@@ -17,9 +18,7 @@ import { App } from "./views/App";
 /** Starts the tab on any source; the dev page passes made-up data. */
 export function start(source: Source, mount: HTMLElement): void {
   const host = hostWindow();
-  const sheet = document.createElement("style");
-  sheet.textContent = styles;
-  document.head.append(sheet);
+  addStyles(styles);
   document.documentElement.lang = "en";
   document.title = "ActiVis";
   followTheme(host);

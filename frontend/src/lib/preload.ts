@@ -1,7 +1,12 @@
 /** Replaces Vite's preload helper. */
 
 /**
- * Vite calls this around `import()` to fetch style sheets and modules first. There is nothing to fetch: all styles are
- * in index.js.
+ * Vite calls this around `import()`, with the files that are needed. They are fetched first, which fills the browser's
+ * cache: a browser never asks again for a module that it could not load, so that no other attempt could succeed.
  */
-export const __vitePreload = <T>(load: () => Promise<T>): Promise<T> => load();
+export async function __vitePreload<T>(load: () => Promise<T>, files: readonly string[], from: string): Promise<T> {
+  const answers = await Promise.all(files.map((file) => fetch(new URL(file, from))));
+  const missing = answers.find(({ ok }) => !ok);
+  if (missing) throw new Error(`${missing.url}: ${missing.status}`);
+  return load();
+}

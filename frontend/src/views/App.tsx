@@ -12,8 +12,6 @@ import { IconButton } from "./controls/Icon";
 import { Failure, Loading } from "./controls/Loading";
 import { lazy } from "./controls/lazy";
 import { Divider } from "./Divider";
-import { DetailView } from "./detail/DetailView";
-import { Empty } from "./Empty";
 import { GraphView } from "./graph/GraphView";
 import { followKeys } from "./help/globalKeys";
 import { InstancesView } from "./instances/InstancesView";
@@ -22,6 +20,8 @@ import { RowsBar } from "./matrix/RowsBar";
 import { Headline } from "./toolbar/Headline";
 import { Toolbar } from "./toolbar/Toolbar";
 
+const DetailView = lazy("The detail", async () => (await import("./detail/DetailView")).DetailView);
+const Empty = lazy("The page", async () => (await import("./Empty")).Empty);
 const HelpSheet = lazy("The help", async () => (await import("./help/HelpSheet")).HelpSheet);
 const Explanation = lazy("The explanation", async () => (await import("./help/Explanation")).Explanation);
 

@@ -6,6 +6,7 @@ import type { InstanceDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
+import { addStyles } from "../../lib/styles";
 import { chooseDetailLayer, select } from "../../state/actions";
 import { loadCode } from "../../state/code";
 import { currentSnapshot } from "../../state/currentSnapshot";
@@ -32,19 +33,20 @@ import { rowQuery } from "../../state/rows";
 import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
-import { lazy } from "../controls/lazy";
 import type { Option } from "../controls/Menu";
 import { Name } from "../controls/Name";
 import { SaveButton } from "../controls/SaveButton";
 import { Select } from "../controls/Select";
 import { ClassName, RowSwatch, Swatch } from "../controls/Swatch";
+import styles from "./detail.css?inline";
 import { classIndex, InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
+import { NeuronBody } from "./NeuronBody";
+import { SubsetBody } from "./SubsetBody";
 import { close, openWithSubject, subject, togglePin } from "./subject";
 import { subsetColour } from "./subsetColour";
 
-const NeuronBody = lazy("The neuron", async () => (await import("./NeuronBody")).NeuronBody);
-const SubsetBody = lazy("The subset", async () => (await import("./SubsetBody")).SubsetBody);
+addStyles(styles);
 
 /** Title line (the only part when collapsed) and detail of the subject. */
 export function DetailView(): JSX.Element {

@@ -8,6 +8,7 @@ import { graph, snapshot } from "../../state/data";
 import { detailLayer } from "../../state/derived";
 import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
+import { lazy } from "../controls/lazy";
 import { SaveButton } from "../controls/SaveButton";
 import { Tooltip } from "../controls/Tooltip";
 import { onTreeKey } from "./graphKeys";
@@ -29,7 +30,8 @@ import { Legend } from "./Legend";
 import { Minimap, type Seen } from "./Minimap";
 import { NodeDetail } from "./NodeDetail";
 import { Picture } from "./Picture";
-import { SearchBar } from "./SearchBar";
+
+const SearchBar = lazy("The search", async () => (await import("./SearchBar")).SearchBar);
 
 /** Header (search, fit, save), the drawing, the selected node's detail, the legend. */
 export function GraphView(): JSX.Element {

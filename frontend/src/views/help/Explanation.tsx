@@ -3,8 +3,12 @@
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { placeBeside } from "../../layout/tooltipPlace";
+import { addStyles } from "../../lib/styles";
 import { explained, help, leave, stay } from "../../state/help";
+import styles from "./explanation.css?inline";
 import { GLOSSARY } from "./glossary";
+
+addStyles(styles);
 
 /** Unlike other tooltips it stays while the pointer is on it, so that its link can be reached. */
 export function Explanation(): JSX.Element | null {

@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ColumnInfo } from "../../api/types";
 import { integer } from "../../draw/format";
 import { never } from "../../lib/never";
+import { addStyles } from "../../lib/styles";
 import { clickInstance, pick } from "../../state/actions";
 import { columns, hasPictures } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
@@ -14,6 +15,7 @@ import { typedExpression } from "../../state/typed";
 import { Failure } from "../controls/Loading";
 import { FilterBox } from "./FilterBox";
 import { Row } from "./TableRow";
+import styles from "./table.css?inline";
 import {
   even,
   filtering,
@@ -30,6 +32,8 @@ import {
   wrongOf,
 } from "./tableState";
 import { useVirtualList } from "./virtualList";
+
+addStyles(styles);
 
 /** Search, column filters, and the lines in sight. */
 export function Table(): JSX.Element {

@@ -15,7 +15,8 @@ import { RowSwatch, Thumbnail } from "../controls/Swatch";
 import { dragRow, drop } from "./dragRow";
 import { LETTERS, Letters } from "./Letters";
 import { cellOf, type MatrixModel, px, rowAt, type Stage, verdict } from "./matrixStage";
-import { openRowMenu, RowName } from "./RowMenu";
+import { RowName } from "./RowName";
+import { openRowMenu } from "./rowMenuState";
 
 /** Names of one block's rows; only the visible ones are rendered. */
 export function Labels({ stage, block }: { stage: Stage; block: "pinned" | "subsets" }): JSX.Element | null {

@@ -15,13 +15,15 @@ import { matrixOf } from "../../state/matrices";
 import { isInstanceKey, type RowKey } from "../../state/rowKeys";
 import { selection } from "../../state/view";
 import { Loading } from "../controls/Loading";
+import { lazy } from "../controls/lazy";
 import { followRestingPointer } from "../controls/restingPointer";
 import { RowSwatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { Labels } from "./Labels";
-import { MatrixTooltip } from "./MatrixTooltip";
 import { moveCursor, pointerOf } from "./matrixPointer";
 import { type MatrixModel, px, type Stage, spotOf, stageOf } from "./matrixStage";
+
+const MatrixTooltip = lazy("The tooltip", async () => (await import("./MatrixTooltip")).MatrixTooltip);
 
 /** Fills the room below the panel's header. */
 export function Matrix({ layer }: { layer: string }): JSX.Element {
@@ -112,7 +114,7 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
           <span>{model.scale.allZero ? "Every value is zero." : "No value is a finite number."}</span>
         </div>
       )}
-      <MatrixTooltip stage={stage} body={element.current} />
+      {stage.describedCell.value && <MatrixTooltip stage={stage} body={element.current} />}
     </div>
   );
 }

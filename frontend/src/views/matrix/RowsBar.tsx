@@ -37,7 +37,8 @@ import { Segmented } from "../controls/Segmented";
 import { Select } from "../controls/Select";
 import { RowSwatch, Swatch, Thumbnail } from "../controls/Swatch";
 import { dragRow, drop, moveBy } from "./dragRow";
-import { openRowMenu, RowMenu, RowName, showInDetail } from "./RowMenu";
+import { RowName } from "./RowName";
+import { openMenu, openRowMenu, showInDetail } from "./rowMenuState";
 import { SortSelect } from "./SortSelect";
 
 const SCALES: { value: Scale; label: string; detail: string; short: string }[] = [
@@ -47,6 +48,7 @@ const SCALES: { value: Scale; label: string; detail: string; short: string }[] =
   { value: "raw", label: "raw", short: "raw", detail: "the values themselves" },
 ];
 
+const RowMenu = lazy("The menu", async () => (await import("./RowMenu")).RowMenu);
 const SubsetEditor = lazy("The editor", async () => (await import("./SubsetEditor")).SubsetEditor);
 
 /** The most chips; further rows have labels beside the cells only. */
@@ -125,7 +127,7 @@ export function RowsBar(): JSX.Element {
       <Select<Scale> label="Scale" value={scale.value} onChoose={chooseScale} options={SCALES}>
         {SCALES.find(({ value }) => value === scale.value)?.short}
       </Select>
-      <RowMenu />
+      {openMenu.value && <RowMenu />}
       {draft.value && <SubsetEditor />}
     </header>
   );

@@ -8,7 +8,7 @@ import { instanceOfKey, isExpressionKey } from "../../state/rowKeys";
 import { panel } from "../../state/view";
 import { moveBy } from "./dragRow";
 import { rowAt, type Spot, type Stage } from "./matrixStage";
-import { openRowMenu, renaming, siblingsOf } from "./RowMenu";
+import { openRowMenu, renaming, siblingsOf } from "./rowMenuState";
 
 /** Column width below which the wheel zooms in when there is nothing to scroll. */
 const NARROW = 3;
