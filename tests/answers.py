@@ -157,7 +157,10 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "subset.json": ("subset", at | {"layer": "stem", "row": {"subset": "eight"}}),
         "overlap.json": ("overlap", at | {"row": {"expression": "score < 0.6"}, "rows": rows}),
         "separation.json": ("separation", at),
-        "separation-rows.json": ("separation", at | {"rows": [rows[1], {"expression": 'label == "nine"'}]}),
+        "separation-rows.json": (
+            "separation",
+            at | {"rows": [rows[1], {"expression": 'label == "nine"'}], "layers": ["stem", "head"], "limit": 14},
+        ),
         "movement.json": ("movement", at | {"other": {"run": "wide", "step": 40}}),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
         "error-expression.json": ("where", at | {"expression": "lable == 3"}),

@@ -131,7 +131,11 @@ def shared_instances(snapshot: SnapshotReader, parameters: Parameters) -> overla
 def separation_of_groups(snapshot: SnapshotReader, parameters: Parameters) -> separation.Separation:
     """The route `separation`."""
     groups = rows.parse_rows(parameters.structure("rows")) if parameters.has("rows") else None
-    return separation.separation(snapshot, groups)
+    layers = parameters.structure("layers")
+    if layers is not None and not (isinstance(layers, list) and all(isinstance(name, str) for name in layers)):
+        raise QueryError(f"layers must be a list of names; got {layers!r:.60}.")
+    limit = parameters.integer("limit") if parameters.has("limit") else None
+    return separation.separation(snapshot, groups, layers, limit)
 
 
 def movement_of_layers(

@@ -163,3 +163,22 @@ def test_expressions_without_a_result(client: Client, route: str) -> None:
 
 def test_a_catastrophic_pattern_is_none(client: Client) -> None:
     assert client.numbers("where", **AT, expression='matches(label, "^(a+)+$")')[1]["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("layers", '"head"', "layers must be a list of names"),
+        ("layers", "[1]", "layers must be a list of names"),
+        ("layers", "[", "layers"),
+        ("limit", "0", "limit must be at least 1; got 0."),
+        ("limit", "many", "limit must be a whole number"),
+        ("rows", '[{"subset": "all"}]', "at least two"),
+    ],
+)
+def test_separation_of_what_cannot_be(client: Client, parameter: str, value: str, message: str) -> None:
+    assert message in refused(ask(client, "separation", **{parameter: value}), 400, "bad_request")["message"]
+
+
+def test_separation_of_a_layer_that_does_not_exist(client: Client) -> None:
+    assert "gone" in refused(ask(client, "separation", layers='["gone"]'), 404, "not_found")["message"]

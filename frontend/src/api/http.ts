@@ -59,7 +59,7 @@ export function httpSource(base: string): Source {
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
     overlap: (at, row, rows, signal) => json("overlap", { ...at, row, rows }, signal),
-    separation: (at, rows, signal) => json("separation", { ...at, rows }, signal),
+    separation: (at, question, signal) => json("separation", { ...at, ...question }, signal),
     movement: (at, other, signal) => json("movement", { ...at, other }, signal),
     columnStatistics: (at, filter, signal) => json("column_statistics", { ...at, ...filter }, signal),
     contentUrl: (at: SnapshotRef, index) => `${base}content?${query({ ...at, index })}`,

@@ -88,8 +88,12 @@ export interface Source {
   subset(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
   /** How many instances a row shares with each of several rows. */
   overlap(at: SnapshotRef, row: RowQuery, rows: RowQuery[], signal: AbortSignal): Promise<Overlap>;
-  /** How well each layer tells rows apart; without rows, the classes. */
-  separation(at: SnapshotRef, rows: RowQuery[] | undefined, signal: AbortSignal): Promise<Separation>;
+  /** How well layers tell rows apart; without rows, the classes. `limit`: the most instances that are used. */
+  separation(
+    at: SnapshotRef,
+    question: { rows?: RowQuery[]; layers?: string[]; limit?: number },
+    signal: AbortSignal,
+  ): Promise<Separation>;
   /** How far each layer's representation is from that of another snapshot. */
   movement(at: SnapshotRef, other: SnapshotRef, signal: AbortSignal): Promise<Movement>;
   /** Value counts of the columns; of one column, its most frequent values with a prefix. */

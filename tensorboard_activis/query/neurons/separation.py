@@ -1,14 +1,14 @@
 """How well each layer tells classes or rows apart: effect sizes, and a nearest-mean decision on held-out instances."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError, QueryError
-from tensorboard_activis.query.arithmetic.effects import effect_size
-from tensorboard_activis.query.arithmetic.halffloat import not_finite, widen
+from tensorboard_activis.query.arithmetic.halffloat import not_finite
+from tensorboard_activis.query.arithmetic.nearest_mean import NearestMean
 from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.classes import class_name, is_classes, label_values
 from tensorboard_activis.query.limits import TooLargeError, check_time
@@ -16,8 +16,6 @@ from tensorboard_activis.query.matrix.rows import Row, members
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 FOLDS = 5
-#: Instances that are worked on at a time.
-_BLOCK = 1024
 #: Groups × neurons of a layer, for which sums are in memory: with the folds about 200 MB.
 _MOST = 1 << 22
 
@@ -28,7 +26,7 @@ class SeparatedGroup:
 
     Attributes:
         name: of the class, or the row's subset or expression.
-        n: instances of the sample in it and in no other.
+        n: instances in it and in no other that are used.
     """
 
     name: str
@@ -43,8 +41,10 @@ class LayerSeparation:
         name: of the layer.
         n: instances whose activations are all finite; the others are left out.
         accuracy: balanced accuracy of the decision, the mean of the groups' shares of right decisions; 1 ÷ groups is chance.
+        standard_error: of the accuracy: each share is binomial, and counts one right and one wrong decision more than there were,
+            so that it is not 0 where all are right.
         effect: the Hedges' g with the largest absolute value, of a neuron and a group against all others; positive where the group
-            is higher.
+            is higher. Of two groups it is that of the first.
         neuron: index of that neuron; null without one.
         group: that group, by its position in `groups`; null without one.
         problem: why the layer has no figures, in words; null when it has.
@@ -53,6 +53,7 @@ class LayerSeparation:
     name: str
     n: int
     accuracy: MaybeNaN
+    standard_error: MaybeNaN
     effect: MaybeNaN
     neuron: int | None
     group: int | None
@@ -64,10 +65,10 @@ class Separation:
     """How well each layer tells groups of instances apart.
 
     Attributes:
-        groups: the classes or rows with at least two instances.
+        groups: the classes or rows with at least two of the instances that are used.
         folds: parts that the instances of each group are dealt to in turn, in the order of the sample, which is random; each is
             decided by the means of the others.
-        layers: all recorded layers.
+        layers: those that were asked for.
     """
 
     groups: Records[SeparatedGroup]
@@ -75,30 +76,41 @@ class Separation:
     layers: Records[LayerSeparation]
 
 
-def separation(snapshot: SnapshotReader, rows: Sequence[Row] | None = None) -> Separation:
+def separation(
+    snapshot: SnapshotReader,
+    rows: Sequence[Row] | None = None,
+    layers: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> Separation:
     """How well each layer tells rows of the matrix apart, or the classes: the answer of the route `separation`.
 
     An instance belongs to the group whose mean activation over the other folds is nearest (Euclidean).
 
     Arguments:
         rows: at least two; instances that are in several are left out. None: the classes of the labels.
+        layers: names of recorded layers; all when None.
+        limit: uses so many instances, the first of the sample that are in one group, which are a uniform sample of
+            those; all when None.
 
     Raises:
-        NotFoundError, ExpressionError: a row does not exist, or is no expression.
-        QueryError: there is a single row.
+        NotFoundError, ExpressionError: a row or layer does not exist, or is no expression.
+        QueryError: there is a single row, or the limit is below 1.
     """
+    if limit is not None and limit < 1:
+        raise QueryError(f"limit must be at least 1; got {limit}.")
+    chosen = list(snapshot.layers) if layers is None else [snapshot.layer(name).info.name for name in layers]
     names, groups = _classes(snapshot) if rows is None else _rows(snapshot, rows)
+    groups = np.where(np.cumsum(groups >= 0) <= (groups.size if limit is None else limit), groups, -1)
     sizes = np.bincount(groups[groups >= 0], minlength=len(names))
     usable = np.flatnonzero(sizes >= 2)
     position = np.full(len(names) + 1, -1)  # the last is for -1
     position[usable] = np.arange(usable.size)
     groups = position[groups]
+    folds = _folds(groups)
     return Separation(
         groups=Records(SeparatedGroup, (SeparatedGroup(names[index], int(sizes[index])) for index in usable)),
         folds=FOLDS,
-        layers=Records(
-            LayerSeparation, (_layer(snapshot, name, groups, _folds(groups), usable.size) for name in snapshot.layers)
-        ),
+        layers=Records(LayerSeparation, (_layer(snapshot, name, groups, folds, usable.size) for name in chosen)),
     )
 
 
@@ -133,98 +145,35 @@ def _folds(groups: np.ndarray) -> np.ndarray:
 
 def _layer(snapshot: SnapshotReader, name: str, groups: np.ndarray, folds: np.ndarray, count: int) -> LayerSeparation:
     check_time()
-    if count < 2:
-        return LayerSeparation(
-            name, 0, math.nan, math.nan, None, None, "There are no two groups with two instances each."
-        )
     try:
-        activations = snapshot.activations(name)[: len(groups)]
+        if count < 2:
+            raise QueryError("There are no two groups with two instances each.")
+        activations = snapshot.activations(name)
         if count * activations.shape[1] > _MOST:
             raise TooLargeError(f"{count:,} groups are too many for {activations.shape[1]:,} neurons.")
     except ActiVisError as error:
-        return LayerSeparation(name, 0, math.nan, math.nan, None, None, str(error))
-    finite = np.concatenate([~not_finite(activations[block]).any(axis=1) for block in _blocks(len(groups))])
-    chosen = np.flatnonzero(finite & (groups >= 0))
-    chosen = chosen[np.argsort(groups[chosen], kind="stable")]
+        return LayerSeparation(name, 0, math.nan, math.nan, math.nan, None, None, str(error))
+    chosen = np.flatnonzero(groups >= 0)
+    chosen = np.concatenate(
+        [block[_finite(activations[block])] for block in np.array_split(chosen, 1 + chosen.size // 1024)]
+    )
     own = groups[chosen]
-    sums = _Sums(activations, chosen, own, folds[chosen], count)
-    effect, neuron, group = sums.largest_effect()
-    right = np.bincount(own[sums.decisions() == own], minlength=count)
-    with np.errstate(invalid="ignore"):
-        shares = right / np.bincount(own, minlength=count)
-    accuracy = float(np.nanmean(shares)) if np.count_nonzero(np.isfinite(shares)) > 1 else math.nan
-    return LayerSeparation(name, chosen.size, accuracy, effect, neuron, group, None)
+    nearest = NearestMean(activations, chosen, own, folds[chosen], (count, FOLDS))
+    sizes = np.bincount(own, minlength=count)
+    right = np.bincount(own[nearest.decisions() == own], minlength=count)
+    accuracy, standard_error = _balanced_accuracy(right[sizes > 0], sizes[sizes > 0])
+    return LayerSeparation(name, chosen.size, accuracy, standard_error, *nearest.largest_effect(), None)
 
 
-def _blocks(size: int) -> Iterator[slice]:
-    for start in range(0, size, _BLOCK):
-        check_time()
-        yield slice(start, min(start + _BLOCK, size))
+def _finite(activations: np.ndarray) -> np.ndarray:
+    """Whether each row of float16 [rows, neurons] is finite in all neurons."""
+    check_time()
+    return np.logical_not(not_finite(activations).any(axis=1))
 
 
-class _Sums:
-    """Sums of a layer's activations over groups and folds, about a value near the mean, so that no digits are lost.
-
-    Arguments:
-        activations: float16 [instances, neurons], finite in `rows`.
-        rows: positions of the instances, int64 [rows], group by group.
-        groups, folds: int64 [rows], the group of each, ascending, and its fold.
-        count: of groups.
-    """
-
-    def __init__(
-        self, activations: np.ndarray, rows: np.ndarray, groups: np.ndarray, folds: np.ndarray, count: int
-    ) -> None:
-        self._activations, self._rows, self._folds = activations, rows, folds
-        neurons = activations.shape[1]
-        some = widen(activations[rows[:: 1 + rows.size // 64]]).astype(np.float64)
-        self._pivot = some.mean(axis=0) if len(some) else np.zeros(neurons)
-        self._counts = np.zeros((FOLDS, count))
-        np.add.at(self._counts, (self._folds, groups), 1)
-        self._totals = np.zeros((FOLDS, count, neurons))
-        self._squares = np.zeros((count, neurons))
-        for block in _blocks(rows.size):
-            values, group = self._values(block), groups[block]
-            begins = np.flatnonzero(np.diff(group, prepend=-1))
-            self._squares[group[begins]] += np.add.reduceat(values * values, begins, axis=0)
-            for fold in range(FOLDS):
-                here = self._folds[block] == fold
-                if here.any():
-                    begins = np.flatnonzero(np.diff(group[here], prepend=-1))
-                    self._totals[fold, group[here][begins]] += np.add.reduceat(values[here], begins, axis=0)
-
-    def _values(self, block: slice) -> np.ndarray:
-        values: np.ndarray = widen(self._activations[self._rows[block]]) - self._pivot
-        return values
-
-    def largest_effect(self) -> tuple[float, int | None, int | None]:
-        """The largest |g| of a group against all others, with its sign, and its neuron and group; NaN when there is none."""
-        own, own_squares = self._totals.sum(axis=0), self._squares
-        n = self._counts.sum(axis=0)[:, None]
-        count = np.stack([n, n.sum() - n])
-        total = np.stack([own, own.sum(axis=0) - own])
-        squares = np.stack([own_squares, own_squares.sum(axis=0) - own_squares])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = total / count
-            std = np.sqrt(np.maximum(squares / count - mean * mean, 0))
-        effect = effect_size(mean + self._pivot, std, count)
-        effect[~np.isfinite(effect)] = 0
-        group, neuron = np.unravel_index(np.abs(effect).argmax(), effect.shape) if effect.size else (0, 0)
-        if not effect.size or effect[group, neuron] == 0:
-            return math.nan, None, None
-        return float(effect[group, neuron]), int(neuron), int(group)
-
-    def decisions(self) -> np.ndarray:
-        """For each row the group whose mean over the other folds is nearest, int64 [rows]; of equally near ones the first."""
-        decided = np.full(self._rows.size, -1)
-        total, count = self._totals.sum(axis=0), self._counts.sum(axis=0)
-        for fold in range(FOLDS):
-            n = (count - self._counts[fold])[:, None]
-            means = (total - self._totals[fold]) / np.maximum(n, 1)
-            offsets = np.where(n[:, 0] > 0, -0.5 * (means * means).sum(axis=1), -np.inf)
-            held_out = np.flatnonzero(self._folds == fold)
-            for block in _blocks(held_out.size):
-                some = held_out[block]
-                values = widen(self._activations[self._rows[some]]) - self._pivot
-                decided[some] = (values @ means.T + offsets).argmax(axis=1)
-        return decided
+def _balanced_accuracy(right: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
+    """The mean of the groups' shares of right decisions, and its standard error; NaN with fewer than two groups."""
+    if sizes.size < 2:
+        return math.nan, math.nan
+    share = (right + 1) / (sizes + 2)
+    return float((right / sizes).mean()), math.sqrt((share * (1 - share) / sizes).sum()) / sizes.size

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import NearestCentroid
 
+import tensorboard_activis
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
@@ -80,6 +81,69 @@ def test_classes(tmp_path: Path, instances: int, offset: float) -> None:
         assert layer.effect == pytest.approx(effects[layer.group, layer.neuron], rel=1e-6)
 
 
+@pytest.mark.parametrize(("classes", "neurons"), [(40, 3), (200, 64), (2, 700)])
+def test_many_classes_and_near_ties(tmp_path: Path, classes: int, neurons: int) -> None:
+    """Of classes that overlap, where float32 alone would take another group for the nearest."""
+    random = np.random.default_rng(classes)
+    labels = np.arange(700) % classes
+    values = (random.normal(size=(700, neurons)) + 0.01 * labels[:, None] + 30).astype(np.float16)
+    snapshot = logged(tmp_path, labels, {"head": values.astype(np.float32)})
+    order = np.array(snapshot.instances["id"].to_pylist())
+    (layer,) = separation(snapshot).layers
+    assert layer.accuracy == pytest.approx(by_scikit_learn(values[order].astype(np.float64), labels[order]), abs=1e-12)
+
+
+def test_standard_error(tmp_path: Path) -> None:
+    """By hand: of two classes, 10 of 10 and 9 of 10 are right, one instance lies among the others."""
+    labels = np.repeat([0, 1], 10)
+    values = np.where(labels == 0, -1.0, 1.0)[:, None] + np.linspace(-0.1, 0.1, 20)[:, None]
+    values[19] = -1
+    snapshot = logged(tmp_path, labels, {"head": values.astype(np.float32)})
+    (layer,) = separation(snapshot).layers
+    assert layer.accuracy == pytest.approx(0.95)
+    first, second = 11 / 12, 10 / 12
+    by_hand = math.sqrt(first * (1 - first) / 10 + second * (1 - second) / 10) / 2
+    assert layer.standard_error == pytest.approx(by_hand)
+
+
+def test_layers_and_limit(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    labels = np.arange(200) % 4
+    layers = {name: random.normal(size=(200, 5)).astype(np.float16).astype(np.float32) for name in GRAPH_LAYERS}
+    snapshot = logged(tmp_path, labels, layers)
+    assert [layer.name for layer in separation(snapshot, layers=["head"]).layers] == ["head"]
+    # The first of the sample that are in a group: 50 of the two classes, wherever they lie among the others.
+    rows = [Row(expression='label == "c1"'), Row(expression='label == "c3"')]
+    answer = separation(snapshot, rows, limit=50)
+    order = np.array(snapshot.instances["id"].to_pylist())
+    used = order[np.isin(labels[order], [1, 3])][:50]
+    assert [group.n for group in answer.groups] == [(labels[used] == 1).sum(), (labels[used] == 3).sum()]
+    for layer in answer.layers:
+        values = layers[layer.name].astype(np.float64)[used]
+        assert layer.n == 50
+        assert layer.accuracy == pytest.approx(by_scikit_learn(values, labels[used]), abs=1e-12)
+    with pytest.raises(QueryError, match="limit must be at least 1; got 0"):
+        separation(snapshot, limit=0)
+    with pytest.raises(NotFoundError, match="nowhere"):
+        separation(snapshot, layers=["head", "nowhere"])
+
+
+def test_of_an_opened_run(tmp_path: Path) -> None:
+    """The method of what `open_run` returns takes rows as its other methods do."""
+    labels = np.repeat([0, 1], 20)
+    values = np.random.default_rng(3).normal(size=(40, 3)) + labels[:, None]
+    logged(tmp_path, labels, {"head": values.astype(np.float32)})
+    snapshot = tensorboard_activis.open_run(tmp_path).latest
+    answer = snapshot.separation(["c0", 'label == "c1"'], layers=["head"], limit=30)
+    assert answer == separation(
+        snapshot, [Row(subset="c0"), Row(expression='label == "c1"')], layers=["head"], limit=30
+    )
+    assert sum(group.n for group in answer.groups) == 30
+    assert snapshot.separation().layers.table().column_names[:4] == ["name", "n", "accuracy", "standard_error"]
+    with pytest.raises(QueryError, match="at least two"):
+        snapshot.separation(["c0"])
+
+
 def test_two_rows_without_what_is_in_both(snapshot: SnapshotReader, data: Data) -> None:
     rows = [Row(expression="id < 110"), Row(expression="id >= 107")]
     answer = separation(snapshot, rows)
@@ -94,7 +158,8 @@ def test_two_rows_without_what_is_in_both(snapshot: SnapshotReader, data: Data) 
         effects = hedges(values[own == 0], values[own == 1])
         assert layer.effect is not None
         assert abs(layer.effect) == pytest.approx(np.nanmax(np.abs(effects)))
-        assert layer.effect == pytest.approx(effects[layer.neuron] * (1 if layer.group == 0 else -1))
+        assert layer.group == 0
+        assert layer.effect == pytest.approx(effects[layer.neuron])
 
 
 def test_instances_that_are_not_finite_and_groups_of_one_are_left_out(tmp_path: Path) -> None:
@@ -108,6 +173,10 @@ def test_instances_that_are_not_finite_and_groups_of_one_are_left_out(tmp_path: 
     assert [group.n for group in answer.groups] == [20, 20]
     assert [layer.n for layer in answer.layers] == [38, 40]
     assert all(0.5 < layer.accuracy <= 1 for layer in answer.layers)
+    all_broken = logged(tmp_path / "broken", labels, {"head": np.full_like(values, np.nan)})
+    (layer,) = separation(all_broken).layers
+    assert (layer.n, layer.neuron, layer.group) == (0, None, None)
+    assert np.isnan([layer.accuracy, layer.standard_error, layer.effect]).all()
 
 
 def test_nothing_to_tell_apart(tmp_path: Path) -> None:
