@@ -93,6 +93,21 @@ def test_tokens_are_counted_where_the_model_s_mask_is(tmp_path):
         assert again.record.metrics == pytest.approx(snapshot.record.metrics)
 
 
+@pytest.mark.parametrize("shift", [0, 1])
+def test_texts_of_a_language_model_have_no_classes(tmp_path, shift):
+    text = RANDOM.integers(0, 11, size=(4, 6))
+    keras.utils.set_random_seed(1)
+    read = keras.Input((None,), dtype="int32")
+    lstm = layers.LSTM(4, return_sequences=True, name="lstm")(layers.Embedding(11, 6)(read))
+    model = keras.Model(read, layers.Dense(11, name="head")(lstm))
+    given, labels = (text, text) if shift else (text[:, :-1], text[:, 1:])
+    snapshot = logged(tmp_path, model, given, labels, layers=["lstm"])
+    assert snapshot.record.task == "tokens"
+    assert snapshot.summary("lstm").subsets == ("all",)
+    answers = model.predict(given, verbose=0)[:, :5].argmax(axis=2)
+    np.testing.assert_allclose(snapshot.record.metrics["accuracy"], (answers == text[:, 1:]).mean())
+
+
 def test_regression_of_several_numbers_ranking_and_none(tmp_path):
     model, target = table_model(3, loss="mse"), X[:, :3] * 2
     snapshot = logged(tmp_path / "regression", model, X, target)

@@ -115,6 +115,19 @@ def test_targets_that_are_shifted_already(tmp_path: Path) -> None:
         logits = model(text[:, :-1])["logits"]
     loss = F.cross_entropy(logits.transpose(1, 2), text[:, 1:], reduction="none").mean(1)
     np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    assert counts(snapshot) == {"all": 7}  # no class for each word of the vocabulary
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_one_tensor_is_input_and_labels_of_a_language_model(tmp_path: Path, named: bool) -> None:
+    torch.manual_seed(0)
+    model, text = Tagger(11, 11), torch.randint(0, 11, (7, 6), generator=torch.Generator().manual_seed(4))
+    snapshot = logged(tmp_path, model, [{"input_ids": text, "labels": text} if named else (text, text)])
+    with torch.no_grad():
+        logits = model(text)["logits"][:, :-1]
+    loss = F.cross_entropy(logits.transpose(1, 2), text[:, 1:], reduction="none").mean(1)
+    np.testing.assert_allclose(by_id(snapshot, "loss"), loss, rtol=1e-5)
+    assert counts(snapshot) == {"all": 7}
 
 
 def test_logits_are_reduced_on_the_device_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

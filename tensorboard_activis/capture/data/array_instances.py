@@ -21,6 +21,7 @@ from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.score_output import Outputs, ScoreOutput
 from tensorboard_activis.capture.tasks.arrays import as_array
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
+from tensorboard_activis.capture.tasks.next_tokens import next_token_shift
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 
 #: Names of the input to show as content, where there are several inputs.
@@ -74,7 +75,9 @@ class InstanceReader:
             check_width(names, width)
         self._labels = Labels(names, labels, width, task, positions=self._tokens)
         self.problem = self.score.problem or self._labels.problem
-        self._causal = self._labels.kind == "positions" and _labels_are_inputs(first)
+        self._shift = (
+            next_token_shift(first.arrays, as_array(first.labels)) if self._labels.kind == "positions" else None
+        )
 
     def begin(self, *, pinned: bool = False) -> "PassReader":
         """The reader of ids and columns for one pass; those of pinned instances come only from the user's functions."""
@@ -114,11 +117,8 @@ class InstanceReader:
         scores = _scores(self.score.of(output, batch.instances), batch.instances, positions)
         reduced: np.ndarray | TokenScores | None = scores
         if scores is not None and labels is not None and positions is not None:
-            shift = int(self._causal)
-            mask = None if batch.mask is None or batch.mask.shape != labels.shape else batch.mask[:, shift:]
-            reduced = tokens = token_scores(scores[:, : positions - shift], labels[:, shift:], mask)
-            if self._causal:
-                reduced = replace(tokens, prediction=None, label=None, whole=False)
+            mask = None if batch.mask is None or batch.mask.shape != labels.shape else batch.mask
+            reduced = token_scores(scores, labels, mask, self._shift)
         columns = self._further.columns(output, batch.instances, all_labels) | dict(metadata.columns or {})
         record = BatchRecord(activations, metadata.ids, labels, reduced, columns, metadata.texts, pinned=pinned)
         shown = _displayed_input(batch)
@@ -202,13 +202,3 @@ def _labelled_positions(labels: Any) -> int | None:
     """Number of labelled positions per instance, for integer labels [instances, positions]; None for other labels."""
     array = as_array(labels) if is_array(labels) else np.empty(0)
     return array.shape[1] or None if array.ndim == 2 and array.dtype.kind in "iu" else None
-
-
-def _labels_are_inputs(batch: Batch) -> bool:
-    """Whether the labels are the input tokens, as for a causal language model."""
-    labels = as_array(batch.labels)
-    labelled = labels >= 0
-    return bool(labelled.any()) and any(
-        array.shape == labels.shape and array.dtype.kind in "iu" and bool((array == labels)[labelled].all())
-        for array in batch.arrays
-    )

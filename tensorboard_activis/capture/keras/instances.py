@@ -23,6 +23,7 @@ from tensorboard_activis.capture.keras.forward import Captured
 from tensorboard_activis.capture.options import InstanceOptions, SharedOptions
 from tensorboard_activis.capture.score_output import ScoreOutput, name_of
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
+from tensorboard_activis.capture.tasks.next_tokens import next_token_shift
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
@@ -97,6 +98,12 @@ class InstanceReader:
             check_width(class_names, width)
         self._labels = Labels(class_names, labels, width, task, positions=self._tokens, loss=loss_names(model))
         self.problem = self.score.problem or self._labels.problem
+        tokens = self._labels.convert(self.score.labels_of(_by_output(first.labels))) if self._tokens else None
+        self._shift = (
+            None
+            if self.problem or tokens is None or tokens.ndim != 2
+            else next_token_shift(map(as_array, keras.tree.flatten(first.inputs)), tokens)
+        )
 
     def metadata_reader(self) -> "MetadataReader":
         """A reader of instance metadata for one pass over the data."""
@@ -133,7 +140,8 @@ class InstanceReader:
         self.score.check(labels, self._width)
         scores: np.ndarray | TokenScores | None = output
         if self._tokens and output is not None:
-            scores = token_scores(output, labels, dict(output_arrays(captured.masks)).get(self.score.path or ""))
+            mask = dict(output_arrays(captured.masks)).get(self.score.path or "")
+            scores = token_scores(output, labels, mask, self._shift)
         columns = self._further.columns(captured.outputs, batch.instances, all_labels) | dict(metadata.columns or {})
         record = BatchRecord(captured.activations, metadata.ids, labels, scores, columns, metadata.texts, pinned=pinned)
         if self._description.audio is not None:

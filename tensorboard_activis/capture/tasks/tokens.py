@@ -1,6 +1,7 @@
 """Predictions and losses of tokens: every position of a sequence has a class, as in taggers and language models."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -49,14 +50,18 @@ class TokenScores:
         )
 
 
-def token_scores(logits: np.ndarray, labels: np.ndarray | None, mask: np.ndarray | None = None) -> TokenScores:
+def token_scores(
+    logits: np.ndarray, labels: np.ndarray | None, mask: np.ndarray | None = None, shift: int | None = None
+) -> TokenScores:
     """Reduces logits of sequences, as numpy arrays, to scores per instance.
 
     Args:
         logits: [instances, positions, classes].
         labels: int [instances, positions]; -100, or any other number that is no class, counts nowhere.
         mask: bool [instances, positions], False in padding.
+        shift: of the labels of a language model (`next_token_shift`), whose texts have no classes; None for other models.
     """
+    logits, labels, mask = shifted(logits, labels, mask, shift)
     instances, positions, classes = logits.shape
     counted = np.ones((instances, positions), bool) if mask is None else mask.astype(bool)
     if labels is not None:
@@ -73,11 +78,11 @@ def token_scores(logits: np.ndarray, labels: np.ndarray | None, mask: np.ndarray
         sums = np.where(counted, values, 0).sum(axis=1)
         return np.where(count > 0, sums / np.maximum(count, 1), np.nan).astype(np.float32)
 
-    store = classes <= MOST_KINDS
+    store = classes <= MOST_KINDS and shift is None
     score = mean(np.exp(np.take_along_axis(logs, prediction[..., None], axis=2)[..., 0]))
     predictions = by_instance(prediction, counted) if store else None
     if labels is None:
-        return TokenScores(classes, count, score, prediction=predictions)
+        return TokenScores(classes, count, score, prediction=predictions, whole=shift is None)
     label_log_probability = np.take_along_axis(logs, np.where(counted, labels, 0)[..., None], axis=2)[..., 0]
     return TokenScores(
         classes,
@@ -88,7 +93,16 @@ def token_scores(logits: np.ndarray, labels: np.ndarray | None, mask: np.ndarray
         mean(np.exp(label_log_probability)),
         predictions,
         by_instance(labels, counted) if store else None,
+        whole=shift is None,
     )
+
+
+def shifted(logits: Any, labels: Any | None, mask: Any | None, shift: int | None) -> tuple[Any, Any, Any]:
+    """Logits, labels and mask, of numpy or torch, without the positions that have no label or no logits that predict it."""
+    if not shift:
+        return logits, labels, mask
+    later = slice(None), slice(shift, None)
+    return logits[:, :-shift], None if labels is None else labels[later], None if mask is None else mask[later]
 
 
 def by_instance(classes: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from tensorboard_activis.capture.instances.user_columns import UserColumns, name
 from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.score_output import ScoreOutput
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
+from tensorboard_activis.capture.tasks.next_tokens import next_token_shift
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
@@ -79,7 +80,7 @@ class InstanceReader:
             check_width(class_names, width)
         self._labels = Labels(class_names, labels, width, task, positions=self._labelled_positions is not None)
         self.problem = self.score.problem or self._labels.problem
-        self._causal = self._labels.kind == "positions" and _labels_are_inputs(first)
+        self._shift = _shift_of_labels(first) if self._labels.kind == "positions" else None
         if audio is not None and first.raw is not None:  # not a batch of another process
             self._audio_of(audio, first)
 
@@ -142,7 +143,7 @@ class InstanceReader:
         if scores is not None and positions is not None:
             label_tensor = torch.from_numpy(labels)
             mask = None if batch.mask is None else batch.mask[selection].to(scores.device)
-            outputs = torch_token_scores(scores, label_tensor, mask, causal=self._causal)
+            outputs = torch_token_scores(scores, label_tensor, mask, self._shift)
         elif scores is not None:
             outputs = scores.float().numpy(force=True)
         elif self._width is not None and positions is None:  # this batch has none, others have: they are unknown
@@ -262,16 +263,16 @@ def _labelled_positions(labels: Any) -> int | None:
     return None
 
 
-def _labels_are_inputs(batch: Batch) -> bool:
-    """Whether the labels are the input tokens, as for a causal language model; the model may get the labels as well."""
+def _shift_of_labels(batch: Batch) -> int | None:
+    """`next_token_shift` of a batch. The model may get the labels as well: after its tokens, or under a name."""
+    named = {name: value for name, value in batch.kwargs.items() if name not in LABEL_KEYS}
+    inputs = all_tensors([batch.args, named])
+    tokens_too = sum(each is batch.labels for each in all_tensors(batch.raw)) > 1  # one tensor is both
+    first = all_tensors([batch.args])[:1]
     labels = torch.as_tensor(batch.labels)
-    inputs = {name: value for name, value in batch.kwargs.items() if name not in LABEL_KEYS}
-    labelled = labels >= 0
-    return bool(labelled.any()) and any(
-        tensor.shape == labels.shape
-        and tensor is not batch.labels
-        and not tensor.is_floating_point()
-        and tensor.dtype != torch.bool
-        and bool((tensor.to(labels.device) == labels)[labelled].all())
-        for tensor in all_tensors([batch.args, inputs])
-    )
+    tensors = [
+        tensor
+        for tensor in [*first, *(each for each in inputs if tokens_too or each is not batch.labels)]
+        if tensor.shape == labels.shape and not tensor.is_floating_point()
+    ]
+    return next_token_shift(map(_array, tensors), _array(labels))

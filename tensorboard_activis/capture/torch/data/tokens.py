@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 
-from tensorboard_activis.capture.tasks.tokens import MOST_KINDS, TokenScores, by_instance
+from tensorboard_activis.capture.tasks.tokens import MOST_KINDS, TokenScores, by_instance, shifted
 
 #: Number of logits that are processed at a time.
 _LOGITS_AT_A_TIME = 1 << 24
 
 
 def torch_token_scores(
-    logits: torch.Tensor, labels: torch.Tensor | None, mask: torch.Tensor | None = None, *, causal: bool = False
+    logits: torch.Tensor, labels: torch.Tensor | None, mask: torch.Tensor | None = None, shift: int | None = None
 ) -> TokenScores:
     """Reduces logits to `TokenScores` on any device; as `token_scores`, which does it in numpy.
 
@@ -18,12 +18,9 @@ def torch_token_scores(
         logits: [instances, positions, classes].
         labels: int [instances, positions]; positions with -100, or any other number that is no class, are ignored.
         mask: bool [instances, positions], False in padding.
-        causal: whether labels are the input tokens, so that the logits of a position predict the label of the next.
+        shift: of the labels of a language model (`next_token_shift`), whose texts have no classes; None for other models.
     """
-    if causal:
-        logits = logits[:, :-1]
-        labels = None if labels is None else labels[:, 1:]
-        mask = None if mask is None else mask[:, 1:]
+    logits, labels, mask = shifted(logits, labels, mask, shift)
     instances, positions, classes = logits.shape
     counted = torch.ones((instances, positions), dtype=torch.bool, device=logits.device)
     if mask is not None and mask.shape == counted.shape:
@@ -39,10 +36,10 @@ def torch_token_scores(
     columns = [torch.cat([batch[index] for batch in reduced]).numpy(force=True) for index in range(len(reduced[0]))]
     score, predicted = columns[0].astype(np.float32), columns[1]
     counted_positions = counted.numpy(force=True)
-    with_classes = classes <= MOST_KINDS and not causal
+    with_classes = classes <= MOST_KINDS and shift is None
     predictions = by_instance(predicted, counted_positions) if with_classes else None
     if labels is None:
-        return TokenScores(classes, counted_positions.sum(axis=1), score, prediction=predictions, whole=not causal)
+        return TokenScores(classes, counted_positions.sum(axis=1), score, prediction=predictions, whole=shift is None)
     return TokenScores(
         classes,
         counted_positions.sum(axis=1),
@@ -52,7 +49,7 @@ def torch_token_scores(
         columns[4].astype(np.float32),
         predictions,
         by_instance(labels.numpy(force=True), counted_positions) if with_classes else None,
-        whole=not causal,
+        whole=shift is None,
     )
 
 
