@@ -165,10 +165,10 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
     node(tab, "wide").dblclick()
     # What does not fit beside each other is below each other.
     expect(node(tab, "wide.way99")).to_be_attached()
-    picture, pane = tab.locator("svg.graph-picture").bounding_box(), tab.locator(".graph-pane").bounding_box()
-    assert picture
-    assert pane
-    assert picture["width"] <= pane["width"]
+    drawn, room = tab.locator("svg.graph-picture").bounding_box(), tab.locator(".graph-pane").bounding_box()
+    assert drawn
+    assert room
+    assert drawn["width"] <= room["width"]
 
     # A search goes to where the hit is, and lights it up.
     tab.get_by_role("button", name="Search the graph").click()
