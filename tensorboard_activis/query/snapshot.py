@@ -137,13 +137,18 @@ class Snapshot(SnapshotReader):
         """The index of the kept instance with this id. Raises NotFoundError when it was not kept."""
         return index_of_id(self, instance_id)
 
-    def instance_detail(self, layer: str, index: int) -> InstanceDetail:
-        """Details of one kept instance, by index: class probabilities, nearest neighbours, explanation of a wrong prediction.
+    def instance_detail(self, layer: str, index: int, *, against: str | None = None) -> InstanceDetail:
+        """Details of one kept instance, by index: class probabilities, nearest neighbours, explanation of its prediction.
+
+        Arguments:
+            against: name of the class that the predicted one is contrasted with; by default the instance's own, so that only a
+                wrong prediction is explained.
 
         Raises:
             NotFoundError: there is no such layer or instance.
+            QueryError: there is no class `against`.
         """
-        return instance(self, layer, index)
+        return instance(self, layer, index, against)
 
     def content(self, index: int) -> tuple[str, bytes | str | list[float]]:
         """Kind and content of an instance, such as ("image", PNG bytes) or ("text", str). Raises NotFoundError without one."""

@@ -103,7 +103,8 @@ def instance_groups(snapshot: SnapshotReader, parameters: Parameters) -> groups.
 
 def one_instance(snapshot: SnapshotReader, parameters: Parameters) -> instance.InstanceDetail:
     """The route `instance`."""
-    return instance.instance(snapshot, parameters.string("layer"), instance_index(snapshot, parameters))
+    index = instance_index(snapshot, parameters)
+    return instance.instance(snapshot, parameters.string("layer"), index, parameters.optional_string("against"))
 
 
 def one_neuron(

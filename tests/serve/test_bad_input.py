@@ -111,6 +111,7 @@ def test_parameters_that_are_missing(client: Client, route: str) -> None:
         ("movement", {"other": {"run": "run1", "step": 6}}, 404),
         ("movement", {"other": {"run": "run1"}}, 400),
         ("movement", {"other": ["run1", 5]}, 400),
+        ("instance", {"against": "gone"}, 400),
     ],
 )
 def test_questions_beyond_the_data(client: Client, route: str, other: dict, status: int) -> None:

@@ -1,10 +1,10 @@
-"""Details of one instance: class probabilities, nearest neighbours in a layer, and an explanation of a wrong prediction."""
+"""Details of one instance: class probabilities, nearest neighbours in a layer, and an explanation of its prediction."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from tensorboard_activis.errors import UnreadableError
+from tensorboard_activis.errors import QueryError, UnreadableError
 from tensorboard_activis.query.arithmetic.halffloat import widen
 from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.classes import (
@@ -84,11 +84,11 @@ class ContrastNeuron:
 
 @dataclass(frozen=True, slots=True)
 class ClassContrast:
-    """Why an instance was taken for another class: six neurons each, without those that have next to no spread in either class
-    (below a fiftieth of the layer's largest deviation).
+    """Why an instance was taken for one class and not for another: six neurons each, without those that have next to no spread in
+    either class (below a fiftieth of the layer's largest deviation).
 
     Attributes:
-        own: name of its class.
+        own: name of its class; with `against` that class, which takes the place of its own here.
         predicted: name of the class that was predicted.
         far_from_own: by |z| within its own class, the largest first.
         sides_with_predicted: with |z| at most 1 in the predicted class, at least 1 in its own, and |d| of the two classes at
@@ -109,7 +109,7 @@ class InstanceDetail(InstanceBrief):
         correct: whether the prediction is right; None where that is not known.
         scores: the most likely classes, the highest first; empty when none were recorded.
         neighbours: the eight nearest other instances in this layer.
-        contrast: why it was taken for another class; None when it was not.
+        contrast: why it was taken for another class than its own, or than `against`; None when it was not.
     """
 
     correct: bool | None
@@ -170,12 +170,32 @@ def class_statistics(snapshot: SnapshotReader, layer: str, index: int) -> ClassS
     return None
 
 
-def why_not(snapshot: SnapshotReader, layer: str, index: int) -> ClassContrast | None:
-    """The contrast of an instance's own and predicted class; None when the prediction is right or there are no classes."""
+def _class_index(snapshot: SnapshotReader, name: str) -> int:
+    """The index of a class with this name, which is its index where classes have no names. Raises QueryError."""
+    names = snapshot.record.class_names
+    if name in names:
+        return list(names).index(name)
+    classes = [subset.name for subset in snapshot.record.subsets if subset.kind == "class"]
+    if name in classes and name.isdecimal():
+        return int(name)
+    some = ", ".join(repr(one) for one in classes[:5])
+    raise QueryError(f"There is no class {name!r:.80}. There are: {some:.300}{', …' if len(classes) > 5 else ''}.")
+
+
+def why_not(snapshot: SnapshotReader, layer: str, index: int, against: str | None = None) -> ClassContrast | None:
+    """The contrast of the predicted class and `against`, by default the instance's own; None when they are the same class, or
+    there are no classes.
+
+    Raises:
+        QueryError: there is no class `against`.
+    """
     labels, predictions = label_values(snapshot), prediction_values(snapshot)
     if labels is None or predictions is None or not is_classes(labels) or not is_classes(predictions):
+        if against is not None:
+            raise QueryError("against names a class, and these instances have none.")
         return None
-    label, prediction = int(labels[index]), int(predictions[index])
+    label = int(labels[index]) if against is None else _class_index(snapshot, against)
+    prediction = int(predictions[index])
     if label < 0 or prediction < 0 or label == prediction:
         return None
     own, predicted = (class_statistics(snapshot, layer, position) for position in (label, prediction))
@@ -202,8 +222,8 @@ def why_not(snapshot: SnapshotReader, layer: str, index: int) -> ClassContrast |
     )
 
 
-def instance(snapshot: SnapshotReader, layer: str, index: int) -> InstanceDetail:
-    """The details of one instance, answer of the route `instance`. Raises NotFoundError."""
+def instance(snapshot: SnapshotReader, layer: str, index: int, against: str | None = None) -> InstanceDetail:
+    """The details of one instance, answer of the route `instance`; `against` as for `why_not`. Raises NotFoundError, QueryError."""
     check_instance(snapshot, index)
     (own,) = briefs(snapshot, [index])
     near = neighbours(snapshot, layer, index)
@@ -220,5 +240,5 @@ def instance(snapshot: SnapshotReader, layer: str, index: int) -> InstanceDetail
             Neighbour,
             (Neighbour(one.index, one.id, one.label, one.prediction, apart) for one, (_, apart) in others),
         ),
-        contrast=why_not(snapshot, layer, index),
+        contrast=why_not(snapshot, layer, index, against),
     )

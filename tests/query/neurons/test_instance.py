@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query.neurons.contrast import ClassStatistics, contrast
 from tensorboard_activis.query.neurons.instance import instance, neighbours, scores, why_not
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -54,6 +55,25 @@ def test_why_not(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None
     assert [one.neuron for one in far] == expected.far_from_own.tolist()
     assert far[0].z_own == pytest.approx(expected.z_own[far[0].neuron], rel=1e-4)
     assert far[0].own.mean == pytest.approx(classes[0].mean[far[0].neuron], rel=1e-5)
+
+
+def test_why_a_right_prediction_is_no_other_class(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
+    row = int(np.flatnonzero((data.logits.argmax(axis=1) == data.labels)[rank])[0])
+    label = int(data.labels[rank[row]])
+    other = (label + 1) % 3
+    found = why_not(snapshot, LAYER, row, CLASSES[other])
+    assert found is not None
+    assert (found.own, found.predicted) == (CLASSES[other], CLASSES[label])
+    classes = []
+    for index in (other, label):
+        values = data.activations[LAYER][data.labels == index].astype(np.float64)
+        classes.append(ClassStatistics(values.mean(axis=0), values.std(axis=0), len(values)))
+    expected = contrast(data.activations[LAYER][rank[row]].astype(np.float16), classes[0], classes[1])
+    assert [one.neuron for one in found.far_from_own] == expected.far_from_own.tolist()
+    assert [one.neuron for one in found.sides_with_predicted] == expected.sides_with_predicted.tolist()
+    assert why_not(snapshot, LAYER, row, CLASSES[label]) is None
+    with pytest.raises(QueryError, match=r"There is no class 'dog'. There are: 'ant', 'bee', 'cat'\."):
+        why_not(snapshot, LAYER, row, "dog")
 
 
 def test_everything_of_one_instance(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None:
