@@ -44,6 +44,13 @@ export function boundsOf(xy: Float32Array): Bounds {
   return { left, right, low, high };
 }
 
+export const aroundBoth = (a: Bounds, b: Bounds): Bounds => ({
+  left: Math.min(a.left, b.left),
+  right: Math.max(a.right, b.right),
+  low: Math.min(a.low, b.low),
+  high: Math.max(a.high, b.high),
+});
+
 export function frameOf(bounds: Bounds, width: number, height: number, zoom: Zoom): Frame {
   const [w, h] = [Math.max(1, width - 2 * PAD), Math.max(1, height - 2 * PAD)];
   const whole = Math.min(
@@ -104,8 +111,10 @@ export const betweenBounds = (a: Bounds, b: Bounds, t: number): Bounds => ({
 /** Smooth start and end. */
 export const ease = (t: number): number => (t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2);
 
-/** Whether all positions are the same. */
+/** Whether all finite positions are the same. */
 export function isPoint(xy: Float32Array): boolean {
-  for (let i = 2; i < xy.length; i++) if (xy[i] !== xy[i & 1] && !Number.isNaN(xy[i])) return false;
+  let first = 0;
+  while (first < xy.length && Number.isNaN(xy[first])) first += 2;
+  for (let i = first + 2; i < xy.length; i++) if (xy[i] !== xy[first + (i & 1)] && !Number.isNaN(xy[i])) return false;
   return true;
 }

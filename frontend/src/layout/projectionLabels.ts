@@ -12,12 +12,12 @@ export interface Cluster {
   count: number;
 }
 
-/** The median position of every group that has instances. `groups` is a group per instance, -1 for none. */
+/** The median position of every group that has instances with a position. `groups` is a group per instance, -1 for none. */
 export function clusters(groups: Int16Array | Int32Array, xy: Float32Array): Cluster[] {
   const members = new Map<number, { xs: number[]; ys: number[]; count: number }>();
   for (let index = 0; index < groups.length; index++) {
     const group = groups[index] as number;
-    if (group < 0) continue;
+    if (group < 0 || Number.isNaN(xy[2 * index])) continue;
     const sample = getOrInsert(members, group, () => ({ xs: [], ys: [], count: 0 }));
     sample.count++;
     if (sample.xs.length >= SAMPLE) continue;

@@ -49,11 +49,3 @@ export const comparedSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() 
   const nearestStep = other && nearest(other.steps, target.step ?? here.step);
   return nearestStep ? { run: target.run, step: nearestStep.step } : null;
 });
-
-/**
- * The snapshot with whose layout this one's is aligned. When two runs are compared, both are aligned with the one whose
- * name comes first, so that swapping them moves nothing.
- */
-export function alignmentTarget(shown: SnapshotRef, compared: SnapshotRef | null): SnapshotRef | undefined {
-  return compared && compared.run < shown.run ? compared : undefined;
-}

@@ -22,7 +22,7 @@ import {
   type Where,
 } from "../api/types";
 import { errorsPerClass, isByErrors, orderClasses } from "./classOrder";
-import { alignmentTarget, comparedSnapshot, currentSnapshot } from "./currentSnapshot";
+import { currentSnapshot } from "./currentSnapshot";
 import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
 import type { Row } from "./rowKeys";
 import { rowQuery } from "./rows";
@@ -45,7 +45,7 @@ export const graph = resource(
   new Requests(({ run }: { run: string }, abort): Promise<Graph> => currentSource().graph(run, abort), 4),
 );
 
-const snapshots = new Requests(
+export const snapshots = new Requests(
   async (q: SnapshotRef, abort): Promise<Snapshot> => withClassNames(await currentSource().snapshot(q, abort)),
   64,
 );
@@ -55,10 +55,11 @@ export const strips: Resource<SnapshotRef, Strip[]> = resource(
   () => currentSnapshot.value,
   new Requests((q: SnapshotRef, abort) => currentSource().strips(q, abort), 32),
 );
-export const columns = resource(
-  () => currentSnapshot.value,
-  new Requests((q: SnapshotRef, abort): Promise<Columns> => currentSource().columns(q, abort), 16),
+export const columnAnswers = new Requests(
+  (q: SnapshotRef, abort): Promise<Columns> => currentSource().columns(q, abort),
+  16,
 );
+export const columns = resource(() => currentSnapshot.value, columnAnswers);
 
 /** Classes without names are named by their index, like their subsets: "0", "1", … */
 export function withClassNames(read: Snapshot): Snapshot {
@@ -162,16 +163,13 @@ export interface ProjectionQuery extends SnapshotRef {
   like?: SnapshotRef;
 }
 
-const projections = new Requests(
+export const projections = new Requests(
   ({ layer, method, like, ...where }: ProjectionQuery, abort) => followProjection(where, layer, method, abort, like),
   64,
 );
 
 function projectionQuery(layer: string, method: ProjectionMethod): ProjectionQuery | null {
-  const [shownRef, compared] = [shownSnapshot.value, comparedSnapshot.value];
-  if (!shownRef) return null;
-  const like = alignmentTarget(shownRef, compared);
-  return { ...shownRef, layer, method, ...(like && { like }) };
+  return shownSnapshot.value && { ...shownSnapshot.value, layer, method };
 }
 
 /** Progress of the t-SNE of a layer, 0 to 1, while it is computed. */
@@ -258,17 +256,17 @@ export function tableOf(query: () => TableQuery | null): Resource<SnapshotRef & 
   }, tables);
 }
 
-const instances = new Requests(
+export const instances = new Requests(
   ({ layer, index, ...where }: SnapshotRef & { layer: string; index: number }, abort): Promise<InstanceDetail> =>
     currentSource().instance(where, layer, index, abort),
 );
-const neurons = new Requests(
+export const neurons = new Requests(
   (
     { layer, neuron, rows, ...where }: SnapshotRef & { layer: string; neuron: number; rows: RowQuery[] },
     abort,
   ): Promise<NeuronDetail> => currentSource().neuron(where, layer, neuron, rows, abort),
 );
-const activationAnswers = new Requests(
+export const activationAnswers = new Requests(
   ({ layer, neuron, ...where }: SnapshotRef & { layer: string; neuron: number }, abort): Promise<Float32Array> =>
     currentSource().activation(where, layer, neuron, abort),
 );
@@ -343,7 +341,7 @@ export function contentUrl(index: number): string | null {
     : null;
 }
 
-const subsets = new Requests(
+export const subsets = new Requests(
   ({ layer, row, ...where }: SnapshotRef & { layer: string; row: RowQuery }, abort): Promise<SubsetDetail> =>
     currentSource().subset(where, layer, row, abort),
   64,

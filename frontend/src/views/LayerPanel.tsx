@@ -10,6 +10,7 @@ import { compareMatrixOf } from "../state/matrices";
 import { compareMode } from "../state/view";
 import { CutText } from "./controls/CutText";
 import { Failure } from "./controls/Loading";
+import { lazy } from "./controls/lazy";
 import type { Option } from "./controls/Menu";
 import { SaveButton } from "./controls/SaveButton";
 import { LayerAbout } from "./matrix/LayerAbout";
@@ -18,20 +19,28 @@ import { Matrix } from "./matrix/Matrix";
 import { modelOf } from "./matrix/matrixStage";
 import { Projection } from "./projection/Projection";
 
+const Twins = lazy("The projections", async () => (await import("./projection/Twins")).Twins);
+
 /**
- * Header and matrix on the left; the projection, with its own header, on the right, or below if the window is narrow.
+ * Header and matrix on the left; the projection, with its own header, on the right, or below if the window is narrow. In
+ * a comparison the projections of both snapshots are above the matrix.
  */
 export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   const info = layers.value.get(layer);
   const shown = snapshot.value.value;
   const type = graph.value.value?.nodes.find(({ key }) => key === layer)?.type;
+  const comparing = comparedSnapshot.value !== null;
+  const title = (
+    <h3 class="matrix-title">
+      <CutText full={layerTitle(layer)}>{shortLayer(layer)}</CutText>
+    </h3>
+  );
   return (
-    <section class="layer-panel" aria-label={`Layer ${layer}`}>
+    <section class={`layer-panel${comparing ? " comparing" : ""}`} aria-label={`Layer ${layer}`}>
+      {comparing && <Twins layer={layer} title={title} />}
       <div class="layer-matrix">
-        <header class={`panel-header matrix-header${comparedSnapshot.value ? " comparing" : ""}`}>
-          <h3 class="matrix-title">
-            <CutText full={layerTitle(layer)}>{shortLayer(layer)}</CutText>
-          </h3>
+        <header class="panel-header matrix-header">
+          {!comparing && title}
           {info && shown && (
             <LayerAbout facts={[...compared(layer), ...layerFacts(info, type, shown)]} warnings={layerWarnings(info)} />
           )}
@@ -51,7 +60,7 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
           <Matrix layer={layer} />
         )}
       </div>
-      <Projection layer={layer} />
+      {!comparing && <Projection layer={layer} />}
     </section>
   );
 }
@@ -85,7 +94,7 @@ function compared(layer: string): string[] {
     !model?.other
       ? `${name} has a different number of neurons here`
       : compareMode.value === "both"
-        ? `below: ${name}`
+        ? `lower half of each row: ${name}`
         : `minus ${name}`,
   ];
 }

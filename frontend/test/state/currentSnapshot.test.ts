@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { fixtureSource } from "../../fixture/source";
 import type { Runs, StepInfo } from "../../src/api/types";
 import { chooseRun } from "../../src/state/actions";
-import { alignmentTarget, comparedSnapshot, currentSnapshot, runs, runsError } from "../../src/state/currentSnapshot";
+import { comparedSnapshot, currentSnapshot, runs, runsError } from "../../src/state/currentSnapshot";
 import { setSource } from "../../src/state/data";
 import { notices } from "../../src/state/derived";
 import { Requests, resource } from "../../src/state/loads";
@@ -147,16 +147,5 @@ describe("the place", () => {
     chosenStep.value = 10;
     chooseRun("b");
     expect([chosenRun.value, currentSnapshot.value]).toEqual(["b", { run: "b", step: 8 }]);
-  });
-
-  it("turns two runs' layouts onto that of the one that comes first, whichever is shown", () => {
-    const [one, two] = [
-      { run: "a", step: 3 },
-      { run: "b", step: 9 },
-    ];
-    expect(alignmentTarget(one, two)).toBeUndefined();
-    expect(alignmentTarget(two, one)).toEqual(one);
-    expect(alignmentTarget(one, { run: "a", step: 9 })).toBeUndefined();
-    expect(alignmentTarget(one, null)).toBeUndefined();
   });
 });

@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import { integer } from "../../draw/format";
 import { chooseTab } from "../../state/actions";
 import { loadCode } from "../../state/code";
-import { currentSnapshot } from "../../state/currentSnapshot";
+import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { columns, currentSource, snapshot, whereOf } from "../../state/data";
 import { hasNumericLabels, hasSeveralLabels } from "../../state/derived";
 import { clearHover } from "../../state/hover";
@@ -23,13 +23,22 @@ import { tableExpression } from "./tableState";
 
 const Table = lazy("The table", async () => (await import("./Table")).Table);
 const Confusion = lazy("The confusion matrix", async () => (await import("./Confusion")).Confusion);
+const Groups = lazy("The groups", async () => (await import("./Groups")).Groups);
 const Grid = lazy("The grid", async () => (await import("./Grid")).Grid);
 
 /** Header, and the selected tab. */
 export function InstancesView(): JSX.Element {
   const task = snapshot.value.value?.task ?? "classification";
-  const first =
-    task === "none" ? "Grid" : hasNumericLabels(task) ? "Bins" : hasSeveralLabels(task) ? "Right, wrong" : "Classes";
+  const comparing = comparedSnapshot.value !== null;
+  const first = comparing
+    ? "Groups"
+    : task === "none"
+      ? "Grid"
+      : hasNumericLabels(task)
+        ? "Bins"
+        : hasSeveralLabels(task)
+          ? "Right, wrong"
+          : "Classes";
   const tabs = [
     { value: "classes" as const, label: first },
     ...(task === "classification" ? [{ value: "confusion" as const, label: "Confusion" }] : []),
@@ -62,12 +71,14 @@ export function InstancesView(): JSX.Element {
                 <Table />
               ) : tab === "confusion" ? (
                 <Confusion />
+              ) : comparing ? (
+                <Groups />
               ) : task === "none" ? (
                 <Grid />
               ) : (
                 <Classes />
               )}
-              {tab !== "table" && task !== "none" && <List />}
+              {tab !== "table" && task !== "none" && !(comparing && tab === "classes") && <List />}
             </>
           )
         }

@@ -5,6 +5,7 @@ import { classColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
 import { type MarkStyle, strengthOf } from "../../draw/marks";
 import { type Bins, byClass, byTarget, type Group } from "../../layout/classes";
+import { ranks } from "../../layout/ranks";
 import { columns, orderedClasses, snapshot } from "../../state/data";
 import { hasNumericLabels, hasSeveralLabels } from "../../state/derived";
 
@@ -42,22 +43,6 @@ export const signedErrors: ReadonlySignal<Float32Array | null> = computed(() => 
   const [labelRanks, scoreRanks] = [ranks(known.label), ranks(known.score)];
   return scoreRanks.map((place, index) => place - (labelRanks[index] as number));
 });
-
-/** Rank of each value, 0 (lowest) to 1; equal values get their mean rank; NaN for none. */
-export function ranks(values: ArrayLike<number>): Float32Array {
-  const order = Array.from({ length: values.length }, (_, i) => i)
-    .filter((i) => !Number.isNaN(values[i]))
-    .sort((a, b) => (values[a] as number) - (values[b] as number));
-  const ranksOfValues = new Float32Array(values.length).fill(Number.NaN);
-  for (let from = 0; from < order.length; ) {
-    let to = from;
-    while (to < order.length && values[order[to] as number] === values[order[from] as number]) to++;
-    for (let i = from; i < to; i++)
-      ranksOfValues[order[i] as number] = order.length > 1 ? (from + to - 1) / 2 / (order.length - 1) : 0.5;
-    from = to;
-  }
-  return ranksOfValues;
-}
 
 /** Groups of classes in the order of the rows. */
 export const groupOrder: ReadonlySignal<readonly number[] | undefined> = computed(() => {

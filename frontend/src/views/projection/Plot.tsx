@@ -1,7 +1,7 @@
 /** The scatter plot of a projection. */
 
 import { useComputed, useSignal } from "@preact/signals";
-import type { JSX } from "preact";
+import type { ComponentType, JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas } from "../../draw/Canvas";
 import { percent } from "../../draw/format";
@@ -21,8 +21,19 @@ import { plotKeys } from "./plotKeys";
 import { plotPointer } from "./plotPointer";
 import type { PlotState } from "./plotState";
 
-/** Points, labels and rings, with pointer and keyboard handling. */
-export function Plot({ plot }: { plot: PlotState }): JSX.Element {
+/**
+ * Points, labels and rings, with pointer and keyboard handling. `of` names the snapshot where there are two plots, and
+ * `tip` is then what the tooltip says of an instance.
+ */
+export function Plot({
+  plot,
+  of,
+  tip: Tip = InstanceLine,
+}: {
+  plot: PlotState;
+  of?: string;
+  tip?: ComponentType<{ index: number }>;
+}): JSX.Element {
   const { layer } = plot;
   const element = useRef<HTMLDivElement>(null);
   /** The lasso so far, in data coordinates. */
@@ -61,7 +72,7 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       role="application"
       aria-roledescription="scatter plot"
       aria-label={
-        `Projection of ${layer}. Arrow keys go from instance to instance, Enter pins, Shift and Enter picks, ` +
+        `Projection of ${layer}${of ? ` in ${of}` : ""}. Arrow keys go from instance to instance, Enter pins, Shift and Enter picks, ` +
         "plus and minus zoom, 0 shows all."
       }
       onKeyDown={plotKeys(plot, own)}
@@ -84,12 +95,12 @@ export function Plot({ plot }: { plot: PlotState }): JSX.Element {
       <div class={`projection-tools${zoomed.value ? " zoomed" : ""}`}>
         {zoomed.value && <IconButton icon="fit" label="Show all" onClick={() => (panel(layer).zoom.value = WHOLE)} />}
         <SaveButton
-          label={`Save the projection of ${layer}`}
+          label={`Save the projection of ${layer}${of ? ` in ${of}` : ""}`}
           failure="The projection could not be saved."
           options={() => saveOptions(plot, element.current)}
         />
       </div>
-      {own.value && line.value.length === 0 && <Explained plot={plot} box={element} />}
+      {own.value && line.value.length === 0 && <Explained plot={plot} box={element} tip={Tip} />}
       <Said />
     </div>
   );
@@ -107,26 +118,29 @@ function saveOptions(plot: PlotState, box: Element | null): Option<() => Promise
   ];
 }
 
-/** "PC1 27%" at the axes; without the name if they were aligned with another run's. */
+/** "PC1 27%" at the axes; without the name where they were turned to fit another layout. */
 function Axes({ plot }: { plot: PlotState }): JSX.Element | null {
   const { value, query } = plot.answer.value;
-  if (value?.method !== "pca" || value.explained.length < 2) return null;
   const turned = query?.like !== undefined;
+  const shares = value?.method === "pca" && value.explained.length > 1 ? value.explained.map((x) => percent(x, 0)) : [];
+  const said = (axis: number): string | undefined => shares[axis] && `${turned ? "" : `PC${axis + 1} `}${shares[axis]}`;
   return (
     <>
-      <span class="projection-axis y">
-        {turned ? "" : "PC2 "}
-        {percent(value.explained[1], 0)}
-      </span>
-      <span class="projection-axis x">
-        {turned ? "" : "PC1 "}
-        {percent(value.explained[0], 0)}
-      </span>
+      <span class="projection-axis y">{said(1)}</span>
+      <span class="projection-axis x">{[said(0), turned && "turned to fit"].filter(Boolean).join(", ")}</span>
     </>
   );
 }
 
-function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElement | null } }): JSX.Element | null {
+function Explained({
+  plot,
+  box,
+  tip: Tip,
+}: {
+  plot: PlotState;
+  box: { current: HTMLDivElement | null };
+  tip: ComponentType<{ index: number }>;
+}): JSX.Element | null {
   const instance = hoveredInstance.value;
   const [xy, frame] = [plot.xy.value, plot.frame.value];
   const at = box.current?.getBoundingClientRect();
@@ -135,7 +149,7 @@ function Explained({ plot, box }: { plot: PlotState; box: { current: HTMLDivElem
   const top = at.top + frame.y0 - (xy[2 * instance + 1] as number) * frame.scale;
   return (
     <Tooltip anchor={{ left: left - 6, top: top - 6, width: 12, height: 12 }}>
-      <InstanceLine index={instance} />
+      <Tip index={instance} />
     </Tooltip>
   );
 }

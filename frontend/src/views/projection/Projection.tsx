@@ -50,7 +50,7 @@ export function Projection({ layer }: { layer: string }): JSX.Element {
   );
 }
 
-function Colour({ layer }: { layer: string }): JSX.Element | null {
+export function Colour({ layer }: { layer: string }): JSX.Element | null {
   const { colour } = panel(layer);
   const options = colourOptions(colour.value);
   if (options.length === 0) return null;

@@ -60,11 +60,16 @@ export interface Group {
 const MOST = 20;
 const MOST_LETTERS = 18;
 
-export function colouringBy(by: ColourBy): Colouring | null {
-  const [known, shown] = [columns.value.value, snapshot.value.value];
+/** `known` and `activation` are of another snapshot where its instances are coloured, in the shown one's order. */
+export function colouringBy(
+  by: ColourBy,
+  known: Columns | null = columns.value.value,
+  activation: (name: string) => Float32Array | null = (name) => activationOf(name).value.value,
+): Colouring | null {
+  const shown = snapshot.value.value;
   if (!known || !shown) return null;
   if (by.startsWith("neuron:")) {
-    const values = activationOf(by.slice(7)).value.value;
+    const values = activation(by.slice(7));
     return values?.length === known.count ? numbers(values) : null;
   }
   if (by === "rows" || (shown.task === "none" && !by.startsWith("column:"))) return byRows(known);

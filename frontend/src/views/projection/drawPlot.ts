@@ -137,7 +137,8 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
     void wishes.push({ text: "", font: "", colour: "", x, y, width: w, height: h, offsets: [[0, 0]] });
   // Reserve the corners with the captions of the axes.
   reserve(28, 12, 50, 12);
-  reserve(width - 28, height - 10, 50, 12);
+  const right = plot.answer.value.query?.like ? 100 : 50;
+  reserve(width - 3 - right / 2, height - 10, right, 12);
   for (const index of rings) {
     const [x, y] = at(index);
     // Labels avoid the ring.
@@ -186,7 +187,12 @@ export function paintMarks(plot: PlotState, { context, width, height }: Surface)
     context.strokeText(text, spot.x, spot.y + 0.5);
     context.fillText(text, spot.x, spot.y + 0.5);
   });
-  if (hovered !== undefined && hovered < (columns.value.value?.count ?? 0) && hovered < xy.length >> 1) {
+  if (
+    hovered !== undefined &&
+    hovered < (columns.value.value?.count ?? 0) &&
+    hovered < xy.length >> 1 &&
+    inPlot(hovered)
+  ) {
     const [x, y] = at(hovered);
     ring(context, x, y, rings.includes(hovered) ? 10 : 7, 3.5, colours.fill);
     context.setLineDash([3, 2]);

@@ -3,6 +3,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Projection } from "../../api/types";
 import {
+  aroundBoth,
   type Bounds,
   between,
   betweenBounds,
@@ -37,6 +38,8 @@ export interface PlotState {
   clusters: ReadonlySignal<Cluster[]>;
   /** Whether all instances have the same position. */
   flat: ReadonlySignal<boolean>;
+  /** Of the drawn positions; null while there are none. */
+  bounds: ReadonlySignal<Bounds | null>;
   /** Whether an instance is drawn, so that it can be hovered. */
   counts: (index: number) => boolean;
   /** Starts following the answers; returns a function that stops it. */
@@ -45,22 +48,34 @@ export interface PlotState {
 
 const MOVE_MS = 280;
 
-export function makePlotState(layer: string): PlotState {
+/** What a plot beside another one does otherwise. */
+export interface Twin {
+  /** Which positions it shows; by default the layer's of the shown snapshot. */
+  answer?: PlotState["answer"];
+  colouring: () => Colouring | null;
+  hidden?: PlotState["hidden"];
+  /** The bounds of the other plot: the axes of both are the same. */
+  beside: () => Bounds | null;
+}
+
+export function makePlotState(layer: string, twin?: Twin): PlotState {
   const state = panel(layer);
   // Until the first t-SNE is computed, PCA is shown.
-  const answer = computed(() => {
-    const own = projectionOf(layer).value;
-    if (own.value || state.method.value === "pca" || own.status === "failed") return own;
-    const { value, query } = pcaOf(layer).value;
-    return { ...own, value, query };
-  });
+  const answer =
+    twin?.answer ??
+    computed(() => {
+      const own = projectionOf(layer).value;
+      if (own.value || state.method.value === "pca" || own.status === "failed") return own;
+      const { value, query } = pcaOf(layer).value;
+      return { ...own, value, query };
+    });
   const shown = signal<{ xy: Float32Array; bounds: Bounds } | null>(null);
   const size = signal({ width: 0, height: 0 });
-  const hidden = signal<ReadonlySet<number>>(new Set());
+  const hidden = twin?.hidden ?? signal<ReadonlySet<number>>(new Set());
   const xy = computed(() => shown.value?.xy ?? null);
   // While a neuron's values load, the previous colours stay.
   let last: Colouring | null = null;
-  const colouring = computed(() => (last = colouringBy(state.colour.value) ?? last));
+  const colouring = computed(() => (last = (twin ? twin.colouring() : colouringBy(state.colour.value)) ?? last));
   const flat = computed(() => xy.value !== null && xy.value.length > 2 && isPoint(xy.value));
   const pixels = computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, false));
 
@@ -116,9 +131,13 @@ export function makePlotState(layer: string): PlotState {
     pixels,
     follow,
     flat,
+    bounds: computed(() => shown.value?.bounds ?? null),
     frame: computed(() => {
       const [what, { width, height }] = [shown.value, size.value];
-      return what && width > 0 && height > 0 ? frameOf(what.bounds, width, height, state.zoom.value) : null;
+      const other = twin?.beside();
+      return what && width > 0 && height > 0
+        ? frameOf(other ? aroundBoth(what.bounds, other) : what.bounds, width, height, state.zoom.value)
+        : null;
     }),
     grid: computed(() => xy.value && gridOf(xy.value)),
     strongPixels: computed(() => colouring.value && pixelsOf(colouring.value, hidden.value, true)),

@@ -1,0 +1,149 @@
+/** The compared snapshot, in the order of the shown one's instances, so that one index means one instance in both. */
+
+import { computed, type ReadonlySignal } from "@preact/signals";
+import type { SnapshotRef } from "../api/source";
+import type { Columns, InstanceDetail, LayerInfo, Projection, RowQuery, StepInfo, SubsetDetail } from "../api/types";
+import { type Change, type Changes, changesBetween } from "../layout/changes";
+import { classesBetween, inOrderOf, type Pairing, pairUp } from "../layout/pairing";
+import { comparedSnapshot, currentSnapshot, runs, step } from "./currentSnapshot";
+import {
+  activationAnswers,
+  columnAnswers,
+  columns,
+  instances,
+  type ProjectionQuery,
+  projectionOf,
+  projections,
+  shownSnapshot,
+  snapshot,
+  snapshots,
+  subsets,
+} from "./data";
+import { perName, type Resource, resource } from "./loads";
+import { parseRowKey, type RowKey } from "./rowKeys";
+import { rowQuery } from "./rows";
+import { tokenize } from "./tokenize";
+import { panel } from "./view";
+
+/** What the compared snapshot holds. */
+export const comparedInfo = resource(() => comparedSnapshot.value, snapshots);
+/** Its instances, in its own order. */
+export const comparedInstances = resource(() => comparedSnapshot.value, columnAnswers);
+
+/** The names of the two, as short as tells them apart: the runs, or the steps of one run. */
+export const sideNames: ReadonlySignal<readonly [string, string]> = computed(() => {
+  const [here, there] = [currentSnapshot.value, comparedSnapshot.value];
+  if (!here || !there) return ["", ""];
+  return here.run === there.run ? [`step ${here.step}`, `step ${there.step}`] : [here.run, there.run];
+});
+
+/** What was logged at the two steps: accuracy and loss. */
+export const sideSteps: ReadonlySignal<readonly [StepInfo | null, StepInfo | null]> = computed(() => {
+  const there = comparedSnapshot.value;
+  const others = there && runs.value?.runs.find(({ name }) => name === there.run)?.steps;
+  return [step.value, others?.find((info) => info.step === there?.step) ?? null];
+});
+
+export interface Pairs extends Pairing {
+  /** Of the compared snapshot, by the shown one's index. */
+  columns: Columns;
+}
+
+const idType = (info: { columns: readonly { name: string; type: string }[] }): string | undefined =>
+  info.columns.find(({ name }) => name === "id")?.type;
+
+/** The instances of both, matched by id; null until both are read. */
+export const pairs: ReadonlySignal<Pairs | null> = computed(() => {
+  const [here, there] = [columns.value.value, comparedInstances.value.value];
+  const [shown, other] = [snapshot.value.value, comparedInfo.value.value];
+  if (!here || !there || !shown || !other) return null;
+  // The number 5 and the text "5" are different ids.
+  const pairing = pairUp(here.ids, idType(shown) === idType(other) ? there.ids : []);
+  return {
+    ...pairing,
+    columns: inOrderOf(here, there, pairing, classesBetween(shown.class_names, other.class_names)),
+  };
+});
+
+/** What became of each instance; null where there is nothing to tell it by. */
+export const changes: ReadonlySignal<Changes | null> = computed(() => {
+  const [both, here, shown] = [pairs.value, columns.value.value, snapshot.value.value];
+  return both && here && shown ? changesBetween(shown.task, here, both.columns, both) : null;
+});
+
+export function changeOf(index: number): Change | null {
+  const now = changes.value;
+  return now?.groups[now.groupOf[index] ?? -1] ?? null;
+}
+
+/** The index of an instance in the compared snapshot; null where it did not keep it. */
+export function comparedIndex(index: number): number | null {
+  const other = pairs.value?.indexOf[index] ?? -1;
+  return other < 0 ? null : other;
+}
+
+export const comparedLayer = (name: string): LayerInfo | undefined =>
+  comparedInfo.value.value?.layers.find((layer) => layer.name === name);
+
+/**
+ * Its projection, turned to fit the shown one, in its own order. A t-SNE is fitted to a t-SNE: it is computed when the
+ * shown one is there.
+ */
+export const comparedProjectionOf: (layer: string) => Resource<ProjectionQuery, Projection> = perName((layer) =>
+  resource((): ProjectionQuery | null => {
+    const [there, like] = [comparedSnapshot.value, shownSnapshot.value];
+    if (!there || !like || !comparedLayer(layer)) return null;
+    const wanted = panel(layer).method.value;
+    const shown = wanted === "tsne" ? projectionOf(layer).value : null;
+    const method = shown?.status === "ready" && shown.value?.method === "tsne" ? "tsne" : "pca";
+    return { ...there, layer, method, like };
+  }, projections),
+);
+
+/** A neuron's activation on its instances, in their own order; the name is "INDEX LAYER". */
+export const comparedActivationOf = perName((name) =>
+  resource(() => {
+    const [, neuron, layer = ""] = /^(\d+) (.*)$/s.exec(name) ?? [];
+    const there = comparedSnapshot.value;
+    return there && Number(neuron) < (comparedLayer(layer)?.neurons ?? 0)
+      ? { ...there, layer, neuron: Number(neuron) }
+      : null;
+  }, activationAnswers),
+);
+
+/** The detail of one instance in one layer of it; `subject` names the instance by the shown snapshot's index. */
+export function comparedInstanceOf(
+  subject: () => { layer: string; index: number } | null,
+): Resource<SnapshotRef & { layer: string; index: number }, InstanceDetail> {
+  return resource(() => {
+    const [there, wanted] = [comparedSnapshot.value, subject()];
+    const index = wanted && comparedIndex(wanted.index);
+    return there && wanted && index !== null && comparedLayer(wanted.layer)
+      ? { ...there, layer: wanted.layer, index }
+      : null;
+  }, instances);
+}
+
+/** Whether it has a row: a subset that it declares too, or an expression over columns that it has. */
+export function isRowThere(key: RowKey): boolean {
+  const [row, here, there] = [parseRowKey(key), snapshot.value.value, comparedInfo.value.value];
+  if (!row || !here || !there || row.kind === "instance") return false;
+  if (row.kind === "subset") return there.subsets.some(({ name }) => name === row.name);
+  const own = new Set(there.columns.map(({ name }) => name));
+  const missing = here.columns.filter(({ name }) => !own.has(name)).map(({ name }) => name);
+  const words = tokenize(row.expression).map(({ kind, text }) => (kind === "string" ? text.slice(1, -1) : text));
+  return !words.some((word) => missing.includes(word));
+}
+
+/** A subset and the rest in one layer of it. */
+export function comparedSubsetOf(
+  subject: () => { layer: string; key: RowKey } | null,
+): Resource<SnapshotRef & { layer: string; row: RowQuery }, SubsetDetail> {
+  return resource(() => {
+    const [there, wanted] = [comparedSnapshot.value, subject()];
+    const row = wanted && parseRowKey(wanted.key);
+    return there && wanted && row && isRowThere(wanted.key) && comparedLayer(wanted.layer)
+      ? { ...there, layer: wanted.layer, row: rowQuery(row) }
+      : null;
+  }, subsets);
+}

@@ -1,0 +1,238 @@
+"""A comparison in the projections, the instances and the drawer: two runs that kept different instances, two steps of one."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import FrameLocator, Locator, Page, expect
+from scipy.linalg import orthogonal_procrustes  # type: ignore[import-untyped]
+
+from tensorboard_activis import open_run
+from tensorboard_activis.query.snapshot import Snapshot
+from tests.board import tensorboard
+from tests.browser.conftest import OpenTab
+from tests.browser.links import link
+from tests.browser.recorded import data_of
+from tests.browser.test_tour import FIRST, SECOND, layer
+from tests.records import Data, small_data, write_run
+
+#: Pixels of a plot that the points leave free at its edges.
+PAD = 14
+GROUPS = ("Right in both", "Fixed", "Broken", "Wrong in both")
+
+
+def later(data: Data, first: int, seed: int) -> Data:
+    """What another model makes of the instances from `first` on, in another order."""
+    random = np.random.default_rng(seed)
+    order = random.permutation(np.arange(first, len(data.labels)))
+    noise = random.normal(size=(len(order), 3)).astype(np.float32)
+    logits = data.logits[order][:, [1, 2, 0]] * 0.4 + noise + 2 * np.eye(3, dtype=np.float32)[data.labels[order]]
+    activations = {"stem/relu": data.activations["stem/relu"][order] * 1.7 + 0.2, "head": logits}
+    return Data(data.ids[order], data.images[order], data.labels[order], logits, activations)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """Two runs of 60 instances, of which the second saw 50 in another order and kept 40; and two regressions."""
+    log_dir = tmp_path_factory.mktemp("two")
+    data = small_data(60)
+    write_run(log_dir / "one", data, (3,), sample=None)
+    write_run(log_dir / "two", later(data, 10, 4), (4,), sample=40)
+    random = np.random.default_rng(5)
+    target = np.linspace(-2, 3, 30)
+    for name in ("numbers", "numbers again"):
+        numbers = data_of(target, target + random.normal(scale=0.5, size=30))
+        write_run(log_dir / name, numbers, (3,), class_names=None)
+    with tensorboard(f"--logdir={log_dir}") as address:
+        yield log_dir, address
+
+
+def matched(one: Snapshot, other: Snapshot) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the instances that both kept, by id."""
+    ids, others = (each.instances["id"].to_pylist() for each in (one, other))
+    shared = [index for index, name in enumerate(ids) if name in others]
+    return np.array(shared), np.array([others.index(ids[index]) for index in shared])
+
+
+def values(snapshot: Snapshot, column: str) -> np.ndarray:
+    return np.array(snapshot.instances[column].to_pylist())
+
+
+def became(one: Snapshot, other: Snapshot) -> dict[str, list[int]]:
+    """What became of the instances that both kept, by the first one's index."""
+    before, after = (values(each, "correct") for each in (one, other))
+    groups: dict[str, list[int]] = {name: [] for name in GROUPS}
+    for here, there in zip(*matched(one, other), strict=True):
+        at = (0 if after[there] else 2) if before[here] else (1 if after[there] else 3)
+        groups[GROUPS[at]].append(int(here))
+    return groups
+
+
+def place_of(plot: Locator, xy: np.ndarray, bounds: np.ndarray) -> tuple[float, float]:
+    """The pixel of a position in a plot whose axes show everything within `bounds`."""
+    box = plot.bounding_box()
+    assert box
+    (left, low), (right, high) = bounds
+    scale = min((box["width"] - 2 * PAD) / (right - left), (box["height"] - 2 * PAD) / (high - low))
+    return (
+        box["x"] + box["width"] / 2 + (xy[0] - (left + right) / 2) * scale,
+        box["y"] + box["height"] / 2 - (xy[1] - (low + high) / 2) * scale,
+    )
+
+
+def plot_in(tab: FrameLocator, name: str, run: str) -> Locator:
+    return layer(tab, name).get_by_role("application", name=f"Projection of {name} in {run}.")
+
+
+def test_projections_stand_side_by_side_on_the_same_axes(two: tuple[Path, str], open_tab: OpenTab, page: Page) -> None:
+    log_dir, board = two
+    one, other = (open_run(log_dir / name).latest for name in ("one", "two"))
+    here, there = matched(one, other)
+    assert len(here) < 60
+    assert here.tolist() != there.tolist()
+    tab = open_tab(board, link(run="one", layers=["stem/relu"], compare=["two", None]))
+    panel = layer(tab, "stem/relu")
+    expect(panel).to_contain_text(f"{len(here)} of 60 instances are in both")
+    for name, snapshot in (("one", one), ("two", other)):
+        head = panel.get_by_role("region", name=f"stem/relu in {name}")
+        metrics = snapshot.record.metrics
+        expect(head).to_contain_text(f"accuracy {metrics['accuracy']:.1%} · loss {metrics['loss']:.2f}")
+    plots = [plot_in(tab, "stem/relu", name) for name in ("one", "two")]
+    expect(plots[1]).to_contain_text("turned to fit")
+
+    # The second by itself: its own principal components, turned onto the first's places of the instances of both.
+    first = one.projection("stem/relu").xy.astype(float)
+    centred = other.activations("stem/relu").astype(float)
+    centred -= centred.mean(axis=0)
+    second = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    a, b = second[there] - second[there].mean(axis=0), first[here] - first[here].mean(axis=0)
+    second = (second @ orthogonal_procrustes(a, b)[0])[there]
+    every = np.concatenate([first, second])
+    bounds = np.array([every.min(axis=0), every.max(axis=0)])
+
+    def alone(xy: np.ndarray, among: np.ndarray) -> float:
+        apart = np.linalg.norm(among - xy, axis=1)
+        return float(np.sort(apart)[1])
+
+    ids = one.instances["id"].to_pylist()
+    # Of those that lie by themselves, in either plot: the place says which it is, and the other plot marks it too.
+    chosen = sorted(range(len(here)), key=lambda i: -min(alone(first[here[i]], first), alone(second[i], second)))[:3]
+    for i in chosen:
+        for plot, xy in ((plots[0], first[here[i]]), (plots[1], second[i])):
+            page.mouse.move(2, 2)
+            page.mouse.move(*place_of(plot, xy, bounds))
+            tip = tab.get_by_role("tooltip")
+            expect(tip).to_contain_text(f"#{ids[here[i]]} ")
+            taken, sure = (values(other, name)[there[i]] for name in ("prediction", "score"))
+            expect(tip).to_contain_text(f"two → {taken} · score {sure:.2f}")
+    # A click in the second pins it: a row, and a ring in both.
+    page.mouse.click(*place_of(plots[1], second[chosen[0]], bounds))
+    expect(panel.locator(f'.matrix-row[data-row="i:{here[chosen[0]]}"]')).to_be_visible()
+
+    # A lasso around everything in the second picks those that both kept.
+    box = plots[1].bounding_box()
+    assert box
+    corners = [(4, 4), (box["width"] - 60, 4), (box["width"] - 4, 40), (box["width"] - 4, box["height"] - 4)]
+    corners += [(4, box["height"] - 4), (4, 6)]
+    page.mouse.move(box["x"] + 4, box["y"] + 4)
+    page.mouse.down()
+    for x, y in corners:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
+    page.mouse.up()
+    expect(panel.locator(".picked-bar")).to_contain_text(f"{len(here)} picked")
+
+
+def test_instances_stand_in_four_groups(two: tuple[Path, str], open_tab: OpenTab, page: Page) -> None:
+    log_dir, board = two
+    one, other = (open_run(log_dir / name).latest for name in ("one", "two"))
+    groups, (here, there) = became(one, other), matched(one, other)
+    assert all(groups.values())
+    tab = open_tab(board, link(run="one", layers=["head"], compare=["two", None]))
+    pane = tab.get_by_role("region", name="Instances", exact=True)
+    expect(pane.get_by_role("radio", name="Groups")).to_be_checked()
+    expect(pane).to_contain_text(f"{len(here)} of 60 are kept in both")
+    for name, members in groups.items():
+        head = pane.get_by_role("region", name=name, exact=True).get_by_role("button")
+        expect(head).to_contain_text(re.compile(rf"^{name} {len(members)}(?!\d)"))
+
+    # Broken ones are listed first, those whose label lost most at the top; with both predictions and probabilities.
+    expect(pane.get_by_role("listbox", name="Broken")).to_be_visible()
+    other_of = dict(zip(here.tolist(), there.tolist(), strict=True))
+    ids = one.instances["id"].to_pylist()
+    before, after = (values(each, "label_score") for each in (one, other))
+    order = sorted(groups["Broken"], key=lambda index: -abs(after[other_of[index]] - before[index]))
+    options = pane.get_by_role("listbox", name="Broken").get_by_role("option")
+    expect(options).to_have_count(len(order))
+    labels, firsts, seconds = values(one, "label"), values(one, "prediction"), values(other, "prediction")
+    for index, option in zip(order, options.all(), strict=True):
+        words = (f"#{ids[index]}", labels[index], firsts[index], seconds[other_of[index]])
+        numbers = f"{before[index]:.2f} {after[other_of[index]]:.2f}"
+        text = " ".join((option.text_content() or "").split())
+        assert text == "".join(map(str, words)) + numbers, text
+
+    # A click picks the group, the next makes it a row: these ids and no others.
+    pane.get_by_role("region", name="Fixed", exact=True).get_by_role("button").click()
+    expect(pane.get_by_role("listbox", name="Fixed")).to_be_visible()
+    expect(pane.locator(".picked-bar")).to_contain_text(f"{len(groups['Fixed'])} picked")
+    pane.get_by_role("button", name="Add as row").click()
+    added = layer(tab, "head").locator('.matrix-row[data-row^="e:id in"]')
+    expect(added).to_have_count(1)
+    listed = re.findall(r"\d+", (added.get_attribute("data-row") or ""))
+    assert sorted(map(int, listed)) == sorted(ids[index] for index in groups["Fixed"])
+
+
+def test_two_steps_of_one_run(board: str, open_tab: OpenTab, page: Page, runs: Path) -> None:
+    one, other = (open_run(runs / FIRST).snapshot(step) for step in (60, 20))
+    groups = became(one, other)
+    tab = open_tab(board, link(run=FIRST, step=60, layers=["block2"], compare=[FIRST, 20]))
+    pane = tab.get_by_role("region", name="Instances", exact=True)
+    expect(pane).to_contain_text(f"{len(one.instances)} kept in both")
+    expect(pane).to_contain_text("first step 60, second step 20")
+    for name, members in groups.items():
+        expect(pane.get_by_role("region", name=name, exact=True)).to_contain_text(f"{name} {len(members):,}")
+    expect(layer(tab, "block2")).to_contain_text(f"the same {len(one.instances)} instances in both")
+    for step in (20, 60):
+        expect(plot_in(tab, "block2", f"step {step}")).to_be_visible()
+    # The comparison ends: one projection beside the matrix, and the classes.
+    tab.get_by_role("button", name="Compare with").click()
+    tab.get_by_role("option", name="nothing").click()
+    expect(layer(tab, "block2").get_by_role("application")).to_have_count(1)
+    expect(pane.get_by_role("radio", name="Classes")).to_be_checked()
+
+
+def test_numbers_are_improved_or_worsened(two: tuple[Path, str], open_tab: OpenTab) -> None:
+    log_dir, board = two
+    one, other = (open_run(log_dir / name).latest for name in ("numbers", "numbers again"))
+    here, there = matched(one, other)
+    errors = [np.abs(values(each, "prediction") - values(each, "label")) for each in (one, other)]
+    change = errors[1][there] - errors[0][here]
+    tab = open_tab(board, link(run="numbers", layers=["head"], compare=["numbers again", None]))
+    pane = tab.get_by_role("region", name="Instances", exact=True)
+    for name, count in (("Improved", (change < 0).sum()), ("Worsened", (change > 0).sum())):
+        expect(pane.get_by_role("region", name=name, exact=True)).to_contain_text(f"{name} {count}")
+    worst = here[np.argmax(change)]
+    first = pane.get_by_role("listbox", name="Worsened").get_by_role("option").first
+    expect(first).to_contain_text(f"#{one.instances['id'][int(worst)].as_py()}")
+
+
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_nothing_is_cut(board: str, open_tab: OpenTab, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    tab = open_tab(board, link(run=FIRST, step=60, layers=["block2"], compare=[SECOND, None]))
+    panel = layer(tab, "block2")
+    expect(plot_in(tab, "block2", SECOND)).to_be_visible()
+    over = panel.evaluate(
+        """panel => {
+          const parts = [...panel.querySelectorAll('.twin-head > *, .twins > .panel-header > *, .matrix-header > *')];
+          const edge = panel.getBoundingClientRect();
+          const boxes = parts.map(part => [part, part.getBoundingClientRect()]).filter(([, box]) => box.width > 0);
+          const found = boxes.filter(([, box]) => box.left < edge.left || box.right > edge.right + 0.5);
+          for (const [one, a] of boxes) for (const [two, b] of boxes)
+            if (one !== two && one.parentNode === two.parentNode && a.left < b.left && a.right > b.left + 0.5)
+              found.push([one, a]);
+          return found.map(([part]) => part.outerHTML.slice(0, 200));
+        }"""
+    )
+    assert over == []
