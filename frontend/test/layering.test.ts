@@ -10,6 +10,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   state: ["lib", "api", "layout", "draw"],
   "views/controls": ["lib", "api", "layout", "draw", "state"],
   "views/detail": ["views/controls"],
+  "views/facets": ["views/controls"],
   "views/graph": ["views/controls"],
   "views/help": ["views/controls"],
   "views/instances": ["views/controls"],

@@ -2,6 +2,7 @@
 
 import type {
   Columns,
+  Facets,
   Graph,
   InstanceDetail,
   Matrix,
@@ -24,6 +25,13 @@ import type {
   Vocabulary,
   Where,
 } from "./types";
+
+/** `search` keeps of values those that contain it. */
+export interface FacetQuery {
+  expression?: string;
+  columns?: readonly string[];
+  search?: string;
+}
 
 /** One snapshot: a run at a step. */
 export interface SnapshotRef {
@@ -102,6 +110,8 @@ export interface Source {
     filter: { column?: string; prefix?: string },
     signal: AbortSignal,
   ): Promise<Vocabulary>;
+  /** How columns are distributed, beside those of an expression. Without `columns`, the first ones. */
+  facets(at: SnapshotRef, query: FacetQuery, signal: AbortSignal): Promise<Facets>;
   /** Address of the instance's content, for an <img> or to fetch it with `text`. */
   contentUrl(at: SnapshotRef, index: number): string;
   /** Loudness over time: see `peaksOf`. */

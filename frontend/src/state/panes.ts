@@ -11,6 +11,8 @@ interface StoredPanes {
   /** null: 194, less if two layer panels would not fit above it. */
   detail: number | null;
   projection: number | null;
+  /** Whether the facets are shown below the toolbar. */
+  facets: boolean;
   closed: { graph: boolean; instances: boolean; detail: boolean };
 }
 
@@ -19,6 +21,7 @@ const DEFAULTS: StoredPanes = {
   instances: null,
   detail: null,
   projection: null,
+  facets: false,
   closed: { graph: false, instances: false, detail: false },
 };
 const KEY = "activis.panes";
@@ -38,6 +41,9 @@ const clamp = (value: number, low: number, high: number): number =>
 
 /** A panel is at least as high; in a low window two of them must still fit above the drawer. */
 export const panelHeight = computed(() => (viewport.value.height < 760 ? 224 : 240));
+/** Height of the facets. */
+export const FACETS = 126;
+export const facetsHeight = computed(() => (storedPanes.value.facets ? FACETS : 0));
 /** Toolbar, headline, rows bar and two layer panels of minimum height. */
 const TWO_PANELS = 44 + 34 + 36 + 2 * 240 + 2;
 
@@ -54,7 +60,7 @@ export const detailHeight = computed(() =>
   storedPanes.value.closed.detail
     ? 33
     : clamp(
-        storedPanes.value.detail ?? clamp(viewport.value.height - TWO_PANELS, 172, 194),
+        storedPanes.value.detail ?? clamp(viewport.value.height - facetsHeight.value - TWO_PANELS, 172, 194),
         120,
         viewport.value.height * 0.6,
       ),
@@ -76,6 +82,10 @@ export function togglePane(pane: Pane, closed?: boolean): void {
       ...storedPanes.value,
       closed: { ...storedPanes.value.closed, [pane]: closed ?? !storedPanes.value.closed[pane] },
     };
+}
+
+export function toggleFacets(): void {
+  storedPanes.value = { ...storedPanes.value, facets: !storedPanes.value.facets };
 }
 
 /** Opens a pane that is closed. */

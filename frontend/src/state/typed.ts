@@ -1,7 +1,7 @@
 /** The typed expression, as far as it can be used: everything that follows it reads this. */
 
 import { computed, type ReadonlySignal } from "@preact/signals";
-import { snapshot } from "./data";
+import { snapshot, whereOf } from "./data";
 import { missing } from "./incomplete";
 import { tokenize } from "./tokenize";
 import { expression } from "./view";
@@ -15,6 +15,19 @@ export const typedLacks: ReadonlySignal<string | null> = computed(() =>
 export const typedExpression: ReadonlySignal<string> = computed(() =>
   snapshot.value.value && typedLacks.value === null ? expression.value.trim() : "",
 );
+
+let accepted = "";
+
+/**
+ * The typed expression whose instances are known, which may be one before the latest: what it shows stays until the new
+ * one is there. Empty where there is none, or where the server refused it.
+ */
+export const shownExpression: ReadonlySignal<string> = computed(() => {
+  const text = typedExpression.value;
+  const { status } = whereOf(text).value;
+  if (text === "" || status === "ready" || status === "failed") accepted = status === "ready" ? text : "";
+  return accepted;
+});
 
 /** The words that the typed expression looks for in texts: `"who" in text`. */
 export const typedWords: ReadonlySignal<string[]> = computed(() => {

@@ -22,6 +22,7 @@ import { Toolbar } from "./toolbar/Toolbar";
 
 const DetailView = lazy("The detail", async () => (await import("./detail/DetailView")).DetailView);
 const Empty = lazy("The page", async () => (await import("./Empty")).Empty);
+const Facets = lazy("The facets", async () => (await import("./facets/Facets")).Facets);
 const HelpSheet = lazy("The help", async () => (await import("./help/HelpSheet")).HelpSheet);
 const Explanation = lazy("The explanation", async () => (await import("./help/Explanation")).Explanation);
 
@@ -70,6 +71,7 @@ function Content(): JSX.Element {
   return (
     <>
       <Toolbar />
+      {panes.storedPanes.value.facets && <Facets />}
       <Headline />
       <Panes />
       {help.value && <HelpSheet />}

@@ -16,6 +16,7 @@ const PATHS = {
   dropDown: "M7 10l5 5 5-5z",
   expandLess: "M12 8l-6 6 1.41 1.41L12 10.83l4.59 4.58L18 14z",
   expandMore: "M16.59 8.59L12 13.17 7.41 8.59 6 10l6 6 6-6z",
+  facets: "M4 20h4V11H4v9zm6 0h4V4h-4v16zm6 0h4v-6h-4v6z",
   fit: "M7 14H5v5h5v-2H7v-3zm-2-4h2V7h3V5H5v5zm12 7h-3v2h5v-5h-2v3zM14 5v2h3v3h2V5h-5z",
   help:
     "M11 18h2v-2h-2v2zm1-16C6.48 2 2 6.48 2 12s4.48 10 10 10 10-4.48 10-10S17.52 2 12 2zm0 18c-4.41 0-8-3.59-8-8" +

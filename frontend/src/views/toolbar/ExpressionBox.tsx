@@ -8,6 +8,7 @@ import { integer } from "../../draw/format";
 import { addExpressionRow } from "../../state/actions";
 import { type Completion, complete, completions, type Place, placeAt, searches } from "../../state/completion";
 import { snapshot, valuesOf, vocabulary, whereOf } from "../../state/data";
+import { storedPanes, toggleFacets } from "../../state/panes";
 import { tokenize } from "../../state/tokenize";
 import { typedExpression, typedLacks } from "../../state/typed";
 import { expression } from "../../state/view";
@@ -188,6 +189,12 @@ export function ExpressionBox(): JSX.Element {
           }}
         />
       )}
+      <IconButton
+        icon="facets"
+        label={storedPanes.value.facets ? "Hide the facets" : "Show the facets: columns to choose from"}
+        pressed={storedPanes.value.facets}
+        onClick={toggleFacets}
+      />
       {typedExpression.value !== "" && matching.status === "pending" && (
         <div class="progress" role="progressbar" aria-label="Counting" />
       )}
