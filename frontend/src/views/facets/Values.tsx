@@ -143,8 +143,7 @@ function Lines({ facet, ...shared }: Properties & { facet: ValueFacet }): JSX.El
               onClick={() => toggle(one.value)}
             >
               <span class="facet-name">
-                <span class="hidden-text">{name}</span>{" "}
-                {index >= 0 && <Swatch index={index} />}
+                <span class="hidden-text">{name}</span> {index >= 0 && <Swatch index={index} />}
                 <span class="cut">{index < 0 ? own : <Name name={own} short={shortOf(own)} />}</span>
               </span>{" "}
               <span class="facet-row">

@@ -51,9 +51,10 @@ export function ExpressionBox(): JSX.Element {
     setMoveTo(null);
   }, [moveTo]);
 
-  // Links and the back button change the expression from outside.
+  // Links, the back button and facets change the expression from outside.
   useEffect(() => {
     if (document.activeElement === input.current || typed === committed) return;
+    clearTimeout(timer.current);
     setTyped(committed);
     typedHere.value = false;
   }, [committed]);
