@@ -7,6 +7,7 @@ import type { Box } from "../layout/tooltipPlace";
 export type TermName =
   | "activation"
   | "AUC"
+  | "CKA"
   | "clipped"
   | "clusters"
   | "effect size"

@@ -1,6 +1,6 @@
 /** What the rows of the graph show at their right: a bar and a figure for each layer. */
 
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 
 export interface Rung {
   /** Of the bar that is filled, 0 to 1. */
@@ -18,5 +18,8 @@ const NONE: ReadonlyMap<string, Rung> = new Map();
 /** How well each layer tells apart what is asked, by its name. */
 export const ladder = signal<ReadonlyMap<string, Rung>>(NONE);
 
+/** How far each layer moved between the two snapshots that are compared; null while none are. */
+export const movedRungs = signal<ReadonlyMap<string, Rung> | null>(null);
+
 /** By the name of the layer; empty where there is nothing to show. */
-export const rungs: ReadonlySignal<ReadonlyMap<string, Rung>> = ladder;
+export const rungs: ReadonlySignal<ReadonlyMap<string, Rung>> = computed(() => movedRungs.value ?? ladder.value);

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { loadCode } from "../../state/code";
-import { run } from "../../state/currentSnapshot";
+import { comparedSnapshot, run } from "../../state/currentSnapshot";
 import { graph, snapshot } from "../../state/data";
 import { detailLayer } from "../../state/derived";
 import { IconButton } from "../controls/Icon";
@@ -32,6 +32,8 @@ import { NodeDetail } from "./NodeDetail";
 import { Picture } from "./Picture";
 
 const SearchBar = lazy("The search", async () => (await import("./SearchBar")).SearchBar);
+
+const Comparison = lazy("The comparison", async () => (await import("./Comparison")).Comparison);
 
 /** Header (search, fit, save), the drawing, the selected node's detail, the legend. */
 export function GraphView(): JSX.Element {
@@ -90,6 +92,11 @@ export function GraphView(): JSX.Element {
           )
         }
       </Loading>
+      {comparedSnapshot.value && (
+        <div class="graph-comparison">
+          <Comparison />
+        </div>
+      )}
       <Legend />
       {tooltip.value && <Tooltip anchor={tooltip.value.box}>{tooltip.value.text}</Tooltip>}
     </>

@@ -4,6 +4,8 @@ import type { ComponentChildren, JSX } from "preact";
 import { integer, sizes } from "../../draw/format";
 import { ancestors, type Tree, type TreeNode } from "../../layout/graphTree";
 import { graph } from "../../state/data";
+import { nodeChanges } from "../../state/nodeChanges";
+import { movedRungs } from "../../state/rungs";
 import { IconButton } from "../controls/Icon";
 import { selectedNode } from "./graphState";
 
@@ -25,6 +27,15 @@ export function NodeDetail({ item, tree, closable }: { item: TreeNode; tree: Tre
     if (node.kind === "module") rows.push(["call", node.calls > 0 ? `${node.call + 1} of ${node.calls}` : "never ran"]);
     if (node.branch) rows.push(["branch", "not in every forward pass"]);
   }
+  const change = nodeChanges.value.get(item.key);
+  for (const [name, both] of change?.detail ?? []) {
+    const row = rows.find((each) => each[0] === name);
+    if (row) row[1] = both;
+    else rows.push([name, both]);
+  }
+  if (change && change.detail.length === 0) rows.push(["comparison", change.label]);
+  const moved = movedRungs.value?.get(item.key);
+  if (moved) rows.push(["movement", moved.label.replace("movement ", "")]);
   const recordable = node && !item.recorded && (node.kind === "module" || node.kind === "operator") && node.calls > 0;
   return (
     <section class="graph-detail" aria-label="Node">

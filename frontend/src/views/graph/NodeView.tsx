@@ -5,13 +5,16 @@ import type { JSX } from "preact";
 import { count, integer } from "../../draw/format";
 import { cut, cutInside, widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
+import type { NodeChange } from "../../layout/graphChanges";
 import { type Box, RADIUS, RADIUS_RECORDED, SHEETS } from "../../layout/graphDrawing";
 import { nodeTitle, sharedInTitle } from "../../layout/graphNode";
 import { isGroup, isStacked, recordedIn, type TreeNode } from "../../layout/graphTree";
 import { layers } from "../../state/data";
 import { openLayers } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
+import { nodeChanges } from "../../state/nodeChanges";
 import { type Rung, rungs } from "../../state/rungs";
+import { ChangeMark, changeOf, MARK, saidIn } from "./ChangeMark";
 import { boxKey, choose, focusedNode, isOpenGroup, searchHits, selectedNode, showMore, toggleOpen } from "./graphState";
 import { hideTip, showTip } from "./graphTip";
 import { RungView, rungWidth } from "./RungView";
@@ -46,6 +49,7 @@ export function NodeView({
   );
   const isFocused = useComputed(() => focusedNode.value === key);
   const rung = useComputed(() => (form === "more" ? undefined : rungOf(item, rungs.value)));
+  const change = useComputed(() => (form === "more" ? undefined : changeOf(item, nodeChanges.value)));
   const marked = item.recorded && form !== "more" && open.value;
   const holding = form === "closed" && holds.value;
   const group = form === "open" || form === "closed";
@@ -69,9 +73,9 @@ export function NodeView({
       {form === "more" ? (
         <More box={box} />
       ) : group ? (
-        <Module box={box} item={item} marked={marked} rung={rung.value} />
+        <Module box={box} item={item} marked={marked} rung={rung.value} change={change.value} />
       ) : (
-        <Layer box={box} item={item} marked={marked} rung={rung.value} />
+        <Layer box={box} item={item} marked={marked} rung={rung.value} change={change.value} />
       )}
       <rect
         class="graph-focus"
@@ -100,7 +104,7 @@ export function NodeView({
       role="treeitem"
       id={`graph-${key}`}
       data-key={key}
-      aria-description={spoken(box, item, marked || holding, rung.value)}
+      aria-description={spoken(box, item, marked || holding, [rung.value?.label, change.value?.label])}
       aria-level={box.level + 1}
       aria-setsize={siblings}
       aria-posinset={place + 1}
@@ -131,7 +135,7 @@ export function rungOf(item: TreeNode, known: ReadonlyMap<string, Rung>): Rung |
 }
 
 /** The accessible name: name, type and what is shown graphically. */
-function spoken(box: Box, item: TreeNode, marked: boolean, rung: Rung | undefined): string {
+function spoken(box: Box, item: TreeNode, marked: boolean, further: (string | undefined)[]): string {
   if (box.form === "more") return `${integer(box.hidden)} hidden in ${item.name}`;
   const neurons = item.recorded ? layers.value.get(item.key)?.neurons : undefined;
   const parts = [
@@ -141,8 +145,7 @@ function spoken(box: Box, item: TreeNode, marked: boolean, rung: Rung | undefine
   if (neurons !== undefined) parts.push("recorded", count(neurons, "neuron"), ...(marked ? ["panel open"] : []));
   else if (item.inside > 0) parts.push(`${item.inside} recorded inside`, ...(marked ? ["panel open"] : []));
   if (item.node?.branch) parts.push("not in every forward pass");
-  if (rung) parts.push(rung.label);
-  return parts.filter((part, i) => part && (i === 0 || part !== item.name)).join(", ");
+  return [...parts, ...further].filter((part, i) => part && (i === 0 || part !== item.name)).join(", ");
 }
 
 /** Modules have a filled background; nested ones alternate. Folded blocks are drawn on two more sheets. */
@@ -199,9 +202,10 @@ interface Words {
   item: TreeNode;
   marked: boolean;
   rung: Rung | undefined;
+  change: NodeChange | undefined;
 }
 
-function Layer({ box, item, marked, rung }: Words): JSX.Element {
+function Layer({ box, item, marked, rung, change }: Words): JSX.Element {
   const { x, y, width, rail } = box;
   const colours = tokens.value;
   const middle = y + 10.5;
@@ -212,19 +216,21 @@ function Layer({ box, item, marked, rung }: Words): JSX.Element {
   const end = (item.kind === "input" || item.kind === "output") && item.depth === 0;
   const room = right - left - rungWidth(rung, right - left);
   const weight = item.recorded ? 500 : 400;
-  const name = cutInside(title, room, 12, weight, sharedInTitle(item));
+  const name = cutInside(title, room - (change ? MARK : 0), 12, weight, sharedInTitle(item));
   const nameEnd = left + widthOf(name, 12, weight);
-  const free = left + room - nameEnd - 10;
+  const wordsAt = nameEnd + (change ? MARK : 10);
+  const free = left + room - wordsAt;
   const neurons = item.recorded ? integer(layers.value.get(item.key)?.neurons) : "";
-  const typed = typeAndNumber(type, neurons, free);
+  const typed = change?.said ? saidIn(change, free) : typeAndNumber(type, neurons, free);
   const branch = item.node?.branch ? "1.6 1.4" : undefined;
-  const whole = name === title && typed === [type, neurons].filter(Boolean).join(" · ");
+  const whole = [type, neurons].filter(Boolean).join(" · ");
   return (
     <g
       onPointerEnter={
-        whole
+        name === title && typed === whole
           ? undefined
-          : (event: PointerEvent) => showTip(event.currentTarget as Element, tipText(item, type, neurons))
+          : (event: PointerEvent) =>
+              showTip(event.currentTarget as Element, tipText(item, type, neurons, change?.label))
       }
     >
       {item.recorded ? (
@@ -249,16 +255,17 @@ function Layer({ box, item, marked, rung }: Words): JSX.Element {
       >
         {name}
       </text>
+      {change && <ChangeMark change={change} x={nameEnd} y={middle} />}
       {item.recorded ? (
         <>
-          <text x={nameEnd + 10} y={middle + 4.2} font-size={12} fill={colours.text2}>
+          <text x={wordsAt} y={middle + 4.2} font-size={12} fill={change ? colours.text : colours.text2}>
             {typed}
           </text>
           {rung && <RungView rung={rung} right={right} middle={middle} room={right - left} />}
           <StripView name={item.key} x={left} y={y + 20} width={right - left} />
         </>
       ) : (
-        <text x={right} y={middle + 4.2} font-size={12} text-anchor="end" fill={colours.text2}>
+        <text x={right} y={middle + 4.2} font-size={12} text-anchor="end" fill={change ? colours.text : colours.text2}>
           {typed}
         </text>
       )}
@@ -266,7 +273,7 @@ function Layer({ box, item, marked, rung }: Words): JSX.Element {
   );
 }
 
-function Module({ box, item, marked, rung }: Words): JSX.Element {
+function Module({ box, item, marked, rung, change }: Words): JSX.Element {
   const { form, x, y, width, rail } = box;
   const colours = tokens.value;
   const [middle, right] = [y + 11, x + width - 8];
@@ -274,7 +281,7 @@ function Module({ box, item, marked, rung }: Words): JSX.Element {
   const left = rail + (item.recorded ? 12 : 0);
   const title = nodeTitle(item);
   const room = right - left - rungWidth(rung, right - left);
-  const name = cutInside(title, room, 12, 500, sharedInTitle(item));
+  const name = cutInside(title, room - (change ? MARK : 0), 12, 500, sharedInTitle(item));
   const nameEnd = left + widthOf(name, 12, 500);
   const alone = item.recorded && (wide || item.inside === 1);
   const number = alone
@@ -283,16 +290,19 @@ function Module({ box, item, marked, rung }: Words): JSX.Element {
       ? ""
       : `${integer(item.inside)} recorded`;
   const type = wide || title !== item.name ? "" : typeText(item);
-  const typed = typeAndNumber(type, number, left + room - nameEnd - 7);
+  const wordsAt = nameEnd + (change ? MARK : 7);
+  const free = left + room - wordsAt;
+  const typed = change?.said ? saidIn(change, free) : typeAndNumber(type, number, free);
+  const whole = [type, number].filter(Boolean).join(" · ");
   const arrow = wide ? `M${rail - 12} ${middle - 1.5}h6l-3 3.5z` : `M${rail - 10.5} ${middle - 3}v6l3.5-3z`;
   const inside = wide || item.inside === 0 ? [] : recordedIn(item, Math.floor((right - rail) / 4));
   const own = wide && item.recorded ? [item.key] : inside;
   return (
     <g
       onPointerEnter={
-        name === title && typed === [type, number].filter(Boolean).join(" · ")
+        name === title && typed === whole
           ? undefined
-          : (event: PointerEvent) => showTip(event.currentTarget as Element, tipText(item, type, number))
+          : (event: PointerEvent) => showTip(event.currentTarget as Element, tipText(item, type, number, change?.label))
       }
     >
       <g data-toggle="">
@@ -303,8 +313,9 @@ function Module({ box, item, marked, rung }: Words): JSX.Element {
       <text x={left} y={middle + 4.2} font-size={12} font-weight={500} fill={colours.text}>
         {name}
       </text>
+      {change && <ChangeMark change={change} x={nameEnd} y={middle} />}
       {typed && (
-        <text x={nameEnd + 7} y={middle + 4.2} font-size={12} fill={colours.text2}>
+        <text x={wordsAt} y={middle + 4.2} font-size={12} fill={change?.said ? colours.text : colours.text2}>
           {typed}
         </text>
       )}
@@ -328,7 +339,7 @@ function More({ box: { y, rail, hidden = 0, before } }: { box: Box }): JSX.Eleme
 }
 
 /** What did not fit, in full: the name with all that the groups around it say. */
-const tipText = (item: TreeNode, ...more: string[]): string =>
+const tipText = (item: TreeNode, ...more: (string | undefined)[]): string =>
   [item.node?.key || item.name, ...more].filter(Boolean).join(" · ");
 
 /** "Linear · 64". The type gives way first, but the number of repeated blocks in it stays. */

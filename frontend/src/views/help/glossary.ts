@@ -24,6 +24,13 @@ export const GLOSSARY: Record<TermName, Entry> = {
       "0.5 tells nothing, 1 tells the class from all others, 0 as well, with the sign turned round.",
     more: "The area under the ROC curve, over the kept instances; ties count half.",
   },
+  CKA: {
+    title: "1 − CKA",
+    short:
+      "How far a layer moved between the two snapshots that are compared: 0 where both place the instances alike, up to " +
+      "rotation and scale; near 1 where what is close in one tells nothing about the other.",
+    more: "Debiased linear CKA (centered kernel alignment) over the instances that both kept. The numbers of neurons may differ.",
+  },
   clipped: {
     title: "clipped",
     short: "Values too large for the 16-bit numbers in which activations are stored. They are stored as ±65,504.",
