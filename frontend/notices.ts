@@ -6,7 +6,6 @@ interface Package {
   name: string;
   version: string;
   license?: string;
-  dependencies?: Record<string, string>;
 }
 
 /** Modules that the bundler adds of its own have no file; these are the packages whose code they are. */
@@ -34,8 +33,7 @@ export function packageDirectory(id: string, root: string): string | undefined {
 
 /**
  * Writes NOTICES.txt: name, version and licence text of every package of which something is in the bundle or in a
- * worker's bundle. Dependencies of such a package count as well, for its published file may contain them (dagre's
- * contains graphlib). The build fails when a package has no licence file.
+ * worker's bundle. The build fails when a package has no licence file.
  */
 export function notices(): { main: () => Plugin; worker: () => Plugin } {
   const directories = new Set<string>();
@@ -57,7 +55,6 @@ export function notices(): { main: () => Plugin; worker: () => Plugin } {
       async generateBundle(_, bundle) {
         collect(bundle);
         const texts = new Map<string, string>();
-        // A set grows while it is gone through.
         for (const directory of directories) {
           const about: Package = JSON.parse(await this.fs.readFile(`${directory}/package.json`, { encoding: "utf8" }));
           const file = (await this.fs.readdir(directory)).find((name) => /^licen[cs]e(\.|$)/i.test(name));
@@ -67,7 +64,6 @@ export function notices(): { main: () => Plugin; worker: () => Plugin } {
             );
           const text = await this.fs.readFile(`${directory}/${file}`, { encoding: "utf8" });
           texts.set(about.name, `${about.name} ${about.version} (${about.license ?? "see below"})\n\n${text.trim()}\n`);
-          for (const name of Object.keys(about.dependencies ?? {})) directories.add(`${root}/node_modules/${name}`);
         }
         const rule = `\n${"-".repeat(80)}\n\n`;
         const source = [

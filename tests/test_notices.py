@@ -13,12 +13,12 @@ RULE = "\n" + "-" * 80 + "\n\n"
 
 
 def bundled() -> dict[str, dict[str, str]]:
-    """The packages of package-lock.json that are no mere tools, by name."""
+    """The packages of package-lock.json that are no mere tools, and the bundler, whose helper is in the bundle; by name."""
     packages = json.loads((ROOT / "frontend" / "package-lock.json").read_text())["packages"]
     return {
         name.removeprefix("node_modules/"): about
         for name, about in packages.items()
-        if name and not about.get("dev") and not about.get("devOptional")
+        if name == "node_modules/rolldown" or (name and not about.get("dev") and not about.get("devOptional"))
     }
 
 
@@ -26,10 +26,7 @@ def test_every_package_in_the_bundle_is_named_with_its_licence() -> None:
     _, *notices = (STATIC / "NOTICES.txt").read_text().split(RULE)
     heads = [notice.partition("\n")[0] for notice in notices]
     assert heads == sorted(f"{name} {about['version']} ({about['license']})" for name, about in bundled().items())
-    # dagre's published file contains graphlib, whose modules the bundler never sees.
-    assert {"@dagrejs/dagre", "@dagrejs/graphlib", "@preact/signals", "@preact/signals-core", "preact"} <= set(
-        bundled()
-    )
+    assert {"@preact/signals", "@preact/signals-core", "preact", "rolldown"} == set(bundled())
     for notice in notices:
         assert "Copyright" in notice
         assert "Permission is hereby granted" in notice

@@ -1,6 +1,6 @@
-/** The web worker that lays out branches of the model graph by dagre, which is large and may take a while. */
+/** The web worker that lays out branches of the model graph in layers, which may take a while. */
 
-import { layBranches } from "./graphDagre";
+import { layBranches } from "./graphLayered";
 import type { Branching, BranchingEdge } from "./graphPlan";
 
 /** A message to the worker: boxes and the edges among them. The answer repeats the number. */

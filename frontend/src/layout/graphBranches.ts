@@ -1,4 +1,4 @@
-/** Layout of a graph module whose flow branches: dagre places the nodes, edges are curves. */
+/** Layout of a graph module whose flow branches: the nodes are placed in layers, edges are curves. */
 
 import type { Box, Edge } from "./graphDrawing";
 import type { Bundle, Flow } from "./graphFlow";
@@ -16,7 +16,7 @@ interface Sized {
 const LABELLED = 24;
 
 /**
- * Boxes and edges for dagre. If several children have inputs from outside the module, or outputs to it, the outside is
+ * Boxes and edges for the layered layout. If several children have inputs from outside the module, or outputs to it, the outside is
  * a node of its own.
  */
 export function branchesSize(plans: Plan[], { bundles, ins, outs }: Flow, outermost: boolean): Sized {
@@ -56,7 +56,7 @@ function labelWidth({ count, sizes }: Bundle): number {
   return (shape.length + (count > 1 ? String(count).length + 3 : 0)) * 6 + 6;
 }
 
-/** Positions the nodes and edges by dagre's answer. `place` positions a single node. */
+/** Positions the nodes and edges by the layered layout. `place` positions a single node. */
 export function placeBranches(
   inner: Branches,
   group: TreeNode,

@@ -1,5 +1,5 @@
 /**
- * Lays out the open modules of the graph from the inside out, each as a column where its flow is a line, else by dagre.
+ * Lays out the open modules of the graph from the inside out, each as a column where its flow is a line, else in layers.
  */
 
 import { branchesSize, placeBranches } from "./graphBranches";

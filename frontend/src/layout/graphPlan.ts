@@ -4,7 +4,7 @@ import type { Box, Edge, Form } from "./graphDrawing";
 import type { Bundle, Column } from "./graphFlow";
 import type { TreeNode } from "./graphTree";
 
-/** dagre's answer: centres of the boxes and corners of the edges, from (0, 0). */
+/** The layered layout: centres of the boxes and corners of the edges, from (0, 0). */
 export interface Branching {
   width: number;
   height: number;

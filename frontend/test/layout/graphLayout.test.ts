@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../src/api/types";
-import { layBranches } from "../../src/layout/graphDagre";
 import type { Box, Drawing } from "../../src/layout/graphDrawing";
 import { buildFlows } from "../../src/layout/graphFlow";
+import { layBranches } from "../../src/layout/graphLayered";
 import { layoutGraph, PAGE_BRANCHES, type Page } from "../../src/layout/graphLayout";
 import type { Branching, LayBranches } from "../../src/layout/graphPlan";
 import { buildTree, PAGE } from "../../src/layout/graphTree";
