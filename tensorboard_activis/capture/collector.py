@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
@@ -83,15 +84,21 @@ class SnapshotCollector:
             outputs, labels = _take(outputs, labels, new)
             if not new.size:
                 return
-        table = collected.contents.columns(columns)
-        predictions = collected.evaluator.evaluate(outputs, labels, table.get("group"))
+        predictions = collected.evaluator.evaluate(outputs, labels, collected.contents.group(columns))
         if batch.pinned:
             stored = self._stored(new, instance_ids, predictions, columns) | self._content(new, batch)
             collected.pinned.append(stored | self._activations([values], [new]))
             return
         assert instance_ids is not None
-        known = prediction_table(instance_ids, predictions.label, predictions.columns, self._options.class_names, table)
-        membership = self._subsets().membership(known, predictions.members, predictions.columns.get("correct"))
+
+        def known() -> pa.Table:
+            others = collected.contents.columns(columns)
+            return prediction_table(
+                instance_ids, predictions.label, predictions.columns, self._options.class_names, others
+            )
+
+        correct = predictions.columns.get("correct")
+        membership = self._subsets().membership(new.size, predictions.members, correct, known)
         collected.count(predictions)
         chosen = collected.sample.candidates(hashes)
         stored = self._stored(chosen, instance_ids, predictions, columns) | self._content(new[chosen], batch)
@@ -137,8 +144,7 @@ class SnapshotCollector:
             self._decided = True
 
     def _decide_by(self, instances: np.ndarray, batch: BatchRecord, columns: Mapping[str, np.ndarray]) -> None:
-        group = self.collected.contents.columns(columns).get("group")
-        self.collected.evaluator.evaluate(batch.outputs, batch.labels, group)
+        self.collected.evaluator.evaluate(batch.outputs, batch.labels, self.collected.contents.group(columns))
         self._content(instances[:1], batch)
 
     def _content(self, chosen: np.ndarray, batch: BatchRecord) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """Declared subsets: all, one per class, correct and wrong (if instances are), and those of `subsets=`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -65,34 +65,43 @@ class Subsets:
     def __len__(self) -> int:
         return len(self._kinds)
 
-    def membership(self, table: pa.Table, classes: np.ndarray | None, correct: np.ndarray | None) -> Membership:
+    def membership(
+        self,
+        instances: int,
+        classes: np.ndarray | None,
+        correct: np.ndarray | None,
+        columns: Callable[[], pa.Table],
+    ) -> Membership:
         """Which instances of a batch are in which subset.
 
         Args:
-            table: the batch's columns, for the user's expressions.
+            instances: how many the batch has.
             classes: int [instances], -1 for none, or bool [instances, classes]; correct: uint8 [instances].
+            columns: makes the table of the batch's columns, if there are expressions of the user's.
 
         Raises:
             ExpressionError: an expression names a column that does not exist, or does not fit its type.
         """
-        if self._predicates is None:
-            types = dict(zip(table.schema.names, table.schema.types, strict=True))
-            self._predicates = [compile_expression(expression, types) for expression in self._user.values()]
-        parts = [(0, np.arange(table.num_rows))]
+        parts = [(0, np.arange(instances))]
         after = 1 + self._classes
         if self._judged:
             judged = np.zeros(0) if correct is None else correct
             parts += [(after, np.flatnonzero(judged == 1)), (after + 1, np.flatnonzero(judged == 0))]
             after += 2
-        for number, predicate in enumerate(self._predicates):
-            parts.append((after + number, np.flatnonzero(predicate.mask(table))))
+        if self._user:
+            parts += [(after + number, rows) for number, rows in enumerate(self._rows_of_user(columns()))]
         subset, instance = _by_class(classes, self._classes)
         subset = np.concatenate([subset + 1, *(np.full(rows.size, number) for number, rows in parts)])
-        membership = Membership(
-            subset, np.concatenate([instance, *(rows for _, rows in parts)]), len(self), table.num_rows
-        )
+        membership = Membership(subset, np.concatenate([instance, *(rows for _, rows in parts)]), len(self), instances)
         self.counts += membership.sizes()
         return membership
+
+    def _rows_of_user(self, table: pa.Table) -> list[np.ndarray]:
+        """The instances of a batch that are in each of the user's subsets."""
+        if self._predicates is None:
+            types = dict(zip(table.schema.names, table.schema.types, strict=True))
+            self._predicates = [compile_expression(expression, types) for expression in self._user.values()]
+        return [np.flatnonzero(predicate.mask(table)) for predicate in self._predicates]
 
     def records(self) -> tuple[schema.Subset, ...]:
         """The subsets as records, with their number of instances so far."""

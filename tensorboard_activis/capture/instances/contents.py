@@ -130,6 +130,11 @@ class Contents:
             name.removeprefix(_USER): arrow(values) for name, values in stored.items() if name.startswith(_USER)
         }
 
+    def group(self, stored: Mapping[str, np.ndarray]) -> pa.Array | None:
+        """The user's column `group`, of the columns of `columns_of_batch`: what the instances of a ranking are compared within."""
+        groups = stored.get(f"{_USER}group")
+        return None if groups is None else arrow(groups)
+
     def table(self, stored: dict[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
         """The table of stored instances: id, whether it is pinned, label, user columns, content.
 

@@ -4,7 +4,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from tensorboard_activis.capture.isolation.interrupts import bracketed
@@ -137,12 +137,17 @@ def _owned_states(numpy: Any, loader: Any) -> _States:
 
 def _torch_states(torch: Any, loaders: tuple[Any, ...]) -> _States:
     states: _States = [(torch.set_rng_state, torch.get_rng_state())]
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():
         states.append((torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
-    if torch.backends.mps.is_available():
+    if _has_mps(torch):
         states.append((torch.mps.set_rng_state, torch.mps.get_rng_state()))
     owned = {id(generator): generator for loader in loaders for generator in _generators(torch, loader)}
     return states + [(generator.set_state, generator.get_state()) for generator in owned.values()]
+
+
+@cache
+def _has_mps(torch: Any) -> bool:
+    return bool(torch.backends.mps.is_available())
 
 
 def _generators(torch: Any, loader: Any) -> Iterator[Any]:
