@@ -29,7 +29,7 @@ def main() -> None:
         numbers = count()
 
         def detail(prefix: int | None) -> NeuronDetail:
-            return neuron(snapshot, LAYER, next(numbers) * 37 % NEURONS, ROWS, [snapshot], prefix)
+            return neuron(snapshot, LAYER, next(numbers) * 37 % NEURONS, ROWS, prefix)
 
         times = seconds({"first": partial(detail, 16_384), "exact": partial(detail, None)})
         line("one neuron and four rows, first answer from 16,384", times["first"], 50)

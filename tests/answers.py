@@ -163,6 +163,8 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         ),
         "movement.json": ("movement", at | {"other": {"run": "wide", "step": 40}}),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
+        "history.safetensors": ("history", at | {"layer": "stem", "neuron": 1, "rows": rows}),
+        "history-row.safetensors": ("history", at | {"layer": "head", "rows": rows[:1], "statistic": "max", "most": 2}),
         "error-expression.json": ("where", at | {"expression": "lable == 3"}),
         "error-layer.json": ("projection", at | {"layer": "nowhere"}),
     }

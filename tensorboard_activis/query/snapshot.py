@@ -17,7 +17,9 @@ from tensorboard_activis.query.matrix import matrix as matrices
 from tensorboard_activis.query.matrix.matrix import Matrix
 from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import RULES, Sort
-from tensorboard_activis.query.matrix.statistic import DEFAULT
+from tensorboard_activis.query.matrix.statistic import DEFAULT, parse_statistic
+from tensorboard_activis.query.neurons import history as histories
+from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, History
 from tensorboard_activis.query.neurons.instance import InstanceDetail, instance
 from tensorboard_activis.query.neurons.movement import Movement, movement
 from tensorboard_activis.query.neurons.neuron import NeuronDetail, neuron
@@ -71,7 +73,7 @@ class Snapshot(SnapshotReader):
     def neuron_detail(
         self, layer: str, index: int, rows: Iterable[RowLike] | None = None, *, prefix: int | None = None
     ) -> NeuronDetail:
-        """Details of one neuron: histograms, top and bottom instances, class selectivity, change over the steps.
+        """Details of one neuron: histograms, top and bottom instances, class selectivity.
 
         Arguments:
             layer: name of a recorded layer.
@@ -84,7 +86,40 @@ class Snapshot(SnapshotReader):
             ExpressionError: a row is no valid expression.
         """
         row_likes = self._all_subsets()[:1] if rows is None else list(rows)
-        return neuron(self, layer, index, [self._row(row) for row in row_likes], self._steps(), prefix)
+        return neuron(self, layer, index, [self._row(row) for row in row_likes], prefix)
+
+    def history(
+        self,
+        layer: str,
+        rows: Iterable[RowLike] | None = None,
+        *,
+        neuron: int | None = None,
+        statistic: str = "mean",
+        most: int = DEFAULT_STEPS,
+    ) -> History:
+        """A statistic of rows over the steps of the run, float32 [steps, rows, neurons].
+
+        Arguments:
+            layer: name of a recorded layer.
+            rows: as for `matrix`, of this snapshot; all declared subsets when None.
+            neuron: index of one neuron; all neurons when None.
+            statistic: one of those that `matrix` computes.
+            most: the largest number of steps, evenly spread over the run; fewer where the answer would be too large.
+
+        Raises:
+            NotFoundError: there is no such layer, neuron, subset or instance.
+            ExpressionError: a row is no valid expression.
+            QueryError: an argument is wrong, or a limit is exceeded.
+        """
+        parsed = [self._row(row) for row in (self._all_subsets() if rows is None else rows)]
+        width = self.layer(layer).info.neurons if neuron is None else 1
+        steps = {one.step: one for one in self._steps()} | {self.step: self}
+        chosen = histories.spread(
+            sorted(steps), self.step, histories.most_steps(len(parsed), width, histories.parse_most(most))
+        )
+        return histories.history(
+            self, layer, parsed, [steps[step] for step in chosen], neuron, parse_statistic(statistic)
+        )
 
     def subset(self, row: str | Row, layer: str) -> SubsetDetail:
         """Compares a subset with all other instances in one layer: accuracy, confusion, the neurons that differ most.

@@ -11,7 +11,7 @@ from tensorboard_activis.query import describe, graph
 from tensorboard_activis.query.instances import column_statistics, columns, facets, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
-from tensorboard_activis.query.neurons import instance, movement, neuron, overlap, separation, subset
+from tensorboard_activis.query.neurons import history, instance, movement, neuron, overlap, separation, subset
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
 
@@ -46,7 +46,7 @@ def activation_matrix(
         prefix=prefix(parameters),
         statistics=statistic.parse_statistics(parameters.structure("statistics")),
         window=quantized.parse_window(parameters.structure("window"), snapshot.layer(layer).info.neurons),
-        quantized=None if quantized_statistic is None else statistic.parse_statistic(quantized_statistic),
+        quantized=None if quantized_statistic is None else statistic.parse_statistic(quantized_statistic, "quantized"),
         bounds=quantized.parse_bounds(parameters.structure("bounds")),
         scale=scales.parse_scale(parameters.optional_string("scale")),
     )
@@ -107,13 +107,33 @@ def one_instance(snapshot: SnapshotReader, parameters: Parameters) -> instance.I
     return instance.instance(snapshot, parameters.string("layer"), index, parameters.optional_string("against"))
 
 
-def one_neuron(
-    snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[SnapshotReader]
-) -> neuron.NeuronDetail:
+def one_neuron(snapshot: SnapshotReader, parameters: Parameters) -> neuron.NeuronDetail:
     """The route `neuron`."""
     neuron_rows = rows.parse_rows(parameters.structure("rows"))
     return neuron.neuron(
-        snapshot, parameters.string("layer"), parameters.integer("neuron"), neuron_rows, steps, prefix(parameters)
+        snapshot, parameters.string("layer"), parameters.integer("neuron"), neuron_rows, prefix(parameters)
+    )
+
+
+def history_steps(snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[int]) -> list[int]:
+    """The steps that the route `history` looks at, of those that the run has."""
+    parsed = rows.parse_rows(parameters.structure("rows"))
+    width = 1 if parameters.has("neuron") else snapshot.layer(parameters.string("layer")).info.neurons
+    most = history.parse_most(parameters.integer("most", history.DEFAULT_STEPS))
+    return history.spread(steps, snapshot.step, history.most_steps(len(parsed), width, most))
+
+
+def history_of_rows(
+    snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[SnapshotReader]
+) -> history.History:
+    """The route `history`."""
+    return history.history(
+        snapshot,
+        parameters.string("layer"),
+        rows.parse_rows(parameters.structure("rows")),
+        steps,
+        parameters.integer("neuron") if parameters.has("neuron") else None,
+        statistic.parse_statistic(parameters.optional_string("statistic") or "mean"),
     )
 
 
@@ -147,7 +167,7 @@ def movement_of_layers(
     return movement.movement(snapshot, other)
 
 
-#: The routes whose answer is of one snapshot, by name. `matrix`, `neuron` and `movement` are of others, too: see `plugin.py`.
+#: The routes whose answer is of one snapshot, by name. `matrix`, `history` and `movement` are of others, too: see `plugin.py`.
 ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "snapshot": snapshot_description,
     "strips": heat_strips,
@@ -159,6 +179,7 @@ ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "table": instance_table,
     "groups": instance_groups,
     "instance": one_instance,
+    "neuron": one_neuron,
     "subset": one_subset,
     "overlap": shared_instances,
     "separation": separation_of_groups,

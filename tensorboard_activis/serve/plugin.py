@@ -58,8 +58,8 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/runs": route(self._list_runs),
             "/graph": route(self._graph),
             "/matrix": routes.answer_with_others(self._rows_snapshot, handlers.activation_matrix),
-            "/neuron": routes.answer_with_others(self._every_step, handlers.one_neuron),
             "/movement": routes.answer_with_others(self._other_snapshot, handlers.movement_of_layers),
+            "/history": routes.answer_with_others(self._history_steps, handlers.history_of_rows),
             "/projection": route(self._projection),
             "/export": routes.respond(self._export),
             "/content": routes.respond(self._content),
@@ -74,12 +74,16 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         with self._slots:
             return bytes_response(request, self._runs.graph_json(scope, parameters.string("run")), "application/json")
 
-    def _rows_snapshot(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
+    def _rows_snapshot(
+        self, scope: RequestScope, snapshot: SnapshotReader, parameters: Parameters
+    ) -> list[SnapshotReader]:
         """The snapshot that the rows of a matrix refer to, when the request names another one."""
         other = parameters.run_and_step("rows_of")
         return [] if other is None else [self._runs.snapshot(scope, *other)]
 
-    def _other_snapshot(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
+    def _other_snapshot(
+        self, scope: RequestScope, snapshot: SnapshotReader, parameters: Parameters
+    ) -> list[SnapshotReader]:
         """The snapshot that the request compares with."""
         other = parameters.run_and_step("other")
         if other is None:
@@ -88,8 +92,14 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             )
         return [self._runs.snapshot(scope, *other)]
 
-    def _every_step(self, scope: RequestScope, parameters: Parameters) -> list[SnapshotReader]:
-        return self._runs.snapshots(scope, parameters.string("run"))
+    def _history_steps(
+        self, scope: RequestScope, snapshot: SnapshotReader, parameters: Parameters
+    ) -> list[SnapshotReader]:
+        """The snapshots of the steps that a history has, with the one that its rows refer to as it is."""
+        run = parameters.string("run")
+        chosen = handlers.history_steps(snapshot, parameters, self._runs.readable_steps(scope, run))
+        others = self._runs.snapshots(scope, run, set(chosen) - {snapshot.step})
+        return sorted([*others, snapshot], key=lambda one: one.step)
 
     def _projection(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
         return answer_response(request, self._projected(scope, parameters, _action(request, parameters)))

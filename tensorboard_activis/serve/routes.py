@@ -84,13 +84,14 @@ class SnapshotRoutes:
 
     def answer_with_others(
         self,
-        others: Callable[[RequestScope, Parameters], Sequence[SnapshotReader]],
+        others: Callable[[RequestScope, SnapshotReader, Parameters], Sequence[SnapshotReader]],
         query: Callable[[SnapshotReader, Parameters, Sequence[SnapshotReader]], object],
     ) -> Application:
         """A route whose answer depends on further snapshots, which `others` returns."""
 
         def app(request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
-            snapshot, other_snapshots = self.snapshot(scope, parameters), others(scope, parameters)
+            snapshot = self.snapshot(scope, parameters)
+            other_snapshots = others(scope, snapshot, parameters)
             etag = etag_of(request, parameters, [snapshot, *other_snapshots])
             if etag in request.if_none_match:
                 return unchanged_response(request, etag)

@@ -1,5 +1,6 @@
 """Finds runs, graphs and snapshots: records from TensorBoard's data provider, arrays from the run's directory."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from tensorboard.plugins import base_plugin
@@ -46,10 +47,19 @@ class Runs:
             raise NotFoundError(f"The run {run:.80} has no snapshot of step {step}. There are: {steps}.")
         return self._reader(scope, directory, entries[step])
 
-    def snapshots(self, scope: RequestScope, run: str) -> list[SnapshotReader]:
-        """All snapshots that can be read, steps ascending."""
+    def readable_steps(self, scope: RequestScope, run: str) -> list[int]:
+        """The steps of all snapshots that can be read, ascending."""
+        _, entries = self._entries(scope, run)
+        return [step for step, entry in entries.items() if entry.problem is None]
+
+    def snapshots(self, scope: RequestScope, run: str, steps: Collection[int] | None = None) -> list[SnapshotReader]:
+        """The snapshots that can be read, steps ascending: all, or those of some steps."""
         directory, entries = self._entries(scope, run)
-        return [self._reader(scope, directory, entry) for entry in entries.values() if entry.problem is None]
+        return [
+            self._reader(scope, directory, entry)
+            for step, entry in entries.items()
+            if entry.problem is None and (steps is None or step in steps)
+        ]
 
     def graph_json(self, scope: RequestScope, run: str) -> bytes:
         """The answer of the route `graph` as JSON. Raises NotFoundError, UnreadableError."""

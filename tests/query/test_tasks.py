@@ -78,7 +78,7 @@ def test_every_question_has_an_answer(snapshot: SnapshotReader) -> None:
     rows = [Row(subset=each.name) for each in snapshot.record.subsets] + [Row(expression="id > 3"), Row(instance=10)]
     found = matrix(snapshot, "head", rows)
     assert np.isfinite(found.mean[[row.subset == "all" for row in rows]]).all()
-    answers: list[object] = [described, neuron(snapshot, "head", 1, rows, [snapshot])]
+    answers: list[object] = [described, neuron(snapshot, "head", 1, rows)]
     answers += [instance(snapshot, "head", row) for row in range(snapshot.stored_instances)]
     answers += [subset(snapshot, "head", row) for row in rows[:-1]]
     for column in described.columns:
@@ -126,7 +126,7 @@ def test_lists_of_labels(snapshot: SnapshotReader) -> None:
         assert brief.label == (None if lists[row] is None else ", ".join(lists[row]))
     page = table_page(snapshot, Page(indices=[0]))
     assert page.rows[0]["label"] == ", ".join(lists[0])
-    detail = neuron(snapshot, "head", 1, [Row(subset="all")], [])
+    detail = neuron(snapshot, "head", 1, [Row(subset="all")])
     kept = snapshot.record.sample_size
     values = snapshot.neuron("head", 1)[:kept].astype(np.float64)
     for one in detail.classes:

@@ -35,6 +35,7 @@ ROUTES: dict[str, dict[str, Any]] = {
     "content": {"run": "run", "step": 3, "index": 0},
     "instance": {"run": "run", "step": 3, "layer": "head", "index": 0},
     "neuron": {"run": "run", "step": 3, "layer": "head", "neuron": 0, "rows": [{"subset": "all"}]},
+    "history": {"run": "run", "step": 3, "layer": "head", "neuron": 0, "rows": [{"subset": "all"}]},
 }
 
 

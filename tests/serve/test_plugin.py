@@ -188,7 +188,9 @@ def test_instance_and_neuron(client: Client) -> None:
     neuron = client.json("neuron", layer="head", neuron=2, rows=ROWS, **AT)
     assert [row["n"] for row in neuron["rows"]][::3] == [17, 1]
     assert sum(neuron["rows"][0]["counts"]) == 17
-    assert [step["step"] for step in neuron["steps"]] == list(STEPS)
+    tensors, history = client.numbers("history", layer="head", neuron=1, rows=ROWS, **AT)
+    assert [step["step"] for step in history["steps"]] == list(STEPS)
+    assert tensors["values"].shape == (len(STEPS), len(ROWS), 1)
     assert {one["class"] for one in neuron["classes"]} == set(CLASSES)
 
 
@@ -334,9 +336,8 @@ def test_a_snapshot_that_cannot_be_decoded_is_listed_with_its_problem(tmp_path: 
     assert "cannot be decoded" in bad["problem"]
     assert client.error("snapshot", run="run1", step=9)[1]["kind"] == "unreadable"
     assert client.json("snapshot", run="run1", step=1)["problems"] == []
-    assert [
-        s["step"] for s in client.json("neuron", run="run1", step=1, layer="head", neuron=0, rows=ROWS)["steps"]
-    ] == [1]
+    _, history = client.numbers("history", run="run1", step=1, layer="head", neuron=0, rows=ROWS)
+    assert [step["step"] for step in history["steps"]] == [1]
 
 
 def test_a_moved_run_works(tmp_path: Path) -> None:

@@ -47,12 +47,12 @@ def test_what_changes_has_another_name(tmp_path: Path) -> None:
     write_run(tmp_path / "run1", small_data(), (5,))
     client = Client(tmp_path)
     names = {
-        route: client.get(route, **ROUTE_PARAMETERS[route]).headers["ETag"] for route in ("runs", "neuron", "matrix")
+        route: client.get(route, **ROUTE_PARAMETERS[route]).headers["ETag"] for route in ("runs", "history", "matrix")
     }
     write_run(tmp_path / "run1", small_data(), (6,))
     client.reload()
     after = {route: client.get(route, **ROUTE_PARAMETERS[route]).headers["ETag"] for route in names}
-    assert {route for route in names if after[route] != names[route]} == {"runs", "neuron"}  # which shows all steps
+    assert {route for route in names if after[route] != names[route]} == {"runs", "history"}  # which shows all steps
     assert (
         client.get("matrix", **ROUTE_PARAMETERS["matrix"] | {"layer": "stem/relu"}).headers["ETag"] != after["matrix"]
     )

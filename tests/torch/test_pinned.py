@@ -90,8 +90,8 @@ def test_no_statistic_of_a_subset_holds_them(snapshot: SnapshotReader, tmp_path:
     for name in ("mean", "std", "max", "active", "n", "error"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert encode_json(subset(snapshot, layer, rows[1])) == encode_json(subset(plain, layer, rows[1]))
-    extended, without = (neuron(each, layer, 1, rows, [each]) for each in (snapshot, plain))
-    for name in ("edges", "rows", "classes", "steps"):
+    extended, without = (neuron(each, layer, 1, rows) for each in (snapshot, plain))
+    for name in ("edges", "rows", "classes"):
         assert encode_json(getattr(extended, name)) == encode_json(getattr(without, name))
 
 
@@ -109,7 +109,7 @@ def test_they_are_rows_of_their_own_in_every_list(snapshot: SnapshotReader) -> N
     assert (found.rows[0].source, found.n.tolist()) == ("instance", [1, 17])
     detail = instance(snapshot, layer, 9)
     assert (detail.id, detail.label) == (-1, "ant")
-    driven = neuron(snapshot, layer, 1, [Row(subset="all")], [])
+    driven = neuron(snapshot, layer, 1, [Row(subset="all")])
     assert {9, 10} & {driven.top[0].index, driven.bottom[0].index}
     with pytest.raises(NotFoundError, match="from 0 to 10; got 11"):
         instance(snapshot, layer, 11)

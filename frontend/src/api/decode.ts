@@ -4,6 +4,7 @@ import {
   type Activation,
   ARRAYS,
   type Columns as ColumnsAnswer,
+  type History,
   type Matrix as MatrixAnswer,
   type Projection as ProjectionAnswer,
   type QuantizedMatrix,
@@ -82,8 +83,14 @@ export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
     effect,
     quantized: drawn?.quantized ?? null,
     scale: drawn?.scale ?? null,
+    offset: drawn?.offset ?? null,
+    factor: drawn?.factor ?? null,
     rows,
   };
+}
+
+export function decodeHistory(buffer: ArrayBuffer): History {
+  return decode<History>(buffer, "History");
 }
 
 export function decodeProjection(buffer: ArrayBuffer): Projection {

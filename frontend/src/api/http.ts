@@ -1,6 +1,14 @@
 /** The data source of the running plugin: sends requests to its HTTP routes and decodes the answers. */
 
-import { decodeActivation, decodeColumns, decodeMatrix, decodeProjection, decodeStrips, decodeWhere } from "./decode";
+import {
+  decodeActivation,
+  decodeColumns,
+  decodeHistory,
+  decodeMatrix,
+  decodeProjection,
+  decodeStrips,
+  decodeWhere,
+} from "./decode";
 import type { SnapshotRef, Source } from "./source";
 import { ApiError, type ErrorKind, type TableQuery } from "./types";
 import { peaksOf } from "./wav";
@@ -57,6 +65,8 @@ export function httpSource(base: string): Source {
       (await request(base, "export", { ...at, ...selection, format: "csv" }, signal)).blob(),
     instance: (at, layer, index, signal) => json("instance", { ...at, layer, index }, signal),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
+    history: (at, layer, rows, part, signal) =>
+      numbers("history", { ...at, layer, rows, ...part }, signal, decodeHistory),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),
     overlap: (at, row, rows, signal) => json("overlap", { ...at, row, rows }, signal),
     separation: (at, question, signal) => json("separation", { ...at, ...question }, signal),

@@ -4,6 +4,7 @@ import type {
   Columns,
   Facets,
   Graph,
+  History,
   InstanceDetail,
   Matrix,
   MatrixScaleKind,
@@ -51,6 +52,13 @@ export interface MatrixPart {
   rows_of?: SnapshotRef | undefined;
 }
 
+/** `neuron`: of this one only; `most`: at no more steps than these, spread over the run. */
+export interface HistoryPart {
+  neuron?: number | undefined;
+  statistic: string;
+  most: number;
+}
+
 /**
  * Where answers come from: the plugin's routes (`http.ts`) or made-up data (`fixture/source.ts`). All methods throw
  * ApiError.
@@ -92,6 +100,8 @@ export interface Source {
   csv(at: SnapshotRef, query: Omit<TableQuery, "offset" | "limit">, signal: AbortSignal): Promise<Blob>;
   instance(at: SnapshotRef, layer: string, index: number, signal: AbortSignal): Promise<InstanceDetail>;
   neuron(at: SnapshotRef, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
+  /** A statistic of rows over the steps of the run, of one neuron or of all. */
+  history(at: SnapshotRef, layer: string, rows: RowQuery[], part: HistoryPart, signal: AbortSignal): Promise<History>;
   /** How a subset (or expression) differs from the rest in a layer. */
   subset(at: SnapshotRef, layer: string, row: RowQuery, signal: AbortSignal): Promise<SubsetDetail>;
   /** How many instances a row shares with each of several rows. */

@@ -49,6 +49,9 @@ export interface Matrix {
   /** Instead of the statistics: bytes [rows, neurons] in index order, and their scale. */
   quantized: Uint8Array | null;
   scale: ColourScale | null;
+  /** How values come onto that scale: (value − offset) × factor, by index of the neuron; null: 0 and 1. */
+  offset: Float32Array | null;
+  factor: Float32Array | null;
   rows: RowSource[];
 }
 

@@ -36,13 +36,18 @@ interface Question {
 }
 
 /** The scale of a matrix that was sent as colour levels. */
-export function drawnScale(scale: CellScale, size: number): MatrixScale {
+export function drawnScale(
+  scale: CellScale,
+  size: number,
+  offset: Float32Array | null,
+  factor: Float32Array | null,
+): MatrixScale {
   return {
     ...scale,
     allZero: scale.all_zero,
     allMissing: scale.missing > 0 && scale.missing === size,
-    offset: null,
-    factor: null,
+    offset,
+    factor,
   };
 }
 

@@ -267,6 +267,13 @@ export function chooseClassOrder(order: ClassOrder): void {
   });
 }
 
+/** Spreads a row over the steps below the matrix of each of these layers; null: none. */
+export function spreadRow(key: RowKey | null, layerNames: readonly string[]): void {
+  batch(() => {
+    for (const name of layerNames) panel(name).over.value = key;
+  });
+}
+
 export function chooseStatistic(next: string): void {
   chosenStatistic.value = next;
 }

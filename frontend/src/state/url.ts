@@ -40,13 +40,14 @@ export function encode(): Fields {
   put("detail", view.chosenDetailLayer.value);
   if (view.instancesTab.value !== "classes") put("tab", view.instancesTab.value);
   for (const name of view.panelNames()) {
-    const { method, colour, zoom, columns } = view.panel(name);
+    const { method, colour, zoom, columns, over } = view.panel(name);
     const [z, seen] = [zoom.value, columns.value];
     const packed = JSON.stringify({
       m: method.value === "pca" ? undefined : method.value,
       c: colour.value === "label" ? undefined : colour.value,
       z: z.scale === 1 && z.x === 0 && z.y === 0 ? undefined : [round(z.scale), round(z.x), round(z.y)],
       v: seen ? [round(seen.first, 6), round(seen.span, 6)] : undefined,
+      o: over.value ?? undefined,
     });
     if (packed !== "{}") put(`panel:${name}`, packed);
   }
@@ -236,9 +237,10 @@ function selectionOf(value: unknown): view.Selection | null {
 }
 
 function setPanel(name: string, value: unknown): void {
-  const { m, c, z, v } = (value ?? {}) as Record<string, unknown>;
+  const { m, c, z, v, o } = (value ?? {}) as Record<string, unknown>;
   const state = view.panel(name);
   state.method.value = m === "tsne" ? "tsne" : "pca";
+  state.over.value = isRowKey(o) ? o : null;
   state.colour.value = typeof c === "string" ? c : "label";
   const [scale, x, y] = Array.isArray(z) ? (z as unknown[]) : [];
   state.zoom.value =

@@ -62,6 +62,8 @@ export interface PanelState {
   zoom: Signal<Zoom>;
   /** Of the matrix; null: all of them. */
   columns: Signal<ColumnView | null>;
+  /** The row that is spread over the steps below the matrix; null: none. */
+  over: Signal<RowKey | null>;
 }
 
 const panels = new Map<string, PanelState>();
@@ -76,6 +78,7 @@ export function panel(layer: string): PanelState {
       colour: signal<ColourBy>("label"),
       zoom: signal(WHOLE),
       columns: signal(null),
+      over: signal(null),
     };
     panels.set(layer, state);
     // Created during rendering, where no signal may be written: notify later.

@@ -2,13 +2,16 @@
 
 import type { JSX } from "preact";
 import { layerFacts, layerWarnings } from "../draw/matrixText";
+import { spreadRow } from "../state/actions";
 import { loadCode } from "../state/code";
-import { comparedSnapshot, currentSnapshot } from "../state/currentSnapshot";
-import { graph, layers, snapshot } from "../state/data";
-import { layerTitle, shortLayer } from "../state/derived";
+import { comparedSnapshot, currentSnapshot, steps } from "../state/currentSnapshot";
+import { graph, layers, rows, snapshot } from "../state/data";
+import { layerTitle, letters, shortLayer } from "../state/derived";
 import { compareMatrixOf } from "../state/matrices";
-import { compareMode } from "../state/view";
+import { isInstanceKey, type RowKey, rowKey } from "../state/rowKeys";
+import { compareMode, panel, selection } from "../state/view";
 import { CutText } from "./controls/CutText";
+import { IconButton } from "./controls/Icon";
 import { Failure } from "./controls/Loading";
 import { lazy } from "./controls/lazy";
 import type { Option } from "./controls/Menu";
@@ -28,6 +31,7 @@ const Twins = lazy("The projections", async () => (await import("./projection/Tw
 export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   const info = layers.value.get(layer);
   const shown = snapshot.value.value;
+  const over = panel(layer).over.value;
   const type = graph.value.value?.nodes.find(({ key }) => key === layer)?.type;
   const comparing = comparedSnapshot.value !== null;
   const title = (
@@ -36,7 +40,10 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
     </h3>
   );
   return (
-    <section class={`layer-panel${comparing ? " comparing" : ""}`} aria-label={`Layer ${layer}`}>
+    <section
+      class={`layer-panel${comparing ? " comparing" : ""}${over === null ? "" : " spread"}`}
+      aria-label={`Layer ${layer}`}
+    >
       {comparing && <Twins layer={layer} title={title} />}
       <div class="layer-matrix">
         <header class="panel-header matrix-header">
@@ -52,6 +59,15 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
               options={() => saveOptions(layer)}
             />
           </span>
+          {steps.value.length > 1 && (
+            <IconButton
+              icon="timeline"
+              size={16}
+              label={over === null ? "Spread a row over the steps" : "Close the row over the steps"}
+              pressed={over !== null}
+              onClick={() => spreadRow(over === null ? suggestedRow() : null, [layer])}
+            />
+          )}
           <Legend layer={layer} />
         </header>
         {info?.problem ? (
@@ -63,6 +79,14 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
       {!comparing && <Projection layer={layer} />}
     </section>
   );
+}
+
+/** The row to spread over the steps first: the one in the drawer, else A, else the first subset. */
+function suggestedRow(): RowKey | null {
+  const chosen = selection.peek();
+  const keys = rows.peek().map(rowKey);
+  const own = chosen?.kind === "subset" ? chosen.key : letters.peek().a;
+  return keys.find((key) => key === own) ?? keys.find((key) => !isInstanceKey(key)) ?? keys[0] ?? null;
 }
 
 /** Options of the save menu. */

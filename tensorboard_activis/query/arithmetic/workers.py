@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from functools import cache
+from itertools import chain, islice
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -70,7 +71,7 @@ if hasattr(os, "register_at_fork"):  # threads do not outlive a fork
 def in_parts(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
     """Maps `work` over the parts in a thread pool that all queries share; yields the results in order.
 
-    Few parts of one query are under way at a time, so a short question need not wait for the whole of a long one: parts should
+    A single part is worked on at once: to hand it to a thread can take longer than the work. Few parts of one query are under way at a time, so a short question need not wait for the whole of a long one: parts should
     take about 10 ms.
 
     Raises TooLargeError once the time of the request is over.
@@ -78,7 +79,13 @@ def in_parts(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[
     waiting: deque[Future[Result]] = deque()
     try:
         with _ONE_THREAD_PER_PRODUCT:
-            for part in parts:
+            remaining = iter(parts)
+            first = list(islice(remaining, 2))
+            if len(first) == 1:
+                check_time()
+                yield work(first[0])
+                return
+            for part in chain(first, remaining):
                 check_time()
                 waiting.append(_pool().submit(work, part))
                 if len(waiting) > THREADS:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorboard_activis.query.contract import Uint8Array
+from tensorboard_activis.query.contract import Float32Array, Uint8Array
 from tensorboard_activis.query.matrix import quantized, scales, strips
 from tensorboard_activis.query.matrix.matrix import Matrix, MatrixRows, matrix
 from tensorboard_activis.query.matrix.rows import Row, reference
@@ -24,12 +24,16 @@ class QuantizedMatrix(MatrixRows):
         bounds: what the bytes go from and to; without a scale, what was asked for or what the whole matrix spans, so that windows
             fit together.
         scale: the colours; None unless a scale was asked for.
+        offset: of each neuron, by index: a value comes onto the scale by (value - offset) * factor, [neurons]; None: 0.
+        factor: likewise; None: 1.
     """
 
     quantized: Uint8Array
     statistic: str
     bounds: tuple[float, float]
     scale: scales.ColourScale | None
+    offset: Float32Array | None
+    factor: Float32Array | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ def _quantize(snapshot: SnapshotReader, query: MatrixQuery, statistic: str, whol
         statistic=statistic,
         bounds=(drawn.low, drawn.high),
         scale=None if scale is None else scale.colours,
+        offset=None if scale is None or scale.offset is None else scale.offset.astype(np.float32),
+        factor=None if scale is None or scale.factor is None else scale.factor.astype(np.float32),
     )
 
 

@@ -118,8 +118,7 @@ def matrix(
     complete = prefix is None or prefix >= snapshot.record.sample_size
     finite = recorded.nan == 0 and recorded.inf == 0
     columns = window or slice(0, neurons)
-    activations = snapshot.activations(layer)[:, columns]
-    shape = (len(rows), activations.shape[1])
+    shape = (len(rows), columns.stop - columns.start)
     computed = {name: STATISTICS[name] for name in dict.fromkeys((*ALWAYS, *wanted))}
     # Of a declared subset only what the summaries do not hold has to be computed.
     every_set = any(entry.of_summary is None for entry in computed.values())
@@ -127,6 +126,9 @@ def matrix(
     # What is read is float32 already; a matrix of a thousand rows is not made larger than that.
     precise = np.float64 if summed else np.float32
     arrays = {name: np.full(shape, np.nan, precise if name in ALWAYS else np.float32) for name in computed}
+    # Summaries are all that declared subsets need.
+    reads = bool(summed) or any(row.instance is not None for row in rows)
+    activations = snapshot.activations(layer)[:, columns] if reads else np.zeros((0, shape[1]), np.float16)
     error, count, n = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(len(rows), np.int64)
     sources = [RowSource("sample", 0, seen)] * len(rows)
     if summed:

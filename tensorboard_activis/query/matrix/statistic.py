@@ -150,10 +150,10 @@ ALWAYS = ("mean", "std")
 DEFAULT = tuple(name for name, entry in STATISTICS.items() if entry.of_values is None)
 
 
-def parse_statistic(name: str) -> str:
-    """The name of a statistic. Raises QueryError."""
+def parse_statistic(name: str, parameter: str = "statistic") -> str:
+    """The name of a statistic. Raises QueryError, which names the parameter."""
     if name not in STATISTICS:
-        raise QueryError(f"quantized must be one of {', '.join(STATISTICS)}; got {name!r:.40}.")
+        raise QueryError(f"{parameter} must be one of {', '.join(STATISTICS)}; got {name!r:.40}.")
     return name
 
 

@@ -1,12 +1,11 @@
-"""Details of one neuron: histograms, top and bottom instances, class selectivity, change over the steps."""
+"""Details of one neuron: histograms, top and bottom instances, class selectivity."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.arithmetic import ordinals
 from tensorboard_activis.query.arithmetic.effects import effect_size
 from tensorboard_activis.query.contract import MaybeNaN, Records, ShortArray
@@ -71,21 +70,6 @@ class ClassSeparation:
 
 
 @dataclass(frozen=True, slots=True)
-class StepStatistics:
-    """A neuron over all instances seen at one step.
-
-    Attributes:
-        step: training step.
-        mean: over all instances.
-        std: population deviation.
-    """
-
-    step: int
-    mean: MaybeNaN
-    std: MaybeNaN
-
-
-@dataclass(frozen=True, slots=True)
 class NeuronDetail:
     """One neuron over the sample.
 
@@ -97,7 +81,6 @@ class NeuronDetail:
         bottom: the eight that drive it least, least first.
         classes: how well it tells each class from the rest, the best first; empty without classes.
         complete: whether the whole sample was looked at.
-        steps: the neuron at every step of the run that recorded it.
     """
 
     neuron: int
@@ -107,7 +90,6 @@ class NeuronDetail:
     bottom: Records[Driver]
     classes: Records[ClassSeparation]
     complete: bool
-    steps: Records[StepStatistics]
 
     @property
     def counts(self) -> np.ndarray:
@@ -226,35 +208,17 @@ def _classes(snapshot: SnapshotReader, sampled: int) -> tuple[Callable[[int], st
     )
 
 
-def over_steps(snapshots: Iterable[SnapshotReader], layer: str, neuron: int) -> Records[StepStatistics]:
-    """Mean and standard deviation of the neuron over all instances, at every step that recorded it and can be read."""
-    statistics = []
-    for snapshot in snapshots:
-        try:
-            recorded = snapshot.layer(layer)
-            if recorded.info.neurons <= neuron:
-                continue
-            summary = snapshot.summary(layer, 1)
-            mean, std = float(summary.mean[0, neuron]), float(summary.std[0, neuron])
-        except (ActiVisError, IndexError):
-            continue
-        statistics.append(StepStatistics(snapshot.record.step, mean, std))
-    return Records(StepStatistics, statistics)
-
-
 def neuron(
     snapshot: SnapshotReader,
     layer: str,
     index: int,
     rows: Sequence[Row],
-    steps: Iterable[SnapshotReader],
     prefix: int | None = None,
 ) -> NeuronDetail:
     """The details of one neuron, answer of the route `neuron`.
 
     Arguments:
         rows: those that get a histogram.
-        steps: the snapshots of its run.
         prefix: looks at the first so many kept instances only.
 
     Raises NotFoundError, ExpressionError.
@@ -270,5 +234,4 @@ def neuron(
         bottom=bottom,
         classes=selectivity(snapshot, values, prefix),
         complete=prefix is None or prefix >= snapshot.record.sample_size,
-        steps=over_steps(steps, layer, index),
     )

@@ -7,8 +7,7 @@ from sklearn.metrics import roc_auc_score
 from tensorboard_activis.errors import NotFoundError
 from tensorboard_activis.query.arithmetic.ordinals import ordinals
 from tensorboard_activis.query.matrix.rows import Row
-from tensorboard_activis.query.neurons.neuron import extremes, histograms, neuron, over_steps, selectivity
-from tensorboard_activis.read.run import open_run
+from tensorboard_activis.query.neurons.neuron import extremes, histograms, neuron, selectivity
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tests.records import CLASSES, Data
 
@@ -60,14 +59,6 @@ def test_selectivity(snapshot: SnapshotReader, data: Data, rank: np.ndarray, val
     assert distance == sorted(distance, reverse=True)
 
 
-def test_continuity(run_path, data: Data) -> None:
-    run = open_run(run_path)
-    found = over_steps([run.snapshot(step) for step in run.steps], "stem/relu", 4)
-    assert [one.step for one in found] == [1, 2, 5]
-    assert found[1].mean == pytest.approx(data.activations["stem/relu"][:, 4].mean(), rel=1e-5)
-    assert found[1].std == pytest.approx(data.activations["stem/relu"][:, 4].std(), rel=1e-5)
-
-
 def test_constant_neuron(snapshot: SnapshotReader) -> None:
     constant = ordinals(np.full(17, 2, np.float16))
     edges, (one,) = histograms(snapshot, constant, [Row(subset="all")])
@@ -104,13 +95,13 @@ def test_nothing_is_known(snapshot: SnapshotReader) -> None:
 def test_what_is_not_there(snapshot: SnapshotReader) -> None:
     for index in (-1, 3):
         with pytest.raises(NotFoundError, match="neurons 0 to 2"):
-            neuron(snapshot, "head", index, [Row(subset="all")], [])
+            neuron(snapshot, "head", index, [Row(subset="all")])
 
 
 def test_a_prefix_answers_first(snapshot: SnapshotReader, values: np.ndarray) -> None:
     rows = [Row(subset="all"), Row(instance=12)]
-    found = neuron(snapshot, "head", 1, rows, [], prefix=9)
-    whole = neuron(snapshot, "head", 1, rows, [])
+    found = neuron(snapshot, "head", 1, rows, prefix=9)
+    whole = neuron(snapshot, "head", 1, rows)
     assert (found.complete, whole.complete) == (False, True)
     assert [one.n for one in found.rows] == [9, 0]
     assert [one.value for one in found.top] == sorted(values[:9], reverse=True)[:8]

@@ -5,10 +5,8 @@ import type { Driver, NeuronDetail, RowQuery } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { alignedFormat, fixed, integer, short, signed, tick } from "../../draw/format";
 import { tokens } from "../../draw/theme";
-import { chooseStep } from "../../state/actions";
 import { rangeExpression } from "../../state/buildExpression";
 import { colourOf } from "../../state/colours";
-import { step } from "../../state/currentSnapshot";
 import { rows } from "../../state/data";
 import { hoveredRow, rowName, shortName, shortOf } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
@@ -26,11 +24,12 @@ import { axisOver, place, thinned } from "./axis";
 import { dragBrush, drawnOn } from "./brush";
 import { classIndex } from "./InstanceBody";
 import { Diamond, useWidth } from "./Intervals";
+import { OverSteps } from "./OverSteps";
 import { type Tile, Tiles } from "./Tiles";
 
 /**
- * Distribution per row, instances with the highest and lowest activation, selectivity for classes, and change over the
- * steps.
+ * Distribution per row, instances with the highest and lowest activation, selectivity for classes, and the rows over
+ * the steps.
  */
 export function NeuronBody({
   detail,
@@ -53,7 +52,7 @@ export function NeuronBody({
         <Tiles tiles={detail.bottom.map(tile)} none="None has a finite value." />
       </section>
       {detail.classes.length > 0 && <Selectivity classes={detail.classes} />}
-      <Steps steps={detail.steps} />
+      <OverSteps layer={layer} neuron={detail.neuron} />
     </div>
   );
 }
@@ -269,90 +268,6 @@ function Selectivity({ classes }: { classes: NeuronDetail["classes"] }): JSX.Ele
           );
         })}
       </div>
-    </section>
-  );
-}
-
-/** Mean ± sd over all instances at every step; a click goes to the step. */
-function Steps({ steps }: { steps: NeuronDetail["steps"] }): JSX.Element {
-  const [element, width] = useWidth();
-  const known = steps.filter(
-    (one): one is { step: number; mean: number; std: number } => one.mean !== null && one.std !== null,
-  );
-  const axis = axisOver(
-    known.flatMap(({ mean, std }) => [mean - std, mean + std]),
-    4,
-  );
-  const height = Math.min(106, detailHeight.value - 88);
-  const [first, last] = [steps[0]?.step ?? 0, steps.at(-1)?.step ?? 1];
-  const [left, right] = [30, Math.max(60, width - 8)];
-  const x = (value: number): number =>
-    first === last ? (left + right) / 2 : left + ((value - first) / (last - first)) * (right - left);
-  const y = (value: number): number => place(axis, value, height, 6);
-  const line = (pick: (one: { mean: number; std: number }) => number): string =>
-    known.map((one, i) => `${i === 0 ? "M" : "L"}${x(one.step).toFixed(1)} ${y(pick(one)).toFixed(1)}`).join("");
-  const back = known
-    .toReversed()
-    .map((one) => `L${x(one.step).toFixed(1)} ${y(one.mean - one.std).toFixed(1)}`)
-    .join("");
-  const now = known.find((one) => one.step === step.value?.step);
-  const colours = tokens.value;
-  return (
-    <section class="detail-section" ref={element} aria-label="Change over the steps">
-      <h3>
-        Over the steps{" "}
-        <span class="second">
-          mean ± <Term name="standard deviation">sd</Term>
-        </span>
-      </h3>
-      {known.length < 2 ? (
-        <p class="detail-words">{steps.length < 2 ? "There is only one step." : "Fewer than two steps have a mean."}</p>
-      ) : (
-        <svg
-          width={width}
-          height={height + 18}
-          role="img"
-          aria-label={`Mean from ${[known[0], known.at(-1)].map((one) => `${short(one?.mean)} at step ${one?.step}`).join(" to ")}`}
-          class="detail-steps"
-          onClick={(event) => {
-            const at = event.offsetX;
-            const nearest = known.reduce((best, one) =>
-              Math.abs(x(one.step) - at) < Math.abs(x(best.step) - at) ? one : best,
-            );
-            chooseStep(nearest.step);
-          }}
-        >
-          {axis.ticks.map((value) => (
-            <g key={value}>
-              <path
-                d={`M${left} ${Math.round(y(value)) + 0.5}H${right}`}
-                stroke={value === 0 ? colours.outline : colours.lineInner}
-              />
-              <text x={left - 5} y={y(value) + 3.5} text-anchor="end" class="detail-tick">
-                {tick(value)}
-              </text>
-            </g>
-          ))}
-          <path d={`${line(({ mean, std }) => mean + std)}${back}Z`} fill={colours.text3} opacity={0.18} />
-          <path d={line(({ mean }) => mean)} fill="none" stroke={colours.text2} stroke-width={1.5} />
-          {now && (
-            <circle
-              cx={x(now.step)}
-              cy={y(now.mean)}
-              r={3.5}
-              fill={colours.text}
-              stroke={colours.background}
-              stroke-width={1.5}
-            />
-          )}
-          <text x={left} y={height + 14} class="detail-tick">
-            {first}
-          </text>
-          <text x={right} y={height + 14} text-anchor="end" class="detail-tick">
-            {last}
-          </text>
-        </svg>
-      )}
     </section>
   );
 }

@@ -13,7 +13,7 @@ import { classOfNeuron, hoveredRow, outputLayers, shortName, shortOf } from "../
 import { clearHover, hover } from "../../state/hover";
 import { matrixOf } from "../../state/matrices";
 import { isInstanceKey, type RowKey } from "../../state/rowKeys";
-import { selection } from "../../state/view";
+import { panel, selection } from "../../state/view";
 import { Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
 import { followRestingPointer } from "../controls/restingPointer";
@@ -24,14 +24,21 @@ import { moveCursor, pointerOf } from "./matrixPointer";
 import { type MatrixModel, px, type Stage, spotOf, stageOf } from "./matrixStage";
 
 const MatrixTooltip = lazy("The tooltip", async () => (await import("./MatrixTooltip")).MatrixTooltip);
+const RowOverSteps = lazy("The row over the steps", async () => (await import("./RowOverSteps")).RowOverSteps);
 
 /** Fills the room below the panel's header. */
 export function Matrix({ layer }: { layer: string }): JSX.Element {
   const [stage] = useState(() => stageOf(layer));
+  const over = panel(layer).over.value;
   if (rows.value.length === 0) return <p class="hint">No rows are chosen. Add some with + above.</p>;
   return (
     <Loading load={matrixOf(layer).value} what={`The matrix of ${layer}`}>
-      {() => <Body stage={stage} />}
+      {() => (
+        <>
+          <Body stage={stage} />
+          {over !== null && <RowOverSteps stage={stage} row={over} />}
+        </>
+      )}
     </Loading>
   );
 }

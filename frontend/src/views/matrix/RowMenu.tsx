@@ -1,9 +1,10 @@
 /** The menu of a row. */
 
 import type { JSX } from "preact";
-import { addExpressionRow, removeRow, sortBy } from "../../state/actions";
+import { addExpressionRow, removeRow, sortBy, spreadRow } from "../../state/actions";
 import { negated } from "../../state/buildExpression";
-import { expressionOf, nameOf, sort } from "../../state/derived";
+import { steps } from "../../state/currentSnapshot";
+import { expressionOf, nameOf, openLayers, sort } from "../../state/derived";
 import { isExpressionKey } from "../../state/rowKeys";
 import { editSubset } from "../../state/subsetDraft";
 import { Menu, type Option } from "../controls/Menu";
@@ -28,6 +29,12 @@ export function RowMenu(): JSX.Element | null {
       disabled: a === null || a === key,
     },
     { value: () => showInDetail(key), label: "Show in detail" },
+    {
+      value: () => spreadRow(key, where === "chip" ? openLayers.peek() : [where.slice(3)]),
+      label: "Over the steps",
+      detail: "below the matrix",
+      disabled: steps.value.length < 2,
+    },
     ...(isExpressionKey(key)
       ? [
           {

@@ -107,7 +107,7 @@ function model(layer: string, matrix: Matrix, shownQuery: MatrixQuery, other: Ma
   const [own, its] = [matrix, other].map((one) => one?.statistics[shown] ?? NOTHING) as [Float32Array, Float32Array];
   const values = matrix.quantized ?? (difference ? own.map((value, i) => value - its[i]!) : own);
   const scale = matrix.scale
-    ? drawnScale(matrix.scale, matrix.count * matrix.neurons)
+    ? drawnScale(matrix.scale, matrix.count * matrix.neurons, matrix.offset, matrix.factor)
     : matrixScale({
         values: values as Float32Array,
         neurons: matrix.neurons,

@@ -1,0 +1,16 @@
+/** The step whose data are drawn. */
+
+import { computed, type ReadonlySignal } from "@preact/signals";
+import { currentSnapshot } from "./currentSnapshot";
+import { snapshot } from "./data";
+import { openLayers } from "./derived";
+import { matrixOf } from "./matrices";
+
+/** The step shown; where its data could not be had, the one whose picture is still there. */
+export const drawnStep: ReadonlySignal<number | null> = computed(() => {
+  const here = currentSnapshot.value;
+  if (!here) return null;
+  for (const { status, query } of [snapshot.value, ...openLayers.value.map((layer) => matrixOf(layer).value)])
+    if (status === "failed" && query?.run === here.run && query.step !== here.step) return query.step;
+  return here.step;
+});
