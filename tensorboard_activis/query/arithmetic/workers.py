@@ -71,7 +71,8 @@ if hasattr(os, "register_at_fork"):  # threads do not outlive a fork
 def in_parts(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
     """Maps `work` over the parts in a thread pool that all queries share; yields the results in order.
 
-    A single part is worked on at once: to hand it to a thread can take longer than the work. Few parts of one query are under way at a time, so a short question need not wait for the whole of a long one: parts should
+    A single part is worked on at once, since to hand it to a thread can take longer than the work.
+    Few parts of one query are under way at a time, so a short question need not wait for the whole of a long one: parts should
     take about 10 ms.
 
     Raises TooLargeError once the time of the request is over.
