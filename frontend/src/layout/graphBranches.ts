@@ -70,13 +70,14 @@ export function placeBranches(
   const placed = plans.map((plan, i) => {
     const centre = answer.centres[i];
     if (!centre || i === entry || i === exit) return null;
-    const x = left + centre.x - plan.preferredWidth / 2;
+    const [from, to] = span(inner, i, (room.width - answer.width) / 2);
+    const x = left + from;
     return place(
       plan,
       {
         x,
         y: room.y + centre.y - plan.height / 2,
-        width: plan.preferredWidth,
+        width: to - from,
         level: room.level,
         maxWidth: room.maxWidth,
       },
@@ -114,6 +115,38 @@ export function placeBranches(
       branch: bundle?.branch,
     });
   });
+}
+
+/** Where a box begins and ends: as wide as the boxes beside it and the edges that pass it allow. */
+function span({ plans, answer, edges }: Branches, i: number, margin: number): [number, number] {
+  const [own, centre] = [plans[i], answer.centres[i]];
+  if (!own || !centre) return [0, 0];
+  const [start, end] = [centre.x - own.preferredWidth / 2, centre.x + own.preferredWidth / 2];
+  let [from, to] = [-margin, answer.width + margin];
+  const avoid = (left: number, right: number, gap: number): void => {
+    if (right <= start) from = Math.max(from, right + gap);
+    else if (left >= end) to = Math.min(to, left - gap);
+    else [from, to] = [start, end];
+  };
+  const [top, bottom] = [centre.y - own.height / 2 - 2, centre.y + own.height / 2 + 2];
+  plans.forEach(({ preferredWidth, height }, other) => {
+    const at = answer.centres[other];
+    if (other === i || !at || at.y - height / 2 > bottom || at.y + height / 2 < top) return;
+    const [left, right] = [at.x - preferredWidth / 2, at.x + preferredWidth / 2];
+    // The two share what is between them.
+    const half = Math.max(0, left >= end ? left - end : start - right) / 2;
+    avoid(left, right, half + 5);
+  });
+  edges.forEach((edge, e) => {
+    if (edge.from === i || edge.to === i) return;
+    const points = answer.lines[e]?.points ?? [];
+    for (let p = 1; p < points.length; p++) {
+      const [a, b] = [points[p - 1], points[p]];
+      if (!a || !b || Math.max(a.y, b.y) < top || Math.min(a.y, b.y) > bottom) continue;
+      avoid(Math.min(a.x, b.x), Math.max(a.x, b.x), 8);
+    }
+  });
+  return [Math.min(start, from), Math.max(end, to)];
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

@@ -73,6 +73,20 @@ export function cutName(name: string, same: number, fits: (text: string) => bool
   return part(start, 0)(most(part(start, 0), name.length - start - 1));
 }
 
+/** Letters of an end that gives way to nothing. */
+const END = 16;
+
+/**
+ * The name in two parts, of which the first may be cut at its end: what differs from the neighbours is in the second, if
+ * it is near the end, else in the beginning of the first.
+ */
+export function inTwoParts(name: string, same: number): [string, string] {
+  const word = name.slice(0, same).search(/[^\p{L}\p{N}]*[\p{L}\p{N}]*$/u);
+  const start = name.length <= END ? 0 : Math.max(word, name.length - END);
+  const at = start === word || name.length <= END ? start : name.length - END / 2;
+  return [name.slice(0, at), name.slice(at)];
+}
+
 function shared(name: string, other: string | undefined): number {
   if (other === undefined) return 0;
   let same = 0;

@@ -5,7 +5,7 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { LayerInfo, SubsetInfo, Task } from "../api/types";
 import { alignedFormat } from "../draw/format";
-import { shortNames, typedName } from "../layout/names";
+import { inTwoParts, sharedLetters, shortNames, typedName } from "../layout/names";
 import { idExpression } from "./buildExpression";
 import { comparedSnapshot, run, runs, step, steps } from "./currentSnapshot";
 import { availableRows, columns, graph, layers, rows, snapshot } from "./data";
@@ -119,8 +119,8 @@ export const hasNumericLabels = (task: Task | undefined): boolean => task === "r
 /** Whether an instance has several labels, which a list of classes cannot represent. */
 export const hasSeveralLabels = (task: Task | undefined): boolean => task === "multilabel" || task === "tokens";
 
-/** Letters of a name of a class, row or layer where many stand together. */
-const [SHORT_CLASS, SHORT_ROW, SHORT_LAYER] = [18, 24, 34];
+/** Letters of a name of a class or row where many stand together. */
+const [SHORT_CLASS, SHORT_ROW] = [18, 24];
 
 const shortClasses = computed(() => shortNames(snapshot.value.value?.class_names ?? [], SHORT_CLASS));
 
@@ -135,13 +135,14 @@ export const shortName = (key: RowKey): string => {
   return shortRows.value.get(name) ?? name;
 };
 
-const shortLayers = computed(() => shortNames([...layers.value.keys()], SHORT_LAYER));
-
 /** The name of a layer; a module whose name is a number has its type with it. */
 export const layerTitle = (layer: string): string => typedName(layer, nodeTypes.value.get(layer));
-/** The same, as short as a panel's title. */
-export const shortLayer = (layer: string): string =>
-  typedName(shortLayers.value.get(layer) ?? layer, nodeTypes.value.get(layer));
+
+const sharedTitles = computed(() => sharedLetters(Array.from(layers.value.keys(), layerTitle)));
+
+/** The same in two parts, the first of which gives way where there is no room. */
+export const layerParts = (layer: string): [string, string] =>
+  inTwoParts(layerTitle(layer), sharedTitles.value.get(layerTitle(layer)) ?? 0);
 
 const target = computed(() => alignedFormat(columns.value.value?.label ?? []));
 

@@ -6,12 +6,12 @@ import { spreadRow } from "../state/actions";
 import { loadCode } from "../state/code";
 import { comparedSnapshot, currentSnapshot, steps } from "../state/currentSnapshot";
 import { graph, layers, rows, snapshot } from "../state/data";
-import { layerTitle, letters, shortLayer } from "../state/derived";
+import { letters } from "../state/derived";
 import { compareMatrixOf } from "../state/matrices";
 import { isInstanceKey, type RowKey, rowKey } from "../state/rowKeys";
 import { compareMode, panel, selection } from "../state/view";
-import { CutText } from "./controls/CutText";
 import { IconButton } from "./controls/Icon";
+import { LayerName } from "./controls/LayerName";
 import { Failure } from "./controls/Loading";
 import { lazy } from "./controls/lazy";
 import type { Option } from "./controls/Menu";
@@ -36,7 +36,7 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
   const comparing = comparedSnapshot.value !== null;
   const title = (
     <h3 class="matrix-title">
-      <CutText full={layerTitle(layer)}>{shortLayer(layer)}</CutText>
+      <LayerName layer={layer} />
     </h3>
   );
   return (

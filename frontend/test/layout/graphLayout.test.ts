@@ -119,7 +119,7 @@ describe("branches", () => {
     expect(Math.max(...drawing.boxes.map((one) => one.x + one.width))).toBeLessThanOrEqual(drawing.width);
   });
 
-  it("make their boxes narrower where the pane has no room for their words", () => {
+  it("use the width of the pane, and are narrower where it has no room for their words", () => {
     const long: Spec[] = [
       ["x", "input"],
       ["a_rather_long_name", "Linear"],
@@ -129,8 +129,8 @@ describe("branches", () => {
     const graph = graphOf(long, ["x>a_rather_long_name>cat", "x>another_long_name>cat"]);
     const [narrow, wide] = [draw(graph, []), draw(graph, [], { width: 600 })];
     expect(narrow.width).toBe(246);
-    // 34 beside the words, 18 and 17 letters of 6.6, 6 of the type's 5.9 and 10 between, 8 at the end; at most 180.
-    expect(wide.boxes.map(({ width }) => width)).toEqual([90, 180, 180, 90]);
+    // The pane's 600 without margins of 12; two share it, with 10 between them.
+    expect(wide.boxes.map(({ width }) => width)).toEqual([576, 283, 283, 576]);
     for (const drawing of [narrow, wide])
       expect(apart(box(drawing, "a_rather_long_name"), box(drawing, "another_long_name"))).toBe(true);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cutName, sharedLetters, shortNames, typedName } from "../../src/layout/names";
+import { cutName, inTwoParts, sharedLetters, shortNames, typedName } from "../../src/layout/names";
 
 describe("names that are too long", () => {
   it("keep what differs, wherever it is", () => {
@@ -44,6 +44,14 @@ describe("names that are too long", () => {
     expect(cutName(name, same(name, "stage0_block2_conv3_out"), within(12), 0.45)).toBe("stage0…ck1_…");
     expect(cutName(name, same(name, "stem"), within(10), 0.45)).toBe("stage…_out");
     expect(cutName(name, same(name, "stem"), within(3), 0.45)).toBe("");
+  });
+
+  it("are in two parts, of which the first gives way, and what differs is in the second if it is near the end", () => {
+    expect(inTwoParts("head.fc1", 5)).toEqual(["", "head.fc1"]);
+    expect(inTwoParts("encoder.layers.11.attention.output", 28)).toEqual(["encoder.layers.11.attention", ".output"]);
+    expect(inTwoParts("encoder.layers.11.attention.output", 15)).toEqual(["encoder.layers.11.attentio", "n.output"]);
+    expect(inTwoParts("projection_of_all_that_was_seen_out", 32)).toEqual(["projection_of_all_that_was_seen", "_out"]);
+    expect(inTwoParts("a".repeat(20), 20)).toEqual(["aaaaaaaaaaaa", "aaaaaaaa"]);
   });
 
   it("that are numbers say their type", () => {

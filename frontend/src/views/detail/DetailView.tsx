@@ -22,7 +22,6 @@ import {
   openLayers,
   outputLayers,
   rowName,
-  shortLayer,
   shortOf,
   subsetsByName,
 } from "../../state/derived";
@@ -32,6 +31,7 @@ import { parseRowKey, type RowKey, rowKey, subsetOfKey } from "../../state/rowKe
 import { rowQuery } from "../../state/rows";
 import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
+import { LayerName } from "../controls/LayerName";
 import { Loading } from "../controls/Loading";
 import type { Option } from "../controls/Menu";
 import { Name } from "../controls/Name";
@@ -315,12 +315,15 @@ function LayerChoice({ layer }: { layer: string | null }): JSX.Element | null {
   const options = [...new Set([...open, ...layers.value.keys()])].map((name) => ({
     value: name,
     label: layerTitle(name),
+    content: <LayerName layer={name} />,
   }));
   return (
     <span class="detail-layer">
       <span class="second">in layer</span>
       <Select label="Layer of the detail" value={layer} options={options} onChoose={choose} plain>
-        <b class="cut">{shortLayer(layer)}</b>
+        <b class="cut">
+          <LayerName layer={layer} />
+        </b>
       </Select>
     </span>
   );

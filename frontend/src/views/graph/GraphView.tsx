@@ -32,7 +32,6 @@ import { NodeDetail } from "./NodeDetail";
 import { Picture } from "./Picture";
 
 const SearchBar = lazy("The search", async () => (await import("./SearchBar")).SearchBar);
-
 const Comparison = lazy("The comparison", async () => (await import("./Comparison")).Comparison);
 
 /** Header (search, fit, save), the drawing, the selected node's detail, the legend. */
@@ -40,13 +39,9 @@ export function GraphView(): JSX.Element {
   const pane = useRef<HTMLDivElement>(null);
   const [searching, setSearching] = useState(false);
   const currentTree = tree.value;
-  const toggleFit = (): void => {
-    const [element, now] = [pane.current, shown.peek()];
-    if (!element || !now) return;
-    const { width: w, height: h } = now.drawing;
-    const whole = Math.min(1, element.clientWidth / w, element.clientHeight / h);
-    scale.value = scale.peek() === 1 ? Math.max(0.05, whole) : 1;
-    if (scale.value === 1) element.scrollTo(0, 0);
+  const fit = async (): Promise<void> => {
+    const { toggleFit } = await loadCode(() => import("./fit"));
+    if (pane.current) toggleFit(pane.current);
   };
   const save = async (type: "svg" | "png"): Promise<void> => {
     const svg = pane.current?.querySelector<SVGSVGElement>("svg.graph-picture");
@@ -71,7 +66,7 @@ export function GraphView(): JSX.Element {
           <span class="spring" />
           <span class="graph-tools">
             <IconButton icon="search" label="Search the graph" onClick={() => setSearching(true)} />
-            <IconButton icon="fit" label="Fit the graph into the pane, or back to full size" onClick={toggleFit} />
+            <IconButton icon="fit" label="Fit the graph into the pane, or back to full size" onClick={fit} />
             <SaveButton
               label="Save the graph"
               failure="The graph could not be saved."
@@ -88,7 +83,7 @@ export function GraphView(): JSX.Element {
           problem.value !== null ? (
             <Failure what="The graph could not be laid out." message={problem.value} />
           ) : (
-            <Scene pane={pane} toggleFit={toggleFit} />
+            <Scene pane={pane} onFit={fit} />
           )
         }
       </Loading>
@@ -103,7 +98,7 @@ export function GraphView(): JSX.Element {
   );
 }
 
-function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; toggleFit: () => void }): JSX.Element {
+function Scene({ pane, onFit }: { pane: { current: HTMLDivElement | null }; onFit: () => Promise<void> }): JSX.Element {
   const outer = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState({ width: 0, height: 0 });
   const [seen, setSeen] = useState<Seen | null>(null);
@@ -168,7 +163,7 @@ function Scene({ pane, toggleFit }: { pane: { current: HTMLDivElement | null }; 
   usePanning(pane);
 
   const zoom = (by: number | null): void => {
-    if (by === null) toggleFit();
+    if (by === null) void onFit();
     else scale.value = clampScale(scale.peek() * by);
   };
   // Rendered again only every 256 pixels of scrolling.

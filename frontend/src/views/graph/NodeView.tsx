@@ -355,11 +355,14 @@ function typeAndNumber(type: string, number: string, room: number): string {
   return within("") || (number && widthOf(number, 12) <= room ? number : "");
 }
 
+const layersIn = (item: TreeNode): number =>
+  isGroup(item) ? item.children.reduce((sum, child) => sum + layersIn(child), 0) : 1;
+
 /** Type, with the kernel of a convolution: "Conv2d 3×3". Empty if it repeats the name. */
 export function typeText(item: TreeNode): string {
   if (item.repeats) return item.repeats;
   if (item.kind === "fold") return `${item.type} × ${item.children.length}`.trim();
-  if (item.kind === "group" && !item.type) return count(item.children.length, "layer");
+  if (item.kind === "group" && !item.type) return count(layersIn(item), "layer");
   const { attributes } = item.node ?? {};
   const kernel = /conv/i.test(item.type) && !isGroup(item) ? (attributes?.kernel ?? attributes?.kernel_size ?? "") : "";
   const type = /^\d+(×\d+)*$/.test(kernel) ? `${item.type} ${kernel}` : item.type;
