@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Frame, FrameLocator, Page
 
 Scheme = Literal["light", "dark"]
 _IFRAME = "iframe[src*='name=activis']"
+_VISITED = 'try { localStorage.setItem("activis.visited", "1") } catch {}'
 _BUSY = "() => document.querySelectorAll('[role=progressbar]').length > 0 || !document.querySelector('.app > *')"
 
 
@@ -34,6 +35,7 @@ def opened(browser: Browser, board: str, scheme: Scheme, size: tuple[int, int], 
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=ratio
     )
+    context.add_init_script(_VISITED)
     page = context.new_page()
     page.set_default_timeout(15_000)
     page.goto(f"{board}/#activis", timeout=120_000)

@@ -8,6 +8,7 @@ import { copyFonts } from "./draw/fonts";
 import { followTheme, theme, writeTokens } from "./draw/theme";
 import { addStyles } from "./lib/styles";
 import { setSource } from "./state/data";
+import { noticeFirstVisit } from "./state/firstVisit";
 import { rememberPanes } from "./state/panes";
 import { pollRuns } from "./state/poll";
 import { prefetch } from "./state/prefetch";
@@ -24,6 +25,7 @@ export function start(source: Source, mount: HTMLElement): void {
   followTheme(host);
   effect(() => writeTokens(document.documentElement, theme.value));
   rememberPanes();
+  noticeFirstVisit();
   setSource(source);
   followAddress(host);
   pollRuns(onDataReloaded);

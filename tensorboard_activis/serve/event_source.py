@@ -154,7 +154,7 @@ class EventSource:
             blob = self._blob(scope, entry.key)
             if codec.digest_of(blob) != digest:
                 self._entries.drop(entry.name)
-                raise UnreadableError(f"The snapshot of step {entry.step} is just being replaced. Ask again.")
+                raise UnreadableError(f"The snapshot of step {entry.step} is being replaced at this moment. Try again.")
             return codec.decode_snapshot(blob)
 
         return self._records.get(digest, read, _record_weight)
@@ -199,11 +199,11 @@ class EventSource:
         except tensorboard_errors.InvalidArgumentError as error:
             # The fast loader's blob keys are JSON, which it parses only where nothing is escaped.
             raise UnreadableError(
-                "TensorBoard's fast loader cannot give what lies in a directory whose name holds a quotation mark, a backslash or "
+                "TensorBoard's fast loader cannot read from a directory whose name contains a quotation mark, a backslash or "
                 f"a control character ({error!s:.200}). Rename the run's directory, or start TensorBoard with --load_fast=false."
             ) from error
         except tensorboard_errors.PublicError as error:
-            raise _NotThereError(f"TensorBoard has this snapshot no more: {error}. Reload the page.") from error
+            raise _NotThereError(f"TensorBoard no longer has this snapshot: {error}. Reload the page.") from error
 
 
 def _brief(record: schema.Snapshot) -> Brief:

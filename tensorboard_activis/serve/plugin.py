@@ -153,7 +153,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "audio": ("audio/wav", b"RIFF"),
         }.get(kind, ("text/plain", b""))
         if not isinstance(value, (bytes, str)) or (start and value[: len(start)] != start):
-            raise NotFoundError("The content of this instance is no picture or sound that can be given.")
+            raise NotFoundError("This instance has no picture and no sound to show.")
         return bytes_response(request, value, content_type, etag)
 
     @werkzeug.Request.application  # type: ignore[arg-type]

@@ -87,6 +87,8 @@ class Runs:
     def _reader(self, scope: RequestScope, directory: Path, entry: Entry) -> SnapshotReader:
         """The reader of a snapshot, cached by the digest of its content."""
         if entry.brief is None:
-            raise UnreadableError(entry.problem or f"The snapshot of step {entry.step} was not read yet. Ask again.")
+            raise UnreadableError(
+                entry.problem or f"The snapshot of step {entry.step} has not been read yet. Try again."
+            )
         key = str(directory), content_digest(entry.brief.digest, directory, entry.brief.files)
         return self._readers.get(key, lambda: SnapshotReader(self._events.record(scope, entry), directory))

@@ -25,6 +25,8 @@ if (location.search.includes("name=activis"))
   addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, sample }) =>
     console.error(`activis: Content Security Policy: ${violatedDirective} ${blockedURI} ${sourceFile} ${sample}`));
 """
+#: In every frame: the marks of a first visit have been seen, as by everybody but a newcomer.
+VISITED = 'try { localStorage.setItem("activis.visited", "1") } catch {}'
 
 #: Opens the ActiVis tab of a TensorBoard, with some state in the address, and gives the tab's frame.
 OpenTab = Callable[..., FrameLocator]
@@ -75,12 +77,24 @@ def scheme() -> Literal["light", "dark"]:
 
 
 @pytest.fixture
+def visited() -> bool:
+    """Whether the page's user has seen the tab before."""
+    return True
+
+
+@pytest.fixture
 def page(
-    browser: Browser, complaints: list[str], scheme: Literal["light", "dark"], request: pytest.FixtureRequest
+    browser: Browser,
+    complaints: list[str],
+    scheme: Literal["light", "dark"],
+    visited: bool,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Page]:
     """A page of 1440 x 900; whatever it complains about fails the test: errors, failed requests, policy violations."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
     context.add_init_script(POLICY)
+    if visited:
+        context.add_init_script(VISITED)
     page = context.new_page()
     page.set_default_timeout(30_000)
 

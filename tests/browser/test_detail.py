@@ -253,9 +253,9 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
 def test_what_the_drawer_is_about(board: str, open_tab: OpenTab, page: Page) -> None:
     tab = open_tab(board, link(run=FIRST, layers=[LAYER, "head.fc2"]))
     settled(tab)
-    # Before anyone clicks: the surest error, in the last open layer before the outputs. Its layer is chosen in the title.
+    # Before anyone clicks: the most confident error, in the last open layer before the outputs. Its layer is chosen in the title.
     heading = drawer(tab).get_by_role("heading", name=re.compile("^Instance "))
-    expect(drawer(tab)).to_contain_text("the surest error")
+    expect(drawer(tab)).to_contain_text("the most confident error")
     drawer(tab).get_by_role("button", name=f"Layer of the detail: {LAYER}").click()
     tab.get_by_role("option", name="head.fc2").click()
     expect(drawer(tab).get_by_role("button", name="Layer of the detail: head.fc2")).to_be_visible()

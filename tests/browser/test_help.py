@@ -74,7 +74,7 @@ def test_help_has_keys_marks_and_terms(board: str, open_tab: OpenTab, page: Page
     tab.get_by_role("heading", name="Instances", exact=True).click()
     page.keyboard.press("?")
     expect(sheet).to_be_visible()
-    for heading in ("In the matrix", "What the marks mean", "Three ways in", "Terms"):
+    for heading in ("In the matrix", "What the marks mean", "Three questions to start with", "Terms"):
         expect(sheet.get_by_role("heading", name=heading)).to_be_visible()
     search = sheet.get_by_role("textbox", name="Search the help")
     expect(search).to_be_focused()

@@ -137,7 +137,7 @@ def test_a_mark_stands_for_as_many_instances_in_every_class(
             assert box
             assert edge
             page.mouse.move(edge["x"] + 3, box["y"] + 8)
-            expect(tab.get_by_role("tooltip")).to_have_text("5 instances: a click picks them")
+            expect(tab.get_by_role("tooltip")).to_have_text("5 instances: click to pick them")
         page.mouse.down()
         page.mouse.up()
         expect(pane(tab).get_by_text("5 picked")).to_be_visible()
@@ -294,7 +294,7 @@ def test_numbers_stand_in_bins(tasks: str, open_tab: OpenTab, task_runs: Path) -
 
     tab = open_tab(tasks, "&p.activis.run=ranking")
     expect(pane(tab).get_by_role("radio")).to_have_text(["Bins", "Table"])
-    expect(pane(tab).get_by_role("button", name="Sort by placed")).to_be_visible()
+    expect(pane(tab).get_by_role("button", name="Sort by rank error")).to_be_visible()
 
 
 def test_without_classes(tasks: str, open_tab: OpenTab, task_runs: Path) -> None:

@@ -42,7 +42,7 @@ def test_what_disappears_under_the_user(tmp_path: Path, open_tab: OpenTab, page:
         # All are gone: the last picture stays, and the tab says that it is an old one.
         shutil.rmtree(tmp_path / "stays")
         reload(page)
-        expect(notices(tab)).to_contain_text("What is shown here was read before.", timeout=60_000)
+        expect(notices(tab)).to_contain_text("What you see was read earlier.", timeout=60_000)
         expect(grid(tab).get_by_role("rowheader").first).to_be_visible()
 
         # What was looked at is looked at again when it comes back.
@@ -85,7 +85,7 @@ def test_a_link_to_what_is_no_more(tmp_path: Path, open_tab: OpenTab, page: Page
         for said in (
             "There is no step 99; this is the nearest, 3.",
             "Not recorded at this step: gone.",
-            "Rows that do not exist here: yak, index 5000, colour == 3.",
+            "These rows do not exist here: yak, index 5000, colour == 3.",
             "no run “other”",
             "There is no instance with the index 5000 here.",
             "in index order",

@@ -55,7 +55,7 @@ def test_what_matches_nothing_cannot_become_a_row_and_says_why(board: str, open_
     settled(tab)
     box = tab.get_by_role("combobox", name="Subset expression")
     box.fill("score < 0")
-    expect(tab.get_by_text("0 of 899: no row without instances")).to_be_visible()
+    expect(tab.get_by_text("0 of 899: a row needs at least one")).to_be_visible()
     expect(tab.get_by_role("button", name="Add as row")).to_be_disabled()
     box.press("Enter")
     expect(layer(tab, "head.relu").get_by_role("grid")).to_have_attribute("aria-rowcount", "10")

@@ -140,11 +140,13 @@ def test_hover_pin_zoom_and_lasso(board: str, open_tab: OpenTab, page: Page, run
     page.wait_for_timeout(100)
     assert (pixels(marks) != before).any()
 
-    # The wheel zooms around the pointer, the middle button pans, a button shows all again.
+    # The wheel with Ctrl zooms around the pointer, the middle button pans, a button shows all again.
     everything = words(plot(tab))
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.keyboard.down("Control")
     for _ in range(8):
-        page.mouse.wheel(0, -200)
+        page.mouse.wheel(0, -30)
+    page.keyboard.up("Control")
     fit = layer(tab, "head.fc2").get_by_role("button", name="Show all")
     expect(fit).to_be_visible()
     closer = pixels(plot(tab).locator("canvas").first)

@@ -141,7 +141,7 @@ def test_a_server_that_is_restarted(tmp_path: Path, open_tab: OpenTab, page: Pag
     expect(failed.first).to_be_visible()
     expect(failed.first.get_by_role("button", name="Try again")).to_be_visible()
     expect(grid(tab).get_by_role("rowheader")).to_have_count(3)
-    expect(notices(tab)).to_contain_text("What is shown here was read before.")
+    expect(notices(tab)).to_contain_text("What you see was read earlier.")
     assert objections(page) == []
     with tensorboard(f"--logdir={tmp_path}", f"--port={port}"):
         # Nobody clicks.

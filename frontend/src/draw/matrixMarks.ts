@@ -8,8 +8,9 @@ import { tick } from "./format";
 import { cut } from "./text";
 import { tokens } from "./theme";
 
-const SIZE = 11;
-const FONT = `${SIZE}px Roboto, 'Helvetica Neue', Arial, sans-serif`;
+/** Size of numbers on an axis, and of names. */
+const [TICK, NAME] = [11, 12];
+const fontOf = (size: number): string => `${size}px Roboto, 'Helvetica Neue', Arial, sans-serif`;
 
 interface Ground {
   context: CanvasRenderingContext2D;
@@ -41,7 +42,7 @@ export function paintEffect(
   const { zero, reach } = shape.effect;
   const end = effectEnd(effect);
   const { outline, text3 } = tokens.value;
-  context.font = FONT;
+  context.font = fontOf(TICK);
   context.fillStyle = text3;
   context.textAlign = "right";
   context.textBaseline = "middle";
@@ -90,9 +91,10 @@ export function paintIds(
   named: Named = () => null,
 ): void {
   context.textBaseline = "middle";
-  context.font = FONT;
   const column = (shape.right - shape.left) / view.span;
   const isNamed = order.length > 0 && named(order[0]!) !== null;
+  const size = isNamed ? NAME : TICK;
+  context.font = fontOf(size);
   const digits = context.measureText(String(Math.max(10, order.length - 1)).replace(/\d/g, "0")).width;
   // Names give way to their columns down to a letter or two; numbers are never cut.
   const widest = isNamed ? SWATCH + Math.min(40, longest(context, order, named)) : digits;
@@ -101,7 +103,7 @@ export function paintIds(
   const x = (place: number): number => placeToX(shape, view, place + 0.5);
   const write = (place: number, colour: string, most: number): void => {
     const own = named(order[place]!);
-    const text = own ? cut(own.name, most, SIZE, 400, 1) : String(order[place]);
+    const text = own ? cut(own.name, most, size, 400, 1) : String(order[place]);
     const width = context.measureText(text).width + (own ? SWATCH : 0);
     const middle = Math.max(shape.left + width / 2, Math.min(x(place), shape.right + 2 - width / 2));
     // Pushed far inwards it would cover the next one.
@@ -126,7 +128,7 @@ export function paintIds(
     if (!covered && at >= shape.left && at <= shape.right) write(place, tokens.value.text3, room);
   }
   if (hovered >= 0 && x(hovered) >= shape.left && x(hovered) <= shape.right) {
-    context.font = `500 ${FONT}`;
+    context.font = `500 ${fontOf(size)}`;
     write(hovered, tokens.value.accent, isNamed ? Math.max(room, 90) : Infinity);
   }
 }

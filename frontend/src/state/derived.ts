@@ -203,7 +203,7 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
     messages.push(`There is no step ${chosenStep.value}; this is the nearest, ${step.value.step}.`);
   const newest = steps.value.at(-1);
   if (chosenStep.value === null && newest?.problem && step.value !== newest)
-    messages.push(`Step ${newest.step} cannot be shown, this is step ${step.value?.step}. ${newest.problem}`);
+    messages.push(`Step ${newest.step} cannot be shown; this is step ${step.value?.step}. ${newest.problem}`);
   if (compare.value !== null && runs.value && !comparedSnapshot.value)
     messages.push(`There is no run “${compare.value.run}” with activations to compare with.`);
   if (!shown) return messages;
@@ -220,7 +220,7 @@ export const notices: ReadonlySignal<string[]> = computed(() => {
     messages.push("The neurons are in index order: the row they were sorted by is not shown here.");
   if (selectedItem?.kind === "instance" && selectedItem.index >= shown.sample_size + shown.pinned)
     messages.push(`There is no instance with the index ${selectedItem.index} here.`);
-  if (missingRows.length > 0) messages.push(`Rows that do not exist here: ${missingRows.map(rowName).join(", ")}.`);
+  if (missingRows.length > 0) messages.push(`These rows do not exist here: ${missingRows.map(rowName).join(", ")}.`);
   return messages;
 });
 

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { run, runs, runsError } from "../state/currentSnapshot";
 import { snapshot } from "../state/data";
 import { openLayers } from "../state/derived";
+import { firstVisit } from "../state/firstVisit";
 import { explained, help } from "../state/help";
 import * as panes from "../state/panes";
 import { refreshRuns } from "../state/poll";
@@ -24,6 +25,7 @@ const DetailView = lazy("The detail", async () => (await import("./detail/Detail
 const Empty = lazy("The page", async () => (await import("./Empty")).Empty);
 const Facets = lazy("The facets", async () => (await import("./facets/Facets")).Facets);
 const HelpSheet = lazy("The help", async () => (await import("./help/HelpSheet")).HelpSheet);
+const FirstVisit = lazy("The first steps", async () => (await import("./help/FirstVisit")).FirstVisit);
 const Explanation = lazy("The explanation", async () => (await import("./help/Explanation")).Explanation);
 
 /** The tab: toolbar and panes. */
@@ -76,6 +78,7 @@ function Content(): JSX.Element {
       <Panes />
       {help.value && <HelpSheet />}
       {explained.value && <Explanation />}
+      {firstVisit.value && <FirstVisit />}
     </>
   );
 }

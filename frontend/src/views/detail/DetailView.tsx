@@ -87,7 +87,7 @@ export function DetailView(): JSX.Element {
         {!now || !what ? (
           <>
             <h2>Detail</h2>
-            <span class="caption">of what you click</span>
+            <span class="caption">of whatever you click</span>
           </>
         ) : what.kind === "instance" ? (
           <InstanceTitle index={what.index} suggested={now.suggested} detail={instance.value.value} />
@@ -134,7 +134,9 @@ export function DetailView(): JSX.Element {
         (snapshot.value.status === "failed" && !snapshot.value.value ? (
           <p class="hint">The detail needs the snapshot, which could not be read.</p>
         ) : !what ? (
-          <p class="hint">Click an instance anywhere, a column of a matrix, or a row’s menu to see its detail here.</p>
+          <p class="hint">
+            Click an instance anywhere, a column of a matrix, or “Show in detail” in the menu of a row.
+          </p>
         ) : what.kind === "instance" && !isThere(what.index) ? (
           <p class="hint">There is no such instance in this snapshot.</p>
         ) : what.kind === "instance" ? (
@@ -230,7 +232,7 @@ function InstanceTitle({
       )}
       {verdict === 0 && <b class="accent">wrong</b>}
       {verdict === 1 && <span class="second">right</span>}
-      {suggested && <span class="caption cut">the surest error</span>}
+      {suggested && <span class="caption cut">the most confident error</span>}
     </>
   );
 }

@@ -49,7 +49,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
         <h3>
           Nearest neighbours <span class="second">by distance</span>
         </h3>
-        <Tiles tiles={tiles} none="None: the values are not finite, so there are no distances." />
+        <Tiles tiles={tiles} none="There are none: the values are not finite, so there are no distances." />
       </section>
       <Contrast detail={detail} layer={layer} />
     </div>
@@ -61,7 +61,11 @@ function Content({ index }: { index: number }): JSX.Element {
   if (kind === null) return <Columns index={index} />;
   if (kind === "audio") return <Sound index={index} />;
   if (kind === "image")
-    return contentUrl(index) ? <Thumbnail index={index} size={112} /> : <p class="detail-words">No picture.</p>;
+    return contentUrl(index) ? (
+      <Thumbnail index={index} size={112} />
+    ) : (
+      <p class="detail-words">There is no picture.</p>
+    );
   return <Words index={index} numbers={kind === "numbers"} />;
 }
 
@@ -159,7 +163,7 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
         {...shared}
         title={[`Why not ${shortOf(own)}`, ": far from its class"]}
         intervals={far.map(interval)}
-        empty={`No neuron of this layer has a value that is unusual for class ${own}.`}
+        empty={`No neuron in this layer has a value that is unusual for class ${own}.`}
       />
       <Intervals
         {...shared}

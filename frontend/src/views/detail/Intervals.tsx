@@ -81,7 +81,7 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
                 {tick(value)}
               </text>
             ))}
-            <text x={0} y={height + 13} class="detail-tick">
+            <text x={0} y={height + 13} class="detail-tick words">
               {outputLayers.value.has(layer) ? "class" : "neuron"}
             </text>
             {intervals.map((interval, i) => (

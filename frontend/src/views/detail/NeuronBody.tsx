@@ -45,11 +45,11 @@ export function NeuronBody({
       <Distributions detail={detail} layer={layer} rowQueries={rowQueries} />
       <section class="detail-section">
         <h3>Highest activation</h3>
-        <Tiles tiles={detail.top.map(tile)} none="None has a finite value." />
+        <Tiles tiles={detail.top.map(tile)} none="No instance has a finite value." />
       </section>
       <section class="detail-section">
         <h3>Lowest activation</h3>
-        <Tiles tiles={detail.bottom.map(tile)} none="None has a finite value." />
+        <Tiles tiles={detail.bottom.map(tile)} none="No instance has a finite value." />
       </section>
       {detail.classes.length > 0 && <Selectivity classes={detail.classes} />}
       <OverSteps layer={layer} neuron={detail.neuron} />
@@ -193,7 +193,7 @@ function Distributions({
         </div>
       </div>
       <svg class="detail-axis" width={width} height={14} aria-hidden="true">
-        <text x={0} y={11} class="detail-tick">
+        <text x={0} y={11} class="detail-tick words">
           row
         </text>
         {thinned(axis.ticks, (right - left) / 28).map((value) => (
@@ -201,7 +201,7 @@ function Distributions({
             {tick(value)}
           </text>
         ))}
-        <text x={width} y={11} text-anchor="end" class="detail-tick">
+        <text x={width} y={11} text-anchor="end" class="detail-tick words">
           mean
         </text>
       </svg>

@@ -183,7 +183,7 @@ function Distinguishing({ detail, row, layer }: { detail: SubsetDetail; row: Row
         <i>q</i>
       </Term>,
     ],
-    empty: "No neuron of this layer separates it from the rest.",
+    empty: "No neuron in this layer separates it from the rest.",
     colours: [subsetColour(row), tokens.value.text3] as [string, string],
   };
   return (

@@ -1,4 +1,4 @@
-/** The help sheet: keys, what the marks mean, three ways in, all terms. */
+/** The help sheet: keys, what the marks mean, questions to start with, all terms. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -100,7 +100,7 @@ export function HelpSheet(): JSX.Element {
               </p>
             );
           })}
-          {terms.length === 0 && <p class="second">No term has “{typed.trim()}” in it.</p>}
+          {terms.length === 0 && <p class="second">No term matches “{typed.trim()}”.</p>}
         </section>
       </div>
     </aside>
@@ -119,6 +119,7 @@ function Marks(): JSX.Element {
         <Mark sign={<i class="help-cell help-row" />}>the row you point at</Mark>
         <Mark sign={<span class="accent">▾</span>}>the neuron you point at</Mark>
         <Mark sign={<i class="help-ring" />}>an instance that is a row</Mark>
+        <Mark sign={<b>×</b>}>a wrong prediction, in a projection coloured by correctness</Mark>
         <Mark sign={<b class="accent">A B</b>}>the two rows that are compared</Mark>
         <Mark sign={<i class="swatch" style={{ background: classColour(0) }} />}>a class</Mark>
         <Mark sign={<i class="swatch round" style={{ background: classColour(3) }} />}>a subset of your own</Mark>
@@ -139,7 +140,7 @@ function Mark({ sign, children }: { sign: ComponentChildren; children: Component
 function Ways(): JSX.Element {
   return (
     <section class="help-ways">
-      <h3>Three ways in</h3>
+      <h3>Three questions to start with</h3>
       {WAYS.map(({ question, answer }) => (
         <p key={question}>
           <b>{question}</b>

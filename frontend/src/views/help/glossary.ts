@@ -14,14 +14,16 @@ export interface Entry {
 export const GLOSSARY: Record<TermName, Entry> = {
   activation: {
     title: "activation",
-    short: "The output of one neuron for one instance. A layer with places or tokens gives one number per neuron.",
-    more: "How many numbers became one stands beside the layer's name, as in “spatial mean”.",
+    short:
+      "The output of one neuron for one instance. Feature maps and sequences are reduced to one number per neuron.",
+    more: "The header of a layer says how, for example “spatial mean”.",
   },
   AUC: {
     title: "AUC",
     short:
-      "The chance that an instance of this class activates the neuron more than an instance of another class. " +
-      "0.5 tells nothing, 1 tells the class from all others, 0 as well, with the sign turned round.",
+      "The chance that an instance of this class activates the neuron more than an instance of any other class. " +
+      "0.5 says nothing; at 1, the neuron alone separates the class from all others, and at 0 it does so by " +
+      "being low.",
     more: "The area under the ROC curve, over the kept instances; ties count half.",
   },
   CKA: {
@@ -33,32 +35,39 @@ export const GLOSSARY: Record<TermName, Entry> = {
   },
   clipped: {
     title: "clipped",
-    short: "Values too large for the 16-bit numbers in which activations are stored. They are stored as ±65,504.",
+    short: "Values too large for the 16-bit numbers that activations are stored in. They are stored as ±65,504.",
   },
   clusters: {
     title: "sorted by clusters",
-    short: "Neurons that behave alike over the rows stand side by side, so that blocks can be seen.",
+    short: "Neurons that behave alike over the rows stand side by side, so that blocks become visible.",
     more:
-      "Average linkage of the z-scores over the rows, with the leaves in their best order. Of more than 2,048 neurons, " +
-      "the order is that of the angle in the plane of the first two principal components.",
+      "Average linkage of the z-scores over the rows, with optimal leaf order. More than 2,048 neurons are " +
+      "ordered by their angle in the plane of the first two principal components.",
+  },
+  constant: {
+    title: "constant",
+    short: "Neurons that have the same value for every instance seen, and therefore say nothing about any of them.",
   },
   "effect size": {
     title: "effect size g",
     short:
-      "How far apart two groups are on a neuron: the difference of their means, in standard deviations. " +
-      "0.8 is usually called large; at 2 the groups hardly overlap.",
-    more: "Hedges' g: pooled deviation, corrected for small groups. Positive where the first group is higher.",
+      "How far apart two groups are on a neuron: the difference of their means, in standard deviations. 0.8 is " +
+      "usually called large; beyond 2, the groups hardly overlap.",
+    more:
+      "Hedges' g: pooled standard deviation, corrected for small groups. Positive where the first group is " +
+      "higher.",
   },
   "false discovery": {
     title: "q",
-    short: "The share of false findings to expect among all neurons that are listed up to here.",
-    more: "Benjamini and Hochberg's correction of the p-values of Welch's t test, over all neurons of the layer.",
+    short: "The share of false positives to expect among the neurons from the top of the list down to this one.",
+    more: "Benjamini–Hochberg correction of the p-values of Welch's t-test, over all neurons of the layer.",
   },
   kept: {
     title: "kept",
     short:
-      "Instances whose activations are stored one by one. Statistics of classes and declared subsets are of all instances seen.",
-    more: "They are a uniform sample, and the same instances at every step. `sample=` says how many are kept.",
+      "Instances whose activations are stored one by one. Statistics of classes and declared subsets use all " +
+      "instances seen.",
+    more: "They are a uniform random sample, the same at every step. `sample=` sets how many are kept.",
   },
   "label score": {
     title: "p(label)",
@@ -66,21 +75,35 @@ export const GLOSSARY: Record<TermName, Entry> = {
   },
   loss: {
     title: "loss",
-    short: "What the model pays for this prediction: cross entropy for classes, squared error for numbers.",
+    short: "How far off the prediction is: cross-entropy for classes, squared error for numbers.",
   },
   "never above zero": {
     title: "never above zero",
-    short: "Neurons whose value is zero or less for every instance seen: behind a ReLU they pass nothing on.",
+    short: "Neurons whose value is zero or less for every instance seen. Behind a ReLU, they pass nothing on.",
+  },
+  nonfinite: {
+    title: "NaN or infinite",
+    short: "Values that are not finite numbers. They are left out of all statistics.",
   },
   PCA: {
     title: "PCA",
     short:
-      "The instances in the plane in which their activations differ most. The axes say how much of the variance they show.",
-    more: "Principal component analysis of the layer's activations. Far apart here is far apart in the layer.",
+      "Shows the instances in the plane in which their activations vary most. The axes say how much of the " +
+      "variance each of them explains.",
+    more: "Principal component analysis of the layer's activations. Far apart here means far apart in the layer.",
   },
   range: {
     title: "0–1 over the rows",
-    short: "A row's value between the lowest (0) and the highest (1) of all rows shown, for each neuron by itself.",
+    short:
+      "Where a row's value lies between the lowest (0) and the highest (1) of all rows shown, for each neuron " +
+      "separately.",
+  },
+  "rank error": {
+    title: "rank error",
+    short:
+      "How much higher (+) or lower (−) the model ranks the instance than its label does, as a share of all " +
+      "instances.",
+    more: "The rank of the score minus the rank of the label; equal values share their mean rank.",
   },
   score: {
     title: "score",
@@ -88,38 +111,41 @@ export const GLOSSARY: Record<TermName, Entry> = {
   },
   "share active": {
     title: "share active",
-    short: "The share of instances for which the neuron is above zero.",
+    short: "The share of instances for which the neuron's activation is above zero.",
   },
   "spatial mean": {
     title: "spatial mean",
-    short: "The mean over all places of a feature map: one number per channel and instance.",
-    more: "Other reducers are the largest value, the first or last token, or your own function (`reduce=`).",
+    short: "The mean over all positions of a feature map: one number per channel and instance.",
+    more: "Other reducers are the maximum, the first or the last token, or your own function (`reducer=`).",
   },
   "standard deviation": {
     title: "sd",
-    short: "Standard deviation: how far single instances usually are from the mean.",
+    short: "Standard deviation: how far instances typically are from the mean.",
   },
   strip: {
     title: "mean ÷ layer's largest",
     short: "Each neuron's mean over all instances, as a share of the largest mean in its layer.",
-    more: "So a strip shows which neurons of a layer are used, whatever the size of its values.",
+    more: "It shows which neurons of a layer are in use, whatever the scale of its values.",
   },
   "t-SNE": {
     title: "t-SNE",
-    short: "Puts instances with similar activations side by side. Distances between clusters mean nothing.",
-    more: "From the first 50 principal components; along the steps it starts from the layout of the step before.",
+    short: "Places instances with similar activations close together. Distances between clusters mean nothing.",
+    more: "Computed from the first 50 principal components. Each step starts from the layout of the step before.",
   },
   "z over the rows": {
     title: "z over the rows",
     short:
-      "How far a row's value is from the mean of all rows shown, for this neuron, in standard deviations of the rows. " +
-      "Blue is more, brown is less, zero is the page.",
-    more: "Adding a row changes it. In “why not” the drawer measures within a class, and writes z with the class's name.",
+      "How far a row's value is from the mean of all rows shown, for this neuron, in standard deviations of the " +
+      "rows. Blue is more, brown is less, and zero has the colour of the page.",
+    more:
+      "Adding a row changes it. In “why not”, the drawer measures within a class instead, and adds the name of " +
+      "the class to z.",
   },
   "z within a class": {
     title: "z within a class",
     short:
-      "How far this instance is from the mean of a class, in standard deviations of that class. Beyond ±2 is unusual.",
-    more: "The matrix measures over its rows instead, and calls that z over the rows.",
+      "How far this instance is from the mean of a class, in standard deviations of that class. Beyond ±2 is " +
+      "unusual.",
+    more: "The matrix measures over its rows instead; that is z over the rows.",
   },
 };

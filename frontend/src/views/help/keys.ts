@@ -48,8 +48,8 @@ export const KEYS: readonly Keys[] = [
     keys: [
       { keys: ["↑", "↓", "←", "→"], does: "go to another instance" },
       { keys: ["Enter"], does: "add the instance as a row" },
-      { keys: ["Shift drag"], does: "add to the lasso; Alt takes away" },
-      { keys: ["Ctrl wheel"], does: "zoom" },
+      { keys: ["Shift drag"], does: "add to the lasso; with Alt, take away" },
+      { keys: ["Ctrl wheel"], does: "zoom; Ctrl is not needed once it has the focus" },
     ],
   },
 ];
@@ -61,7 +61,7 @@ export const WAYS = [
   },
   {
     question: "Why is this one wrong?",
-    answer: "Click it anywhere. “Why not” names the neurons on which it is unlike its own class.",
+    answer: "Click it anywhere. “Why not” lists the neurons that set it apart from its own class.",
   },
   {
     question: "How do these differ from the rest?",

@@ -12,6 +12,7 @@ import { type RowKey, subsetKey } from "../../state/rowKeys";
 import { Icon } from "../controls/Icon";
 import { Name } from "../controls/Name";
 import { Swatch } from "../controls/Swatch";
+import { Term } from "../controls/Term";
 import type { Grouping } from "./grouping";
 
 export type Blocked = Exclude<Grouping, { task: "none" }>;
@@ -84,8 +85,8 @@ export function Heads({
         <span>Target</span>
         <span style={{ left: `${label}px` }}>Instances{note}</span>
         <span class="classes-scale">
-          {snapshot.value.value?.task === "ranking" ? "placed" : "error"} {tick(-now.end)}{" "}
-          <i style={{ background: mapGradient(true) }} /> {tick(now.end)}
+          {snapshot.value.value?.task === "ranking" ? <Term name="rank error">rank error</Term> : "error"}{" "}
+          {tick(-now.end)} <i style={{ background: mapGradient(true) }} /> {tick(now.end)}
         </span>
       </div>
     );

@@ -225,7 +225,7 @@ function Explained({
         <InstanceLine index={first} />
       ) : (
         <span>
-          <b>{integer(hit.indices.length)}</b> instances: a click picks them
+          <b>{integer(hit.indices.length)}</b> instances: click to pick them
         </span>
       )}
     </Tooltip>

@@ -65,8 +65,13 @@ export function List(): JSX.Element | null {
         <span class="list-title cut">
           <b title={title}>{title}</b> <span class="second">{integer(indices.length)}</span>
         </span>
-        <Head by={many ? "score" : "label"}>{many ? "score" : "label"}</Head>
-        <Head by={many ? "loss" : task === "ranking" ? "score" : "prediction"}>
+        <Head by={many ? "score" : "label"} term={many ? "score" : undefined}>
+          {many ? "score" : "label"}
+        </Head>
+        <Head
+          by={many ? "loss" : task === "ranking" ? "score" : "prediction"}
+          term={many ? "loss" : task === "ranking" ? "score" : undefined}
+        >
           {many ? "loss" : task === "ranking" ? "score" : "pred."}
         </Head>
         {!plain && (
@@ -79,7 +84,16 @@ export function List(): JSX.Element | null {
             p(label)
           </Head>
         )}
-        {plain && (many ? <span /> : <Head by="error">{task === "ranking" ? "placed" : "error"}</Head>)}
+        {plain &&
+          (many ? (
+            <span />
+          ) : task === "ranking" ? (
+            <Head by="error" term="rank error">
+              rank error
+            </Head>
+          ) : (
+            <Head by="error">error</Head>
+          ))}
       </div>
       {indices.length === 0 && (
         <p class="list-empty">
@@ -162,7 +176,7 @@ export function List(): JSX.Element | null {
   );
 }
 
-function Head({ by, term, children }: { by: ListColumn; term?: TermName; children: string }): JSX.Element {
+function Head({ by, term, children }: { by: ListColumn; term?: TermName | undefined; children: string }): JSX.Element {
   const now = listSort.value;
   const here = now.by === by;
   return (

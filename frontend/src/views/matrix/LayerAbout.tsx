@@ -1,6 +1,6 @@
 /** Facts and warnings about a layer. */
 
-import type { JSX } from "preact";
+import { Fragment, type JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Box } from "../../layout/tooltipPlace";
 import type { TermName } from "../../state/help";
@@ -12,6 +12,8 @@ const TERMS: [RegExp, TermName][] = [
   [/kept$/, "kept"],
   [/^spatial |over positions$/, "spatial mean"],
   [/never above 0$/, "never above zero"],
+  [/constant$/, "constant"],
+  [/infinite$/, "nonfinite"],
   [/clipped$/, "clipped"],
 ];
 
@@ -58,7 +60,13 @@ export function LayerAbout({ facts, warnings }: { facts: string[]; warnings: str
           </span>
           {warnings.length > 1 && (
             <>
-              <span class="matrix-roomy">, {warnings.slice(1).join(", ")}</span>
+              <span class="matrix-roomy">
+                {warnings.slice(1).map((warning) => (
+                  <Fragment key={warning}>
+                    , <Fact text={warning} />
+                  </Fragment>
+                ))}
+              </span>
               <b> +{warnings.length - 1}</b>
             </>
           )}

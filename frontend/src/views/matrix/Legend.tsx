@@ -53,14 +53,23 @@ function Scale({ layer }: { layer: string }): JSX.Element | null {
     </Term>
   ) : kind === "unit" ? (
     <Term name="range">0–1</Term>
+  ) : statistic.name === "active" ? (
+    <Term name="share active">{statistic.label}</Term>
+  ) : statistic.name === "std" ? (
+    <Term name="standard deviation">{statistic.label}</Term>
   ) : (
     statistic.label
   );
-  const sorted = by === "difference" ? "effect size" : by === "row" || by === "strongest" ? statistic.label : null;
-  const differs = sorted !== null && (difference || kind !== "raw" || by === "difference");
+  // Whatever statistic is shown, rows are compared by their means.
+  const sorted = by === "difference" ? "effect size" : by === "row" || by === "strongest" ? "mean" : null;
+  const differs = sorted !== null && (difference || kind !== "raw" || sorted !== statistic.label);
   return (
     <span>
-      {differs && <span class="matrix-differs">sorted by {sorted}, coloured by </span>}
+      {differs && (
+        <>
+          <span class="matrix-differs">sorted by {sorted}, </span>coloured by{" "}
+        </>
+      )}
       {words}
     </span>
   );

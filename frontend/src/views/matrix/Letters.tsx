@@ -21,12 +21,12 @@ export function Letters({ row, open }: { row: RowKey; open: boolean }): JSX.Elem
         const [name, set] = [letter.toUpperCase(), now[letter] === row];
         const early = letter === "b" && now.a === null;
         const title = set
-          ? `${nameOf(row)} is ${name}: a click takes the letter away`
+          ? `${nameOf(row)} is ${name}. Click to take the letter away.`
           : letter === "a"
-            ? `Make ${nameOf(row)} A: sort by it, or compare it with B`
+            ? `Make ${nameOf(row)} A, to sort by it or compare it with B`
             : early
               ? "Choose A first, on another row"
-              : `Make ${nameOf(row)} B: compare it with ${nameOf(now.a ?? row)}`;
+              : `Make ${nameOf(row)} B, to compare it with ${nameOf(now.a ?? row)}`;
         return (
           <button
             key={letter}

@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type { SortQuery } from "../../api/types";
 import { Canvas, type Surface } from "../../draw/Canvas";
 import { classColour } from "../../draw/classes";
 import { paintBlock } from "../../draw/matrixCells";
@@ -25,6 +26,13 @@ import { type MatrixModel, px, type Stage, spotOf, stageOf } from "./matrixStage
 
 const MatrixTooltip = lazy("The tooltip", async () => (await import("./MatrixTooltip")).MatrixTooltip);
 const RowOverSteps = lazy("The row over the steps", async () => (await import("./RowOverSteps")).RowOverSteps);
+
+/** What the columns are ordered by, where their colours are of something else. */
+const ORDERED: Partial<Record<SortQuery["by"], JSX.Element>> = {
+  difference: <Term name="effect size">by g</Term>,
+  row: <>by mean</>,
+  strongest: <>by mean</>,
+};
 
 /** Fills the room below the panel's header. */
 export function Matrix({ layer }: { layer: string }): JSX.Element {
@@ -67,6 +75,7 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
   const drawMarks = useCallback((surface: Surface) => paintMarks(stage, surface), [stage]);
   const [pointer] = useState(() => pointerOf(stage));
   const [model, shape, cursor] = [stage.model.value, stage.shape.value, stage.cursor.value];
+  const ordered = model && ORDERED[model.matrixQuery.sort.by];
   const active = cursor && model && (cursor.place < 0 ? `${stage.layer}-row-${rowId(stage)}` : `${stage.layer}-cell`);
   return (
     <div ref={element} class="matrix-body" {...pointer}>
@@ -104,8 +113,11 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
         </div>
       )}
       {shape && (
-        <span class="tick matrix-neuron" style={{ top: px(shape.ids - 8) }}>
-          {outputLayers.value.has(stage.layer) ? "class" : "neuron"}
+        <span
+          class={`matrix-neuron cut third${ordered ? " ordered" : ""}`}
+          style={{ top: px(shape.ids - 8), maxWidth: px(shape.left - 22) }}
+        >
+          {outputLayers.value.has(stage.layer) ? "class" : "neuron"} {ordered}
         </span>
       )}
       {shape && (model?.scale.allZero || model?.scale.allMissing) && (

@@ -327,7 +327,7 @@ function additions(button: HTMLElement | null): Option<() => void>[] {
   if (options.length === 0)
     options.push({
       value: () => undefined,
-      label: "Every subset is shown. Type an expression above to make another.",
+      label: "All subsets are rows already. Type an expression above to make another.",
       disabled: true,
     });
   return options;

@@ -12,6 +12,7 @@ import type { Option } from "../controls/Menu";
 import { Name } from "../controls/Name";
 import { Select } from "../controls/Select";
 import { RowSwatch, Thumbnail } from "../controls/Swatch";
+import { Term } from "../controls/Term";
 
 /** The most differences that are offered: of more rows, A and B are chosen on the rows. */
 const MOST = 60;
@@ -28,7 +29,7 @@ export function SortSelect(): JSX.Element {
       says={text(rule)}
       onChoose={(rule) => sortBy(JSON.parse(rule) as Sort)}
     >
-      <Content rule={rule} />
+      {rule.by === "clustered" ? <Term name="clusters">{text(rule)}</Term> : <Content rule={rule} />}
     </Select>
   );
 }

@@ -110,7 +110,7 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
         <input
           type="text"
           value={name}
-          placeholder="optional; else the condition is shown"
+          placeholder="Optional; otherwise the condition is shown"
           onInput={(event) => setName(event.currentTarget.value)}
           onKeyDown={(event) => event.key === "Enter" && finish()}
         />
@@ -138,7 +138,7 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
         ) : counts ? (
           <span class="second">
             {integer(matching.value?.count)} of {integer(matching.value?.sample_size)}
-            {!ready && <span class="accent">: no row without instances</span>}
+            {!ready && <span class="accent">: a row needs at least one</span>}
           </span>
         ) : settled && lacks !== null ? (
           <span class="second">{lacks}</span>

@@ -44,7 +44,7 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
   };
   const name = busy ? `t-SNE ${percent(share ?? 0, 0)}` : "t-SNE";
   const title = busy
-    ? "Computing"
+    ? "Computing …"
     : status === "ready" || method.value === "tsne"
       ? undefined
       : "Compute the t-SNE of this layer";

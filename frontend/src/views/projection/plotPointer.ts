@@ -26,8 +26,8 @@ interface Handlers {
 type Drag = { kind: "press" | "lasso" | "pan"; id: number; x: number; y: number; mode: LassoMode; scale: number };
 
 /**
- * Moving hovers, a click pins, a drag draws a lasso (shift adds, alt removes); the wheel zooms; the middle button, the
- * space bar or two fingers pan.
+ * Moving hovers, a click pins, a drag draws a lasso (shift adds, alt removes); the wheel zooms with Ctrl, or where the
+ * plot has the focus; the middle button, the space bar or two fingers pan.
  */
 export function plotPointer(
   plot: PlotState,
@@ -165,6 +165,8 @@ export function plotPointer(
   const listen = (): (() => void) => {
     const box = element.current;
     const wheel = (event: WheelEvent): void => {
+      // Otherwise the panels scroll: a wheel on its way over plots must not be caught in one.
+      if (!event.ctrlKey && !event.metaKey && document.activeElement !== box) return;
       event.preventDefault();
       const { x, y } = local(event);
       const lines = event.deltaMode === 1 ? 16 : 1;

@@ -165,7 +165,7 @@ export function ExpressionBox(): JSX.Element {
       {typedExpression.value !== "" && settled && matching.value && matching.status !== "failed" && (
         <span class="expression-count second" aria-live="polite">
           {integer(matching.value.count)} of {integer(matching.value.sample_size)}
-          {empty && <span class="accent">: no row without instances</span>}
+          {empty && <span class="accent">: a row needs at least one</span>}
         </span>
       )}
       {committed.trim() !== "" && (

@@ -19,6 +19,9 @@ import { StepSlider } from "./StepSlider";
 export function Toolbar(): JSX.Element {
   return (
     <header class="toolbar-header">
+      <button type="button" class="button skip" onClick={skip}>
+        Skip to the matrix
+      </button>
       <div class="toolbar" role="toolbar" aria-label="Run, step and subset">
         <RunSelect />
         <CompareSelect />
@@ -33,6 +36,9 @@ export function Toolbar(): JSX.Element {
     </header>
   );
 }
+
+/** For the keyboard: past all that stands before the first matrix. */
+const skip = (): void => document.querySelector<HTMLElement>(".matrix-grid")?.focus();
 
 function CopyLink(): JSX.Element {
   const [copied, setCopied] = useState(false);
@@ -62,7 +68,7 @@ function Notices(): JSX.Element | null {
   const shown = snapshot.value.value;
   const said = [...notices.value, ...(run.value?.problems ?? []), ...(shown?.problems ?? []), ...(shown?.notes ?? [])];
   if (step.value?.problem != null) said.unshift(step.value.problem);
-  if (runsError.value) said.unshift(`${runsError.value.message} What is shown here was read before.`);
+  if (runsError.value) said.unshift(`${runsError.value.message} What you see was read earlier.`);
   const { error } = whereOf(typedExpression.value).value;
   const wrong = typedLacks.value ?? (error?.kind === "bad_request" ? error.message : null);
   if (!typedHere.value && wrong !== null) said.push(`The link’s expression cannot be used. ${wrong}`);
