@@ -221,7 +221,7 @@ def test_a_blob_that_is_not_there_for_a_moment_is_asked_for_again(
             step["problem"] for run in json.loads(runs.list_runs_json(REQUEST))["runs"] for step in run["steps"]
         ]
         assert len(problems) == 6
-        assert all("has this snapshot no more" in problem for problem in problems)
+        assert all("no longer has this snapshot" in problem for problem in problems)
     assert None not in losses(runs.list_runs(REQUEST))
 
 
