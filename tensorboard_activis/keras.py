@@ -166,6 +166,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         step = self._training_steps() if step is None else step
         try:
             assert self._capture is not None
+            recorder.quiet = (self.params or {}).get("verbose") == 0
             recorder.log(self._capture, step, self._options["progress"])
         except Exception:
             raise

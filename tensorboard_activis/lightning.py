@@ -15,6 +15,7 @@ from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.options import LoggerOptions, with_options
 from tensorboard_activis.capture.torch.lightning.trainer import (
     check_own_passes,
+    is_quiet,
     log_directory,
     log_together,
     no_validation,
@@ -246,13 +247,14 @@ class ActiVisCallback(*_bases()):  # type: ignore[misc]
         return sets
 
     def _open(self, name: str, trainer: Any, module: Any) -> None:
-        self._loggers[name] = ActiVisLogger(
+        self._loggers[name] = logger = ActiVisLogger(
             set_directory(self._directory, name),
             module,
             self._data,
             distributed=log_together(trainer),
             **self._options,
         )
+        logger.quiet = is_quiet()
 
     def _log(self, trainer: Any) -> None:
         for logger in self._loggers.values():

@@ -171,4 +171,5 @@ class ActiVisLogger(Logger):
                 **options_of(RecorderOptions, self._options),
             )
         self._recorder.graph = self.graph
+        self._recorder.quiet = self.quiet
         return self._recorder

@@ -21,6 +21,8 @@ class Logger:
     def __init__(self, prepare: Callable[[], None]) -> None:
         self._directory: RunDirectory | None = None
         self._recorder: Recorder | None = None
+        #: Whether to leave out the line that says where the first snapshot is, as in a trainer that says nothing itself.
+        self.quiet = False
 
         def close_unless_made(failed: bool) -> None:
             if failed and self._directory is not None:

@@ -15,6 +15,7 @@ from typing import Any, Unpack
 
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.capture.adapter import Adapter
+from tensorboard_activis.capture.announcement import announce
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.collector import SnapshotCollector
 from tensorboard_activis.capture.distributed.processes import (
@@ -101,6 +102,8 @@ class Recorder:
         self._latest = self._started
         self._begun: Counter[int] = Counter()
         self._steps: list[int] = []
+        #: Whether to leave out the line that says where the first snapshot is.
+        self.quiet = False
 
     def check(self, batch: BatchRecord | None) -> None:
         """Checks outputs, labels and so on of a few instances before training, by collecting them without writing anything.
@@ -161,6 +164,8 @@ class Recorder:
                 pass
         else:
             self._publish(record, arrays)
+            if not self.quiet:
+                announce(self._directory.path.parent)
         self.guard.reset()
 
     def _publish(self, record: schema.Snapshot, arrays: ArrayWriter) -> None:

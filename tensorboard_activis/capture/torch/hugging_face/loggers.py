@@ -52,7 +52,7 @@ class Loggers:
             options["unpack"] = labels_apart(args, model)
         if options["pinned"] is not None:
             options["pinned"] = batched(options["pinned"], args, model, loader)
-        return self.logger(
+        logger = self.logger(
             directory,
             model,
             None if data is None else batched(data, args, model, loader),
@@ -60,3 +60,5 @@ class Loggers:
             distributed=log_together(args),
             **options,
         )
+        logger.quiet = bool(args.disable_tqdm)
+        return logger

@@ -1,7 +1,9 @@
 """What is asked of a Lightning trainer: where it logs, what it trains with, whether it validates."""
 
 import inspect
+import logging
 import os
+import sys
 from typing import Any
 
 import torch.distributed as dist
@@ -20,6 +22,12 @@ def log_together(trainer: Any) -> bool:
 def takes_part(trainer: Any) -> bool:
     """Whether this process logs."""
     return (bool(trainer.is_global_zero) or log_together(trainer)) and not trainer.fast_dev_run
+
+
+def is_quiet() -> bool:
+    """Whether Lightning's own messages are turned off, of the package or packages in use."""
+    packages = [name for name in ("lightning.pytorch", "pytorch_lightning") if name in sys.modules]
+    return not any(logging.getLogger(name).isEnabledFor(logging.INFO) for name in packages)
 
 
 def log_directory(log_dir: str | os.PathLike[str] | None, trainer: Any) -> str:
