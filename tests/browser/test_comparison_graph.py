@@ -13,9 +13,11 @@ from tests.board import tensorboard
 from tests.browser import two_graphs
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
+from tests.browser.recorded import data_of, write_pictures
 from tests.browser.test_matrix import choose, state
-from tests.browser.test_tour import FIRST, SECOND, settled
+from tests.browser.test_tour import FIRST, SECOND, layer, settled
 from tests.query.neurons.test_movement import distance
+from tests.records import write_run
 
 
 def node(tab: FrameLocator, key: str) -> Locator:
@@ -189,3 +191,83 @@ def test_the_second_graph_is_asked_for_only_when_two_runs_are_compared(
     expect(tab.get_by_role("button", name="5 changed")).to_be_visible()
     assert [two_graphs.SECOND in url for url in asked] == [False, True]
     assert np.unique(asked).size == 2
+
+
+def test_a_layer_that_the_other_run_has_not_is_not_asked_for(
+    different: tuple[Path, str], open_tab: OpenTab, page: Page
+) -> None:
+    """The page's complaints would have the 404."""
+    there = two_graphs.SECOND
+    tab = open_tab(different[1], link(run=two_graphs.FIRST, layers=["dropout", "head"], compare=[there, None]))
+    panel = layer(tab, "dropout")
+    expect(panel.get_by_role("group", name=re.compile(f"^{there}, step 1 has no layer dropout"))).to_be_visible()
+    expect(
+        layer(tab, "head").get_by_role("group", name=re.compile(f"^lower half of each row: {there}"))
+    ).to_be_visible()
+
+
+def overlaps(tab: FrameLocator) -> list[str]:
+    """What of the toolbar is cut or lies upon something else; names of runs may give way."""
+    return tab.locator(".toolbar").evaluate(
+        """toolbar => {
+          const parts = [...toolbar.querySelectorAll(
+            ".select, .step-track, .toolbar-metric, .toolbar-step button, .expression, .toolbar-end")];
+          const wrong = parts.filter(part => {
+            const box = part.getBoundingClientRect();
+            return box.right > innerWidth || box.bottom > toolbar.getBoundingClientRect().bottom ||
+              (part.matches(".toolbar-metric") && part.scrollWidth > part.clientWidth) ||
+              [...part.querySelectorAll(".second")].some(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth + 1);
+          }).map(part => part.className);
+          parts.sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left);
+          parts.forEach((part, i) => {
+            const after = parts[i + 1]?.getBoundingClientRect();
+            if (after && after.left < part.getBoundingClientRect().right - 0.5) wrong.push(`${part.className} covered`);
+          });
+          return wrong;
+        }"""
+    )
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1440, 1920])
+def test_both_accuracies_and_losses_in_the_toolbar(
+    board: str, open_tab: OpenTab, page: Page, runs: Path, width: int
+) -> None:
+    """All 899 instances are kept, so that their columns have the metrics."""
+    page.set_viewport_size({"width": width, "height": 800})
+    here, there = (open_run(runs / name).snapshot(60).instances.to_pydict() for name in (FIRST, SECOND))
+    tab = open_tab(board, state(layers=["head.fc2"], compare=[SECOND, None]))
+    accuracies = [100 * float(np.mean(each["correct"])) for each in (here, there)]
+    losses = [float(np.mean(each["loss"])) for each in (here, there)]
+    metrics = tab.locator(".toolbar-metric")
+    expect(metrics).to_contain_text(f"accuracy {accuracies[0]:.1f} against {accuracies[1]:.1f}%")
+    expect(metrics).to_contain_text(f"loss {losses[0]:.2f} against {losses[1]:.2f}")
+    select = tab.get_by_role("button", name=f"Compare with: {SECOND} step 60")
+    expect(select).to_contain_text(SECOND)
+    # Both ends of the name are seen.
+    start, end = select.locator(".middle-cut > span").all()
+    assert start.evaluate("part => part.clientWidth") > 20
+    assert end.evaluate("part => part.scrollWidth <= part.clientWidth || part.clientWidth === 0")
+    assert overlaps(tab) == []
+
+
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_of_numbers_the_losses_and_without_labels_the_step_alone(
+    tmp_path: Path, open_tab: OpenTab, page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    target = np.linspace(-2, 3, 30)
+    errors = np.random.default_rng(5).normal(scale=0.5, size=(2, 30))
+    for name, error in zip(("numbers", "numbers again"), errors, strict=True):
+        write_run(tmp_path / name, data_of(target, target + error), (3,), class_names=None)
+    for name in ("plain", "plain again"):
+        write_pictures(tmp_path / name)
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        tab = open_tab(board, link(run="numbers", compare=["numbers again", None]))
+        first, second = (np.mean(error**2) for error in errors)
+        metrics = tab.locator(".toolbar-metric")
+        expect(metrics).to_have_text(f"3loss {first:.2f} against {second:.2f}")
+        assert overlaps(tab) == []
+        tab = open_tab(board, link(run="plain", compare=["plain again", None]))
+        expect(tab.get_by_role("button", name="Compare with: plain again step 3")).to_be_visible()
+        expect(metrics).to_have_text("3")
+        assert overlaps(tab) == []

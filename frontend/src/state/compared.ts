@@ -5,18 +5,18 @@ import type { SnapshotRef } from "../api/source";
 import type { Columns, InstanceDetail, LayerInfo, Projection, RowQuery, StepInfo, SubsetDetail } from "../api/types";
 import { type Change, type Changes, changesBetween } from "../layout/changes";
 import { classesBetween, inOrderOf, type Pairing, pairUp } from "../layout/pairing";
-import { comparedSnapshot, currentSnapshot, runs, step } from "./currentSnapshot";
+import { comparedSnapshot, comparedStep, currentSnapshot, step } from "./currentSnapshot";
 import {
   activationAnswers,
   columnAnswers,
   columns,
+  comparedInfo,
   instances,
   type ProjectionQuery,
   projectionOf,
   projections,
   shownSnapshot,
   snapshot,
-  snapshots,
   subsets,
 } from "./data";
 import { perName, type Resource, resource } from "./loads";
@@ -25,8 +25,6 @@ import { rowQuery } from "./rows";
 import { tokenize } from "./tokenize";
 import { panel } from "./view";
 
-/** What the compared snapshot holds. */
-export const comparedInfo = resource(() => comparedSnapshot.value, snapshots);
 /** Its instances, in its own order. */
 export const comparedInstances = resource(() => comparedSnapshot.value, columnAnswers);
 
@@ -38,11 +36,10 @@ export const sideNames: ReadonlySignal<readonly [string, string]> = computed(() 
 });
 
 /** What was logged at the two steps: accuracy and loss. */
-export const sideSteps: ReadonlySignal<readonly [StepInfo | null, StepInfo | null]> = computed(() => {
-  const there = comparedSnapshot.value;
-  const others = there && runs.value?.runs.find(({ name }) => name === there.run)?.steps;
-  return [step.value, others?.find((info) => info.step === there?.step) ?? null];
-});
+export const sideSteps: ReadonlySignal<readonly [StepInfo | null, StepInfo | null]> = computed(() => [
+  step.value,
+  comparedStep.value,
+]);
 
 export interface Pairs extends Pairing {
   /** Of the compared snapshot, by the shown one's index. */

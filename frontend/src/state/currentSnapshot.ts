@@ -42,10 +42,14 @@ export const currentSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() =
   run.value && step.value ? { run: run.value.name, step: step.value.step } : null,
 );
 
-export const comparedSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() => {
+/** The step that is compared: the chosen one, else the nearest to the step shown. */
+export const comparedStep: ReadonlySignal<StepInfo | null> = computed(() => {
   const [target, here] = [compare.value, currentSnapshot.value];
   if (!target || !here) return null;
   const other = runs.value?.runs.find(({ name }) => name === target.run);
-  const nearestStep = other && nearest(other.steps, target.step ?? here.step);
-  return nearestStep ? { run: target.run, step: nearestStep.step } : null;
+  return (other && nearest(other.steps, target.step ?? here.step)) ?? null;
 });
+
+export const comparedSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() =>
+  compare.value && comparedStep.value ? { run: compare.value.run, step: comparedStep.value.step } : null,
+);

@@ -22,7 +22,7 @@ import {
   type Where,
 } from "../api/types";
 import { errorsPerClass, isByErrors, orderClasses } from "./classOrder";
-import { currentSnapshot } from "./currentSnapshot";
+import { comparedSnapshot, currentSnapshot } from "./currentSnapshot";
 import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
 import type { Row } from "./rowKeys";
 import { rowQuery } from "./rows";
@@ -51,6 +51,15 @@ export const snapshots = new Requests(
 );
 
 export const snapshot = resource(() => currentSnapshot.value, snapshots);
+/** What the compared snapshot holds. */
+export const comparedInfo = resource(() => comparedSnapshot.value, snapshots);
+
+/** Whether the compared snapshot recorded a layer; null until that is known. */
+export function isLayerCompared(layer: string): boolean | null {
+  const { query, value } = comparedInfo.value;
+  if (!value || query?.run !== comparedSnapshot.value?.run) return null;
+  return value.layers.some(({ name }) => name === layer);
+}
 export const strips: Resource<SnapshotRef, Strip[]> = resource(
   () => currentSnapshot.value,
   new Requests((q: SnapshotRef, abort) => currentSource().strips(q, abort), 32),

@@ -3,7 +3,7 @@
 import type { SnapshotRef } from "../api/source";
 import type { Matrix, MatrixScaleKind, RowQuery, SortQuery } from "../api/types";
 import { comparedSnapshot } from "./currentSnapshot";
-import { currentSource, isOrderPending, layers, rows, shownSnapshot, snapshot } from "./data";
+import { currentSource, isLayerCompared, isOrderPending, layers, rows, shownSnapshot, snapshot } from "./data";
 import { scaleOf, sort } from "./derived";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { type Row, rowKey } from "./rowKeys";
@@ -86,6 +86,7 @@ export const matrixOf = perName((layer) => resource(() => matrixQuery(shownSnaps
 /** The same rows of the compared snapshot. The order of the neurons is that of the shown snapshot. */
 export const compareMatrixOf = perName((layer) =>
   resource((): MatrixQuery | null => {
+    if (!isLayerCompared(layer)) return null;
     const [query, shownRef] = [matrixQuery(comparedSnapshot.value, layer), shownSnapshot.value];
     return query && shownRef && { ...query, sort: { by: "index" }, rows_of: shownRef };
   }, matrices),

@@ -5,7 +5,7 @@ import { layerFacts, layerWarnings } from "../draw/matrixText";
 import { spreadRow } from "../state/actions";
 import { loadCode } from "../state/code";
 import { comparedSnapshot, currentSnapshot, steps } from "../state/currentSnapshot";
-import { graph, layers, rows, snapshot } from "../state/data";
+import { graph, isLayerCompared, layers, rows, snapshot } from "../state/data";
 import { letters } from "../state/derived";
 import { compareMatrixOf } from "../state/matrices";
 import { isInstanceKey, type RowKey, rowKey } from "../state/rowKeys";
@@ -110,6 +110,7 @@ function compared(layer: string): string[] {
   const shownRef = currentSnapshot.value;
   if (!other || !shownRef) return [];
   const name = other.run === shownRef.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
+  if (isLayerCompared(layer) === false) return [`${name} has no layer ${layer}`];
   const load = compareMatrixOf(layer).value;
   if (load.status === "failed") return [`${name} could not be read: ${load.error?.message ?? ""}`];
   const model = modelOf(layer).value;

@@ -10,7 +10,6 @@ import { addStyles } from "../../lib/styles";
 import { closeLayer } from "../../state/actions";
 import {
   comparedActivationOf,
-  comparedInfo,
   comparedInstances,
   comparedLayer,
   comparedProjectionOf,
@@ -19,7 +18,7 @@ import {
   sideSteps,
 } from "../../state/compared";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
-import { columns } from "../../state/data";
+import { columns, comparedInfo } from "../../state/data";
 import { picked } from "../../state/members";
 import { panel } from "../../state/view";
 import { BothLine } from "../controls/BothLine";

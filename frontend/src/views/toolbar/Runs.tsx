@@ -7,6 +7,7 @@ import { comparedSnapshot, run, runs, steps } from "../../state/currentSnapshot"
 import { isComparisonPending, isPending } from "../../state/pending";
 import { type Compare, compare } from "../../state/view";
 import type { Option } from "../controls/Menu";
+import { MiddleCut } from "../controls/MiddleCut";
 import { Select } from "../controls/Select";
 
 const NOTHING = "";
@@ -34,7 +35,9 @@ export function RunSelect(): JSX.Element {
         options={options}
         onChoose={chooseRun}
         busy={isPending((shown) => shown.run !== run.value?.name)}
-      />
+      >
+        <MiddleCut name={run.value?.name ?? ""} />
+      </Select>
     </div>
   );
 }
@@ -85,7 +88,7 @@ export function CompareSelect(): JSX.Element {
       >
         {compared ? (
           <>
-            {compared.run !== here && <span class="cut">{compared.run}</span>}{" "}
+            {compared.run !== here && <MiddleCut name={compared.run} />}{" "}
             <span class="second">step {integer(compared.step)}</span>
           </>
         ) : (

@@ -3,12 +3,12 @@
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
-import { fixed, integer, percent } from "../../draw/format";
 import { chooseStep } from "../../state/actions";
 import { nearest, run, step, steps } from "../../state/currentSnapshot";
 import { isPending } from "../../state/pending";
 import { pause, playing, stepBy, togglePlay } from "../../state/play";
 import { IconButton } from "../controls/Icon";
+import { Metrics, metricText } from "./Metrics";
 
 /** Position of a step between the first (0) and the last (1). */
 const place = computed(() => {
@@ -36,18 +36,12 @@ export function StepSlider(): JSX.Element {
     (best, p) => (!best || Math.abs(p.x - x) < Math.abs(best.x - x) ? p : best),
     null,
   );
-  const said = metric(here?.accuracy ?? null, here?.loss ?? null);
+  const said = metricText();
   return (
     <div class="toolbar-step">
       <span class="second">Step</span>
       <Track x={x} dot={dot} text={`${here?.step ?? 0} of ${last?.step ?? 0}${said && `, ${said}`}`} />
-      <span class="toolbar-metric" title={here?.problem ?? undefined}>
-        <b>{integer(here?.step)}</b>{" "}
-        <span class="second">
-          of {integer(last?.step)}
-          {said && <span class="toolbar-accuracy"> · {said}</span>}
-        </span>
-      </span>
+      <Metrics />
       <IconButton
         icon={playing.value ? "pause" : "play"}
         label={playing.value ? "Pause" : "Play through the steps"}
@@ -57,11 +51,6 @@ export function StepSlider(): JSX.Element {
       />
     </div>
   );
-}
-
-function metric(accuracy: number | null, loss: number | null): string {
-  if (accuracy !== null) return `accuracy ${percent(accuracy)}`;
-  return loss === null ? "" : `loss ${fixed(loss, 3)}`;
 }
 
 function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | null; text: string }): JSX.Element {
