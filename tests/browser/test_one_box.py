@@ -39,7 +39,26 @@ def test_what_is_typed_shows_everywhere_before_it_is_a_row(
     expect(instances.get_by_role("region", name=f"Typed: {count} instances")).to_be_visible()
     for canvas, was in zip(pictures, before, strict=True):
         assert (np.asarray(pixels(canvas)) != was).any(), "the rest dims"
-    expect(layer(tab, "head.relu").get_by_role("grid")).to_have_attribute("aria-rowcount", "10")
+    # In the matrix it stands above the classes, with its own means, and the neurons keep their places.
+    grid = layer(tab, "head.relu").get_by_role("grid")
+    expect(grid).to_have_attribute("aria-rowcount", "11")
+    preview = layer(tab, "head.relu").get_by_role("rowheader").first
+    expect(preview).to_have_accessible_name(f"typed, n {count}")
+    grid.focus()
+    grid.press("Control+Home")
+    grid.press("ArrowRight")
+    means = np.asarray(snapshot.activations("head.relu"), float)[snapshot.where(text)].mean(axis=0)
+    cell = grid.get_by_role("gridcell")
+    expect(cell).to_contain_text("typed, mean")
+    said = cell.inner_text()
+    neuron, value = int(said.split(",")[0].split()[1]), float(said.split()[-1].replace("−", "-"))
+    assert abs(value - means[neuron]) < 0.01
+    grid.press("ArrowDown")
+    expect(cell).to_contain_text(f"Neuron {neuron}, 0, mean")
+    grid.press("Escape")
+    # A click on its name shows it in detail, before it is a row.
+    preview.click()
+    expect(tab.get_by_role("region", name="Detail", exact=True)).to_contain_text(str(count))
     tab.get_by_role("radio", name="Table").click()
     expect(tab.get_by_role("grid", name="Instances")).to_have_attribute("aria-rowcount", str(count))
 

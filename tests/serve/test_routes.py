@@ -130,6 +130,11 @@ def test_windows_and_cells(client: Client) -> None:
     assert (low, high) == (pytest.approx(whole["mean"].min()), pytest.approx(whole["mean"].max()))
     back = low + (drawn["quantized"].astype(float) - 1) / 254 * (high - low)
     np.testing.assert_allclose(back, whole["mean"][:, shown], atol=(high - low) / 500)
+    # Another row can be put onto the colours: z is (value - offset) times factor.
+    scaled, _ = client.numbers("matrix", **question, quantized="mean", scale="z")
+    z = (whole["mean"] - scaled["offset"]) * scaled["factor"]
+    np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-5)
+    assert set(np.round(z.std(axis=0), 3)) <= {0, 1}
     bounded, metadata = client.numbers("matrix", **question, quantized="max", bounds=[0, 100])
     assert metadata["bounds"] == [0, 100]
     assert bounded["quantized"].max() < 20

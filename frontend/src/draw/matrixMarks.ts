@@ -151,12 +151,13 @@ export function paintPlace({ context, shape, view }: Ground, neurons: number): v
   context.fillRect(shape.left + (view.first / Math.max(1, neurons - view.span)) * (width - own), y, own, 2);
 }
 
-/** A frame of 1 px around a row's cells. */
+/** A frame of 1 px around a row's cells, in the colour of the text by default. */
 export function frameRow(
   { context, ratio, shape }: Ground,
   top: number,
   height: number,
   clip: { top: number; height: number },
+  colour = tokens.value.text,
 ): void {
   const snap = (at: number): number => Math.round(at * ratio) / ratio;
   const [left, right, y, end] = [snap(shape.left), snap(shape.right), snap(top), snap(top + height)];
@@ -164,7 +165,7 @@ export function frameRow(
   context.beginPath();
   context.rect(0, clip.top - 1, shape.right + 4, clip.height + 2);
   context.clip();
-  context.strokeStyle = tokens.value.text;
+  context.strokeStyle = colour;
   context.lineWidth = 1;
   context.strokeRect(left - 0.5, y - 0.5, right - left + 1, end - y + 1);
   context.restore();

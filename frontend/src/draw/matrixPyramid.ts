@@ -69,6 +69,13 @@ export function levelOf(byte: number, signed: boolean): number {
   return byte === 0 ? MISSING : signed ? byte - 128 : (byte - 1) >> 1;
 }
 
+/** The server's byte for a share of the scale's end; NaN is 0. */
+export function byteOf(share: number, signed: boolean): number {
+  if (Number.isNaN(share)) return 0;
+  const low = signed ? -1 : 0;
+  return 1 + Math.round(((Math.max(low, Math.min(1, share)) - low) / (1 - low)) * 254);
+}
+
 /** The value farther from zero. Any value wins over a missing one; of two equally far, the greater wins. */
 function farther(a: number, b: number): number {
   if (a === MISSING) return b;

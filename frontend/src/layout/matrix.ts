@@ -6,6 +6,10 @@ export interface ColumnView {
   span: number;
 }
 
+/** The blocks of rows, from the top down. */
+export const BLOCKS = ["pinned", "typed", "subsets"] as const;
+export type BlockName = (typeof BLOCKS)[number];
+
 export interface Block {
   top: number;
   /** The visible height; less than count × rowHeight if the block scrolls. */
@@ -20,8 +24,9 @@ export interface MatrixShape {
   right: number;
   /** Effect size bars above the columns: y of zero, and the distance of ±end from it. */
   effect: { zero: number; reach: number } | null;
-  /** Rows of single instances, which do not scroll with the subsets. */
+  /** Rows of single instances, and what is typed, which do not scroll with the subsets. */
   pinned: Block;
+  typed: Block;
   subsets: Block;
   top: number;
   bottom: number;
@@ -37,12 +42,16 @@ const EFFECT = 38;
 const TOP = 8;
 const BELOW = 20;
 const APART = 6;
+/** Below what is typed, which is framed. */
+const APART_TYPED = 3;
 const SCROLLBAR = 10;
 
 interface Room {
   width: number;
   height: number;
   pinned: number;
+  /** Whether what is typed is shown. */
+  typed?: boolean;
   subsets: number;
   effect: boolean;
   /** Width of the row labels. */
@@ -53,25 +62,39 @@ interface Room {
  * Subset rows grow to fill the panel; below 13 px they scroll instead. Pinned rows are 18 px high, and scroll if they
  * would take all the room.
  */
-export function matrixShape({ width, height, pinned, subsets, effect, labels = LABELS }: Room): MatrixShape {
+export function matrixShape({
+  width,
+  height,
+  pinned,
+  typed = false,
+  subsets,
+  effect,
+  labels = LABELS,
+}: Room): MatrixShape {
   const top = effect ? EFFECT : TOP;
   const gap = pinned > 0 && subsets > 0 ? APART : 0;
   const room = Math.max(LEAST_ROW, height - top - BELOW - gap);
   const least = Math.min(subsets, 3) * LEAST_ROW;
   const pinnedRows = Math.min(pinned, Math.max(1, Math.floor((room - least) / PINNED_ROW)));
   const pinnedHeight = pinnedRows * PINNED_ROW;
-  const remaining = Math.max(0, room - pinnedHeight);
+  const typedHeight = typed
+    ? Math.max(PINNED_ROW, Math.min(MOST_ROW, Math.floor((room - pinnedHeight) / (subsets + 1))))
+    : 0;
+  const typedSpace = typed ? typedHeight + APART_TYPED : 0;
+  const remaining = Math.max(0, room - pinnedHeight - typedSpace);
   const rowHeight = subsets > 0 ? Math.max(LEAST_ROW, Math.min(MOST_ROW, Math.floor(remaining / subsets))) : LEAST_ROW;
   const fullHeight = subsets * rowHeight;
   const subsetHeight = Math.min(fullHeight, Math.max(remaining, LEAST_ROW));
   const scrolls = fullHeight > subsetHeight || pinned > pinnedRows;
-  const subsetTop = top + pinnedHeight + gap;
-  const bottom = subsets > 0 ? subsetTop + subsetHeight : top + pinnedHeight;
+  const typedTop = top + pinnedHeight + gap;
+  const subsetTop = typedTop + typedSpace;
+  const bottom = subsets > 0 ? subsetTop + subsetHeight : typed ? typedTop + typedHeight : top + pinnedHeight;
   return {
     left: labels,
     right: Math.max(labels + 1, width - (scrolls ? SCROLLBAR : 2)),
     effect: effect ? { zero: 18, reach: 15 } : null,
     pinned: { top, height: pinnedHeight, rowHeight: PINNED_ROW, count: pinned },
+    typed: { top: typedTop, height: typedHeight, rowHeight: typedHeight || PINNED_ROW, count: typed ? 1 : 0 },
     subsets: { top: subsetTop, height: subsetHeight, rowHeight, count: subsets },
     top,
     bottom,
@@ -115,7 +138,7 @@ export function xToPlace(shape: MatrixShape, view: ColumnView, x: number): numbe
 
 export interface Hit {
   /** The block; null above and below. */
-  block: "pinned" | "subsets" | null;
+  block: BlockName | null;
   /** Row within the block, -1 for none. */
   row: number;
   /** Sorted position of the column, -1 left of the cells. */
@@ -127,17 +150,17 @@ export function hit(
   shape: MatrixShape,
   view: ColumnView,
   neurons: number,
-  scroll: { pinned: number; subsets: number },
+  scroll: Readonly<Partial<Record<BlockName, number>>>,
   x: number,
   y: number,
 ): Hit | null {
   const place =
     x < shape.left || x >= shape.right ? -1 : Math.min(neurons - 1, Math.max(0, Math.floor(xToPlace(shape, view, x))));
   if (x >= shape.right) return null;
-  for (const block of ["pinned", "subsets"] as const) {
+  for (const block of BLOCKS) {
     const { top, height, rowHeight, count } = shape[block];
     if (y < top || y >= top + height) continue;
-    const row = Math.floor((y - top + scroll[block]) / rowHeight);
+    const row = Math.floor((y - top + (scroll[block] ?? 0)) / rowHeight);
     if (row < count) return { block, row, place };
   }
   return place >= 0 && (y < shape.top || (y >= shape.bottom && y < shape.bottom + 20))

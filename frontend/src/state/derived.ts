@@ -12,6 +12,7 @@ import { availableRows, columns, graph, layers, rows, snapshot } from "./data";
 import { hover } from "./hover";
 import { instanceKey, parseRowKey, type Row, type RowKey, rowKey } from "./rowKeys";
 import type { Sort } from "./rows";
+import { typedRow } from "./typed";
 import {
   chosenDetailLayer,
   chosenLayers,
@@ -180,6 +181,7 @@ const names = computed(() => new Map(rows.value.map((row) => [rowKey(row), rowNa
 
 /** Name of a row, also of one that is still drawn but no longer among the rows. */
 export function nameOf(key: RowKey): string {
+  if (key === typedRow.value) return "typed";
   const row = names.value.has(key) ? null : parseRowKey(key);
   return row ? rowName(row) : (names.value.get(key) ?? key);
 }

@@ -9,6 +9,7 @@ import { perName, Requests, type Resource, resource } from "./loads";
 import { type Row, rowKey } from "./rowKeys";
 import { rowQuery, type Sort } from "./rows";
 import { statistic, statisticInfo } from "./statistics";
+import { shownExpression, typedRow } from "./typed";
 
 export interface MatrixQuery extends SnapshotRef {
   layer: string;
@@ -90,6 +91,24 @@ export const compareMatrixOf = perName((layer) =>
     const [query, shownRef] = [matrixQuery(comparedSnapshot.value, layer), shownSnapshot.value];
     return query && shownRef && { ...query, sort: { by: "index" }, rows_of: shownRef };
   }, matrices),
+);
+
+/** What is typed, as a row of the matrix before it is one: it changes neither the order nor the colours of the others. */
+function typedQuery(place: SnapshotRef | null, layer: string, of?: SnapshotRef | null): MatrixQuery | null {
+  if (!place || typedRow.value === null) return null;
+  const row = { expression: shownExpression.value };
+  return {
+    ...place,
+    layer,
+    rows: [row],
+    sort: { by: "index" },
+    statistic: statistic.value,
+    ...(of && { rows_of: of }),
+  };
+}
+export const typedMatrixOf = perName((layer) => resource(() => typedQuery(shownSnapshot.value, layer), matrices));
+export const compareTypedMatrixOf = perName((layer) =>
+  resource(() => typedQuery(comparedSnapshot.value, layer, shownSnapshot.value), matrices),
 );
 
 /** Numbers of some rows and neurons of a matrix that was sent as colour levels. */

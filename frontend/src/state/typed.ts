@@ -1,8 +1,9 @@
 /** The typed expression, as far as it can be used: everything that follows it reads this. */
 
 import { computed, type ReadonlySignal } from "@preact/signals";
-import { snapshot, whereOf } from "./data";
+import { rows, snapshot, whereOf } from "./data";
 import { missing } from "./incomplete";
+import { expressionKey, type RowKey, rowKey } from "./rowKeys";
 import { tokenize } from "./tokenize";
 import { expression } from "./view";
 
@@ -27,6 +28,13 @@ export const shownExpression: ReadonlySignal<string> = computed(() => {
   const { status } = whereOf(text).value;
   if (text === "" || status === "ready" || status === "failed") accepted = status === "ready" ? text : "";
   return accepted;
+});
+
+/** The typed expression as a row, until it is one; null where it has no instances. */
+export const typedRow: ReadonlySignal<RowKey | null> = computed(() => {
+  const [text, key] = [shownExpression.value, expressionKey(shownExpression.value)];
+  const count = whereOf(text).value.value?.count ?? 0;
+  return text !== "" && count > 0 && !rows.value.some((row) => rowKey(row) === key) ? key : null;
 });
 
 /** The words that the typed expression looks for in texts: `"who" in text`. */

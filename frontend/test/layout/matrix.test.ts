@@ -44,6 +44,12 @@ describe("matrixShape", () => {
     const plain = matrixShape({ ...full, pinned: 0, effect: false });
     expect(plain.effect).toBeNull();
     expect(plain.subsets.top).toBe(8);
+    expect(visibleRows(matrixShape(full).typed, 0)).toEqual({ first: 0, end: 0 });
+    const typed = matrixShape({ ...full, pinned: 2, subsets: 10, typed: true });
+    expect(typed.typed.top).toBeGreaterThan(typed.pinned.top + typed.pinned.height);
+    expect(typed.subsets.top).toBe(typed.typed.top + typed.typed.height + 3);
+    expect(typed.typed.height).toBeGreaterThanOrEqual(18);
+    expect(typed.bottom).toBeLessThanOrEqual(full.height);
     const lone = matrixShape({ ...full, subsets: 0 });
     expect(lone.bottom).toBe(38 + 36);
     expect(matrixShape({ ...full, subsets: 1, pinned: 0 }).subsets.rowHeight).toBe(40);

@@ -6,8 +6,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { integer } from "../../draw/format";
 import { statisticText } from "../../draw/matrixText";
 import { widthOf } from "../../draw/text";
-import { visibleRows } from "../../layout/matrix";
-import { clickInstance, clickRowName } from "../../state/actions";
+import { type BlockName, visibleRows } from "../../layout/matrix";
+import { clickInstance, clickRowName, select } from "../../state/actions";
 import { hoveredRow, nameOf, neuronName, shortName } from "../../state/derived";
 import { instanceOfKey, type RowKey } from "../../state/rowKeys";
 import { CutText } from "../controls/CutText";
@@ -19,7 +19,7 @@ import { RowName } from "./RowName";
 import { openRowMenu } from "./rowMenuState";
 
 /** Names of one block's rows; only the visible ones are rendered. */
-export function Labels({ stage, block }: { stage: Stage; block: "pinned" | "subsets" }): JSX.Element | null {
+export function Labels({ stage, block }: { stage: Stage; block: BlockName }): JSX.Element | null {
   const element = useRef<HTMLDivElement>(null);
   const { shape, model, scroll } = stage;
   const top = scroll.value[block];
@@ -61,7 +61,7 @@ export function Labels({ stage, block }: { stage: Stage; block: "pinned" | "subs
 interface LabelProperties {
   stage: Stage;
   model: MatrixModel;
-  block: "pinned" | "subsets";
+  block: BlockName;
   row: number;
   name: RowKey;
 }
@@ -81,7 +81,9 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
   const letter = at === model.a ? "A" : at === model.b ? "B" : "";
   const instance = instanceOfKey(key) ?? -1;
   const said = instance >= 0 ? verdict(instance) : null;
-  const open = pointed || here !== null;
+  // What is typed is no row yet: it can be looked at, and added with the button at the box.
+  const typed = block === "typed";
+  const open = !typed && (pointed || here !== null);
   const side = said?.text ?? (instance < 0 ? integer(model.matrix.n[at]) : "");
   // Where the buttons leave no room, the number beside the name makes way: the tooltip has it, too.
   const room = stage.shape.value!.left - 36 - widthOf(shortName(key), 12, 500) - LETTERS;
@@ -97,12 +99,15 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
       <div
         role="rowheader"
         id={`${stage.layer}-row-${at}`}
-        class={`matrix-label${here === -1 ? " focused" : ""}`}
+        class={`matrix-label${typed ? " typed" : ""}${here === -1 ? " focused" : ""}`}
         tabIndex={-1}
         aria-label={`${nameOf(key)}${letter && `, ${letter}`}${said ? `, ${said.text}` : `, n ${integer(model.matrix.n[at])}`}`}
-        onClick={(event) => clickRowName(key, event.shiftKey)}
-        onContextMenu={(event) => openRowMenu(event, key, `in ${stage.layer}`)}
-        onPointerDown={(event) => dragRow(event, key, event.currentTarget.closest<HTMLElement>(".matrix-rows")!, "y")}
+        title={typed ? "What is typed: a click shows it in detail, “Add as row” keeps it." : undefined}
+        onClick={(event) => (typed ? select({ kind: "subset", key }) : clickRowName(key, event.shiftKey))}
+        onContextMenu={(event) => !typed && openRowMenu(event, key, `in ${stage.layer}`)}
+        onPointerDown={(event) =>
+          !typed && dragRow(event, key, event.currentTarget.closest<HTMLElement>(".matrix-rows")!, "y")
+        }
       >
         <span
           class="matrix-sign"
@@ -117,7 +122,7 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
         <CutText class="matrix-name" full={nameOf(key) === shortName(key) ? undefined : nameOf(key)}>
           <RowName row={key} where={`in ${stage.layer}`} />
         </CutText>
-        <Letters row={key} open={open} />
+        {!typed && <Letters row={key} open={open} />}
         <span class="spring" />
         {roomy && side && <span class={`matrix-side cut${said?.wrong ? " accent" : ""}`}>{side}</span>}
       </div>

@@ -22,7 +22,7 @@ import { RowSwatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { Labels } from "./Labels";
 import { moveCursor, pointerOf } from "./matrixPointer";
-import { type MatrixModel, px, type Stage, spotOf, stageOf } from "./matrixStage";
+import { type MatrixModel, px, rowAt, type Stage, spotOf, stageOf } from "./matrixStage";
 
 const MatrixTooltip = lazy("The tooltip", async () => (await import("./MatrixTooltip")).MatrixTooltip);
 const RowOverSteps = lazy("The row over the steps", async () => (await import("./RowOverSteps")).RowOverSteps);
@@ -97,6 +97,7 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
         }}
       >
         <Labels stage={stage} block="pinned" />
+        <Labels stage={stage} block="typed" />
         <Labels stage={stage} block="subsets" />
       </div>
       <Canvas class="matrix-canvas matrix-marks" draw={drawMarks} aria-hidden="true" />
@@ -149,7 +150,7 @@ function Lettered({ model, row }: { model: MatrixModel; row: number }): JSX.Elem
 
 function rowId({ cursor, model }: Stage): number {
   const [at, now] = [cursor.value, model.value];
-  return at && now ? ((at.block === "pinned" ? now.pinned : now.subsets)[at.row] ?? -1) : -1;
+  return at && now ? rowAt(now, at) : -1;
 }
 
 function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: Surface): void {
@@ -158,6 +159,7 @@ function paintCells({ model, shape, view, scroll }: Stage, { context, ratio }: S
   const ground = { context, ratio, shape: box, view: columns };
   const picture = { context, ratio, pyramids: now.pyramids, view: columns, left: box.left, right: box.right };
   paintBlock(picture, box.pinned, now.pinned, scroll.value.pinned);
+  paintBlock(picture, box.typed, now.typed, 0);
   paintBlock(picture, box.subsets, now.subsets, scroll.value.subsets);
   if (now.matrix.effect) {
     paintEffect(
@@ -194,6 +196,7 @@ function paintMarks({ layer, model, shape, view, scroll }: Stage, { context, rat
   if (selected?.kind === "neuron" && selected.layer === layer && now.places[selected.neuron] !== undefined) {
     markColumn(ground, now.places[selected.neuron]!, tokens.value.text3);
   }
+  if (now.typed.length > 0) frameRow(ground, box.typed.top, box.typed.height, box.typed, tokens.value.text3);
   const key = hoveredRow.value;
   const spot = key === null ? null : spotOf(now, key);
   if (spot) {

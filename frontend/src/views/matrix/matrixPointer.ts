@@ -1,6 +1,6 @@
 /** Pointer and keyboard handling of a matrix. */
 
-import { clampView, hit, scrollTo, zoomView } from "../../layout/matrix";
+import { BLOCKS, clampView, hit, scrollTo, zoomView } from "../../layout/matrix";
 import { chooseLetter, clickRowName, removeRow, selectNeuron } from "../../state/actions";
 import { letters } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
@@ -172,12 +172,15 @@ function stackScrolls(element: HTMLElement): boolean {
 export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): void {
   const model = stage.model.peek();
   if (!model || event.target instanceof HTMLInputElement) return;
-  const [pinned, total, neurons] = [model.pinned.length, model.matrix.count, model.matrix.neurons];
+  const [total, neurons] = [model.matrix.count, model.matrix.neurons];
   if (total === 0) return;
-  const spot = (row: number, place: number): Spot =>
-    row < pinned ? { block: "pinned", row, place } : { block: "subsets", row: row - pinned, place };
+  const all = BLOCKS.flatMap((block) => model[block].map((_, row) => ({ block, row })));
+  const spot = (row: number, place: number): Spot => ({ ...all[row]!, place });
   const now = stage.cursor.peek() ?? spot(0, Math.floor(stage.view.peek().first));
-  const row = now.block === "pinned" ? now.row : now.row + pinned;
+  const row = Math.max(
+    0,
+    all.findIndex((one) => one.block === now.block && one.row === now.row),
+  );
   const go = (to: number, place: number): void => {
     const next = spot(Math.max(0, Math.min(total - 1, to)), Math.max(-1, Math.min(neurons - 1, place)));
     stage.cursor.value = next;
@@ -188,7 +191,8 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     if (!stage.cursor.peek() && (event.target as HTMLElement).matches(":focus-visible")) go(row, now.place);
     return;
   }
-  const key = model.keys[rowAt(model, now)];
+  // What is typed is no row yet.
+  const key = now.block === "typed" ? undefined : model.keys[rowAt(model, now)];
   const neuron = now.place < 0 ? undefined : model.matrix.order[now.place];
   const zoom = (factor: number) => (): void => {
     const view = stage.view.peek();

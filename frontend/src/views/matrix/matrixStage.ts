@@ -3,19 +3,36 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Matrix, StatisticInfo } from "../../api/types";
 import { arrow, integer, short } from "../../draw/format";
+import { withRow } from "../../draw/matrixAppend";
 import { Pyramid } from "../../draw/matrixPyramid";
 import { drawnScale, type MatrixScale, matrixScale } from "../../draw/matrixScale";
 import type { ColumnView } from "../../layout/matrix";
-import { clampView, type Hit, LABELS, type MatrixShape, matrixShape } from "../../layout/matrix";
+import {
+  BLOCKS,
+  type BlockName,
+  clampView,
+  type Hit,
+  LABELS,
+  type MatrixShape,
+  matrixShape,
+} from "../../layout/matrix";
 import { getOrInsert } from "../../lib/getOrInsert";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { columns, layers, rows, snapshot } from "../../state/data";
 import { labelName, nameOf, scaleOf, shortName, shortOf, subsetsByName } from "../../state/derived";
 import type { Resource } from "../../state/loads";
-import { compareMatrixOf, type MatrixQuery, matrixOf, numbersOf } from "../../state/matrices";
+import {
+  compareMatrixOf,
+  compareTypedMatrixOf,
+  type MatrixQuery,
+  matrixOf,
+  numbersOf,
+  typedMatrixOf,
+} from "../../state/matrices";
 import { isInstanceKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { statisticInfo } from "../../state/statistics";
+import { typedRow } from "../../state/typed";
 import { compareMode, panel } from "../../state/view";
 
 /**
@@ -30,6 +47,8 @@ export interface MatrixModel {
   /** Indices in the matrix of the rows of single instances, and of the subsets. */
   pinned: number[];
   subsets: number[];
+  /** Index of the row of what is typed, which is the last one; none: empty. */
+  typed: number[];
   /** Sorted position of every neuron. */
   places: Int32Array;
   statistic: StatisticInfo;
@@ -54,7 +73,7 @@ export const px = (value: number): string => `${value}px`;
 export interface Stage {
   layer: string;
   size: Signal<{ width: number; height: number }>;
-  scroll: Signal<{ pinned: number; subsets: number }>;
+  scroll: Signal<Record<BlockName, number>>;
   /** The cell under the pointer. */
   pointed: Signal<Spot | null>;
   /** The cell with the keyboard focus; `place` -1 is the row's label. */
@@ -78,6 +97,8 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
     const answer = computed(() => matrixOf(layer).value.value);
     const query = computed(() => matrixOf(layer).value.query);
     const compared = computed(() => (comparedSnapshot.value ? compareMatrixOf(layer).value.value : null));
+    const typed = computed(() => (typedRow.value === null ? null : typedMatrixOf(layer).value));
+    const comparedTyped = computed(() => (comparedSnapshot.value ? compareTypedMatrixOf(layer).value.value : null));
     return computed(() => {
       const [matrix, shownQuery, other] = [answer.value, query.value, compared.value];
       const alike =
@@ -90,18 +111,37 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
         other.statistics[shownQuery.statistic]
           ? other
           : null;
-      return matrix && shownQuery ? model(layer, matrix, shownQuery, alike) : null;
+      if (!matrix || !shownQuery) return null;
+      const [row, added] = [typed.value?.value, typed.value?.query?.rows[0]];
+      const [otherRow, { statistic }] = [comparedTyped.value, shownQuery];
+      const fits = row?.neurons === matrix.neurons && row.statistics[statistic];
+      if (!fits || !added || (alike && otherRow?.neurons !== matrix.neurons))
+        return model(layer, matrix, shownQuery, alike, false);
+      return model(
+        layer,
+        withRow(matrix, row, statistic),
+        { ...shownQuery, rows: [...shownQuery.rows, added] },
+        alike && otherRow && withRow(alike, otherRow, statistic),
+        true,
+      );
     });
   });
 }
 
-function model(layer: string, matrix: Matrix, shownQuery: MatrixQuery, other: Matrix | null): MatrixModel {
+function model(
+  layer: string,
+  matrix: Matrix,
+  shownQuery: MatrixQuery,
+  other: Matrix | null,
+  isTyped: boolean,
+): MatrixModel {
   const { rows: queried, sort: by, statistic: shown } = shownQuery;
   const sort: { by: string; a?: number; b?: number } = by;
   const info = layers.value.get(layer);
   const keys = queried.slice(0, matrix.count).map(keyOf);
   const pinned = keys.flatMap((key, i) => (isInstanceKey(key) ? [i] : []));
-  const subsets = keys.flatMap((key, i) => (isInstanceKey(key) ? [] : [i]));
+  const typed = isTyped ? [keys.length - 1] : [];
+  const subsets = keys.flatMap((key, i) => (isInstanceKey(key) || i === typed[0] ? [] : [i]));
   const difference = other !== null && compareMode.value === "difference";
   const statistic = statisticInfo(shown);
   const [own, its] = [matrix, other].map((one) => one?.statistics[shown] ?? NOTHING) as [Float32Array, Float32Array];
@@ -126,6 +166,7 @@ function model(layer: string, matrix: Matrix, shownQuery: MatrixQuery, other: Ma
     keys,
     pinned,
     subsets,
+    typed,
     places,
     statistic,
     scale,
@@ -148,6 +189,7 @@ export function stageOf(layer: string): Stage {
       width,
       height,
       pinned: now.pinned.length,
+      typed: now.typed.length > 0,
       subsets: now.subsets.length,
       effect: now.matrix.effect !== null,
       labels: Math.min(labelWidth.value, Math.max(LABELS, Math.round(width * 0.36))),
@@ -170,7 +212,7 @@ export function stageOf(layer: string): Stage {
   return {
     layer,
     size,
-    scroll: signal({ pinned: 0, subsets: 0 }),
+    scroll: signal({ pinned: 0, typed: 0, subsets: 0 }),
     pointed,
     cursor,
     describedCell,
@@ -207,19 +249,15 @@ export function cellOf(
   return { value: values?.[i] ?? NaN, deviation: std?.[i] ?? NaN };
 }
 
-export function rowAt({ pinned, subsets }: MatrixModel, { block, row }: Spot): number {
-  return (block === "pinned" ? pinned : block === "subsets" ? subsets : [])[row] ?? -1;
+export function rowAt(model: MatrixModel, { block, row }: Spot): number {
+  return (block === null ? [] : model[block])[row] ?? -1;
 }
 
 /** Block of a row, and its index within it. */
-export function spotOf(
-  { keys, pinned, subsets }: MatrixModel,
-  key: RowKey,
-): { block: "pinned" | "subsets"; row: number } | null {
-  const row = keys.indexOf(key);
-  if (row < 0) return null;
-  const block = isInstanceKey(key) ? "pinned" : "subsets";
-  return { block, row: (block === "pinned" ? pinned : subsets).indexOf(row) };
+export function spotOf(model: MatrixModel, key: RowKey): { block: BlockName; row: number } | null {
+  const row = model.keys.indexOf(key);
+  const block = row < 0 ? undefined : BLOCKS.find((name) => model[name].includes(row));
+  return block ? { block, row: model[block].indexOf(row) } : null;
 }
 
 /** "8 → 3" and whether that is wrong; null while unknown. */

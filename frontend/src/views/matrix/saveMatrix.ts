@@ -25,7 +25,9 @@ export async function saveMatrix(kind: "png" | "svg" | "csv", layer: string, mod
 
 /** Loads the numbers of a matrix that was sent as colour levels. */
 const numbered = async (model: MatrixModel): Promise<MatrixModel> =>
-  model.matrix.quantized ? { ...model, matrix: await allNumbers(model.matrixQuery) } : model;
+  model.matrix.quantized
+    ? { ...model, matrix: { ...(await allNumbers(model.matrixQuery)), order: model.matrix.order } }
+    : model;
 
 /** One line per neuron in the order shown, one column per row. */
 export function table({ matrix, keys, statistic }: MatrixModel): string {
@@ -54,18 +56,25 @@ const MOST_SHAPES = 20_000;
 const SPACE = "http://www.w3.org/2000/svg";
 
 function picture(layer: string, model: MatrixModel): SVGSVGElement {
-  const { matrix, pinned, subsets, pyramid, scale, keys } = model;
+  const { matrix, pinned, typed, subsets, pyramid, scale, keys } = model;
   const { background, text, text2, text3, accent } = tokens.peek();
   const labels = 160;
   const width = labels + Math.max(480, Math.min(1600, matrix.neurons * 10)) + 14;
   const rowHeight = 14;
   const effect = matrix.effect;
   const height =
-    32 + (effect ? 38 : 8) + pinned.length * 18 + (pinned.length > 0 ? 6 : 0) + subsets.length * rowHeight + 29;
+    32 +
+    (effect ? 38 : 8) +
+    pinned.length * 18 +
+    (pinned.length > 0 ? 6 : 0) +
+    typed.length * 21 +
+    subsets.length * rowHeight +
+    29;
   const shape = matrixShape({
     width: width - 12,
     height: height - 32,
     pinned: pinned.length,
+    typed: typed.length > 0,
     subsets: subsets.length,
     effect: effect !== null,
     labels,
@@ -93,6 +102,7 @@ function picture(layer: string, model: MatrixModel): SVGSVGElement {
   });
   for (const [rows, block] of [
     [pinned, shape.pinned],
+    [typed, shape.typed],
     [subsets, shape.subsets],
   ] as const) {
     rows.forEach((row, i) => {
