@@ -21,7 +21,11 @@ const one = (values: number[], more: Partial<Matrix> = {}): Matrix => ({
 
 describe("a row behind the others", () => {
   it("keeps their order and values", () => {
-    const all = withRow(one([1, 2, 3]), one([7, 8, 9], { n: Float64Array.of(2), order: Int32Array.of(0, 1, 2) }), "mean");
+    const all = withRow(
+      one([1, 2, 3]),
+      one([7, 8, 9], { n: Float64Array.of(2), order: Int32Array.of(0, 1, 2) }),
+      "mean",
+    );
     expect([all.count, ...all.n]).toEqual([2, 5, 2]);
     expect([...all.statistics.mean!]).toEqual([1, 2, 3, 7, 8, 9]);
     expect([...all.order]).toEqual([2, 0, 1]);
