@@ -35,7 +35,8 @@ class Node:
 
     Attributes:
         key: unique in the graph, and the name of the layer that is recorded here: a module's path, `@1` for its second call,
-            `layer2.0/relu` for an operator inside a module, "" for the model itself, "/input" and "/output" for its ends.
+            `layer2.0/add` for an operator inside a module, `fc1/relu` for an activation function after a layer, "" for the
+            model itself, "/input" and "/output" for its ends.
         parent: key of the enclosing module; None for the model itself.
         kind: "module", "operator", "input" or "output".
         name: what to show, the last part of the key (the model's class name for the model itself).

@@ -120,8 +120,8 @@ def cases() -> dict[str, Case]:
             Experts,
             {"x": normal(7)},
             whole(CLASSES),
-            ["stem", "/relu", "router", "/softmax", "/add", "head"],
-            ["/relu", "router", "head"],
+            ["stem", "stem/relu", "router", "/softmax", "/add", "head"],
+            ["stem/relu", "router", "head"],
         ),
         "towers": Case(
             Towers,
@@ -188,7 +188,7 @@ def operators(model: nn.Module, inputs: dict[str, torch.Tensor]) -> dict[str, np
             ]
         )
         return {
-            name: value.double().numpy() for name, value in {"/relu": x, "/softmax": weights, "/add": mixed}.items()
+            name: value.double().numpy() for name, value in {"stem/relu": x, "/softmax": weights, "/add": mixed}.items()
         }
 
 

@@ -85,13 +85,13 @@ def test_a_loop_is_a_chain_with_a_fold(board: str, open_tab: OpenTab) -> None:
     expect(items).to_have_count(5 + BLOCKS)
     expect(node(tab, "layers.3+")).to_contain_text("3 · Linear")
     node(tab, "layers.3+").dblclick()
-    for key, words in (("layers.3", "3 · Linear"), ("/relu_3", "relu_3"), ("/add_3", "add_3")):
+    for key, words in (("layers.3", "3 · Linear"), ("layers.3/relu", "relu"), ("/add_3", "add_3")):
         expect(node(tab, key)).to_contain_text(words)
-    expect(node(tab, "/relu_3")).to_have_attribute("aria-level", "3")
+    expect(node(tab, "layers.3/relu")).to_have_attribute("aria-level", "3")
     assert within_pane(tab)
     # The layer of the step opens as any other.
-    node(tab, "/relu_3").click()
-    expect(tab.get_by_role("region", name="Layer /relu_3", exact=True)).to_be_visible()
+    node(tab, "layers.3/relu").click()
+    expect(tab.get_by_role("region", name="Layer layers.3/relu", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [1024, 1280, 1920])
@@ -115,10 +115,10 @@ def test_a_flat_model_is_grouped_and_its_names_can_be_told_apart(
     expect(title).to_have_text("projection_of_all_that_was_seen_out")
     ends = title.locator(".ends > :last-child")
     expect(ends).to_have_text("_out")
-    whole, end = title.bounding_box(), ends.bounding_box()
+    whole, last = title.bounding_box(), ends.bounding_box()
     assert whole
-    assert end
-    assert end["x"] + end["width"] <= whole["x"] + whole["width"] + 0.5
+    assert last
+    assert last["x"] + last["width"] <= whole["x"] + whole["width"] + 0.5
 
 
 def test_fit_closes_what_does_not_fit_and_stays_legible(board: str, open_tab: OpenTab, page: Page) -> None:

@@ -98,8 +98,8 @@ DEFAULT = {
         "lm_head",
     ],
     "whisper": [
-        "model.encoder/gelu",
-        "model.encoder/gelu_1",
+        "model.encoder.conv1/gelu",
+        "model.encoder.conv2/gelu",
         "model.encoder.layers.0",
         "model.encoder.layers.1",
         "model.encoder.layer_norm",
@@ -180,30 +180,30 @@ DEFAULT = {
     "lstm cell": ["cell@6[0]", "fc"],
     "gru cell": ["cell@6", "fc"],
     "two towers": ["user.1", "user.2", "item.1", "item.2", "/sum"],
-    "vae": ["/relu", "fc21", "fc22", "/relu_1", "fc4"],
-    "vae with three outputs": ["/relu", "fc21", "fc22", "/relu_1", "fc4"],
+    "vae": ["fc1/relu", "fc21", "fc22", "fc3/relu", "fc4"],
+    "vae with three outputs": ["fc1/relu", "fc21", "fc22", "fc3/relu", "fc4"],
     "mlp": ["1", "4", "6"],
-    "mlp with functions": ["/relu", "/relu_1", "fc3"],
+    "mlp with functions": ["fc1/relu", "fc2/relu", "fc3"],
 }
 
 #: What functions of the models give: of which modules' outputs.
 FUNCTIONS: dict[str, dict[str, tuple[list[str], Callable[..., torch.Tensor]]]] = {
     "whisper": {
-        "model.encoder/gelu": (["model.encoder.conv1"], nn.functional.gelu),
-        "model.encoder/gelu_1": (["model.encoder.conv2"], nn.functional.gelu),
+        "model.encoder.conv1/gelu": (["model.encoder.conv1"], nn.functional.gelu),
+        "model.encoder.conv2/gelu": (["model.encoder.conv2"], nn.functional.gelu),
     },
     "two towers": {
         "/sum": (["user.2", "item.2"], lambda user, item: torch.cosine_similarity(user, item)[:, None]),
     },
-    "vae": {"/relu": (["fc1"], torch.relu), "/relu_1": (["fc3"], torch.relu)},
-    "vae with three outputs": {"/relu": (["fc1"], torch.relu), "/relu_1": (["fc3"], torch.relu)},
-    "mlp with functions": {"/relu": (["fc1"], torch.relu), "/relu_1": (["fc2"], torch.relu)},
+    "vae": {"fc1/relu": (["fc1"], torch.relu), "fc3/relu": (["fc3"], torch.relu)},
+    "vae with three outputs": {"fc1/relu": (["fc1"], torch.relu), "fc3/relu": (["fc3"], torch.relu)},
+    "mlp with functions": {"fc1/relu": (["fc1"], torch.relu), "fc2/relu": (["fc2"], torch.relu)},
 }
 
 #: Layers whose output is [instances, neurons, positions]; of the others of three axes the last are the neurons.
 CHANNELS_FIRST = {
-    "model.encoder/gelu",
-    "model.encoder/gelu_1",
+    "model.encoder.conv1/gelu",
+    "model.encoder.conv2/gelu",
     "transformer.encoder.layers.0.output",
     "transformer.encoder.layers.1.output",
     "transformer.encoder.layers.2.output",

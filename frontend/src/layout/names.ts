@@ -74,7 +74,7 @@ export function cutName(name: string, same: number, fits: (text: string) => bool
 }
 
 /** Letters of an end that gives way to nothing. */
-const END = 16;
+const END = 10;
 
 /**
  * The name in two parts, of which the first may be cut at its end: what differs from the neighbours is in the second, if
@@ -83,7 +83,7 @@ const END = 16;
 export function inTwoParts(name: string, same: number): [string, string] {
   const word = name.slice(0, same).search(/[^\p{L}\p{N}]*[\p{L}\p{N}]*$/u);
   const start = name.length <= END ? 0 : Math.max(word, name.length - END);
-  const at = start === word || name.length <= END ? start : name.length - END / 2;
+  const at = start === word || name.length <= END ? start : name.length - 8;
   return [name.slice(0, at), name.slice(at)];
 }
 

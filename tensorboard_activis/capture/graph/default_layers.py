@@ -46,6 +46,11 @@ _POOLING = re.compile(r".*pool(ing)?(1d|2d|3d)?$|(adaptive_)?(avg|max)_pool(1d|2
 _AFTER_LOGITS = re.compile(r"(log_?)?softm(ax|in)$|softmax2d$|(log_?)?sigmoid$|activation$")
 
 
+def is_activation(kind: str) -> bool:
+    """Whether an operator or a type of modules is an activation function: `relu`, `GELU`."""
+    return bool(_ACTIVATION.match(kind.lower()))
+
+
 def default_layers(view: GraphView) -> list[str]:
     """Keys of the layers, in the order in which they run, of any number of neurons; empty if nothing fits the rules."""
     return _Selection(view).keys()
@@ -232,7 +237,7 @@ class _Selection:
         node = self._view.nodes[key]
         kind = node.type.lower()
         own = node.attributes.get("activation", "linear").lower()
-        if _ACTIVATION.match(kind) or own not in ("linear", "none"):
+        if is_activation(kind) or own not in ("linear", "none"):
             return True
         # A function of one input with weights, such as a user's own module for x * sin(x).
         before = self._view.before.get(key, [])

@@ -1,6 +1,6 @@
 """A model's graph with indices, for those who look for layers in it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
@@ -11,6 +11,20 @@ LISTS = {"Sequential", "ModuleList", "ModuleDict", "List"}
 
 #: Of these, those that are no modules that run.
 UNCALLED_LISTS = LISTS - {"Sequential"}
+
+
+def plain_names(nodes: Iterable[schema.Node]) -> dict[str, str]:
+    """By key of each operator that is named by the layer it follows, `fc1/relu`: its name by its module alone, `/relu_2`.
+
+    Operators had these names before, and go on to be found by them.
+    """
+    operators = [node for node in nodes if node.kind == "operator"]
+    names, counts = {}, Counter[tuple[str | None, str]]()
+    for node in operators:
+        count = counts[node.parent, node.type]
+        counts[node.parent, node.type] += 1
+        names[node.key] = f"{node.parent}/{node.type}" + (f"_{count}" if count else "")
+    return {key: name for key, name in names.items() if name not in names}
 
 
 class GraphView:

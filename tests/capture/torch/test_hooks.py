@@ -54,7 +54,7 @@ def test_modules_with_a_successor_in_place() -> None:
 
 def test_calls_parts_and_operators() -> None:
     model, x = Net().eval(), torch.randn(9, 3, 5, 4)
-    names = ["lstm[0]", "lstm[1][0]", "shared", "shared@1", "/gelu", "/gelu_1", "/add", ""]
+    names = ["lstm[0]", "lstm[1][0]", "shared", "shared@1", "shared/gelu", "shared@1/gelu", "/add", ""]
     activations = activations_of(model, names, x)
     with torch.no_grad():
         tokens, (hidden, _) = model.lstm(model.act(model.norm(model.conv(x))).flatten(2).transpose(1, 2))
@@ -65,8 +65,8 @@ def test_calls_parts_and_operators() -> None:
     torch.testing.assert_close(activations["lstm[1][0]"], hidden[0])
     torch.testing.assert_close(activations["shared"], first)
     torch.testing.assert_close(activations["shared@1"], second)
-    torch.testing.assert_close(activations["/gelu"], functional.gelu(first))
-    torch.testing.assert_close(activations["/gelu_1"], functional.gelu(second))
+    torch.testing.assert_close(activations["shared/gelu"], functional.gelu(first))
+    torch.testing.assert_close(activations["shared@1/gelu"], functional.gelu(second))
     assert torch.equal(activations["/add"], activations[""])
     assert torch.equal(activations[""], result)
 

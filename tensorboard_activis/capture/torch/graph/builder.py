@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.graph.default_layers import is_activation
 from tensorboard_activis.capture.torch.graph.call_stack import call_key
 from tensorboard_activis.capture.torch.model.modules import module_attributes, type_name
 from tensorboard_activis.capture.torch.model.parameters import count_buffers, count_frozen, count_parameters
@@ -43,6 +44,8 @@ class GraphBuilder:
         self._children: dict[str, set[str]] = defaultdict(set)
         self._touching: dict[str, set[tuple[str, str]]] = defaultdict(set)
         self._taken: dict[str, int] = {}
+        #: Keys that no other node may have -> the module they are in.
+        self._reserved: dict[str, str] = {}
         self._atomic: set[str] = set()
         #: id of a parameter -> path of the first module that has it.
         self._owners: dict[int, str] = {}
@@ -69,11 +72,35 @@ class GraphBuilder:
         """A key that no node has: this one, or with the suffix `_1`, `_2`, … if it is taken."""
         count = self._taken.get(key, 0)
         unused_key = f"{key}_{count}" if count else key
-        while unused_key in self.drafts:
+        while unused_key in self.drafts or unused_key in self._reserved:
             count += 1
             unused_key = f"{key}_{count}"
         self._taken[key] = count
         return unused_key
+
+    def operator_key(self, parent: str, name: str, producers: Iterable[str]) -> str:
+        """A key for an operator in the module `parent`: `parent/relu_1`, or `parent.fc1/relu` for an activation after a layer.
+
+        The operators after it are numbered as if it had the first, which `plain_names` gives it.
+        """
+        key = self.unused_key(f"{parent}/{name}")
+        layer = self._followed(parent, producers) if is_activation(name) else None
+        if layer is None:
+            return key
+        self._reserved[key] = parent
+        return self.unused_key(f"{layer}/{name}")
+
+    def _followed(self, parent: str, producers: Iterable[str]) -> str | None:
+        """The layer that all inputs come from: a module without nodes inside, called in the same module or by way of a list."""
+        keys = set(producers)
+        draft = self.drafts.get(keys.pop()) if len(keys) == 1 else None
+        if draft is None or draft.kind != "module" or self._children[draft.key]:
+            return None
+        up = draft.parent
+        # A list is not called, so it has no outputs.
+        while up is not None and up != parent and not self.drafts[up].outputs:
+            up = self.drafts[up].parent
+        return draft.key if up == parent else None
 
     def children(self, key: str) -> set[str]:
         """Keys of the node's children."""
@@ -85,6 +112,7 @@ class GraphBuilder:
             draft = self.drafts.pop(key, None)
             if draft is not None and draft.parent is not None:
                 self._children[draft.parent].discard(key)
+                self._reserved = {free: parent for free, parent in self._reserved.items() if parent != draft.parent}
             for ends in self._touching.pop(key, ()):
                 self._edges.pop(ends, None)
             self._taken.clear()  # keys are free again
@@ -122,8 +150,8 @@ class GraphBuilder:
 
     def _node(self, draft: DraftNode, calls: int, silent: list[str]) -> schema.Node:
         if draft.kind != "module":
-            inner = draft.key.removeprefix(draft.parent or "")
-            return schema.Node(draft.key, draft.parent, draft.kind, inner.lstrip("/"), draft.type, draft.outputs)
+            name = draft.key.removeprefix(draft.parent or "").rpartition("/")[2]
+            return schema.Node(draft.key, draft.parent, draft.kind, name, draft.type, draft.outputs)
         module = self._modules_by_path[draft.path]
         attributes = module_attributes(module)
         shared = [self._owners[id(tensor)] for tensor in module._parameters.values() if id(tensor) in self._owners]

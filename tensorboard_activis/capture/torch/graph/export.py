@@ -15,6 +15,7 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.graph.union import interleave
+from tensorboard_activis.capture.graph.view import plain_names
 from tensorboard_activis.capture.isolation.interrupts import uninterrupted, within
 from tensorboard_activis.capture.torch.graph.layer_outputs import Recording
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, operator_name
@@ -77,6 +78,7 @@ class _Exported:
 
     def __post_init__(self) -> None:
         self._recorded_nodes = {node.key: node for node in self.recorded.nodes}
+        self._followed = {plain: key for key, plain in plain_names(self.recorded.nodes).items()}
         self._modules_by_path = module_paths(self.model)
         self._origins: dict[Any, _Origin] = {}
         self._operators: dict[tuple[str, str], str] = {}
@@ -201,8 +203,9 @@ class _Exported:
             ordinal = self._operator_counts[container, name]
             self._operator_counts[container, name] += 1
             key = f"{container}/{name}" + (f"_{ordinal}" if ordinal else "")
+            key = self._followed.get(key, key)
             self._operators[container, function] = key
-            self.nodes[key] = schema.Node(key, container, "operator", key[len(container) + 1 :], name)
+            self.nodes[key] = schema.Node(key, container, "operator", key.rpartition("/")[2], name)
         recorded_node = self._recorded_nodes.get(key)
         shapes = recorded_node.outputs if recorded_node is not None else tuple(self._shape(value) for value in values)
         self.nodes[key] = replace(self.nodes[key], outputs=shapes)

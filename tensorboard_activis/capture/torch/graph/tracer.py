@@ -362,7 +362,7 @@ class Tracer(TorchFunctionMode):
                 self._track(tensor, producer, axes, running)
             return
         frame, ordinal = call_site
-        key = self._builder.unused_key(f"{frame.key}/{name}")
+        key = self._builder.operator_key(frame.key, name, [value.producer for value in inputs])
         shapes = [self._shape(tensor, axes) for (_, tensor), axes in zip(outputs, all_axes, strict=True)]
         self._builder.add(DraftNode(key, frame.key, "operator", name, outputs=tuple(shapes)))
         for value in inputs:

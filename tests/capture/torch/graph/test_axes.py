@@ -72,7 +72,7 @@ def test_tokens_of_all_instances_in_one_row() -> None:
     recording = record_eval(Expert(), torch.randn(7, 4, 3))
     assert recording.layer_outputs["inner"].axes == Axes(0, 1, flattened=True)
     assert recording.layer_outputs["inner"].shape == (7, 4, 5)
-    assert sizes(recording, "/relu") == (-1, 4, 5)
+    assert sizes(recording, "inner/relu") == (-1, 4, 5)
     assert recording.layer_outputs[""].axes == Axes(0, 2)
 
 

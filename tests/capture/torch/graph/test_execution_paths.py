@@ -68,7 +68,7 @@ def test_a_step_that_only_an_operator_makes_is_seen_at_the_next_snapshot(tmp_pat
         logger.log(0)
         model.late = True
         logger.log(1)
-        assert branches(logger.graph) == {"/tanh"}
+        assert branches(logger.graph) == {"head/tanh"}
 
 
 def test_the_graph_is_written_again_only_when_it_changed(tmp_path: Path) -> None:

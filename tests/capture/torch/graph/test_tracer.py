@@ -56,7 +56,7 @@ def test_modules_operators_and_ends_are_nodes() -> None:
         "blocks",
         "blocks.0",
         "blocks.0.conv",
-        "blocks.0/relu",
+        "blocks.0.conv/relu",
         "blocks.0.short",
         "blocks.0/add",
         "blocks.0/relu_1",
@@ -84,8 +84,8 @@ def test_edges_join_nodes_that_hold_no_others() -> None:
     assert edges(recording) == {
         ("/input", "blocks.0.conv"),
         ("/input", "blocks.0.short"),
-        ("blocks.0.conv", "blocks.0/relu"),
-        ("blocks.0/relu", "blocks.0/add"),
+        ("blocks.0.conv", "blocks.0.conv/relu"),
+        ("blocks.0.conv/relu", "blocks.0/add"),
         ("blocks.0.short", "blocks.0/add"),
         ("blocks.0/add", "blocks.0/relu_1"),
         ("blocks.0/relu_1", "act"),
@@ -236,8 +236,8 @@ def test_a_successor_in_place_moves_the_data_flow_on() -> None:
     recording = record_eval(InPlace(), torch.randn(7, 3))
     assert edges(recording) == {
         ("/input", "norm"),
-        ("norm", "/relu"),
-        ("/relu", "/add"),
+        ("norm", "norm/relu"),
+        ("norm/relu", "/add"),
         ("/add", "/setitem"),
         ("/setitem", "/output"),
     }
@@ -276,7 +276,7 @@ def test_checkpointed_modules_are_seen() -> None:
             result: torch.Tensor = torch.utils.checkpoint.checkpoint(self.inner, x, use_reentrant=False)
             return result.relu()
 
-    assert ("inner", "/relu") in edges(record_eval(Checkpointed(), torch.randn(7, 3)))
+    assert ("inner", "inner/relu") in edges(record_eval(Checkpointed(), torch.randn(7, 3)))
 
 
 def test_encoder_with_padding() -> None:
