@@ -7,8 +7,8 @@ import { fixed, short } from "../../draw/format";
 import { secondsText } from "../../draw/times";
 import { columns, hasTexts, snapshot, textOf } from "../../state/data";
 import { hasSeveralLabels, instanceName, labelName } from "../../state/derived";
+import { InstanceText } from "./InstanceText";
 import { Thumbnail } from "./Swatch";
-import { Marked } from "./texts";
 
 /** "#814 · 8 → 3 · score 0.85" with picture or text, for tooltips. */
 export function InstanceLine({ index }: { index: number }): JSX.Element {
@@ -71,11 +71,12 @@ export function InstanceLine({ index }: { index: number }): JSX.Element {
   );
 }
 
-const LONGEST = 140;
+/** Letters that two lines show at least. */
+const SEEN = 90;
 
 const Said = ({ text }: { text: string }): JSX.Element => (
   <span class="instance-text">
-    <Marked text={text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text} />
+    <InstanceText text={text} room={SEEN} />
   </span>
 );
 const inLine = (fields: [string, string][]): string => fields.map((field) => field.join(" ")).join(" · ");

@@ -1,7 +1,7 @@
 /** A tooltip beside its anchor. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Box, placeBeside } from "../../layout/tooltipPlace";
 
 interface Properties {
@@ -17,6 +17,13 @@ interface Properties {
 export function Tooltip({ anchor, avoid, children }: Properties): JSX.Element {
   const element = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState<{ left: number; top: number } | null>(null);
+  // What it says may come later than it does, and be larger.
+  const [size, setSize] = useState("");
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => entry && setSize(JSON.stringify(entry.contentRect)));
+    if (element.current) observer.observe(element.current);
+    return () => observer.disconnect();
+  }, []);
   const signature = [anchor, ...(avoid ?? [])]
     .map(({ left, top, width, height }) => [left, top, width, height].map(Math.round).join())
     .join(";");
@@ -30,7 +37,7 @@ export function Tooltip({ anchor, avoid, children }: Properties): JSX.Element {
       avoid,
     );
     if (next.left !== place?.left || next.top !== place.top) setPlace(next);
-  }, [signature, children]);
+  }, [signature, children, size]);
   return (
     <div
       ref={element}

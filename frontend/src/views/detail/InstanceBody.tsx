@@ -8,6 +8,7 @@ import { alignedFormat, fixed, signed } from "../../draw/format";
 import { contentUrl, hasPictures, snapshot, textOf } from "../../state/data";
 import { hasSeveralLabels, shortOf } from "../../state/derived";
 import { columnFields, fieldsOf } from "../controls/InstanceLine";
+import { InstanceText } from "../controls/InstanceText";
 import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
@@ -84,7 +85,7 @@ function Words({ index, numbers }: { index: number; numbers: boolean }): JSX.Ele
   if (!fields)
     return (
       <p class="detail-text" dir="auto" tabIndex={0}>
-        {value}
+        <InstanceText text={value} />
       </p>
     );
   return <Fields fields={fields} />;

@@ -7,9 +7,13 @@ import { clickInstance } from "../../state/actions";
 import { hasPictures, snapshot } from "../../state/data";
 import { hasNumericLabels, instanceName, labelName, shortOf } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
+import { InstanceText } from "../controls/InstanceText";
 import { Name } from "../controls/Name";
 import { Thumbnail } from "../controls/Swatch";
-import { Marked, useTexts } from "../controls/texts";
+import { useTexts } from "../controls/texts";
+
+/** Letters of a text that its two lines show at least. */
+const SEEN = 44;
 
 export interface Tile {
   index: number;
@@ -69,7 +73,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
               <Thumbnail index={index} size={long ? 28 : 36} />
             ) : texts ? (
               <span class="detail-said" dir="auto">
-                <Marked text={texts.get(index) ?? "…"} />
+                <InstanceText text={texts.get(index) ?? "…"} room={SEEN} />
               </span>
             ) : (
               <span class="value">{instanceName(index)}</span>

@@ -12,10 +12,11 @@ import { columns, hasTexts, snapshot } from "../../state/data";
 import { hasSeveralLabels, instanceName, labelName, pinned, shortOf } from "../../state/derived";
 import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
+import { InstanceText } from "../controls/InstanceText";
 import { Name } from "../controls/Name";
 import { ClassName, Thumbnail } from "../controls/Swatch";
 import { Term } from "../controls/Term";
-import { Marked, useTexts } from "../controls/texts";
+import { useTexts } from "../controls/texts";
 import { useVirtualList } from "./virtualList";
 
 const [LINE, NAMES, TEXT] = [24, 20, 20];
@@ -123,7 +124,7 @@ export function GroupList({ group }: { group: Change }): JSX.Element | null {
               >
                 {texts && (
                   <span class="list-text cut" dir="auto">
-                    <Marked text={texts.get(index) ?? "…"} />
+                    <InstanceText text={texts.get(index) ?? "…"} room={40} />
                   </span>
                 )}
                 <span class={`list-name${texts ? " second" : ""}`}>

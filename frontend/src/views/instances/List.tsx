@@ -9,16 +9,19 @@ import { hasSeveralLabels, instanceName, labelName, pinned, shortOf } from "../.
 import type { TermName } from "../../state/help";
 import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
+import { InstanceText } from "../controls/InstanceText";
 import { Name } from "../controls/Name";
 import { ClassName, Thumbnail } from "../controls/Swatch";
 import { Term } from "../controls/Term";
-import { Marked, useTexts } from "../controls/texts";
+import { useTexts } from "../controls/texts";
 import { signedErrors } from "./grouping";
 import { chosenSort, followSubject, type ListColumn, listedInstances, listSort } from "./listSubject";
 import { useVirtualList } from "./virtualList";
 
 /** Height of a row, and of one with a text. */
-const [LINE, SAID] = [24, 44];
+const [LINE, SAID] = [24, 40];
+/** Letters of a text that a row shows at least. */
+const SEEN = 40;
 
 /** The instances of what was last hovered or picked, the most confident errors first. */
 export function List(): JSX.Element | null {
@@ -131,7 +134,7 @@ export function List(): JSX.Element | null {
               >
                 {texts && (
                   <span class="list-text cut" dir="auto">
-                    <Marked text={texts.get(index) ?? "…"} />
+                    <InstanceText text={texts.get(index) ?? "…"} room={SEEN} />
                   </span>
                 )}
                 <span class={`list-name${texts ? " second" : ""}`}>

@@ -9,9 +9,12 @@ import { columns, hasPictures, snapshot } from "../../state/data";
 import { instanceName } from "../../state/derived";
 import { hoveredInstance, setHover } from "../../state/hover";
 import { selection } from "../../state/view";
+import { InstanceText } from "../controls/InstanceText";
 import { ClassName, Thumbnail } from "../controls/Swatch";
-import { Marked } from "../controls/texts";
 import { isNumber, LINE, rowAt, shownColumns, written } from "./tableState";
+
+/** Letters of a text that a cell shows at least. */
+const SEEN = 14;
 
 /** A checkbox, the thumbnail, and a value per column. */
 export function Row({
@@ -102,7 +105,15 @@ function Value({ record, column }: { record: TableRow; column: ColumnInfo }): JS
       title={typeof value === "string" && value.length > 12 ? value : undefined}
       dir="auto"
     >
-      {value === null ? "–" : value === true ? "yes" : value === false ? "no" : <Marked text={String(value)} />}
+      {value === null ? (
+        "–"
+      ) : value === true ? (
+        "yes"
+      ) : value === false ? (
+        "no"
+      ) : (
+        <InstanceText text={String(value)} room={column.type === "text" ? SEEN : undefined} />
+      )}
     </span>
   );
 }

@@ -1,0 +1,25 @@
+/** Which part of a long text is shown where there is no room for all of it. */
+
+/** At most so many letters are shown before what is looked for. */
+const BEFORE = 16;
+
+/** Where the first of the words begins in a text; -1 where none does. */
+export function firstMatch(text: string, words: readonly string[]): number {
+  const places = words.map((word) => (word === "" ? -1 : text.indexOf(word))).filter((at) => at >= 0);
+  return places.length > 0 ? Math.min(...places) : -1;
+}
+
+/**
+ * The text from where it is worth reading, for a room of so many letters: from the start if the match at `at` is seen
+ * there, else from the word shortly before it, with an ellipsis on the side that is cut.
+ */
+export function textWindow(text: string, at: number, room: number): string {
+  const before = Math.min(BEFORE, Math.floor(room / 3));
+  if (text.length <= room || at < 0 || at < room - BEFORE) return text;
+  // Near the end, as much of it as there is room for.
+  const from = Math.max(1, Math.min(at - before, text.length - room + 1));
+  const space = text.lastIndexOf(" ", at - 1);
+  const next = text.indexOf(" ", from - 1);
+  const start = next >= 0 && next <= space ? next + 1 : from;
+  return `…${text.slice(start)}`;
+}
