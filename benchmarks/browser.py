@@ -297,6 +297,7 @@ def graph(tab: Tab) -> None:
         tab.page.wait_for_timeout(200)
     line(f"  a group of {OPERATORS // BLOCKS} opens", median(times), 200)
     tab.frame.get_by_role("button", name="Search the graph").click()
+    tab.frame.locator(".graph-search input").wait_for()
     # The numbers of hits are those of this text, and of no other.
     search = """async ([text, hits]) => {
       const input = document.querySelector(".graph-search input");
