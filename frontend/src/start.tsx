@@ -11,7 +11,7 @@ import { setSource } from "./state/data";
 import { noticeFirstVisit } from "./state/firstVisit";
 import { rememberPanes } from "./state/panes";
 import { pollRuns } from "./state/poll";
-import { prefetch } from "./state/prefetch";
+import { followSeparationLater, prefetch } from "./state/prefetch";
 import { followAddress } from "./state/url";
 import styles from "./styles.css?inline";
 import { App } from "./views/App";
@@ -30,6 +30,7 @@ export function start(source: Source, mount: HTMLElement): void {
   followAddress(host);
   pollRuns(onDataReloaded);
   prefetch();
+  followSeparationLater();
   render(<App />, mount);
   copyFonts(host);
 }

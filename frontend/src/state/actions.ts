@@ -14,7 +14,7 @@ import { columns, layers, orderedClasses, rows, snapshot, whereOf } from "./data
 import { letters, openLayers, rowName, sort } from "./derived";
 import { clearHover } from "./hover";
 import { type Picked, picked } from "./members";
-import { expressionKey, instanceKey, type Row, type RowKey, rowKey } from "./rowKeys";
+import { expressionKey, instanceKey, parseRowKey, type Row, type RowKey, rowKey } from "./rowKeys";
 import type { Sort } from "./rows";
 import {
   type Compare,
@@ -29,6 +29,8 @@ import {
   compare,
   type InstancesTab,
   instancesTab,
+  type LadderFigure,
+  ladderFigure,
   panel,
   type Scale,
   type Selection,
@@ -280,6 +282,18 @@ export function chooseStatistic(next: string): void {
 
 export function chooseScale(next: Scale): void {
   scale.value = next;
+}
+
+export function chooseLadderFigure(next: LadderFigure): void {
+  ladderFigure.value = next;
+}
+
+/** Asks what tells two rows apart: they become A and B, and rows if they are none. */
+export function compareRows(a: RowKey, b: RowKey): void {
+  batch(() => {
+    for (const row of [a, b].map(parseRowKey)) if (row) addRow(row);
+    sortBy({ by: "difference", a, b });
+  });
 }
 
 export function chooseTab(next: InstancesTab): void {

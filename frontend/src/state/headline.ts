@@ -2,12 +2,16 @@
 
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { LayerInfo } from "../api/types";
+import { type Apart, apart } from "./apart";
 import { type ConfusionCounts, confusionCounts } from "./confusion";
+import { currentSnapshot } from "./currentSnapshot";
 import { columns, snapshot } from "./data";
 
 export type Clause =
   /** `of`: instances of the label. `alike`: other pairs are taken for each other as often. */
   | { kind: "confusion"; label: number; prediction: number; count: number; of: number; alike: boolean }
+  /** Two classes, and the first layer that tells them apart; see `Apart`. */
+  | ({ kind: "apart" } & Apart)
   | { kind: "errors"; label: number; count: number; of: number }
   | { kind: "wrong"; count: number; of: number }
   | { kind: "miss"; index: number; label: number; prediction: number; mean: number }
@@ -69,6 +73,24 @@ export function largestMiss(label: ArrayLike<number>, prediction: ArrayLike<numb
   };
 }
 
+/** The main confusion; null where there is none, or nothing that says what is right. */
+export const confusionClause: ReadonlySignal<Clause | null> = computed(() => {
+  const [counts, known] = [confusionCounts.value, columns.value.value];
+  return counts && known?.correct.some((value) => value !== 255) ? mainConfusion(counts) : null;
+});
+
+/** By which layer the confused classes are apart; undefined until it is known for the snapshot that is shown. */
+function apartClause(confusion: Clause & { kind: "confusion" }): Clause | null | undefined {
+  const [said, now] = [apart.value, currentSnapshot.value];
+  if (!said) return said;
+  const isOfThis =
+    said.run === now?.run &&
+    said.step === now.step &&
+    said.label === confusion.label &&
+    said.prediction === confusion.prediction;
+  return isOfThis ? { kind: "apart", ...said } : undefined;
+}
+
 /** Null until the instances are loaded. */
 export const headline: ReadonlySignal<readonly Clause[] | null> = computed(() => {
   const [shown, known] = [snapshot.value.value, columns.value.value];
@@ -76,9 +98,14 @@ export const headline: ReadonlySignal<readonly Clause[] | null> = computed(() =>
   const clauses: (Clause | null)[] = [];
   const counts = confusionCounts.value;
   if (counts && known.correct.some((value) => value !== 255)) {
-    const [confusion, errors] = [mainConfusion(counts), mostErrors(counts)];
+    const [confusion, errors] = [confusionClause.value, mostErrors(counts)];
     clauses.push(confusion ?? { kind: "wrong", count: 0, of: counts.totals.reduce((sum, n) => sum + n, 0) });
-    if (errors && confusion?.kind === "confusion" && errors.label !== confusion.label) clauses.push(errors);
+    if (confusion?.kind === "confusion") {
+      const next = apartClause(confusion);
+      // The second sentence waits for it, rather than change before the reader's eyes.
+      if (next === undefined) return clauses.filter((clause) => clause !== null);
+      clauses.push(next, errors && errors.label !== confusion.label ? errors : null);
+    }
   } else if (shown.task === "regression") clauses.push(largestMiss(known.label, known.prediction, shown.sample_size));
   else if (known.correct.some((value) => value !== 255)) {
     const judged = known.correct.subarray(0, shown.sample_size).filter((value) => value !== 255);

@@ -16,6 +16,7 @@ export type TermName =
   | "kept"
   | "label score"
   | "loss"
+  | "nearest mean"
   | "never above zero"
   | "nonfinite"
   | "PCA"

@@ -35,6 +35,7 @@ export function encode(): Fields {
   if (view.classOrder.value !== "auto") put("order", view.classOrder.value);
   if (view.chosenStatistic.value !== "mean") put("statistic", view.chosenStatistic.value);
   if (view.scale.value !== "auto") put("scale", view.scale.value);
+  if (view.ladderFigure.value !== "accuracy") put("ladder", view.ladderFigure.value);
   put("expression", view.expression.value);
   if (view.selection.value) put("selection", JSON.stringify(packSelection(view.selection.value)));
   put("detail", view.chosenDetailLayer.value);
@@ -70,6 +71,7 @@ export function decode(fields: Fields): void {
     view.classOrder.value = oneOf(ORDERS, fields.get("order")) ?? "auto";
     view.chosenStatistic.value = fields.get("statistic") ?? "mean";
     view.scale.value = oneOf(SCALES, fields.get("scale")) ?? "auto";
+    view.ladderFigure.value = fields.get("ladder") === "effect" ? "effect" : "accuracy";
     view.expression.value = fields.get("expression") ?? "";
     view.selection.value = selectionOf(json("selection"));
     view.chosenDetailLayer.value = fields.get("detail") ?? null;

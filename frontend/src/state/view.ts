@@ -28,6 +28,9 @@ export type Selection =
 /** How a comparison is shown: in the lower half of every row, or as the difference. */
 export type CompareMode = "both" | "difference";
 
+/** What the ladder of the graph shows: balanced accuracy, or the largest effect size. */
+export type LadderFigure = "accuracy" | "effect";
+
 export type InstancesTab = "classes" | "confusion" | "table";
 
 export const chosenRun = signal<string | null>(null);
@@ -44,6 +47,7 @@ export const chosenSort = signal<Sort | null>(null);
 export const classOrder = signal<ClassOrder>("auto");
 export const chosenStatistic = signal("mean");
 export const scale = signal<Scale>("auto");
+export const ladderFigure = signal<LadderFigure>("accuracy");
 /** Text of the expression box, as typed. */
 export const expression = signal("");
 export const selection = signal<Selection | null>(null);

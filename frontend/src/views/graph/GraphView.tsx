@@ -6,6 +6,7 @@ import { loadCode } from "../../state/code";
 import { comparedSnapshot, run } from "../../state/currentSnapshot";
 import { graph, snapshot } from "../../state/data";
 import { detailLayer } from "../../state/derived";
+import { isLadderAsked } from "../../state/rungs";
 import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
@@ -31,6 +32,7 @@ import { Minimap, type Seen } from "./Minimap";
 import { NodeDetail } from "./NodeDetail";
 import { Picture } from "./Picture";
 
+const Ladder = lazy("What the bars mean", async () => (await import("./Ladder")).Ladder);
 const SearchBar = lazy("The search", async () => (await import("./SearchBar")).SearchBar);
 const Comparison = lazy("The comparison", async () => (await import("./Comparison")).Comparison);
 
@@ -87,10 +89,12 @@ export function GraphView(): JSX.Element {
           )
         }
       </Loading>
-      {comparedSnapshot.value && (
+      {comparedSnapshot.value ? (
         <div class="graph-comparison">
           <Comparison />
         </div>
+      ) : (
+        isLadderAsked.value && <Ladder />
       )}
       <Legend />
       {tooltip.value && <Tooltip anchor={tooltip.value.box}>{tooltip.value.text}</Tooltip>}

@@ -9,6 +9,7 @@ import type { NodeChange } from "../../layout/graphChanges";
 import { type Box, RADIUS, RADIUS_RECORDED, SHEETS } from "../../layout/graphDrawing";
 import { nodeTitle, sharedInTitle } from "../../layout/graphNode";
 import { isGroup, isStacked, recordedIn, type TreeNode } from "../../layout/graphTree";
+import { openLayer } from "../../state/actions";
 import { layers } from "../../state/data";
 import { openLayers } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
@@ -17,7 +18,7 @@ import { type Rung, rungs } from "../../state/rungs";
 import { ChangeMark, changeOf, MARK, saidIn } from "./ChangeMark";
 import { boxKey, choose, focusedNode, isOpenGroup, searchHits, selectedNode, showMore, toggleOpen } from "./graphState";
 import { hideTip, showTip } from "./graphTip";
-import { RungView, rungWidth } from "./RungView";
+import { type LayerRung, leaveRung, pointRung, RungView, rungWidth } from "./RungView";
 import { Joined, StripView } from "./StripView";
 
 let waiting: ReturnType<typeof setTimeout> | undefined;
@@ -89,9 +90,11 @@ export function NodeView({
       />
     </>
   );
+  const isOnRung = (event: MouseEvent): boolean => (event.target as Element).closest("[data-rung]") !== null;
   const act = (event: MouseEvent): void => {
     const toggle = (event.target as Element).closest("[data-toggle]");
     if (form === "more") showMore(box);
+    else if (isOnRung(event)) openLayer(rung.value!.layer);
     else if (toggle) toggleOpen(item.key);
     else if (group) {
       // It may be the first click of a double click.
@@ -113,7 +116,11 @@ export function NodeView({
       tabindex={isFocused.value ? 0 : -1}
       class="graph-node"
       onClick={act}
-      onDblClick={(event) => group && !(event.target as Element).closest("[data-toggle]") && toggleOpen(item.key)}
+      onDblClick={(event) =>
+        group && !(event.target as Element).closest("[data-toggle], [data-rung]") && toggleOpen(item.key)
+      }
+      onFocus={({ currentTarget }) => rung.value && pointRung(rung.value.layer, currentTarget)}
+      onBlur={leaveRung}
       onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })}
       onPointerLeave={() => {
         clearHover();
@@ -126,12 +133,12 @@ export function NodeView({
 }
 
 /** Its own figure; closed modules have that of their last layer, and are bold if the bold layer is in them. */
-export function rungOf(item: TreeNode, known: ReadonlyMap<string, Rung>): Rung | undefined {
+export function rungOf(item: TreeNode, known: ReadonlyMap<string, Rung>): LayerRung | undefined {
   if (known.size === 0 || item.inside === 0) return undefined;
-  if (!isGroup(item) || isOpenGroup(item)) return known.get(item.key);
-  const names = recordedIn(item);
-  const last = known.get(names.at(-1) ?? "");
-  return last && { ...last, bold: names.some((name) => known.get(name)?.bold) };
+  const names = isGroup(item) && !isOpenGroup(item) ? recordedIn(item) : [item.key];
+  const layer = names.at(-1) ?? "";
+  const own = known.get(layer);
+  return own && { ...own, layer, bold: names.some((name) => known.get(name)?.bold) };
 }
 
 /** The accessible name: name, type and what is shown graphically. */
@@ -201,7 +208,7 @@ interface Words {
   box: Box;
   item: TreeNode;
   marked: boolean;
-  rung: Rung | undefined;
+  rung: LayerRung | undefined;
   change: NodeChange | undefined;
 }
 
@@ -352,7 +359,9 @@ function typeAndNumber(type: string, number: string, room: number): string {
   };
   const before = number && within(` · ${number}`);
   if (before) return `${before} · ${number}`;
-  return within("") || (number && widthOf(number, 12) <= room ? number : "");
+  const alone =
+    /^[\d,]+$/.test(number) && !type ? [`${number} ${number === "1" ? "neuron" : "neurons"}`, number] : [number];
+  return within("") || (alone.find((words) => widthOf(words, 12) <= room) ?? "");
 }
 
 const layersIn = (item: TreeNode): number =>

@@ -3,7 +3,10 @@
 import type { JSX } from "preact";
 import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
-import type { Rung } from "../../state/rungs";
+import { pointedRung, type Rung } from "../../state/rungs";
+
+/** A rung, and the layer whose it is: of a closed module, its last one. */
+export type LayerRung = Rung & { layer: string };
 
 const [BAR, HEIGHT] = [44, 5];
 /** The widest figure, "100%", so that bars stand in one column. */
@@ -26,7 +29,7 @@ export function RungView({
   middle,
   room,
 }: {
-  rung: Rung;
+  rung: LayerRung;
   right: number;
   middle: number;
   room: number;
@@ -35,7 +38,14 @@ export function RungView({
   const left = right - rungWidth(rung, room) + GAP;
   const bar = { y: middle - HEIGHT / 2, height: HEIGHT, rx: 1 };
   return (
-    <g class="graph-rung" data-bold={rung.bold || undefined}>
+    <g
+      class="graph-rung"
+      data-rung={rung.layer}
+      data-bold={rung.bold || undefined}
+      onPointerEnter={({ currentTarget }) => pointRung(rung.layer, currentTarget)}
+      onPointerLeave={leaveRung}
+    >
+      <rect x={left - GAP} y={middle - 10.5} width={right - left + 2 * GAP} height={21} fill="transparent" />
       {room >= NARROW && (
         <>
           <rect x={left} width={BAR} fill={outline} fill-opacity={0.6} {...bar} />
@@ -55,3 +65,12 @@ export function RungView({
     </g>
   );
 }
+
+export const pointRung = (layer: string, element: Element): void => {
+  const [row, pane] = [element, element.closest(".graph-pane") ?? element].map((one) => one.getBoundingClientRect());
+  pointedRung.value = { layer, row: row!, pane: pane! };
+};
+
+export const leaveRung = (): void => {
+  pointedRung.value = null;
+};

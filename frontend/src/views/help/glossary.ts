@@ -77,6 +77,15 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "loss",
     short: "How far off the prediction is: cross-entropy for classes, squared error for numbers.",
   },
+  "nearest mean": {
+    title: "nearest mean",
+    short:
+      "How well a layer tells classes, or A and B, apart: the share of instances whose activations are nearer to the mean " +
+      "of their own class than to any other, each class counting the same. The bold layer is the first that is as good as the best.",
+    more:
+      "Of five parts of the instances each is decided by the means of the other four. As good: within one standard error. " +
+      "A closed module has the figure of its last layer.",
+  },
   "never above zero": {
     title: "never above zero",
     short: "Neurons whose value is zero or less for every instance seen. Behind a ReLU, they pass nothing on.",

@@ -2,13 +2,15 @@
 
 import { type ComponentChildren, Fragment, type JSX } from "preact";
 import { count, integer, percent, short } from "../../draw/format";
-import { chooseTab, clickInstance, openLayer, pickWhere, select, sortBy } from "../../state/actions";
+import { chooseTab, clickInstance, compareRows, openLayer, pickWhere, select, sortBy } from "../../state/actions";
 import { pickCell } from "../../state/confusion";
-import { snapshot } from "../../state/data";
+import { shortNames } from "../../layout/names";
+import { layers, snapshot } from "../../state/data";
 import { instanceName, labelName } from "../../state/derived";
 import { type Clause, headline } from "../../state/headline";
 import { showPane } from "../../state/panes";
 import { subsetKey } from "../../state/rowKeys";
+import { Name } from "../controls/Name";
 import { ClassName } from "../controls/Swatch";
 
 /** Always there, so that nothing moves when it is known what to say. */
@@ -40,10 +42,35 @@ const kept = (): string => {
 };
 
 /** All or nothing only where it is. */
+/** Letters of a layer's name. */
+const LONGEST = 34;
+
+/** From this accuracy on two classes are called apart. */
+const APART = 0.8;
+
 const share = (part: number, of: number): string => {
   const whole = percent(part / Math.max(1, of), 0);
   return `(${part < of && whole === "100%" ? ">99%" : part > 0 && whole === "0%" ? "<1%" : whole})`;
 };
+
+function ApartSaid({ clause }: { clause: Clause & { kind: "apart" } }): JSX.Element {
+  const { label, prediction, layer, accuracy, gain, isAboveChance } = clause;
+  if (!isAboveChance) return <span>No layer tells them apart.</span>;
+  const show = (): void => {
+    openLayer(layer);
+    compareRows(subsetKey(labelName(label)), subsetKey(labelName(prediction)));
+  };
+  // The layer is the first within one standard error of the best, which may still be some per cent.
+  const more = gain === null ? "" : `; the layers after it add less than ${Math.floor(gain * 100) + 1}%`;
+  return (
+    <span>
+      {accuracy < APART ? "They are furthest apart in " : "They are apart by "}
+      <Link to={show}>
+        <Name name={layer} short={shortNames([...layers.value.keys()], LONGEST).get(layer) ?? layer} />
+      </Link> ({percent(accuracy, 0)}){more}.
+    </span>
+  );
+}
 
 function Said({ clause }: { clause: Clause }): JSX.Element {
   switch (clause.kind) {
@@ -68,6 +95,8 @@ function Said({ clause }: { clause: Clause }): JSX.Element {
         </span>
       );
     }
+    case "apart":
+      return <ApartSaid clause={clause} />;
     case "errors": {
       const { label, count: number, of } = clause;
       const show = (): void => {
