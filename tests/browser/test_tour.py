@@ -39,7 +39,7 @@ def settled(tab: FrameLocator) -> None:
 
 def test_the_tab_opens_with_four_views(any_board: str, open_tab: OpenTab) -> None:
     tab = open_tab(any_board, AT_FIRST)
-    expect(node(tab, "^fc2 Linear 10")).to_be_visible()
+    expect(node(tab, "^fc2 Linear · 10")).to_be_visible()
     expect(layer(tab, "head.fc2").get_by_role("row")).to_have_count(10)
     expect(layer(tab, "head.fc2").get_by_role("application", name="Projection of head.fc2")).to_be_visible()
     expect(tab.get_by_role("region", name="Instances", exact=True)).to_contain_text("899")
