@@ -79,7 +79,7 @@ def test_modules_edges_and_strips(graph_board: str, open_tab: OpenTab) -> None:
 
     # A closed module says what it holds: repeated blocks, recorded layers, their strips joined.
     expect(node(tab, "blocks")).to_contain_text("Res × 3")
-    expect(node(tab, "blocks")).to_contain_text("3 recorded")
+    expect(node(tab, "blocks")).to_have_attribute("aria-description", re.compile("3 recorded inside"))
     expect(node(tab, "blocks").locator("image")).to_have_count(3)
 
     # It opens in place: by double click, by its triangle, and closes again. Operators are there when it is open.

@@ -36,6 +36,7 @@ import {
   type Selection,
   scale,
   selection,
+  wantedLayer,
 } from "./view";
 
 /** Keeps a chosen step, or the nearest one that the other run has. */
@@ -57,6 +58,12 @@ export function chooseCompare(next: Compare | null): void {
 
 export function openLayer(name: string): void {
   if (layers.peek().has(name) && !openLayers.peek().includes(name)) chosenLayers.value = [...openLayers.peek(), name];
+}
+
+/** Opens a layer's panel, and shows where in the graph it is. */
+export function showLayer(name: string): void {
+  openLayer(name);
+  wantedLayer.value = name;
 }
 
 export function closeLayer(name: string): void {

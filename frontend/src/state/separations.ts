@@ -253,5 +253,8 @@ export function followSeparation(): () => void {
       apart.value = apartNow();
     }),
   ];
-  return () => stops.forEach((stop) => stop());
+  return () => {
+    for (const stop of stops) stop();
+    asked.value = askedOfConfusion.value = pointed.value = null;
+  };
 }

@@ -39,6 +39,8 @@ export const compare = signal<Compare | null>(null);
 export const compareMode = signal<CompareMode>("both");
 /** Open modules of the graph; null: the default. */
 export const openModules = signal<string[] | null>(null);
+/** A layer that the graph is to scroll to, opening the modules around it. */
+export const wantedLayer = signal<string | null>(null);
 export const chosenLayers = signal<string[] | null>(null);
 export const chosenRows = signal<Row[] | null>(null);
 /** The rule that the neurons are sorted by; null: the default. */

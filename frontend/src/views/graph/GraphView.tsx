@@ -7,6 +7,7 @@ import { comparedSnapshot, run } from "../../state/currentSnapshot";
 import { graph, snapshot } from "../../state/data";
 import { detailLayer } from "../../state/derived";
 import { isLadderAsked } from "../../state/rungs";
+import { wantedLayer } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Failure, Loading } from "../controls/Loading";
 import { lazy } from "../controls/lazy";
@@ -18,6 +19,7 @@ import {
   followLayout,
   nodeElement,
   problem,
+  reveal,
   type Shown,
   scale,
   scrollTarget,
@@ -163,6 +165,7 @@ function Scene({ pane, onFit }: { pane: { current: HTMLDivElement | null }; onFi
       focusedNode.value = first.key;
   }, [now]);
   useGoing(pane, now);
+  useWanted();
   useZoom(pane);
   usePanning(pane);
 
@@ -211,6 +214,17 @@ function Scene({ pane, onFit }: { pane: { current: HTMLDivElement | null }; onFi
 }
 
 const clampScale = (value: number): number => Math.max(0.05, Math.min(3, value));
+
+/** Reveals the layer that another view wants to be seen. */
+function useWanted(): void {
+  const [name, all] = [wantedLayer.value, tree.value];
+  useEffect(() => {
+    const item = name === null ? undefined : all?.byKey.get(name);
+    if (!item) return;
+    wantedLayer.value = null;
+    reveal(item);
+  }, [name, all]);
+}
 
 /** Scrolls to the target node once it is drawn. */
 function useGoing(pane: { current: HTMLDivElement | null }, now: Shown | null): void {

@@ -2,9 +2,18 @@
 
 import { type ComponentChildren, Fragment, type JSX } from "preact";
 import { count, integer, percent, short } from "../../draw/format";
-import { chooseTab, clickInstance, compareRows, openLayer, pickWhere, select, sortBy } from "../../state/actions";
-import { pickCell } from "../../state/confusion";
 import { shortNames } from "../../layout/names";
+import {
+  chooseTab,
+  clickInstance,
+  compareRows,
+  openLayer,
+  pickWhere,
+  select,
+  showLayer,
+  sortBy,
+} from "../../state/actions";
+import { pickCell } from "../../state/confusion";
 import { layers, snapshot } from "../../state/data";
 import { instanceName, labelName } from "../../state/derived";
 import { type Clause, headline } from "../../state/headline";
@@ -57,7 +66,7 @@ function ApartSaid({ clause }: { clause: Clause & { kind: "apart" } }): JSX.Elem
   const { label, prediction, layer, accuracy, gain, isAboveChance } = clause;
   if (!isAboveChance) return <span>No layer tells them apart.</span>;
   const show = (): void => {
-    openLayer(layer);
+    showLayer(layer);
     compareRows(subsetKey(labelName(label)), subsetKey(labelName(prediction)));
   };
   // The layer is the first within one standard error of the best, which may still be some per cent.
@@ -67,7 +76,8 @@ function ApartSaid({ clause }: { clause: Clause & { kind: "apart" } }): JSX.Elem
       {accuracy < APART ? "They are furthest apart in " : "They are apart by "}
       <Link to={show}>
         <Name name={layer} short={shortNames([...layers.value.keys()], LONGEST).get(layer) ?? layer} />
-      </Link> ({percent(accuracy, 0)}){more}.
+      </Link>{" "}
+      ({percent(accuracy, 0)}){more}.
     </span>
   );
 }
