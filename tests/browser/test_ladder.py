@@ -131,7 +131,8 @@ def test_effect_sizes_and_steps(board: str, open_tab: OpenTab, page: Page, runs:
     expect(tip).to_have_count(0)
 
     # The keyboard reaches the same.
-    node(tab, "stem").focus()
+    node(tab, "stem").press("ArrowDown")
+    page.keyboard.press("ArrowUp")
     expect(tip).to_contain_text("stem")
     expect(tip.get_by_role("img", name="Over the steps 20 to 60")).to_be_visible()
 

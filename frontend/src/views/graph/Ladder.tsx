@@ -15,6 +15,7 @@ import { Segmented } from "../controls/Segmented";
 import { RowSwatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { Tooltip } from "../controls/Tooltip";
+import { tooltip } from "./graphTip";
 import styles from "./ladder.css?inline";
 import { Sparkline } from "./Sparkline";
 
@@ -80,7 +81,7 @@ export function Ladder(): JSX.Element | null {
 function Pointed({ known }: { known: Separation }): JSX.Element | null {
   const pointed = pointedRung.value;
   const layer = known.layers.find(({ name }) => name === pointed?.layer);
-  if (!pointed || !layer || layer.accuracy === null) return null;
+  if (!pointed || !layer || layer.accuracy === null || tooltip.value) return null;
   const { value, query, status } = trend.value;
   const isOfThis = query?.layer === layer.name;
   const figure = ladderFigure.value;

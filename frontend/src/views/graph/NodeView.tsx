@@ -119,7 +119,9 @@ export function NodeView({
       onDblClick={(event) =>
         group && !(event.target as Element).closest("[data-toggle], [data-rung]") && toggleOpen(item.key)
       }
-      onFocus={({ currentTarget }) => rung.value && pointRung(rung.value.layer, currentTarget)}
+      onFocus={({ currentTarget }) =>
+        rung.value && currentTarget.matches(":focus-visible") && pointRung(rung.value.layer, currentTarget)
+      }
       onBlur={leaveRung}
       onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })}
       onPointerLeave={() => {
