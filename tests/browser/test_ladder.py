@@ -130,12 +130,6 @@ def test_effect_sizes_and_steps(board: str, open_tab: OpenTab, page: Page, runs:
     page.mouse.move(700, 20)
     expect(tip).to_have_count(0)
 
-    # The keyboard reaches the same.
-    node(tab, "stem").press("ArrowDown")
-    page.keyboard.press("ArrowUp")
-    expect(tip).to_contain_text("stem")
-    expect(tip.get_by_role("img", name="Over the steps 20 to 60")).to_be_visible()
-
 
 @pytest.mark.parametrize("run", ["unlabelled", "regression", "ranking", "multilabel"])
 def test_nothing_to_tell_apart(tmp_path: Path, page: Page, open_tab: OpenTab, run: str) -> None:

@@ -25,7 +25,7 @@ export const movedRungs = signal<ReadonlyMap<string, Rung> | null>(null);
 /** Whether there is something to tell apart. */
 export const isLadderAsked = signal(false);
 
-/** The layer whose bar is pointed at or has the focus; its row and the pane, in viewport pixels. */
+/** The layer whose bar is pointed at; its row and the pane, in viewport pixels. */
 export const pointedRung = signal<{ layer: string; row: Box; pane: Box } | null>(null);
 
 /** By the name of the layer; empty where there is nothing to show. */

@@ -86,7 +86,7 @@ describe("what is asked", () => {
   const heard: { step: number; rows?: unknown; layers?: string[]; limit?: number }[] = [];
   const stops: (() => void)[] = [];
   const settled = async (ready: () => boolean): Promise<void> => {
-    for (let i = 0; i < 600 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let i = 0; i < 4000 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(ready()).toBe(true);
   };
 
@@ -154,7 +154,7 @@ describe("what is asked", () => {
     expect(trend.value.value?.at(-1)?.accuracy).toBe(
       separation.value.value?.layers.find(({ name }) => name === names[1])?.accuracy,
     );
-  });
+  }, 60_000);
 });
 
 describe("without classes", () => {

@@ -18,7 +18,7 @@ import { type Rung, rungs } from "../../state/rungs";
 import { ChangeMark, changeOf, MARK, saidIn } from "./ChangeMark";
 import { boxKey, choose, focusedNode, isOpenGroup, searchHits, selectedNode, showMore, toggleOpen } from "./graphState";
 import { hideTip, showTip } from "./graphTip";
-import { type LayerRung, leaveRung, pointRung, RungView, rungWidth } from "./RungView";
+import { type LayerRung, RungView, rungWidth } from "./RungView";
 import { Joined, StripView } from "./StripView";
 
 let waiting: ReturnType<typeof setTimeout> | undefined;
@@ -119,10 +119,6 @@ export function NodeView({
       onDblClick={(event) =>
         group && !(event.target as Element).closest("[data-toggle], [data-rung]") && toggleOpen(item.key)
       }
-      onFocus={({ currentTarget }) =>
-        rung.value && currentTarget.matches(":focus-visible") && pointRung(rung.value.layer, currentTarget)
-      }
-      onBlur={leaveRung}
       onPointerEnter={() => item.recorded && form !== "more" && setHover({ layer: item.key })}
       onPointerLeave={() => {
         clearHover();

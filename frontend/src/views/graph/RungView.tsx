@@ -66,11 +66,11 @@ export function RungView({
   );
 }
 
-export const pointRung = (layer: string, element: Element): void => {
+const pointRung = (layer: string, element: Element): void => {
   const [row, pane] = [element, element.closest(".graph-pane") ?? element].map((one) => one.getBoundingClientRect());
   pointedRung.value = { layer, row: row!, pane: pane! };
 };
 
-export const leaveRung = (): void => {
+const leaveRung = (): void => {
   pointedRung.value = null;
 };
