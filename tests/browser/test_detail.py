@@ -110,12 +110,18 @@ def check_neuron(tab: FrameLocator, truth: Truth) -> None:
         assert abs(float(auc) - roc_auc_score(inside, own)) < 0.006
         assert abs(numbers(effect)[0] - hedges(own[inside], own[~inside])) < 0.06
 
-    # Its change over the steps.
-    means = [truth.run.snapshot(step).activations(LAYER)[:, NEURON].astype(np.float64).mean() for step in (20, 60)]
-    change = section(tab, "Change over the steps").get_by_role("img").get_attribute("aria-label")
-    first, step, last, end = numbers(change or "")
-    assert (step, end) == (20, 60)
-    np.testing.assert_allclose([first, last], means, rtol=0.02)
+    # Its mean over the steps, in words a sentence per row.
+    words = section(tab, "Over the steps").locator(".hidden-text").text_content() or ""
+    sentences = dict(re.findall(r"(\d) from (\S+ at step \d+ to \S+ at step \d+)\.", words))
+    assert len(sentences) == 10
+    for name, sentence in sentences.items():
+        first, step, last, end = numbers(sentence)
+        assert (step, end) == (20, 60)
+        means = [
+            truth.run.snapshot(at).activations(LAYER)[truth.labels == name, NEURON].astype(np.float64).mean()
+            for at in (20, 60)
+        ]
+        np.testing.assert_allclose([first, last], means, rtol=0.01, atol=0.006)
 
 
 def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:

@@ -53,6 +53,8 @@ export interface Matrix {
   offset: Float32Array | null;
   factor: Float32Array | null;
   rows: RowSource[];
+  /** The step whose order the neurons are in, where it is not the matrix's own. */
+  orderOf?: number;
 }
 
 /** What a request does to the t-SNE on the server; without one it only asks how far it is. */
@@ -109,9 +111,13 @@ export type ErrorKind =
   | "too_large"
   | "busy"
   | "internal"
-  | "unreachable";
+  | "unreachable"
+  | "not_loaded";
 
-/** What a failed request says; `position` (from 0) only for expressions; "unreachable" when there was no answer. */
+/**
+ * What a failed request says; `position` (from 0) only for expressions; "unreachable" when there was no answer,
+ * "not_loaded" when a part of the tab's code did not come.
+ */
 export class ApiError extends Error {
   constructor(
     readonly kind: ErrorKind,

@@ -120,9 +120,15 @@ export function perMark(count: number, room: number): number {
   return roundStep(least);
 }
 
+/** Room of a block beyond its marks, so that right and wrong may share the width in many ways. */
+const SLACK = 1.2;
+
 /**
  * `label` is the width of the names. `twoSided`: right and wrong predictions are separate, and share the width as their
  * largest blocks need it. `order` has the groups that come first, in their order.
+ *
+ * A block is as high as the number of its instances asks for, however many of them are right: it stays where it is when
+ * another step is shown. Where no way to share the width has room for all, a mark stands for more instances.
  */
 export function layOut(
   groups: readonly Group[],
@@ -136,23 +142,17 @@ export function layOut(
   const total = Math.max(8, Math.floor((width - rightX - (twoSided ? GAP : 0) - 8) / pitch));
   const filled = groups.filter(({ right, wrong }) => right.length + wrong.length > 0);
   const most = Math.max(0, ...filled.map(({ right, wrong }) => right.length + wrong.length));
-  const per = perMark(most, Math.max(MOST, MOST_OF_ALL / Math.max(1, filled.length)));
-  const marksOf = (side: "right" | "wrong"): number =>
-    Math.ceil(Math.max(0, ...filled.map((group) => group[side].length)) / per);
-  const share = marksOf("wrong") / Math.max(1, marksOf("right") + marksOf("wrong"));
-  const wrongColumns = twoSided ? Math.max(NARROWEST, Math.min(total - NARROWEST, Math.round(total * share))) : 0;
+  const least = perMark(most, Math.max(MOST, MOST_OF_ALL / Math.max(1, filled.length)));
+  const linesOf = ({ right, wrong }: Group): number =>
+    Math.max(LINES, Math.ceil(((twoSided ? SLACK : 1) * (right.length + wrong.length)) / least / total));
+  const { per, wrongColumns } = twoSided ? shared(filled, total, least, linesOf) : { per: least, wrongColumns: 0 };
   const rightColumns = Math.max(1, total - wrongColumns);
   let top = 0;
   // Groups that are not in the order come last.
   const shownOrder = [...new Set([...order, ...groups.keys()])].filter((group) => groups[group]);
   const blocks = shownOrder.map((group): Block => {
     const { right, wrong } = groups[group] as Group;
-    const lines = Math.max(
-      LINES,
-      Math.ceil(right.length / per / rightColumns),
-      wrongColumns > 0 ? Math.ceil(wrong.length / per / wrongColumns) : 0,
-    );
-    const height = lines * pitch + pitch + 5;
+    const height = linesOf(groups[group] as Group) * pitch + pitch + 5;
     const block = { group, top, height, right, wrong };
     top += height;
     return block;
@@ -168,6 +168,24 @@ export function layOut(
     rightColumns,
     wrongColumns,
   };
+}
+
+/** How right and wrong share the columns, and how many instances a mark stands for, at least `per`. */
+function shared(
+  groups: readonly Group[],
+  columns: number,
+  per: number,
+  linesOf: (group: Group) => number,
+): { per: number; wrongColumns: number } {
+  const most = (side: "right" | "wrong", size: (group: Group) => number): number =>
+    Math.max(0, ...groups.map((group) => Math.ceil(Math.ceil(group[side].length / per) / size(group))));
+  const least = (side: "right" | "wrong"): number => Math.max(NARROWEST, most(side, linesOf));
+  const [wrong, right] = [least("wrong"), least("right")];
+  if (wrong + right > columns && (most("wrong", () => 1) > 1 || most("right", () => 1) > 1))
+    return shared(groups, columns, roundStep(per * 1.01), linesOf);
+  const [rightMarks, wrongMarks] = [most("right", () => 1), most("wrong", () => 1)];
+  const wanted = Math.round((columns * wrongMarks) / Math.max(1, rightMarks + wrongMarks));
+  return { per, wrongColumns: Math.max(wrong, Math.min(columns - right, wanted)) };
 }
 
 /** The blocks between two heights. */

@@ -44,6 +44,7 @@ const BELOW = 20;
 const APART = 6;
 /** Below what is typed, which is framed. */
 const APART_TYPED = 3;
+const FOLD = 20;
 const SCROLLBAR = 10;
 
 interface Room {
@@ -72,10 +73,14 @@ export function matrixShape({
   labels = LABELS,
 }: Room): MatrixShape {
   const top = effect ? EFFECT : TOP;
-  const gap = pinned > 0 && subsets > 0 ? APART : 0;
-  const room = Math.max(LEAST_ROW, height - top - BELOW - gap);
   const least = Math.min(subsets, 3) * LEAST_ROW;
-  const pinnedRows = Math.min(pinned, Math.max(1, Math.floor((room - least) / PINNED_ROW)));
+  const roomWith = (gap: number): number => Math.max(LEAST_ROW, height - top - BELOW - gap);
+  const rowsWith = (gap: number): number =>
+    Math.min(pinned, Math.max(1, Math.floor((roomWith(gap) - least) / PINNED_ROW)));
+  const apart = pinned > 0 && subsets > 0 ? APART : 0;
+  // Below pinned rows that scroll, a line says how many are out of sight.
+  const gap = rowsWith(apart) < pinned ? FOLD : apart;
+  const [room, pinnedRows] = [roomWith(gap), rowsWith(gap)];
   const pinnedHeight = pinnedRows * PINNED_ROW;
   const typedHeight = typed
     ? Math.max(PINNED_ROW, Math.min(MOST_ROW, Math.floor((room - pinnedHeight) / (subsets + 1))))
@@ -107,6 +112,14 @@ export function visibleRows({ height, rowHeight, count }: Block, scroll: number)
   return {
     first: Math.max(0, Math.floor(scroll / rowHeight)),
     end: Math.min(count, Math.ceil((scroll + height) / rowHeight)),
+  };
+}
+
+/** How many rows of a block are out of sight, below and above, counting those that are cut in half. */
+export function hiddenRows({ height, rowHeight, count }: Block, scroll: number): { below: number; above: number } {
+  return {
+    below: count - Math.floor((scroll + height + 1) / rowHeight),
+    above: Math.max(0, Math.ceil((scroll - 1) / rowHeight)),
   };
 }
 

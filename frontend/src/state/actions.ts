@@ -9,8 +9,8 @@ import type { ProjectionMethod } from "../api/types";
 import { idExpression, MOST_IDS } from "./buildExpression";
 import type { ClassOrder } from "./classOrder";
 import { freeColour } from "./colours";
-import { nearest, runs } from "./currentSnapshot";
-import { columns, layers, orderedClasses, rows, snapshot, whereOf } from "./data";
+import { nearest, runs, step } from "./currentSnapshot";
+import { columns, layers, orderClassesAnew, orderedClasses, rows, snapshot, whereOf } from "./data";
 import { letters, openLayers, rowName, sort } from "./derived";
 import { clearHover } from "./hover";
 import { type Picked, picked } from "./members";
@@ -31,6 +31,7 @@ import {
   instancesTab,
   type LadderFigure,
   ladderFigure,
+  orderStep,
   panel,
   type Scale,
   type Selection,
@@ -44,12 +45,17 @@ export function chooseRun(name: string): void {
   const runSteps = runs.peek()?.runs.find((info) => info.name === name)?.steps ?? [];
   batch(() => {
     chosenRun.value = name;
+    orderStep.value = null;
     if (chosenStep.peek() !== null) chosenStep.value = nearest(runSteps, chosenStep.peek() ?? 0)?.step ?? null;
   });
 }
 
-export function chooseStep(step: number): void {
-  chosenStep.value = step;
+/** The order of clustered neurons stays that of the step shown before. */
+export function chooseStep(next: number): void {
+  batch(() => {
+    orderStep.value ??= step.peek()?.step ?? null;
+    chosenStep.value = next;
+  });
 }
 
 export function chooseCompare(next: Compare | null): void {
@@ -236,9 +242,12 @@ export function chooseDetailLayer(name: string): void {
   chosenDetailLayer.value = name;
 }
 
-/** Sorts the neurons; null: by the default. */
+/** Sorts the neurons, by the step shown; null: by the default. */
 export function sortBy(rule: Sort | null): void {
-  chosenSort.value = rule;
+  batch(() => {
+    orderStep.value = null;
+    chosenSort.value = rule;
+  });
 }
 
 /** Makes a row A or B, or takes the letter away from it. With both, the neurons are sorted by the difference of the two. */
@@ -267,6 +276,7 @@ export function clickRowName(key: RowKey, shift: boolean): void {
 export function chooseClassOrder(order: ClassOrder): void {
   batch(() => {
     classOrder.value = order;
+    orderClassesAnew();
     const now = chosenRows.peek();
     if (!now) return;
     const places = new Map(orderedClasses.value.map(({ name }, place) => [name, place]));

@@ -12,7 +12,7 @@ export async function loadCode<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch {
-    throw new ApiError("unreachable", NOT_LOADED);
+    throw new ApiError("not_loaded", NOT_LOADED);
   }
 }
 

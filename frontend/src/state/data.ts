@@ -21,6 +21,7 @@ import {
   type Vocabulary,
   type Where,
 } from "../api/types";
+import { withClassNames } from "./classNames";
 import { errorsPerClass, isByErrors, orderClasses } from "./classOrder";
 import { comparedSnapshot, currentSnapshot } from "./currentSnapshot";
 import { inThisEdition, perName, Requests, type Resource, resource } from "./loads";
@@ -70,15 +71,6 @@ export const columnAnswers = new Requests(
 );
 export const columns = resource(() => currentSnapshot.value, columnAnswers);
 
-/** Classes without names are named by their index, like their subsets: "0", "1", … */
-export function withClassNames(read: Snapshot): Snapshot {
-  if (read.task !== "classification" || read.class_names.length > 0) return read;
-  const indices = read.subsets
-    .filter(({ kind, name }) => kind === "class" && /^\d+$/.test(name))
-    .map(({ name }) => Number(name));
-  return { ...read, class_names: Array.from({ length: Math.max(-1, ...indices) + 1 }, (_, i) => String(i)) };
-}
-
 /** Run and step for requests that depend on a snapshot's rows and layers; null until that run's snapshot is loaded. */
 export const shownSnapshot: ReadonlySignal<SnapshotRef | null> = computed(() => {
   const { query } = snapshot.value;
@@ -127,7 +119,14 @@ export const rows: ReadonlySignal<Row[]> = computed(() => {
 const MOST_PINNED = 8;
 
 /** The order by errors of the run shown: it stays while the step changes, so that rows keep their places. */
-let keptOrder: { run: string; classes: readonly SubsetInfo[] } | null = null;
+let keptOrder: { run: string; step: number; classes: readonly SubsetInfo[] } | null = null;
+const timesOrdered = signal(0);
+
+/** Call when the order is chosen again: it is then made by the step shown. */
+export function orderClassesAnew(): void {
+  keptOrder = null;
+  timesOrdered.value++;
+}
 
 const areClassesByErrors = computed(() => {
   const shown = snapshot.value.value;
@@ -145,14 +144,27 @@ export const orderedClasses: ReadonlySignal<readonly SubsetInfo[]> = computed(()
   if (!shown) return [];
   const classes = shown.subsets.filter((subset) => subset.kind === "class");
   const [{ value: known, query }, run] = [columns.value, snapshot.value.query?.run ?? ""];
+  void timesOrdered.value;
   if (!areClassesByErrors.value || !known || query?.run !== run) return orderClasses(classes, null);
   if (keptOrder?.run !== run || keptOrder.classes.length !== classes.length) {
     const errors = errorsPerClass(known.label, known.correct, shown.sample_size);
     const indices = new Map(shown.class_names.map((name, index) => [name, index]));
-    keptOrder = { run, classes: orderClasses(classes, (name) => errors.get(indices.get(name) ?? -1) ?? 0) };
+    keptOrder = {
+      run,
+      step: query.step,
+      classes: orderClasses(classes, (name) => errors.get(indices.get(name) ?? -1) ?? 0),
+    };
   }
   const now = new Map(classes.map((one) => [one.name, one]));
   return keptOrder.classes.flatMap(({ name }) => now.get(name) ?? []);
+});
+
+/** The step whose errors the classes are ordered by, where it is not the one shown. */
+export const classesOrderedBy: ReadonlySignal<number | null> = computed(() => {
+  const [shown, known] = [snapshot.value.query, orderedClasses.value];
+  return areClassesByErrors.value && known.length > 0 && keptOrder && keptOrder.step !== shown?.step
+    ? keptOrder.step
+    : null;
 });
 
 function defaultRows(shown: Snapshot): Row[] {
@@ -265,16 +277,9 @@ export function tableOf(query: () => TableQuery | null): Resource<SnapshotRef & 
   }, tables);
 }
 
-export interface InstanceSubject {
-  layer: string;
-  index: number;
-  /** The class that the predicted one is contrasted with; by default the instance's own. */
-  against?: string;
-}
-
 export const instances = new Requests(
-  ({ layer, index, against, ...where }: SnapshotRef & InstanceSubject, abort): Promise<InstanceDetail> =>
-    currentSource().instance(where, layer, index, abort, against),
+  ({ layer, index, ...where }: SnapshotRef & { layer: string; index: number }, abort): Promise<InstanceDetail> =>
+    currentSource().instance(where, layer, index, abort),
 );
 export const neurons = new Requests(
   (
@@ -306,8 +311,8 @@ const texts = new Requests(
 
 /** Detail of one instance in one layer; `subject` reads the signals that name it. */
 export function instanceOf(
-  subject: () => InstanceSubject | null,
-): Resource<SnapshotRef & InstanceSubject, InstanceDetail> {
+  subject: () => { layer: string; index: number } | null,
+): Resource<SnapshotRef & { layer: string; index: number }, InstanceDetail> {
   return resource(() => {
     const [place, detailQuery] = [shownSnapshot.value, subject()];
     return place && detailQuery ? { ...place, ...detailQuery } : null;
@@ -329,16 +334,6 @@ export function textOf(index: () => number | null): Resource<SnapshotRef & { ind
     return place && wanted !== null ? { ...place, index: wanted } : null;
   }, texts);
 }
-
-const sounds = new Requests(
-  ({ index, ...where }: SnapshotRef & { index: number }, abort) => currentSource().sound(where, index, abort),
-  512,
-);
-
-/** Loudness curve of an instance's sound. */
-export const soundOf = perName((index) =>
-  resource(() => (shownSnapshot.value ? { ...shownSnapshot.value, index: Number(index) } : null), sounds),
-);
 
 /** Whether instances have thumbnails: images, or waveforms of sounds. */
 export const hasPictures: ReadonlySignal<boolean> = computed(() =>

@@ -1,7 +1,8 @@
 /** The step whose data are drawn. */
 
 import { computed, type ReadonlySignal } from "@preact/signals";
-import { currentSnapshot } from "./currentSnapshot";
+import type { StepInfo } from "../api/types";
+import { currentSnapshot, step, steps } from "./currentSnapshot";
 import { snapshot } from "./data";
 import { openLayers } from "./derived";
 import { matrixOf } from "./matrices";
@@ -14,3 +15,8 @@ export const drawnStep: ReadonlySignal<number | null> = computed(() => {
     if (status === "failed" && query?.run === here.run && query.step !== here.step) return query.step;
   return here.step;
 });
+
+/** What is known of that step. */
+export const shownStep: ReadonlySignal<StepInfo | null> = computed(
+  () => steps.value.find((info) => info.step === drawnStep.value) ?? step.value,
+);

@@ -1,5 +1,6 @@
 /** Resources of rows over the training steps: of one neuron, or of all. */
 
+import { signal } from "@preact/signals";
 import type { HistoryPart, SnapshotRef } from "../api/source";
 import type { History, RowQuery } from "../api/types";
 import { steps } from "./currentSnapshot";
@@ -44,6 +45,9 @@ function query(layer: string, queried: RowQuery[], part: HistoryPart): HistoryQu
 
 /** The most steps that a chart of lines shows. */
 const MOST_STEPS = 300;
+
+/** The history of a neuron that is drawn; null: none. */
+export const drawnHistory = signal<{ history: History; query: HistoryQuery } | null>(null);
 
 /** The statistic shown, of every row, for one neuron. */
 export function neuronHistory(subject: () => { layer: string; neuron: number }): Resource<HistoryQuery, History> {

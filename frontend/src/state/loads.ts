@@ -27,6 +27,24 @@ interface Flight<T> {
   listeners: Set<(first: T) => void>;
 }
 
+/**
+ * Whether TensorBoard answers. Where a request got no answer it is asked for its runs at once: until that is answered,
+ * it is "suspected" to be gone.
+ */
+export const server = signal<"there" | "suspected" | "gone">("there");
+/** When a suspicion last proved wrong, in milliseconds. */
+let refuted = 0;
+/** A request that gets no answer so soon after that has a problem of its own. */
+const SOON_MS = 5000;
+
+function suspect(): void {
+  if (server.peek() === "there" && Date.now() - refuted > SOON_MS) server.value = "suspected";
+}
+
+/** Whether one message about the server, above everything, says what this error would say in its place. */
+export const isSaidAbove = (error: ApiError | null): boolean =>
+  server.value !== "there" && (error?.kind === "unreachable" || error?.kind === "not_loaded");
+
 let unreachable = false;
 /** Retry functions of failed requests, and whether they are called automatically once the server answers again. */
 const failedRequests = new Map<() => void, boolean>();
@@ -42,6 +60,8 @@ export function retryLater(retry: () => void, byItself = true): void {
 }
 
 export function markReachable(): void {
+  if (server.peek() === "suspected") refuted = Date.now();
+  server.value = "there";
   if (unreachable) tryAgain(true);
   unreachable = false;
 }
@@ -193,8 +213,11 @@ export function resource<Q, T>(query: () => Q | null, requests: Requests<Q, T>):
         if (token !== currentRequest) return;
         const apiError = asApiError(error);
         state.value = { ...state.peek(), status: "failed", error: apiError };
-        if (apiError.kind === "unreachable") markUnreachable();
-        retryLater(again, apiError.kind === "unreachable" || apiError.kind === "not_found");
+        if (apiError.kind === "unreachable") {
+          markUnreachable();
+          suspect();
+        }
+        retryLater(again, ["unreachable", "not_loaded", "not_found"].includes(apiError.kind));
       },
     );
   };

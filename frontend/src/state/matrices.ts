@@ -1,20 +1,25 @@
 /** Resources of the matrices: queries, approximate first answers, numbers of single cells. */
 
+import { computed, type ReadonlySignal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import type { Matrix, MatrixScaleKind, RowQuery, SortQuery } from "../api/types";
+import { keepOrder, orderAt } from "./clusterOrder";
 import { comparedSnapshot } from "./currentSnapshot";
 import { currentSource, isLayerCompared, isOrderPending, layers, rows, shownSnapshot, snapshot } from "./data";
-import { scaleOf, sort } from "./derived";
+import { openLayers, scaleOf, sort } from "./derived";
 import { perName, Requests, type Resource, resource } from "./loads";
 import { type Row, rowKey } from "./rowKeys";
 import { rowQuery, type Sort } from "./rows";
 import { statistic, statisticInfo } from "./statistics";
 import { shownExpression, typedRow } from "./typed";
+import { orderStep } from "./view";
 
 export interface MatrixQuery extends SnapshotRef {
   layer: string;
   rows: RowQuery[];
   sort: SortQuery;
+  /** The clusters are those of this step. */
+  order_of?: number;
   /** The statistic to show; the answer also has means and deviations. */
   statistic: string;
   /** Requests colour levels on this scale instead of numbers. */
@@ -36,19 +41,27 @@ const FIRST = 16_384;
 
 const matrices = new Requests(
   async (
-    { layer, rows, sort, statistic: shown, scale, window, rows_of, ...where }: MatrixQuery,
+    { layer, rows, sort, order_of, statistic: shown, scale, window, rows_of, ...where }: MatrixQuery,
     abort,
     onFirstAnswer: (first: Matrix) => void,
   ): Promise<Matrix> => {
-    const request = (prefix?: number): Promise<Matrix> =>
-      currentSource().matrix(where, layer, rows, sort, shown, abort, { prefix, scale, window, rows_of });
+    const order =
+      order_of === undefined ? null : await orderAt({ run: where.run, step: order_of }, where, layer, rows, abort);
+    const request = async (prefix?: number): Promise<Matrix> => {
+      const part = { prefix, scale, window, rows_of };
+      const by: SortQuery = order ? { by: "index" } : sort;
+      const answer = await currentSource().matrix(where, layer, rows, by, shown, abort, part);
+      return order?.length === answer.neurons ? { ...answer, order, orderOf: order_of! } : answer;
+    };
     if (window) {
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
       abort.throwIfAborted();
     }
     const computed = rows.some((row) => "expression" in row) || statisticInfo(shown).source === "sample";
     if (computed && (snapshot.peek().value?.sample_size ?? 0) > MANY) onFirstAnswer(await request(FIRST));
-    return request();
+    const answer = await request();
+    if (sort.by === "clustered" && !order && !window) keepOrder(where, layer, rows, answer);
+    return answer;
   },
   48,
 );
@@ -58,11 +71,13 @@ function matrixQuery(place: SnapshotRef | null, layer: string): MatrixQuery | nu
   const info = layers.value.get(layer);
   // Comparisons need numbers.
   const drawn = info && rows.value.length * info.neurons > MOST_NUMBERS && !comparedSnapshot.value;
+  const [by, made] = [sortQuery(sort.value, rows.value), orderStep.value];
   return {
     ...place,
     layer,
     rows: rows.value.map(rowQuery),
-    sort: sortQuery(sort.value, rows.value),
+    sort: by,
+    ...(by.by === "clustered" && made !== null && made !== place.step && { order_of: made }),
     statistic: statistic.value,
     ...(drawn && { scale: scaleOf(info) }),
   };
@@ -89,7 +104,9 @@ export const compareMatrixOf = perName((layer) =>
   resource((): MatrixQuery | null => {
     if (!isLayerCompared(layer)) return null;
     const [query, shownRef] = [matrixQuery(comparedSnapshot.value, layer), shownSnapshot.value];
-    return query && shownRef && { ...query, sort: { by: "index" }, rows_of: shownRef };
+    if (!query || !shownRef) return null;
+    const { order_of: _, ...own } = query;
+    return { ...own, sort: { by: "index" }, rows_of: shownRef };
   }, matrices),
 );
 
@@ -114,14 +131,21 @@ export const compareTypedMatrixOf = perName((layer) =>
 /** Numbers of some rows and neurons of a matrix that was sent as colour levels. */
 export const numbersOf = (query: () => MatrixQuery | null): Resource<MatrixQuery, Matrix> => resource(query, matrices);
 
-/** All numbers of such a matrix, for saving. */
-export function allNumbers({
-  run,
-  step,
-  layer,
-  rows: rowQueries,
-  sort: by,
-  statistic: shown,
-}: MatrixQuery): Promise<Matrix> {
-  return currentSource().matrix({ run, step }, layer, rowQueries, by, shown, new AbortController().signal);
+/** The step that the clusters shown are of, where it is not the one that is drawn; null where it is. */
+export const clustersOf: ReadonlySignal<number | null> = computed(() => {
+  if (sort.value.by !== "clustered") return null;
+  for (const layer of openLayers.value) {
+    const { value } = matrixOf(layer).value;
+    if (value?.orderOf !== undefined) return value.orderOf;
+  }
+  return null;
+});
+
+/** All numbers of such a matrix, for saving, in the order in which it is shown. */
+export async function allNumbers(
+  { run, step, layer, rows: rowQueries, sort: by, statistic: shown }: MatrixQuery,
+  order: Int32Array,
+): Promise<Matrix> {
+  const signal = new AbortController().signal;
+  return { ...(await currentSource().matrix({ run, step }, layer, rowQueries, by, shown, signal)), order };
 }

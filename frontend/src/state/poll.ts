@@ -1,12 +1,12 @@
 /** Polls the log directory for new runs and steps. */
 
-import { batch, signal } from "@preact/signals";
+import { batch, effect, signal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
 import { ApiError, type Runs } from "../api/types";
 import { holdPlace } from "./actions";
 import { currentSnapshot, lastPolled, runs, runsError } from "./currentSnapshot";
 import { currentSource } from "./data";
-import { asApiError, forgetAnswers, markReachable, markUnreachable } from "./loads";
+import { asApiError, forgetAnswers, markReachable, markUnreachable, server } from "./loads";
 
 const EVERY_MS = 10_000;
 const SOON_MS = 3000;
@@ -47,7 +47,9 @@ export async function refreshRuns(): Promise<void> {
     });
   } catch (error) {
     markUnreachable();
-    runsError.value = asApiError(error);
+    const failed = asApiError(error);
+    server.value = failed.kind === "unreachable" ? "gone" : "there";
+    runsError.value = failed;
   } finally {
     polling.value = false;
   }
@@ -85,7 +87,11 @@ export function pollRuns(onReload: (poll: () => void) => () => void): () => void
   };
   const timer = setInterval(poll, EVERY_MS);
   const forget = onReload(() => void refreshRuns());
+  const stop = effect(() => {
+    if (server.value === "suspected") void refreshRuns();
+  });
   return () => {
+    stop();
     clearInterval(timer);
     forget();
   };

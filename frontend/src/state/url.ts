@@ -26,6 +26,7 @@ export function encode(): Fields {
   };
   put("run", view.chosenRun.value);
   put("step", view.chosenStep.value);
+  if (view.orderStep.value !== view.chosenStep.value) put("order_of", view.orderStep.value);
   if (view.compare.value) put("compare", JSON.stringify([view.compare.value.run, view.compare.value.step]));
   if (view.compareMode.value !== "both") put("mode", view.compareMode.value);
   if (view.openModules.value) put("modules", JSON.stringify(view.openModules.value));
@@ -61,6 +62,7 @@ export function decode(fields: Fields): void {
   batch(() => {
     view.chosenRun.value = fields.get("run") ?? null;
     view.chosenStep.value = number(fields.get("step"));
+    view.orderStep.value = number(fields.get("order_of"));
     view.compare.value = compareOf(json("compare"));
     view.compareMode.value = fields.get("mode") === "difference" ? "difference" : "both";
     view.openModules.value = strings(json("modules"));
@@ -109,7 +111,7 @@ export function readHash(hash: string): Fields {
 }
 
 /** Changes of these fields replace the current history entry instead of adding one. */
-const QUIET = ["step", "expression"];
+const QUIET = ["step", "order_of", "expression"];
 const isQuiet = (name: string): boolean => QUIET.includes(name) || name.startsWith("panel:");
 
 /** Zooming changes the address after a pause: browsers ignore addresses that change on every frame. */

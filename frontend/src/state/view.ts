@@ -45,6 +45,8 @@ export const chosenLayers = signal<string[] | null>(null);
 export const chosenRows = signal<Row[] | null>(null);
 /** The rule that the neurons are sorted by; null: the default. */
 export const chosenSort = signal<Sort | null>(null);
+/** The step whose clusters the neurons are ordered by while others are shown; null: the one shown. */
+export const orderStep = signal<number | null>(null);
 /** The order of the classes, as rows and as blocks. */
 export const classOrder = signal<ClassOrder>("auto");
 export const chosenStatistic = signal("mean");

@@ -6,6 +6,7 @@ import {
   hitAt,
   layOut,
   markAt,
+  PAD,
   perMark,
   placeOf,
   visible,
@@ -70,8 +71,8 @@ describe("layout", () => {
     const laid = layOut(groups, 312, 7, 44, true);
     // The largest has 1,300, of 600 marks each.
     expect(laid.per).toBe(5);
-    // 34 columns: 180 marks of 900 and 80 of 400 share them as 24 and 10, in 8 lines.
-    expect([laid.rightColumns, laid.wrongColumns, laid.blocks[0]?.height]).toEqual([24, 10, 8 * 7 + 12]);
+    // 34 columns: 180 marks of 900 and 80 of 400 share them as 24 and 10, in 10 lines: room for a fifth more than 260.
+    expect([laid.rightColumns, laid.wrongColumns, laid.blocks[0]?.height]).toEqual([24, 10, 10 * 7 + 12]);
     expect(laid.blocks[1]?.height).toBe(4 * 7 + 12);
     // With few blocks there is room for more marks in each; with many, a block of 200 shows each of its instances.
     const crowd = (count: number, size: number): number =>
@@ -85,6 +86,39 @@ describe("layout", () => {
     expect([crowd(1, 1200), crowd(1, 1201), crowd(2, 600), crowd(2, 601)]).toEqual([1, 2, 1, 2]);
     expect([crowd(10, 200), crowd(10, 201), crowd(500, 200)]).toEqual([1, 2, 1]);
     expect([perMark(104, 104), perMark(105, 104), perMark(1041, 104), perMark(0, 104)]).toEqual([1, 2, 20, 1]);
+  });
+  test("blocks stay where they are, however many of their instances are right, and hold them all", () => {
+    const sizes = [92, 87, 150, 3, 0, 199];
+    const shares = [
+      [1, 1, 1, 1, 1, 1],
+      [0, 0, 0, 0, 0, 0],
+      [1, 0, 1, 0, 1, 0],
+      [0.5, 0.9, 0.1, 1, 0, 0.3],
+    ];
+    const laid = shares.map((right) =>
+      layOut(
+        sizes.map((size, i) => {
+          const rights = Math.round(size * right[i]!);
+          return { right: rows(rights, i * 1000), wrong: rows(size - rights, i * 1000 + rights) };
+        }),
+        312,
+        7,
+        44,
+        true,
+      ),
+    );
+    const places = laid.map(({ blocks }) => blocks.map(({ top, height }) => [top, height]));
+    for (const one of places) expect(one).toEqual(places[0]);
+    for (const { blocks, per, pitch, rightColumns, wrongColumns } of laid)
+      for (const { height, right, wrong } of blocks) {
+        const lines = Math.max(
+          Math.ceil(Math.ceil(right.length / per) / rightColumns),
+          Math.ceil(Math.ceil(wrong.length / per) / wrongColumns),
+        );
+        expect(PAD + lines * pitch).toBeLessThanOrEqual(height);
+      }
+    // All right or all wrong need no larger mark; half of the blocks each way does.
+    expect(laid.map(({ per }) => per)).toEqual([1, 1, 2, 2]);
   });
   test("without a wrong side the marks take all the width", () => {
     const { wrongColumns, rightColumns } = layOut([{ right: rows(5), wrong: rows(0) }], 312, 7, 44, false);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   clampView,
+  hiddenRows,
   hit,
   LABELS,
   matrixShape,
@@ -38,6 +39,10 @@ describe("matrixShape", () => {
     expect(pins.pinned.height % 18).toBe(0);
     expect(pins.subsets.height).toBeGreaterThanOrEqual(3 * 13);
     expect(pins.bottom).toBeLessThanOrEqual(249 - 20);
+    // A line between them says how many are out of sight, where some are.
+    expect(pins.subsets.top - pins.pinned.top - pins.pinned.height).toBe(20);
+    const few = matrixShape({ ...full, pinned: 4, subsets: 3 });
+    expect(few.subsets.top - few.pinned.top - few.pinned.height).toBe(6);
   });
 
   it("does without pinned rows, without subsets and without bars", () => {
@@ -53,6 +58,16 @@ describe("matrixShape", () => {
     const lone = matrixShape({ ...full, subsets: 0 });
     expect(lone.bottom).toBe(38 + 36);
     expect(matrixShape({ ...full, subsets: 1, pinned: 0 }).subsets.rowHeight).toBe(40);
+  });
+});
+
+describe("hiddenRows", () => {
+  it("counts rows that are not seen in full, above and below", () => {
+    const block = { top: 0, height: 54, rowHeight: 18, count: 30 };
+    expect(hiddenRows(block, 0)).toEqual({ below: 27, above: 0 });
+    expect(hiddenRows(block, 18)).toEqual({ below: 26, above: 1 });
+    expect(hiddenRows(block, 25)).toEqual({ below: 26, above: 2 });
+    expect(hiddenRows(block, 30 * 18 - 54)).toEqual({ below: 0, above: 27 });
   });
 });
 

@@ -1,13 +1,15 @@
 import { effect, signal } from "@preact/signals";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../src/api/types";
 import {
   forgetAnswers,
   inThisEdition,
+  isSaidAbove,
   markReachable,
   markUnreachable,
   Requests,
   resource,
+  server,
 } from "../../src/state/loads";
 
 /** Requests that are answered by hand, in any order. */
@@ -110,6 +112,27 @@ describe("resource", () => {
     markReachable();
     expect(load.value).toMatchObject({ status: "failed", error: { message: "its own fault" } });
     expect(open.length).toBe(2);
+    stop();
+  });
+
+  it("suspects that the server is gone where a request is not answered, unless that has just proved wrong", async () => {
+    const { open, requests } = byHand();
+    const load = resource(() => "a", requests);
+    const stop = effect(() => void load.value);
+    const gone = new ApiError("unreachable", "nobody there");
+    const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+    await soon();
+    open[0]?.fail(gone);
+    await soon();
+    expect(server.value).toBe("suspected");
+    expect(isSaidAbove(gone)).toBe(true);
+    expect(isSaidAbove(new ApiError("unreadable", "a file is missing"))).toBe(false);
+    markReachable();
+    expect([server.value, isSaidAbove(gone)]).toEqual(["there", false]);
+    open[1]?.fail(gone);
+    await soon();
+    expect(server.value).toBe("there");
+    now.mockRestore();
     stop();
   });
 

@@ -11,7 +11,8 @@ import {
   pinInstance,
   removeRow,
 } from "../../src/state/actions";
-import { columns, rows, setSource, snapshot, withClassNames } from "../../src/state/data";
+import { withClassNames } from "../../src/state/classNames";
+import { columns, rows, setSource, snapshot } from "../../src/state/data";
 import { classOfRow, letters, openLayers, pinned, rowName, sort } from "../../src/state/derived";
 import { clearHover, setHover } from "../../src/state/hover";
 import { matrixOf } from "../../src/state/matrices";

@@ -1,7 +1,7 @@
 /** Progress of a load, and error messages with a button to retry. */
 
 import type { ComponentChildren, JSX } from "preact";
-import type { Load } from "../../state/loads";
+import { isSaidAbove, type Load } from "../../state/loads";
 import { Icon } from "./Icon";
 
 /** An error message with a button to retry. */
@@ -32,7 +32,7 @@ export function Failure({
 
 /** The same for small places. */
 export function Unread<Q, T>({ load: { status, error, retry } }: { load: Load<Q, T> }): JSX.Element | null {
-  if (status !== "failed") return null;
+  if (status !== "failed" || isSaidAbove(error)) return null;
   return (
     <p class="unread second" role="alert">
       It could not be read. {error?.message}
@@ -60,7 +60,10 @@ export function Loading<Q, T>({ load, what, children }: Properties<Q, T>): JSX.E
   return (
     <div class="loading" aria-busy={busy}>
       {load.value !== null && children(load.value)}
-      {load.status === "failed" && (
+      {load.value === null && load.error?.kind === "unreachable" && isSaidAbove(load.error) && (
+        <p class="hint">Not read yet.</p>
+      )}
+      {load.status === "failed" && !isSaidAbove(load.error) && (
         <Failure what={`${what} could not be read.`} message={load.error?.message ?? ""} onRetry={load.retry} />
       )}
       {busy && <div class="progress" role="progressbar" aria-label={`${what} is loading`} />}

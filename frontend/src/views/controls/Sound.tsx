@@ -2,8 +2,9 @@
 
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { contentUrl, soundOf } from "../../state/data";
+import { contentUrl } from "../../state/data";
 import { instanceName } from "../../state/derived";
+import { soundOf } from "../../state/sounds";
 import { IconButton } from "./Icon";
 import { Unread } from "./Loading";
 

@@ -9,16 +9,16 @@ import { tokens } from "../../draw/theme";
 import { addStyles } from "../../lib/styles";
 import { chooseDetailLayer, select } from "../../state/actions";
 import { loadCode } from "../../state/code";
-import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
+import { currentSnapshot } from "../../state/currentSnapshot";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
 import {
-  classOfNeuron,
   classOfRow,
   detailLayer,
   hasSeveralLabels,
   instanceName,
   labelName,
   layerTitle,
+  nameOf,
   neuronName,
   openLayers,
   outputLayers,
@@ -26,15 +26,15 @@ import {
   shortOf,
   subsetsByName,
 } from "../../state/derived";
+import { drawnHistory } from "../../state/histories";
 import type { Load } from "../../state/loads";
 import { storedPanes, togglePane } from "../../state/panes";
 import { parseRowKey, type RowKey, rowKey, subsetOfKey } from "../../state/rowKeys";
-import { rowQuery } from "../../state/rows";
+import { keyOf, rowQuery } from "../../state/rows";
 import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { LayerName } from "../controls/LayerName";
 import { Loading } from "../controls/Loading";
-import { lazy } from "../controls/lazy";
 import type { Option } from "../controls/Menu";
 import { Name } from "../controls/Name";
 import { SaveButton } from "../controls/SaveButton";
@@ -49,9 +49,6 @@ import { close, openWithSubject, subject, togglePin } from "./subject";
 import { subsetColour } from "./subsetColour";
 
 addStyles(styles);
-
-const InstanceTwins = lazy("The comparison", async () => (await import("./compareInstance")).InstanceTwins);
-const InstanceTwinsTitle = lazy("The comparison", async () => (await import("./compareInstance")).InstanceTwinsTitle);
 
 /** Title line (the only part when collapsed) and detail of the subject. */
 export function DetailView(): JSX.Element {
@@ -84,11 +81,8 @@ export function DetailView(): JSX.Element {
   const now = subject.value;
   const what = now?.item;
   const closed = storedPanes.value.closed.detail;
-  const comparing = comparedSnapshot.value !== null;
   const contrast =
-    what?.kind === "instance" && !closed && !comparing && instance.value.status !== "failed"
-      ? instance.value.value?.contrast
-      : null;
+    what?.kind === "instance" && !closed && instance.value.status !== "failed" ? instance.value.value?.contrast : null;
   return (
     <>
       <header class="panel-header detail-header">
@@ -120,7 +114,11 @@ export function DetailView(): JSX.Element {
             label="Save the detail"
             failure="The detail could not be saved."
             options={() =>
-              saveOptions((what.kind === "instance" ? instance : what.kind === "neuron" ? neuron : subset).peek().value)
+              saveOptions(
+                what.kind === "neuron"
+                  ? withSteps(neuron.peek().value)
+                  : (what.kind === "instance" ? instance : subset).peek().value,
+              )
             }
           />
         )}
@@ -149,14 +147,7 @@ export function DetailView(): JSX.Element {
           <p class="hint">There is no such instance in this snapshot.</p>
         ) : what.kind === "instance" ? (
           <Loading load={current(instance.value)} what={`Instance ${instanceName(what.index)}`}>
-            {(detail) => {
-              const layer = instance.value.query?.layer ?? "";
-              return comparing ? (
-                <InstanceTwins key={`${detail.index} ${layer}`} detail={detail} layer={layer} />
-              ) : (
-                <InstanceBody detail={detail} layer={layer} />
-              );
-            }}
+            {(detail) => <InstanceBody detail={detail} layer={instance.value.query?.layer ?? ""} />}
           </Loading>
         ) : what.kind === "neuron" ? (
           layers.value.size > 0 && !layers.value.has(what.layer) ? (
@@ -180,6 +171,25 @@ const isThere = (index: number): boolean => {
   const shown = snapshot.value.value;
   return !shown || index < shown.sample_size + shown.pinned;
 };
+
+/** A neuron with its rows over the steps, a line per step. */
+function withSteps(detail: object | null): object | null {
+  const drawn = drawnHistory.peek();
+  if (!detail || !drawn) return detail;
+  const { history, query } = drawn;
+  // Keys that are numbers would come before the step.
+  const names = query.rows.map((one) => `${history.statistic} ${nameOf(keyOf(one))}`);
+  const lines = history.steps.map(({ step }, i) => ({
+    step,
+    ...Object.fromEntries(
+      names.map((name, row) => {
+        const value = history.values[i * names.length + row] ?? NaN;
+        return [name, Number.isFinite(value) ? value : null];
+      }),
+    ),
+  }));
+  return { ...detail, steps: lines };
+}
 
 function saveOptions(detail: object | null): Option<() => Promise<void>>[] {
   const save = async (kind: "png" | "csv"): Promise<void> => {
@@ -216,7 +226,7 @@ function InstanceTitle({
   suggested: boolean;
   detail: InstanceDetail | null;
 }): JSX.Element {
-  const [known, comparing] = [columns.value.value, comparedSnapshot.value !== null];
+  const known = columns.value.value;
   const verdict = known?.correct[index];
   const [label, prediction] = [known?.label[index], known?.prediction[index]];
   const classes = snapshot.value.value?.task === "classification";
@@ -237,7 +247,7 @@ function InstanceTitle({
       ) : (
         <>
           {named("label", label)}
-          {!comparing && named("predicted", prediction)}
+          {named("predicted", prediction)}
         </>
       )}
       {snapshot.value.value?.task === "ranking" && (
@@ -245,16 +255,14 @@ function InstanceTitle({
           <span class="second">score</span> <b>{short(known?.score[index])}</b>
         </span>
       )}
-      {comparing && <InstanceTwinsTitle index={index} />}
-      {!comparing && verdict === 0 && <b class="accent">wrong</b>}
-      {!comparing && verdict === 1 && <span class="second">right</span>}
+      {verdict === 0 && <b class="accent">wrong</b>}
+      {verdict === 1 && <span class="second">right</span>}
       {suggested && <span class="caption cut">the most confident error</span>}
     </>
   );
 }
 
 function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.Element {
-  const own = classOfNeuron(layer, neuron);
   const [info, type] = [layers.value.get(layer), graph.value.value?.nodes.find(({ key }) => key === layer)?.type];
   return (
     <>
@@ -265,9 +273,6 @@ function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.
           .filter(Boolean)
           .join(" · ")}
       </span>
-      {comparedSnapshot.value && comparedSnapshot.value.run !== currentSnapshot.value?.run && own === null && (
-        <span class="caption cut">of either run: the same number, but not the same neuron</span>
-      )}
     </>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { History } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { count, integer, tick } from "../../draw/format";
@@ -14,7 +14,7 @@ import { chooseStep } from "../../state/actions";
 import { colourOf } from "../../state/colours";
 import { hoveredRow, letters, nameOf, shortName } from "../../state/derived";
 import { drawnStep } from "../../state/drawnStep";
-import { type HistoryQuery, neuronHistory } from "../../state/histories";
+import { drawnHistory, type HistoryQuery, neuronHistory } from "../../state/histories";
 import { clearHover, setHover } from "../../state/hover";
 import { detailHeight } from "../../state/panes";
 import { isInstanceKey, type RowKey } from "../../state/rowKeys";
@@ -33,6 +33,12 @@ export function OverSteps({ layer, neuron }: { layer: string; neuron: number }):
   if (subject.peek().layer !== layer || subject.peek().neuron !== neuron) subject.value = { layer, neuron };
   const [history] = useState(() => neuronHistory(() => subject.value));
   const { value, query } = history.value;
+  useEffect(() => {
+    drawnHistory.value = value && query ? { history: value, query } : null;
+    return () => {
+      drawnHistory.value = null;
+    };
+  }, [value, query]);
   return (
     <section class="detail-section" ref={element} aria-label="Over the steps">
       <h3>

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer } from "../../draw/format";
 import { graph, strips } from "../../state/data";
+import { isSaidAbove } from "../../state/loads";
 import { Term } from "../controls/Term";
 import { STATES, stateCounts, stripOf } from "./strips";
 
@@ -11,7 +12,7 @@ import { STATES, stateCounts, stripOf } from "./strips";
 export function Legend(): JSX.Element | null {
   const counts = stateCounts.value;
   const { status, error, retry } = strips.value;
-  if (status === "failed") {
+  if (status === "failed" && !isSaidAbove(error)) {
     return (
       <div class="graph-failed caption" role="alert">
         <span>The heat strips could not be read. {error?.message}</span>

@@ -19,7 +19,7 @@ import { Term } from "../controls/Term";
 import { useTexts } from "../controls/texts";
 import { useVirtualList } from "./virtualList";
 
-const [LINE, NAMES, TEXT] = [24, 20, 20];
+const [LINE, SAID] = [24, 44];
 
 /** The number whose change orders the list, of one instance in one snapshot. */
 function measure(task: Task | undefined, known: Columns): (index: number) => number {
@@ -52,9 +52,7 @@ export function GroupList({ group }: { group: Change }): JSX.Element | null {
     () => (first && second ? orderOf(group, task, first, second) : new Int32Array(0)),
     [group, task, first, second],
   );
-  // Long names of classes stand below the rest.
-  const long = task === "classification" && (snapshot.value.value?.class_names ?? []).some((name) => name.length > 6);
-  const line = LINE + (long ? NAMES : 0) + (hasTexts.value ? TEXT : 0);
+  const line = hasTexts.value ? SAID : LINE;
   const { ref, from, to, onScroll, show } = useVirtualList(line, indices.length);
   const texts = useTexts(Array.from(indices.subarray(from, to)));
   const written = useMemo(
@@ -78,12 +76,12 @@ export function GroupList({ group }: { group: Change }): JSX.Element | null {
     event.preventDefault();
   };
   const [label, number] = HEADS[task];
-  const predicted = task === "classification" || task === "none";
+  const predicted = task !== "ranking" && !hasSeveralLabels(task);
   const predictionOf = (value: number): JSX.Element | string =>
     task === "classification" ? <ClassName index={value} /> : labelName(value);
   return (
     <section
-      class={`list pair ${task}${long ? " names" : ""}${texts ? " said" : ""}`}
+      class={`list pair ${task}${texts ? " said" : ""}`}
       aria-label={`${group.name}: ${indices.length} instances`}
       style={{ "--line": `${line}px` }}
     >

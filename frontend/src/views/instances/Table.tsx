@@ -10,6 +10,7 @@ import { addStyles } from "../../lib/styles";
 import { clickInstance, pick } from "../../state/actions";
 import { columns, hasPictures } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
+import { isSaidAbove } from "../../state/loads";
 import { picked } from "../../state/members";
 import { typedExpression } from "../../state/typed";
 import { Failure } from "../controls/Loading";
@@ -114,7 +115,7 @@ export function Table(): JSX.Element {
           Filter
         </button>
       </div>
-      {failed && (
+      {failed && !isSaidAbove(failed.error) && (
         <Failure what="The table could not be read." message={failed.error?.message ?? ""} onRetry={failed.retry} />
       )}
       <div class="table" aria-busy={busy}>

@@ -8,6 +8,7 @@ import { classColour } from "../../draw/classes";
 import { paintBlock } from "../../draw/matrixCells";
 import { frameRow, markColumn, type Named, paintEffect, paintIds, paintPlace, ringCell } from "../../draw/matrixMarks";
 import { tokens } from "../../draw/theme";
+import { type Block, hiddenRows } from "../../layout/matrix";
 import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
 import { classOfNeuron, hoveredRow, outputLayers, shortName, shortOf } from "../../state/derived";
@@ -113,6 +114,7 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
           </div>
         </div>
       )}
+      {shape && <Fold stage={stage} block={shape.pinned} />}
       {shape && (
         <span
           class={`matrix-neuron cut third${ordered ? " ordered" : ""}`}
@@ -136,6 +138,32 @@ function Body({ stage }: { stage: Stage }): JSX.Element {
       )}
       {stage.describedCell.value && <MatrixTooltip stage={stage} body={element.current} />}
     </div>
+  );
+}
+
+/** How many pinned rows are out of sight; a click scrolls to them. */
+function Fold({ stage: { scroll }, block }: { stage: Stage; block: Block }): JSX.Element | null {
+  const most = block.count * block.rowHeight - block.height;
+  if (most <= 0) return null;
+  const now = scroll.value.pinned;
+  const { below, above } = hiddenRows(block, now);
+  const go = (by: number): void => {
+    scroll.value = { ...scroll.peek(), pinned: Math.max(0, Math.min(most, now + by)) };
+  };
+  return (
+    <button
+      type="button"
+      class="matrix-fold"
+      tabIndex={-1}
+      style={{ top: px(block.top + block.height) }}
+      onPointerDown={(event) => event.stopPropagation()}
+      onClick={(event) => {
+        event.stopPropagation();
+        go(below > 0 ? block.height : -block.height);
+      }}
+    >
+      {below > 0 ? `${below} more below` : `${above} more above`}
+    </button>
   );
 }
 

@@ -17,7 +17,7 @@ import {
 } from "../../state/actions";
 import { type ClassOrder, isByErrors } from "../../state/classOrder";
 import { comparedSnapshot } from "../../state/currentSnapshot";
-import { rows, snapshot, whereOf } from "../../state/data";
+import { classesOrderedBy, rows, snapshot, whereOf } from "../../state/data";
 import { classOfRow, hoveredRow, instanceName, nameOf } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
@@ -180,6 +180,7 @@ function ClassesChip(): JSX.Element {
         <span class="second count">
           {there.size < all.length && `${integer(there.size)} of `}
           {integer(all.length)} classes
+          {classesOrderedBy.value !== null && `, order of step ${classesOrderedBy.value}`}
         </span>
       </MenuButton>
     </span>

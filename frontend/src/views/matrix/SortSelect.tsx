@@ -4,7 +4,8 @@ import type { JSX } from "preact";
 import { sortBy } from "../../state/actions";
 import { columns, rows } from "../../state/data";
 import { labelName, nameOf, shortName, sort } from "../../state/derived";
-import { type MatrixQuery, sortQuery } from "../../state/matrices";
+import { drawnStep } from "../../state/drawnStep";
+import { clustersOf, type MatrixQuery, sortQuery } from "../../state/matrices";
 import { isPending } from "../../state/pending";
 import { instanceOfKey, type RowKey, rowKey, subsetKey } from "../../state/rowKeys";
 import type { Sort } from "../../state/rows";
@@ -30,6 +31,7 @@ export function SortSelect(): JSX.Element {
       onChoose={(rule) => sortBy(JSON.parse(rule) as Sort)}
     >
       {rule.by === "clustered" ? <Term name="clusters">{text(rule)}</Term> : <Content rule={rule} />}
+      <OrderOf />
     </Select>
   );
 }
@@ -116,6 +118,16 @@ function Content({ rule }: { rule: Sort }): JSX.Element | string {
     );
   }
   return rule.by === "row" ? <Named row={rule.a} /> : text(rule);
+}
+
+/** "order of step 280", where the clusters are not those of the step that is drawn. */
+function OrderOf(): JSX.Element | null {
+  const made = clustersOf.value;
+  return made === null ? null : (
+    <span class="second" title={`Choose clusters again to order the neurons by step ${drawnStep.value}`}>
+      order of step {made}
+    </span>
+  );
 }
 
 function Named({ row }: { row: RowKey }): JSX.Element {

@@ -25,9 +25,7 @@ export async function saveMatrix(kind: "png" | "svg" | "csv", layer: string, mod
 
 /** Loads the numbers of a matrix that was sent as colour levels. */
 const numbered = async (model: MatrixModel): Promise<MatrixModel> =>
-  model.matrix.quantized
-    ? { ...model, matrix: { ...(await allNumbers(model.matrixQuery)), order: model.matrix.order } }
-    : model;
+  model.matrix.quantized ? { ...model, matrix: await allNumbers(model.matrixQuery, model.matrix.order) } : model;
 
 /** One line per neuron in the order shown, one column per row. */
 export function table({ matrix, keys, statistic }: MatrixModel): string {

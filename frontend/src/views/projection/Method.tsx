@@ -13,9 +13,9 @@ import { Segmented } from "../controls/Segmented";
 import { Term } from "../controls/Term";
 
 /**
- * PCA or t-SNE. The first click on t-SNE has it computed while the picture stays; once it is there, a click shows it.
- * While it is computed the control tells how far it is, and beside it stands what cancels it. What went wrong is told
- * to `onFailure`.
+ * PCA or t-SNE. A click on t-SNE has it computed while the picture stays; once it is there, it is shown, unless the user
+ * went back to PCA meanwhile. While it is computed the control tells how far it is, and beside it stands what cancels
+ * it. What went wrong is told to `failure`.
  */
 export function Method({ layer, failure }: { layer: string; failure: Signal<string | null> }): JSX.Element {
   const { method } = panel(layer);
@@ -25,6 +25,10 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
   const busy = status === "pending" || (method.value === "tsne" && tsneProgress.value.has(layer));
   const share = tsneProgress.value.get(layer);
   useEffect(() => {
+    if (status === "ready" && wanted.peek()) {
+      chooseMethod(layer, "tsne");
+      wanted.value = false;
+    }
     if (status !== "failed") return;
     failure.value = error?.message ?? "The t-SNE failed.";
     wanted.value = false;
@@ -35,31 +39,27 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
   }, [currentSnapshot.value?.run, currentSnapshot.value?.step]);
   const choose = (next: "pca" | "tsne"): void => {
     failure.value = null;
-    if (next === "pca" || status === "ready") chooseMethod(layer, next);
-    else wanted.value = true;
-  };
-  const cancel = (): void => {
-    wanted.value = false;
-    chooseMethod(layer, "pca");
+    wanted.value = next === "tsne" && method.peek() !== "tsne";
+    if (next === "pca") chooseMethod(layer, "pca");
   };
   const name = busy ? `t-SNE ${percent(share ?? 0, 0)}` : "t-SNE";
   const title = busy
-    ? "Computing …"
-    : status === "ready" || method.value === "tsne"
+    ? "Computing: it shows itself when it is ready"
+    : method.value === "tsne"
       ? undefined
       : "Compute the t-SNE of this layer";
   return (
     <>
       <Segmented
         label="Projection method"
-        value={method.value}
+        value={wanted.value ? "tsne" : method.value}
         onChoose={choose}
         options={[
           { value: "pca", label: <Term name="PCA">PCA</Term> },
           { value: "tsne", label: <Term name="t-SNE">{name}</Term>, title },
         ]}
       />
-      {busy && <IconButton icon="close" size={12} label="Cancel the t-SNE" onClick={cancel} />}
+      {busy && <IconButton icon="close" size={12} label="Cancel the t-SNE" onClick={() => choose("pca")} />}
     </>
   );
 }

@@ -2,11 +2,12 @@
 
 import type { JSX } from "preact";
 import { fixed, integer, percent } from "../../draw/format";
-import { comparedStep, step, steps } from "../../state/currentSnapshot";
+import { comparedStep, steps } from "../../state/currentSnapshot";
+import { shownStep } from "../../state/drawnStep";
 
 /** Over all instances seen; a metric that neither snapshot has is left out. */
 export function Metrics(): JSX.Element {
-  const [here, there] = [step.value, comparedStep.value];
+  const [here, there] = [shownStep.value, comparedStep.value];
   if (there === null) {
     const said = metricText();
     return (
@@ -53,7 +54,7 @@ function Both({
 
 /** "accuracy 96.9%", or the loss where there is no accuracy; empty without either. */
 export function metricText(): string {
-  const { accuracy = null, loss = null } = step.value ?? {};
+  const { accuracy = null, loss = null } = shownStep.value ?? {};
   if (accuracy !== null) return `accuracy ${percent(accuracy)}`;
   return loss === null ? "" : `loss ${fixed(loss, 3)}`;
 }

@@ -3,8 +3,11 @@
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
+import { fixed, integer, percent } from "../../draw/format";
+import { largestMove } from "../../layout/largestMove";
 import { chooseStep } from "../../state/actions";
 import { nearest, run, step, steps } from "../../state/currentSnapshot";
+import { shownStep } from "../../state/drawnStep";
 import { isPending } from "../../state/pending";
 import { pause, playing, stepBy, togglePlay } from "../../state/play";
 import { IconButton } from "../controls/Icon";
@@ -18,7 +21,7 @@ const place = computed(() => {
 
 /** SVG path of the training curve in a box of 100 x 10: accuracy if there is one, else the loss. */
 const curve = computed(() => {
-  const by = steps.value.some(({ accuracy }) => accuracy !== null) ? "accuracy" : "loss";
+  const by: "accuracy" | "loss" = steps.value.some(({ accuracy }) => accuracy !== null) ? "accuracy" : "loss";
   const known = steps.value.flatMap((info) =>
     info[by] === null ? [] : [{ x: place.value(info.step) * 100, y: info[by] }],
   );
@@ -27,9 +30,24 @@ const curve = computed(() => {
   return { by, points: known.map(({ x, y }) => ({ x, y: height(y) })) };
 });
 
+/** Between which steps the curve moved most, in words; null where it never moved. */
+const jump = computed(() => {
+  const { by } = curve.value;
+  const most = largestMove(steps.value.map((info) => ({ step: info.step, value: info[by] })));
+  if (!most) return null;
+  const word = by === "accuracy" ? "Accuracy" : "Loss";
+  const text = (value: number): string => (by === "accuracy" ? percent(value) : fixed(value, 3));
+  const { from, to } = most;
+  return {
+    from: place.value(from.step) * 100,
+    to: place.value(to.step) * 100,
+    words: `${word} moved most from step ${integer(from.step)} to ${integer(to.step)}: ${text(from.value)} to ${text(to.value)}`,
+  };
+});
+
 /** The training curve, the steps as ticks below it, and the current step as a handle. */
 export function StepSlider(): JSX.Element {
-  const here = step.value;
+  const here = shownStep.value;
   const last = steps.value.at(-1);
   const x = here ? place.value(here.step) * 100 : 0;
   const dot = curve.value.points.reduce<{ x: number; y: number } | null>(
@@ -40,7 +58,7 @@ export function StepSlider(): JSX.Element {
   return (
     <div class="toolbar-step">
       <span class="second">Step</span>
-      <Track x={x} dot={dot} text={`${here?.step ?? 0} of ${last?.step ?? 0}${said && `, ${said}`}`} />
+      <Track x={x} dot={dot} now={here?.step} text={`${here?.step ?? 0} of ${last?.step ?? 0}${said && `, ${said}`}`} />
       <Metrics />
       <IconButton
         icon={playing.value ? "pause" : "play"}
@@ -53,7 +71,17 @@ export function StepSlider(): JSX.Element {
   );
 }
 
-function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | null; text: string }): JSX.Element {
+function Track({
+  x,
+  dot,
+  now,
+  text,
+}: {
+  x: number;
+  dot: { x: number; y: number } | null;
+  now: number | undefined;
+  text: string;
+}): JSX.Element {
   const element = useRef<HTMLDivElement>(null);
   const choose = (event: PointerEvent): void => {
     const box = element.current?.getBoundingClientRect();
@@ -95,8 +123,9 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
       aria-label="Training step"
       aria-valuemin={steps.value[0]?.step}
       aria-valuemax={steps.value.at(-1)?.step}
-      aria-valuenow={step.value?.step}
+      aria-valuenow={now}
       aria-valuetext={text}
+      aria-description={jump.value?.words}
       onPointerDown={onPointerDown}
       onPointerMove={(event) => event.buttons === 1 && choose(event)}
       onKeyDown={onKeyDown}
@@ -106,6 +135,15 @@ function Track({ x, dot, text }: { x: number; dot: { x: number; y: number } | nu
           <polyline points={curve.value.points.map((p) => `${p.x},${p.y}`).join(" ")} />
         </svg>
         {dot && <span class="step-dot" style={{ left: `${dot.x}%`, top: `${dot.y * 1.2}px` }} />}
+        {jump.value && (
+          <span
+            class="step-jump"
+            title={jump.value.words}
+            style={{ left: `${(jump.value.from + jump.value.to) / 2}%`, width: `${jump.value.to - jump.value.from}%` }}
+          >
+            <i />
+          </span>
+        )}
         <span class="step-line" />
         <span class="step-line done" style={{ width: `${x}%` }} />
         {ticks.map((info) => (

@@ -7,7 +7,10 @@ import { hostWindow } from "../../api/host";
 import { run, runsError, step } from "../../state/currentSnapshot";
 import { snapshot, whereOf } from "../../state/data";
 import { notices } from "../../state/derived";
+import { drawnStep } from "../../state/drawnStep";
 import { help, toggleHelp } from "../../state/help";
+import { server } from "../../state/loads";
+import { polling, refreshRuns } from "../../state/poll";
 import { typedExpression, typedLacks } from "../../state/typed";
 import { copyText } from "../controls/clipboard";
 import { Icon, IconButton } from "../controls/Icon";
@@ -68,7 +71,8 @@ function Notices(): JSX.Element | null {
   const shown = snapshot.value.value;
   const said = [...notices.value, ...(run.value?.problems ?? []), ...(shown?.problems ?? []), ...(shown?.notes ?? [])];
   if (step.value?.problem != null) said.unshift(step.value.problem);
-  if (runsError.value) said.unshift(`${runsError.value.message} What you see was read earlier.`);
+  if (runsError.value && server.value === "there")
+    said.unshift(`${runsError.value.message} What you see was read earlier.`);
   const { error } = whereOf(typedExpression.value).value;
   const wrong = typedLacks.value ?? (error?.kind === "bad_request" ? error.message : null);
   if (!typedHere.value && wrong !== null) said.push(`The link’s expression cannot be used. ${wrong}`);
@@ -76,21 +80,44 @@ function Notices(): JSX.Element | null {
   const left = said.filter(
     (text) => !dismissed.value.has(text) && !said.some((cause) => cause !== text && text.endsWith(cause)),
   );
-  if (left.length === 0) return null;
+  const gone = server.value === "gone" && <Gone />;
+  if (left.length === 0) return gone || null;
   return (
-    <div class="notices" role="status">
+    <>
+      {gone}
+      <div class="notices" role="status">
+        <Icon name="warning" size={14} />
+        <div class="notices-text">
+          {left.map((text) => (
+            <p key={text}>{text}</p>
+          ))}
+        </div>
+        <IconButton
+          icon="close"
+          size={14}
+          label="Dismiss"
+          onClick={() => (dismissed.value = new Set([...dismissed.value, ...left]))}
+        />
+      </div>
+    </>
+  );
+}
+
+/** The one message while TensorBoard does not answer: what is shown was read before. */
+function Gone(): JSX.Element {
+  const [asked, drawn] = [step.value?.step, drawnStep.value];
+  return (
+    <div class="notices" role="alert">
       <Icon name="warning" size={14} />
       <div class="notices-text">
-        {left.map((text) => (
-          <p key={text}>{text}</p>
-        ))}
+        <p>
+          {runsError.value?.message ?? "TensorBoard does not answer."} What you see was read earlier.
+          {asked !== drawn && ` Step ${asked} is shown when it answers.`}
+        </p>
       </div>
-      <IconButton
-        icon="close"
-        size={14}
-        label="Dismiss"
-        onClick={() => (dismissed.value = new Set([...dismissed.value, ...left]))}
-      />
+      <button type="button" class="button" disabled={polling.value} onClick={() => void refreshRuns()}>
+        Try again
+      </button>
     </div>
   );
 }

@@ -1,0 +1,15 @@
+/** Loudness curves of the instances' sounds. */
+
+import type { SnapshotRef } from "../api/source";
+import { currentSource, shownSnapshot } from "./data";
+import { perName, Requests, resource } from "./loads";
+
+const sounds = new Requests(
+  ({ index, ...where }: SnapshotRef & { index: number }, abort) => currentSource().sound(where, index, abort),
+  512,
+);
+
+/** Loudness curve of an instance's sound. */
+export const soundOf = perName((index) =>
+  resource(() => (shownSnapshot.value ? { ...shownSnapshot.value, index: Number(index) } : null), sounds),
+);
