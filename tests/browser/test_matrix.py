@@ -308,7 +308,7 @@ def test_a_large_matrix_is_drawn_from_bytes_and_told_in_numbers(tmp_path: Path, 
         neuron = int(re.findall(r"\d+", told.inner_text())[0])
         expect(told).to_contain_text(f"mean {short(means[0, neuron])}")
         tip = tab.get_by_role("tooltip")
-        expect(tip).to_contain_text("n 3, exact")
+        expect(tip).to_contain_text("n 3, rounded")
         for index in (1, 2):
             expect(tip).to_contain_text(f"class {index}: mean {short(means[index, neuron])}")
         panel.get_by_role("grid").press("Escape")
