@@ -7,7 +7,7 @@ import type { Plugin } from "vite";
  */
 export const CHUNKS = [
   { name: "index", tags: ["$initial" as const], priority: 2 },
-  { name: "detail", test: "/views/detail/(?!save)", priority: 1 },
+  { name: "detail", test: "/views/detail/(?!save|compare)", priority: 1 },
   { name: "more" },
 ];
 

@@ -39,7 +39,7 @@ def neuron(tab: FrameLocator) -> None:
     for key in ("Control+Home", "ArrowRight", "Enter"):
         grid.press(key)
     expect(tab.get_by_role("heading", name=re.compile("^Neuron "))).to_be_visible()
-    expect(tab.get_by_role("region", name="Over the steps")).to_be_visible()
+    expect(tab.get_by_role("region", name="Over the steps", exact=True)).to_be_visible()
 
 
 def subset(tab: FrameLocator) -> None:
@@ -74,6 +74,12 @@ def comparing(tab: FrameLocator) -> None:
     expect(tab.get_by_text("minus digits-cnn-wrong-labels").first).to_be_visible()
 
 
+def groups(tab: FrameLocator) -> None:
+    tab.get_by_role("radio", name="Groups").click()
+    expect(tab.get_by_role("region", name="Broken", exact=True)).to_be_visible()
+    expect(tab.get_by_role("region", name="Why in digits-cnn-wrong-labels")).to_be_visible()
+
+
 def editor(tab: FrameLocator) -> None:
     row(layer(tab, "head.fc2"), "8").press("Shift+F10")
     tab.get_by_role("option", name="Edit or combine a copy").click()
@@ -97,7 +103,7 @@ def closed(tab: FrameLocator) -> None:
 
 
 #: One after the other: each leaves its traces to the next.
-STATES = (settled, neuron, subset, pinned, menu, closed, search, closed, confusion, comparing, table, editor)
+STATES = (settled, neuron, subset, pinned, menu, closed, search, closed, confusion, comparing, groups, table, editor)
 
 
 @schemes

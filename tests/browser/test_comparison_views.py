@@ -1,5 +1,6 @@
 """A comparison in the projections, the instances and the drawer: two runs that kept different instances, two steps of one."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.browser.conftest import OpenTab
 from tests.browser.links import link
 from tests.browser.recorded import data_of
 from tests.browser.test_tour import FIRST, SECOND, layer
-from tests.records import Data, small_data, write_run
+from tests.records import CLASSES, Data, small_data, write_run
 
 #: Pixels of a plot that the points leave free at its edges.
 PAD = 14
@@ -236,3 +237,70 @@ def test_nothing_is_cut(board: str, open_tab: OpenTab, page: Page, width: int) -
         }"""
     )
     assert over == []
+
+
+def test_the_drawer_says_what_both_say(two: tuple[Path, str], open_tab: OpenTab, page: Page) -> None:
+    log_dir, board = two
+    one, other = (open_run(log_dir / name).latest for name in ("one", "two"))
+    other_of = dict(zip(*(indices.tolist() for indices in matched(one, other)), strict=True))
+    index = became(one, other)["Broken"][0]
+    there, identity = other_of[index], values(one, "id")[index]
+    label, taken = str(values(one, "label")[index]), str(values(other, "prediction")[there])
+    selection = {"kind": "instance", "row": index}
+    tab = open_tab(
+        board, link(run="one", layers=["head"], compare=["two", None], selection=selection, detail="stem/relu")
+    )
+    drawer = tab.get_by_role("region", name="Detail", exact=True)
+    expect(drawer.get_by_role("heading", level=2)).to_have_text(f"Instance #{identity}")
+    words = re.compile(rf"label {label}\W*one {label}\W*two {taken}\W*broken")
+    expect(drawer.locator(".detail-header")).to_contain_text(words)
+
+    def softmax(snapshot: Snapshot, at: int) -> np.ndarray:
+        odds = np.exp(snapshot.activations("head")[at].astype(float))
+        return odds / odds.sum()
+
+    scores = drawer.get_by_role("region", name="Scores of both")
+    for position, name in enumerate(CLASSES):
+        line = scores.locator("div.twin-scores").filter(has_text=name)
+        shares = [softmax(one, index)[position], softmax(other, there)[position]]
+        shown = re.findall(r"\d\.\d\d", " ".join(line.locator(".detail-score").all_text_contents()))
+        np.testing.assert_allclose(np.array(shown, float), shares, atol=0.0051)
+
+    def why(snapshot: Snapshot, at: int, own: str, instead: str) -> list[int]:
+        """Neurons on which it is like `own` and unlike `instead`, where the two differ: by Hedges' g, the largest first."""
+        summary = snapshot.summary("stem/relu")
+        value = snapshot.activations("stem/relu")[at].astype(float)
+        rows = [summary.subsets.index(name) for name in (own, instead)]
+        (mean, rest_mean), (std, rest_std) = summary.mean[rows].astype(float), summary.std[rows].astype(float)
+        n, rest = (int(np.ravel(summary.count[position])[0]) for position in rows)
+        degrees = n + rest - 2
+        correction = math.exp(math.lgamma(degrees / 2) - math.lgamma((degrees - 1) / 2)) / math.sqrt(degrees / 2)
+        effect = np.abs(mean - rest_mean) / np.sqrt((n * std**2 + rest * rest_std**2) / degrees) * correction
+        like = (np.abs(value - mean) <= std) & (np.abs(value - rest_mean) >= rest_std) & (effect >= 1)
+        return sorted(np.flatnonzero(like).tolist(), key=lambda neuron: -effect[neuron])
+
+    for name, snapshot, at, own, instead in (("one", one, index, label, taken), ("two", other, there, taken, label)):
+        section, neurons = drawer.get_by_role("region", name=f"Why in {name}"), why(snapshot, at, own, instead)
+        expect(section).to_contain_text(f"Why {own}, not {instead}" if neurons else f"Far from {instead}")
+        listed = re.findall(r"Neuron n?(\d+)", " ".join(section.locator("button").all_text_contents()))
+        assert [int(neuron) for neuron in listed][: len(neurons)] == neurons
+        assert listed
+
+    # A neuron: both distributions; a subset: the accuracy in both.
+    drawer.get_by_role("button", name="Neuron").first.click()
+    for name in ("one", "two"):
+        expect(drawer.get_by_role("region", name=f"Distribution per row in {name}")).to_be_visible()
+    expect(drawer.locator(".detail-header")).to_contain_text("not the same neuron")
+
+
+def test_a_subset_in_both(two: tuple[Path, str], open_tab: OpenTab) -> None:
+    log_dir, board = two
+    one, other = (open_run(log_dir / name).latest for name in ("one", "two"))
+    selection = {"kind": "subset", "key": "s:bee"}
+    tab = open_tab(board, link(run="one", layers=["head"], compare=["two", None], selection=selection))
+    drawer = tab.get_by_role("region", name="Detail", exact=True)
+    for name, snapshot in (("Facts", one), ("Facts in two", other)):
+        right = values(snapshot, "correct")[values(snapshot, "label") == "bee"]
+        facts = drawer.get_by_role("region", name=name, exact=True)
+        expect(facts).to_contain_text(f"kept{len(right)} of {len(snapshot.instances)}")
+        expect(facts).to_contain_text(f"accuracy{right.mean():.1%}")

@@ -14,6 +14,7 @@ from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
 from tests.browser.links import link
 from tests.browser.recorded import WORDS, data_of, pixels, tasks_board, words
+from tests.browser.test_accessibility import objections
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, row, settled
 from tests.records import write_run
 
@@ -185,6 +186,7 @@ def test_a_long_menu_is_searched(tmp_path: Path, open_tab: OpenTab, page: Page) 
         expect(field).to_be_focused()
         options = tab.get_by_role("listbox", name="Sort neurons by").get_by_role("option")
         expect(options).to_have_count(43)
+        assert objections(page) == []
         page.keyboard.type("red kind 3")
         expect(options).to_have_text([f"red kind {index}" for index in (3, 31, 33, 35, 37, 39)])
         page.keyboard.press("ArrowDown")

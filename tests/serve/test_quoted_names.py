@@ -26,5 +26,5 @@ def test_a_name_that_the_fast_loader_cannot_quote(tmp_path: Path, monkeypatch: p
     message = json.loads(body)["error"]["message"]
     assert status == 422
     assert run["steps"][0]["problem"] == message
-    assert "holds a quotation mark, a backslash or a control character" in message
+    assert "contains a quotation mark, a backslash or a control character" in message
     assert message.endswith("Rename the run's directory, or start TensorBoard with --load_fast=false.")

@@ -63,7 +63,7 @@ export function httpSource(base: string): Source {
     table: (at, query: TableQuery, signal) => json("table", { ...at, ...query }, signal),
     csv: async (at, selection, signal) =>
       (await request(base, "export", { ...at, ...selection, format: "csv" }, signal)).blob(),
-    instance: (at, layer, index, signal) => json("instance", { ...at, layer, index }, signal),
+    instance: (at, layer, index, signal, against) => json("instance", { ...at, layer, index, against }, signal),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
     history: (at, layer, rows, part, signal) =>
       numbers("history", { ...at, layer, rows, ...part }, signal, decodeHistory),

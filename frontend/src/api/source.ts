@@ -98,7 +98,14 @@ export interface Source {
   table(at: SnapshotRef, query: TableQuery, signal: AbortSignal): Promise<Table>;
   /** All instances that match the query of `table`, as a file. */
   csv(at: SnapshotRef, query: Omit<TableQuery, "offset" | "limit">, signal: AbortSignal): Promise<Blob>;
-  instance(at: SnapshotRef, layer: string, index: number, signal: AbortSignal): Promise<InstanceDetail>;
+  /** `against`: the class that the predicted one is contrasted with in place of the instance's own. */
+  instance(
+    at: SnapshotRef,
+    layer: string,
+    index: number,
+    signal: AbortSignal,
+    against?: string,
+  ): Promise<InstanceDetail>;
   neuron(at: SnapshotRef, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
   /** A statistic of rows over the steps of the run, of one neuron or of all. */
   history(at: SnapshotRef, layer: string, rows: RowQuery[], part: HistoryPart, signal: AbortSignal): Promise<History>;

@@ -22,18 +22,18 @@ type Words = readonly (readonly [name: string, says: string])[];
 
 const JUDGED: Words = [
   ["Right in both", ""],
-  ["Fixed", "wrong in the first, right in the second"],
-  ["Broken", "right in the first, wrong in the second"],
+  ["Fixed", "wrong in first, right in second"],
+  ["Broken", "right in first, wrong in second"],
   ["Wrong in both", ""],
 ];
 const NUMBERS: Words = [
-  ["Improved", "a smaller error in the second"],
-  ["Worsened", "a larger error in the second"],
+  ["Improved", "smaller error in second"],
+  ["Worsened", "larger error in second"],
   ["Same error", ""],
 ];
 const PLACES: Words = [
-  ["Improved", "placed nearer to its label’s rank in the second"],
-  ["Worsened", "placed farther from its label’s rank in the second"],
+  ["Improved", "nearer to its label’s rank"],
+  ["Worsened", "farther from its label’s rank"],
   ["Same place", "as far from its label’s rank"],
 ];
 const UNLABELLED: Words = [

@@ -2,7 +2,16 @@
 
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { SnapshotRef } from "../api/source";
-import type { Columns, InstanceDetail, LayerInfo, Projection, RowQuery, StepInfo, SubsetDetail } from "../api/types";
+import type {
+  Columns,
+  InstanceDetail,
+  LayerInfo,
+  NeuronDetail,
+  Projection,
+  RowQuery,
+  StepInfo,
+  SubsetDetail,
+} from "../api/types";
 import { type Change, type Changes, changesBetween } from "../layout/changes";
 import { classesBetween, inOrderOf, type Pairing, pairUp } from "../layout/pairing";
 import { comparedSnapshot, comparedStep, currentSnapshot, step } from "./currentSnapshot";
@@ -11,16 +20,19 @@ import {
   columnAnswers,
   columns,
   comparedInfo,
+  type InstanceSubject,
   instances,
+  neurons,
   type ProjectionQuery,
   projectionOf,
   projections,
+  rows,
   shownSnapshot,
   snapshot,
   subsets,
 } from "./data";
 import { perName, type Resource, resource } from "./loads";
-import { parseRowKey, type RowKey } from "./rowKeys";
+import { parseRowKey, type RowKey, rowKey } from "./rowKeys";
 import { rowQuery } from "./rows";
 import { tokenize } from "./tokenize";
 import { panel } from "./view";
@@ -110,14 +122,12 @@ export const comparedActivationOf = perName((name) =>
 
 /** The detail of one instance in one layer of it; `subject` names the instance by the shown snapshot's index. */
 export function comparedInstanceOf(
-  subject: () => { layer: string; index: number } | null,
-): Resource<SnapshotRef & { layer: string; index: number }, InstanceDetail> {
+  subject: () => InstanceSubject | null,
+): Resource<SnapshotRef & InstanceSubject, InstanceDetail> {
   return resource(() => {
     const [there, wanted] = [comparedSnapshot.value, subject()];
     const index = wanted && comparedIndex(wanted.index);
-    return there && wanted && index !== null && comparedLayer(wanted.layer)
-      ? { ...there, layer: wanted.layer, index }
-      : null;
+    return there && wanted && index !== null && comparedLayer(wanted.layer) ? { ...there, ...wanted, index } : null;
   }, instances);
 }
 
@@ -143,4 +153,16 @@ export function comparedSubsetOf(
       ? { ...there, layer: wanted.layer, row: rowQuery(row) }
       : null;
   }, subsets);
+}
+
+/** A neuron of it over those of the shown rows that it has. */
+export function comparedNeuronOf(
+  subject: () => { layer: string; neuron: number } | null,
+): Resource<SnapshotRef & { layer: string; neuron: number; rows: RowQuery[] }, NeuronDetail> {
+  return resource(() => {
+    const [there, wanted] = [comparedSnapshot.value, subject()];
+    if (!there || !wanted || wanted.neuron >= (comparedLayer(wanted.layer)?.neurons ?? 0)) return null;
+    const its = rows.value.filter((row) => isRowThere(rowKey(row)));
+    return { ...there, ...wanted, rows: its.map(rowQuery) };
+  }, neurons);
 }

@@ -277,9 +277,16 @@ export function tableOf(query: () => TableQuery | null): Resource<SnapshotRef & 
   }, tables);
 }
 
+export interface InstanceSubject {
+  layer: string;
+  index: number;
+  /** The class that the predicted one is contrasted with; by default the instance's own. */
+  against?: string;
+}
+
 export const instances = new Requests(
-  ({ layer, index, ...where }: SnapshotRef & { layer: string; index: number }, abort): Promise<InstanceDetail> =>
-    currentSource().instance(where, layer, index, abort),
+  ({ layer, index, against, ...where }: SnapshotRef & InstanceSubject, abort): Promise<InstanceDetail> =>
+    currentSource().instance(where, layer, index, abort, against),
 );
 export const neurons = new Requests(
   (
@@ -311,8 +318,8 @@ const texts = new Requests(
 
 /** Detail of one instance in one layer; `subject` reads the signals that name it. */
 export function instanceOf(
-  subject: () => { layer: string; index: number } | null,
-): Resource<SnapshotRef & { layer: string; index: number }, InstanceDetail> {
+  subject: () => InstanceSubject | null,
+): Resource<SnapshotRef & InstanceSubject, InstanceDetail> {
   return resource(() => {
     const [place, detailQuery] = [shownSnapshot.value, subject()];
     return place && detailQuery ? { ...place, ...detailQuery } : null;

@@ -11,6 +11,8 @@ export function Term({ name, children }: { name: TermName; children: ComponentCh
       data-term={name}
       onPointerEnter={({ currentTarget }) => explain(name, currentTarget.getBoundingClientRect())}
       onPointerLeave={leave}
+      // A press opens what the word stands on, which must not be covered.
+      onPointerDown={leave}
       onClick={(event) => {
         if (event.currentTarget.closest("button")) return;
         event.stopPropagation();

@@ -9,9 +9,10 @@ import { tokens } from "../../draw/theme";
 import { addStyles } from "../../lib/styles";
 import { chooseDetailLayer, select } from "../../state/actions";
 import { loadCode } from "../../state/code";
-import { currentSnapshot } from "../../state/currentSnapshot";
+import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
 import {
+  classOfNeuron,
   classOfRow,
   detailLayer,
   hasSeveralLabels,
@@ -35,6 +36,7 @@ import { detailPinned } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { LayerName } from "../controls/LayerName";
 import { Loading } from "../controls/Loading";
+import { lazy } from "../controls/lazy";
 import type { Option } from "../controls/Menu";
 import { Name } from "../controls/Name";
 import { SaveButton } from "../controls/SaveButton";
@@ -49,6 +51,9 @@ import { close, openWithSubject, subject, togglePin } from "./subject";
 import { subsetColour } from "./subsetColour";
 
 addStyles(styles);
+
+const InstanceTwins = lazy("The comparison", async () => (await import("./compareInstance")).InstanceTwins);
+const InstanceTwinsTitle = lazy("The comparison", async () => (await import("./compareInstance")).InstanceTwinsTitle);
 
 /** Title line (the only part when collapsed) and detail of the subject. */
 export function DetailView(): JSX.Element {
@@ -81,8 +86,11 @@ export function DetailView(): JSX.Element {
   const now = subject.value;
   const what = now?.item;
   const closed = storedPanes.value.closed.detail;
+  const comparing = comparedSnapshot.value !== null;
   const contrast =
-    what?.kind === "instance" && !closed && instance.value.status !== "failed" ? instance.value.value?.contrast : null;
+    what?.kind === "instance" && !closed && !comparing && instance.value.status !== "failed"
+      ? instance.value.value?.contrast
+      : null;
   return (
     <>
       <header class="panel-header detail-header">
@@ -147,7 +155,14 @@ export function DetailView(): JSX.Element {
           <p class="hint">There is no such instance in this snapshot.</p>
         ) : what.kind === "instance" ? (
           <Loading load={current(instance.value)} what={`Instance ${instanceName(what.index)}`}>
-            {(detail) => <InstanceBody detail={detail} layer={instance.value.query?.layer ?? ""} />}
+            {(detail) => {
+              const layer = instance.value.query?.layer ?? "";
+              return comparing ? (
+                <InstanceTwins key={`${detail.index} ${layer}`} detail={detail} layer={layer} />
+              ) : (
+                <InstanceBody detail={detail} layer={layer} />
+              );
+            }}
           </Loading>
         ) : what.kind === "neuron" ? (
           layers.value.size > 0 && !layers.value.has(what.layer) ? (
@@ -226,7 +241,7 @@ function InstanceTitle({
   suggested: boolean;
   detail: InstanceDetail | null;
 }): JSX.Element {
-  const known = columns.value.value;
+  const [known, comparing] = [columns.value.value, comparedSnapshot.value !== null];
   const verdict = known?.correct[index];
   const [label, prediction] = [known?.label[index], known?.prediction[index]];
   const classes = snapshot.value.value?.task === "classification";
@@ -247,7 +262,7 @@ function InstanceTitle({
       ) : (
         <>
           {named("label", label)}
-          {named("predicted", prediction)}
+          {!comparing && named("predicted", prediction)}
         </>
       )}
       {snapshot.value.value?.task === "ranking" && (
@@ -255,14 +270,16 @@ function InstanceTitle({
           <span class="second">score</span> <b>{short(known?.score[index])}</b>
         </span>
       )}
-      {verdict === 0 && <b class="accent">wrong</b>}
-      {verdict === 1 && <span class="second">right</span>}
+      {comparing && <InstanceTwinsTitle index={index} />}
+      {!comparing && verdict === 0 && <b class="accent">wrong</b>}
+      {!comparing && verdict === 1 && <span class="second">right</span>}
       {suggested && <span class="caption cut">the most confident error</span>}
     </>
   );
 }
 
 function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.Element {
+  const own = classOfNeuron(layer, neuron);
   const [info, type] = [layers.value.get(layer), graph.value.value?.nodes.find(({ key }) => key === layer)?.type];
   return (
     <>
@@ -273,6 +290,9 @@ function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.
           .filter(Boolean)
           .join(" · ")}
       </span>
+      {comparedSnapshot.value && comparedSnapshot.value.run !== currentSnapshot.value?.run && own === null && (
+        <span class="caption cut">of either run: the same number, but not the same neuron</span>
+      )}
     </>
   );
 }

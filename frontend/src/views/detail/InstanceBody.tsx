@@ -13,7 +13,7 @@ import { Unread } from "../controls/Loading";
 import { Sound } from "../controls/Sound";
 import { Swatch, Thumbnail } from "../controls/Swatch";
 import { Term } from "../controls/Term";
-import { axisOver } from "./axis";
+import { type Axis, axisOver } from "./axis";
 import { Bars } from "./Bars";
 import { type Interval, Intervals, mostLines } from "./Intervals";
 import { Tiles } from "./Tiles";
@@ -57,7 +57,7 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
   );
 }
 
-function Content({ index }: { index: number }): JSX.Element {
+export function Content({ index }: { index: number }): JSX.Element {
   const kind = snapshot.value.value?.content ?? null;
   if (kind === null) return <Columns index={index} />;
   if (kind === "audio") return <Sound index={index} />;
@@ -128,34 +128,12 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
   const { own, predicted } = contrast;
   const most = mostLines();
   const [far, sides] = [contrast.far_from_own.slice(0, most), contrast.sides_with_predicted.slice(0, most)];
-  const axis = axisOver(
-    [...far, ...sides].flatMap(({ value, own: a, predicted: b }) => [
-      value,
-      a.mean - a.std,
-      a.mean + a.std,
-      b.mean - b.std,
-      b.mean + b.std,
-    ]),
-  );
+  const axis = axisOf([...far, ...sides]);
   const shared = {
     layer,
     axis,
     colours: [classColour(classIndex(own)), classColour(classIndex(predicted))] as [string, string],
-    heads: [own, predicted].map((name) => (
-      <Term name="z within a class">
-        <i>z</i>
-        <sub>
-          {name.length > 2 ? (
-            <>
-              <Swatch index={classIndex(name)} />
-              <span class="hidden-text">in {name}</span>
-            </>
-          ) : (
-            name
-          )}
-        </sub>
-      </Term>
-    )),
+    heads: [own, predicted].map(zHead),
     most: Math.max(far.length, sides.length),
   };
   return (
@@ -179,6 +157,34 @@ function Contrast({ detail, layer }: { detail: InstanceDetail; layer: string }):
   );
 }
 
-function interval({ neuron, value, z_own, z_predicted, own, predicted }: ContrastNeuron): Interval {
+export const axisOf = (neurons: readonly ContrastNeuron[]): Axis =>
+  axisOver(
+    neurons.flatMap(({ value, own: a, predicted: b }) => [
+      value,
+      a.mean - a.std,
+      a.mean + a.std,
+      b.mean - b.std,
+      b.mean + b.std,
+    ]),
+  );
+
+/** The heading of a column of z within a class. */
+export const zHead = (name: string): JSX.Element => (
+  <Term name="z within a class">
+    <i>z</i>
+    <sub>
+      {name.length > 2 ? (
+        <>
+          <Swatch index={classIndex(name)} />
+          <span class="hidden-text">in {name}</span>
+        </>
+      ) : (
+        name
+      )}
+    </sub>
+  </Term>
+);
+
+export function interval({ neuron, value, z_own, z_predicted, own, predicted }: ContrastNeuron): Interval {
   return { neuron, value, own, other: predicted, numbers: [signed(z_own), signed(z_predicted)] };
 }

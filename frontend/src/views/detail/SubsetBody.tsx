@@ -3,22 +3,27 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { MeanStd, RowQuery, SharedInstances, SubsetDetail } from "../../api/types";
-import { fixed, integer, percent, signed } from "../../draw/format";
+import { fixed, integer, signed } from "../../draw/format";
 import { tokens } from "../../draw/theme";
 import { colourOf } from "../../state/colours";
+import { comparedSnapshot } from "../../state/currentSnapshot";
 import { snapshot } from "../../state/data";
-import { expressionOf, labelName, nameOf, subsetsByName } from "../../state/derived";
+import { labelName, nameOf, subsetsByName } from "../../state/derived";
 import type { Load } from "../../state/loads";
 import { overlapOf } from "../../state/overlap";
 import { type RowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { Loading } from "../controls/Loading";
+import { lazy } from "../controls/lazy";
 import { Term } from "../controls/Term";
 import { axisOver } from "./axis";
 import { type Bar, Bars } from "./Bars";
+import { Facts } from "./Facts";
 import { Intervals, mostLines } from "./Intervals";
 import { subject } from "./subject";
 import { subsetColour } from "./subsetColour";
+
+const SubsetTwin = lazy("The comparison", async () => (await import("./compareSubset")).SubsetTwin);
 
 /** Size, accuracy, predictions, and the neurons that distinguish the subset from the rest. */
 export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery }, SubsetDetail> }): JSX.Element {
@@ -27,6 +32,7 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
   return (
     <div class="detail-body detail-subset">
       {detail && row && <Facts row={row} detail={detail} />}
+      {comparedSnapshot.value && row && <SubsetTwin key={`${row} ${query.layer}`} row={row} layer={query.layer} />}
       {detail && <Predicted detail={detail} />}
       {detail && <Shared />}
       <Loading load={load} what="The subset">
@@ -39,63 +45,6 @@ export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery
         }
       </Loading>
     </div>
-  );
-}
-
-function Facts({ row, detail }: { row: RowKey; detail: SubsetDetail }): JSX.Element {
-  const shown = snapshot.value.value;
-  const expression = expressionOf(row);
-  return (
-    <section class="detail-section">
-      <h3>Facts</h3>
-      <dl class="detail-facts">
-        {detail.source === "exact" && (
-          <>
-            <dt>instances</dt>
-            <dd>
-              {integer(detail.n)} <span class="second">of {integer(detail.seen)} seen</span>
-            </dd>
-          </>
-        )}
-        <dt>kept</dt>
-        <dd>
-          {integer(detail.sampled)} <span class="second">of {integer(shown?.sample_size)}</span>
-        </dd>
-        {detail.accuracy !== null && (
-          <>
-            <dt>accuracy</dt>
-            <dd>
-              {percent(detail.accuracy)}{" "}
-              <span class="second">
-                {detail.rest_accuracy === null ? "of those kept" : `the rest ${percent(detail.rest_accuracy)}`}
-              </span>
-            </dd>
-          </>
-        )}
-        {detail.loss !== null && (
-          <>
-            <dt>mean loss</dt>
-            <dd>{detail.loss.toPrecision(3)}</dd>
-          </>
-        )}
-        {detail.tested > 0 && (
-          <>
-            <dt>differs on</dt>
-            <dd>
-              {integer(detail.differ)} <span class="second">of {integer(detail.tested)} neurons</span>
-            </dd>
-          </>
-        )}
-        {expression && (
-          <>
-            <dt>condition</dt>
-            <dd>
-              <code>{expression}</code>
-            </dd>
-          </>
-        )}
-      </dl>
-    </section>
   );
 }
 

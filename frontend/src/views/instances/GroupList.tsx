@@ -19,7 +19,7 @@ import { Term } from "../controls/Term";
 import { useTexts } from "../controls/texts";
 import { useVirtualList } from "./virtualList";
 
-const [LINE, SAID] = [24, 44];
+const [LINE, NAMES, TEXT] = [24, 20, 20];
 
 /** The number whose change orders the list, of one instance in one snapshot. */
 function measure(task: Task | undefined, known: Columns): (index: number) => number {
@@ -52,7 +52,9 @@ export function GroupList({ group }: { group: Change }): JSX.Element | null {
     () => (first && second ? orderOf(group, task, first, second) : new Int32Array(0)),
     [group, task, first, second],
   );
-  const line = hasTexts.value ? SAID : LINE;
+  // Long names of classes stand below the rest.
+  const long = task === "classification" && (snapshot.value.value?.class_names ?? []).some((name) => name.length > 6);
+  const line = LINE + (long ? NAMES : 0) + (hasTexts.value ? TEXT : 0);
   const { ref, from, to, onScroll, show } = useVirtualList(line, indices.length);
   const texts = useTexts(Array.from(indices.subarray(from, to)));
   const written = useMemo(
@@ -76,12 +78,12 @@ export function GroupList({ group }: { group: Change }): JSX.Element | null {
     event.preventDefault();
   };
   const [label, number] = HEADS[task];
-  const predicted = task !== "ranking" && !hasSeveralLabels(task);
+  const predicted = task === "classification" || task === "none";
   const predictionOf = (value: number): JSX.Element | string =>
     task === "classification" ? <ClassName index={value} /> : labelName(value);
   return (
     <section
-      class={`list pair ${task}${texts ? " said" : ""}`}
+      class={`list pair ${task}${long ? " names" : ""}${texts ? " said" : ""}`}
       aria-label={`${group.name}: ${indices.length} instances`}
       style={{ "--line": `${line}px` }}
     >

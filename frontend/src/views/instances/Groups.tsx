@@ -96,7 +96,7 @@ function Group({
         <b>{name}</b> <b>{integer(indices.length)}</b>
         <span class="second cut">
           {says}
-          {per > 1 && `${says && " · "}a mark is up to ${integer(per)}`}
+          {per > 1 && (says ? ` · ≤ ${integer(per)} each` : `a mark is up to ${integer(per)}`)}
         </span>
       </button>
       {indices.length > 0 && <GroupMarks group={group} per={per} width={width} />}

@@ -3,7 +3,7 @@
 import { computed, useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
-import { fixed, integer, percent } from "../../draw/format";
+import { integer, percent, short } from "../../draw/format";
 import { placesInOrder } from "../../layout/pairing";
 import type { Bounds } from "../../layout/projection";
 import { addStyles } from "../../lib/styles";
@@ -22,9 +22,9 @@ import { columns, comparedInfo } from "../../state/data";
 import { picked } from "../../state/members";
 import { panel } from "../../state/view";
 import { BothLine } from "../controls/BothLine";
-import { CutText } from "../controls/CutText";
 import { IconButton } from "../controls/Icon";
 import { Loading } from "../controls/Loading";
+import { MiddleCut } from "../controls/MiddleCut";
 import { PickedBar } from "../controls/PickedBar";
 import { type Colouring, colouringBy } from "./colouring";
 import { Legend } from "./Legend";
@@ -153,7 +153,7 @@ function TwinHead({ side }: { side: 0 | 1 }): JSX.Element {
   return (
     <header class="twin-head">
       <b class="twin-name">
-        <CutText>{place?.run}</CutText>
+        <MiddleCut name={place?.run ?? ""} />
       </b>
       <span class="second">step {integer(place?.step)}</span>
       <span class="spring" />
@@ -166,7 +166,7 @@ function TwinHead({ side }: { side: 0 | 1 }): JSX.Element {
         {info?.accuracy != null && info.loss != null && " · "}
         {info?.loss != null && (
           <>
-            loss <b>{fixed(info.loss)}</b>
+            loss <b>{short(info.loss)}</b>
           </>
         )}
       </span>
