@@ -16,7 +16,7 @@ ARGS ?=
 DEMO := $(if $(findstring keras,$(ARGS)),demo-keras,demo)
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: help demo test quick coverage hooks lint bench nightly clean distclean screenshot gallery walkthrough built test-python test-frontend test-browser browser
+.PHONY: help demo test quick coverage hooks lint bench nightly clean distclean screenshot gallery walkthrough firefox built test-python test-frontend test-browser browser
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [VENV=.venv]"
@@ -72,6 +72,11 @@ nightly: $(VENV)/.stamp-test built ## what takes hours: a million hostile inputs
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/load_runs.py
 	$(BIN)/python scripts/versions.py lowest
+	$(MAKE) firefox
+
+firefox: $(VENV)/.stamp-test built ## the tour of the tab in Firefox, light and dark; skipped where there is no Firefox
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix scripts/firefox ci --silent
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/firefox/smoke.py $(ARGS)
 
 screenshot: $(VENV)/.stamp-test built browser ## take the README's pictures again
 	$(BIN)/python scripts/screenshot.py
@@ -88,7 +93,7 @@ clean: ## remove what was built and cached; keeps the environment and logs
 	find tensorboard_activis tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment and the front end's packages as well
-	rm -rf $(VENV) frontend/node_modules
+	rm -rf $(VENV) frontend/node_modules scripts/firefox/node_modules
 
 # The build requirements are installed here once and builds are not isolated, so that Node is not unpacked again for every build.
 $(VENV)/.stamp-base: pyproject.toml constraints.txt
