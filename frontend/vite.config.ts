@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { CHUNKS, plainImport } from "./chunks.ts";
+import { CHUNKS, JSX, jsxImports, plainImport } from "./chunks.ts";
 import { notices } from "./notices.ts";
 
 const { main, worker } = notices();
@@ -10,14 +10,15 @@ const { main, worker } = notices();
 // was updated must not get a part of another version.
 export default defineConfig({
   base: "./",
-  plugins: [plainImport(), main()],
-  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  plugins: [plainImport(), jsxImports(), main()],
+  oxc: { jsx: JSX },
   build: {
     target: "es2022",
     outDir: "../tensorboard_activis/serve/static",
     emptyOutDir: true,
-    modulePreload: { polyfill: false },
+    modulePreload: { polyfill: false, resolveDependencies: (file) => [file] },
     rolldownOptions: {
+      optimization: { inlineConst: { mode: "all", pass: 2 } },
       input: { index: "src/main.tsx" },
       preserveEntrySignatures: "allow-extension",
       output: {

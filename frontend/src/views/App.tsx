@@ -21,12 +21,12 @@ import { RowsBar } from "./matrix/RowsBar";
 import { Headline } from "./toolbar/Headline";
 import { Toolbar } from "./toolbar/Toolbar";
 
-const DetailView = lazy("The detail", async () => (await import("./detail/DetailView")).DetailView);
-const Empty = lazy("The page", async () => (await import("./Empty")).Empty);
-const Facets = lazy("The facets", async () => (await import("./facets/Facets")).Facets);
-const HelpSheet = lazy("The help", async () => (await import("./help/HelpSheet")).HelpSheet);
-const FirstVisit = lazy("The first steps", async () => (await import("./help/FirstVisit")).FirstVisit);
-const Explanation = lazy("The explanation", async () => (await import("./help/Explanation")).Explanation);
+const DetailView = lazy("The detail", () => import("./detail/DetailView"), "DetailView");
+const Empty = lazy("The page", () => import("./Empty"), "Empty");
+const Facets = lazy("The facets", () => import("./facets/Facets"), "Facets");
+const HelpSheet = lazy("The help", () => import("./help/HelpSheet"), "HelpSheet");
+const FirstVisit = lazy("The first steps", () => import("./help/FirstVisit"), "FirstVisit");
+const Explanation = lazy("The explanation", () => import("./help/Explanation"), "Explanation");
 
 /** The tab: toolbar and panes. */
 export function App(): JSX.Element {

@@ -22,7 +22,7 @@ import { Matrix } from "./matrix/Matrix";
 import { modelOf } from "./matrix/matrixStage";
 import { Projection } from "./projection/Projection";
 
-const Twins = lazy("The projections", async () => (await import("./projection/Twins")).Twins);
+const Twins = lazy("The projections", () => import("./projection/Twins"), "Twins");
 
 /**
  * Header and matrix on the left; the projection, with its own header, on the right, or below if the window is narrow. In

@@ -4,15 +4,22 @@ import type { ComponentType, JSX } from "preact";
 import { codeOf } from "../../state/code";
 import { Loading } from "./Loading";
 
-/** A component whose code is loaded when it is first rendered. `what` names it in progress bars and error messages. */
-export function lazy<P extends object>(
+type View = (properties: never) => JSX.Element | null;
+type PropertiesOf<V extends View> = Parameters<V> extends [infer P extends object] ? P : object;
+
+/**
+ * The component `name` of a module that is loaded when it is first rendered. `what` names it in progress bars and error
+ * messages.
+ */
+export function lazy<Name extends string, Module extends Record<Name, View>>(
   what: string,
-  load: () => Promise<ComponentType<P>>,
-): (properties: P) => JSX.Element {
+  load: () => Promise<Module>,
+  name: Name,
+): (properties: PropertiesOf<Module[Name]>) => JSX.Element {
   const code = codeOf(load);
   return (properties) => {
-    const { value: View } = code.value;
-    if (View) return <View {...properties} />;
+    const Loaded = code.value.value?.[name] as ComponentType<typeof properties> | undefined;
+    if (Loaded) return <Loaded {...properties} />;
     return (
       <Loading load={code.value} what={what}>
         {() => null}

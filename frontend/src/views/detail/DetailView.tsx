@@ -52,8 +52,8 @@ import { subsetColour } from "./subsetColour";
 
 addStyles(styles);
 
-const InstanceTwins = lazy("The comparison", async () => (await import("./compareInstance")).InstanceTwins);
-const InstanceTwinsTitle = lazy("The comparison", async () => (await import("./compareInstance")).InstanceTwinsTitle);
+const InstanceTwins = lazy("The comparison", () => import("./compareInstance"), "InstanceTwins");
+const InstanceTwinsTitle = lazy("The comparison", () => import("./compareInstance"), "InstanceTwinsTitle");
 
 /** Title line (the only part when collapsed) and detail of the subject. */
 export function DetailView(): JSX.Element {

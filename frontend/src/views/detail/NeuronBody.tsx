@@ -18,7 +18,7 @@ import { classIndex } from "./InstanceBody";
 import { OverSteps } from "./OverSteps";
 import { type Tile, Tiles } from "./Tiles";
 
-const NeuronTwins = lazy("The comparison", async () => (await import("./compareNeuron")).NeuronTwins);
+const NeuronTwins = lazy("The comparison", () => import("./compareNeuron"), "NeuronTwins");
 
 /**
  * Distribution per row, instances with the highest and lowest activation, selectivity for classes, and the rows over

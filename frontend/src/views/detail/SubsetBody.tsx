@@ -23,7 +23,7 @@ import { Intervals, mostLines } from "./Intervals";
 import { subject } from "./subject";
 import { subsetColour } from "./subsetColour";
 
-const SubsetTwin = lazy("The comparison", async () => (await import("./compareSubset")).SubsetTwin);
+const SubsetTwin = lazy("The comparison", () => import("./compareSubset"), "SubsetTwin");
 
 /** Size, accuracy, predictions, and the neurons that distinguish the subset from the rest. */
 export function SubsetBody({ load }: { load: Load<{ layer: string; row: RowQuery }, SubsetDetail> }): JSX.Element {

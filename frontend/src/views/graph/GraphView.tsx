@@ -34,9 +34,9 @@ import { Minimap, type Seen } from "./Minimap";
 import { NodeDetail } from "./NodeDetail";
 import { Picture } from "./Picture";
 
-const Ladder = lazy("What the bars mean", async () => (await import("./Ladder")).Ladder);
-const SearchBar = lazy("The search", async () => (await import("./SearchBar")).SearchBar);
-const Comparison = lazy("The comparison", async () => (await import("./Comparison")).Comparison);
+const Ladder = lazy("What the bars mean", () => import("./Ladder"), "Ladder");
+const SearchBar = lazy("The search", () => import("./SearchBar"), "SearchBar");
+const Comparison = lazy("The comparison", () => import("./Comparison"), "Comparison");
 
 /** Header (search, fit, save), the drawing, the selected node's detail, the legend. */
 export function GraphView(): JSX.Element {

@@ -21,10 +21,10 @@ import { Classes } from "./Classes";
 import { List } from "./List";
 import { tableExpression } from "./tableState";
 
-const Table = lazy("The table", async () => (await import("./Table")).Table);
-const Confusion = lazy("The confusion matrix", async () => (await import("./Confusion")).Confusion);
-const Groups = lazy("The groups", async () => (await import("./Groups")).Groups);
-const Grid = lazy("The grid", async () => (await import("./Grid")).Grid);
+const Table = lazy("The table", () => import("./Table"), "Table");
+const Confusion = lazy("The confusion matrix", () => import("./Confusion"), "Confusion");
+const Groups = lazy("The groups", () => import("./Groups"), "Groups");
+const Grid = lazy("The grid", () => import("./Grid"), "Grid");
 
 /** Header, and the selected tab. */
 export function InstancesView(): JSX.Element {

@@ -25,8 +25,8 @@ import { Labels } from "./Labels";
 import { moveCursor, pointerOf } from "./matrixPointer";
 import { type MatrixModel, px, rowAt, type Stage, spotOf, stageOf } from "./matrixStage";
 
-const MatrixTooltip = lazy("The tooltip", async () => (await import("./MatrixTooltip")).MatrixTooltip);
-const RowOverSteps = lazy("The row over the steps", async () => (await import("./RowOverSteps")).RowOverSteps);
+const MatrixTooltip = lazy("The tooltip", () => import("./MatrixTooltip"), "MatrixTooltip");
+const RowOverSteps = lazy("The row over the steps", () => import("./RowOverSteps"), "RowOverSteps");
 
 /** What the columns are ordered by, where their colours are of something else. */
 const ORDERED: Partial<Record<SortQuery["by"], JSX.Element>> = {

@@ -48,8 +48,8 @@ const SCALES: { value: Scale; label: string; detail: string; short: string }[] =
   { value: "raw", label: "raw", short: "raw", detail: "the values themselves" },
 ];
 
-const RowMenu = lazy("The menu", async () => (await import("./RowMenu")).RowMenu);
-const SubsetEditor = lazy("The editor", async () => (await import("./SubsetEditor")).SubsetEditor);
+const RowMenu = lazy("The menu", () => import("./RowMenu"), "RowMenu");
+const SubsetEditor = lazy("The editor", () => import("./SubsetEditor"), "SubsetEditor");
 
 /** The most chips; further rows have labels beside the cells only. */
 const MOST_CHIPS = 40;
