@@ -47,13 +47,18 @@ def pack(statistics: Arrays) -> tuple[np.ndarray, np.ndarray]:
         ends = values.min(0, initial=np.inf, where=known), values.max(0, initial=-np.inf, where=known)
         scales[place] = np.where(known.any(0), ends, 0)
     scales[_STD] = std.max(0, initial=0, where=np.isfinite(std))
+    places = [_Places(scales[ends], highest) for ends, highest in ((_MEAN, _MEANS), (_MIN, _ENDS), (_MAX, _ENDS))]
     for rows in _blocks(mean.shape):
-        means = _place(mean[rows], scales[_MEAN], _MEANS, np.rint)
-        lows = _place(low[rows], scales[_MIN], _ENDS, np.floor)
+        means, lows, highs = (
+            place.codes(values[rows], rounded)
+            for place, values, rounded in zip(places, (mean, low, high), (np.rint, np.floor, np.ceil), strict=True)
+        )
         lows -= (lows > 0) & (_between(scales[_MIN], lows, _ENDS) > low[rows])
-        highs = _place(high[rows], scales[_MAX], _ENDS, np.ceil)
         highs += (highs < _ENDS) & (_between(scales[_MAX], highs, _ENDS) < high[rows])
-        codes[rows] = means << 21 | _part(std[rows], scales[_STD]) << 12 | lows << 6 | highs
+        means <<= 21
+        means |= _part(std[rows], scales[_STD]) << 12
+        means |= lows << 6
+        np.bitwise_or(means, highs, out=codes[rows])
     return codes.view(np.int32), scales
 
 
@@ -84,26 +89,54 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
     return (slice(start, start + length) for start in range(0, shape[0], length))
 
 
-def _place(values: np.ndarray, ends: np.ndarray, highest: int, rounded: np.ufunc) -> np.ndarray:
-    """The code of each value between the two ends: uint32."""
-    low, high = ends.astype(np.float64)
-    width = high - low
-    place = (values - low) / np.where(width > 0, width, 1) * highest
-    codes: np.ndarray = np.clip(rounded(np.where(np.isfinite(place), place, 0)), 0, highest).astype(np.uint32)
-    return codes
+class _Places:
+    """Codes of values between two ends.
+
+    Arguments:
+        ends: lowest and highest value, float32 [2, neurons].
+        highest: the code of the highest value.
+    """
+
+    def __init__(self, ends: np.ndarray, highest: int) -> None:
+        width = np.ptp(ends.astype(np.float64), axis=0)
+        # float32 takes half of the time, and a code has at most 11 bits; but it lacks the range for extreme widths.
+        known = width[width > 0]
+        self._low, high = ends.astype(np.float32 if np.all((known > 1e-30) & (known < 1e38)) else np.float64)
+        self._width = np.where(width > 0, high - self._low, 1)
+        self._highest = highest
+
+    def codes(self, values: np.ndarray, rounded: np.ufunc) -> np.ndarray:
+        """uint32 [classes, neurons]; 0 for NaN."""
+        with np.errstate(invalid="ignore"):
+            place = np.subtract(values, self._low, dtype=self._low.dtype)
+            place /= self._width  # exactly 1 for the highest value
+            place *= self._highest
+            rounded(place, out=place)
+            np.fmax(place, 0, out=place)
+            np.fmin(place, self._highest, out=place)
+        codes: np.ndarray = place.astype(np.uint32)
+        return codes
 
 
 def _between(ends: np.ndarray, codes: np.ndarray, highest: int) -> np.ndarray:
     """The values of codes, float32; the two ends themselves are exact."""
-    part = np.arange(highest + 1, dtype=np.float32)[codes] / np.float32(highest)
+    part = codes.astype(np.float32)
+    part /= np.float32(highest)
     values: np.ndarray = ends[0] * (1 - part) + ends[1] * part
     return values
 
 
 def _part(std: np.ndarray, largest: np.ndarray) -> np.ndarray:
     """The code of each standard deviation: uint32."""
-    with np.errstate(divide="ignore"):
-        octaves = np.log2(np.where(np.isfinite(std), std, 0) / np.where(largest > 0, largest, 1).astype(np.float64))
-    codes = np.clip(np.rint(_STDS + octaves * (_STDS - 1) / _OCTAVES), 1, _STDS)
-    coded: np.ndarray = np.where(octaves < -_OCTAVES - 1, 0, codes).astype(np.uint32)
-    return coded
+    with np.errstate(divide="ignore", invalid="ignore"):
+        place = std / np.where(largest > 0, largest, 1)
+        np.log2(place, out=place)
+        place *= (_STDS - 1) / _OCTAVES
+        silent = ~(place >= -(_OCTAVES + 1) * (_STDS - 1) / _OCTAVES)  # NaN too
+        place += _STDS
+        np.rint(place, out=place)
+        np.fmax(place, 1, out=place)
+        np.fmin(place, _STDS, out=place)
+    codes: np.ndarray = place.astype(np.uint32)
+    codes[silent] = 0
+    return codes
