@@ -1,6 +1,7 @@
 /** The draggable divider between two panes. */
 
 import type { JSX } from "preact";
+import { followDrag } from "../lib/drag";
 import { Icon } from "./controls/Icon";
 
 interface Properties {
@@ -18,18 +19,9 @@ interface Properties {
 export function Divider({ label, axis, size, grows, onResize, onToggle }: Properties): JSX.Element {
   const onPointerDown = (event: PointerEvent): void => {
     const element = event.currentTarget as HTMLElement;
-    const start = axis === "x" ? event.clientX : event.clientY;
+    const at = ({ clientX, clientY }: PointerEvent): number => (axis === "x" ? clientX : clientY);
     element.setPointerCapture(event.pointerId);
-    const move = (next: PointerEvent): void =>
-      onResize(size + grows * ((axis === "x" ? next.clientX : next.clientY) - start));
-    const end = (): void => {
-      element.removeEventListener("pointermove", move);
-      element.removeEventListener("pointerup", end);
-      element.removeEventListener("pointercancel", end);
-    };
-    element.addEventListener("pointermove", move);
-    element.addEventListener("pointerup", end);
-    element.addEventListener("pointercancel", end);
+    followDrag(element, (next) => onResize(size + grows * (at(next) - at(event))));
     event.preventDefault();
   };
   const onKeyDown = (event: KeyboardEvent): void => {

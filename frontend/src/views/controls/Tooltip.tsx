@@ -3,6 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Box, placeBeside } from "../../layout/tooltipPlace";
+import { followSize } from "../../lib/sizes";
 
 interface Properties {
   /** The explained element, in viewport pixels (getBoundingClientRect). */
@@ -19,11 +20,7 @@ export function Tooltip({ anchor, avoid, children }: Properties): JSX.Element {
   const [place, setPlace] = useState<{ left: number; top: number } | null>(null);
   // What it says may come later than it does, and be larger.
   const [size, setSize] = useState("");
-  useEffect(() => {
-    const observer = new ResizeObserver(([entry]) => entry && setSize(JSON.stringify(entry.contentRect)));
-    if (element.current) observer.observe(element.current);
-    return () => observer.disconnect();
-  }, []);
+  useEffect(() => followSize(element.current, (_, content) => setSize(JSON.stringify(content))), []);
   const signature = [anchor, ...(avoid ?? [])]
     .map(({ left, top, width, height }) => [left, top, width, height].map(Math.round).join())
     .join(";");

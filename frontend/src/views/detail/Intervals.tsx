@@ -6,6 +6,7 @@ import type { MeanStd } from "../../api/types";
 import { short, tick } from "../../draw/format";
 import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
+import { followSize } from "../../lib/sizes";
 import { selectNeuron } from "../../state/actions";
 import { classOfNeuron, outputLayers, shortOf } from "../../state/derived";
 import { clearHover, hover, setHover } from "../../state/hover";
@@ -210,11 +211,6 @@ export function Diamond({ x, y }: { x: number; y: number }): JSX.Element {
 export function useWidth(): [{ current: HTMLElement | null }, number] {
   const element = useRef<HTMLElement>(null);
   const [width, setWidth] = useState(0);
-  useEffect(() => {
-    if (!element.current) return undefined;
-    const observer = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
-    observer.observe(element.current);
-    return () => observer.disconnect();
-  }, []);
+  useEffect(() => followSize(element.current, (_, content) => setWidth(content.width)), []);
   return [element, width];
 }

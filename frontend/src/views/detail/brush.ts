@@ -1,6 +1,7 @@
 /** Brushing a range of a neuron's activation distribution. */
 
 import { signal } from "@preact/signals";
+import { followDrag } from "../../lib/drag";
 import { pickWhere } from "../../state/actions";
 import { rangeExpression } from "../../state/buildExpression";
 import { whereOf } from "../../state/data";
@@ -54,15 +55,10 @@ export function dragBrush(
       brush.value = { ...target, from: value(Math.min(start, x)), to: value(Math.max(start, x)) };
   };
   const end = (): void => {
-    window.removeEventListener("pointermove", move);
-    window.removeEventListener("pointerup", end);
-    window.removeEventListener("pointercancel", end);
     const drawn = brush.peek();
     if (drawn) pickRange(drawn, axis);
   };
-  window.addEventListener("pointermove", move);
-  window.addEventListener("pointerup", end);
-  window.addEventListener("pointercancel", end);
+  followDrag(window, move, end);
 }
 
 /** Picks the range. An end at the edge of the distribution is open, to include what lies beyond. */

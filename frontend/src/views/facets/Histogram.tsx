@@ -6,6 +6,7 @@ import type { NumberFacet, TimeFacet } from "../../api/types";
 import { integer, tick } from "../../draw/format";
 import { timeText } from "../../draw/times";
 import { BARS, type Bins, barPath, binAt, binsOf } from "../../layout/facets";
+import { followDrag } from "../../lib/drag";
 import { literal } from "../../state/facetExpression";
 import { choose, chosenIn } from "../../state/facets";
 import { shownExpression } from "../../state/typed";
@@ -54,10 +55,7 @@ export function Histogram({ facet }: { facet: NumberFacet | TimeFacet }): JSX.El
       range = { first: Math.min(start, at(now)), end: Math.max(start, at(now)) + 1 };
       setDrawn(range);
     };
-    const end = (now: PointerEvent): void => {
-      ground.removeEventListener("pointermove", move);
-      ground.removeEventListener("pointerup", end);
-      ground.removeEventListener("pointercancel", end);
+    const end = (now: Event): void => {
       setDrawn(null);
       if (now.type === "pointercancel") return;
       // A click within the brush takes it out; all bins together are no condition.
@@ -65,9 +63,7 @@ export function Histogram({ facet }: { facet: NumberFacet | TimeFacet }): JSX.El
         clear();
       else write(range);
     };
-    ground.addEventListener("pointermove", move);
-    ground.addEventListener("pointerup", end);
-    ground.addEventListener("pointercancel", end);
+    followDrag(ground, move, end);
   };
   const handle = (which: "first" | "end"): JSX.Element => {
     const now = shown ?? { first: 0, end: bins };

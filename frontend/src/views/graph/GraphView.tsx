@@ -2,6 +2,8 @@
 
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { followDrag } from "../../lib/drag";
+import { followSize } from "../../lib/sizes";
 import { loadCode } from "../../state/code";
 import { comparedSnapshot, run } from "../../state/currentSnapshot";
 import { graph, snapshot } from "../../state/data";
@@ -123,16 +125,14 @@ function Scene({ pane, onFit }: { pane: { current: HTMLDivElement | null }; onFi
     );
   };
   useEffect(followLayout, []);
-  useEffect(() => {
-    const element = outer.current;
-    if (!element) return undefined;
-    const observer = new ResizeObserver(() => {
-      setRoom({ width: element.clientWidth, height: element.clientHeight });
-      measure();
-    });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  useEffect(
+    () =>
+      followSize(outer.current, ({ clientWidth: width, clientHeight: height }) => {
+        setRoom({ width, height });
+        measure();
+      }),
+    [],
+  );
   const now = shown.value;
   const at = scale.value;
   // The minimap is beside a tall drawing and below a wide one; a narrower layout is never lower.
@@ -282,28 +282,14 @@ function usePanning(pane: { current: HTMLDivElement | null }): void {
   useEffect(() => {
     const element = pane.current;
     if (!element) return undefined;
-    let from: { x: number; y: number; left: number; top: number } | null = null;
     const down = (event: PointerEvent): void => {
       const ground = event.target === element || (event.target as Element).classList.contains("graph-picture");
       if (event.button !== 0 || !ground || event.pointerType === "touch") return;
-      from = { x: event.clientX, y: event.clientY, left: element.scrollLeft, top: element.scrollTop };
+      const [x, y] = [element.scrollLeft + event.clientX, element.scrollTop + event.clientY];
       element.setPointerCapture(event.pointerId);
-    };
-    const move = (event: PointerEvent): void => {
-      if (from) element.scrollTo(from.left + from.x - event.clientX, from.top + from.y - event.clientY);
-    };
-    const up = (): void => {
-      from = null;
+      followDrag(element, ({ clientX, clientY }) => element.scrollTo(x - clientX, y - clientY));
     };
     element.addEventListener("pointerdown", down);
-    element.addEventListener("pointermove", move);
-    element.addEventListener("pointerup", up);
-    element.addEventListener("pointercancel", up);
-    return () => {
-      element.removeEventListener("pointerdown", down);
-      element.removeEventListener("pointermove", move);
-      element.removeEventListener("pointerup", up);
-      element.removeEventListener("pointercancel", up);
-    };
+    return () => element.removeEventListener("pointerdown", down);
   }, []);
 }

@@ -9,6 +9,7 @@ import { drawMarkRing, drawMarks, isLit } from "../../draw/marks";
 import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { type Hit, hitAt, layOut, placeOf, visible } from "../../layout/classes";
+import { followSize } from "../../lib/sizes";
 import { clickInstance, pick, select } from "../../state/actions";
 import { hoveredRow, pinned, shortOf } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
@@ -55,16 +56,14 @@ export function Classes(): JSX.Element {
       }),
     [],
   );
-  useLayoutEffect(() => {
-    const box = scroller.current;
-    if (!box) return undefined;
-    const observer = new ResizeObserver(() => {
-      width.value = box.clientWidth;
-      height.value = box.clientHeight;
-    });
-    observer.observe(box);
-    return () => observer.disconnect();
-  }, []);
+  useLayoutEffect(
+    () =>
+      followSize(scroller.current, ({ clientWidth, clientHeight }) => {
+        width.value = clientWidth;
+        height.value = clientHeight;
+      }),
+    [],
+  );
 
   const marks = useMemo(() => {
     const ground = document.createElement("canvas").getContext("2d");

@@ -18,6 +18,7 @@ import {
   orderByConfusion,
   READABLE,
 } from "../../layout/confusion";
+import { followSize } from "../../lib/sizes";
 import { addStyles } from "../../lib/styles";
 import { pick } from "../../state/actions";
 import { isByErrors } from "../../state/classOrder";
@@ -75,13 +76,11 @@ export function Confusion(): JSX.Element {
       }),
     [],
   );
-  useLayoutEffect(() => {
-    const box = scroller.current;
-    if (!box) return undefined;
-    const observer = new ResizeObserver(() => (size.value = { width: box.clientWidth, height: box.clientHeight }));
-    observer.observe(box);
-    return () => observer.disconnect();
-  }, []);
+  useLayoutEffect(
+    () =>
+      followSize(scroller.current, ({ clientWidth: width, clientHeight: height }) => (size.value = { width, height })),
+    [],
+  );
   // Scroll to a class that is hovered elsewhere.
   useSignalEffect(() => {
     const key = hoveredRow.value;

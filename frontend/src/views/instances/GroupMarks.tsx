@@ -9,6 +9,7 @@ import { count } from "../../draw/format";
 import { drawMarkRing } from "../../draw/marks";
 import { tokens } from "../../draw/theme";
 import { type Change, marksOf, perMark } from "../../layout/changes";
+import { followSize } from "../../lib/sizes";
 import { clickInstance, pick } from "../../state/actions";
 import { columns, snapshot } from "../../state/data";
 import { labelName, pinned } from "../../state/derived";
@@ -50,13 +51,7 @@ export function GroupMarks({
   const marks = useMemo(() => marksOf(group.indices, per, kindOf), [group, per, known]);
   const columnsOfMarks = across(width.value);
   const lines = Math.ceil(marks.length / columnsOfMarks);
-  useEffect(() => {
-    const box = element.current;
-    if (!box) return undefined;
-    const observer = new ResizeObserver(() => (width.value = box.clientWidth));
-    observer.observe(box);
-    return () => observer.disconnect();
-  }, []);
+  useEffect(() => followSize(element.current, ({ clientWidth }) => (width.value = clientWidth)), []);
   const draw = useCallback(
     ({ context }: Surface) => {
       const [lit, hovered, pins, { accent, text, background }] = [

@@ -3,33 +3,28 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { alignedFormat, fixed, integer, signed } from "../../draw/format";
-import { clickInstance } from "../../state/actions";
 import { columns, hasPictures, hasTexts, snapshot } from "../../state/data";
-import { hasSeveralLabels, instanceName, labelName, pinned, shortOf } from "../../state/derived";
+import { hasSeveralLabels, labelName, shortOf } from "../../state/derived";
 import type { TermName } from "../../state/help";
-import { clearHover, hover, hoveredInstance, setHover } from "../../state/hover";
-import { selection } from "../../state/view";
-import { InstanceText } from "../controls/InstanceText";
 import { Name } from "../controls/Name";
-import { ClassName, Thumbnail } from "../controls/Swatch";
+import { ClassName } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { useTexts } from "../controls/texts";
 import { signedErrors } from "./grouping";
+import { InstanceLines } from "./InstanceLines";
 import { chosenSort, followSubject, type ListColumn, listedInstances, listSort } from "./listSubject";
 import { useVirtualList } from "./virtualList";
 
 /** Height of a row, and of one with a text. */
 const [LINE, SAID] = [24, 40];
-/** Letters of a text that a row shows at least. */
-const SEEN = 40;
 
 /** The instances of what was last hovered or picked, the most confident errors first. */
 export function List(): JSX.Element | null {
   useEffect(followSubject, []);
   const { title, indices } = listedInstances.value;
   const line = hasTexts.value ? SAID : LINE;
-  const { ref, from, to, onScroll, show } = useVirtualList(line, indices.length);
-  const texts = useTexts(Array.from(indices.subarray(from, to)));
+  const list = useVirtualList(line, indices.length);
+  const texts = useTexts(Array.from(indices.subarray(list.from, list.to)));
   const known = columns.value.value;
   const task = snapshot.value.value?.task;
   const plain = task !== "classification";
@@ -45,19 +40,6 @@ export function List(): JSX.Element | null {
     long &&
     !hasPictures.value &&
     (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 6);
-  const keys = (event: KeyboardEvent): void => {
-    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
-    const at = hover.peek().instance === undefined ? -1 : indices.indexOf(hover.peek().instance as number);
-    if (by !== undefined) {
-      const next = Math.max(0, Math.min(indices.length - 1, at + by));
-      const index = indices[next];
-      if (index === undefined) return;
-      setHover({ instance: index });
-      show(next);
-    } else if (event.key === "Enter" && at >= 0) clickInstance(indices[at] as number);
-    else return;
-    event.preventDefault();
-  };
   return (
     <section
       class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}${longest ? " longest" : ""}${texts ? " said" : ""}`}
@@ -107,74 +89,41 @@ export function List(): JSX.Element | null {
               : "None of its instances is kept."}
         </p>
       )}
-      <div
-        ref={ref}
-        class="list-scroll"
-        tabIndex={0}
-        role="listbox"
-        aria-label={title}
-        onScroll={onScroll}
-        onKeyDown={keys}
-        onPointerLeave={clearHover}
-        onBlur={clearHover}
-      >
-        <div style={{ height: `${indices.length * line}px` }}>
-          {Array.from(indices.subarray(from, to), (index, i) => {
-            const isSelected = selection.value?.kind === "instance" && selection.value.index === index;
-            const strong = isSelected || hoveredInstance.value === index;
-            return (
-              <div
-                key={index}
-                role="option"
-                aria-selected={isSelected}
-                class={`list-row${strong ? " lit" : ""}${strong || pinned.value.includes(index) ? " strong" : ""}`}
-                style={{ top: `${(from + i) * line}px` }}
-                onClick={() => clickInstance(index)}
-                onPointerEnter={() => setHover({ instance: index })}
-              >
-                {texts && (
-                  <span class="list-text cut" dir="auto">
-                    <InstanceText text={texts.get(index) ?? "…"} room={SEEN} />
-                  </span>
-                )}
-                <span class={`list-name${texts ? " second" : ""}`}>
-                  <Thumbnail index={index} size={20} />
-                  <span class="cut">{instanceName(index)}</span>
-                </span>
-                <span class="list-label cut" title={long ? labelName(known.label[index]) : undefined}>
-                  {many ? (
-                    fixed(known.score[index])
-                  ) : (
-                    <Name name={labelName(known.label[index])} short={shortOf(labelName(known.label[index]))} />
-                  )}
-                </span>
-                <span class="list-prediction">
-                  {many ? (
-                    third(known.loss[index])
-                  ) : task === "ranking" ? (
-                    third(known.score[index])
-                  ) : plain ? (
-                    labelName(known.prediction[index])
-                  ) : (
-                    <ClassName index={known.prediction[index] as number} />
-                  )}
-                </span>
-                {!plain && <span class="list-score">{fixed(known.score[index])}</span>}
-                {!plain && <span class="list-score second">{fixed(known.label_score[index])}</span>}
-                {plain && (
-                  <span class="list-score second">
-                    {many
-                      ? ""
-                      : task === "ranking"
-                        ? signed(signedErrors.value?.[index], 2)
-                        : third(signedErrors.value?.[index])}
-                  </span>
-                )}
-              </div>
-            );
-          })}
-        </div>
-      </div>
+      <InstanceLines label={title} indices={indices} line={line} list={list} texts={texts}>
+        {(index) => (
+          <>
+            <span class="list-label cut" title={long ? labelName(known.label[index]) : undefined}>
+              {many ? (
+                fixed(known.score[index])
+              ) : (
+                <Name name={labelName(known.label[index])} short={shortOf(labelName(known.label[index]))} />
+              )}
+            </span>
+            <span class="list-prediction">
+              {many ? (
+                third(known.loss[index])
+              ) : task === "ranking" ? (
+                third(known.score[index])
+              ) : plain ? (
+                labelName(known.prediction[index])
+              ) : (
+                <ClassName index={known.prediction[index] as number} />
+              )}
+            </span>
+            {!plain && <span class="list-score">{fixed(known.score[index])}</span>}
+            {!plain && <span class="list-score second">{fixed(known.label_score[index])}</span>}
+            {plain && (
+              <span class="list-score second">
+                {many
+                  ? ""
+                  : task === "ranking"
+                    ? signed(signedErrors.value?.[index], 2)
+                    : third(signedErrors.value?.[index])}
+              </span>
+            )}
+          </>
+        )}
+      </InstanceLines>
     </section>
   );
 }

@@ -2,6 +2,7 @@
 
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { followSize } from "../../lib/sizes";
 
 /** The lines `from` to `to`, of equal height, with a few more at both ends. */
 export interface VirtualList {
@@ -28,12 +29,8 @@ export function useVirtualList(lineHeight: number, count: number, header = 0): V
     setSeen((now) => (now.top === next.top && now.height === next.height && now.width === next.width ? now : next));
   };
   useLayoutEffect(() => {
-    const box = ref.current;
-    if (!box) return undefined;
-    const observer = new ResizeObserver(read);
-    observer.observe(box);
     read();
-    return () => observer.disconnect();
+    return followSize(ref.current, read);
   }, []);
   const first = Math.floor(seen.top / lineHeight);
   return {

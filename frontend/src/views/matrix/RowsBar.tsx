@@ -4,6 +4,7 @@ import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { integer } from "../../draw/format";
+import { followSize } from "../../lib/sizes";
 import {
   addExpressionRow,
   addPickedRow,
@@ -69,11 +70,7 @@ export function RowsBar(): JSX.Element {
     if (list) setMore(list.scrollLeft + list.clientWidth < list.scrollWidth - 1);
   };
   useEffect(measure);
-  useEffect(() => {
-    const observer = new ResizeObserver(measure);
-    if (chips.current) observer.observe(chips.current);
-    return () => observer.disconnect();
-  }, []);
+  useEffect(() => followSize(chips.current, measure), []);
   return (
     <header class="pane-header rows-bar">
       <h2>Rows</h2>

@@ -1,6 +1,7 @@
 /** Reordering rows by dragging. */
 
 import { signal } from "@preact/signals";
+import { followDrag } from "../../lib/drag";
 import { moveRow } from "../../state/actions";
 import { rows } from "../../state/data";
 import { isInstanceKey, isRowKey, type RowKey, rowKey } from "../../state/rowKeys";
@@ -44,10 +45,6 @@ export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axi
     };
   };
   const end = (now: Event): void => {
-    window.removeEventListener("pointermove", move);
-    window.removeEventListener("pointerup", end);
-    window.removeEventListener("pointercancel", end);
-    window.removeEventListener("keydown", cancel, true);
     const target = drop.peek();
     drop.value = null;
     if (!target) return;
@@ -57,13 +54,11 @@ export function dragRow(event: PointerEvent, key: RowKey, list: HTMLElement, axi
     if (target.before !== null) moveRow(key, placeOf(target.before));
     else if (target.after !== null) moveRow(key, placeOf(target.after) + 1);
   };
+  const drag = followDrag(window, move, end);
   const cancel = (now: KeyboardEvent): void => {
-    if (now.key === "Escape") end(now);
+    if (now.key === "Escape") drag.end(now);
   };
-  window.addEventListener("pointermove", move);
-  window.addEventListener("pointerup", end);
-  window.addEventListener("pointercancel", end);
-  window.addEventListener("keydown", cancel, true);
+  window.addEventListener("keydown", cancel, { capture: true, signal: drag.signal });
 }
 
 function swallow(event: Event): void {

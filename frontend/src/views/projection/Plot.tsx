@@ -6,6 +6,7 @@ import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { Canvas } from "../../draw/Canvas";
 import { percent } from "../../draw/format";
 import { WHOLE } from "../../layout/projection";
+import { followSize } from "../../lib/sizes";
 import { loadCode } from "../../state/code";
 import { columns } from "../../state/data";
 import { instanceName, labelName } from "../../state/derived";
@@ -51,14 +52,14 @@ export function Plot({
   const zoomed = useComputed(() => panel(layer).zoom.value.scale > 1);
 
   useEffect(() => {
-    const box = element.current;
-    if (!box) return undefined;
-    const observer = new ResizeObserver(() => (plot.size.value = { width: box.clientWidth, height: box.clientHeight }));
-    observer.observe(box);
+    const leave = followSize(
+      element.current,
+      ({ clientWidth: width, clientHeight: height }) => (plot.size.value = { width, height }),
+    );
     const stop = plot.follow();
     const forget = pointer.listen();
     return () => {
-      observer.disconnect();
+      leave();
       stop();
       forget();
     };
