@@ -64,6 +64,7 @@ def take_one(page: Page, shot: Shot, path: Path) -> None:
             print(f"{path.name}: {str(error).splitlines()[0]}", file=sys.stderr)
         settle(page, seconds)
         page.screenshot(path=path)
+    page.unroute_all()
 
 
 def file_name(name: str, scheme: str, width: int) -> str:

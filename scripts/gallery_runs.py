@@ -42,23 +42,21 @@ class State:
 
 
 def graph(widths: Mapping[str, int], classes: int, renamed: Mapping[str, str]) -> schema.Graph:
-    """A stem, three repeated blocks and a head."""
+    """A stem, repeated blocks and a head: the modules that the names of the layers tell."""
+    modules = list(dict.fromkeys(_module(name) for name in widths))
+    parents = list(dict.fromkeys(module.partition(".")[0] for module in modules))
     nodes = [
         schema.Node("", None, "module", "Net", "Net", (schema.Shape((-1, classes)),), parameters=51_338),
         schema.Node("/input", "", "input", "input", "input", (schema.Shape((-1, 1, 8, 8)),)),
     ]
-    for module, kind in (
-        ("stem", "Sequential"),
-        ("body", "Sequential"),
-        ("body.1", "Block"),
-        ("body.2", "Block"),
-        ("head", "Sequential"),
-    ):
-        parent = module.rpartition(".")[0]
-        nodes.append(schema.Node(module, parent, "module", module.rpartition(".")[2], kind, (), parameters=9_000))
+    for module in dict.fromkeys(parents + modules):
+        parent, _, own = module.rpartition(".")
+        nodes.append(
+            schema.Node(module, parent, "module", own, "Block" if parent else "Sequential", (), parameters=9_000)
+        )
     edges, before, carried = [], "/input", schema.Shape((-1, 1, 8, 8))
     for name, width in widths.items():
-        module, _, operator = name.rpartition("/") if "/" in name else name.rpartition(".")
+        module, operator = _module(name), name.rpartition("/" if "/" in name else ".")[2]
         shape = schema.Shape((-1, width, 4, 4) if "/" in name else (-1, width))
         key = renamed.get(name, name)
         steps = (
@@ -77,6 +75,10 @@ def graph(widths: Mapping[str, int], classes: int, renamed: Mapping[str, str]) -
     return schema.Graph("torch", "Net", tuple(nodes), tuple(edges))
 
 
+def _module(layer: str) -> str:
+    return layer.rpartition("/" if "/" in layer else ".")[0]
+
+
 def respond(state: State, step: int) -> dict[str, np.ndarray]:
     """Activations by layer, float32 [instances, neurons]: a pattern per class, clearer with every step, plus noise."""
     random = np.random.default_rng(step)
@@ -84,7 +86,7 @@ def respond(state: State, step: int) -> dict[str, np.ndarray]:
     activations: dict[str, np.ndarray] = {}
     for depth, (name, width) in enumerate(state.widths.items()):
         patterns = np.random.default_rng(depth).normal(size=(kinds, width))
-        clear = (0.3 + 0.25 * depth) * (0.4 + step / 60)
+        clear = (0.3 + 1.25 * depth / len(state.widths)) * (0.4 + step / 60)
         values = clear * patterns[state.truth] + random.normal(size=(len(state.truth), width))
         activations[name] = (values if name.startswith("head") else np.maximum(values, 0)).astype(np.float32)
     activations["head.fc2"] = (
@@ -155,6 +157,38 @@ TEXTS = (
 )
 
 
+QUESTIONS = {
+    "ABBREVIATION": ("What does", "stand for", "the abbreviation", "on a label"),
+    "DESCRIPTION": ("How would you explain", "to a child", "the reason for", "in simple words"),
+    "ENTITY": ("Which animal or plant", "is known for", "the colour of", "in the wild"),
+    "HUMAN": ("Who", "was the first to write about", "the founder of", "in a letter"),
+    "LOCATION": ("Where", "can one see", "the river that passes", "on the map"),
+    "NUMBER": ("How many years", "passed before", "the population of", "by the census"),
+}
+
+
+def questions(count: int) -> tuple[list[str], np.ndarray]:
+    """Texts of 5 to 60 words, and their classes, int64 [instances]."""
+    random = np.random.default_rng(1)
+    things = [
+        "the old harbour",
+        "a steam engine",
+        "the last emperor",
+        "wild horses",
+        "a small museum",
+        "the northern lights",
+    ]
+    kinds = random.integers(0, len(QUESTIONS), count)
+    texts = []
+    for kind, words in zip(kinds, random.integers(5, 61, count), strict=True):
+        parts = list(QUESTIONS.values())[kind]
+        text = parts[0].split()
+        while len(text) < words:
+            text += parts[random.integers(1, 4)].split() + random.choice(things).split()
+        texts.append(" ".join(text[:words]) + " ?")
+    return texts, kinds
+
+
 def states() -> dict[str, State]:
     """The runs by name."""
     images, labels = digits()
@@ -182,11 +216,47 @@ def states() -> dict[str, State]:
     for row, sentence in enumerate(sentences):
         tags[row, : len(sentence)] = [min(len(word) // 3, 2) for word in sentence]
     guesses = np.eye(3, dtype=np.float32)[np.maximum(tags, 0)] * 2 + random.normal(size=(120, 11, 3)).astype(np.float32)
+    asked, kinds_asked = questions(600)
+    species = np.random.default_rng(2).integers(5, 100, 1500)  # of the first five classes there is no instance
+    mistaken = np.where(np.random.default_rng(3).random(1500) < 0.15, species // 10 * 10 + 9, species)
+    blocks = {f"body.stage{i // 7}_block{i % 7}_k3_out/relu": 32 for i in range(26)}
     flags = (random.random((899, 10)) < 0.15).astype(np.int64) | np.eye(10, dtype=np.int64)[labels]
     return {
         "digits": State(labels, plain, named),
         "digits-again": State(
             labels[random.permutation(899)][labels.argsort().argsort()], plain, named, steps=(20, 60)
+        ),
+        "digits-deeper": State(
+            labels,
+            plain,
+            named,
+            widths={
+                **{name: width for name, width in WIDTHS.items() if name.startswith(("stem", "body"))},
+                "body.2/relu": 96,
+                "body.3/relu": 96,
+                "head.fc2": 10,
+            },
+        ),
+        "questions": State(
+            kinds_asked,
+            {"texts": asked, "labels": np.where(np.arange(600) % 12, kinds_asked, (kinds_asked + 1) % 6)}
+            | {"columns": {"length": np.array([len(text.split()) for text in asked])}},
+            {"class_names": list(QUESTIONS), "subsets": {"long": "length > 40"}},
+            widths=WIDTHS | {"head.fc2": 6},
+        ),
+        "hundred-classes": State(
+            mistaken,
+            {"labels": species, "columns": {"camera": np.array(["north", "south", "east"])[species % 3].tolist()}},
+            {
+                "class_names": [
+                    f"{['Greater', 'Lesser', 'Common', 'Eurasian', 'Black-throated'][i % 5]} {bird}, {age} plumage, ring {i:02d}"
+                    for i in range(100)
+                    for bird in ["warbler" if i % 10 < 5 else "flycatcher"]
+                    for age in ["juvenile" if i % 2 else "breeding"]
+                ],
+                "sample": None,
+            },
+            widths={"stem/relu": 24, **blocks, "head.fc1": 48, "head.fc2": 100},
         ),
         "one-class": State(
             np.zeros(120, np.int64),

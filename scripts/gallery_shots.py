@@ -1,5 +1,6 @@
 """The pictures of the gallery: each view and state of the tab as a link, and the mouse and key actions that follow."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -170,6 +171,50 @@ def instances_over(page: Page, tab: FrameLocator) -> None:
         edge.click()
 
 
+def facets(page: Page, tab: FrameLocator) -> None:
+    """The facets, with a brush over the score."""
+    press("Show the facets")(page, tab)
+    last = tab.get_by_role("slider", name="score, below", exact=True)
+    for _ in range(5):
+        last.press("ArrowLeft")
+    page.mouse.move(4, 4)
+
+
+def over_the_steps(page: Page, tab: FrameLocator) -> None:
+    """A row spread over the steps, in the first panel."""
+    press("Spread a row over the steps")(page, tab)
+    page.mouse.move(4, 4)
+
+
+def groups(page: Page, tab: FrameLocator) -> None:
+    """What got worse, picked."""
+    tab.get_by_role("region", name="Broken", exact=True).get_by_role("button").first.click()
+    page.mouse.move(4, 4)
+
+
+def node_changes(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("button", name=re.compile("changed")).first.click()
+    page.mouse.move(4, 4)
+
+
+def layers_by_g(page: Page, tab: FrameLocator) -> None:
+    tab.get_by_role("region", name="How well layers tell apart").get_by_role("radio", name="g").click()
+    page.mouse.move(4, 4)
+
+
+def newcomer(page: Page, tab: FrameLocator) -> None:
+    """The tab opened by somebody who has not seen it."""
+    tab.locator("body").evaluate("() => { sessionStorage.setItem('newcomer', '1'); location.reload(); }")
+    tab.get_by_role("complementary", name="First steps").locator(".tooltip").first.wait_for()
+
+
+def server_gone(page: Page, tab: FrameLocator) -> None:
+    """TensorBoard has ended, and another step is asked for."""
+    page.route(re.compile("/plugin/activis/"), lambda route: route.abort())
+    tab.get_by_role("slider", name="Training step").press("ArrowLeft")
+    tab.locator(".notices").wait_for()
+
+
 def tsne_there(page: Page, tab: FrameLocator) -> None:
     """A t-SNE shows itself when it is computed."""
     tab.get_by_role("radio", name="t-SNE").first.click()
@@ -255,19 +300,57 @@ def views() -> list[Shot]:
         shot("all drawers closed", drawers_closed, narrow=True),
         shot("instances over", instances_over, narrow=True, rows=ROWS),
         shot("t-SNE", tsne_there),
+        shot("ladder of A and B", narrow=True, sort=difference),
+        shot("ladder of A and B, g", layers_by_g, sort=difference),
+        shot("facets", facets, narrow=True),
+        shot("row over the steps", over_the_steps, narrow=True),
+        shot("row over the steps, subset", over_the_steps, rows=ROWS, selection={"kind": "subset", "key": "s:8"}),
+        shot("first visit", newcomer, narrow=True),
+        shot("server gone", server_gone, narrow=True),
+        shot("two runs, groups", groups, compare=["digits-again", None]),
+        shot(
+            "two runs, instance", narrow=True, compare=["digits-again", None], selection={"kind": "instance", "row": 5}
+        ),
+        shot("two graphs", narrow=True, compare=["digits-deeper", None]),
+        shot("two graphs, what changed", node_changes, compare=["digits-deeper", None]),
     ]
 
 
+#: Taken in a narrow window, too: texts, many classes with long names, numbers, nothing to predict.
+PROMISED = ("questions", "hundred-classes", "regression", "no-labels")
 #: Of these runs the drawer is shown as well: an instance, a neuron.
 DETAILS = {
-    "instance": ("texts", "features", "sounds", "multilabel", "tokens", "regression", "ranking", "thousand-classes"),
-    "neuron": ("texts", "features", "sounds", "regression", "three-instances", "dead-and-nan", "hundred-thousand"),
+    "instance": (
+        "questions",
+        "hundred-classes",
+        "texts",
+        "features",
+        "sounds",
+        "multilabel",
+        "tokens",
+        "regression",
+        "ranking",
+        "thousand-classes",
+    ),
+    "neuron": (
+        "questions",
+        "texts",
+        "features",
+        "sounds",
+        "regression",
+        "three-instances",
+        "dead-and-nan",
+        "hundred-thousand",
+    ),
 }
 
 
 def of_runs(names: list[str]) -> list[Shot]:
     """Every run as it opens, and details of those whose instances look different."""
-    shots = [Shot(f"run {name.split('-of-a')[0]}", link(run=name), narrow=name.startswith("long")) for name in names]
+    shots = [
+        Shot(f"run {name.split('-of-a')[0]}", link(run=name), narrow=name in PROMISED or name.startswith("long"))
+        for name in names
+    ]
     for run in names:
         if run in DETAILS["instance"]:
             shots.append(Shot(f"detail of {run}", link(run=run), first_listed))
@@ -276,6 +359,8 @@ def of_runs(names: list[str]) -> list[Shot]:
             shots.append(Shot(f"neuron of {run}", link(run=run, selection=selection)))
         if run == "no-labels":
             shots.append(Shot(f"detail of {run}", link(run=run), first_tile))
-        if run in ("texts", "tokens", "regression", "multilabel", "hundred-thousand"):
+        if run == "hundred-classes":
+            shots.append(Shot(f"confusion of {run}", link(run=run, tab="confusion"), narrow=True))
+        if run in ("questions", "texts", "tokens", "regression", "multilabel", "hundred-thousand"):
             shots.append(Shot(f"table of {run}", link(run=run, tab="table")))
     return shots

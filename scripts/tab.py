@@ -15,7 +15,12 @@ from playwright.sync_api import Browser, Frame, FrameLocator, Page
 
 Scheme = Literal["light", "dark"]
 _IFRAME = "iframe[src*='name=activis']"
-_VISITED = 'try { localStorage.setItem("activis.visited", "1") } catch {}'
+# Everybody has seen the tab, but for the one load after `newcomer` is set.
+_VISITED = """try {
+  localStorage.setItem("activis.visited", "1");
+  if (sessionStorage.getItem("newcomer")) localStorage.removeItem("activis.visited");
+  sessionStorage.removeItem("newcomer");
+} catch {}"""
 _BUSY = "() => document.querySelectorAll('[role=progressbar]').length > 0 || !document.querySelector('.app > *')"
 
 

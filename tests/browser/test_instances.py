@@ -1,6 +1,7 @@
 """View C: classes, confusion, table and list, on the demo's run and on runs of every task."""
 
 import csv
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,24 @@ def test_a_mark_stands_for_as_many_instances_in_every_class(
         page.mouse.down()
         page.mouse.up()
         expect(pane(tab).get_by_text("5 picked")).to_be_visible()
+
+
+def test_heads_of_classes_with_long_names_do_not_overlap(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:
+    labels = np.repeat([0, 1], [3000, 300])
+    predicted = np.where(np.arange(3300) < 500, 1, labels)
+    outputs = np.eye(2)[predicted] * np.linspace(9, 5, 3300)[:, None]
+    names = ["DESCRIPTION", "ABBREVIATION"]
+    write_run(tmp_path / "long", data_of(labels, outputs), class_names=names, sample=None, batch=3300)
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        page.set_viewport_size({"width": 1280, "height": 800})
+        tab = open_tab(board)
+        expect(pane(tab)).to_contain_text("Right 2,800")
+        expect(pane(tab).get_by_text("1 mark is 5", exact=False)).to_have_count(1)
+        boxes = [head.bounding_box() for head in pane(tab).locator(".classes-heads > span").all()]
+        for before, after in itertools.pairwise(boxes):
+            assert before
+            assert after
+            assert before["x"] + before["width"] <= after["x"]
 
 
 def test_many_classes_are_ordered_by_what_they_are_taken_for(tmp_path: Path, open_tab: OpenTab, page: Page) -> None:

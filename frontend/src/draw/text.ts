@@ -29,14 +29,23 @@ export function widthOf(text: string, size: number, weight = 400): number {
 export const cutInside = (name: string, room: number, size: number, weight = 400, same = 0): string =>
   cutName(name, same, (part) => widthOf(part, size, weight) <= room, 0.45);
 
-/** The text, or as much of it as fits, with an ellipsis; empty if fewer than `least` letters fit. */
+/**
+ * The text, or as much of it as fits, with an ellipsis; empty if fewer than `least` letters fit. A text that has an
+ * ellipsis in it gives way in front of that, and keeps its end, if there is room for it.
+ */
 export function cut(text: string, room: number, size: number, weight = 400, least = 3): string {
   if (widthOf(text, size, weight) <= room) return text;
+  const at = text.indexOf("…");
+  const kept = at > 0 ? cutBefore(text.slice(0, at), text.slice(at), room, size, weight, least) : "";
+  return kept || cutBefore(text, "…", room, size, weight, least);
+}
+
+function cutBefore(text: string, end: string, room: number, size: number, weight: number, least: number): string {
   let [low, high] = [0, text.length];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (widthOf(`${text.slice(0, middle)}…`, size, weight) <= room) low = middle;
+    if (widthOf(`${text.slice(0, middle)}${end}`, size, weight) <= room) low = middle;
     else high = middle - 1;
   }
-  return low < least ? "" : `${text.slice(0, low)}…`;
+  return low < least ? "" : `${text.slice(0, low)}${end}`;
 }

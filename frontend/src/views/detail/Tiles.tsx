@@ -91,6 +91,16 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
                   </bdi>
                 </span>
               </span>
+            ) : wrong && !pictures ? (
+              <span class="accent detail-mistaken">
+                <bdi class="cut">
+                  <Name name={String(label)} short={shortOf(String(label))} />
+                </bdi>
+                {" → "}
+                <bdi class="cut">
+                  <Name name={String(prediction)} short={shortOf(String(prediction))} />
+                </bdi>
+              </span>
             ) : (
               <span class={wrong ? "accent cut" : "cut"}>{name}</span>
             )}{" "}

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer, percent, short, tick } from "../../draw/format";
+import { widthOf } from "../../draw/text";
 import { type Block, PAD } from "../../layout/classes";
 import { clickInstance, select } from "../../state/actions";
 import { snapshot } from "../../state/data";
@@ -63,27 +64,25 @@ export function Heads({
   now,
   label,
   wrong,
-  narrow,
   per,
 }: {
   now: Blocked | null;
   label: number;
-  wrong: number | null;
-  narrow: boolean;
+  /** Where the marks of wrong predictions begin and end. */
+  wrong: readonly [number, number] | null;
   per: number;
 }): JSX.Element {
   if (!now) return <div class="classes-heads" />;
   const note = per > 1 && (
     <span class="third" title="Right or wrong, in every class. The last mark stands for those that are left.">
-      {" "}
-      · 1 mark is {integer(per)}
+      1 mark is {integer(per)}
     </span>
   );
   if (now.task === "regression") {
     return (
       <div class="classes-heads">
         <span>Target</span>
-        <span style={{ left: `${label}px` }}>Instances{note}</span>
+        <span style={{ left: `${label}px` }}>Instances{note && <> · {note}</>}</span>
         <span class="classes-scale">
           {snapshot.value.value?.task === "ranking" ? <Term name="rank error">rank error</Term> : "error"}{" "}
           {tick(-now.end)} <i style={{ background: mapGradient(true) }} /> {tick(now.end)}
@@ -91,15 +90,20 @@ export function Heads({
       </div>
     );
   }
+  const first = `${now.judged ? "Right" : "Instances"} `;
+  const end = wrong && Math.min(wrong[0], wrong[1] - widthOf(`Wrong ${integer(now.wrong)}`, 12, 500));
+  // The note is beside the count, or where the names of classes leave no room there, above these.
+  const roomy = end === null || end - label > widthOf(`${first}${integer(now.right)} · 1 mark is ${per} `, 12, 500);
   return (
     <div class="classes-heads">
-      <span>Label</span>
+      <span>{roomy ? "Label" : note || "Label"}</span>
       <span style={{ left: `${label}px` }}>
-        {now.judged ? "Right" : "Instances"} <b>{integer(now.right)}</b>
-        {note}
+        {first}
+        <b>{integer(now.right)}</b>
+        {roomy && note && <> · {note}</>}
       </span>
-      {wrong !== null && (
-        <span style={narrow ? { right: "12px" } : { left: `${wrong}px` }}>
+      {end !== null && (
+        <span style={{ left: `${end}px` }}>
           Wrong <b>{integer(now.wrong)}</b>
         </span>
       )}

@@ -157,12 +157,7 @@ export function Classes(): JSX.Element {
       <Heads
         now={now}
         label={laid?.rightX ?? 56}
-        wrong={laid && laid.wrongColumns > 0 ? laid.wrongX : null}
-        narrow={
-          !!laid &&
-          now?.task === "classification" &&
-          laid.wrongColumns * laid.pitch + 4 < widthOf(`Wrong ${integer(now.wrong)}`, 12, 500)
-        }
+        wrong={laid && laid.wrongColumns > 0 ? [laid.wrongX, laid.wrongX + laid.wrongColumns * laid.pitch + 4] : null}
         per={laid?.per ?? 1}
       />
       <div class="classes" style={laid ? { "--classes": `${laid.height}px` } : {}}>
