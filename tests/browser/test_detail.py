@@ -62,13 +62,13 @@ class Truth:
     values: np.ndarray
 
 
-def read(log_dir: Path) -> Truth:
+def read(log_dir: Path, name: str = LAYER) -> Truth:
     run = open_run(log_dir)
     snapshot = run.snapshot(60)
     ids, labels, predictions = (
         np.array([str(one) for one in snapshot.instances[name].to_pylist()]) for name in ("id", "label", "prediction")
     )
-    values = snapshot.activations(LAYER).astype(np.float64)
+    values = snapshot.activations(name).astype(np.float64)
     return Truth(run, ids, labels, predictions, np.array(snapshot.instances["score"].to_pylist()), values)
 
 
@@ -179,8 +179,13 @@ def check_error(tab: FrameLocator, truth: Truth, wrong: int) -> None:
         expect(section(tab, heading).locator("svg rect")).to_have_count(4 * len(places))
         expect(section(tab, heading).locator("svg path[paint-order]")).to_have_count(len(places))
 
+
+def check_neighbour(tab: FrameLocator, truth: Truth, wrong: int) -> None:
     # A neighbour, clicked, is pinned.
-    tiles.first.click()
+    apart = np.sqrt(((truth.values - truth.values[wrong]) ** 2).sum(axis=1))
+    apart[wrong] = np.inf
+    near = drawer(tab).locator(".detail-section").filter(has=tab.get_by_role("heading", name="Nearest neighbours"))
+    near.get_by_role("button").first.click()
     nearest = truth.ids[np.argmin(apart)]
     expect(drawer(tab).get_by_role("heading", name=f"Instance #{nearest}")).to_be_visible()
     expect(layer(tab, LAYER).get_by_role("rowheader", name=re.compile(f"^#{nearest}\\b"))).to_be_visible()
@@ -227,6 +232,7 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
     wrong = int(np.flatnonzero(truth.labels != truth.predictions)[0])
     go(page, tab, link(**state, selection={"kind": "instance", "row": wrong}))
     check_error(tab, truth, wrong)
+    check_neighbour(tab, truth, wrong)
 
     label = str(truth.labels[wrong])
     go(page, tab, link(**state, selection={"kind": "subset", "key": f"s:{label}"}))

@@ -12,7 +12,7 @@ from tests.browser.conftest import OpenTab
 from tests.browser.links import link
 from tests.browser.recorded import classes, pixels
 from tests.browser.test_tour import AT_FIRST, FIRST, layer, settled
-from tests.records import write_run
+from tests.records import small_data, write_run
 
 
 def test_what_is_typed_shows_everywhere_before_it_is_a_row(
@@ -69,17 +69,40 @@ def test_what_is_typed_shows_everywhere_before_it_is_a_row(
     expect(tab.get_by_role("grid", name="Instances")).to_have_attribute("aria-rowcount", "899")
 
 
-def test_what_matches_nothing_cannot_become_a_row_and_says_why(board: str, open_tab: OpenTab) -> None:
+def test_what_matches_nothing_cannot_become_a_row_and_says_why(board: str, open_tab: OpenTab, tmp_path: Path) -> None:
     tab = open_tab(board, AT_FIRST)
     settled(tab)
     box = tab.get_by_role("combobox", name="Subset expression")
     box.fill("score < 0")
-    expect(tab.get_by_text("0 of 899: a row needs at least one")).to_be_visible()
+    why = tab.get_by_role("status").filter(has_text="No kept instance matches, so there is nothing to show in a row.")
+    expect(why).to_be_visible()
+    expect(why).to_contain_text("All 899 were looked at.")
+    expect(box).to_have_accessible_description(re.compile("All 899 were looked at"))
+    expect(tab.get_by_text("0 of 899", exact=True)).to_be_visible()
     expect(tab.get_by_role("button", name="Add as row")).to_be_disabled()
     box.press("Enter")
+    expect(why).to_be_visible()
     expect(layer(tab, "head.relu").get_by_role("grid")).to_have_attribute("aria-rowcount", "10")
     tab.get_by_role("button", name="Clear the expression").click()
     expect(box).to_have_value("")
+    expect(why).to_have_count(0)
+
+    # Neither in the form of a subset.
+    tab.get_by_role("button", name="Add rows").click()
+    tab.get_by_role("option", name="New subset").click()
+    form = tab.get_by_role("dialog", name="New subset")
+    form.get_by_role("textbox", name="Condition").fill("score < 0")
+    expect(form).to_contain_text("No kept instance matches, so there is nothing to show in a row. All 899 were looked at.")
+    expect(form.get_by_role("button", name="Add as row")).to_be_disabled()
+
+    # Of a sample others may match.
+    write_run(tmp_path / "run", small_data(60), sample=40)
+    with tensorboard(f"--logdir={tmp_path}") as address:
+        tab = open_tab(address)
+        tab.get_by_role("combobox", name="Subset expression").fill("score < 0")
+        expect(tab.get_by_role("status").filter(has_text="No kept")).to_contain_text(
+            "40 of the 60 were looked at; others may match."
+        )
 
 
 def test_what_is_missing_is_said_on_enter_and_not_sent(board: str, open_tab: OpenTab, page: Page) -> None:

@@ -1,6 +1,6 @@
-/** Texts about layers and statistics: names, facts, warnings, confidence intervals. */
+/** Texts about layers, rows and statistics: names, facts, warnings, confidence intervals. */
 
-import type { LayerInfo, RowSource, Snapshot, StatisticInfo } from "../api/types";
+import type { LayerInfo, RowSource, Snapshot, StatisticInfo, Where } from "../api/types";
 import { count, fixed, integer, percent, short } from "./format";
 
 /** "ReLU", "48 neurons", "spatial mean", "all 899 kept". */
@@ -12,6 +12,18 @@ export function layerFacts(
   const keeping =
     sampleSize >= seen ? `all ${integer(sampleSize)} kept` : `${integer(sampleSize)} of ${integer(seen)} kept`;
   return [type ?? "", count(layer.neurons, "neuron"), reducerName(layer), keeping].filter(Boolean);
+}
+
+/** Why an expression that no instance of the sample matches cannot become a row; `seen`: instances of the evaluation data. */
+export function noMatch({ indices, sample_size: sampleSize }: Where, seen: number): string {
+  const looked =
+    sampleSize < seen
+      ? `${integer(sampleSize)} of the ${integer(seen)} were looked at; others may match.`
+      : `All ${integer(seen)} were looked at.`;
+  const why = indices.length
+    ? "Only pinned instances match, which are in no subset."
+    : "No kept instance matches, so there is nothing to show in a row.";
+  return `${why} ${looked}`;
 }
 
 /** How a neuron's many values became one: over space, or over positions of a sequence. Empty if there was only one. */

@@ -16,6 +16,7 @@ import { clearHover } from "./hover";
 import { type Picked, picked } from "./members";
 import { expressionKey, instanceKey, parseRowKey, type Row, type RowKey, rowKey } from "./rowKeys";
 import type { Sort } from "./rows";
+import { shownExpression, typedRow } from "./typed";
 import {
   type Compare,
   chosenDetailLayer,
@@ -27,6 +28,7 @@ import {
   chosenStep,
   classOrder,
   compare,
+  expression,
   type InstancesTab,
   instancesTab,
   type LadderFigure,
@@ -250,16 +252,28 @@ export function sortBy(rule: Sort | null): void {
   });
 }
 
-/** Makes a row A or B, or takes the letter away from it. With both, the neurons are sorted by the difference of the two. */
+/**
+ * Makes a row A or B, or takes the letter away from it. With both, the neurons are sorted by the difference of the two.
+ * Where no row is A, what is typed becomes it; what is typed and has a letter becomes a row. Without A there is no B.
+ */
 export function chooseLetter(letter: "a" | "b", key: RowKey): void {
-  const now = letters.peek();
+  const typed = typedRow.peek();
+  const now = { ...letters.peek() };
+  if (letter === "b") now.a ??= typed === key ? null : typed;
+  if (letter === "b" && now.a === null) return;
   const next = { ...now, [letter]: now[letter] === key ? null : key };
   const other = letter === "a" ? "b" : "a";
   // The row of the other letter changes places with this one.
   if (next[letter] !== null && next[other] === key) next[other] = now[letter];
   const { a, b } = next;
-  if (a !== null && b !== null) sortBy({ by: "difference", a, b });
-  else sortBy(a === null && b === null ? null : { by: "row", a: (a ?? b) as RowKey });
+  batch(() => {
+    if (typed !== null && (a === typed || b === typed)) {
+      addExpressionRow(shownExpression.peek());
+      expression.value = "";
+    }
+    if (a !== null && b !== null) sortBy({ by: "difference", a, b });
+    else sortBy(a === null && b === null ? null : { by: "row", a: (a ?? b) as RowKey });
+  });
 }
 
 /**

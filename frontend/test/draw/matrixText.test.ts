@@ -3,6 +3,7 @@ import {
   effectText,
   layerFacts,
   layerWarnings,
+  noMatch,
   provenance,
   reducerName,
   statisticText,
@@ -42,6 +43,25 @@ describe("layerFacts", () => {
     expect(reducerName({ reducer: "last", sizes: [-1, 20, 64] })).toBe("last position");
     expect(reducerName({ reducer: "my_reducer", sizes: [-1, 20, 64] })).toBe("my_reducer");
     expect(reducerName({ reducer: "mean", sizes: [-1, 64] })).toBe("");
+  });
+});
+
+describe("noMatch", () => {
+  const none = { indices: new Int32Array(0), count: 0 };
+
+  it("says how many were looked at, and that others may match where not all are kept", () => {
+    const why = "No kept instance matches, so there is nothing to show in a row.";
+    expect(noMatch({ ...none, sample_size: 899 }, 899)).toBe(`${why} All 899 were looked at.`);
+    expect(noMatch({ ...none, sample_size: 1000 }, 50_000)).toBe(
+      `${why} 1,000 of the 50,000 were looked at; others may match.`,
+    );
+  });
+
+  it("says that pinned instances do not count where only they match", () => {
+    const said = noMatch({ indices: Int32Array.of(1000), count: 0, sample_size: 1000 }, 50_000);
+    expect(said).toBe(
+      "Only pinned instances match, which are in no subset. 1,000 of the 50,000 were looked at; others may match.",
+    );
   });
 });
 

@@ -19,7 +19,8 @@ import { matrixOf } from "../../src/state/matrices";
 import { highlighted, membersOf } from "../../src/state/members";
 import { refreshRuns } from "../../src/state/poll";
 import { expressionKey, rowKey, subsetKey } from "../../src/state/rowKeys";
-import { selection } from "../../src/state/view";
+import { typedRow } from "../../src/state/typed";
+import { expression, selection } from "../../src/state/view";
 
 const settled = async (ready: () => boolean): Promise<void> => {
   for (let i = 0; i < 200 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -81,6 +82,20 @@ describe("rows", () => {
     expect(sort.value).toEqual({ by: "row", a: "s:1" });
     chooseLetter("a", "s:1");
     expect(letters.value).toEqual({ a: null, b: null });
+    expect(sort.value).toEqual({ by: "clustered" });
+  });
+
+  it("are compared with what is typed by one click, which makes a row of it", async () => {
+    expression.value = "label == 8 and score < 0.9";
+    const key = expressionKey(expression.value);
+    await settled(() => typedRow.value === key);
+    chooseLetter("b", key);
+    expect(letters.value).toEqual({ a: null, b: null });
+    chooseLetter("b", "s:8");
+    expect(letters.value).toEqual({ a: key, b: "s:8" });
+    expect(rows.value.map(rowKey)).toContain(key);
+    expect(expression.value).toBe("");
+    removeRow(key);
     expect(sort.value).toEqual({ by: "clustered" });
   });
 

@@ -85,7 +85,7 @@ export function List(): JSX.Element | null {
           {title === "Wrong"
             ? "There are no errors."
             : title === "Typed"
-              ? "No instance matches."
+              ? "No kept instance matches."
               : "None of its instances is kept."}
         </p>
       )}

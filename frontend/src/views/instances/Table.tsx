@@ -170,7 +170,7 @@ export function Table(): JSX.Element {
           </div>
         </div>
       </div>
-      {total === 0 && newest && <p class="hint">No instance matches.</p>}
+      {total === 0 && newest && <p class="hint">No kept instance matches.</p>}
     </>
   );
 }

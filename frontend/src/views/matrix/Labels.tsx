@@ -81,9 +81,9 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
   const letter = at === model.a ? "A" : at === model.b ? "B" : "";
   const instance = instanceOfKey(key) ?? -1;
   const said = instance >= 0 ? verdict(instance) : null;
-  // What is typed is no row yet: it can be looked at, and added with the button at the box.
+  // What is typed is no row yet: it can be looked at, and becomes one by a letter or the button at the box.
   const typed = block === "typed";
-  const open = !typed && (pointed || here !== null);
+  const open = pointed || here !== null;
   const side = said?.text ?? (instance < 0 ? integer(model.matrix.n[at]) : "");
   // Where the buttons leave no room, the number beside the name makes way: the tooltip has it, too.
   const room = stage.shape.value!.left - 36 - widthOf(shortName(key), 12, 500) - LETTERS;
@@ -122,7 +122,7 @@ function Label({ stage, model, block, row, name: key }: LabelProperties): JSX.El
         <CutText class="matrix-name" full={nameOf(key) === shortName(key) ? undefined : nameOf(key)}>
           <RowName row={key} where={`in ${stage.layer}`} />
         </CutText>
-        {!typed && <Letters row={key} open={open} />}
+        <Letters row={key} open={open} />
         <span class="spring" />
         {roomy && side && <span class={`matrix-side cut${said?.wrong ? " accent" : ""}`}>{side}</span>}
       </div>

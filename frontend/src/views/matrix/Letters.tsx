@@ -4,13 +4,17 @@ import type { JSX } from "preact";
 import { chooseLetter } from "../../state/actions";
 import { letters, nameOf } from "../../state/derived";
 import type { RowKey } from "../../state/rowKeys";
+import { typedRow } from "../../state/typed";
 
 /** Width of both buttons with their gaps, in pixels. */
 export const LETTERS = 48;
 
 /** `open`: both can be clicked; else only the letter that the row has is shown. */
 export function Letters({ row, open }: { row: RowKey; open: boolean }): JSX.Element | null {
-  const now = letters.value;
+  const [now, typed] = [letters.value, typedRow.value];
+  // What B is compared with: A, or what is typed.
+  const first = now.a ?? (typed === row ? null : typed);
+  const name = (key: RowKey): string => (key === typed ? "the typed subset" : nameOf(key));
   if (!open) {
     const own = now.a === row ? "A" : now.b === row ? "B" : "";
     return own ? <b class="accent matrix-letter">{own}</b> : null;
@@ -18,15 +22,15 @@ export function Letters({ row, open }: { row: RowKey; open: boolean }): JSX.Elem
   return (
     <span class="matrix-letters">
       {(["a", "b"] as const).map((letter) => {
-        const [name, set] = [letter.toUpperCase(), now[letter] === row];
-        const early = letter === "b" && now.a === null;
+        const [sign, set] = [letter.toUpperCase(), now[letter] === row];
+        const early = letter === "b" && first === null;
         const title = set
-          ? `${nameOf(row)} is ${name}. Click to take the letter away.`
+          ? `${nameOf(row)} is ${sign}. Click to take the letter away.`
           : letter === "a"
-            ? `Make ${nameOf(row)} A, to sort by it or compare it with B`
+            ? `Make ${name(row)} A, to sort by it or compare it with B`
             : early
               ? "Choose A first, on another row"
-              : `Make ${nameOf(row)} B, to compare it with ${nameOf(now.a ?? row)}`;
+              : `Make ${name(row)} B, to compare it with ${name(first ?? row)}`;
         return (
           <button
             key={letter}
@@ -41,10 +45,10 @@ export function Letters({ row, open }: { row: RowKey; open: boolean }): JSX.Elem
               event.stopPropagation();
               // With shift it is B, as on the row's name.
               if (event.shiftKey && now.a !== null) chooseLetter("b", row);
-              else if (!early) chooseLetter(letter, row);
+              else chooseLetter(letter, row);
             }}
           >
-            {name}
+            {sign}
           </button>
         );
       })}

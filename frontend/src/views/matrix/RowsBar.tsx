@@ -282,7 +282,7 @@ function additions(button: HTMLElement | null): Option<() => void>[] {
       value: () => addExpressionRow(text),
       label: text,
       content: <code class="cut">{text}</code>,
-      detail: matching.value?.count === 0 ? "no instance matches" : integer(matching.value?.count),
+      detail: matching.value?.count === 0 ? "no kept instance matches" : integer(matching.value?.count),
       heading: "Expression",
       disabled: matching.value?.count === 0,
     });

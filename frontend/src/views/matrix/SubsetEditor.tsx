@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { integer } from "../../draw/format";
+import { noMatch } from "../../draw/matrixText";
 import { addStyles } from "../../lib/styles";
 import { addRow, replaceRow } from "../../state/actions";
 import { combined, type Joint, negated } from "../../state/buildExpression";
@@ -135,10 +136,11 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
       <div class="subset-line" aria-live="polite">
         {failed ? (
           <span class="accent">{matching.error?.message}</span>
+        ) : counts && !ready && matching.value ? (
+          <span class="accent">{noMatch(matching.value, snapshot.value.value?.seen ?? 0)}</span>
         ) : counts ? (
           <span class="second">
             {integer(matching.value?.count)} of {integer(matching.value?.sample_size)}
-            {!ready && <span class="accent">: a row needs at least one</span>}
           </span>
         ) : settled && lacks !== null ? (
           <span class="second">{lacks}</span>

@@ -2,7 +2,6 @@
 
 import { BLOCKS, clampView, hit, scrollTo, zoomView } from "../../layout/matrix";
 import { chooseLetter, clickRowName, removeRow, selectNeuron } from "../../state/actions";
-import { letters } from "../../state/derived";
 import { clearHover, setHover } from "../../state/hover";
 import { instanceOfKey, isExpressionKey } from "../../state/rowKeys";
 import { panel } from "../../state/view";
@@ -191,8 +190,9 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     if (!stage.cursor.peek() && (event.target as HTMLElement).matches(":focus-visible")) go(row, now.place);
     return;
   }
-  // What is typed is no row yet.
-  const key = now.block === "typed" ? undefined : model.keys[rowAt(model, now)];
+  const shown = model.keys[rowAt(model, now)];
+  // What is typed is no row yet; a letter makes it one.
+  const key = now.block === "typed" ? undefined : shown;
   const neuron = now.place < 0 ? undefined : model.matrix.order[now.place];
   const zoom = (factor: number) => (): void => {
     const view = stage.view.peek();
@@ -219,8 +219,8 @@ export function moveCursor(stage: Stage, event: KeyboardEvent | FocusEvent): voi
     Enter: () =>
       neuron === undefined ? key !== undefined && clickRowName(key, event.shiftKey) : selectNeuron(stage.layer, neuron),
     " ": () => key !== undefined && clickRowName(key, event.shiftKey),
-    a: () => key !== undefined && chooseLetter("a", key),
-    b: () => key !== undefined && letters.peek().a !== null && chooseLetter("b", key),
+    a: () => shown !== undefined && chooseLetter("a", shown),
+    b: () => shown !== undefined && chooseLetter("b", shown),
     Delete: () => key !== undefined && removeRow(key),
     F2: () => {
       if (key && isExpressionKey(key)) renaming.value = { key, where: `in ${stage.layer}` };

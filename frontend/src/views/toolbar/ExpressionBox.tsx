@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Task } from "../../api/types";
 import { integer } from "../../draw/format";
+import { noMatch } from "../../draw/matrixText";
 import { addExpressionRow } from "../../state/actions";
 import { type Completion, complete, completions, type Place, placeAt, searches } from "../../state/completion";
 import { snapshot, valuesOf, vocabulary, whereOf } from "../../state/data";
@@ -68,6 +69,9 @@ export function ExpressionBox(): JSX.Element {
   // Other errors are not caused by the expression.
   const refused = lacks !== null || matching.error?.kind === "bad_request";
   const empty = settled && matching.status === "ready" && typedExpression.value !== "" && matching.value?.count === 0;
+  const said = failed
+    ? (lacks ?? matching.error?.message)
+    : empty && matching.value && noMatch(matching.value, snapshot.value.value?.seen ?? 0);
   const position = failed ? (lacks === null ? (matching.error?.position ?? null) : committed.length) : null;
   const lead = committed.length - committed.trimStart().length;
   const scroll = (): void => {
@@ -140,7 +144,7 @@ export function ExpressionBox(): JSX.Element {
           placeholder={placeholder()}
           aria-label="Subset expression"
           aria-invalid={failed}
-          aria-describedby={failed ? "expression-error" : undefined}
+          aria-describedby={said ? "expression-error" : undefined}
           role="combobox"
           aria-autocomplete="list"
           aria-expanded={choices.length > 0}
@@ -163,9 +167,8 @@ export function ExpressionBox(): JSX.Element {
         />
       </div>
       {typedExpression.value !== "" && settled && matching.value && matching.status !== "failed" && (
-        <span class="expression-count second" aria-live="polite">
+        <span class={`expression-count ${empty ? "accent" : "second"}`} aria-live="polite">
           {integer(matching.value.count)} of {integer(matching.value.sample_size)}
-          {empty && <span class="accent">: a row needs at least one</span>}
         </span>
       )}
       {committed.trim() !== "" && (
@@ -173,7 +176,6 @@ export function ExpressionBox(): JSX.Element {
           type="button"
           class="button"
           disabled={!settled || matching.status !== "ready" || typedExpression.value === "" || empty}
-          title={empty ? "No kept instance matches, so there is nothing to show in a row." : undefined}
           onClick={add}
         >
           Add as row
@@ -202,10 +204,14 @@ export function ExpressionBox(): JSX.Element {
       {choices.length > 0 && (
         <Completions completions={choices} active={active} onChoose={choose} onPoint={setActive} />
       )}
-      {failed && (
-        <div id="expression-error" class={`expression-error${focused || !refused ? " focused" : ""}`} role="alert">
-          {lacks ?? matching.error?.message}
-          {!refused && (
+      {said && (
+        <div
+          id="expression-error"
+          class={`expression-error${focused || (failed && !refused) ? " focused" : ""}`}
+          role={failed ? "alert" : "status"}
+        >
+          {said}
+          {failed && !refused && (
             <button type="button" class="button" onClick={matching.retry}>
               Try again
             </button>
