@@ -92,7 +92,9 @@ def test_what_matches_nothing_cannot_become_a_row_and_says_why(board: str, open_
     tab.get_by_role("option", name="New subset").click()
     form = tab.get_by_role("dialog", name="New subset")
     form.get_by_role("textbox", name="Condition").fill("score < 0")
-    expect(form).to_contain_text("No kept instance matches, so there is nothing to show in a row. All 899 were looked at.")
+    expect(form).to_contain_text(
+        "No kept instance matches, so there is nothing to show in a row. All 899 were looked at."
+    )
     expect(form.get_by_role("button", name="Add as row")).to_be_disabled()
 
     # Of a sample others may match.
