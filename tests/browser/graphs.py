@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import Position
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
+
+#: Of a module, open or closed; its middle is another node's, or its bar.
+TITLE: Position = {"x": 40, "y": 10}
 
 STEPS = 350
 WAYS = 100

@@ -59,7 +59,7 @@ def test_how_far_each_layer_moved_between_two_runs(board: str, open_tab: OpenTab
         expect(moved(tab, name)).to_have_text(f"{value:.{digits}f}")
         description = re.compile(rf"movement {value:.{digits}f} \(1 − CKA\) over 899 instances")
         expect(node(tab, name)).to_have_attribute("aria-description", description)
-        ground, bar = moved(tab, name).locator("rect").all()
+        _target, ground, bar = moved(tab, name).locator("rect").all()
         share = float(bar.get_attribute("width") or 0) / float(ground.get_attribute("width") or 1)
         assert share == pytest.approx(value / top, abs=1e-3)
     bold = tab.locator(".graph-rung[data-bold]")

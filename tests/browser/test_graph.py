@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FrameLocator, Locator, Page, Position, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from benchmarks._browser_runs import BLOCKS, OPERATORS
 from benchmarks._browser_runs import write as write_large
 from tests.board import tensorboard
 from tests.browser import graphs
 from tests.browser.conftest import OpenTab
+from tests.browser.graphs import TITLE
 
 #: The accent colour, in light.
 ACCENT = "#b84300"
 #: The accent that fills, in light.
 BAR = "#f57c00"
-#: Of an open module; its middle is another node's.
-TITLE: Position = {"x": 40, "y": 10}
 #: What the graph says of what is not in every forward pass.
 DASHED = "not in every forward pass"
 

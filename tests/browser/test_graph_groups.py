@@ -12,6 +12,7 @@ from torch import nn
 from tensorboard_activis.torch import ActiVisLogger
 from tests.board import tensorboard
 from tests.browser.conftest import OpenTab
+from tests.browser.graphs import TITLE
 
 BLOCKS = 22
 
@@ -81,10 +82,10 @@ def test_a_loop_is_a_chain_with_a_fold(board: str, open_tab: OpenTab) -> None:
     expect(node(tab, "layers")).to_contain_text(re.compile(rf"layers\s*Linear × {BLOCKS}"))
     assert within_pane(tab)
     # It opens: the steps, and in each what the step computes.
-    node(tab, "layers").dblclick()
+    node(tab, "layers").dblclick(position=TITLE)
     expect(items).to_have_count(5 + BLOCKS)
     expect(node(tab, "layers.3+")).to_contain_text("3 · Linear")
-    node(tab, "layers.3+").dblclick()
+    node(tab, "layers.3+").dblclick(position=TITLE)
     for key, words in (("layers.3", "3 · Linear"), ("layers.3/relu", "relu"), ("/add_3", "add_3")):
         expect(node(tab, key)).to_contain_text(words)
     expect(node(tab, "layers.3/relu")).to_have_attribute("aria-level", "3")
@@ -103,8 +104,8 @@ def test_a_flat_model_is_grouped_and_its_names_can_be_told_apart(
     expect(node(tab, "stage0_block*").locator("image")).to_have_count(7, timeout=90_000)
     expect(node(tab, "stage0_block*")).to_contain_text(re.compile(r"stage0_block\s*× 7"))
     # What is in a group is without its prefix.
-    node(tab, "stage0_block*").dblclick()
-    node(tab, "stage0_block_5*").dblclick()
+    node(tab, "stage0_block*").dblclick(position=TITLE)
+    node(tab, "stage0_block_5*").dblclick(position=TITLE)
     for part in ("conv1", "bn1", "out"):
         expect(node(tab, f"stage0_block5_{part}").locator("text").first).to_have_text(part)
     for end in ("in", "out"):
@@ -125,7 +126,7 @@ def test_fit_closes_what_does_not_fit_and_stays_legible(board: str, open_tab: Op
     page.set_viewport_size({"width": 1280, "height": 760})
     tab = open_tab(board, "&p.activis.run=residual")
     expect(node(tab, "layers").locator("image")).to_have_count(BLOCKS, timeout=90_000)
-    node(tab, "layers").dblclick()
+    node(tab, "layers").dblclick(position=TITLE)
     items, picture = tab.get_by_role("treeitem"), tab.locator("svg.graph-picture")
     expect(items).to_have_count(5 + BLOCKS)
     tall = picture.bounding_box()
