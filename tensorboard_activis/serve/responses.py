@@ -38,10 +38,21 @@ def respond(
     code: int = 200,
     headers: Sequence[tuple[str, str]] = (),
     content_encoding: str | None = None,
+    expires: int = 0,
 ) -> werkzeug.Response:
-    """Makes a response with TensorBoard's function, which adds security headers and compresses text."""
+    """Makes a response with TensorBoard's function, which adds security headers and compresses text.
+
+    Arguments:
+        expires: seconds for which the browser need not ask again.
+    """
     response: werkzeug.Response = http_util.Respond(
-        request, content, content_type, code=code, headers=list(headers), content_encoding=content_encoding
+        request,
+        content,
+        content_type,
+        code=code,
+        headers=list(headers),
+        content_encoding=content_encoding,
+        expires=expires,
     )
     return response
 

@@ -18,6 +18,7 @@ from tensorboard_activis.write.instances import InstanceWriter
 from tests.hostile.route_parameters import ROUTE_PARAMETERS
 from tests.records import small_data, small_graph, small_layers, write_run
 from tests.serve.client import Client
+from tests.serve.route_parameters import about
 
 ROWS = 120
 
@@ -173,7 +174,7 @@ def test_what_is_never_written_is_refused_once_and_in_words(tmp_path: Path, colu
     assert "Convert the column to one of these, or leave it out, and write the table again: pyarrow.parquet" in said
     client = Client(tmp_path)
     for route, more in ROUTE_PARAMETERS:
-        response = client.get(route, run="run", step=3, **more)
+        response = client.get(route, **about({"step": 3} | more, "run", 3))
         assert response.status_code in (200, 400, 422), route
         if response.status_code == 422:
             assert json.loads(response.get_data())["error"]["message"] == said

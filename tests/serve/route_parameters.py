@@ -34,6 +34,12 @@ ROUTE_PARAMETERS: dict[str, dict] = {
 }
 
 
+def about(parameters: dict, run: str, step: int = 5) -> dict:
+    """The parameters of a route for another run, which is compared with itself where two are compared."""
+    at = {"run": run, "step": step} if "step" in parameters or "other" in parameters else {"run": run}
+    return parameters | at | ({"other": at} if "other" in parameters else {})
+
+
 def ask(client: Client, route: str, **other: object) -> werkzeug.test.TestResponse:
     return client.get(route, **ROUTE_PARAMETERS[route] | other)
 

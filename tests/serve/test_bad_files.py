@@ -16,7 +16,7 @@ from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.events import EventWriter
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-from tests.serve.route_parameters import ROUTE_PARAMETERS, ask, refused
+from tests.serve.route_parameters import ROUTE_PARAMETERS, about, ask, refused
 
 
 @pytest.fixture
@@ -37,7 +37,11 @@ def table_of(logdir: Path) -> Path:
 
 
 def answers(client: Client, run: str) -> dict[str, werkzeug.test.TestResponse]:
-    return {route: ask(client, route, run=run) for route in ROUTE_PARAMETERS if "run" in ROUTE_PARAMETERS[route]}
+    return {
+        route: client.get(route, **about(parameters, run))
+        for route, parameters in ROUTE_PARAMETERS.items()
+        if "run" in parameters
+    }
 
 
 def check(client: Client, before: dict[str, werkzeug.test.TestResponse], gone: int = 422) -> dict[str, int]:

@@ -21,7 +21,7 @@ from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.events import EventWriter
 from tests.records import CLASSES, Data, small_data, small_graph, small_layers, write_run
 from tests.serve.client import Client
-from tests.serve.route_parameters import ROUTE_PARAMETERS
+from tests.serve.route_parameters import ROUTE_PARAMETERS, about
 
 #: Large enough that all is in files, or so small that all numbers are in the event.
 FILED, INLINE = 0, 1 << 16
@@ -39,7 +39,7 @@ def answers(client: Client, run: str, names: dict[str, str] | None = None) -> tu
         if route == "runs":
             continue
         headers = {"If-None-Match": f'"{names[route]}"'} if names else None
-        response = client.get(route, headers, **question | {"run": run})
+        response = client.get(route, headers, **about(question, run))
         assert response.status_code in (200, 304), response.get_data(as_text=True)
         etags[route] = response.headers["ETag"].strip('"')
         if response.status_code == 200:

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from werkzeug import Request
 
+from tensorboard_activis.serve import static_files
 from tensorboard_activis.serve.static_files import static_file
 
 #: Names that the build writes, some with a hash of what is in them.
@@ -73,3 +75,21 @@ def test_built_files_are_served(root: Path, name: str) -> None:
 )
 def test_nothing_else_is(root: Path, name: str) -> None:
     assert static_file(name, root) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("index.js", "no-cache, must-revalidate"),
+        ("graph.worker-DfU07yHO.js", "private, max-age=31536000"),
+        ("Table-_8d-L7E-.js", "private, max-age=31536000"),
+        ("styles.css", "no-cache, must-revalidate"),
+    ],
+)
+def test_only_files_named_by_their_content_are_kept_by_the_browser(
+    root: Path, name: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(static_files, "static_file", lambda name: static_file(name, root))
+    response = static_files.static_response(Request({}), name)
+    assert response is not None
+    assert response.headers["Cache-Control"] == kept
