@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.graph.default_layers import MOST_LAYERS, MOST_NEURONS, default_layers, evenly_spaced
-from tensorboard_activis.capture.graph.view import GraphView, plain_names
+from tensorboard_activis.capture.graph.view import GraphView
 from tensorboard_activis.errors import ConfigurationError
 
 _RELU = {"relu", "relu6"}
@@ -156,10 +156,7 @@ def _is_relu(node: schema.Node) -> bool:
 
 
 def _matches(view: GraphView, pattern: str) -> list[str]:
-    plain = plain_names(view.nodes.values())
-    literal = view.nodes.get(pattern) or next(
-        (node for key, node in view.nodes.items() if plain.get(key) == pattern), None
-    )
+    literal = view.nodes.get(pattern) or view.nodes.get(view.keys_by_plain_name.get(pattern, pattern))
     if literal is None and pattern.endswith("[0]"):
         # A layer with one output has no parts, but its first part is still a valid name for it.
         literal = view.nodes.get(pattern[: -len("[0]")])
@@ -172,7 +169,7 @@ def _matches(view: GraphView, pattern: str) -> list[str]:
         hits = [
             node
             for node in view.nodes.values()
-            if _fits(node, glob) or ("/" in glob and fnmatchcase(plain.get(node.key, ""), glob))
+            if _fits(node, glob) or ("/" in glob and fnmatchcase(view.plain_names.get(node.key, ""), glob))
         ]
         keys = [key for node in hits for key in view.recordable(node)]
         if keys:

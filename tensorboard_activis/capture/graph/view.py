@@ -47,6 +47,15 @@ class GraphView:
             if node.parent is not None:
                 self.children[node.parent].append(node)
 
+    @cached_property
+    def plain_names(self) -> dict[str, str]:
+        """See the function `plain_names`."""
+        return plain_names(self.nodes.values())
+
+    @cached_property
+    def keys_by_plain_name(self) -> dict[str, str]:
+        return {name: key for key, name in self.plain_names.items()}
+
     def parts(self, node: schema.Node) -> list[schema.Node]:
         """The outputs of the node that are nodes themselves (`lstm[0]`)."""
         return [child for child in self.children[node.key] if child.kind == "output" and node.key]
