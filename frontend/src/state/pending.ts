@@ -1,7 +1,7 @@
 /** Whether a change of a setting still waits for its data. */
 
 import { comparedSnapshot } from "./currentSnapshot";
-import { snapshot } from "./data";
+import { comparedInfo, snapshot } from "./data";
 import { openLayers } from "./derived";
 import { compareMatrixOf, type MatrixQuery, matrixOf } from "./matrices";
 
@@ -17,6 +17,7 @@ export function isPending(differs: (shown: Partial<MatrixQuery>) => boolean): bo
 
 export function isComparisonPending(): boolean {
   const reference = comparedSnapshot.value;
+  if (reference && comparedInfo.value.status === "pending") return true;
   return openLayers.value.some((layer) => {
     const { status, query } = compareMatrixOf(layer).value;
     return status === "pending" && (query?.run !== reference?.run || query?.step !== reference?.step);
