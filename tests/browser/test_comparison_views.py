@@ -260,6 +260,7 @@ def test_the_drawer_says_what_both_say(two: tuple[Path, str], open_tab: OpenTab,
         return odds / odds.sum()
 
     scores = drawer.get_by_role("region", name="Scores of both")
+    expect(scores.locator(".detail-score")).to_have_text([re.compile(r"\d\.\d\d")] * 2 * len(CLASSES))
     for position, name in enumerate(CLASSES):
         line = scores.locator("div.twin-scores").filter(has_text=name)
         shares = [softmax(one, index)[position], softmax(other, there)[position]]
