@@ -26,7 +26,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "instance": AT | {"layer": "head", "index": 3},
     "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
     "movement": AT | {"other": AT},
-    "history": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
+    "history": AT | {"layer": "head", "rows": ROWS},
     "overlap": AT | {"row": ROWS[1], "rows": ROWS},
     "separation": AT,
     "subset": AT | {"layer": "head", "row": ROWS[1]},

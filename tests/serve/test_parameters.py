@@ -15,7 +15,7 @@ from tensorboard_activis.serve.json_values import MAX_COMMAS, MAX_LEVELS, MAX_ST
 from tests.hostile.served import Served
 from tests.records import small_data, write_run
 from tests.serve.client import Client
-from tests.serve.route_parameters import ROUTE_PARAMETERS, refused
+from tests.serve.route_parameters import ROUTE_PARAMETERS, about, refused
 
 BASE = "/data/plugin/activis/"
 LONE = ("\ud800", "run\udfff", "\udc80x")
@@ -181,7 +181,7 @@ def test_a_run_whose_name_is_no_utf8_is_listed_with_what_to_do(tmp_path: Path, n
         assert (good["problems"], [step["step"] for step in good["steps"]]) == ([], [3])
         for route in set(ROUTE_PARAMETERS) - {"runs"}:
             assert served.post(route, **ROUTE_PARAMETERS[route] | {"run": name, "step": 3})[0] == 400
-            assert served.post(route, **ROUTE_PARAMETERS[route] | {"run": "good", "step": 3})[0] == 200
+            assert served.post(route, **about(ROUTE_PARAMETERS[route], "good", 3))[0] == 200
         assert served.internal == []
     finally:
         served.close()
