@@ -21,7 +21,7 @@ _TYPES = {
 }
 #: Names with a hash of the content, and for how many seconds a browser may keep such a file: a year.
 _HASHED = re.compile(r".+-[A-Za-z0-9_-]{8}\.js")
-_KEPT = 365 * 24 * 3600
+_MAX_AGE = 365 * 24 * 3600
 _PART = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_@.-]*")
 
 #: Content of index.js when the front end was not built, as in a checkout that was not installed.
@@ -53,7 +53,7 @@ def static_response(request: werkzeug.Request, name: str) -> werkzeug.Response |
     etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
     headers = [("ETag", f'"{etag}"')]
     kind = _TYPES[path.suffix]
-    expires = _KEPT if _HASHED.fullmatch(path.name) else 0
+    expires = _MAX_AGE if _HASHED.fullmatch(path.name) else 0
     if etag in request.if_none_match:
         return respond(request, b"", kind, code=304, headers=headers, expires=expires)
     return respond(request, path.read_bytes(), kind, headers=headers, expires=expires)

@@ -14,7 +14,7 @@ import { columns, layers, orderClassesAnew, orderedClasses, rows, snapshot, wher
 import { letters, openLayers, rowName, sort } from "./derived";
 import { clearHover } from "./hover";
 import { type Picked, picked } from "./members";
-import { expressionKey, instanceKey, parseRowKey, type Row, type RowKey, rowKey } from "./rowKeys";
+import { expressionKey, parseRowKey, type Row, type RowKey, rowKey } from "./rowKeys";
 import type { Sort } from "./rows";
 import { shownExpression, typedRow } from "./typed";
 import {
@@ -218,10 +218,6 @@ export function pickWhere(expression: string, name: string): void {
 
 export function pinInstance(index: number): void {
   addRow({ kind: "instance", index });
-}
-
-export function unpinInstance(index: number): void {
-  removeRow(instanceKey(index));
 }
 
 /** A click on an instance anywhere: adds it as a row and shows it in the drawer. */
