@@ -1,6 +1,7 @@
 """Servers that are slow, that fail, and that are restarted: the old picture stays, and who asked sees what became of it."""
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
@@ -128,6 +129,59 @@ def test_a_server_that_fails(tmp_path: Path, open_tab: OpenTab, page: Page, comp
         go(page, tab, link(layers=["head"], rows=[["i", 3], ["s", "ant"]], selection={"kind": "instance", "row": 3}))
         expect(drawer(tab).get_by_role("img", name="without its picture").first).to_be_visible()
         expect(tab.locator("img")).to_have_count(0)
+    complaints.clear()
+
+
+def test_each_part_leaves_it_to_the_banner_that_the_server_is_gone(
+    tmp_path: Path, open_tab: OpenTab, page: Page, complaints: list[str]
+) -> None:
+    write_run(tmp_path / "run", small_data(), (1, 2))
+    write_run(tmp_path / "second", small_data(seed=2), (1, 2))
+    everything = re.compile(r"/plugin/activis/(?!index\.js|more-|graph\.worker|plugin_entry)")
+    waiting = "Shown when TensorBoard answers."
+    with tensorboard(f"--logdir={tmp_path}") as board:
+        tab = open_tab(board, link(run="run"))
+        expect(tab.get_by_text("PC1")).to_have_count(2)
+
+        def gone(state: str, *lost: str) -> None:
+            """Opens a state; the server goes while the routes `lost` are under way, and before another step is asked."""
+            held: list[Route] = []
+            with ExitStack() as asked:
+                for route in lost:
+                    its = re.compile(rf"/plugin/activis/{route}\b")
+                    page.route(its, lambda one: held.append(one))
+                    asked.enter_context(page.expect_request(its))
+                go(page, tab, state)
+            expect(tab.get_by_role("progressbar")).to_have_count(1 if lost else 0)
+            page.route(everything, lambda route: route.abort())
+            for route in held:
+                route.abort()
+            tab.get_by_role("slider", name="Training step").press("Home")
+            expect(tab.get_by_role("alert")).to_contain_text("TensorBoard does not answer.")
+            expect(tab.get_by_role("progressbar")).to_have_count(0)
+            expect(tab.get_by_role("alert")).to_have_count(1)
+
+        def back() -> None:
+            page.unroute_all()
+            tab.get_by_role("alert").get_by_role("button", name="Try again").click()
+            expect(tab.get_by_role("alert")).to_have_count(0)
+            expect(tab.get_by_role("progressbar")).to_have_count(0)
+            expect(tab.get_by_text(waiting)).to_have_count(0)
+
+        # What was never read says when it is shown.
+        gone(link(run="run"), "instance", "separation")
+        expect(drawer(tab).get_by_text(waiting)).to_be_visible()
+        back()
+        expect(drawer(tab).get_by_role("heading", name="Content")).to_be_visible()
+        # What was read stays, in the drawer as elsewhere.
+        spread = {"panel:head": {"o": "s:ant"}}
+        neuron = {"kind": "neuron", "layer": "head", "neuron": 1}
+        gone(link(run="run", **spread, selection=neuron, tab="table", expression="score < 0.5"))
+        expect(drawer(tab).get_by_role("heading", name="Highest activation")).to_be_visible()
+        back()
+        tab.get_by_role("button", name=re.compile("Show the facets")).click()
+        gone(link(run="run", compare=["second", None], **spread, selection={"kind": "subset", "key": "s:ant"}))
+        back()
     complaints.clear()
 
 

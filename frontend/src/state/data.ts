@@ -263,6 +263,16 @@ export const whereOf = perName((expression) =>
   ),
 );
 
+/** Of the snapshot shown: `subject` reads the signals that name what is asked; null: nothing. */
+const ofShown = <S extends object, T>(
+  subject: () => S | null,
+  requests: Requests<SnapshotRef & S, T>,
+): Resource<SnapshotRef & S, T> =>
+  resource(() => {
+    const [place, asked] = [shownSnapshot.value, subject()];
+    return place && asked && { ...place, ...asked };
+  }, requests);
+
 const tables = new Requests(
   ({ run, step, ...query }: SnapshotRef & TableQuery, abort): Promise<Table> =>
     currentSource().table({ run, step }, query, abort),
@@ -270,12 +280,8 @@ const tables = new Requests(
 );
 
 /** A table resource for a single view: `query` reads the signals of that view. */
-export function tableOf(query: () => TableQuery | null): Resource<SnapshotRef & TableQuery, Table> {
-  return resource(() => {
-    const [place, tableQuery] = [shownSnapshot.value, query()];
-    return place && tableQuery ? { ...place, ...tableQuery } : null;
-  }, tables);
-}
+export const tableOf = (query: () => TableQuery | null): Resource<SnapshotRef & TableQuery, Table> =>
+  ofShown(query, tables);
 
 export interface InstanceSubject {
   layer: string;
@@ -288,11 +294,11 @@ export const instances = new Requests(
   ({ layer, index, against, ...where }: SnapshotRef & InstanceSubject, abort): Promise<InstanceDetail> =>
     currentSource().instance(where, layer, index, abort, against),
 );
+export type NeuronQuery = SnapshotRef & { layer: string; neuron: number; rows: RowQuery[] };
+
 export const neurons = new Requests(
-  (
-    { layer, neuron, rows, ...where }: SnapshotRef & { layer: string; neuron: number; rows: RowQuery[] },
-    abort,
-  ): Promise<NeuronDetail> => currentSource().neuron(where, layer, neuron, rows, abort),
+  ({ layer, neuron, rows, ...where }: NeuronQuery, abort): Promise<NeuronDetail> =>
+    currentSource().neuron(where, layer, neuron, rows, abort),
 );
 export const activationAnswers = new Requests(
   ({ layer, neuron, ...where }: SnapshotRef & { layer: string; neuron: number }, abort): Promise<Float32Array> =>
@@ -317,30 +323,25 @@ const texts = new Requests(
 );
 
 /** Detail of one instance in one layer; `subject` reads the signals that name it. */
-export function instanceOf(
+export const instanceOf = (
   subject: () => InstanceSubject | null,
-): Resource<SnapshotRef & InstanceSubject, InstanceDetail> {
-  return resource(() => {
-    const [place, detailQuery] = [shownSnapshot.value, subject()];
-    return place && detailQuery ? { ...place, ...detailQuery } : null;
-  }, instances);
-}
+): Resource<SnapshotRef & InstanceSubject, InstanceDetail> => ofShown(subject, instances);
 
 /** Detail of one neuron over the rows shown. */
-export function neuronOf(subject: () => { layer: string; neuron: number } | null): Resource<unknown, NeuronDetail> {
-  return resource(() => {
-    const [place, detailQuery] = [shownSnapshot.value, subject()];
-    return place && detailQuery ? { ...place, ...detailQuery, rows: rows.value.map(rowQuery) } : null;
+export const neuronOf = (
+  subject: () => { layer: string; neuron: number } | null,
+): Resource<NeuronQuery, NeuronDetail> =>
+  ofShown(() => {
+    const asked = subject();
+    return asked && { ...asked, rows: rows.value.map(rowQuery) };
   }, neurons);
-}
 
 /** Content that is text. */
-export function textOf(index: () => number | null): Resource<SnapshotRef & { index: number }, string> {
-  return resource(() => {
-    const [place, wanted] = [shownSnapshot.value, index()];
-    return place && wanted !== null ? { ...place, index: wanted } : null;
+export const textOf = (index: () => number | null): Resource<SnapshotRef & { index: number }, string> =>
+  ofShown(() => {
+    const wanted = index();
+    return wanted === null ? null : { index: wanted };
   }, texts);
-}
 
 /** Whether instances have thumbnails: images, or waveforms of sounds. */
 export const hasPictures: ReadonlySignal<boolean> = computed(() =>
@@ -366,14 +367,9 @@ export const subsets = new Requests(
 );
 
 /** Comparison of a subset with the rest in one layer. */
-export function subsetOf(
+export const subsetOf = (
   subject: () => { layer: string; row: RowQuery } | null,
-): Resource<SnapshotRef & { layer: string; row: RowQuery }, SubsetDetail> {
-  return resource(() => {
-    const [place, detailQuery] = [shownSnapshot.value, subject()];
-    return place && detailQuery ? { ...place, ...detailQuery } : null;
-  }, subsets);
-}
+): Resource<SnapshotRef & { layer: string; row: RowQuery }, SubsetDetail> => ofShown(subject, subsets);
 
 const statistics = new Requests(
   ({ column, prefix, ...where }: SnapshotRef & { column?: string; prefix?: string }, abort): Promise<Vocabulary> =>
@@ -389,11 +385,6 @@ const statistics = new Requests(
 export const vocabulary = resource(() => shownSnapshot.value, statistics);
 
 /** The most frequent values of one column that begin with a prefix. */
-export function valuesOf(
+export const valuesOf = (
   subject: () => { column: string; prefix: string } | null,
-): Resource<SnapshotRef & { column?: string; prefix?: string }, Vocabulary> {
-  return resource(() => {
-    const [place, vocabularyQuery] = [shownSnapshot.value, subject()];
-    return place && vocabularyQuery ? { ...place, ...vocabularyQuery } : null;
-  }, statistics);
-}
+): Resource<SnapshotRef & { column?: string; prefix?: string }, Vocabulary> => ofShown(subject, statistics);

@@ -45,6 +45,10 @@ function suspect(): void {
 export const isSaidAbove = (error: ApiError | null): boolean =>
   server.value !== "there" && (error?.kind === "unreachable" || error?.kind === "not_loaded");
 
+/** What a view must say of a load that failed; null where nothing failed, or where it is said above. */
+export const failureOf = ({ status, error }: Pick<Load<unknown, unknown>, "status" | "error">): ApiError | null =>
+  status === "failed" && !isSaidAbove(error) ? error : null;
+
 let unreachable = false;
 /** Retry functions of failed requests, and whether they are called automatically once the server answers again. */
 const failedRequests = new Map<() => void, boolean>();

@@ -7,6 +7,7 @@ import { loadCode } from "../state/code";
 import { comparedSnapshot, currentSnapshot, steps } from "../state/currentSnapshot";
 import { graph, isLayerCompared, layers, rows, snapshot } from "../state/data";
 import { letters } from "../state/derived";
+import { failureOf } from "../state/loads";
 import { compareMatrixOf } from "../state/matrices";
 import { isInstanceKey, type RowKey, rowKey } from "../state/rowKeys";
 import { compareMode, panel, selection } from "../state/view";
@@ -112,7 +113,8 @@ function compared(layer: string): string[] {
   const name = other.run === shownRef.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
   if (isLayerCompared(layer) === false) return [`${name} has no layer ${layer}`];
   const load = compareMatrixOf(layer).value;
-  if (load.status === "failed") return [`${name} could not be read: ${load.error?.message ?? ""}`];
+  const failure = failureOf(load);
+  if (failure) return [`${name} could not be read: ${failure.message}`];
   const model = modelOf(layer).value;
   if (!load.value || model?.matrix.quantized) return [`${name} is loading`];
   return [

@@ -1,7 +1,7 @@
 /** Progress of a load, and error messages with a button to retry. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { isSaidAbove, type Load } from "../../state/loads";
+import { failureOf, isSaidAbove, type Load } from "../../state/loads";
 import { Icon } from "./Icon";
 
 /** An error message with a button to retry. */
@@ -30,17 +30,19 @@ export function Failure({
   );
 }
 
-/** The same for small places. */
-export function Unread<Q, T>({ load: { status, error, retry } }: { load: Load<Q, T> }): JSX.Element | null {
-  if (status !== "failed" || isSaidAbove(error)) return null;
+/** The same of a load, for small places. */
+export function Unread<Q, T>({ load, what = "It" }: { load: Load<Q, T>; what?: string }): JSX.Element | null {
+  const failure = failureOf(load);
   return (
-    <p class="unread second" role="alert">
-      It could not be read. {error?.message}
-      <br />
-      <button type="button" class="button" onClick={retry}>
-        Try again
-      </button>
-    </p>
+    failure && (
+      <p class="unread second" role="alert">
+        {what} could not be read. {failure.message}
+        <br />
+        <button type="button" class="button" onClick={load.retry}>
+          Try again
+        </button>
+      </p>
+    )
   );
 }
 
@@ -57,15 +59,14 @@ interface Properties<Q, T> {
  */
 export function Loading<Q, T>({ load, what, children }: Properties<Q, T>): JSX.Element {
   const busy = load.status === "pending" || (load.status === "idle" && load.value === null);
+  const failure = failureOf(load);
   return (
     <div class="loading" aria-busy={busy}>
       {load.value !== null && children(load.value)}
       {load.value === null && load.error?.kind === "unreachable" && isSaidAbove(load.error) && (
-        <p class="hint">Not read yet.</p>
+        <p class="hint">Shown when TensorBoard answers.</p>
       )}
-      {load.status === "failed" && !isSaidAbove(load.error) && (
-        <Failure what={`${what} could not be read.`} message={load.error?.message ?? ""} onRetry={load.retry} />
-      )}
+      {failure && <Failure what={`${what} could not be read.`} message={failure.message} onRetry={load.retry} />}
       {busy && <div class="progress" role="progressbar" aria-label={`${what} is loading`} />}
     </div>
   );

@@ -2,7 +2,8 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { InstanceDetail, RowQuery } from "../../api/types";
+import type { SnapshotRef } from "../../api/source";
+import type { InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
@@ -28,7 +29,7 @@ import {
   subsetsByName,
 } from "../../state/derived";
 import { drawnHistory } from "../../state/histories";
-import type { Load } from "../../state/loads";
+import { isSaidAbove, type Load } from "../../state/loads";
 import { storedPanes, togglePane } from "../../state/panes";
 import { parseRowKey, type RowKey, rowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf, rowQuery } from "../../state/rows";
@@ -154,7 +155,10 @@ export function DetailView(): JSX.Element {
         ) : what.kind === "instance" && !isThere(what.index) ? (
           <p class="hint">There is no such instance in this snapshot.</p>
         ) : what.kind === "instance" ? (
-          <Loading load={current(instance.value)} what={`Instance ${instanceName(what.index)}`}>
+          <Loading
+            load={current(instance.value, (query) => query.index === what.index && query.layer === detailLayer.value)}
+            what={`Instance ${instanceName(what.index)}`}
+          >
             {(detail) => {
               const layer = instance.value.query?.layer ?? "";
               return comparing ? (
@@ -168,15 +172,20 @@ export function DetailView(): JSX.Element {
           layers.value.size > 0 && !layers.value.has(what.layer) ? (
             <p class="hint">{what.layer} is not recorded at this step.</p>
           ) : (
-            <Loading load={current(neuron.value)} what={`${neuronName(what.layer, what.neuron)} of ${what.layer}`}>
+            <Loading
+              load={current(neuron.value, (query) => query.neuron === what.neuron && query.layer === what.layer)}
+              what={`${neuronName(what.layer, what.neuron)} of ${what.layer}`}
+            >
               {(detail) => {
-                const query = neuron.value.query as { layer: string; rows: RowQuery[] } | null;
+                const { query } = neuron.value;
                 return <NeuronBody detail={detail} layer={query?.layer ?? what.layer} rowQueries={query?.rows ?? []} />;
               }}
             </Loading>
           )
         ) : (
-          <SubsetBody load={current(subset.value)} />
+          <SubsetBody
+            load={current(subset.value, (query) => keyOf(query.row) === what.key && query.layer === detailLayer.value)}
+          />
         ))}
     </>
   );
@@ -227,10 +236,14 @@ function saveOptions(detail: object | null): Option<() => Promise<void>>[] {
 }
 
 /**
- * An older answer stays while the next one loads, but not beside an error message: it would be taken for the new
- * subject's.
+ * An older answer stays while the next one loads; where that fails, only if it is of the same subject and the server is
+ * gone, as everything else that was read earlier.
  */
-const current = <Q, T>(load: Load<Q, T>): Load<Q, T> => (load.status === "failed" ? { ...load, value: null } : load);
+const current = <Q extends SnapshotRef, T>(load: Load<Q, T>, isOfSubject: (query: Q) => boolean): Load<Q, T> =>
+  load.status !== "failed" ||
+  (isSaidAbove(load.error) && load.query?.run === currentSnapshot.value?.run && load.query && isOfSubject(load.query))
+    ? load
+    : { ...load, value: null };
 
 function InstanceTitle({
   index,

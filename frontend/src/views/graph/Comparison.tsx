@@ -6,8 +6,8 @@ import { count, integer, sizes } from "../../draw/format";
 import type { LoneNode } from "../../layout/graphChanges";
 import { addStyles } from "../../lib/styles";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
-import type { Load } from "../../state/loads";
 import { changes, movement, otherGraph, showComparison, shownScale } from "../../state/movement";
+import { Unread } from "../controls/Loading";
 import { Term } from "../controls/Term";
 import styles from "./comparison.css?inline";
 import { reveal, selectedNode, tree } from "./graphState";
@@ -23,8 +23,8 @@ export function Comparison(): JSX.Element {
     <section class="graph-legend caption" aria-label="Comparison" aria-busy={busy}>
       {busy && <div class="progress" role="progressbar" aria-label="The comparison is loading" />}
       <Changes />
-      <Failed load={movement.value} what="How far the layers moved" />
-      <Failed load={otherGraph.value} what="The graph of the other run" />
+      <Unread load={movement.value} what="How far the layers moved" />
+      <Unread load={otherGraph.value} what="The graph of the other run" />
       {shown && (
         <div class="graph-scale">
           <span>
@@ -38,24 +38,6 @@ export function Comparison(): JSX.Element {
         </div>
       )}
     </section>
-  );
-}
-
-function Failed<Q, T>({
-  load: { status, error, retry },
-  what,
-}: {
-  load: Load<Q, T>;
-  what: string;
-}): JSX.Element | null {
-  if (status !== "failed") return null;
-  return (
-    <div class="graph-problem" role="alert">
-      {what} could not be read. {error?.message}{" "}
-      <button type="button" class="button" onClick={retry}>
-        Try again
-      </button>
-    </div>
   );
 }
 

@@ -7,10 +7,12 @@ import { addStyles } from "../../lib/styles";
 import { chooseLadderFigure } from "../../state/actions";
 import { step } from "../../state/currentSnapshot";
 import { layerTitle, neuronName, shortName } from "../../state/derived";
+import { failureOf } from "../../state/loads";
 import { keyOf } from "../../state/rows";
 import { pointedRung } from "../../state/rungs";
 import { largestEffect, separation, trend } from "../../state/separations";
 import { ladderFigure } from "../../state/view";
+import { Unread } from "../controls/Loading";
 import { Segmented } from "../controls/Segmented";
 import { RowSwatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
@@ -23,16 +25,9 @@ addStyles(styles);
 
 /** The legend: method, question and scale. */
 export function Ladder(): JSX.Element | null {
-  const { value, query, status, error, retry } = separation.value;
-  if (status === "failed")
-    return (
-      <div class="graph-failed caption" role="alert">
-        <span>How well the layers tell classes apart could not be read. {error?.message}</span>
-        <button type="button" class="button" onClick={retry}>
-          Try again
-        </button>
-      </div>
-    );
+  const { value, query } = separation.value;
+  if (failureOf(separation.value))
+    return <Unread load={separation.value} what="How well the layers tell classes apart" />;
   if (!value || value.groups.length === 0 || value.layers.every(({ accuracy }) => accuracy === null))
     return query?.rows ? (
       <p class="ladder caption">A and B share too many instances, or have too few, to be told apart.</p>

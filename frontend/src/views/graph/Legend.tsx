@@ -4,24 +4,15 @@ import type { JSX } from "preact";
 import { mapGradient } from "../../draw/colormap";
 import { integer } from "../../draw/format";
 import { graph, strips } from "../../state/data";
-import { isSaidAbove } from "../../state/loads";
+import { failureOf } from "../../state/loads";
+import { Unread } from "../controls/Loading";
 import { Term } from "../controls/Term";
 import { STATES, stateCounts, stripOf } from "./strips";
 
 /** The colour scale; states are explained if there are any. */
 export function Legend(): JSX.Element | null {
   const counts = stateCounts.value;
-  const { status, error, retry } = strips.value;
-  if (status === "failed" && !isSaidAbove(error)) {
-    return (
-      <div class="graph-failed caption" role="alert">
-        <span>The heat strips could not be read. {error?.message}</span>
-        <button type="button" class="button" onClick={retry}>
-          Try again
-        </button>
-      </div>
-    );
-  }
+  if (failureOf(strips.value)) return <Unread load={strips.value} what="The heat strips" />;
   const branches = graph.value.value?.edges.some(({ branch }) => branch) ?? false;
   if (stripOf.value.size === 0 && !branches) return null;
   const signs = [1, 2, 3].filter((state) => (counts[state] ?? 0) > 0);

@@ -10,7 +10,7 @@ import { addStyles } from "../../lib/styles";
 import { clickInstance, pick } from "../../state/actions";
 import { columns, hasPictures } from "../../state/data";
 import { clearHover, hover, setHover } from "../../state/hover";
-import { isSaidAbove } from "../../state/loads";
+import { failureOf } from "../../state/loads";
 import { picked } from "../../state/members";
 import { typedExpression } from "../../state/typed";
 import { Failure } from "../controls/Loading";
@@ -48,7 +48,7 @@ export function Table(): JSX.Element {
   useEffect(() => {
     firstPage.value = first;
   }, [first]);
-  const failed = [one, two].find(({ status }) => status === "failed");
+  const failed = [one, two].find(failureOf);
   const busy = one.status === "pending" || two.status === "pending";
   const marked = picked.value?.name === "table" ? new Set(picked.value.indices) : new Set<number>();
 
@@ -115,7 +115,7 @@ export function Table(): JSX.Element {
           Filter
         </button>
       </div>
-      {failed && !isSaidAbove(failed.error) && (
+      {failed && (
         <Failure what="The table could not be read." message={failed.error?.message ?? ""} onRetry={failed.retry} />
       )}
       <div class="table" aria-busy={busy}>

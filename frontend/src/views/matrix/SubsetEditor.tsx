@@ -12,6 +12,7 @@ import { COLOURS, colourOf, freeColour } from "../../state/colours";
 import { rows, snapshot, whereOf } from "../../state/data";
 import { expressionOf, nameOf, rowName } from "../../state/derived";
 import { missing } from "../../state/incomplete";
+import { failureOf } from "../../state/loads";
 import { isExpressionKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { draft, type SubsetDraft } from "../../state/subsetDraft";
 import { Segmented } from "../controls/Segmented";
@@ -66,7 +67,7 @@ function Editor({ draft: { anchor, key, name: named, expression: first } }: { dr
   const lacks = missing(counted, snapshot.value.value?.columns ?? []);
   const matching = whereOf(lacks === null ? counted : "").value;
   const settled = counted === text && text.trim() !== "";
-  const failed = settled && lacks === null && matching.status === "failed";
+  const failed = settled && lacks === null && failureOf(matching) !== null;
   const counts = settled && lacks === null && matching.status === "ready";
   const ready = counts && matching.value?.count !== 0;
   const others = rows.value

@@ -7,6 +7,7 @@ import { percent } from "../../draw/format";
 import { chooseMethod } from "../../state/actions";
 import { currentSnapshot } from "../../state/currentSnapshot";
 import { tsneOf, tsneProgress } from "../../state/data";
+import { failureOf } from "../../state/loads";
 import { panel } from "../../state/view";
 import { IconButton } from "../controls/Icon";
 import { Segmented } from "../controls/Segmented";
@@ -22,17 +23,18 @@ export function Method({ layer, failure }: { layer: string; failure: Signal<stri
   const wanted = useSignal(false);
   const [tsne] = useState(() => tsneOf(layer, () => wanted.value));
   const { status, error } = tsne.value;
-  const busy = status === "pending" || (method.value === "tsne" && tsneProgress.value.has(layer));
+  const failed = failureOf(tsne.value) !== null;
+  const busy = wanted.value || (method.value === "tsne" && tsneProgress.value.has(layer));
   const share = tsneProgress.value.get(layer);
   useEffect(() => {
     if (status === "ready" && wanted.peek()) {
       chooseMethod(layer, "tsne");
       wanted.value = false;
     }
-    if (status !== "failed") return;
+    if (!failed) return;
     failure.value = error?.message ?? "The t-SNE failed.";
     wanted.value = false;
-  }, [status]);
+  }, [status, failed]);
   // Steps that are only passed through are not computed.
   useEffect(() => {
     if (method.peek() === "pca") wanted.value = false;

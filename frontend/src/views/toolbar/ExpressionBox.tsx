@@ -9,6 +9,7 @@ import { noMatch } from "../../draw/matrixText";
 import { addExpressionRow } from "../../state/actions";
 import { type Completion, complete, completions, type Place, placeAt, searches } from "../../state/completion";
 import { snapshot, valuesOf, vocabulary, whereOf } from "../../state/data";
+import { failureOf } from "../../state/loads";
 import { storedPanes, toggleFacets } from "../../state/panes";
 import { tokenize } from "../../state/tokenize";
 import { typedExpression, typedLacks } from "../../state/typed";
@@ -65,7 +66,7 @@ export function ExpressionBox(): JSX.Element {
   // What is missing is said when the user seems to be done: on Enter, and when the box is left.
   const [done, setDone] = useState(false);
   const lacks = settled && (done || !focused) ? typedLacks.value : null;
-  const failed = settled && (lacks !== null || (matching.status === "failed" && typedExpression.value !== ""));
+  const failed = settled && (lacks !== null || (failureOf(matching) !== null && typedExpression.value !== ""));
   // Other errors are not caused by the expression.
   const refused = lacks !== null || matching.error?.kind === "bad_request";
   const empty = settled && matching.status === "ready" && typedExpression.value !== "" && matching.value?.count === 0;
