@@ -54,6 +54,10 @@ def _arrays(message: pb.Snapshot) -> Iterator[pb.Array]:
         summary = layer.summary
         yield from (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max)
         yield from (summary.classes, summary.scales)
+        if layer.HasField("positions"):
+            found = layer.positions
+            yield from (found.peaks, found.strongest, found.maps, found.map_range, found.starts)
+            yield from (found.pinned_maps, found.pinned_range)
 
 
 def _check(what: str, **counts: tuple[int, int]) -> None:

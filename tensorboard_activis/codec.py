@@ -1,25 +1,19 @@
 """Serialization: records to protobuf messages and back. Decoding checks everything that a record promises, once, here."""
 
 import hashlib
-import math
-from collections.abc import Sequence
-from functools import lru_cache
 
-import numpy as np
 from google.protobuf.message import DecodeError
 
 from tensorboard_activis import activis_pb2 as pb
-from tensorboard_activis import metadata, schema
+from tensorboard_activis import schema
+from tensorboard_activis.array_codec import check_files, decode_array, encode_array
 from tensorboard_activis.bounds import MAX_BLOB, check_graph, check_snapshot
 from tensorboard_activis.class_statistics import SCALES
 from tensorboard_activis.errors import ActiVisError, UnreadableError
+from tensorboard_activis.positions_codec import decode_positions, encode_positions
 
-#: Types that an array may have, with the size of one element in bytes.
-DTYPES = {name: np.dtype(name).itemsize for name in ("float16", "float32", "float64", "int32", "int64", "uint8")}
-
-_MAX_ELEMENTS = 2**48
-#: Axes of a tensor in the model's graph, and of an array that we write.
-_MAX_AXES, _MAX_ARRAY_AXES = 64, 8
+#: Axes of a tensor in the model's graph.
+_MAX_AXES = 64
 
 
 def encode_graph(graph: schema.Graph) -> bytes:
@@ -88,7 +82,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
         pinned=snapshot.pinned,
         metrics=[pb.Metric(name=name, value=value) for name, value in sorted(snapshot.metrics.items())],
         instances=snapshot.instances,
-        columns=[pb.Column(name=name, values=_array(array)) for name, array in snapshot.columns.items()],
+        columns=[pb.Column(name=name, values=encode_array(array)) for name, array in snapshot.columns.items()],
         subsets=[pb.Subset(name=s.name, kind=s.kind, expression=s.expression, count=s.count) for s in snapshot.subsets],
         notes=snapshot.notes,
     )
@@ -104,16 +98,17 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
             nan=layer.nan,
             inf=layer.inf,
             clipped=layer.clipped,
-            activations=_array(layer.activations),
+            activations=encode_array(layer.activations),
             summary=pb.Summary(
-                count=_array(summary.count),
-                mean=_array(summary.mean),
-                std=_array(summary.std),
-                min=_array(summary.min),
-                max=_array(summary.max),
-                classes=None if summary.classes is None else _array(summary.classes),
-                scales=None if summary.scales is None else _array(summary.scales),
+                count=encode_array(summary.count),
+                mean=encode_array(summary.mean),
+                std=encode_array(summary.std),
+                min=encode_array(summary.min),
+                max=encode_array(summary.max),
+                classes=None if summary.classes is None else encode_array(summary.classes),
+                scales=None if summary.scales is None else encode_array(summary.scales),
             ),
+            positions=encode_positions(layer.positions),
         )
     return _serialized(message, "snapshot")
 
@@ -138,14 +133,14 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
     stored_instances = sample_size + message.pinned
     classes = sum(subset.kind == "class" for subset in message.subsets)
     check_snapshot(message)
-    _check_files(message.instances, "table of instances")
+    check_files(message.instances, "table of instances")
     if message.layers and not subsets:
         raise UnreadableError(
             f"The snapshot of step {message.step} has layers but no subset that they are summed up over."
         )
     columns = {}
     for column in message.columns:
-        array = _to_array(column.values, "column", column.name)
+        array = decode_array(column.values, "column", column.name)
         if not array.shape or array.shape[0] != stored_instances:
             raise UnreadableError(
                 f"Column {column.name!r:.200} has shape {array.shape}; {stored_instances} instances were kept."
@@ -163,7 +158,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         instances=tuple(message.instances),
         columns=columns,
         subsets=tuple(schema.Subset(s.name, s.kind, s.expression, s.count) for s in message.subsets),
-        layers=tuple(_to_layer(layer, stored_instances, subsets, classes) for layer in message.layers),
+        layers=tuple(_to_layer(layer, stored_instances, message.pinned, subsets, classes) for layer in message.layers),
         notes=tuple(message.notes),
         pinned=message.pinned,
     )
@@ -176,9 +171,9 @@ def digest_of(blob: bytes) -> str:
     return hashlib.blake2b(blob, digest_size=16).hexdigest()
 
 
-def _to_layer(message: pb.Layer, instances: int, subsets: int, classes: int) -> schema.Layer:
+def _to_layer(message: pb.Layer, instances: int, pinned: int, subsets: int, classes: int) -> schema.Layer:
     name, neurons = message.name, message.neurons
-    activations = _to_array(message.activations, "layer", name)
+    activations = decode_array(message.activations, "layer", name)
     if activations.dtype != "float16" or activations.shape != (instances, neurons):
         raise UnreadableError(
             f"Layer {name!r:.200} has activations of {activations.dtype} {activations.shape}; float16 {(instances, neurons)} was "
@@ -188,7 +183,14 @@ def _to_layer(message: pb.Layer, instances: int, subsets: int, classes: int) -> 
     info = schema.LayerInfo(
         name, neurons, message.reducer, message.axis, _to_shape(message.shape), feeds_relu=message.feeds_relu
     )
-    return schema.Layer(info, activations, summary, nan=message.nan, inf=message.inf, clipped=message.clipped)
+    positions, problem = None, ""
+    try:
+        positions = decode_positions(message, instances, pinned)
+    except UnreadableError as error:  # the rest of the layer is as good as ever
+        problem = str(error)
+    return schema.Layer(
+        info, activations, summary, message.nan, message.inf, message.clipped, positions, positions_problem=problem
+    )
 
 
 def _to_summary(message: pb.Summary, name: str, neurons: int, subsets: int, classes: int) -> schema.Summary:
@@ -200,7 +202,7 @@ def _to_summary(message: pb.Summary, name: str, neurons: int, subsets: int, clas
         shapes |= {"classes": (classes, neurons), "scales": (SCALES, neurons)}
     fields = {}
     for field, shape in shapes.items():
-        array = _to_array(getattr(message, field), f"{field} of layer", name)
+        array = decode_array(getattr(message, field), f"{field} of layer", name)
         if array.shape != shape and not (field == "count" and array.shape == (subsets, 1)):
             raise UnreadableError(f"The {field} of layer {name!r:.200} has shape {array.shape}; {shape} was expected.")
         fields[field] = array
@@ -242,46 +244,6 @@ def _to_shape(message: pb.Shape) -> schema.Shape:
     if len(message.sizes) > _MAX_AXES:
         raise UnreadableError(f"A tensor has {len(message.sizes):,} axes; at most {_MAX_AXES} are read.")
     return schema.Shape(tuple(message.sizes), message.dtype)
-
-
-def _array(array: schema.Array) -> pb.Array:
-    return pb.Array(dtype=array.dtype, shape=array.shape, inline=array.inline, tensor=array.tensor, files=array.files)
-
-
-def _to_array(message: pb.Array, owner: str, name: str) -> schema.Array:
-    dtype, shape = message.dtype, tuple(message.shape[: _MAX_ARRAY_AXES + 1])
-    if dtype not in DTYPES:
-        raise UnreadableError(
-            f"The array of {owner} {name!r:.200} has type {dtype!r:.80}; allowed are {', '.join(DTYPES)}."
-        )
-    values = _values(shape)
-    if values is None:
-        raise UnreadableError(f"The array of {owner} {name!r:.200} has the impossible shape {shape}.")
-    files, inline = tuple(message.files), message.inline
-    if files:
-        _check_files(files, f"array of {owner}", name)
-    elif len(inline) != values * DTYPES[dtype]:
-        raise UnreadableError(
-            f"The array of {owner} {name!r:.200} has {len(inline)} bytes; {values * DTYPES[dtype]} were expected."
-        )
-    return schema.Array(dtype, shape, inline, message.tensor, files)
-
-
-@lru_cache(1024)  # Thousands of layers share a few shapes.
-def _values(shape: tuple[int, ...]) -> int | None:
-    """Number of values in an array of this shape; None when the shape is impossible."""
-    claimed = math.prod(max(1, size) for size in shape)
-    if len(shape) > _MAX_ARRAY_AXES or min(shape, default=0) < 0 or claimed > _MAX_ELEMENTS:
-        return None
-    return math.prod(shape)
-
-
-def _check_files(names: Sequence[str], what: str, name: str | None = None) -> None:
-    for file in names:
-        if not metadata.is_file_name(file):
-            raise UnreadableError(f"A snapshot refers to the file {file!r:.200}, which is not a name that we write.")
-    if len(names) > 1 and len(set(names)) < len(names):
-        raise UnreadableError(f"The {what}{f' {name!r:.200}' if name is not None else ''} names a file twice.")
 
 
 def _check_tree(nodes: tuple[schema.Node, ...], edges: tuple[schema.Edge, ...]) -> None:

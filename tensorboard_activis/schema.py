@@ -130,11 +130,60 @@ class Summary:
         return (self.count, self.mean, self.std, self.min, self.max, *packed)
 
 
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Where in the input each neuron of a layer is active.
+
+    Positions of a sequence are counted over the instance's own tokens, without padding; those of a map are flat and row-major.
+
+    Attributes:
+        sizes: of the axes of positions, in the order of the layer's output; (-1,) for a sequence whose length differs.
+        peaks: unsigned [instances, neurons]: position of the largest value; the type's highest value where there is none.
+        strongest: int32 [neurons, k]: indices of the kept instances of largest activation, largest first; -1 behind the last.
+        maps: uint8 [neurons, k, *stored sizes]: the values of these at their positions, from 0 to 254 on a linear scale, 255
+            for none.
+        map_range: float32 [neurons, k, 2]: the values that 0 and 254 stand for.
+        starts: uint32 [neurons, k]: first position of the window of a sequence that `maps` holds. None for a map, which is
+            averaged down to its stored sizes.
+        pinned_maps, pinned_range: the same of pinned instances, uint8 [pinned, *stored sizes, neurons] and float32
+            [pinned, neurons, 2]; None without such instances.
+    """
+
+    sizes: tuple[int, ...]
+    peaks: Array
+    strongest: Array
+    maps: Array
+    map_range: Array
+    starts: Array | None = None
+    pinned_maps: Array | None = None
+    pinned_range: Array | None = None
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All that there are."""
+        arrays = (
+            self.peaks,
+            self.strongest,
+            self.maps,
+            self.map_range,
+            self.starts,
+            self.pinned_maps,
+            self.pinned_range,
+        )
+        return tuple(array for array in arrays if array is not None)
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the positions are those of a sequence, and not of a map."""
+        return self.starts is not None
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Layer:
     """A recorded layer: its description, its statistics and the activations of the sample, float16 [instances, neurons].
 
     `nan` and `inf` count values that the summary leaves out, `clipped` the kept ones beyond float16's range.
+    `positions` is None where there are none; if a file lies about them, `positions_problem` says how.
     """
 
     info: LayerInfo
@@ -143,6 +192,8 @@ class Layer:
     nan: int = 0
     inf: int = 0
     clipped: int = 0
+    positions: Positions | None = None
+    positions_problem: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -169,8 +220,9 @@ class Layer:
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """The activations and those of the summary."""
-        return (self.activations, *self.summary.arrays)
+        """The activations, and those of the summary and of the positions."""
+        positions = () if self.positions is None else self.positions.arrays
+        return (self.activations, *self.summary.arrays, *positions)
 
 
 @dataclass(frozen=True, slots=True)

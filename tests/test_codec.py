@@ -26,8 +26,28 @@ def arrays(draw: st.DrawFn, shape: tuple[int, ...], dtype: str = "float32") -> s
 
 
 @st.composite
+def positions_of(draw: st.DrawFn, kept: int, neurons: int, pinned: int) -> schema.Positions:
+    sequence, k = draw(st.booleans()), draw(st.integers(1, 3))
+    sizes = (
+        (-1,) if sequence and draw(st.booleans()) else tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
+    )
+    sizes = sizes[:1] if sequence else sizes
+    stored = tuple(3 if size < 0 else draw(st.integers(1, size)) for size in sizes)
+    return schema.Positions(
+        sizes,
+        draw(arrays((kept, neurons), "uint16")),
+        draw(arrays((neurons, k), "int32")),
+        draw(arrays((neurons, k, *stored), "uint8")),
+        draw(arrays((neurons, k, 2))),
+        draw(arrays((neurons, k), "uint32")) if sequence else None,
+        *((draw(arrays((pinned, *stored, neurons), "uint8")), draw(arrays((pinned, neurons, 2)))) if pinned else ()),
+    )
+
+
+@st.composite
 def snapshots(draw: st.DrawFn) -> schema.Snapshot:
-    kept, subsets, classes = draw(st.integers(0, 4)), draw(st.integers(1, 3)), draw(st.integers(0, 2))
+    sampled, pinned, subsets, classes = (draw(st.integers(low, high)) for low, high in ((0, 3), (0, 2), (1, 3), (0, 2)))
+    kept = sampled + pinned
     layers = []
     for name in draw(st.lists(names, max_size=3, unique=True)):
         neurons = draw(st.integers(0, 5))
@@ -48,15 +68,18 @@ def snapshots(draw: st.DrawFn) -> schema.Snapshot:
             draw(st.booleans()),
         )
         activations = draw(arrays((kept, neurons), "float16"))
-        layers.append(schema.Layer(info, activations, summary, draw(naturals), draw(naturals), draw(naturals)))
+        nan, inf, clipped = draw(naturals), draw(naturals), draw(naturals)
+        positions = draw(positions_of(kept, neurons, pinned)) if draw(st.booleans()) else None
+        layers.append(schema.Layer(info, activations, summary, nan, inf, clipped, positions))
     return schema.Snapshot(
         step=draw(st.integers(-(2**60), 2**60)),
         wall_time=draw(st.floats(0, 2e9)),
         session=draw(names),
         task=draw(names),
         class_names=tuple(draw(st.lists(names, max_size=3))),
-        seen=kept + draw(naturals),
-        sample_size=kept,
+        seen=sampled + draw(naturals),
+        sample_size=sampled,
+        pinned=pinned,
         metrics=draw(st.dictionaries(names, st.floats(allow_nan=False), max_size=2)),
         instances=("instances-0a.parquet",) if draw(st.booleans()) else (),
         columns={name: draw(arrays((kept, 2), "int32")) for name in draw(st.lists(names, max_size=2, unique=True))},
@@ -161,6 +184,7 @@ def test_branches_are_kept():
     assert codec.decode_graph(codec.encode_graph(graph)) != marked
 
 
+REFERENCES = pb.Array(files=["x"] * 60_001)
 EMPTY = pb.Array(dtype="float32", shape=[1, 0])
 HOLLOW = pb.Layer(
     activations=pb.Array(dtype="float16", shape=[0, 0]),
@@ -186,8 +210,20 @@ HOLLOW = pb.Layer(
         (pb.Snapshot(instances=["instances-a.parquet"] * 2), "table of instances names a file twice"),
         (pb.Snapshot(instances=[f"instances-{i}.parquet" for i in range(1_001)]), "1,001 files"),
         (
-            pb.Snapshot(layers=[pb.Layer(activations=pb.Array(files=["x"] * 60_001))], subsets=[pb.Subset()]),
+            pb.Snapshot(layers=[pb.Layer(activations=REFERENCES)], subsets=[pb.Subset()]),
             "60,001 references",
+        ),
+        *(
+            (pb.Snapshot(layers=[pb.Layer(positions=positions)], subsets=[pb.Subset()]), "60,001 references")
+            for positions in (
+                pb.Positions(peaks=REFERENCES),
+                pb.Positions(strongest=REFERENCES),
+                pb.Positions(maps=REFERENCES),
+                pb.Positions(map_range=REFERENCES),
+                pb.Positions(starts=REFERENCES),
+                pb.Positions(pinned_maps=REFERENCES),
+                pb.Positions(pinned_range=REFERENCES),
+            )
         ),
         (pb.Snapshot(layers=[pb.Layer(neurons=2**23)] * 3, subsets=[pb.Subset()]), "25,165,824 neurons"),
         (pb.Snapshot(subsets=[pb.Subset()] * 20_001), "20,001 subsets"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorboard_activis.capture.instances.audio import Audio
-from tensorboard_activis.capture.instances.contents import Texts
+from tensorboard_activis.capture.instances.contents import Texts, Tokens
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 
 
@@ -29,6 +29,8 @@ class BatchRecord:
         inputs: the model's inputs, [instances, ...]; stored as content if they are images or features. Features are columns as
             well (x0, x1, …).
         channels: where images have their channel axis, "first" or "last".
+        tokens: a function of indices in the batch that returns the tokens of these instances, one per position of a sequence, as
+            texts; called for those only that are stored.
         audio: waveforms [instances, samples] or [instances, channels, samples], and their sample rate (samples per second).
         pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come after
             all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
@@ -42,5 +44,6 @@ class BatchRecord:
     texts: Texts | None = None
     inputs: np.ndarray | None = None
     channels: str = "last"
+    tokens: Tokens | None = None
     audio: Audio | None = None
     pinned: bool = False

@@ -150,7 +150,7 @@ class SnapshotCollector:
     def _content(self, chosen: np.ndarray, batch: BatchRecord) -> dict[str, np.ndarray]:
         """The content of these instances of a batch: arrays [instances, ...] by name."""
         return self.collected.contents.content_of(
-            chosen, inputs=batch.inputs, channels=batch.channels, audio=batch.audio
+            chosen, inputs=batch.inputs, channels=batch.channels, audio=batch.audio, tokens=batch.tokens
         )
 
     def _stored(

@@ -14,7 +14,16 @@ from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.files import missing, open_own
 from tensorboard_activis.read.file_cache import FileCache, FileVersion, OpenFile, file_version
 
-_DTYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "I32": "int32", "I64": "int64", "U8": "uint8"}
+_DTYPES = {
+    "F16": "float16",
+    "F32": "float32",
+    "F64": "float64",
+    "I32": "int32",
+    "I64": "int64",
+    "U8": "uint8",
+    "U16": "uint16",
+    "U32": "uint32",
+}
 _MAX_HEADER = 4 * 1024 * 1024
 _MAX_ELEMENTS = 2**48
 #: Bytes. Smaller arrays are read. Larger ones are memory-mapped; a process that uses a mapped file while it is truncated is killed.

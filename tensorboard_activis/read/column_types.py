@@ -17,6 +17,7 @@ ALLOWED = (
 _CONTENT: dict[str, Callable[[pa.DataType], bool]] = {
     "text": lambda kind: _TYPES.is_string(kind) or _TYPES.is_dictionary(kind),
     "words": lambda kind: kind == pa.list_(pa.string()),
+    "token_texts": lambda kind: kind == pa.list_(pa.string()),
     "image": _TYPES.is_binary,
     "audio": _TYPES.is_binary,
     "features": _TYPES.is_fixed_size_list,

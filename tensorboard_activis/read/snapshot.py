@@ -19,6 +19,7 @@ from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.read.arrays import ArrayFiles, check_array, read_array
 from tensorboard_activis.read.file_cache import file_version
 from tensorboard_activis.read.instances import read_instances, with_predictions
+from tensorboard_activis.read.positions import LayerPositions
 
 Value = TypeVar("Value")
 Arguments = TypeVarTuple("Arguments")
@@ -267,6 +268,59 @@ class SnapshotReader:
         if not 0 <= index < activations.shape[1]:
             raise NotFoundError(f"{layer} has neurons 0 to {activations.shape[1] - 1}; got {index}.")
         return activations[:, index]
+
+    def position_sizes(self, layer: str) -> tuple[int, ...]:
+        """Sizes of the axes of a layer's positions, such as (12, 12) for a map; (-1,) for a sequence whose length differs.
+
+        () where the layer has none, or they were not recorded.
+
+        Raises:
+            NotFoundError: no layer of this name was recorded.
+        """
+        positions = self.layer(layer).positions
+        return () if positions is None else positions.sizes
+
+    def peaks(self, layer: str) -> np.ndarray:
+        """Where each neuron is most active, int32 [instances, neurons]: the position of its largest value, -1 for none.
+
+        Positions of a sequence are counted from 0 over the instance's own tokens, without padding; those of a map are indices
+        into its sizes, row-major.
+
+        Raises:
+            NotFoundError: no such layer, or no positions were recorded for it.
+            UnreadableError: a file is missing or damaged.
+        """
+        return self.positions(layer).peaks()
+
+    def strongest(self, layer: str, neuron: int) -> pa.Table:
+        """A neuron's strongest kept instances, largest activation first, and where in them it is active.
+
+        Returns:
+            A table: `row` (index), `id`, `value` (the recorded activation), `peak` (position of the largest value), `start`
+            (sequences only: first position of the window), `values` (float32, one per position of the window or the stored
+            map, nested by axis).
+
+        Raises:
+            NotFoundError: no such layer or neuron, or no positions were recorded for it.
+            UnreadableError: a file is missing or damaged.
+        """
+        maps = self.positions(layer).strongest(neuron)
+        return maps.table(self.instances["id"], self.activations(layer)[:, neuron])
+
+    def map(self, layer: str, row: int) -> np.ndarray:
+        """All neurons at all positions of a pinned instance, float32 [*stored sizes, neurons]; NaN where there is no value.
+
+        Raises:
+            NotFoundError: no such layer or instance, no positions were recorded, or the instance is not pinned.
+            UnreadableError: a file is missing or damaged.
+        """
+        return self.positions(layer).map(row)
+
+    def positions(self, layer: str) -> LayerPositions:
+        """The recorded positions of a layer. Raises NotFoundError and UnreadableError as `peaks`."""
+        return LayerPositions(
+            self._directory, self.layer(layer), self.step, self.stored_instances, self.record.sample_size
+        )
 
     def where(self, expression: str, prefix: int | None = None) -> np.ndarray:
         """Evaluates an expression over the kept instances: a mask, bool [instances]. `neuron(layer, index)` may be used in it.

@@ -11,7 +11,16 @@ import numpy as np
 from tensorboard_activis.checksums import checksum_key
 from tensorboard_activis.files import own_opener
 
-_DTYPES = {"float16": "F16", "float32": "F32", "float64": "F64", "int32": "I32", "int64": "I64", "uint8": "U8"}
+_DTYPES = {
+    "float16": "F16",
+    "float32": "F32",
+    "float64": "F64",
+    "int32": "I32",
+    "int64": "I64",
+    "uint8": "U8",
+    "uint16": "U16",
+    "uint32": "U32",
+}
 #: Bytes of an array that are written at a time: they are still in the processor's cache when their checksum is taken.
 _BLOCK = 1 << 20
 
@@ -40,7 +49,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Values]) -> None:
 
     Arguments:
         path: of the file, which is no link; what it holds is replaced.
-        tensors: by name, of a type in `codec.DTYPES`.
+        tensors: by name, of a type in `array_codec.DTYPES`.
 
     Raises:
         OSError: the disk is full, …

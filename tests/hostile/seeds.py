@@ -10,6 +10,7 @@ from tensorboard_activis.blobs import Blob, event_files, scan
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.leftovers import side_files
+from tests.positions import write_positions_run
 from tests.records import small_data, small_graph, small_layers, write_run
 
 
@@ -37,7 +38,8 @@ def seeds(directory: Path) -> list[Seed]:
         mock.patch("tensorboard_activis.capture.publication.MOST_EXACT", 2),
     ):
         write_run(directory / "packed", data, (1,), sample=5)
-    return [_read(directory / name) for name in ("images", "inline", "texts", "numbers", "packed")]
+    write_positions_run(directory / "positions")
+    return [_read(directory / name) for name in ("images", "inline", "texts", "numbers", "packed", "positions")]
 
 
 def _with_texts(log_dir: Path) -> None:

@@ -1,6 +1,6 @@
 """Content of instances (images, audio, text, features) and the table of stored instances with their columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ MOST_FEATURES = 256
 MOST_FEATURE_COLUMNS = 64
 
 Texts = Sequence[str] | Sequence[Sequence[str]]
+#: A function of the indices of instances in a batch that returns the tokens of each.
+Tokens = Callable[[np.ndarray], Sequence[Sequence[str]]]
 
 _USER = "user/"
 #: Instances whose content is converted at a time.
@@ -85,6 +87,7 @@ class Contents:
         inputs: np.ndarray | None = None,
         channels: str = "last",
         audio: Audio | None = None,
+        tokens: Tokens | None = None,
     ) -> dict[str, np.ndarray]:
         """Encodes the content of these instances of a batch, as arrays [instances, ...] by their stored names.
 
@@ -93,7 +96,17 @@ class Contents:
             inputs: images [instances, height, width, channels] and so on (see `is_image`), or features [instances, features].
             channels: where images have their channel axis, "first" or "last".
             audio: waveforms and their sample rate.
+            tokens: of sequences.
         """
+        texts = {}
+        if tokens is not None:
+            texts["token_texts"] = _objects([[printable(str(each)) for each in part] for part in tokens(chosen)])
+        return texts | self._shown(chosen, inputs, channels, audio)
+
+    def _shown(
+        self, chosen: np.ndarray, inputs: np.ndarray | None, channels: str, audio: Audio | None
+    ) -> dict[str, np.ndarray]:
+        """Pictures, sounds or features of these instances."""
         if audio is not None:
             waves, rate = audio
             self._clips = self._clips or WavEncoder(rate)
@@ -150,6 +163,8 @@ class Contents:
             fields["text"] = _moved(stored.pop("text"), pa.string())
             content = {"content": "text"}
         fields |= self.columns(stored)
+        if "token_texts" in stored:
+            fields["token_texts"] = _moved(stored.pop("token_texts"), pa.list_(pa.string()))
         if "features" in stored:
             features = stored["features"]
             fields["features"] = pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), features.shape[1])

@@ -13,7 +13,7 @@ from tensorboard_activis.printable import printable
 #: Names that users may not give: columns that every snapshot may have, and words that the tab uses.
 RESERVED = (
     *("id", "label", "prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank"),
-    *("text", "words", "image", "audio", "features", "pinned", "row", "top_classes", "top_scores"),
+    *("text", "words", "token_texts", "image", "audio", "features", "pinned", "row", "top_classes", "top_scores"),
 )
 #: The range of Python's datetime.
 _FIRST, _AFTER_LAST = np.datetime64("0001-01-01", "us"), np.datetime64("10000-01-01", "us")
