@@ -1,4 +1,4 @@
-"""The command-line interface `tensorboard-activis`, with its commands demo and check."""
+"""The command-line interface `tensorboard-activis`, with its commands demo, check and report."""
 
 import argparse
 import io
@@ -16,7 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors that are meant for users are one line on standard error.
 
     Returns:
-        The exit status: 0 for success, 1 for an error (of `check`: damage), 2 for an invalid command line, 130 after Ctrl-C.
+        The exit status: 0 for success, 1 for an error (of `check`: damage; of `report`: a finding of `--fail-on`), 2 for an
+        invalid command line or nothing to read, 130 after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -27,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from tensorboard_activis.check.command import run_check  # only here: the demo shall start at once
 
             return run_check(options.logdir, repair=options.repair)
+        if options.command == "report":
+            from tensorboard_activis.report.command import run_report  # likewise
+
+            return run_report(options.logdir, form=options.format, fail_on=options.fail_on)
         return demo.run_demo(
             options.framework, options.logdir, options.epochs, serve=not options.no_serve, port=options.port
         )
@@ -80,7 +85,33 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="remove files that killed processes left unannounced; nothing else is ever changed",
     )
+    command = commands.add_parser(
+        "report",
+        help="say what is wrong with the models that were logged below a directory",
+        description="Prints the findings at the latest step of every run below a log directory, each with the counts that say so. "
+        "Status: 0; 1 there is a finding of a kind that --fail-on names; 2 there is nothing to read.",
+    )
+    command.add_argument("logdir", type=Path, metavar="LOGDIR", help="a log directory, or one run")
+    command.add_argument(
+        "--format", choices=("text", "markdown", "html", "json"), default="text", help="(default: %(default)s)"
+    )
+    command.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        type=_kind,
+        metavar="KIND",
+        help="status 1 when there is a finding of this kind; may be given several times",
+    )
     return top
+
+
+def _kind(text: str) -> str:
+    from tensorboard_activis.query.findings.finding import KINDS  # only here: the demo shall start at once
+
+    if text not in KINDS:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(KINDS)}; got {text!r}")
+    return text
 
 
 def _positive(text: str) -> int:

@@ -162,6 +162,7 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
             at | {"rows": [rows[1], {"expression": 'label == "nine"'}], "layers": ["stem", "head"], "limit": 14},
         ),
         "movement.json": ("movement", at | {"other": {"run": "wide", "step": 40}}),
+        "findings.json": ("findings", at),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
         "history.safetensors": ("history", at | {"layer": "stem", "neuron": 1, "rows": rows}),
         "history-row.safetensors": ("history", at | {"layer": "head", "rows": rows[:1], "statistic": "max", "most": 2}),

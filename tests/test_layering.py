@@ -31,7 +31,8 @@ ALLOWED = {
     "transformers": {"capture", "torch"},
     "demo": {"torch", "keras", "demo"},
     "check": {"read"},
-    "cli": {"check", "demo", NAME},
+    "report": {"query", "read"},
+    "cli": {"check", "report", "query", "demo", NAME},
     NAME: {"query"},  # __init__.py: open_run
 }
 #: Both halves use these; they import no stage.
@@ -60,6 +61,7 @@ QUERY_ROOMS = {
     "matrix": {"contract", "limits", "arithmetic", "instances"},
     "neurons": {"contract", "limits", "arithmetic", "instances", "matrix"},
     "projection": {"contract", "limits", "arithmetic", "instances"},
+    "findings": {"contract", "limits", "arithmetic", "instances", "matrix", "neurons"},
 }
 #: As QUERY_ROOMS, for the packages in `capture` and in `capture/torch` and `capture/keras`. "" is what lies in `capture` itself,
 #: the core: it knows no framework, and the rooms before it do not know it.

@@ -1,6 +1,5 @@
 """The command `tensorboard-activis check`: verifies all runs below a log directory and prints a report."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from tensorboard_activis import metadata
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.printable import visible
+from tensorboard_activis.read.run import run_directories
 
 FINE, DAMAGED, USAGE = 0, 1, 2
 
@@ -28,7 +28,7 @@ def run_check(logdir: Path, *, repair: bool = False) -> int:
         _say(f"tensorboard-activis: {logdir} is no directory.", file=sys.stderr)
         return USAGE
     checked = damaged = 0
-    for directory in directories(logdir):
+    for directory in run_directories(logdir):
         checked += 1
         try:
             report = check_directory(directory, repair)
@@ -48,16 +48,6 @@ def run_check(logdir: Path, *, repair: bool = False) -> int:
         + (f"{damaged} damaged." if damaged else "everything is as it was written.")
     )
     return DAMAGED if damaged else FINE
-
-
-def directories(logdir: Path) -> Iterator[Path]:
-    """Directories with our files at or below a log directory, sorted by name; symbolic links are not followed."""
-    for at, below, _ in os.walk(logdir):
-        below.sort()
-        if Path(at).name == metadata.RUN_DIRECTORY or (
-            Path(at) == logdir and logdir.resolve().name == metadata.RUN_DIRECTORY
-        ):
-            yield Path(at)
 
 
 def _say(line: str, file: TextIO | None = None) -> None:

@@ -3,6 +3,8 @@
 import os
 
 from tensorboard_activis import schema
+from tensorboard_activis.query.contract import Records
+from tensorboard_activis.query.findings.finding import Finding
 from tensorboard_activis.query.snapshot import Snapshot
 from tensorboard_activis.read import run
 
@@ -34,6 +36,10 @@ class Run(run.Run):
         snapshot = super().snapshot(step)
         assert isinstance(snapshot, Snapshot)
         return snapshot
+
+    def findings(self) -> Records[Finding]:
+        """What is wrong with the model at the latest step, see `Snapshot.findings`. Raises NotFoundError when there is none."""
+        return self.latest.findings()
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

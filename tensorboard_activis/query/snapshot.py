@@ -9,6 +9,9 @@ import pyarrow as pa
 
 from tensorboard_activis import schema
 from tensorboard_activis.errors import NotFoundError, QueryError
+from tensorboard_activis.query.contract import Records
+from tensorboard_activis.query.findings.finding import Finding, Findings
+from tensorboard_activis.query.findings.search import search
 from tensorboard_activis.query.instances import column_statistics, content, export, groups
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.instances.shared import shared_instances
@@ -167,6 +170,17 @@ class Snapshot(SnapshotReader):
         """
         parsed = None if rows is None else [self._row(row) for row in rows]
         return separation(self, parsed, None if layers is None else list(layers), limit)
+
+    def findings(self) -> Records[Finding]:
+        """What is wrong with the model at this step, strongest first, each with the counts that say so and since which step.
+
+        Looks at this snapshot and the steps before it. `query.findings.finding.KINDS` lists what is looked for.
+        """
+        return self.look_for_findings().findings
+
+    def look_for_findings(self) -> Findings:
+        """As `findings`, with notes about what was left out or could not be looked at."""
+        return search([*(one for one in self._steps() if one.step < self.step), self])
 
     def index_of(self, instance_id: int | str) -> int:
         """The index of the kept instance with this id. Raises NotFoundError when it was not kept."""

@@ -1,7 +1,7 @@
 """Opens a logged run: its graph, and the current snapshot of each step."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -152,3 +152,13 @@ def find_directory(path: str | os.PathLike[str]) -> Path:
             "open another one by its own directory."
         )
     return inner[0]
+
+
+def run_directories(logdir: Path) -> Iterator[Path]:
+    """Directories with our files at or below a log directory, sorted by name; symbolic links are not followed."""
+    for at, below, _ in os.walk(logdir):
+        below.sort()
+        if Path(at).name == metadata.RUN_DIRECTORY or (
+            Path(at) == logdir and logdir.resolve().name == metadata.RUN_DIRECTORY
+        ):
+            yield Path(at)

@@ -76,7 +76,7 @@ class Jobs(Generic[Result]):
                 self._jobs.move_to_end(key)
                 return job
             if len(self._queue) >= QUEUE:
-                raise TooLargeError(f"{QUEUE} layouts wait to be computed already. Wait for one, or cancel one.")
+                raise TooLargeError(f"{QUEUE} computations of this kind wait already. Wait for one, or cancel one.")
             job = self._jobs[key] = Job()
             self._queue.append((job, work))
             self._evict()
@@ -139,7 +139,7 @@ class Jobs(Generic[Result]):
                 result = work(job)
             except Exception as error:
                 if not isinstance(error, ActiVisError):
-                    logger.error("A layout failed\n%s", traceback_of(error))
+                    logger.error("A background job failed\n%s", traceback_of(error))
                 self._finish(job, "failed", error)
             else:
                 job.result = result

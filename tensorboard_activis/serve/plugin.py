@@ -7,6 +7,7 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.metadata import PLUGIN_NAME
+from tensorboard_activis.query.findings.finding import Findings
 from tensorboard_activis.query.instances import content, export
 from tensorboard_activis.query.instances.shared import shared_instances
 from tensorboard_activis.query.projection import alignment
@@ -15,6 +16,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import handlers
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.event_source import RequestScope
+from tensorboard_activis.serve.findings import FindingSearches
 from tensorboard_activis.serve.memory import return_large_blocks
 from tensorboard_activis.serve.parameters import Parameters
 from tensorboard_activis.serve.projections import Projections
@@ -41,6 +43,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         self._slots = RequestSlots()
         self._snapshot_routes = SnapshotRoutes(self._runs, self._slots)
         self._projections = Projections(self._slots)
+        self._findings = FindingSearches(self._slots)
 
     def is_active(self) -> bool:
         """Always False: TensorBoard shows the tab when its data provider lists data of this plugin."""
@@ -61,6 +64,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/movement": routes.answer_with_others(self._other_snapshot, handlers.movement_of_layers),
             "/history": routes.answer_with_others(self._history_steps, handlers.history_of_rows),
             "/projection": route(self._projection),
+            "/findings": route(self._find),
             "/export": routes.respond(self._export),
             "/content": routes.respond(self._content),
             **{f"/{name}": routes.answer(handler) for name, handler in handlers.ROUTES.items()},
@@ -122,6 +126,13 @@ class ActiVisPlugin(base_plugin.TBPlugin):
                     layout = alignment.align(layout, target, *shared_instances(steps[-1], other_steps[-1]))
         return layout
 
+    def _find(self, request: werkzeug.Request, scope: RequestScope, parameters: Parameters) -> werkzeug.Response:
+        return answer_response(request, self._found(scope, parameters, _action(request, parameters)))
+
+    def _found(self, scope: RequestScope, parameters: Parameters, action: str | None) -> Findings:
+        """The route `findings`."""
+        return self._findings.find(self._steps(scope, parameters.string("run"), parameters.integer("step")), action)
+
     def _steps(self, scope: RequestScope, run: str, step: int) -> list[SnapshotReader]:
         """The snapshots of a run up to a step, that step last."""
         last = self._runs.snapshot(scope, run, step)
@@ -166,7 +177,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
 
 
 def _action(request: werkzeug.Request, parameters: Parameters) -> str | None:
-    """Parses the action of a request on a t-SNE job. Raises QueryError for a GET, which a page of another site can make."""
+    """Parses the action of a request on a background job. Raises QueryError for a GET, which a page of another site can make."""
     action = parameters.optional_string("action")
     if action is None:
         return None

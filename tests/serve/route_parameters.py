@@ -30,6 +30,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "overlap": AT | {"row": ROWS[1], "rows": ROWS},
     "separation": AT,
     "subset": AT | {"layer": "head", "row": ROWS[1]},
+    "findings": AT,
     "content": AT | {"index": 3},
 }
 

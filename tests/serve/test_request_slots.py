@@ -140,7 +140,7 @@ def test_routes_that_compute_wait_and_cheap_ones_do_not(client: Client) -> None:
     slots._free = 0
     for route in ROUTE_PARAMETERS:
         response = ask(client, route)
-        if route in ("runs", "projection"):  # principal components are kept
+        if route in ("runs", "projection", "findings"):  # principal components and findings are kept
             assert response.status_code == 200, route
         else:
             assert "few seconds" in refused(response, 503, "busy")["message"], route

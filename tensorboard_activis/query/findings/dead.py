@@ -1,0 +1,99 @@
+"""Neurons that give one value for every instance: dead from the start, or since the step at which they died."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.limits import check_time
+from tensorboard_activis.query.matrix import strips
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+#: Of fewer instances, equal values say little.
+LEAST_INSTANCES = 20
+_DEAD = (strips.ALL_ZERO, strips.CONSTANT)
+#: Reducers of which a largest value of at most 0 means that no place of the map was above 0.
+_WHOLE = ("none", "max")
+
+
+def dead(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
+    """Dead neurons of the last snapshot, one finding per layer and step at which they died.
+
+    Exact, from the statistics over all instances seen: a neuron is dead where its smallest and largest value are equal, or
+    where a ReLU follows and no value is above 0. It died at the first step of the last stretch of steps over which it is dead.
+
+    Arguments:
+        snapshots: steps ascending. A step whose statistics cannot be read is left out.
+    """
+    last = snapshots[-1]
+    if last.record.seen < LEAST_INSTANCES:
+        return []
+    found: list[Finding] = []
+    for name in last.layers:
+        check_time()
+        now = _dead(last, name)
+        if now is None or not now.any():
+            continue
+        for step, neurons in _died(snapshots, name, now).items():
+            found.append(_finding(snapshots, name, step, neurons))
+    return found
+
+
+def _dead(snapshot: SnapshotReader, name: str) -> np.ndarray | None:
+    """Which neurons of a layer are dead, bool [neurons]; None where its statistics cannot be read."""
+    try:
+        layer = snapshot.layer(name)
+        states = strips.states(layer, snapshot.summary(name, 1), snapshot.record.seen)
+    except (ActiVisError, IndexError):
+        return None
+    dead = np.isin(states, _DEAD)
+    if layer.info.reducer in _WHOLE:
+        dead |= states == strips.NEVER_ABOVE_ZERO
+    return dead
+
+
+def _died(snapshots: Sequence[SnapshotReader], name: str, now: np.ndarray) -> dict[int, np.ndarray]:
+    """The neurons that are dead now, by the first step of the stretch over which each is, steps ascending."""
+    since = np.full(now.size, snapshots[-1].step)
+    still = now.copy()
+    for snapshot in snapshots[-2::-1]:
+        if not still.any():
+            break
+        check_time()
+        before = _dead(snapshot, name)
+        if before is None or before.size != now.size:
+            continue
+        still &= before
+        since[still] = snapshot.step
+    return {int(step): np.flatnonzero(now & (since == step)) for step in np.unique(since[now])}
+
+
+def _finding(snapshots: Sequence[SnapshotReader], name: str, step: int, neurons: np.ndarray) -> Finding:
+    last = snapshots[-1]
+    layer, record = last.layer(name), last.record
+    states = strips.states(layer, last.summary(name, 1), record.seen)[neurons]
+    counts = [
+        (int((states == strips.ALL_ZERO).sum()), "0"),
+        (int((states == strips.CONSTANT).sum()), "one value other than 0"),
+        (int((states == strips.NEVER_ABOVE_ZERO).sum()), "never above 0 before a ReLU"),
+    ]
+    kinds = [(count, what) for count, what in counts if count]
+    what = kinds[0][1] if len(kinds) == 1 else ", ".join(f"{count:,} {what}" for count, what in kinds)
+    from_the_start = step == snapshots[0].step
+    if len(snapshots) == 1:
+        when, title = f"at step {step}, the only one", "dead"
+    elif from_the_start:
+        when, title = f"from the start, step {step}", "dead from the start"
+    else:
+        when, title = f"since step {step}", f"died at step {step}"
+    return Finding(
+        kind="dead",
+        title=f"{counted(neurons.size, 'neuron')} of {name} {title}",
+        sentence=f"{neurons.size:,} of {counted(layer.info.neurons, 'neuron')} of {name} "
+        f"{'give' if neurons.size > 1 else 'gives'} the same for all {record.seen:,} instances {when}: {what}.",
+        strength=neurons.size / layer.info.neurons,
+        layer=name,
+        neurons=tuple(neurons.tolist()),
+        step=step,
+    )

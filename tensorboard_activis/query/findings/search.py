@@ -1,0 +1,54 @@
+"""Looks for findings of every kind in a snapshot and the steps before it."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeAlias, cast
+
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.query.findings.collapsed import collapsed
+from tensorboard_activis.query.findings.dead import dead
+from tensorboard_activis.query.findings.exploding import exploding
+from tensorboard_activis.query.findings.finding import Finding, FindingKind, Findings, ranked
+from tensorboard_activis.query.limits import TooLargeError, check_time
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+Search: TypeAlias = Callable[[Sequence[SnapshotReader]], list[Finding]]
+#: What looks for each kind, given the snapshots up to the one that is asked about. Each is limited in time by `check_time`
+#: and in memory, and gives no finding where there is too little to say.
+SEARCHES: dict[FindingKind, Search] = {
+    "dead": dead,
+    "exploding": exploding,
+    "collapsed": collapsed,
+}
+#: Called with the share that is done and what was found so far.
+Report: TypeAlias = Callable[[float, Findings], object]
+
+
+def search(snapshots: Sequence[SnapshotReader], report: Report = lambda progress, findings: None) -> Findings:
+    """Looks for all kinds of findings in the last of these snapshots; computed once for it and those before.
+
+    A kind that cannot be looked for, as where a file is damaged, is said in the notes; the others are there.
+
+    Arguments:
+        snapshots: of one run, steps ascending, up to the one that is asked about.
+        report: called between the kinds.
+
+    Raises TooLargeError and AbandonedError, see `query.limits`.
+    """
+    last = snapshots[-1]
+    key: tuple[Hashable, ...] = (search, *(one.digest for one in snapshots))
+    if key in last.computed:
+        return cast(Findings, last.computed[key])
+    found: list[Finding] = []
+    notes: list[str] = []
+    for done, (kind, look) in enumerate(SEARCHES.items()):
+        check_time()
+        report(done / len(SEARCHES), Findings(ranked(found), tuple(notes), "running", done / len(SEARCHES)))
+        try:
+            found += look(snapshots)
+        except TooLargeError:
+            raise
+        except ActiVisError as error:
+            notes.append(f"Nothing can be said about {kind}: {error}")
+    answer = Findings(ranked(found), tuple(notes))
+    last.computed[key] = answer
+    return answer

@@ -1,0 +1,1 @@
+"""The command `tensorboard-activis report`: the findings of logged runs, for people and for CI."""
