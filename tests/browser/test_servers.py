@@ -149,13 +149,13 @@ def test_each_part_leaves_it_to_the_banner_that_the_server_is_gone(
             with ExitStack() as asked:
                 for route in lost:
                     its = re.compile(rf"/plugin/activis/{route}\b")
-                    page.route(its, lambda one: held.append(one))
+                    page.route(its, held.append)
                     asked.enter_context(page.expect_request(its))
                 go(page, tab, state)
             expect(tab.get_by_role("progressbar")).to_have_count(1 if lost else 0)
             page.route(everything, lambda route: route.abort())
-            for route in held:
-                route.abort()
+            for one in held:
+                one.abort()
             tab.get_by_role("slider", name="Training step").press("Home")
             expect(tab.get_by_role("alert")).to_contain_text("TensorBoard does not answer.")
             expect(tab.get_by_role("progressbar")).to_have_count(0)
