@@ -33,6 +33,7 @@ def check_snapshot(message: pb.Snapshot) -> None:
         what,
         instances=(message.sample_size + message.pinned, _MAX_ROWS),
         layers=(len(message.layers), _MAX_LAYERS),
+        blocks=(len(message.depth.layers), _MAX_LAYERS),
         subsets=(len(message.subsets), _MAX_SUBSETS),
         columns=(len(message.columns), _MAX_COLUMNS),
         classes=(len(message.class_names), _MAX_CLASSES),
@@ -50,6 +51,7 @@ def check_snapshot(message: pb.Snapshot) -> None:
 def _arrays(message: pb.Snapshot) -> Iterator[pb.Array]:
     for column in message.columns:
         yield column.values
+    yield from (message.depth.top, message.depth.score, message.depth.rank, message.depth.right)
     for layer in message.layers:
         summary = layer.summary
         yield from (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max)

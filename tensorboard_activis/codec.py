@@ -9,6 +9,7 @@ from tensorboard_activis import schema
 from tensorboard_activis.array_codec import check_files, decode_array, encode_array
 from tensorboard_activis.bounds import MAX_BLOB, check_graph, check_snapshot
 from tensorboard_activis.class_statistics import SCALES
+from tensorboard_activis.depth_codec import decode_depth, encode_depth
 from tensorboard_activis.errors import ActiVisError, UnreadableError
 from tensorboard_activis.positions_codec import decode_positions, encode_positions
 
@@ -85,6 +86,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
         columns=[pb.Column(name=name, values=encode_array(array)) for name, array in snapshot.columns.items()],
         subsets=[pb.Subset(name=s.name, kind=s.kind, expression=s.expression, count=s.count) for s in snapshot.subsets],
         notes=snapshot.notes,
+        depth=encode_depth(snapshot.depth),
     )
     for layer in snapshot.layers:
         info, summary = layer.info, layer.summary
@@ -161,6 +163,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         layers=tuple(_to_layer(layer, stored_instances, message.pinned, subsets, classes) for layer in message.layers),
         notes=tuple(message.notes),
         pinned=message.pinned,
+        depth=decode_depth(message.depth, stored_instances) if message.HasField("depth") else None,
     )
     object.__setattr__(snapshot, "digest", digest_of(blob))  # frozen, and no argument, so that changed copies have none
     return snapshot

@@ -236,6 +236,35 @@ class Subset:
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """Prediction by depth: what the model's own last norm and head make of the output of every block.
+
+    Attributes:
+        layers: keys of the blocks in the graph, in the order in which they run.
+        top: int32 [instances, blocks, 5]: the likeliest classes or tokens, -1 where there are fewer or nothing was read.
+        score: float16 [instances, blocks, 5]: their probabilities.
+        rank: int32 [instances, blocks]: place of the label, from 1; 0 where it is not known.
+        right: float64 [blocks]: share of the counted instances whose label comes first; NaN if none is counted.
+        counted: how many of the instances seen have a label whose place is known.
+        token: what is read of each instance: "first" or "last" (token), "next" (the last token whose next one is known), or ""
+            (all of it, where it has no tokens).
+    """
+
+    layers: tuple[str, ...]
+    top: Array
+    score: Array
+    rank: Array
+    right: Array
+    counted: int
+    token: str
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All of them."""
+        return (self.top, self.score, self.rank, self.right)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One model at one training step over the evaluation data.
 
@@ -251,6 +280,7 @@ class Snapshot:
             "tokens", "rank" [instances]; "top_classes", "top_scores" [instances, k]. "prediction" is int32 [instances, k], -1
             behind the last, where an instance may have several classes.
         notes: what was lost or odd, in words for the user.
+        depth: prediction by depth; None where it was not recorded.
         digest: of the bytes that the snapshot was read from; empty for one that was not. A changed copy has none.
     """
 
@@ -268,6 +298,7 @@ class Snapshot:
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
     pinned: int = 0
+    depth: Depth | None = None
     digest: str = field(default="", init=False, compare=False)
 
     @property

@@ -79,9 +79,10 @@ FRAMEWORK_ROOMS = {
     "torch/distributed": set(),
     "torch/data": {"torch/model", "torch/distributed"},
     "torch/graph": {"torch/model"},
+    "torch/depth": {"torch/model", "torch/data", "torch/graph"},
     "torch/hugging_face": {"torch/data", "torch/distributed"},
     "torch/lightning": set(),
-    "torch": {"torch/model", "torch/distributed", "torch/data", "torch/graph"},
+    "torch": {"torch/model", "torch/distributed", "torch/data", "torch/graph", "torch/depth"},
     "keras/model": {"torch/model"},  # the state that torch has per thread, with Keras on torch
     "keras/data": set(),
     "keras/graph": {"keras/model"},

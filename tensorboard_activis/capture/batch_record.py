@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.instances.audio import Audio
 from tensorboard_activis.capture.instances.contents import Texts, Tokens
 from tensorboard_activis.capture.tasks.tokens import TokenScores
@@ -32,6 +33,7 @@ class BatchRecord:
         tokens: a function of indices in the batch that returns the tokens of these instances, one per position of a sequence, as
             texts; called for those only that are stored.
         audio: waveforms [instances, samples] or [instances, channels, samples], and their sample rate (samples per second).
+        depth: prediction by depth of these instances; None without it.
         pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come after
             all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
     """
@@ -46,4 +48,5 @@ class BatchRecord:
     channels: str = "last"
     tokens: Tokens | None = None
     audio: Audio | None = None
+    depth: DepthRecord | None = None
     pinned: bool = False

@@ -87,6 +87,7 @@ class SnapshotCollector:
         predictions = collected.evaluator.evaluate(outputs, labels, collected.contents.group(columns))
         if batch.pinned:
             stored = self._stored(new, instance_ids, predictions, columns) | self._content(new, batch)
+            stored |= {} if batch.depth is None else batch.depth.columns(new)
             collected.pinned.append(stored | self._activations([values], [new]))
             return
         assert instance_ids is not None
@@ -102,6 +103,9 @@ class SnapshotCollector:
         collected.count(predictions)
         chosen = collected.sample.candidates(hashes)
         stored = self._stored(chosen, instance_ids, predictions, columns) | self._content(new[chosen], batch)
+        if batch.depth is not None:
+            collected.depth.add(batch.depth, new)
+            stored |= batch.depth.columns(new[chosen])
         gathered = GatheredBatch(values, membership, chosen, hashes[chosen], stored)
         if not self._gathering.fits(gathered):
             self._summarize()

@@ -33,7 +33,18 @@ def merge(processes: Processes, collected: Collected) -> None:
     ).tolist()
     collected.seen, collected.repeated, collected.invalid_labels, collected.nonfinite, *collected.clipped = numbers
     collected.subsets.counts = processes.sum(collected.subsets.counts)
+    _merge_depth(processes, collected)
     collected.moments.combine(processes.sum, processes.min, processes.max)
+
+
+def _merge_depth(processes: Processes, collected: Collected) -> None:
+    """Merges what is counted by depth; a process without data learns of the blocks from another."""
+    own = collected.depth
+    described = [_lines(data) for data in processes.all_gather("\n".join([own.token, *own.layers]).encode()) if data]
+    token, *layers = max(described, key=len, default=[""])
+    own.token, own.layers = token, tuple(layers)
+    numbers = own.numbers
+    own.replace(processes.sum(np.append(numbers, np.zeros(3 + len(layers) - numbers.size, np.int64))))
 
 
 def distribute_sample(processes: Processes, collected: Collected, size: int | None) -> StoredInstances:

@@ -97,10 +97,13 @@ class TorchOptions(SharedOptions, total=False):
         unpack: for batches of any other form, a function of the batch that returns (inputs, labels).
         graph: "recorded": what one forward pass calls, and others that take another path; works on every model that runs.
             "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
+        depth: prediction by depth: whether the model's own last norm and head are read after every block, where logits are of
+            one token. It is an approximation, which early blocks may not mean.
     """
 
     unpack: Callable[[Any], tuple[Any, Any]] | None
     graph: str
+    depth: bool
 
 
 class LoggerOptions(TorchOptions, total=False):
@@ -115,7 +118,7 @@ class LoggerOptions(TorchOptions, total=False):
 
 
 #: The defaults that are not None.
-DEFAULTS: Mapping[str, Any] = {"sample": 1000, "graph": "recorded", "strict": False}
+DEFAULTS: Mapping[str, Any] = {"sample": 1000, "graph": "recorded", "depth": True, "strict": False}
 _GROUPS = (RecorderOptions, LayerOptions, InstanceOptions, SharedOptions, TorchOptions, LoggerOptions)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.depth import DepthTotals
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.distributed.writer import DistributedWriter
 from tensorboard_activis.capture.instances.contents import Contents
@@ -51,6 +52,7 @@ class Collected:
         duplicates: hashes of the ids so far, if there are ids.
         repeated: how many instances were left out because their id came before.
         invalid_labels: labels that are no class. nonfinite: instances whose outputs are NaN or infinite.
+        depth: prediction by depth, over all instances.
         notes: what else is to be said of the snapshot, in words; of the first process.
     """
 
@@ -70,6 +72,7 @@ class Collected:
     nonfinite: int = 0
     notes: list[str] = field(default_factory=list)
     wall_time: float = field(default_factory=time.time)
+    depth: DepthTotals = field(default_factory=DepthTotals)
 
     @classmethod
     def begin(cls, options: SnapshotOptions, processes: Processes) -> "Collected":
@@ -133,6 +136,7 @@ def publish(
     assert collected.subsets is not None
     writer = DistributedWriter(processes, arrays, stored.counts)
     varying = {name: stored.arrays.pop(name) for name in list(stored.arrays) if name.startswith("column/")}
+    read = {name: stored.arrays.pop(name) for name in list(stored.arrays) if name.startswith("depth/")}
     table = collected.contents.table(stored.arrays, options.class_names)
     stored.arrays.clear()  # texts and pictures are in the table now
     columns = {}
@@ -141,6 +145,7 @@ def publish(
             values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
         columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
     layers = _layers(options, collected, stored, writer)
+    depth = _depth(collected, read, writer)
     return schema.Snapshot(
         step=step,
         wall_time=collected.wall_time,
@@ -156,6 +161,24 @@ def publish(
         subsets=collected.subsets.records(),
         layers=tuple(layers),
         notes=tuple(_notes(collected)),
+        depth=depth,
+    )
+
+
+def _depth(collected: Collected, read: Mapping[str, np.ndarray], writer: DistributedWriter) -> schema.Depth | None:
+    """Prediction by depth; None if there is none, or not of every batch."""
+    totals = collected.depth
+    if not totals.layers or totals.failed or not totals.read:
+        return None
+    right = np.full(len(totals.layers), np.nan) if not totals.counted else totals.right / totals.counted
+    return schema.Depth(
+        totals.layers,
+        top=writer.add_partitioned("depth/top", read["depth/top"]),
+        score=writer.add_partitioned("depth/score", read["depth/score"]),
+        rank=writer.add_partitioned("depth/rank", np.maximum(read["depth/rank"], 0)),
+        right=writer.add_replicated("depth/right", right.astype(np.float64)),
+        counted=totals.counted,
+        token=totals.token,
     )
 
 

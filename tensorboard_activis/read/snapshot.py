@@ -52,8 +52,9 @@ def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
     names = dict.fromkeys(snapshot.instances)
     for array in snapshot.columns.values():
         names |= dict.fromkeys(array.files)
-    for layer in snapshot.layers:
-        for array in layer.arrays:
+    depth = [] if snapshot.depth is None else [snapshot.depth.arrays]
+    for arrays in (*(layer.arrays for layer in snapshot.layers), *depth):
+        for array in arrays:
             names |= dict.fromkeys(array.files)
     return tuple(names)
 

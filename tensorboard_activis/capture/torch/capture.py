@@ -63,7 +63,7 @@ class TorchCapture:
         self._processes = processes or SingleProcess()
         self._options = options
         layers, reducer, graph = options["layers"], options["reducer"], options["graph"]
-        self.recorded = RecordedModel(model, layers, reducer, graph, self._processes)
+        self.recorded = RecordedModel(model, layers, reducer, graph, self._processes, depth=options["depth"])
         self.metadata = InstanceMetadata(options["id"], options["columns"])
         self._instances: InstanceReader | None = None
         self._highest_label = -1

@@ -9,6 +9,7 @@ import torch
 from tensorboard_activis.capture.data.batch_forms import split_labels
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import padding_mask
+from tensorboard_activis.capture.torch.depth.hooks import PassRows
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.errors import ActiVisError
 
@@ -20,6 +21,7 @@ class Pass:
     Attributes:
         error: why the model could not be recorded before this pass, if so; there are no activations then.
         is_own_output: whether the output is what the model gave, and not what the user says instead.
+        rows: what prediction by depth is read of; None without it.
     """
 
     batch: Batch
@@ -28,6 +30,7 @@ class Pass:
     calls: CallCounts
     error: Exception | None = None
     is_own_output: bool = True
+    rows: PassRows | None = None
 
     def with_output(self, output: Any) -> "Pass":
         """The pass, with what the user says instead of the model's output, if anything."""

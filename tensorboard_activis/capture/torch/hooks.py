@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis.capture.reducers import Reducer
+from tensorboard_activis.capture.torch.depth.hooks import DepthHooks, PassRows
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
@@ -31,15 +32,23 @@ class ActivationHooks:
         model: the user's own model, unwrapped.
         layer_outputs: by layer, where its output is in a forward pass.
         reducers: by layer.
+        depth: hooks on the blocks, for prediction by depth; None without it.
 
     Attributes:
         calls: how often the last pass called each module and operator.
+        rows: what the last pass has for prediction by depth, if anything.
         failures: layers that are left out from some pass on, with the reason: no row per instance, or another width.
     """
 
     def __init__(
-        self, model: nn.Module, layer_outputs: Mapping[str, LayerOutput], reducers: Mapping[str, Reducer]
+        self,
+        model: nn.Module,
+        layer_outputs: Mapping[str, LayerOutput],
+        reducers: Mapping[str, Reducer],
+        depth: DepthHooks | None = None,
     ) -> None:
+        self.depth = depth
+        self.rows: PassRows | None = None
         self._modules_by_path = module_paths(model)
         self._reducers = reducers
         self._stack = CallStack()
@@ -80,6 +89,8 @@ class ActivationHooks:
             self._handles.append(module.register_forward_pre_hook(self._pre_hook(path, followed=followed)))
             if followed:
                 self._handles.append(module.register_forward_hook(self._forward_hook(path)))
+        if self.depth is not None:
+            self.depth.attach()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -92,14 +103,19 @@ class ActivationHooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        if self.depth is not None:
+            self.depth.detach()
 
-    def start(self, instances: int, mask: torch.Tensor | None = None, count_operators: bool = False) -> None:
+    def start(
+        self, instances: int, mask: torch.Tensor | None = None, count_operators: bool = False, labels: Any = None
+    ) -> None:
         """Begins a forward pass in this thread; what an unfinished one gave is dropped.
 
         Arguments:
             instances: in the batch.
             mask: bool [instances, positions], False where a sequence is padded.
             count_operators: whether `calls` counts operators as well, which takes a little time.
+            labels: of the batch, as far as they are known.
         """
         self._leave()
         self._stack.reset()
@@ -110,14 +126,19 @@ class ActivationHooks:
             self._modes = torch._C._len_torch_function_stack()
             _OperatorMode(self._on_operator).__enter__()  # type: ignore[no-untyped-call]
         self._thread = threading.get_ident()
+        if self.depth is not None:
+            self.depth.start(instances, mask, labels)
 
     def enter_model(self) -> None:
         """Makes the model itself the module that is running: its parts are called without it, or its call has begun already."""
         self._called_paths.append("")
         self._stack.push("")
 
-    def stop(self) -> dict[str, torch.Tensor]:
+    def stop(self, output: Any = None) -> dict[str, torch.Tensor]:
         """Ends the forward pass.
+
+        Arguments:
+            output: what the model gave.
 
         Returns:
             By layer float32 [instances, neurons] on the model's device.
@@ -125,6 +146,7 @@ class ActivationHooks:
         Raises:
             ActiVisError: an output does not have one row per instance, or a width other than before.
         """
+        self.rows = None if self.depth is None else self.depth.stop(output)
         self._leave()
         if self._error is not None:
             raise self._error
@@ -138,12 +160,18 @@ class ActivationHooks:
     def pause(self) -> None:
         """What the model computes from here on is not part of the pass, until `resume`."""
         self._paused_thread, self._thread = self._thread, None
+        if self.depth is not None:
+            self.depth.pause()
 
     def resume(self) -> None:
         """The pass goes on, unless it has ended meanwhile."""
         self._thread, self._paused_thread = self._paused_thread, None
+        if self.depth is not None:
+            self.depth.resume()
 
     def _leave(self) -> None:
+        if self.depth is not None:
+            self.depth.drop()
         self._thread = self._paused_thread = None
         if self._modes is not None:
             leave_modes(self._modes)

@@ -19,6 +19,7 @@ from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
 from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader
+from tensorboard_activis.capture.torch.depth.reader import DepthReader
 from tensorboard_activis.capture.torch.forward_pass import Pass, batch_of_call
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
@@ -77,16 +78,14 @@ class PassCollector:
         self._thread = threading.get_ident()
         self._handles: list[RemovableHandle] = []
         self._hooks: ActivationHooks | None = None
+        self._depth: DepthReader | None = None
         self._running: RunningRecording | None = None
         self._batch: Batch | None = None
         self._metadata_of_batch = BatchMetadata(None, None, None)
         self._calls: list[bool] = []
-        self._axis = 0
         self._record_error: Exception | None = None
-        self._last_output: Any = None
-        self.is_pinned = False
-        self.ignoring = False
-        self.failed = False
+        self._last_output, self._axis = None, 0
+        self.is_pinned = self.ignoring = self.failed = False
         self.passes: list[Pass] = []
         self.absent: Counter[str] = Counter()
         self.evaluated = self.trained = 0
@@ -144,7 +143,7 @@ class PassCollector:
         if self._hooks is None or batch.mask is not None:  # of the others nothing is needed on the device
             batch = self._recorded.to_device(batch)
         if self._hooks is not None:
-            self._hooks.start(batch.instances, batch.mask, count_operators=not self.evaluated)
+            self._hooks.start(batch.instances, batch.mask, not self.evaluated, batch.labels)
             self._hooks.enter_model()
         else:
             self._running = self._recorded.record_running(batch)
@@ -180,13 +179,14 @@ class PassCollector:
         if done.error is not None:
             raise done.error
         reader = self._instances(batch, done.output, done.is_own_output)
-        self.absent.update(
-            {layer.name: batch.instances for layer in self._recorded.layers if layer.name not in done.activations}
-            if not self.is_pinned
-            else {}
-        )
+        if not self.is_pinned:
+            absent = [layer.name for layer in self._recorded.layers if layer.name not in done.activations]
+            self.absent.update(dict.fromkeys(absent, batch.instances))
         arrays = self._recorded.as_arrays(done.activations, batch.instances)
-        self._sink(reader.record(batch, metadata, arrays, done.output, pinned=self.is_pinned))
+        record = reader.record(batch, metadata, arrays, done.output, pinned=self.is_pinned)
+        if self._depth is not None:
+            record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
+        self._sink(record)
         if not self.is_pinned:
             self.evaluated += batch.instances
             self.trained = 0
@@ -197,9 +197,10 @@ class PassCollector:
         return taken
 
     def notes(self, processes: Processes) -> list[str]:
-        """What is to be said of the layers of this evaluation; see `layer_notes`."""
+        """What is to be said of this evaluation; see `layer_notes` and `DepthReader.new_notes`."""
         failures = {} if self._hooks is None else self._hooks.failures
-        return layer_notes(self._recorded, self.evaluated, self.absent, failures, processes)
+        depth = [] if self._depth is None else self._depth.new_notes()
+        return [*layer_notes(self._recorded, self.evaluated, self.absent, failures, processes), *depth]
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""
@@ -228,9 +229,9 @@ class PassCollector:
             self._attach_layers()
             self._attach_end()
             assert self._hooks is not None
-            self._hooks.start(instances, batch.mask)
+            self._hooks.start(instances, batch.mask, labels=batch.labels)
             output = self._model(*batch.args, **batch.kwargs)
-            passes.append(Pass(batch, output, self._hooks.stop(), self._hooks.calls))
+            passes.append(Pass(batch, output, self._hooks.stop(output), self._hooks.calls, rows=self._hooks.rows))
 
         self._unwatched(run)
         return passes[0]
@@ -262,7 +263,7 @@ class PassCollector:
             raise ActiVisError(
                 "The model was evaluated in training mode. Passes are recorded in evaluation mode only: call model.eval() before."
             )
-        output = self._last_output if outputs is None else outputs
+        output, rows = self._last_output if outputs is None else outputs, None
         if self._running is not None:
             running, self._running = self._running, None
             if running.is_empty:
@@ -272,13 +273,14 @@ class PassCollector:
             self._attach_layers()
             self._attach_end()
         elif self._hooks is not None:
-            activations = self._hooks.stop()
-        return Pass(batch, output, activations, CallCounts(frozenset())) if activations else None
+            activations, rows = self._hooks.stop(self._last_output), self._hooks.rows
+        return Pass(batch, output, activations, CallCounts(frozenset()), rows=rows) if activations else None
 
     def _attach_layers(self) -> None:
         if self._hooks is not None:
             self._hooks.detach()
         self._hooks = self._recorded.hooks(self._model)
+        self._depth = None if self._hooks.depth is None else DepthReader(self._hooks.depth, self._recorded.graph)
         self._hooks.attach()
 
     def _attach_end(self) -> None:
@@ -354,7 +356,7 @@ class PassCollector:
         if unrecorded:
             self._record_error = self._record(self._call)
         if self._hooks is not None:
-            self._hooks.start(self._call.instances, self._call.mask, count_operators=not self.evaluated)
+            self._hooks.start(self._call.instances, self._call.mask, not self.evaluated, self._call.labels)
             if unrecorded:  # the hooks of this call were looked up before
                 self._hooks.enter_model()
 
@@ -383,7 +385,7 @@ class PassCollector:
             self.passes.append(Pass(self._call, output, {}, CallCounts(frozenset()), self._record_error))
             self._on_pass()
             return
-        done = Pass(self._call, output, self._hooks.stop(), self._hooks.calls)
+        done = Pass(self._call, output, self._hooks.stop(output), self._hooks.calls, rows=self._hooks.rows)
         self.passes.append(done)
         if self._recorded.is_new_path(done.calls):
             self._unwatched(lambda: self._recorded.record_path(done.calls, self._model, done.batch))

@@ -14,6 +14,8 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.graph.layers import Selection, choose, feed_relu
 from tensorboard_activis.capture.reducers import Reducer, layer_reducers, likely_reducer, reducer_name
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
+from tensorboard_activis.capture.torch.depth.blocks import BlockRow, last_blocks
+from tensorboard_activis.capture.torch.depth.hooks import DepthHooks
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.graph.changing_axes import with_changing_axes
@@ -48,7 +50,7 @@ class RecordedModel:
 
     Arguments:
         model: the user's, perhaps wrapped.
-        layers, reducer, graph: as in `ActiVisLogger`.
+        layers, reducer, graph, depth: as in `ActiVisLogger`.
         processes: that log together.
 
     Attributes:
@@ -69,10 +71,16 @@ class RecordedModel:
         reducer: Reducer | Mapping[str, Reducer] | None,
         graph: str,
         processes: Processes,
+        *,
+        depth: bool = True,
     ) -> None:
         if graph not in ("recorded", "export"):
             raise ConfigurationError(
                 f"graph must be 'recorded' (one forward pass) or 'export' (torch.export); got {graph!r}."
+            )
+        if not isinstance(depth, bool):
+            raise ConfigurationError(
+                f"depth must be True or False: whether the last norm and head are read after every block; got {depth!r:.60}."
             )
         if not isinstance(model, nn.Module):
             raise ConfigurationError(f"model must be a torch.nn.Module; got a {type(model).__name__}.")
@@ -90,7 +98,8 @@ class RecordedModel:
                 "all of them, each with its part of the data, and without distributed=False."
             )
         self.reducer = reducer
-        self._chosen, self._kind = layers, graph
+        self._chosen, self._kind, self._depth = layers, graph, depth
+        self._blocks: BlockRow | None = None
         self._example: Batch | None = None
         self._execution_paths: ExecutionPaths | None = None
         self._layer_outputs: dict[str, LayerOutput] = {}
@@ -137,7 +146,8 @@ class RecordedModel:
 
     def hooks(self, model: nn.Module) -> ActivationHooks:
         """Hooks that collect the activations of the recorded layers of the model or of a copy of it."""
-        return ActivationHooks(model, self._layer_outputs, self._reducers)
+        depth = None if self._blocks is None else DepthHooks(model, self._blocks)
+        return ActivationHooks(model, self._layer_outputs, self._reducers, depth)
 
     def run_example(self, model: nn.Module) -> None:
         """A forward pass whose output is dropped: the passes of the other processes wait for it if the model is sharded."""
@@ -229,6 +239,7 @@ class RecordedModel:
         graph = recording.graph if exported is None else exported
         nodes, feeding = {node.key: node for node in graph.nodes}, feed_relu(graph, names)
         self.layers = tuple(self._layer_info(nodes[name], name in feeding) for name in names)
+        self._blocks = last_blocks(recording) if self._depth and not self.sharded else None
         self._execution_paths = ExecutionPaths(graph, recording.calls if exported is None else None)
         return self._reducers
 

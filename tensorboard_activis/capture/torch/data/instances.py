@@ -64,7 +64,7 @@ class InstanceReader:
         highest: int = -1,
     ) -> None:
         class_names, task, audio = options["class_names"], options["task"], options["audio"]
-        self._audio = audio
+        self._audio, self._task = audio, task
         labels = _labels_of(first)
         self.score = ScoreOutput(output, score_tensors, instances, labels, options, flow, highest)
         self._further = FurtherScores(self.score, _score_array)
@@ -83,6 +83,21 @@ class InstanceReader:
         self._shift = _shift_of_labels(first) if self._labels.kind == "positions" else None
         if audio is not None and first.raw is not None:  # not a batch of another process
             self._audio_of(audio, first)
+
+    @property
+    def shift(self) -> int | None:
+        """Of the labels of a language model; see `next_token_shift`. None for other models."""
+        return self._shift
+
+    def logits(self, output: Any, instances: int) -> torch.Tensor | None:
+        """The score of each class, or of each next token, of a batch; None where instances have no such single label."""
+        score = self.score.of(output, instances)
+        if score is None or not isinstance(score, torch.Tensor) or self._width is None:
+            return None
+        if self._shift is not None:
+            return score if score.dim() == 3 else None
+        is_class = self._labelled_positions is None and self._labels.kind in ("classes", None) and not self.problem
+        return score if is_class and self._task in (None, "classification") and score.dim() in (1, 2) else None
 
     def first(self, batch: Batch, reader: "PassReader", output: Any, instances: int) -> BatchRecord:
         """The record, without activations, of the first instances of the first batch.
