@@ -45,6 +45,14 @@ def positions_of(draw: st.DrawFn, kept: int, neurons: int, pinned: int) -> schem
 
 
 @st.composite
+def depths(draw: st.DrawFn, kept: int) -> schema.Depth:
+    blocks = draw(st.lists(names, max_size=3))
+    top, score = draw(arrays((kept, len(blocks), 5), "int32")), draw(arrays((kept, len(blocks), 5), "float16"))
+    rank, right = draw(arrays((kept, len(blocks)), "int32")), draw(arrays((len(blocks),), "float64"))
+    return schema.Depth(tuple(blocks), top, score, rank, right, draw(naturals), draw(names))
+
+
+@st.composite
 def snapshots(draw: st.DrawFn) -> schema.Snapshot:
     sampled, pinned, subsets, classes = (draw(st.integers(low, high)) for low, high in ((0, 3), (0, 2), (1, 3), (0, 2)))
     kept = sampled + pinned
@@ -89,6 +97,7 @@ def snapshots(draw: st.DrawFn) -> schema.Snapshot:
         ),
         layers=tuple(layers),
         notes=tuple(draw(st.lists(names, max_size=2))),
+        depth=draw(depths(kept)) if draw(st.booleans()) else None,
     )
 
 
@@ -245,3 +254,34 @@ def test_what_could_not_be_read_back_is_not_written() -> None:
     graph = dataclasses.replace(small_graph(), nodes=small_graph().nodes[:1] * 100_001, edges=())
     with pytest.raises(ActiVisError, match="100,001 nodes; at most 100,000 are read. Record less."):
         codec.encode_graph(graph)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "shape", "message"),
+    [
+        ("top", "int32", (2, 3, 4), r"top of prediction by depth is int32 \(2, 3, 4\); int32 \(2, 3, 5\)"),
+        ("top", "int64", (2, 3, 5), "int64"),
+        ("score", "float16", (1, 3, 5), "score of prediction by depth"),
+        ("rank", "int32", (2, 4), "rank of prediction by depth"),
+        ("right", "float64", (3, 1), "right of prediction by depth"),
+        ("counted", "", (), "says that -1 instances were counted"),
+    ],
+)
+def test_lies_about_prediction_by_depth_are_found(name: str, dtype: str, shape: tuple[int, ...], message: str) -> None:
+    true = {
+        "top": ("int32", (2, 3, 5)),
+        "score": ("float16", (2, 3, 5)),
+        "rank": ("int32", (2, 3)),
+        "right": ("float64", (3,)),
+    }
+
+    def array(kind: str, sizes: tuple[int, ...]) -> pb.Array:
+        return pb.Array(dtype=kind, shape=sizes, inline=bytes(int(np.prod(sizes)) * np.dtype(kind).itemsize))
+
+    depth = pb.Depth(layers=["a", "b", "c"], **{field: array(*form) for field, form in true.items()})
+    if name == "counted":
+        depth.counted = -1
+    else:
+        getattr(depth, name).CopyFrom(array(dtype, shape))
+    with pytest.raises(UnreadableError, match=message):
+        codec.decode_snapshot(pb.Snapshot(seen=2, sample_size=2, depth=depth).SerializeToString())

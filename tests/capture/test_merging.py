@@ -1,5 +1,6 @@
 """Several processes log the same snapshot as one process, however the data are distributed over them."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.distributed.processes import (
     OtherProcessError,
     Processes,
@@ -24,6 +26,7 @@ from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
 from tensorboard_activis.check.directory import check_directory
 from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.read.arrays import read_array
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.write.events import EventWriter
@@ -31,6 +34,16 @@ from tests.processes import run_threads
 from tests.records import CLASSES, Data, small_data, small_graph, small_layers
 
 USER = {"odd": "number > 0 and id != 3"}
+
+
+def depth_of(data: Data, rows: np.ndarray) -> DepthRecord:
+    """What two blocks are made to say: the second the logits, the first these backwards."""
+    logits = np.stack([data.logits[rows][:, ::-1], data.logits[rows]], axis=1)
+    order = np.argsort(-logits, axis=2)
+    record = DepthRecord.unknown(("a", "b"), len(rows))
+    record.top[:, :, :3], record.score[:, :, :3] = order, np.take_along_axis(logits, order, axis=2)
+    record.rank[:] = 1 + np.argmax(order == data.labels[rows][:, None, None], axis=2)
+    return dataclasses.replace(record, token="first")
 
 
 def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], pinned: int = 0, **options: Any) -> None:
@@ -60,6 +73,7 @@ def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], pinned: int 
                         ids=None if pinned else rows.tolist(),
                         texts=texts,
                         columns=columns,
+                        depth=depth_of(data, rows) if rows.size else None,
                         pinned=pinned,
                     )
                 )
@@ -88,6 +102,12 @@ def same(a: SnapshotReader, b: SnapshotReader) -> None:
     assert a.record.metrics == pytest.approx(b.record.metrics, rel=1e-12)
     for name in a.record.columns:
         np.testing.assert_array_equal(a.column(name), b.column(name))
+    one, other = a.record.depth, b.record.depth
+    assert one is not None
+    assert other is not None
+    assert (one.layers, one.counted, one.token) == (other.layers, other.counted, other.token)
+    for left, right in zip(one.arrays, other.arrays, strict=True):
+        np.testing.assert_array_equal(read_array(a._directory, left), read_array(b._directory, right))
     for name, layer in a.layers.items():
         np.testing.assert_array_equal(a.activations(name), b.activations(name))
         assert (layer.nan, layer.inf) == (b.layers[name].nan, b.layers[name].inf)
@@ -118,6 +138,27 @@ def test_any_deal_gives_what_one_process_gives(tmp_path_factory: pytest.TempPath
     write(where / "many", source, dealt, pinned, sample=sample)
     one, many = open_run(where / "one").latest, open_run(where / "many").latest
     same(one, many)
+
+
+def test_depth_is_left_out_where_one_process_could_not_read_it(tmp_path: Path) -> None:
+    data = small_data(12)
+    (tmp_path / "activis").mkdir()
+
+    def work(processes: Processes) -> None:
+        recorder = Recorder(tmp_path, small_graph(), small_layers(), strict=True, processes=processes)
+        with recorder.guard(1), recorder.snapshot(1) as evaluation:
+            rows = np.arange(processes.rank, 12, 2)
+            read = depth_of(data, rows) if processes.rank else DepthRecord.unknown(("a", "b"), len(rows), failed=True)
+            activations = {name: values[rows] for name, values in data.activations.items()}
+            evaluation.add(
+                BatchRecord(
+                    activations, labels=data.labels[rows], outputs=data.logits[rows], ids=rows.tolist(), depth=read
+                )
+            )
+        recorder.close()
+
+    run_threads(2, work)
+    assert open_run(tmp_path).latest.record.depth is None
 
 
 def test_several_processes_log_a_step_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

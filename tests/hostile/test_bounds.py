@@ -21,6 +21,7 @@ STUFFED = {
     "columns": "pb.Snapshot, b'\\x52\\0' * HALF",
     "subsets": "pb.Snapshot, b'\\x5a\\0' * HALF",
     "layers": "pb.Snapshot, b'\\x62\\0' * HALF",
+    "blocks": "pb.Snapshot, stuffed(pb.Snapshot(depth=pb.Depth(layers=[''] * HALF)))",
     "notes": "pb.Snapshot, b'\\x6a\\0' * HALF",
     "metrics": "pb.Snapshot, b'\\x42\\0' * HALF",
     "shapes": "pb.Snapshot, stuffed(pb.Snapshot(columns=[pb.Column(values=pb.Array(dtype='int32', shape=[1] * HALF))]))",

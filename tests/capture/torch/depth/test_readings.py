@@ -111,7 +111,8 @@ def test_readings_are_those_of_plain_hooks(name: str, how: str, tmp_path: Path) 
     np.testing.assert_array_equal(read["top"][:, :, :most], order)
     expected = np.take_along_axis(shares.transpose(1, 0, 2)[ids], order, axis=2)
     np.testing.assert_allclose(read["score"][:, :, :most], expected, atol=1e-3)
-    assert (read["top"][:, :, most:] == -1).all() and np.isnan(read["score"][:, :, most:]).all()
+    assert (read["top"][:, :, most:] == -1).all()
+    assert np.isnan(read["score"][:, :, most:]).all()
     np.testing.assert_allclose(read["right"], (ranks == 1).mean(axis=1))
     if not case.next:
         assert read["right"][-1] == pytest.approx(snapshot.record.metrics["accuracy"])
@@ -125,8 +126,10 @@ def test_nothing_is_recorded_where_the_logits_are_of_more_than_one_token(pool: s
         activis.log(1)
         activis.log(2)
     first, second = (open_run(tmp_path).snapshot(step) for step in (1, 2))
-    assert first.record.depth is None and second.record.depth is None
-    assert len(first.notes) == 1 and why in first.notes[0]
+    assert first.record.depth is None
+    assert second.record.depth is None
+    assert len(first.notes) == 1
+    assert why in first.notes[0]
     assert second.notes == ()
 
 
@@ -134,13 +137,15 @@ def test_models_that_are_no_candidates_are_passed_over(tmp_path: Path) -> None:
     convolutions = nn.Sequential(*(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()) for _ in range(4)))
     model = nn.Sequential(convolutions, nn.Flatten(), nn.Linear(192, CLASSES))
     snapshot = logged(tmp_path, model, (torch.randn(12, 3, 8, 8), torch.arange(12) % CLASSES))
-    assert snapshot.record.depth is None and snapshot.notes == ()
+    assert snapshot.record.depth is None
+    assert snapshot.notes == ()
 
 
 def test_depth_can_be_turned_off(tmp_path: Path) -> None:
     case = CASES["nn.TransformerEncoder"]
     snapshot = logged(tmp_path, case.make(), batches(data_of(case)), depth=False)
-    assert snapshot.record.depth is None and snapshot.notes == ()
+    assert snapshot.record.depth is None
+    assert snapshot.notes == ()
     with pytest.raises(ConfigurationError, match="depth must be True or False"):
         ActiVisLogger(tmp_path / "other", case.make(), batches(data_of(case)), depth="yes")
 
@@ -153,7 +158,8 @@ def test_pinned_instances_are_read_and_not_counted(tmp_path: Path) -> None:
     pinned = {name: values[:4] for name, values in data.items()}
     snapshot = logged(tmp_path, model, batches(data), pinned=[pinned], sample=10)
     depth = snapshot.record.depth
-    assert depth is not None and depth.counted == INSTANCES
+    assert depth is not None
+    assert depth.counted == INSTANCES
     np.testing.assert_array_equal(arrays(snapshot)["top"][10:, :, 0], shares[:, :4].argmax(axis=2).T)
 
 
