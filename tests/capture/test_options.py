@@ -45,6 +45,7 @@ def test_a_face_gets_every_option() -> None:
     assert {name: value for name, value in face.options.items() if value is not None} == {
         "sample": 7,
         "graph": "recorded",
+        "depth": True,
         "strict": False,
     }
 

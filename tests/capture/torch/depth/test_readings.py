@@ -147,7 +147,7 @@ def test_depth_can_be_turned_off(tmp_path: Path) -> None:
     assert snapshot.record.depth is None
     assert snapshot.notes == ()
     with pytest.raises(ConfigurationError, match="depth must be True or False"):
-        ActiVisLogger(tmp_path / "other", case.make(), batches(data_of(case)), depth="yes")
+        ActiVisLogger(tmp_path / "other", case.make(), batches(data_of(case)), depth="yes")  # type: ignore[arg-type]
 
 
 def test_pinned_instances_are_read_and_not_counted(tmp_path: Path) -> None:
