@@ -51,7 +51,8 @@ def check_snapshot(message: pb.Snapshot) -> None:
 def _arrays(message: pb.Snapshot) -> Iterator[pb.Array]:
     for column in message.columns:
         yield column.values
-    yield from (message.depth.top, message.depth.score, message.depth.rank, message.depth.right)
+    depth = message.depth
+    yield from (depth.top, depth.score, depth.rank, depth.label, depth.right)
     for layer in message.layers:
         summary = layer.summary
         yield from (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max)

@@ -18,6 +18,7 @@ def encode_depth(depth: schema.Depth | None) -> pb.Depth | None:
         top=encode_array(depth.top),
         score=encode_array(depth.score),
         rank=encode_array(depth.rank),
+        label=encode_array(depth.label),
         right=encode_array(depth.right),
         counted=depth.counted,
         token=depth.token,
@@ -35,6 +36,7 @@ def decode_depth(message: pb.Depth, instances: int) -> schema.Depth:
         "top": ("int32", (instances, blocks, DEPTH_TOP)),
         "score": ("float16", (instances, blocks, DEPTH_TOP)),
         "rank": ("int32", (instances, blocks)),
+        "label": ("int32", (instances,)),
         "right": ("float64", (blocks,)),
     }
     arrays = {name: decode_array(getattr(message, name), "prediction by depth", name) for name in expected}

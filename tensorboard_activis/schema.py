@@ -244,6 +244,7 @@ class Depth:
         top: int32 [instances, blocks, 5]: the likeliest classes or tokens, -1 where there are fewer or nothing was read.
         score: float16 [instances, blocks, 5]: their probabilities.
         rank: int32 [instances, blocks]: place of the label, from 1; 0 where it is not known.
+        label: int32 [instances]: the class or token that `rank` is of; -1 where there is none.
         right: float64 [blocks]: share of the counted instances whose label comes first; NaN if none is counted.
         counted: how many of the instances seen have a label whose place is known.
         token: what is read of each instance: "first" or "last" (token), "next" (the last token whose next one is known), or ""
@@ -254,6 +255,7 @@ class Depth:
     top: Array
     score: Array
     rank: Array
+    label: Array
     right: Array
     counted: int
     token: str
@@ -261,7 +263,7 @@ class Depth:
     @property
     def arrays(self) -> tuple[Array, ...]:
         """All of them."""
-        return (self.top, self.score, self.rank, self.right)
+        return (self.top, self.score, self.rank, self.label, self.right)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ def depths(draw: st.DrawFn, kept: int) -> schema.Depth:
     blocks = draw(st.lists(names, max_size=3))
     top, score = draw(arrays((kept, len(blocks), 5), "int32")), draw(arrays((kept, len(blocks), 5), "float16"))
     rank, right = draw(arrays((kept, len(blocks)), "int32")), draw(arrays((len(blocks),), "float64"))
-    return schema.Depth(tuple(blocks), top, score, rank, right, draw(naturals), draw(names))
+    label = draw(arrays((kept,), "int32"))
+    return schema.Depth(tuple(blocks), top, score, rank, label, right, draw(naturals), draw(names))
 
 
 @st.composite
@@ -263,6 +264,7 @@ def test_what_could_not_be_read_back_is_not_written() -> None:
         ("top", "int64", (2, 3, 5), "int64"),
         ("score", "float16", (1, 3, 5), "score of prediction by depth"),
         ("rank", "int32", (2, 4), "rank of prediction by depth"),
+        ("label", "int32", (2, 1), "label of prediction by depth"),
         ("right", "float64", (3, 1), "right of prediction by depth"),
         ("counted", "", (), "says that -1 instances were counted"),
     ],
@@ -272,6 +274,7 @@ def test_lies_about_prediction_by_depth_are_found(name: str, dtype: str, shape: 
         "top": ("int32", (2, 3, 5)),
         "score": ("float16", (2, 3, 5)),
         "rank": ("int32", (2, 3)),
+        "label": ("int32", (2,)),
         "right": ("float64", (3,)),
     }
 

@@ -19,6 +19,7 @@ class DepthRecord:
         top: int32 [instances, blocks, 5]: the likeliest classes or tokens, -1 where there are fewer or nothing was read.
         score: float16 [instances, blocks, 5]: their probabilities, NaN likewise.
         rank: int32 [instances, blocks]: place of the label, from 1; 0 where it is not known.
+        label: int32 [instances]: the class or token that `rank` is of; -1 where there is none.
         token: what is read of each instance: "first" or "last" (its first or last token), "next" (the last token whose next one is
             known), or "" (all of it, where it has no tokens).
         failed: whether this is no reading, because that of the last block is not what the model itself says.
@@ -28,6 +29,7 @@ class DepthRecord:
     top: np.ndarray
     score: np.ndarray
     rank: np.ndarray
+    label: np.ndarray
     token: str = ""
     failed: bool = False
 
@@ -36,11 +38,12 @@ class DepthRecord:
         """Of instances of which nothing was read."""
         shape = (instances, len(layers))
         top, score = np.full((*shape, TOP), -1, np.int32), np.full((*shape, TOP), np.nan, np.float16)
-        return cls(layers, top, score, np.zeros(shape, np.int32), failed=failed)
+        rank, label = np.zeros(shape, np.int32), np.full(instances, -1, np.int32)
+        return cls(layers, top, score, rank, label, failed=failed)
 
     def columns(self, chosen: np.ndarray) -> dict[str, np.ndarray]:
         """The arrays of these instances, by the names under which they are stored."""
-        return {"depth/top": self.top[chosen], "depth/score": self.score[chosen], "depth/rank": self.rank[chosen]}
+        return {f"depth/{name}": getattr(self, name)[chosen] for name in ("top", "score", "rank", "label")}
 
 
 @dataclass

@@ -176,6 +176,7 @@ def _depth(collected: Collected, read: Mapping[str, np.ndarray], writer: Distrib
         top=writer.add_partitioned("depth/top", read["depth/top"]),
         score=writer.add_partitioned("depth/score", read["depth/score"]),
         rank=writer.add_partitioned("depth/rank", np.maximum(read["depth/rank"], 0)),
+        label=writer.add_partitioned("depth/label", read["depth/label"]),
         right=writer.add_replicated("depth/right", right.astype(np.float64)),
         counted=totals.counted,
         token=totals.token,

@@ -43,7 +43,7 @@ def depth_of(data: Data, rows: np.ndarray) -> DepthRecord:
     record = DepthRecord.unknown(("a", "b"), len(rows))
     record.top[:, :, :3], record.score[:, :, :3] = order, np.take_along_axis(logits, order, axis=2)
     record.rank[:] = 1 + np.argmax(order == data.labels[rows][:, None, None], axis=2)
-    return dataclasses.replace(record, token="first")
+    return dataclasses.replace(record, label=data.labels[rows].astype(np.int32), token="first")
 
 
 def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], pinned: int = 0, **options: Any) -> None:

@@ -136,7 +136,9 @@ class DepthReader:
         ]
         top, score, rank = (torch.stack(each, dim=1).numpy(force=True) for each in zip(*read, strict=True))
         name = {"end": "last", "label": "next", "before": "next"}.get(token, token)
-        return DepthRecord(self._row.keys, top, score, rank, name)
+        label = np.full(instances, -1) if known is None else known.numpy(force=True)
+        label = np.where(rank.min(axis=1) > 0, label, -1).astype(np.int32)
+        return DepthRecord(self._row.keys, top, score, rank, label, name)
 
     def _tail(self, rows: PassRows, instances: int, logits: torch.Tensor) -> Tail:
         if instances not in self._tails:

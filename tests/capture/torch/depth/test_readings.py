@@ -71,7 +71,10 @@ def by_hand(case: Case, model: Any, data: dict[str, torch.Tensor]) -> tuple[np.n
 def arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
     depth = snapshot.record.depth
     assert depth is not None, snapshot.notes
-    return {name: read_array(snapshot._directory, getattr(depth, name)) for name in ("top", "score", "rank", "right")}
+    return {
+        name: read_array(snapshot._directory, getattr(depth, name))
+        for name in ("top", "score", "rank", "label", "right")
+    }
 
 
 def logged(where: Path, model: nn.Module, data: Any, **options: Any) -> Snapshot:
@@ -106,6 +109,7 @@ def test_readings_are_those_of_plain_hooks(name: str, how: str, tmp_path: Path) 
     ids = snapshot.instances.column("id").to_numpy()
     ranks = 1 + (shares > np.take_along_axis(shares, labels[None, :, None], axis=2)).sum(axis=2)
     np.testing.assert_array_equal(read["rank"], ranks.T[ids])
+    np.testing.assert_array_equal(read["label"], labels[ids])
     most = min(5, shares.shape[2])
     order = np.argsort(-shares, axis=2, kind="stable")[:, :, :most].transpose(1, 0, 2)[ids]
     np.testing.assert_array_equal(read["top"][:, :, :most], order)
