@@ -102,11 +102,11 @@ def same(a: SnapshotReader, b: SnapshotReader) -> None:
     assert a.record.metrics == pytest.approx(b.record.metrics, rel=1e-12)
     for name in a.record.columns:
         np.testing.assert_array_equal(a.column(name), b.column(name))
-    one, other = a.record.depth, b.record.depth
-    assert one is not None
-    assert other is not None
-    assert (one.layers, one.counted, one.token) == (other.layers, other.counted, other.token)
-    for left, right in zip(one.arrays, other.arrays, strict=True):
+    own, its = a.record.depth, b.record.depth
+    assert own is not None
+    assert its is not None
+    assert (own.layers, own.counted, own.token) == (its.layers, its.counted, its.token)
+    for left, right in zip(own.arrays, its.arrays, strict=True):
         np.testing.assert_array_equal(read_array(a._directory, left), read_array(b._directory, right))
     for name, layer in a.layers.items():
         np.testing.assert_array_equal(a.activations(name), b.activations(name))

@@ -162,7 +162,7 @@ class DepthReader:
             and _is_same(self._scores(rows, tail, last, rows.tokens.names.index(name)), logits)
         }
         if not self._possible:
-            raise TailError("they are not: as where the model takes the mean over its tokens")
+            raise TailError("they are of several, as where a model takes the mean over its tokens")
         return next(name for name in names if name in self._possible)
 
     def _scores(self, rows: PassRows, tail: Tail, block: int, column: int) -> torch.Tensor:
