@@ -8,7 +8,7 @@ import pyarrow as pa
 from tensorboard_activis import schema
 from tensorboard_activis.errors import ConfigurationError, ExpressionError
 from tensorboard_activis.expression.predicate import Predicate, compile_expression
-from tensorboard_activis.printable import visible
+from tensorboard_activis.expression.writing import quoted
 from tensorboard_activis.summarize.membership import Membership
 
 #: At most this many classes have a subset each: a vocabulary of 50,000 words is too many to compare.
@@ -120,11 +120,3 @@ def _by_class(members: np.ndarray | None, classes: int) -> tuple[np.ndarray, np.
         return class_of_instance, instances
     instances = np.flatnonzero((members >= 0) & (members < classes))
     return members[instances].astype(np.intp), instances
-
-
-def quoted(value: str | int) -> str:
-    """A class as a literal of the expression language; invisible characters are escaped as in Python."""
-    if isinstance(value, int):
-        return str(value)
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{visible(escaped)}"'

@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets, quoted
+from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
 from tensorboard_activis.errors import ExpressionError
+from tensorboard_activis.expression.writing import quoted
 
 
 def test_members_and_counts_over_batches() -> None:

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, get_args
 
 from tensorboard_activis.query.contract import Records
 
-FindingKind: TypeAlias = Literal["dead", "exploding", "collapsed"]
+FindingKind: TypeAlias = Literal["failing-slice", "dead", "exploding", "collapsed"]
 #: All kinds that there are.
 KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 #: Kinds that say what a model knows, not what is wrong with it; they come last.
@@ -23,7 +23,7 @@ class Finding:
         sentence: what was counted, as one sentence; with a p-value, over how many candidates.
         strength: how much it is, from 0 to 1: of neurons the share of the layer's, of instances the share of the errors that
             they account for, of a direction its share of the variance.
-        p: probability of something as strong by chance; null for what is exact.
+        p: probability of something as strong by chance; null for what is exact, or where none is known.
         subset: the instances as an expression; null where none describes them.
         layer: name of the layer to look at; null without one.
         neurons: their indices in the layer, ascending; empty where it is about all or none.
@@ -68,3 +68,13 @@ def ranked(findings: Iterable[Finding]) -> Records[Finding]:
 def counted(number: int, noun: str) -> str:
     """A number with its noun, as in "1 neuron" or "2,048 neurons"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage; one decimal below 10, where it is not 0."""
+    return f"{100 * share:.0f}" if share >= 0.0995 or share <= 0 else f"{100 * share:.1f}"
+
+
+def shown_number(p: float) -> str:
+    """A p-value, three decimals without the zero before the point."""
+    return f"{p:.3f}".removeprefix("0").rstrip("0") if p < 1 else "1"

@@ -8,6 +8,7 @@ from tensorboard_activis.query.findings.collapsed import collapsed
 from tensorboard_activis.query.findings.dead import dead
 from tensorboard_activis.query.findings.exploding import exploding
 from tensorboard_activis.query.findings.finding import Finding, FindingKind, Findings, ranked
+from tensorboard_activis.query.findings.slices import slices
 from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -15,6 +16,7 @@ Search: TypeAlias = Callable[[Sequence[SnapshotReader]], list[Finding]]
 #: What looks for each kind, given the snapshots up to the one that is asked about. Each is limited in time by `check_time`
 #: and in memory, and gives no finding where there is too little to say.
 SEARCHES: dict[FindingKind, Search] = {
+    "failing-slice": slices,
     "dead": dead,
     "exploding": exploding,
     "collapsed": collapsed,
