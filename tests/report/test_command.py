@@ -87,7 +87,7 @@ def test_status_for_ci(logdir: Path, kinds: tuple[str, ...], status: int) -> Non
 def test_a_kind_that_does_not_exist(logdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         cli.main(["report", str(logdir), "--fail-on", "deadly"])
-    assert "expected one of failing-slice, dead" in capsys.readouterr().err
+    assert "expected one of failing-slice, shortcut" in capsys.readouterr().err
 
 
 def test_nothing_to_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, get_args
 
 from tensorboard_activis.query.contract import Records
 
-FindingKind: TypeAlias = Literal["failing-slice", "dead", "exploding", "collapsed"]
+FindingKind: TypeAlias = Literal["failing-slice", "shortcut", "label-suspect", "dead", "exploding", "collapsed"]
 #: All kinds that there are.
 KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 #: Kinds that say what a model knows, not what is wrong with it; they come last.
@@ -21,8 +21,9 @@ class Finding:
         kind: what was looked for.
         title: what was found, in a few words.
         sentence: what was counted, as one sentence; with a p-value, over how many candidates.
-        strength: how much it is, from 0 to 1: of neurons the share of the layer's, of instances the share of the errors that
-            they account for, of a direction its share of the variance.
+        strength: how much it is, from 0 to 1: of neurons the share of the layer's, of a slice the share of the errors
+            that it holds beyond what is expected, of a shortcut the difference of the two shares, of suspect labels the mean
+            difference of the two scores, of a direction its share of the variance.
         p: probability of something as strong by chance; null for what is exact, or where none is known.
         subset: the instances as an expression; null where none describes them.
         layer: name of the layer to look at; null without one.

@@ -8,7 +8,10 @@ from tensorboard_activis.query.findings.collapsed import collapsed
 from tensorboard_activis.query.findings.dead import dead
 from tensorboard_activis.query.findings.exploding import exploding
 from tensorboard_activis.query.findings.finding import Finding, FindingKind, Findings, ranked
+from tensorboard_activis.query.findings.outcomes import forget_conditions
+from tensorboard_activis.query.findings.shortcuts import shortcuts
 from tensorboard_activis.query.findings.slices import slices
+from tensorboard_activis.query.findings.suspects import suspects
 from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -17,6 +20,8 @@ Search: TypeAlias = Callable[[Sequence[SnapshotReader]], list[Finding]]
 #: and in memory, and gives no finding where there is too little to say.
 SEARCHES: dict[FindingKind, Search] = {
     "failing-slice": slices,
+    "shortcut": shortcuts,
+    "label-suspect": suspects,
     "dead": dead,
     "exploding": exploding,
     "collapsed": collapsed,
@@ -42,15 +47,18 @@ def search(snapshots: Sequence[SnapshotReader], report: Report = lambda progress
         return cast(Findings, last.computed[key])
     found: list[Finding] = []
     notes: list[str] = []
-    for done, (kind, look) in enumerate(SEARCHES.items()):
-        check_time()
-        report(done / len(SEARCHES), Findings(ranked(found), tuple(notes), "running", done / len(SEARCHES)))
-        try:
-            found += look(snapshots)
-        except TooLargeError:
-            raise
-        except ActiVisError as error:
-            notes.append(f"Nothing can be said about {kind}: {error}")
+    try:
+        for done, (kind, look) in enumerate(SEARCHES.items()):
+            check_time()
+            report(done / len(SEARCHES), Findings(ranked(found), tuple(notes), "running", done / len(SEARCHES)))
+            try:
+                found += look(snapshots)
+            except TooLargeError:
+                raise
+            except ActiVisError as error:
+                notes.append(f"Nothing can be said about {kind}: {error}")
+    finally:
+        forget_conditions(last)
     answer = Findings(ranked(found), tuple(notes))
     last.computed[key] = answer
     return answer

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from tensorboard_activis.query.findings.outcomes import fails
 from tensorboard_activis.query.findings.scan import Scan, Shuffle, label_rates
-from tensorboard_activis.query.findings.slices import fails
 
 
 def made_up(seed: int, n: int = 240, conditions: int = 12) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

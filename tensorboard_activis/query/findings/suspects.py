@@ -1,0 +1,139 @@
+"""Labels that are probably wrong: the network is sure of another class, and so are the neighbours.
+
+Source: Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tensorboard_activis.query.arithmetic.blocks import SCRATCH
+from tensorboard_activis.query.arithmetic.halffloat import not_finite
+from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.instances.classes import class_name, identifier, is_classes, label_values
+from tensorboard_activis.query.limits import check_time
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+#: Neighbours that are asked, and the share of them that must have another label.
+NEIGHBOURS = 10
+LEAST_DISAGREE = 0.8
+#: Instances whose neighbours are looked for, those of the clearest scores.
+MOST_ASKED = 500
+#: A model that contradicts more of the labels than this is not good enough to judge them.
+_MOST_SHARE = 0.2
+
+
+def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
+    """Kept instances of the last snapshot whose label both the network and their neighbours contradict, as one finding.
+
+    The network contradicts a label where the score of another class is at least the mean score that the instances of that class
+    have for it (confident learning); the neighbours, in the last layer before the scores, where eight of the ten nearest have
+    other labels, and more than half of the ten that class.
+
+    Arguments:
+        snapshots: steps ascending.
+    """
+    last = snapshots[-1]
+    labels = label_values(last)
+    if (
+        labels is None
+        or not is_classes(labels)
+        or not {"label_score", "top_classes", "top_scores"} <= set(last.record.columns)
+    ):
+        return []
+    labels = labels[: last.record.sample_size]
+    suggested, margins = _contradicted(last, labels)
+    asked = np.flatnonzero(suggested >= 0)
+    layer = last_layer(last)
+    if not asked.size or layer is None or asked.size > _MOST_SHARE * labels.size:
+        return []
+    asked = asked[np.argsort(-margins[asked], kind="stable")]
+    said = f" Of {asked.size:,} such, the clearest {MOST_ASKED} were looked at." if asked.size > MOST_ASKED else ""
+    asked = asked[:MOST_ASKED]
+    near = nearest(last.activations(layer)[: labels.size], asked, NEIGHBOURS)
+    theirs = np.where(near >= 0, labels[near], -1)
+    others = (theirs >= 0) & (theirs != labels[asked][:, None])
+    disagree = others.sum(axis=1) >= LEAST_DISAGREE * NEIGHBOURS
+    agree = (theirs == suggested[asked][:, None]).sum(axis=1) * 2 > NEIGHBOURS
+    flagged = asked[disagree & agree]
+    if not flagged.size:
+        return []
+    first = int(flagged[0])
+    names = [class_name(last, int(one)) for one in (labels[first], suggested[first])]
+    return [
+        Finding(
+            kind="label-suspect",
+            title=f"{counted(flagged.size, 'label')} to look at",
+            sentence=f"Of {labels.size:,} instances the network contradicts the {'labels' if flagged.size > 1 else 'label'} of "
+            f"{flagged.size:,}, and so do at least {LEAST_DISAGREE * NEIGHBOURS:.0f} of their {NEIGHBOURS} nearest neighbours in "
+            f"{layer}; the clearest is {identifier(last, first)}, labelled {names[0]}, which looks like {names[1]}.{said}",
+            strength=float(np.clip(margins[flagged].mean(), 0, 1)),
+            layer=layer,
+            instances=tuple(flagged.tolist()),
+            step=last.step,
+        )
+    ]
+
+
+def _contradicted(snapshot: SnapshotReader, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The class that the network is confident of where it is not the label, else -1; and by how much its score is higher.
+
+    Of int [instances] labels, -1 for none. Only the stored highest classes of each instance are looked at.
+    """
+    count = labels.size
+    own = snapshot.column("label_score")[:count].astype(np.float64)
+    classes = snapshot.column("top_classes")[:count].astype(np.int64)
+    scores = snapshot.column("top_scores")[:count].astype(np.float64)
+    known = (labels >= 0) & np.isfinite(own)
+    size = int(max(labels.max(initial=0), classes.max(initial=0))) + 1
+    members = np.bincount(labels[known], minlength=size)
+    sums = np.bincount(labels[known], weights=own[known], minlength=size)
+    # Of a class without instances nothing is known.
+    thresholds = np.where(members > 0, sums / np.maximum(members, 1), np.inf)
+    confident = (classes >= 0) & (scores >= thresholds[classes])
+    ranked = np.where(confident, scores, -np.inf)
+    place = ranked.argmax(axis=1)
+    rows = np.arange(count)
+    best, score = classes[rows, place], ranked[rows, place]
+    contradicted = known & np.isfinite(score) & (best != labels) & (score > own)
+    return np.where(contradicted, best, -1), np.where(contradicted, score - own, 0.0)
+
+
+def last_layer(snapshot: SnapshotReader) -> str | None:
+    """The last recorded layer that has another number of neurons than there are classes; else the last, None without any."""
+    names = list(snapshot.layers)
+    inner = [name for name in names if snapshot.layers[name].info.neurons != len(snapshot.record.class_names)]
+    return inner[-1] if inner else names[-1] if names else None
+
+
+def nearest(activations: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """The nearest other instances of some, by Euclidean distance: int [rows, count], nearest first, -1 where there are no more.
+
+    Instances with values that are not finite are nobody's neighbours and have none.
+
+    Arguments:
+        activations: float16 [instances, neurons].
+        rows: indices.
+    """
+    wanted = activations[rows].astype(np.float32)
+    lost = not_finite(activations[rows]).any(axis=1)
+    wanted[lost] = 0
+    lengths = np.einsum("ij,ij->i", wanted, wanted)
+    best = np.full((rows.size, count), np.inf, np.float32)
+    found = np.full((rows.size, count), -1, np.int64)
+    for here, half in SCRATCH.blocks(activations, slice(0, len(activations))):
+        check_time()
+        bad = not_finite(half.view(np.float16)).any(axis=1)
+        values = SCRATCH.widened(half)
+        values[bad] = 0
+        distances = lengths[:, None] + np.einsum("ij,ij->i", values, values) - 2 * (wanted @ values.T)
+        distances[:, bad] = np.inf
+        places = np.arange(here.start, here.stop)
+        distances[rows[:, None] == places] = np.inf
+        both = np.concatenate([best, distances], axis=1)
+        names = np.concatenate([found, np.broadcast_to(places, distances.shape)], axis=1)
+        order = np.argsort(both, axis=1, kind="stable")[:, :count]
+        best, found = np.take_along_axis(both, order, axis=1), np.take_along_axis(names, order, axis=1)
+    found[~np.isfinite(best)] = -1
+    found[lost] = -1
+    return found
