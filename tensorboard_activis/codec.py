@@ -81,6 +81,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
         seen=snapshot.seen,
         sample_size=snapshot.sample_size,
         pinned=snapshot.pinned,
+        unit=snapshot.unit,
         metrics=[pb.Metric(name=name, value=value) for name, value in sorted(snapshot.metrics.items())],
         instances=snapshot.instances,
         columns=[pb.Column(name=name, values=encode_array(array)) for name, array in snapshot.columns.items()],
@@ -164,6 +165,7 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         notes=tuple(message.notes),
         pinned=message.pinned,
         depth=decode_depth(message.depth, stored_instances) if message.HasField("depth") else None,
+        unit=message.unit,
     )
     object.__setattr__(snapshot, "digest", digest_of(blob))  # frozen, and no argument, so that changed copies have none
     return snapshot

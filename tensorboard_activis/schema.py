@@ -276,11 +276,13 @@ class Snapshot:
         seen: instances in the evaluation data.
         sample_size: instances of the sample: the first of every [instances, ...] array, in hash order.
         pinned: extra instances, which come after those; they are in no summary and no metric.
+        unit: what an instance is: "" for an example of the data, "position" for a token or place of one.
         metrics: "accuracy" and "loss", where they have a meaning: means over all instances (tokens) seen.
         instances: parquet files of id, content, label and user columns; rows concatenated.
         columns: what changes from step to step: "prediction", "correct", "score", "loss", "label_score", "accuracy",
             "tokens", "rank" [instances]; "top_classes", "top_scores" [instances, k]. "prediction" is int32 [instances, k], -1
-            behind the last, where an instance may have several classes.
+            behind the last, where an instance may have several classes; texts as UTF-8, uint8 [instances, bytes], zeros behind
+            the end, where it is of a vocabulary.
         notes: what was lost or odd, in words for the user.
         depth: prediction by depth; None where it was not recorded.
         digest: of the bytes that the snapshot was read from; empty for one that was not. A changed copy has none.
@@ -301,6 +303,7 @@ class Snapshot:
     notes: tuple[str, ...] = ()
     pinned: int = 0
     depth: Depth | None = None
+    unit: str = ""
     digest: str = field(default="", init=False, compare=False)
 
     @property

@@ -165,6 +165,7 @@ class ActiVisLogger(Logger):
                 self.graph,
                 self.layers,
                 probabilities=self._capture.probabilities,
+                unit=self._options["unit"],
                 convert=torch_convert,
                 guard=self._guard,
                 processes=self._processes,

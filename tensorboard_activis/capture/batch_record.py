@@ -9,6 +9,9 @@ import numpy as np
 from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.instances.audio import Audio
 from tensorboard_activis.capture.instances.contents import Texts, Tokens
+from tensorboard_activis.capture.instances.contexts import PlaceContexts, TokenContexts
+from tensorboard_activis.capture.instances.position_ids import PositionIds
+from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 
 
@@ -18,13 +21,13 @@ class BatchRecord:
 
     Attributes:
         activations: per layer float32 [instances, neurons], already reduced.
-        ids: instance ids, all integers or all strings; None: the running index, which is not possible with several processes. An
-            instance whose id came before is left out.
+        ids: instance ids, all integers or all strings, or those of positions; None: the running index, which is not possible with
+            several processes. An instance whose id came before is left out.
         labels: class indices (-1: none), or floats for regression, [instances]; 0 and 1 (else: unknown) [instances, classes]; class
             indices (-100: none) [instances, positions].
         outputs: logits or probabilities [instances, classes]; [instances]; [instances, positions, classes], or the `TokenScores`
-            that were computed from these on the device.
-        columns: user columns, name -> one number, bool, string or time per instance (None: missing).
+            or `Predictions` that were computed from these on the device.
+        columns: user columns, name -> one number, bool, string or time per instance (None: missing), or a `Repeated` column.
         texts: a string, or a list of words, per instance; stored as content, and the columns `text` and `words` of subset
             expressions.
         inputs: the model's inputs, [instances, ...]; stored as content if they are images or features. Features are columns as
@@ -34,14 +37,15 @@ class BatchRecord:
             texts; called for those only that are stored.
         audio: waveforms [instances, samples] or [instances, channels, samples], and their sample rate (samples per second).
         depth: prediction by depth of these instances; None without it.
+        contexts: of instances that are positions, what is around them.
         pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come after
             all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
     """
 
     activations: Mapping[str, np.ndarray]
-    ids: Sequence[int] | Sequence[str] | None = None
+    ids: Sequence[int] | Sequence[str] | PositionIds | None = None
     labels: np.ndarray | None = None
-    outputs: np.ndarray | TokenScores | None = None
+    outputs: np.ndarray | TokenScores | Predictions | None = None
     columns: Mapping[str, Any] | None = None
     texts: Texts | None = None
     inputs: np.ndarray | None = None
@@ -49,4 +53,5 @@ class BatchRecord:
     tokens: Tokens | None = None
     audio: Audio | None = None
     depth: DepthRecord | None = None
+    contexts: TokenContexts | PlaceContexts | None = None
     pinned: bool = False

@@ -10,17 +10,17 @@ from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, broadcast
 from tensorboard_activis.capture.gathering import GatheredBatch, Gathering
 from tensorboard_activis.capture.instances.columns import prediction_table
-from tensorboard_activis.capture.instances.metadata import checked_ids
+from tensorboard_activis.capture.instances.position_ids import Ids, checked, hashes_of, new_of, stored_ids
 from tensorboard_activis.capture.merging import distribute_sample, merge
 from tensorboard_activis.capture.publication import Collected, SnapshotOptions, StoredInstances, publish
 from tensorboard_activis.capture.subsets import Subsets
 from tensorboard_activis.capture.tasks.predictions import Predictions
+from tensorboard_activis.capture.tasks.repeated import Column, values_of
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.summarize.float16 import to_float16
 from tensorboard_activis.summarize.layer_moments import LayerMoments
 from tensorboard_activis.summarize.membership import Membership
-from tensorboard_activis.summarize.sample import ranks
 from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 
@@ -67,9 +67,9 @@ class SnapshotCollector:
             count, inputs=batch.inputs, texts=batch.texts, columns=batch.columns, pinned=batch.pinned
         )
         new = np.arange(count)
-        hashes = new if instance_ids is None else ranks(instance_ids.tolist())
-        if batch.ids is not None and not batch.pinned:
-            new = np.flatnonzero(collected.duplicates.add(hashes))
+        hashes = new if instance_ids is None else hashes_of(instance_ids)
+        if instance_ids is not None and batch.ids is not None and not batch.pinned:
+            new = new_of(instance_ids, hashes, collected.duplicates)
         if not batch.pinned:
             self._share_decisions((lambda: self._decide_by(new, batch, columns)) if new.size else None)
         outputs, labels = batch.outputs, batch.labels
@@ -147,12 +147,16 @@ class SnapshotCollector:
                 collected.contents.decide_as(decided[1])
             self._decided = True
 
-    def _decide_by(self, instances: np.ndarray, batch: BatchRecord, columns: Mapping[str, np.ndarray]) -> None:
+    def _decide_by(self, instances: np.ndarray, batch: BatchRecord, columns: Mapping[str, Column]) -> None:
         self.collected.evaluator.evaluate(batch.outputs, batch.labels, self.collected.contents.group(columns))
         self._content(instances[:1], batch)
 
     def _content(self, chosen: np.ndarray, batch: BatchRecord) -> dict[str, np.ndarray]:
         """The content of these instances of a batch: arrays [instances, ...] by name."""
+        if batch.contexts is not None:
+            parts, channels = batch.contexts.images(chosen), batch.channels
+            images = self.collected.contents.content_of(np.arange(chosen.size), inputs=parts, channels=channels)
+            return {**images, **batch.contexts.columns(chosen)}
         return self.collected.contents.content_of(
             chosen, inputs=batch.inputs, channels=batch.channels, audio=batch.audio, tokens=batch.tokens
         )
@@ -160,16 +164,16 @@ class SnapshotCollector:
     def _stored(
         self,
         chosen: np.ndarray,
-        instance_ids: np.ndarray | None,
+        instance_ids: Ids | None,
         predictions: Predictions,
-        columns: Mapping[str, np.ndarray],
+        columns: Mapping[str, Column],
     ) -> dict[str, np.ndarray]:
         """What is stored of these instances of a batch, except activations and content: arrays [instances, ...] by name."""
-        stored: dict[str, np.ndarray] = {} if instance_ids is None else {"id": instance_ids[chosen]}
+        stored: dict[str, np.ndarray] = {} if instance_ids is None else {"id": stored_ids(instance_ids[chosen])}
         if predictions.label is not None:
-            stored["label"] = predictions.label[chosen]
-        stored |= {f"column/{name}": column[chosen] for name, column in predictions.columns.items()}
-        stored |= {name: column[chosen] for name, column in columns.items()}
+            stored["label"] = values_of(predictions.label[chosen])
+        stored |= {f"column/{name}": values_of(column[chosen]) for name, column in predictions.columns.items()}
+        stored |= {name: values_of(column[chosen]) for name, column in columns.items()}
         return stored
 
     def _summarize(self) -> None:
@@ -196,14 +200,14 @@ class SnapshotCollector:
             self.collected.clipped[index] += clipped
         return stored
 
-    def _ids(self, batch: BatchRecord, count: int) -> np.ndarray | None:
+    def _ids(self, batch: BatchRecord, count: int) -> Ids | None:
         collected = self.collected
         if batch.ids is None and self._processes.size > 1 and not batch.pinned:
             raise ActiVisError("Several processes need ids, to tell whether they have the same instances. Give id=.")
         if batch.ids is None:
             return None if batch.pinned else np.arange(collected.seen, collected.seen + count)
-        instance_ids = checked_ids(batch.ids, count)
-        texts = instance_ids.dtype == object
+        instance_ids = checked(batch.ids, count)
+        texts = not isinstance(instance_ids, np.ndarray) or instance_ids.dtype == object
         if collected.ids_are_strings is not None and texts != collected.ids_are_strings:
             raise ActiVisError(
                 "Some ids are texts and others are numbers. Make them all texts, with str for example, or all numbers."
@@ -246,13 +250,16 @@ def _count(batch: BatchRecord) -> int:
     """The number of instances of a batch without activations."""
     if isinstance(batch.outputs, TokenScores):
         return int(batch.outputs.counted.size)
+    if isinstance(batch.outputs, Predictions):
+        return len(batch.outputs.columns["score"])
     return len(batch.outputs if batch.outputs is not None else () if batch.ids is None else batch.ids)
 
 
 def _take(
-    outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, indices: np.ndarray
-) -> tuple[np.ndarray | TokenScores | None, np.ndarray | None]:
-    outputs = (
-        outputs.take(indices) if isinstance(outputs, TokenScores) else None if outputs is None else outputs[indices]
-    )
+    outputs: np.ndarray | TokenScores | Predictions | None, labels: np.ndarray | None, indices: np.ndarray
+) -> tuple[np.ndarray | TokenScores | Predictions | None, np.ndarray | None]:
+    if isinstance(outputs, TokenScores | Predictions):
+        outputs = outputs.take(indices)
+    elif outputs is not None:
+        outputs = outputs[indices]
     return outputs, None if labels is None else labels[indices]

@@ -99,11 +99,15 @@ class TorchOptions(SharedOptions, total=False):
             "export": the operators of torch.export where it can export the model; a warning and the former where it cannot.
         depth: prediction by depth: whether the model's own last norm and head are read after every block, where logits are of
             one token. It is an approximation, which early blocks may not mean.
+        unit: what an instance is: "instance", an example of the data, or "position": every token of a sequence that is no padding,
+            or every place of an image. Statistics are then over all of them, the sample is of them, and layers have a row for
+            each; docs/tasks.md says more.
     """
 
     unpack: Callable[[Any], tuple[Any, Any]] | None
     graph: str
     depth: bool
+    unit: str
 
 
 class LoggerOptions(TorchOptions, total=False):
@@ -112,13 +116,16 @@ class LoggerOptions(TorchOptions, total=False):
     Attributes:
         texts: a function of a batch that returns one text, or a list of words, per instance, for a person to read and for
             subset expressions, as in `lambda batch: tokenizer.batch_decode(batch["input_ids"])` and `{"who": '"who" in text'}`.
+        tokenizer: one of Hugging Face, or a processor that has one: decodes `input_ids` where `texts` is not given, and gives the
+            texts of single tokens. None: tokens are shown by their ids.
     """
 
     texts: Callable[[Any], Any] | None
+    tokenizer: Any
 
 
 #: The defaults that are not None.
-DEFAULTS: Mapping[str, Any] = {"sample": 1000, "graph": "recorded", "depth": True, "strict": False}
+DEFAULTS: Mapping[str, Any] = {"sample": 1000, "graph": "recorded", "depth": True, "unit": "instance", "strict": False}
 _GROUPS = (RecorderOptions, LayerOptions, InstanceOptions, SharedOptions, TorchOptions, LoggerOptions)
 
 

@@ -25,6 +25,9 @@ from tensorboard_activis.write.arrays import ArrayWriter
 from tensorboard_activis.write.instances import InstanceWriter
 from tensorboard_activis.write.tensors import Values
 
+#: Of a predicted text, as bytes of UTF-8.
+_MOST_BYTES = 64
+
 
 @dataclass(frozen=True)
 class SnapshotOptions:
@@ -36,6 +39,7 @@ class SnapshotOptions:
     sample: int | None
     task: str | None = None
     probabilities: bool | None = None
+    unit: str = "instance"
     convert: Convert = numpy_convert
 
 
@@ -141,7 +145,9 @@ def publish(
     stored.arrays.clear()  # texts and pictures are in the table now
     columns = {}
     for name, values in varying.items():
-        if values.dtype == object:
+        if name == "column/prediction" and collected.evaluator.has_texts:
+            values = _as_bytes(values, processes)
+        elif values.dtype == object:
             values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
         columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
     layers = _layers(options, collected, stored, writer)
@@ -162,6 +168,7 @@ def publish(
         layers=tuple(layers),
         notes=tuple(_notes(collected)),
         depth=depth,
+        unit="" if options.unit == "instance" else options.unit,
     )
 
 
@@ -181,6 +188,14 @@ def _depth(collected: Collected, read: Mapping[str, np.ndarray], writer: Distrib
         counted=totals.counted,
         token=totals.token,
     )
+
+
+def _as_bytes(texts: np.ndarray, processes: Processes) -> np.ndarray:
+    """Texts as rows of UTF-8, uint8 [instances, width], filled up with zeros; all zeros where there is none."""
+    encoded = [(text or "").encode("utf-8", "replace")[:_MOST_BYTES] for text in texts]
+    width = int(processes.max(np.array([max(map(len, encoded), default=0)]))[0])
+    joined = b"".join(text.ljust(width, b"\0") for text in encoded)
+    return np.frombuffer(joined, np.uint8).reshape(len(encoded), width)
 
 
 def _layers(

@@ -49,6 +49,7 @@ class Recorder:
         graph: the model's graph; may be replaced by setting `graph`, and is written again only if it changed.
         layers: the layers that will be recorded.
         probabilities: whether the model's outputs are probabilities; None: detected in the first batch.
+        unit: what an instance is: "instance", or "position" of a sequence or map.
         convert: converts float32 to float16, where a framework is faster than numpy.
         strict: raise errors while logging instead of warning.
         guard: what reports errors while logging; None: one of its own, by `strict`.
@@ -66,6 +67,7 @@ class Recorder:
         layers: Sequence[schema.LayerInfo],
         *,
         probabilities: bool | None = None,
+        unit: str = "instance",
         convert: Convert = numpy_convert,
         strict: bool = False,
         guard: Guard | None = None,
@@ -84,6 +86,7 @@ class Recorder:
             options["sample"],
             options["task"],
             probabilities,
+            unit,
             convert,
         )
         self.guard = guard or Guard(strict, self._processes)

@@ -21,6 +21,11 @@ REDUCERS = ("mean", "max", "std", "first", "last", "none")
 DEFAULT = "mean"
 
 
+def each_position(values: Any, mask: Any) -> Any:
+    """The reducer of unit="position", which reduces nothing: each position is a row of its own."""
+    raise NotImplementedError("It is known where layers are reduced, and never called.")
+
+
 def check_reducer(reducer: object) -> None:
     """Checks the keyword `reducer`: a name, a function, a mapping of these by layer, or None for the mean.
 
@@ -83,7 +88,7 @@ def reducer_name(reducer: Reducer, rank: int) -> str:
     Arguments:
         rank: number of axes of the layer's output.
     """
-    if rank <= 2:
+    if rank <= 2 or reducer is each_position:
         return "none"
     return reducer if isinstance(reducer, str) else getattr(reducer, "__name__", type(reducer).__name__)
 

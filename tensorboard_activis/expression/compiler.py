@@ -162,7 +162,11 @@ class Compiler(Context):
             )
         if kinds == {"boolean"} and sign not in ("==", "!="):
             self.fail(right_node, f"truth values cannot be compared with {sign}, only with == and !=")
-        return compare(left.expression, right.expression)
+        compared = compare(left.expression, right.expression)
+        source = left.source or right.source
+        if source is not None and (left.literal is not None or right.literal is not None):
+            return self.text_step(compared, source=source)
+        return compared
 
     def _adapted(self, value: Value, other: Value, sign: str) -> Value:
         """Converts a literal to the type of the column that it is compared with."""

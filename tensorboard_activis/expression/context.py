@@ -76,9 +76,14 @@ class Context(ABC):
             return Value(kind, value.expression.cast(_CAST[kind]), node, literal=value.literal)
         return value
 
-    def text_step(self, expression: pc.Expression, cost: int = 1) -> pc.Expression:
-        """Adds a string function as a step that is computed first; returns the field with its result."""
-        self._steps.append(TextStep(expression, cost))
+    def text_step(self, expression: pc.Expression, cost: int = 1, source: str | None = None) -> pc.Expression:
+        """Adds a string function as a step that is computed first; returns the field with its result.
+
+        Arguments:
+            expression: the function.
+            cost, source: see `TextStep`.
+        """
+        self._steps.append(TextStep(expression, cost, source))
         return pc.field(f"s{len(self._steps) - 1}")
 
     def column(self, name: str, node: ast.expr) -> Value:

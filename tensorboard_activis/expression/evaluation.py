@@ -29,10 +29,17 @@ _CHUNKS = 64
 
 @dataclass(frozen=True, slots=True)
 class TextStep:
-    """A string function that is computed before the expression that uses it. `cost`: work per byte."""
+    """A string function that is computed before the expression that uses it.
+
+    Attributes:
+        expression: the function.
+        cost: work per byte.
+        source: the column of repeated values that it reads, and nothing else: it is computed once for each of them.
+    """
 
     expression: pc.Expression
     cost: int
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +168,19 @@ class Evaluation:
     def _evaluate(
         self, fields: pa.Table, compute: Callable[[pa.Table, pc.Expression], pa.ChunkedArray], check: Check
     ) -> pa.ChunkedArray:
+        repeated: dict[str, _RepeatedValues] = {}
         try:
             for index, step in enumerate(self._compiled.steps):
                 check()
-                fields = fields.append_column(f"s{index}", compute(fields, step.expression))
+                if step.source is not None and step.source not in repeated:
+                    field = f"c{self._compiled.columns.index(step.source)}"
+                    repeated[step.source] = _RepeatedValues(field, fields.column(field))
+                values = None if step.source is None else repeated[step.source]
+                if values is not None and values.is_worthwhile:
+                    computed = values.append(f"s{index}", step.expression, compute)
+                else:
+                    computed = compute(fields, step.expression)
+                fields = fields.append_column(f"s{index}", computed)
             check()
             return compute(fields, self._compiled.expression)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
@@ -173,6 +189,27 @@ class Evaluation:
     @staticmethod
     def _filled(column: pa.ChunkedArray) -> np.ndarray:
         return np.asarray(pc.fill_null(column, False).to_numpy(), dtype=np.bool_)
+
+
+class _RepeatedValues:
+    """The values of a column that many instances share, with what is computed of each of them."""
+
+    def __init__(self, field: str, column: pa.ChunkedArray) -> None:
+        whole = column.unify_dictionaries()
+        self._indices = pa.chunked_array([chunk.indices for chunk in whole.chunks], whole.type.index_type)
+        values = whole.chunk(0).dictionary if whole.num_chunks else pa.array([], whole.type.value_type)
+        self._table = pa.table({field: values})
+        self.is_worthwhile = len(values) < len(column)
+
+    def append(
+        self, name: str, expression: pc.Expression, compute: Callable[[pa.Table, pc.Expression], pa.ChunkedArray]
+    ) -> pa.ChunkedArray:
+        """Computes an expression once for each value; returns it for each instance, texts as a dictionary."""
+        values = compute(self._table, expression).combine_chunks()
+        self._table = self._table.append_column(name, values)
+        if not _is_text(values.type):
+            return values.take(self._indices)
+        return pa.chunked_array([pa.DictionaryArray.from_arrays(part, values) for part in self._indices.chunks])
 
 
 def _scan(table: pa.Table, expression: pc.Expression) -> pa.ChunkedArray:

@@ -39,7 +39,8 @@ def search(context: Context, name: str, node: ast.expr, arguments: Sequence[ast.
         "endswith": pc.ends_with,
         "matches": pc.match_substring_regex,
     }
-    return Value("boolean", context.text_step(kinds[name](text.expression, pattern.literal), cost), node)
+    found = kinds[name](text.expression, pattern.literal)
+    return Value("boolean", context.text_step(found, cost, text.source), node)
 
 
 def isnull(context: Context, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:
@@ -50,13 +51,15 @@ def length(context: Context, node: ast.expr, arguments: Sequence[ast.expr], dept
     value = context.value(arguments[0], depth)
     if value.kind == "list":
         return Value("number", pc.list_value_length(value.expression), node, integer=True)
-    size = context.text_step(pc.utf8_length(context.kind(arguments[0], "text", depth).expression))
+    text = context.kind(arguments[0], "text", depth)
+    size = context.text_step(pc.utf8_length(text.expression), source=text.source)
     return Value("number", size, node, integer=True)
 
 
 def lower(context: Context, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:
-    text = context.kind(arguments[0], "text", depth).expression
-    return Value("text", context.text_step(pc.utf8_lower(text), cost=2), node)
+    text = context.kind(arguments[0], "text", depth)
+    lowered = context.text_step(pc.utf8_lower(text.expression), cost=2, source=text.source)
+    return Value("text", lowered if text.source is None else lowered.cast(pa.string()), node, source=text.source)
 
 
 def sampled_share(context: Context, node: ast.expr, arguments: Sequence[ast.expr], depth: int) -> Value:

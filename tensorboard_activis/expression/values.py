@@ -34,6 +34,7 @@ class Value:
         integer: whether it is an integer.
         column: the name, when it is a column.
         single: whether it is a column of float32.
+        source: of a text, the column of repeated values (a dictionary in Arrow) that it is computed from, and nothing else.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Value:
     integer: bool = False
     column: str | None = None
     single: bool = False
+    source: str | None = None
 
 
 def constant(value: bool | int | float | str) -> pc.Expression:
@@ -56,7 +58,8 @@ def constant(value: bool | int | float | str) -> pc.Expression:
 
 def column_value(name: str, kind: pa.DataType, field: pc.Expression, node: ast.expr) -> Value:
     """The value of a column: narrow types are widened, categories become strings."""
-    if pa.types.is_dictionary(kind):
+    source = name if pa.types.is_dictionary(kind) else None
+    if source is not None:
         kind = kind.value_type
         field = field.cast(kind)
     if pa.types.is_null(kind):
@@ -70,7 +73,8 @@ def column_value(name: str, kind: pa.DataType, field: pc.Expression, node: ast.e
         case "boolean":
             return Value("boolean", field, node, column=name)
         case "text":
-            return Value("text", field if pa.types.is_string(kind) else field.cast(pa.string()), node, column=name)
+            text = field if pa.types.is_string(kind) else field.cast(pa.string())
+            return Value("text", text, node, column=name, source=source)
         case "time":
             return Value("time", field.cast(TIME, safe=False), node, column=name)
         case "list" if pa.types.is_string(kind.value_type) or pa.types.is_integer(kind.value_type):

@@ -17,6 +17,8 @@ from tensorboard_activis.read.snapshot import SnapshotReader, once_per_snapshot
 #: See docs/tasks.md.
 Task: TypeAlias = Literal["classification", "multilabel", "tokens", "regression", "ranking", "none"]
 _TASKS = get_args(Task)
+#: What an instance is: an example of the data, or a token or place of one.
+Unit: TypeAlias = Literal["instance", "position"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class SnapshotInfo:
         wall_time: when it was recorded, seconds since 1970.
         task: what the model was made for; see [tasks.md](tasks.md).
         class_names: by class index; empty where classes have no names.
+        unit: what an instance is: "instance", an example of the data, or "position", a token or place of one.
         seen: instances in the evaluation data.
         sample_size: instances of the sample, which are kept one by one.
         pinned: extra instances, which come after the sample's; they are in no statistic.
@@ -124,6 +127,7 @@ class SnapshotInfo:
     wall_time: float
     task: Task
     class_names: tuple[str, ...]
+    unit: Unit
     seen: int
     sample_size: int
     pinned: int
@@ -155,6 +159,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
         wall_time=record.wall_time,
         task=cast(Task, record.task) if record.task in _TASKS else "none",
         class_names=tuple(record.class_names),
+        unit="position" if record.unit == "position" else "instance",
         seen=record.seen,
         sample_size=record.sample_size,
         pinned=record.pinned,

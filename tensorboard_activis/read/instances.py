@@ -112,6 +112,8 @@ def with_predictions(table: pa.Table, columns: Mapping[str, np.ndarray], class_n
         column: pa.Array
         if name == "correct":
             column = pa.array(values == 1, mask=values > 1)
+        elif name == "prediction" and values.dtype == np.uint8 and values.ndim == 2:
+            column = _texts(values)
         elif name == "prediction" and values.dtype.kind == "i":
             column = _classes(values, class_names)
         elif values.ndim == 1:
@@ -120,6 +122,13 @@ def with_predictions(table: pa.Table, columns: Mapping[str, np.ndarray], class_n
             continue
         table = table.append_column(name, column)
     return table
+
+
+def _texts(values: np.ndarray) -> pa.Array:
+    """Rows of UTF-8, uint8 [instances, bytes] with zeros behind the end, as texts; a row of zeros is none."""
+    check_room(2 * values.size, "The predicted texts")
+    rows = (row.tobytes().rstrip(b"\0").decode("utf-8", "replace") for row in values)
+    return pa.array([row or None for row in rows], pa.string())
 
 
 def _classes(values: np.ndarray, class_names: tuple[str, ...]) -> pa.Array:

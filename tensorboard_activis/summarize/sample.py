@@ -22,11 +22,17 @@ def ranks(instance_ids: Sequence[int] | Sequence[str]) -> np.ndarray:
             blake2b(str(key).encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in instance_ids
         )
         return np.frombuffer(digests, "<u8").astype(np.uint64)
+    return scrambled(np.asarray(instance_ids, dtype=np.int64).astype(np.uint64))
+
+
+def scrambled(numbers: np.ndarray) -> np.ndarray:
+    """The hash splitmix64 of numbers, both uint64 [instances]."""
     with np.errstate(over="ignore"):
-        z = np.asarray(instance_ids, dtype=np.int64).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        z = numbers + np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
+        hashes: np.ndarray = z ^ (z >> np.uint64(31))
+        return hashes
 
 
 class Sample:
@@ -52,9 +58,10 @@ class Sample:
 
     def candidates(self, order: np.ndarray) -> np.ndarray:
         """Positions of the ranks, uint64 [instances], that can still enter the sample; nothing needs preparing for the others."""
-        if self._bound is None:
-            return np.arange(order.size)
-        return np.flatnonzero(order < self._bound)
+        can = np.arange(order.size) if self._bound is None else np.flatnonzero(order < self._bound)
+        if self._size is None or can.size <= self._size:
+            return can
+        return np.sort(can[np.argpartition(order[can], self._size - 1)[: self._size]])
 
     def add(self, order: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
         """Adds a batch: ranks, uint64 [instances], and by column an array [instances, ...].

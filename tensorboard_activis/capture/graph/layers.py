@@ -3,8 +3,8 @@
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from tensorboard_activis import schema
@@ -34,11 +34,13 @@ class Selection:
         view: the graph that they were selected from.
         names: keys of their nodes, in the order in which they run.
         left_out: what is not recorded though a glob matches it or the defaults would take it, in words; "" if nothing is.
+        is_default: whether the user named no layers.
     """
 
     view: GraphView
     names: list[str]
     left_out: str = ""
+    is_default: bool = False
 
     @property
     def notes(self) -> list[str]:
@@ -92,6 +94,34 @@ def choose(graph: schema.Graph, layers: Sequence[str] | None, widths: Mapping[st
     return Selection(view, [key for key in view.nodes if key in selected], _unrecordable_matches(view, layers))
 
 
+def of_positions(selection: Selection, keys: Collection[str], widths: Mapping[str, int]) -> Selection:
+    """A selection without the layers that have no row per position; the default one is made anew of those that have.
+
+    Arguments:
+        selection: what `choose` selected.
+        keys: of the outputs that have.
+        widths: as for `choose`.
+
+    Raises:
+        ConfigurationError: none of them has.
+    """
+    without = [name for name in selection.names if name not in keys]
+    names = [name for name in selection.names if name in keys]
+    if without and selection.is_default:
+        view = GraphView(selection.view.graph, widths, keys)
+        names = default_layers(view) or names
+        names = [name for name in names if view.width(name) <= MOST_NEURONS] or names
+    if not names:
+        raise ConfigurationError(
+            f"unit='position': none of the layers has a row for each position; looked at: {', '.join(without[:10])}. Name "
+            "layers whose output has the positions of the labels or the input, or leave unit= out."
+        )
+    shown = ", ".join(without[:10]) + (", …" if len(without) > 10 else "")
+    note = f"Left out, because their outputs have no row for each position: {shown}." if without else ""
+    left_out = " ".join(text for text in (selection.left_out, note) if text)
+    return replace(selection, names=names, left_out=left_out)
+
+
 def matching(graph: schema.Graph, pattern: str) -> list[str]:
     """Keys of the nodes that one name or glob matches, as in `choose`.
 
@@ -129,12 +159,12 @@ def _default(view: GraphView) -> Selection:
         )
     wide = [name for name in names if view.width(name) > MOST_NEURONS]
     if len(wide) == len(names):  # then these are what there is to see
-        return Selection(view, names)
+        return Selection(view, names, is_default=True)
     shown = ", ".join(f"{name} ({view.width(name):,})" for name in wide)
     left_out = (
         f"Left out, because they have more than {MOST_NEURONS:,} neurons and layers= does not name them: {shown}."
     )
-    return Selection(view, [name for name in names if name not in wide], left_out if wide else "")
+    return Selection(view, [name for name in names if name not in wide], left_out if wide else "", is_default=True)
 
 
 def _unrecordable_matches(view: GraphView, layers: Sequence[str]) -> str:

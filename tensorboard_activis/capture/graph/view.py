@@ -1,7 +1,7 @@
 """A model's graph with indices, for those who look for layers in it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 from tensorboard_activis import schema
@@ -36,9 +36,13 @@ class GraphView:
     Arguments:
         graph: the model's.
         widths: number of neurons of each output, by key; where it is missing, it is taken to be the last size.
+        among: keys of the outputs that can be recorded; None: of all that have instances.
     """
 
-    def __init__(self, graph: schema.Graph, widths: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, graph: schema.Graph, widths: Mapping[str, int] | None = None, among: Collection[str] | None = None
+    ) -> None:
+        self.graph, self._among = graph, among
         self.nodes = {node.key: node for node in graph.nodes}
         self._edges = graph.edges
         self._widths = widths or {}
@@ -79,7 +83,8 @@ class GraphView:
         if not node.key and len(node.outputs) != 1:  # each of several is recorded as that of the layer that gives it
             return []
         for candidate in self.parts(node) or [node]:
-            if candidate.outputs and _has_instances(candidate.outputs[0]):
+            among = self._among is None or candidate.key in self._among
+            if among and candidate.outputs and _has_instances(candidate.outputs[0]):
                 return [candidate.key]
         return []
 

@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from tensorboard_activis.capture.instances.position_ids import Ids, PositionIds
+from tensorboard_activis.capture.tasks.repeated import Column, Repeated, texts_to_arrow
+
 #: Columns of predictions that subset expressions may use; the others have several values per instance.
 PREDICTION_COLUMNS = ("prediction", "correct", "score", "loss", "label_score", "accuracy", "tokens", "rank")
 
 
 def prediction_table(
-    ids: np.ndarray,
-    label: np.ndarray | None,
-    columns: Mapping[str, np.ndarray],
+    ids: Ids,
+    label: Column | None,
+    columns: Mapping[str, Column],
     class_names: Sequence[str] | None,
     others: Mapping[str, pa.Array],
 ) -> pa.Table:
@@ -30,28 +33,36 @@ def prediction_table(
     return pa.table([*fields.values(), *others.values()], names=[*fields, *others])
 
 
-def prediction_column(name: str, values: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
+def prediction_column(name: str, values: Column, class_names: Sequence[str] | None) -> pa.Array:
     """Converts one column of predictions to Arrow."""
     if name == "prediction":
         return class_column(values, class_names)
+    if isinstance(values, Repeated):
+        return values.arrow(texts_to_arrow)
     if name == "correct":
         return pa.array(values == 1, mask=values > 1)
     return pa.array(values)
 
 
-def id_column(ids: np.ndarray) -> pa.Array:
+def id_column(ids: Ids) -> pa.Array:
     """The column `id`: int64 or text."""
+    if isinstance(ids, PositionIds):
+        return ids.arrow()
     return pa.array(ids.tolist() if ids.dtype.kind in "OU" else ids.astype(np.int64))
 
 
-def class_column(classes: np.ndarray, class_names: Sequence[str] | None) -> pa.Array:
-    """Converts class indices, or lists of them, to class names if there are any; -1 becomes null. Floats stay numbers.
+def class_column(classes: Column, class_names: Sequence[str] | None) -> pa.Array:
+    """Converts class indices, or lists of them, to class names if there are any; -1 becomes null. Texts and floats stay.
 
     Args:
-        classes: int [instances]; object [instances] of int arrays or None; or float [instances] or [instances, outputs].
+        classes: int [instances]; object [instances] of int arrays, or of texts, or None; or float [instances] or
+            [instances, outputs].
     """
+    if isinstance(classes, Repeated):
+        return classes.arrow(texts_to_arrow)
     if classes.dtype == object:
-        return _lists(classes, class_names)
+        known = next((each for each in classes if each is not None), "")
+        return texts_to_arrow(classes) if isinstance(known, str) else _lists(classes, class_names)
     if classes.dtype.kind == "f":
         flat = pa.array(classes.ravel())
         return flat if classes.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, classes.shape[1])

@@ -10,6 +10,7 @@ from tensorboard_activis.capture.instances.audio import Audio, WavEncoder
 from tensorboard_activis.capture.instances.columns import class_column, id_column
 from tensorboard_activis.capture.instances.thumbnails import Thumbnails, is_image
 from tensorboard_activis.capture.instances.user_columns import UserColumns, arrow
+from tensorboard_activis.capture.tasks.repeated import Column, Repeated, objects, texts_to_arrow, values_of
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.printable import printable
 
@@ -18,7 +19,8 @@ MOST_FEATURES = 256
 #: With at most this many features, each feature is a column as well: x0, x1, …
 MOST_FEATURE_COLUMNS = 64
 
-Texts = Sequence[str] | Sequence[Sequence[str]]
+#: A string, or a list of words, per instance; or those of the sequences that instances are positions of, and the sequence of each.
+Texts = Sequence[str] | Sequence[Sequence[str]] | Repeated
 #: A function of the indices of instances in a batch that returns the tokens of each.
 Tokens = Callable[[np.ndarray], Sequence[Sequence[str]]]
 
@@ -63,7 +65,7 @@ class Contents:
         texts: Texts | None = None,
         columns: Mapping[str, Any] | None = None,
         pinned: bool = False,
-    ) -> dict[str, np.ndarray]:
+    ) -> dict[str, Column]:
         """Columns of a batch that subset expressions may use besides predictions, as arrays [instances] by their stored names.
 
         Args:
@@ -77,7 +79,8 @@ class Contents:
             ActiVisError: there is not one value per instance, or columns differ from those of earlier batches.
         """
         text_columns = {} if pinned and texts is None else self._text_columns(texts, count)
-        others = _features(self._aligned(inputs)) | self._user.convert(columns, count, partly=pinned)
+        others: dict[str, Column] = {**_features(self._aligned(inputs))}
+        others |= self._user.convert(columns, count, partly=pinned)
         return text_columns | {_USER + name: values for name, values in others.items()}
 
     def content_of(
@@ -110,13 +113,13 @@ class Contents:
         if audio is not None:
             waves, rate = audio
             self._clips = self._clips or WavEncoder(rate)
-            return {"audio": _objects(self._clips.encode([waves[index] for index in chosen]))}
+            return {"audio": objects(self._clips.encode([waves[index] for index in chosen]))}
         if inputs is None:
             return {}
         if self._thumbnails is None and is_image(inputs, channels):
             self._thumbnails = Thumbnails(inputs, channels)
         if self._thumbnails is not None:
-            return {"image": _objects(self._thumbnails.encode(inputs[chosen]))}
+            return {"image": objects(self._thumbnails.encode(inputs[chosen]))}
         inputs = self._aligned(inputs)
         if _is_features(inputs) and inputs.shape[1] <= MOST_FEATURES:
             return {"features": inputs[chosen].astype(np.float32)}
@@ -132,21 +135,24 @@ class Contents:
             inputs if inputs.shape[1] == self._features else np.full((len(inputs), self._features), np.nan, np.float32)
         )
 
-    def columns(self, stored: Mapping[str, np.ndarray]) -> dict[str, pa.Array]:
+    def columns(self, stored: Mapping[str, Column]) -> dict[str, pa.Array]:
         """Converts the columns of `columns_of_batch`, whole or in part, to Arrow, by their names in the table."""
         columns = {}
         if "text" in stored:
-            columns["text"] = pa.array(stored["text"].tolist(), pa.string())
+            text = stored["text"]
+            columns["text"] = text.arrow(texts_to_arrow) if isinstance(text, Repeated) else texts_to_arrow(text)
         if "words" in stored:
-            columns["words"] = pa.array(stored["words"].tolist(), pa.list_(pa.string()))
+            columns["words"] = pa.array(values_of(stored["words"]).tolist(), pa.list_(pa.string()))
         return columns | {
-            name.removeprefix(_USER): arrow(values) for name, values in stored.items() if name.startswith(_USER)
+            name.removeprefix(_USER): values.arrow(arrow) if isinstance(values, Repeated) else arrow(values)
+            for name, values in stored.items()
+            if name.startswith(_USER)
         }
 
-    def group(self, stored: Mapping[str, np.ndarray]) -> pa.Array | None:
+    def group(self, stored: Mapping[str, Column]) -> pa.Array | None:
         """The user's column `group`, of the columns of `columns_of_batch`: what the instances of a ranking are compared within."""
         groups = stored.get(f"{_USER}group")
-        return None if groups is None else arrow(groups)
+        return None if groups is None or isinstance(groups, Repeated) else arrow(groups)
 
     def table(self, stored: dict[str, np.ndarray], class_names: Sequence[str] | None) -> pa.Table:
         """The table of stored instances: id, whether it is pinned, label, user columns, content.
@@ -162,6 +168,10 @@ class Contents:
         if "text" in stored:
             fields["text"] = _moved(stored.pop("text"), pa.string())
             content = {"content": "text"}
+        for name in ("before", "after"):
+            if name in stored:
+                fields[name] = texts_to_arrow(stored[name])
+                content = {"content": "text"}
         fields |= self.columns(stored)
         if "token_texts" in stored:
             fields["token_texts"] = _moved(stored.pop("token_texts"), pa.list_(pa.string()))
@@ -177,20 +187,23 @@ class Contents:
             content = {"content": "image", "ink": str(int(self._thumbnails is not None and self._thumbnails.ink))}
         return pa.table(fields).replace_schema_metadata({f"activis.{name}": value for name, value in content.items()})
 
-    def _text_columns(self, texts: Texts | None, count: int) -> dict[str, np.ndarray]:
+    def _text_columns(self, texts: Texts | None, count: int) -> dict[str, Column]:
         if self._texts is not None and (texts is not None) != self._texts:
             raise ActiVisError("Some batches have texts and others have none. Give all of them, or none.")
         self._texts = texts is not None
         if texts is None:
             return {}
+        if isinstance(texts, Repeated):
+            of_sequences = self._text_columns(texts.values.tolist(), len(texts.values))
+            return {"text": Repeated(of_sequences["text"], texts.index)}  # type: ignore[arg-type]
         if isinstance(texts, str) or len(texts) != count:
             got = "one text" if isinstance(texts, str) else f"{len(texts)} texts"
             raise ActiVisError(f"There are {got} for a batch of {count} instances.")
         if all(isinstance(text, str) for text in texts):
-            return {"text": _objects([printable(str(text)) for text in texts])}
+            return {"text": objects([printable(str(text)) for text in texts])}
         words = [[text] if isinstance(text, str) else list(text) for text in texts]
         words = [[printable(str(word)) for word in part] for part in words]
-        return {"text": _objects([" ".join(part) for part in words]), "words": _objects(words)}
+        return {"text": objects([" ".join(part) for part in words]), "words": objects(words)}
 
 
 def _moved(values: np.ndarray, kind: pa.DataType) -> pa.ChunkedArray:
@@ -210,9 +223,3 @@ def _features(inputs: np.ndarray | None) -> dict[str, np.ndarray]:
 
 def _is_features(inputs: np.ndarray) -> bool:
     return inputs.ndim == 2 and inputs.dtype.kind == "f"
-
-
-def _objects(values: Sequence[Any]) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tensorboard_activis.capture.tasks.repeated import Repeated
 from tensorboard_activis.column_kinds import PLURALS, TIME, ColumnKind, column_kind
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 from tensorboard_activis.printable import printable
@@ -63,8 +64,8 @@ class UserColumns:
     def __init__(self) -> None:
         self.kinds: dict[str, ColumnKind | None] | None = None
 
-    def convert(self, columns: Mapping[str, Any] | None, count: int, *, partly: bool = False) -> dict[str, np.ndarray]:
-        """Columns of a batch as arrays [instances].
+    def convert(self, columns: Mapping[str, Any] | None, count: int, *, partly: bool = False) -> dict[str, Any]:
+        """Columns of a batch as arrays [instances]; of a `Repeated` one, its values are converted.
 
         They are int64, float64 (NaN: missing), bool, datetime64[us] in UTC (NaT: missing), or object of strings or bools and None.
 
@@ -88,16 +89,17 @@ class UserColumns:
                 f"A batch has the columns {_listed(columns)}, the ones before had {_listed(self.kinds)}. Give the same for "
                 "every batch; None stands for a value that is missing."
             )
-        converted = {}
+        converted: dict[str, Any] = {}
         for name, column in columns.items():
-            kind, values = _column(name, column, count)
+            given = column.values if isinstance(column, Repeated) else column
+            kind, values = _column(name, given, len(given) if isinstance(column, Repeated) else count)
             known = self.kinds[name]
             if known is not None and kind is not None and kind != known:
                 raise ActiVisError(
                     f"The column {name!r} held {PLURALS[known]} at first; now there are {PLURALS[kind]}. Convert it to one."
                 )
             self.kinds[name] = known or kind
-            converted[printable(name)] = values
+            converted[printable(name)] = Repeated(values, column.index) if isinstance(column, Repeated) else values
         return converted
 
 

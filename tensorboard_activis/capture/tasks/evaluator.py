@@ -36,6 +36,7 @@ class TaskEvaluator:
         task: the task; None before the first batch, unless it was passed.
         classes: number of classes; 0 without classes.
         labelled: whether there are labels.
+        has_texts: whether labels and predictions are texts, of a vocabulary that is too large to be classes.
     """
 
     def __init__(
@@ -46,21 +47,26 @@ class TaskEvaluator:
         self._decided = False
         self.task = task
         self.classes = 0
-        self.labelled = False
+        self.labelled = self.has_texts = False
 
     @property
     def judged(self) -> bool:
         """Whether instances are right or wrong."""
-        return self.labelled and self.task in ("classification", "multilabel", "tokens") and self.classes > 0
+        has_classes = self.task in ("classification", "multilabel", "tokens") and self.classes > 0
+        return self.labelled and (has_classes or self.has_texts)
 
     def evaluate(
-        self, outputs: np.ndarray | TokenScores | None, labels: np.ndarray | None, groups: pa.Array | None = None
+        self,
+        outputs: np.ndarray | TokenScores | Predictions | None,
+        labels: np.ndarray | None,
+        groups: pa.Array | None = None,
     ) -> Predictions:
         """Predictions, scores and losses of a batch.
 
         Args:
             outputs: logits or probabilities [instances, classes]; [instances] or [instances, 1] for regression, ranking or two
-                classes; [instances, positions, classes] for tokens, or the `TokenScores` of these.
+                classes; [instances, positions, classes] for tokens, or the `TokenScores` of these; or what the model predicts
+                of a vocabulary.
             labels: class indices [instances], or their probabilities [instances, classes]; 0 and 1 [instances, classes]; numbers;
                 class indices [instances, positions].
             groups: for ranking, any value per instance that identifies its group.
@@ -68,6 +74,10 @@ class TaskEvaluator:
         Raises:
             ConfigurationError: shapes are not what the task needs, or the number of classes is not that of the class names.
         """
+        if isinstance(outputs, Predictions):
+            self.task, self.labelled, self.has_texts = self.task or "tokens", outputs.label is not None, True
+            self._decided = True
+            return outputs
         if isinstance(outputs, np.ndarray):
             outputs = outputs.astype(np.float64)
             if outputs.ndim == 2 and outputs.shape[1] == 1 and self.task != "multilabel":
@@ -90,13 +100,13 @@ class TaskEvaluator:
         return ranking(outputs, labels, groups) if self.task == "ranking" else regression(outputs, labels)
 
     @property
-    def decided(self) -> tuple[str | None, int, bool, bool | None]:
+    def decided(self) -> tuple[str | None, int, bool, bool, bool | None]:
         """What the first batch decided, for `decide_as` in another process."""
-        return self.task, self.classes, self.labelled, self._probabilities
+        return self.task, self.classes, self.labelled, self.has_texts, self._probabilities
 
-    def decide_as(self, decided: tuple[str | None, int, bool, bool | None]) -> None:
+    def decide_as(self, decided: tuple[str | None, int, bool, bool, bool | None]) -> None:
         """Takes over what another process decided, instead of deciding by a first batch."""
-        self.task, self.classes, self.labelled, self._probabilities = decided
+        self.task, self.classes, self.labelled, self.has_texts, self._probabilities = decided
         self._decided = True
 
     def _labels_only(self, labels: np.ndarray | None) -> Predictions:

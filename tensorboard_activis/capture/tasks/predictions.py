@@ -1,7 +1,8 @@
 """Predictions of a batch (class, score, loss, whether correct), in one form for all tasks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,11 @@ class Predictions:
 
     Attributes:
         label: labels as they are stored: int64 class index, -1 where it is missing or out of range; float64 (NaN: missing),
-            also [instances, outputs]; object, int arrays of the classes of an instance; None without labels.
+            also [instances, outputs]; object, int arrays of the classes of an instance; of a vocabulary texts, a `Repeated`; None
+            without labels.
         members: the classes that instances belong to: int64 [instances], -1 for none, or bool [instances, classes]; None
             without classes.
-        columns: "prediction" (int32 class index, float32, or object of int arrays), "correct" (uint8: 0, 1, 255 without a
+        columns: "prediction" (int32 class index, float32, texts, or object of int arrays), "correct" (uint8: 0, 1, 255 without a
             label), "score", "loss", "label_score" (float32), "top_classes" (int32) and "top_scores" (float16) [instances, k],
             "accuracy" (float32), "tokens" (int32), "rank" (int32). Those without a meaning are absent; NaN where there is no
             label.
@@ -27,12 +29,18 @@ class Predictions:
         nonfinite: how many instances have outputs that are NaN or infinite.
     """
 
-    label: np.ndarray | None = None
+    label: Any = None
     members: np.ndarray | None = None
-    columns: dict[str, np.ndarray] = field(default_factory=dict)
+    columns: dict[str, Any] = field(default_factory=dict)
     totals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     invalid_labels: int = 0
     nonfinite: int = 0
+
+    def take(self, indices: np.ndarray) -> "Predictions":
+        """The predictions of these instances, where they are of a vocabulary."""
+        columns = {name: values[indices] for name, values in self.columns.items()}
+        label = None if self.label is None else self.label[indices]
+        return replace(self, label=label, columns=columns, totals=metric_totals(columns))
 
 
 def metric_totals(columns: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:

@@ -15,6 +15,7 @@ from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.graph.probabilities import ends_in_probabilities
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.instances.metadata import InstanceMetadata
+from tensorboard_activis.capture.instances.token_texts import decoder
 from tensorboard_activis.capture.isolation.interrupts import bracketed
 from tensorboard_activis.capture.isolation.random_states import RandomStream
 from tensorboard_activis.capture.open_snapshot import OpenSnapshot
@@ -24,7 +25,8 @@ from tensorboard_activis.capture.torch.data.batch import Batch, broadcast_batch,
 from tensorboard_activis.capture.torch.data.batches import Batches
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder, with_indices
-from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader
+from tensorboard_activis.capture.torch.data.instances import BatchReader, InstanceReader, PassReader
+from tensorboard_activis.capture.torch.data.position_instances import PositionReader
 from tensorboard_activis.capture.torch.distributed.buffers import broadcast_buffers
 from tensorboard_activis.capture.torch.model.evaluation_mode import run_in_evaluation_mode
 from tensorboard_activis.capture.torch.passes import PassCollector
@@ -63,13 +65,16 @@ class TorchCapture:
         self._processes = processes or SingleProcess()
         self._options = options
         layers, reducer, graph = options["layers"], options["reducer"], options["graph"]
-        self.recorded = RecordedModel(model, layers, reducer, graph, self._processes, depth=options["depth"])
+        self.recorded = RecordedModel(
+            model, layers, reducer, graph, self._processes, depth=options["depth"], unit=options["unit"]
+        )
         self.metadata = InstanceMetadata(options["id"], options["columns"])
-        self._instances: InstanceReader | None = None
+        texts = options["texts"] or decoder(options["tokenizer"])
+        self._instances: BatchReader | None = None
         self._highest_label = -1
 
         def batches(source: Any) -> Batches:
-            return Batches(source, self.recorded.module, options["unpack"], options["texts"])
+            return Batches(source, self.recorded.module, options["unpack"], texts)
 
         self._batches = batches
         alone = self._processes.size == 1
@@ -221,7 +226,7 @@ class TorchCapture:
 
     def _instance_reader(
         self, batch: Batch, output: Any, is_own_output: bool = True, instances: int | None = None
-    ) -> InstanceReader:
+    ) -> BatchReader:
         """The reader of instances, which is made for the first batch and the output for its first instances.
 
         Arguments:
@@ -230,7 +235,11 @@ class TorchCapture:
         if self._instances is None:
             flow = OutputFlow(self.graph if is_own_output else None)
             count = instances or batch.instances
-            self._instances = InstanceReader(batch, output, count, self._options, flow, self._highest_label)
+            arguments = (batch, output, count, self._options, flow, self._highest_label)
+            if self.recorded.of_positions:
+                self._instances = PositionReader(*arguments, model=self.recorded.module)
+            else:
+                self._instances = InstanceReader(*arguments)
             if self._instances.problem:
                 warn(f"ActiVis: {self._instances.problem}")
         return self._instances
@@ -254,7 +263,8 @@ class TorchCapture:
         self.metadata.check(self._order.instances, fixed_order=self._order.fixed)
         reader = self._instance_reader(first, output, instances=instances)
         if is_local:
-            self.first = reader.first(first, PassReader(self.metadata, self._order), output, instances)
+            passed = PassReader(self.metadata, self._order, of_positions=self.recorded.of_positions)
+            self.first = reader.first(first, passed, output, instances)
 
     def _run_batches(
         self,

@@ -246,9 +246,9 @@ class ActivationHooks:
                 tensor, axes, self._instances, self._reducers[key], self._mask
             )
             width = self._widths[key]
-            if values.shape[1] != width:
+            if values.shape[-1] != width:
                 del self._activations[key]
-                raise NoInstancesError(f"It had {width} neurons at first, and has {values.shape[1]} now.")
+                raise NoInstancesError(f"It had {width} neurons at first, and has {values.shape[-1]} now.")
         except NoInstancesError as error:
             self.failures[key] = str(error)
         except ActiVisError as error:

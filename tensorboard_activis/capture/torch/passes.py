@@ -18,7 +18,7 @@ from tensorboard_activis.capture.isolation.random_states import RandomStream
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
-from tensorboard_activis.capture.torch.data.instances import InstanceReader, PassReader
+from tensorboard_activis.capture.torch.data.instances import BatchReader, InstanceReader, PassReader
 from tensorboard_activis.capture.torch.depth.reader import DepthReader
 from tensorboard_activis.capture.torch.forward_pass import Pass, batch_of_call
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
@@ -62,7 +62,7 @@ class PassCollector:
         model: nn.Module,
         metadata: InstanceMetadata,
         order: InstanceOrder,
-        instances: Callable[[Batch, Any, bool], InstanceReader],
+        instances: Callable[[Batch, Any, bool], BatchReader],
         sink: Sink,
         guarded: Callable[[Callable[[], Any]], Any],
         stream: RandomStream,
@@ -74,7 +74,7 @@ class PassCollector:
         self._recorded, self._model, self._metadata, self._instances = recorded, model, metadata, instances
         self._sink, self._guarded, self._stream, self._on_error = sink, guarded, stream, on_error
         self._on_pass, self._in_batches = on_pass, in_batches
-        self._reader = PassReader(metadata, order)
+        self._reader = PassReader(metadata, order, of_positions=recorded.of_positions)
         self._thread = threading.get_ident()
         self._handles: list[RemovableHandle] = []
         self._hooks: ActivationHooks | None = None
@@ -108,7 +108,7 @@ class PassCollector:
 
     def pin(self) -> None:
         """Batches from here on are of pinned instances."""
-        self._reader, self.is_pinned = PassReader(self._metadata, None), True
+        self._reader, self.is_pinned = PassReader(self._metadata, None, of_positions=self._recorded.of_positions), True
 
     def skip(self, batch: Batch) -> None:
         """Skips a batch that another process evaluates."""
@@ -179,12 +179,14 @@ class PassCollector:
         if done.error is not None:
             raise done.error
         reader = self._instances(batch, done.output, done.is_own_output)
+        failures = {} if self._hooks is None else self._hooks.failures
+        activations, rows = reader.rows(batch, done.activations, failures)
         if not self.is_pinned:
-            absent = [layer.name for layer in self._recorded.layers if layer.name not in done.activations]
+            absent = [layer.name for layer in self._recorded.layers if layer.name not in activations]
             self.absent.update(dict.fromkeys(absent, batch.instances))
-        arrays = self._recorded.as_arrays(done.activations, batch.instances)
+        arrays = self._recorded.as_arrays(activations, rows)
         record = reader.record(batch, metadata, arrays, done.output, pinned=self.is_pinned)
-        if self._depth is not None:
+        if self._depth is not None and isinstance(reader, InstanceReader):
             record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
         self._sink(record)
         if not self.is_pinned:

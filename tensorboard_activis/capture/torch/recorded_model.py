@@ -11,11 +11,13 @@ from torch import nn
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.distributed.processes import Processes
-from tensorboard_activis.capture.graph.layers import Selection, choose, feed_relu
-from tensorboard_activis.capture.reducers import Reducer, layer_reducers, likely_reducer, reducer_name
+from tensorboard_activis.capture.graph.layers import Selection, choose, feed_relu, of_positions
+from tensorboard_activis.capture.reducers import Reducer, each_position, layer_reducers, likely_reducer, reducer_name
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
 from tensorboard_activis.capture.torch.depth.blocks import BlockRow, last_blocks
 from tensorboard_activis.capture.torch.depth.hooks import DepthHooks
+from tensorboard_activis.capture.torch.data.instances import labels_of
+from tensorboard_activis.capture.torch.data.positions import is_encoder_decoder, position_sizes
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.graph.changing_axes import with_changing_axes
@@ -50,11 +52,12 @@ class RecordedModel:
 
     Arguments:
         model: the user's, perhaps wrapped.
-        layers, reducer, graph, depth: as in `ActiVisLogger`.
+        layers, reducer, graph, depth, unit: as in `ActiVisLogger`.
         processes: that log together.
 
     Attributes:
-        reducer: as given.
+        of_positions: whether positions are the instances.
+        reducer: as given, or what keeps positions.
         module: the user's own model, unwrapped.
         sharded: whether its parameters are spread over several processes.
         layers: whose activations are recorded; empty before the graph is recorded.
@@ -73,6 +76,7 @@ class RecordedModel:
         processes: Processes,
         *,
         depth: bool = True,
+        unit: str = "instance",
     ) -> None:
         if graph not in ("recorded", "export"):
             raise ConfigurationError(
@@ -97,8 +101,18 @@ class RecordedModel:
                 "The model's parameters are spread over several processes, so that one alone cannot run it. Make the logger on "
                 "all of them, each with its part of the data, and without distributed=False."
             )
-        self.reducer = reducer
-        self._chosen, self._kind, self._depth = layers, graph, depth
+        self.of_positions = unit == "position"
+        if unit not in ("instance", "position"):
+            raise ConfigurationError(
+                f"unit must be 'instance', or 'position' for every token or place of one; got {unit!r}."
+            )
+        if self.of_positions and reducer is not None:
+            raise ConfigurationError(
+                "unit='position' has nothing to reduce: every position is an instance. Leave reducer= out."
+            )
+        self.reducer = each_position if self.of_positions else reducer
+        self._positions: tuple[int, ...] | None = None
+        self._chosen, self._kind, self._depth = layers, graph, depth and not self.of_positions
         self._blocks: BlockRow | None = None
         self._example: Batch | None = None
         self._execution_paths: ExecutionPaths | None = None
@@ -132,12 +146,14 @@ class RecordedModel:
         """
         recording, example = self._recorded(self.to_device(first))
         self._example = example
+        self._positions = self._position_sizes(first)
         graph = self._exported(recording, example) if self._kind == "export" else None
         self.decide(recording, graph)
         return recording.output, example.instances
 
     def record_running(self, batch: Batch) -> "RunningRecording":
         """Begins to record what is computed from here on with parts of the model, where its own forward is not called."""
+        self._positions = self._position_sizes(batch)
         return RunningRecording(self, batch)
 
     def initialized(self) -> nn.Module:
@@ -244,8 +260,23 @@ class RecordedModel:
         return self._reducers
 
     def _select(self, recording: Recording) -> Selection:
-        widths = {key: output.neurons for key, output in recording.layer_outputs.items()}
-        return choose(recording.graph, self._chosen, widths)
+        outputs = recording.layer_outputs
+        widths = {key: output.neurons for key, output in outputs.items()}
+        selection = choose(recording.graph, self._chosen, widths)
+        if not self.of_positions:
+            return selection
+        with_positions = {
+            key
+            for key, output in outputs.items()
+            if output.position_sizes and self._positions in (None, output.position_sizes)
+        }
+        return of_positions(selection, with_positions, widths)
+
+    def _position_sizes(self, batch: Batch) -> tuple[int, ...] | None:
+        """Sizes of the positions, as far as the batch tells."""
+        if not self.of_positions:
+            return None
+        return position_sizes(labels_of(batch), batch, decodes=is_encoder_decoder(self.module))
 
     def _exported(self, recording: Recording, batch: Batch) -> schema.Graph:
         """The graph that torch.export makes of the model; the recorded graph, with a warning, if torch.export fails."""

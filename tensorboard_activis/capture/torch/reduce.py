@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from tensorboard_activis.capture.reducers import Reducer, check_reduced, no_positions_error
+from tensorboard_activis.capture.reducers import Reducer, check_reduced, each_position, no_positions_error
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked
 from tensorboard_activis.errors import ActiVisError
@@ -35,7 +35,7 @@ def reduce_activations(
         mask: bool [instances, positions], False where there is no data; used if the output has an axis of that length.
 
     Returns:
-        float32 [instances, neurons], on the same device.
+        float32 [instances, neurons], on the same device; with the reducer `each_position` [instances, *positions, neurons].
 
     Raises:
         NoInstancesError: the output does not have one row per instance.
@@ -62,6 +62,12 @@ def reduce_activations(
         raise NoInstancesError(
             f"An output of shape {tuple(tensor.shape)} does not have one row for each of {instances} instances."
         )
+    if reducer is each_position:
+        if rank < 3:
+            raise NoInstancesError(f"An output of shape {tuple(tensor.shape)} has no positions.")
+        neurons = axes.neuron_axis(rank)
+        others = [axis for axis in range(rank) if axis not in (batch, neurons)]
+        return tensor.permute(batch, *others, neurons).clone(memory_format=torch.contiguous_format)
     if rank == 1:
         return tensor.to(torch.float32, copy=True)[:, None]
     neurons = axes.neuron_axis(rank)

@@ -164,9 +164,11 @@ def briefs(snapshot: SnapshotReader, indices: Iterable[int]) -> list[InstanceBri
 
 
 def _several(snapshot: SnapshotReader, column: str, index: int) -> str | None:
-    """The classes of an instance with several labels as one string; None where there is no such column."""
+    """The classes of an instance with several labels as one string, or a text of a vocabulary; None where there is none."""
     table = snapshot.instances
-    if column not in table.column_names or not is_list(table.schema.field(column).type):
+    if column not in table.column_names:
         return None
     values = table.column(column)[index].as_py()
-    return None if values is None else ", ".join(map(str, values))
+    if isinstance(values, list):
+        return ", ".join(map(str, values))
+    return values if isinstance(values, str) else None

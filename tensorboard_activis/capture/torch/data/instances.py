@@ -1,5 +1,6 @@
 """Instance ids, labels, outputs, content and columns of torch batches, as a `BatchRecord`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -36,7 +37,75 @@ from tensorboard_activis.capture.torch.data.tokens import torch_token_scores
 _DISPLAYED = ("pixel_values", "input_ids", "x", "inputs", "input", "image", "images")
 
 
-class InstanceReader:
+class BatchReader(ABC):
+    """Reads what is recorded of batches, besides activations.
+
+    Attributes:
+        score: which output of the model is the score.
+        problem: message that says why the labels or outputs cannot be used; "" if they can.
+    """
+
+    score: ScoreOutput
+    problem: str
+
+    def first(self, batch: Batch, reader: "PassReader", output: Any, instances: int) -> BatchRecord:
+        """The record, without activations, of the first instances of the first batch.
+
+        Arguments:
+            reader: of ids and columns, at its beginning.
+            output: the model's output for these.
+            instances: how many.
+
+        Raises:
+            ConfigurationError: a function that the user gave fails.
+        """
+        with check_of_first_batch():
+            metadata = reader.read(batch)
+            # Checked for the whole batch, before the first instances are taken.
+            Contents().columns_of_batch(batch.instances, texts=metadata.texts)
+            ids = None if metadata.ids is None else checked_ids(metadata.ids, batch.instances).tolist()
+            columns = UserColumns().convert(metadata.columns, batch.instances)
+            metadata = BatchMetadata(
+                None if ids is None else ids[:instances],
+                {name: values[:instances] for name, values in columns.items()},
+                None if metadata.texts is None else list(metadata.texts)[:instances],
+            )
+            return self.record(batch, metadata, {}, output, instances)
+
+    @abstractmethod
+    def record(
+        self,
+        batch: Batch,
+        metadata: BatchMetadata,
+        activations: Mapping[str, np.ndarray],
+        output: Any,
+        instances: int | None = None,
+        *,
+        pinned: bool = False,
+    ) -> BatchRecord:
+        """What a batch gives, once the model has run on it.
+
+        Arguments:
+            metadata: of these instances, or of the sequences that they are positions of.
+            activations: by layer, float32 [instances, neurons].
+            output: the model's output.
+            instances: number of instances or sequences that `output` is of, the first of the batch; None: all of the batch.
+            pinned: whether they are pinned instances.
+        """
+
+    def rows(
+        self, batch: Batch, activations: Mapping[str, torch.Tensor], failures: dict[str, str]
+    ) -> tuple[Mapping[str, torch.Tensor], int]:
+        """Those layers that have a row for each instance, [instances, neurons], and the number of instances.
+
+        Arguments:
+            activations: by layer, what the hooks kept.
+            failures: layers that are left out from this pass on, with the reason; others are added.
+        """
+        return activations, batch.instances
+
+
+class InstanceReader(BatchReader):
     """Reads instance ids, labels, outputs, content and columns out of batches.
 
     Arguments:
@@ -65,7 +134,7 @@ class InstanceReader:
     ) -> None:
         class_names, task, audio = options["class_names"], options["task"], options["audio"]
         self._audio, self._task = audio, task
-        labels = _labels_of(first)
+        labels = labels_of(first)
         self.score = ScoreOutput(output, score_tensors, instances, labels, options, flow, highest)
         self._further = FurtherScores(self.score, _score_array)
         first, labels = replace(first, labels=self.score.labels_of(first.labels)), self.score.labels_of(labels)
@@ -80,7 +149,7 @@ class InstanceReader:
             check_width(class_names, width)
         self._labels = Labels(class_names, labels, width, task, positions=self._labelled_positions is not None)
         self.problem = self.score.problem or self._labels.problem
-        self._shift = _shift_of_labels(first) if self._labels.kind == "positions" else None
+        self._shift = shift_of_labels(first) if self._labels.kind == "positions" else None
         if audio is not None and first.raw is not None:  # not a batch of another process
             self._audio_of(audio, first)
 
@@ -99,30 +168,6 @@ class InstanceReader:
         is_class = self._labelled_positions is None and self._labels.kind in ("classes", None) and not self.problem
         return score if is_class and self._task in (None, "classification") and score.dim() in (1, 2) else None
 
-    def first(self, batch: Batch, reader: "PassReader", output: Any, instances: int) -> BatchRecord:
-        """The record, without activations, of the first instances of the first batch.
-
-        Arguments:
-            reader: of ids and columns, at its beginning.
-            output: the model's output for these.
-            instances: how many.
-
-        Raises:
-            ConfigurationError: a function that the user gave fails.
-        """
-        with check_of_first_batch():
-            metadata = reader.read(batch)
-            # Checked for the whole batch, before the first instances are taken.
-            Contents().columns_of_batch(batch.instances, texts=metadata.texts)
-            ids = None if metadata.ids is None else checked_ids(metadata.ids, batch.instances).tolist()
-            columns = UserColumns().convert(metadata.columns, batch.instances)
-            metadata = BatchMetadata(
-                None if ids is None else ids[:instances],
-                {name: values[:instances] for name, values in columns.items()},
-                None if metadata.texts is None else list(metadata.texts)[:instances],
-            )
-            return self.record(batch, metadata, {}, output, instances)
-
     def record(
         self,
         batch: Batch,
@@ -133,17 +178,8 @@ class InstanceReader:
         *,
         pinned: bool = False,
     ) -> BatchRecord:
-        """What a batch gives, once the model has run on it.
-
-        Arguments:
-            metadata: of these instances.
-            activations: by layer, float32 [instances, neurons].
-            output: the model's output.
-            instances: number of instances that `output` is of, the first of the batch; None: all of the batch.
-            pinned: whether they are pinned instances.
-        """
         selection = slice(instances)
-        all_labels = _labels_of(batch)
+        all_labels = labels_of(batch)
         labels = self._labels.convert(self.score.labels_of(all_labels))
         positions = (
             labels.shape[1]
@@ -168,14 +204,14 @@ class InstanceReader:
         if self._audio is not None:
             waves, rate = self._audio_of(self._audio, batch)
             return replace(record, audio=(waves[selection], rate))
-        shown = _displayed_input(batch)
+        shown = displayed_input(batch)
         if shown is None:
             return record
         channels_last = shown.ndim == 4 and shown.shape[1] not in CHANNELS and shown.shape[3] in CHANNELS
         return replace(record, inputs=shown[selection], channels="last" if channels_last else "first")
 
     def _audio_of(self, source: AudioSource, batch: Batch) -> Audio:
-        return read_audio(source, batch.raw, None if callable(source) else _displayed_input(batch), _array)
+        return read_audio(source, batch.raw, None if callable(source) else displayed_input(batch), _array)
 
 
 class PassReader:
@@ -184,9 +220,11 @@ class PassReader:
     Arguments:
         metadata: the user's ids and columns.
         order: how the instances are identified where these have no ids; None for pinned instances.
+        of_positions: whether these are sequences, whose positions are the instances; they always have ids.
     """
 
-    def __init__(self, metadata: InstanceMetadata, order: InstanceOrder | None) -> None:
+    def __init__(self, metadata: InstanceMetadata, order: InstanceOrder | None, *, of_positions: bool = False) -> None:
+        self._of_positions, self._is_pinned = of_positions, order is None
         self._metadata = metadata if order is not None else metadata.functions_only
         self._content_ids = ContentIds() if order is not None and order.by_content and not metadata.has_ids else None
         self._indices = InstanceIndices(None, for_user_data=False, are_ids=False) if order is None else order.begin()
@@ -203,6 +241,9 @@ class PassReader:
                 self._content_ids.for_batch(batch) if self._content_ids is not None else self._indices.ids(start, count)
             )
         ids = ids.tolist() if isinstance(ids, torch.Tensor) else ids
+        if ids is None and self._of_positions:
+            numbers = range(start, start + count)
+            ids = [-1 - number if self._is_pinned else number for number in numbers]
         columns = _features(batch) | {
             name: _array(each) if isinstance(each, torch.Tensor) else each
             for name, each in (metadata.columns or {}).items()
@@ -228,7 +269,7 @@ def _score_array(tensor: torch.Tensor | None, instances: int) -> np.ndarray | No
     return None if scores is None else scores.float().numpy(force=True)
 
 
-def _displayed_input(batch: Batch) -> np.ndarray | None:
+def displayed_input(batch: Batch) -> np.ndarray | None:
     """The input to show as content, [instances, ...]; None if no input has a batch axis."""
     named = [batch.kwargs[name] for name in _DISPLAYED if name in batch.kwargs]
     for tensor in all_tensors([named, batch.args, batch.kwargs]):
@@ -258,11 +299,11 @@ def _array(values: Any) -> np.ndarray:
     return (values.float() if values.dtype == torch.bfloat16 else values).numpy(force=True)
 
 
-def _labels_of(batch: Batch) -> Any:
+def labels_of(batch: Batch) -> Any:
     """The labels of a batch, as arrays where they are tensors."""
     labels = batch.labels
     if isinstance(labels, Mapping):
-        return {name: _labels_of(replace(batch, labels=one)) for name, one in labels.items()}
+        return {name: labels_of(replace(batch, labels=one)) for name, one in labels.items()}
     if isinstance(labels, (list, tuple)) and labels and all(isinstance(label, torch.Tensor) for label in labels):
         return [label.tolist() for label in labels]
     if isinstance(labels, torch.Tensor):
@@ -278,7 +319,7 @@ def _labelled_positions(labels: Any) -> int | None:
     return None
 
 
-def _shift_of_labels(batch: Batch) -> int | None:
+def shift_of_labels(batch: Batch) -> int | None:
     """`next_token_shift` of a batch. The model may get the labels as well: after its tokens, or under a name."""
     named = {name: value for name, value in batch.kwargs.items() if name not in LABEL_KEYS}
     inputs = all_tensors([batch.args, named])

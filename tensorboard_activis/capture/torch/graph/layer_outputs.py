@@ -50,6 +50,13 @@ class LayerOutput:
         return self.axes.unflattened(self.raw_shape, self.instances)[0]
 
     @property
+    def position_sizes(self) -> tuple[int, ...]:
+        """Sizes of its axes besides instances and neurons."""
+        shape, axes = self.axes.unflattened(self.raw_shape, self.instances)
+        own = (axes.batch or 0, axes.neuron_axis(len(shape)) if len(shape) > 1 else 0)
+        return tuple(size for axis, size in enumerate(shape) if axis not in own)
+
+    @property
     def neurons(self) -> int:
         """Number of neurons."""
         shape, axes = self.axes.unflattened(self.raw_shape, self.instances)

@@ -1,7 +1,7 @@
-"""Reads what Hugging Face's Trainer evaluates: batches of examples, labels, class names, and decoded texts."""
+"""Reads what Hugging Face's Trainer evaluates: batches of examples, labels, and class names."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -48,35 +48,6 @@ def class_names_of(model: Any) -> list[str] | None:
     if not classifies or len(set(classes)) != len(classes) or len(classes) < 2:
         return None
     return None if all(name.startswith("LABEL_") for name in classes) else classes
-
-
-def decoder(tokenizer: Any) -> Callable[[Any], list[str] | None] | None:
-    """A function that decodes the texts of a batch, unknown words as the tokenizer's sign for these; None without a tokenizer."""
-    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
-    if not hasattr(tokenizer, "batch_decode"):
-        return None
-    hidden = _hidden_tokens(tokenizer)
-
-    def texts(batch: Any) -> list[str] | None:
-        ids = batch.get("input_ids") if isinstance(batch, Mapping) else None
-        if ids is None or ids.dim() != 2:
-            return None
-        mask = batch.get("attention_mask")
-        mask = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
-        sequences = [sequence[is_token.bool()].tolist() for sequence, is_token in zip(ids, mask, strict=True)]
-        shown = [[token for token in sequence if token not in hidden] for sequence in sequences]
-        return list(tokenizer.batch_decode(shown))
-
-    return texts
-
-
-def _hidden_tokens(tokenizer: Any) -> set[int]:
-    """Ids of special tokens that no text shows: all but that of unknown words, unless it has another meaning as well."""
-    special = set(getattr(tokenizer, "all_special_ids", ()))
-    named = getattr(tokenizer, "special_tokens_map", {})
-    others = [str(token) for name, token in named.items() if name != "unk_token"]
-    unknown = getattr(tokenizer, "unk_token_id", None)
-    return special if str(named.get("unk_token")) in others else special - {unknown}
 
 
 def _base(model: Any) -> Any:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tensorboard_activis.capture.instances.token_texts import decoder
 from tensorboard_activis.capture.options import TorchOptions
-from tensorboard_activis.capture.torch.hugging_face.data import batched, class_names_of, decoder, labels_apart
+from tensorboard_activis.capture.torch.hugging_face.data import batched, class_names_of, labels_apart
 from tensorboard_activis.capture.torch.hugging_face.directories import StrPath, log_together, run_directory
 
 
@@ -56,9 +57,14 @@ class Loggers:
             directory,
             model,
             None if data is None else batched(data, args, model, loader),
-            texts=decoder(self.tokenizer if self.tokenizer is not None else tokenizer),
+            tokenizer=_reading(self.tokenizer if self.tokenizer is not None else tokenizer),
             distributed=log_together(args),
             **options,
         )
         logger.quiet = bool(args.disable_tqdm)
         return logger
+
+
+def _reading(processor: Any) -> Any:
+    """The tokenizer that a processor is or has; None if it reads no texts, as that of images does not."""
+    return processor if decoder(processor) is not None else None

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tensorboard_activis.capture.torch.data.batch import Batch
-from tensorboard_activis.capture.torch.data.instances import _labels_of
+from tensorboard_activis.capture.torch.data.instances import labels_of
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tensorboard_activis.capture.torch.data.instances import _labels_of
     ],
 )
 def test_labels_are_without_tensors(labels: Any, expected: Any) -> None:
-    found = _labels_of(Batch((), {}, labels, 2, None))
+    found = labels_of(Batch((), {}, labels, 2, None))
     assert type(found) is type(expected)
     if isinstance(expected, np.ndarray):
         assert found.dtype == expected.dtype

@@ -12,7 +12,7 @@ if importlib.util.find_spec("transformers") is None:
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from tensorboard_activis.capture.torch.hugging_face.data import decoder
+from tensorboard_activis.capture.instances.token_texts import decoder
 
 
 def words(**special: str) -> Any:

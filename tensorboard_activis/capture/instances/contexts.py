@@ -1,0 +1,93 @@
+"""What is around a position: the tokens before and after it, or the part of an image; made for kept instances only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorboard_activis.capture.tasks.repeated import Repeated, objects
+
+#: Tokens before and after a token that are kept with it.
+TOKENS_AROUND = 24
+#: Places around a place of an image that are kept with it, in each direction.
+PLACES_AROUND = 16
+
+
+@dataclass(frozen=True)
+class TokenContexts:
+    """The tokens around each token of a batch.
+
+    Attributes:
+        tokens: texts [positions], sequence after sequence.
+        apart: by value of `tokens`, whether a space belongs before it, which is not part of it.
+        sequence: int [positions], ascending.
+    """
+
+    tokens: Repeated
+    apart: np.ndarray
+    sequence: np.ndarray
+
+    def columns(self, chosen: np.ndarray) -> Mapping[str, np.ndarray]:
+        """The texts `before` and `after` the chosen tokens, object of str [chosen]; "…" where more is cut off."""
+        starts = np.searchsorted(self.sequence, self.sequence[chosen])
+        ends = np.searchsorted(self.sequence, self.sequence[chosen], "right")
+        before, after = [], []
+        for row, start, end in zip(chosen.tolist(), starts.tolist(), ends.tolist(), strict=True):
+            first, last = max(start, row - TOKENS_AROUND), min(end, row + 1 + TOKENS_AROUND)
+            text = self._joined(first, row + 1, leave=1)
+            before.append(f"… {text.lstrip()}" if first > start else text)
+            text = self._joined(row, last, skip=1)
+            after.append(f"{text.rstrip()} …" if last < end else text)
+        return {"before": objects(before), "after": objects(after)}
+
+    def images(self, chosen: np.ndarray) -> None:
+        """No image."""
+
+    def _joined(self, first: int, last: int, *, skip: int = 0, leave: int = 0) -> str:
+        """Tokens as one text, but without the first or the last of them, though with the space between these and the others."""
+        values, index = self.tokens.values, self.tokens.index[first:last].tolist()
+        parts = [
+            (" " if number and self.apart[one] else "", "" if one < 0 else str(values[one]))
+            for number, one in enumerate(index)
+        ]
+        shown: Sequence[str] = [
+            space + ("" if number < skip or number >= len(parts) - leave else text)
+            for number, (space, text) in enumerate(parts)
+        ]
+        return "".join(shown)
+
+
+@dataclass(frozen=True)
+class PlaceContexts:
+    """The part of an image around each of its places.
+
+    Attributes:
+        inputs: [sequences, channels, height, width], or with the channels last.
+        channels: "first" or "last".
+        sequence: int [positions].
+        place: int [positions], flat index into height and width.
+    """
+
+    inputs: np.ndarray
+    channels: str
+    sequence: np.ndarray
+    place: np.ndarray
+
+    def columns(self, chosen: np.ndarray) -> Mapping[str, np.ndarray]:
+        """No texts."""
+        return {}
+
+    def images(self, chosen: np.ndarray) -> np.ndarray:
+        """The parts around the chosen places, which are in their middle, [chosen, ...]; the image's edge goes on beyond it."""
+        axis = 1 if self.channels == "last" else 2
+        height, width = self.inputs.shape[axis : axis + 2]
+        around = np.arange(-PLACES_AROUND, PLACES_AROUND + 1)
+        parts = []
+        for sequence, place in zip(self.sequence[chosen].tolist(), self.place[chosen].tolist(), strict=True):
+            rows, columns = (
+                np.clip(place // width + around, 0, height - 1),
+                np.clip(place % width + around, 0, width - 1),
+            )
+            part = self.inputs[sequence].take(rows, axis - 1).take(columns, axis)
+            parts.append(part)
+        return np.stack(parts) if parts else self.inputs[:0]
