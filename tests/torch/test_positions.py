@@ -388,7 +388,7 @@ def test_pinned_sequences_are_pinned_tokens(tmp_path: Path) -> None:
         model,
         named,
         id=lambda one: one.get("name"),
-        unpack=lambda one: ({"input_ids": one["input_ids"]}, one["labels"]),
+        unpack=lambda one: ({name: one[name] for name in ("input_ids", "attention_mask")}, one["labels"]),
         **options,
     )
     assert snapshot.instances["id"].to_pylist()[2:] == [

@@ -98,13 +98,19 @@ export function decodeProjection(buffer: ArrayBuffer): Projection {
 }
 
 export function decodeColumns(buffer: ArrayBuffer): Columns {
-  const { id, user, categories = {}, times = {}, ...known } = decode<ColumnsAnswer>(buffer, "Columns");
+  const { id, user, categories = {}, times = {}, names = [], ...known } = decode<ColumnsAnswer>(buffer, "Columns");
   const extra = new Map<string, ExtraColumn>();
   for (const [name, data] of Object.entries(user)) {
     const values = data instanceof Float32Array || data instanceof Int32Array ? data : Float32Array.from(data);
     extra.set(name, { values, categories: categories[name] ?? null, since: times[name] ?? null });
   }
-  return { ...known, count: known.correct.length, ids: "bytes" in id ? textIds(id) : Array.from(id, String), extra };
+  return {
+    ...known,
+    names,
+    count: known.correct.length,
+    ids: "bytes" in id ? textIds(id) : Array.from(id, String),
+    extra,
+  };
 }
 
 export function decodeActivation(buffer: ArrayBuffer): Float32Array {

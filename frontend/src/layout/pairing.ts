@@ -42,6 +42,7 @@ export function inOrderOf(first: Columns, second: Columns, { indexOf }: Pairing,
   return {
     count: first.count,
     ids: first.ids,
+    names: second.names,
     label: answers(second.label),
     prediction: answers(second.prediction),
     correct: Uint8Array.from(indexOf, (index) => (index < 0 ? 255 : (second.correct[index] as number))),

@@ -23,3 +23,17 @@ export function textWindow(text: string, at: number, room: number): string {
   const start = next >= 0 && next <= space ? next + 1 : from;
   return `…${text.slice(start)}`;
 }
+
+/** Around the token that an instance is, in the text around it; no text holds such characters. */
+const [BEGIN, END] = ["\u0002", "\u0003"];
+
+/** A token in its context as one text, which `markedPart` takes apart. */
+export const marked = (before: unknown, token: unknown, after: unknown): string =>
+  `${before ?? ""}${BEGIN}${token ?? ""}${END}${after ?? ""}`;
+
+/** The token of a text of `marked`, and what is around it; null for any other text. */
+export function markedPart(text: string): { before: string; token: string; after: string } | null {
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) return null;
+  return { before: text.slice(0, begin), token: text.slice(begin + 1, end), after: text.slice(end + 1) };
+}

@@ -18,9 +18,11 @@ import {
   type SubsetInfo,
   type Table,
   type TableQuery,
+  type TableRow,
   type Vocabulary,
   type Where,
 } from "../api/types";
+import { marked } from "../layout/textWindow";
 import { withClassNames } from "./classNames";
 import { errorsPerClass, isByErrors, orderClasses } from "./classOrder";
 import { comparedSnapshot, currentSnapshot } from "./currentSnapshot";
@@ -316,11 +318,11 @@ export const activationOf = perName((name) =>
   }, activationAnswers),
 );
 
-const texts = new Requests(
-  ({ index, ...where }: SnapshotRef & { index: number }, abort): Promise<string> =>
-    currentSource().text(where, index, abort),
-  512,
-);
+const texts = new Requests(async ({ index, ...where }: SnapshotRef & { index: number }, abort): Promise<string> => {
+  if (!tokensInContext.peek()) return currentSource().text(where, index, abort);
+  const [row] = (await currentSource().table(where, { indices: [index], offset: 0, limit: 1 }, abort)).rows;
+  return row ? contentText(row) : "";
+}, 512);
 
 /** Detail of one instance in one layer; `subject` reads the signals that name it. */
 export const instanceOf = (
@@ -335,6 +337,12 @@ export const neuronOf = (
     const asked = subject();
     return asked && { ...asked, rows: rows.value.map(rowQuery) };
   }, neurons);
+
+const tokensInContext = computed(() => snapshot.value.value?.unit === "position" && hasTexts.value);
+
+/** What a line of the table has as content that is text; a token is marked in the text around it. */
+export const contentText = ({ before, token, after, text }: TableRow): string =>
+  tokensInContext.value ? marked(before, token, after) : typeof text === "string" ? text : "";
 
 /** Content that is text. */
 export const textOf = (index: () => number | null): Resource<SnapshotRef & { index: number }, string> =>

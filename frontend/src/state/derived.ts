@@ -118,7 +118,20 @@ export function classOfRow(key: RowKey): number {
 export const hasNumericLabels = (task: Task | undefined): boolean => task === "regression" || task === "ranking";
 
 /** Whether an instance has several labels, which a list of classes cannot represent. */
-export const hasSeveralLabels = (task: Task | undefined): boolean => task === "multilabel" || task === "tokens";
+export const hasSeveralLabels = (task: Task | undefined): boolean =>
+  task === "multilabel" || (task === "tokens" && !hasVocabulary.value);
+
+/** Whether the instances are tokens whose labels are tokens: a vocabulary, which is no set of classes. */
+export const hasVocabulary: ReadonlySignal<boolean> = computed(
+  () => snapshot.value.value?.task === "tokens" && snapshot.value.value.unit === "position",
+);
+
+/** What an instance is, as a noun: "token" and "place" are positions of a text and of an image. */
+export const noun: ReadonlySignal<string> = computed(() => {
+  const shown = snapshot.value.value;
+  if (shown?.unit !== "position") return "instance";
+  return shown.content === "text" ? "token" : shown.content === "image" ? "place" : "position";
+});
 
 /** Letters of a name of a class or row where many stand together. */
 const [SHORT_CLASS, SHORT_ROW] = [18, 24];
@@ -147,12 +160,13 @@ export const layerParts = (layer: string): [string, string] =>
 
 const target = computed(() => alignedFormat(columns.value.value?.label ?? []));
 
-/** Name of a class, or the number itself where there are no classes; "–" for none. */
-export function labelName(value: number | undefined): string {
+/** Name of a class, or the number itself where there are no classes; "–" for none. `words`: of a vocabulary. */
+export function labelName(value: number | undefined, words = columns.value.value?.names): string {
   const shown = snapshot.value.value;
   if (value === undefined || Number.isNaN(value)) return "–";
   if (hasNumericLabels(shown?.task)) return target.value(value);
-  return value < 0 ? "–" : (shown?.class_names[value] ?? String(value));
+  const names = hasVocabulary.value ? words : shown?.class_names;
+  return value < 0 ? "–" : (names?.[value] ?? String(value));
 }
 
 /** Whether the user logged this instance by name: it is always part of the sample, and of no statistic. */

@@ -129,7 +129,7 @@ export function rungsOf(known: Separation, figure: LadderFigure, complete: boole
 /** The pair of the main confusion, as rows that may be set as A and B. */
 export const confusedPair: ReadonlySignal<[RowKey, RowKey] | null> = computed(() => {
   const clause = confusionClause.value;
-  const names = clause?.kind === "confusion" ? [clause.label, clause.prediction].map(labelName) : [];
+  const names = clause?.kind === "confusion" ? [clause.label, clause.prediction].map((index) => labelName(index)) : [];
   const [a, b] = names.filter((name) => subsetsByName.value.get(name)?.kind === "class").map(subsetKey);
   return a !== undefined && b !== undefined ? [a, b] : null;
 });

@@ -7,6 +7,7 @@ export function columnsOf(ids: string[], parts: Partial<Columns> = {}): Columns 
   return {
     count,
     ids,
+    names: [],
     label: new Int32Array(count).fill(-1),
     prediction: new Int32Array(count).fill(-1),
     correct: new Uint8Array(count).fill(255),

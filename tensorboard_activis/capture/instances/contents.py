@@ -165,13 +165,14 @@ class Contents:
             fields["pinned"] = pa.array(stored["pinned"])
         if "label" in stored:
             fields["label"] = class_column(stored["label"], class_names)
+        if "before" in stored:  # a token, between what is before and after it
+            token = arrow(stored.pop(f"{_USER}token"))
+            fields |= {"before": texts_to_arrow(stored.pop("before")), "token": token}
+            fields["after"] = texts_to_arrow(stored.pop("after"))
+            content = {"content": "text"}
         if "text" in stored:
             fields["text"] = _moved(stored.pop("text"), pa.string())
             content = {"content": "text"}
-        for name in ("before", "after"):
-            if name in stored:
-                fields[name] = texts_to_arrow(stored[name])
-                content = {"content": "text"}
         fields |= self.columns(stored)
         if "token_texts" in stored:
             fields["token_texts"] = _moved(stored.pop("token_texts"), pa.list_(pa.string()))

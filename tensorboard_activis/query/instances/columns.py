@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from tensorboard_activis.column_kinds import TIME, column_kind, time_text
 from tensorboard_activis.query.contract import Float32Array, Int32Array, Int64Array, Uint8Array, Uint32Array
 from tensorboard_activis.query.instances.classes import label_values, prediction_values
-from tensorboard_activis.query.instances.content import CONTENT
+from tensorboard_activis.query.instances.content import AROUND, CONTENT
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 _SCORE_COLUMNS = ("score", "loss", "label_score")
@@ -39,7 +39,7 @@ class Columns:
 
     Attributes:
         id: whole numbers as they are; texts as `id.bytes` and `id.offsets`.
-        label: class index, -1 for none; for regression a number.
+        label: class index, -1 for none; for regression a number; for a vocabulary the index of its text in `names`.
         prediction: likewise.
         correct: 1 right, 0 wrong, 255 unknown.
         score: of the prediction.
@@ -47,6 +47,7 @@ class Columns:
         label_score: score of the label.
         user: user columns under their own names: numbers and truth values; categories by their index, -1 for none; times.
         categories: the values behind the indices, by column. Texts with more than 1,000 values are left out.
+        names: texts of labels and predictions, where these are of a vocabulary, which is no set of classes; else empty.
         times: of columns of times, whose values are seconds, the moment (ISO 8601) that these are counted from.
     """
 
@@ -59,6 +60,7 @@ class Columns:
     label_score: Float32Array
     user: Mapping[str, Float32Array | Int32Array]
     categories: Mapping[str, tuple[str, ...]]
+    names: tuple[str, ...]
     times: Mapping[str, str]
 
 
@@ -66,6 +68,9 @@ def columns(snapshot: SnapshotReader) -> Columns:
     """All columns of the kept instances."""
     table, record, rows = snapshot.instances, snapshot.record, snapshot.stored_instances
     label, prediction = label_values(snapshot), prediction_values(snapshot)
+    names: tuple[str, ...] = ()
+    if label is None and prediction is None:
+        label, prediction, names = _of_vocabulary(table)
     correct = snapshot.column("correct") if "correct" in record.columns else np.full(rows, 255)
 
     def number(name: str) -> Float32Array:
@@ -75,8 +80,9 @@ def columns(snapshot: SnapshotReader) -> Columns:
     user: dict[str, Float32Array | Int32Array] = {}
     categories: dict[str, tuple[str, ...]] = {}
     times: dict[str, str] = {}
+    hidden = (*_BUILT_IN, *AROUND) if snapshot.unit == "position" else _BUILT_IN
     for name in table.column_names:
-        if name not in _BUILT_IN:
+        if name not in hidden:
             match column_kind(table.column(name).type):
                 case "boolean" | "number":
                     user[name] = _floats(table.column(name))
@@ -96,8 +102,26 @@ def columns(snapshot: SnapshotReader) -> Columns:
         label_score=number("label_score"),
         user=user,
         categories=categories,
+        names=names,
         times=times,
     )
+
+
+def _of_vocabulary(table: pa.Table) -> tuple[Int32Array | None, Int32Array | None, tuple[str, ...]]:
+    """Labels and predictions that are texts, as indices of them, and the texts; None where there are no such."""
+    found = {
+        name: table.column(name).cast(pa.string()).combine_chunks()
+        for name in ("label", "prediction")
+        if name in table.column_names and column_kind(table.column(name).type) in ("text", "category")
+    }
+    if not found:
+        return None, None, ()
+    names = pc.unique(pa.chunked_array(list(found.values()))).drop_null()
+    indices = {
+        name: pc.index_in(texts, names).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+        for name, texts in found.items()
+    }
+    return indices.get("label"), indices.get("prediction"), tuple(names.to_pylist())
 
 
 def _id_columns(id_column: pa.ChunkedArray) -> Int64Array | TextIds:

@@ -10,12 +10,23 @@ ContentKind: TypeAlias = Literal["image", "audio", "text", "numbers"]
 #: Columns that hold instances' content, not facts about them.
 CONTENT: dict[str, ContentKind] = {"image": "image", "audio": "audio", "text": "text", "features": "numbers"}
 
+#: Of tokens that are instances: the texts before and after them, which with the token are their content.
+AROUND = ("before", "after")
+
 
 def describe_content(snapshot: SnapshotReader) -> tuple[ContentKind | None, bool]:
     """Kind of content ("image", "audio", "text", "numbers" or None), and whether images are strokes on an empty ground."""
     schema = snapshot.instances.schema
     names, ink = schema.names, (schema.metadata or {}).get(b"activis.ink") == b"1"
+    if is_token_in_context(snapshot):
+        return "text", ink
     return next((kind for column, kind in CONTENT.items() if column in names), None), ink
+
+
+def is_token_in_context(snapshot: SnapshotReader) -> bool:
+    """Whether instances are tokens, whose content is the text around them."""
+    names = snapshot.instances.column_names
+    return snapshot.unit == "position" and all(name in names for name in ("token", *AROUND))
 
 
 def content(snapshot: SnapshotReader, index: int) -> tuple[ContentKind, bytes | str | list[float]]:
@@ -25,6 +36,9 @@ def content(snapshot: SnapshotReader, index: int) -> tuple[ContentKind, bytes | 
     """
     check_instance(snapshot, index)
     table = snapshot.instances
+    if is_token_in_context(snapshot):
+        before, token, after = (table.column(name)[index].as_py() or "" for name in ("before", "token", "after"))
+        return "text", f"{before}{token}{after}"
     for column, kind in CONTENT.items():
         if column in table.column_names:
             value = table.column(column)[index].as_py()

@@ -21,7 +21,7 @@ export function BothLine({ index }: { index: number }): JSX.Element {
         ) : (
           <>
             {" → "}
-            <bdi>{labelName(other?.prediction[index])}</bdi>
+            <bdi>{labelName(other?.prediction[index], other?.names)}</bdi>
             {score !== undefined && Number.isFinite(score) && (
               <>
                 {" "}

@@ -1,12 +1,25 @@
-/** The text of an instance, wherever one is shown: what the typed expression looks for is marked. */
+/** The text of an instance, wherever one is shown: what the typed expression looks for is marked, the token that it is bold. */
 
 import type { JSX } from "preact";
-import { firstMatch, textWindow } from "../../layout/textWindow";
+import { firstMatch, markedPart, textWindow } from "../../layout/textWindow";
 import { typedWords } from "../../state/typed";
 
 /** `room`: letters that are seen at once, so that a longer text opens at the first match; without it, all of the text. */
 export function InstanceText({ text, room = Infinity }: { text: string; room?: number }): JSX.Element {
   const words = typedWords.value.filter((word) => word !== "" && text.includes(word));
+  const token = markedPart(text);
+  if (token) {
+    // The token is in sight, whatever else is looked for.
+    const from = Math.max(0, token.before.length - Math.floor((room - token.token.length) / 2));
+    const cut = from > 0 ? `…${token.before.slice(token.before.indexOf(" ", from) + 1 || from)}` : token.before;
+    return (
+      <>
+        <InstanceText text={cut} />
+        <b class="token">{token.token}</b>
+        <InstanceText text={token.after} />
+      </>
+    );
+  }
   const shown = textWindow(text, firstMatch(text, words), room);
   if (words.length === 0) return <>{shown}</>;
   const pattern = new RegExp(`(${words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})`);

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { hasTexts, tableOf } from "../../state/data";
+import { contentText, hasTexts, tableOf } from "../../state/data";
 
 /** Texts by index, in one request for all that are in sight; null where the content is no text. */
 export function useTexts(indices: readonly number[]): Map<number, string> | null {
@@ -18,5 +18,5 @@ export function useTexts(indices: readonly number[]): Map<number, string> | null
     wanted.value = indices;
   }, [key]);
   if (!hasTexts.value) return null;
-  return new Map((table.value.value?.rows ?? []).map((one) => [one.row, typeof one.text === "string" ? one.text : ""]));
+  return new Map((table.value.value?.rows ?? []).map((one) => [one.row, contentText(one)]));
 }

@@ -21,7 +21,7 @@ import "./compareStyles";
 export function InstanceTwinsTitle({ index }: { index: number }): JSX.Element {
   const [task, change] = [snapshot.value.value?.task, changeOf(index)];
   const sides = [columns.value.value, pairs.value?.columns];
-  const isTold = sides.some((side) => labelName(side?.prediction[index]) !== "–");
+  const isTold = sides.some((side) => labelName(side?.prediction[index], side?.names) !== "–");
   const told = isTold && !hasSeveralLabels(task) && task !== "ranking" && comparedIndex(index) !== null;
   return (
     <>
@@ -32,7 +32,7 @@ export function InstanceTwinsTitle({ index }: { index: number }): JSX.Element {
             {task === "classification" ? (
               <ClassName index={side?.prediction[index] ?? -1} />
             ) : (
-              <b>{labelName(side?.prediction[index])}</b>
+              <b>{labelName(side?.prediction[index], side?.names)}</b>
             )}
           </span>
         ))}
@@ -173,7 +173,9 @@ function Figures({ index }: { index: number }): JSX.Element {
         <div key={name} class="twin-scores">
           <span class="second">{name === "label" && task === "regression" ? "target" : name}</span>
           {values.map((value, i) => (
-            <span key={i}>{name === "label" || name === "prediction" ? labelName(value) : short(value)}</span>
+            <span key={i}>
+              {name === "label" || name === "prediction" ? labelName(value, sides[i]?.names) : short(value)}
+            </span>
           ))}
         </div>
       ))}

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import type { Facet } from "../../api/types";
 import { count, integer } from "../../draw/format";
 import { addStyles } from "../../lib/styles";
+import { noun } from "../../state/derived";
 import { choose, chosenIn, columnNames, columnSearch, facets } from "../../state/facets";
 import { FACETS } from "../../state/panes";
 import { shownExpression } from "../../state/typed";
@@ -77,7 +78,7 @@ function One({ facet }: { facet: Facet }): JSX.Element {
   return (
     <div class={`facet${wide ? " wide" : ""}`}>
       <div class="facet-head">
-        <b class="cut" title={missing > 0 ? `${name}: ${count(missing, "instance")} without a value` : name}>
+        <b class="cut" title={missing > 0 ? `${name}: ${count(missing, noun.value)} without a value` : name}>
           {name === "label_score" ? "p(label)" : name}
         </b>
         {chosen ? (

@@ -7,7 +7,7 @@ import { classColour } from "../../draw/classes";
 import { count as counted, integer } from "../../draw/format";
 import { barHeight } from "../../layout/facets";
 import { snapshot } from "../../state/data";
-import { hasNumericLabels, shortOf } from "../../state/derived";
+import { hasNumericLabels, noun, shortOf } from "../../state/derived";
 import { literal } from "../../state/facetExpression";
 import { choose, chosenIn, foundValues, searchValues, valueSearch } from "../../state/facets";
 import { shownExpression } from "../../state/typed";
@@ -64,7 +64,7 @@ function inClassOrder(values: readonly FacetValue[], classes: readonly string[])
 
 /** In words, for a title and for screen readers. */
 const inWords = ({ count, matching }: FacetValue): string =>
-  shownExpression.value === "" ? counted(count, "instance") : `${integer(matching)} of ${integer(count)}`;
+  shownExpression.value === "" ? counted(count, noun.value) : `${integer(matching)} of ${integer(count)}`;
 
 function Bars({ name, values, chosen, toggle, colourOf }: Properties): JSX.Element {
   const most = Math.max(...values.map(({ count }) => count));

@@ -24,7 +24,7 @@ import { pick } from "../../state/actions";
 import { isByErrors } from "../../state/classOrder";
 import { cellExpression, cellName, confusionCounts, pickCell } from "../../state/confusion";
 import { columns } from "../../state/data";
-import { classOfRow, hoveredRow, labelName, shortOf } from "../../state/derived";
+import { classOfRow, hoveredRow, labelName, noun, shortOf } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { expressionKey, type RowKey, subsetKey } from "../../state/rowKeys";
@@ -185,16 +185,16 @@ function explain({ counts, classes, totals }: Matrix, { label, prediction }: Cel
   if (label !== null && prediction !== null) {
     const own = counts[label * classes + prediction] as number;
     const share = percent(own / (totals[label] || 1));
-    return `${cellName({ label, prediction })}: ${count(own, "instance")}, ${share} of class ${labelName(label)}`;
+    return `${cellName({ label, prediction })}: ${count(own, noun.value)}, ${share} of class ${labelName(label)}`;
   }
   if (label !== null) {
     const share = percent((counts[label * classes + label] as number) / (totals[label] || 1));
-    return `Label ${labelName(label)}: ${count(totals[label] as number, "instance")}, ${share} right`;
+    return `Label ${labelName(label)}: ${count(totals[label] as number, noun.value)}, ${share} right`;
   }
   let sum = 0;
   for (let i = 0; i < classes; i++) sum += counts[i * classes + (prediction as number)] as number;
   const share = percent((counts[(prediction as number) * (classes + 1)] as number) / (sum || 1));
-  return `Predicted ${labelName(prediction as number)}: ${count(sum, "instance")}, ${share} right`;
+  return `Predicted ${labelName(prediction as number)}: ${count(sum, noun.value)}, ${share} right`;
 }
 
 function Explained({

@@ -12,7 +12,7 @@ import { type Change, marksOf, perMark } from "../../layout/changes";
 import { followSize } from "../../lib/sizes";
 import { clickInstance, pick } from "../../state/actions";
 import { columns, snapshot } from "../../state/data";
-import { labelName, pinned } from "../../state/derived";
+import { labelName, noun, pinned } from "../../state/derived";
 import { clearHover, hoveredInstance, setHover } from "../../state/hover";
 import { highlighted } from "../../state/members";
 import { BothLine } from "../controls/BothLine";
@@ -125,7 +125,7 @@ export function GroupMarks({
           {here.length === 1 ? (
             <BothLine index={here[0] as number} />
           ) : (
-            `${count(here.length, "instance")}${kindOf(here[0] as number) < 0 ? "" : `, label ${labelName(kindOf(here[0] as number))}`}`
+            `${count(here.length, noun.value)}${kindOf(here[0] as number) < 0 ? "" : `, label ${labelName(kindOf(here[0] as number))}`}`
           )}
         </Tooltip>
       )}

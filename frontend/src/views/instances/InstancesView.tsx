@@ -7,7 +7,7 @@ import { chooseTab } from "../../state/actions";
 import { loadCode } from "../../state/code";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { columns, currentSource, snapshot, whereOf } from "../../state/data";
-import { hasNumericLabels, hasSeveralLabels } from "../../state/derived";
+import { hasNumericLabels, hasSeveralLabels, hasVocabulary, noun } from "../../state/derived";
 import { clearHover } from "../../state/hover";
 import { picked } from "../../state/members";
 import { instancesTab } from "../../state/view";
@@ -17,7 +17,9 @@ import type { Option } from "../controls/Menu";
 import { PickedBar } from "../controls/PickedBar";
 import { SaveButton } from "../controls/SaveButton";
 import { Segmented } from "../controls/Segmented";
+import { Select } from "../controls/Select";
 import { Classes } from "./Classes";
+import { chosenGroupColumn, groupColumn, groupColumns } from "./grouping";
 import { List } from "./List";
 import { tableExpression } from "./tableState";
 
@@ -36,9 +38,11 @@ export function InstancesView(): JSX.Element {
       ? "Grid"
       : hasNumericLabels(task)
         ? "Bins"
-        : hasSeveralLabels(task)
-          ? "Right, wrong"
-          : "Classes";
+        : hasVocabulary.value
+          ? "Groups"
+          : hasSeveralLabels(task)
+            ? "Right, wrong"
+            : "Classes";
   const tabs = [
     { value: "classes" as const, label: first },
     ...(task === "classification" ? [{ value: "confusion" as const, label: "Confusion" }] : []),
@@ -50,9 +54,23 @@ export function InstancesView(): JSX.Element {
   return (
     <>
       <header class="pane-header instances-header">
-        <h2>Instances</h2>
+        <h2>{noun.value === "instance" ? "Instances" : `${noun.value[0]!.toUpperCase()}${noun.value.slice(1)}s`}</h2>
         <span class="caption">{columns.value.value && integer(columns.value.value.count)}</span>
         <span class="spring" />
+        {groupColumns.value.length > 1 && tab === "classes" && !comparing && (
+          <Select
+            label="Group by"
+            plain
+            value={groupColumn.value}
+            options={groupColumns.value.map((value) => ({ value, label: value }))}
+            onChoose={(name) => {
+              chosenGroupColumn.value = name;
+            }}
+            says={groupColumn.value}
+          >
+            by {groupColumn.value}
+          </Select>
+        )}
         <Segmented label="Instances as" value={tab} onChoose={chooseTab} options={tabs} />
         <Save />
       </header>

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { alignedFormat, fixed, integer, signed } from "../../draw/format";
 import { columns, hasPictures, hasTexts, snapshot } from "../../state/data";
-import { hasSeveralLabels, labelName, shortOf } from "../../state/derived";
+import { hasSeveralLabels, hasVocabulary, labelName, shortOf } from "../../state/derived";
 import type { TermName } from "../../state/help";
 import { Name } from "../controls/Name";
 import { ClassName } from "../controls/Swatch";
@@ -29,8 +29,9 @@ export function List(): JSX.Element | null {
   const task = snapshot.value.value?.task;
   const plain = task !== "classification";
   const many = hasSeveralLabels(task);
+  const words = hasVocabulary.value;
   const third = useMemo(
-    () => alignedFormat((many ? known?.loss : task === "ranking" ? known?.score : signedErrors.value) ?? []),
+    () => alignedFormat((many || words ? known?.loss : task === "ranking" ? known?.score : signedErrors.value) ?? []),
     [known, task],
   );
   if (!known) return null;
@@ -76,6 +77,10 @@ export function List(): JSX.Element | null {
             <Head by="error" term="rank error">
               rank error
             </Head>
+          ) : words ? (
+            <Head by="loss" term="loss">
+              loss
+            </Head>
           ) : (
             <Head by="error">error</Head>
           ))}
@@ -118,7 +123,7 @@ export function List(): JSX.Element | null {
                   ? ""
                   : task === "ranking"
                     ? signed(signedErrors.value?.[index], 2)
-                    : third(signedErrors.value?.[index])}
+                    : third((words ? known.loss : signedErrors.value)?.[index])}
               </span>
             )}
           </>

@@ -1,13 +1,14 @@
 /** Groups the instances by class, by bin of the target, or by right and wrong, depending on the task. */
 
-import { computed, type ReadonlySignal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import type { Columns } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { mapColour, roundEnd } from "../../draw/colormap";
 import { type MarkStyle, strengthOf } from "../../draw/marks";
 import { type Bins, byClass, byTarget, type Group } from "../../layout/classes";
 import { ranks } from "../../layout/ranks";
 import { columns, orderedClasses, snapshot } from "../../state/data";
-import { hasNumericLabels, hasSeveralLabels } from "../../state/derived";
+import { hasNumericLabels, hasSeveralLabels, hasVocabulary } from "../../state/derived";
 
 /** Groups of instances, depending on the task. */
 export type Grouping =
@@ -52,6 +53,44 @@ export const groupOrder: ReadonlySignal<readonly number[] | undefined> = compute
   return orderedClasses.value.flatMap(({ name }) => indices.get(name) ?? []);
 });
 
+/** At most so many labels have a group each, and so many values of a column; the others are together. */
+const MOST = 20;
+
+/** The columns by which tokens can be grouped: their label if there are few, and those with categories; the default first. */
+export const groupColumns: ReadonlySignal<string[]> = computed(() => {
+  const known = columns.value.value;
+  if (!known || !hasVocabulary.value) return [];
+  const categories = [...known.extra].flatMap(([name, { categories }]) => (categories ? [name] : []));
+  const few = new Set(known.label).size <= MOST + 1 && known.label.some((label) => label >= 0);
+  return [...(few ? ["label"] : []), ...categories.sort((a, b) => Number(b === "token") - Number(a === "token"))];
+});
+
+/** The column that the user groups by. */
+export const chosenGroupColumn = signal<string | null>(null);
+
+export const groupColumn: ReadonlySignal<string> = computed(
+  () => groupColumns.value.find((name) => name === chosenGroupColumn.value) ?? groupColumns.value[0] ?? "",
+);
+
+/** The most frequent values of a column as groups, and the rest as the last one. */
+function byColumn(known: Columns, sampled: number): { groups: Group[]; names: string[] } {
+  const extra = known.extra.get(groupColumn.value);
+  const values = (groupColumn.value === "label" ? known.label : extra?.values)?.subarray(0, sampled);
+  const names = groupColumn.value === "label" ? known.names : (extra?.categories ?? []);
+  const counts = names.map(() => 0);
+  for (const value of values ?? []) if (value >= 0) counts[value]!++;
+  const frequent = counts
+    .map((_, value) => value)
+    .filter((value) => counts[value]! > 0)
+    .sort((a, b) => counts[b]! - counts[a]!)
+    .slice(0, MOST);
+  const places = new Map(frequent.map((value, place) => [value, place]));
+  const placed = Int32Array.from({ length: sampled }, (_, index) => places.get(values?.[index] ?? -1) ?? -1);
+  const groups = byClass(placed, known.correct, known.score, frequent.length);
+  const others = counts.filter((count) => count > 0).length - frequent.length;
+  return { groups, names: [...frequent.map((value) => names[value]!), others > 0 ? `${others} others` : "–"] };
+}
+
 export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
   const [known, shown] = [columns.value.value, snapshot.value.value];
   if (!known || !shown) return null;
@@ -83,6 +122,17 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
     strength: (index) => strengthOf(known.score[index] as number, chance),
   };
   if (shown.task === "none") return { task: "none", style: baseStyle };
+  if (hasVocabulary.value) {
+    const { groups, names } = byColumn(known, shown.sample_size);
+    return {
+      task: "classification",
+      groups,
+      names,
+      style: { ...baseStyle, colour: () => classColour(-1) },
+      ...sides(groups),
+      judged: known.correct.some((value) => value !== 255),
+    };
+  }
   if (hasSeveralLabels(shown.task)) {
     const groups = byClass(new Int32Array(shown.sample_size), known.correct, known.score, 1);
     return {
@@ -98,16 +148,19 @@ export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
   let classes = shown.class_names.length;
   for (const value of known.label) if (value >= classes) classes = value + 1;
   const groups = byClass(known.label.subarray(0, shown.sample_size), known.correct, known.score, classes);
-  const sum = (side: "right" | "wrong"): number => groups.reduce((total, group) => total + group[side].length, 0);
   return {
     task: "classification",
     groups,
     names: groups.map((_, i) => (i < classes ? (shown.class_names[i] ?? String(i)) : "–")),
     style: baseStyle,
-    right: sum("right"),
-    wrong: sum("wrong"),
+    ...sides(groups),
     judged: known.correct.some((value) => value !== 255),
   };
 });
+
+function sides(groups: readonly Group[]): { right: number; wrong: number } {
+  const sum = (side: "right" | "wrong"): number => groups.reduce((total, group) => total + group[side].length, 0);
+  return { right: sum("right"), wrong: sum("wrong") };
+}
 
 const text = (value: number | undefined): string => String(value ?? "").replace("-", "−");

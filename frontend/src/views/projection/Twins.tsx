@@ -19,6 +19,7 @@ import {
 } from "../../state/compared";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { columns, comparedInfo } from "../../state/data";
+import { noun } from "../../state/derived";
 import { picked } from "../../state/members";
 import { panel } from "../../state/view";
 import { BothLine } from "../controls/BothLine";
@@ -157,7 +158,7 @@ function TwinHead({ side }: { side: 0 | 1 }): JSX.Element {
       </b>
       <span class="second">step {integer(place?.step)}</span>
       <span class="spring" />
-      <span class="second" title="Over all instances seen">
+      <span class="second" title={`Over all ${noun.value}s seen`}>
         {info?.accuracy != null && (
           <>
             accuracy <b>{percent(info.accuracy)}</b>

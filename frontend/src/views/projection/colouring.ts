@@ -11,6 +11,7 @@ import { activationOf, columns, layers, rows, snapshot } from "../../state/data"
 import {
   classOfRow,
   hasSeveralLabels,
+  hasVocabulary,
   labelName,
   neuronName,
   pinned,
@@ -73,7 +74,10 @@ export function colouringBy(
     return values?.length === known.count ? numbers(values) : null;
   }
   if (by === "rows" || (shown.task === "none" && !by.startsWith("column:"))) return byRows(known);
-  if (by === "correct" || (hasSeveralLabels(shown.task) && (by === "label" || by === "prediction")))
+  if (
+    by === "correct" ||
+    ((hasSeveralLabels(shown.task) || hasVocabulary.value) && (by === "label" || by === "prediction"))
+  )
     return byCorrect(known);
   const name = by.startsWith("column:") ? by.slice(7) : by;
   if (name === "label" || name === "prediction") {
@@ -219,7 +223,7 @@ export function colourOptions(selected: ColourBy): Option<ColourBy>[] {
   if (!known || !shown) return [];
   const labelled = shown.task !== "none";
   const options: Option<ColourBy>[] = labelled
-    ? hasSeveralLabels(shown.task)
+    ? hasSeveralLabels(shown.task) || hasVocabulary.value
       ? [{ value: "label", label: "correctness" }]
       : [
           { value: "label", label: "label" },

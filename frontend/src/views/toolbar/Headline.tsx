@@ -15,7 +15,7 @@ import {
 } from "../../state/actions";
 import { pickCell } from "../../state/confusion";
 import { layers, snapshot } from "../../state/data";
-import { instanceName, labelName } from "../../state/derived";
+import { instanceName, labelName, noun } from "../../state/derived";
 import { type Clause, headline } from "../../state/headline";
 import { showPane } from "../../state/panes";
 import { subsetKey } from "../../state/rowKeys";
@@ -181,7 +181,7 @@ function Said({ clause }: { clause: Clause }): JSX.Element {
     case "plain":
       return (
         <span>
-          {count(clause.instances, "instance")} kept, {count(clause.layers, "layer")} recorded.
+          {count(clause.instances, noun.value)} kept, {count(clause.layers, "layer")} recorded.
         </span>
       );
   }

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { fixed, integer, percent } from "../../draw/format";
 import { comparedStep, steps } from "../../state/currentSnapshot";
+import { noun } from "../../state/derived";
 import { shownStep } from "../../state/drawnStep";
 
 /** Over all instances seen; a metric that neither snapshot has is left out. */
@@ -21,7 +22,7 @@ export function Metrics(): JSX.Element {
     );
   }
   return (
-    <span class="toolbar-metric both" title={here?.problem ?? there.problem ?? "Over all instances seen"}>
+    <span class="toolbar-metric both" title={here?.problem ?? there.problem ?? `Over all ${noun.value}s seen`}>
       <b>{integer(here?.step)}</b>
       <span class="toolbar-both second">
         <Both name="accuracy" own={here?.accuracy} other={there.accuracy} format={percent} />
