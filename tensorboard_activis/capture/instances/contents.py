@@ -103,7 +103,7 @@ class Contents:
         """
         texts = {}
         if tokens is not None:
-            texts["token_texts"] = _objects([[printable(str(each)) for each in part] for part in tokens(chosen)])
+            texts["token_texts"] = objects([[printable(str(each)) for each in part] for part in tokens(chosen)])
         return texts | self._shown(chosen, inputs, channels, audio)
 
     def _shown(
