@@ -179,11 +179,10 @@ class PassCollector:
         if done.error is not None:
             raise done.error
         reader = self._instances(batch, done.output, done.is_own_output)
-        failures = {} if self._hooks is None else self._hooks.failures
-        activations, rows = reader.rows(batch, done.activations, failures)
+        activations, rows = reader.rows(batch, done.activations, self._failures)
         if not self.is_pinned:
-            absent = [layer.name for layer in self._recorded.layers if layer.name not in activations]
-            self.absent.update(dict.fromkeys(absent, batch.instances))
+            names = (layer.name for layer in self._recorded.layers)
+            self.absent.update({name: batch.instances for name in names if name not in activations})
         arrays = self._recorded.as_arrays(activations, rows)
         record = reader.record(batch, metadata, arrays, done.output, pinned=self.is_pinned)
         if self._depth is not None and isinstance(reader, InstanceReader):
@@ -200,9 +199,12 @@ class PassCollector:
 
     def notes(self, processes: Processes) -> list[str]:
         """What is to be said of this evaluation; see `layer_notes` and `DepthReader.new_notes`."""
-        failures = {} if self._hooks is None else self._hooks.failures
         depth = [] if self._depth is None else self._depth.new_notes()
-        return [*layer_notes(self._recorded, self.evaluated, self.absent, failures, processes), *depth]
+        return [*layer_notes(self._recorded, self.evaluated, self.absent, self._failures, processes), *depth]
+
+    @property
+    def _failures(self) -> dict[str, str]:
+        return {} if self._hooks is None else self._hooks.failures
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""

@@ -14,10 +14,10 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.graph.layers import Selection, choose, feed_relu, of_positions
 from tensorboard_activis.capture.reducers import Reducer, each_position, layer_reducers, likely_reducer, reducer_name
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors, first_instances, map_tensors
-from tensorboard_activis.capture.torch.depth.blocks import BlockRow, last_blocks
-from tensorboard_activis.capture.torch.depth.hooks import DepthHooks
 from tensorboard_activis.capture.torch.data.instances import labels_of
 from tensorboard_activis.capture.torch.data.positions import is_encoder_decoder, position_sizes
+from tensorboard_activis.capture.torch.depth.blocks import BlockRow, last_blocks
+from tensorboard_activis.capture.torch.depth.hooks import DepthHooks
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.graph.changing_axes import with_changing_axes
