@@ -78,16 +78,17 @@ class PlaceContexts:
         return {}
 
     def images(self, chosen: np.ndarray) -> np.ndarray:
-        """The parts around the chosen places, which are in their middle, [chosen, ...]; the image's edge goes on beyond it."""
-        axis = 1 if self.channels == "last" else 2
-        height, width = self.inputs.shape[axis : axis + 2]
-        around = np.arange(-PLACES_AROUND, PLACES_AROUND + 1)
-        parts = []
-        for sequence, place in zip(self.sequence[chosen].tolist(), self.place[chosen].tolist(), strict=True):
-            rows, columns = (
-                np.clip(place // width + around, 0, height - 1),
-                np.clip(place % width + around, 0, width - 1),
-            )
-            part = self.inputs[sequence].take(rows, axis - 1).take(columns, axis)
-            parts.append(part)
-        return np.stack(parts) if parts else self.inputs[:0]
+        """The parts around the chosen places, which are in their middle, [chosen, ...]; empty beyond the edge of the image."""
+        axis = 0 if self.channels == "last" else 1
+        height, width = self.inputs.shape[axis + 1 : axis + 3]
+        size = 2 * PLACES_AROUND + 1
+        shape = list(self.inputs.shape[1:])
+        shape[axis : axis + 2] = size, size
+        parts = np.full((chosen.size, *shape), self.inputs.min(initial=0), self.inputs.dtype)
+        for part, row in zip(parts, chosen.tolist(), strict=True):
+            image = np.moveaxis(self.inputs[self.sequence[row]], (axis, axis + 1), (0, 1))
+            shown = np.moveaxis(part, (axis, axis + 1), (0, 1))
+            y, x = (int(value) - PLACES_AROUND for value in divmod(int(self.place[row]), width))
+            rows, columns = slice(max(y, 0), min(y + size, height)), slice(max(x, 0), min(x + size, width))
+            shown[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = image[rows, columns]
+        return parts

@@ -179,12 +179,12 @@ class PassCollector:
         if done.error is not None:
             raise done.error
         reader = self._instances(batch, done.output, done.is_own_output)
-        activations, rows = reader.rows(batch, done.activations, self._failures)
+        activations, rows = reader.rows(batch, done.activations, getattr(self._hooks, "failures", {}))
         if not self.is_pinned:
-            names = (layer.name for layer in self._recorded.layers)
-            self.absent.update({name: batch.instances for name in names if name not in activations})
-        arrays = self._recorded.as_arrays(activations, rows)
-        record = reader.record(batch, metadata, arrays, done.output, pinned=self.is_pinned)
+            absent = {layer.name for layer in self._recorded.layers} - activations.keys()
+            self.absent.update(dict.fromkeys(absent, batch.instances))
+        values = self._recorded.as_arrays(activations, rows)
+        record = reader.record(batch, metadata, values, done.output, pinned=self.is_pinned)
         if self._depth is not None and isinstance(reader, InstanceReader):
             record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
         self._sink(record)
@@ -199,12 +199,9 @@ class PassCollector:
 
     def notes(self, processes: Processes) -> list[str]:
         """What is to be said of this evaluation; see `layer_notes` and `DepthReader.new_notes`."""
+        failures = getattr(self._hooks, "failures", {})
         depth = [] if self._depth is None else self._depth.new_notes()
-        return [*layer_notes(self._recorded, self.evaluated, self.absent, self._failures, processes), *depth]
-
-    @property
-    def _failures(self) -> dict[str, str]:
-        return {} if self._hooks is None else self._hooks.failures
+        return [*layer_notes(self._recorded, self.evaluated, self.absent, failures, processes), *depth]
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch."""
@@ -315,8 +312,7 @@ class PassCollector:
         # A thread that began a call before the hooks were removed, and waited, still calls this one, but no longer with kwargs.
         if threading.get_ident() != self._thread:
             return
-        taken = self._is_taken(module)
-        nested = any(self._calls)
+        taken, nested = self._is_taken(module), any(self._calls)
         self._calls.append(taken)
         if taken and not nested:
             self._in_hook(lambda: self._start_pass(args, kwargs))
