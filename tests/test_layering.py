@@ -60,6 +60,7 @@ QUERY_ROOMS = {
     "instances": {"contract", "limits", "arithmetic"},
     "matrix": {"contract", "limits", "arithmetic", "instances"},
     "neurons": {"contract", "limits", "arithmetic", "instances", "matrix"},
+    "positions": {"contract", "limits", "arithmetic", "instances", "matrix"},
     "projection": {"contract", "limits", "arithmetic", "instances"},
     "findings": {"contract", "limits", "arithmetic", "instances", "matrix", "neurons"},
 }

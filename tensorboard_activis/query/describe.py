@@ -50,6 +50,8 @@ class LayerInfo:
         reducer: how one number per neuron and instance was made of the raw output; "none" when there was nothing to reduce.
         axis: axis of the raw output that holds the neurons, counted without the batch axis.
         sizes: of the raw output; -1 is the batch axis.
+        positions: sizes of its axes of positions, where peaks were recorded; -1 is a sequence, whose length differs between
+            instances. Empty where none were.
         signed: whether any activation lies below zero.
         max_abs: the largest absolute activation over all instances seen.
         problem: why it cannot be shown, in words; None when it can.
@@ -61,6 +63,7 @@ class LayerInfo:
     reducer: str
     axis: int
     sizes: tuple[int, ...]
+    positions: tuple[int, ...]
     signed: bool
     max_abs: MaybeNaN
     problem: str | None
@@ -199,6 +202,7 @@ def describe_layer(snapshot: SnapshotReader, layer: schema.Layer) -> LayerInfo:
         reducer=info.reducer,
         axis=info.axis,
         sizes=tuple(info.shape.sizes),
+        positions=snapshot.position_sizes(info.name),
         signed=signed,
         max_abs=max_abs,
         problem=problem,

@@ -12,6 +12,8 @@ from tensorboard_activis.query.instances import column_statistics, columns, face
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
 from tensorboard_activis.query.neurons import history, instance, movement, neuron, overlap, separation, subset
+from tensorboard_activis.query.positions import maps
+from tensorboard_activis.query.positions import neuron as neuron_positions
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
 
@@ -115,6 +117,27 @@ def one_neuron(snapshot: SnapshotReader, parameters: Parameters) -> neuron.Neuro
     )
 
 
+def positions_of_neuron(snapshot: SnapshotReader, parameters: Parameters) -> neuron_positions.NeuronPositions:
+    """The route `positions`."""
+    return neuron_positions.neuron_positions(
+        snapshot, parameters.string("layer"), parameters.integer("neuron"), parameters.integer("room", maps.WINDOW)
+    )
+
+
+def maps_of_instances(snapshot: SnapshotReader, parameters: Parameters) -> maps.InstanceMaps:
+    """The route `instance_maps`."""
+    indices = _indices(parameters.structure("indices"))
+    if indices is None:
+        raise QueryError("indices is missing: a list of whole numbers, the indices of instances.")
+    return maps.instance_maps(
+        snapshot,
+        parameters.string("layer"),
+        parameters.integer("neuron"),
+        indices,
+        parameters.integer("room", maps.WINDOW),
+    )
+
+
 def history_steps(snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[int]) -> list[int]:
     """The steps that the route `history` looks at, of those that the run has."""
     parsed = rows.parse_rows(parameters.structure("rows"))
@@ -180,6 +203,8 @@ ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "groups": instance_groups,
     "instance": one_instance,
     "neuron": one_neuron,
+    "positions": positions_of_neuron,
+    "instance_maps": maps_of_instances,
     "subset": one_subset,
     "overlap": shared_instances,
     "separation": separation_of_groups,

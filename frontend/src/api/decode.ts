@@ -5,7 +5,9 @@ import {
   ARRAYS,
   type Columns as ColumnsAnswer,
   type History,
+  type InstanceMaps,
   type Matrix as MatrixAnswer,
+  type NeuronPositions,
   type Projection as ProjectionAnswer,
   type QuantizedMatrix,
   type Strips,
@@ -115,6 +117,14 @@ export function decodeColumns(buffer: ArrayBuffer): Columns {
 
 export function decodeActivation(buffer: ArrayBuffer): Float32Array {
   return decode<Activation>(buffer, "Activation").value;
+}
+
+export function decodePositions(buffer: ArrayBuffer): NeuronPositions {
+  return decode<NeuronPositions>(buffer, "NeuronPositions");
+}
+
+export function decodeInstanceMaps(buffer: ArrayBuffer): InstanceMaps {
+  return decode<InstanceMaps>(buffer, "InstanceMaps");
 }
 
 export function decodeWhere(buffer: ArrayBuffer): Where {

@@ -4,7 +4,9 @@ import {
   decodeActivation,
   decodeColumns,
   decodeHistory,
+  decodeInstanceMaps,
   decodeMatrix,
+  decodePositions,
   decodeProjection,
   decodeStrips,
   decodeWhere,
@@ -65,6 +67,9 @@ export function httpSource(base: string): Source {
       (await request(base, "export", { ...at, ...selection, format: "csv" }, signal)).blob(),
     instance: (at, layer, index, signal, against) => json("instance", { ...at, layer, index, against }, signal),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
+    positions: (at, layer, neuron, signal) => numbers("positions", { ...at, layer, neuron }, signal, decodePositions),
+    instanceMaps: (at, layer, neuron, query, signal) =>
+      numbers("instance_maps", { ...at, layer, neuron, ...query }, signal, decodeInstanceMaps),
     history: (at, layer, rows, part, signal) =>
       numbers("history", { ...at, layer, rows, ...part }, signal, decodeHistory),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),

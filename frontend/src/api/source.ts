@@ -6,10 +6,12 @@ import type {
   Graph,
   History,
   InstanceDetail,
+  InstanceMaps,
   Matrix,
   MatrixScaleKind,
   Movement,
   NeuronDetail,
+  NeuronPositions,
   Overlap,
   Projection,
   ProjectionAction,
@@ -107,6 +109,16 @@ export interface Source {
     against?: string,
   ): Promise<InstanceDetail>;
   neuron(at: SnapshotRef, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
+  /** Where in the input a neuron responds: its strongest instances with their maps. */
+  positions(at: SnapshotRef, layer: string, neuron: number, signal: AbortSignal): Promise<NeuronPositions>;
+  /** Where it responds to some instances. `room`: the most tokens of a sequence, around the peak; 0: all of them. */
+  instanceMaps(
+    at: SnapshotRef,
+    layer: string,
+    neuron: number,
+    query: { indices: number[]; room?: number },
+    signal: AbortSignal,
+  ): Promise<InstanceMaps>;
   /** A statistic of rows over the steps of the run, of one neuron or of all. */
   history(at: SnapshotRef, layer: string, rows: RowQuery[], part: HistoryPart, signal: AbortSignal): Promise<History>;
   /** How a subset (or expression) differs from the rest in a layer. */

@@ -15,6 +15,7 @@ const layer = {
   reducer: "mean",
   axis: 0,
   sizes: [-1, 48, 4, 4],
+  positions: [],
   signed: false,
   max_abs: 3,
   problem: null,

@@ -5,9 +5,10 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { fixed, short } from "../../draw/format";
 import { secondsText } from "../../draw/times";
-import { columns, hasTexts, snapshot, textOf } from "../../state/data";
+import { columns, hasPictures, hasTexts, snapshot, textOf } from "../../state/data";
 import { hasSeveralLabels, instanceName, labelName } from "../../state/derived";
 import { InstanceText } from "./InstanceText";
+import { painting } from "./painting";
 import { Thumbnail } from "./Swatch";
 
 /** "#814 · 8 → 3 · score 0.85" with picture or text, for tooltips. */
@@ -17,7 +18,7 @@ export function InstanceLine({ index }: { index: number }): JSX.Element {
   const wrong = known?.correct[index] === 0;
   return (
     <span class="instance-line">
-      <Thumbnail index={index} size={32} />
+      <Picture index={index} />
       <span>
         {hasTexts.value && <TextOf index={index} />}
         {hasTexts.value ? <span class="second">{instanceName(index)}</span> : <b>{instanceName(index)}</b>}
@@ -74,11 +75,23 @@ export function InstanceLine({ index }: { index: number }): JSX.Element {
 /** Letters that two lines show at least. */
 const SEEN = 90;
 
-const Said = ({ text }: { text: string }): JSX.Element => (
+const Said = ({ text, index }: { text: string; index?: number }): JSX.Element => (
   <span class="instance-text">
-    <InstanceText text={text} room={SEEN} />
+    <InstanceText text={text} room={SEEN} {...(index !== undefined && { index })} />
   </span>
 );
+
+/** The picture, painted by the selected neuron. */
+function Picture({ index }: { index: number }): JSX.Element {
+  const [code, plain] = [hasPictures.value ? painting() : null, <Thumbnail index={index} size={32} />];
+  return code ? (
+    <code.PaintedThumbnail index={index} size={32}>
+      {plain}
+    </code.PaintedThumbnail>
+  ) : (
+    plain
+  );
+}
 const inLine = (fields: [string, string][]): string => fields.map((field) => field.join(" ")).join(" · ");
 
 /** The columns that the user logged. */
@@ -111,5 +124,5 @@ function TextOf({ index }: { index: number }): JSX.Element {
   });
   wanted.value = index;
   const fields = snapshot.value.value?.content === "numbers" && text.value ? fieldsOf(text.value) : null;
-  return <Said text={fields ? inLine(fields) : (text.value ?? "…")} />;
+  return fields ? <Said text={inLine(fields)} /> : <Said text={text.value ?? "…"} index={index} />;
 }

@@ -3,9 +3,28 @@
 import type { JSX } from "preact";
 import { firstMatch, markedPart, textWindow } from "../../layout/textWindow";
 import { typedWords } from "../../state/typed";
+import { painting } from "./painting";
 
-/** `room`: letters that are seen at once, so that a longer text opens at the first match; without it, all of the text. */
-export function InstanceText({ text, room = Infinity }: { text: string; room?: number }): JSX.Element {
+interface Properties {
+  text: string;
+  /** Letters that are seen at once, so that a longer text opens at the first match; without it, all of the text. */
+  room?: number | undefined;
+  /** Of the instance: the text is then painted by the selected neuron, and opens at its peak. */
+  index?: number;
+}
+
+export function InstanceText({ index, ...shown }: Properties): JSX.Element {
+  const code = index === undefined ? null : painting();
+  const plain = <Plain {...shown} />;
+  if (!code || index === undefined) return plain;
+  return (
+    <code.PaintedText index={index} room={shown.room ?? Infinity}>
+      {plain}
+    </code.PaintedText>
+  );
+}
+
+function Plain({ text, room = Infinity }: Properties): JSX.Element {
   const words = typedWords.value.filter((word) => word !== "" && text.includes(word));
   const token = markedPart(text);
   if (token) {

@@ -7,6 +7,7 @@ import type { InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { integer, percent, short } from "../../draw/format";
 import { tokens } from "../../draw/theme";
+import { positionsText } from "../../layout/instanceMaps";
 import { addStyles } from "../../lib/styles";
 import { chooseDetailLayer, select } from "../../state/actions";
 import { loadCode } from "../../state/code";
@@ -47,6 +48,8 @@ import styles from "./detail.css?inline";
 import { classIndex, InstanceBody } from "./InstanceBody";
 import { Diamond } from "./Intervals";
 import { NeuronBody } from "./NeuronBody";
+import { NeuronFaces } from "./NeuronFaces";
+import { hasFaces } from "./neuronFace";
 import { SubsetBody } from "./SubsetBody";
 import { close, openWithSubject, subject, togglePin } from "./subject";
 import { subsetColour } from "./subsetColour";
@@ -117,6 +120,7 @@ export function DetailView(): JSX.Element {
             <Band colour={tokens.value.text3}>the rest, mean ± sd</Band>
           </span>
         )}
+        {what?.kind === "neuron" && !closed && hasFaces.value && <NeuronFaces />}
         {what && !closed && <LayerChoice layer={what.kind === "neuron" ? what.layer : detailLayer.value} />}
         {what && !closed && (
           <SaveButton
@@ -299,7 +303,12 @@ function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.
       <h2>{neuronName(layer, neuron)}</h2>
       {outputLayers.value.has(layer) && <Swatch index={neuron} />}
       <span class="caption cut">
-        {[type, info && `of ${integer(info.neurons)}`, info && info.reducer !== "none" ? info.reducer : ""]
+        {[
+          type,
+          info && `of ${integer(info.neurons)}`,
+          info && info.reducer !== "none" ? info.reducer : "",
+          positionsText(info?.positions ?? []),
+        ]
           .filter(Boolean)
           .join(" · ")}
       </span>

@@ -7,6 +7,7 @@ import { classColour } from "../../draw/classes";
 import { alignedFormat, fixed, signed } from "../../draw/format";
 import { contentUrl, hasPictures, snapshot, textOf } from "../../state/data";
 import { hasSeveralLabels, shortOf } from "../../state/derived";
+import { hasPositions } from "../../state/positions";
 import { columnFields, fieldsOf } from "../controls/InstanceLine";
 import { InstanceText } from "../controls/InstanceText";
 import { Unread } from "../controls/Loading";
@@ -16,6 +17,7 @@ import { Term } from "../controls/Term";
 import { type Axis, axisOver } from "./axis";
 import { Bars } from "./Bars";
 import { type Interval, Intervals, mostLines } from "./Intervals";
+import { PaintedInstance } from "./PaintedInstance";
 import { Tiles } from "./Tiles";
 
 export const classIndex = (name: unknown): number => snapshot.value.value?.class_names.indexOf(String(name)) ?? -1;
@@ -27,12 +29,16 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, caption: far(distance), what: "distance " }));
   return (
     <div
-      class={`detail-body detail-instance${hasPictures.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}`}
+      class={`detail-body detail-instance${hasPictures.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}${hasPositions(layer) ? " located" : ""}`}
     >
-      <section class="detail-section">
-        <h3>Content</h3>
-        <Content key={index} index={index} />
-      </section>
+      {hasPositions(layer) ? (
+        <PaintedInstance key={index} detail={detail} layer={layer} />
+      ) : (
+        <section class="detail-section">
+          <h3>Content</h3>
+          <Content key={index} index={index} />
+        </section>
+      )}
       {scores.length > 0 && (
         <section class="detail-section">
           <h3>Scores{scores.length > 5 && <span class="second"> 5 highest</span>}</h3>

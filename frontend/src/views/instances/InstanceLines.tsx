@@ -67,7 +67,7 @@ export function InstanceLines({ label, indices, line, list, texts, children }: P
             >
               {texts && (
                 <span class="list-text cut" dir="auto">
-                  <InstanceText text={texts.get(index) ?? "…"} room={SEEN} />
+                  <InstanceText index={index} text={texts.get(index) ?? "…"} room={SEEN} />
                 </span>
               )}
               <span class={`list-name${texts ? " second" : ""}`}>

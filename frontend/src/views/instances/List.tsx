@@ -6,6 +6,7 @@ import { alignedFormat, fixed, integer, signed } from "../../draw/format";
 import { columns, hasPictures, hasTexts, snapshot } from "../../state/data";
 import { hasSeveralLabels, hasVocabulary, labelName, shortOf } from "../../state/derived";
 import type { TermName } from "../../state/help";
+import { paintingNeuron } from "../../state/positions";
 import { Name } from "../controls/Name";
 import { ClassName } from "../controls/Swatch";
 import { Term } from "../controls/Term";
@@ -50,6 +51,7 @@ export function List(): JSX.Element | null {
       <div class="list-head">
         <span class="list-title cut">
           <b title={title}>{title}</b> <span class="second">{integer(indices.length)}</span>
+          {texts && paintingNeuron.value && <span class="second"> · shaded by n{paintingNeuron.value.neuron}</span>}
         </span>
         <Head by={many ? "score" : "label"} term={many ? "score" : undefined}>
           {many ? "score" : "label"}

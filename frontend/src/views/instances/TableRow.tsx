@@ -112,7 +112,11 @@ function Value({ record, column }: { record: TableRow; column: ColumnInfo }): JS
       ) : value === false ? (
         "no"
       ) : (
-        <InstanceText text={String(value)} room={column.type === "text" ? SEEN : undefined} />
+        <InstanceText
+          text={String(value)}
+          room={column.type === "text" ? SEEN : undefined}
+          {...(column.name === "text" && { index: record.row })}
+        />
       )}
     </span>
   );

@@ -1,0 +1,1 @@
+"""Where in the input a neuron responds: peaks, maps, tokens."""
