@@ -18,11 +18,14 @@ from PIL import Image
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.summarize.sample import ranks
+from tests.recorded_positions import maps_with_means, positions_of, positions_recorded
 
 FIXTURES = Path(__file__).resolve().parent.parent / "frontend" / "fixtures"
 CLASSES = ("three", "eight", "nine")
 STEPS = (10, 20, 40)
 INSTANCES = 23
+SAMPLE = 20
 
 
 def graph() -> schema.Graph:
@@ -85,7 +88,7 @@ def write_runs(logdir: Path) -> None:
             layers(),
             class_names=CLASSES,
             subsets={"unsure": "score < 0.6"},
-            sample=20,
+            sample=SAMPLE,
             strict=True,
         )
         for step in STEPS:
@@ -93,7 +96,9 @@ def write_runs(logdir: Path) -> None:
             stem = (noise + strength * directions[labels]).astype(np.float32)
             add = np.maximum(stem, 0).astype(np.float32)
             logits = (add[:, :3] * 1.25 + 0.125 * seed).astype(np.float32)
-            with recorder.snapshot(step) as evaluation:
+            kept = stem[np.argsort(ranks(list(range(INSTANCES))))[:SAMPLE]]
+            recorded = positions_of(maps_with_means(kept, (4, 4)), kept)
+            with positions_recorded({"stem": lambda found=recorded: found}), recorder.snapshot(step) as evaluation:
                 for start in range(0, INSTANCES, 9):
                     rows = slice(start, start + 9)
                     evaluation.add(
@@ -164,6 +169,8 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "movement.json": ("movement", at | {"other": {"run": "wide", "step": 40}}),
         "findings.json": ("findings", at),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
+        "positions.safetensors": ("positions", at | {"layer": "stem", "neuron": 1}),
+        "instance_maps.safetensors": ("instance_maps", at | {"layer": "stem", "neuron": 1, "indices": [4, 0, 9]}),
         "history.safetensors": ("history", at | {"layer": "stem", "neuron": 1, "rows": rows}),
         "history-row.safetensors": ("history", at | {"layer": "head", "rows": rows[:1], "statistic": "max", "most": 2}),
         "error-expression.json": ("where", at | {"expression": "lable == 3"}),

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 
 from tensorboard_activis import schema
-from tensorboard_activis.capture import recorder
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.summarize.sample import ranks
+from tests.recorded_positions import STRONGEST, WINDOW, positions_of, positions_recorded
 from tests.records import CLASSES, small_data, small_graph
 
+__all__ = ["FLAT", "MAP", "SEQUENCE", "STRONGEST", "WINDOW", "Truth", "write_positions_run"]
 SEQUENCE, MAP, FLAT = "encoder", "stem/relu", "head"
-WINDOW, STRONGEST = 5, 4
 WORDS = ["what", "is", "the", "capital", "of", "a", "city", "in", "which", "people", "play", "chess", "at", "night"]
 
 
@@ -73,22 +73,12 @@ def write_positions_run(log_dir: Path, steps: tuple[int, ...] = (3,), instances:
         data.ids[order], [tokens[index] for index in order], {name: each[order] for name, each in values.items()}
     )
 
-    def with_positions(record: schema.Snapshot) -> schema.Snapshot:
-        return replace(
-            record,
-            layers=tuple(
-                layer
-                if layer.name == FLAT
-                else replace(layer, positions=positions_of(truth.values[layer.name], reduced[layer.name][order]))
-                for layer in record.layers
-            ),
-        )
-
-    write_event = recorder.Recorder._write_event
-    with mock.patch.object(
-        recorder.Recorder, "_write_event", lambda self, record: write_event(self, with_positions(record))
-    ):
-        log = recorder.Recorder(log_dir, position_graph(), layers, class_names=CLASSES, strict=True)
+    positions = {
+        name: lambda name=name: positions_of(truth.values[name], reduced[name][order], pinned=1)
+        for name in (SEQUENCE, MAP)
+    }
+    with positions_recorded(positions):
+        log = Recorder(log_dir, position_graph(), layers, class_names=CLASSES, strict=True)
         for step in steps:
             with log.guard(step), log.snapshot(step) as evaluation:
                 for rows, pinned in ((slice(0, last), False), (slice(last, None), True)):
@@ -109,45 +99,3 @@ def write_positions_run(log_dir: Path, steps: tuple[int, ...] = (3,), instances:
                     )
         log.close()
     return truth
-
-
-def positions_of(values: np.ndarray, reduced: np.ndarray) -> schema.Positions:
-    """The record of positions of a layer, float32 [instances, neurons, *sizes], by loops; the last instance is pinned."""
-    instances, neurons, *sizes = values.shape
-    flat = values.reshape(instances, neurons, -1)
-    peaks = np.nanargmax(flat, axis=2)
-    stored = (WINDOW,) if len(sizes) == 1 else tuple(sizes)
-    strongest = np.argsort(-reduced.astype(np.float16).astype(np.float32), axis=0, kind="stable")[:STRONGEST].T
-    starts = np.zeros((neurons, STRONGEST), np.uint32)
-    maps = np.full((neurons, STRONGEST, *stored), 255, np.uint8)
-    ranges = np.full((neurons, STRONGEST, 2), np.nan, np.float32)
-    for neuron in range(neurons):
-        for place, row in enumerate(strongest[neuron]):
-            shown = values[row, neuron]
-            if len(sizes) == 1:
-                length = int((~np.isnan(shown)).sum())
-                start = min(max(peaks[row, neuron] - WINDOW // 2, 0), max(length - WINDOW, 0))
-                starts[neuron, place] = start
-                shown = shown[start : start + WINDOW]
-            maps[neuron, place], ranges[neuron, place] = _bytes(shown)
-    pinned = [_bytes(values[-1, neuron]) for neuron in range(neurons)]
-    return schema.Positions(
-        (-1,) if len(sizes) == 1 else tuple(sizes),
-        _inline(peaks.astype(np.uint8)),
-        _inline(strongest.astype(np.int32)),
-        _inline(maps),
-        _inline(ranges),
-        _inline(starts) if len(sizes) == 1 else None,
-        _inline(np.stack([codes for codes, _ in pinned], -1)[None]),
-        _inline(np.array([each for _, each in pinned], np.float32)[None]),
-    )
-
-
-def _bytes(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    codes = np.rint((values - low) * (254 / (high - low) if high > low else 0))
-    return np.where(np.isnan(values), 255, codes).astype(np.uint8), (low, high)
-
-
-def _inline(values: np.ndarray) -> schema.Array:
-    return schema.Array(values.dtype.name, values.shape, values.tobytes())

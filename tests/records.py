@@ -1,6 +1,7 @@
 """Small records and runs for tests; every axis has another length, or swapped axes would pass."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
+from tensorboard_activis.summarize.sample import ranks
+from tests.recorded_positions import maps_with_means, positions_of, positions_recorded
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -69,6 +72,14 @@ def small_data(instances: int = 17, seed: int = 0) -> Data:
     )
 
 
+def small_positions(data: Data, sample: int | None = None) -> AbstractContextManager[None]:
+    """Within this context, recorders write made-up maps of the first layer, whose means are its activations."""
+    order = np.argsort(ranks(data.ids.tolist()), kind="stable")[:sample]
+    means = data.activations["stem/relu"][order]
+    maps = maps_with_means(means, (4, 4))
+    return positions_recorded({"stem/relu": lambda: positions_of(maps, means)})
+
+
 def write_run(
     log_dir: Path,
     data: Data,
@@ -79,9 +90,25 @@ def write_run(
     columns: Mapping[str, Sequence[Any]] | None = None,
     **options: object,
 ) -> None:
-    """Logs the data at every step through the real recorder, in batches of unequal size; texts are shown instead of pictures."""
+    """Logs the data at every step through the real recorder, in batches of unequal size; texts are shown instead of pictures.
+
+    The maps of the first layer are made up, and recorded for the kept instances.
+    """
     arguments: dict = {"class_names": CLASSES, "strict": True} | options
     recorder = Recorder(log_dir, small_graph(), small_layers(), **arguments)
+    with small_positions(data, arguments.get("sample")):
+        _log(recorder, data, steps, batch, texts, columns)
+    recorder.close()
+
+
+def _log(
+    recorder: Recorder,
+    data: Data,
+    steps: tuple[int, ...],
+    batch: int,
+    texts: list[str] | None,
+    columns: Mapping[str, Sequence[Any]] | None,
+) -> None:
     for step in steps:
         with recorder.guard(step), recorder.snapshot(step) as evaluation:
             for start in range(0, len(data.labels), batch):
@@ -98,4 +125,3 @@ def write_run(
                         columns={name: values[rows] for name, values in (columns or {}).items()},
                     )
                 )
-    recorder.close()

@@ -77,16 +77,18 @@ class LayerPositions:
         self._positions = recorded_positions(layer, step)
         self._stored, self._sample = stored_instances, sample_size
 
-    def peaks(self) -> np.ndarray:
-        """Position of the largest value, int32 [instances, neurons]; -1 where there is none. Raises UnreadableError."""
-        return self._checked_peaks(read_array(self._directory, self._positions.peaks))
+    def peaks(self, neuron: int | None = None) -> np.ndarray:
+        """Position of the largest value, int32 [instances, neurons], of one neuron [instances]; -1 where there is none.
+
+        Raises NotFoundError for a neuron that is not there, UnreadableError.
+        """
+        stored = read_array(self._directory, self._positions.peaks)
+        return self._checked_peaks(stored if neuron is None else stored[:, self._checked_neuron(neuron)])
 
     def strongest(self, neuron: int) -> StrongestMaps:
         """A neuron's strongest instances. Raises NotFoundError for a neuron that is not there, UnreadableError."""
-        positions, neurons = self._positions, self._layer.neurons
-        if not 0 <= neuron < neurons:
-            raise NotFoundError(f"{self._layer.name} has neurons 0 to {neurons - 1}; got {neuron}.")
-        all_rows = read_array(self._directory, positions.strongest)[neuron]
+        positions = self._positions
+        all_rows = read_array(self._directory, positions.strongest)[self._checked_neuron(neuron)]
         there = all_rows >= 0
         rows = all_rows[there].astype(np.int64)
         if rows.size and rows.max() >= self._stored:
@@ -101,6 +103,19 @@ class LayerPositions:
         codes = read_array(self._directory, positions.maps)[neuron][there]
         ranges = read_array(self._directory, positions.map_range)[neuron][there]
         return StrongestMaps(rows, peaks, starts, _values(codes, ranges.reshape(-1, *(1,) * (codes.ndim - 1), 2)))
+
+    def pinned(self, neuron: int) -> np.ndarray:
+        """One neuron at all positions of the pinned instances, float32 [pinned, *stored sizes], NaN where there is no value.
+
+        Raises NotFoundError for a neuron that is not there, UnreadableError.
+        """
+        positions = self._positions
+        self._checked_neuron(neuron)
+        if positions.pinned_maps is None or positions.pinned_range is None:
+            return np.zeros((0, *positions.maps.shape[2:]), np.float32)
+        codes = read_array(self._directory, positions.pinned_maps)[..., neuron]
+        ranges = read_array(self._directory, positions.pinned_range)[:, neuron]
+        return _values(codes, ranges.reshape(-1, *(1,) * (codes.ndim - 1), 2))
 
     def map(self, row: int) -> np.ndarray:
         """All neurons at all positions of a pinned instance, float32 [*stored sizes, neurons]; a sequence ends where its values do.
@@ -121,6 +136,11 @@ class LayerPositions:
         ranges = read_array(self._directory, positions.pinned_range)[row - self._sample]
         values = _values(codes, ranges)
         return values[: _length(values)] if positions.is_sequence else values
+
+    def _checked_neuron(self, neuron: int) -> int:
+        if not 0 <= neuron < self._layer.neurons:
+            raise NotFoundError(f"{self._layer.name} has neurons 0 to {self._layer.neurons - 1}; got {neuron}.")
+        return neuron
 
     def _checked_peaks(self, stored: np.ndarray) -> np.ndarray:
         sizes, none = self._positions.sizes, NO_PEAK[stored.dtype.name]

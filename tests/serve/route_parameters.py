@@ -25,6 +25,8 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "export": AT,
     "instance": AT | {"layer": "head", "index": 3},
     "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
+    "positions": AT | {"layer": "stem/relu", "neuron": 1},
+    "instance_maps": AT | {"layer": "stem/relu", "neuron": 1, "indices": [3, 0]},
     "movement": AT | {"other": AT},
     "history": AT | {"layer": "head", "rows": ROWS},
     "overlap": AT | {"row": ROWS[1], "rows": ROWS},

@@ -19,7 +19,7 @@ from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.array_file import ArrayFile
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.events import EventWriter
-from tests.records import CLASSES, Data, small_data, small_graph, small_layers, write_run
+from tests.records import CLASSES, Data, small_data, small_graph, small_layers, small_positions, write_run
 from tests.serve.client import Client
 from tests.serve.route_parameters import ROUTE_PARAMETERS, about
 
@@ -166,7 +166,7 @@ def test_files_that_are_replaced_under_a_server(tmp_path: Path, monkeypatch: pyt
 
 
 def write_step(recorder: Recorder, step: int, data: Data) -> None:
-    with recorder.snapshot(step) as evaluation:
+    with small_positions(data), recorder.snapshot(step) as evaluation:
         evaluation.add(
             BatchRecord(
                 data.activations,

@@ -20,6 +20,7 @@ export type TermName =
   | "never above zero"
   | "nonfinite"
   | "PCA"
+  | "peak"
   | "range"
   | "rank error"
   | "score"

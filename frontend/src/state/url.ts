@@ -40,6 +40,7 @@ export function encode(): Fields {
   put("expression", view.expression.value);
   if (view.selection.value) put("selection", JSON.stringify(packSelection(view.selection.value)));
   put("detail", view.chosenDetailLayer.value);
+  if (view.neuronFace.value !== "where") put("face", view.neuronFace.value);
   if (view.instancesTab.value !== "classes") put("tab", view.instancesTab.value);
   for (const name of view.panelNames()) {
     const { method, colour, zoom, columns, over } = view.panel(name);
@@ -77,6 +78,7 @@ export function decode(fields: Fields): void {
     view.expression.value = fields.get("expression") ?? "";
     view.selection.value = selectionOf(json("selection"));
     view.chosenDetailLayer.value = fields.get("detail") ?? null;
+    view.neuronFace.value = fields.get("face") === "values" ? "values" : "where";
     view.instancesTab.value = oneOf(TABS, fields.get("tab")) ?? "classes";
     for (const name of view.panelNames()) if (!fields.has(`panel:${name}`)) setPanel(name, {});
     for (const name of fields.keys()) if (name.startsWith("panel:")) setPanel(name.slice(6), json(name));

@@ -58,6 +58,8 @@ export const selection = signal<Selection | null>(null);
 /** The layer of the drawer; null: the last open one. */
 export const chosenDetailLayer = signal<string | null>(null);
 export const instancesTab = signal<InstancesTab>("classes");
+/** What the drawer shows of a neuron: where in the input it responds, where that was recorded; or its values. */
+export const neuronFace = signal<"where" | "values">("where");
 /** Whether the drawer keeps its subject when something else is clicked. */
 export const detailPinned = signal(false);
 

@@ -34,6 +34,7 @@ import {
 } from "../../src/api/types";
 import { levelOf, quantise } from "../../src/draw/matrixPyramid";
 import { matrixScale, onScale } from "../../src/draw/matrixScale";
+import { withValues } from "../../src/layout/instanceMaps";
 
 /** JSON as TypeScript infers it: no literals, and what some entries of a list lack is undefined in them. */
 type Wire<T> = T extends string
@@ -98,6 +99,27 @@ const ask = {
 };
 
 describe("recorded answers", () => {
+  it("decodes where a neuron responds, and where to some instances", async () => {
+    const at = { run: "baseline", step: 40 };
+    answerWith("positions.safetensors");
+    const where = await source.positions(at, "stem", 1, never);
+    expect(where.sizes).toEqual([4, 4]);
+    expect(where.strongest.map(({ known, map_sizes }) => [known, map_sizes])).toEqual(
+      where.strongest.map(() => ["whole", [4, 4]]),
+    );
+    expect(where.values.length).toBe(where.strongest.length * 16);
+    expect(where.counts.reduce((sum, count) => sum + count)).toBe(where.counted);
+    const [first] = withValues(where.strongest, where.values);
+    expect(first?.values.indexOf(Math.max(...(first?.values ?? [])))).toBe(first?.peak);
+
+    answerWith("instance_maps.safetensors");
+    const some = await source.instanceMaps(at, "stem", 1, { indices: [4, 0, 9] }, never);
+    expect(some.maps.map(({ index }) => index)).toEqual([4, 0, 9]);
+    expect(some.scale).toEqual(where.scale);
+    for (const map of withValues(some.maps, some.values))
+      expect(map.values.length).toBe(map.known === "whole" ? 16 : 0);
+  });
+
   it("are of every route that the source asks", () => {
     const routes = new Set(Object.values(QUESTIONS).map(({ route }) => route));
     for (const route of [

@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from tensorboard_activis.column_kinds import TIME, column_kind, time_text
 from tensorboard_activis.query.contract import Float32Array, Int32Array, Int64Array, Uint8Array, Uint32Array
 from tensorboard_activis.query.instances.classes import label_values, prediction_values
-from tensorboard_activis.query.instances.content import AROUND, CONTENT
+from tensorboard_activis.query.instances.content import AROUND, CONTENT, TOKENS
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 _SCORE_COLUMNS = ("score", "loss", "label_score")
-_BUILT_IN = ("id", "label", "prediction", "correct", *_SCORE_COLUMNS, *CONTENT)
+_BUILT_IN = ("id", "label", "prediction", "correct", *_SCORE_COLUMNS, *CONTENT, TOKENS)
 #: A column of texts with more values than this is no set of categories.
 MAX_CATEGORIES = 1_000
 

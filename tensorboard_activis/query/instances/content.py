@@ -9,6 +9,8 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 ContentKind: TypeAlias = Literal["image", "audio", "text", "numbers"]
 #: Columns that hold instances' content, not facts about them.
 CONTENT: dict[str, ContentKind] = {"image": "image", "audio": "audio", "text": "text", "features": "numbers"}
+#: The column of a sequence's tokens, one for each position.
+TOKENS = "token_texts"
 
 #: Of tokens that are instances: the texts before and after them, which with the token are their content.
 AROUND = ("before", "after")

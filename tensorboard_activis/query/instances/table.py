@@ -12,6 +12,7 @@ from tensorboard_activis.column_kinds import column_kind, time_text
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.query.contract import Scalar
 from tensorboard_activis.query.instances.classes import check_instance
+from tensorboard_activis.query.instances.content import TOKENS
 from tensorboard_activis.query.instances.filtering import matching
 from tensorboard_activis.query.instances.lists import is_list, joined, readable
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -94,7 +95,7 @@ def table_page(snapshot: SnapshotReader, page: Page) -> Table:
     chosen = select(snapshot, page)
     indices = chosen[page.offset : page.offset + page.limit]
     table = snapshot.instances
-    shown = [field.name for field in table.schema if column_kind(field.type) is not None]
+    shown = [field.name for field in table.schema if column_kind(field.type) is not None and field.name != TOKENS]
     records = readable(table.select(shown).take(pa.array(indices))).to_pylist()
     return Table(
         total=len(chosen),

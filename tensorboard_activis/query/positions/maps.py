@@ -54,7 +54,7 @@ class InstanceMaps:
 
     Attributes:
         sizes: of the layer's axes of positions; -1 is a sequence, whose length differs between instances.
-        scale: colours of the values, the same for all instances of this neuron: those of its strongest instances set it.
+        scale: colours of the values, the same for all instances of this neuron: its strongest and the pinned ones set it.
         maps: of the instances that were asked for, in that order.
         values: of all maps, one after the other, NaN where a value is not known.
     """
@@ -72,28 +72,31 @@ class NeuronMaps:
     """
 
     def __init__(self, snapshot: SnapshotReader, layer: str, neuron: int) -> None:
-        self.snapshot, self.layer, self.neuron = snapshot, layer, neuron
+        positions = snapshot.positions(layer)
+        self._snapshot = snapshot
+        self.sizes = snapshot.position_sizes(layer)
         #: Its activations, float16 [instances].
         self.activations = snapshot.neuron(layer, neuron)
-        self.sizes = snapshot.position_sizes(layer)
         #: Positions of the peaks, int32 [instances].
-        self.peaks = snapshot.positions(layer).peaks(neuron)
-        self.strongest = snapshot.positions(layer).strongest(neuron)
+        self.peaks = positions.peaks(neuron)
+        self.strongest = positions.strongest(neuron)
+        self._pinned = positions.pinned(neuron)
         #: Whether values are of single positions along one axis, rather than of places of a map that may be coarser.
         self.is_sequence = self.strongest.starts is not None or self.strongest.values.shape[1:] == self.sizes[:1]
         self.tokens: Tokens | None = tokens_of(snapshot, self.peaks) if self.is_sequence else None
 
     def scale(self) -> ColourScale:
         """The colours of all maps of the neuron."""
-        values = self.strongest.values.reshape(len(self.strongest.rows), -1) if self.strongest.rows.size else np.zeros((1, 1))
-        colours = scale_of(values, "raw", range(len(values)), signed=False).colours
-        if colours.signed and float(np.nanmin(values)) > -_NEXT_TO_ZERO * colours.end:
+        values = np.concatenate([self.strongest.values.ravel(), self._pinned.ravel()])
+        values = values[np.isfinite(values)]
+        colours = scale_of(values[None], "raw", [0], signed=False).colours
+        if colours.signed and float(values.min()) > -_NEXT_TO_ZERO * colours.end:
             return replace(colours, signed=False, below=True)
         return colours
 
     def maps(self, indices: Sequence[int], room: int) -> tuple[Records[InstanceMap], Float32Array]:
         """The maps of these instances, and their values; of sequences at most `room` positions (0: all)."""
-        found = [self._map(brief, room) for brief in briefs(self.snapshot, indices)]
+        found = [self._map(brief, room) for brief in briefs(self._snapshot, indices)]
         values = [values.ravel() for _, values in found]
         return Records(InstanceMap, (one for one, _ in found)), np.concatenate([np.zeros(0, np.float32), *values])
 
@@ -128,8 +131,10 @@ class NeuronMaps:
 
     def _stored(self, index: int) -> tuple[Known, int, np.ndarray | None]:
         """What was stored of an instance: how much it is, the position of the first value, and the values, float32 [*sizes]."""
-        if index >= self.snapshot.record.sample_size:
-            return "whole", 0, self.snapshot.map(self.layer, index)[..., self.neuron]
+        sample_size = self._snapshot.record.sample_size
+        if index - sample_size in range(len(self._pinned)):
+            values = self._pinned[index - sample_size]
+            return "whole", 0, _without_end(values) if self.is_sequence else values
         there = np.flatnonzero(self.strongest.rows == index)
         if not there.size:
             return "peak", 0, None
@@ -142,6 +147,12 @@ class NeuronMaps:
         return self.sizes[0] if self.sizes[0] >= 0 else None
 
 
+def _without_end(values: np.ndarray) -> np.ndarray:
+    """Without what lies behind the last value of a sequence."""
+    there = np.flatnonzero(~np.isnan(values))
+    return values[: int(there[-1]) + 1] if there.size else values[:0]
+
+
 def _is_whole(start: int, values: np.ndarray | None, length: int | None) -> bool:
     """Whether the values of a window are those of the whole sequence. Where its length is not known, a window that ends says so."""
     if values is None or start > 0:
@@ -152,8 +163,8 @@ def _is_whole(start: int, values: np.ndarray | None, length: int | None) -> bool
 def _window(peak: int, room: int, length: int | None, start: int, values: np.ndarray | None) -> tuple[int, int]:
     """From which position to before which one a sequence is shown: all of it, or as much as there is room for around the peak."""
     if length is None:
-        there = np.flatnonzero(~np.isnan(values)) if values is not None else np.zeros(0, int)
-        return (start, start + int(there[-1]) + 1) if there.size else (max(0, peak), max(0, peak))
+        known = 0 if values is None else len(_without_end(values))
+        return (start, start + known) if known else (max(0, peak), max(0, peak))
     if not room or length <= room:
         return 0, length
     first = min(max(0, peak - room // 2), length - room)
@@ -182,12 +193,12 @@ def instance_maps(
     Raises NotFoundError for a layer without positions, a neuron or an instance that is not there, QueryError.
     """
     if len(indices) > MOST_INSTANCES:
-        raise QueryError(f"At most {MOST_INSTANCES} instances have their maps in one answer; got {len(indices)} indices.")
+        raise QueryError(
+            f"At most {MOST_INSTANCES} instances have their maps in one answer; got {len(indices)} indices."
+        )
     if room < 0:
         raise QueryError(f"room must be a number of positions, or 0 for all of them; got {room}.")
     chosen = [check_instance(snapshot, index) for index in indices]
     neuron_maps = NeuronMaps(snapshot, layer, neuron)
     maps, values = neuron_maps.maps(chosen, room)
     return InstanceMaps(neuron_maps.sizes, neuron_maps.scale(), maps, values)
-
-

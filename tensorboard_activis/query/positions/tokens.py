@@ -4,10 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tensorboard_activis.query.instances.content import TOKENS
 from tensorboard_activis.query.instances.lists import is_list
 from tensorboard_activis.read.snapshot import SnapshotReader, once_per_snapshot
-
-COLUMN = "tokens"
 
 
 class Tokens:
@@ -36,9 +35,9 @@ class Tokens:
 @once_per_snapshot
 def _tokens(snapshot: SnapshotReader) -> Tokens | None:
     table = snapshot.instances
-    if COLUMN not in table.column_names or not is_list(table.schema.field(COLUMN).type):
+    if TOKENS not in table.column_names or not is_list(table.schema.field(TOKENS).type):
         return None
-    return Tokens(table.column(COLUMN).combine_chunks())
+    return Tokens(table.column(TOKENS).combine_chunks())
 
 
 def tokens_of(snapshot: SnapshotReader, peaks: np.ndarray) -> Tokens | None:

@@ -1,9 +1,10 @@
 /** In the title of a neuron: the scale of the values in the input, and the switch to its values over instances. */
 
 import type { JSX } from "preact";
+import { neuronFace } from "../../state/view";
 import { MapLegend } from "../controls/MapLegend";
 import { Segmented } from "../controls/Segmented";
-import { chosenFace, face, neuronPositions } from "./neuronFace";
+import { face, neuronPositions } from "./neuronFace";
 
 const FACES = [
   { value: "where", label: "where", title: "Where in the input it responds" },
@@ -22,7 +23,7 @@ export function NeuronFaces(): JSX.Element {
         value={face.value}
         options={FACES}
         onChoose={(next) => {
-          chosenFace.value = next;
+          neuronFace.value = next;
         }}
       />
     </>

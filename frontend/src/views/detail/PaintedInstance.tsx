@@ -47,7 +47,7 @@ export function PaintedInstance({ detail, layer }: { detail: InstanceDetail; lay
   return (
     <section class="detail-section">
       <h3>
-        Content <span class="second">by</span>
+        Content {painter && <span class="second">by</span>}
         <Select
           label="The neuron that the content is painted by"
           value={painter?.neuron ?? -1}
@@ -64,7 +64,7 @@ export function PaintedInstance({ detail, layer }: { detail: InstanceDetail; lay
           says={painter ? neuronName(layer, painter.neuron) : "no neuron"}
           plain
         >
-          <b class={hovered ? "accent" : ""}>{painter ? `n${painter.neuron}` : "no neuron"}</b>
+          <b class={hovered ? "accent" : ""}>{painter ? `n${painter.neuron}` : "paint by …"}</b>
         </Select>
       </h3>
       {!answer || !map ? (

@@ -24,14 +24,15 @@ interface Properties {
 
 export function PaintedTile({ map, sizes, scale, written, paint }: Properties): JSX.Element {
   const point = (): void => setHover({ instance: map.index });
-  const size = detailHeight.value < HIGH ? 48 : 72;
+  const small = detailHeight.value < HIGH;
+  const size = small ? 44 : 72;
   const width = sizes.length === 1 ? 2 * size : size;
   const said = [map.label, map.prediction !== map.label && `predicted ${map.prediction}`].filter(Boolean).join(", ");
   return (
     <button
       type="button"
       class={`where-tile${hoveredInstance.value === map.index ? " lit" : ""}`}
-      style={{ width: `${width + 8}px` }}
+      style={{ width: `${width + 12}px` }}
       aria-label={`${instanceName(map.index)}, ${said ? `${said}, ` : ""}${written(map.value)}, peak at ${placeText(map.peak, sizes)}`}
       onClick={() => clickInstance(map.index)}
       onPointerEnter={point}
@@ -41,7 +42,7 @@ export function PaintedTile({ map, sizes, scale, written, paint }: Properties): 
     >
       <PaintedContent map={map} sizes={sizes} scale={scale} size={size} width={width} paint={paint} />
       <span class="where-caption">
-        <InstanceClasses map={map} />
+        <InstanceClasses map={map} swatches={small} />
         <span class="number">{written(map.value)}</span>
       </span>
     </button>

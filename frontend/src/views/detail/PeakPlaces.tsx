@@ -6,6 +6,7 @@ import { integer } from "../../draw/format";
 import { columns } from "../../state/data";
 import { detailHeight } from "../../state/panes";
 import type { Positions } from "../../state/positions";
+import { Term } from "../controls/Term";
 
 /** From so many pixels on, a cell says its number. */
 const WRITTEN = 15;
@@ -21,14 +22,16 @@ export function PeakPlaces({ positions }: { positions: Positions }): JSX.Element
   const most = Math.max(1, ...sums);
   return (
     <section class="detail-section" aria-label="Where it peaks">
-      <h3>Where it peaks</h3>
+      <h3>
+        Where it <Term name="peak">peaks</Term>
+      </h3>
       {cells.length === 1 ? (
         <Bars sums={sums} most={most} longest={longest[0] ?? 1} />
       ) : (
         <Cells sums={sums} most={most} width={width} height={height} />
       )}
       <p class="caption">
-        Peaks of the {integer(counted)} instances above the median, of {integer(columns.value.value?.count)}
+        {integer(counted)} instances above the median, of {integer(columns.value.value?.count)}
       </p>
     </section>
   );
@@ -45,7 +48,7 @@ function Cells({
   width: number;
   height: number;
 }): JSX.Element {
-  const cell = Math.max(3, Math.floor(Math.min((detailHeight.value - 33 - 27 - 40) / height, 150 / width)));
+  const cell = Math.max(3, Math.floor(Math.min((detailHeight.value - 33 - 27 - 48) / height, 150 / width)));
   const largest = Array.from(sums, (count, i) => [count, i] as const)
     .filter(([count]) => count > 0)
     .sort(([a], [b]) => b - a)

@@ -5,6 +5,7 @@ import type { TokenMean } from "../../api/types";
 import { alignedFormat, integer } from "../../draw/format";
 import { shareOf, tokenGround } from "../../draw/mapColours";
 import { CutText } from "../controls/CutText";
+import { Term } from "../controls/Term";
 
 /** Bars of the mean activation of the instances in which the neuron peaks at a token. */
 export function TokenMeans({ tokens }: { tokens: readonly TokenMean[] }): JSX.Element {
@@ -14,7 +15,17 @@ export function TokenMeans({ tokens }: { tokens: readonly TokenMean[] }): JSX.El
   return (
     <section class="detail-section" aria-label="Tokens at its peaks">
       <h3>
-        <span>Tokens</span> <span class="second cut">at its peaks, mean, 3 times or more</span>
+        <span>Tokens</span>{" "}
+        <span
+          class="second cut"
+          title="Mean activation of the instances in which it peaks at the token, at least three"
+        >
+          at its <Term name="peak">peaks</Term>
+        </span>
+        <span class="detail-heads">
+          <span class="caption number">mean</span>
+          <span class="caption number">n</span>
+        </span>
       </h3>
       {tokens.length === 0 ? (
         <p class="detail-words">It peaks at no token in three instances or more.</p>

@@ -3,13 +3,9 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { hasPositions, type NeuronRef, positionsOf } from "../../state/positions";
-import { selection } from "../../state/view";
+import { neuronFace, selection } from "../../state/view";
 import type { Paint } from "../controls/PaintedPicture";
 import { subject } from "./subject";
-
-export type Face = "where" | "values";
-
-export const chosenFace = signal<Face>("where");
 
 /** The drawer's neuron, where it was recorded where it responds; a comparison shows values only. */
 const located: ReadonlySignal<NeuronRef | null> = computed(() => {
@@ -19,7 +15,7 @@ const located: ReadonlySignal<NeuronRef | null> = computed(() => {
 
 /** Whether the neuron has both faces. */
 export const hasFaces: ReadonlySignal<boolean> = computed(() => located.value !== null);
-export const face: ReadonlySignal<Face> = computed(() => (hasFaces.value ? chosenFace.value : "values"));
+export const face = computed(() => (hasFaces.value ? neuronFace.value : "values"));
 export const neuronPositions = positionsOf(() => (face.value === "where" ? located.value : null));
 
 /** What is drawn over pictures; which end of the activations is listed. */

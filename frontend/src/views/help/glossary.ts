@@ -94,6 +94,14 @@ export const GLOSSARY: Record<TermName, Entry> = {
     title: "NaN or infinite",
     short: "Values that are not finite numbers. They are left out of all statistics.",
   },
+  peak: {
+    title: "peak",
+    short: "Where in an instance a neuron has its largest value: a token, a place in an image, a moment of a sound.",
+    more:
+      "Tokens are counted from 0 without padding, rows and columns from 0. All values of an instance are recorded " +
+      "where it is pinned, and those around the peak where it is among a neuron’s strongest; of other instances " +
+      "the peak alone.",
+  },
   PCA: {
     title: "PCA",
     short:

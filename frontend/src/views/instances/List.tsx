@@ -51,7 +51,6 @@ export function List(): JSX.Element | null {
       <div class="list-head">
         <span class="list-title cut">
           <b title={title}>{title}</b> <span class="second">{integer(indices.length)}</span>
-          {texts && paintingNeuron.value && <span class="second"> · shaded by n{paintingNeuron.value.neuron}</span>}
         </span>
         <Head by={many ? "score" : "label"} term={many ? "score" : undefined}>
           {many ? "score" : "label"}
@@ -87,6 +86,9 @@ export function List(): JSX.Element | null {
             <Head by="error">error</Head>
           ))}
       </div>
+      {texts && paintingNeuron.value && indices.length > 0 && (
+        <p class="caption list-shaded">shaded by n{paintingNeuron.value.neuron}, its peak in bold</p>
+      )}
       {indices.length === 0 && (
         <p class="list-empty">
           {title === "Wrong"
