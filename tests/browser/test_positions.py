@@ -134,8 +134,8 @@ def test_images(places: str, logs: tuple[Path, Truth], open_tab: OpenTab, page: 
     assert box
     caption = drawer(tab).locator(".where-painted")
     found = set()
-    for share in (0.1, 0.3, 0.5, 0.7, 0.9):  # of five neurons
-        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+    for share in (0.3, 0.45, 0.6, 0.75, 0.9):  # of five neurons
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 20)
         expect(caption).to_be_visible()
         page.wait_for_timeout(200)
         found.add(caption.inner_text())
