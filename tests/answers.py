@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,8 +98,8 @@ def write_runs(logdir: Path) -> None:
             add = np.maximum(stem, 0).astype(np.float32)
             logits = (add[:, :3] * 1.25 + 0.125 * seed).astype(np.float32)
             kept = stem[np.argsort(ranks(list(range(INSTANCES))))[:SAMPLE]]
-            recorded = positions_of(maps_with_means(kept, (4, 4)), kept)
-            with positions_recorded({"stem": lambda found=recorded: found}), recorder.snapshot(step) as evaluation:
+            positions = partial(positions_of, maps_with_means(kept, (4, 4)), kept)
+            with positions_recorded({"stem": positions}), recorder.snapshot(step) as evaluation:
                 for start in range(0, INSTANCES, 9):
                     rows = slice(start, start + 9)
                     evaluation.add(
