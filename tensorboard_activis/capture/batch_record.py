@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorboard_activis.capture.batch_positions import BatchPositions
 from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.instances.audio import Audio
 from tensorboard_activis.capture.instances.contents import Texts, Tokens
@@ -21,6 +22,7 @@ class BatchRecord:
 
     Attributes:
         activations: per layer float32 [instances, neurons], already reduced.
+        positions: by layer, where in the input its neurons are active; of the layers that have positions, if these are recorded.
         ids: instance ids, all integers or all strings, or those of positions; None: the running index, which is not possible with
             several processes. An instance whose id came before is left out.
         labels: class indices (-1: none), or floats for regression, [instances]; 0 and 1 (else: unknown) [instances, classes]; class
@@ -51,6 +53,7 @@ class BatchRecord:
     inputs: np.ndarray | None = None
     channels: str = "last"
     tokens: Tokens | None = None
+    positions: Mapping[str, BatchPositions] | None = None
     audio: Audio | None = None
     depth: DepthRecord | None = None
     contexts: TokenContexts | PlaceContexts | None = None

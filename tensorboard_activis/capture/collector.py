@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.batch_positions import BatchPositions
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.distributed.processes import Processes, SingleProcess, broadcast
 from tensorboard_activis.capture.gathering import GatheredBatch, Gathering
@@ -72,7 +73,7 @@ class SnapshotCollector:
             new = new_of(instance_ids, hashes, collected.duplicates)
         if not batch.pinned:
             self._share_decisions((lambda: self._decide_by(new, batch, columns)) if new.size else None)
-        outputs, labels = batch.outputs, batch.labels
+        outputs, labels, positions = batch.outputs, batch.labels, dict(batch.positions or {})
         if new.size < count:  # the other instances came before
             collected.repeated += count - new.size
             values, instance_ids, hashes = (
@@ -82,13 +83,17 @@ class SnapshotCollector:
             )
             columns = {name: column[new] for name, column in columns.items()}
             outputs, labels = _take(outputs, labels, new)
+            positions = {name: each.take(new) for name, each in positions.items()}
             if not new.size:
                 return
         predictions = collected.evaluator.evaluate(outputs, labels, collected.contents.group(columns))
         if batch.pinned:
             stored = self._stored(new, instance_ids, predictions, columns) | self._content(new, batch)
             stored |= {} if batch.depth is None else batch.depth.columns(new)
-            collected.pinned.append(stored | self._activations([values], [new]))
+            stored |= self._activations([values], [new])
+            if batch.positions is not None:
+                stored |= self._positions(positions, values, None, new)
+            collected.pinned.append(stored)
             return
         assert instance_ids is not None
 
@@ -106,6 +111,8 @@ class SnapshotCollector:
         if batch.depth is not None:
             collected.depth.add(batch.depth, new)
             stored |= batch.depth.columns(new[chosen])
+        if batch.positions is not None:
+            stored |= self._positions(positions, values, hashes, chosen)
         gathered = GatheredBatch(values, membership, chosen, hashes[chosen], stored)
         if not self._gathering.fits(gathered):
             self._summarize()
@@ -198,6 +205,32 @@ class SnapshotCollector:
             rows = np.concatenate([rows[each] for rows, each in zip(layer, chosen, strict=True)])
             stored[f"activations/{index}"], clipped = to_float16(rows, self._options.convert)
             self.collected.clipped[index] += clipped
+        return stored
+
+    def _positions(
+        self,
+        positions: Mapping[str, BatchPositions],
+        values: Sequence[np.ndarray],
+        hashes: np.ndarray | None,
+        chosen: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        """Adds the positions of a batch, and returns the peaks of the chosen instances: by name int [chosen, neurons].
+
+        Arguments:
+            hashes: of the instances; None for pinned ones.
+        """
+        stored = {}
+        for index, (info, layer) in enumerate(zip(self._options.layers, self.collected.positions, strict=True)):
+            if layer is None:
+                continue
+            found = positions.get(info.name)
+            if found is not None and hashes is not None:
+                halves, _ = to_float16(values[index], self._options.convert)
+                layer.strongest.add(found, hashes, halves, self.collected.sample.bound)
+            elif found is not None:
+                layer.strongest.describe(found)
+                layer.pinned.append(found)
+            stored[f"peaks/{index}"] = layer.peaks(found, len(values[index]))[chosen]
         return stored
 
     def _ids(self, batch: BatchRecord, count: int) -> Ids | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.distributed.serialization import deserialize, serialize
-from tensorboard_activis.capture.instances.pinned import pop_activations, pop_arrays, with_pinned
+from tensorboard_activis.capture.instances.pinned import pop_arrays, pop_layers, with_pinned
 from tensorboard_activis.capture.publication import Collected, StoredInstances
 from tensorboard_activis.summarize.rows import OrderedRows
 
@@ -67,7 +67,9 @@ def distribute_sample(processes: Processes, collected: Collected, size: int | No
     first = collected.pinned if processes.rank == 0 else []
     own_pinned = sum(len(next(iter(batch.values()))) for batch in first)
     pinned = int(processes.sum(np.array([own_pinned]))[0])
-    activations = pop_activations(columns, first, len(collected.clipped))
+    layers = range(len(collected.clipped))
+    activations = pop_layers("activations", columns, first, layers)
+    peaks = pop_layers("peaks", columns, first, layers)
     arrays = pop_arrays(columns)
     if processes.rank == 0:
         arrays = with_pinned(arrays, first, all_hashes[0].size, pinned)
@@ -81,8 +83,10 @@ def distribute_sample(processes: Processes, collected: Collected, size: int | No
         return _exchange(processes, values, positions, bounds, row_bytes.get(name, 1))
 
     part = {name: exchanged(name, OrderedRows.of(arrays.pop(name))) for name in list(arrays)}
-    own = [exchanged(f"activations/{index}", activations.pop(0)) for index in range(len(activations))]
-    return StoredInstances(part, own, chosen.size, pinned, tuple(np.diff(bounds).tolist()))
+    own = [exchanged(f"activations/{index}", activations.pop(index)) for index in list(activations)]
+    own_peaks = {index: exchanged(f"peaks/{index}", peaks.pop(index)) for index in list(peaks)}
+    counts = tuple(np.diff(bounds).tolist())
+    return StoredInstances(part, own, own_peaks, everything[chosen], chosen.size, pinned, counts)
 
 
 def _same_columns(

@@ -20,6 +20,8 @@ from tensorboard_activis.capture.tasks.evaluator import TASKS
 from tensorboard_activis.errors import ConfigurationError
 
 T = TypeVar("T")
+#: Instances per neuron whose positions are stored.
+MOST_STRONGEST = 256
 
 
 class RecorderOptions(TypedDict, total=False):
@@ -32,12 +34,16 @@ class RecorderOptions(TypedDict, total=False):
             bytes per neuron and instance. Summaries are over all instances in any case.
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
             docs/tasks.md says what prediction, correct, score and loss are then.
+        positions: of how many instances per neuron, those of largest activation, the values at all positions (tokens, places of a
+            map) are stored; of all stored instances the position of the largest value, of pinned ones all positions. 0: nothing.
+            PyTorch only, so far.
     """
 
     class_names: Sequence[str] | None
     subsets: Mapping[str, str] | None
     sample: int | None
     task: str | None
+    positions: int
 
 
 class LayerOptions(TypedDict, total=False):
@@ -125,7 +131,14 @@ class LoggerOptions(TorchOptions, total=False):
 
 
 #: The defaults that are not None.
-DEFAULTS: Mapping[str, Any] = {"sample": 1000, "graph": "recorded", "depth": True, "unit": "instance", "strict": False}
+DEFAULTS: Mapping[str, Any] = {
+    "sample": 1000,
+    "positions": 16,
+    "graph": "recorded",
+    "depth": True,
+    "unit": "instance",
+    "strict": False,
+}
 _GROUPS = (RecorderOptions, LayerOptions, InstanceOptions, SharedOptions, TorchOptions, LoggerOptions)
 
 
@@ -171,6 +184,11 @@ def check_options(**options: Unpack[SharedOptions]) -> None:
             f"layers must be a list of names or globs; got the text {layers!r}: write [{layers!r}]."
         )
     check_reducer(options.get("reducer"))
+    positions = options.get("positions", 0)
+    if isinstance(positions, bool) or not isinstance(positions, int) or not 0 <= positions <= MOST_STRONGEST:
+        raise ConfigurationError(
+            f"positions must be a number of instances per neuron from 0 (none) to {MOST_STRONGEST}; got {positions!r:.60}."
+        )
     InstanceMetadata(options.get("id"), options.get("columns"))
     audio = options.get("audio")
     if audio is not None and (isinstance(audio, bool) or not (isinstance(audio, int) or callable(audio))):

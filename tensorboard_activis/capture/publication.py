@@ -12,7 +12,8 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.distributed.writer import DistributedWriter
 from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.instances.duplicates import DuplicateFilter
-from tensorboard_activis.capture.instances.pinned import longest, padded, pop_activations, pop_arrays, with_pinned
+from tensorboard_activis.capture.instances.pinned import longest, padded, pop_arrays, pop_layers, with_pinned
+from tensorboard_activis.capture.position_arrays import LayerPositions, left_out
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
 from tensorboard_activis.capture.tasks.evaluator import TaskEvaluator
 from tensorboard_activis.capture.tasks.predictions import Predictions
@@ -38,6 +39,7 @@ class SnapshotOptions:
     subsets: Mapping[str, str]
     sample: int | None
     task: str | None = None
+    positions: int = 0
     probabilities: bool | None = None
     unit: str = "instance"
     convert: Convert = numpy_convert
@@ -57,6 +59,7 @@ class Collected:
         repeated: how many instances were left out because their id came before.
         invalid_labels: labels that are no class. nonfinite: instances whose outputs are NaN or infinite.
         depth: prediction by depth, over all instances.
+        positions: by layer, where its neurons are active; None for a layer without positions.
         notes: what else is to be said of the snapshot, in words; of the first process.
     """
 
@@ -74,6 +77,7 @@ class Collected:
     repeated: int = 0
     invalid_labels: int = 0
     nonfinite: int = 0
+    positions: list[LayerPositions | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     wall_time: float = field(default_factory=time.time)
     depth: DepthTotals = field(default_factory=DepthTotals)
@@ -83,7 +87,11 @@ class Collected:
         """The state before the first batch."""
         evaluator = TaskEvaluator(options.class_names, options.task, options.probabilities)
         none = [0] * len(options.layers)
-        return cls(Sample(options.sample), evaluator, none, duplicates=DuplicateFilter(processes))
+        positions = [
+            LayerPositions(options.positions, info.neurons) if options.positions and len(info.shape.sizes) > 2 else None
+            for info in options.layers
+        ]
+        return cls(Sample(options.sample), evaluator, none, duplicates=DuplicateFilter(processes), positions=positions)
 
     def count(self, predictions: Predictions) -> None:
         """Adds metrics and counts of a batch, which are over all instances and not over the sample."""
@@ -100,12 +108,16 @@ class StoredInstances:
     Attributes:
         arrays: by name, each [instances, ...]; `publish` takes them out.
         activations: by layer, each float16 [instances, neurons], which are written block by block.
+        peaks: the same of peaks, by the layer's index, each int [instances, neurons]; of layers with recorded positions.
+        order: hashes of the sample over all processes, ascending, uint64 [instances].
         sampled, pinned: number of instances in the sample and of pinned ones, over all processes.
         counts: number of instances that every process writes.
     """
 
     arrays: dict[str, np.ndarray]
     activations: Sequence[Values]
+    peaks: Mapping[int, Values]
+    order: np.ndarray
     sampled: int
     pinned: int
     counts: tuple[int, ...]
@@ -113,12 +125,15 @@ class StoredInstances:
     @classmethod
     def of_single_process(cls, collected: Collected) -> "StoredInstances":
         """All instances, if there is only one process."""
+        order = collected.sample.order()
         columns = collected.sample.result()
         count = len(columns["id"])
         pinned = sum(len(next(iter(batch.values()))) for batch in collected.pinned)
-        activations = pop_activations(columns, collected.pinned, len(collected.clipped))
+        layers = range(len(collected.clipped))
+        activations = pop_layers("activations", columns, collected.pinned, layers)
+        peaks = pop_layers("peaks", columns, collected.pinned, layers)
         arrays = with_pinned(pop_arrays(columns), collected.pinned, count, pinned)
-        return cls(arrays, activations, count, pinned, (count + pinned,))
+        return cls(arrays, list(activations.values()), peaks, order, count, pinned, (count + pinned,))
 
 
 def publish(
@@ -150,7 +165,7 @@ def publish(
         elif values.dtype == object:
             values = padded(values, int(processes.max(np.array([longest(values)]))[0]))
         columns[name.removeprefix("column/")] = writer.add_partitioned(name, values)
-    layers = _layers(options, collected, stored, writer)
+    layers = _layers(options, collected, stored, writer, processes)
     depth = _depth(collected, read, writer)
     return schema.Snapshot(
         step=step,
@@ -199,18 +214,32 @@ def _as_bytes(texts: np.ndarray, processes: Processes) -> np.ndarray:
 
 
 def _layers(
-    options: SnapshotOptions, collected: Collected, stored: StoredInstances, writer: DistributedWriter
+    options: SnapshotOptions,
+    collected: Collected,
+    stored: StoredInstances,
+    writer: DistributedWriter,
+    processes: Processes,
 ) -> list[schema.Layer]:
     assert collected.subsets is not None
     layers = []
     moments = collected.moments
     of_class = np.array([subset.kind == "class" for subset in collected.subsets.records()], bool)
+    problems = []
     for index, info in enumerate(options.layers):
         arrays = _summary_arrays(moments.statistics(index), of_class)
         summary = schema.Summary(
             **{name: writer.add_replicated(f"summary/{index}/{name}", array) for name, array in arrays.items()}
         )
         activations = writer.add_partitioned(f"activations/{index}", stored.activations[index])
+        found = collected.positions[index] if index in stored.peaks else None
+        positions, problem = (
+            (None, "")
+            if found is None
+            else found.write(
+                index, stored.activations[index], stored.peaks[index], stored.order, stored.pinned, writer, processes
+            )
+        )
+        problems.append(problem)
         layers.append(
             schema.Layer(
                 info,
@@ -219,8 +248,10 @@ def _layers(
                 nan=moments.nan(index),
                 inf=moments.inf(index),
                 clipped=collected.clipped[index],
+                positions=positions,
             )
         )
+    collected.notes += left_out([info.name for info in options.layers], problems)
     return layers
 
 

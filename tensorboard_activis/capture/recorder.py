@@ -85,6 +85,7 @@ class Recorder:
             {printable(name): expression for name, expression in (subsets or {}).items()},
             options["sample"],
             options["task"],
+            options["positions"],
             probabilities,
             unit,
             convert,

@@ -56,6 +56,11 @@ class Sample:
         self._waits = 0
         self._bound: np.uint64 | None = None  # ranks from here on cannot enter
 
+    @property
+    def bound(self) -> np.uint64 | None:
+        """The highest rank that is in the sample, if no higher one can enter any more; None if any can."""
+        return self._bound
+
     def candidates(self, order: np.ndarray) -> np.ndarray:
         """Positions of the ranks, uint64 [instances], that can still enter the sample; nothing needs preparing for the others."""
         can = np.arange(order.size) if self._bound is None else np.flatnonzero(order < self._bound)

@@ -45,6 +45,7 @@ def test_a_face_gets_every_option() -> None:
     assert {name: value for name, value in face.options.items() if value is not None} == {
         "sample": 7,
         "graph": "recorded",
+        "positions": 16,
         "depth": True,
         "unit": "instance",
         "strict": False,
@@ -133,4 +134,5 @@ def test_a_group_of_options_is_taken_from_a_larger_one() -> None:
         "subsets": None,
         "sample": 5,
         "task": None,
+        "positions": 16,
     }

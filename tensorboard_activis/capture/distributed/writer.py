@@ -29,6 +29,8 @@ class DistributedWriter:
 
     def __init__(self, processes: Processes, arrays: ArrayWriter, counts: Sequence[int]) -> None:
         self._processes, self._arrays, self._counts = processes, arrays, counts
+        #: Index of the first instance that this process writes.
+        self.first_instance = sum(counts[: processes.rank])
         names = [data.decode() for data in processes.all_gather(arrays.name.encode())]
         self._files = tuple(name for name, count in zip(names, counts, strict=True) if count)
 

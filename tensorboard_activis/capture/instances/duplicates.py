@@ -30,12 +30,17 @@ class DuplicateFilter:
         new = self._new(np.concatenate(batches))
         return new[ends[self._processes.rank] - hashes.size : ends[self._processes.rank]]
 
-    def _new(self, hashes: np.ndarray) -> np.ndarray:
+    def unknown(self, hashes: np.ndarray) -> np.ndarray:
+        """Which instances would be new to this process alone if they were added: bool [instances]."""
         new = np.zeros(hashes.size, bool)
         new[np.unique(hashes, return_index=True)[1]] = True
         for known in self._sorted:
             indices = np.minimum(np.searchsorted(known, hashes), known.size - 1)
             new &= known[indices] != hashes
+        return new
+
+    def _new(self, hashes: np.ndarray) -> np.ndarray:
+        new = self.unknown(hashes)
         added = np.sort(hashes[new])
         if added.size:
             while self._sorted and self._sorted[-1].size <= 2 * added.size:

@@ -67,6 +67,16 @@ class InstanceMetadata:
         """Whether the user passed ids."""
         return self._id_function is not None or self._ids is not None
 
+    def ids_by_position(self, instances: int | None) -> Sequence[Any] | None:
+        """The ids of all instances, if they are known before the data are read.
+
+        Arguments:
+            instances: how many the data have; None if that is not known.
+        """
+        if self._id_function is not None or instances is None:
+            return None
+        return list(range(instances)) if self._ids is None else checked_ids(self._ids, len(self._ids)).tolist()
+
     @property
     def has_functions(self) -> bool:
         """Whether the user passed functions, which may draw random numbers."""

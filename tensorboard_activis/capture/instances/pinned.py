@@ -39,17 +39,24 @@ def with_pinned(
     return arrays
 
 
-def pop_activations(
-    columns: dict[str, OrderedRows], pinned: Sequence[Mapping[str, np.ndarray]], layers: int
-) -> list[OrderedRows]:
-    """Takes the activations of each layer out of the columns of the sample; behind them come those of the pinned instances."""
-    activations = []
-    for name in (f"activations/{index}" for index in range(layers)):
-        rows = columns.pop(name)
-        for batch in pinned:
-            rows = rows.followed_by(batch[name])
-        activations.append(rows)
-    return activations
+def pop_layers(
+    kind: str, columns: dict[str, OrderedRows], pinned: Sequence[Mapping[str, np.ndarray]], layers: Sequence[int]
+) -> dict[int, OrderedRows]:
+    """Takes what is stored of each layer out of the columns of the sample; behind it comes that of the pinned instances.
+
+    Arguments:
+        kind: "activations", or "peaks" where there are any.
+        layers: their indices.
+    """
+    found = {}
+    for index in layers:
+        name = f"{kind}/{index}"
+        if name in columns:
+            rows = columns.pop(name)
+            for batch in pinned:
+                rows = rows.followed_by(batch[name])
+            found[index] = rows
+    return found
 
 
 def pop_arrays(columns: dict[str, OrderedRows]) -> dict[str, np.ndarray]:

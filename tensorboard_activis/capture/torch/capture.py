@@ -28,6 +28,7 @@ from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder,
 from tensorboard_activis.capture.torch.data.instances import BatchReader, InstanceReader, PassReader
 from tensorboard_activis.capture.torch.data.position_instances import PositionReader
 from tensorboard_activis.capture.torch.distributed.buffers import broadcast_buffers
+from tensorboard_activis.capture.torch.expected_sample import ExpectedSample
 from tensorboard_activis.capture.torch.model.evaluation_mode import run_in_evaluation_mode
 from tensorboard_activis.capture.torch.passes import PassCollector
 from tensorboard_activis.capture.torch.recorded_model import RecordedModel
@@ -71,6 +72,7 @@ class TorchCapture:
         self.metadata = InstanceMetadata(options["id"], options["columns"])
         texts = options["texts"] or decoder(options["tokenizer"])
         self._instances: BatchReader | None = None
+        self._sample = ExpectedSample(options, alone=self._processes.size == 1)
         self._highest_label = -1
 
         def batches(source: Any) -> Batches:
@@ -144,7 +146,15 @@ class TorchCapture:
             model = self.recorded.initialized()
             broadcast_buffers(model, self._processes)
             collector = PassCollector(
-                self.recorded, model, self.metadata, self._order, self._instance_reader, sink, stream.run, stream
+                self.recorded,
+                model,
+                self.metadata,
+                self._order,
+                self._instance_reader,
+                sink,
+                stream.run,
+                stream,
+                self._sample.recorder(self.metadata, self._order),
             )
             return bracketed(collector.attach, lambda: run_passes(model, collector), lambda failed: collector.detach())
 
@@ -157,6 +167,7 @@ class TorchCapture:
             return collector
 
         collector = run_in_evaluation_mode(self.recorded.module, None, with_hooks)
+        self._sample.note(collector.positions)
         return [*collector.notes(self._processes), *self._output_notes()]
 
     def watch(
@@ -198,6 +209,7 @@ class TorchCapture:
                 snapshot.add,
                 guarded,
                 stream,
+                self._sample.recorder(self.metadata),
                 _weakly(watch.on_error),
                 _weakly(watch.add_unlabelled),
                 in_batches=in_batches,
@@ -206,6 +218,7 @@ class TorchCapture:
         def finish(watch: Watch, collector: PassCollector) -> None:
             for note in (*collector.notes(self._processes), *self._output_notes()):
                 watch.note(note)
+            self._sample.note(collector.positions)
             if self._pinned is not None and not dry:
                 guarded(lambda: self._run_pinned_alone(collector, snapshot.add, stream))
 
@@ -295,7 +308,15 @@ class TorchCapture:
         model = self.recorded.module
         order = InstanceOrder(None, None, self._processes)
         collector = PassCollector(
-            self.recorded, model, self.metadata, order, self._instance_reader, sink, stream.run, stream
+            self.recorded,
+            model,
+            self.metadata,
+            order,
+            self._instance_reader,
+            sink,
+            stream.run,
+            stream,
+            self._sample.recorder(self.metadata),
         )
         bracketed(
             collector.attach,

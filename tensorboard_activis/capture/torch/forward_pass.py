@@ -1,7 +1,7 @@
 """A forward pass of the model: the batch that it was called with, and what it gave."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.depth.hooks import PassRows
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
+from tensorboard_activis.capture.torch.positions import PassPositions
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -19,6 +20,7 @@ class Pass:
     """A forward pass that is over: what the model was called with, what it gave, and what its layers gave.
 
     Attributes:
+        positions: where in the input the layers' neurons are active.
         error: why the model could not be recorded before this pass, if so; there are no activations then.
         is_own_output: whether the output is what the model gave, and not what the user says instead.
         rows: what prediction by depth is read of; None without it.
@@ -28,6 +30,7 @@ class Pass:
     output: Any
     activations: Mapping[str, torch.Tensor]
     calls: CallCounts
+    positions: PassPositions = field(default_factory=PassPositions)
     error: Exception | None = None
     is_own_output: bool = True
     rows: PassRows | None = None
@@ -35,6 +38,35 @@ class Pass:
     def with_output(self, output: Any) -> "Pass":
         """The pass, with what the user says instead of the model's output, if anything."""
         return self if output is None else replace(self, output=output, is_own_output=False)
+
+
+def last_fitting(passes: Sequence[Pass], instances: int) -> Pass | None:
+    """The last pass of as many instances as a batch has; None if there were no passes. Raises ActiVisError if none has."""
+    fitting = [done for done in passes if done.batch.instances == instances]
+    if fitting or not passes:
+        return fitting[-1] if fitting else None
+    sizes = ", ".join(str(done.batch.instances) for done in passes)
+    raise ActiVisError(
+        f"The model ran on {sizes} instances, for a batch of {instances}. Let it run once on the batch as a whole."
+    )
+
+
+def instance_axis(done: Pass, instances: int, *, first: bool) -> int:
+    """The axis of the model's first input that has as many instances as there are labels, other than the first axis.
+
+    Arguments:
+        first: whether the pass is the first of the evaluation.
+
+    Raises:
+        ActiVisError: there is none, or it comes too late.
+    """
+    shapes = [tuple(tensor.shape) for tensor in all_tensors([done.batch.args, done.batch.kwargs]) if tensor.dim()]
+    if not first or instances not in shapes[0]:
+        raise ActiVisError(
+            f"batch() has {instances} labels, but the forward pass before it was of {done.batch.instances} instances, in "
+            f"inputs of shape {shapes[0]}. It belongs behind the pass that the labels are of."
+        )
+    return shapes[0].index(instances)
 
 
 def batch_of_call(args: tuple[Any, ...], kwargs: dict[str, Any], begun: Batch | None, axis: int) -> Batch:

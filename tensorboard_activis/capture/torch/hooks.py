@@ -18,7 +18,8 @@ from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
 from tensorboard_activis.capture.torch.model.modules import module_paths, output_tensors
 from tensorboard_activis.capture.torch.model.thread_state import leave_modes
-from tensorboard_activis.capture.torch.reduce import NoInstancesError, reduce_activations
+from tensorboard_activis.capture.torch.positions import Grid, PositionRecorder
+from tensorboard_activis.capture.torch.reduce import NoInstancesError, read_output, reduce_output
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -33,6 +34,8 @@ class ActivationHooks:
         layer_outputs: by layer, where its output is in a forward pass.
         reducers: by layer.
         depth: hooks on the blocks, for prediction by depth; None without it.
+        positions: records where in the input neurons are active; the caller begins each pass of it. None: that is not recorded.
+        grids: by layer, how its tokens lie in the image.
 
     Attributes:
         calls: how often the last pass called each module and operator.
@@ -46,9 +49,12 @@ class ActivationHooks:
         layer_outputs: Mapping[str, LayerOutput],
         reducers: Mapping[str, Reducer],
         depth: DepthHooks | None = None,
+        positions: PositionRecorder | None = None,
+        grids: Mapping[str, Grid] | None = None,
     ) -> None:
         self.depth = depth
         self.rows: PassRows | None = None
+        self._positions, self._grids = positions, grids or {}
         self._modules_by_path = module_paths(model)
         self._reducers = reducers
         self._stack = CallStack()
@@ -242,13 +248,14 @@ class ActivationHooks:
                 and tensor.dim() == len(layer_output.raw_shape) - 1
             ):
                 tensor = tensor.unsqueeze(axes.batch or 0)  # squeezed in a batch of one instance
-            self._activations[key] = values = reduce_activations(
-                tensor, axes, self._instances, self._reducers[key], self._mask
-            )
+            output = read_output(tensor, axes, self._instances, self._mask)
+            self._activations[key] = values = reduce_output(output, self._reducers[key])
             width = self._widths[key]
             if values.shape[-1] != width:
                 del self._activations[key]
                 raise NoInstancesError(f"It had {width} neurons at first, and has {values.shape[-1]} now.")
+            if self._positions is not None:
+                self._positions.add(key, output, values, self._grids.get(key))
         except NoInstancesError as error:
             self.failures[key] = str(error)
         except ActiVisError as error:

@@ -20,11 +20,12 @@ from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
 from tensorboard_activis.capture.torch.data.instances import BatchReader, InstanceReader, PassReader
 from tensorboard_activis.capture.torch.depth.reader import DepthReader
-from tensorboard_activis.capture.torch.forward_pass import Pass, batch_of_call
+from tensorboard_activis.capture.torch.forward_pass import Pass, batch_of_call, instance_axis, last_fitting
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
 from tensorboard_activis.capture.torch.layer_notes import layer_notes
 from tensorboard_activis.capture.torch.model.evaluation_mode import is_own_pass
+from tensorboard_activis.capture.torch.positions import PositionRecorder
 from tensorboard_activis.capture.torch.recorded_model import RecordedModel, RunningRecording
 from tensorboard_activis.errors import ActiVisError
 
@@ -43,6 +44,7 @@ class PassCollector:
         sink: called for each batch.
         guarded: runs a function with the model in evaluation mode, and restores what that changed.
         stream: the random numbers of the user's functions of a batch.
+        positions: records where in the input neurons are active.
         on_error: called with an error in a hook; None: it is raised, for the pass is our own.
         on_pass: called after each pass.
         in_batches: whether passes are taken only between `begin` and `end`.
@@ -66,6 +68,7 @@ class PassCollector:
         sink: Sink,
         guarded: Callable[[Callable[[], Any]], Any],
         stream: RandomStream,
+        positions: PositionRecorder,
         on_error: Callable[[Exception], None] | None = None,
         on_pass: Callable[[], None] = lambda: None,
         *,
@@ -74,6 +77,7 @@ class PassCollector:
         self._recorded, self._model, self._metadata, self._instances = recorded, model, metadata, instances
         self._sink, self._guarded, self._stream, self._on_error = sink, guarded, stream, on_error
         self._on_pass, self._in_batches = on_pass, in_batches
+        self.positions = positions
         self._reader = PassReader(metadata, order, of_positions=recorded.of_positions)
         self._thread = threading.get_ident()
         self._handles: list[RemovableHandle] = []
@@ -115,11 +119,7 @@ class PassCollector:
         self._reader.skip(batch)
 
     def end_of_data(self) -> None:
-        """Checks at the end of the data that the user's ids and columns are all used.
-
-        Raises:
-            ActiVisError: there are more than instances.
-        """
+        """Checks at the end of the data that the user's ids and columns are all used. Raises ActiVisError if there are more."""
         self._reader.end()
 
     def pause(self) -> None:
@@ -142,11 +142,12 @@ class PassCollector:
         self._metadata_of_batch = self.read(batch)  # before the model sees it
         if self._hooks is None or batch.mask is not None:  # of the others nothing is needed on the device
             batch = self._recorded.to_device(batch)
+        self._begin_positions(batch.instances)
         if self._hooks is not None:
             self._hooks.start(batch.instances, batch.mask, not self.evaluated, batch.labels)
             self._hooks.enter_model()
         else:
-            self._running = self._recorded.record_running(batch)
+            self._running = self._recorded.record_running(batch, self.positions)
             self._running.start()
 
     def end(self, labels: Any = None, outputs: Any = None) -> None:
@@ -180,15 +181,15 @@ class PassCollector:
             raise done.error
         reader = self._instances(batch, done.output, done.is_own_output)
         activations, rows = reader.rows(batch, done.activations, getattr(self._hooks, "failures", {}))
-        if not self.is_pinned:
-            absent = {layer.name for layer in self._recorded.layers} - activations.keys()
-            self.absent.update(dict.fromkeys(absent, batch.instances))
         values = self._recorded.as_arrays(activations, rows)
         record = reader.record(batch, metadata, values, done.output, pinned=self.is_pinned)
         if self._depth is not None and isinstance(reader, InstanceReader):
             record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
-        self._sink(record)
+        positions = self.positions.commit(done.positions, done.activations, metadata.ids, self.evaluated)
+        self._sink(replace(record, positions=positions))
         if not self.is_pinned:
+            absent = {layer.name for layer in self._recorded.layers} - activations.keys()
+            self.absent.update(dict.fromkeys(absent, batch.instances))
             self.evaluated += batch.instances
             self.trained = 0
 
@@ -215,13 +216,7 @@ class PassCollector:
         Raises:
             ActiVisError: no axis of the model's input has that size.
         """
-        shapes = [tuple(tensor.shape) for tensor in all_tensors([done.batch.args, done.batch.kwargs]) if tensor.dim()]
-        if self.evaluated or instances not in shapes[0]:
-            raise ActiVisError(
-                f"batch() has {instances} labels, but the forward pass before it was of {done.batch.instances} instances, in "
-                f"inputs of shape {shapes[0]}. It belongs behind the pass that the labels are of."
-            )
-        self._axis = shapes[0].index(instances)
+        self._axis = instance_axis(done, instances, first=not self.evaluated)
         batch = replace(done.batch, instances=instances, mask=padding_mask(done.batch.kwargs, instances))
         passes: list[Pass] = []
 
@@ -230,9 +225,10 @@ class PassCollector:
             self._attach_layers()
             self._attach_end()
             assert self._hooks is not None
+            self._begin_positions(None)
             self._hooks.start(instances, batch.mask, labels=batch.labels)
             output = self._model(*batch.args, **batch.kwargs)
-            passes.append(Pass(batch, output, self._hooks.stop(output), self._hooks.calls, rows=self._hooks.rows))
+            passes.append(self._done(batch, output, self._hooks.stop(output), self._hooks.calls, self._hooks.rows))
 
         self._unwatched(run)
         return passes[0]
@@ -252,14 +248,9 @@ class PassCollector:
 
     def _pass_of(self, batch: Batch, outputs: Any) -> Pass | None:
         """The pass that gave the results of a batch: the last one of as many instances, or the model's parts called one by one."""
-        fitting = [done for done in self.passes if done.batch.instances == batch.instances]
-        if fitting:
-            return fitting[-1]
-        if self.passes:
-            sizes = ", ".join(str(done.batch.instances) for done in self.passes)
-            raise ActiVisError(
-                f"The model ran on {sizes} instances, for a batch of {batch.instances}. Let it run once on the batch as a whole."
-            )
+        fitting = last_fitting(self.passes, batch.instances)
+        if fitting is not None:
+            return fitting
         if self.trained or self._model.training:
             raise ActiVisError(
                 "The model was evaluated in training mode. Passes are recorded in evaluation mode only: call model.eval() before."
@@ -275,12 +266,12 @@ class PassCollector:
             self._attach_end()
         elif self._hooks is not None:
             activations, rows = self._hooks.stop(self._last_output), self._hooks.rows
-        return Pass(batch, output, activations, CallCounts(frozenset()), rows=rows) if activations else None
+        return self._done(batch, output, activations, CallCounts(frozenset()), rows) if activations else None
 
     def _attach_layers(self) -> None:
         if self._hooks is not None:
             self._hooks.detach()
-        self._hooks = self._recorded.hooks(self._model)
+        self._hooks = self._recorded.hooks(self._model, self.positions)
         self._depth = None if self._hooks.depth is None else DepthReader(self._hooks.depth, self._recorded.graph)
         self._hooks.attach()
 
@@ -355,10 +346,19 @@ class PassCollector:
         unrecorded = self._hooks is None
         if unrecorded:
             self._record_error = self._record(self._call)
+        self._begin_positions(self._call.instances)
         if self._hooks is not None:
             self._hooks.start(self._call.instances, self._call.mask, not self.evaluated, self._call.labels)
             if unrecorded:  # the hooks of this call were looked up before
                 self._hooks.enter_model()
+
+    def _begin_positions(self, instances: int | None) -> None:
+        """Begins a pass of as many instances; it is known which they are if the batch that was begun has as many."""
+        begun = instances if self._batch is not None and self._batch.instances == instances else None
+        self.positions.begin(begun, self._metadata_of_batch.ids, self.evaluated, pinned=self.is_pinned)
+
+    def _done(self, batch: Batch, output: Any, activations: Any, calls: CallCounts, rows: Any) -> Pass:
+        return Pass(batch, output, activations, calls, rows=rows, positions=self.positions.current)
 
     def _record(self, call: Batch) -> Exception | None:
         """Records the model, and attaches the hooks of its layers; returns the error if that fails.
@@ -382,10 +382,10 @@ class PassCollector:
                 self._hooks.drop()
             return
         if self._hooks is None:
-            self.passes.append(Pass(self._call, output, {}, CallCounts(frozenset()), self._record_error))
+            self.passes.append(Pass(self._call, output, {}, CallCounts(frozenset()), error=self._record_error))
             self._on_pass()
             return
-        done = Pass(self._call, output, self._hooks.stop(output), self._hooks.calls, rows=self._hooks.rows)
+        done = self._done(self._call, output, self._hooks.stop(output), self._hooks.calls, self._hooks.rows)
         self.passes.append(done)
         if self._recorded.is_new_path(done.calls):
             self._unwatched(lambda: self._recorded.record_path(done.calls, self._model, done.batch))

@@ -28,7 +28,8 @@ from tensorboard_activis.capture.torch.graph.tracer import Tracer
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, type_name, unwrap
 from tensorboard_activis.capture.torch.model.parameters import is_lazy, is_sharded, model_device, parameter_dtype
-from tensorboard_activis.capture.torch.reduce import reduce_activations
+from tensorboard_activis.capture.torch.positions import Grid, PositionRecorder
+from tensorboard_activis.capture.torch.reduce import read_output, reduce_output
 from tensorboard_activis.errors import ConfigurationError, warn
 
 #: Instances in the forward passes that record the graph: sizes that are rare for other axes. The first two that are no other size
@@ -118,6 +119,7 @@ class RecordedModel:
         self._execution_paths: ExecutionPaths | None = None
         self._layer_outputs: dict[str, LayerOutput] = {}
         self._reducers: dict[str, Reducer] = {}
+        self._grids: dict[str, Grid] = {}
         self.layers: tuple[schema.LayerInfo, ...] = ()
         self.selection: Selection | None = None
 
@@ -151,19 +153,19 @@ class RecordedModel:
         self.decide(recording, graph)
         return recording.output, example.instances
 
-    def record_running(self, batch: Batch) -> "RunningRecording":
+    def record_running(self, batch: Batch, positions: PositionRecorder) -> "RunningRecording":
         """Begins to record what is computed from here on with parts of the model, where its own forward is not called."""
         self._positions = self._position_sizes(batch)
-        return RunningRecording(self, batch)
+        return RunningRecording(self, batch, positions)
 
     def initialized(self) -> nn.Module:
         """The model; a copy while it has lazy parameters, which the user's own first forward pass must initialize."""
         return copy.deepcopy(self.module) if is_lazy(self.module) else self.module
 
-    def hooks(self, model: nn.Module) -> ActivationHooks:
-        """Hooks that collect the activations of the recorded layers of the model or of a copy of it."""
+    def hooks(self, model: nn.Module, positions: PositionRecorder | None = None) -> ActivationHooks:
+        """Hooks that collect activations and positions of the recorded layers of the model or of a copy of it."""
         depth = None if self._blocks is None else DepthHooks(model, self._blocks)
-        return ActivationHooks(model, self._layer_outputs, self._reducers, depth)
+        return ActivationHooks(model, self._layer_outputs, self._reducers, depth, positions, self._grids)
 
     def run_example(self, model: nn.Module) -> None:
         """A forward pass whose output is dropped: the passes of the other processes wait for it if the model is sharded."""
@@ -318,10 +320,11 @@ class RunningRecording:
     Arguments:
         recorded: the model, whose layers are decided by this batch.
         batch: the batch, as far as it is known.
+        positions: records where in the input neurons are active.
     """
 
-    def __init__(self, recorded: RecordedModel, batch: Batch) -> None:
-        self._recorded, self._batch = recorded, batch
+    def __init__(self, recorded: RecordedModel, batch: Batch, positions: PositionRecorder) -> None:
+        self._recorded, self._batch, self._positions = recorded, batch, positions
         self._activations: dict[str, torch.Tensor] = {}
         self._reducers: dict[str, Reducer] = {}
         self._tracer = Tracer(recorded.module, batch.instances, self._reduce)
@@ -369,4 +372,6 @@ class RunningRecording:
 
     def _reduce(self, key: str, tensor: TensorOrPacked, axes: Axes) -> None:
         self._reducers[key] = reducer = likely_reducer(key, self._recorded.reducer)
-        self._activations[key] = reduce_activations(tensor, axes, self._batch.instances, reducer, self._batch.mask)
+        output = read_output(tensor, axes, self._batch.instances, self._batch.mask)
+        self._activations[key] = values = reduce_output(output, reducer)
+        self._positions.add(key, output, values)

@@ -1,6 +1,7 @@
 """Reduces a layer's output to one float32 number per neuron and instance, on its own device."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,24 +23,40 @@ def torch_convert(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def reduce_activations(
-    tensor: TensorOrPacked, axes: Axes, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Reduces a layer's output over all axes but instances and neurons; always a copy, because in-place operators may overwrite it.
+@dataclass(frozen=True)
+class Output:
+    """A layer's output, with its axes found.
+
+    Attributes:
+        tensor: detached, padded where it was packed or nested.
+        batch, neurons: axes of instances and neurons; both 0 where there is one number per instance.
+        others: the axes of positions.
+        mask: bool [instances, positions], False in padding, if there is an axis of that length: the first of `others`.
+    """
+
+    tensor: torch.Tensor
+    batch: int
+    neurons: int
+    others: tuple[int, ...]
+    mask: torch.Tensor | None
+
+    @property
+    def ordered(self) -> torch.Tensor:
+        """A view [instances, neurons, *positions]."""
+        return self.tensor.permute(self.batch, self.neurons, *self.others)
+
+
+def read_output(tensor: TensorOrPacked, axes: Axes, instances: int, mask: torch.Tensor | None = None) -> Output:
+    """Finds the axes of a layer's output.
 
     Arguments:
         tensor: the raw output of a layer.
         axes: which of its axes are instances and neurons.
         instances: in the batch.
-        reducer: what is done over all axes but instances and neurons.
         mask: bool [instances, positions], False where there is no data; used if the output has an axis of that length.
-
-    Returns:
-        float32 [instances, neurons], on the same device; with the reducer `each_position` [instances, *positions, neurons].
 
     Raises:
         NoInstancesError: the output does not have one row per instance.
-        ActiVisError: the reducer cannot be used.
     """
     # Not `no_grad`: Ctrl-C in its `__enter__`, in a pass of the user's, would leave gradients off.
     if isinstance(tensor, PackedSequence):
@@ -62,39 +79,58 @@ def reduce_activations(
         raise NoInstancesError(
             f"An output of shape {tuple(tensor.shape)} does not have one row for each of {instances} instances."
         )
-    if reducer is each_position:
-        if rank < 3:
-            raise NoInstancesError(f"An output of shape {tuple(tensor.shape)} has no positions.")
-        neurons = axes.neuron_axis(rank)
-        others = [axis for axis in range(rank) if axis not in (batch, neurons)]
-        return tensor.permute(batch, *others, neurons).clone(memory_format=torch.contiguous_format)
     if rank == 1:
-        return tensor.to(torch.float32, copy=True)[:, None]
-    neurons = axes.neuron_axis(rank)
+        return Output(tensor, 0, 0, (), None)
     if rank == 2:
+        return Output(tensor, batch, 1 - batch, (), None)
+    neurons = axes.neuron_axis(rank)
+    others = [axis for axis in range(rank) if axis not in (batch, neurons)]
+    sequence = None if mask is None else next((axis for axis in others if tensor.shape[axis] == mask.shape[1]), None)
+    if sequence is None:
+        return Output(tensor, batch, neurons, tuple(others), None)
+    return Output(tensor, batch, neurons, (sequence, *(axis for axis in others if axis != sequence)), mask)
+
+
+def reduce_activations(
+    tensor: TensorOrPacked, axes: Axes, instances: int, reducer: Reducer = "mean", mask: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Reduces a raw output; arguments as those of `read_output`, returns and raises as `reduce_output`."""
+    return reduce_output(read_output(tensor, axes, instances, mask), reducer)
+
+
+def reduce_output(output: Output, reducer: Reducer = "mean") -> torch.Tensor:
+    """Reduces a layer's output over all axes but instances and neurons; always a copy, because in-place operators may overwrite it.
+
+    Returns:
+        float32 [instances, neurons], on the same device; with the reducer `each_position` [instances, *positions, neurons].
+
+    Raises:
+        ActiVisError: the reducer cannot be used.
+    """
+    tensor, batch, neurons, others = output.tensor, output.batch, output.neurons, list(output.others)
+    if reducer is each_position:
+        if not others:
+            raise NoInstancesError(f"An output of shape {tuple(tensor.shape)} has no positions.")
+        return tensor.permute(batch, *sorted(others), neurons).clone(memory_format=torch.contiguous_format)
+    if tensor.dim() == 1:
+        return tensor.to(torch.float32, copy=True)[:, None]
+    if not others:
         values = tensor if batch == 0 else tensor.T
         return values.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
-    others = [axis for axis in range(rank) if axis not in (batch, neurons)]
-    masked = mask is not None and any(tensor.shape[axis] == mask.shape[1] for axis in others)
-    if not masked and reducer == "mean":
+    if output.mask is None and reducer == "mean":
         reduced = (
             tensor.mean(others, dtype=torch.float32) if tensor.is_floating_point() else tensor.float().mean(others)
         )
-    elif not masked and reducer == "max":
+    elif output.mask is None and reducer == "max":
         reduced = tensor.amax(others).to(torch.float32)
     else:
-        return _over_positions(tensor, batch, neurons, others, reducer, mask if masked else None)
+        return _over_positions(output, reducer)
     return reduced if batch < neurons else reduced.T.contiguous()
 
 
-def _over_positions(
-    tensor: torch.Tensor, batch: int, neurons: int, others: list[int], reducer: Reducer, mask: torch.Tensor | None
-) -> torch.Tensor:
+def _over_positions(output: Output, reducer: Reducer) -> torch.Tensor:
     """Reduces any tensor, with padding mask, as [instances, neurons, positions]."""
-    if mask is not None:
-        sequence = next(axis for axis in others if tensor.shape[axis] == mask.shape[1])
-        others = [sequence, *(axis for axis in others if axis != sequence)]
-    ordered = tensor.permute(batch, neurons, *others)
+    tensor, mask, ordered = output.tensor, output.mask, output.ordered
     repeat = 1
     for size in ordered.shape[3:]:
         repeat *= size

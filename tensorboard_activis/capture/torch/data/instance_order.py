@@ -130,6 +130,11 @@ class InstanceOrder:
         self.fixed = data.fixed_order or self._distributed
         self.instances = len(getattr(data.source, "dataset", ())) if self._distributed else data.instances
 
+    @property
+    def ids_by_position(self) -> bool:
+        """Whether instances have the ids that the user gave by position, or else their position as id."""
+        return not (self.by_content or self._distributed or self._by_base_index)
+
     def begin(self) -> "InstanceIndices":
         """The indices of the instances of one pass."""
         if not (self._distributed or self._by_base_index):

@@ -229,6 +229,7 @@ class PassReader:
         self._content_ids = ContentIds() if order is not None and order.by_content and not metadata.has_ids else None
         self._indices = InstanceIndices(None, for_user_data=False, are_ids=False) if order is None else order.begin()
         self._position = 0
+        self._features: list[str] | None = None
 
     def read(self, batch: Batch) -> BatchMetadata:
         """Ids, columns and texts of the next batch. Called before the batch is moved to another device."""
@@ -244,7 +245,12 @@ class PassReader:
         if ids is None and self._of_positions:
             numbers = range(start, start + count)
             ids = [-1 - number if self._is_pinned else number for number in numbers]
-        columns = _features(batch) | {
+        features: dict[str, Any] = dict(_features(batch))
+        if self._features is None:
+            self._features = list(features)
+        # In a batch whose longest text is of one token, what holds tokens looks like a number per instance.
+        features = {name: features.get(name, [None] * count) for name in self._features}
+        columns = features | {
             name: _array(each) if isinstance(each, torch.Tensor) else each
             for name, each in (metadata.columns or {}).items()
         }

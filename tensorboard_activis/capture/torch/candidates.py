@@ -1,0 +1,139 @@
+"""Which neurons and instances of a batch can be among the strongest: what must be kept of them is decided before it is read.
+
+See `capture/strongest.py` for the rule. Here it is applied to a whole batch at once, on the model's device.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from tensorboard_activis.capture.instances.duplicates import DuplicateFilter
+from tensorboard_activis.capture.strongest import ALL, LEVELS, levels
+
+#: By level, the k largest activations of each neuron among instances of this or a higher level: float32 [neurons, k].
+Thresholds = list[torch.Tensor]
+
+#: Hashes wait for their place in the sample until they are this part of it.
+_WAITING = 16
+_LARGEST = 65504.0
+
+
+class Candidates:
+    """What is known of the instances so far.
+
+    Arguments:
+        k: how many of a neuron's strongest instances are wanted.
+        sample: number of instances in the sample; None: all.
+        bound: the highest hash in the sample, where that is known beforehand. Then all instances are of one level, for none of the
+            sample can leave it. None: any may leave it.
+    """
+
+    def __init__(self, k: int, sample: int | None, bound: np.uint64 | None) -> None:
+        self._k, self._sample = k, sample
+        self.bound = ALL if sample is None else bound
+        self._seen = DuplicateFilter()
+        self._lowest = np.zeros(0, np.uint64)
+        self._waiting: list[np.ndarray] = []
+        self._waits = 0
+        self._highest: np.uint64 | None = None
+        self._thresholds: dict[str, Thresholds] = {}
+
+    def possible(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of instances that can be in the sample and did not come before, int64 [rows].
+
+        And their levels; -1 for those whose maps are not needed.
+        """
+        new = self._seen.unknown(hashes)
+        if self._highest is not None:
+            new &= hashes <= self._highest
+        rows = np.flatnonzero(new)
+        if self.bound is None:
+            return rows, levels(hashes[rows])
+        return rows, np.where(hashes[rows] <= self.bound, 0, -1)
+
+    def add(self, hashes: np.ndarray, thresholds: Mapping[str, Thresholds]) -> None:
+        """Takes note of the instances of a pass, and of the thresholds that `select` returned for it."""
+        self._thresholds.update(thresholds)
+        rows, _ = self.possible(hashes)
+        if not rows.size:
+            return
+        self._seen.add(hashes[rows])
+        if self._sample is None:
+            return
+        self._waiting.append(hashes[rows])
+        self._waits += rows.size
+        if self._lowest.size + self._waits > self._sample and self._waits >= self._sample / _WAITING:
+            self._settle(self._sample)
+
+    def _settle(self, sample: int) -> None:
+        everything = np.concatenate([self._lowest, *self._waiting])
+        self._waiting, self._waits = [], 0
+        self._lowest = everything
+        if everything.size > sample:
+            self._lowest = np.partition(everything, sample - 1)[:sample]
+            self._highest = self._lowest.max()
+
+    def highest_of_sample(self) -> np.uint64:
+        """The highest hash in the sample at the end: the bound of the next evaluation, if its instances are the same."""
+        if self._sample is not None:
+            self._settle(self._sample)
+        return ALL if self._highest is None else self._highest
+
+    def select(
+        self, key: str, values: torch.Tensor, rows: np.ndarray | None, level: np.ndarray | None
+    ) -> tuple[torch.Tensor, Thresholds | None]:
+        """Selects what can be among the strongest.
+
+        Arguments:
+            key: of the layer.
+            values: activations, float32 [instances, neurons].
+            rows, level: of the possible instances; None where it is not known which instances these are.
+
+        Returns:
+            Bool [instances, neurons]; and the thresholds with these instances, None where these are not known.
+        """
+        recorded = _as_recorded(values)
+        before = self._thresholds.get(key)
+        if before is None:
+            none = torch.full((values.shape[1], self._k), -torch.inf, device=values.device)
+            before = [none] * (1 if self.bound is not None else LEVELS + 1)
+        # Where none can leave the sample, all instances count against each other, else those of higher levels.
+        first = 0 if self.bound is not None else 1
+        if rows is None or level is None:
+            return recorded > (before[0][:, -1] if first == 0 else -torch.inf), None
+        rows, level = rows[level >= 0], level[level >= 0]
+        after = list(before)
+        if first == 0 and rows.size == len(values):
+            after[0] = self._with(before[0], recorded)
+            return (recorded > before[0][:, -1]) & (recorded >= after[0][:, -1]), after
+        chosen = torch.zeros(values.shape, dtype=torch.bool, device=values.device)
+        for each in range(first, int(level.max(initial=-1)) + 1):
+            after[each] = self._with(before[each], recorded[torch.from_numpy(rows[level >= each]).to(values.device)])
+        for each in np.unique(level):
+            at = torch.from_numpy(rows[level == each]).to(values.device)
+            above = int(each) + first
+            part = recorded[at]
+            chosen[at] = (part > before[above][:, -1]) & (part >= after[above][:, -1])
+        return chosen, after
+
+    def _with(self, largest: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """The k largest of each neuron, with these values [instances, neurons]."""
+        neurons: torch.Tensor | slice = slice(None)
+        if values.device.type == "cpu":  # elsewhere the look at the result would wait for the device
+            neurons = (values.amax(0) > largest[:, -1]).nonzero()[:, 0]
+            if not neurons.numel():
+                return largest
+        both = torch.cat([largest[neurons], values[:, neurons].T], 1)
+        changed = largest.clone()
+        changed[neurons] = both.topk(self._k, 1).values
+        return changed
+
+
+def _as_recorded(values: torch.Tensor) -> torch.Tensor:
+    """Activations as they will be compared: rounded to float16, clipped if finite; NaN is the lowest."""
+    rounded = values.to(torch.float16).to(torch.float32)
+    if values.device.type == "cpu" and bool(rounded.isfinite().all()):
+        return rounded
+    rounded = torch.where(values.isinf(), values, rounded.clamp(-_LARGEST, _LARGEST))
+    return rounded.nan_to_num(-torch.inf, torch.inf, -torch.inf)
