@@ -147,9 +147,9 @@ def test_each_part_leaves_it_to_the_banner_that_the_server_is_gone(
             """Opens a state; the server goes while the routes `lost` are under way, and before another step is asked."""
             held: list[Route] = []
             with ExitStack() as asked:
-                for route in lost:
-                    its = re.compile(rf"/plugin/activis/{route}\b")
-                    page.route(its, held.append)
+                for name in lost:
+                    its = re.compile(rf"/plugin/activis/{name}\b")
+                    page.route(its, lambda route: held.append(route))
                     asked.enter_context(page.expect_request(its))
                 go(page, tab, state)
             expect(tab.get_by_role("progressbar")).to_have_count(1 if lost else 0)

@@ -28,3 +28,11 @@ export function setHover(next: Hover): void {
 export function clearHover(): void {
   setHover({});
 }
+
+/** Handlers of an element that stands for something: the pointer or the focus on it hovers that. */
+export const hovering = (what: Hover | null): Record<string, () => void> => {
+  const enter = (): void => {
+    if (what) setHover(what);
+  };
+  return { onPointerEnter: enter, onFocus: enter, onPointerLeave: clearHover, onBlur: clearHover };
+};

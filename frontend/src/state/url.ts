@@ -1,8 +1,7 @@
 /** Keeps the state in the address: reads it from the hash and writes it back. */
 
-import { batch, effect } from "@preact/signals";
+import { batch, effect, type Signal } from "@preact/signals";
 import { WHOLE } from "../layout/projection";
-import type { ClassOrder } from "./classOrder";
 import { isRowKey, type Row } from "./rowKeys";
 import type { Sort } from "./rows";
 import * as view from "./view";
@@ -12,36 +11,83 @@ import * as view from "./view";
  * this prefix for a plugin. Only the user's choices are written, so that an old link shows the newest step.
  */
 const PREFIX = "p.activis.";
-const SCALES: readonly view.Scale[] = ["auto", "z", "unit", "raw"];
-const ORDERS: readonly ClassOrder[] = ["auto", "own", "errors"];
-const TABS: readonly view.InstancesTab[] = ["classes", "confusion", "table"];
 
 type Fields = Map<string, string>;
+
+/** One of the user's choices as a field of the address; null: it is the default. */
+interface Field {
+  name: string;
+  read: () => string | null;
+  write: (text: string | undefined) => void;
+}
+
+/** One of these words, the first by default. */
+const choice = <T extends string>(name: string, chosen: Signal<T>, words: readonly T[]): Field => ({
+  name,
+  read: () => (chosen.value === words[0] ? null : chosen.value),
+  write(text) {
+    chosen.value = words.find((word) => word === text) ?? words[0]!;
+  },
+});
+
+const text = <T extends string | null>(name: string, chosen: Signal<T>, standard: T): Field => ({
+  name,
+  read: () => (chosen.value === standard ? null : chosen.value),
+  write(value) {
+    chosen.value = (value as T | undefined) ?? standard;
+  },
+});
+
+const number = (name: string, chosen: Signal<number | null>): Field => ({
+  name,
+  read: () => (chosen.value === null ? null : String(chosen.value)),
+  write(value) {
+    chosen.value = value === undefined || !Number.isFinite(Number(value)) ? null : Number(value);
+  },
+});
+
+const json = <T>(
+  name: string,
+  chosen: Signal<T | null>,
+  unpack: (value: unknown) => T | null,
+  pack: (value: T) => unknown = (value) => value,
+): Field => ({
+  name,
+  read: () => (chosen.value ? JSON.stringify(pack(chosen.value)) : null),
+  write(value) {
+    chosen.value = unpack(parse(value));
+  },
+});
+
+const FIELDS: readonly Field[] = [
+  text("run", view.chosenRun, null),
+  number("step", view.chosenStep),
+  number("order_of", view.orderStep),
+  json("compare", view.compare, compareOf, ({ run, step }) => [run, step]),
+  choice("mode", view.compareMode, ["both", "difference"]),
+  json("modules", view.openModules, strings),
+  json("layers", view.chosenLayers, strings),
+  json("rows", view.chosenRows, rowsOf, (rows) => rows.map(packRow)),
+  json("sort", view.chosenSort, sortOf),
+  choice("order", view.classOrder, ["auto", "own", "errors"]),
+  text("statistic", view.chosenStatistic, "mean"),
+  choice("scale", view.scale, ["auto", "z", "unit", "raw"]),
+  choice("ladder", view.ladderFigure, ["accuracy", "effect"]),
+  text("expression", view.expression, ""),
+  json("selection", view.selection, selectionOf, packSelection),
+  text("detail", view.chosenDetailLayer, null),
+  choice("face", view.neuronFace, ["where", "values"]),
+  choice("tab", view.instancesTab, ["classes", "confusion", "table"]),
+];
 
 /** All fields without the prefix. Reads the signals, so that an effect follows them. */
 export function encode(): Fields {
   const fields: Fields = new Map();
-  const put = (name: string, value: string | number | null | undefined): void => {
-    if (value !== null && value !== undefined && value !== "") fields.set(name, String(value));
-  };
-  put("run", view.chosenRun.value);
-  put("step", view.chosenStep.value);
-  if (view.orderStep.value !== view.chosenStep.value) put("order_of", view.orderStep.value);
-  if (view.compare.value) put("compare", JSON.stringify([view.compare.value.run, view.compare.value.step]));
-  if (view.compareMode.value !== "both") put("mode", view.compareMode.value);
-  if (view.openModules.value) put("modules", JSON.stringify(view.openModules.value));
-  if (view.chosenLayers.value) put("layers", JSON.stringify(view.chosenLayers.value));
-  if (view.chosenRows.value) put("rows", JSON.stringify(view.chosenRows.value.map(packRow)));
-  if (view.chosenSort.value) put("sort", JSON.stringify(view.chosenSort.value));
-  if (view.classOrder.value !== "auto") put("order", view.classOrder.value);
-  if (view.chosenStatistic.value !== "mean") put("statistic", view.chosenStatistic.value);
-  if (view.scale.value !== "auto") put("scale", view.scale.value);
-  if (view.ladderFigure.value !== "accuracy") put("ladder", view.ladderFigure.value);
-  put("expression", view.expression.value);
-  if (view.selection.value) put("selection", JSON.stringify(packSelection(view.selection.value)));
-  put("detail", view.chosenDetailLayer.value);
-  if (view.neuronFace.value !== "where") put("face", view.neuronFace.value);
-  if (view.instancesTab.value !== "classes") put("tab", view.instancesTab.value);
+  for (const { name, read } of FIELDS) {
+    const value = read();
+    if (value) fields.set(name, value);
+  }
+  if (view.orderStep.value === view.chosenStep.value) fields.delete("order_of");
   for (const name of view.panelNames()) {
     const { method, colour, zoom, columns, over } = view.panel(name);
     const [z, seen] = [zoom.value, columns.value];
@@ -52,36 +98,17 @@ export function encode(): Fields {
       v: seen ? [round(seen.first, 6), round(seen.span, 6)] : undefined,
       o: over.value ?? undefined,
     });
-    if (packed !== "{}") put(`panel:${name}`, packed);
+    if (packed !== "{}") fields.set(`panel:${name}`, packed);
   }
   return fields;
 }
 
 /** Sets the signals from fields; missing or invalid fields are reset to "not chosen". */
 export function decode(fields: Fields): void {
-  const json = (name: string): unknown => parse(fields.get(name));
   batch(() => {
-    view.chosenRun.value = fields.get("run") ?? null;
-    view.chosenStep.value = number(fields.get("step"));
-    view.orderStep.value = number(fields.get("order_of"));
-    view.compare.value = compareOf(json("compare"));
-    view.compareMode.value = fields.get("mode") === "difference" ? "difference" : "both";
-    view.openModules.value = strings(json("modules"));
-    view.chosenLayers.value = strings(json("layers"));
-    const rows = json("rows");
-    view.chosenRows.value = Array.isArray(rows) ? rows.flatMap(unpackRow) : null;
-    view.chosenSort.value = sortOf(json("sort"));
-    view.classOrder.value = oneOf(ORDERS, fields.get("order")) ?? "auto";
-    view.chosenStatistic.value = fields.get("statistic") ?? "mean";
-    view.scale.value = oneOf(SCALES, fields.get("scale")) ?? "auto";
-    view.ladderFigure.value = fields.get("ladder") === "effect" ? "effect" : "accuracy";
-    view.expression.value = fields.get("expression") ?? "";
-    view.selection.value = selectionOf(json("selection"));
-    view.chosenDetailLayer.value = fields.get("detail") ?? null;
-    view.neuronFace.value = fields.get("face") === "values" ? "values" : "where";
-    view.instancesTab.value = oneOf(TABS, fields.get("tab")) ?? "classes";
+    for (const { name, write } of FIELDS) write(fields.get(name) || undefined);
     for (const name of view.panelNames()) if (!fields.has(`panel:${name}`)) setPanel(name, {});
-    for (const name of fields.keys()) if (name.startsWith("panel:")) setPanel(name.slice(6), json(name));
+    for (const [name, value] of fields) if (name.startsWith("panel:")) setPanel(name.slice(6), parse(value));
   });
 }
 
@@ -171,15 +198,6 @@ function parse(text: string | undefined): unknown {
   }
 }
 
-function number(text: string | undefined): number | null {
-  const value = Number(text);
-  return text === undefined || text === "" || !Number.isFinite(value) ? null : value;
-}
-
-function oneOf<T extends string>(allowed: readonly T[], text: string | undefined): T | undefined {
-  return allowed.find((value) => value === text);
-}
-
 function strings(value: unknown): string[] | null {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : null;
 }
@@ -196,6 +214,10 @@ function packRow(row: Row): unknown[] {
     case "instance":
       return ["i", row.index];
   }
+}
+
+function rowsOf(value: unknown): Row[] | null {
+  return Array.isArray(value) ? value.flatMap(unpackRow) : null;
 }
 
 function unpackRow(value: unknown): Row[] {

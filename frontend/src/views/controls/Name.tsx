@@ -1,9 +1,10 @@
 /** A name that gives way before its ellipsis, so that its end, which tells it from others, stays. */
 
 import type { JSX } from "preact";
+import { shortOf } from "../../state/derived";
 
-/** `short` is the name with an ellipsis in it, or the name itself. */
-export function Name({ name, short }: { name: string; short: string }): JSX.Element {
+/** `short` is the name with an ellipsis in it, or the name itself; by default as class names are written. */
+export function Name({ name, short = shortOf(name) }: { name: string; short?: string }): JSX.Element {
   const at = short.indexOf("…");
   if (short === name || at < 0) return <>{name}</>;
   return (

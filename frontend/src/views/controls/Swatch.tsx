@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { classColour } from "../../draw/classes";
 import { colourOf } from "../../state/colours";
 import { contentUrl, snapshot } from "../../state/data";
-import { classOfRow, instanceName, labelName, shortOf } from "../../state/derived";
+import { classOfRow, instanceName, labelName } from "../../state/derived";
 import { retryLater } from "../../state/loads";
 import type { RowKey } from "../../state/rowKeys";
 import { Name } from "./Name";
@@ -22,7 +22,7 @@ export function ClassName({ index, children }: { index: number; children?: Compo
   return (
     <span class="class-name">
       <Swatch index={index} />
-      <span>{children ?? <Name name={name} short={shortOf(name)} />}</span>
+      <span>{children ?? <Name name={name} />}</span>
     </span>
   );
 }

@@ -2,8 +2,7 @@
 
 import type { JSX } from "preact";
 import { classColour } from "../../draw/classes";
-import { shortOf } from "../../state/derived";
-import { clearHover, setHover } from "../../state/hover";
+import { hovering } from "../../state/hover";
 import { type RowKey, subsetKey } from "../../state/rowKeys";
 import { Name } from "../controls/Name";
 import { RowSwatch, Swatch } from "../controls/Swatch";
@@ -24,15 +23,10 @@ export function Bars({ bars }: { bars: readonly Bar[] }): JSX.Element {
   return (
     <ul class="detail-scores">
       {bars.map(({ name, row, index, share, caption, title }) => (
-        <li
-          key={row ?? name}
-          title={title}
-          onPointerEnter={() => (row || index >= 0) && setHover({ row: row ?? subsetKey(name) })}
-          onPointerLeave={clearHover}
-        >
+        <li key={row ?? name} title={title} {...hovering(row || index >= 0 ? { row: row ?? subsetKey(name) } : null)}>
           {row ? <RowSwatch row={row} /> : <Swatch index={index} />}
           <span class="cut">
-            <Name name={name} short={shortOf(name)} />
+            <Name name={name} />
           </span>
           <span class="detail-score">
             <span

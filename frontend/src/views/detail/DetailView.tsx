@@ -26,7 +26,6 @@ import {
   openLayers,
   outputLayers,
   rowName,
-  shortOf,
   subsetsByName,
 } from "../../state/derived";
 import { drawnHistory } from "../../state/histories";
@@ -350,10 +349,10 @@ function Legend({ own, predicted, index }: { own: string; predicted: string; ind
       </svg>{" "}
       {instanceName(index)}
       <Band colour={classColour(classIndex(own))}>
-        <Name name={own} short={shortOf(own)} />
+        <Name name={own} />
       </Band>
       <Band colour={classColour(classIndex(predicted))}>
-        <Name name={predicted} short={shortOf(predicted)} />, mean ± sd
+        <Name name={predicted} />, mean ± sd
       </Band>
     </span>
   );

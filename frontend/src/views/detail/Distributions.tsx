@@ -9,7 +9,7 @@ import { rangeExpression } from "../../state/buildExpression";
 import { colourOf } from "../../state/colours";
 import { rows } from "../../state/data";
 import { hoveredRow, rowName, shortName } from "../../state/derived";
-import { clearHover, setHover } from "../../state/hover";
+import { hovering } from "../../state/hover";
 import { picked } from "../../state/members";
 import { detailHeight } from "../../state/panes";
 import { parseRowKey, rowKey } from "../../state/rowKeys";
@@ -151,8 +151,7 @@ export function Distributions({
                 key={key}
                 class={`detail-line${hoveredRow.value === key ? " lit" : ""}`}
                 style={{ top: `${i * line}px`, height: `${line}px`, lineHeight: `${line}px` }}
-                onPointerEnter={() => setHover({ row: key })}
-                onPointerLeave={clearHover}
+                {...hovering({ row: key })}
               >
                 <RowSwatch row={key} />
                 <span class="cut" style={{ maxWidth: `${names - 20}px` }}>

@@ -8,8 +8,8 @@ import { widthOf } from "../../draw/text";
 import { tokens } from "../../draw/theme";
 import { followSize } from "../../lib/sizes";
 import { selectNeuron } from "../../state/actions";
-import { classOfNeuron, outputLayers, shortOf } from "../../state/derived";
-import { clearHover, hover, setHover } from "../../state/hover";
+import { classOfNeuron, outputLayers } from "../../state/derived";
+import { hover, hovering } from "../../state/hover";
 import { detailHeight } from "../../state/panes";
 import { CutText } from "../controls/CutText";
 import { Name } from "../controls/Name";
@@ -90,7 +90,6 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
             ))}
           </svg>
           {intervals.map(({ neuron, numbers, value, own, other }, i) => {
-            const point = (): void => setHover({ layer, neuron });
             return (
               <button
                 key={neuron}
@@ -98,10 +97,7 @@ export function Intervals({ title, heads, layer, intervals, axis, colours, empty
                 class={`detail-interval${at === layer && pointed === neuron ? " lit" : ""}`}
                 style={{ top: `${i * ROW}px` }}
                 onClick={() => selectNeuron(layer, neuron)}
-                onPointerEnter={point}
-                onPointerLeave={clearHover}
-                onFocus={point}
-                onBlur={clearHover}
+                {...hovering({ layer, neuron })}
               >
                 <span class="spring">
                   <NeuronLabel layer={layer} neuron={neuron} />
@@ -139,7 +135,7 @@ function NeuronLabel({ layer, neuron }: { layer: string; neuron: number }): JSX.
         </>
       ) : (
         <>
-          <Swatch index={neuron} /> <Name name={own} short={shortOf(own)} />
+          <Swatch index={neuron} /> <Name name={own} />
         </>
       )}
     </span>

@@ -6,7 +6,7 @@ import { arrow } from "../../draw/format";
 import { clickInstance } from "../../state/actions";
 import { hasPictures, snapshot } from "../../state/data";
 import { hasNumericLabels, instanceName, labelName, shortOf } from "../../state/derived";
-import { clearHover, hoveredInstance, setHover } from "../../state/hover";
+import { hoveredInstance, hovering } from "../../state/hover";
 import { InstanceText } from "../controls/InstanceText";
 import { Name } from "../controls/Name";
 import { Thumbnail } from "../controls/Swatch";
@@ -56,7 +56,6 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
             : wrong
               ? arrow(shortOf(String(label)), shortOf(String(prediction)))
               : named(label);
-        const point = (): void => setHover({ instance: index });
         return (
           <button
             key={index}
@@ -64,10 +63,7 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
             class={`detail-tile${hoveredInstance.value === index ? " lit" : ""}`}
             aria-label={pictures ? `${instanceName(index)}, ${name}, ${what}${caption}` : undefined}
             onClick={() => clickInstance(index)}
-            onPointerEnter={point}
-            onPointerLeave={clearHover}
-            onFocus={point}
-            onBlur={clearHover}
+            {...hovering({ instance: index })}
           >
             {pictures ? (
               <Thumbnail index={index} size={long ? 28 : 36} />
@@ -81,24 +77,24 @@ export function Tiles({ tiles, none }: { tiles: readonly Tile[]; none: string })
             {long && wrong ? (
               <span class="accent cut">
                 <bdi class="cut">
-                  <Name name={String(label)} short={shortOf(String(label))} />
+                  <Name name={String(label)} />
                 </bdi>
                 <br />
                 <span class="detail-taken">
                   →
                   <bdi>
-                    <Name name={String(prediction)} short={shortOf(String(prediction))} />
+                    <Name name={String(prediction)} />
                   </bdi>
                 </span>
               </span>
             ) : wrong && !pictures ? (
               <span class="accent detail-mistaken">
                 <bdi class="cut">
-                  <Name name={String(label)} short={shortOf(String(label))} />
+                  <Name name={String(label)} />
                 </bdi>
                 {" → "}
                 <bdi class="cut">
-                  <Name name={String(prediction)} short={shortOf(String(prediction))} />
+                  <Name name={String(prediction)} />
                 </bdi>
               </span>
             ) : (

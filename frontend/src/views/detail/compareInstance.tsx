@@ -129,7 +129,7 @@ function Scores({ sides }: { sides: readonly (InstanceDetail | null)[] }): JSX.E
           <span class="class-name">
             <Swatch index={classIndex(name)} />
             <span class="cut">
-              <Name name={name} short={shortOf(name)} />
+              <Name name={name} />
             </span>
           </span>
           {scores.map((side, i) => {

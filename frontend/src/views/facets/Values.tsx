@@ -7,7 +7,7 @@ import { classColour } from "../../draw/classes";
 import { count as counted, integer } from "../../draw/format";
 import { barHeight } from "../../layout/facets";
 import { snapshot } from "../../state/data";
-import { hasNumericLabels, noun, shortOf } from "../../state/derived";
+import { hasNumericLabels, noun } from "../../state/derived";
 import { literal } from "../../state/facetExpression";
 import { choose, chosenIn, foundValues, searchValues, valueSearch } from "../../state/facets";
 import { shownExpression } from "../../state/typed";
@@ -144,7 +144,7 @@ function Lines({ facet, ...shared }: Properties & { facet: ValueFacet }): JSX.El
             >
               <span class="facet-name">
                 <span class="hidden-text">{name}</span> {index >= 0 && <Swatch index={index} />}
-                <span class="cut">{index < 0 ? own : <Name name={own} short={shortOf(own)} />}</span>
+                <span class="cut">{index < 0 ? own : <Name name={own} />}</span>
               </span>{" "}
               <span class="facet-row">
                 <i class="facet-all" style={{ width: `${(one.count / most) * 100}%` }} />

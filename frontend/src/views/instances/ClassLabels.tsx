@@ -7,7 +7,7 @@ import { widthOf } from "../../draw/text";
 import { type Block, PAD } from "../../layout/classes";
 import { clickInstance, select } from "../../state/actions";
 import { snapshot } from "../../state/data";
-import { hoveredRow, shortOf, subsetsByName } from "../../state/derived";
+import { hoveredRow, subsetsByName } from "../../state/derived";
 import { clearHover, hover, setHover } from "../../state/hover";
 import { type RowKey, subsetKey } from "../../state/rowKeys";
 import { Icon } from "../controls/Icon";
@@ -41,7 +41,7 @@ export function Away({
       <Icon name={side === "above" ? "expandLess" : "expandMore"} size={14} />
       <Swatch index={block.group} />
       <b class="cut">
-        <Name name={now.names[block.group] ?? ""} short={shortOf(now.names[block.group] ?? "")} />
+        <Name name={now.names[block.group] ?? ""} />
       </b>
       <span class="spring" />
       <span class="caption">
@@ -156,7 +156,7 @@ export function Label({ now, block, width }: { now: Blocked; block: Block; width
       <span class="classes-name">
         {now.task === "classification" && <Swatch index={key === null ? -1 : group} />}
         <b class="cut" title={`${name}: ${says}`}>
-          <Name name={name} short={shortOf(name)} />
+          <Name name={name} />
         </b>
       </span>
       <span class="classes-share">{second}</span>

@@ -8,7 +8,7 @@ import type { Change } from "../../layout/changes";
 import { byFalling } from "../../layout/classes";
 import { pairs } from "../../state/compared";
 import { columns, hasTexts, snapshot } from "../../state/data";
-import { hasSeveralLabels, labelName, shortOf } from "../../state/derived";
+import { hasSeveralLabels, labelName } from "../../state/derived";
 import { Name } from "../controls/Name";
 import { ClassName } from "../controls/Swatch";
 import { Term } from "../controls/Term";
@@ -85,7 +85,7 @@ export function GroupList({ group }: { group: Change }): JSX.Element | null {
           return (
             <>
               <span class="list-label cut" title={name}>
-                {label && <Name name={name} short={shortOf(name)} />}
+                {label && <Name name={name} />}
               </span>
               <span class="list-prediction">{predicted && predictionOf(first.prediction[index] as number)}</span>
               <span class="list-prediction">{predicted && predictionOf(second.prediction[index] as number)}</span>

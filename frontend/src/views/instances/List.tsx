@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { alignedFormat, fixed, integer, signed } from "../../draw/format";
 import { columns, hasPictures, hasTexts, snapshot } from "../../state/data";
-import { hasSeveralLabels, hasVocabulary, labelName, shortOf } from "../../state/derived";
+import { hasSeveralLabels, hasVocabulary, labelName } from "../../state/derived";
 import type { TermName } from "../../state/help";
 import { paintingNeuron } from "../../state/positions";
 import { Name } from "../controls/Name";
@@ -102,11 +102,7 @@ export function List(): JSX.Element | null {
         {(index) => (
           <>
             <span class="list-label cut" title={long ? labelName(known.label[index]) : undefined}>
-              {many ? (
-                fixed(known.score[index])
-              ) : (
-                <Name name={labelName(known.label[index])} short={shortOf(labelName(known.label[index]))} />
-              )}
+              {many ? fixed(known.score[index]) : <Name name={labelName(known.label[index])} />}
             </span>
             <span class="list-prediction">
               {many ? (

@@ -5,7 +5,7 @@ import { mapGradient } from "../../draw/colormap";
 import { integer, tick } from "../../draw/format";
 import { secondsText } from "../../draw/times";
 import { hoveredRow } from "../../state/derived";
-import { clearHover, setHover } from "../../state/hover";
+import { hovering } from "../../state/hover";
 import { projectionWidth } from "../../state/panes";
 import { Name } from "../controls/Name";
 import type { PlotState } from "./plotState";
@@ -55,10 +55,7 @@ export function Legend({ plot }: { plot: PlotState }): JSX.Element {
             class={`projection-entry${here ? " here" : lit ? " dim" : ""}${off ? " off" : ""}`}
             aria-pressed={!off}
             onClick={() => toggle(index)}
-            onPointerEnter={() => own && setHover({ row: own })}
-            onPointerLeave={clearHover}
-            onFocus={() => own && setHover({ row: own })}
-            onBlur={clearHover}
+            {...hovering(own ? { row: own } : null)}
           >
             {cross ? (
               <span class="projection-cross" aria-hidden="true" />
