@@ -4,6 +4,7 @@ import { effect, signal } from "@preact/signals";
 import type { CanvasHTMLAttributes, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { drawNow, queueDraw } from "./drawQueue";
+import { fonts } from "./text";
 
 export interface Surface {
   context: CanvasRenderingContext2D;
@@ -50,6 +51,7 @@ export function Canvas({ draw, keepUntilDrawn, ...rest }: Properties): JSX.Eleme
   useEffect(() => {
     let blank = true;
     return effect(() => {
+      void fonts.value;
       const { width, height, ratio } = size.value;
       const canvas = element.current;
       const context = canvas?.getContext("2d");

@@ -1,5 +1,7 @@
 /** Copies TensorBoard's Roboto font into the plugin's frame. */
 
+import { measureAnew } from "./text";
+
 /**
  * TensorBoard loads Roboto for its own page only; the frame uses the same font files. Without them the system's sans
  * serif is used.
@@ -22,6 +24,7 @@ export function copyFonts(host: Window): void {
   const sheet = document.createElement("style");
   sheet.textContent = rules.join("\n");
   document.head.append(sheet);
+  document.fonts.addEventListener("loadingdone", measureAnew);
 }
 
 function rulesOf(sheet: CSSStyleSheet): CSSRule[] {

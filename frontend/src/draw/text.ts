@@ -1,14 +1,25 @@
 /** Measures and truncates text for canvas and SVG. */
 
+import { signal } from "@preact/signals";
 import { cutName } from "../layout/names";
 
 /** SVG and canvas do not truncate text, so widths are measured here. */
 export const FONT = 'Roboto, "Helvetica Neue", Arial, sans-serif';
 
 const widths = new Map<string, number>();
+/** Counts the times that fonts arrived: until then another one is measured and drawn. Read it where text is drawn. */
+export const fonts = signal(0);
+
+/** Call when fonts arrived. */
+export function measureAnew(): void {
+  widths.clear();
+  fonts.value++;
+}
+
 let context: CanvasRenderingContext2D | null = null;
 
 export function widthOf(text: string, size: number, weight = 400): number {
+  void fonts.value;
   const key = `${weight} ${size} ${text}`;
   let width = widths.get(key);
   if (width === undefined) {
