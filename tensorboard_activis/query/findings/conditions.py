@@ -28,7 +28,7 @@ _QUANTILES = np.arange(1, 10) / 10
 #: Middle deciles first: where there are too many columns, these are looked at.
 _FROM_THE_MIDDLE = np.argsort(np.abs(_QUANTILES - 0.5), kind="stable")
 #: Outcomes are no causes, and ids and content are no groups.
-_NEVER = {"id", "pinned", *STEP_COLUMNS, *(set(CONTENT) - {"text"})}
+NO_CONDITIONS = {"id", "pinned", *STEP_COLUMNS, *(set(CONTENT) - {"text"})}
 _WORD = re.compile(r"\w+")
 
 
@@ -82,7 +82,7 @@ def conditions(table: pa.Table, known: np.ndarray) -> Conditions:
         table: of kept instances; ids, content and outcomes such as the prediction are left out.
         known: which instances are looked at, bool [instances].
     """
-    names = [name for name in table.column_names if name not in _NEVER and column_kind(table.column(name).type)]
+    names = [name for name in table.column_names if name not in NO_CONDITIONS and column_kind(table.column(name).type)]
     rows = pa.array(np.flatnonzero(known))
     room = min(MOST_CONDITIONS, max(1, _MOST_BYTES // max(1, len(rows))))
     started = [_of_column(name, table.column(name).take(rows)) for name in names[:room]]

@@ -6,11 +6,13 @@ from typing import Literal, TypeAlias, get_args
 
 from tensorboard_activis.query.contract import Records
 
-FindingKind: TypeAlias = Literal["failing-slice", "shortcut", "label-suspect", "dead", "exploding", "collapsed"]
+FindingKind: TypeAlias = Literal[
+    "failing-slice", "shortcut", "label-suspect", "dead", "exploding", "collapsed", "spike", "decodable"
+]
 #: All kinds that there are.
 KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 #: Kinds that say what a model knows, not what is wrong with it; they come last.
-_KNOWLEDGE: frozenset[str] = frozenset()
+_KNOWLEDGE: frozenset[str] = frozenset({"decodable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class Finding:
         sentence: what was counted, as one sentence; with a p-value, over how many candidates.
         strength: how much it is, from 0 to 1: of neurons the share of the layer's, of a slice the share of the errors
             that it holds beyond what is expected, of a shortcut the difference of the two shares, of suspect labels the mean
-            difference of the two scores, of a direction its share of the variance.
+            difference of the two scores, of a direction its share of the
+            variance, of a jump its distance, of what is known the share of the balanced accuracy above that of shuffled values.
         p: probability of something as strong by chance; null for what is exact, or where none is known.
         subset: the instances as an expression; null where none describes them.
         layer: name of the layer to look at; null without one.

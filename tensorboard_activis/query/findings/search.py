@@ -6,11 +6,13 @@ from typing import TypeAlias, cast
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.query.findings.collapsed import collapsed
 from tensorboard_activis.query.findings.dead import dead
+from tensorboard_activis.query.findings.decodable import decodable
 from tensorboard_activis.query.findings.exploding import exploding
 from tensorboard_activis.query.findings.finding import Finding, FindingKind, Findings, ranked
 from tensorboard_activis.query.findings.outcomes import forget_conditions
 from tensorboard_activis.query.findings.shortcuts import shortcuts
 from tensorboard_activis.query.findings.slices import slices
+from tensorboard_activis.query.findings.spikes import spikes
 from tensorboard_activis.query.findings.suspects import suspects
 from tensorboard_activis.query.limits import TooLargeError, check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -25,6 +27,8 @@ SEARCHES: dict[FindingKind, Search] = {
     "dead": dead,
     "exploding": exploding,
     "collapsed": collapsed,
+    "spike": spikes,
+    "decodable": decodable,
 }
 #: Called with the share that is done and what was found so far.
 Report: TypeAlias = Callable[[float, Findings], object]

@@ -17,6 +17,8 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 
 MOST_FINDINGS = 5
 PERMUTATIONS = 199
+#: Classes that are looked at, those that most are taken for; and different labels, of which more are no classes.
+_MOST_CLASSES, _MOST_LABELS = 256, 10_000
 _MOST_LISTED = 1_000
 
 
@@ -32,6 +34,8 @@ def shortcuts(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     last = snapshots[-1]
     judged, predictions = outcomes(last), prediction_values(last)
     if judged is None or not judged.labelled or not is_classes(predictions) or predictions is None:
+        return []
+    if np.unique(judged.strata).size > _MOST_LABELS:
         return []
     made = conditions_of(last)
     chosen = [place for place, one in enumerate(made.conditions) if one.column != "label"]
@@ -66,7 +70,8 @@ class _Table:
         self._by_instance = np.ascontiguousarray(members.T)
         wrong = np.flatnonzero((labels != predictions) & (predictions >= 0))
         classes, counts = np.unique(predictions[wrong], return_counts=True)
-        self.classes = classes[counts >= LEAST_ERRORS]
+        often = np.sort(np.argsort(-counts, kind="stable")[:_MOST_CLASSES])
+        self.classes = classes[often][counts[often] >= LEAST_ERRORS]
         wrong = wrong[np.isin(predictions[wrong], self.classes)]
         codes = np.searchsorted(self.classes, predictions[wrong])
         self.taken = (wrong, codes)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.arithmetic.blocks import SCRATCH
 from tensorboard_activis.query.arithmetic.halffloat import not_finite
 from tensorboard_activis.query.findings.finding import Finding, counted
@@ -16,7 +17,7 @@ from tensorboard_activis.read.snapshot import SnapshotReader
 
 #: Neighbours that are asked, and the share of them that must have another label.
 NEIGHBOURS = 10
-LEAST_DISAGREE = 0.8
+LEAST_DISAGREE = 0.9
 #: Instances whose neighbours are looked for, those of the clearest scores.
 MOST_ASKED = 500
 #: A model that contradicts more of the labels than this is not good enough to judge them.
@@ -27,7 +28,7 @@ def suspects(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     """Kept instances of the last snapshot whose label both the network and their neighbours contradict, as one finding.
 
     The network contradicts a label where the score of another class is at least the mean score that the instances of that class
-    have for it (confident learning); the neighbours, in the last layer before the scores, where eight of the ten nearest have
+    have for it (confident learning); the neighbours, in the last layer before the scores, where nine of the ten nearest have
     other labels, and more than half of the ten that class.
 
     Arguments:
@@ -79,22 +80,26 @@ def _contradicted(snapshot: SnapshotReader, labels: np.ndarray) -> tuple[np.ndar
     """The class that the network is confident of where it is not the label, else -1; and by how much its score is higher.
 
     Of int [instances] labels, -1 for none. Only the stored highest classes of each instance are looked at.
+    Raises UnreadableError.
     """
     count = labels.size
     own = snapshot.column("label_score")[:count].astype(np.float64)
     classes = snapshot.column("top_classes")[:count].astype(np.int64)
     scores = snapshot.column("top_scores")[:count].astype(np.float64)
+    if own.ndim != 1 or classes.ndim != 2 or classes.shape != scores.shape or len(own) != len(classes):
+        raise UnreadableError(f"the classes and scores of step {snapshot.step} do not belong together.")
     known = (labels >= 0) & np.isfinite(own)
-    size = int(max(labels.max(initial=0), classes.max(initial=0))) + 1
-    members = np.bincount(labels[known], minlength=size)
-    sums = np.bincount(labels[known], weights=own[known], minlength=size)
+    if not known.any() or not classes.shape[1]:
+        return np.full(count, -1), np.zeros(count)
+    names, codes = np.unique(labels[known], return_inverse=True)
+    means = np.bincount(codes, weights=own[known]) / np.bincount(codes)
+    place = np.minimum(np.searchsorted(names, classes), names.size - 1)
     # Of a class without instances nothing is known.
-    thresholds = np.where(members > 0, sums / np.maximum(members, 1), np.inf)
-    confident = (classes >= 0) & (scores >= thresholds[classes])
+    thresholds = np.where(names[place] == classes, means[place], np.inf)
+    confident = (classes >= 0) & (scores >= thresholds)
     ranked = np.where(confident, scores, -np.inf)
-    place = ranked.argmax(axis=1)
-    rows = np.arange(count)
-    best, score = classes[rows, place], ranked[rows, place]
+    highest, rows = ranked.argmax(axis=1), np.arange(count)
+    best, score = classes[rows, highest], ranked[rows, highest]
     contradicted = known & np.isfinite(score) & (best != labels) & (score > own)
     return np.where(contradicted, best, -1), np.where(contradicted, score - own, 0.0)
 

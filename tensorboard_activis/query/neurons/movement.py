@@ -1,28 +1,20 @@
 """How far the representation of each layer is from that of another run or step: 1 − debiased linear CKA over common instances."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from tensorboard_activis.errors import ActiVisError
-from tensorboard_activis.query.arithmetic.halffloat import not_finite, widen
-from tensorboard_activis.query.arithmetic.workers import in_parts
+from tensorboard_activis.query.arithmetic.cka import cka_distance, finite_rows
 from tensorboard_activis.query.contract import MaybeNaN, Records
 from tensorboard_activis.query.instances.shared import shared_instances
-from tensorboard_activis.query.limits import check_time
 from tensorboard_activis.read.snapshot import SnapshotReader
 
 #: Instances that are compared at most: the time grows with their square.
 MOST_INSTANCES = 1_024
 #: Fewer have no debiased CKA.
 LEAST_INSTANCES = 4
-#: Neurons that are read at a time, and rows of products that a thread computes.
-_NEURONS = 1_024
-_ROWS = 128
-#: What rounding leaves of a variation that is zero, as a share of the sum of squares.
-_NOTHING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,72 +86,16 @@ def _layer(
     n, distance, problem = 0, math.nan, None
     try:
         one, two = snapshot.activations(name), other.activations(name)
-        finite = _finite(one, indices) & _finite(two, others)
+        finite = finite_rows(one, indices) & finite_rows(two, others)
         n = int(finite.sum())
         if n < LEAST_INSTANCES:
             problem = (
                 f"At least {LEAST_INSTANCES} instances with finite activations must be in both samples; here are {n}."
             )
         else:
-            distance = _distance(one, indices[finite], two, others[finite])
+            distance = cka_distance(one, indices[finite], two, others[finite])
             if math.isnan(distance):
                 problem = "The activations do not vary over the instances, here or in the other snapshot."
     except ActiVisError as error:
         problem = str(error)
     return LayerMovement(name, n, here, there, distance, problem)
-
-
-def _finite(activations: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Where all activations of an instance are finite, bool [rows]."""
-    finite = np.ones(rows.size, bool)
-    for columns in _columns(activations):
-        finite &= ~not_finite(activations[rows, columns]).any(axis=1)
-    return finite
-
-
-def _columns(activations: np.ndarray) -> Iterator[slice]:
-    for start in range(0, activations.shape[1], _NEURONS):
-        check_time()
-        yield slice(start, start + _NEURONS)
-
-
-def _distance(one: np.ndarray, rows: np.ndarray, two: np.ndarray, other_rows: np.ndarray) -> float:
-    """1 − CKA of some rows of each; NaN where one of the two does not vary.
-
-    The unbiased estimate of HSIC is an inner product of U-centred Gram matrices, so that CKA is a cosine. Sources: Song et al.,
-    "Feature selection via dependence maximization", 2012; Székely and Rizzo, "Partial distance correlation", 2014; Kornblith et
-    al., "Similarity of neural network representations revisited", 2019.
-    """
-    first, second = _centred_products(one, rows), _centred_products(two, other_rows)
-    if first is None or second is None:
-        return math.nan
-    cosine = float(np.vdot(first, second) / math.sqrt(np.vdot(first, first) * np.vdot(second, second)))
-    return max(0.0, 1 - cosine)
-
-
-def _centred_products(activations: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
-    """The U-centred Gram matrix of some rows, float64 [rows, rows]; None where it is zero."""
-    n = rows.size
-    products, squares = np.zeros((n, n)), np.zeros(n)
-    parts = [slice(start, min(start + _ROWS, n)) for start in range(0, n, _ROWS)]
-    for columns in _columns(activations):
-        values = widen(activations[rows, columns])
-        # Twice: the first mean of large values is rounded.
-        values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
-        values -= values.mean(axis=0)
-
-        def multiply(part: slice, values: np.ndarray = values) -> None:
-            products[part, : part.stop] += values[part] @ values[: part.stop].T
-
-        for _ in in_parts(multiply, parts):
-            pass
-        squares += np.einsum("ij,ij->i", values, values, dtype=np.float64)
-    products = np.tril(products, -1)
-    products += products.T
-    sums = products.sum(axis=0)
-    products -= (sums / (n - 2))[:, None]
-    products -= sums / (n - 2)
-    products += sums.sum() / ((n - 1) * (n - 2))
-    np.fill_diagonal(products, 0)
-    varies = np.linalg.norm(products) > _NOTHING * squares.sum()
-    return products if varies else None

@@ -24,12 +24,14 @@ def log(
     logits: np.ndarray | Mapping[int, np.ndarray] | None = None,
     columns: Mapping[str, Sequence[Any]] | None = None,
     texts: list[str] | None = None,
+    first_id: Mapping[int, int] | None = None,
     classes: int = 3,
     feeds_relu: bool = False,
     reducer: str = "none",
     **options: Any,
 ) -> Run:
-    """Logs layers [instances, neurons] at each step; ids are 0, 1, … Without logits every label is predicted right."""
+    """Logs layers [instances, neurons] at each step; ids are 0, 1, … or those from `first_id` of
+    the step. Without logits every label is predicted right."""
     first = next(iter(steps.values()))
     infos = tuple(
         schema.LayerInfo(name, values.shape[1], reducer, 0, schema.Shape((-1, values.shape[1])), feeds_relu)
@@ -48,7 +50,7 @@ def log(
                     {name: values.astype(np.float32) for name, values in layers.items()},
                     labels=labels,
                     outputs=outputs,
-                    ids=list(range(count)),
+                    ids=[index + (first_id or {}).get(step, 0) for index in range(count)],
                     texts=texts,
                     columns=dict(columns or {}),
                 )

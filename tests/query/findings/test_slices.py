@@ -124,12 +124,25 @@ def test_a_second_slice_is_found_outside_of_the_first(tmp_path: Path) -> None:
 
 def test_steps_that_kept_other_instances(tmp_path: Path) -> None:
     """The slice is looked for by its expression at each step, whatever instances are there."""
-    run, _ = planted(tmp_path / "a")
-    other = Run(run.directory)
-    assert slices(other)[0].step == 2
-    few, _ = planted(tmp_path / "b", sample=150)
-    for one in slices(few):
-        assert one.subset == 'site == "D"'
+    random = np.random.default_rng(0)
+    labels, site = random.integers(0, CLASSES, N), random.choice(list("ABCD"), N)
+    wrong = random.random(N) < np.where(site == "D", 0.5, 0.03)
+    layers = {step: {"head": random.normal(size=(N, 6))} for step in (1, 2, 3, 4, 5)}
+    run = log(
+        tmp_path,
+        layers,
+        labels=labels,
+        logits=outputs(labels, wrong),
+        columns={"site": site.tolist()},
+        classes=CLASSES,
+        sample=300,
+        first_id={1: 0, 2: 1_000, 3: 1_000, 4: 2_100, 5: 5_000},
+    )
+    assert not set(run.latest.instances.column("id").to_pylist()) & set(
+        run.snapshot(1).instances.column("id").to_pylist()
+    )
+    assert [(one.subset, one.step) for one in slices(run)] == [('site == "D"', 1)]
+    assert run.latest.look_for_findings().notes == ()
 
 
 @pytest.mark.parametrize(

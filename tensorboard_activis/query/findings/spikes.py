@@ -1,0 +1,95 @@
+"""Steps between which a layer's representation jumped: its CKA distance stands out from those of the steps before and after."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.query.arithmetic.cka import centred_products, finite_rows, product_distance
+from tensorboard_activis.query.findings.finding import Finding, counted
+from tensorboard_activis.query.instances.shared import shared_instances
+from tensorboard_activis.query.limits import check_time
+from tensorboard_activis.read.snapshot import SnapshotReader
+
+#: Instances that are compared, the first of the sample; and steps, the last ones.
+MOST_INSTANCES, MOST_STEPS = 256, 60
+LEAST_INSTANCES = 20
+#: A spike is at least so many times as far as the steps before and after it, and so far.
+TIMES, LEAST_DISTANCE = 3.0, 0.02
+MOST_FINDINGS = 3
+
+
+def spikes(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
+    """Jumps of representations between two steps of the run, up to the last snapshot; one finding for all layers that jumped then.
+
+    A layer jumped between two steps when 1 − debiased CKA of its activations there is at least 0.02 and at least three times that
+    between the two steps before and that between the two steps after: the beginning of training, which moves most, is no
+    jump, and the last step is not known to be one.
+
+    Arguments:
+        snapshots: steps ascending; the last 60 are looked at.
+    """
+    steps = snapshots[-MOST_STEPS:]
+    if len(steps) < 4:
+        return []
+    jumped: dict[int, list[tuple[float, float, str]]] = {}
+    for name in steps[-1].layers:
+        check_time()
+        distances = _distances(steps, name)
+        for place in range(1, len(distances) - 1):
+            here, around = distances[place], max(distances[place - 1], distances[place + 1])
+            if here >= LEAST_DISTANCE and here >= TIMES * around:
+                jumped.setdefault(place, []).append((here, around, name))
+    found = [
+        _finding(steps[place].step, steps[place + 1].step, sorted(layers, reverse=True))
+        for place, layers in jumped.items()
+    ]
+    return sorted(found, key=lambda one: -one.strength)[:MOST_FINDINGS]
+
+
+def _finding(before: int, after: int, layers: list[tuple[float, float, str]]) -> Finding:
+    distance, around, name = layers[0]
+    others = f" and of {counted(len(layers) - 1, 'other layer')}" if len(layers) > 1 else ""
+    times = f"{distance / around:,.1f} times" if around > 0 else "infinitely many times"
+    return Finding(
+        kind="spike",
+        title=f"{name} jumped between steps {before} and {after}",
+        sentence=f"The representation of {name}{others} jumped between steps {before} and {after}: 1 − CKA is {distance:.2f}, "
+        f"{times} that of the steps before and after, over at most {MOST_INSTANCES} instances.",
+        strength=min(1.0, distance),
+        layer=name,
+        step=after,
+    )
+
+
+def _distances(steps: Sequence[SnapshotReader], name: str) -> list[float]:
+    """1 − CKA from each step to the next; NaN where it is not known."""
+    distances: list[float] = []
+    kept: tuple[SnapshotReader, np.ndarray | None] | None = None  # products of the last step over its first instances
+    for one, other in pairwise(steps):
+        check_time()
+        try:
+            if one.same_instances(other):
+                rows = np.arange(min(MOST_INSTANCES, one.record.sample_size))
+                first = kept[1] if kept is not None and kept[0] is one else _products(one, name, rows)
+                second = _products(other, name, rows)
+                kept = (other, second)
+            else:
+                indices, others = shared_instances(one, other)
+                sampled = (indices < one.record.sample_size) & (others < other.record.sample_size)
+                indices, others = indices[sampled][:MOST_INSTANCES], others[sampled][:MOST_INSTANCES]
+                first, second = _products(one, name, indices), _products(other, name, others)
+            distances.append(product_distance(first, second))
+        except ActiVisError:
+            distances.append(math.nan)
+    return distances
+
+
+def _products(snapshot: SnapshotReader, name: str, rows: np.ndarray) -> np.ndarray | None:
+    """The U-centred Gram matrix; None with few instances, or where one has values that are not finite. Raises ActiVisError."""
+    activations = snapshot.activations(name)
+    if rows.size < LEAST_INSTANCES or not finite_rows(activations, rows).all():
+        return None
+    return centred_products(activations, rows)

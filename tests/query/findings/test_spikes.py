@@ -1,0 +1,58 @@
+"""Jumps between steps, planted in a walk; distances against those of the route `movement`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tensorboard_activis.query.findings.finding import Finding
+from tensorboard_activis.query.findings.spikes import _distances
+from tensorboard_activis.query.run import Run
+from tests.query.findings.logged import log
+
+N = 120
+
+
+def walk(jumps: dict[int, float], steps: int = 8, seed: int = 0) -> dict[int, dict[str, np.ndarray]]:
+    """Activations that change a little at every step, and by more at some."""
+    random = np.random.default_rng(seed)
+    head, stem = random.normal(size=(N, 12)), random.normal(size=(N, 6))
+    found = {}
+    for step in range(10, 10 * steps + 1, 10):
+        head = head + jumps.get(step, 0.1) * random.normal(size=(N, 12))
+        stem = stem + 0.1 * random.normal(size=(N, 6))
+        found[step] = {"stem/relu": stem, "head": head}
+    return found
+
+
+def spikes(run: Run) -> list[Finding]:
+    return [one for one in run.findings() if one.kind == "spike"]
+
+
+def test_a_jump(tmp_path: Path) -> None:
+    run = log(tmp_path, walk({50: 1.5}))
+    (found,) = spikes(run)
+    assert (found.title, found.layer, found.step) == ("head jumped between steps 40 and 50", "head", 50)
+    distances = {
+        after: next(
+            one.distance for one in run.snapshot(after).movement(run.snapshot(before)).layers if one.name == "head"
+        )
+        for before, after in ((30, 40), (40, 50), (50, 60))
+    }
+    assert found.strength == pytest.approx(distances[50])
+    times = distances[50] / max(distances[40], distances[60])
+    assert f"1 − CKA is {distances[50]:.2f}, {times:.1f} times that of the steps before and after" in found.sentence
+    assert _distances([run.snapshot(step) for step in run.steps], "head")[2:5] == pytest.approx(
+        list(distances.values())
+    )
+    assert spikes(Run(run.directory)) == [found]
+
+
+@pytest.mark.parametrize("jumps", [{}, {20: 2.0}, {80: 2.0}, {40: 1.5, 50: 1.5}])
+def test_none(tmp_path: Path, jumps: dict[int, float]) -> None:
+    """A walk; a jump at its beginning; one at its end, which may be the first of many; two that are a faster walk."""
+    assert spikes(log(tmp_path, walk(jumps))) == []
+
+
+def test_few_steps(tmp_path: Path) -> None:
+    assert spikes(log(tmp_path, walk({20: 3.0}, steps=3))) == []
