@@ -2,9 +2,9 @@
 
 import type { JSX } from "preact";
 import { hasTexts } from "../../state/data";
-import { InstanceText } from "./InstanceText";
 import { PaintedPicture, type PaintedProperties } from "./PaintedPicture";
 import { PaintedSeries } from "./PaintedSeries";
+import { PlainText } from "./PlainText";
 import { TokenText } from "./TokenText";
 
 interface Properties extends PaintedProperties {
@@ -20,6 +20,6 @@ export function PaintedContent({ width, room, text, ...painted }: Properties): J
   const { map, sizes, scale, size } = painted;
   if (sizes.length > 1) return <PaintedPicture {...painted} />;
   if (map.tokens) return <TokenText map={map} scale={scale} {...(room !== undefined && { room })} />;
-  if (hasTexts.value) return <InstanceText text={text ?? "…"} {...(room !== undefined && { room })} />;
+  if (hasTexts.value) return <PlainText text={text ?? "…"} {...(room !== undefined && { room })} />;
   return <PaintedSeries map={map} scale={scale} width={width} height={size} paint={painted.paint ?? "overlay"} />;
 }

@@ -1,21 +1,17 @@
 /** The detail of an instance in one layer. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import type { ContrastNeuron, InstanceDetail } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { alignedFormat, fixed, signed } from "../../draw/format";
-import { contentUrl, hasPictures, snapshot, textOf } from "../../state/data";
+import { hasPictures, snapshot } from "../../state/data";
 import { hasSeveralLabels, shortOf } from "../../state/derived";
 import { hasPositions } from "../../state/positions";
-import { columnFields, fieldsOf } from "../controls/InstanceLine";
-import { InstanceText } from "../controls/InstanceText";
-import { Unread } from "../controls/Loading";
-import { Sound } from "../controls/Sound";
-import { Swatch, Thumbnail } from "../controls/Swatch";
+import { Swatch } from "../controls/Swatch";
 import { Term } from "../controls/Term";
 import { type Axis, axisOver } from "./axis";
 import { Bars } from "./Bars";
+import { Content } from "./Content";
 import { type Interval, Intervals, mostLines } from "./Intervals";
 import { PaintedInstance } from "./PaintedInstance";
 import { Tiles } from "./Tiles";
@@ -25,13 +21,17 @@ export const classIndex = (name: unknown): number => snapshot.value.value?.class
 /** Content, scores, nearest neighbours, and the neurons that explain a wrong prediction. */
 export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
   const { index, scores, neighbours } = detail;
+  const located = hasPositions(layer);
   const far = alignedFormat(neighbours.map(({ distance }) => distance));
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, caption: far(distance), what: "distance " }));
   return (
     <div
-      class={`detail-body detail-instance${hasPictures.value ? "" : " words"}${scores.length === 0 ? " unscored" : ""}${hasPositions(layer) ? " located" : ""}`}
+      class={
+        `detail-body detail-instance${hasPictures.value ? "" : " words"}` +
+        `${scores.length === 0 ? " unscored" : ""}${located ? " located" : ""}`
+      }
     >
-      {hasPositions(layer) ? (
+      {located ? (
         <PaintedInstance key={index} detail={detail} layer={layer} />
       ) : (
         <section class="detail-section">
@@ -60,55 +60,6 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
       </section>
       <Contrast detail={detail} layer={layer} />
     </div>
-  );
-}
-
-export function Content({ index }: { index: number }): JSX.Element {
-  const kind = snapshot.value.value?.content ?? null;
-  if (kind === null) return <Columns index={index} />;
-  if (kind === "audio") return <Sound index={index} />;
-  if (kind === "image")
-    return contentUrl(index) ? (
-      <Thumbnail index={index} size={112} />
-    ) : (
-      <p class="detail-words">There is no picture.</p>
-    );
-  return <Words index={index} numbers={kind === "numbers"} />;
-}
-
-/** The user's columns, for instances without visible content. */
-function Columns({ index }: { index: number }): JSX.Element {
-  const fields = columnFields(index);
-  return fields.length > 0 ? <Fields fields={fields} /> : <p class="detail-words">No content was recorded.</p>;
-}
-
-function Words({ index, numbers }: { index: number; numbers: boolean }): JSX.Element {
-  const [text] = useState(() => textOf(() => index));
-  const { value } = text.value;
-  if (value === null) return <Unread load={text.value} />;
-  if (value === "") return <p class="detail-words">The text is empty.</p>;
-  const fields = numbers ? fieldsOf(value) : null;
-  if (!fields)
-    return (
-      <p class="detail-text" dir="auto" tabIndex={0}>
-        <InstanceText text={value} />
-      </p>
-    );
-  return <Fields fields={fields} />;
-}
-
-function Fields({ fields }: { fields: [string, string][] }): JSX.Element {
-  return (
-    <dl class="detail-fields" tabIndex={0}>
-      {fields.map(([name, number]) => (
-        <>
-          <dt class="cut" title={name}>
-            {name}
-          </dt>
-          <dd class="number">{number}</dd>
-        </>
-      ))}
-    </dl>
   );
 }
 

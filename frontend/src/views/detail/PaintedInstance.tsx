@@ -10,7 +10,7 @@ import { hover } from "../../state/hover";
 import { instanceMapsOf, type NeuronRef } from "../../state/positions";
 import { PaintedContent } from "../controls/PaintedContent";
 import { Select } from "../controls/Select";
-import { Content } from "./InstanceBody";
+import { Content } from "./Content";
 import { knownText, peakText } from "./mapWords";
 import { chosenPainter } from "./neuronFace";
 

@@ -13,7 +13,8 @@ import { CutText } from "../controls/CutText";
 import { Unread } from "../controls/Loading";
 import { Name } from "../controls/Name";
 import { ClassName, Swatch } from "../controls/Swatch";
-import { axisOf, Content, classIndex, interval, zHead } from "./InstanceBody";
+import { Content } from "./Content";
+import { axisOf, classIndex, interval, zHead } from "./InstanceBody";
 import { Intervals, mostLines } from "./Intervals";
 import "./compareStyles";
 
