@@ -61,6 +61,8 @@ def _arrays(message: pb.Snapshot) -> Iterator[pb.Array]:
             found = layer.positions
             yield from (found.peaks, found.strongest, found.maps, found.map_range, found.starts)
             yield from (found.pinned_maps, found.pinned_range)
+        if layer.HasField("patterns"):
+            yield from (layer.patterns.shares, layer.patterns.together)
 
 
 def _check(what: str, **counts: tuple[int, int]) -> None:

@@ -11,6 +11,7 @@ from tensorboard_activis.bounds import MAX_BLOB, check_graph, check_snapshot
 from tensorboard_activis.class_statistics import SCALES
 from tensorboard_activis.depth_codec import decode_depth, encode_depth
 from tensorboard_activis.errors import ActiVisError, UnreadableError
+from tensorboard_activis.patterns_codec import decode_patterns, encode_patterns
 from tensorboard_activis.positions_codec import decode_positions, encode_positions
 
 #: Axes of a tensor in the model's graph.
@@ -112,6 +113,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
                 scales=None if summary.scales is None else encode_array(summary.scales),
             ),
             positions=encode_positions(layer.positions),
+            patterns=encode_patterns(layer.patterns),
         )
     return _serialized(message, "snapshot")
 
@@ -193,9 +195,13 @@ def _to_layer(message: pb.Layer, instances: int, pinned: int, subsets: int, clas
         positions = decode_positions(message, instances, pinned)
     except UnreadableError as error:  # the rest of the layer is as good as ever
         problem = str(error)
-    return schema.Layer(
-        info, activations, summary, message.nan, message.inf, message.clipped, positions, positions_problem=problem
-    )
+    patterns, patterns_problem = None, ""
+    try:
+        patterns = decode_patterns(message, pinned)
+    except UnreadableError as error:
+        patterns_problem = str(error)
+    counts = message.nan, message.inf, message.clipped
+    return schema.Layer(info, activations, summary, *counts, positions, problem, patterns, patterns_problem)
 
 
 def _to_summary(message: pb.Summary, name: str, neurons: int, subsets: int, classes: int) -> schema.Summary:

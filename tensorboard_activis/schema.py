@@ -178,12 +178,33 @@ class Positions:
         return self.starts is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Where each head of an attention looks from each position, for pinned instances, over their own positions without padding.
+
+    Attributes:
+        shares: float16 [pinned, heads, from, to], rows sum to 1; of the first pinned instances, perhaps not of all. NaN behind
+            the last position.
+        together: int32 [pinned, 2]: how many positions one row and one column of the shares stand for. A row is the mean over
+            its positions, a column the sum.
+    """
+
+    shares: Array
+    together: Array
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Both."""
+        return self.shares, self.together
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Layer:
     """A recorded layer: its description, its statistics and the activations of the sample, float16 [instances, neurons].
 
     `nan` and `inf` count values that the summary leaves out, `clipped` the kept ones beyond float16's range.
-    `positions` is None where there are none; if a file lies about them, `positions_problem` says how.
+    `positions` is None where there are none; if a file lies about them, `positions_problem` says how. So for `patterns`, which
+    only the heads of attention have.
     """
 
     info: LayerInfo
@@ -194,6 +215,8 @@ class Layer:
     clipped: int = 0
     positions: Positions | None = None
     positions_problem: str = field(default="", compare=False)
+    patterns: Patterns | None = None
+    patterns_problem: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -220,9 +243,10 @@ class Layer:
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """The activations, and those of the summary and of the positions."""
+        """The activations, and those of the summary, of the positions and of the patterns."""
         positions = () if self.positions is None else self.positions.arrays
-        return (self.activations, *self.summary.arrays, *positions)
+        patterns = () if self.patterns is None else self.patterns.arrays
+        return (self.activations, *self.summary.arrays, *positions, *patterns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,10 @@ class Towers(nn.Module):
         return (self.user(user) * self.item(item)).sum(-1)
 
 
+#: Layers of heads, by what is behind their name.
+_FIGURES = ("", "[entropy]", "[first]", "[previous]", "[self]")
+
+
 @dataclass
 class Case:
     """What to train on what; `layers` are compared, `default` are those recorded when nobody says which."""
@@ -106,7 +110,16 @@ def cases() -> dict[str, Case]:
             {"input_ids": whole(17, 6)},
             None,
             ["tokens", "blocks.0.qkv", "blocks.0.mlp.1", "blocks.1", "norm", "head"],
-            ["tokens", "blocks.0", "blocks.1", "norm", "head"],
+            [
+                "tokens",
+                *[
+                    name
+                    for block in ("blocks.0", "blocks.1")
+                    for name in (block, *(f"{block}/heads{figure}" for figure in _FIGURES), f"{block}.mlp.1")
+                ],
+                "norm",
+                "head",
+            ],
         ),
         "tagger": Case(
             Tagger,

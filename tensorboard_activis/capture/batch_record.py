@@ -1,7 +1,7 @@
 """What one batch gives for a snapshot: the one form in which every framework hands batches to the collector."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.instances.audio import Audio
 from tensorboard_activis.capture.instances.contents import Texts, Tokens
 from tensorboard_activis.capture.instances.contexts import PlaceContexts, TokenContexts
+from tensorboard_activis.capture.instances.patterns import Patterns
 from tensorboard_activis.capture.instances.position_ids import PositionIds
 from tensorboard_activis.capture.tasks.predictions import Predictions
 from tensorboard_activis.capture.tasks.tokens import TokenScores
@@ -42,6 +43,7 @@ class BatchRecord:
         contexts: of instances that are positions, what is around them.
         pinned: whether these are pinned instances: always stored, behind the sample, and in no summary or metric. They come after
             all other batches. Without ids they are -1, -2, … or "pinned 1", "pinned 2", …
+        patterns: of pinned instances, by layer of heads.
     """
 
     activations: Mapping[str, np.ndarray]
@@ -58,3 +60,4 @@ class BatchRecord:
     depth: DepthRecord | None = None
     contexts: TokenContexts | PlaceContexts | None = None
     pinned: bool = False
+    patterns: Mapping[str, Patterns] = field(default_factory=dict)

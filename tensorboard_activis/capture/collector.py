@@ -94,6 +94,7 @@ class SnapshotCollector:
             if batch.positions is not None:
                 stored |= self._positions(positions, values, None, new)
             collected.pinned.append(stored)
+            collected.patterns.add(batch.patterns, count)
             return
         assert instance_ids is not None
 

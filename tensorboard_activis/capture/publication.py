@@ -12,6 +12,7 @@ from tensorboard_activis.capture.distributed.processes import Processes
 from tensorboard_activis.capture.distributed.writer import DistributedWriter
 from tensorboard_activis.capture.instances.contents import Contents
 from tensorboard_activis.capture.instances.duplicates import DuplicateFilter
+from tensorboard_activis.capture.instances.patterns import Patterns, PinnedPatterns
 from tensorboard_activis.capture.instances.pinned import longest, padded, pop_arrays, pop_layers, with_pinned
 from tensorboard_activis.capture.position_arrays import LayerPositions, left_out
 from tensorboard_activis.capture.subsets import MOST_CLASSES, Subsets
@@ -54,6 +55,7 @@ class Collected:
         clipped: per layer, how many stored values are beyond the range of float16.
         totals: per metric, sum and number of its values, float64 [2].
         pinned: per batch of pinned instances, what is stored of them, as in the sample.
+        patterns: of attention, of the pinned instances.
         ids_are_strings: None before the first ids.
         duplicates: hashes of the ids so far, if there are ids.
         repeated: how many instances were left out because their id came before.
@@ -72,6 +74,7 @@ class Collected:
     seen: int = 0
     totals: dict[str, np.ndarray] = field(default_factory=dict)
     pinned: list[dict[str, np.ndarray]] = field(default_factory=list)
+    patterns: PinnedPatterns = field(default_factory=PinnedPatterns)
     ids_are_strings: bool | None = None
     duplicates: DuplicateFilter = field(default_factory=DuplicateFilter)
     repeated: int = 0
@@ -249,10 +252,21 @@ def _layers(
                 inf=moments.inf(index),
                 clipped=collected.clipped[index],
                 positions=positions,
+                patterns=_patterns(collected.patterns.of(info.name), index, writer),
             )
         )
     collected.notes += left_out([info.name for info in options.layers], problems)
     return layers
+
+
+def _patterns(patterns: Patterns | None, index: int, writer: DistributedWriter) -> schema.Patterns | None:
+    """Writes the patterns of a layer, which the first process has alone, as it has the pinned instances."""
+    if patterns is None:
+        return None
+    return schema.Patterns(
+        writer.add_replicated(f"patterns/{index}", patterns.shares),
+        writer.add_replicated(f"patterns/{index}/together", patterns.together),
+    )
 
 
 def _summary_arrays(statistics: Statistics, of_class: np.ndarray) -> dict[str, np.ndarray]:
@@ -274,7 +288,7 @@ def _summary_arrays(statistics: Statistics, of_class: np.ndarray) -> dict[str, n
 
 
 def _notes(collected: Collected) -> list[str]:
-    notes = list(collected.notes)
+    notes = [*collected.notes, *collected.patterns.notes()]
     evaluator = collected.evaluator
     if collected.repeated:
         notes.append(

@@ -28,6 +28,7 @@ from tensorboard_activis.query.neurons.movement import Movement, movement
 from tensorboard_activis.query.neurons.neuron import NeuronDetail, neuron
 from tensorboard_activis.query.neurons.separation import Separation, separation
 from tensorboard_activis.query.neurons.subset import SubsetDetail, subset
+from tensorboard_activis.query.positions.attention import Attention, attention
 from tensorboard_activis.query.projection import alignment, continuity
 from tensorboard_activis.query.projection.disk_cache import DiskCache, cache_directory
 from tensorboard_activis.query.projection.pca import Projection
@@ -198,6 +199,19 @@ class Snapshot(SnapshotReader):
             QueryError: there is no class `against`.
         """
         return instance(self, layer, index, against)
+
+    def attention_detail(self, layer: str, head: int, index: int | None = None) -> Attention:
+        """What one head of an attention does: its pattern on a pinned instance with tokens, and all heads of its layer.
+
+        Arguments:
+            layer: of heads, such as "h.0.attn/heads".
+            head: its index.
+            index: of a pinned instance; the first one when None.
+
+        Raises:
+            NotFoundError: there is no such layer, head or instance. An instance without a pattern is no error.
+        """
+        return attention(self, layer, head, index)
 
     def content(self, index: int) -> tuple[str, bytes | str | list[float]]:
         """Kind and content of an instance, such as ("image", PNG bytes) or ("text", str). Raises NotFoundError without one."""

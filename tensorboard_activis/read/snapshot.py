@@ -19,6 +19,7 @@ from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.read.arrays import ArrayFiles, check_array, read_array
 from tensorboard_activis.read.file_cache import file_version
 from tensorboard_activis.read.instances import read_instances, with_predictions
+from tensorboard_activis.read.patterns import Pattern, read_pattern
 from tensorboard_activis.read.positions import LayerPositions
 
 Value = TypeVar("Value")
@@ -321,6 +322,20 @@ class SnapshotReader:
             UnreadableError: a file is missing or damaged.
         """
         return self.positions(layer).map(row)
+
+    def attention(self, layer: str, row: int) -> Pattern:
+        """Where the heads of a layer, such as "h.0.attn/heads", look on a pinned instance.
+
+        Returns:
+            `shares`, float32 [heads, from, to]: from each of the instance's own positions the share of attention that goes to
+            each; and how many positions `rows_together` and `columns_together` are one row and one column.
+
+        Raises:
+            NotFoundError: no such layer, no patterns were recorded for it, or the instance is not pinned.
+            UnreadableError: a file is missing or damaged.
+        """
+        record = self.record
+        return read_pattern(self._directory, self.layer(layer), self.step, record.sample_size, row)
 
     def positions(self, layer: str) -> LayerPositions:
         """The recorded positions of a layer. Raises NotFoundError and UnreadableError as `peaks`."""

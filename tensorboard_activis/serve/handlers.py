@@ -12,7 +12,7 @@ from tensorboard_activis.query.instances import column_statistics, columns, face
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
 from tensorboard_activis.query.neurons import history, instance, movement, neuron, overlap, separation, subset
-from tensorboard_activis.query.positions import maps
+from tensorboard_activis.query.positions import attention, maps
 from tensorboard_activis.query.positions import neuron as neuron_positions
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve.parameters import Parameters
@@ -190,6 +190,12 @@ def movement_of_layers(
     return movement.movement(snapshot, other)
 
 
+def one_attention(snapshot: SnapshotReader, parameters: Parameters) -> attention.Attention:
+    """The route `attention`."""
+    index = instance_index(snapshot, parameters) if parameters.has("index") or parameters.has("id") else None
+    return attention.attention(snapshot, parameters.string("layer"), parameters.integer("head"), index)
+
+
 #: The routes whose answer is of one snapshot, by name. `matrix`, `history` and `movement` are of others, too: see `plugin.py`.
 ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "snapshot": snapshot_description,
@@ -208,6 +214,7 @@ ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "subset": one_subset,
     "overlap": shared_instances,
     "separation": separation_of_groups,
+    "attention": one_attention,
 }
 
 

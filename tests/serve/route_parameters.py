@@ -33,6 +33,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "separation": AT,
     "subset": AT | {"layer": "head", "row": ROWS[1]},
     "findings": AT,
+    "attention": AT | {"layer": "head", "head": 1},
     "content": AT | {"index": 3},
 }
 

@@ -13,6 +13,27 @@ from tensorboard_activis import open_run
 from tensorboard_activis.torch import ActiVisLogger
 from tests.torch.architectures import INSTANCES, architectures
 
+
+def _in_blocks(blocks: str, count: int, *names: str) -> list[str]:
+    return [f"{blocks}.{block}.{name}" for block in range(count) for name in names]
+
+
+def _encoder_decoder() -> list[str]:
+    own = "self_attn/heads"
+    return [
+        *_in_blocks("model.encoder.layers", 2, own, "activation_fn"),
+        *_in_blocks("model.decoder.layers", 2, own, "encoder_attn/heads", "activation_fn"),
+    ]
+
+
+def _two_towers() -> list[str]:
+    names = "self_attn/heads", "mlp.activation_fn"
+    return [
+        *_in_blocks("vision_model.encoder.layers", 2, *names),
+        *_in_blocks("text_model.encoder.layers", 3, *names),
+    ]
+
+
 DEFAULT = {
     "resnet": [
         "resnet.embedder",
@@ -186,6 +207,56 @@ DEFAULT = {
     "mlp with functions": ["fc1/relu", "fc2/relu", "fc3"],
 }
 
+#: Layers in blocks with attention: the heads, and what the last layer of an MLP reads.
+INSIDE = {
+    "vit": _in_blocks("vit.layers", 2, "attention/heads", "mlp.activation_fn"),
+    "swin": [
+        name
+        for stage in range(2)
+        for name in _in_blocks(f"swin.encoder.layers.{stage}.blocks", 2, "attention/heads", "mlp.activation_fn")
+    ],
+    "bert": _in_blocks("bert.encoder.layer", 3, "attention.self/heads", "intermediate.intermediate_act_fn"),
+    "gpt2": _in_blocks("transformer.h", 3, "attn/heads", "mlp.act"),
+    "gpt2 with a vocabulary of 9,000": _in_blocks("transformer.h", 3, "attn/heads", "mlp.act"),
+    "llama": _in_blocks("model.layers", 3, "self_attn/heads", "mlp/mul"),
+    "qwen2": _in_blocks("model.layers", 3, "self_attn/heads", "mlp/mul"),
+    # Which experts run differs from token to token: their activations have no row per instance, and the router's scores have.
+    "mixtral": _in_blocks("model.layers", 3, "self_attn/heads", "mlp.gate[0]"),
+    "t5": [
+        *_in_blocks("encoder.block", 2, "layer.0.SelfAttention/heads", "layer.1.DenseReluDense.act"),
+        *_in_blocks(
+            "decoder.block",
+            2,
+            "layer.0.SelfAttention/heads",
+            "layer.1.EncDecAttention/heads",
+            "layer.2.DenseReluDense.act",
+        ),
+    ],
+    "whisper": _encoder_decoder(),
+    "mbart": _encoder_decoder(),
+    "squeezebert": _in_blocks("transformer.encoder.layers", 3, "attention.matmul_qkv/heads", "intermediate.act"),
+    "perceiver": [
+        "perceiver.encoder.cross_attention.attention.self/heads",
+        *[
+            f"perceiver.encoder.self_attends.{block}.{name}"
+            for call in ("", "@1")
+            for block in range(2)
+            for name in (f"attention.self{call}/heads", f"mlp.intermediate_act_fn{call}")
+        ],
+        "perceiver.decoder.decoder.decoding_cross_attention.attention.self/heads",
+    ],
+    "clip": _two_towers(),
+    "siglip": [*_two_towers(), "vision_model.head.attention/heads"],
+    "albert": [
+        f"albert.encoder.albert_layer_groups.0.albert_layers.0.{name}"
+        for call in ("", "@1", "@2")
+        for name in (f"attention{call}/heads", f"activation{call}")
+    ],
+}
+
+#: Of these, heads that look at another sequence.
+CROSS = ("EncDecAttention", "encoder_attn", "cross_attention", "vision_model.head")
+
 #: What functions of the models give: of which modules' outputs.
 FUNCTIONS: dict[str, dict[str, tuple[list[str], Callable[..., torch.Tensor]]]] = {
     "whisper": {
@@ -254,19 +325,33 @@ def expected_values(architecture: str, model: nn.Module, inputs: dict[str, torch
     return values
 
 
-@pytest.mark.parametrize("name", list(DEFAULT))
-def test_default_layers_and_their_values(tmp_path: Path, name: str) -> None:
+def with_figures(names: list[str]) -> list[str]:
+    """The names, with those of the figures of heads."""
+    result = list(names)
+    for name in names:
+        if name.endswith("/heads"):
+            cross = any(part in name for part in CROSS)
+            figures = ("entropy", "first") if cross else ("entropy", "first", "previous", "self")
+            result += [f"{name}[{figure}]" for figure in figures]
+    return result
+
+
+@pytest.mark.parametrize("kind", list(DEFAULT))
+def test_default_layers_and_their_values(tmp_path: Path, kind: str) -> None:
     torch.manual_seed(0)
-    architecture = architectures()[name]
+    architecture = architectures()[kind]
     model, inputs = architecture.make(), architecture.inputs()
     batches = [{key: value[start : start + 5] for key, value in inputs.items()} for start in range(0, INSTANCES, 5)]
     with ActiVisLogger(tmp_path, model, batches, task="none", strict=True) as logger:
-        assert [layer.name for layer in logger.layers] == DEFAULT[name]
+        names = [layer.name for layer in logger.layers]
+        inside = [name for name in names if name not in DEFAULT[kind]]
+        assert [name for name in names if name not in inside] == DEFAULT[kind]
+        assert sorted(inside) == sorted(with_figures(INSIDE.get(kind, [])))
         logger.log(0)
     snapshot = open_run(tmp_path).latest
     ids = np.asarray(snapshot.instances["id"])
     assert sorted(ids) == list(range(INSTANCES))
-    for layer, values in expected_values(name, model.eval(), inputs).items():
+    for layer, values in expected_values(kind, model.eval(), inputs).items():
         activations = snapshot.activations(layer)
         assert activations.shape == values.shape, layer
         np.testing.assert_allclose(activations, values[ids], rtol=2e-3, atol=1e-4, err_msg=layer)

@@ -2,7 +2,8 @@
 
 Four rules give them:
 
-1. The outputs of blocks, all of them.
+1. The outputs of blocks, all of them. In blocks with attention, also its heads and the activation in the MLP
+   (`capture/graph/transformer_layers.py`).
 2. Around blocks: what enters the first (embeddings, stem), what the modules around them give in the end (an encoder after its
    last norm, a pooler), and what the logits are computed from.
 3. Elsewhere every layer with weights, after its activation if it has one.
@@ -16,6 +17,8 @@ from collections.abc import Iterable
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.graph.blocks import Blocks
+from tensorboard_activis.capture.graph.heads import is_heads
+from tensorboard_activis.capture.graph.transformer_layers import inside_block
 from tensorboard_activis.capture.graph.view import LISTS, GraphView
 
 #: The most layers besides blocks. If there are more, those alone are taken through which all data flow, as a block's output in a
@@ -83,7 +86,17 @@ class _Selection:
             single = self._main_path(single) or single
         ordered = evenly_spaced([key for key in view.nodes if key in single], most)
         chosen = (units & view.depending) | set(ordered) | set(final)
+        blocks = [key for key in self._blocks.keys if chosen.intersection(self._unit(key))]
+        chosen |= {name for key in blocks for name in inside_block(view, key, self._is_activation)} & view.depending
+        chosen |= set(self._heads_elsewhere())
         return [key for key in view.nodes if key in chosen]
+
+    def _heads_elsewhere(self) -> list[str]:
+        """The heads of attention outside of blocks, unless there are too many."""
+        within = self._within(self._blocks.keys)
+        keys = [key for key in self._view.nodes if key not in within and key in self._view.depending]
+        heads = [key for key in keys if is_heads(self._view.nodes[key])]
+        return [name for key in heads for name in self._view.with_parts(key)] if len(heads) <= MOST_LAYERS else []
 
     def _main_path(self, keys: set[str]) -> set[str]:
         """Those of these layers that all data to the logits flow through, and sums of branches, unless an activation follows."""

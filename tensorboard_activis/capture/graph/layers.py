@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.graph.default_layers import MOST_LAYERS, MOST_NEURONS, default_layers, evenly_spaced
+from tensorboard_activis.capture.graph.heads import is_unseen
 from tensorboard_activis.capture.graph.view import GraphView
 from tensorboard_activis.errors import ConfigurationError
 
@@ -33,19 +34,14 @@ class Selection:
     Attributes:
         view: the graph that they were selected from.
         names: keys of their nodes, in the order in which they run.
-        left_out: what is not recorded though a glob matches it or the defaults would take it, in words; "" if nothing is.
+        notes: what is not recorded though a glob matches it or the defaults would take it, in words, for the snapshot.
         is_default: whether the user named no layers.
     """
 
     view: GraphView
     names: list[str]
-    left_out: str = ""
+    notes: tuple[str, ...] = ()
     is_default: bool = False
-
-    @property
-    def notes(self) -> list[str]:
-        """What is left out, as notes for the snapshot."""
-        return [self.left_out] if self.left_out else []
 
     @property
     def default(self) -> list[str]:
@@ -117,9 +113,8 @@ def of_positions(selection: Selection, keys: Collection[str], widths: Mapping[st
             "layers whose output has the positions of the labels or the input, or leave unit= out."
         )
     shown = ", ".join(without[:10]) + (", …" if len(without) > 10 else "")
-    note = f"Left out, because their outputs have no row for each position: {shown}." if without else ""
-    left_out = " ".join(text for text in (selection.left_out, note) if text)
-    return replace(selection, names=names, left_out=left_out)
+    note = (f"Left out, because their outputs have no row for each position: {shown}.",) if without else ()
+    return replace(selection, names=names, notes=(*selection.notes, *note))
 
 
 def matching(graph: schema.Graph, pattern: str) -> list[str]:
@@ -157,18 +152,22 @@ def _default(view: GraphView) -> Selection:
             "Check that the first axis of the model's input is the batch. Of a model that goes through its instances one by one, "
             "as detectors do with images of different sizes, log a part that takes batches, such as its backbone."
         )
+    unseen = [node.key for node in view.nodes.values() if is_unseen(node)]
+    hidden = f"The heads of attention cannot be seen in {', '.join(unseen[:10])}{', …' if len(unseen) > 10 else ''}."
+    left_out = [hidden] if unseen else []
     wide = [name for name in names if view.width(name) > MOST_NEURONS]
     if len(wide) == len(names):  # then these are what there is to see
-        return Selection(view, names, is_default=True)
-    shown = ", ".join(f"{name} ({view.width(name):,})" for name in wide)
-    left_out = (
-        f"Left out, because they have more than {MOST_NEURONS:,} neurons and layers= does not name them: {shown}."
-    )
-    return Selection(view, [name for name in names if name not in wide], left_out if wide else "", is_default=True)
+        return Selection(view, names, tuple(left_out), is_default=True)
+    if wide:
+        shown = ", ".join(f"{name} ({view.width(name):,})" for name in wide)
+        left_out.append(
+            f"Left out, because they have more than {MOST_NEURONS:,} neurons and layers= does not name them: {shown}."
+        )
+    return Selection(view, [name for name in names if name not in wide], tuple(left_out), is_default=True)
 
 
-def _unrecordable_matches(view: GraphView, layers: Sequence[str]) -> str:
-    """Says which modules a glob matches that did not run or whose outputs have no axis of instances; "" if none."""
+def _unrecordable_matches(view: GraphView, layers: Sequence[str]) -> tuple[str, ...]:
+    """Says which modules a glob matches that did not run or whose outputs have no axis of instances, if any."""
     hits = [
         node.key
         for node in view.nodes.values()
@@ -176,7 +175,7 @@ def _unrecordable_matches(view: GraphView, layers: Sequence[str]) -> str:
         if any(_fits(node, glob) for pattern in layers for glob in (pattern.replace("[", "[[]"), pattern))
     ]
     shown = ", ".join(hits[:10]) + (", …" if len(hits) > 10 else "")
-    return f"Left out, because they did not run or their outputs have no row per instance: {shown}." if hits else ""
+    return (f"Left out, because they did not run or their outputs have no row per instance: {shown}.",) if hits else ()
 
 
 def _is_relu(node: schema.Node) -> bool:
@@ -208,7 +207,8 @@ def _matches(view: GraphView, pattern: str) -> list[str]:
 
 
 def _fits(node: schema.Node, glob: str) -> bool:
-    if node.parent is None or (node.kind == "operator" and "/" not in glob):
+    in_operator = node.kind == "operator" or (node.kind == "output" and "/" in node.key)
+    if node.parent is None or (in_operator and "/" not in glob):
         return False
     return fnmatchcase(node.key, glob)
 

@@ -64,6 +64,10 @@ class GraphView:
         """The outputs of the node that are nodes themselves (`lstm[0]`)."""
         return [child for child in self.children[node.key] if child.kind == "output" and node.key]
 
+    def with_parts(self, key: str) -> list[str]:
+        """The node and the outputs in it that are nodes themselves."""
+        return [key, *(part.key for part in self.parts(self.nodes[key]))]
+
     def modules(self, key: str) -> list[schema.Node]:
         """The modules in a module that ran."""
         return [child for child in self.children[key] if child.kind == "module" and child.calls]
@@ -82,7 +86,8 @@ class GraphView:
             return []
         if not node.key and len(node.outputs) != 1:  # each of several is recorded as that of the layer that gives it
             return []
-        for candidate in self.parts(node) or [node]:
+        parts = [] if node.kind == "operator" else self.parts(node)  # heads are recorded, and what is in them as well
+        for candidate in parts or [node]:
             among = self._among is None or candidate.key in self._among
             if among and candidate.outputs and _has_instances(candidate.outputs[0]):
                 return [candidate.key]
@@ -120,7 +125,7 @@ class GraphView:
         """Key of the operation that a node belongs to."""
         parent = self.nodes[key].parent
         inside = parent and self.nodes[key].kind != "module" and not self.modules(parent)
-        return parent if parent and inside else key
+        return self.operation(parent) if parent and inside else key
 
     @cached_property
     def before(self) -> Mapping[str, list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from tensorboard_activis.capture.data.batch_forms import split_labels
+from tensorboard_activis.capture.instances.patterns import Patterns
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.batches import padding_mask
 from tensorboard_activis.capture.torch.depth.hooks import PassRows
@@ -24,6 +25,7 @@ class Pass:
         error: why the model could not be recorded before this pass, if so; there are no activations then.
         is_own_output: whether the output is what the model gave, and not what the user says instead.
         rows: what prediction by depth is read of; None without it.
+        patterns: of pinned instances, by layer of heads.
     """
 
     batch: Batch
@@ -34,6 +36,7 @@ class Pass:
     error: Exception | None = None
     is_own_output: bool = True
     rows: PassRows | None = None
+    patterns: Mapping[str, Patterns] = field(default_factory=dict)
 
     def with_output(self, output: Any) -> "Pass":
         """The pass, with what the user says instead of the model's output, if anything."""

@@ -11,10 +11,15 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from tensorboard_activis.capture.instances.patterns import Patterns
 from tensorboard_activis.capture.reducers import Reducer
+from tensorboard_activis.capture.torch.attention.calls import AttentionCall, AttentionFinder
+from tensorboard_activis.capture.torch.attention.figures import Heads
+from tensorboard_activis.capture.torch.attention.opened import run_operator
+from tensorboard_activis.capture.torch.attention.patterns import attention_patterns
 from tensorboard_activis.capture.torch.depth.hooks import DepthHooks, PassRows
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
-from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput
+from tensorboard_activis.capture.torch.graph.layer_outputs import HEADS, LayerOutput
 from tensorboard_activis.capture.torch.graph.operators import has_no_node, is_counted, operator_name
 from tensorboard_activis.capture.torch.model.modules import module_paths, output_tensors
 from tensorboard_activis.capture.torch.model.thread_state import leave_modes
@@ -40,6 +45,8 @@ class ActivationHooks:
     Attributes:
         calls: how often the last pass called each module and operator.
         rows: what the last pass has for prediction by depth, if anything.
+        patterns: by layer of heads, the patterns of attention of the last pass, if wanted.
+        keeps_patterns: whether there are any, because instances are whole inputs.
         failures: layers that are left out from some pass on, with the reason: no row per instance, or another width.
     """
 
@@ -60,9 +67,13 @@ class ActivationHooks:
         self._stack = CallStack()
         self._modules: dict[tuple[str, int], list[tuple[str, LayerOutput]]] = defaultdict(list)
         self._operators: dict[tuple[str, int, str, int], tuple[str, LayerOutput]] = {}
+        self._heads: dict[tuple[str, int, int], dict[str, tuple[str, LayerOutput]]] = defaultdict(dict)
+        self._finder = AttentionFinder()
         for key, layer_output in layer_outputs.items():
             location = layer_output.location
-            if location.operator:
+            if location.operator == HEADS:
+                self._heads[location.module, location.call, location.ordinal][location.key_path] = key, layer_output
+            elif location.operator:
                 self._operators[location.module, location.call, location.operator, location.ordinal] = key, layer_output
             else:
                 self._modules[location.module, location.call].append((key, layer_output))
@@ -72,6 +83,8 @@ class ActivationHooks:
         self._instances = 0
         self._mask: torch.Tensor | None = None
         self._activations: dict[str, torch.Tensor] = {}
+        self._wants_patterns, self.keeps_patterns = False, True
+        self.patterns: dict[str, Patterns] = {}
         # The thread of the pass that is running. A call of another thread may reach these hooks as well, also after the pass.
         self._thread: int | None = None
         self._paused_thread: int | None = None
@@ -91,7 +104,7 @@ class ActivationHooks:
             if isinstance(module, torch.jit.ScriptModule):
                 continue
             # Operators are named by the module around them, so all modules have to be followed for them.
-            followed = path in wanted or bool(self._operators)
+            followed = path in wanted or bool(self._operators or self._heads)
             self._handles.append(module.register_forward_pre_hook(self._pre_hook(path, followed=followed)))
             if followed:
                 self._handles.append(module.register_forward_hook(self._forward_hook(path)))
@@ -113,7 +126,12 @@ class ActivationHooks:
             self.depth.detach()
 
     def start(
-        self, instances: int, mask: torch.Tensor | None = None, count_operators: bool = False, labels: Any = None
+        self,
+        instances: int,
+        mask: torch.Tensor | None = None,
+        count_operators: bool = False,
+        labels: Any = None,
+        patterns: bool = False,
     ) -> None:
         """Begins a forward pass in this thread; what an unfinished one gave is dropped.
 
@@ -122,15 +140,18 @@ class ActivationHooks:
             mask: bool [instances, positions], False where a sequence is padded.
             count_operators: whether `calls` counts operators as well, which takes a little time.
             labels: of the batch, as far as they are known.
+            patterns: whether `patterns` are wanted as well.
         """
         self._leave()
         self._stack.reset()
         self._instances, self._mask, self._activations, self._error = instances, mask, {}, None
+        self._wants_patterns, self.patterns = patterns, {}
         self._called_paths.clear()
         self._operator_counts = Counter() if count_operators else None
-        if self._operators or count_operators:
+        if self._operators or self._heads or count_operators:
             self._modes = torch._C._len_torch_function_stack()
-            _OperatorMode(self._on_operator).__enter__()  # type: ignore[no-untyped-call]
+            finder = self._finder if self._heads else None
+            _OperatorMode(self._on_operator, finder).__enter__()  # type: ignore[no-untyped-call]
         self._thread = threading.get_ident()
         if self.depth is not None:
             self.depth.start(instances, mask, labels)
@@ -179,6 +200,7 @@ class ActivationHooks:
         if self.depth is not None:
             self.depth.drop()
         self._thread = self._paused_thread = None
+        self._finder.reset()
         if self._modes is not None:
             leave_modes(self._modes)
             self._modes = None
@@ -216,10 +238,12 @@ class ActivationHooks:
 
         return hook
 
-    def _on_operator(self, func: Any, args: Any, output: Any) -> None:
-        """Counts an operator, and reduces its output if it is a layer."""
+    def _on_operator(self, func: Any, args: Any, output: Any, attention: AttentionCall | None) -> None:
+        """Counts an operator, and reduces its output if it is a layer, and the heads of the attention that it completes."""
         if self._thread is None:
             return
+        if attention is not None:
+            self._on_attention(attention)
         name = operator_name(func)
         if self._operator_counts is not None and is_counted(name):
             self._operator_counts[name] += 1
@@ -236,6 +260,30 @@ class ActivationHooks:
         wanted = self._operators.get((frame.path, frame.call, name, ordinal))
         if wanted is not None and wanted[1].location.key_path in outputs:
             self._reduce(*wanted, outputs[wanted[1].location.key_path])
+
+    def _on_attention(self, attention: AttentionCall) -> None:
+        """Reduces the heads of an attention that has run, if they are layers."""
+        call_site = self._stack.operator(HEADS)
+        wanted = self._heads.get((call_site[0].path, call_site[0].call, call_site[1])) if call_site else None
+        if not wanted:
+            return
+        try:
+            heads = Heads.of(attention, self._instances, next(iter(wanted.values()))[1].neurons)
+            if heads is None:
+                raise NoInstancesError(
+                    f"Its attention gave {tuple(attention.output.shape)}, which is not for each of {self._instances} instances."
+                )
+            rows = heads.looks([figure for figure in wanted if figure], self._mask)
+            if "" in wanted:
+                rows[""] = heads.norms()
+                if self._wants_patterns and heads.windows == 1 and self.keeps_patterns:
+                    self.patterns[wanted[""][0]] = attention_patterns(heads, self._mask)
+            for figure, (key, layer_output) in wanted.items():
+                self._reduce(key, layer_output, rows[figure])
+        except NoInstancesError as error:
+            self.failures.update({key: str(error) for key, _ in wanted.values()})
+        except Exception as error:
+            self._error = self._error or error
 
     def _reduce(self, key: str, layer_output: LayerOutput, tensor: Any) -> None:
         if key in self.failures:
@@ -265,15 +313,24 @@ class ActivationHooks:
 
 
 class _OperatorMode(TorchFunctionMode):
-    """Calls `on_operator` after each torch function, with the function, its arguments and its output."""
+    """Calls `on_operator` after each torch function: with the function, its arguments, its output, and the attention it completed.
 
-    def __init__(self, on_operator: Callable[[Any, Any, Any], None]) -> None:
+    Arguments:
+        finder: of attention; None if none is wanted.
+    """
+
+    def __init__(
+        self, on_operator: Callable[[Any, Any, Any, AttentionCall | None], None], finder: AttentionFinder | None
+    ) -> None:
         super().__init__()
-        self._on_operator = on_operator
+        self._on_operator, self._finder = on_operator, finder
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
-        self._on_operator(func, args, output)
+        if self._finder is None:
+            output, attention = func(*args, **(kwargs or {})), None
+        else:
+            output, attention = run_operator(func, args, kwargs or {}, self._finder)
+        self._on_operator(func, args, output, attention)
         return output

@@ -144,7 +144,7 @@ class PassCollector:
             batch = self._recorded.to_device(batch)
         self._begin_positions(batch.instances)
         if self._hooks is not None:
-            self._hooks.start(batch.instances, batch.mask, not self.evaluated, batch.labels)
+            self._hooks.start(batch.instances, batch.mask, not self.evaluated, batch.labels, self.is_pinned)
             self._hooks.enter_model()
         else:
             self._running = self._recorded.record_running(batch, self.positions)
@@ -186,7 +186,7 @@ class PassCollector:
         if self._depth is not None and isinstance(reader, InstanceReader):
             record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
         positions = self.positions.commit(done.positions, done.activations, metadata.ids, self.evaluated)
-        self._sink(replace(record, positions=positions))
+        self._sink(replace(record, positions=positions, patterns=done.patterns))
         if not self.is_pinned:
             absent = {layer.name for layer in self._recorded.layers} - activations.keys()
             self.absent.update(dict.fromkeys(absent, batch.instances))
@@ -348,7 +348,8 @@ class PassCollector:
             self._record_error = self._record(self._call)
         self._begin_positions(self._call.instances)
         if self._hooks is not None:
-            self._hooks.start(self._call.instances, self._call.mask, not self.evaluated, self._call.labels)
+            call = self._call
+            self._hooks.start(call.instances, call.mask, not self.evaluated, call.labels, self.is_pinned)
             if unrecorded:  # the hooks of this call were looked up before
                 self._hooks.enter_model()
 
@@ -358,7 +359,8 @@ class PassCollector:
         self.positions.begin(begun, self._metadata_of_batch.ids, self.evaluated, pinned=self.is_pinned)
 
     def _done(self, batch: Batch, output: Any, activations: Any, calls: CallCounts, rows: Any) -> Pass:
-        return Pass(batch, output, activations, calls, rows=rows, positions=self.positions.current)
+        patterns = {} if self._hooks is None else self._hooks.patterns
+        return Pass(batch, output, activations, calls, rows=rows, positions=self.positions.current, patterns=patterns)
 
     def _record(self, call: Batch) -> Exception | None:
         """Records the model, and attaches the hooks of its layers; returns the error if that fails.
@@ -381,11 +383,9 @@ class PassCollector:
             if self._hooks is not None:
                 self._hooks.drop()
             return
-        if self._hooks is None:
-            self.passes.append(Pass(self._call, output, {}, CallCounts(frozenset()), error=self._record_error))
-            self._on_pass()
-            return
-        done = self._done(self._call, output, self._hooks.stop(output), self._hooks.calls, self._hooks.rows)
+        done = Pass(self._call, output, {}, CallCounts(frozenset()), error=self._record_error)
+        if self._hooks is not None:
+            done = self._done(self._call, output, self._hooks.stop(output), self._hooks.calls, self._hooks.rows)
         self.passes.append(done)
         if self._recorded.is_new_path(done.calls):
             self._unwatched(lambda: self._recorded.record_path(done.calls, self._model, done.batch))

@@ -165,7 +165,9 @@ class RecordedModel:
     def hooks(self, model: nn.Module, positions: PositionRecorder | None = None) -> ActivationHooks:
         """Hooks that collect activations and positions of the recorded layers of the model or of a copy of it."""
         depth = None if self._blocks is None else DepthHooks(model, self._blocks)
-        return ActivationHooks(model, self._layer_outputs, self._reducers, depth, positions, self._grids)
+        hooks = ActivationHooks(model, self._layer_outputs, self._reducers, depth, positions, self._grids)
+        hooks.keeps_patterns = not self.of_positions
+        return hooks
 
     def run_example(self, model: nn.Module) -> None:
         """A forward pass whose output is dropped: the passes of the other processes wait for it if the model is sharded."""
@@ -327,7 +329,7 @@ class RunningRecording:
         self._recorded, self._batch, self._positions = recorded, batch, positions
         self._activations: dict[str, torch.Tensor] = {}
         self._reducers: dict[str, Reducer] = {}
-        self._tracer = Tracer(recorded.module, batch.instances, self._reduce)
+        self._tracer = Tracer(recorded.module, batch.instances, self._reduce, batch.mask)
 
     def start(self) -> None:
         """Begins; the caller must call `stop` or `finish` whatever happens."""

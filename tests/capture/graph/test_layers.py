@@ -227,12 +227,12 @@ def test_layers_of_very_many_neurons_are_left_out_with_a_note() -> None:
     found = graph(node("fc", "Linear"), node("head", "Linear"), flow="/input fc head /output")
     selection = choose(found, None, {"fc": MOST_NEURONS, "head": MOST_NEURONS + 1})
     assert selection.names == ["fc"]
-    assert selection.notes == [
-        "Left out, because they have more than 8,192 neurons and layers= does not name them: head (8,193)."
-    ]
-    assert choose(found, ["head"], {"head": MOST_NEURONS + 1}).notes == []
+    assert selection.notes == (
+        "Left out, because they have more than 8,192 neurons and layers= does not name them: head (8,193).",
+    )
+    assert choose(found, ["head"], {"head": MOST_NEURONS + 1}).notes == ()
     alone = choose(found, None, {"fc": 9000, "head": 9000})  # else nothing would be left
-    assert (alone.names, alone.notes) == (["fc", "head"], [])
+    assert (alone.names, alone.notes) == (["fc", "head"], ())
 
 
 def test_a_model_that_ends_in_an_operator_gives_what_enters_it_too() -> None:

@@ -102,6 +102,29 @@ class GraphBuilder:
             up = self.drafts[up].parent
         return draft.key if up == parent else None
 
+    def sources(self, key: str, within: str) -> set[str]:
+        """Keys of the nodes outside of a module that the data of a node inside come from; of the node itself if it is outside."""
+        sources, seen, pending = set(), {key}, [key]
+        while pending:
+            node = pending.pop()
+            edges = self._touching.get(node, ()) if self.is_inside(node, within) else ()
+            before = [source for source, target in edges if target == node]
+            if not before:
+                sources.add(node)
+            new = set(before) - seen
+            seen |= new
+            pending += new
+        return sources
+
+    def is_inside(self, key: str, module: str) -> bool:
+        """Whether a node is inside of the call of a module."""
+        up: str | None = key
+        while up is not None and up in self.drafts:
+            up = self.drafts[up].parent
+            if up == module:
+                return True
+        return False
+
     def children(self, key: str) -> set[str]:
         """Keys of the node's children."""
         return set(self._children[key])

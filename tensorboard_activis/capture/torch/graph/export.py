@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.graph.heads import is_heads
 from tensorboard_activis.capture.graph.union import interleave
 from tensorboard_activis.capture.graph.view import plain_names
 from tensorboard_activis.capture.isolation.interrupts import uninterrupted, within
@@ -91,6 +92,10 @@ class _Exported:
             if fx_node.op == "call_function":
                 self._call(fx_node)
         self._outputs()
+        heads = [node for node in self.recorded.nodes if is_heads(node) and node.parent in self.nodes]
+        self._into_heads(heads)
+        in_heads = {node.key for one in heads for node in self.recorded.nodes if one.key in (node.key, node.parent)}
+        keep = keep | in_heads
         extra = {
             node.key: node
             for node in self.recorded.nodes
@@ -101,7 +106,7 @@ class _Exported:
             if set(ends) & (keep - self.nodes.keys()) and all(end in extra or end in self.nodes for end in ends):
                 self.edges.setdefault(ends, edge)
         for key in extra.keys() - self.nodes.keys():
-            if extra[key].calls and key not in self._called_modules:
+            if extra[key].calls and key not in self._called_modules | in_heads:
                 extra[key] = replace(
                     extra[key], attributes={**extra[key].attributes, "exported": "nothing is left of it"}
                 )
@@ -116,6 +121,17 @@ class _Exported:
         return replace(
             self.recorded, nodes=tuple(nodes[key] for key in order), edges=tuple(self.edges.values()), origin="exported"
         )
+
+    def _into_heads(self, heads: Sequence[schema.Node]) -> None:
+        """Leads the data flow through the heads of attention, which the program has no operator for."""
+        for node in heads:
+            into = {edge.source: edge for edge in self.recorded.edges if edge.target == node.key}
+            out = {edge.target: edge for edge in self.recorded.edges if edge.source == node.key}
+            alone = all(other.kind == "output" for other in self.nodes.values() if other.parent == node.parent)
+            for source, target in list(self.edges):
+                passed = source in into and target in out
+                if passed or (alone and node.parent in (source, target)):
+                    del self.edges[source, target]
 
     def _inputs(self) -> None:
         names = list(self.program.graph_signature.user_inputs)

@@ -8,6 +8,9 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts
 
+#: The operator, so to speak, that gives the heads of an attention.
+HEADS = "heads"
+
 
 @dataclass(frozen=True)
 class TensorLocation:
@@ -17,7 +20,8 @@ class TensorLocation:
         module: path of the module, or of the module in which the operator runs.
         call: index of the module's call, from 0.
         key_path: of the tensor in the output, such as "[1][0]"; "" if the output is one tensor.
-        operator: name of the operator; "" for the output of a module.
+        operator: name of the operator; "" for the output of a module. "heads": of the heads of an attention, of which the key path
+            is the figure, "" for the norm of their output.
         ordinal: how many operators of that name ran before it in this call of the module.
     """
 

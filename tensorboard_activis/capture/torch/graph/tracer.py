@@ -15,18 +15,15 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.graph.heads import mark_unseen
 from tensorboard_activis.capture.isolation.interrupts import bracketed
-from tensorboard_activis.capture.torch.graph.axes import (
-    Axes,
-    axes_after_module,
-    axes_after_operator,
-    axes_of_input,
-    axes_of_packed,
-)
+from tensorboard_activis.capture.torch.attention.calls import AttentionCall, AttentionFinder
+from tensorboard_activis.capture.torch.attention.opened import run_operator
+from tensorboard_activis.capture.torch.graph.axes import Axes, axes_of_input
 from tensorboard_activis.capture.torch.graph.builder import DraftNode, GraphBuilder
 from tensorboard_activis.capture.torch.graph.call_stack import CallCounts, CallStack
 from tensorboard_activis.capture.torch.graph.constants import Constants
-from tensorboard_activis.capture.torch.graph.indexing import axes_after_indexing
+from tensorboard_activis.capture.torch.graph.head_nodes import HeadNodes
 from tensorboard_activis.capture.torch.graph.layer_outputs import LayerOutput, Recording, TensorLocation
 from tensorboard_activis.capture.torch.graph.operators import (
     has_no_node,
@@ -34,7 +31,7 @@ from tensorboard_activis.capture.torch.graph.operators import (
     operator_name,
     takes_shape_only,
 )
-from tensorboard_activis.capture.torch.graph.products import axes_after_product
+from tensorboard_activis.capture.torch.graph.output_axes import axes_of_module_output, axes_of_operator_output
 from tensorboard_activis.capture.torch.graph.tracked import (
     RunningModule,
     TrackedTensor,
@@ -51,7 +48,6 @@ from tensorboard_activis.capture.torch.model.modules import (
     module_paths,
     nested_tensors,
     output_tensors,
-    runs_own_forward,
     type_name,
 )
 from tensorboard_activis.capture.torch.model.thread_state import leave_modes
@@ -82,6 +78,7 @@ class Tracer(TorchFunctionMode):
         model: the user's own model, unwrapped.
         instances: in the input.
         on_output: called with the key, the tensor and the axes of each output that may be a layer, before it can be overwritten.
+        mask: bool [instances, positions], False in padding; for `on_output` only.
     """
 
     def __init__(
@@ -89,6 +86,7 @@ class Tracer(TorchFunctionMode):
         model: nn.Module,
         instances: int,
         on_output: Callable[[str, TensorOrPacked, Axes], None] | None = None,
+        mask: torch.Tensor | None = None,
     ) -> None:
         super().__init__()
         self._on_output = on_output
@@ -109,6 +107,10 @@ class Tracer(TorchFunctionMode):
         self._handles: list[RemovableHandle] = []
         self._modes = 0
         self._operator_counts: Counter[str] = Counter()
+        self._finder = AttentionFinder()
+        self._heads = HeadNodes(
+            self._builder, self._stack, self._tracked_tensors, self._outputs, instances, on_output, mask
+        )
 
     def run(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
         """Runs the forward pass."""
@@ -143,6 +145,7 @@ class Tracer(TorchFunctionMode):
         if self._thread is not None:
             leave_modes(self._modes)
         self._thread = None
+        self._finder.reset()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -164,7 +167,8 @@ class Tracer(TorchFunctionMode):
         if self._error is not None:
             raise self._error
         self._add_outputs(output)
-        return Recording(self._builder.graph(self._stack.calls), self._outputs, output, self.calls)
+        graph = mark_unseen(self._builder.graph(self._stack.calls))
+        return Recording(graph, self._outputs, output, self.calls)
 
     @property
     def calls(self) -> CallCounts:
@@ -263,44 +267,35 @@ class Tracer(TorchFunctionMode):
             self._merge_into_single_node(frame.key, children, running)
             children = set()
         is_single_node = not children and bool(frame.key)
+        inner = frame.key
         if is_single_node:
             self._builder.mark_as_single_node(frame.path)
+            if running.heads is not None:
+                inner = self._heads.add(running.heads)
         shapes = []
         for key_path, tensor in output_tensors(output):
-            axes = self._axes_after(module, running, key_path, tensor) if is_single_node else self._known_axes(tensor)
+            value = self._tracked(tensor)
+            axes = axes_of_module_output(
+                module, key_path, tensor, running if is_single_node else None, value, self._instances
+            )
             shape = self._shape(tensor, axes)
             shapes.append(shape)
             key = frame.key + key_path
             is_port = bool(key_path and frame.key)
-            value = self._tracked(tensor)
             self._add_layer_output(key, tensor, axes, TensorLocation(frame.path, frame.call, key_path))
             if is_port:
                 self._builder.add(DraftNode(key, frame.key, "output", "output", outputs=(shape,)))
             if is_single_node:
+                entry = key if inner == frame.key else inner
                 for source in running.inputs if value is not None or tensor not in self._constants else ():
-                    self._builder.add_edge(source.producer, key, source.shape(self._instances))
+                    self._builder.add_edge(source.producer, entry, source.shape(self._instances))
+                if is_port and entry != key:
+                    self._builder.add_edge(entry, key, shape)
             elif is_port and value is not None:
                 self._builder.add_edge(value.producer, key, shape)
             if is_single_node or is_port:
-                self._track(tensor, key, axes, running)
+                self._track(tensor, key if is_port else inner, axes, running)
         self._builder.drafts[frame.key].outputs = tuple(shapes)
-
-    def _axes_after(self, module: nn.Module, running: RunningModule, key_path: str, tensor: TensorOrPacked) -> Axes:
-        """Axes of an output tensor of a module that is one node."""
-        if not isinstance(tensor, torch.Tensor):
-            return axes_of_packed(tensor, [value.axes for value in running.inputs])
-        value = self._tracked(tensor)
-        if value is not None and value in running.made and not runs_own_forward(module):
-            return value.axes  # propagated through the operators inside, which have no nodes
-        input_axes = [(value.sizes, value.axes) for value in running.inputs]
-        return axes_after_module(module, key_path, torch.Size(sizes_of(tensor)), input_axes, self._instances)
-
-    def _known_axes(self, tensor: TensorOrPacked) -> Axes:
-        """Axes of an output tensor of a module with nodes inside: as they were propagated."""
-        value = self._tracked(tensor)
-        if not isinstance(tensor, torch.Tensor):
-            return axes_of_packed(tensor, [] if value is None else [value.axes])
-        return value.axes if value is not None else axes_of_input(torch.Size(sizes_of(tensor)), self._instances)
 
     def _merge_into_single_node(self, key: str, children: set[str], running: RunningModule) -> None:
         """Makes a module one node: removes the nodes inside it."""
@@ -318,13 +313,24 @@ class Tracer(TorchFunctionMode):
         if self._paused:
             return func(*args, **kwargs)
         inputs = [value for _, tensor in nested_tensors([args, kwargs]) if (value := self._tracked(tensor)) is not None]
-        output = func(*args, **kwargs)
+        output, attention = run_operator(func, args, kwargs, self._finder)
         if self._thread is not None:
-            self._unobserved(lambda: self._add_operator(func, args, kwargs, inputs, output))
+            self._unobserved(lambda: self._add_operator(func, args, kwargs, inputs, output, attention))
         return output
 
-    def _add_operator(self, func: Any, args: Any, kwargs: Any, inputs: list[TrackedTensor], output: Any) -> None:
-        """Adds a node for an operator, and edges from the nodes of its inputs. Without a node, it passes its inputs on."""
+    def _add_operator(
+        self,
+        func: Any,
+        args: Any,
+        kwargs: Any,
+        inputs: list[TrackedTensor],
+        output: Any,
+        attention: AttentionCall | None,
+    ) -> None:
+        """Adds a node for an operator, for the heads of the attention that it completes, and edges from the nodes of its inputs.
+
+        Without a node, it passes its inputs on.
+        """
         name = operator_name(func)
         if is_counted(name):
             self._operator_counts[name] += 1
@@ -341,20 +347,10 @@ class Tracer(TorchFunctionMode):
         if not inputs or not self._running:
             return
         running = self._running[-1]
-        input_axes = [(value.sizes, value.axes) for value in inputs]
-
-        def call(first: torch.Tensor) -> Any:
-            return func(first, *args[1:], **kwargs)
-
-        def axes_of(value: Any) -> Axes | None:
-            tracked = self._tracked(value) if isinstance(value, torch.Tensor) else None
-            return None if tracked is None else tracked.axes
-
-        all_axes = []
-        for _, tensor in outputs:
-            axes = axes_after_indexing(name, args, kwargs, tensor.shape, axes_of, self._instances)
-            axes = axes or axes_after_product(name, args, axes_of)
-            all_axes.append(axes or axes_after_operator(name, call, tensor.shape, input_axes, self._instances))
+        all_axes = [
+            axes_of_operator_output(func, name, args, kwargs, tensor, inputs, self._tracked, self._instances)
+            for _, tensor in outputs
+        ]
         if call_site is None:
             values = () if takes_shape_only(name) else inputs
             producer = next((value.producer for value in values if value.producer), "")
@@ -370,8 +366,16 @@ class Tracer(TorchFunctionMode):
         self._add_layer_output(
             key, outputs[0][1], all_axes[0], TensorLocation(frame.path, frame.call, outputs[0][0], name, ordinal)
         )
+        producer = key
+        if attention is not None:
+            heads = self._heads.seen(attention, frame, name, args)
+            if heads is not None and is_builtin(self._modules_by_path[frame.path]):
+                running.heads = heads  # the module becomes one node, perhaps, and then holds this one
+            elif heads is not None:
+                producer = self._heads.add(heads)
+                self._builder.add_edge(key, producer, shapes[0])
         for (_, tensor), axes in zip(outputs, all_axes, strict=True):
-            self._track(tensor, key, axes, running)
+            self._track(tensor, producer, axes, running)
 
     def _track(self, tensor: TensorOrPacked, producer: str, axes: Axes, running: RunningModule) -> None:
         """Registers a tensor as output of a node."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 
 from tensorboard_activis import schema
+from tensorboard_activis.capture.torch.attention.figures import Heads
 from tensorboard_activis.capture.torch.graph.axes import Axes
 from tensorboard_activis.capture.torch.graph.call_stack import Frame
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked
@@ -57,14 +58,25 @@ class TrackedTensors:
 
 
 @dataclass
+class SeenHeads:
+    """The heads of an attention: in which call it ran, how many ran there before it, and whether they look at another sequence."""
+
+    heads: Heads
+    frame: Frame
+    ordinal: int
+    cross: bool
+
+
+@dataclass
 class RunningModule:
-    """A module call that is running: its inputs that depend on the data, and the tensors made in it."""
+    """A module call that is running: its inputs that depend on the data, the tensors made in it, the heads of its attention."""
 
     frame: Frame
     inputs: list[TrackedTensor]
     shapes: str
     made: set[TrackedTensor] = field(default_factory=set)
     child_ran: bool = False
+    heads: SeenHeads | None = None
 
 
 def sizes_of(tensor: TensorOrPacked) -> tuple[int, ...]:

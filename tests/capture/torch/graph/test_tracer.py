@@ -161,7 +161,8 @@ def test_layers_of_torch_are_one_node() -> None:
             return self.attention(x, x, x, need_weights=False)[0]
 
     graph_nodes = nodes(record_eval(Attend(), torch.randn(7, 5, 6)))
-    assert set(graph_nodes) == {"", "/input", "attention", "/output"}
+    figures = {f"attention/heads{figure}" for figure in ("", "[entropy]", "[first]", "[previous]", "[self]")}
+    assert set(graph_nodes) == {"", "/input", "attention", *figures, "/output"}
     assert graph_nodes["attention"].attributes["never called"] == "out_proj"
 
 
