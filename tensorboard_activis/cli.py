@@ -33,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return run_report(options.logdir, form=options.format, fail_on=options.fail_on)
         return demo.run_demo(
-            options.framework, options.logdir, options.epochs, serve=not options.no_serve, port=options.port
+            options.framework,
+            options.logdir,
+            options.epochs,
+            serve=not options.no_serve,
+            port=options.port,
+            data=options.data,
         )
     except ActiVisError as error:
         print(visible_lines(f"tensorboard-activis: {error}"), file=sys.stderr)
@@ -50,9 +55,15 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command = commands.add_parser(
         "demo",
-        help="train a small network on images of digits, log it, open TensorBoard",
+        help="train a small network on images of digits, or on texts, log it, open TensorBoard",
         description="Trains a small residual network on scikit-learn's digits, twice: as it should be, and with a share "
-        "of wrong labels. Logs a snapshot after every epoch and opens TensorBoard.",
+        "of wrong labels; or a transformer on sentences of docstrings. Logs a snapshot after every epoch and opens TensorBoard.",
+    )
+    command.add_argument(
+        "--data",
+        choices=("digits", "text"),
+        default="digits",
+        help="images of digits, or sentences by the package that they document, with PyTorch (default: %(default)s)",
     )
     command.add_argument(
         "--framework",
@@ -67,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         "--epochs",
         type=_positive,
         metavar="N",
-        help="epochs of training in each run (default: 14, with Keras 10)",
+        help="epochs of training in each run (default: 14, with Keras 10, on texts 6)",
     )
     command.add_argument("--no-serve", action="store_true", help="train and log only")
     command.add_argument(

@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from PIL import Image
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.summarize.sample import ranks
 from tests.recorded_positions import maps_with_means, positions_of, positions_recorded
@@ -109,9 +111,22 @@ def write_runs(logdir: Path) -> None:
                             labels=labels[rows],
                             outputs=logits[rows],
                             ids=list(range(start, min(start + 9, INSTANCES))),
+                            depth=depth_of(logits[rows], stem[rows, :3], labels[rows]),
                         )
                     )
         recorder.close()
+
+
+def depth_of(last: np.ndarray, first: np.ndarray, labels: np.ndarray) -> DepthRecord:
+    """What two blocks say: the second the logits, the first something near them."""
+    logits = np.stack([first, last], axis=1)
+    order = np.argsort(-logits, axis=2, kind="stable")
+    shares = np.exp(logits - logits.max(axis=2, keepdims=True))
+    shares /= shares.sum(axis=2, keepdims=True)
+    read = DepthRecord.unknown(("blocks.0", "blocks.1"), len(labels))
+    read.top[:, :, :3], read.score[:, :, :3] = order, np.take_along_axis(shares, order, axis=2)
+    read.rank[:] = 1 + np.argmax(order == labels[:, None, None], axis=2)
+    return replace(read, label=labels.astype(np.int32), token="first")
 
 
 def questions() -> dict[str, tuple[str, dict[str, object]]]:
@@ -158,6 +173,8 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         "export.csv": ("export", at | {"expression": "not correct"}),
         "content.png": ("content", at | {"index": 3}),
         "instance.json": ("instance", wrong_at_first | {"layer": "stem", "index": FIRST_WRONG}),
+        "depth.json": ("depth", wrong_at_first | {"index": FIRST_WRONG}),
+        "depth_history.safetensors": ("depth_history", at),
         "column_statistics.json": ("column_statistics", at),
         "facets.json": ("facets", at | {"expression": 'label == "three" and score < 0.9'}),
         "subset.json": ("subset", at | {"layer": "stem", "row": {"subset": "eight"}}),

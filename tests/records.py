@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
+from tensorboard_activis.capture.depth import DepthRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.summarize.sample import ranks
 from tests.recorded_positions import maps_with_means, positions_of, positions_recorded
@@ -48,13 +49,14 @@ def small_layers() -> tuple[schema.LayerInfo, ...]:
 
 @dataclass(frozen=True)
 class Data:
-    """Evaluation data and what a model made of it; the first axis is instances."""
+    """Evaluation data and what a model made of it; the first axis is instances. `depth`: whether that is recorded by depth."""
 
     ids: np.ndarray
     images: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
     activations: Mapping[str, np.ndarray]
+    depth: bool = False
 
 
 def small_data(instances: int = 17, seed: int = 0) -> Data:
@@ -69,6 +71,7 @@ def small_data(instances: int = 17, seed: int = 0) -> Data:
         labels,
         logits,
         {"stem/relu": stem, "head": logits},
+        depth=True,
     )
 
 
@@ -78,6 +81,16 @@ def small_positions(data: Data, sample: int | None = None) -> AbstractContextMan
     means = data.activations["stem/relu"][order]
     maps = maps_with_means(means, (4, 4))
     return positions_recorded({"stem/relu": lambda: positions_of(maps, means)})
+
+
+def depth_of(data: Data, rows: np.ndarray | slice) -> DepthRecord:
+    """What two blocks are made to say: the second the logits, the first these backwards."""
+    logits = np.stack([data.logits[rows][:, ::-1], data.logits[rows]], axis=1)
+    order = np.argsort(-logits, axis=2)
+    record = DepthRecord.unknown(("a", "b"), len(logits))
+    record.top[:, :, :3], record.score[:, :, :3] = order, np.take_along_axis(logits, order, axis=2)
+    record.rank[:] = 1 + np.argmax(order == data.labels[rows][:, None, None], axis=2)
+    return replace(record, label=data.labels[rows].astype(np.int32), token="first")
 
 
 def write_run(
@@ -123,5 +136,6 @@ def _log(
                         ids=data.ids[rows].tolist(),
                         channels="first",
                         columns={name: values[rows] for name, values in (columns or {}).items()},
+                        depth=depth_of(data, rows) if data.depth else None,
                     )
                 )

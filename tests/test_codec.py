@@ -281,7 +281,9 @@ def test_lies_about_prediction_by_depth_are_found(name: str, dtype: str, shape: 
     def array(kind: str, sizes: tuple[int, ...]) -> pb.Array:
         return pb.Array(dtype=kind, shape=sizes, inline=bytes(int(np.prod(sizes)) * np.dtype(kind).itemsize))
 
-    depth = pb.Depth(layers=["a", "b", "c"], **{field: array(*form) for field, form in true.items()})
+    depth = pb.Depth(layers=["a", "b", "c"])
+    for field, form in true.items():
+        getattr(depth, field).CopyFrom(array(*form))
     if name == "counted":
         depth.counted = -1
     else:

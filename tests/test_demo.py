@@ -1,5 +1,6 @@
 """The demo's parts, and the demo itself for one epoch with each framework."""
 
+import inspect
 import re
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from tensorboard_activis.cli import main
 from tensorboard_activis.demo import board, command
 from tensorboard_activis.demo.digits import load_digits
 from tensorboard_activis.demo.plan import Plan
+from tensorboard_activis.demo.sentences import CLASSES, Sentences, load_sentences, sentences
+from tensorboard_activis.demo.text_plan import TextPlan, encoded
 from tensorboard_activis.errors import ActiVisError
 
 
@@ -167,3 +170,65 @@ def test_command_line_that_is_wrong(arguments: list[str], said: str, capsys: pyt
         main(["demo", *arguments])
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_sentences_are_prose_that_names_no_package():
+    data = load_sentences()
+    assert set(data.labels) == set(data.train_labels) == set(range(len(CLASSES)))
+    assert len(data.ids) == len(set(data.ids)) == len(data.evaluation) >= 1_000
+    lengths = [len(words) for words in (*data.train, *data.evaluation)]
+    assert min(lengths) >= 6
+    assert max(lengths) <= 48
+    assert not {word.lower() for words in data.evaluation for word in words} & {"numpy", "scipy", "sklearn", "torch"}
+    assert not {" ".join(words) for words in data.train} & {" ".join(words) for words in data.evaluation}
+
+
+def test_the_prose_of_a_docstring():
+    text = """Return the sum of all values along the given axis.
+
+    Parameters
+    ----------
+    axis : int
+        Axis along which they are summed.
+
+    The sum of an empty array is the neutral element 0. Short one.
+    It is that of numpy where this package is installed.
+    """
+    assert sentences(inspect.cleandoc(text)) == [
+        "Return the sum of all values along the given axis.",
+        "The sum of an empty array is the neutral element 0.",
+    ]
+
+
+def test_batches_of_texts_have_every_sentence_once_and_little_padding():
+    words = [["word"] * (6 + place % 40) for place in range(700)]
+    data = Sentences(words, np.zeros(700, np.int64), words[:2], np.zeros(2, np.int64), ["a", "b"], ["a", "b"])
+    plan = TextPlan(Path("unused"), data, epochs=2)
+    batches = list(plan.batches(0))
+    assert sorted(np.concatenate(batches)) == list(range(700))
+    assert len(batches) * 2 == plan.steps
+    assert max(np.ptp([len(words[row]) for row in batch]) for batch in batches[:-1]) < 20
+    numbers, mask = encoded([["Word", "unmet"], ["word"]], plan.vocabulary)
+    assert numbers.tolist() == [[1, 3, 2], [1, 3, 0]]
+    assert mask.tolist() == [[1, 1, 1], [1, 1, 0]]
+
+
+def test_demo_on_texts_logs_a_run_with_prediction_by_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    few = load_sentences()
+    part = slice(None, None, 40)
+    small = Sentences(
+        few.train[part], few.train_labels[part], few.evaluation[part], few.labels[part], few.ids[part], few.names[part]
+    )
+    monkeypatch.setattr(command, "load_sentences", lambda: small)
+    assert main(["demo", "--data", "text", "--logdir", str(tmp_path), "--epochs", "1", "--no-serve"]) == 0
+    snapshot = open_run(tmp_path / "sentences-transformer").latest
+    assert snapshot.notes == ()
+    assert {"h.0", "h.3", "classify"} <= set(snapshot.layers)
+    depth = snapshot.depth(0)
+    assert (depth.token, depth.counted, len(depth.blocks)) == ("first", len(small.ids), 4)
+    assert depth.blocks[-1].right == pytest.approx(snapshot.record.metrics["accuracy"])
+
+
+def test_demo_on_texts_is_for_pytorch(capsys: pytest.CaptureFixture[str]):
+    assert main(["demo", "--data", "text", "--framework", "keras", "--no-serve"]) == 1
+    assert "the demo on texts is for PyTorch" in capsys.readouterr().err

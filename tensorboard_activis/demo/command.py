@@ -5,12 +5,15 @@ import importlib.util
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tensorboard_activis.demo import board
 from tensorboard_activis.demo.digits import load_digits
 from tensorboard_activis.demo.plan import Clock, Plan, Progress
+from tensorboard_activis.demo.sentences import load_sentences
+from tensorboard_activis.demo.text_plan import TextPlan
 from tensorboard_activis.errors import ActiVisError
 from tensorboard_activis.files import create
 
@@ -28,10 +31,15 @@ TRAINING = {"torch": (14, 1e-4), "keras": (10, 1.5e-4)}
 #: How TensorFlow starts: without talk, and on one thread, for on images this small threads wait for each other.
 TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
-Train = Callable[[Plan, Progress, Clock], float]
+#: Epochs on texts.
+TEXT_EPOCHS = 6
+
+Train = Callable[[Any, Progress, Clock], float]
 
 
-def run_demo(framework: str, log_dir: Path, epochs: int | None, *, serve: bool, port: int | None) -> int:
+def run_demo(
+    framework: str, log_dir: Path, epochs: int | None, *, serve: bool, port: int | None, data: str = "digits"
+) -> int:
     """Train, log and, with `serve`, run TensorBoard until the user stops it.
 
     Arguments:
@@ -40,6 +48,7 @@ def run_demo(framework: str, log_dir: Path, epochs: int | None, *, serve: bool, 
         epochs: of training, for each of two runs; a snapshot follows each. None: the framework's default, see TRAINING.
         serve: start TensorBoard after training.
         port: for TensorBoard; None takes the first free one from 6006 on.
+        data: "digits" or "text"; texts are for PyTorch.
 
     Returns:
         The exit status.
@@ -50,19 +59,18 @@ def run_demo(framework: str, log_dir: Path, epochs: int | None, *, serve: bool, 
     check_installed(framework)
     if serve:
         port = board.free_port(port)
-    suffix = "" if framework == "torch" else f"-{framework}"
-    digits = load_digits()
-    usual, learning_rate = TRAINING[framework]
-    shown = {"-wrong-labels": digits.with_wrong_labels(WRONG_LABELS), "": digits}  # the tab shows the newest run first
-    plans = [
-        Plan(log_dir / f"digits-cnn{suffix}{name}", data, epochs or usual, learning_rate=learning_rate)
-        for name, data in shown.items()
-    ]
+    plans: Sequence[Plan | TextPlan]
+    if data == "text":
+        if framework != "torch":
+            raise ActiVisError(f"the demo on texts is for PyTorch; leave out --framework {framework}")
+        plans = [TextPlan(log_dir / "sentences-transformer", load_sentences(), epochs or TEXT_EPOCHS)]
+    else:
+        plans = digits_plans(framework, log_dir, epochs)
     runs = [plan.log_dir for plan in plans]
     for step in (check_free, make_directory):  # all are checked before any is touched
         for run in runs:
             step(run)
-    train_all(framework, plans)
+    train_all(f"{framework}_text" if data == "text" else framework, plans)
     again = f"tensorboard --logdir {log_dir}"
     if not serve or port is None:
         print(f"See it with: {again}")
@@ -70,6 +78,18 @@ def run_demo(framework: str, log_dir: Path, epochs: int | None, *, serve: bool, 
     status = board.serve(log_dir, port)
     print(f"\nOpen it again with: {again}")
     return status
+
+
+def digits_plans(framework: str, log_dir: Path, epochs: int | None) -> list[Plan]:
+    """The two runs on images of digits."""
+    suffix = "" if framework == "torch" else f"-{framework}"
+    digits = load_digits()
+    usual, learning_rate = TRAINING[framework]
+    shown = {"-wrong-labels": digits.with_wrong_labels(WRONG_LABELS), "": digits}  # the tab shows the newest run first
+    return [
+        Plan(log_dir / f"digits-cnn{suffix}{name}", data, epochs or usual, learning_rate=learning_rate)
+        for name, data in shown.items()
+    ]
 
 
 def check_installed(framework: str) -> None:
@@ -102,14 +122,20 @@ def make_directory(run: Path) -> None:
         raise ActiVisError(f"cannot write to {run}: {error.strerror}. Name another place: --logdir DIR") from error
 
 
-def train_all(framework: str, plans: list[Plan]) -> None:
-    """Train the runs one after the other, with a progress bar each, and print what it took."""
+def train_all(how: str, plans: Sequence[Plan | TextPlan]) -> None:
+    """Train the runs one after the other, with a progress bar each, and print what it took.
+
+    Arguments:
+        how: "torch", "keras" or "torch_text": the module that trains.
+        plans: of the runs.
+    """
     for name, value in TENSORFLOW.items():
         os.environ.setdefault(name, value)
     from tqdm import tqdm
 
-    print(f"Training {len(plans)} runs of {plans[0].epochs} epochs with {framework}")
-    train: Train = importlib.import_module(f"tensorboard_activis.demo.{framework}_training").train
+    runs = f"{len(plans)} runs" if len(plans) > 1 else "1 run"
+    print(f"Training {runs} of {plans[0].epochs} epochs with {how.partition('_')[0]}")
+    train: Train = importlib.import_module(f"tensorboard_activis.demo.{how}_training").train
     training = logging = 0.0
     for plan in plans:
         with tqdm(total=plan.steps, desc=plan.log_dir.name, unit="step") as progress:

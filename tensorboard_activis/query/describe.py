@@ -121,6 +121,7 @@ class SnapshotInfo:
         subsets: declared subsets; the first holds all instances.
         columns: what an expression may use.
         statistics: what a matrix may show.
+        depth: whether prediction by depth was recorded.
         notes: what was lost or odd when it was recorded, in words.
         problems: what cannot be read now, in words.
     """
@@ -141,6 +142,7 @@ class SnapshotInfo:
     subsets: Records[SubsetInfo]
     columns: Records[ColumnInfo]
     statistics: Records[StatisticInfo]
+    depth: bool
     notes: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -175,6 +177,7 @@ def describe_snapshot(snapshot: SnapshotReader, run: str) -> SnapshotInfo:
         ),
         columns=columns,
         statistics=STATISTIC_INFOS,
+        depth=record.depth is not None,
         notes=tuple(record.notes),
         problems=tuple(problems),
     )

@@ -22,6 +22,7 @@ from tensorboard_activis.query.matrix.rows import Row
 from tensorboard_activis.query.matrix.sorting import RULES, Sort
 from tensorboard_activis.query.matrix.statistic import DEFAULT, parse_statistic
 from tensorboard_activis.query.neurons import history as histories
+from tensorboard_activis.query.neurons.depth import Depth, DepthHistory, depth, depth_history
 from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, History
 from tensorboard_activis.query.neurons.instance import InstanceDetail, instance
 from tensorboard_activis.query.neurons.movement import Movement, movement
@@ -212,6 +213,27 @@ class Snapshot(SnapshotReader):
             NotFoundError: there is no such layer, head or instance. An instance without a pattern is no error.
         """
         return attention(self, layer, head, index)
+
+    def depth(self, index: int) -> Depth:
+        """Prediction by depth of one kept instance, by index: what the model's own last norm and head say after every block.
+
+        `blocks` of the answer has for each block at most five classes or tokens with their probabilities (from 0 to 1), the rank of
+        the label (from 1), and the share of all counted instances that are right there. An approximation: early blocks may not mean
+        what is read of them.
+
+        Raises:
+            NotFoundError: there is no such instance, or prediction by depth was not recorded.
+        """
+        return depth(self, index)
+
+    def depth_history(self) -> DepthHistory:
+        """The share right after each block, at every step of the run: `right` is float32 [steps, blocks], from 0 to 1.
+
+        Raises:
+            NotFoundError: prediction by depth was not recorded.
+        """
+        steps = {one.step: one for one in self._steps()} | {self.step: self}
+        return depth_history(self, [steps[step] for step in sorted(steps)])
 
     def content(self, index: int) -> tuple[str, bytes | str | list[float]]:
         """Kind and content of an instance, such as ("image", PNG bytes) or ("text", str). Raises NotFoundError without one."""

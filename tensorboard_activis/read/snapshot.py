@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple, cast
+from typing import Literal, TypeVar, TypeVarTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -231,6 +231,17 @@ class SnapshotReader:
     @cached_property
     def _subsets(self) -> tuple[str, ...]:
         return tuple(subset.name for subset in self.record.subsets)
+
+    def depth_array(self, name: Literal["top", "score", "rank", "label", "right"]) -> np.ndarray:
+        """One array of prediction by depth; see `schema.Depth`.
+
+        Raises:
+            NotFoundError: there is no prediction by depth.
+            UnreadableError: a file is missing or damaged.
+        """
+        if self.record.depth is None:
+            raise NotFoundError(f"Step {self.step} has no prediction by depth.")
+        return read_array(self._directory, getattr(self.record.depth, name))
 
     def column(self, name: str) -> np.ndarray:
         """One column that changes from step to step, as an array [instances, …]: see `schema.Snapshot.columns`.

@@ -11,7 +11,7 @@ from tensorboard_activis.query import describe, graph
 from tensorboard_activis.query.instances import column_statistics, columns, facets, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
-from tensorboard_activis.query.neurons import history, instance, movement, neuron, overlap, separation, subset
+from tensorboard_activis.query.neurons import depth, history, instance, movement, neuron, overlap, separation, subset
 from tensorboard_activis.query.positions import attention, maps
 from tensorboard_activis.query.positions import neuron as neuron_positions
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -160,6 +160,18 @@ def history_of_rows(
     )
 
 
+def depth_of_instance(snapshot: SnapshotReader, parameters: Parameters) -> depth.Depth:
+    """The route `depth`."""
+    return depth.depth(snapshot, instance_index(snapshot, parameters))
+
+
+def depth_over_steps(
+    snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[SnapshotReader]
+) -> depth.DepthHistory:
+    """The route `depth_history`."""
+    return depth.depth_history(snapshot, steps)
+
+
 def one_subset(snapshot: SnapshotReader, parameters: Parameters) -> subset.SubsetDetail:
     """The route `subset`."""
     (row,) = rows.parse_rows([parameters.structure("row")])
@@ -208,6 +220,7 @@ ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "table": instance_table,
     "groups": instance_groups,
     "instance": one_instance,
+    "depth": depth_of_instance,
     "neuron": one_neuron,
     "positions": positions_of_neuron,
     "instance_maps": maps_of_instances,

@@ -10,6 +10,7 @@ from tensorboard_activis.metadata import PLUGIN_NAME
 from tensorboard_activis.query.findings.finding import Findings
 from tensorboard_activis.query.instances import content, export
 from tensorboard_activis.query.instances.shared import shared_instances
+from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, spread
 from tensorboard_activis.query.projection import alignment
 from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -63,6 +64,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/matrix": routes.answer_with_others(self._rows_snapshot, handlers.activation_matrix),
             "/movement": routes.answer_with_others(self._other_snapshot, handlers.movement_of_layers),
             "/history": routes.answer_with_others(self._history_steps, handlers.history_of_rows),
+            "/depth_history": routes.answer_with_others(self._all_steps, handlers.depth_over_steps),
             "/projection": route(self._projection),
             "/findings": route(self._find),
             "/export": routes.respond(self._export),
@@ -102,6 +104,13 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         """The snapshots of the steps that a history has, with the one that its rows refer to as it is."""
         run = parameters.string("run")
         chosen = handlers.history_steps(snapshot, parameters, self._runs.readable_steps(scope, run))
+        others = self._runs.snapshots(scope, run, set(chosen) - {snapshot.step})
+        return sorted([*others, snapshot], key=lambda one: one.step)
+
+    def _all_steps(self, scope: RequestScope, snapshot: SnapshotReader, parameters: Parameters) -> list[SnapshotReader]:
+        """At most so many of the run's snapshots as a history has by default, evenly spread, the one asked for as it is."""
+        run = parameters.string("run")
+        chosen = spread(self._runs.readable_steps(scope, run), snapshot.step, DEFAULT_STEPS)
         others = self._runs.snapshots(scope, run, set(chosen) - {snapshot.step})
         return sorted([*others, snapshot], key=lambda one: one.step)
 

@@ -1,6 +1,5 @@
 """Several processes log the same snapshot as one process, however the data are distributed over them."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,19 +30,9 @@ from tensorboard_activis.read.run import open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.write.events import EventWriter
 from tests.processes import run_threads
-from tests.records import CLASSES, Data, small_data, small_graph, small_layers
+from tests.records import CLASSES, Data, depth_of, small_data, small_graph, small_layers
 
 USER = {"odd": "number > 0 and id != 3"}
-
-
-def depth_of(data: Data, rows: np.ndarray) -> DepthRecord:
-    """What two blocks are made to say: the second the logits, the first these backwards."""
-    logits = np.stack([data.logits[rows][:, ::-1], data.logits[rows]], axis=1)
-    order = np.argsort(-logits, axis=2)
-    record = DepthRecord.unknown(("a", "b"), len(rows))
-    record.top[:, :, :3], record.score[:, :, :3] = order, np.take_along_axis(logits, order, axis=2)
-    record.rank[:] = 1 + np.argmax(order == data.labels[rows][:, None, None], axis=2)
-    return dataclasses.replace(record, label=data.labels[rows].astype(np.int32), token="first")
 
 
 def write(log_dir: Path, data: Data, dealt: list[list[np.ndarray]], pinned: int = 0, **options: Any) -> None:

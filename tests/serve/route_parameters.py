@@ -24,6 +24,8 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "groups": AT,
     "export": AT,
     "instance": AT | {"layer": "head", "index": 3},
+    "depth": AT | {"index": 3},
+    "depth_history": AT,
     "neuron": AT | {"layer": "head", "neuron": 1, "rows": ROWS},
     "positions": AT | {"layer": "stem/relu", "neuron": 1},
     "instance_maps": AT | {"layer": "stem/relu", "neuron": 1, "indices": [3, 0]},

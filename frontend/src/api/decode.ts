@@ -4,6 +4,7 @@ import {
   type Activation,
   ARRAYS,
   type Columns as ColumnsAnswer,
+  type DepthHistory,
   type History,
   type InstanceMaps,
   type Matrix as MatrixAnswer,
@@ -89,6 +90,10 @@ export function decodeMatrix(buffer: ArrayBuffer, quantized: boolean): Matrix {
     factor: drawn?.factor ?? null,
     rows,
   };
+}
+
+export function decodeDepthHistory(buffer: ArrayBuffer): DepthHistory {
+  return decode<DepthHistory>(buffer, "DepthHistory");
 }
 
 export function decodeHistory(buffer: ArrayBuffer): History {

@@ -3,6 +3,7 @@
 import {
   decodeActivation,
   decodeColumns,
+  decodeDepthHistory,
   decodeHistory,
   decodeInstanceMaps,
   decodeMatrix,
@@ -66,6 +67,8 @@ export function httpSource(base: string): Source {
     csv: async (at, selection, signal) =>
       (await request(base, "export", { ...at, ...selection, format: "csv" }, signal)).blob(),
     instance: (at, layer, index, signal, against) => json("instance", { ...at, layer, index, against }, signal),
+    depth: (at, index, signal) => json("depth", { ...at, index }, signal),
+    depthHistory: (at, signal) => numbers("depth_history", { ...at }, signal, decodeDepthHistory),
     neuron: (at, layer, neuron, rows, signal) => json("neuron", { ...at, layer, neuron, rows }, signal),
     positions: (at, layer, neuron, signal) => numbers("positions", { ...at, layer, neuron }, signal, decodePositions),
     instanceMaps: (at, layer, neuron, query, signal) =>

@@ -2,6 +2,8 @@
 
 import type {
   Columns,
+  Depth,
+  DepthHistory,
   Facets,
   Graph,
   History,
@@ -108,6 +110,10 @@ export interface Source {
     signal: AbortSignal,
     against?: string,
   ): Promise<InstanceDetail>;
+  /** What the model's last norm and head read after each block of an instance. */
+  depth(at: SnapshotRef, index: number, signal: AbortSignal): Promise<Depth>;
+  /** How often that is right, over the steps of the run. */
+  depthHistory(at: SnapshotRef, signal: AbortSignal): Promise<DepthHistory>;
   neuron(at: SnapshotRef, layer: string, neuron: number, rows: RowQuery[], signal: AbortSignal): Promise<NeuronDetail>;
   /** Where in the input a neuron responds: its strongest instances with their maps. */
   positions(at: SnapshotRef, layer: string, neuron: number, signal: AbortSignal): Promise<NeuronPositions>;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import columnStatistics from "../../fixtures/column_statistics.json";
+import depth from "../../fixtures/depth.json";
 import errorExpression from "../../fixtures/error-expression.json";
 import graph from "../../fixtures/graph.json";
 import index from "../../fixtures/index.json";
@@ -17,6 +18,7 @@ import { httpSource } from "../../src/api/http";
 import type { SnapshotRef } from "../../src/api/source";
 import {
   ApiError,
+  type Depth,
   type Graph,
   type InstanceDetail,
   type MatrixScaleKind,
@@ -53,6 +55,7 @@ table satisfies Wire<Table>;
 instance satisfies Wire<InstanceDetail>;
 neuron satisfies Wire<NeuronDetail>;
 overlap satisfies Wire<Overlap>;
+depth satisfies Wire<Depth>;
 separation satisfies Wire<Separation>;
 movement satisfies Wire<Movement>;
 subset satisfies Wire<SubsetDetail>;

@@ -12,6 +12,7 @@ import { Term } from "../controls/Term";
 import { type Axis, axisOver } from "./axis";
 import { Bars } from "./Bars";
 import { Content } from "./Content";
+import { DepthLadder } from "./DepthLadder";
 import { type Interval, Intervals, mostLines } from "./Intervals";
 import { PaintedInstance } from "./PaintedInstance";
 import { Tiles } from "./Tiles";
@@ -21,15 +22,14 @@ export const classIndex = (name: unknown): number => snapshot.value.value?.class
 /** Content, scores, nearest neighbours, and the neurons that explain a wrong prediction. */
 export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer: string }): JSX.Element {
   const { index, scores, neighbours } = detail;
+  const hasDepth = snapshot.value.value?.depth; // its last rung has the scores
+  const columns = hasDepth ? " deep" : scores.length === 0 ? " unscored" : "";
   const located = hasPositions(layer);
   const far = alignedFormat(neighbours.map(({ distance }) => distance));
   const tiles = neighbours.map(({ distance, ...tile }) => ({ ...tile, caption: far(distance), what: "distance " }));
   return (
     <div
-      class={
-        `detail-body detail-instance${hasPictures.value ? "" : " words"}` +
-        `${scores.length === 0 ? " unscored" : ""}${located ? " located" : ""}`
-      }
+      class={`detail-body detail-instance${hasPictures.value ? "" : " words"}${columns}${located ? " located" : ""}`}
     >
       {located ? (
         <PaintedInstance key={index} detail={detail} layer={layer} />
@@ -39,7 +39,8 @@ export function InstanceBody({ detail, layer }: { detail: InstanceDetail; layer:
           <Content key={index} index={index} />
         </section>
       )}
-      {scores.length > 0 && (
+      {hasDepth && <DepthLadder key={index} index={index} />}
+      {!hasDepth && scores.length > 0 && (
         <section class="detail-section">
           <h3>Scores{scores.length > 5 && <span class="second"> 5 highest</span>}</h3>
           <Bars
