@@ -32,7 +32,7 @@ _BELOW = {f"stage{i // 3}.conv{i % 3}": 64 << i // 4 for i in range(18)}
 
 def write(log_dir: Path, parts: Iterable[str]) -> None:
     """Writes the runs that these parts need and that are not there yet."""
-    for name, instances, classes, neurons in (run for part in parts for run in _RUNS[part]):
+    for name, instances, classes, neurons in (run for part in parts for run in _RUNS.get(part, ())):
         if not (log_dir / name).exists():
             steps = STEPS_OF_MEMORY if name == "memory" else (1,)
             widths = {**(_BELOW if name == "layers" else {}), "features": neurons, "head": 10}

@@ -1,7 +1,7 @@
 """How fast the tab responds: headless Chromium with software graphics, on runs of the sizes that the design names.
 
 Usage: python benchmarks/browser.py [PART] [--minutes 30] [--runs DIRECTORY]
-PART: matrix, first, projection, hover, table, graph or memory; all but memory without it.
+PART: matrix, first, projection, hover, table, graph, where or memory; all but memory without it.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, Request, sync_playw
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks import _browser_where
 from benchmarks._browser_memory import CYCLE, PageMemory, Watch, middle, one_round
 from benchmarks._browser_runs import BLOCKS, OPERATORS, write
 from tests.board import tensorboard
@@ -320,6 +321,19 @@ def graph(tab: Tab) -> None:
     line("  search, the others", median(times[1:]), 100)
 
 
+def where(tab: Tab) -> None:
+    """A neuron's drawer with its sixteen maps, each neuron seen for the first time."""
+    tab.open(_browser_where.RUN, "&p.activis.layers=%5B%22relu%22%5D", until=".matrix-body")
+    x, y, width, _ = tab.box(".matrix-body")
+    times = []
+    for step in range(16):  # the first one loads code, too
+        tab.run(_browser_where.MAPS)
+        tab.page.mouse.click(x + width * (0.4 + 0.035 * step), y + 30)
+        times.append(float(tab.run(ANSWER)))
+        tab.page.wait_for_timeout(300)
+    line("drawer of a neuron with its 16 maps, first seen", median(times[1:]), 150)
+
+
 def memory(tab: Tab, minutes: float) -> None:
     """What the page holds in the last rounds of scripted use, against what it held in as many first ones."""
     tab.open("memory", until=".projection-axis")
@@ -346,7 +360,7 @@ def page(browser: Browser) -> Iterator[Page]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument(
-        "part", nargs="?", choices=("matrix", "first", "projection", "hover", "table", "graph", "memory")
+        "part", nargs="?", choices=("matrix", "first", "projection", "hover", "table", "graph", "where", "memory")
     )
     arguments.add_argument("--minutes", type=float, default=30)
     arguments.add_argument("--runs", type=Path, help="where the runs are, or are to be written")
@@ -358,11 +372,14 @@ def main() -> None:
         "hover": hover,
         "table": table,
         "graph": graph,
+        "where": where,
     }
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         log_dir = chosen.runs or Path(temporary)
         wanted = [chosen.part] if chosen.part else list(parts)
         write(log_dir, wanted)
+        if "where" in wanted and not (log_dir / _browser_where.RUN).exists():
+            _browser_where.write(log_dir / _browser_where.RUN)
         browser = launch(playwright)
         with tensorboard(f"--logdir={log_dir}") as board:
             for part in wanted:

@@ -39,6 +39,11 @@ def neuron(tab: FrameLocator) -> None:
     for key in ("Control+Home", "ArrowRight", "Enter"):
         grid.press(key)
     expect(tab.get_by_role("heading", name=re.compile("^Neuron "))).to_be_visible()
+    expect(tab.get_by_role("region", name="Strongest instances")).to_be_visible()
+
+
+def values(tab: FrameLocator) -> None:
+    tab.get_by_role("radio", name="values", exact=True).click()
     expect(tab.get_by_role("region", name="Over the steps", exact=True)).to_be_visible()
 
 
@@ -103,7 +108,22 @@ def closed(tab: FrameLocator) -> None:
 
 
 #: One after the other: each leaves its traces to the next.
-STATES = (settled, neuron, subset, pinned, menu, closed, search, closed, confusion, comparing, groups, table, editor)
+STATES = (
+    settled,
+    neuron,
+    values,
+    subset,
+    pinned,
+    menu,
+    closed,
+    search,
+    closed,
+    confusion,
+    comparing,
+    groups,
+    table,
+    editor,
+)
 
 
 @schemes

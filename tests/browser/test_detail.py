@@ -222,7 +222,7 @@ def check_subset(tab: FrameLocator, truth: Truth, label: str) -> None:
 def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_path: Path) -> None:
     truth = read(runs / FIRST)
     state = {"run": FIRST, "layers": [LAYER, "head.fc2"], "detail": LAYER}
-    tab = open_tab(board, link(**state, selection={"kind": "neuron", "layer": LAYER, "neuron": NEURON}))
+    tab = open_tab(board, link(**state, face="values", selection={"kind": "neuron", "layer": LAYER, "neuron": NEURON}))
     settled(tab)
     check_neuron(tab, truth)
     rows = saved(page, tab, tmp_path)
@@ -253,7 +253,7 @@ def test_the_drawer(board: str, open_tab: OpenTab, page: Page, runs: Path, tmp_p
         {"kind": "instance", "row": wrong},
         {"kind": "neuron", "layer": LAYER, "neuron": NEURON},
     ):
-        go(page, tab, link(**state, selection=selection))
+        go(page, tab, link(**state, face="values", selection=selection))
         settled(tab)
         ticks = drawer(tab).locator("svg .detail-tick")
         expect(ticks.first).to_be_visible()

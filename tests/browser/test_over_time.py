@@ -49,7 +49,7 @@ def test_a_neuron_has_a_line_per_row(board: str, open_tab: OpenTab, page: Page, 
     neuron = 7
     rows = [["i", 3], *(["s", str(digit)] for digit in range(10)), ["e", "score < 0.6", "unsure"]]
     selection = {"kind": "neuron", "layer": LAYER, "neuron": neuron}
-    tab = open_tab(board, AT_LAST + link(rows=rows, selection=selection))
+    tab = open_tab(board, AT_LAST + link(rows=rows, selection=selection, face="values"))
     lines = chart(tab).locator("path[data-row]")
     expect(lines).to_have_count(12)
 

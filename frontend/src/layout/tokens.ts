@@ -23,10 +23,12 @@ export function piecesOf(tokens: readonly string[]): Piece[] {
 
 /** Share of the room before the peak, where the text is cut there. */
 const BEFORE = 0.4;
+/** So many times the letters that surely have room are drawn: what does not fit is cut by the view. */
+const SPARE = 2;
 
 /**
- * The part of a text that is shown in a room of so many letters, as first token and the one after the last: from the
- * start where the peak is seen there, else from shortly before the peak.
+ * The part of a text that is drawn where so many letters have room, as first token and the one after the last: from the
+ * start where the peak is seen there, else from shortly before the peak, or as much of the end as there is room for.
  */
 export function tokenWindow(pieces: readonly Piece[], peak: number, room: number): [from: number, to: number] {
   const letters = pieces.map(({ text, apart }) => Array.from(text).length + (apart ? 1 : 0));
@@ -35,8 +37,12 @@ export function tokenWindow(pieces: readonly Piece[], peak: number, room: number
     while (to < pieces.length && sum + (letters[to] as number) <= most) sum += letters[to++] as number;
     return Math.max(to, Math.min(from + 1, pieces.length));
   };
-  if (peak < 0 || peak < upTo(0, room)) return [0, upTo(0, room)];
-  let [from, before] = [peak, 0];
-  while (from > 0 && before + (letters[from - 1] as number) <= room * BEFORE) before += letters[--from] as number;
-  return [from, upTo(from, Math.max(room, before + (letters[peak] as number)))];
+  let from = 0;
+  if (peak >= upTo(0, room)) {
+    const after = letters.slice(peak).reduce((sum, count) => sum + count, 0);
+    let left = Math.max(room * BEFORE, room - after);
+    from = peak;
+    while (from > 0 && (letters[from - 1] as number) <= left) left -= letters[--from] as number;
+  }
+  return [from, Math.max(upTo(from, room * SPARE), Math.min(peak + 1, pieces.length))];
 }
