@@ -32,7 +32,7 @@ export function PaintedTile({ map, sizes, scale, written, paint }: Properties): 
     <button
       type="button"
       class={`where-tile${hoveredInstance.value === map.index ? " lit" : ""}`}
-      style={{ width: `${width + 12}px` }}
+      style={{ width: `${width + (small ? 24 : 12)}px` }}
       aria-label={`${instanceName(map.index)}, ${said ? `${said}, ` : ""}${written(map.value)}, peak at ${placeText(map.peak, sizes)}`}
       onClick={() => clickInstance(map.index)}
       onPointerEnter={point}
