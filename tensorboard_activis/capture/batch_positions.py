@@ -46,6 +46,7 @@ class BatchPositions:
         maps: of the neurons and instances that can be among the strongest.
         whole: of pinned instances, maps of all neurons: uint8 [instances, *stored sizes, neurons] and their ranges, float32
             [instances, neurons, 2].
+        lengths: of sequences, their real positions, int [instances].
         bound: `maps` are of what is strongest if the sample is the instances up to this hash; None: whatever it is.
     """
 
@@ -55,6 +56,7 @@ class BatchPositions:
     maps: MapEntries | None = None
     whole: tuple[np.ndarray, np.ndarray] | None = None
     bound: np.uint64 | None = None
+    lengths: np.ndarray | None = None
 
     def take(self, instances: np.ndarray) -> "BatchPositions":
         """That of some instances of the batch."""
@@ -65,7 +67,8 @@ class BatchPositions:
             maps = replace(maps, rows=place[maps.rows]).take(np.flatnonzero(place[maps.rows] >= 0))
         if whole is not None:
             whole = (whole[0][instances], whole[1][instances])
-        return replace(self, peaks=self.peaks[instances], maps=maps, whole=whole)
+        lengths = None if self.lengths is None else self.lengths[instances]
+        return replace(self, peaks=self.peaks[instances], maps=maps, whole=whole, lengths=lengths)
 
 
 def stored_sizes(sizes: tuple[int, ...]) -> tuple[int, ...]:

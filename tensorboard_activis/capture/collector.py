@@ -226,8 +226,7 @@ class SnapshotCollector:
                 continue
             found = positions.get(info.name)
             if found is not None and hashes is not None:
-                halves, _ = to_float16(values[index], self._options.convert)
-                layer.strongest.add(found, hashes, halves, self.collected.sample.bound)
+                layer.strongest.add(found, hashes, values[index], self.collected.sample.bound)
             elif found is not None:
                 layer.strongest.describe(found)
                 layer.pinned.append(found)

@@ -9,9 +9,10 @@ dominated may be kept, and none is lost that is not: about 3 k instances for eac
 import numpy as np
 
 from tensorboard_activis.capture.batch_positions import BatchPositions, MapEntries
+from tensorboard_activis.summarize.float16 import to_float16
 
 #: Entries that are kept at least before they are looked through again.
-_FEWEST = 4096
+_FEWEST = 1 << 15
 #: Levels: each holds the hashes from a quarter of the limit of the one below up to it. The last holds all below.
 LEVELS = 16
 #: The highest hash.
@@ -59,7 +60,7 @@ class StrongestMaps:
 
         Arguments:
             hashes: uint64 [instances].
-            values: recorded activations, float16 [instances, neurons].
+            values: activations, float32 [instances, neurons]; they are compared as they are recorded, in float16.
             bound: higher hashes cannot be in the sample; None: any can.
         """
         self.describe(batch)
@@ -69,14 +70,15 @@ class StrongestMaps:
         if self.problem or batch.maps is None:
             return
         maps = batch.maps
-        known = ~np.isnan(values[maps.rows, maps.neurons])
+        if not maps.rows.size:
+            return
+        recorded = to_float16(values[maps.rows, maps.neurons])[0].astype(np.float32)
+        known = ~np.isnan(recorded)
         if bound is not None:
             known &= hashes[maps.rows] <= bound
         if not known.all():
-            maps = maps.take(np.flatnonzero(known))
-        if not maps.rows.size:
-            return
-        self._parts.append((hashes[maps.rows], values[maps.rows, maps.neurons].astype(np.float32), maps))
+            maps, recorded = maps.take(np.flatnonzero(known)), recorded[known]
+        self._parts.append((hashes[maps.rows], recorded, maps))
         self._count += maps.rows.size
         if self._count > self._limit:
             self._prune(bound)

@@ -254,3 +254,30 @@ def test_positions_may_be_off(tmp_path: Path) -> None:
         open_run(tmp_path).latest.peaks("plane")
     with pytest.raises(ConfigurationError, match="positions must be a number of instances per neuron from 0"):
         ActiVisLogger(tmp_path, model, loader, positions=-1)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_patches_of_a_vision_transformer_are_a_grid(tmp_path: Path, before: int) -> None:
+    class ViT(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches = nn.Conv2d(3, 6, 4, stride=4)
+            self.first = nn.Parameter(torch.randn(1, before, 6))
+            self.block = nn.Linear(6, 6)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.patches(x).flatten(2).transpose(1, 2)
+            tokens = torch.cat([self.first.expand(len(x), -1, -1), tokens], 1)
+            result: torch.Tensor = self.head(self.block(tokens).mean(1))
+            return result
+
+    torch.manual_seed(4)
+    model, x = ViT().eval(), torch.randn(30, 3, 12, 20)
+    with ActiVisLogger(tmp_path, model, [(x, torch.arange(30) % 3)], layers=["block"], strict=True) as log:
+        log.log(0)
+    (raw,) = plain(model, [x], ["block"])["block"]
+    grid = raw[:, before:].transpose(0, 2, 1).reshape(30, 6, 3, 5)
+    snapshot = open_run(tmp_path).latest
+    assert snapshot.position_sizes("block") == (3, 5)
+    check(snapshot, "block", dict(enumerate(grid)))

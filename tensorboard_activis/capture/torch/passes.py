@@ -186,7 +186,7 @@ class PassCollector:
         if self._depth is not None and isinstance(reader, InstanceReader):
             record = self._depth.added(record, done.rows, done.output, batch.instances, reader)
         positions = self.positions.commit(done.positions, done.activations, metadata.ids, self.evaluated)
-        self._sink(replace(record, positions=positions, patterns=done.patterns))
+        self._sink(reader.with_positions(replace(record, patterns=done.patterns), batch, positions))
         if not self.is_pinned:
             absent = {layer.name for layer in self._recorded.layers} - activations.keys()
             self.absent.update(dict.fromkeys(absent, batch.instances))

@@ -135,8 +135,9 @@ class PositionRecorder:
         else:
             chosen = self._chosen(key, values, rows)
             maps = layer.maps(chosen[0], chosen[1], peaks)
+        bound = None if self._pinned else self._candidates.bound
         self.current.layers[key] = BatchPositions(
-            layer.sizes, layer.is_sequence, peaks, maps, whole, None if self._pinned else self._candidates.bound
+            layer.sizes, layer.is_sequence, peaks, maps, whole, bound, layer.lengths
         )
 
     def _chosen(self, key: str, values: torch.Tensor, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,8 +146,8 @@ class PositionRecorder:
         chosen, after = self._candidates.select(key, values, rows if known else None, self._levels)
         if after is not None:
             self.current.thresholds[key] = after
-        found = chosen.nonzero().cpu().numpy()
-        return found[:, 0], found[:, 1]
+        found = chosen.cpu().numpy().nonzero()
+        return found[0], found[1]
 
 
 def _hashes(ids: Sequence[Any] | None, first: int, instances: int) -> np.ndarray:
@@ -260,6 +261,8 @@ class _Layer:
         if self.is_sequence:
             assert self.lengths is not None
             starts = np.clip(peaks[rows, neurons] - WINDOW // 2, 0, np.maximum(self.lengths[rows] - WINDOW, 0))
+        if not rows.size:
+            return MapEntries(rows, neurons, starts, codes, ranges)
         step = max(1, _CHUNK // (WINDOW if self.is_sequence else max(1, int(np.prod(self.sizes)))))
         for begin in range(0, rows.size, step):
             part = slice(begin, begin + step)

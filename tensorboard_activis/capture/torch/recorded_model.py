@@ -28,6 +28,7 @@ from tensorboard_activis.capture.torch.graph.tracer import Tracer
 from tensorboard_activis.capture.torch.hooks import ActivationHooks
 from tensorboard_activis.capture.torch.model.modules import TensorOrPacked, type_name, unwrap
 from tensorboard_activis.capture.torch.model.parameters import is_lazy, is_sharded, model_device, parameter_dtype
+from tensorboard_activis.capture.torch.patch_grid import patch_grids
 from tensorboard_activis.capture.torch.positions import Grid, PositionRecorder
 from tensorboard_activis.capture.torch.reduce import read_output, reduce_output
 from tensorboard_activis.errors import ConfigurationError, warn
@@ -150,7 +151,7 @@ class RecordedModel:
         self._example = example
         self._positions = self._position_sizes(first)
         graph = self._exported(recording, example) if self._kind == "export" else None
-        self.decide(recording, graph)
+        self._grids = patch_grids(self.module, recording, self.decide(recording, graph))
         return recording.output, example.instances
 
     def record_running(self, batch: Batch, positions: PositionRecorder) -> "RunningRecording":

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
+from tensorboard_activis.capture.batch_positions import BatchPositions
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.data.batch_forms import LABEL_KEYS, is_graph
 from tensorboard_activis.capture.further_scores import FurtherScores
@@ -21,11 +22,14 @@ from tensorboard_activis.capture.instances.metadata import (
     checked_ids,
 )
 from tensorboard_activis.capture.instances.thumbnails import CHANNELS
+from tensorboard_activis.capture.instances.token_texts import TokenTexts
 from tensorboard_activis.capture.instances.user_columns import UserColumns, named_features
 from tensorboard_activis.capture.options import SharedOptions
 from tensorboard_activis.capture.score_output import ScoreOutput
+from tensorboard_activis.capture.sequence_tokens import sequence_tokens
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.next_tokens import next_token_shift
+from tensorboard_activis.capture.tasks.repeated import Repeated
 from tensorboard_activis.capture.tasks.tokens import TokenScores
 from tensorboard_activis.capture.torch.data.batch import Batch, all_tensors
 from tensorboard_activis.capture.torch.data.content_ids import ContentIds
@@ -71,6 +75,12 @@ class BatchReader(ABC):
                 None if metadata.texts is None else list(metadata.texts)[:instances],
             )
             return self.record(batch, metadata, {}, output, instances)
+
+    def with_positions(
+        self, record: BatchRecord, batch: Batch, positions: Mapping[str, BatchPositions] | None
+    ) -> BatchRecord:
+        """The record, with where in the input the layers' neurons are active, if that is recorded."""
+        return replace(record, positions=positions)
 
     @abstractmethod
     def record(
@@ -133,6 +143,7 @@ class InstanceReader(BatchReader):
         highest: int = -1,
     ) -> None:
         class_names, task, audio = options["class_names"], options["task"], options["audio"]
+        self._names = TokenTexts(options.get("tokenizer"))
         self._audio, self._task = audio, task
         labels = labels_of(first)
         self.score = ScoreOutput(output, score_tensors, instances, labels, options, flow, highest)
@@ -210,6 +221,24 @@ class InstanceReader(BatchReader):
         channels_last = shown.ndim == 4 and shown.shape[1] not in CHANNELS and shown.shape[3] in CHANNELS
         return replace(record, inputs=shown[selection], channels="last" if channels_last else "first")
 
+    def with_positions(
+        self, record: BatchRecord, batch: Batch, positions: Mapping[str, BatchPositions] | None
+    ) -> BatchRecord:
+        """With the tokens of sequences as well."""
+        tokens = _token_ids(batch)
+
+        def ids(index: int) -> list[int]:
+            assert tokens is not None
+            row = (
+                tokens[index] if batch.mask is None else tokens[index][batch.mask[index].to(tokens.device, torch.bool)]
+            )
+            found: list[int] = row.tolist()
+            return found
+
+        words = None if isinstance(record.texts, Repeated) else record.texts
+        found = sequence_tokens(positions or {}, words, None if tokens is None else ids, self._names)
+        return replace(record, positions=positions, tokens=found)
+
     def _audio_of(self, source: AudioSource, batch: Batch) -> Audio:
         return read_audio(source, batch.raw, None if callable(source) else displayed_input(batch), _array)
 
@@ -268,6 +297,16 @@ class PassReader:
         """
         if self._indices.for_user_data(0, 0) is None:
             self._metadata.check_all_used(self._position)
+
+
+def _token_ids(batch: Batch) -> torch.Tensor | None:
+    """The token ids among the inputs, int [instances, positions]."""
+    for tensor in all_tensors([batch.kwargs.get("input_ids"), batch.args]):
+        is_ids = not tensor.is_nested and tensor.dim() == 2 and tensor.dtype in (torch.int64, torch.int32)
+        fits = batch.mask is None or tensor.shape == batch.mask.shape
+        if is_ids and fits and tensor.shape[0] == batch.instances:
+            return tensor
+    return None
 
 
 def _score_array(tensor: torch.Tensor | None, instances: int) -> np.ndarray | None:
