@@ -362,3 +362,34 @@ def test_any_text_gives_a_mask_or_an_expression_error(text: str) -> None:
             raise
     else:
         assert mask.shape == (7,)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        '"Paris" in text and position < 2',
+        'not ("paris" in lower(text))',
+        'text == "Rome" or position == 1',
+        "len(text) > 5",
+        'lower(text) == "rome"',
+        'text in ["Rome", "x"]',
+        "isnull(text)",
+        "lower(text) == other",
+        "text == other",
+        'startswith(text, "In") and matches(text, "P.r")',
+    ],
+)
+def test_values_that_many_instances_share_are_read_once_and_mean_the_same(expression: str) -> None:
+    index = np.repeat([0, 1, 2, 0, 3], 3)
+    texts = pa.array(["In Paris", "Rome", None, "rome"])
+    position = pa.array(np.tile(np.arange(3), 5))
+    other = pa.array(["rome", "Rome", "x"] * 5)
+    repeated = pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), texts)
+    shared = pa.table({"text": repeated, "position": position, "other": other})
+    plain = pa.table({"text": repeated.dictionary_decode(), "position": position, "other": other})
+    masks = [
+        compile_expression(expression, dict(zip(table.schema.names, table.schema.types, strict=True))).mask(table)
+        for table in (shared, plain)
+    ]
+    assert masks[0].tolist() == masks[1].tolist()
+    assert masks[0].any()

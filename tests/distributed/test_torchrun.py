@@ -13,7 +13,7 @@ from tensorboard_activis import open_run
 from tensorboard_activis.summarize.sample import ranks
 from tests.distributed.expected import expect_all, hooked
 from tests.distributed.launch import environment, torchrun
-from tests.distributed.training import INSTANCES, Net, X
+from tests.distributed.training import INSTANCES, Net, Words, X, sentences
 
 SCRIPT = Path(__file__).with_name("training.py")
 EVERYWHERE = ("dealt", "shuffled", "subsets", "named", "whole")
@@ -38,6 +38,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "sharded",
         "flat",
         "watched",
+        "tokens",
     )
     return ran(tmp_path_factory.mktemp("two"), 2, *cases)
 
@@ -123,6 +124,30 @@ def test_watched_loops_of_unequal_length_and_one_that_fails(two: Path) -> None:
     assert first.count("ActiVis lost") == second.count("ActiVis lost") == 1
     assert "step 2; training goes on. Process 1 of 2 met a fault. ActiVisError: batch() has 3 labels" in first
     assert "step 2; training goes on. ActiVisError: batch() has 3 labels" in second
+
+
+def test_tokens_as_instances_are_those_of_one_process(two: Path) -> None:
+    """A batch that both have counts once; the sample is of tokens, from both."""
+    snapshot = open_run(two / "tokens").latest
+    model, found = Words(), {}
+    for batch in sentences():
+        with torch.no_grad():
+            embedded = model.embed(batch["input_ids"])
+        for row, name in enumerate(batch["names"]):
+            for place in range(int(batch["attention_mask"][row].sum())):
+                token = int(batch["input_ids"][row, place])
+                found[f"{name}:{place}"] = (token, embedded[row, place].numpy(), name)
+    assert (snapshot.unit, snapshot.record.seen, snapshot.record.sample_size) == ("position", len(found), 20)
+    rows = snapshot.instances.to_pylist()
+    for index, row in enumerate(rows):
+        token, values, name = found[row["id"]]
+        assert (row["token"], row["sequence"], row["text"]) == (str(token), name, f"all of {name}")
+        np.testing.assert_allclose(snapshot.activations("embed")[index], values, rtol=1e-3, atol=1e-4)
+    everything = np.stack([values for _, values, _ in found.values()])
+    np.testing.assert_allclose(snapshot.summary("embed", 1).mean[0], everything.mean(0), rtol=1e-5, atol=1e-6)
+    count = {subset.name: subset.count for subset in snapshot.record.subsets}
+    assert count["third"] == sum(token == 3 for token, _, _ in found.values())
+    assert count["long"] == 6
 
 
 def test_what_one_process_refuses_all_refuse_before_training(two: Path) -> None:

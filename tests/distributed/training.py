@@ -112,6 +112,52 @@ def whole(where: Path) -> None:
     told(where, str(sum(passes)))
 
 
+class Words(nn.Module):
+    """A language model of sequences without an order, for tokens as instances."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed = nn.Embedding(19, 6)
+        self.head = nn.Linear(6, 19)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(self.embed(input_ids))
+        return out
+
+
+def sentences() -> list[dict[str, Any]]:
+    """Twelve sequences of 1 to 6 tokens, in four batches."""
+    ids = torch.randint(1, 19, (12, 6), generator=torch.Generator().manual_seed(2))
+    mask = torch.arange(6) < (torch.arange(12) % 6 + 1)[:, None]
+    labels = torch.where(mask, ids, -100)
+    names = [f"text {row}" for row in range(12)]
+    return [
+        {"input_ids": ids[part], "attention_mask": mask[part].long(), "labels": labels[part], "names": names[part]}
+        for part in (slice(start, start + 3) for start in range(0, 12, 3))
+    ]
+
+
+def tokens(where: Path) -> None:
+    """Every token is an instance; the second process has one batch more, the last of which the first one has as well."""
+    rank, batches = dist.get_rank(), sentences()
+    own = batches[:2] if rank == 0 else [batches[3], batches[2], batches[1]]
+    with ActiVisLogger(
+        where,
+        Words(),
+        own,
+        unit="position",
+        id=lambda batch: batch["names"],
+        unpack=lambda batch: ({name: batch[name] for name in ("input_ids", "attention_mask")}, batch["labels"]),
+        texts=lambda batch: [f"all of {name}" for name in batch["names"]],
+        subsets={"third": 'token == "3"', "long": '"text 11" in text'},
+        layers=["embed"],
+        sample=20,
+        strict=True,
+    ) as activis:
+        activis.log(1)
+
+
 def watched(where: Path) -> None:
     """The user's own loop, with more batches on one process than on the others; then one process fails in the midst of it."""
     rank = dist.get_rank()

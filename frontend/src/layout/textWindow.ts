@@ -24,7 +24,10 @@ export function textWindow(text: string, at: number, room: number): string {
   return `…${text.slice(start)}`;
 }
 
-/** Around the token that an instance is, in the text around it; no text holds such characters. */
+/** A token as it is shown: white space is quoted, for it would not be seen. */
+export const visibleToken = (token: string): string => (/\S/.test(token) ? token : JSON.stringify(token));
+
+/** Around the token that an instance is, in the text around it; hardly any text holds such characters. */
 const [BEGIN, END] = ["\u0002", "\u0003"];
 
 /** A token in its context as one text, which `markedPart` takes apart. */

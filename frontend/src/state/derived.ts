@@ -6,6 +6,7 @@ import { computed, type ReadonlySignal } from "@preact/signals";
 import type { LayerInfo, SubsetInfo, Task } from "../api/types";
 import { alignedFormat } from "../draw/format";
 import { inTwoParts, sharedLetters, shortNames, typedName } from "../layout/names";
+import { visibleToken } from "../layout/textWindow";
 import { idExpression } from "./buildExpression";
 import { comparedSnapshot, run, runs, step, steps } from "./currentSnapshot";
 import { availableRows, columns, graph, layers, rows, snapshot } from "./data";
@@ -165,8 +166,9 @@ export function labelName(value: number | undefined, words = columns.value.value
   const shown = snapshot.value.value;
   if (value === undefined || Number.isNaN(value)) return "–";
   if (hasNumericLabels(shown?.task)) return target.value(value);
-  const names = hasVocabulary.value ? words : shown?.class_names;
-  return value < 0 ? "–" : (names?.[value] ?? String(value));
+  if (value < 0) return "–";
+  if (hasVocabulary.value) return visibleToken(words?.[value] ?? String(value));
+  return shown?.class_names[value] ?? String(value);
 }
 
 /** Whether the user logged this instance by name: it is always part of the sample, and of no statistic. */

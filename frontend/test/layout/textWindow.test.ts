@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { firstMatch, textWindow } from "../../src/layout/textWindow";
+import { firstMatch, marked, markedPart, textWindow, visibleToken } from "../../src/layout/textWindow";
 
 const TEXT = "What is the name of the chocolate company in San Francisco, and who was the first to own it ?";
 
@@ -36,4 +36,15 @@ describe("a window on a text", () => {
   it("fills the room at the end", () => {
     expect(textWindow(TEXT, TEXT.indexOf("own"), 60).length).toBeGreaterThan(40);
   });
+});
+
+describe("a token in its context", () => {
+  it("is found again in the one text", () => {
+    expect(markedPart(marked("in ", "Paris", " now"))).toEqual({ before: "in ", token: "Paris", after: " now" });
+    expect(markedPart(marked(undefined, "Paris", null))).toEqual({ before: "", token: "Paris", after: "" });
+  });
+  it("is quoted where it is white space", () => {
+    expect(["\n", " ", " the"].map(visibleToken)).toEqual(['"\\n"', '" "', " the"]);
+  });
+  it("is not in other texts", () => expect(markedPart(TEXT)).toBeNull());
 });

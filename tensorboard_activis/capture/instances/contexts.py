@@ -1,6 +1,6 @@
 """What is around a position: the tokens before and after it, or the part of an image; made for kept instances only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,30 +31,25 @@ class TokenContexts:
         """The texts `before` and `after` the chosen tokens, object of str [chosen]; "…" where more is cut off."""
         starts = np.searchsorted(self.sequence, self.sequence[chosen])
         ends = np.searchsorted(self.sequence, self.sequence[chosen], "right")
+        # By value, the last for a token that is missing.
+        parts = [
+            " " * apart + str(text) for text, apart in zip(self.tokens.values, self.apart.tolist(), strict=True)
+        ] + [""]
+        apart, index = [*self.apart.tolist(), False], self.tokens.index
         before, after = [], []
         for row, start, end in zip(chosen.tolist(), starts.tolist(), ends.tolist(), strict=True):
             first, last = max(start, row - TOKENS_AROUND), min(end, row + 1 + TOKENS_AROUND)
-            text = self._joined(first, row + 1, leave=1)
+            numbers = index[first:last].tolist()
+            own = row - first
+            text = "".join([parts[number] for number in numbers[:own]])[apart[numbers[0]] :]
+            text += " " * (apart[numbers[own]] and own > 0)
             before.append(f"… {text.lstrip()}" if first > start else text)
-            text = self._joined(row, last, skip=1)
+            text = "".join([parts[number] for number in numbers[own + 1 :]])
             after.append(f"{text.rstrip()} …" if last < end else text)
         return {"before": objects(before), "after": objects(after)}
 
     def images(self, chosen: np.ndarray) -> None:
         """No image."""
-
-    def _joined(self, first: int, last: int, *, skip: int = 0, leave: int = 0) -> str:
-        """Tokens as one text, but without the first or the last of them, though with the space between these and the others."""
-        values, index = self.tokens.values, self.tokens.index[first:last].tolist()
-        parts = [
-            (" " if number and self.apart[one] else "", "" if one < 0 else str(values[one]))
-            for number, one in enumerate(index)
-        ]
-        shown: Sequence[str] = [
-            space + ("" if number < skip or number >= len(parts) - leave else text)
-            for number, (space, text) in enumerate(parts)
-        ]
-        return "".join(shown)
 
 
 @dataclass(frozen=True)

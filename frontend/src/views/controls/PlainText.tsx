@@ -1,7 +1,7 @@
 /** A text as it is. What the typed expression looks for is marked; where the instance is a token, that is bold. */
 
 import type { JSX } from "preact";
-import { firstMatch, markedPart, textWindow } from "../../layout/textWindow";
+import { firstMatch, markedPart, textWindow, visibleToken } from "../../layout/textWindow";
 import { typedWords } from "../../state/typed";
 
 export interface Shown {
@@ -20,7 +20,7 @@ export function PlainText({ text, room = Infinity }: Shown): JSX.Element {
     return (
       <>
         <PlainText text={cut} />
-        <b class="token">{token.token}</b>
+        <b class="token">{visibleToken(token.token)}</b>
         <PlainText text={token.after} />
       </>
     );

@@ -91,7 +91,8 @@ export function Heads({
     );
   }
   const first = `${now.judged ? "Right" : "Instances"} `;
-  const end = wrong && Math.min(wrong[0], wrong[1] - widthOf(`Wrong ${integer(now.wrong)}`, 12, 500));
+  const after = label + widthOf(`${first}${integer(now.right)}  `, 12, 500);
+  const end = wrong && Math.max(after, Math.min(wrong[0], wrong[1] - widthOf(`Wrong ${integer(now.wrong)}`, 12, 500)));
   // The note is beside the count, or where the names of classes leave no room there, above these.
   const roomy = end === null || end - label > widthOf(`${first}${integer(now.right)} · 1 mark is ${per} `, 12, 500);
   return (

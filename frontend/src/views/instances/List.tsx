@@ -42,9 +42,10 @@ export function List(): JSX.Element | null {
     long &&
     !hasPictures.value &&
     (snapshot.value.value?.class_names ?? []).slice(0, 200).some((name) => name.length > 6);
+  const kind = many ? "plain many" : words ? "plain words" : plain ? "plain" : long ? "long" : "";
   return (
     <section
-      class={`list${many ? " plain many" : plain ? " plain" : long ? " long" : ""}${longest ? " longest" : ""}${texts ? " said" : ""}`}
+      class={`list ${kind}${longest ? " longest" : ""}${texts ? " said" : ""}`}
       aria-label={`${title}: ${indices.length} instances`}
       style={{ "--line": `${line}px` }}
     >
@@ -139,7 +140,7 @@ function Head({ by, term, children }: { by: ListColumn; term?: TermName | undefi
   return (
     <button
       type="button"
-      class={`list-${by === "label_score" || by === "error" ? "score" : by} head`}
+      class={`list-${by === "label_score" || by === "error" || by === "loss" ? "score" : by} head`}
       aria-label={`Sort by ${children}`}
       onClick={() => (chosenSort.value = { by, descending: here ? !now.descending : true })}
     >

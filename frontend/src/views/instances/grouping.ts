@@ -7,6 +7,7 @@ import { mapColour, roundEnd } from "../../draw/colormap";
 import { type MarkStyle, strengthOf } from "../../draw/marks";
 import { type Bins, byClass, byTarget, type Group } from "../../layout/classes";
 import { ranks } from "../../layout/ranks";
+import { visibleToken } from "../../layout/textWindow";
 import { columns, orderedClasses, snapshot } from "../../state/data";
 import { hasNumericLabels, hasSeveralLabels, hasVocabulary } from "../../state/derived";
 
@@ -88,7 +89,10 @@ function byColumn(known: Columns, sampled: number): { groups: Group[]; names: st
   const placed = Int32Array.from({ length: sampled }, (_, index) => places.get(values?.[index] ?? -1) ?? -1);
   const groups = byClass(placed, known.correct, known.score, frequent.length);
   const others = counts.filter((count) => count > 0).length - frequent.length;
-  return { groups, names: [...frequent.map((value) => names[value]!), others > 0 ? `${others} others` : "–"] };
+  return {
+    groups,
+    names: [...frequent.map((value) => visibleToken(names[value]!)), others > 0 ? `${others} others` : "–"],
+  };
 }
 
 export const grouping: ReadonlySignal<Grouping | null> = computed(() => {
