@@ -114,6 +114,13 @@ def test_an_unknown_keyword_is_told_with_the_closest_one(name: str):
         getattr(face, face.__all__[0])("logs/run1", class_nmaes=["ant"])
 
 
+@pytest.mark.parametrize("name", ["keras", "flax"])
+def test_a_keyword_of_other_faces_is_said_to_be(name: str):
+    face = importlib.import_module(f"tensorboard_activis.{name}")
+    with pytest.raises(TypeError, match="'unit': unit= is a keyword of the faces for PyTorch$"):
+        getattr(face, face.__all__[0])("logs/run1", unit="position")
+
+
 @pytest.fixture
 def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)

@@ -226,6 +226,8 @@ def with_options(group: type[Any]) -> Callable[[type[T]], type[T]]:
             if unknown is not None:
                 near = difflib.get_close_matches(unknown, known, n=1)
                 hint = f". Did you mean '{near[0]}'?" if near else ""
+                if any(unknown in each.__annotations__ for each in _GROUPS):
+                    hint = f": {unknown}= is a keyword of the faces for PyTorch"
                 raise TypeError(f"{initialize.__qualname__}() got an unexpected keyword argument '{unknown}'" + hint)
             check_options(**{name: value for name, value in options.items() if name in SharedOptions.__annotations__})
             initialize(self, *args, **{**options_of(group, options), **options})
