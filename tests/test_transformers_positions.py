@@ -55,7 +55,7 @@ def test_a_language_model_that_the_trainer_evaluates(tmp_path: Path) -> None:
         ids = torch.tensor(row["input_ids"])
         with torch.no_grad():
             out = model(ids[None], output_hidden_states=True)
-            kept = {}
+            kept: dict[str, torch.Tensor] = {}
             handle = model.transformer.h[1].register_forward_hook(
                 lambda module, args, output, kept=kept: kept.update(
                     out=output[0] if isinstance(output, tuple) else output
