@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,14 @@ def evaluation(model: nn.Module, texts: Texts) -> Callable[[], object]:
     return run
 
 
-def logger(directory: str, model: nn.Module, texts: Texts) -> ActiVisLogger:
+def logger(directory: str, model: nn.Module, texts: Texts, layers: Sequence[str] | None = None) -> ActiVisLogger:
     """A logger of every token."""
     return ActiVisLogger(
         directory,
         model,
         texts,
         unit="position",
+        layers=layers,
         id=lambda batch: batch["names"],
         unpack=lambda batch: (batch["input_ids"], batch["labels"]),
         subsets=SUBSETS,
@@ -98,15 +100,23 @@ def main() -> None:
         return
     tokens, repeats, words = (int(one) for one in [*sys.argv[1:], *("32768", "3", "1000")[len(sys.argv) - 1 :]])
     model, texts, steps = GPT(6, words=words), Texts(tokens, words), count()
-    with tempfile.TemporaryDirectory() as directory, logger(directory, model, texts) as one:
-        one.quiet = True
-        taken = in_turns(
-            {"plain": evaluation(model, texts), "tokens": lambda: one.log(next(steps))}, repeats, time.process_time
-        )
-        neurons = sum(layer.neurons for layer in one.layers)
+    with tempfile.TemporaryDirectory() as directory:
+        loggers = {
+            "the default": logger(f"{directory}/default", model, texts),
+            "blocks and logits": logger(f"{directory}/blocks", model, texts, ["tokens", "blocks.?", "norm", "head"]),
+        }
+        ways: dict[str, Callable[[], object]] = {"plain": evaluation(model, texts)}
+        for name, one in loggers.items():
+            one.quiet = True
+            ways[name] = partial(lambda one: one.log(next(steps)), one)
+        taken = in_turns(ways, repeats, time.process_time)
         print(f"GPT, 6 x 256, vocabulary {words:,}: {texts.batches * BATCH * LENGTH:,} tokens")
         print(line("  evaluation pass", taken["plain"], taken["plain"]))
-        print(line(f"  ActiVis, {len(one.layers)} layers, {neurons:,} neurons", taken["tokens"], taken["plain"], LIMIT))
+        for name, one in loggers.items():
+            neurons = sum(layer.neurons for layer in one.layers)
+            what = f"  ActiVis, {len(one.layers)} layers ({name}), {neurons:,}"
+            print(line(what, taken[name], taken["plain"], LIMIT), flush=True)
+            one.close()
     few, many = (most_memory(size, words) for size in (tokens, 4 * tokens))
     print(f"  memory: {few:,.0f} MB for these, {many:,.0f} MB for four times as many", flush=True)
 
