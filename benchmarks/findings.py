@@ -6,7 +6,7 @@ found may be a true structure of its errors). Seeds 0 to 9,999 are for developme
 chosen by: run it once, and report what it says.
 
 Usage: python benchmarks/findings.py [PART ...] [--trials N] [--sealed]
-Parts: slice slice20 pair pair20 word shortcut label died speed (all without any)
+Parts: slice slice20 pair pair20 word shortcut label died spike decodable speed (all without any)
 """
 
 import argparse
@@ -29,10 +29,12 @@ from tensorboard_activis import schema
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.query.findings.dead import dead
+from tensorboard_activis.query.findings.decodable import decodable
 from tensorboard_activis.query.findings.finding import Finding
 from tensorboard_activis.query.findings.search import search
 from tensorboard_activis.query.findings.shortcuts import shortcuts
 from tensorboard_activis.query.findings.slices import slices
+from tensorboard_activis.query.findings.spikes import spikes
 from tensorboard_activis.query.findings.suspects import suspects
 from tensorboard_activis.query.run import Run, open_run
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -72,12 +74,22 @@ class Trial:
         return np.asarray(self.logits.argmax(axis=1) != self.labels)
 
 
-def trial(seed: int, *, marked: bool = False, every: int = 0, dies: int | None = None) -> Trial:
+def trial(
+    seed: int,
+    *,
+    marked: bool = False,
+    every: int = 0,
+    dies: int | None = None,
+    spike: int | None = None,
+    tint: float = 0.0,
+) -> Trial:
     """Trains a network and evaluates it at the end, or also every so many epochs.
 
     Arguments:
         marked: the training images of class 9 have a pixel that the others rarely have.
         dies: the epoch after which some neurons of fc1 get a large negative bias.
+        spike: the epoch with 30 times the learning rate.
+        tint: what is added to 16 pixels of the evaluation images where the column device is x.
     """
     random = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -100,7 +112,10 @@ def trial(seed: int, *, marked: bool = False, every: int = 0, dies: int | None =
 
     steps: dict[int, dict[str, np.ndarray]] = {}
     killed = torch.from_numpy(random.choice(64, 6, replace=False))
+    device = random.choice(["x", "y", "z"], len(labels) - half)
+    images[half:, :16] += tint * (device == "x")[:, None]
     for epoch in range(1, EPOCHS + 1):
+        optimizer.param_groups[0]["lr"] = 2e-3 * (30 if epoch == spike else 1)
         for batch in torch.randperm(half).split(64):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(forward(inputs[batch])["fc3"], targets[batch]).backward()
@@ -114,7 +129,7 @@ def trial(seed: int, *, marked: bool = False, every: int = 0, dies: int | None =
     n, shown = len(labels) - half, images[half:, :64]
     columns: dict[str, list[Any]] = {
         "site": random.choice(list("ABCDEF"), n).tolist(),
-        "device": random.choice(["x", "y", "z"], n).tolist(),
+        "device": device.tolist(),
         "batch": random.choice(list("KLMNOPQRST"), n).tolist(),
         "flag": (random.random(n) < 0.3).tolist(),
         "age": random.normal(size=n).tolist(),
@@ -265,6 +280,21 @@ def died(seed: int) -> Mapping[str, float]:
     return {"step and set": exact, "died without": any(each.step > 2 for each in plain)}
 
 
+def spike(seed: int) -> Mapping[str, float]:
+    """The learning rate is 30 times as high for one epoch, 10 to 24; a plain network beside. A snapshot per epoch."""
+    epoch = int(np.random.default_rng(seed).integers(10, 25))
+    found = found_in(trial(seed, every=1, spike=epoch), spikes)
+    return {"first": bool(found) and found[0].step == epoch, "without": bool(found_in(trial(seed, every=1), spikes))}
+
+
+def knows(seed: int) -> Mapping[str, float]:
+    """A column that tints the images of the evaluation data, 16 pixels by .25; and the same column without that."""
+    found = found_in(trial(seed, tint=0.25), decodable)
+    plain = trial(seed)
+    without = found_in(plain, decodable)
+    return {"first": bool(found) and found[0].title.endswith("knows device"), "without": bool(without)}
+
+
 def speed(seed: int) -> Mapping[str, float]:
     """Seconds for all findings of 1,000 and of 100,000 instances, 10 layers of 512 neurons, 8 columns."""
     seconds: dict[str, float] = {}
@@ -295,6 +325,8 @@ PARTS: dict[str, Callable[[int], Mapping[str, float]]] = {
     "shortcut": shortcut,
     "label": label,
     "died": died,
+    "spike": spike,
+    "decodable": knows,
     "speed": speed,
 }
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 
 from tensorboard_activis.printable import visible
-from tensorboard_activis.query.findings.finding import Finding, Findings, counted
+from tensorboard_activis.query.findings.finding import EXACT, Finding, Findings, counted, shown_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,10 @@ class RunReport:
 
 
 def shown_p(finding: Finding) -> str:
-    """The p-value of a finding, "exact" without one."""
-    return "exact" if finding.p is None else f"p = {finding.p:.3f}"
+    """The p-value of a finding; without one "exact" or, where that is not so, "no p"."""
+    if finding.p is None:
+        return "exact" if finding.kind in EXACT else "no p"
+    return f"p = {shown_number(finding.p)}"
 
 
 def as_text(reports: Sequence[RunReport]) -> str:

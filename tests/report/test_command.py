@@ -21,7 +21,7 @@ def logdir(tmp_path: Path) -> Path:
     return tmp_path
 
 
-SENTENCE = "1 of 8 neurons of head gives the same for all 40 instances since step 2: 0."
+SENTENCE = "1 of 8 neurons of head is 0 for all 40 instances since step 2."
 
 
 def test_text(logdir: Path, capsys: pytest.CaptureFixture[str]) -> None:

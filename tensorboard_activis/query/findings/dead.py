@@ -75,23 +75,24 @@ def _finding(snapshots: Sequence[SnapshotReader], name: str, step: int, neurons:
     states = strips.states(layer, last.summary(name, 1), record.seen)[neurons]
     counts = [
         (int((states == strips.ALL_ZERO).sum()), "0"),
-        (int((states == strips.CONSTANT).sum()), "one value other than 0"),
-        (int((states == strips.NEVER_ABOVE_ZERO).sum()), "never above 0 before a ReLU"),
+        (int((states == strips.CONSTANT).sum()), "constant, not 0,"),
+        (int((states == strips.NEVER_ABOVE_ZERO).sum()), "never above 0 before a ReLU,"),
     ]
     kinds = [(count, what) for count, what in counts if count]
-    what = kinds[0][1] if len(kinds) == 1 else ", ".join(f"{count:,} {what}" for count, what in kinds)
+    what = " or ".join(what if len(kinds) == 1 else f"{what.rstrip(',')} ({count:,})" for count, what in kinds)
     from_the_start = step == snapshots[0].step
     if len(snapshots) == 1:
         when, title = f"at step {step}, the only one", "dead"
     elif from_the_start:
-        when, title = f"from the start, step {step}", "dead from the start"
+        when, title = f"from the start (step {step})", "dead from the start"
     else:
         when, title = f"since step {step}", f"died at step {step}"
     return Finding(
         kind="dead",
         title=f"{counted(neurons.size, 'neuron')} of {name} {title}",
         sentence=f"{neurons.size:,} of {counted(layer.info.neurons, 'neuron')} of {name} "
-        f"{'give' if neurons.size > 1 else 'gives'} the same for all {record.seen:,} instances {when}: {what}.",
+        f"{'are' if neurons.size > 1 else 'is'} {what} "
+        f"for all {record.seen:,} instances {when}.",
         strength=neurons.size / layer.info.neurons,
         layer=name,
         neurons=tuple(neurons.tolist()),

@@ -11,6 +11,8 @@ FindingKind: TypeAlias = Literal[
 ]
 #: All kinds that there are.
 KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
+#: Kinds that are counted from statistics over all instances, or of values, without a decision by chance.
+EXACT: frozenset[str] = frozenset({"dead", "exploding", "collapsed"})
 #: Kinds that say what a model knows, not what is wrong with it; they come last.
 _KNOWLEDGE: frozenset[str] = frozenset({"decodable"})
 
@@ -23,11 +25,12 @@ class Finding:
         kind: what was looked for.
         title: what was found, in a few words.
         sentence: what was counted, as one sentence; with a p-value, over how many candidates.
-        strength: how much it is, from 0 to 1: of neurons the share of the layer's, of a slice the share of the errors
-            that it holds beyond what is expected, of a shortcut the difference of the two shares, of suspect labels the mean
-            difference of the two scores, of a direction its share of the
-            variance, of a jump its distance, of what is known the share of the balanced accuracy above that of shuffled values.
-        p: probability of something as strong by chance; null for what is exact, or where none is known.
+        strength: how much it is, from 0 to 1: of neurons the share of the layer's, of a slice the share of the errors that it
+            holds beyond what is expected, of a shortcut the difference of the two shares, of suspect labels the mean
+            difference of the two scores, of a direction its share of the variance, of a jump its distance, of what is
+            known the share of the balanced accuracy above that of shuffled values.
+        p: probability of something as strong by chance; null for what is exact (`dead`, `exploding`, `collapsed`), and where
+            none is known.
         subset: the instances as an expression; null where none describes them.
         layer: name of the layer to look at; null without one.
         neurons: their indices in the layer, ascending; empty where it is about all or none.

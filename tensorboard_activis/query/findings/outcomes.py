@@ -91,6 +91,7 @@ def conditions_of(snapshot: SnapshotReader) -> Conditions:
     return conditions(snapshot.instances, known)
 
 
-def forget_conditions(snapshot: SnapshotReader) -> None:
-    """Gives back the memory of `conditions_of`, which may be hundreds of megabytes."""
-    snapshot.computed.pop((conditions_of.__wrapped__,), None)  # type: ignore[attr-defined]
+def forget_conditions(snapshot: SnapshotReader) -> str:
+    """Gives back the memory of `conditions_of`, which may be hundreds of megabytes; returns its note, empty without one."""
+    made = snapshot.computed.pop((conditions_of.__wrapped__,), None)  # type: ignore[attr-defined]
+    return made.note if isinstance(made, Conditions) else ""

@@ -62,7 +62,9 @@ def search(snapshots: Sequence[SnapshotReader], report: Report = lambda progress
             except ActiVisError as error:
                 notes.append(f"Nothing can be said about {kind}: {error}")
     finally:
-        forget_conditions(last)
+        left_out = forget_conditions(last)
+    if left_out:
+        notes.append(left_out)
     answer = Findings(ranked(found), tuple(notes))
     last.computed[key] = answer
     return answer

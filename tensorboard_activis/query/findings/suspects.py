@@ -106,8 +106,9 @@ def _contradicted(snapshot: SnapshotReader, labels: np.ndarray) -> tuple[np.ndar
 
 def last_layer(snapshot: SnapshotReader) -> str | None:
     """The last recorded layer that has another number of neurons than there are classes; else the last, None without any."""
-    names = list(snapshot.layers)
-    inner = [name for name in names if snapshot.layers[name].info.neurons != len(snapshot.record.class_names)]
+    names, labels = list(snapshot.layers), label_values(snapshot)
+    classes = {len(snapshot.record.class_names), 0 if labels is None else int(labels.max(initial=-1)) + 1}
+    inner = [name for name in names if snapshot.layers[name].info.neurons not in classes]
     return inner[-1] if inner else names[-1] if names else None
 
 

@@ -35,13 +35,10 @@ def test_died_and_dead_from_the_start_are_two_findings(tmp_path: Path) -> None:
     from_the_start, died = sorted(of_kind(run.findings(), "dead"), key=lambda one: one.step)
     assert (from_the_start.step, from_the_start.neurons) == (10, (5,))
     assert from_the_start.title == "1 neuron of head dead from the start"
-    assert (
-        from_the_start.sentence
-        == "1 of 8 neurons of head gives the same for all 60 instances from the start, step 10: 0."
-    )
+    assert from_the_start.sentence == "1 of 8 neurons of head is 0 for all 60 instances from the start (step 10)."
     assert (died.step, died.neurons, died.layer, died.p) == (30, (2, 7), "head", None)
     assert died.title == "2 neurons of head died at step 30"
-    assert died.sentence.endswith("since step 30: one value other than 0.")
+    assert died.sentence == "2 of 8 neurons of head are constant, not 0, for all 60 instances since step 30."
     assert died.strength == 2 / 8
     # At an earlier step only what was known then.
     assert [one.neurons for one in of_kind(run.snapshot(20).findings(), "dead")] == [(5,), (3,)]

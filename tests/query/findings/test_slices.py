@@ -202,3 +202,22 @@ def test_a_class_whose_instances_fail_only_at_one_site(tmp_path: Path) -> None:
         sample=None,
     )
     assert slices(run)[0].subset == 'label == "c2" and site == "B"'
+
+
+def test_columns_that_there_is_no_room_for_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tensorboard_activis.query.findings.conditions.MOST_CONDITIONS", 20)
+    random = np.random.default_rng(0)
+    labels, wrong = random.integers(0, CLASSES, N), random.random(N) < 0.1
+    columns = {f"c{index}": random.normal(size=N).tolist() for index in range(50)}
+    run = log(
+        tmp_path,
+        {1: {"head": random.normal(size=(N, 4))}},
+        labels=labels,
+        logits=outputs(labels, wrong),
+        columns=columns,
+        classes=CLASSES,
+    )
+    # The label is a column, too.
+    assert run.latest.look_for_findings().notes == (
+        "20 conditions on 20 columns were looked at; 31 columns were left out.",
+    )
