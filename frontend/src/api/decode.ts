@@ -3,6 +3,7 @@
 import {
   type Activation,
   ARRAYS,
+  type Attention,
   type Columns as ColumnsAnswer,
   type DepthHistory,
   type History,
@@ -122,6 +123,10 @@ export function decodeColumns(buffer: ArrayBuffer): Columns {
 
 export function decodeActivation(buffer: ArrayBuffer): Float32Array {
   return decode<Activation>(buffer, "Activation").value;
+}
+
+export function decodeAttention(buffer: ArrayBuffer): Attention {
+  return decode<Attention>(buffer, "Attention");
 }
 
 export function decodePositions(buffer: ArrayBuffer): NeuronPositions {

@@ -2,6 +2,7 @@
 
 import {
   decodeActivation,
+  decodeAttention,
   decodeColumns,
   decodeDepthHistory,
   decodeHistory,
@@ -73,6 +74,8 @@ export function httpSource(base: string): Source {
     positions: (at, layer, neuron, signal) => numbers("positions", { ...at, layer, neuron }, signal, decodePositions),
     instanceMaps: (at, layer, neuron, query, signal) =>
       numbers("instance_maps", { ...at, layer, neuron, ...query }, signal, decodeInstanceMaps),
+    attention: (at, layer, head, index, signal) =>
+      numbers("attention", { ...at, layer, head, index }, signal, decodeAttention),
     history: (at, layer, rows, part, signal) =>
       numbers("history", { ...at, layer, rows, ...part }, signal, decodeHistory),
     subset: (at, layer, row, signal) => json("subset", { ...at, layer, row }, signal),

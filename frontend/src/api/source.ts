@@ -1,6 +1,7 @@
 /** The interface of a data source; the plugin's HTTP routes implement it, and the made-up data does. */
 
 import type {
+  Attention,
   Columns,
   Depth,
   DepthHistory,
@@ -125,6 +126,14 @@ export interface Source {
     query: { indices: number[]; room?: number },
     signal: AbortSignal,
   ): Promise<InstanceMaps>;
+  /** A head of attention, and its pattern on a pinned instance: the first without `index`. */
+  attention(
+    at: SnapshotRef,
+    layer: string,
+    head: number,
+    index: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Attention>;
   /** A statistic of rows over the steps of the run, of one neuron or of all. */
   history(at: SnapshotRef, layer: string, rows: RowQuery[], part: HistoryPart, signal: AbortSignal): Promise<History>;
   /** How a subset (or expression) differs from the rest in a layer. */

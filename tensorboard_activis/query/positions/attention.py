@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from tensorboard_activis.errors import NotFoundError
 from tensorboard_activis.query.contract import Float32Array, MaybeNaN, Records
 from tensorboard_activis.query.instances.classes import InstanceBrief, briefs
+from tensorboard_activis.query.instances.content import TOKENS
+from tensorboard_activis.query.instances.lists import is_list
 from tensorboard_activis.read.patterns import Pattern, patterned
 from tensorboard_activis.read.snapshot import SnapshotReader
 
@@ -49,6 +50,8 @@ class Attention:
         index: of the instance whose pattern this is; None without one, and then all below is None.
         missing: why there is no pattern; "" where there is one.
         shares: [from, to]: from each position of the instance, the share of attention that goes to each. Rows sum to 1.
+        rows: number of its rows; 0 without a pattern.
+        columns: number of its columns.
         rows_together: how many positions beside each other a row is, the mean of them; 1 unless there are very many.
         columns_together: how many a column is, the sum of them.
         row_tokens: what looks, one text per row; None if it is not known.
@@ -65,6 +68,8 @@ class Attention:
     index: int | None
     missing: str
     shares: Float32Array | None
+    rows: int
+    columns: int
     rows_together: int
     columns_together: int
     row_tokens: tuple[str, ...] | None
@@ -97,7 +102,7 @@ def attention(snapshot: SnapshotReader, layer: str, head: int, index: int | None
     if base is None:
         missing = f"The layer {layer!r:.80} is not one of heads of attention, whose names end in /heads."
         nothing: Records[InstanceBrief] = Records(InstanceBrief)
-        return Attention(head, Records(HeadMeans), nothing, None, missing, None, 1, 1, *none)
+        return Attention(head, Records(HeadMeans), nothing, None, missing, None, 0, 0, 1, 1, *none)
     sample = snapshot.record.sample_size
     recorded = snapshot.layers.get(base)
     pinned = range(sample, sample + (0 if recorded is None else patterned(recorded)))
@@ -106,7 +111,7 @@ def attention(snapshot: SnapshotReader, layer: str, head: int, index: int | None
     heads = _means(snapshot, base, width)
     known = Records(InstanceBrief, briefs(snapshot, pinned))
     if pattern is None or wanted is None:
-        return Attention(head, heads, known, None, missing, None, 1, 1, *none)
+        return Attention(head, heads, known, None, missing, None, 0, 0, 1, 1, *none)
     shares = np.ascontiguousarray(pattern.shares[head])
     own = f"{base}[self]" in snapshot.layers or shares.shape[0] == shares.shape[1]
     rows_together, columns_together = pattern.rows_together, pattern.columns_together
@@ -119,6 +124,8 @@ def attention(snapshot: SnapshotReader, layer: str, head: int, index: int | None
         wanted,
         "",
         shares,
+        shares.shape[0],
+        shares.shape[1],
         rows_together,
         columns_together,
         _fitting(tokens, shares.shape[0], rows_together) if own else None,
@@ -158,23 +165,20 @@ def _means(snapshot: SnapshotReader, layer: str, heads: int) -> Records[HeadMean
     return Records(HeadMeans, (HeadMeans(head, *map(float, row)) for head, row in enumerate(np.stack(columns, 1))))
 
 
-def _tokens(snapshot: SnapshotReader, index: int) -> list[str] | None:
-    """The tokens of an instance, one per position, where they were logged."""
-    table = snapshot.instances
-    if "token_texts" not in table.column_names:
-        return None
-    kind = table.schema.field("token_texts").type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not (
-        pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
-    ):
-        return None
-    tokens = table.column("token_texts")[index].as_py()
-    return None if tokens is None else ["" if token is None else token for token in tokens]
+def _tokens(snapshot: SnapshotReader, index: int) -> list[list[str]]:
+    """The tokens of an instance, one per position, and its words, where they were logged."""
+    table, found = snapshot.instances, []
+    for name in (TOKENS, "words"):
+        if name in table.column_names and is_list(table.schema.field(name).type):
+            texts = table.column(name)[index].as_py()
+            found += [] if texts is None else [["" if text is None else str(text) for text in texts]]
+    return found
 
 
-def _fitting(tokens: list[str] | None, count: int, together: int) -> tuple[str, ...] | None:
-    """One text per row or column; None where the tokens are not those of these positions."""
-    if tokens is None or math.ceil(len(tokens) / together) != count:
+def _fitting(candidates: list[list[str]], count: int, together: int) -> tuple[str, ...] | None:
+    """One text per row or column; None where there are none for as many positions."""
+    tokens = next((each for each in candidates if math.ceil(len(each) / together) == count), None)
+    if tokens is None:
         return None
     return tuple("".join(tokens[start : start + together]) for start in range(0, len(tokens), together))
 

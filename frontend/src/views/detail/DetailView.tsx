@@ -10,6 +10,7 @@ import { tokens } from "../../draw/theme";
 import { positionsText } from "../../layout/instanceMaps";
 import { addStyles } from "../../lib/styles";
 import { chooseDetailLayer, select } from "../../state/actions";
+import { isHeads } from "../../state/attention";
 import { loadCode } from "../../state/code";
 import { comparedSnapshot, currentSnapshot } from "../../state/currentSnapshot";
 import { columns, graph, instanceOf, layers, neuronOf, rows, snapshot, subsetOf } from "../../state/data";
@@ -299,7 +300,7 @@ function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.
   const [info, type] = [layers.value.get(layer), graph.value.value?.nodes.find(({ key }) => key === layer)?.type];
   return (
     <>
-      <h2>{neuronName(layer, neuron)}</h2>
+      <h2>{isHeads(layer) ? `Head ${neuron}` : neuronName(layer, neuron)}</h2>
       {outputLayers.value.has(layer) && <Swatch index={neuron} />}
       <span class="caption cut">
         {[

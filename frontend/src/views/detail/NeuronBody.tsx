@@ -6,6 +6,8 @@ import { short } from "../../draw/format";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { lazy } from "../controls/lazy";
 import { Distributions } from "./Distributions";
+import { HeadBody } from "./HeadBody";
+import { head } from "./headFace";
 import { NeuronWhere } from "./NeuronWhere";
 import { face } from "./neuronFace";
 import { OverSteps } from "./OverSteps";
@@ -28,6 +30,7 @@ export function NeuronBody({
   rowQueries: readonly RowQuery[];
 }): JSX.Element {
   const comparing = comparedSnapshot.value !== null;
+  if (face.value === "where" && head.value) return <HeadBody layer={layer} />;
   if (face.value === "where") return <NeuronWhere detail={detail} layer={layer} />;
   return (
     <div class={`detail-body detail-neuron${comparing ? " comparing" : ""}`}>

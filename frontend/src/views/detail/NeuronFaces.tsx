@@ -4,7 +4,13 @@ import type { JSX } from "preact";
 import { neuronFace } from "../../state/view";
 import { MapLegend } from "../controls/MapLegend";
 import { Segmented } from "../controls/Segmented";
+import { head } from "./headFace";
 import { face, neuronPositions } from "./neuronFace";
+
+const HEAD_FACES = [
+  { value: "where", label: "attention", title: "Where the head looks" },
+  { value: "values", label: "values", title: "Its values: distribution per row, over the steps" },
+] as const;
 
 const FACES = [
   { value: "where", label: "where", title: "Where in the input it responds" },
@@ -15,13 +21,13 @@ export function NeuronFaces(): JSX.Element {
   const positions = neuronPositions.value.value;
   return (
     <>
-      {face.value === "where" && positions && (
+      {face.value === "where" && !head.value && positions && (
         <MapLegend scale={positions.scale} tokens={positions.sizes.length === 1} ring={positions.sizes.length > 1} />
       )}
       <Segmented
         label="What is shown of the neuron"
         value={face.value}
-        options={FACES}
+        options={head.value ? HEAD_FACES : FACES}
         onChoose={(next) => {
           neuronFace.value = next;
         }}

@@ -5,6 +5,7 @@ import { comparedSnapshot } from "../../state/currentSnapshot";
 import { hasPositions, type NeuronRef, positionsOf } from "../../state/positions";
 import { neuronFace, selection } from "../../state/view";
 import type { Paint } from "../controls/PaintedPicture";
+import { head } from "./headFace";
 import { subject } from "./subject";
 
 /** The drawer's neuron, where it was recorded where it responds; a comparison shows values only. */
@@ -14,9 +15,9 @@ const located: ReadonlySignal<NeuronRef | null> = computed(() => {
 });
 
 /** Whether the neuron has both faces. */
-export const hasFaces: ReadonlySignal<boolean> = computed(() => located.value !== null);
+export const hasFaces: ReadonlySignal<boolean> = computed(() => located.value !== null || head.value !== null);
 export const face = computed(() => (hasFaces.value ? neuronFace.value : "values"));
-export const neuronPositions = positionsOf(() => (face.value === "where" ? located.value : null));
+export const neuronPositions = positionsOf(() => (face.value === "where" && !head.value ? located.value : null));
 
 /** What is drawn over pictures; which end of the activations is listed. */
 export const chosenPaint = signal<Paint>("overlay");
