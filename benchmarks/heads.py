@@ -2,8 +2,8 @@
 
     python benchmarks/heads.py [--width 768] [--batches 4]
 
-Prints seconds of a plain pass, of one whose heads are recorded (norm, entropy, shares), and their ratio. The two take turns, and the median
-of the ratios of neighbours counts.
+Prints seconds of a plain pass, of one whose heads are recorded (norm, entropy, shares), and their ratio.
+The two take turns, and the median of the ratios of neighbours counts.
 """
 
 import argparse

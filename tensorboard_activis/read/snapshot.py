@@ -335,18 +335,11 @@ class SnapshotReader:
         return self.positions(layer).map(row)
 
     def attention(self, layer: str, row: int) -> Pattern:
-        """Where the heads of a layer, such as "h.0.attn/heads", look on a pinned instance.
+        """Where the heads of a layer, such as "h.0.attn/heads", look on a pinned instance: `shares`, float32 [heads, from, to].
 
-        Returns:
-            `shares`, float32 [heads, from, to]: from each of the instance's own positions the share of attention that goes to
-            each; and how many positions `rows_together` and `columns_together` are one row and one column.
-
-        Raises:
-            NotFoundError: no such layer, no patterns were recorded for it, or the instance is not pinned.
-            UnreadableError: a file is missing or damaged.
+        Raises NotFoundError (no such layer, no patterns, not pinned) and UnreadableError.
         """
-        record = self.record
-        return read_pattern(self._directory, self.layer(layer), self.step, record.sample_size, row)
+        return read_pattern(self._directory, self.layer(layer), self.step, self.record.sample_size, row)
 
     def positions(self, layer: str) -> LayerPositions:
         """The recorded positions of a layer. Raises NotFoundError and UnreadableError as `peaks`."""
