@@ -153,6 +153,8 @@ def test_each_part_leaves_it_to_the_banner_that_the_server_is_gone(
                     asked.enter_context(page.expect_request(its))
                 go(page, tab, state)
             expect(tab.get_by_role("progressbar")).to_have_count(1 if lost else 0)
+            frame = next(frame for frame in page.frames if "name=activis" in frame.url)
+            frame.wait_for_function("() => [...document.images].every(picture => picture.complete)")
             page.route(everything, lambda route: route.abort())
             for one in held:
                 one.abort()
@@ -160,6 +162,7 @@ def test_each_part_leaves_it_to_the_banner_that_the_server_is_gone(
             expect(tab.get_by_role("alert")).to_contain_text("TensorBoard does not answer.")
             expect(tab.get_by_role("progressbar")).to_have_count(0)
             expect(tab.get_by_role("alert")).to_have_count(1)
+            expect(tab.get_by_role("img", name="without its picture")).to_have_count(0)
 
         def back() -> None:
             page.unroute_all()

@@ -361,9 +361,10 @@ export const hasTexts: ReadonlySignal<boolean> = computed(() => snapshot.value.v
 
 /** Address of an instance's image or sound; null while there is none. */
 export function contentUrl(index: number): string | null {
-  const [place, { query: known, value }] = [shownSnapshot.value, columns.value];
-  // While the instances are still those of another run, they have no images in this one.
-  return place && hasPictures.value && index < (value?.count ?? Infinity) && (!known || known.run === place.run)
+  const [shown, { query: known, value }] = [shownSnapshot.value, columns.value];
+  // Of the step whose instances are there. While these are of another run, they have no images in this one.
+  const place = known ?? shown;
+  return place && hasPictures.value && index < (value?.count ?? Infinity) && place.run === shown?.run
     ? inThisEdition(currentSource().contentUrl(place, index))
     : null;
 }

@@ -43,6 +43,7 @@ export function PaintedInstance({ detail, layer }: { detail: InstanceDetail; lay
   const { painter, hovered } = painterOf(detail, layer);
   const { value: answer } = load.value;
   const map = painter ? answer?.maps.get(index) : undefined;
+  const said = painter ? `n${painter.neuron}` : "paint by …";
   const long = (map?.tokens?.join("").length ?? 0) > ROOM;
   return (
     <section class="detail-section">
@@ -61,10 +62,10 @@ export function PaintedInstance({ detail, layer }: { detail: InstanceDetail; lay
           onChoose={(neuron) => {
             chosenPainter.value = neuron < 0 ? "none" : { layer, neuron };
           }}
-          says={painter ? neuronName(layer, painter.neuron) : "no neuron"}
+          says={said}
           plain
         >
-          <b class={hovered ? "accent" : ""}>{painter ? `n${painter.neuron}` : "paint by …"}</b>
+          <b class={hovered ? "accent" : ""}>{said}</b>
         </Select>
       </h3>
       {!answer || !map ? (
