@@ -18,8 +18,8 @@ interface Properties extends PaintedProperties {
 
 export function PaintedContent({ width, room, text, ...painted }: Properties): JSX.Element | null {
   const { map, sizes, scale, size } = painted;
-  if (sizes.length > 1) return <PaintedPicture {...painted} />;
   if (map.tokens) return <TokenText map={map} scale={scale} {...(room !== undefined && { room })} />;
   if (hasTexts.value) return <PlainText text={text ?? "…"} {...(room !== undefined && { room })} />;
+  if (sizes.length > 1) return <PaintedPicture {...painted} />;
   return <PaintedSeries map={map} scale={scale} width={width} height={size} paint={painted.paint ?? "overlay"} />;
 }

@@ -38,11 +38,11 @@ export function TokenText({ map, scale, room = Infinity }: Properties): JSX.Elem
             {apart && i > 0 && " "}
             <span
               key={at}
-              class={`token${at === peak ? " peak" : ""}${found ? " found" : ""}`}
+              class={`token${at === peak ? " peak" : ""}`}
               style={{ background: ground }}
               title={value === undefined || Number.isNaN(value) ? undefined : `${text}: ${short(value)}`}
             >
-              {text}
+              {found ? <mark>{text}</mark> : text}
             </span>
           </>
         );

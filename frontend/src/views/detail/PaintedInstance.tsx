@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { InstanceDetail } from "../../api/types";
-import { layers, textOf } from "../../state/data";
+import { hasTexts, layers, textOf } from "../../state/data";
 import { neuronName } from "../../state/derived";
 import { hover } from "../../state/hover";
 import { instanceMapsOf, type NeuronRef } from "../../state/positions";
@@ -73,9 +73,9 @@ export function PaintedInstance({ detail, layer }: { detail: InstanceDetail; lay
       ) : (
         <div class="where-painted">
           <div
-            class={map.tokens ? "detail-text where-whole" : ""}
-            dir={map.tokens ? "auto" : undefined}
-            tabIndex={map.tokens ? 0 : undefined}
+            class={hasTexts.value ? "detail-text where-whole" : ""}
+            dir={hasTexts.value ? "auto" : undefined}
+            tabIndex={hasTexts.value ? 0 : undefined}
           >
             <PaintedContent
               map={map}

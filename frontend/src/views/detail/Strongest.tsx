@@ -34,7 +34,7 @@ interface Properties {
 
 /** Texts as lines, with the hovered or else the last pinned instance below them; what has a picture as tiles. */
 export function Strongest({ positions, detail, layer }: Properties): JSX.Element {
-  const lines = positions.sizes.length === 1 && !hasPictures.value;
+  const lines = hasTexts.value || (positions.sizes.length === 1 && !hasPictures.value);
   const beside = (): number | null => {
     const index = hoveredInstance.value ?? pinned.value.at(-1);
     return lines && index !== undefined ? index : null;
