@@ -48,6 +48,11 @@ class Snapshot(SnapshotReader):
         super().__init__(record, directory)
         self._steps = steps
 
+    @property
+    def unit(self) -> str:
+        """What an instance is: "instance", an example of the data, or "position", a token or place of one."""
+        return self.record.unit or "instance"
+
     def matrix(
         self,
         layer: str,

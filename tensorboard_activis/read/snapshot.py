@@ -105,11 +105,6 @@ class SnapshotReader:
         return self.record.step
 
     @property
-    def unit(self) -> str:
-        """What an instance is: "instance", an example of the data, or "position", a token or place of one."""
-        return self.record.unit or "instance"
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """What was lost or odd when it was recorded, in words."""
         return tuple(self.record.notes)

@@ -80,7 +80,7 @@ def columns(snapshot: SnapshotReader) -> Columns:
     user: dict[str, Float32Array | Int32Array] = {}
     categories: dict[str, tuple[str, ...]] = {}
     times: dict[str, str] = {}
-    hidden = (*_BUILT_IN, *AROUND) if snapshot.unit == "position" else _BUILT_IN
+    hidden = (*_BUILT_IN, *AROUND) if record.unit == "position" else _BUILT_IN
     for name in table.column_names:
         if name not in hidden:
             match column_kind(table.column(name).type):

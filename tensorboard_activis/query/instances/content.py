@@ -28,7 +28,7 @@ def describe_content(snapshot: SnapshotReader) -> tuple[ContentKind | None, bool
 def is_token_in_context(snapshot: SnapshotReader) -> bool:
     """Whether instances are tokens, whose content is the text around them."""
     names = snapshot.instances.column_names
-    return snapshot.unit == "position" and all(name in names for name in ("token", *AROUND))
+    return snapshot.record.unit == "position" and all(name in names for name in ("token", *AROUND))
 
 
 def content(snapshot: SnapshotReader, index: int) -> tuple[ContentKind, bytes | str | list[float]]:
