@@ -60,6 +60,7 @@ def test_columns(snapshot: SnapshotReader, data: Data, rank: np.ndarray) -> None
     assert np.array_equal(found.prediction, data.logits.argmax(axis=1)[rank])
     arrays = {each.name: getattr(found, each.name) for each in fields(found)}
     assert (arrays.pop("user"), arrays.pop("categories"), arrays.pop("times")) == ({}, {}, {})
+    assert arrays.pop("names") == ()
     assert {name: str(values.dtype) for name, values in arrays.items()} == {
         "id": "int64",
         "label": "int32",
