@@ -21,9 +21,9 @@ const ENDS = [
   { value: "least", label: "least" },
 ] as const;
 const PAINTS = [
-  { value: "overlay", label: "overlay", title: "Its values over the picture" },
-  { value: "peak", label: "peak", title: "Its largest value only" },
-  { value: "plain", label: "plain", title: "The picture alone" },
+  { value: "overlay", label: "overlay" },
+  { value: "peak", label: "peak" },
+  { value: "plain", label: "plain" },
 ] as const;
 
 interface Properties {
