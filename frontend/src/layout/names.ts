@@ -98,3 +98,12 @@ function shared(name: string, other: string | undefined): number {
 export function typedName(name: string, type: string | undefined): string {
   return type && /(?:^|[./])\d+(?:@\d+)?$/.test(name) ? `${name} · ${type}` : name;
 }
+
+/** Paths of modules without the parents that all of them have, but for the last of these: "layer.0", "layer.1". */
+export function withoutParents(paths: readonly string[]): string[] {
+  const parts = paths.map((path) => path.split("."));
+  const [first = []] = parts;
+  let same = 0;
+  while (same < first.length - 1 && parts.every((each) => each[same] === first[same])) same++;
+  return parts.map((each) => each.slice(Math.max(0, same - 1)).join("."));
+}

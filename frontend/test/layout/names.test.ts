@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cutName, inTwoParts, sharedLetters, shortNames, typedName } from "../../src/layout/names";
+import { cutName, inTwoParts, sharedLetters, shortNames, typedName, withoutParents } from "../../src/layout/names";
 
 describe("names that are too long", () => {
   it("keep what differs, wherever it is", () => {
@@ -60,5 +60,15 @@ describe("names that are too long", () => {
     expect(typedName("0@1", "GRU")).toBe("0@1 · GRU");
     expect(typedName("layer2.conv1", "Conv2d")).toBe("layer2.conv1");
     expect(typedName("4", undefined)).toBe("4");
+  });
+});
+
+describe("paths of blocks", () => {
+  it("lose the parents that all of them have, but for the last", () => {
+    expect(withoutParents(["bert.encoder.layer.0", "bert.encoder.layer.11"])).toEqual(["layer.0", "layer.11"]);
+    expect(withoutParents(["h.0", "h.1"])).toEqual(["h.0", "h.1"]);
+    expect(withoutParents(["first", "second.block"])).toEqual(["first", "second.block"]);
+    expect(withoutParents(["model.layers.0"])).toEqual(["layers.0"]);
+    expect(withoutParents([])).toEqual([]);
   });
 });

@@ -32,8 +32,9 @@ class TokenTexts:
         self._known: dict[int, tuple[str, bool]] = {}
 
     def of(self, ids: Sequence[int]) -> list[str]:
-        """The text of each token."""
-        return [self._token(token)[0] for token in ids]
+        """The text of each token, after the space that parts it from the token before; ids without a tokenizer have none."""
+        space = "" if self._tokenizer is None else " "
+        return [space + text if apart else text for text, apart in map(self._token, ids)]
 
     def repeated(self, ids: np.ndarray) -> tuple[Repeated, np.ndarray]:
         """Texts of int ids [positions], missing where these are negative; and which values stand apart, bool [values].

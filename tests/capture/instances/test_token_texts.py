@@ -23,7 +23,7 @@ class Vocabulary:
     [
         (["the", "\u0120the", "\u010a", "\u00c3\u00a9"], "ByteLevel()", ["the", " the", "\n", "\u00e9"]),
         (["\u2581the", "re", "<s>"], "Metaspace()", [" the", "re", "<s>"]),
-        (["cap", "##ital", "##"], "WordPiece()", ["cap", "ital", "##"]),
+        (["cap", "##ital", "##"], "WordPiece()", [" cap", "ital", " ##"]),
     ],
 )
 def test_signs_of_vocabularies(tokens: list[str], decoder: str, texts: list[str]) -> None:
@@ -32,7 +32,7 @@ def test_signs_of_vocabularies(tokens: list[str], decoder: str, texts: list[str]
 
 
 def test_tokens_that_are_unknown_are_shown_by_their_ids() -> None:
-    assert TokenTexts(Vocabulary(["a"])).of([0, 7]) == ["a", "7"]
+    assert TokenTexts(Vocabulary(["a"])).of([0, 7]) == [" a", " 7"]
     column, apart = TokenTexts().repeated(np.array([5, -1, 5, 3]))
     assert column.array().tolist() == ["5", None, "5", "3"]
     assert apart.tolist() == [True, True]

@@ -6,12 +6,12 @@ import type { BlockReading, Depth, DepthHistory } from "../../api/types";
 import { classColour } from "../../draw/classes";
 import { fixed, integer, percent } from "../../draw/format";
 import { inkOn } from "../../draw/ink";
+import { withoutParents } from "../../layout/names";
 import { addStyles } from "../../lib/styles";
 import { showLayer } from "../../state/actions";
 import { layers, snapshot } from "../../state/data";
 import { depthOf, depthOverSteps } from "../../state/depth";
 import { shortOf } from "../../state/derived";
-import { LayerName } from "../controls/LayerName";
 import { Loading } from "../controls/Loading";
 import { Swatch } from "../controls/Swatch";
 import styles from "./depth.css?inline";
@@ -61,6 +61,7 @@ export function DepthLadder({ index }: { index: number }): JSX.Element {
 }
 
 function Rungs({ depth, history }: { depth: Depth; history: DepthHistory | null }): JSX.Element {
+  const names = withoutParents(depth.blocks.map(({ layer }) => layer));
   return (
     <>
       <table class="depth-ladder">
@@ -75,8 +76,8 @@ function Rungs({ depth, history }: { depth: Depth; history: DepthHistory | null 
           </tr>
         </thead>
         <tbody>
-          {depth.blocks.map((block) => (
-            <Rung key={block.layer} block={block} depth={depth} history={history} />
+          {depth.blocks.map((block, i) => (
+            <Rung key={block.layer} name={names[i]!} block={block} depth={depth} history={history} />
           ))}
         </tbody>
       </table>
@@ -89,10 +90,12 @@ function Rungs({ depth, history }: { depth: Depth; history: DepthHistory | null 
 }
 
 function Rung({
+  name: shortName,
   block,
   depth,
   history,
 }: {
+  name: string;
   block: BlockReading;
   depth: Depth;
   history: DepthHistory | null;
@@ -111,7 +114,7 @@ function Rung({
           title={isRecorded ? `${layer}: open it, and show it in the graph` : `${layer} is not recorded`}
           onClick={() => showLayer(layer)}
         >
-          <LayerName layer={layer} />
+          {shortName}
         </button>
       </th>
       <td>
