@@ -166,6 +166,7 @@ class ActiVisLogger(Logger):
                 self.layers,
                 probabilities=self._capture.probabilities,
                 unit=self._options["unit"],
+                positions=self._options["positions"],
                 convert=torch_convert,
                 guard=self._guard,
                 processes=self._processes,

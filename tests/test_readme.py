@@ -114,11 +114,13 @@ def test_an_unknown_keyword_is_told_with_the_closest_one(name: str):
         getattr(face, face.__all__[0])("logs/run1", class_nmaes=["ant"])
 
 
+@pytest.mark.parametrize("options", [{"unit": "position"}, {"positions": 16}, {"positions": 0}])
 @pytest.mark.parametrize("name", ["keras", "flax"])
-def test_a_keyword_of_other_faces_is_said_to_be(name: str):
+def test_a_keyword_of_other_faces_is_said_to_be(name: str, options: dict[str, str | int]):
     face = importlib.import_module(f"tensorboard_activis.{name}")
-    with pytest.raises(TypeError, match="'unit': unit= is a keyword of the faces for PyTorch$"):
-        getattr(face, face.__all__[0])("logs/run1", unit="position")
+    (keyword,) = options
+    with pytest.raises(TypeError, match=f"'{keyword}': {keyword}= is a keyword of the faces for PyTorch$"):
+        getattr(face, face.__all__[0])("logs/run1", **options)
 
 
 @pytest.fixture

@@ -34,16 +34,12 @@ class RecorderOptions(TypedDict, total=False):
             bytes per neuron and instance. Summaries are over all instances in any case.
         task: "classification", "multilabel", "regression", "ranking", "tokens" or "none"; None decides by outputs and labels.
             docs/tasks.md says what prediction, correct, score and loss are then.
-        positions: of how many instances per neuron, those of largest activation, the values at all positions (tokens, places of a
-            map) are stored; of all stored instances the position of the largest value, of pinned ones all positions. 0: nothing.
-            PyTorch only, so far.
     """
 
     class_names: Sequence[str] | None
     subsets: Mapping[str, str] | None
     sample: int | None
     task: str | None
-    positions: int
 
 
 class LayerOptions(TypedDict, total=False):
@@ -108,12 +104,15 @@ class TorchOptions(SharedOptions, total=False):
         unit: what an instance is: "instance", an example of the data, or "position": every token of a sequence that is no padding,
             or every place of an image. Statistics are then over all of them, the sample is of them, and layers have a row for
             each; docs/tasks.md says more.
+        positions: of how many instances per neuron, those of largest activation, the values at all positions (tokens, places of a
+            map) are stored; of all stored instances the position of the largest value, of pinned ones all positions. 0: nothing.
     """
 
     unpack: Callable[[Any], tuple[Any, Any]] | None
     graph: str
     depth: bool
     unit: str
+    positions: int
 
 
 class LoggerOptions(TorchOptions, total=False):
@@ -142,7 +141,7 @@ DEFAULTS: Mapping[str, Any] = {
 _GROUPS = (RecorderOptions, LayerOptions, InstanceOptions, SharedOptions, TorchOptions, LoggerOptions)
 
 
-def check_options(**options: Unpack[SharedOptions]) -> None:
+def check_options(**options: Unpack[TorchOptions]) -> None:
     """Checks what can be checked without a model and data.
 
     Raises:
@@ -229,7 +228,7 @@ def with_options(group: type[Any]) -> Callable[[type[T]], type[T]]:
                 if any(unknown in each.__annotations__ for each in _GROUPS):
                     hint = f": {unknown}= is a keyword of the faces for PyTorch"
                 raise TypeError(f"{initialize.__qualname__}() got an unexpected keyword argument '{unknown}'" + hint)
-            check_options(**{name: value for name, value in options.items() if name in SharedOptions.__annotations__})
+            check_options(**{name: value for name, value in options.items() if name in TorchOptions.__annotations__})
             initialize(self, *args, **{**options_of(group, options), **options})
 
         keywords = [

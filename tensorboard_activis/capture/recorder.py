@@ -28,7 +28,7 @@ from tensorboard_activis.capture.distributed.processes import (
 from tensorboard_activis.capture.guard import Guard
 from tensorboard_activis.capture.isolation.exclusive import exclusively
 from tensorboard_activis.capture.isolation.interrupts import uninterrupted
-from tensorboard_activis.capture.options import RecorderOptions, check_options, options_of
+from tensorboard_activis.capture.options import DEFAULTS, RecorderOptions, check_options, options_of
 from tensorboard_activis.capture.publication import SnapshotOptions
 from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.errors import ActiVisError, ConfigurationError, warn
@@ -50,6 +50,7 @@ class Recorder:
         layers: the layers that will be recorded.
         probabilities: whether the model's outputs are probabilities; None: detected in the first batch.
         unit: what an instance is: "instance", or "position" of a sequence or map.
+        positions: of how many instances per neuron the values at all positions are stored, where batches have these; 0: none.
         convert: converts float32 to float16, where a framework is faster than numpy.
         strict: raise errors while logging instead of warning.
         guard: what reports errors while logging; None: one of its own, by `strict`.
@@ -68,6 +69,7 @@ class Recorder:
         *,
         probabilities: bool | None = None,
         unit: str = "instance",
+        positions: int = DEFAULTS["positions"],
         convert: Convert = numpy_convert,
         strict: bool = False,
         guard: Guard | None = None,
@@ -85,7 +87,7 @@ class Recorder:
             {printable(name): expression for name, expression in (subsets or {}).items()},
             options["sample"],
             options["task"],
-            options["positions"],
+            positions,
             probabilities,
             unit,
             convert,

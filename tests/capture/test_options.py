@@ -134,5 +134,4 @@ def test_a_group_of_options_is_taken_from_a_larger_one() -> None:
         "subsets": None,
         "sample": 5,
         "task": None,
-        "positions": 16,
     }
