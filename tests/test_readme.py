@@ -27,7 +27,7 @@ def test_targets_of_make_exist():
     assert {one or other for one, other in named} <= targets
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/walkthrough.md", "benchmarks/README.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/walkthrough.md", "docs/minilm.md", "benchmarks/README.md"])
 def test_links_lead_to_files(page: str):
     """Pictures are links as well."""
     links = re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text())
