@@ -123,10 +123,11 @@ def test_masks_calls_of_a_shared_module_and_sizes_that_coincide(tmp_path):
         }
 
 
-def test_default_layers_are_blocks_and_logits(tmp_path):
+def test_default_layers_are_blocks_their_activations_and_logits(tmp_path):
     with ActiVisLogger(tmp_path, Reader(nnx.Rngs(1)), [tokens(5)]) as logger:
         names = [layer.name for layer in logger.layers]
-    assert names == ["embed", "blocks.0", "blocks.1", "blocks.2", "rnn[0]", "/tanh", "shared@1", "head"]
+    blocks = [name for index in range(3) for name in (f"blocks.{index}", f"blocks.{index}/gelu")]
+    assert names == ["embed", *blocks, "rnn[0]", "/tanh", "shared@1", "head"]
 
 
 def trained(model: Any, logger: Any = None) -> list[Any]:

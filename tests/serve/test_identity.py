@@ -19,7 +19,7 @@ from tensorboard_activis.query.projection.pca import Projection
 from tensorboard_activis.read.array_file import ArrayFile
 from tensorboard_activis.read.run import open_run
 from tensorboard_activis.write.events import EventWriter
-from tests.records import CLASSES, Data, small_data, small_graph, small_layers, small_positions, write_run
+from tests.records import CLASSES, Data, depth_of, small_data, small_graph, small_layers, small_positions, write_run
 from tests.serve.client import Client
 from tests.serve.route_parameters import ROUTE_PARAMETERS, about
 
@@ -175,6 +175,7 @@ def write_step(recorder: Recorder, step: int, data: Data) -> None:
                 outputs=data.logits,
                 ids=data.ids.tolist(),
                 channels="first",
+                depth=depth_of(data, slice(None)),
             )
         )
 
