@@ -17,7 +17,7 @@ from tensorboard_activis.capture.keras.data.fitting import callers, fit_frame
 from tensorboard_activis.capture.keras.instances import Texts
 from tensorboard_activis.capture.keras.model.building import check_call, is_built
 from tensorboard_activis.capture.layer_table import Layers
-from tensorboard_activis.capture.options import RecorderOptions, SharedOptions, options_of, with_options
+from tensorboard_activis.capture.options import KerasOptions, RecorderOptions, options_of, with_options
 from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.capture.run_directory import RunDirectory
 from tensorboard_activis.errors import ConfigurationError, warn
@@ -26,7 +26,7 @@ from tensorboard_activis.schema import Graph
 __all__ = ["ActiVisCallback"]
 
 
-@with_options(SharedOptions)
+@with_options(KerasOptions)
 class ActiVisCallback(keras.callbacks.Callback):
     """Records the activations of a model on evaluation data while it trains.
 
@@ -35,7 +35,7 @@ class ActiVisCallback(keras.callbacks.Callback):
 
     Without `fit`: `callback.set_model(model)`, then `callback.log(step)` and `callback.close()`.
 
-    The keywords that all callbacks have are described in `SharedOptions` (`tensorboard_activis.capture.options`); `help` and a
+    The keywords that all callbacks have are described in `KerasOptions` (`tensorboard_activis.capture.options`); `help` and a
     notebook show them here.
 
     Arguments:
@@ -79,7 +79,7 @@ class ActiVisCallback(keras.callbacks.Callback):
         batch_size: int = 256,
         steps: int | None = None,
         logs: bool = False,
-        **options: Unpack[SharedOptions],
+        **options: Unpack[KerasOptions],
     ) -> None:
         super().__init__()
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
@@ -218,6 +218,7 @@ class ActiVisCallback(keras.callbacks.Callback):
                 capture.graph,
                 capture.layers,
                 probabilities=capture.probabilities,
+                positions=self._options["positions"],
                 strict=self._options["strict"],
                 **options_of(RecorderOptions, self._options),
             )

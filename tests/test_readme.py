@@ -114,12 +114,18 @@ def test_an_unknown_keyword_is_told_with_the_closest_one(name: str):
         getattr(face, face.__all__[0])("logs/run1", class_nmaes=["ant"])
 
 
-@pytest.mark.parametrize("options", [{"unit": "position"}, {"positions": 16}, {"positions": 0}])
-@pytest.mark.parametrize("name", ["keras", "flax"])
-def test_a_keyword_of_other_faces_is_said_to_be(name: str, options: dict[str, str | int]):
+@pytest.mark.parametrize(
+    ("name", "options", "others"),
+    [
+        ("keras", {"unit": "position"}, "PyTorch"),
+        ("flax", {"unit": "position"}, "PyTorch"),
+        ("flax", {"positions": 16}, "PyTorch and Keras"),
+    ],
+)
+def test_a_keyword_of_other_faces_is_said_to_be(name: str, options: dict[str, str | int], others: str):
     face = importlib.import_module(f"tensorboard_activis.{name}")
     (keyword,) = options
-    with pytest.raises(TypeError, match=f"'{keyword}': {keyword}= is a keyword of the faces for PyTorch$"):
+    with pytest.raises(TypeError, match=f"'{keyword}': {keyword}= is a keyword of the faces for {others}$"):
         getattr(face, face.__all__[0])("logs/run1", **options)
 
 

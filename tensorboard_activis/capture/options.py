@@ -92,7 +92,22 @@ class SharedOptions(RecorderOptions, LayerOptions, InstanceOptions, total=False)
     strict: bool
 
 
-class TorchOptions(SharedOptions, total=False):
+class PositionOptions(TypedDict, total=False):
+    """Where in the input neurons are active.
+
+    Attributes:
+        positions: of how many instances per neuron, those of largest activation, the values at all positions (tokens, places of a
+            map) are stored; of all stored instances the position of the largest value, of pinned ones all positions. 0: nothing.
+    """
+
+    positions: int
+
+
+class KerasOptions(SharedOptions, PositionOptions, total=False):
+    """The keywords of the callback for Keras that other faces have as well."""
+
+
+class TorchOptions(SharedOptions, PositionOptions, total=False):
     """The keywords of all faces for PyTorch.
 
     Attributes:
@@ -104,15 +119,12 @@ class TorchOptions(SharedOptions, total=False):
         unit: what an instance is: "instance", an example of the data, or "position": every token of a sequence that is no padding,
             or every place of an image. Statistics are then over all of them, the sample is of them, and layers have a row for
             each; docs/tasks.md says more.
-        positions: of how many instances per neuron, those of largest activation, the values at all positions (tokens, places of a
-            map) are stored; of all stored instances the position of the largest value, of pinned ones all positions. 0: nothing.
     """
 
     unpack: Callable[[Any], tuple[Any, Any]] | None
     graph: str
     depth: bool
     unit: str
-    positions: int
 
 
 class LoggerOptions(TorchOptions, total=False):
@@ -138,7 +150,15 @@ DEFAULTS: Mapping[str, Any] = {
     "unit": "instance",
     "strict": False,
 }
-_GROUPS = (RecorderOptions, LayerOptions, InstanceOptions, SharedOptions, TorchOptions, LoggerOptions)
+_GROUPS = (
+    RecorderOptions,
+    LayerOptions,
+    InstanceOptions,
+    SharedOptions,
+    PositionOptions,
+    TorchOptions,
+    LoggerOptions,
+)
 
 
 def check_options(**options: Unpack[TorchOptions]) -> None:
@@ -226,7 +246,8 @@ def with_options(group: type[Any]) -> Callable[[type[T]], type[T]]:
                 near = difflib.get_close_matches(unknown, known, n=1)
                 hint = f". Did you mean '{near[0]}'?" if near else ""
                 if any(unknown in each.__annotations__ for each in _GROUPS):
-                    hint = f": {unknown}= is a keyword of the faces for PyTorch"
+                    others = "PyTorch and Keras" if unknown in PositionOptions.__annotations__ else "PyTorch"
+                    hint = f": {unknown}= is a keyword of the faces for {others}"
                 raise TypeError(f"{initialize.__qualname__}() got an unexpected keyword argument '{unknown}'" + hint)
             check_options(**{name: value for name, value in options.items() if name in TorchOptions.__annotations__})
             initialize(self, *args, **{**options_of(group, options), **options})

@@ -5,6 +5,8 @@ from functools import cache, partial
 from types import FrameType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from tensorboard_activis import schema
 from tensorboard_activis.capture.adapter import Sink
 from tensorboard_activis.capture.batch_record import BatchRecord
@@ -29,8 +31,10 @@ from tensorboard_activis.capture.keras.instances import (
 from tensorboard_activis.capture.keras.metrics import EvaluationPass, ScoredForward
 from tensorboard_activis.capture.keras.model.building import build, is_built
 from tensorboard_activis.capture.keras.model.states import backend_variables_restored
+from tensorboard_activis.capture.keras.position_recorder import PositionRecorder
 from tensorboard_activis.capture.keras.targets import select, targets
-from tensorboard_activis.capture.options import SharedOptions
+from tensorboard_activis.capture.options import KerasOptions
+from tensorboard_activis.capture.possible_instances import bound_of
 from tensorboard_activis.capture.progress import with_bar
 from tensorboard_activis.capture.tasks.labels import Labels
 from tensorboard_activis.errors import ConfigurationError, warn
@@ -52,7 +56,7 @@ class EvaluationData:
         x: Any,
         y: Any,
         batch_size: int,
-        options: SharedOptions,
+        options: KerasOptions,
         *,
         texts: Texts | None = None,
         steps: int | None = None,
@@ -127,7 +131,7 @@ class KerasCapture:
         self,
         model: Any,
         data: EvaluationData,
-        options: SharedOptions,
+        options: KerasOptions,
         *,
         logs: bool = False,
     ) -> None:
@@ -136,6 +140,8 @@ class KerasCapture:
         self._logs = logs
         self._make_scored: Callable[[], ScoredForward] | None = None
         self.results: dict[str, float] = {}
+        #: The highest hash in the sample of the pass before.
+        self._highest: np.uint64 | None = None
         first, pinned, specs = data.first()
         prepare = partial(self._prepare, first, pinned, specs)
         exclusively(lambda: within(prepare, random_states(data.loaders), backend_variables_restored(model)))
@@ -153,18 +159,23 @@ class KerasCapture:
             recording = record_graph(model, specs, first.inputs)
             self.selection = select(recording, options["layers"])
             chosen = targets(recording, self.selection.names, options["reducer"])
-            self.forward = Forward(model, chosen, specs, eager=recording.graph.origin == "tree")
+            eager, positions = recording.graph.origin == "tree", options["positions"] > 0
+            self.forward = Forward(model, chosen, specs, eager=eager, positions=positions)
+            self._pinned_forward = self.forward
+            if positions and data.pinned is not None:
+                self._pinned_forward = Forward(model, chosen, specs, eager=eager, positions=True, pinned=True)
         except ConfigurationError:
             raise
         except Exception as error:
             raise _unusable_error(error, "x", first, "model.fit gets") from error
         if self._logs:
             # Called in the first pass: the metrics are created when training starts.
-            eager = recording.graph.origin == "tree"
-            self._make_scored = cache(lambda: ScoredForward(model, chosen, specs, first, eager=eager))
-        captured = self._try_forward(first, "x", "model.fit gets")
+            self._make_scored = cache(
+                lambda: ScoredForward(model, chosen, specs, first, eager=eager, positions=positions)
+            )
+        captured = self._try_forward(self.forward, first, "x", "model.fit gets")
         if pinned is not None:
-            self._try_forward(pinned, "pinned", "x has")
+            self._try_forward(self._pinned_forward, pinned, "pinned", "x has")
         self.graph: schema.Graph = recording.graph
         self.layers = tuple(target.info for target in chosen)
         flow = OutputFlow(recording.graph)
@@ -186,10 +197,10 @@ class KerasCapture:
         """
 
         def passes() -> None:
-            metadata_reader = self._instances.metadata_reader()
+            metadata_reader, positions = self._instances.metadata_reader(), self._position_recorder()
             forward = random_stream.run(lambda: EvaluationPass(self.forward, self._make_scored))
             for batch in random_stream.each(with_bar(self._data.all, progress, self._data.all.batches)):
-                self._add(sink, random_stream, metadata_reader, batch, forward)
+                self._add(sink, random_stream, metadata_reader, batch, forward, positions)
             metadata_reader.end(complete=not self._data.all.bounded)
             self.results = forward.results()
             if forward.error is not None:
@@ -198,9 +209,10 @@ class KerasCapture:
                     f"ActiVis: logs=True cannot give the model's metrics: {short_message(forward.error)} Snapshots go on without; "
                     "pass validation_data to fit to have val_loss and the others."
                 )
-            metadata_reader, forward = self._instances.pinned_metadata_reader(), EvaluationPass(self.forward)
+            self._highest = positions.highest_of_sample()
+            metadata_reader, forward = self._instances.pinned_metadata_reader(), EvaluationPass(self._pinned_forward)
             for batch in random_stream.each(self._data.pinned or ()):
-                self._add(sink, random_stream, metadata_reader, batch, forward, pinned=True)
+                self._add(sink, random_stream, metadata_reader, batch, forward, positions, pinned=True)
 
         random_stream = RandomStream(self._data.loaders)
         exclusively(lambda: within(passes, backend_variables_restored(self.model)))
@@ -213,16 +225,29 @@ class KerasCapture:
         metadata_reader: MetadataReader,
         batch: Batch,
         forward: EvaluationPass,
+        positions: PositionRecorder,
         *,
         pinned: bool = False,
     ) -> None:
         metadata = random_stream.run(lambda: metadata_reader.read(batch))
-        captured = random_stream.run(lambda: forward(batch))
-        sink(self._instances.record(batch, metadata, captured, pinned=pinned))
+        wanted = None if pinned else positions.ask(metadata.ids, batch.instances, forward.size(batch.instances))
+        captured = random_stream.run(lambda: forward(batch, wanted))
+        found = positions.read(captured.positions, captured.activations, pinned=pinned)
+        record = self._instances.record(batch, metadata, captured, pinned=pinned)
+        sink(self._instances.with_positions(record, batch, captured, found))
 
-    def _try_forward(self, batch: Batch, name: str, form: str) -> Captured:
+    def _position_recorder(self) -> PositionRecorder:
+        options, sample = self._options, self._options["sample"]
+        bound, ids = self._highest, None
+        if self._data.all.by_position:
+            ids = self._data.described.metadata.ids_by_position(self._data.all.instances)
+        if ids is not None and sample is not None:
+            bound = bound_of(ids[: self._data.all.instances], sample)
+        return PositionRecorder(options["positions"], sample, bound)
+
+    def _try_forward(self, forward: Forward, batch: Batch, name: str, form: str) -> Captured:
         try:
-            return self.forward(batch.inputs)
+            return forward(batch.inputs)
         except ConfigurationError:
             raise
         except Exception as error:

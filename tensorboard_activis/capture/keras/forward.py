@@ -11,10 +11,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from tensorboard_activis.capture.keras.data.batches import as_array
+from tensorboard_activis.capture.keras.data.batches import as_array, spec
 from tensorboard_activis.capture.keras.intercept import run_intercepted
 from tensorboard_activis.capture.keras.model.compiled import compiled
 from tensorboard_activis.capture.keras.model.states import state_variables
+from tensorboard_activis.capture.keras.position_recorder import WANTED, Wanted, wanted_of
+from tensorboard_activis.capture.keras.positions import BY_INSTANCE, layer_positions
 from tensorboard_activis.capture.keras.reduce import reduce_activations
 from tensorboard_activis.capture.keras.replay import replay
 from tensorboard_activis.capture.keras.targets import Target
@@ -28,19 +30,26 @@ class Captured(NamedTuple):
         activations: by layer, float32 [instances, neurons].
         outputs: the model's outputs, float32 [instances, ...], in their own structure.
         masks: in the same structure, bool [instances, positions], False for padding; None for an output without padding.
+        positions: by layer, what `layer_positions` gives; empty where none are wanted.
     """
 
     activations: dict[str, np.ndarray]
     outputs: Any
     masks: Any
+    positions: dict[str, dict[str, Any]]
 
 
 class Collector:
-    """Collects the reduced outputs of the chosen layers, and the masks, of one forward pass."""
+    """Collects the reduced outputs of the chosen layers, their positions, and the masks, of one forward pass.
 
-    def __init__(self, targets: Mapping[str, Target]) -> None:
-        self._targets = targets
+    Arguments:
+        wanted: of positions, tensors; see `layer_positions`. None: no positions.
+    """
+
+    def __init__(self, targets: Mapping[str, Target], wanted: dict[str, Any] | None = None) -> None:
+        self._targets, self._wanted = targets, wanted
         self._activations: dict[str, Any] = {}
+        self._positions: dict[str, dict[str, Any]] = {}
         self._masks: dict[int, Any] = {}
 
     def add(self, name: str, output: Any, mask: Any) -> None:
@@ -48,7 +57,11 @@ class Collector:
         self._masks[id(output)] = mask if mask is not None and len(mask.shape) == 2 else None
         target = self._targets.get(name)
         if target is not None:
-            self._activations[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
+            values = self._activations[name] = reduce_activations(output, target.info.axis, target.reducer, mask)
+            if self._wanted is not None:
+                found = layer_positions(output, target.info.axis, mask, values, self._wanted)
+                if found is not None:
+                    self._positions[name] = found
 
     def captured(self, outputs: Any) -> Captured:
         """The collected activations and masks, with the model's outputs.
@@ -61,6 +74,7 @@ class Collector:
             self._activations,
             keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs),
             keras.tree.map_structure(lambda tensor: self._masks.get(id(tensor)), outputs),
+            self._positions,
         )
 
 
@@ -71,20 +85,33 @@ class Forward:
         traces: how many times the forward pass was traced.
     """
 
-    def __init__(self, model: Any, targets: Sequence[Target], inputs: Any, *, eager: bool = False) -> None:
+    def __init__(
+        self,
+        model: Any,
+        targets: Sequence[Target],
+        inputs: Any,
+        *,
+        eager: bool = False,
+        positions: bool = False,
+        pinned: bool = False,
+    ) -> None:
         """
         Arguments:
             model: a built Keras model.
             targets: the layers to capture.
             inputs: KerasTensors in the structure of the model's inputs; None in shapes for sizes that vary.
             eager: whether the model runs on data only, so that it cannot be traced.
+            positions: whether their positions are read as well.
+            pinned: whether these are read whole, as those of pinned instances.
         """
+        self._positions, self._pinned = positions, pinned
         self.traces = 0
         self._model = model
         self._targets = {target.info.name: target for target in targets}
         self._replays = any(target.replayed for target in targets)
         self._states = state_variables(model)
-        self._step = compiled(self._run, model, self._states, {"x": inputs}, eager=eager)
+        wanted = wanted_specs() if positions and not pinned else {}
+        self._step = compiled(self._run, model, self._states, {"x": inputs} | wanted, eager=eager)
         self._plain = (
             compiled(self._run_plainly, model, self._states, {"x": inputs}, eager=eager) if self._replays else None
         )
@@ -94,11 +121,18 @@ class Forward:
         """The current values of the state variables, with which a pass begins, as in `model.predict`; see `__call__`."""
         return [variable.value for variable in self._states]
 
-    def __call__(self, inputs: Any, states: list[Any] | None = None) -> Captured:
+    def size(self, instances: int) -> int:
+        """Instances of a batch with what fills it up."""
+        if keras.backend.backend() == "jax":  # compiles anew for every size
+            self._batch_size = max(self._batch_size or 0, instances)
+        return self._batch_size or instances
+
+    def __call__(self, inputs: Any, states: list[Any] | None = None, wanted: Wanted | None = None) -> Captured:
         """Runs one batch.
 
         Arguments:
             inputs: arrays [instances, ...] in the structure of the model's inputs.
+            wanted: which positions are asked for, of as many instances as `size` says; None: those of any of them.
             states: from `start`; updated in place for the next batch. None: the current values of the variables.
 
         Raises:
@@ -106,11 +140,13 @@ class Forward:
         """
         states = self.start() if states is None else states
         count = len(keras.tree.flatten(inputs)[0])
-        if keras.backend.backend() == "jax":  # compiles anew for every size
-            self._batch_size = max(self._batch_size or 0, count)
-        padded = {"x": _padded(inputs, (self._batch_size or count) - count)}
+        size = self.size(count)
+        padded = {"x": _padded(inputs, size - count)}
         before = list(states)
-        captured, states[:] = self._step(padded, before)
+        asked: Wanted = {}
+        if self._positions and not self._pinned:
+            asked = wanted_of(np.arange(size), count, 1) if wanted is None else wanted
+        captured, states[:] = self._step(padded | asked, before)
         if self._plain is not None:
             _check_same(captured[1], self._plain(padded, before)[0][1])
             self._plain = None  # once is enough
@@ -118,20 +154,31 @@ class Forward:
 
     def _run_plainly(self, batch: dict[str, Any]) -> Captured:
         outputs = self._model(batch["x"], training=False)
-        return Captured({}, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs), None)
+        return Captured({}, keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), outputs), None, {})
 
     def _run(self, batch: dict[str, Any]) -> Captured:
         self.traces += 1
-        collector = Collector(self._targets)
+        wanted = {name: batch[name] for name in batch if name in WANTED} if self._positions else None
+        collector = Collector(self._targets, wanted)
         run: Callable[..., Any] = replay if self._replays else run_intercepted
         return collector.captured(run(self._model, batch["x"], collector.add))
 
 
 def as_arrays(captured: Captured, count: int) -> Captured:
     """The first `count` instances, as numpy arrays."""
-    return Captured(
-        *keras.tree.map_structure(lambda part: None if part is None else as_array(part)[:count], tuple(captured))
+    activations, outputs, masks = keras.tree.map_structure(
+        lambda part: None if part is None else as_array(part)[:count], tuple(captured[:3])
     )
+    positions = {
+        name: {part: as_array(each)[:count] if part in BY_INSTANCE else as_array(each) for part, each in found.items()}
+        for name, found in captured[3].items()
+    }
+    return Captured(activations, outputs, masks, positions)
+
+
+def wanted_specs() -> dict[str, Any]:
+    """KerasTensors of what is asked of positions."""
+    return {name: spec(shape, "int32") for name, shape in WANTED.items()}
 
 
 def _padded(inputs: Any, missing: int) -> Any:

@@ -8,12 +8,14 @@ import keras
 import numpy as np
 
 from tensorboard_activis.capture.adapter import check_of_first_batch
+from tensorboard_activis.capture.batch_positions import BatchPositions
 from tensorboard_activis.capture.batch_record import BatchRecord
 from tensorboard_activis.capture.further_scores import FurtherScores
 from tensorboard_activis.capture.graph.outputs import OutputFlow
 from tensorboard_activis.capture.instances.audio import Audio, AudioSource, read_audio
 from tensorboard_activis.capture.instances.content_ids import ContentIds
 from tensorboard_activis.capture.instances.metadata import BatchMetadata, InstanceMetadata
+from tensorboard_activis.capture.instances.token_texts import TokenTexts
 from tensorboard_activis.capture.instances.user_columns import named_features
 from tensorboard_activis.capture.keras.data.batches import Batch, as_array
 from tensorboard_activis.capture.keras.data.datasets import DatasetData
@@ -22,8 +24,10 @@ from tensorboard_activis.capture.keras.data.outputs import content, image_channe
 from tensorboard_activis.capture.keras.forward import Captured
 from tensorboard_activis.capture.options import InstanceOptions, SharedOptions
 from tensorboard_activis.capture.score_output import ScoreOutput, name_of
+from tensorboard_activis.capture.sequence_tokens import sequence_tokens
 from tensorboard_activis.capture.tasks.labels import Labels, check_width
 from tensorboard_activis.capture.tasks.next_tokens import next_token_shift
+from tensorboard_activis.capture.tasks.repeated import Repeated
 from tensorboard_activis.capture.tasks.tokens import TokenScores, token_scores
 from tensorboard_activis.errors import ActiVisError, ConfigurationError
 
@@ -84,7 +88,7 @@ class InstanceReader:
         flow: OutputFlow,
     ) -> None:
         class_names, task = options["class_names"], options["task"]
-        self._description = description
+        self._description, self._names = description, TokenTexts()
         self._by_position = data.by_position
         labels = _by_output(first.labels if data.labels is None else data.labels)
         names = getattr(model, "output_names", None) or ()
@@ -148,6 +152,23 @@ class InstanceReader:
             return replace(record, audio=self._waveforms(self._description.audio, batch))
         inputs = content(batch.inputs)
         return replace(record, inputs=inputs, channels=image_channels(inputs))
+
+    def with_positions(
+        self, record: BatchRecord, batch: Batch, captured: Captured, positions: Mapping[str, BatchPositions] | None
+    ) -> BatchRecord:
+        """With positions, and the tokens of sequences."""
+        ids = _token_ids(batch)
+        masks = [each["real"] for each in captured.positions.values() if "real" in each]
+        real = next((each for each in masks if ids is not None and each.shape == ids.shape), None)
+
+        def of_instance(index: int) -> list[int]:
+            assert ids is not None
+            found: list[int] = (ids[index] if real is None else ids[index][real[index]]).tolist()
+            return found
+
+        words = None if isinstance(record.texts, Repeated) else record.texts
+        tokens = sequence_tokens(positions or {}, words, None if ids is None else of_instance, self._names)
+        return replace(record, positions=positions, tokens=tokens)
 
     def _waveforms(self, source: AudioSource, batch: Batch) -> Audio:
         return read_audio(source, batch.raw, content(batch.inputs), as_array, channels="last")
@@ -221,6 +242,12 @@ def _per_token(labels: Any, output: np.ndarray) -> bool:
     classes = labels[..., 0] if labels.ndim == 3 and labels.shape[2] == 1 else labels
     whole = classes.dtype.kind in "iu" or (classes.dtype.kind == "f" and bool((classes == np.round(classes)).all()))
     return whole and classes.ndim in (2, 3) and classes.shape[1:] == output.shape[1 : classes.ndim]
+
+
+def _token_ids(batch: Batch) -> np.ndarray | None:
+    """The first input that may be token ids, [instances, positions]."""
+    inputs = keras.tree.flatten(batch.inputs)
+    return next((each for each in inputs if each.dtype.kind in "iu" and each.ndim == 2), None)
 
 
 def _strings(batch: Batch) -> list[Any] | None:

@@ -8,10 +8,11 @@ import numpy as np
 
 from tensorboard_activis.capture.isolation.interrupts import within
 from tensorboard_activis.capture.keras.data.batches import Batch, spec
-from tensorboard_activis.capture.keras.forward import Captured, Collector, Forward, as_arrays
+from tensorboard_activis.capture.keras.forward import Captured, Collector, Forward, as_arrays, wanted_specs
 from tensorboard_activis.capture.keras.intercept import step_intercepted
 from tensorboard_activis.capture.keras.model.compiled import compiled
 from tensorboard_activis.capture.keras.model.states import model_state_restored, regularized_variables, state_variables
+from tensorboard_activis.capture.keras.position_recorder import WANTED, Wanted
 from tensorboard_activis.capture.keras.targets import Target
 
 
@@ -24,13 +25,16 @@ class ScoredForward:
         inputs: KerasTensors in the structure of the model's inputs; None in shapes for sizes that vary.
         first: the first batch; all batches have labels of the same form.
         eager: whether the model runs on data only, so that it cannot be traced.
+        positions: whether the layers' positions are read as well.
 
     Raises:
         Exception: whatever the model raises on one instance.
     """
 
-    def __init__(self, model: Any, targets: Sequence[Target], inputs: Any, first: Batch, *, eager: bool) -> None:
-        self._model = model
+    def __init__(
+        self, model: Any, targets: Sequence[Target], inputs: Any, first: Batch, *, eager: bool, positions: bool = False
+    ) -> None:
+        self._model, self._positions = model, positions
         self._targets = {target.info.name: target for target in targets}
         batch = _as_dict(first)
         # Metrics create their variables at their first call.
@@ -44,7 +48,8 @@ class ScoredForward:
         self._states = [*state_variables(model), *model.metrics_variables]
         specs = keras.tree.map_structure(lambda array: spec((None, *array.shape[1:]), array.dtype), batch)
         eager = eager or bool(getattr(model, "run_eagerly", False))
-        self._step = compiled(self._run, model, self._states, specs | {"x": inputs}, eager=eager)
+        specs |= {"x": inputs} | (wanted_specs() if positions else {})
+        self._step = compiled(self._run, model, self._states, specs, eager=eager)
         self._logs: dict[str, Any] = {}
 
     def start(self) -> list[Any]:
@@ -54,9 +59,9 @@ class ScoredForward:
         updated = [scope.get_current_value(variable) for variable in self._states]
         return [variable.value if new is None else new for variable, new in zip(self._states, updated, strict=True)]
 
-    def __call__(self, batch: Batch, states: list[Any]) -> Captured:
+    def __call__(self, batch: Batch, states: list[Any], wanted: Wanted | None = None) -> Captured:
         """Runs one batch; `states`, from `start`, are updated in place. Raises whatever the model raises."""
-        (captured, self._logs), states[:] = self._step(_as_dict(batch), list(states))
+        (captured, self._logs), states[:] = self._step(_as_dict(batch) | (wanted or {}), list(states))
         return as_arrays(captured, batch.instances)
 
     def results(self, states: list[Any]) -> dict[str, float]:
@@ -68,7 +73,8 @@ class ScoredForward:
         return {name: float(np.asarray(keras.ops.convert_to_numpy(value))) for name, value in logs.items()}
 
     def _run(self, batch: dict[str, Any]) -> tuple[Captured, Any]:
-        collector = Collector(self._targets)
+        wanted = {name: batch[name] for name in WANTED} if self._positions else None
+        collector = Collector(self._targets, wanted)
         logs, outputs = step_intercepted(self._model, lambda: self._test_step(batch), collector.add)
         if not outputs or any(target.replayed for target in self._targets.values()):
             raise ValueError("test_step does not call the model, or layers names operators in its code")
@@ -111,14 +117,18 @@ class EvaluationPass:
             except Exception as error:  # whatever the model, its losses and metrics raise
                 self._give_up(error)
 
-    def __call__(self, batch: Batch) -> Captured:
+    def size(self, instances: int) -> int:
+        """Instances of a batch with what fills it up."""
+        return instances if self._scored is not None else self._forward.size(instances)
+
+    def __call__(self, batch: Batch, wanted: Wanted | None = None) -> Captured:
         """Runs the next batch. Raises whatever the model raises; errors of losses and metrics are stored in `error`."""
         if self._scored is not None:
             try:
-                return self._scored(batch, self._scored_states)
+                return self._scored(batch, self._scored_states, wanted)
             except Exception as error:
                 self._give_up(error)
-        return self._forward(batch.inputs, self._states)
+        return self._forward(batch.inputs, self._states, wanted)
 
     def results(self) -> dict[str, float]:
         """Loss and metrics by name, after the last batch; empty if they could not be computed, see `error`."""

@@ -8,46 +8,34 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from tensorboard_activis.capture.instances.duplicates import DuplicateFilter
-from tensorboard_activis.capture.strongest import ALL, LEVELS, levels
+from tensorboard_activis.capture.possible_instances import PossibleInstances
+from tensorboard_activis.capture.strongest import LEVELS, levels
 
 #: By level, the k largest activations of each neuron among instances of this or a higher level: float32 [neurons, k].
 Thresholds = list[torch.Tensor]
 
-#: Hashes wait for their place in the sample until they are this part of it.
-_WAITING = 16
 _LARGEST = 65504.0
 
 
-class Candidates:
+class Candidates(PossibleInstances):
     """What is known of the instances so far.
 
     Arguments:
         k: how many of a neuron's strongest instances are wanted.
-        sample: number of instances in the sample; None: all.
-        bound: the highest hash in the sample, where that is known beforehand. Then all instances are of one level, for none of the
-            sample can leave it. None: any may leave it.
+        sample, bound: see `PossibleInstances`. With a bound all instances are of one level.
     """
 
     def __init__(self, k: int, sample: int | None, bound: np.uint64 | None) -> None:
-        self._k, self._sample = k, sample
-        self.bound = ALL if sample is None else bound
-        self._seen = DuplicateFilter()
-        self._lowest = np.zeros(0, np.uint64)
-        self._waiting: list[np.ndarray] = []
-        self._waits = 0
-        self._highest: np.uint64 | None = None
+        super().__init__(sample, bound)
+        self._k = k
         self._thresholds: dict[str, Thresholds] = {}
 
-    def possible(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def with_levels(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of instances that can be in the sample and did not come before, int64 [rows].
 
         And their levels; -1 for those whose maps are not needed.
         """
-        new = self._seen.unknown(hashes)
-        if self._highest is not None:
-            new &= hashes <= self._highest
-        rows = np.flatnonzero(new)
+        rows = self.possible(hashes)
         if self.bound is None:
             return rows, levels(hashes[rows])
         return rows, np.where(hashes[rows] <= self.bound, 0, -1)
@@ -55,30 +43,7 @@ class Candidates:
     def add(self, hashes: np.ndarray, thresholds: Mapping[str, Thresholds]) -> None:
         """Takes note of the instances of a pass, and of the thresholds that `select` returned for it."""
         self._thresholds.update(thresholds)
-        rows, _ = self.possible(hashes)
-        if not rows.size:
-            return
-        self._seen.add(hashes[rows])
-        if self._sample is None:
-            return
-        self._waiting.append(hashes[rows])
-        self._waits += rows.size
-        if self._lowest.size + self._waits > self._sample and self._waits >= self._sample / _WAITING:
-            self._settle(self._sample)
-
-    def _settle(self, sample: int) -> None:
-        everything = np.concatenate([self._lowest, *self._waiting])
-        self._waiting, self._waits = [], 0
-        self._lowest = everything
-        if everything.size > sample:
-            self._lowest = np.partition(everything, sample - 1)[:sample]
-            self._highest = self._lowest.max()
-
-    def highest_of_sample(self) -> np.uint64:
-        """The highest hash in the sample at the end: the bound of the next evaluation, if its instances are the same."""
-        if self._sample is not None:
-            self._settle(self._sample)
-        return ALL if self._highest is None else self._highest
+        self.see(hashes)
 
     def select(
         self, key: str, values: torch.Tensor, rows: np.ndarray | None, level: np.ndarray | None

@@ -4,10 +4,9 @@ import numpy as np
 
 from tensorboard_activis.capture.instances.metadata import InstanceMetadata
 from tensorboard_activis.capture.options import LoggerOptions
-from tensorboard_activis.capture.strongest import ALL
+from tensorboard_activis.capture.possible_instances import bound_of
 from tensorboard_activis.capture.torch.data.instance_order import InstanceOrder
 from tensorboard_activis.capture.torch.positions import PositionRecorder
-from tensorboard_activis.summarize.sample import ranks
 
 
 class ExpectedSample:
@@ -30,9 +29,7 @@ class ExpectedSample:
         if order is not None and order.ids_by_position:
             ids = metadata.ids_by_position(order.instances)
         if ids is not None and self._sample is not None and self._wanted:
-            hashes = ranks(ids)
-            within = hashes.size <= self._sample
-            bound = ALL if within else np.partition(hashes, self._sample - 1)[self._sample - 1]
+            bound = bound_of(ids, self._sample)
         return PositionRecorder(self._wanted, self._sample, bound)
 
     def note(self, recorder: PositionRecorder) -> None:

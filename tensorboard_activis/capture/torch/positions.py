@@ -87,7 +87,7 @@ class PositionRecorder:
         self._rows = self._levels = hashes = None
         if self._is_wanted and instances is not None and not pinned:
             hashes = _hashes(ids, first, instances)
-            self._rows, self._levels = self._candidates.possible(hashes)
+            self._rows, self._levels = self._candidates.with_levels(hashes)
         self.current = PassPositions(hashes=hashes)
 
     def commit(
@@ -105,7 +105,7 @@ class PositionRecorder:
         if hashes is None and not self._pinned and done.layers:
             instances = len(next(iter(done.layers.values())).peaks)
             hashes = _hashes(ids, first, instances)
-            rows, level = self._candidates.possible(hashes)
+            rows, level = self._candidates.with_levels(hashes)
             selected = {key: self._candidates.select(key, activations[key], rows, level)[1] for key in done.layers}
             thresholds = {key: after for key, after in selected.items() if after is not None}
         if hashes is not None:
