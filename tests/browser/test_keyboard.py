@@ -75,7 +75,9 @@ def test_the_tour_without_a_mouse(board: str, open_tab: OpenTab, page: Page) -> 
     drawer = tab.get_by_role("region", name="Detail", exact=True)
     expect(drawer.get_by_role("heading", name=re.compile("^Neuron "))).to_be_visible()
 
-    # A range of that neuron becomes a subset.
+    # It shows where it responds; beside that are its values, of which a range becomes a subset.
+    keys.go_to(drawer.get_by_role("radio", name="where", exact=True))
+    keys.press("ArrowRight")
     keys.go_to(drawer.get_by_role("button", name=re.compile("^New subset from a range")))
     keys.press("Enter")
     editor = tab.get_by_role("dialog", name="New subset")
