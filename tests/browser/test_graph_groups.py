@@ -69,9 +69,16 @@ def node(tab: FrameLocator, key: str) -> Locator:
     return tab.locator(f"[id='graph-{key}']")
 
 
-def within_pane(tab: FrameLocator) -> bool:
-    picture, pane = tab.locator("svg.graph-picture").bounding_box(), tab.locator(".graph-pane").bounding_box()
-    return picture is not None and pane is not None and picture["width"] <= pane["width"]
+def expect_within_pane(tab: FrameLocator) -> None:
+    """The picture is as wide as its pane at most; it is drawn anew when fonts and figures of layers arrive."""
+    picture = tab.locator("svg.graph-picture")
+    inside = "(picture, pane) => picture.getBoundingClientRect().width <= pane.getBoundingClientRect().width"
+    expect(picture).to_be_visible()
+    for _ in range(50):
+        if picture.evaluate(inside, tab.locator(".graph-pane").element_handle()):
+            return
+        picture.evaluate("() => new Promise((resolve) => setTimeout(resolve, 200))")
+    raise AssertionError(f"The picture is wider than its pane: {picture.bounding_box()}")
 
 
 def test_a_loop_is_a_chain_with_a_fold(board: str, open_tab: OpenTab) -> None:
@@ -80,7 +87,7 @@ def test_a_loop_is_a_chain_with_a_fold(board: str, open_tab: OpenTab) -> None:
     items = tab.get_by_role("treeitem")
     expect(items).to_have_count(5)
     expect(node(tab, "layers")).to_contain_text(re.compile(rf"layers\s*Linear × {BLOCKS}"))
-    assert within_pane(tab)
+    expect_within_pane(tab)
     # It opens: the steps, and in each what the step computes.
     node(tab, "layers").dblclick(position=TITLE)
     expect(items).to_have_count(5 + BLOCKS)
@@ -89,7 +96,7 @@ def test_a_loop_is_a_chain_with_a_fold(board: str, open_tab: OpenTab) -> None:
     for key, words in (("layers.3", "3 · Linear"), ("layers.3/relu", "relu"), ("/add_3", "add_3")):
         expect(node(tab, key)).to_contain_text(words)
     expect(node(tab, "layers.3/relu")).to_have_attribute("aria-level", "3")
-    assert within_pane(tab)
+    expect_within_pane(tab)
     # The layer of the step opens as any other.
     node(tab, "layers.3/relu").click()
     expect(tab.get_by_role("region", name="Layer layers.3/relu", exact=True)).to_be_visible()
@@ -110,7 +117,7 @@ def test_a_flat_model_is_grouped_and_its_names_can_be_told_apart(
         expect(node(tab, f"stage0_block5_{part}").locator("text").first).to_have_text(part)
     for end in ("in", "out"):
         expect(node(tab, f"projection_of_all_that_was_seen_{end}").locator("text").first).to_have_text(end)
-    assert within_pane(tab)
+    expect_within_pane(tab)
     # The title of the panel keeps the end, in which it differs from the other layer.
     title = tab.get_by_role("region", name=re.compile("seen_out$")).get_by_role("heading")
     expect(title).to_have_text("projection_of_all_that_was_seen_out")
