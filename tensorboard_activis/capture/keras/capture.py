@@ -159,11 +159,11 @@ class KerasCapture:
             recording = record_graph(model, specs, first.inputs)
             self.selection = select(recording, options["layers"])
             chosen = targets(recording, self.selection.names, options["reducer"])
-            eager, positions = recording.graph.origin == "tree", options["positions"] > 0
+            eager, positions = recording.graph.origin == "tree", options["positions"]
             self.forward = Forward(model, chosen, specs, eager=eager, positions=positions)
             self._pinned_forward = self.forward
             if positions and data.pinned is not None:
-                self._pinned_forward = Forward(model, chosen, specs, eager=eager, positions=True, pinned=True)
+                self._pinned_forward = Forward(model, chosen, specs, eager=eager, positions=positions, pinned=True)
         except ConfigurationError:
             raise
         except Exception as error:
@@ -171,7 +171,7 @@ class KerasCapture:
         if self._logs:
             # Called in the first pass: the metrics are created when training starts.
             self._make_scored = cache(
-                lambda: ScoredForward(model, chosen, specs, first, eager=eager, positions=positions)
+                lambda: ScoredForward(model, chosen, specs, first, eager=eager, positions=positions > 0)
             )
         captured = self._try_forward(self.forward, first, "x", "model.fit gets")
         if pinned is not None:

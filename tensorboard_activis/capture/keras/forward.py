@@ -92,7 +92,7 @@ class Forward:
         inputs: Any,
         *,
         eager: bool = False,
-        positions: bool = False,
+        positions: int = 0,
         pinned: bool = False,
     ) -> None:
         """
@@ -101,7 +101,7 @@ class Forward:
             targets: the layers to capture.
             inputs: KerasTensors in the structure of the model's inputs; None in shapes for sizes that vary.
             eager: whether the model runs on data only, so that it cannot be traced.
-            positions: whether their positions are read as well.
+            positions: of how many instances per neuron, the strongest, maps are wanted; 0: no positions are read.
             pinned: whether these are read whole, as those of pinned instances.
         """
         self._positions, self._pinned = positions, pinned
@@ -145,7 +145,7 @@ class Forward:
         before = list(states)
         asked: Wanted = {}
         if self._positions and not self._pinned:
-            asked = wanted_of(np.arange(size), count, 1) if wanted is None else wanted
+            asked = wanted_of(np.arange(size), count, min(self._positions, size)) if wanted is None else wanted
         captured, states[:] = self._step(padded | asked, before)
         if self._plain is not None:
             _check_same(captured[1], self._plain(padded, before)[0][1])
