@@ -101,8 +101,11 @@ def quantized(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     empty = low > high
     low[empty] = high[empty] = np.nan
     with np.errstate(all="ignore"):
-        scale = np.where(high > low, HIGHEST / (high.astype(np.float64) - low), 0).astype(np.float32)
-        codes = (values - low[:, None]) * scale[:, None]
+        span = high.astype(np.float64) - low
+        # A span that float32 cannot divide by, or hold, takes float64.
+        kind = np.float64 if ((span > 0) & ((span < 1e-35) | (span > 1e38))).any() else np.float32
+        scale = np.where(span > 0, HIGHEST / span, 0).astype(kind)
+        codes = (values.astype(kind, copy=False) - low.astype(kind)[:, None]) * scale[:, None]
     codes += 0.5  # floor of this rounds, and takes a third of the time of rint
     if complete:
         return np.minimum(codes, HIGHEST).astype(np.uint8), np.stack([low, high], 1)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tensorboard_activis import open_run
+from tensorboard_activis.capture.batch_positions import quantized
 from tensorboard_activis.errors import ConfigurationError, NotFoundError
 from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.torch import ActiVisLogger
@@ -281,3 +282,12 @@ def test_patches_of_a_vision_transformer_are_a_grid(tmp_path: Path, before: int)
     snapshot = open_run(tmp_path).latest
     assert snapshot.position_sizes("block") == (3, 5)
     check(snapshot, "block", dict(enumerate(grid)))
+
+
+@pytest.mark.parametrize("span", [1e-44, 1e-37, 1.0, 3e38])
+def test_values_of_any_span_are_within_half_a_step(span: float) -> None:
+    values = (np.array([[-1, -0.5, 0, 0.3, 1], [1, 1, 1, 1, 1]]) * span).astype(np.float32)
+    codes, ranges = quantized(values)
+    low, high = ranges.astype(np.float64).T
+    read = low[:, None] + codes * (high - low)[:, None] / 254
+    assert np.abs(read - values).max() <= (high - low).max() / 254 * 0.501

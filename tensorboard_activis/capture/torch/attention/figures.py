@@ -134,7 +134,7 @@ class Heads:
             real = mask.to(device=device, dtype=torch.bool)
         positions = torch.arange(columns, device=device)
         # With keys of positions before these, as of a prompt, the rows are the last ones.
-        own = positions[None, columns - rows :] if rows <= columns else positions[None].clamp(max=columns - 1)
+        own = torch.arange(columns - rows, columns, device=device).clamp(min=0)[None]
         everywhere = torch.ones((1, 1), dtype=torch.bool, device=device)
         targets = {}
         if "first" in figures:
@@ -148,7 +148,7 @@ class Heads:
             else:  # the last real position before
                 last = torch.where(real, positions, -1).cummax(1).values
                 before = torch.cat([last.new_full((len(last), 1), -1), last[:, :-1]], 1)
-            before = before[:, columns - rows :]
+            before = before[:, own[0]]
             targets["previous"] = before.clamp(min=0), before >= 0
         return targets
 

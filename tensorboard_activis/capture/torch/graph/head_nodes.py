@@ -66,7 +66,8 @@ class HeadNodes:
         """Adds a node for the heads of an attention, and nodes inside for what is recorded of them; returns its key."""
         frame, heads = seen.frame, seen.heads
         key = self._builder.unused_key(f"{frame.key}/{HEADS}")
-        figures = CROSS_FIGURES if seen.cross else FIGURES
+        # Where fewer positions are looked at than look, as in a coarser map, none is the same or the one before.
+        figures = CROSS_FIGURES if seen.cross or heads.sizes[2] > heads.sizes[3] else FIGURES
         rows = {} if self._on_output is None else {"": heads.norms(), **heads.looks(figures, self._mask)}
         shape = (self._instances, heads.count, *heads.output.shape[2:])
         for figure, sizes in {"": shape, **dict.fromkeys(figures, shape[:3])}.items():
