@@ -31,6 +31,7 @@ from tensorboard_activis.capture.recorder import Recorder
 from tensorboard_activis.query.findings.dead import dead
 from tensorboard_activis.query.findings.decodable import decodable
 from tensorboard_activis.query.findings.finding import Finding
+from tensorboard_activis.query.findings.regions import regions
 from tensorboard_activis.query.findings.search import search
 from tensorboard_activis.query.findings.shortcuts import shortcuts
 from tensorboard_activis.query.findings.slices import slices
@@ -196,6 +197,17 @@ def shuffled(one: Trial) -> None:
                 layers[name][here] = layers[name][there]
 
 
+def scattered(one: Trial) -> None:
+    """Shuffles which predictions are wrong among ten groups of like scores of the predicted class."""
+    shares = np.exp(one.logits - one.logits.max(axis=1, keepdims=True))
+    ranks = np.argsort(np.argsort((shares / shares.sum(axis=1, keepdims=True)).max(axis=1)))
+    predicted, wrong = one.logits.argmax(axis=1), one.wrong
+    for group in range(10):
+        here = np.flatnonzero(ranks * 10 // len(ranks) == group)
+        wrong[here] = wrong[one.random.permutation(here)]
+    one.labels = np.where(wrong, (predicted + one.random.integers(1, CLASSES, wrong.size)) % CLASSES, predicted)
+
+
 def columns_slice(rate: float, pair: bool) -> Callable[[int], Mapping[str, float]]:
     """One column's value, or those of two, with a share of wrong labels; and both nulls."""
 
@@ -244,6 +256,33 @@ def shortcut(seed: int) -> Mapping[str, float]:
     shuffled(plain)
     right = bool(found) and found[0].title == "mark is taken for 9"
     return {"first": right, "shuffled": bool(found_in(plain, shortcuts)), "natural": natural}
+
+
+def region(seed: int) -> Mapping[str, float]:
+    """The 70 images most like one of them, which no column names, have 60 % wrong labels."""
+    one = trial(seed)
+    plain = found_in(one, regions)
+    centre = one.images[int(one.random.integers(len(one.labels)))]
+    inside = np.zeros(len(one.labels), bool)
+    inside[np.argsort(((one.images - centre) ** 2).sum(axis=1))[:70]] = True
+    relabelled(one, inside, 0.6)
+    with tempfile.TemporaryDirectory() as directory:
+        run = logged(one, Path(directory))
+        found = sorted(regions([run.latest]), key=lambda finding: -finding.strength)
+        ids = run.latest.instances.column("id").to_numpy()
+    listed = ids[list(found[0].instances)] if found else np.zeros(0, int)
+    precision = float(inside[listed].mean()) if found else 0.0
+    recall = float(inside[listed].sum() / inside.sum())
+    scattered(one)
+    return {
+        "first": precision >= 0.5 and recall >= 0.5,
+        "precision": precision,
+        "recall": recall,
+        "shuffled": bool(found_in(one, regions)),
+        "natural": bool(plain),
+        "natural strength": plain[0].strength if plain else 0.0,
+        "strength": found[0].strength if found else 0.0,
+    }
 
 
 def label(seed: int) -> Mapping[str, float]:
@@ -323,6 +362,7 @@ PARTS: dict[str, Callable[[int], Mapping[str, float]]] = {
     "pair20": columns_slice(0.20, pair=True),
     "word": word,
     "shortcut": shortcut,
+    "region": region,
     "label": label,
     "died": died,
     "spike": spike,

@@ -7,14 +7,25 @@ from typing import Literal, TypeAlias, get_args
 from tensorboard_activis.query.contract import Records
 
 FindingKind: TypeAlias = Literal[
-    "failing-slice", "shortcut", "label-suspect", "dead", "exploding", "collapsed", "spike", "decodable"
+    "failing-slice",
+    "shortcut",
+    "error-region",
+    "label-suspect",
+    "duplicates",
+    "dead",
+    "exploding",
+    "collapsed",
+    "spike",
+    "drift",
+    "concept",
+    "decodable",
 ]
 #: All kinds that there are.
 KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 #: Kinds that are counted from statistics over all instances, or of values, without a decision by chance.
-EXACT: frozenset[str] = frozenset({"dead", "exploding", "collapsed"})
+EXACT: frozenset[str] = frozenset({"duplicates", "dead", "exploding", "collapsed"})
 #: Kinds that say what a model knows, not what is wrong with it; they come last.
-_KNOWLEDGE: frozenset[str] = frozenset({"decodable"})
+_KNOWLEDGE: frozenset[str] = frozenset({"concept", "decodable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +36,13 @@ class Finding:
         kind: what was looked for.
         title: what was found, in a few words.
         sentence: what was counted, as one sentence; with a p-value, over how many candidates.
-        strength: how much it is, from 0 to 1: of neurons the share of the layer's, of a slice the share of the errors that it
-            holds beyond what is expected, of a shortcut the difference of the two shares, of suspect labels the mean
-            difference of the two scores, of a direction its share of the variance, of a jump its distance, of what is
-            known the share of the balanced accuracy above that of shuffled values.
-        p: probability of something as strong by chance; null for what is exact (`dead`, `exploding`, `collapsed`), and where
-            none is known.
+        strength: how much it is, from 0 to 1: of neurons the share of the layer's, of a slice or a region the share of the errors
+            that it holds beyond what is expected, of a shortcut the difference of the two shares, of suspect labels the mean
+            difference of the two scores, of duplicates their share of the instances, of a direction its share of the variance,
+            of a jump or a drift its distance, of what is known the share of the balanced accuracy above that of shuffled
+            values, of a concept the same of the area under the curve.
+        p: probability of something as strong by chance; null for what is exact (`duplicates`, `dead`, `exploding`,
+            `collapsed`), and where none is known.
         subset: the instances as an expression; null where none describes them.
         layer: name of the layer to look at; null without one.
         neurons: their indices in the layer, ascending; empty where it is about all or none.

@@ -10,6 +10,7 @@ from tensorboard_activis.query.findings.decodable import decodable
 from tensorboard_activis.query.findings.exploding import exploding
 from tensorboard_activis.query.findings.finding import Finding, FindingKind, Findings, ranked
 from tensorboard_activis.query.findings.outcomes import forget_conditions
+from tensorboard_activis.query.findings.regions import regions
 from tensorboard_activis.query.findings.shortcuts import shortcuts
 from tensorboard_activis.query.findings.slices import slices
 from tensorboard_activis.query.findings.spikes import spikes
@@ -23,6 +24,7 @@ Search: TypeAlias = Callable[[Sequence[SnapshotReader]], list[Finding]]
 SEARCHES: dict[FindingKind, Search] = {
     "failing-slice": slices,
     "shortcut": shortcuts,
+    "error-region": regions,
     "label-suspect": suspects,
     "dead": dead,
     "exploding": exploding,
