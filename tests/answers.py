@@ -186,6 +186,7 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
         ),
         "movement.json": ("movement", at | {"other": {"run": "wide", "step": 40}}),
         "findings.json": ("findings", at),
+        "evidence.json": ("evidence", at | {"kind": "dead", "layer": "stem"}),
         "attention.safetensors": ("attention", at | {"layer": "stem", "head": 1}),
         "neuron.json": ("neuron", at | {"layer": "stem", "neuron": 1, "rows": rows[:3]}),
         "positions.safetensors": ("positions", at | {"layer": "stem", "neuron": 1}),

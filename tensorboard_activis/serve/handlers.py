@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from tensorboard_activis import schema
 from tensorboard_activis.errors import QueryError
 from tensorboard_activis.query import describe, graph
+from tensorboard_activis.query.findings import evidence
 from tensorboard_activis.query.instances import column_statistics, columns, facets, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
@@ -170,6 +171,19 @@ def depth_over_steps(
 ) -> depth.DepthHistory:
     """The route `depth_history`."""
     return depth.depth_history(snapshot, steps)
+
+
+def evidence_subject(parameters: Parameters) -> evidence.Subject:
+    """What the finding of the route `evidence` is about."""
+    fields = {name: parameters.string(name) for name in ("subset", "layer", "target") if parameters.has(name)}
+    return evidence.Subject(evidence.check_kind(parameters.string("kind")), **fields)
+
+
+def evidence_of_finding(
+    snapshot: SnapshotReader, parameters: Parameters, steps: Sequence[SnapshotReader]
+) -> evidence.Evidence:
+    """The route `evidence`."""
+    return evidence.evidence(snapshot, steps, evidence_subject(parameters))
 
 
 def one_subset(snapshot: SnapshotReader, parameters: Parameters) -> subset.SubsetDetail:

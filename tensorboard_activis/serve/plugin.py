@@ -7,6 +7,7 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis.errors import NotFoundError, QueryError
 from tensorboard_activis.metadata import PLUGIN_NAME
+from tensorboard_activis.query.findings.evidence import evidence_steps
 from tensorboard_activis.query.findings.finding import Findings
 from tensorboard_activis.query.instances import content, export
 from tensorboard_activis.query.instances.shared import shared_instances
@@ -65,6 +66,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/movement": routes.answer_with_others(self._other_snapshot, handlers.movement_of_layers),
             "/history": routes.answer_with_others(self._history_steps, handlers.history_of_rows),
             "/depth_history": routes.answer_with_others(self._all_steps, handlers.depth_over_steps),
+            "/evidence": routes.answer_with_others(self._evidence_steps, handlers.evidence_of_finding),
             "/projection": route(self._projection),
             "/findings": route(self._find),
             "/export": routes.respond(self._export),
@@ -104,6 +106,16 @@ class ActiVisPlugin(base_plugin.TBPlugin):
         """The snapshots of the steps that a history has, with the one that its rows refer to as it is."""
         run = parameters.string("run")
         chosen = handlers.history_steps(snapshot, parameters, self._runs.readable_steps(scope, run))
+        others = self._runs.snapshots(scope, run, set(chosen) - {snapshot.step})
+        return sorted([*others, snapshot], key=lambda one: one.step)
+
+    def _evidence_steps(
+        self, scope: RequestScope, snapshot: SnapshotReader, parameters: Parameters
+    ) -> list[SnapshotReader]:
+        """The snapshots of the steps that the evidence of a finding is over, with the one that is asked about as it is."""
+        run = parameters.string("run")
+        kind = handlers.evidence_subject(parameters).kind
+        chosen = evidence_steps(self._runs.readable_steps(scope, run), snapshot.step, kind)
         others = self._runs.snapshots(scope, run, set(chosen) - {snapshot.step})
         return sorted([*others, snapshot], key=lambda one: one.step)
 

@@ -35,6 +35,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "separation": AT,
     "subset": AT | {"layer": "head", "row": ROWS[1]},
     "findings": AT,
+    "evidence": AT | {"kind": "dead", "layer": "head"},
     "attention": AT | {"layer": "head", "head": 1},
     "content": AT | {"index": 3},
 }

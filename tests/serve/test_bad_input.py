@@ -116,6 +116,13 @@ def test_parameters_that_are_missing(client: Client, route: str) -> None:
         ("movement", {"other": {"run": "run1"}}, 400),
         ("movement", {"other": ["run1", 5]}, 400),
         ("instance", {"against": "gone"}, 400),
+        ("evidence", {"kind": "gone"}, 400),
+        ("evidence", {"kind": "failing-slice"}, 400),
+        ("evidence", {"kind": "failing-slice", "subset": "lable == 3"}, 400),
+        ("evidence", {"kind": "shortcut", "subset": "correct"}, 400),
+        ("evidence", {"kind": "shortcut", "subset": "correct", "target": "gone"}, 404),
+        ("evidence", {"kind": "decodable"}, 400),
+        ("evidence", {"kind": "decodable", "target": "gone"}, 404),
     ],
 )
 def test_questions_beyond_the_data(client: Client, route: str, other: dict, status: int) -> None:

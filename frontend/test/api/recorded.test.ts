@@ -6,6 +6,8 @@ import errorExpression from "../../fixtures/error-expression.json";
 import graph from "../../fixtures/graph.json";
 import index from "../../fixtures/index.json";
 import instance from "../../fixtures/instance.json";
+import evidence from "../../fixtures/evidence.json";
+import findings from "../../fixtures/findings.json";
 import movement from "../../fixtures/movement.json";
 import neuron from "../../fixtures/neuron.json";
 import overlap from "../../fixtures/overlap.json";
@@ -19,6 +21,8 @@ import type { SnapshotRef } from "../../src/api/source";
 import {
   ApiError,
   type Depth,
+  type Evidence,
+  type Findings,
   type Graph,
   type InstanceDetail,
   type MatrixScaleKind,
@@ -57,6 +61,8 @@ neuron satisfies Wire<NeuronDetail>;
 overlap satisfies Wire<Overlap>;
 depth satisfies Wire<Depth>;
 separation satisfies Wire<Separation>;
+findings satisfies Wire<Findings>;
+evidence satisfies Wire<Evidence>;
 movement satisfies Wire<Movement>;
 subset satisfies Wire<SubsetDetail>;
 columnStatistics satisfies { columns: object[]; functions: Wire<Vocabulary["functions"]> };

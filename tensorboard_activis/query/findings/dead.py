@@ -32,7 +32,7 @@ def dead(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     found: list[Finding] = []
     for name in last.layers:
         check_time()
-        now = _dead(last, name)
+        now = dead_neurons(last, name)
         if now is None or not now.any():
             continue
         for step, neurons in _died(snapshots, name, now).items():
@@ -40,7 +40,7 @@ def dead(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     return found
 
 
-def _dead(snapshot: SnapshotReader, name: str) -> np.ndarray | None:
+def dead_neurons(snapshot: SnapshotReader, name: str) -> np.ndarray | None:
     """Which neurons of a layer are dead, bool [neurons]; None where its statistics cannot be read."""
     try:
         layer = snapshot.layer(name)
@@ -61,7 +61,7 @@ def _died(snapshots: Sequence[SnapshotReader], name: str, now: np.ndarray) -> di
         if not still.any():
             break
         check_time()
-        before = _dead(snapshot, name)
+        before = dead_neurons(snapshot, name)
         if before is None or before.size != now.size:
             continue
         still &= before

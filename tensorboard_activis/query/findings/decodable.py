@@ -1,5 +1,6 @@
 """What layers know of columns: a ridge probe on held-out instances, against values that are shuffled within the label."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tensorboard_activis.column_kinds import column_kind
-from tensorboard_activis.errors import ActiVisError
+from tensorboard_activis.errors import ActiVisError, NotFoundError
 from tensorboard_activis.query.arithmetic.halffloat import not_finite, widen
 from tensorboard_activis.query.findings.conditions import LEAST_INSTANCES, NO_CONDITIONS
 from tensorboard_activis.query.findings.finding import Finding, counted, shown_number
@@ -115,8 +116,34 @@ def _finding(snapshots: Sequence[SnapshotReader], measured: _Measured, layers: s
         strength=float(np.clip((accuracy - usual) / max(1e-9, 1 - usual), 0, 1)),
         p=measured.p,
         layer=layer,
+        target=target.name,
         step=first_step(snapshots, still_known, _STEPS_BACK),
     )
+
+
+def known_by_layer(
+    snapshot: SnapshotReader, column: str
+) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
+    """The layers, the balanced accuracy of a column in each, and the mean of that of values shuffled within the label.
+
+    NaN where a layer cannot be probed. Raises NotFoundError where the column is not one that is looked at.
+    """
+    count = min(MOST_INSTANCES, snapshot.record.sample_size)
+    target = next((one for one in _targets(snapshot, count) if one.name == column), None)
+    if target is None:
+        raise NotFoundError(
+            f"Step {snapshot.step} has no column {column!r:.80} of two to {MOST_VALUES} values, of at least {LEAST_INSTANCES} "
+            "instances each."
+        )
+    strata = _strata(snapshot, count)
+    shuffles = [[target], *([_shuffled(target, strata, number)] for number in range(SHUFFLES))]
+    accuracy, usual = [], []
+    for name in snapshot.layers:
+        check_time()
+        found = _accuracies(snapshot, name, shuffles, count)
+        accuracy.append(math.nan if found is None else float(found[0, 0]))
+        usual.append(math.nan if found is None else float(found[1:, 0].mean()))
+    return tuple(snapshot.layers), tuple(accuracy), tuple(usual)
 
 
 def _strata(snapshot: SnapshotReader, count: int) -> np.ndarray:

@@ -53,10 +53,10 @@ def _not_finite(snapshots: Sequence[SnapshotReader], name: str) -> Finding | Non
 
 
 def _grown(snapshots: Sequence[SnapshotReader], name: str) -> Finding | None:
-    last = _size(snapshots[-1], name)
+    last = root_mean_square(snapshots[-1], name)
     if not last >= LEAST_SIZE:
         return None
-    sized = [(one.step, _size(one, name)) for one in snapshots[-MOST_STEPS:]]
+    sized = [(one.step, root_mean_square(one, name)) for one in snapshots[-MOST_STEPS:]]
     sized = [(step, size) for step, size in sized if not math.isnan(size)]
     steps, sizes = [step for step, _ in sized], np.array([size for _, size in sized])
     for place in range(LEAST_BEFORE, len(steps)):
@@ -74,7 +74,7 @@ def _grown(snapshots: Sequence[SnapshotReader], name: str) -> Finding | None:
     return None
 
 
-def _size(snapshot: SnapshotReader, name: str) -> float:
+def root_mean_square(snapshot: SnapshotReader, name: str) -> float:
     """The root mean square of a layer's activations over all instances seen; NaN where it is not known."""
     try:
         summary = snapshot.summary(name, 1)

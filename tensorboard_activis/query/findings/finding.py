@@ -45,6 +45,7 @@ class Finding:
             `collapsed`), and where none is known.
         subset: the instances as an expression; null where none describes them.
         layer: name of the layer to look at; null without one.
+        target: of a shortcut the class that others are taken for, of what is known the column; null elsewhere.
         neurons: their indices in the layer, ascending; empty where it is about all or none.
         instances: indices of kept instances, those to look at first in front; empty where it is about all.
         step: the first of the steps over which it holds up to the snapshot.
@@ -57,6 +58,7 @@ class Finding:
     p: float | None = None
     subset: str | None = None
     layer: str | None = None
+    target: str | None = None
     neurons: tuple[int, ...] = ()
     instances: tuple[int, ...] = ()
     step: int = 0

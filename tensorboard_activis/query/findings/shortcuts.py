@@ -135,18 +135,18 @@ def _finding(
     snapshots: Sequence[SnapshotReader],
     condition: Condition,
     members: np.ndarray,
-    taken_for: int,
+    taken: int,
     p: float,
     candidates: int,
     made: Conditions,
 ) -> Finding:
     last = snapshots[-1]
-    judged = _taken(last, taken_for)
+    judged = taken_for(last, taken)
     assert judged is not None
     others = outcomes(last)
     assert others is not None
     inside = members[judged.known[others.known]]
-    name = class_name(last, taken_for) or str(taken_for)
+    name = class_name(last, taken) or str(taken)
     (with_it, of), (without, of_rest) = ((int(judged.errors[one].sum()), int(one.sum())) for one in (inside, ~inside))
     share, rest = with_it / max(1, of), without / max(1, of_rest)
     written = writing.quoted(name) if last.record.class_names else name
@@ -159,25 +159,26 @@ def _finding(
         f"{PERMUTATIONS} shuffles.{note}",
         strength=max(0.0, share - rest),
         p=p,
+        target=name,
         subset=f"{condition.expression} and label != {written}",
         instances=tuple(np.flatnonzero(judged.known)[inside & judged.errors][:_MOST_LISTED].tolist()),
-        step=first_step(snapshots, lambda one: _still_taken(one, condition.expression, name, taken_for)),
+        step=first_step(snapshots, lambda one: _still_taken(one, condition.expression, name, taken)),
     )
 
 
-def _taken(snapshot: SnapshotReader, taken_for: int) -> Outcomes | None:
+def taken_for(snapshot: SnapshotReader, taken: int) -> Outcomes | None:
     """The instances of other labels, where "wrong" is to be taken for this class."""
     judged, predictions = outcomes(snapshot), prediction_values(snapshot)
     if judged is None or predictions is None or not judged.labelled:
         return None
-    others = judged.strata != taken_for
+    others = judged.strata != taken
     known = judged.known.copy()
     known[judged.known] = others
-    return Outcomes(known, predictions[known] == taken_for, judged.strata[others], True)
+    return Outcomes(known, predictions[known] == taken, judged.strata[others], True)
 
 
-def _still_taken(snapshot: SnapshotReader, expression: str, name: str, taken_for: int) -> bool:
-    if class_name(snapshot, taken_for) != name:
+def _still_taken(snapshot: SnapshotReader, expression: str, name: str, taken: int) -> bool:
+    if class_name(snapshot, taken) != name:
         return False
-    judged = _taken(snapshot, taken_for)
+    judged = taken_for(snapshot, taken)
     return judged is not None and judged.fail_in(matching(snapshot, expression)[judged.known])

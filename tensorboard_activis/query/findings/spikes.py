@@ -37,7 +37,7 @@ def spikes(snapshots: Sequence[SnapshotReader]) -> list[Finding]:
     jumped: dict[int, list[tuple[float, float, str]]] = {}
     for name in steps[-1].layers:
         check_time()
-        distances = _distances(steps, name)
+        distances = step_distances(steps, name)
         for place in range(1, len(distances) - 1):
             here, around = distances[place], max(distances[place - 1], distances[place + 1])
             if here >= LEAST_DISTANCE and here >= TIMES * around:
@@ -64,7 +64,7 @@ def _finding(before: int, after: int, layers: list[tuple[float, float, str]]) ->
     )
 
 
-def _distances(steps: Sequence[SnapshotReader], name: str) -> list[float]:
+def step_distances(steps: Sequence[SnapshotReader], name: str) -> list[float]:
     """1 − CKA from each step to the next; NaN where it is not known."""
     distances: list[float] = []
     kept: tuple[SnapshotReader, np.ndarray | None] | None = None  # products of the last step over its first instances

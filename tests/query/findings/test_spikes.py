@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tensorboard_activis.query.findings.finding import Finding
-from tensorboard_activis.query.findings.spikes import _distances
+from tensorboard_activis.query.findings.spikes import step_distances
 from tensorboard_activis.query.run import Run
 from tests.query.findings.logged import log
 
@@ -42,7 +42,7 @@ def test_a_jump(tmp_path: Path) -> None:
     assert found.strength == pytest.approx(distances[50])
     times = distances[50] / max(distances[40], distances[60])
     assert f"1 − CKA is {distances[50]:.2f}, {times:.1f} times that of the steps before and after" in found.sentence
-    assert _distances([run.snapshot(step) for step in run.steps], "head")[2:5] == pytest.approx(
+    assert step_distances([run.snapshot(step) for step in run.steps], "head")[2:5] == pytest.approx(
         list(distances.values())
     )
     assert spikes(Run(run.directory)) == [found]
