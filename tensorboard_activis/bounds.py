@@ -34,6 +34,7 @@ def check_snapshot(message: pb.Snapshot) -> None:
         instances=(message.sample_size + message.pinned, _MAX_ROWS),
         layers=(len(message.layers), _MAX_LAYERS),
         blocks=(len(message.depth.layers), _MAX_LAYERS),
+        effects=(len(message.effects.layers), _MAX_LAYERS),
         subsets=(len(message.subsets), _MAX_SUBSETS),
         columns=(len(message.columns), _MAX_COLUMNS),
         classes=(len(message.class_names), _MAX_CLASSES),
@@ -53,6 +54,11 @@ def _arrays(message: pb.Snapshot) -> Iterator[pb.Array]:
         yield column.values
     depth = message.depth
     yield from (depth.top, depth.score, depth.rank, depth.label, depth.right)
+    if message.HasField("effects"):
+        effects = message.effects
+        yield from (effects.instances, effects.tried, effects.before)
+        for one in effects.layers:
+            yield from (one.gradient, one.product, one.neurons, one.alone, one.together)
     for layer in message.layers:
         summary = layer.summary
         yield from (layer.activations, summary.count, summary.mean, summary.std, summary.min, summary.max)

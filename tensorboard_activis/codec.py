@@ -10,6 +10,7 @@ from tensorboard_activis.array_codec import check_files, decode_array, encode_ar
 from tensorboard_activis.bounds import MAX_BLOB, check_graph, check_snapshot
 from tensorboard_activis.class_statistics import SCALES
 from tensorboard_activis.depth_codec import decode_depth, encode_depth
+from tensorboard_activis.effects_codec import decode_effects, encode_effects
 from tensorboard_activis.errors import ActiVisError, UnreadableError
 from tensorboard_activis.patterns_codec import decode_patterns, encode_patterns
 from tensorboard_activis.positions_codec import decode_positions, encode_positions
@@ -89,6 +90,7 @@ def encode_snapshot(snapshot: schema.Snapshot) -> bytes:
         subsets=[pb.Subset(name=s.name, kind=s.kind, expression=s.expression, count=s.count) for s in snapshot.subsets],
         notes=snapshot.notes,
         depth=encode_depth(snapshot.depth),
+        effects=encode_effects(snapshot.effects),
     )
     for layer in snapshot.layers:
         info, summary = layer.info, layer.summary
@@ -143,6 +145,11 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         raise UnreadableError(
             f"The snapshot of step {message.step} has layers but no subset that they are summed up over."
         )
+    effects, effects_problem = None, ""
+    try:
+        effects = decode_effects(message, stored_instances)
+    except UnreadableError as error:  # the rest of the snapshot is as good as ever
+        effects_problem = str(error)
     columns = {}
     for column in message.columns:
         array = decode_array(column.values, "column", column.name)
@@ -168,6 +175,8 @@ def decode_snapshot(blob: bytes) -> schema.Snapshot:
         pinned=message.pinned,
         depth=decode_depth(message.depth, stored_instances) if message.HasField("depth") else None,
         unit=message.unit,
+        effects=effects,
+        effects_problem=effects_problem,
     )
     object.__setattr__(snapshot, "digest", digest_of(blob))  # frozen, and no argument, so that changed copies have none
     return snapshot

@@ -291,6 +291,58 @@ class Depth:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerEffects:
+    """What a layer's neurons do to the margin of errors.
+
+    Attributes:
+        gradient: float32 [errors, neurons]: of the margin with respect to each neuron, summed over positions that are no padding.
+        product: float32 [errors, neurons]: gradient times activation, summed likewise. None for a layer without positions, where
+            it is the product of the two.
+        neurons: int32 [tried, k]: those that were tried, the strongest first, -1 behind the last. None where nothing was tried, as
+            the next two.
+        alone: float32 [tried, k]: the margin after each of these alone was set to its mean over the label's class.
+        together: float32 [tried]: the margin after all of them were.
+    """
+
+    gradient: Array
+    product: Array | None = None
+    neurons: Array | None = None
+    alone: Array | None = None
+    together: Array | None = None
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All that there are."""
+        every = (self.gradient, self.product, self.neurons, self.alone, self.together)
+        return tuple(array for array in every if array is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What single neurons do to the margin of errors: the logit of the label minus the highest other.
+
+    Attributes:
+        instances: int32 [errors]: indices of kept wrong instances, ascending.
+        wrong: how many kept instances are wrong; there may be fewer errors, because of `effects_share`.
+        layers: by layer.
+        tried: int32 [tried]: indices of the surest errors, ascending; None where nothing was tried, as the next.
+        before: float32 [tried]: the margin of these, as the model gave it.
+    """
+
+    instances: Array
+    wrong: int
+    layers: Mapping[str, LayerEffects]
+    tried: Array | None = None
+    before: Array | None = None
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All that there are."""
+        own = tuple(array for array in (self.instances, self.tried, self.before) if array is not None)
+        return own + tuple(array for layer in self.layers.values() for array in layer.arrays)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One model at one training step over the evaluation data.
 
@@ -309,6 +361,8 @@ class Snapshot:
             the end, where it is of a vocabulary.
         notes: what was lost or odd, in words for the user.
         depth: prediction by depth; None where it was not recorded.
+        effects: what neurons do to the margin of errors; None where it was not recorded. If a file lies about it,
+            `effects_problem` says how.
         digest: of the bytes that the snapshot was read from; empty for one that was not. A changed copy has none.
     """
 
@@ -328,6 +382,8 @@ class Snapshot:
     pinned: int = 0
     depth: Depth | None = None
     unit: str = ""
+    effects: Effects | None = None
+    effects_problem: str = field(default="", compare=False)
     digest: str = field(default="", init=False, compare=False)
 
     @property

@@ -1,6 +1,7 @@
 """Records survive the way through protos; lies in them are found."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -54,6 +55,21 @@ def depths(draw: st.DrawFn, kept: int) -> schema.Depth:
 
 
 @st.composite
+def effects_of(draw: st.DrawFn, kept: int, neurons: Mapping[str, int]) -> schema.Effects:
+    errors, wrong, tried = draw(st.integers(0, kept)), kept, draw(st.integers(0, kept))
+    rows, before = draw(arrays((tried,), "int32")), draw(arrays((tried,)))
+    layers = {}
+    for name, width in neurons.items():
+        gradient, product = draw(arrays((errors, width))), draw(arrays((errors, width)))
+        setting = draw(arrays((tried, 5), "int32")), draw(arrays((tried, 5))), draw(arrays((tried,)))
+        if draw(st.booleans()):
+            layers[name] = schema.LayerEffects(gradient, product, *setting)
+        else:
+            layers[name] = schema.LayerEffects(gradient)
+    return schema.Effects(draw(arrays((errors,), "int32")), wrong, layers, rows, before)
+
+
+@st.composite
 def snapshots(draw: st.DrawFn) -> schema.Snapshot:
     sampled, pinned, subsets, classes = (draw(st.integers(low, high)) for low, high in ((0, 3), (0, 2), (1, 3), (0, 2)))
     kept = sampled + pinned
@@ -99,6 +115,9 @@ def snapshots(draw: st.DrawFn) -> schema.Snapshot:
         layers=tuple(layers),
         notes=tuple(draw(st.lists(names, max_size=2))),
         depth=draw(depths(kept)) if draw(st.booleans()) else None,
+        effects=draw(effects_of(kept, {layer.name: layer.neurons for layer in layers}))
+        if draw(st.booleans())
+        else None,
     )
 
 

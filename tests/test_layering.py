@@ -43,6 +43,7 @@ SHARED = {
     "patterns_codec",
     "bounds",
     "errors",
+    "mean_setting",
     "framing",
     "blobs",
     "checksums",

@@ -15,8 +15,8 @@ from tensorboard_activis.check.files import check_file
 from tensorboard_activis.check.report import Report
 from tensorboard_activis.check.snapshots import Table, check_snapshot
 from tensorboard_activis.leftovers import leftovers, orphans
+from tensorboard_activis.read.content import named_files
 from tensorboard_activis.read.run import current
-from tensorboard_activis.read.snapshot import named_files
 
 #: Seconds: a file that changed more recently than this may be in the middle of being copied here.
 SETTLED = 60.0

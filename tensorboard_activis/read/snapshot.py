@@ -1,7 +1,5 @@
 """Reads one snapshot lazily: arrays are memory-mapped and tables read on first use."""
 
-import hashlib
-import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -17,7 +15,8 @@ from tensorboard_activis.errors import ExpressionError, NotFoundError, QueryErro
 from tensorboard_activis.expression.evaluation import Check, Evaluation
 from tensorboard_activis.expression.predicate import compile_expression
 from tensorboard_activis.read.arrays import ArrayFiles, check_array, read_array
-from tensorboard_activis.read.file_cache import file_version
+from tensorboard_activis.read.content import content_digest, named_files
+from tensorboard_activis.read.effects import GradientEffects, TriedEffects, read_gradient_effects, read_tried_effects
 from tensorboard_activis.read.instances import read_instances, with_predictions
 from tensorboard_activis.read.patterns import Pattern, read_pattern
 from tensorboard_activis.read.positions import LayerPositions
@@ -46,40 +45,6 @@ class SummaryArrays:
     std: np.ndarray
     min: np.ndarray
     max: np.ndarray
-
-
-def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
-    """The names of the files that a snapshot refers to, each once."""
-    names = dict.fromkeys(snapshot.instances)
-    for array in snapshot.columns.values():
-        names |= dict.fromkeys(array.files)
-    depth = [] if snapshot.depth is None else [snapshot.depth.arrays]
-    for arrays in (*(layer.arrays for layer in snapshot.layers), *depth):
-        for array in arrays:
-            names |= dict.fromkeys(array.files)
-    return tuple(names)
-
-
-def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
-    """Digest of a snapshot's content, for cache keys: equal only where everything that can be computed from it is equal.
-
-    It is a hash of the record, byte by byte, and of the version of each file beside it: device, inode, size, and times of
-    change. Step, session and file names would not do: a copied run has the same ones, with content that may differ. The checksums
-    in the files' headers would not do unless all bytes are read to verify them, which takes as long as an answer. A file's
-    time of change (`st_ctime`) cannot be set, and no two files have the same device and inode. The cost: a run that was
-    copied or moved has new digests, and is computed again.
-
-    Arguments:
-        record: digest of the record, see `schema.Snapshot.digest`.
-        directory, files: the run's directory, and file names in it; a missing file is part of the digest too.
-    """
-    parts = [record]
-    for name in files:
-        try:
-            parts.append(f"{name} {file_version(os.lstat(os.path.join(directory, name)))}")
-        except (OSError, ValueError):
-            parts.append(f"{name} missing")
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class SnapshotReader:
@@ -237,6 +202,22 @@ class SnapshotReader:
         if self.record.depth is None:
             raise NotFoundError(f"Step {self.step} has no prediction by depth.")
         return read_array(self._directory, getattr(self.record.depth, name))
+
+    def gradient_effects(self, layer: str) -> GradientEffects:
+        """How the neurons of a layer act on the margin of kept wrong instances, by gradients: `effects="gradients"`.
+
+        Raises:
+            NotFoundError: no such layer, or its effects were not recorded.
+            UnreadableError: a file is missing or damaged.
+        """
+        return read_gradient_effects(self._directory, self.record, self.layer(layer), self.activations(layer))
+
+    def tried_effects(self, layer: str) -> TriedEffects:
+        """What became of the surest errors when a layer's strongest neurons were set to their mean: `effects="tried"`.
+
+        Raises as `gradient_effects`.
+        """
+        return read_tried_effects(self._directory, self.record, self.layer(layer))
 
     def column(self, name: str) -> np.ndarray:
         """One column that changes from step to step, as an array [instances, …]: see `schema.Snapshot.columns`.

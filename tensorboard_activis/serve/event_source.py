@@ -12,8 +12,8 @@ from tensorboard.data import provider
 from tensorboard_activis import codec, metadata, schema
 from tensorboard_activis.errors import UnreadableError
 from tensorboard_activis.query.limits import check_time
+from tensorboard_activis.read.content import named_files
 from tensorboard_activis.read.run import current
-from tensorboard_activis.read.snapshot import named_files
 from tensorboard_activis.serve.cache import Cache
 from tensorboard_activis.serve.encoding import encode_json
 from tensorboard_activis.serve.handlers import model_graph

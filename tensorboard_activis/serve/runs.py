@@ -7,7 +7,8 @@ from tensorboard.plugins import base_plugin
 
 from tensorboard_activis import metadata
 from tensorboard_activis.errors import NotFoundError, UnreadableError
-from tensorboard_activis.read.snapshot import SnapshotReader, content_digest
+from tensorboard_activis.read.content import content_digest
+from tensorboard_activis.read.snapshot import SnapshotReader
 from tensorboard_activis.serve import run_list
 from tensorboard_activis.serve.directories import roots, run_directory
 from tensorboard_activis.serve.editions import Editions

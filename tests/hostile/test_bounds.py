@@ -22,6 +22,7 @@ STUFFED = {
     "subsets": "pb.Snapshot, b'\\x5a\\0' * HALF",
     "layers": "pb.Snapshot, b'\\x62\\0' * HALF",
     "blocks": "pb.Snapshot, stuffed(pb.Snapshot(depth=pb.Depth(layers=[''] * HALF)))",
+    "effects": "pb.Snapshot, b'\\x8a\\x01' + length(2 * HALF) + b'\\x1a\\0' * HALF",
     "notes": "pb.Snapshot, b'\\x6a\\0' * HALF",
     "metrics": "pb.Snapshot, b'\\x42\\0' * HALF",
     "shapes": "pb.Snapshot, stuffed(pb.Snapshot(columns=[pb.Column(values=pb.Array(dtype='int32', shape=[1] * HALF))]))",
@@ -29,6 +30,7 @@ STUFFED = {
 DECODE = """
 import time
 from tensorboard_activis import activis_pb2 as pb, bounds, codec
+from google.protobuf.internal.encoder import _VarintBytes as length
 from tests.hostile.peak import peak_megabytes
 from tensorboard_activis.errors import UnreadableError
 

@@ -1,0 +1,43 @@
+"""What a snapshot is stored in: its files, and a digest of all that can be read from them."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tensorboard_activis import schema
+from tensorboard_activis.read.file_cache import file_version
+
+
+def named_files(snapshot: schema.Snapshot) -> tuple[str, ...]:
+    """The names of the files that a snapshot refers to, each once."""
+    names = dict.fromkeys(snapshot.instances)
+    for array in snapshot.columns.values():
+        names |= dict.fromkeys(array.files)
+    others = [part.arrays for part in (snapshot.depth, snapshot.effects) if part is not None]
+    for arrays in (*(layer.arrays for layer in snapshot.layers), *others):
+        for array in arrays:
+            names |= dict.fromkeys(array.files)
+    return tuple(names)
+
+
+def content_digest(record: str, directory: Path, files: Sequence[str]) -> str:
+    """Digest of a snapshot's content, for cache keys: equal only where everything that can be computed from it is equal.
+
+    It is a hash of the record, byte by byte, and of the version of each file beside it: device, inode, size, and times of
+    change. Step, session and file names would not do: a copied run has the same ones, with content that may differ. The checksums
+    in the files' headers would not do unless all bytes are read to verify them, which takes as long as an answer. A file's
+    time of change (`st_ctime`) cannot be set, and no two files have the same device and inode. The cost: a run that was
+    copied or moved has new digests, and is computed again.
+
+    Arguments:
+        record: digest of the record, see `schema.Snapshot.digest`.
+        directory, files: the run's directory, and file names in it; a missing file is part of the digest too.
+    """
+    parts = [record]
+    for name in files:
+        try:
+            parts.append(f"{name} {file_version(os.lstat(os.path.join(directory, name)))}")
+        except (OSError, ValueError):
+            parts.append(f"{name} missing")
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
