@@ -29,6 +29,7 @@ class State:
         steps: the steps to log.
         outputs: whether the last layer's activations are passed to the recorder as the model's outputs.
         renamed: layers' names in the log, by their name in `widths`.
+        shuffled: whether the neurons of hidden layers are in another order than in other runs.
     """
 
     truth: np.ndarray
@@ -39,6 +40,7 @@ class State:
     steps: Sequence[int] = (20, 40, 60)
     outputs: bool = True
     renamed: Mapping[str, str] = field(default_factory=dict)
+    shuffled: bool = False
 
 
 def graph(widths: Mapping[str, int], classes: int, renamed: Mapping[str, str]) -> schema.Graph:
@@ -88,6 +90,8 @@ def respond(state: State, step: int) -> dict[str, np.ndarray]:
         patterns = np.random.default_rng(depth).normal(size=(kinds, width))
         clear = (0.3 + 1.25 * depth / len(state.widths)) * (0.4 + step / 60)
         values = clear * patterns[state.truth] + random.normal(size=(len(state.truth), width))
+        if state.shuffled and name != "head.fc2":
+            values = values[:, np.random.default_rng(7).permutation(width)]
         activations[name] = (values if name.startswith("head") else np.maximum(values, 0)).astype(np.float32)
     activations["head.fc2"] = (
         activations["head.fc2"] + np.eye(kinds, state.widths["head.fc2"], dtype=np.float32)[state.truth] * step / 12
@@ -224,7 +228,7 @@ def states() -> dict[str, State]:
     return {
         "digits": State(labels, plain, named),
         "digits-again": State(
-            labels[random.permutation(899)][labels.argsort().argsort()], plain, named, steps=(20, 60)
+            np.where(random.random(899) < 0.1, (labels + 1) % 10, labels), plain, named, steps=(20, 60), shuffled=True
         ),
         "digits-deeper": State(
             labels,

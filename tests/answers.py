@@ -185,6 +185,7 @@ def questions() -> dict[str, tuple[str, dict[str, object]]]:
             at | {"rows": [rows[1], {"expression": 'label == "nine"'}], "layers": ["stem", "head"], "limit": 14},
         ),
         "movement.json": ("movement", at | {"other": {"run": "wide", "step": 40}}),
+        "neuron_pairs.json": ("neuron_pairs", at | {"other": {"run": "wide", "step": 40}, "layer": "stem"}),
         "findings.json": ("findings", at),
         "evidence.json": ("evidence", at | {"kind": "dead", "layer": "stem"}),
         "attention.safetensors": ("attention", at | {"layer": "stem", "head": 1}),

@@ -27,6 +27,7 @@ from tensorboard_activis.query.neurons.history import DEFAULT_STEPS, History
 from tensorboard_activis.query.neurons.instance import InstanceDetail, instance
 from tensorboard_activis.query.neurons.movement import Movement, movement
 from tensorboard_activis.query.neurons.neuron import NeuronDetail, neuron
+from tensorboard_activis.query.neurons.neuron_pairs import NeuronPairs, neuron_pairs
 from tensorboard_activis.query.neurons.separation import Separation, separation
 from tensorboard_activis.query.neurons.subset import SubsetDetail, subset
 from tensorboard_activis.query.positions.attention import Attention, attention
@@ -150,6 +151,14 @@ class Snapshot(SnapshotReader):
         Layers are compared by name, over at most 1,024 instances that both samples have, matched by id.
         """
         return movement(self, other)
+
+    def neuron_pairs(self, other: "Snapshot", layer: str) -> NeuronPairs:
+        """Which neuron of another run is beside which of this one: by correlation, or by index where they are the same.
+
+        Raises:
+            NotFoundError: one of the two has no such layer.
+        """
+        return neuron_pairs(self, other, layer)
 
     def separation(
         self,

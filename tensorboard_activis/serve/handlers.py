@@ -12,7 +12,17 @@ from tensorboard_activis.query.findings import evidence
 from tensorboard_activis.query.instances import column_statistics, columns, facets, groups, selections, table
 from tensorboard_activis.query.instances.classes import index_of_id
 from tensorboard_activis.query.matrix import drawing, matrix, quantized, rows, scales, sorting, statistic, strips
-from tensorboard_activis.query.neurons import depth, history, instance, movement, neuron, overlap, separation, subset
+from tensorboard_activis.query.neurons import (
+    depth,
+    history,
+    instance,
+    movement,
+    neuron,
+    neuron_pairs,
+    overlap,
+    separation,
+    subset,
+)
 from tensorboard_activis.query.positions import attention, maps
 from tensorboard_activis.query.positions import neuron as neuron_positions
 from tensorboard_activis.read.snapshot import SnapshotReader
@@ -216,13 +226,21 @@ def movement_of_layers(
     return movement.movement(snapshot, other)
 
 
+def pairs_of_neurons(
+    snapshot: SnapshotReader, parameters: Parameters, others: Sequence[SnapshotReader]
+) -> neuron_pairs.NeuronPairs:
+    """The route `neuron_pairs`; the other snapshot is the only one in `others`."""
+    (other,) = others
+    return neuron_pairs.neuron_pairs(snapshot, other, parameters.string("layer"))
+
+
 def one_attention(snapshot: SnapshotReader, parameters: Parameters) -> attention.Attention:
     """The route `attention`."""
     index = instance_index(snapshot, parameters) if parameters.has("index") or parameters.has("id") else None
     return attention.attention(snapshot, parameters.string("layer"), parameters.integer("head"), index)
 
 
-#: The routes whose answer is of one snapshot, by name. `matrix`, `history` and `movement` are of others, too: see `plugin.py`.
+#: The routes whose answer is of one snapshot, by name. Others are of two or more, such as `matrix` and `movement`: see `plugin.py`.
 ROUTES: dict[str, Callable[[SnapshotReader, Parameters], object]] = {
     "snapshot": snapshot_description,
     "strips": heat_strips,

@@ -64,6 +64,7 @@ class ActiVisPlugin(base_plugin.TBPlugin):
             "/graph": route(self._graph),
             "/matrix": routes.answer_with_others(self._rows_snapshot, handlers.activation_matrix),
             "/movement": routes.answer_with_others(self._other_snapshot, handlers.movement_of_layers),
+            "/neuron_pairs": routes.answer_with_others(self._other_snapshot, handlers.pairs_of_neurons),
             "/history": routes.answer_with_others(self._history_steps, handlers.history_of_rows),
             "/depth_history": routes.answer_with_others(self._all_steps, handlers.depth_over_steps),
             "/evidence": routes.answer_with_others(self._evidence_steps, handlers.evidence_of_finding),

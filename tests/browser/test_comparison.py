@@ -68,7 +68,7 @@ def test_an_instance_against_its_class_in_two_layers(board: str, open_tab: OpenT
     # Beside it the same instance in the other run, in the order of this one.
     choose(tab, "Compare with", SECOND)
     panel = layer(tab, "head.fc2")
-    expect(panel.get_by_role("group", name=re.compile(f"^lower half of each row: {SECOND}, step 60"))).to_be_visible()
+    expect(panel.get_by_role("group", name=re.compile(f"^lower half: {SECOND}"))).to_be_visible()
     panel.get_by_role("grid").scroll_into_view_if_needed()
     its = there.activations("head.fc2")[there.index_of(identity)].astype(float)
     tip = told(page, tab, panel, key, 0, len(its))
@@ -98,7 +98,7 @@ def test_the_other_run_kept_other_instances(uneven: tuple[Path, str], open_tab: 
     rows = [["i", shared], ["i", alone], ["s", "few"], ["s", "bee"]]
     tab = open_tab(board, link(run="one", layers=["head"], compare=["two", None], rows=rows, sort={"by": "index"}))
     panel = layer(tab, "head")
-    expect(panel.get_by_role("group", name=re.compile("^lower half of each row: two, step 3"))).to_be_visible()
+    expect(panel.get_by_role("group", name=re.compile("^lower half: two"))).to_be_visible()
     its = float(two.activations("head")[others.index(ids[shared]), 1])
     own = float(one.activations("head")[shared, 1])
     difference = f"{own - its:+.2f}".replace("-", "−")
@@ -108,7 +108,7 @@ def test_the_other_run_kept_other_instances(uneven: tuple[Path, str], open_tab: 
     for missing in (f"i:{alone}", "s:few"):
         expect(told(page, tab, panel, missing, 1, 3)).to_contain_text("two, step 3: no such instances")
     tab.get_by_role("radio", name="difference").click()
-    expect(panel.get_by_role("group", name=re.compile("^minus two, step 3"))).to_be_visible()
+    expect(panel.get_by_role("group", name=re.compile("^minus two"))).to_be_visible()
     expect(told(page, tab, panel, f"i:{shared}", 1, 3)).to_contain_text(f"mean {short(its)}")
 
 
@@ -151,12 +151,12 @@ def test_two_runs_and_two_steps_beside_each_other(board: str, open_tab: OpenTab,
         expect(tip).to_contain_text(f"{name}: mean {other:.2f} · difference {difference}")
         page.mouse.move(2, 2)
 
-    expect(panel.get_by_role("group", name=re.compile(f"^lower half of each row: {SECOND}, step 60"))).to_be_visible()
+    expect(panel.get_by_role("group", name=re.compile(f"^lower half: {SECOND}"))).to_be_visible()
     said(f"{SECOND}, step 60", float(there.mean[there.subsets.index("8"), best]))
 
     # The difference has colours about zero: as far as the 99th percentile of what lies between the two.
     tab.get_by_role("radio", name="difference").click()
-    expect(panel.get_by_role("group", name=re.compile(f"^minus {SECOND}, step 60"))).to_be_visible()
+    expect(panel.get_by_role("group", name=re.compile(f"^minus {SECOND}"))).to_be_visible()
     rows = [here.subsets.index(name) for name in CLASSES]
     apart = np.abs(here.mean[rows].astype(float) - there.mean[[there.subsets.index(name) for name in CLASSES]])
     end = readable(float(np.sort(apart, axis=None)[math.ceil(0.99 * apart.size) - 1]))

@@ -291,7 +291,7 @@ def test_the_drawer_says_what_both_say(two: tuple[Path, str], open_tab: OpenTab,
     drawer.get_by_role("button", name="Neuron").first.click()
     for name in ("one", "two"):
         expect(drawer.get_by_role("region", name=f"Distribution per row in {name}")).to_be_visible()
-    expect(drawer.locator(".detail-header")).to_contain_text("not the same neuron")
+    expect(drawer.locator(".detail-header")).to_contain_text("the same neuron in both runs, r 1.00")
 
 
 def test_a_subset_in_both(two: tuple[Path, str], open_tab: OpenTab) -> None:
@@ -305,3 +305,16 @@ def test_a_subset_in_both(two: tuple[Path, str], open_tab: OpenTab) -> None:
         facts = drawer.get_by_role("region", name=name, exact=True)
         expect(facts).to_contain_text(f"kept{len(right)} of {len(snapshot.instances)}")
         expect(facts).to_contain_text(f"accuracy{right.mean():.1%}")
+
+
+def test_the_second_tsne_shows_itself_after_the_first(two: tuple[Path, str], open_tab: OpenTab) -> None:
+    tab = open_tab(two[1], link(run="one", layers=["stem/relu"], compare=["two", None]))
+    plots = [plot_in(tab, "stem/relu", name) for name in ("one", "two")]
+    expect(plots[0]).to_contain_text("PC1")
+    expect(plots[1]).to_contain_text("turned to fit")
+    layer(tab, "stem/relu").get_by_role("radio", name="t-SNE").click()
+    # Nothing more is clicked: both change by themselves, and neither is left with the other's axes.
+    for plot in plots:
+        expect(plot).not_to_contain_text("%", timeout=120_000)
+    expect(layer(tab, "stem/relu").get_by_role("button", name="Cancel the t-SNE")).to_have_count(0)
+    expect(layer(tab, "stem/relu").get_by_role("radio", name="t-SNE")).to_be_checked()

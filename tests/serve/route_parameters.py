@@ -30,6 +30,7 @@ ROUTE_PARAMETERS: dict[str, dict] = {
     "positions": AT | {"layer": "stem/relu", "neuron": 1},
     "instance_maps": AT | {"layer": "stem/relu", "neuron": 1, "indices": [3, 0]},
     "movement": AT | {"other": AT},
+    "neuron_pairs": AT | {"other": AT, "layer": "head"},
     "history": AT | {"layer": "head", "rows": ROWS},
     "overlap": AT | {"row": ROWS[1], "rows": ROWS},
     "separation": AT,

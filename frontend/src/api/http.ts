@@ -82,6 +82,7 @@ export function httpSource(base: string): Source {
     overlap: (at, row, rows, signal) => json("overlap", { ...at, row, rows }, signal),
     separation: (at, question, signal) => json("separation", { ...at, ...question }, signal),
     movement: (at, other, signal) => json("movement", { ...at, other }, signal),
+    neuronPairs: (at, other, layer, signal) => json("neuron_pairs", { ...at, other, layer }, signal),
     facets: (at, query, signal) => json("facets", { ...at, ...query }, signal),
     columnStatistics: (at, filter, signal) => json("column_statistics", { ...at, ...filter }, signal),
     contentUrl: (at: SnapshotRef, index) => `${base}content?${query({ ...at, index })}`,

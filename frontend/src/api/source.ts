@@ -14,6 +14,7 @@ import type {
   MatrixScaleKind,
   Movement,
   NeuronDetail,
+  NeuronPairs,
   NeuronPositions,
   Overlap,
   Projection,
@@ -148,6 +149,8 @@ export interface Source {
   ): Promise<Separation>;
   /** How far each layer's representation is from that of another snapshot. */
   movement(at: SnapshotRef, other: SnapshotRef, signal: AbortSignal): Promise<Movement>;
+  /** Which neuron of another snapshot is beside which of this one. */
+  neuronPairs(at: SnapshotRef, other: SnapshotRef, layer: string, signal: AbortSignal): Promise<NeuronPairs>;
   /** Value counts of the columns; of one column, its most frequent values with a prefix. */
   columnStatistics(
     at: SnapshotRef,

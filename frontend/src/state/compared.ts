@@ -32,6 +32,7 @@ import {
   subsets,
 } from "./data";
 import { perName, type Resource, resource } from "./loads";
+import { partnerOf } from "./neuronPairs";
 import { parseRowKey, type RowKey, rowKey } from "./rowKeys";
 import { rowQuery } from "./rows";
 import { tokenize } from "./tokenize";
@@ -109,13 +110,13 @@ export const comparedProjectionOf: (layer: string) => Resource<ProjectionQuery, 
   }, projections),
 );
 
-/** A neuron's activation on its instances, in their own order; the name is "INDEX LAYER". */
+/** The activation of a neuron's partner on its instances, in their own order; the name is "INDEX LAYER". */
 export const comparedActivationOf = perName((name) =>
   resource(() => {
     const [, neuron, layer = ""] = /^(\d+) (.*)$/s.exec(name) ?? [];
-    const there = comparedSnapshot.value;
-    return there && Number(neuron) < (comparedLayer(layer)?.neurons ?? 0)
-      ? { ...there, layer, neuron: Number(neuron) }
+    const [there, partner] = [comparedSnapshot.value, partnerOf(layer, Number(neuron))];
+    return there && partner !== null && partner < (comparedLayer(layer)?.neurons ?? 0)
+      ? { ...there, layer, neuron: partner }
       : null;
   }, activationAnswers),
 );
@@ -155,14 +156,15 @@ export function comparedSubsetOf(
   }, subsets);
 }
 
-/** A neuron of it over those of the shown rows that it has. */
+/** A neuron's partner in it, over those of the shown rows that it has. */
 export function comparedNeuronOf(
   subject: () => { layer: string; neuron: number } | null,
 ): Resource<SnapshotRef & { layer: string; neuron: number; rows: RowQuery[] }, NeuronDetail> {
   return resource(() => {
     const [there, wanted] = [comparedSnapshot.value, subject()];
-    if (!there || !wanted || wanted.neuron >= (comparedLayer(wanted.layer)?.neurons ?? 0)) return null;
+    const neuron = wanted && partnerOf(wanted.layer, wanted.neuron);
+    if (!there || !wanted || neuron === null || neuron >= (comparedLayer(wanted.layer)?.neurons ?? 0)) return null;
     const its = rows.value.filter((row) => isRowThere(rowKey(row)));
-    return { ...there, ...wanted, rows: its.map(rowQuery) };
+    return { ...there, layer: wanted.layer, neuron, rows: its.map(rowQuery) };
   }, neurons);
 }

@@ -19,6 +19,7 @@ export type TermName =
   | "nearest mean"
   | "never above zero"
   | "nonfinite"
+  | "paired"
   | "PCA"
   | "peak"
   | "range"

@@ -65,6 +65,7 @@ const FIELDS: readonly Field[] = [
   number("order_of", view.orderStep),
   json("compare", view.compare, compareOf, ({ run, step }) => [run, step]),
   choice("mode", view.compareMode, ["both", "difference"]),
+  choice("pairs", view.pairing, ["auto", "index"]),
   json("modules", view.openModules, strings),
   json("layers", view.chosenLayers, strings),
   json("rows", view.chosenRows, rowsOf, (rows) => rows.map(packRow)),

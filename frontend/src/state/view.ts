@@ -31,12 +31,16 @@ export type CompareMode = "both" | "difference";
 /** What the ladder of the graph shows: balanced accuracy, or the largest effect size. */
 export type LadderFigure = "accuracy" | "effect";
 
+/** Which neurons stand beside each other: by correlation where they are not the same, or of one number. */
+export type Pairing = "auto" | "index";
+
 export type InstancesTab = "classes" | "confusion" | "table";
 
 export const chosenRun = signal<string | null>(null);
 export const chosenStep = signal<number | null>(null);
 export const compare = signal<Compare | null>(null);
 export const compareMode = signal<CompareMode>("both");
+export const pairing = signal<Pairing>("auto");
 /** Open modules of the graph; null: the default. */
 export const openModules = signal<string[] | null>(null);
 /** A layer that the graph is to scroll to, opening the modules around it. */

@@ -9,8 +9,9 @@ import { graph, isLayerCompared, layers, rows, snapshot } from "../state/data";
 import { letters } from "../state/derived";
 import { failureOf } from "../state/loads";
 import { compareMatrixOf } from "../state/matrices";
+import { mayDiffer, pairingWords, pairsOf } from "../state/neuronPairs";
 import { isInstanceKey, type RowKey, rowKey } from "../state/rowKeys";
-import { compareMode, panel, selection } from "../state/view";
+import { compareMode, pairing, panel, selection } from "../state/view";
 import { IconButton } from "./controls/Icon";
 import { LayerName } from "./controls/LayerName";
 import { Failure } from "./controls/Loading";
@@ -51,6 +52,17 @@ export function LayerPanel({ layer }: { layer: string }): JSX.Element {
           {!comparing && title}
           {info && shown && (
             <LayerAbout facts={[...compared(layer), ...layerFacts(info, type, shown)]} warnings={layerWarnings(info)} />
+          )}
+          {comparing && mayDiffer(layer) && isLayerCompared(layer) && (
+            <IconButton
+              icon="link"
+              size={16}
+              label={
+                pairing.value === "auto" ? "Compare neurons of the same number" : "Pair neurons that are correlated"
+              }
+              pressed={pairing.value === "auto"}
+              onClick={() => (pairing.value = pairing.peek() === "auto" ? "index" : "auto")}
+            />
           )}
           <span class="spring" />
           <span class="matrix-save">
@@ -110,18 +122,20 @@ function compared(layer: string): string[] {
   const other = comparedSnapshot.value;
   const shownRef = currentSnapshot.value;
   if (!other || !shownRef) return [];
-  const name = other.run === shownRef.run ? `step ${other.step}` : `${other.run}, step ${other.step}`;
+  const name = other.run === shownRef.run ? `step ${other.step}` : other.run;
   if (isLayerCompared(layer) === false) return [`${name} has no layer ${layer}`];
   const load = compareMatrixOf(layer).value;
   const failure = failureOf(load);
   if (failure) return [`${name} could not be read: ${failure.message}`];
   const model = modelOf(layer).value;
-  if (!load.value || model?.matrix.quantized) return [`${name} is loading`];
+  if (!load.value || model?.matrix.quantized || pairsOf(layer) === undefined) return [`${name} is loading`];
+  const paired = pairingWords(layer);
   return [
     !model?.other
       ? `${name} has a different number of neurons here`
       : compareMode.value === "both"
-        ? `lower half of each row: ${name}`
+        ? `lower half: ${name}`
         : `minus ${name}`,
+    ...(paired && model?.other ? [paired] : []),
   ];
 }

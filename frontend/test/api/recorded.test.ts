@@ -10,6 +10,7 @@ import evidence from "../../fixtures/evidence.json";
 import findings from "../../fixtures/findings.json";
 import movement from "../../fixtures/movement.json";
 import neuron from "../../fixtures/neuron.json";
+import neuronPairs from "../../fixtures/neuron_pairs.json";
 import overlap from "../../fixtures/overlap.json";
 import runs from "../../fixtures/runs.json";
 import separation from "../../fixtures/separation.json";
@@ -28,6 +29,7 @@ import {
   type MatrixScaleKind,
   type Movement,
   type NeuronDetail,
+  type NeuronPairs,
   type Overlap,
   type RowQuery,
   type Runs,
@@ -64,6 +66,7 @@ separation satisfies Wire<Separation>;
 findings satisfies Wire<Findings>;
 evidence satisfies Wire<Evidence>;
 movement satisfies Wire<Movement>;
+neuronPairs satisfies Wire<NeuronPairs>;
 subset satisfies Wire<SubsetDetail>;
 columnStatistics satisfies { columns: object[]; functions: Wire<Vocabulary["functions"]> };
 errorExpression satisfies { error: { kind: string; message: string; position: number | null } };

@@ -31,6 +31,7 @@ import {
 } from "../../state/derived";
 import { drawnHistory } from "../../state/histories";
 import { isSaidAbove, type Load } from "../../state/loads";
+import { sameNeuronWords } from "../../state/neuronPairs";
 import { storedPanes, togglePane } from "../../state/panes";
 import { parseRowKey, type RowKey, rowKey, subsetOfKey } from "../../state/rowKeys";
 import { keyOf, rowQuery } from "../../state/rows";
@@ -296,7 +297,6 @@ function InstanceTitle({
 }
 
 function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.Element {
-  const own = classOfNeuron(layer, neuron);
   const [info, type] = [layers.value.get(layer), graph.value.value?.nodes.find(({ key }) => key === layer)?.type];
   return (
     <>
@@ -312,9 +312,7 @@ function NeuronTitle({ layer, neuron }: { layer: string; neuron: number }): JSX.
           .filter(Boolean)
           .join(" · ")}
       </span>
-      {comparedSnapshot.value && comparedSnapshot.value.run !== currentSnapshot.value?.run && own === null && (
-        <span class="caption cut">of either run: the same number, but not the same neuron</span>
-      )}
+      <span class="caption cut">{sameNeuronWords(layer, neuron)}</span>
     </>
   );
 }

@@ -102,6 +102,16 @@ export const GLOSSARY: Record<TermName, Entry> = {
       "where it is pinned, and those around the peak where it is among a neuron’s strongest; of other instances " +
       "the peak alone.",
   },
+  paired: {
+    title: "paired by correlation",
+    short:
+      "The neurons of two runs have no common order. So each stands beside the neuron of the other run that behaves " +
+      "most like it over the instances that both kept, and each is in one pair only.",
+    more:
+      "The pair of largest Pearson correlation comes first, then the largest of those that are left. Where most " +
+      "neurons correlate most with the one of their own number, both runs have the same neurons, which stay in order. " +
+      "The r beside it is the median of the pairs; at 1, two neurons differ in scale and offset only.",
+  },
   PCA: {
     title: "PCA",
     short:

@@ -15,6 +15,7 @@ const TERMS: [RegExp, TermName][] = [
   [/constant$/, "constant"],
   [/infinite$/, "nonfinite"],
   [/clipped$/, "clipped"],
+  [/^paired by|^same neurons/, "paired"],
 ];
 
 function Fact({ text }: { text: string }): JSX.Element | string {

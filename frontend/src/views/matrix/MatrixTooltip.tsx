@@ -9,6 +9,7 @@ import type { Box } from "../../layout/tooltipPlace";
 import { comparedSnapshot } from "../../state/currentSnapshot";
 import { snapshot } from "../../state/data";
 import { classOfRow, nameOf, neuronName } from "../../state/derived";
+import { partnerWords } from "../../state/neuronPairs";
 import { instanceOfKey, type RowKey } from "../../state/rowKeys";
 import { Tooltip } from "../controls/Tooltip";
 import { drop } from "./dragRow";
@@ -140,6 +141,7 @@ function Other({
       (one) => one.statistics[statistic.name]?.[at * matrix.neurons + neuron] ?? NaN,
     ) as [number, number];
     const place = comparedSnapshot.value;
+    const partner = partnerWords(stage.layer, neuron);
     if (compared.n[at] === 0)
       return (
         <div>
@@ -148,7 +150,8 @@ function Other({
       );
     return (
       <div>
-        {place?.run}, step {place?.step}: {statistic.label} <B>{statisticText(statistic, its)}</B> · difference{" "}
+        {place?.run}, step {place?.step}: {partner && `${partner} · `}
+        {statistic.label} <B>{statisticText(statistic, its)}</B> · difference{" "}
         <B>{statistic.unit === "share" ? `${signed((own - its) * 100, 0)} points` : signed(own - its, 2)}</B>
       </div>
     );

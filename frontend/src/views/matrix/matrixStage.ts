@@ -29,6 +29,7 @@ import {
   numbersOf,
   typedMatrixOf,
 } from "../../state/matrices";
+import { inPairs } from "../../state/neuronPairs";
 import { isInstanceKey, type RowKey, rowKey } from "../../state/rowKeys";
 import { keyOf } from "../../state/rows";
 import { statisticInfo } from "../../state/statistics";
@@ -96,9 +97,13 @@ export function modelOf(layer: string): ReadonlySignal<MatrixModel | null> {
     // Separate signals for answer and query: a change of the load's status then recomputes nothing.
     const answer = computed(() => matrixOf(layer).value.value);
     const query = computed(() => matrixOf(layer).value.query);
-    const compared = computed(() => (comparedSnapshot.value ? compareMatrixOf(layer).value.value : null));
+    const compared = computed(() =>
+      comparedSnapshot.value ? inPairs(layer, compareMatrixOf(layer).value.value) : null,
+    );
     const typed = computed(() => (typedRow.value === null ? null : typedMatrixOf(layer).value));
-    const comparedTyped = computed(() => (comparedSnapshot.value ? compareTypedMatrixOf(layer).value.value : null));
+    const comparedTyped = computed(() =>
+      comparedSnapshot.value ? inPairs(layer, compareTypedMatrixOf(layer).value.value) : null,
+    );
     return computed(() => {
       const [matrix, shownQuery, other] = [answer.value, query.value, compared.value];
       const alike =
